@@ -1,0 +1,155 @@
+"""Every exception of the project, with one base for what is an error.
+
+``Retry``, ``Snooze`` and ``Interrupted`` steer a running job and are not errors, so they stand apart.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+
+class SkunkQueueError(Exception):
+    """Something went wrong in SkunkQueue; the message names the thing, the value and the way out."""
+
+
+class NameInvalidError(SkunkQueueError, ValueError):
+    """A queue, route, job, schedule or key name is empty, too long or has control characters."""
+
+
+class PolicyError(SkunkQueueError, ValueError):
+    """A job policy (retries, backoff, timeout, priority, ...) has an impossible value."""
+
+
+class NaiveDatetimeError(SkunkQueueError, ValueError):
+    """A datetime without a time zone was given where a moment in time is needed."""
+
+
+class NotAJobError(SkunkQueueError, TypeError):
+    """Something that is no job was used as one."""
+
+
+class JobNotFoundError(SkunkQueueError):
+    """The job a firing names cannot be had: its module, its name, or its being a job is missing."""
+
+
+class NoQueueError(SkunkQueueError):
+    """A job was fired, but belongs to no queue yet."""
+
+
+class NobodyListensError(SkunkQueueError):
+    """A broadcast was fired on a route without a live worker."""
+
+
+class PayloadError(SkunkQueueError):
+    """Arguments, results or records that cannot be turned into bytes or back."""
+
+
+class UnsupportedTypeError(PayloadError, TypeError):
+    """A value is of a type that cannot be stored exactly."""
+
+
+class PayloadTooLargeError(PayloadError, ValueError):
+    """An encoded payload is over the limit."""
+
+
+class DamagedPayloadError(PayloadError):
+    """Bytes from the store are cut short, made by hand, or of an unknown kind."""
+
+
+class SignatureError(PayloadError):
+    """A signed payload lacks its signature, has a wrong one, or there is no secret to check it with."""
+
+
+class ConfigError(SkunkQueueError, ValueError):
+    """A setting or URL makes no sense."""
+
+
+class PluginError(SkunkQueueError):
+    """A plugin named is not installed, or is broken."""
+
+
+class BackendError(SkunkQueueError):
+    """A store refused or failed; the store's own error is the cause."""
+
+
+class BackendUnavailableError(BackendError):
+    """The store cannot be reached or is busy now; the same call may work later."""
+
+
+class BackendReadOnlyError(BackendError):
+    """The store can be read but not written."""
+
+
+class BackendFullError(BackendError):
+    """The store has no room left; what was accepted before is safe."""
+
+
+class BackendDamagedError(BackendError):
+    """What was opened is not a store of ours, or its content is damaged."""
+
+
+class UnknownFiringError(SkunkQueueError, KeyError):
+    """No firing has this id (any more)."""
+
+    def __str__(self) -> str:
+        """Read as a sentence; ``KeyError`` would show the repr of its argument."""
+        return Exception.__str__(self)
+
+
+class UnknownWorkerError(SkunkQueueError, KeyError):
+    """No live worker has this id."""
+
+    def __str__(self) -> str:
+        """Read as a sentence; ``KeyError`` would show the repr of its argument."""
+        return Exception.__str__(self)
+
+
+class UnknownScheduleError(SkunkQueueError, KeyError):
+    """No schedule of this queue has this name."""
+
+    def __str__(self) -> str:
+        """Read as a sentence; ``KeyError`` would show the repr of its argument."""
+        return Exception.__str__(self)
+
+
+class FiringFailedError(SkunkQueueError):
+    """A firing that was waited for ended as error, killed or expired."""
+
+
+class WaitTimeoutError(SkunkQueueError, TimeoutError):
+    """A firing that was waited for is not finished yet."""
+
+
+class JobTimeoutError(SkunkQueueError, TimeoutError):
+    """A job ran longer than its ``timeout``; raised inside the job."""
+
+
+class WorkerDiedError(SkunkQueueError):
+    """A firing is put aside because its workers died under it too often."""
+
+
+class Retry(Exception):  # noqa: N818 - a request from within a job, not an error
+    """Raise in a job to fail this attempt and run again, ``after`` seconds (or a timedelta) from now.
+
+    It uses up one of the job's retries. Without ``after`` the job's backoff decides.
+    """
+
+    def __init__(self, after: float | timedelta | None = None) -> None:
+        self.after = after.total_seconds() if isinstance(after, timedelta) else after
+        super().__init__(f"retry after {self.after} s" if self.after is not None else "retry")
+
+
+class Snooze(Exception):  # noqa: N818 - a request from within a job, not an error
+    """Raise in a job to run again ``after`` seconds (or a timedelta) from now, at no cost in attempts."""
+
+    def __init__(self, after: float | timedelta) -> None:
+        self.after = after.total_seconds() if isinstance(after, timedelta) else float(after)
+        super().__init__(f"snooze for {self.after} s")
+
+
+class Interrupted(BaseException):  # noqa: N818 - like KeyboardInterrupt it must pass `except Exception`
+    """Raised inside a running job that must stop now: killed, timed out, or its lease was lost."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)

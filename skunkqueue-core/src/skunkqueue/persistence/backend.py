@@ -1,0 +1,297 @@
+"""The verbs a store must have. ``skunkqueue.contract`` tests what each of them promises.
+
+A backend keeps records and knows nothing of jobs, policies or processes: bodies, carries, results and
+strategy states are bytes to it. Every verb is atomic (all of it or nothing is seen, also after a
+crash), may be called from any thread, and raises only ``BackendError`` and its subclasses for what
+the store does. Verbs of the hot path take many at once and cost one round trip.
+
+A backend is opened in the process that uses it, never carried over a fork.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import msgspec
+
+from skunkqueue.clock import SYSTEM_CLOCK, Clock
+from skunkqueue.records import (
+    Claim,
+    ClaimRef,
+    Command,
+    Death,
+    Firing,
+    Minute,
+    Outcome,
+    Page,
+    Record,
+    RouteInfo,
+    Run,
+    Schedule,
+    State,
+    WorkerRecord,
+)
+
+COMPLETE_TTL = 86_400.0
+"""Seconds a complete firing is kept where its job says nothing."""
+FAILED_TTL = 7 * 86_400.0
+"""The same for error, killed and expired."""
+COUNTER_TTL = 86_400.0
+"""Seconds the counters a minute are kept."""
+HISTORY_LENGTH = 100
+"""Runs kept in a schedule's history."""
+MAX_PAGE = 1_000
+"""The largest ``limit`` of a listing; larger ones are cut to it."""
+
+
+class BackendConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """How to open a store: the backend's name, its URL, and options of its own."""
+
+    backend: str
+    url: str | None = None
+    """``None``: the backend's default place."""
+    dbname: str = "skunkqueue"
+    options: dict[str, str] = {}
+    """From the URL's query (``sqlite:////var/lib/app.db?durability=power``) or keyword arguments."""
+
+
+class Backend(ABC):
+    """One store. See the module for what holds of every verb."""
+
+    name: ClassVar[str]
+    """Its name in the entry-point group ``skunkqueue.backends``, which is also its URL scheme."""
+    default_cfg: ClassVar[Mapping[str, Any]]
+    """What ``SkunkQueue('demo', **default_cfg)`` needs."""
+    capabilities: ClassVar[frozenset[str]] = frozenset()
+    """What it can do beyond the contract's core. ``durable``: survives a process crash.
+    ``processes``: several processes may open one store at once."""
+
+    @classmethod
+    @abstractmethod
+    def open(cls, config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> Backend:
+        """Open the store, making its schema where there is none.
+
+        Backends with a clock of their own use ``clock`` only where it is not the system clock (tests).
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of it; safe to call twice. Blocked waits return."""
+
+    @abstractmethod
+    def location(self) -> str:
+        """Tell where it is, for people; without passwords."""
+
+    @abstractmethod
+    def version(self) -> str:
+        """Tell what answers there, for people (``SQLite 3.40.1``)."""
+
+    @abstractmethod
+    def now(self) -> float:
+        """Tell the store's time, which judges due times and expiry."""
+
+    # --- the hot path -----------------------------------------------------------------------------
+
+    @abstractmethod
+    def enqueue(self, firings: Sequence[Firing]) -> list[str]:
+        """Put in all or none; when it returns they are durable.
+
+        Returns one id for each, in order: its own, or that of the pending or running firing of the
+        same queue that has its idempotency key already (then nothing is put in for it). A firing whose
+        own id is known already is left as it is and its id returned, so a call may be repeated.
+        """
+
+    @abstractmethod
+    def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:
+        """Lend up to ``limit`` due firings of a route to a worker for ``lease`` seconds.
+
+        Highest priority first, then earliest due, then lowest id. What another worker's lease ran out
+        on is claimable again, in its old place, and counts a death with cause ``lease``. A firing with
+        ``deaths`` > 0 comes alone: it is the only one of its batch, so that the next death under it can
+        be told from its neighbours'. Nothing comes from a paused route or queue, nor another worker's
+        ``target``. Firings past their expiry are handed out like others; the worker settles them.
+        """
+
+    @abstractmethod
+    def settle(self, outcomes: Sequence[Outcome]) -> list[str]:
+        """Hand in outcomes, each with all that follows from it; return the ids of the stale ones.
+
+        An outcome is stale where the firing is no longer running under that token; it then changes
+        nothing at all. The others are settled in one atomic step, also when some are stale. A firing
+        settled as retry, snooze or release is pending again. ``follow`` is enqueued as by ``enqueue``;
+        ``refire`` as ``Refire`` says. Adds to the counters (``counters.tally``).
+        """
+
+    @abstractmethod
+    def extend(self, claims: Sequence[ClaimRef], lease: float) -> list[str]:
+        """Make leases last ``lease`` seconds from now; return the ids of those that are lost.
+
+        A lease that ran out but was not reclaimed is extended like any other.
+        """
+
+    @abstractmethod
+    def wait(self, queue: str, route: str, worker: str, timeout: float) -> bool:
+        """Block until something may be claimable or the timeout (seconds) is over; say which.
+
+        May return True too early, never sleeps through an enqueue, a due time or an expired lease.
+        """
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def get(self, ids: Sequence[str]) -> list[Record | None]:
+        """Read firings by id, in order; ``None`` where there is none (any more). At most MAX_PAGE."""
+
+    @abstractmethod
+    def find(self, prefix: str, limit: int = 10) -> list[str]:
+        """List ids that begin with ``prefix``, at most ``limit``, for people who type the start of one."""
+
+    @abstractmethod
+    def page(
+        self, queue: str, route: str, state: State, limit: int = 50, after: str | None = None
+    ) -> Page:
+        """List firings of one state: pending and running in claim order, finished ones newest first."""
+
+    @abstractmethod
+    def routes(self, queue: str | None = None) -> list[RouteInfo]:
+        """List all routes known (of one queue), by queue and route name."""
+
+    @abstractmethod
+    def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
+        """Read the counters of the minutes ``since <= minute < until`` that have any, oldest first."""
+
+    @abstractmethod
+    def wait_settled(self, ids: Sequence[str], timeout: float) -> list[str]:
+        """Block until at least one of these is finished or unknown, or timeout; return all such ids."""
+
+    # --- control ----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def kill(self, ids: Sequence[str]) -> dict[str, State | None]:
+        """Kill firings; return the state each had before (``None``: unknown).
+
+        A pending one is killed at once. A running one is marked (``kill_requested``) and a ``kill``
+        command put into its holder's mailbox. Finished ones stay as they are.
+        """
+
+    @abstractmethod
+    def requeue(self, ids: Sequence[str]) -> list[str]:
+        """Make finished firings pending and due now, with deaths and carry cleared.
+
+        Returns the ids that were; not those that are not finished, unknown, or whose idempotency key
+        is in use by another.
+        """
+
+    @abstractmethod
+    def purge(self, queue: str, route: str | None = None) -> int:
+        """Remove all pending firings of a route (or of all routes); return how many. Atomic."""
+
+    @abstractmethod
+    def pause(self, queue: str, route: str | None = None) -> None:
+        """Let nothing more be claimed from a route, or from the whole queue, until ``resume``."""
+
+    @abstractmethod
+    def resume(self, queue: str, route: str | None = None) -> None:
+        """End a pause. ``route=None`` ends the queue's own pause and those of all its routes."""
+
+    @abstractmethod
+    def prune(self, older: float | None = None, limit: int = 1_000) -> int:
+        """Remove up to ``limit`` finished firings that are past their ttl; return how many.
+
+        With ``older`` (seconds), those that finished longer ago than that, whatever their ttl. Also
+        drops old counters. Calling it until it returns less than ``limit`` removes all.
+        """
+
+    @abstractmethod
+    def progress(self, ref: ClaimRef, data: bytes) -> bool:
+        """Save a running firing's progress; False where the claim is stale."""
+
+    # --- workers ----------------------------------------------------------------------------------
+
+    @abstractmethod
+    def register(self, worker: WorkerRecord, lease: float) -> None:
+        """List a worker until ``lease`` seconds after its last beat."""
+
+    @abstractmethod
+    def beat(self, worker: WorkerRecord, lease: float) -> bool:
+        """Say that it lives, and how it is; False where it had vanished (it is listed again)."""
+
+    @abstractmethod
+    def unregister(self, worker: str) -> None:
+        """Take it off the list. Its claims are not touched."""
+
+    @abstractmethod
+    def workers(self, queue: str | None = None, route: str | None = None) -> list[WorkerRecord]:
+        """List live workers, oldest first; dead ones are not listed even before anybody cleaned up."""
+
+    @abstractmethod
+    def bury(self, worker: str, begun: Sequence[str], death: Death) -> int:
+        """Give back every claim of a dead worker at once; return how many.
+
+        Those in ``begun`` had begun to run: they count a death and get the evidence. The others go
+        back as if released. The worker is unregistered; copies targeted at it are killed.
+        """
+
+    @abstractmethod
+    def send(self, worker: str, command: Command) -> bool:
+        """Put a command into a live worker's mailbox; False where there is no such worker."""
+
+    @abstractmethod
+    def listen(self, worker: str, timeout: float) -> list[Command]:
+        """Block until commands arrive for this worker or timeout; take them out."""
+
+    @abstractmethod
+    def sweep(self) -> int:
+        """Do bounded housekeeping that any worker may do at any time; return how much was done.
+
+        Forgets dead workers (their pending targeted copies are killed), and prunes some.
+        """
+
+    # --- schedules --------------------------------------------------------------------------------
+
+    @abstractmethod
+    def declare(self, schedule: Schedule, firing: Firing) -> bool:
+        """Declare a schedule and arm its first firing; False where the very same is there already.
+
+        Same means: route, strategy, params, body and priority. Otherwise the old declaration is
+        replaced, its armed firing (if pending) removed, its generation raised; history and pause stay.
+        A paused schedule stays paused: the firing is not enqueued.
+        """
+
+    @abstractmethod
+    def schedules(self, queue: str | None = None) -> list[Schedule]:
+        """List all schedules (of one queue), by queue and name."""
+
+    @abstractmethod
+    def get_schedule(self, queue: str, name: str) -> Schedule | None:
+        """Read one schedule; ``None`` where there is none."""
+
+    @abstractmethod
+    def arm(self, queue: str, name: str, generation: int, firing: Firing) -> bool:
+        """Put ``firing`` in the place of a schedule's pending one (run now, change, heal).
+
+        False, and nothing is changed, where the schedule is gone, of another generation, paused, or its
+        firing is running.
+        """
+
+    @abstractmethod
+    def pause_schedule(self, queue: str, name: str) -> bool:
+        """Remove its pending firing and arm no more until resumed; False where there is no such."""
+
+    @abstractmethod
+    def resume_schedule(self, queue: str, name: str, firing: Firing) -> bool:
+        """End a pause and arm this firing; False where there is no such schedule or no pause."""
+
+    @abstractmethod
+    def remove_schedule(self, queue: str, name: str) -> bool:
+        """Forget a schedule, its history and its pending firing; a running one ends without refiring."""
+
+    @abstractmethod
+    def history(self, queue: str, name: str) -> list[Run]:
+        """Tell the last HISTORY_LENGTH runs of a schedule, oldest first."""
+
+    @abstractmethod
+    def idle_schedules(self, queue: str, route: str) -> list[Schedule]:
+        """List unpaused schedules whose firing is no longer live (killed while pending, purged): to be armed."""
