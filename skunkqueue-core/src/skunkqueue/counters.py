@@ -11,7 +11,25 @@ from bisect import bisect_right
 
 from skunkqueue.records import Verdict
 
-BOUNDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 3600.0)
+BOUNDS = (
+    0.001,
+    0.002,
+    0.005,
+    0.01,
+    0.02,
+    0.05,
+    0.1,
+    0.2,
+    0.5,
+    1.0,
+    2.0,
+    5.0,
+    10.0,
+    30.0,
+    60.0,
+    300.0,
+    3600.0,
+)
 """Upper ends of the histogram's buckets, in seconds; one more holds what is longer."""
 
 _WAIT_NAMES = (*(f"wait<{bound:g}" for bound in BOUNDS), "wait<inf")
@@ -25,9 +43,7 @@ _COUNTED = {
 }
 
 
-def tally(
-    values: dict[str, float], verdict: Verdict, due: float, began: float | None, took: float
-) -> None:
+def tally(values: dict[str, float], verdict: Verdict, due: float, began: float | None, took: float) -> None:
     """Add one settled outcome to ``values``; ``due`` and ``began`` are store times."""
     counted = _COUNTED.get(verdict)
     if counted is None:

@@ -147,7 +147,7 @@ class Snooze(Exception):  # noqa: N818 - a request from within a job, not an err
         super().__init__(f"snooze for {self.after} s")
 
 
-class Interrupted(BaseException):  # noqa: N818 - like KeyboardInterrupt it must pass `except Exception`
+class Interrupted(BaseException):
     """Raised inside a running job that must stop now: killed, timed out, or its lease was lost."""
 
     def __init__(self, reason: str) -> None:

@@ -244,6 +244,7 @@ class RouteInfo(msgspec.Struct, frozen=True, kw_only=True):
     queue: str
     route: str
     paused: bool
+    """By itself or with its whole queue."""
     counts: dict[State, int]
     """How many firings are in each state (every state is there, also with 0)."""
     oldest_due: float | None
@@ -307,7 +308,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """Body of each firing it makes."""
     priority: int = DEFAULT_PRIORITY
     generation: int = 0
-    """Given by the store; grows each time the declaration changes."""
+    """Given by the store; grows each time the declaration changes, and none comes back after a removal."""
     paused: bool = False
     firing: str | None = None
     """Id of the firing that is armed or running; only its outcome may refire the schedule."""

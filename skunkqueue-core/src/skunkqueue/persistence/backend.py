@@ -109,9 +109,10 @@ class Backend(ABC):
 
         Highest priority first, then earliest due, then lowest id. What another worker's lease ran out
         on is claimable again, in its old place, and counts a death with cause ``lease``. A firing with
-        ``deaths`` > 0 comes alone: it is the only one of its batch, so that the next death under it can
-        be told from its neighbours'. Nothing comes from a paused route or queue, nor another worker's
-        ``target``. Firings past their expiry are handed out like others; the worker settles them.
+        ``deaths`` > 0 comes alone: a batch ends before it, and it is the only one of its own, so that the
+        next death under it can be told from its neighbours'. Nothing comes from a paused route or queue,
+        nor another worker's ``target``. Firings past their expiry are handed out like others; the worker
+        settles them.
         """
 
     @abstractmethod
@@ -120,8 +121,9 @@ class Backend(ABC):
 
         An outcome is stale where the firing is no longer running under that token; it then changes
         nothing at all. The others are settled in one atomic step, also when some are stale. A firing
-        settled as retry, snooze or release is pending again. ``follow`` is enqueued as by ``enqueue``;
-        ``refire`` as ``Refire`` says. Adds to the counters (``counters.tally``).
+        settled as retry, snooze or release is pending again (a kill requested meanwhile is kept).
+        ``follow`` is enqueued as by ``enqueue``, after the firing itself is settled, so a finished one's
+        key is free for it; ``refire`` as ``Refire`` says. Adds to the counters (``counters.tally``).
         """
 
     @abstractmethod
@@ -152,7 +154,10 @@ class Backend(ABC):
     def page(
         self, queue: str, route: str, state: State, limit: int = 50, after: str | None = None
     ) -> Page:
-        """List firings of one state: pending and running in claim order, finished ones newest first."""
+        """List firings of one state: pending and running in claim order, finished ones newest first.
+
+        ``after`` that no page gave raises ``BackendError``.
+        """
 
     @abstractmethod
     def routes(self, queue: str | None = None) -> list[RouteInfo]:
@@ -178,7 +183,7 @@ class Backend(ABC):
 
     @abstractmethod
     def requeue(self, ids: Sequence[str]) -> list[str]:
-        """Make finished firings pending and due now, with deaths and carry cleared.
+        """Make finished firings pending and due now, with deaths, carry and kill request cleared.
 
         Returns the ids that were; not those that are not finished, unknown, or whose idempotency key
         is in use by another.
@@ -246,7 +251,8 @@ class Backend(ABC):
     def sweep(self) -> int:
         """Do bounded housekeeping that any worker may do at any time; return how much was done.
 
-        Forgets dead workers (their pending targeted copies are killed), and prunes some.
+        Forgets dead workers, kills what is targeted at a worker that is not listed (pending, or running
+        with its lease over, since nobody else may claim it), and prunes some.
         """
 
     # --- schedules --------------------------------------------------------------------------------
@@ -282,7 +288,10 @@ class Backend(ABC):
 
     @abstractmethod
     def resume_schedule(self, queue: str, name: str, firing: Firing) -> bool:
-        """End a pause and arm this firing; False where there is no such schedule or no pause."""
+        """End a pause and arm this firing; False where there is no such schedule or no pause.
+
+        While its firing still runs only the pause ends: settling that one arms the next.
+        """
 
     @abstractmethod
     def remove_schedule(self, queue: str, name: str) -> bool:

@@ -1,0 +1,8 @@
+"""A SkunkQueue backend that keeps everything in memory: an example for authors of backends.
+
+Read ``shelf.py`` first (what is kept), then ``backend.py`` (the verbs), then the two files it leans on.
+"""
+
+from skunkqueue_memory.backend import MemoryBackend, default_cfg
+
+__all__ = ["MemoryBackend", "default_cfg"]

@@ -1,0 +1,215 @@
+"""The firings of one store and what is kept up to date with them: counts, keys, counters.
+
+Knows nothing of locks, workers or schedules. Its one rule: a firing changes its state through ``move``
+and leaves through ``remove``, so no index can be forgotten. Real stores have the same shape: the
+firing itself, an index of the live ones by route, one of the keys in use, and running totals.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+import msgspec
+
+from skunkqueue.counters import tally
+from skunkqueue.persistence.backend import COMPLETE_TTL, COUNTER_TTL, FAILED_TTL
+from skunkqueue.records import Claim, Death, Firing, Outcome, Record, State
+
+Place = tuple[str, str]
+"""A queue and a route of it."""
+
+
+@dataclass
+class Entry:
+    """One firing with all that happened to it; the only mutable record here."""
+
+    firing: Firing
+    enqueued: float
+    due: float
+    expires: float | None
+    state: State = State.PENDING
+    token: int = 0
+    worker: str | None = None
+    lease_end: float = 0.0
+    began: float | None = None
+    finished: float = 0.0
+    ttl: float | None = None
+    deaths: int = 0
+    evidence: str = ""
+    carry: bytes | None = None
+    result: bytes | None = None
+    progress: bytes | None = None
+    kill_requested: bool = False
+
+    @classmethod
+    def of(cls, firing: Firing, now: float) -> Entry:
+        """Take in a firing: what it says relative to now becomes absolute."""
+        due = firing.due if firing.due is not None else now + firing.delay
+        expires = firing.expires
+        if expires is None and firing.expires_in is not None:
+            expires = now + firing.expires_in
+        return cls(firing, now, due, expires)
+
+    @property
+    def id(self) -> str:
+        """The firing's id."""
+        return self.firing.id
+
+    @property
+    def place(self) -> Place:
+        """Where it waits."""
+        return self.firing.queue, self.firing.route
+
+    @property
+    def order(self) -> tuple[float, float, str]:
+        """Sort key of listings, unique by its id: claim order while live, newest first when finished."""
+        if self.state.final:
+            return -self.finished, 0.0, self.id
+        return -self.firing.priority, self.due, self.id
+
+    def overdue(self, now: float) -> bool:
+        """Say whether it runs on a lease that is over."""
+        return self.state is State.RUNNING and self.lease_end <= now
+
+    def died(self, death: Death) -> None:
+        """Count a death and keep the evidence."""
+        self.deaths += 1
+        self.evidence += msgspec.json.encode(death).decode() + "\n"
+
+    def kept_until(self) -> float:
+        """Tell when a finished firing may be pruned."""
+        default = COMPLETE_TTL if self.state is State.COMPLETE else FAILED_TTL
+        return self.finished + (default if self.ttl is None else self.ttl)
+
+    def claim(self, now: float) -> Claim:
+        """Show it to the worker that has it now."""
+        return Claim(
+            id=self.id,
+            token=self.token,
+            queue=self.firing.queue,
+            route=self.firing.route,
+            body=self.firing.body,
+            carry=self.carry,
+            priority=self.firing.priority,
+            enqueued=self.enqueued,
+            due=self.due,
+            claimed=now,
+            expires=self.expires,
+            deaths=self.deaths,
+            evidence=self.evidence,
+            kill_requested=self.kill_requested,
+            target=self.firing.target,
+        )
+
+    def record(self, now: float) -> Record:
+        """Show it to people."""
+        return Record(
+            id=self.id,
+            queue=self.firing.queue,
+            route=self.firing.route,
+            state=self.state,
+            body=self.firing.body,
+            priority=self.firing.priority,
+            enqueued=self.enqueued,
+            due=self.due,
+            token=self.token,
+            began=self.began,
+            finished=self.finished if self.state.final else None,
+            expires=self.expires,
+            key=self.firing.key,
+            target=self.firing.target,
+            worker=self.worker,
+            lease_left=self.lease_end - now if self.state is State.RUNNING else None,
+            deaths=self.deaths,
+            evidence=self.evidence,
+            carry=self.carry,
+            result=self.result,
+            progress=self.progress,
+            kill_requested=self.kill_requested,
+        )
+
+
+class Shelf:
+    """All firings, and the indexes over them."""
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.live: defaultdict[Place, dict[str, Entry]] = defaultdict(dict)
+        self.counts: defaultdict[Place, Counter[State]] = defaultdict(Counter)
+        self.minutes: defaultdict[tuple[Place, int], dict[str, float]] = defaultdict(dict)
+        self._keys: dict[tuple[str, str], str] = {}
+
+    def put(self, entry: Entry) -> str:
+        """Add a new firing, unless it or its key is known already; return the id that counts."""
+        if entry.id in self.entries:
+            return entry.id
+        holder = self.key_holder(entry)
+        if holder is not None:
+            return holder
+        self.entries[entry.id] = entry
+        self._index(entry)
+        values = self.counters(entry.place, entry.enqueued)
+        values["enqueued"] = values.get("enqueued", 0) + 1
+        return entry.id
+
+    def key_holder(self, entry: Entry) -> str | None:
+        """Tell which live firing uses this one's idempotency key."""
+        if entry.firing.key is None:
+            return None
+        return self._keys.get((entry.firing.queue, entry.firing.key))
+
+    def move(self, entry: Entry, state: State) -> None:
+        """Change a firing's state."""
+        self._unindex(entry)
+        entry.state = state
+        self._index(entry)
+
+    def start_over(self, entry: Entry, now: float) -> None:
+        """Make a finished firing wait again; its token stays, so old claims stay stale."""
+        entry.due, entry.deaths, entry.evidence = now, 0, ""
+        entry.carry = entry.result = entry.progress = None
+        entry.kill_requested = False
+        self.move(entry, State.PENDING)
+
+    def finish(self, entry: Entry, state: State, now: float, ttl: float | None = None) -> None:
+        """Move a firing to a final state."""
+        entry.finished, entry.ttl = now, ttl
+        self.move(entry, state)
+
+    def remove(self, entry: Entry) -> None:
+        """Forget a firing."""
+        self._unindex(entry)
+        del self.entries[entry.id]
+
+    def pending(self, place: Place) -> list[Entry]:
+        """List what waits in a route, due or not."""
+        return [entry for entry in self.live[place].values() if entry.state is State.PENDING]
+
+    def tally(self, entry: Entry, outcome: Outcome, now: float) -> None:
+        """Count an outcome that is about to be settled."""
+        tally(self.counters(entry.place, now), outcome.verdict, entry.due, outcome.began, outcome.took)
+
+    def counters(self, place: Place, now: float) -> dict[str, float]:
+        """Open the counters of this minute."""
+        return self.minutes[place, int(now // 60)]
+
+    def drop_counters(self, now: float) -> None:
+        """Forget the counters that are older than anybody asks for."""
+        oldest = int((now - COUNTER_TTL) // 60)
+        for place, minute in [key for key in self.minutes if key[1] < oldest]:
+            del self.minutes[place, minute]
+
+    def _index(self, entry: Entry) -> None:
+        self.counts[entry.place][entry.state] += 1
+        if not entry.state.final:
+            self.live[entry.place][entry.id] = entry
+            if entry.firing.key is not None:
+                self._keys[entry.firing.queue, entry.firing.key] = entry.id
+
+    def _unindex(self, entry: Entry) -> None:
+        self.counts[entry.place][entry.state] -= 1
+        if not entry.state.final:
+            del self.live[entry.place][entry.id]
+            if entry.firing.key is not None:
+                del self._keys[entry.firing.queue, entry.firing.key]

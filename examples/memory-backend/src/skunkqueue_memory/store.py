@@ -1,0 +1,87 @@
+"""What all verbs share: one lock, the shelf, the clock, and a bell that wakes whoever waits.
+
+The lock makes every verb atomic, so no verb needs to think of another. A real store has transactions
+(or scripts that run alone) in its place.
+"""
+
+from __future__ import annotations
+
+import threading
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from skunkqueue.clock import Clock
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import State
+from skunkqueue_memory.shelf import Entry, Shelf
+
+T = TypeVar("T")
+
+
+class Store(Backend):
+    """The part of the backend that is no verb."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._waiting: set[threading.Event] = set()
+        self._closed = False
+        self._shelf = Shelf()
+
+    def close(self) -> None:
+        """Wake all who wait; what was kept goes with the object."""
+        with self._lock:
+            self._closed = True
+            self._ring()
+
+    def now(self) -> float:
+        """Tell the time of the clock it was given."""
+        return self._clock.now()
+
+    @abstractmethod
+    def _alive(self, worker: str, now: float) -> bool:
+        """Say whether a worker is listed."""
+
+    def _known(self, ids: Iterable[str]) -> list[Entry]:
+        return [self._shelf.entries[id_] for id_ in dict.fromkeys(ids) if id_ in self._shelf.entries]
+
+    def _kill_waiting(self, entries: Iterable[Entry], now: float) -> int:
+        """Kill what waits, or runs on a lease that is over; return how many."""
+        doomed = [entry for entry in entries if entry.state is State.PENDING or entry.overdue(now)]
+        for entry in doomed:
+            self._shelf.finish(entry, State.KILLED, now)
+        return len(doomed)
+
+    def _ring(self) -> None:
+        """Have everybody who waits look again; call it with the lock held, after the change."""
+        for event in self._waiting:
+            event.set()
+
+    def _watch(self, look: Callable[[float], tuple[T, float | None]], timeout: float) -> T:
+        """Look after every change, and at the moment that ``look`` names, until it finds something.
+
+        ``look`` gets the time and answers with what it found and when to look again at the latest.
+        The clock does the waiting, so under a virtual one nobody sits through a timeout.
+        """
+        deadline = self._clock.monotonic() + timeout
+        event = threading.Event()
+        with self._lock:
+            self._waiting.add(event)
+        try:
+            while True:
+                with self._lock:
+                    event.clear()
+                    now = self.now()
+                    found, moment = look(now)
+                    closed = self._closed
+                left = deadline - self._clock.monotonic()
+                if found or closed or left <= 0:
+                    return found
+                if moment is not None:
+                    # Never below a millisecond: rounding must not make this a busy loop.
+                    left = min(left, max(moment - now, 0.001))
+                self._clock.wait(event, left)
+        finally:
+            with self._lock:
+                self._waiting.discard(event)

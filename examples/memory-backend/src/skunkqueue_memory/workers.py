@@ -1,0 +1,107 @@
+"""The verbs about workers: the list of who lives, and a mailbox for each.
+
+Knows that a claim carries its holder's id, and nothing else of claiming.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from skunkqueue.clock import Clock
+from skunkqueue.records import Command, Death, State, WorkerRecord
+from skunkqueue_memory.store import Store
+
+SWEEP_LIMIT = 100
+"""Firings that one ``sweep`` prunes at most."""
+
+
+class WorkerVerbs(Store):
+    """Workers come, beat, and go in one way or another."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self._workers: dict[str, tuple[WorkerRecord, float]] = {}
+        """Each with the time at which its own lease ends."""
+        self._mailboxes: defaultdict[str, list[Command]] = defaultdict(list)
+
+    def register(self, worker: WorkerRecord, lease: float) -> None:
+        """List a worker."""
+        with self._lock:
+            now = self.now()
+            self._workers[worker.id] = replace(worker, beat=now), now + lease
+
+    def beat(self, worker: WorkerRecord, lease: float) -> bool:
+        """Keep it listed, or list it again."""
+        with self._lock:
+            alive = self._alive(worker.id, self.now())
+            self.register(worker, lease)
+            return alive
+
+    def unregister(self, worker: str) -> None:
+        """Take it off the list, with its mailbox."""
+        with self._lock:
+            self._workers.pop(worker, None)
+            self._mailboxes.pop(worker, None)
+
+    def workers(self, queue: str | None = None, route: str | None = None) -> list[WorkerRecord]:
+        """List those whose lease is not over."""
+        with self._lock:
+            now = self.now()
+            live = [record for record, _ in self._workers.values() if self._alive(record.id, now)]
+        chosen = [
+            record for record in live if queue in (None, record.queue) and route in (None, record.route)
+        ]
+        return sorted(chosen, key=lambda record: (record.started, record.id))
+
+    def bury(self, worker: str, begun: Sequence[str], death: Death) -> int:
+        """Give back what it held, at once."""
+        with self._lock:
+            held = [
+                entry
+                for entry in self._shelf.entries.values()
+                if entry.state is State.RUNNING and entry.worker == worker
+            ]
+            for entry in held:
+                if entry.id in begun:
+                    entry.died(death)
+                self._shelf.move(entry, State.PENDING)
+            self.unregister(worker)
+            self._kill_copies_of({worker})
+            self._ring()
+            return len(held)
+
+    def send(self, worker: str, command: Command) -> bool:
+        """Put a command into its mailbox."""
+        with self._lock:
+            if not self._alive(worker, self.now()):
+                return False
+            self._mailboxes[worker].append(command)
+            self._ring()
+            return True
+
+    def listen(self, worker: str, timeout: float) -> list[Command]:
+        """Empty its mailbox, once something is in it."""
+        return self._watch(lambda _: (self._mailboxes.pop(worker, []), None), timeout)
+
+    def sweep(self) -> int:
+        """Forget the dead, and what only they could have run."""
+        with self._lock:
+            now = self.now()
+            dead = [worker for worker in self._workers if not self._alive(worker, now)]
+            for worker in dead:
+                self.unregister(worker)
+            targets = {entry.firing.target for entry in self._shelf.entries.values()} - {None}
+            killed = self._kill_copies_of({target for target in targets if target not in self._workers})
+            return len(dead) + killed + self.prune(limit=SWEEP_LIMIT)
+
+    def _alive(self, worker: str, now: float) -> bool:
+        return worker in self._workers and self._workers[worker][1] > now
+
+    def _kill_copies_of(self, workers: set[str | None]) -> int:
+        copies = [entry for entry in self._shelf.entries.values() if entry.firing.target in workers]
+        killed = self._kill_waiting(copies, self.now())
+        self._ring()
+        return killed

@@ -1,0 +1,130 @@
+"""Every check of the project, each in an environment of its own: ``nox`` runs what ``.ci/run`` runs.
+
+It knows the distributions by their folders (``skunkqueue-*/pyproject.toml``) and the tools by the
+dependency groups of ``pyproject.toml``; nothing else is listed here. Environments come from
+virtualenv; with uv installed, ``nox -db uv`` does the same faster. Another Python: ``nox -s tests -P 3.13``.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+DISTRIBUTIONS = sorted(path.parent.name for path in ROOT.glob("skunkqueue-*/pyproject.toml"))
+GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
+CORE = "skunkqueue-core"
+
+nox.needs_version = ">=2025.5"
+nox.options.sessions = ["lint", "types", "layers", "tests", "wheels"]
+nox.options.default_venv_backend = "virtualenv"
+# Neither nox nor uv may fetch a Python of its own: what is on the machine is what is tested.
+nox.options.download_python = "never"
+os.environ["UV_PYTHON_DOWNLOADS"] = "never"
+
+
+def group(name: str) -> list[str]:
+    """Read the requirements of one dependency group."""
+    return list(nox.project.dependency_groups(GROUPS, name))
+
+
+def editable(extras: str = "contract") -> list[str]:
+    """Name all distributions for one editable install, core with extras; together, so that they find each other."""
+    folders = [f"./{folder}[{extras}]" if folder == CORE else f"./{folder}" for folder in DISTRIBUTIONS]
+    return [argument for folder in folders for argument in ("-e", folder)]
+
+
+def build_wheels(session: nox.Session) -> list[str]:
+    """Build a wheel of each distribution from the working tree, in a fresh folder of the session."""
+    folder = Path(session.create_tmp()) / "wheels"
+    for old in folder.glob("*.whl"):
+        old.unlink()
+    session.run(
+        "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), *(f"./{name}" for name in DISTRIBUTIONS)
+    )
+    return [str(path) for path in sorted(folder.glob("*.whl"))]
+
+
+@nox.session(reuse_venv=True)
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(reuse_venv=True)
+def fix(session: nox.Session) -> None:
+    """Mend what ruff can mend by itself, and format."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", "--fix", *session.posargs)
+    session.run("ruff", "format")
+
+
+@nox.session(reuse_venv=True)
+def types(session: nox.Session) -> None:
+    """Check types, strictly, tests included."""
+    session.install(*group("types"), *editable())
+    session.run("mypy", *session.posargs)
+
+
+# Never reused: pip keeps an installed wheel when one of the same version comes along.
+@nox.session(reuse_venv=False)
+def layers(session: nox.Session) -> None:
+    """Check who imports whom, over installed wheels."""
+    session.install("pip", *group("layers"))
+    session.install(*build_wheels(session))
+    session.run("lint-imports", "--no-cache", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def tests(session: nox.Session) -> None:
+    """Run the whole test suite, or the part named after ``--``."""
+    session.install(*group("tests"), *editable())
+    session.run("pytest", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def contract(session: nox.Session) -> None:
+    """Run the contract kit on each backend."""
+    session.install(*group("tests"), *editable())
+    session.run("pytest", "tests/contract", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def coverage(session: nox.Session) -> None:
+    """Run the test suite and report which lines and branches it left out, worker processes included."""
+    session.install(*group("coverage"), *editable())
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report")
+
+
+@nox.session(reuse_venv=False)
+def wheels(session: nox.Session) -> None:
+    """Install the wheels in an empty environment, and run an example from there, outside the repository."""
+    session.install("pip")
+    session.install(*build_wheels(session))
+    session.run("pip", "check")
+    example = ROOT / "examples" / "decorator.py"
+    with session.chdir(session.create_tmp()):
+        session.run("python", str(ROOT / "tests" / "packaging" / "run_example.py"), str(example))
+        session.run("skunq", "demo")
+
+
+@nox.session(reuse_venv=True)
+def bench(session: nox.Session) -> None:
+    """Measure; the figures go to the terminal. Name one benchmark after ``--`` to run it alone."""
+    session.install("huey>=2.5", "psutil>=6", *editable())
+    session.run("python", "-m", "benchmarks", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
+def build(session: nox.Session) -> None:
+    """Make the source archive and the wheel of each distribution, in ``dist/``."""
+    session.install(*group("build"))
+    for name in DISTRIBUTIONS:
+        session.run("python", "-m", "build", "--outdir", "dist", name)

@@ -1,0 +1,231 @@
+"""Jobs with their arguments, and chains of them: what a queue takes in.
+
+Knows how a call becomes the steps of a firing. Knows no store: putting firings in is the queue's
+business, which is reached through the ``Enqueuer`` protocol.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from skunkqueue.errors import NoQueueError, NotAJobError
+from skunkqueue.handle import JobHandle
+from skunkqueue.payload import Step
+from skunkqueue.policy import Policy, When, change_policy
+from skunkqueue.records import State
+from skunkqueue.serializers import get_serializer
+
+R = TypeVar("R")
+T = TypeVar("T")
+
+MAX_REMEMBERED = 1_000
+"""Firings an object remembers for its ``state`` and ``result``; older ones are forgotten."""
+
+
+class Enqueuer(Protocol):
+    """What a call needs of its queue."""
+
+    def fire_call(self, call: Fireable[T], when: When | None = None) -> JobHandle[T]:
+        """Enqueue one call."""
+
+    def settled_last(self, ids: Iterable[str]) -> JobHandle[Any] | None:
+        """Find, among these firings, the one that settled last; until one has, the newest."""
+
+
+class Memory:
+    """The queue something is fired on, and the firings made through it in this process."""
+
+    __slots__ = ("ids", "queue")
+
+    def __init__(self, queue: Enqueuer | None = None) -> None:
+        self.queue = queue
+        self.ids: deque[str] = deque(maxlen=MAX_REMEMBERED)
+
+    def last(self) -> JobHandle[Any] | None:
+        """Find the firing that ``state`` and ``result`` speak of."""
+        if self.queue is None or not self.ids:
+            return None
+        return self.queue.settled_last(tuple(self.ids))
+
+
+class Fireable(Generic[R]):
+    """Something with all its arguments, ready to be enqueued."""
+
+    __slots__ = ("memory", "name", "policy")
+
+    def __init__(self, name: str, policy: Policy, memory: Memory) -> None:
+        self.name = name
+        self.policy = policy
+        self.memory = memory
+
+    @property
+    def routes(self) -> list[str]:
+        """Where it is fired; assign a list to change it."""
+        return list(self.policy.routes)
+
+    @routes.setter
+    def routes(self, routes: Iterable[str]) -> None:
+        self.policy = change_policy(self.policy, {"routes": routes})
+
+    @property
+    def state(self) -> State | None:
+        """State of the firing, of those made through this object in this process, that settled last.
+
+        Until one has settled, that of the newest; ``None`` if nothing was fired.
+        """
+        handle = self.memory.last()
+        return None if handle is None else handle.state
+
+    @property
+    def result(self) -> R | None:
+        """Result of the firing that ``state`` speaks of; ``None`` while there is none."""
+        handle = self.memory.last()
+        return None if handle is None else handle.result
+
+    def fire(self) -> JobHandle[R]:
+        """Enqueue it as soon as possible."""
+        return self._queue().fire_call(self)
+
+    def fire_at(self, when: When) -> JobHandle[R]:
+        """Enqueue it for a moment (aware datetime) or after a delay (timedelta, seconds)."""
+        return self._queue().fire_call(self, when)
+
+    def steps(self) -> tuple[Step, ...]:
+        """Encode; PayloadError names the argument that cannot be stored."""
+        raise NotImplementedError
+
+    def calls(self) -> tuple[Call[Any], ...]:
+        """Tell what it consists of."""
+        raise NotImplementedError
+
+    def key(self) -> str | None:
+        """Tell its idempotency key."""
+        key = self.policy.idempotency_key
+        return None if key is None or callable(key) else key
+
+    def _queue(self) -> Enqueuer:
+        if self.memory.queue is None:
+            msg = f"{self.name} belongs to no queue yet: write `queue += job`, or declare it with @queue.job"
+            raise NoQueueError(msg)
+        return self.memory.queue
+
+
+class Call(Fireable[R]):
+    """A job with its arguments."""
+
+    __slots__ = ("args", "attrs", "kwargs")
+
+    def __init__(
+        self,
+        name: str,
+        policy: Policy,
+        memory: Memory,
+        *,
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        attrs: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.name = name
+        self.policy = policy
+        self.memory = memory
+        self.args = args
+        self.kwargs = kwargs or {}
+        self.attrs = attrs
+
+    def __repr__(self) -> str:
+        given = [repr(value) for value in self.args] + [
+            f"{key}={value!r}" for key, value in self.kwargs.items()
+        ]
+        return f"<Call {self.name}({', '.join(given)})>"
+
+    def __and__(self, other: Conjoinable) -> Chain:
+        return conjoin(self, other)
+
+    def calls(self) -> tuple[Call[Any], ...]:
+        """Tell what it consists of: itself."""
+        return (self,)
+
+    def key(self) -> str | None:
+        """Tell its idempotency key, made of the arguments where the policy has a function for it."""
+        key = self.policy.idempotency_key
+        return key(*self.args, **self.kwargs) if callable(key) else key
+
+    def steps(self) -> tuple[Step, ...]:
+        """Encode; PayloadError names the argument that cannot be stored."""
+        policy = self.policy
+        serializer = get_serializer(policy.serializer)
+        given = [list(self.args), self.kwargs, self.attrs]
+        try:
+            encoded = serializer.dumps(given, "the arguments")
+        except Exception as error:
+            self._name_culprit(error)
+            raise
+        return (Step(self.name, encoded, policy.retries, policy.timeout, policy.serializer),)
+
+    def _name_culprit(self, error: Exception) -> None:
+        """Raise the error again, about the one argument that causes it."""
+        serializer = get_serializer(self.policy.serializer)
+        named = [(f"argument {index} of {self.name}", value) for index, value in enumerate(self.args, 1)]
+        named += [(f"argument {key!r} of {self.name}", value) for key, value in self.kwargs.items()]
+        named += [(f"attribute {key!r} of {self.name}", value) for key, value in (self.attrs or {}).items()]
+        for what, value in named:
+            try:
+                serializer.dumps(value, what)
+            except type(error) as better:
+                raise better from error.__cause__
+
+
+class Chain(Fireable[list[Any]]):
+    """Calls conjoined: one firing that runs them in order, and stops at the first that fails for good.
+
+    Its result is the list of their results. Routes, priority, expiry, key and life time are its own (the
+    first call's to begin with); retries, backoff, timeout and serializer are each step's.
+    """
+
+    __slots__ = ("_calls",)
+
+    def __init__(self, calls: tuple[Call[Any], ...]) -> None:
+        queue = next((call.memory.queue for call in calls if call.memory.queue is not None), None)
+        policy = msgspec.structs.replace(calls[0].policy, idempotency_key=None)
+        super().__init__(" & ".join(call.name for call in calls), policy, Memory(queue))
+        self._calls = calls
+
+    def __repr__(self) -> str:
+        return f"<Chain {' & '.join(repr(call)[6:-1] for call in self._calls)}>"
+
+    def __and__(self, other: Conjoinable) -> Chain:
+        return conjoin(self, other)
+
+    def calls(self) -> tuple[Call[Any], ...]:
+        """Tell what it consists of, in order."""
+        return self._calls
+
+    def options(self, **policy: Any) -> Chain:
+        """Return the same chain with other rules."""
+        changed = Chain(self._calls)
+        changed.policy = change_policy(self.policy, policy)
+        changed.memory = self.memory
+        return changed
+
+    def steps(self) -> tuple[Step, ...]:
+        """Encode all calls."""
+        return tuple(step for call in self._calls for step in call.steps())
+
+
+class Conjoinable(Protocol):
+    """What can stand beside ``&``, and be added to a queue: a job, a call, a chain."""
+
+    def calls(self) -> tuple[Call[Any], ...]:
+        """Tell what it consists of."""
+
+
+def conjoin(first: Conjoinable, second: Conjoinable) -> Chain:
+    """Join two into one; NotAJobError where the second is nothing of ours."""
+    if not callable(getattr(second, "calls", None)):
+        msg = f"{second!r} of type {type(second).__name__} is no job, call or chain, so & cannot join it to {first!r}"
+        raise NotAJobError(msg)
+    return Chain((*first.calls(), *second.calls()))

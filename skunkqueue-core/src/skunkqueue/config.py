@@ -1,0 +1,83 @@
+"""Where settings come from: arguments first, then the environment, then the embedded store."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+from skunkqueue.clock import SYSTEM_CLOCK, Clock
+from skunkqueue.errors import ConfigError, PluginError
+from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.plugins import BACKENDS, registry
+
+ENV_URL = "SKUNKQUEUE_URL"
+DEFAULT_BACKEND = "sqlite"
+DEFAULT_DBNAME = "skunkqueue"
+
+
+def resolve(
+    backend: str | None = None,
+    conn_url: str | None = None,
+    dbname: str | None = None,
+    **options: object,
+) -> BackendConfig:
+    """Work out which store is meant.
+
+    ``conn_url`` names its backend by its scheme (``redis://...``); without a scheme it is an address of
+    ``backend`` (``localhost:27017``) or, for SQLite, a path. Nothing given at all means
+    ``SKUNKQUEUE_URL``, and without that the embedded SQLite file in the user's data folder.
+    Options are added to those in the URL's query. Raises ConfigError.
+    """
+    url = conn_url
+    if backend is None and url is None:
+        url = os.environ.get(ENV_URL) or None
+    scheme = _scheme(url)
+    if backend is None:
+        backend = scheme or DEFAULT_BACKEND
+    elif scheme is not None and ":" not in backend and not _belongs(scheme, backend):
+        msg = f"backend={backend!r} and the URL {redact(url or '')!r} name different stores: leave one out"
+        raise ConfigError(msg)
+    found = {key: str(value) for key, value in options.items() if value is not None}
+    if url is not None and "?" in url and scheme is not None:
+        parts = urlsplit(url)
+        found = {**dict(parse_qsl(parts.query, keep_blank_values=True)), **found}
+    return BackendConfig(backend=backend, url=url, dbname=dbname or DEFAULT_DBNAME, options=found)
+
+
+def open_backend(config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> Backend:
+    """Open the store a config names.
+
+    Raises PluginError where its distribution is missing or broken, and BackendError or ConfigError
+    where the store cannot be opened.
+    """
+    found = registry.find(BACKENDS, config.backend)
+    if not (isinstance(found, type) and issubclass(found, Backend)):
+        msg = f"the backend {config.backend!r} is {found!r}, which is no Backend class: mend or remove its plugin"
+        raise PluginError(msg)
+    return found.open(config, clock=clock)
+
+
+def redact(url: str) -> str:
+    """Take the password out of a URL, for logs and listings."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+
+
+def _scheme(url: str | None) -> str | None:
+    if url is None or "://" not in url:
+        return None
+    # `mongodb+srv://` is a way of finding mongodb, not a store of its own.
+    return url.partition("://")[0].partition("+")[0].lower()
+
+
+def _belongs(scheme: str, backend: str) -> bool:
+    # Aliases such as `rediss` are registered names of the same class.
+    if scheme == backend:
+        return True
+    try:
+        return registry.find(BACKENDS, scheme) is registry.find(BACKENDS, backend)
+    except PluginError:
+        return False

@@ -1,0 +1,45 @@
+"""What a running job can know of itself: ``current_job()``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import ContextVar
+
+from skunkqueue.errors import SkunkQueueError
+
+Report = Callable[[float, "float | None", str], None]
+
+
+class JobContext:
+    """The firing that runs now, as its job sees it."""
+
+    __slots__ = ("_report", "attempt", "id", "name", "queue", "route")
+
+    def __init__(self, *, id: str, attempt: int, queue: str, route: str, name: str, report: Report) -> None:  # noqa: A002 - the attribute users read is `id`
+        self.id = id
+        self.attempt = attempt
+        """1 at the first try; releases and snoozes do not count."""
+        self.queue = queue
+        self.route = route
+        self.name = name
+        """``module:qualname`` of the job."""
+        self._report = report
+
+    def progress(self, done: float, total: float | None = None, note: str = "") -> None:
+        """Tell how far the job is; handles, the CLI and the web monitor show it.
+
+        Reports are sent at most a few times a second, the newest wins; it never raises for the store.
+        """
+        self._report(done, total, note)
+
+
+current: ContextVar[JobContext | None] = ContextVar("skunkqueue_current_job", default=None)
+"""Set by the worker around each job; read it through ``current_job``."""
+
+
+def current_job() -> JobContext:
+    """Return the context of the running job; SkunkQueueError outside of one."""
+    context = current.get()
+    if context is None:
+        raise SkunkQueueError("current_job() is called outside of a job that a worker runs")
+    return context

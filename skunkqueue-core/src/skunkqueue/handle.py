@@ -1,0 +1,129 @@
+"""One firing seen from outside: its state, its result, waiting for it, killing it."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from skunkqueue.errors import FiringFailedError, UnknownFiringError, WaitTimeoutError
+from skunkqueue.payload import Progress, decode_body, decode_failure, decode_progress
+from skunkqueue.records import Record, State
+from skunkqueue.serializers import get_serializer
+
+if TYPE_CHECKING:
+    from skunkqueue.imports import Gate
+    from skunkqueue.persistence.backend import Backend
+
+R = TypeVar("R")
+_WAIT_SLICE = 3_600.0
+
+
+class JobHandle(Generic[R]):
+    """A firing. Cheap to make and to keep; each look at it asks the store anew.
+
+    ``copies`` are the handles of all firings made by one ``fire``: one a route, or one a worker of a
+    broadcast. The handle itself is the first of them.
+    """
+
+    __slots__ = ("_backend", "_gate", "copies", "id")
+
+    def __init__(self, firing_id: str, backend: Backend | None, gate: Gate | None) -> None:
+        self.id = firing_id
+        self._backend = backend
+        self._gate = gate
+        self.copies: tuple[JobHandle[R], ...] = (self,)
+
+    def __repr__(self) -> str:
+        return f"<JobHandle {self.id or 'of nothing'}>"
+
+    def record(self) -> Record:
+        """Read everything the store knows; UnknownFiringError where it is pruned or never was."""
+        found = self._look()
+        if found is None:
+            msg = (
+                f"there is no firing {self.id!r} (any more): finished firings are pruned after their result_ttl"
+                if self.id
+                else "this firing was ignored, since it was made while a worker imported its module"
+            )
+            raise UnknownFiringError(msg)
+        return found
+
+    @property
+    def state(self) -> State | None:
+        """Its state now; ``None`` once it is pruned."""
+        found = self._look()
+        return None if found is None else state_of(found, self._backend)
+
+    @property
+    def result(self) -> R | None:
+        """What the job returned; ``None`` while it is not complete."""
+        found = self._look()
+        if found is None or found.state is not State.COMPLETE:
+            return None
+        value: R = result_of(found, self._gate)
+        return value
+
+    @property
+    def progress(self) -> Progress | None:
+        """What the job last told of its progress."""
+        found = self._look()
+        return None if found is None or found.progress is None else decode_progress(found.progress)
+
+    def wait(self, timeout: float | None = None) -> R:
+        """Block until it is finished, at most ``timeout`` seconds, and return the job's result.
+
+        Raises FiringFailedError where it ended as error, killed or expired, WaitTimeoutError, and
+        UnknownFiringError.
+        """
+        if self._backend is None:
+            return None  # type: ignore[return-value]  # an ignored firing, at a worker's import
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while True:
+            found = self.record()
+            state = state_of(found, self._backend)
+            if state is State.COMPLETE:
+                value: R = result_of(found, self._gate)
+                return value
+            if state.final:
+                msg = f"firing {self.id} of {decode_body(found.body).name} is {state.value}"
+                raise FiringFailedError(f"{msg}: {why(found)}" if found.result else msg)
+            left = _WAIT_SLICE if deadline is None else deadline - time.monotonic()
+            if left <= 0:
+                msg = f"firing {self.id} is still {state.value} after {timeout} s"
+                raise WaitTimeoutError(msg)
+            if found.expires is not None and state is State.PENDING:
+                # Nobody may be there to settle it as expired, so the wait looks again at that time.
+                left = min(left, max(found.expires - self._backend.now(), 0.0) + 0.001)
+            self._backend.wait_settled([self.id], left)
+
+    def kill(self) -> State | None:
+        """Kill it: at once while pending, else by interrupting the job; return the state it had."""
+        return None if self._backend is None else self._backend.kill([self.id])[self.id]
+
+    def _look(self) -> Record | None:
+        return None if self._backend is None else self._backend.get([self.id])[0]
+
+
+def state_of(record: Record, backend: Backend | None) -> State:
+    """Tell a firing's state, counting one whose time to begin has passed as expired already."""
+    if record.state is State.PENDING and record.expires is not None and backend is not None:
+        return State.EXPIRED if record.expires < backend.now() else State.PENDING
+    return record.state
+
+
+def result_of(record: Record, gate: Gate | None) -> Any:
+    """Decode the result of a complete firing; a chain's is the list of its steps' results."""
+    if record.result is None:
+        return None
+    steps = decode_body(record.body).steps
+    if len(steps) == 1:
+        return get_serializer(steps[0].serializer).loads(record.result, gate)
+    parts: list[bytes] = get_serializer("typed").loads(record.result, None)
+    return [
+        get_serializer(step.serializer).loads(part, gate) for step, part in zip(steps, parts, strict=True)
+    ]
+
+
+def why(record: Record) -> str:
+    """Tell in one line why a finished firing has no result."""
+    return str(decode_failure(record.result)) if record.result is not None else record.state.value

@@ -1,0 +1,187 @@
+"""Importing what a stored name stands for, and nothing else.
+
+A store's content is not trusted: whoever can write to it must not be able to make a process import any
+module it likes. A ``Gate`` finds only what the process has loaded already, what lies in the folders
+where the user's own code is, and the packages the user named.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from skunkqueue.errors import JobNotFoundError
+
+logger = logging.getLogger(__name__)
+
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
+
+class _ImportState(threading.local):
+    """What a worker's import does on this thread."""
+
+    depth = 0
+    module = ""
+    suppressed = False
+    warned = False
+
+
+_state = _ImportState()
+
+
+def main_module_name() -> str | None:
+    """Tell the name under which others can import what runs as ``__main__``; ``None``: they cannot."""
+    main = sys.modules.get("__main__")
+    spec: ModuleSpec | None = getattr(main, "__spec__", None)
+    if spec is not None:
+        return spec.name.removesuffix(".__main__")
+    file: str | None = getattr(main, "__file__", None)
+    if not file:
+        return None
+    return Path(file).stem
+
+
+def public_module_name(module: str) -> str | None:
+    """Tell the importable name of a module as its objects know it (``__main__`` has another)."""
+    return main_module_name() if module == "__main__" else module
+
+
+def suppress_firing() -> bool:
+    """Say whether firing must do nothing now, since a worker is importing the user's module.
+
+    A script without a ``__main__`` guard fires at its top level; when a worker imports it to find its
+    jobs, it must not fire them again. Warns once for each module.
+    """
+    if not _state.depth:
+        return False
+    _state.suppressed = True
+    if not _state.warned:
+        _state.warned = True
+        logger.warning(
+            "module %r fires jobs while a worker imports it; these firings are ignored. "
+            "Put them below `if __name__ == '__main__':` to be rid of this warning.",
+            _state.module,
+        )
+    return True
+
+
+class Gate:
+    """Finds objects by module and qualified name, within bounds.
+
+    ``paths``: folders beside the working directory that hold the user's code. ``allow``: top-level
+    packages that may be imported wherever they are installed. ``worker``: imports make firing inert.
+    """
+
+    def __init__(self, paths: Sequence[str] = (), allow: Sequence[str] = (), *, worker: bool = False) -> None:
+        self._roots = tuple(os.path.realpath(path) for path in (str(Path.cwd()), *paths))
+        self._allow = frozenset(allow)
+        self._worker = worker
+        if worker:
+            _install_sleep()
+
+    def find(self, module: str, qualname: str) -> object:
+        """Return the object, importing its module if need be and allowed.
+
+        Raises JobNotFoundError, whose message says what is missing and the way out.
+        """
+        found: Any = self._module(module)
+        for part in qualname.split("."):
+            try:
+                found = getattr(found, part)
+            except AttributeError as error:
+                msg = (
+                    f"module {module!r} has no {qualname!r} (any more): bring the name back, "
+                    f"or deploy the same code to this process"
+                )
+                raise JobNotFoundError(msg) from error
+        return found
+
+    def _module(self, name: str) -> ModuleType:
+        if not name or not all(part.isidentifier() for part in name.split(".")):
+            msg = f"{name!r} is not the name of a module"
+            raise JobNotFoundError(msg)
+        loaded = sys.modules.get(name)
+        if loaded is not None:
+            return loaded
+        if name == main_module_name():
+            return sys.modules["__main__"]
+        self._check_place(name)
+        return self._load(name)
+
+    def _check_place(self, name: str) -> None:
+        top = name.partition(".")[0]
+        if top in self._allow:
+            return
+        try:
+            spec = importlib.util.find_spec(top)
+        except (ImportError, ValueError):
+            spec = None
+        if spec is None:
+            msg = (
+                f"there is no module {top!r} in {', '.join(self._roots)}: start the worker in the folder "
+                f"of your code, or name that folder with --path"
+            )
+            raise JobNotFoundError(msg)
+        places = (
+            [spec.origin]
+            if spec.has_location and spec.origin
+            else list(spec.submodule_search_locations or ())
+        )
+        if places and all(self._is_ours(place) for place in places):
+            return
+        msg = (
+            f"module {top!r} is not in {', '.join(self._roots)} but at {places[0] if places else 'no file'}; "
+            f"installed code is imported for a firing only where the worker was started with --allow {top}"
+        )
+        raise JobNotFoundError(msg)
+
+    def _is_ours(self, place: str) -> bool:
+        place = os.path.realpath(place)
+        for root in self._roots:
+            if place.startswith(root.rstrip(os.sep) + os.sep):
+                return _INSTALLED.isdisjoint(Path(place).relative_to(root).parts)
+        return False
+
+    def _load(self, name: str) -> ModuleType:
+        outer = (_state.depth, _state.module, _state.suppressed, _state.warned)
+        if self._worker:
+            _state.depth, _state.module, _state.suppressed, _state.warned = outer[0] + 1, name, False, False
+        try:
+            return importlib.import_module(name)
+        except (Exception, SystemExit) as error:
+            msg = (
+                f"module {name!r} cannot be imported: {type(error).__name__}: {error}; "
+                f"mend it, then `skunq requeue` what failed for it"
+            )
+            raise JobNotFoundError(msg) from error
+        finally:
+            _state.depth, _state.module, _state.suppressed, _state.warned = outer
+
+
+def _install_sleep() -> None:
+    """Let ``time.sleep`` return at once in a script body that a worker only imports.
+
+    The script waits there for what it has just fired, and fired nothing; every job of it would begin
+    that much later.
+    """
+    real = time.sleep
+    if getattr(real, "skunkqueue", False):
+        return
+
+    def sleep(seconds: float, /) -> None:
+        """Delay for a number of seconds."""
+        if not _state.suppressed:
+            real(seconds)
+
+    sleep.skunkqueue = True  # type: ignore[attr-defined]  # a mark, so that it is installed once
+    time.sleep = sleep  # type: ignore[assignment]  # typeshed's SupportsIndex works here as well

@@ -1,0 +1,258 @@
+"""What users declare: functions (``Job``) and classes (``JobMixin``) as jobs.
+
+Also how a worker sees them (``Declaration``). Knows nothing of stores and workers.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic, ParamSpec, TypeVar
+
+from skunkqueue.call import Call, Chain, Conjoinable, Enqueuer, Fireable, Memory, conjoin
+from skunkqueue.errors import NotAJobError
+from skunkqueue.handle import JobHandle
+from skunkqueue.imports import public_module_name
+from skunkqueue.names import check_name
+from skunkqueue.policy import POLICY_FIELDS, Policy, When, change_policy
+from skunkqueue.records import State
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_MEMORY = "_skunkqueue_memory"
+_POLICY = "_skunkqueue_policy"
+_DEFAULT = Policy()
+
+
+class Job(Generic[P, R]):
+    """A function that is a job, made by ``@queue.job``.
+
+    Calling it does not run it but gives it its arguments: ``queue += add(4, 5)``. ``work`` runs it here.
+    """
+
+    def __init__(self, work: Callable[P, Any], policy: Policy, memory: Memory) -> None:
+        if not callable(work) or isinstance(work, type):
+            msg = f"@queue.job makes jobs of functions, not of {work!r}; for a class, inherit JobMixin"
+            raise NotAJobError(msg)
+        functools.update_wrapper(self, work)
+        self.work = work
+        """The function itself."""
+        self.policy = policy
+        self.memory = memory
+        self.name = job_name(work)
+
+    def __repr__(self) -> str:
+        return f"<Job {self.name}>"
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
+        """Give it its arguments; nothing is fired."""
+        return Call(self.name, self.policy, self.memory, args=args, kwargs=kwargs)
+
+    def __and__(self, other: Conjoinable) -> Chain:
+        return conjoin(self, other)
+
+    @property
+    def routes(self) -> list[str]:
+        """Where it is fired; assign a list to change it."""
+        return list(self.policy.routes)
+
+    @routes.setter
+    def routes(self, routes: Iterable[str]) -> None:
+        self.policy = change_policy(self.policy, {"routes": routes})
+
+    @property
+    def state(self) -> State | None:
+        """State of the firing, of those made through this object in this process, that settled last.
+
+        Until one has settled, that of the newest; ``None`` if nothing was fired.
+        """
+        handle = self.memory.last()
+        return None if handle is None else handle.state
+
+    @property
+    def result(self) -> R | None:
+        """Result of the firing that ``state`` speaks of; ``None`` while there is none."""
+        handle = self.memory.last()
+        return None if handle is None else handle.result
+
+    def fire(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
+        """Enqueue a run with these arguments as soon as possible."""
+        return self(*args, **kwargs).fire()
+
+    def fire_at(self, when: When, /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
+        """Enqueue a run for a moment (aware datetime) or after a delay (timedelta, seconds).
+
+        Raises NaiveDatetimeError for a datetime without a time zone.
+        """
+        return self(*args, **kwargs).fire_at(when)
+
+    def options(self, **policy: Any) -> Job[P, R]:
+        """Return the same job with other rules (``retries=3``, ``priority=9``, ...)."""
+        return Job(self.work, change_policy(self.policy, policy), self.memory)
+
+    def calls(self) -> tuple[Call[Any], ...]:
+        """Stand for a call without arguments."""
+        return (Call(self.name, self.policy, self.memory),)
+
+
+class JobMixin:
+    """Inherit it, write ``work``, and the class is a job.
+
+    Rules are class attributes (``retries = 3``, ``routes = ["foo"]``) or set on an object. Other
+    attributes of the object travel with it and are there again when ``work`` runs, without ``__init__``
+    being called a second time.
+    """
+
+    work: Callable[..., Any]
+    """Write this method; it may be ``async``."""
+
+    def __init__(self) -> None:
+        memory_of(self)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Call[Any]:
+        """Give it its arguments; nothing is fired."""
+        return _call_of(self, args, kwargs)
+
+    def __and__(self, other: Conjoinable) -> Chain:
+        return conjoin(self, other)
+
+    @property
+    def state(self) -> State | None:
+        """State of the firing, of those made through this object, that settled last, or is the newest."""
+        return _call_of(self).state
+
+    @property
+    def result(self) -> Any:
+        """Result of the firing that ``state`` speaks of; ``None`` while there is none."""
+        return _call_of(self).result
+
+    def fire(self, *args: Any, **kwargs: Any) -> JobHandle[Any]:
+        """Enqueue a run as soon as possible; it needs to have been added to a queue once."""
+        return self(*args, **kwargs).fire()
+
+    def fire_at(self, when: When, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
+        """Enqueue a run for a moment (aware datetime) or after a delay (timedelta, seconds)."""
+        return self(*args, **kwargs).fire_at(when)
+
+    def calls(self) -> tuple[Call[Any], ...]:
+        """Stand for a call without arguments."""
+        return (_call_of(self),)
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A job as a worker sees it."""
+
+    name: str
+    policy: Policy
+    is_async: bool
+    call: Callable[[list[Any], dict[str, Any], dict[str, Any] | None], Any]
+    """Run it with positional and keyword arguments, and the attributes of the object (classes only)."""
+
+
+def declaration(found: object) -> Declaration | None:
+    """Tell how to run what a firing names; ``None`` where it is no job."""
+    if isinstance(found, Job):
+        work = found.work
+
+        def call(args: list[Any], kwargs: dict[str, Any], _attrs: dict[str, Any] | None) -> Any:
+            return work(*args, **kwargs)
+
+        return Declaration(found.name, found.policy, inspect.iscoroutinefunction(work), call)
+    if isinstance(found, type) and issubclass(found, JobMixin) and found is not JobMixin:
+        kind = found
+
+        def make(args: list[Any], kwargs: dict[str, Any], attrs: dict[str, Any] | None) -> Any:
+            made = kind.__new__(kind)
+            vars(made).update(attrs or {})
+            return made.work(*args, **kwargs)
+
+        return Declaration(job_name(kind), _class_policy(kind), inspect.iscoroutinefunction(kind.work), make)
+    return None
+
+
+def job_name(declared: Any) -> str:
+    """Tell the ``module:qualname`` by which a worker finds it again; NotAJobError where none could."""
+    qualname = getattr(declared, "__qualname__", "") or ""
+    module = public_module_name(getattr(declared, "__module__", None) or "")
+    if not qualname or "<" in qualname:
+        msg = (
+            f"a job must be defined at the top of a module, where a worker can import it, unlike {declared!r}"
+        )
+        raise NotAJobError(msg)
+    if not module:
+        msg = f"{qualname} is defined in a prompt or notebook, which no worker can import: put it into a file"
+        raise NotAJobError(msg)
+    return check_name("job", f"{module}:{qualname}")
+
+
+def memory_of(job: JobMixin) -> Memory:
+    """Return the memory of a mixin's object, which is made at first need.
+
+    It sits in one attribute with a long name, since all others are the user's own.
+    """
+    memory: Memory | None = vars(job).get(_MEMORY)
+    if memory is None:
+        memory = vars(job)[_MEMORY] = Memory()
+    return memory
+
+
+def as_fireable(thing: object) -> Fireable[Any]:
+    """Turn what is added to a queue into what can be enqueued; NotAJobError for anything else."""
+    if isinstance(thing, Fireable):
+        return thing
+    if isinstance(thing, (Job, JobMixin)):
+        return thing.calls()[0]
+    hint = "; make an object of the class first" if isinstance(thing, type) else ""
+    msg = f"{thing!r} of type {type(thing).__name__} is no job, call or chain, and cannot be fired{hint}"
+    raise NotAJobError(msg)
+
+
+def _call_of(job: JobMixin, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Call[Any]:
+    kind = type(job)
+    attrs = {key: value for key, value in vars(job).items() if key != _MEMORY and key not in POLICY_FIELDS}
+    own = {key: value for key, value in vars(job).items() if key in POLICY_FIELDS}
+    policy = _class_policy(kind)
+    if own:
+        policy = change_policy(policy, own)
+    return Call(job_name(kind), policy, memory_of(job), args=args, kwargs=kwargs, attrs=attrs or None)
+
+
+def _class_policy(kind: type[JobMixin]) -> Policy:
+    # Kept on the class itself (not inherited: a subclass may change a rule).
+    known = vars(kind).get(_POLICY)
+    if known is None:
+        known = _read_policy(kind)
+        setattr(kind, _POLICY, known)
+    policy: Policy = known
+    return policy
+
+
+def _read_policy(kind: type[JobMixin]) -> Policy:
+    if not callable(getattr(kind, "work", None)):
+        msg = f"{kind.__qualname__} has no method `work`: write what the job does in it"
+        raise NotAJobError(msg)
+    found = {}
+    for field in POLICY_FIELDS:
+        for parent in kind.__mro__:
+            # A plain lookup would bind functions given as backoff or idempotency_key to the class.
+            if field in vars(parent):
+                value = vars(parent)[field]
+                found[field] = value.__func__ if isinstance(value, staticmethod) else value
+                break
+    return change_policy(_DEFAULT, found)
+
+
+__all__ = [
+    "Declaration",
+    "Enqueuer",
+    "Job",
+    "JobMixin",
+    "as_fireable",
+    "declaration",
+    "job_name",
+    "memory_of",
+]

@@ -1,0 +1,144 @@
+"""What the opaque bytes in a store mean: bodies, carries, failures, progress.
+
+Stores keep them unread; producers, workers and readers agree on them here. Encoded as MessagePack
+arrays by position, so fields may be added at the end and never moved. Bytes that come back are not
+trusted: whatever is wrong with them is a DamagedPayloadError.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from skunkqueue.errors import DamagedPayloadError
+
+MAX_PAYLOAD = 1024 * 1024
+"""Bytes an encoded body or result may have unless configured otherwise."""
+MAX_HISTORY = 20
+"""Attempts remembered in a carry."""
+MAX_TRACEBACK = 16_000
+"""Characters of a traceback kept."""
+
+
+class Step(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """One job to run with its arguments."""
+
+    job: str
+    """``module:qualname``."""
+    args: bytes
+    """``[positional, keyword, attributes of the instance]``, written by the serializer."""
+    retries: int = 0
+    timeout: float | None = None
+    serializer: str = "typed"
+
+
+class Body(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """What a firing is to do."""
+
+    steps: tuple[Step, ...]
+    """One; or several for a chain, run in order."""
+    ttl: float | None = None
+    """Seconds to keep it once finished."""
+    schedule: str | None = None
+    """Name of the schedule that made it."""
+
+    @property
+    def name(self) -> str:
+        """The job's name for people; a chain's are joined."""
+        return " & ".join(step.job for step in self.steps)
+
+
+class Attempt(msgspec.Struct, frozen=True, array_like=True):
+    """One try at running a firing, as remembered."""
+
+    number: int
+    began: float
+    took: float
+    verdict: str
+    note: str
+    """The error's type and message, or why it was put back."""
+    worker: str
+
+
+class Carry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+    """What earlier attempts leave for the next one."""
+
+    failures: int = 0
+    """Failed attempts at the present step."""
+    snoozes: int = 0
+    seen_deaths: int = 0
+    """Lines of evidence that were taken into account already."""
+    history: tuple[Attempt, ...] = ()
+    done: tuple[bytes, ...] = ()
+    """Encoded results of the steps of a chain that are complete."""
+
+    def with_attempt(self, attempt: Attempt) -> Carry:
+        """Remember one more attempt, and forget the oldest over MAX_HISTORY."""
+        history = (*self.history, attempt)[-MAX_HISTORY:]
+        return msgspec.structs.replace(self, history=history)
+
+
+class Failure(msgspec.Struct, frozen=True, array_like=True):
+    """Why a firing has no result."""
+
+    kind: str
+    """The exception's type."""
+    message: str
+    traceback: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}" if self.message else self.kind
+
+
+class Progress(msgspec.Struct, frozen=True, array_like=True):
+    """How far a running job says it is."""
+
+    done: float
+    total: float | None
+    note: str
+    at: float
+
+
+EMPTY_CARRY = Carry()
+
+encode = msgspec.msgpack.Encoder().encode
+"""Turn any of these structs into bytes."""
+
+_T = TypeVar("_T")
+_body = msgspec.msgpack.Decoder(Body)
+_carry = msgspec.msgpack.Decoder(Carry)
+_failure = msgspec.msgpack.Decoder(Failure)
+_progress = msgspec.msgpack.Decoder(Progress)
+
+
+def decode_body(data: bytes) -> Body:
+    """Read a body; DamagedPayloadError where it is none."""
+    body = _decode(_body, data, "body")
+    if not body.steps:
+        raise DamagedPayloadError("a firing's body names no job to run: it was not made by SkunkQueue")
+    return body
+
+
+def decode_carry(data: bytes | None) -> Carry:
+    """Read a carry; ``None`` is an empty one."""
+    return EMPTY_CARRY if data is None else _decode(_carry, data, "carry")
+
+
+def decode_failure(data: bytes) -> Failure:
+    """Read a failure."""
+    return _decode(_failure, data, "failure")
+
+
+def decode_progress(data: bytes) -> Progress:
+    """Read a progress report."""
+    return _decode(_progress, data, "progress report")
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[_T], data: bytes, what: str) -> _T:
+    try:
+        return decoder.decode(data)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        start = bytes(data[:24])
+        msg = f"a firing's {what} of {len(data)} bytes, beginning {start!r}, is damaged or not ours: {error}"
+        raise DamagedPayloadError(msg) from error

@@ -1,0 +1,61 @@
+"""Every hook, its arguments, and who calls it when. No logic.
+
+All hooks are told what has happened and can change nothing; what they return is thrown away and what
+they raise is logged. They run in the thread that did the thing, so a slow hook slows it down.
+A hook function may leave out arguments it does not need.
+"""
+
+from __future__ import annotations
+
+from skunkqueue.plugins import hookspec
+from skunkqueue.records import Claim, Firing, Outcome, WorkerRecord
+
+
+@hookspec
+def skunkqueue_firing_enqueued(firing: Firing) -> None:
+    """Hear that a firing is durable in the store; called in the producer, after ``fire`` put it in.
+
+    Not called where an idempotency key led to an earlier firing, nor for what a store enqueues as part
+    of a settling (refires of a schedule).
+    """
+
+
+@hookspec
+def skunkqueue_firing_claimed(claim: Claim, worker: str) -> None:
+    """Hear that a worker (its id) claimed a firing; called in that worker, before the job begins."""
+
+
+@hookspec
+def skunkqueue_firing_settled(claim: Claim, outcome: Outcome) -> None:
+    """Hear that the store accepted an outcome; called in the worker that ran the firing.
+
+    The outcome's verdict may be final (complete, error, killed, expired) or not (retry, snooze, release).
+    """
+
+
+@hookspec
+def skunkqueue_firing_lost(claim: Claim, worker: str) -> None:
+    """Hear that a worker (its id) lost its claim, so that its outcome counts for nothing."""
+
+
+@hookspec
+def skunkqueue_worker_started(worker: WorkerRecord) -> None:
+    """Hear that a worker is registered and begins to claim; called in that worker."""
+
+
+@hookspec
+def skunkqueue_worker_stopped(worker: WorkerRecord, reason: str) -> None:
+    """Hear that a worker is unregistered and about to end; called in that worker.
+
+    A worker that was killed outright cannot call it.
+    """
+
+
+@hookspec
+def skunkqueue_pool_started(pool: str, host: str, pid: int, queue: str, routes: tuple[str, ...]) -> None:
+    """Hear that a pool (its id) begins to start its workers; called in the pool's process."""
+
+
+@hookspec
+def skunkqueue_pool_stopped(pool: str, queue: str, exit_code: int) -> None:
+    """Hear that a pool's workers are gone and it is about to end; called in the pool's process."""

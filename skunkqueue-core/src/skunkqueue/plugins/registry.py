@@ -1,0 +1,186 @@
+"""Find one plugin by group and name; list all, broken ones with the reason.
+
+Plugins are entry points. Which there are is read from the installed distributions' metadata without
+importing any of them; a plugin is imported when it is named. Knows nothing of what a plugin does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import NamedTuple
+
+from skunkqueue.errors import PluginError
+from skunkqueue.plugins import BACKENDS, COMMANDS, GROUPS, STRATEGIES
+
+_EXTRAS = {
+    (BACKENDS, "redis"): "redis",
+    (BACKENDS, "rediss"): "redis",
+    (BACKENDS, "valkey"): "redis",
+    (BACKENDS, "mongodb"): "mongo",
+    (BACKENDS, "mongo"): "mongo",
+    (BACKENDS, "fdb"): "fdb",
+    (STRATEGIES, "time"): "schedulers",
+    (STRATEGIES, "aimd"): "schedulers",
+    (STRATEGIES, "rto"): "schedulers",
+    (STRATEGIES, "slow_start"): "schedulers",
+    (COMMANDS, "schedules"): "schedulers",
+    (COMMANDS, "web"): "web",
+}
+"""Which extra of ``skunkqueue`` brings a plugin that the project itself publishes."""
+
+LOAD_FAILURES = (Exception, SystemExit)
+"""What counts as a plugin's own failure while it is imported; a Ctrl-C is none."""
+
+
+class PluginInfo(NamedTuple):
+    """One entry point, as listed for people."""
+
+    group: str
+    name: str
+    value: str
+    distribution: str
+    version: str
+    problem: str | None
+    """Why it cannot be used; ``None``: it can."""
+
+
+class Loaded(NamedTuple):
+    """One entry point and what it names."""
+
+    info: PluginInfo
+    plugin: object | None
+    """``None`` where ``info.problem`` says why."""
+
+
+def find(group: str, name: str) -> object:
+    """Import and return the plugin called ``name``; ``PluginError`` says what to do where there is none.
+
+    An explicit ``package.module:object`` is imported as it stands, for programs packed in a way that
+    loses metadata. Such a name must come from the user's own settings, never from a store.
+    """
+    if ":" in name:
+        return _load(EntryPoint(name=name, value=name, group=group))
+    found = [entry for entry in _entries(group) if entry.name == name]
+    if not found:
+        raise PluginError(_missing(group, name))
+    if len(found) > 1:
+        raise PluginError(_doubled(group, name, found))
+    return _load(found[0])
+
+
+def names(group: str) -> list[str]:
+    """List the names in a group, sorted, without importing anything."""
+    return sorted({entry.name for entry in _entries(group)})
+
+
+def load_each(group: str) -> Iterator[Loaded]:
+    """Import every plugin of a group, by name, each on its own: a broken one comes with its problem."""
+    entries = sorted(_entries(group), key=lambda entry: (entry.name, entry.value))
+    for entry in entries:
+        same = [other for other in entries if other.name == entry.name]
+        if len(same) > 1:
+            yield Loaded(_info(entry, _doubled(group, entry.name, same)), None)
+            continue
+        try:
+            plugin = _load(entry)
+        except PluginError as error:
+            yield Loaded(_info(entry, str(error)), None)
+        else:
+            yield Loaded(_info(entry, None), plugin)
+
+
+def installed(groups: Iterable[str] = GROUPS) -> list[PluginInfo]:
+    """List all plugins of these groups; imports them, so as to know which are broken."""
+    return [loaded.info for group in groups for loaded in load_each(group)]
+
+
+def explain(error: BaseException) -> str:
+    """Tell an exception in one line, with its type."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _entries(group: str) -> tuple[EntryPoint, ...]:
+    # Reading metadata costs some 20 ms, so once a process; again only where somebody changed sys.path.
+    return _entries_on(tuple(sys.path), group)
+
+
+@lru_cache(maxsize=32)
+def _entries_on(path: tuple[str, ...], group: str) -> tuple[EntryPoint, ...]:
+    del path  # the key of the cache: entry_points() reads sys.path itself
+    # One distribution may be seen twice (a wheel and an editable install): equal entries are one.
+    return tuple(dict.fromkeys(entry_points(group=group)))
+
+
+def _load(entry: EntryPoint) -> object:
+    if not entry.pattern.match(entry.value):
+        msg = f"{_called(entry)} is not written as package.module:object. {_cure(entry)}"
+        raise PluginError(msg)
+    try:
+        plugin: object = importlib.import_module(entry.module)
+    except LOAD_FAILURES as error:
+        msg = f"{_called(entry)} cannot be imported: {explain(error)}. {_cure(entry)}"
+        raise PluginError(msg) from error
+    try:
+        for attribute in filter(None, (entry.attr or "").split(".")):
+            plugin = getattr(plugin, attribute)
+    except LOAD_FAILURES as error:
+        msg = f"{_called(entry)} is not in its module: {explain(error)}. {_cure(entry)}"
+        raise PluginError(msg) from error
+    return plugin
+
+
+def _called(entry: EntryPoint) -> str:
+    if entry.name == entry.value:
+        return f"the {_kind(entry.group)} {entry.value!r}"
+    return f"the {_kind(entry.group)} {entry.name!r} ({entry.value}, from {_origin(entry)})"
+
+
+def _cure(entry: EntryPoint) -> str:
+    if entry.name == entry.value:
+        return "Correct the name, or install its package"
+    return f"Reinstall or remove {_origin(entry)}"
+
+
+def _missing(group: str, name: str) -> str:
+    there = ", ".join(names(group)) or "none"
+    extra = _EXTRAS.get((group, name))
+    cure = (
+        f"install it: pip install 'skunkqueue[{extra}]'"
+        if extra
+        else f"check the name, or install the distribution that brings it (entry-point group {group})"
+    )
+    return f"no {_kind(group)} {name!r} is installed (there: {there}); {cure}"
+
+
+def _doubled(group: str, name: str, found: Iterable[EntryPoint]) -> str:
+    origins = " and ".join(sorted({_origin(entry) for entry in found}))
+    return f"the {_kind(group)} {name!r} is claimed by {origins}; uninstall one of them"
+
+
+def _kind(group: str) -> str:
+    """Name what a group holds: ``skunkqueue.strategies`` holds a ``strategy``."""
+    word = group.rpartition(".")[2]
+    return word[:-3] + "y" if word.endswith("ies") else word.removesuffix("s")
+
+
+def _info(entry: EntryPoint, problem: str | None) -> PluginInfo:
+    dist = entry.dist
+    return PluginInfo(
+        group=entry.group,
+        name=entry.name,
+        value=entry.value,
+        # Damaged metadata has no name or version, whatever the types say.
+        distribution=(dist and dist.name) or "?",
+        version=(dist and dist.version) or "?",
+        problem=problem,
+    )
+
+
+def _origin(entry: EntryPoint) -> str:
+    dist = entry.dist
+    return f"{dist.name} {dist.version}" if dist else "an unknown distribution"

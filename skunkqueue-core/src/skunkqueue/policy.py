@@ -1,0 +1,157 @@
+"""What is to happen to a job's firings: retries, time limits, order, life time. Checked when declared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from skunkqueue.backoff import Backoff, Exponential, as_delay, check_backoff
+from skunkqueue.errors import NaiveDatetimeError, PolicyError
+from skunkqueue.names import check_name
+from skunkqueue.records import DEFAULT_PRIORITY, DEFAULT_ROUTE, MAX_PRIORITY, MIN_PRIORITY
+from skunkqueue.serializers import DEFAULT_SERIALIZER
+
+MAX_RETRIES = 1_000_000
+When = datetime | timedelta | float
+Errors = tuple[type[BaseException], ...]
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """A job's rules. Durations are seconds or timedeltas where declared, seconds in here."""
+
+    routes: tuple[str, ...] = (DEFAULT_ROUTE,)
+    """It is fired once on each."""
+    retries: int = 0
+    """How often a failed attempt is followed by another."""
+    backoff: Backoff = Exponential()
+    retry_on: Errors = (Exception,)
+    give_up_on: Errors = ()
+    """These end it at once, also where ``retry_on`` covers them."""
+    timeout: float | None = None
+    """Seconds one attempt may run; then it is interrupted, and that counts as a failure."""
+    priority: int = DEFAULT_PRIORITY
+    expires: When | None = None
+    """Too late to begin: a moment, or a time after firing."""
+    idempotency_key: str | Callable[..., str] | None = None
+    """A key, or a function that makes one of the firing's arguments."""
+    result_ttl: float | None = None
+    """Seconds a finished firing is kept; ``None``: the backend's default (a day, failures a week)."""
+    queue_type: Literal["default", "broadcast"] = "default"
+    serializer: str = DEFAULT_SERIALIZER
+
+
+POLICY_FIELDS = frozenset(Policy.__struct_fields__)
+
+
+def change_policy(policy: Policy, changes: dict[str, Any]) -> Policy:
+    """Return a copy with some rules changed, each of them checked; PolicyError names the wrong one."""
+    unknown = changes.keys() - POLICY_FIELDS
+    if unknown:
+        msg = f"there is no policy {min(unknown)!r}; there are: {', '.join(sorted(POLICY_FIELDS))}"
+        raise PolicyError(msg)
+    checked = {name: _CHECKS[name](value) for name, value in changes.items()}
+    return msgspec.structs.replace(policy, **checked)
+
+
+def check_routes(value: object) -> tuple[str, ...]:
+    """Return the routes as a tuple without doubles; a lone string counts as one route."""
+    if isinstance(value, str):
+        value = (value,)
+    if not isinstance(value, Iterable):
+        msg = f"routes must be a list of names, not {type(value).__name__}: {value!r}"
+        raise PolicyError(msg)
+    routes = tuple(dict.fromkeys(check_name("route", one) for one in value))
+    return routes or (DEFAULT_ROUTE,)
+
+
+def moment(when: object, what: str) -> tuple[float | None, float]:
+    """Turn a moment or delay into (absolute seconds or None, delay in seconds).
+
+    Raises NaiveDatetimeError for a datetime without a zone, and PolicyError for what is no time.
+    """
+    if isinstance(when, datetime):
+        if when.utcoffset() is None:
+            msg = (
+                f"{what} got the datetime {when.isoformat()} without a time zone: "
+                f"write datetime.now(timezone.utc) + ..., or .astimezone(), or give a timedelta"
+            )
+            raise NaiveDatetimeError(msg)
+        return when.timestamp(), 0.0
+    if isinstance(when, timedelta) and when < timedelta(0):
+        return None, 0.0
+    return None, as_delay(when, what)
+
+
+def _whole(name: str, low: int, high: int) -> Callable[[object], int]:
+    def check(value: object) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            msg = f"{name} must be a whole number from {low} to {high}, not {value!r}"
+            raise PolicyError(msg)
+        return value
+
+    return check
+
+
+def _duration(name: str) -> Callable[[object], float | None]:
+    def check(value: object) -> float | None:
+        if value is None:
+            return None
+        seconds = as_delay(value, name)
+        if seconds <= 0 or not math.isfinite(seconds):
+            msg = f"{name} must be more than 0 seconds, not {value!r}; leave it out for no limit"
+            raise PolicyError(msg)
+        return seconds
+
+    return check
+
+
+def _errors(name: str) -> Callable[[object], Errors]:
+    def check(value: object) -> Errors:
+        kinds = value if isinstance(value, (tuple, list)) else (value,)
+        for kind in kinds:
+            if not (isinstance(kind, type) and issubclass(kind, BaseException)):
+                msg = f"{name} must be an exception class or a list of them, not {kind!r}"
+                raise PolicyError(msg)
+        return tuple(kinds)
+
+    return check
+
+
+def _choice(name: str, *choices: str) -> Callable[[object], str]:
+    def check(value: object) -> str:
+        if value not in choices:
+            msg = f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}"
+            raise PolicyError(msg)
+        return str(value)
+
+    return check
+
+
+def _check_expires(value: object) -> Any:
+    if value is not None:
+        moment(value, "expires")
+    return value
+
+
+def _check_key(value: object) -> Any:
+    return value if value is None or callable(value) else check_name("idempotency key", value)
+
+
+_CHECKS: dict[str, Callable[[Any], Any]] = {
+    "routes": check_routes,
+    "retries": _whole("retries", 0, MAX_RETRIES),
+    "backoff": check_backoff,
+    "retry_on": _errors("retry_on"),
+    "give_up_on": _errors("give_up_on"),
+    "timeout": _duration("timeout"),
+    "priority": _whole("priority", MIN_PRIORITY, MAX_PRIORITY),
+    "expires": _check_expires,
+    "idempotency_key": _check_key,
+    "result_ttl": _duration("result_ttl"),
+    "queue_type": _choice("queue_type", "default", "broadcast"),
+    "serializer": lambda value: check_name("serializer", value),
+}

@@ -1,0 +1,329 @@
+"""Values of a closed list of types, kept exactly: what comes back equals what went in, type by type.
+
+MessagePack carries None, bool, int of 64 bits, float, str, bytes, list and dict with str keys as they
+are; every other type is an extension of ours (``_Ext``). Reading never runs code of the user's: a
+dataclass is filled field by field without calling it, and an Enum member is looked up.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import enum
+import zoneinfo
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from skunkqueue.errors import DamagedPayloadError, JobNotFoundError, PayloadError, UnsupportedTypeError
+from skunkqueue.imports import Gate, public_module_name
+
+_ATOMS = frozenset({type(None), bool, float, bytes, str})
+_MIN_INT, _MAX_INT = -(2**63), 2**64 - 1
+_MAX_DEPTH = 100
+
+
+class _Ext(enum.IntEnum):
+    """Numbers of our MessagePack extensions. They are stored: add, never change."""
+
+    BIG_INT = 1
+    TUPLE = 2
+    DICT = 3
+    SET = 4
+    FROZENSET = 5
+    DATETIME = 6
+    DATE = 7
+    TIME = 8
+    TIMEDELTA = 9
+    DECIMAL = 10
+    UUID = 11
+    ENUM = 12
+    DATACLASS = 13
+    SURROGATES = 14
+
+
+@dataclasses.dataclass(frozen=True)
+class Opaque:
+    """A stored value of a class that was not imported, for people to look at."""
+
+    name: str
+    value: Any
+
+    def __repr__(self) -> str:
+        if isinstance(self.value, dict):
+            return f"{self.name}({', '.join(f'{key}={value!r}' for key, value in self.value.items())})"
+        return f"{self.name}.{self.value}"
+
+
+class _RefusedError(Exception):
+    """A value cannot be kept; carries where it sits, innermost last."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        self.trail: list[str] = []
+        super().__init__(reason)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class TypedSerializer:
+    """The default format."""
+
+    def __init__(self) -> None:
+        self._decoders: dict[int, tuple[Gate | None, msgspec.msgpack.Decoder[Any]]] = {}
+
+    def dumps(self, value: Any, what: str) -> bytes:
+        """Encode; UnsupportedTypeError names the place, the type and the way out."""
+        try:
+            packed = value if type(value) in _ATOMS else _pack(value, 0)
+            try:
+                return _encode(packed)
+            except UnicodeEncodeError:
+                return _encode(_pack(value, 0, careful=True))
+        except _RefusedError as error:
+            place = what + "".join(reversed(error.trail))
+            msg = (
+                f"{place} {error.reason}; convert it first, or use serializer='pickle' (signed) for this job"
+            )
+            raise UnsupportedTypeError(msg) from None
+
+    def loads(self, data: bytes, gate: Gate | None) -> Any:
+        """Decode; DamagedPayloadError for bytes that are not ours."""
+        known = self._decoders.get(id(gate))
+        if known is None:
+            known = (gate, msgspec.msgpack.Decoder(ext_hook=_Reader(gate).read))
+            self._decoders[id(gate)] = known
+        try:
+            return known[1].decode(data)
+        except PayloadError:
+            raise
+        except JobNotFoundError as error:
+            msg = f"a stored value is of a class that cannot be found: {error}"
+            raise DamagedPayloadError(msg) from error
+        # Whatever hand-made bytes provoke in a constructor is damage, and must not stop a worker.
+        except (Exception, RecursionError) as error:
+            msg = f"stored arguments or results of {len(data)} bytes are damaged: {type(error).__name__}: {error}"
+            raise DamagedPayloadError(msg) from error
+
+
+def _pack(value: Any, depth: int, *, careful: bool = False) -> Any:  # noqa: PLR0911 - one return a kind of value
+    """Return what MessagePack carries for ``value``; ``careful`` looks at each string for surrogates."""
+    kind = type(value)
+    if kind in _ATOMS:
+        if careful and kind is str and not value.isascii():
+            return _pack_text(value)
+        return value
+    if kind is int:
+        if _MIN_INT <= value <= _MAX_INT:
+            return value
+        return msgspec.msgpack.Ext(_Ext.BIG_INT, hex(value).encode())
+    if depth >= _MAX_DEPTH:
+        msg = f"is nested deeper than {_MAX_DEPTH} levels, or contains itself"
+        raise _RefusedError(msg)
+    pack = _PACKERS.get(kind)
+    if pack is not None:
+        return pack(value, depth, careful)
+    if isinstance(value, enum.Enum):
+        return _pack_enum(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return _pack_dataclass(value, depth, careful)
+    msg = f"is of type {kind.__module__}.{kind.__qualname__}, which cannot be stored exactly: {_brief(value)}"
+    raise _RefusedError(msg)
+
+
+def _pack_text(value: str) -> Any:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return msgspec.msgpack.Ext(_Ext.SURROGATES, value.encode("utf-8", "surrogatepass"))
+    return value
+
+
+def _pack_items(value: Any, depth: int, careful: bool) -> list[Any]:  # noqa: FBT001 - on the hot path
+    packed = []
+    for index, item in enumerate(value):
+        try:
+            packed.append(_pack(item, depth + 1, careful=careful))
+        except _RefusedError as error:
+            error.trail.append(f"[{index}]")
+            raise
+    return packed
+
+
+def _pack_dict(value: dict[Any, Any], depth: int, careful: bool) -> Any:  # noqa: FBT001 - on the hot path
+    packed = {}
+    plain = True
+    for key, item in value.items():
+        plain = plain and type(key) is str and not careful
+        try:
+            packed[key] = _pack(item, depth + 1, careful=careful)
+        except _RefusedError as error:
+            error.trail.append(f"[{_brief(key)}]")
+            raise
+    if plain:
+        return packed
+    keys = _pack_items(value, depth, careful)
+    return msgspec.msgpack.Ext(_Ext.DICT, _encode([keys, list(packed.values())]))
+
+
+def _nested(code: _Ext) -> Callable[[Any, int, bool], Any]:
+    def pack(value: Any, depth: int, careful: bool) -> Any:  # noqa: FBT001 - on the hot path
+        return msgspec.msgpack.Ext(code, _encode(_pack_items(value, depth, careful)))
+
+    return pack
+
+
+def _flat(code: _Ext, write: Callable[[Any], Any]) -> Callable[[Any, int, bool], Any]:
+    def pack(value: Any, _depth: int, _careful: bool) -> Any:  # noqa: FBT001 - on the hot path
+        return msgspec.msgpack.Ext(code, _encode(write(value)))
+
+    return pack
+
+
+def _write_zone(value: dt.datetime | dt.time) -> Any:
+    zone = value.tzinfo
+    if zone is None:
+        return None
+    if type(zone) is zoneinfo.ZoneInfo and zone.key is not None:
+        return zone.key
+    if type(zone) is dt.timezone:
+        offset = zone.utcoffset(None)
+        return [offset.days, offset.seconds, offset.microseconds]
+    msg = f"has a time zone of type {type(zone).__name__}, which cannot be stored: use zoneinfo or datetime.timezone"
+    raise _RefusedError(msg)
+
+
+def _pack_enum(value: enum.Enum) -> Any:
+    module, qualname = _class_name(type(value))
+    if value.name in type(value).__members__:
+        return msgspec.msgpack.Ext(_Ext.ENUM, _encode([module, qualname, value.name, None]))
+    # A combination of flags has no name of its own, but its value is an int.
+    return msgspec.msgpack.Ext(_Ext.ENUM, _encode([module, qualname, None, value.value]))
+
+
+def _pack_dataclass(value: Any, depth: int, careful: bool) -> Any:  # noqa: FBT001 - on the hot path
+    module, qualname = _class_name(type(value))
+    fields = {}
+    for field in dataclasses.fields(value):
+        try:
+            fields[field.name] = _pack(getattr(value, field.name, None), depth + 1, careful=careful)
+        except _RefusedError as error:
+            error.trail.append(f".{field.name}")
+            raise
+    return msgspec.msgpack.Ext(_Ext.DATACLASS, _encode([module, qualname, fields]))
+
+
+def _class_name(kind: type) -> tuple[str, str]:
+    module = public_module_name(kind.__module__)
+    if module is None or "<locals>" in kind.__qualname__:
+        msg = f"is of class {kind.__qualname__}, which others cannot import: define it at the top of a module"
+        raise _RefusedError(msg)
+    return module, kind.__qualname__
+
+
+def _brief(value: Any) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a broken __repr__ must not hide the error it appears in
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+_PACKERS: dict[type, Callable[[Any, int, bool], Any]] = {
+    list: _pack_items,
+    dict: _pack_dict,
+    tuple: _nested(_Ext.TUPLE),
+    set: _nested(_Ext.SET),
+    frozenset: _nested(_Ext.FROZENSET),
+    dt.datetime: _flat(
+        _Ext.DATETIME, lambda v: [v.replace(tzinfo=None, fold=0).isoformat(), v.fold, _write_zone(v)]
+    ),
+    dt.date: _flat(_Ext.DATE, dt.date.isoformat),
+    dt.time: _flat(_Ext.TIME, lambda v: [v.replace(tzinfo=None, fold=0).isoformat(), v.fold, _write_zone(v)]),
+    dt.timedelta: _flat(_Ext.TIMEDELTA, lambda v: [v.days, v.seconds, v.microseconds]),
+    Decimal: _flat(_Ext.DECIMAL, str),
+    UUID: _flat(_Ext.UUID, lambda v: v.bytes),
+}
+
+
+class _Reader:
+    """Reads our extensions; classes come through one gate."""
+
+    def __init__(self, gate: Gate | None) -> None:
+        self._gate = gate
+        self._decode = msgspec.msgpack.Decoder(ext_hook=self.read).decode
+
+    def read(self, code: int, data: memoryview) -> Any:
+        kind = _Ext(code)
+        if kind is _Ext.BIG_INT:
+            return int(bytes(data), 16)
+        if kind is _Ext.SURROGATES:
+            return bytes(data).decode("utf-8", "surrogatepass")
+        return _READERS[kind](self, self._decode(data))
+
+    def dict(self, value: Any) -> Any:
+        keys, items = value
+        return dict(zip(keys, items, strict=True))
+
+    def datetime(self, value: Any) -> Any:
+        text, fold, zone = value
+        return dt.datetime.fromisoformat(text).replace(fold=fold, tzinfo=_read_zone(zone))
+
+    def time(self, value: Any) -> Any:
+        text, fold, zone = value
+        return dt.time.fromisoformat(text).replace(fold=fold, tzinfo=_read_zone(zone))
+
+    def enum(self, value: Any) -> Any:
+        module, qualname, name, raw = value
+        if self._gate is None:
+            return Opaque(f"{module}:{qualname}", raw if name is None else name)
+        found = self._gate.find(module, qualname)
+        if not (isinstance(found, type) and issubclass(found, enum.Enum)):
+            msg = f"{module}:{qualname} is no Enum, but a stored value says so"
+            raise DamagedPayloadError(msg)
+        return found(raw) if name is None else found[name]
+
+    def dataclass(self, value: Any) -> Any:
+        module, qualname, fields = value
+        if self._gate is None:
+            return Opaque(f"{module}:{qualname}", fields)
+        found = self._gate.find(module, qualname)
+        if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
+            msg = f"{module}:{qualname} is no dataclass, but a stored value says so"
+            raise DamagedPayloadError(msg)
+        names = {field.name for field in dataclasses.fields(found)}
+        if names != fields.keys():
+            msg = f"{module}:{qualname} has other fields than when it was stored: {sorted(names ^ fields.keys())}"
+            raise DamagedPayloadError(msg)
+        made = object.__new__(found)
+        for name, item in fields.items():
+            object.__setattr__(made, name, item)
+        return made
+
+
+_READERS: dict[_Ext, Callable[[_Reader, Any], Any]] = {
+    _Ext.TUPLE: lambda _, value: tuple(value),
+    _Ext.DICT: _Reader.dict,
+    _Ext.SET: lambda _, value: set(value),
+    _Ext.FROZENSET: lambda _, value: frozenset(value),
+    _Ext.DATETIME: _Reader.datetime,
+    _Ext.DATE: lambda _, value: dt.date.fromisoformat(value),
+    _Ext.TIME: _Reader.time,
+    _Ext.TIMEDELTA: lambda _, value: dt.timedelta(*value),
+    _Ext.DECIMAL: lambda _, value: Decimal(value),
+    _Ext.UUID: lambda _, value: UUID(bytes=value),
+    _Ext.ENUM: _Reader.enum,
+    _Ext.DATACLASS: _Reader.dataclass,
+}
+
+
+def _read_zone(zone: Any) -> dt.tzinfo | None:
+    if zone is None:
+        return None
+    if isinstance(zone, str):
+        return zoneinfo.ZoneInfo(zone)
+    return dt.timezone(dt.timedelta(*zone))

@@ -1,0 +1,1 @@
+"""Tests of all distributions, a folder for each area."""

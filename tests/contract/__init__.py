@@ -1,0 +1,1 @@
+"""The contract kit, run on each backend we have."""

@@ -1,0 +1,1 @@
+"""What the wheels hold, and what works once they are installed."""

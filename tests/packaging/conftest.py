@@ -1,0 +1,30 @@
+"""Wheels of the working tree, built once, and environments that have them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.environments import CORE, DISTRIBUTIONS, Environment, build_wheel
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The wheel of each distribution, by the name of its folder."""
+    folder = tmp_path_factory.mktemp("wheels")
+    return {distribution.name: build_wheel(distribution, folder) for distribution in DISTRIBUTIONS}
+
+
+@pytest.fixture(scope="session")
+def core_wheel(wheels: dict[str, Path]) -> Path:
+    """The wheel of core."""
+    return wheels[CORE.name]
+
+
+@pytest.fixture(scope="session")
+def installed(core_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
+    """An environment with core's wheel; tests leave it as it is."""
+    environment = Environment(tmp_path_factory.mktemp("installed"))
+    environment.install(core_wheel)
+    return environment
