@@ -29,6 +29,10 @@ class State(str, Enum):
     KILLED = "killed"
     EXPIRED = "expired"
 
+    def __str__(self) -> str:
+        # People print it: `print("state", add.state)`.
+        return self.value
+
     @property
     def final(self) -> bool:
         """Say whether a firing in this state is finished."""

@@ -26,7 +26,7 @@ _MIN_INT, _MAX_INT = -(2**63), 2**64 - 1
 _MAX_DEPTH = 100
 
 
-class _Ext(enum.IntEnum):
+class _Ext:
     """Numbers of our MessagePack extensions. They are stored: add, never change."""
 
     BIG_INT = 1
@@ -170,14 +170,14 @@ def _pack_dict(value: dict[Any, Any], depth: int, careful: bool) -> Any:  # noqa
     return msgspec.msgpack.Ext(_Ext.DICT, _encode([keys, list(packed.values())]))
 
 
-def _nested(code: _Ext) -> Callable[[Any, int, bool], Any]:
+def _nested(code: int) -> Callable[[Any, int, bool], Any]:
     def pack(value: Any, depth: int, careful: bool) -> Any:  # noqa: FBT001 - on the hot path
         return msgspec.msgpack.Ext(code, _encode(_pack_items(value, depth, careful)))
 
     return pack
 
 
-def _flat(code: _Ext, write: Callable[[Any], Any]) -> Callable[[Any, int, bool], Any]:
+def _flat(code: int, write: Callable[[Any], Any]) -> Callable[[Any, int, bool], Any]:
     def pack(value: Any, _depth: int, _careful: bool) -> Any:  # noqa: FBT001 - on the hot path
         return msgspec.msgpack.Ext(code, _encode(write(value)))
 
@@ -258,12 +258,11 @@ class _Reader:
         self._decode = msgspec.msgpack.Decoder(ext_hook=self.read).decode
 
     def read(self, code: int, data: memoryview) -> Any:
-        kind = _Ext(code)
-        if kind is _Ext.BIG_INT:
+        if code == _Ext.BIG_INT:
             return int(bytes(data), 16)
-        if kind is _Ext.SURROGATES:
+        if code == _Ext.SURROGATES:
             return bytes(data).decode("utf-8", "surrogatepass")
-        return _READERS[kind](self, self._decode(data))
+        return _READERS[code](self, self._decode(data))
 
     def dict(self, value: Any) -> Any:
         keys, items = value
@@ -305,7 +304,7 @@ class _Reader:
         return made
 
 
-_READERS: dict[_Ext, Callable[[_Reader, Any], Any]] = {
+_READERS: dict[int, Callable[[_Reader, Any], Any]] = {
     _Ext.TUPLE: lambda _, value: tuple(value),
     _Ext.DICT: _Reader.dict,
     _Ext.SET: lambda _, value: set(value),

@@ -1,0 +1,86 @@
+"""Bodies and carries, and what is not one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skunkqueue.errors import DamagedPayloadError
+from skunkqueue.payload import (
+    EMPTY_CARRY,
+    MAX_HISTORY,
+    Attempt,
+    Body,
+    Carry,
+    Failure,
+    Progress,
+    Step,
+    decode_body,
+    decode_carry,
+    decode_failure,
+    decode_progress,
+    encode,
+)
+
+BODY = Body((Step("demo:add", b"\x93", 3, 1.5), Step("demo:sub", b"")), ttl=60.0, schedule="nightly")
+READERS: list[Callable[[bytes], Any]] = [decode_body, decode_carry, decode_failure, decode_progress]
+
+
+@pytest.mark.parametrize(
+    ("struct", "read"),
+    [
+        (BODY, decode_body),
+        (Carry(failures=2, done=(b"a",), history=(Attempt(1, 1.0, 2.0, "error", "no", "w"),)), decode_carry),
+        (Failure("ValueError", "no", "Traceback"), decode_failure),
+        (Progress(1, None, "half", 5.0), decode_progress),
+    ],
+)
+def test_every_struct_comes_back_as_it_went(struct: Any, read: Callable[[bytes], Any]) -> None:
+    assert read(encode(struct)) == struct
+
+
+def test_no_carry_is_an_empty_one() -> None:
+    assert decode_carry(None) == EMPTY_CARRY
+
+
+@pytest.mark.parametrize("read", READERS)
+@given(data=st.binary(max_size=80))
+def test_hand_made_bytes_are_damage_and_nothing_else(read: Callable[[bytes], Any], data: bytes) -> None:
+    try:
+        read(data)
+    except DamagedPayloadError:
+        pass
+
+
+@given(st.integers(0, len(encode(BODY)) - 1))
+def test_a_body_cut_short_is_damage_and_the_error_shows_it(size: int) -> None:
+    with pytest.raises(DamagedPayloadError, match=f"body of {size} bytes"):
+        decode_body(encode(BODY)[:size])
+
+
+def test_a_body_without_a_job_is_damage() -> None:
+    with pytest.raises(DamagedPayloadError, match="no job"):
+        decode_body(msgspec.msgpack.encode([[]]))
+
+
+def test_a_later_versions_additions_are_passed_over() -> None:
+    longer = [*msgspec.msgpack.decode(encode(BODY)), "of a later version"]
+
+    assert decode_body(msgspec.msgpack.encode(longer)) == BODY
+
+
+def test_a_carry_forgets_its_oldest_attempts() -> None:
+    carry = EMPTY_CARRY
+    for number in range(MAX_HISTORY + 5):
+        carry = carry.with_attempt(Attempt(number, 0.0, 0.0, "error", "", "w"))
+
+    assert [one.number for one in carry.history] == list(range(5, MAX_HISTORY + 5))
+
+
+def test_a_body_names_its_jobs() -> None:
+    assert BODY.name == "demo:add & demo:sub"

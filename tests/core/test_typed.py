@@ -1,0 +1,199 @@
+"""The default serializer keeps a closed list of types exactly."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import enum
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skunkqueue.errors import DamagedPayloadError, PayloadError, UnsupportedTypeError
+from skunkqueue.imports import Gate
+from skunkqueue.serializers import get_serializer
+from skunkqueue.serializers.typed import Opaque
+
+
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = "b"
+
+
+class Level(enum.IntEnum):
+    LOW = 1
+
+
+class Rights(enum.Flag):
+    READ = 1
+    WRITE = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    x: int
+    tags: tuple[str, ...] = ()
+    made: int = dataclasses.field(init=False, default=7)
+
+
+@dataclasses.dataclass
+class Explosive:
+    fuse: int
+
+    def __post_init__(self) -> None:
+        raise RuntimeError("built by a call")
+
+
+TYPED = get_serializer("typed")
+GATE = Gate()
+
+zones = st.sampled_from([None, dt.timezone.utc, dt.timezone(dt.timedelta(hours=-3, minutes=7)), ZoneInfo("Europe/Berlin")])
+atoms = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False)
+    | st.text(alphabet=st.characters(exclude_categories=()))
+    | st.binary()
+    | st.datetimes(timezones=zones)
+    | st.dates()
+    | st.times()
+    | st.timedeltas()
+    | st.decimals(allow_nan=False)
+    | st.uuids()
+    | st.sampled_from([Colour.RED, Colour.BLUE, Level.LOW, Rights.READ, Rights.READ | Rights.WRITE])
+    | st.builds(Point, st.integers(), st.lists(st.text()).map(tuple))
+)
+keys = st.integers() | st.text() | st.binary() | st.tuples(st.integers(), st.text()) | st.frozensets(st.integers())
+values = st.recursive(
+    atoms,
+    lambda inner: st.lists(inner)
+    | st.lists(inner).map(tuple)
+    | st.dictionaries(keys, inner)
+    | st.sets(keys)
+    | st.frozensets(keys),
+    max_leaves=20,
+)
+
+
+def same(left: Any, right: Any) -> bool:
+    """Equal, and of the same types all the way down."""
+    if type(left) is not type(right) or left != right:
+        return False
+    if isinstance(left, (list, tuple)):
+        return all(map(same, left, right))
+    if isinstance(left, dict):
+        return list(left) == list(right) and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, (dt.datetime, dt.time)):
+        return left.tzinfo == right.tzinfo and left.fold == right.fold
+    return True
+
+
+@given(values)
+def test_what_goes_in_comes_out_with_the_same_types(value: Any) -> None:
+    assert same(TYPED.loads(TYPED.dumps(value, "it"), GATE), value)
+
+
+@pytest.mark.parametrize("value", [2**63, 2**64, -(2**63), -(2**63) - 1, float("inf"), -0.0])
+def test_numbers_at_the_edges_survive(value: float) -> None:
+    assert repr(TYPED.loads(TYPED.dumps(value, "it"), GATE)) == repr(value)
+
+
+def test_an_int_of_five_thousand_digits_survives() -> None:
+    value = 10**5_000
+
+    assert TYPED.loads(TYPED.dumps(value, "it"), GATE) == value
+
+
+def test_not_a_number_stays_one() -> None:
+    back = TYPED.loads(TYPED.dumps(float("nan"), "it"), GATE)
+
+    assert back != back  # noqa: PLR0124 - that is what makes it a NaN
+
+
+class Text(str):
+    __slots__ = ()
+
+
+@pytest.mark.parametrize("value", [object(), len, Colour, Text("a"), range(3), 1j, bytearray(b"a"), memoryview(b"a")])
+def test_any_other_type_is_refused_by_name(value: object) -> None:
+    with pytest.raises(UnsupportedTypeError, match=type(value).__name__):
+        TYPED.dumps(value, "it")
+
+
+def test_a_refusal_names_the_place_inside_the_value() -> None:
+    with pytest.raises(UnsupportedTypeError, match=r"argument 1\['a'\]\[2\]\.tags\[0\] is of type builtins.object"):
+        TYPED.dumps({"a": [1, 2, Point(1, (object(),))]}, "argument 1")  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_value_that_contains_itself_is_refused() -> None:
+    loop: list[Any] = []
+    loop.append(loop)
+
+    with pytest.raises(UnsupportedTypeError, match="contains itself"):
+        TYPED.dumps(loop, "it")
+
+
+def test_a_class_inside_a_function_is_refused() -> None:
+    @dataclasses.dataclass
+    class Local:
+        x: int
+
+    with pytest.raises(UnsupportedTypeError, match="top of a module"):
+        TYPED.dumps(Local(1), "it")
+
+
+def test_a_dataclass_is_filled_without_being_called() -> None:
+    made = object.__new__(Explosive)
+    made.fuse = 3
+
+    assert TYPED.loads(TYPED.dumps(made, "it"), GATE).fuse == 3
+
+
+def test_without_a_gate_classes_are_only_shown() -> None:
+    data = TYPED.dumps([Point(1), Colour.RED], "it")
+
+    shown = TYPED.loads(data, None)
+
+    assert [type(one) for one in shown] == [Opaque, Opaque]
+    assert repr(shown) == f"[{__name__}:Point(x=1, tags=(), made=7), {__name__}:Colour.RED]"
+
+
+def test_a_stored_class_name_must_be_a_dataclass_here() -> None:
+    data = TYPED.dumps(Point(1), "it").replace(b"Point", b"Level")
+
+    with pytest.raises(DamagedPayloadError, match="Level is no dataclass"):
+        TYPED.loads(data, GATE)
+
+
+@given(st.binary(max_size=64))
+def test_hand_made_bytes_are_a_value_or_damage_and_nothing_else(data: bytes) -> None:
+    try:
+        TYPED.loads(data, GATE)
+    except PayloadError:
+        pass
+
+
+@given(values, st.data())
+def test_a_payload_cut_short_is_damage(value: Any, data: st.DataObject) -> None:
+    whole = TYPED.dumps([value, "end"], "it")
+    cut = data.draw(st.integers(0, len(whole) - 1))
+
+    with pytest.raises(DamagedPayloadError):
+        TYPED.loads(whole[:cut], GATE)
+
+
+def test_deep_hand_made_nesting_is_damage_and_no_crash() -> None:
+    with pytest.raises(DamagedPayloadError):
+        TYPED.loads(b"\x91" * 100_000, GATE)
+
+
+def test_uuid_and_decimal_keep_their_exact_form() -> None:
+    value = [UUID(int=5), Decimal("1.10"), Decimal("sNaN123")]
+
+    assert [str(one) for one in TYPED.loads(TYPED.dumps(value, "it"), GATE)] == [str(one) for one in value]
