@@ -158,9 +158,8 @@ class Call(Fireable[R]):
         """Encode; PayloadError names the argument that cannot be stored."""
         policy = self.policy
         serializer = get_serializer(policy.serializer)
-        given = [list(self.args), self.kwargs, self.attrs]
         try:
-            encoded = serializer.dumps(given, "the arguments")
+            encoded = serializer.dumps_call(self.args, self.kwargs, self.attrs)
         except Exception as error:
             self._name_culprit(error)
             raise

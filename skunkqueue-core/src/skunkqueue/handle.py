@@ -21,20 +21,27 @@ _WAIT_SLICE = 3_600.0
 class JobHandle(Generic[R]):
     """A firing. Cheap to make and to keep; each look at it asks the store anew.
 
-    ``copies`` are the handles of all firings made by one ``fire``: one a route, or one a worker of a
-    broadcast. The handle itself is the first of them.
+    Where one ``fire`` makes several firings (one a route, or one a worker of a broadcast), the handle is
+    that of the first, and ``copies`` has them all.
     """
 
-    __slots__ = ("_backend", "_gate", "copies", "id")
+    __slots__ = ("_backend", "_copies", "_gate", "id")
 
-    def __init__(self, firing_id: str, backend: Backend | None, gate: Gate | None) -> None:
+    def __init__(
+        self, firing_id: str, backend: Backend | None, gate: Gate | None, copies: tuple[str, ...] = ()
+    ) -> None:
         self.id = firing_id
         self._backend = backend
         self._gate = gate
-        self.copies: tuple[JobHandle[R], ...] = (self,)
+        self._copies = copies
 
     def __repr__(self) -> str:
         return f"<JobHandle {self.id or 'of nothing'}>"
+
+    @property
+    def copies(self) -> tuple[JobHandle[R], ...]:
+        """Handles of all firings that the one ``fire`` made; this one is the first of them."""
+        return (self, *(JobHandle(one, self._backend, self._gate) for one in self._copies))
 
     def record(self) -> Record:
         """Read everything the store knows; UnknownFiringError where it is pruned or never was."""

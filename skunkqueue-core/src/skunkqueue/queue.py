@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import threading
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Literal, ParamSpec, TypeVar, overload
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar, overload
 
-from skunkqueue.call import Conjoinable, Fireable, Memory
+from skunkqueue.call import Call, Conjoinable, Fireable, Memory
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.config import open_backend, resolve
 from skunkqueue.errors import NobodyListensError, PayloadTooLargeError
@@ -116,11 +117,9 @@ class SkunkQueue:
         """Enqueue one call, once on each of its routes; return the handle of the first, with all copies."""
         if suppress_firing():
             return JobHandle("", None, None)
-        backend = self.backend
-        firings = self._firings(call, when)
-        ids = backend.enqueue(firings)
+        ids = self.backend.enqueue(self._firings(call, self._places(call.policy, when)))
         call.memory.ids.extend(ids)
-        return self._handle(ids)
+        return JobHandle(ids[0], self._opened, default_gate(), tuple(ids[1:]))
 
     def fire_many(self, calls: Iterable[Conjoinable], when: When | None = None) -> list[JobHandle[Any]]:
         """Enqueue many calls, a thousand in one step; return a handle for each.
@@ -131,32 +130,37 @@ class SkunkQueue:
         if suppress_firing():
             return [JobHandle("", None, None) for _ in calls]
         handles: list[JobHandle[Any]] = []
-        batch: list[Firing] = []
-        sizes: list[tuple[Fireable[Any], int]] = []
-
-        def flush() -> None:
-            ids = self.backend.enqueue(batch)
-            start = 0
-            for call, size in sizes:
-                own = ids[start : start + size]
-                call.memory.ids.extend(own)
-                handles.append(self._handle(own))
-                start += size
-            batch.clear()
-            sizes.clear()
-
-        for one in calls:
-            call = as_fireable(one)
-            if call.memory.queue is None:
-                call.memory.queue = self
-            made = self._firings(call, when)
-            batch += made
-            sizes.append((call, len(made)))
-            if len(batch) >= _BULK:
-                flush()
-        if batch:
-            flush()
+        remaining = iter(calls)
+        while batch := list(itertools.islice(remaining, _BULK)):
+            self._fire_batch(batch, when, handles)
         return handles
+
+    def _fire_batch(self, calls: list[Conjoinable], when: When | None, handles: list[JobHandle[Any]]) -> None:
+        policy: Policy | None = None
+        firings: list[Firing] = []
+        owners: list[tuple[Fireable[Any], int]] = []
+        for one in calls:
+            call = one if type(one) is Call else as_fireable(one)
+            # Most of a batch share one policy, so what follows from it is worked out once.
+            if call.policy is not policy:
+                policy = call.policy
+                places = self._places(policy, when)
+            made = self._firings(call, places)
+            firings += made
+            owners.append((call, len(made)))
+        ids = self.backend.enqueue(firings)
+        backend, gate, start = self._opened, default_gate(), 0
+        for call, size in owners:
+            memory = call.memory
+            if memory.queue is None:
+                memory.queue = self
+            if size == 1:
+                memory.ids.append(ids[start])
+                handles.append(JobHandle(ids[start], backend, gate))
+            else:
+                memory.ids.extend(ids[start : start + size])
+                handles.append(JobHandle(ids[start], backend, gate, tuple(ids[start + 1 : start + size])))
+            start += size
 
     def handle(self, firing_id: str) -> JobHandle[Any]:
         """Return a handle for a firing made elsewhere, by its id."""
@@ -199,15 +203,6 @@ class SkunkQueue:
 
         return JobHandle(max(known, key=rank).id, self.backend, default_gate())
 
-    def _handle(self, ids: list[str]) -> JobHandle[Any]:
-        gate = default_gate()
-        # All handles of a process share its backend through this queue's own.
-        backend = self.backend
-        first: JobHandle[Any] = JobHandle(ids[0], backend, gate)
-        if len(ids) > 1:
-            first.copies = (first, *(JobHandle(one, backend, gate) for one in ids[1:]))
-        return first
-
     def _body(self, call: Fireable[Any], schedule: str | None = None) -> bytes:
         body = encode(Body(call.steps(), call.policy.result_ttl, schedule))
         if len(body) > self.max_payload:
@@ -218,40 +213,45 @@ class SkunkQueue:
             raise PayloadTooLargeError(msg)
         return body
 
-    def _firings(self, call: Fireable[Any], when: When | None) -> list[Firing]:
-        policy = call.policy
-        due, delay = (None, 0.0) if when is None else moment(when, f"fire_at of {call.name}")
-        expires, expires_in = (None, None) if policy.expires is None else moment(policy.expires, "expires")
-        if policy.expires is None or expires is not None:
-            expires_in = None
-        key = None if policy.idempotency_key is None else self._key(call)
-        body = self._body(call)
+    def _places(self, policy: Policy, when: When | None) -> _Places:
+        """Work out all that a policy says of firings but their bodies and keys."""
+        rest: dict[str, Any] = {"queue": self.name, "priority": policy.priority}
+        # What keeps its default is left out: a struct is made the faster the less is given.
+        if when is not None:
+            rest["due"], rest["delay"] = moment(when, "fire_at")
+        if policy.expires is not None:
+            expires, expires_in = moment(policy.expires, "expires")
+            rest |= {"expires_in": expires_in} if expires is None else {"expires": expires}
         if policy.queue_type == "broadcast":
-            places = self._listeners(policy.routes)
+            each = [
+                {**rest, "route": route, "target": worker} for route, worker in self._listeners(policy.routes)
+            ]
         else:
-            places = [(route, None) for route in policy.routes]
+            each = [{**rest, "route": route} for route in policy.routes]
+        return _Places(each, policy.idempotency_key is not None)
+
+    def _firings(self, call: Fireable[Any], places: _Places) -> list[Firing]:
+        body = self._body(call)
+        if not places.keyed:
+            return [Firing(id=new_id(), body=body, **place) for place in places.each]
+        key = self._key(call)
+        if len(places.each) == 1:
+            return [Firing(id=new_id(), body=body, key=key, **places.each[0])]
+        # Copies of one firing are different firings, so each needs a key of its own.
         return [
             Firing(
                 id=new_id(),
-                queue=self.name,
-                route=route,
                 body=body,
-                due=due,
-                delay=delay,
-                priority=policy.priority,
-                expires=expires,
-                expires_in=expires_in,
-                # Copies of one firing are different firings, so each needs a key of its own.
-                key=key if key is None or len(places) == 1 else f"{key}@{target or route}",
-                target=target,
+                key=check_name("idempotency key", f"{key}@{place.get('target') or place['route']}"),
+                **place,
             )
-            for route, target in places
+            for place in places.each
         ]
 
     def _key(self, call: Fireable[Any]) -> str:
         return check_name("idempotency key", call.key())
 
-    def _listeners(self, routes: tuple[str, ...]) -> list[tuple[str, str | None]]:
+    def _listeners(self, routes: tuple[str, ...]) -> list[tuple[str, str]]:
         found = [(route, worker.id) for route in routes for worker in self.backend.workers(self.name, route)]
         if not found:
             msg = (
@@ -259,7 +259,15 @@ class SkunkQueue:
                 f"Start one with `skunq work -q {self.name} -r {' '.join(routes)}`"
             )
             raise NobodyListensError(msg)
-        return list(found)
+        return found
+
+
+class _Places(NamedTuple):
+    """What a policy says of firings but their bodies and keys."""
+
+    each: list[dict[str, Any]]
+    """The fields of one firing each: one a route, or one a worker of a broadcast."""
+    keyed: bool
 
 
 class _Declare:

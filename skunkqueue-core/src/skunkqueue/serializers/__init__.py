@@ -6,8 +6,10 @@ with a secret. Others come in through the entry-point group ``skunkqueue.seriali
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 from skunkqueue.errors import PluginError
 from skunkqueue.imports import Gate
@@ -16,17 +18,25 @@ from skunkqueue.plugins import SERIALIZERS, registry
 DEFAULT_SERIALIZER = "typed"
 
 
-class Serializer(Protocol):
+class Serializer(ABC):
     """Turns one value into bytes and back, exactly or not at all."""
 
+    @abstractmethod
     def dumps(self, value: Any, what: str) -> bytes:
         """Encode; ``what`` names the value in errors. Raises PayloadError."""
 
+    @abstractmethod
     def loads(self, data: bytes, gate: Gate | None) -> Any:
         """Decode; classes are found through ``gate`` only. Raises PayloadError.
 
         Without a gate nothing is imported: values of classes become ``Opaque``, to be looked at.
         """
+
+    def dumps_call(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], attrs: Mapping[str, Any] | None
+    ) -> bytes:
+        """Encode the arguments of a call, as the list that ``loads`` gives back."""
+        return self.dumps([list(args), dict(kwargs), None if attrs is None else dict(attrs)], "the arguments")
 
 
 @cache

@@ -15,13 +15,14 @@ from typing import Any
 
 from skunkqueue.errors import ConfigError, DamagedPayloadError, SignatureError, UnsupportedTypeError
 from skunkqueue.imports import Gate
+from skunkqueue.serializers import Serializer
 
 ENV_SECRET = "SKUNKQUEUE_SECRET"  # noqa: S105 - the name of a variable, not a secret
 _SIZE = hashlib.sha256().digest_size
 _MIN_SECRET = 16
 
 
-class PickleSerializer:
+class PickleSerializer(Serializer):
     """Signed pickles."""
 
     def dumps(self, value: Any, what: str) -> bytes:

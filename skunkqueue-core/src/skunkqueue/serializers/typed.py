@@ -11,7 +11,7 @@ import dataclasses
 import datetime as dt
 import enum
 import zoneinfo
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -20,8 +20,11 @@ import msgspec
 
 from skunkqueue.errors import DamagedPayloadError, JobNotFoundError, PayloadError, UnsupportedTypeError
 from skunkqueue.imports import Gate, public_module_name
+from skunkqueue.serializers import Serializer
 
 _ATOMS = frozenset({type(None), bool, float, bytes, str})
+_PLAIN = _ATOMS | {int}
+_NO_KWARGS: dict[str, Any] = {}
 _MIN_INT, _MAX_INT = -(2**63), 2**64 - 1
 _MAX_DEPTH = 100
 
@@ -70,7 +73,7 @@ class _RefusedError(Exception):
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class TypedSerializer:
+class TypedSerializer(Serializer):
     """The default format."""
 
     def __init__(self) -> None:
@@ -90,6 +93,17 @@ class TypedSerializer:
                 f"{place} {error.reason}; convert it first, or use serializer='pickle' (signed) for this job"
             )
             raise UnsupportedTypeError(msg) from None
+
+    def dumps_call(
+        self, args: tuple[Any, ...], kwargs: Mapping[str, Any], attrs: Mapping[str, Any] | None
+    ) -> bytes:
+        """Encode the arguments of a call; in one go where they are plain values."""
+        if attrs is None and not kwargs and _PLAIN.issuperset(map(type, args)):
+            try:
+                return _encode((args, _NO_KWARGS, None))
+            except (OverflowError, UnicodeEncodeError):
+                pass  # a large int or a lone surrogate: the thorough way knows them
+        return super().dumps_call(args, kwargs, attrs)
 
     def loads(self, data: bytes, gate: Gate | None) -> Any:
         """Decode; DamagedPayloadError for bytes that are not ours."""
