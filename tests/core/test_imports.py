@@ -90,7 +90,9 @@ def test_a_name_that_is_gone_is_told(folder: Path) -> None:
         Gate().find("mine_e", "gone")
 
 
-@pytest.mark.parametrize("line", ["raise ValueError('broken')", "import no_such_thing", "import sys; sys.exit(3)", "1 +"])
+@pytest.mark.parametrize(
+    "line", ["raise ValueError('broken')", "import no_such_thing", "import sys; sys.exit(3)", "1 +"]
+)
 def test_a_module_that_fails_to_import_is_told_with_the_reason(folder: Path, line: str) -> None:
     (folder / "mine_f.py").write_text(line + "\n")
 
@@ -125,7 +127,9 @@ def test_a_script_that_sleeps_after_firing_does_not_hold_up_a_worker(
     assert Gate(worker=True).find("mine_h", "done") is True
 
 
-def test_sleep_works_again_in_jobs_of_an_imported_script(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_sleep_works_again_in_jobs_of_an_imported_script(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
     (folder / "mine_i.py").write_text(
@@ -139,7 +143,9 @@ def test_sleep_works_again_in_jobs_of_an_imported_script(folder: Path, monkeypat
 
 
 def test_a_producers_import_fires_as_usual(folder: Path) -> None:
-    (folder / "mine_j.py").write_text("from skunkqueue.imports import suppress_firing\nseen = suppress_firing()\n")
+    (folder / "mine_j.py").write_text(
+        "from skunkqueue.imports import suppress_firing\nseen = suppress_firing()\n"
+    )
 
     assert Gate().find("mine_j", "seen") is False
 

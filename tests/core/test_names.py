@@ -8,7 +8,9 @@ from skunkqueue.errors import NameInvalidError
 from skunkqueue.names import MAX_NAME_BYTES, check_name
 
 
-@pytest.mark.parametrize("name", ["a", "with space", "grün/路由", "a" * MAX_NAME_BYTES, "it's \"quoted\"; --", "🦨"])
+@pytest.mark.parametrize(
+    "name", ["a", "with space", "grün/路由", "a" * MAX_NAME_BYTES, 'it\'s "quoted"; --', "🦨"]
+)
 def test_ordinary_names_are_returned_unchanged(name: str) -> None:
     assert check_name("queue", name) == name
 

@@ -77,5 +77,7 @@ def test_a_delay_in_the_past_means_now() -> None:
 
 
 def test_a_datetime_without_a_zone_is_refused_with_the_way_out() -> None:
-    with pytest.raises(NaiveDatetimeError, match=r"fire_at of a:b got the datetime 2030-01-01T00:00:00 .*timezone\.utc"):
+    with pytest.raises(
+        NaiveDatetimeError, match=r"fire_at of a:b got the datetime 2030-01-01T00:00:00 .*timezone\.utc"
+    ):
         moment(datetime(2030, 1, 1), "fire_at of a:b")  # noqa: DTZ001 - wrong on purpose

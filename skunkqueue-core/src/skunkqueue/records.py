@@ -286,6 +286,8 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Firings settled since it started."""
     rss: int = 0
     """Resident memory in bytes."""
+    version: str = ""
+    """Version of ``skunkqueue`` it runs, so that `skunq doctor` can see what was not restarted."""
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,6 +27,7 @@ _PLAIN = _ATOMS | {int}
 _NO_KWARGS: dict[str, Any] = {}
 _MIN_INT, _MAX_INT = -(2**63), 2**64 - 1
 _MAX_DEPTH = 100
+_MAX_TRAIL = 10
 
 
 class _Ext:
@@ -62,11 +63,12 @@ class Opaque:
 
 
 class _RefusedError(Exception):
-    """A value cannot be kept; carries where it sits, innermost last."""
+    """A value cannot be kept."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
         self.trail: list[str] = []
+        """Where it sits, innermost first."""
         super().__init__(reason)
 
 
@@ -88,7 +90,8 @@ class TypedSerializer(Serializer):
             except UnicodeEncodeError:
                 return _encode(_pack(value, 0, careful=True))
         except _RefusedError as error:
-            place = what + "".join(reversed(error.trail))
+            trail = error.trail[::-1]
+            place = what + "".join(trail if len(trail) <= _MAX_TRAIL else [*trail[:_MAX_TRAIL], "..."])
             msg = (
                 f"{place} {error.reason}; convert it first, or use serializer='pickle' (signed) for this job"
             )

@@ -1,0 +1,221 @@
+"""Functions and classes as jobs, and chains of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from skunkqueue import JobMixin, SkunkQueue
+from skunkqueue.backoff import Exponential
+from skunkqueue.call import Call, Chain
+from skunkqueue.errors import NoQueueError, NotAJobError, PolicyError, UnsupportedTypeError
+from skunkqueue.job import Job, as_fireable, declaration, job_name
+from skunkqueue.serializers import get_serializer
+
+queue = SkunkQueue("jobs", conn_url="sqlite:////nonexistent/never-opened.db")
+
+
+@queue.job(routes=["foo"], retries=2)
+def add(first: int, second: int) -> int:
+    """Add."""
+    return first + second
+
+
+@queue.job
+async def later() -> str:
+    return "later"
+
+
+class Greet(JobMixin):
+    routes = ["foo"]  # noqa: RUF012 - as users write it
+    retries = 3
+    backoff = Exponential(base=2)
+
+    def __init__(self, greeting: str) -> None:
+        super().__init__()
+        self.greeting = greeting
+
+    def work(self, name: str) -> str:
+        return f"{self.greeting} {name}"
+
+
+class Forgetful(JobMixin):
+    def __init__(self) -> None:
+        self.note = "did not call super"
+
+    def work(self) -> str:
+        return self.note
+
+
+class Polite(Greet):
+    retries = 5
+
+
+def arguments(call: Call[Any]) -> Any:
+    (step,) = call.steps()
+    return get_serializer("typed").loads(step.args, None)
+
+
+def test_a_job_keeps_the_functions_name_and_doc() -> None:
+    assert (add.__name__, add.__doc__) == ("add", "Add.")  # type: ignore[attr-defined]  # copied from the function
+    assert add.name == f"{__name__}:add"
+    assert add.work(4, 5) == 9
+
+
+def test_calling_a_job_gives_it_its_arguments_and_fires_nothing() -> None:
+    call = add(4, second=5)
+
+    assert isinstance(call, Call)
+    assert arguments(call) == [[4], {"second": 5}, None]
+    assert add.state is None
+
+
+def test_rules_of_a_job_travel_in_its_steps() -> None:
+    (step,) = add.options(timeout=7, retries=4)(1, 2).steps()
+
+    assert (step.job, step.retries, step.timeout) == (add.name, 4, 7.0)
+    assert add.policy.retries == 2
+
+
+def test_routes_can_be_assigned() -> None:
+    job = add.options()
+    job.routes = ["a", "b"]
+
+    assert job.routes == ["a", "b"]
+    assert add.routes == ["foo"]
+
+
+def test_an_objects_attributes_travel_with_it() -> None:
+    assert arguments(Greet("hello")("Jed")) == [["Jed"], {}, {"greeting": "hello"}]
+
+
+def test_a_worker_gets_the_object_back_without_calling_init() -> None:
+    found = declaration(Greet)
+
+    assert found is not None
+    assert found.call(["Jed"], {}, {"greeting": "hello"}) == "hello Jed"
+
+
+def test_class_attributes_are_rules_and_are_inherited() -> None:
+    greet, polite = declaration(Greet), declaration(Polite)
+
+    assert greet is not None
+    assert polite is not None
+    assert (greet.policy.retries, polite.policy.retries) == (3, 5)
+    assert polite.policy.backoff == Exponential(base=2)
+
+
+def test_an_object_may_set_rules_of_its_own() -> None:
+    job = Greet("hi")
+    job.routes = ["elsewhere"]
+    job.retries = 9
+    call = job("Jed")
+
+    assert call.routes == ["elsewhere"]
+    assert call.policy.retries == 9
+    assert arguments(call)[2] == {"greeting": "hi"}
+
+
+def test_a_mixin_works_without_super_init() -> None:
+    assert arguments(as_fireable(Forgetful()).calls()[0])[2] == {"note": "did not call super"}
+
+
+def test_ampersand_conjoins_jobs_objects_and_calls_in_order() -> None:
+    chain = Greet("a")("x") & Forgetful() & add(1, 2) & later
+
+    assert isinstance(chain, Chain)
+    assert [step.job.partition(":")[2] for step in chain.steps()] == ["Greet", "Forgetful", "add", "later"]
+
+
+def test_a_chain_has_routes_of_its_own() -> None:
+    chain = Forgetful() & add(1, 2)
+    chain.routes = ["bar"]
+
+    assert chain.routes == ["bar"]
+    assert add.routes == ["foo"]
+
+
+@pytest.mark.parametrize("other", [3, "text", print, None])
+def test_only_jobs_are_conjoined(other: Any) -> None:
+    with pytest.raises(NotAJobError, match="cannot join"):
+        add & other
+    with pytest.raises(NotAJobError, match="cannot join"):
+        Greet("a") & other
+
+
+@pytest.mark.parametrize("thing", [3, print, Greet, JobMixin, lambda: 1])
+def test_only_jobs_are_fired(thing: Any) -> None:
+    with pytest.raises(NotAJobError, match="is no job"):
+        as_fireable(thing)
+
+
+def test_a_class_is_told_from_its_object() -> None:
+    with pytest.raises(NotAJobError, match="make an object of the class first"):
+        as_fireable(Greet)
+
+
+def test_an_argument_that_cannot_be_stored_is_named() -> None:
+    with pytest.raises(UnsupportedTypeError, match=r"argument 2 of .*:add\[0\] is of type builtins\.object"):
+        add(1, [object()]).steps()  # type: ignore[arg-type]  # wrong on purpose
+    with pytest.raises(UnsupportedTypeError, match="argument 'second' of"):
+        add(1, second=object()).steps()  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_an_attribute_that_cannot_be_stored_is_named() -> None:
+    with pytest.raises(UnsupportedTypeError, match="attribute 'greeting' of"):
+        Greet(object())("x").steps()  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_job_without_a_queue_tells_the_way_out() -> None:
+    with pytest.raises(NoQueueError, match="queue \\+= job"):
+        Greet("a").fire("x")
+
+
+def test_a_job_in_a_function_is_refused_when_declared() -> None:
+    with pytest.raises(NotAJobError, match="top of a module"):
+
+        @queue.job
+        def local() -> None: ...
+
+
+def test_a_lambda_or_a_class_is_no_function_to_decorate() -> None:
+    with pytest.raises(NotAJobError, match="top of a module"):
+        queue.job(lambda: 1)
+    with pytest.raises(NotAJobError, match="inherit JobMixin"):
+        queue.job(Greet)
+
+
+def test_a_wrong_rule_is_refused_when_declared() -> None:
+    with pytest.raises(PolicyError, match="retries"):
+        queue.job(retries=-1)
+
+
+def test_a_class_without_work_is_refused() -> None:
+    with pytest.raises(NotAJobError, match="no method `work`"):
+        as_fireable(type("Empty", (JobMixin,), {"__module__": __name__, "work": None})())
+
+
+def test_what_a_worker_may_run_is_a_job_or_nothing() -> None:
+    found = declaration(add)
+
+    assert found is not None
+    assert found.call([4, 5], {}, None) == 9
+    assert [declaration(one) for one in (print, int, JobMixin, Greet("a"), add.work, None)] == [None] * 6
+
+
+def test_an_async_job_is_known_as_one() -> None:
+    found = declaration(later)
+
+    assert found is not None
+    assert found.is_async
+    assert isinstance(later, Job)
+
+
+def test_a_job_of_a_prompt_is_refused() -> None:
+    def work() -> None: ...
+
+    work.__qualname__ = "work"
+    work.__module__ = ""
+    with pytest.raises(NotAJobError, match="put it into a file"):
+        job_name(work)

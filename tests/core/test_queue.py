@@ -1,0 +1,305 @@
+"""What producers hold, on a real embedded store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from skunkqueue import JobHandle, JobMixin, SkunkQueue, State
+from skunkqueue.clock import VirtualClock
+from skunkqueue.errors import (
+    BackendError,
+    FiringFailedError,
+    NaiveDatetimeError,
+    NameInvalidError,
+    NobodyListensError,
+    PayloadTooLargeError,
+    SkunkQueueError,
+    UnknownFiringError,
+    UnsupportedTypeError,
+    WaitTimeoutError,
+)
+from skunkqueue.payload import Failure, decode_body, encode
+from skunkqueue.records import Outcome, Verdict, WorkerRecord
+from skunkqueue.serializers import get_serializer
+
+LEASE = 60.0
+
+
+class Hello(JobMixin):
+    def work(self, name: str = "world") -> str:
+        return name
+
+
+def add(first: int, second: int) -> int:
+    return first + second
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+def queue(tmp_path: Path, clock: VirtualClock) -> Iterator[SkunkQueue]:
+    with SkunkQueue("demo", conn_url=f"sqlite:///{tmp_path}/q.db", clock=clock) as queue:
+        yield queue
+
+
+def settle(
+    queue: SkunkQueue, route: str = "default", verdict: Verdict = Verdict.COMPLETE, result: object = None
+) -> str:
+    """Play the worker for one firing."""
+    (claim,) = queue.backend.claim("demo", route, "w", 1, LEASE)
+    data = get_serializer("typed").dumps(result, "it")
+    if verdict is not Verdict.COMPLETE:
+        data = encode(Failure("ValueError", "it broke"))
+    stale = queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=verdict, result=data)])
+    assert not stale
+    return claim.id
+
+
+def test_a_firing_is_pending_then_complete_with_its_result(queue: SkunkQueue) -> None:
+    job = queue.job(add)
+    handle = job.fire(4, 5)
+
+    assert (handle.state, handle.result) == (State.PENDING, None)
+    settle(queue, result=9)
+    assert (handle.state, handle.result, handle.wait(0)) == (State.COMPLETE, 9, 9)
+
+
+def test_it_is_fired_once_on_each_route(queue: SkunkQueue) -> None:
+    handle = queue.job(routes=["a", "b"])(add).fire(1, 2)
+
+    assert [copy.record().route for copy in handle.copies] == ["a", "b"]
+    assert len(queue.backend.claim("demo", "a", "w", 10, LEASE)) == 1
+
+
+def test_adding_to_a_queue_fires_jobs_objects_calls_and_chains(queue: SkunkQueue) -> None:
+    job = queue.job(add)
+    hello = Hello()
+    queue += hello
+    queue += hello("Jed")
+    queue += job(1, 2)
+    queue += hello & job(3, 4)
+
+    claims = [queue.backend.claim("demo", "default", "w", 1, LEASE)[0] for _ in range(4)]
+
+    assert [len(decode_body(claim.body).steps) for claim in claims] == [1, 1, 1, 2]
+
+
+def test_an_object_added_once_can_fire_by_itself(queue: SkunkQueue) -> None:
+    hello = Hello()
+    queue += hello
+
+    assert hello.fire("again").state == State.PENDING
+
+
+@pytest.mark.parametrize("when", [timedelta(seconds=60), 60, 60.0])
+def test_fire_at_holds_a_firing_back_until_its_time(
+    queue: SkunkQueue, clock: VirtualClock, when: float
+) -> None:
+    queue.job(add).fire_at(when, 4, 5)
+
+    assert not queue.backend.claim("demo", "default", "w", 1, LEASE)
+    clock.advance(60)
+    assert len(queue.backend.claim("demo", "default", "w", 1, LEASE)) == 1
+
+
+def test_fire_at_a_moment(queue: SkunkQueue, clock: VirtualClock) -> None:
+    moment = datetime.fromtimestamp(clock.now() + 60, timezone.utc)
+
+    assert queue.job(add).fire_at(moment, 4, 5).record().due == pytest.approx(moment.timestamp())
+
+
+def test_fire_at_refuses_a_naive_datetime_and_fires_nothing(queue: SkunkQueue) -> None:
+    with pytest.raises(NaiveDatetimeError, match="time zone"):
+        queue.job(add).fire_at(datetime(2030, 1, 1), 4, 5)  # noqa: DTZ001 - wrong on purpose
+    assert not queue.backend.claim("demo", "default", "w", 1, LEASE)
+
+
+def test_state_and_result_speak_of_the_firing_that_settled_last(
+    queue: SkunkQueue, clock: VirtualClock
+) -> None:
+    job = queue.job(add)
+    job.fire(4, 5)
+    job.fire(1, 1)
+    job.fire_at(60, 7, 7)
+
+    assert (job.state, job.result) == (State.PENDING, None)
+    settle(queue, result=9)
+    clock.advance(1)
+    settle(queue, result=2)
+    assert (job.state, job.result) == (State.COMPLETE, 2)
+    clock.advance(60)
+    settle(queue, verdict=Verdict.ERROR)
+    assert (job.state, job.result) == (State.ERROR, None)
+
+
+def test_objects_speak_of_their_own_firings(queue: SkunkQueue) -> None:
+    first, second = Hello(), Hello()
+    queue += first
+    queue += second
+    settle(queue, result="world")
+
+    assert (first.state, second.state) == (State.COMPLETE, State.PENDING)
+
+
+def test_a_job_never_fired_has_no_state(queue: SkunkQueue) -> None:
+    assert (queue.job(add).state, queue.job(add).result, Hello().state) == (None, None, None)
+
+
+def test_a_chains_result_is_the_list_of_its_steps(queue: SkunkQueue) -> None:
+    job = queue.job(add)
+    chain = job(1, 2) & Hello()("Jed")
+    handle = chain.fire()
+    parts = [get_serializer("typed").dumps(value, "it") for value in (3, "Jed")]
+    settle(queue, result=parts)
+
+    assert handle.result == [3, "Jed"]
+    assert chain.result == [3, "Jed"]
+
+
+def test_fire_many_fires_all_in_order(queue: SkunkQueue) -> None:
+    job = queue.job(add)
+    handles = queue.fire_many(job(number, 1) for number in range(2_500))
+
+    claims = queue.backend.claim("demo", "default", "w", 3_000, LEASE)
+    assert [claim.id for claim in claims] == [handle.id for handle in handles]
+    assert len(claims) == 2_500
+
+
+def test_fire_many_keeps_copies_and_keys_apart(queue: SkunkQueue) -> None:
+    job = queue.job(routes=["a", "b"], idempotency_key=lambda first, _second: f"k{first}")(add)
+    handles = queue.fire_many([job(1, 1), job(2, 1), job(1, 9)])
+
+    assert [len(handle.copies) for handle in handles] == [2, 2, 2]
+    assert [copy.id for copy in handles[0].copies] == [copy.id for copy in handles[2].copies]
+
+
+def test_fire_many_of_nothing_is_nothing(queue: SkunkQueue) -> None:
+    assert queue.fire_many([]) == []
+
+
+def test_a_bad_argument_in_fire_many_fires_nothing_of_its_batch(queue: SkunkQueue) -> None:
+    job = queue.job(add)
+    with pytest.raises(UnsupportedTypeError, match="argument 1"):
+        queue.fire_many([job(1, 2), job(object(), 2)])  # type: ignore[arg-type]  # wrong on purpose
+
+    assert not queue.backend.claim("demo", "default", "w", 1, LEASE)
+
+
+def test_a_second_firing_with_the_key_is_the_first(queue: SkunkQueue) -> None:
+    job = queue.job(idempotency_key="nightly")(add)
+    first = job.fire(1, 2)
+
+    assert job.fire(3, 4).id == first.id
+    settle(queue)
+    assert job.fire(5, 6).id != first.id
+
+
+def test_a_key_may_be_made_of_the_arguments(queue: SkunkQueue) -> None:
+    job = queue.job(idempotency_key=lambda first, second: f"{first}/{second}")(add)
+
+    assert job.fire(1, 2).id == job.fire(1, 2).id != job.fire(1, 3).id
+
+
+def test_a_payload_over_the_limit_is_refused(tmp_path: Path) -> None:
+    queue = SkunkQueue("demo", conn_url=f"sqlite:///{tmp_path}/q.db", max_payload=1_000)
+    with queue:
+        hello = Hello()
+        with pytest.raises(PayloadTooLargeError, match="at most 1000"):
+            queue += hello("x" * 1_000)
+        assert not queue.backend.claim("demo", "default", "w", 1, LEASE)
+
+
+def test_a_broadcast_reaches_every_live_worker(queue: SkunkQueue) -> None:
+    for name in ("w1", "w2"):
+        worker = WorkerRecord(id=name, queue="demo", route="default", pool="p", host="h", pid=1, started=0.0)
+        queue.backend.register(worker, LEASE)
+    handle = queue.job(queue_type="broadcast")(add).fire(1, 2)
+
+    assert sorted(str(copy.record().target) for copy in handle.copies) == ["w1", "w2"]
+
+
+def test_a_broadcast_to_nobody_is_an_error_that_tells_the_way_out(queue: SkunkQueue) -> None:
+    with pytest.raises(NobodyListensError, match="skunq work -q demo -r default"):
+        queue.job(queue_type="broadcast")(add).fire(1, 2)
+
+
+def test_waiting_raises_what_became_of_it(queue: SkunkQueue) -> None:
+    handle = queue.job(add).fire(1, 2)
+
+    with pytest.raises(WaitTimeoutError, match="still pending"):
+        handle.wait(0)
+    settle(queue, verdict=Verdict.ERROR)
+    with pytest.raises(FiringFailedError, match="is error: ValueError: it broke"):
+        handle.wait(0)
+
+
+def test_a_killed_firing_is_killed(queue: SkunkQueue) -> None:
+    handle = queue.job(add).fire(1, 2)
+
+    assert handle.kill() == State.PENDING
+    with pytest.raises(FiringFailedError, match="is killed"):
+        handle.wait(0)
+
+
+def test_a_firing_past_its_time_counts_as_expired_though_nobody_settles_it(
+    queue: SkunkQueue, clock: VirtualClock
+) -> None:
+    handle = queue.job(expires=30)(add).fire(1, 2)
+    before = handle.state
+    clock.advance(31)
+
+    assert (before, handle.state) == (State.PENDING, State.EXPIRED)
+    with pytest.raises(FiringFailedError, match="is expired"):
+        handle.wait(0)
+
+
+def test_a_handle_can_be_had_by_id(queue: SkunkQueue) -> None:
+    fired = queue.job(add).fire(1, 2)
+
+    assert queue.handle(fired.id).state == State.PENDING
+    with pytest.raises(UnknownFiringError, match="no firing 'nothing'"):
+        queue.handle("nothing").record()
+    assert queue.handle("nothing").state is None
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 201])
+def test_a_bad_queue_name_is_refused(name: str) -> None:
+    with pytest.raises(NameInvalidError):
+        SkunkQueue(name)
+
+
+def test_a_queue_opens_its_store_only_when_used() -> None:
+    queue = SkunkQueue("demo", conn_url="sqlite:////proc/no/such/place.db")
+
+    with pytest.raises(SkunkQueueError) as caught:
+        queue.job(add).fire(1, 2)
+    assert isinstance(caught.value, BackendError) or "place.db" in str(caught.value)
+
+
+def test_a_forked_child_fires_through_a_connection_of_its_own(queue: SkunkQueue) -> None:
+    job = queue.job(add)
+    job.fire(1, 1)
+    child = os.fork()
+    if child == 0:
+        job.fire(2, 2)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+
+    assert status == 0
+    job.fire(3, 3)
+    assert len(queue.backend.claim("demo", "default", "w", 10, LEASE)) == 3
+
+
+def test_an_ignored_firing_has_a_handle_that_says_nothing() -> None:
+    handle: JobHandle[int] = JobHandle("", None, None)
+
+    assert (handle.state, handle.result, handle.progress, handle.kill()) == (None, None, None, None)
+    assert handle.wait() is None
