@@ -63,7 +63,7 @@ class Notifier:
         for name, caller in self._callers.get(hook_name, ()):
             try:
                 caller(**arguments)
-            except LOAD_FAILURES:  # noqa: PERF203 - each on its own is the point
+            except LOAD_FAILURES:  # each on its own is the point
                 logger.exception("hook plugin %r raised in %s; it is ignored", name, hook_name)
 
     def _leave_out(self, name: str, problem: str) -> None:

@@ -1,0 +1,280 @@
+"""``skunq demo``: a pool, one job of each kind, and what becomes of them, in a folder that is removed again.
+
+The user's own store is not touched, and nothing is left behind, also where Ctrl-C ends it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from skunkqueue.cli import exits
+from skunkqueue.cli.output import console, note, on_terminal, rich_table, say, table
+from skunkqueue.cli.text import clean, clean_lines, span
+from skunkqueue.errors import SkunkQueueError
+
+if TYPE_CHECKING:
+    from rich.live import Live
+
+    from skunkqueue.queue import SkunkQueue
+    from skunkqueue.records import Record
+
+DEADLINE = 12.0
+"""Seconds after which the demo says that something is wrong."""
+TICK = 0.05
+DELAY = 2.0
+GENTLE = 5.0
+ROUGH = 2.0
+TITLES = (">TIME", "KIND", "FIRED", "STATE", "RESULT")
+
+
+class Shown(NamedTuple):
+    """One firing of the demo."""
+
+    kind: str
+    wrote: str
+    """The call as a user writes it."""
+    id: str
+    expected: Any
+
+
+class Sight(NamedTuple):
+    """What is to be seen of a firing; a new one is shown."""
+
+    state: str
+    remark: str
+
+
+class DemoError(SkunkQueueError):
+    """The demo did not go as it should."""
+
+
+@click.command()
+@click.pass_context
+def demo(ctx: click.Context) -> None:
+    """Run a pool and one job of each kind, in a few seconds.
+
+    Uses a folder of its own, which it removes again.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="skunq-demo-"))
+    with _stopped() as stopped:
+        try:
+            _run(folder, stopped)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    if stopped.is_set():
+        note("stopped; nothing is left behind")
+        ctx.exit(exits.INTERRUPTED)
+
+
+def _run(folder: Path, stopped: threading.Event) -> None:
+    # Imported here so that `--help` need not wait for it.
+    from skunkqueue.cli.demo_jobs import ROUTES  # noqa: PLC0415
+    from skunkqueue.queue import SkunkQueue  # noqa: PLC0415
+
+    began = time.monotonic()
+    url = f"sqlite:///{folder / 'demo.db'}"
+    # Opened first, so that the pool finds its store made.
+    with SkunkQueue("demo", conn_url=url) as queue:
+        queue.backend.now()
+        words = ["work", "-q", "demo", "-r", *ROUTES, "--allow", "skunkqueue"]
+        say(f"$ skunq {' '.join(words)}")
+        pool = _start(folder, [*words, "--url", url])
+        try:
+            shown = _fire(queue)
+            records = _watch(queue, shown, pool, folder=folder, began=began, stopped=stopped)
+        finally:
+            code = _stop(pool)
+    if stopped.is_set():
+        return
+    _check(shown, records)
+    if code != 0:
+        msg = f"the pool ended with exit code {code}: {_tail(folder)}"
+        raise DemoError(msg)
+    say(f"all {len(shown)} as expected; the pool stopped gently, after {span(time.monotonic() - began)}")
+
+
+def _fire(queue: SkunkQueue) -> list[Shown]:
+    from skunkqueue.cli.demo_jobs import Greet, add, count, fetch, flaky  # noqa: PLC0415 - as above
+
+    def fired(kind: str, wrote: str, call: Any, expected: Any, delay: float | None = None) -> Shown:
+        when = None if delay is None else timedelta(seconds=delay)
+        return Shown(kind, wrote, queue.fire_call(call, when).id, expected)
+
+    return [
+        fired("decorator", "add.fire(4, 5)", add(4, 5), 9),
+        fired("mixin", "queue += Greet()('Jed')", Greet()("Jed"), "hello Jed!"),
+        fired(
+            "conjoined",
+            "queue += Greet()('Ian') & Greet()('Ada')",
+            Greet()("Ian") & Greet()("Ada"),
+            ["hello Ian!", "hello Ada!"],
+        ),
+        fired("delayed", f"add.fire_at(timedelta(seconds={DELAY:g}), 20, 22)", add(20, 22), 42, DELAY),
+        fired("retried", "flaky.fire(succeeds_at=3)", flaky(succeeds_at=3), "worked at attempt 3"),
+        *(
+            fired("async", f"fetch.fire({page!r}, 0.8)", fetch(page, 0.8), f"{page}, after 0.8 s")
+            for page in ("news", "weather", "sport")
+        ),
+        fired(
+            "progress",
+            "count.fire('skunkqueue')",
+            count("skunkqueue"),
+            dict.fromkeys("skunqe", 1) | {"k": 2, "u": 3, "e": 2},
+        ),
+    ]
+
+
+def _watch(
+    queue: SkunkQueue,
+    shown: list[Shown],
+    pool: subprocess.Popen[bytes],
+    *,
+    folder: Path,
+    began: float,
+    stopped: threading.Event,
+) -> dict[str, Record]:
+    """Show each change until all are finished."""
+    seen: dict[str, tuple[float, Sight]] = {}
+    with _board(shown, seen) as update:
+        while True:
+            found = queue.backend.get([each.id for each in shown])
+            records = {record.id: record for record in found if record is not None}
+            passed = time.monotonic() - began
+            for each in shown:
+                sight = _look(records.get(each.id))
+                if each.id not in seen or seen[each.id][1] != sight:
+                    seen[each.id] = (passed, sight)
+                    update(each)
+            waiting = [one for one, record in records.items() if not record.state.final]
+            if not waiting or stopped.is_set():
+                return records
+            if pool.poll() is not None:
+                msg = f"the pool ended too early, with exit code {pool.returncode}: {_tail(folder)}"
+                raise DemoError(msg)
+            if passed > DEADLINE:
+                msg = f"{len(waiting)} of {len(shown)} firings are not finished after {DEADLINE:g} s: {_tail(folder)}"
+                raise DemoError(msg)
+            queue.backend.wait_settled(waiting, TICK)
+
+
+@contextmanager
+def _board(shown: list[Shown], seen: dict[str, tuple[float, Sight]]) -> Iterator[Any]:
+    """Show changes: a table that changes on a terminal, a line for each change in a pipe."""
+
+    def row(each: Shown) -> tuple[str, ...]:
+        passed, sight = seen[each.id]
+        return (f"{passed:.2f} s", each.kind, each.wrote, sight.state, sight.remark)
+
+    def line(each: Shown) -> None:
+        passed, kind, wrote, state, remark = row(each)
+        say(clean(f"{passed:>7}  {state:<8}  {kind:<9}  {wrote}{'  ' if remark else ''}{remark}"))
+
+    if not on_terminal():
+        yield line
+        say()
+        table(TITLES[1:], [row(each)[1:] for each in shown])
+        say()
+        return
+    from rich.live import Live  # noqa: PLC0415 - slow to import
+
+    live: Live
+    with Live(console=console(), auto_refresh=False) as live:
+
+        def redraw(_: Shown) -> None:
+            rows = [[clean(cell) for cell in row(each)] for each in shown if each.id in seen]
+            live.update(rich_table(TITLES, rows), refresh=True)
+
+        yield redraw
+
+
+def _look(record: Record | None) -> Sight:
+    from skunkqueue.cli.views import failure_line, progress_line  # noqa: PLC0415 - as above
+    from skunkqueue.handle import result_of  # noqa: PLC0415 - as above
+    from skunkqueue.payload import decode_carry  # noqa: PLC0415 - as above
+
+    if record is None:
+        return Sight("gone", "")
+    if record.state.value == "complete":
+        return Sight("complete", repr(result_of(record, None)))
+    if record.state.final:
+        return Sight(record.state.value, failure_line(record) or "")
+    history = decode_carry(record.carry).history
+    past = f"attempt {history[-1].number}: {history[-1].verdict}, {history[-1].note}" if history else ""
+    return Sight(record.state.value, progress_line(record) or past)
+
+
+def _check(shown: list[Shown], records: dict[str, Record]) -> None:
+    from skunkqueue.handle import result_of  # noqa: PLC0415 - as above
+
+    for each in shown:
+        record = records.get(each.id)
+        if record is None or record.state.value != "complete":
+            msg = f"{each.wrote} is {record.state.value if record else 'gone'} and not complete: {_look(record).remark}"
+            raise DemoError(msg)
+        result = result_of(record, None)
+        if result != each.expected:
+            msg = f"{each.wrote} gave {result!r} and not {each.expected!r}"
+            raise DemoError(msg)
+
+
+def _start(folder: Path, words: list[str]) -> subprocess.Popen[bytes]:
+    """Start the pool, in a session of its own: a Ctrl-C here is answered here."""
+    with (folder / "pool.log").open("wb") as log:
+        return subprocess.Popen(  # noqa: S603 - our own program with our own words
+            [sys.executable, "-m", "skunkqueue.cli", *words],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def _stop(pool: subprocess.Popen[bytes]) -> int:
+    """End the pool: gently, then roughly, then for good; return its exit code."""
+    for number, patience in ((signal.SIGTERM, GENTLE), (signal.SIGINT, ROUGH), (signal.SIGKILL, None)):
+        pool.send_signal(number)
+        try:
+            return pool.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
+    return pool.wait()
+
+
+def _tail(folder: Path) -> str:
+    try:
+        lines = (folder / "pool.log").read_text(errors="replace").strip().splitlines()
+    except OSError:
+        return "it left no log"
+    return clean_lines(" | ".join(lines[-5:])) if lines else "its log is empty"
+
+
+@contextmanager
+def _stopped() -> Iterator[threading.Event]:
+    """Set an event when somebody asks to end, instead of an exception that may come at any point."""
+    event = threading.Event()
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        event.set()
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, ask) for number in numbers}
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,93 @@
+"""The command itself: runs every check on its own, so that one that fails does not hide the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from skunkqueue.cli import exits
+from skunkqueue.cli.connection import connection_options
+from skunkqueue.cli.output import STYLES, console, document, json_option, on_terminal, say
+from skunkqueue.cli.text import one_line, plural
+
+if TYPE_CHECKING:
+    from skunkqueue.cli.doctor.finding import Finding
+
+Check = Callable[[], "Iterable[Finding]"]
+
+
+@click.command()
+@connection_options
+@json_option
+@click.pass_context
+def doctor(ctx: click.Context, url: str | None, backend: str | None, *, as_json: bool) -> None:
+    """Find the usual mistakes and say the cure.
+
+    The exit code is 1 if there is a problem.
+    """
+    findings = examine(url, backend)
+    problems = [finding for finding in findings if finding.level == "problem"]
+    if as_json:
+        document({"problems": len(problems), "findings": [each._asdict() for each in findings]})
+    else:
+        for finding in findings:
+            _tell(finding)
+        say()
+        say(f"{plural(len(problems), 'problem')} found" if problems else "no problem found")
+    if problems:
+        ctx.exit(exits.NOTHING)
+
+
+def examine(url: str | None, backend: str | None) -> list[Finding]:
+    """Run all checks; those of the store only where it can be opened."""
+    # Imported here so that `--help` need not wait for it.
+    from skunkqueue.cli.doctor import jobs, machine, store  # noqa: PLC0415
+    from skunkqueue.cli.doctor.finding import OK, PROBLEM, Finding  # noqa: PLC0415
+    from skunkqueue.config import open_backend, redact, resolve  # noqa: PLC0415
+    from skunkqueue.errors import SkunkQueueError  # noqa: PLC0415
+
+    findings = _run_all(machine.CHECKS)
+    try:
+        config = resolve(backend, url)
+        opened = open_backend(config)
+    except SkunkQueueError as error:
+        meant = redact(url) if url else backend or "the default store"
+        findings.append(
+            Finding("store", PROBLEM, f"{meant} cannot be opened: {error}", "mend what the finding says")
+        )
+        return findings
+    try:
+        findings.append(Finding("store", OK, f"{opened.version()} at {opened.location()}"))
+        checks = [*store.CHECKS, *jobs.CHECKS]
+        findings += _run_all([(name, lambda check=check: check(opened, config)) for name, check in checks])  # type: ignore[misc]  # mypy cannot type a lambda's default
+    finally:
+        opened.close()
+    return findings
+
+
+def _run_all(checks: Iterable[tuple[str, Check]]) -> list[Finding]:
+    from skunkqueue.cli.doctor.finding import PROBLEM, Finding  # noqa: PLC0415 - as above
+    from skunkqueue.plugins.registry import explain  # noqa: PLC0415 - as above
+
+    findings: list[Finding] = []
+    for name, check in checks:
+        try:
+            findings += check()
+        except Exception as error:  # noqa: BLE001 - a check that fails is a finding, and the next one still runs
+            findings.append(Finding(name, PROBLEM, f"this check failed: {explain(error)}"))
+    return findings
+
+
+def _tell(finding: Finding) -> None:
+    """Print a finding, and below it what to do."""
+    lines = [f"{finding.level:<7}  {finding.check:<11}  {one_line(finding.text)}"]
+    if finding.cure:
+        lines.append(f"{'':<22}-> {one_line(finding.cure)}")
+    if not on_terminal():
+        say("\n".join(lines))
+        return
+    style = "" if finding.level == "ok" else STYLES[finding.level]
+    for line, look in zip(lines, (style, ""), strict=False):
+        console().print(line, style=look, soft_wrap=True)

@@ -1,0 +1,208 @@
+"""Checks of what lies in the store: work that nobody does, that fails, or that cannot be run here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, Finding
+from skunkqueue.cli.doctor.store import StoreCheck
+from skunkqueue.cli.text import plural, span
+from skunkqueue.cli.views import body_of, name_of
+from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.records import Record, RouteInfo, State
+
+OLD = 300.0
+"""Seconds past its due time that say a route's workers do not keep up."""
+MANY_ERRORS = 10
+ERROR_SHARE = 0.2
+OVERDUE = 60.0
+"""Seconds past the end of a lease after which somebody should have reclaimed it."""
+POISON = 3
+"""Deaths after which a firing is put aside."""
+SAMPLE = 100
+"""Firings looked at on each route."""
+
+
+def lines(store: Backend, _: BackendConfig) -> Iterator[Finding]:
+    """Look at every route: is anybody there, is it paused, does it keep up."""
+    now = store.now()
+    listening = Counter((worker.queue, worker.route) for worker in store.workers())
+    found = store.routes()
+    well = True
+    for info in found:
+        if not info.counts[State.PENDING] or info.oldest_due is None:
+            continue
+        age = now - info.oldest_due
+        finding = _line(info, age, listening[info.queue, info.route])
+        if finding is not None:
+            well = False
+            yield finding
+    if well:
+        yield Finding("routes", OK, f"{plural(len(found), 'route')}, nothing waits in vain")
+
+
+def _line(info: RouteInfo, age: float, workers: int) -> Finding | None:
+    place = f"route {info.route} of queue {info.queue}"
+    waiting = plural(info.counts[State.PENDING], "pending firing")
+    named = f"-q {info.queue} -r {info.route}"
+    if info.paused:
+        return Finding("routes", PROBLEM, f"{place} is paused with {waiting}", f"skunq resume {named}")
+    if not workers:
+        level = PROBLEM if age > 0 else NOTICE
+        return Finding("routes", level, f"{place} has {waiting} and no worker", f"skunq work {named}")
+    if age > OLD:
+        return Finding(
+            "routes",
+            PROBLEM,
+            f"{place} does not keep up: the oldest of {waiting} is {span(age)} late",
+            f"start more workers: skunq work {named} -c {max(2 * workers, 2)}",
+        )
+    return None
+
+
+def failures(store: Backend, _: BackendConfig) -> Iterator[Finding]:
+    """Look at the last hour: how much of what ended was an error."""
+    minute = int(store.now() // 60)
+    well = True
+    for info in store.routes():
+        ended: Counter[str] = Counter()
+        for each in store.minutes(info.queue, info.route, minute - 60, minute + 1):
+            for state in ("complete", "error", "killed", "expired"):
+                ended[state] += int(each.values.get(state, 0))
+        errors, total = ended["error"], sum(ended.values())
+        if errors >= MANY_ERRORS and errors > ERROR_SHARE * total:
+            well = False
+            yield Finding(
+                "errors",
+                PROBLEM,
+                f"{errors:,} of {total:,} firings of route {info.route} of queue {info.queue} ended as error"
+                " in the last hour",
+                f"skunq jobs -q {info.queue} -r {info.route} --state error, mend the cause, then"
+                f" skunq requeue --state error -q {info.queue} -r {info.route}",
+            )
+        if ended["expired"] >= MANY_ERRORS and ended["expired"] > ERROR_SHARE * total:
+            well = False
+            yield Finding(
+                "errors",
+                NOTICE,
+                f"{ended['expired']:,} firings of route {info.route} of queue {info.queue} expired in the last hour",
+                "they waited too long: start more workers, or let them expire later",
+            )
+    if well:
+        yield Finding("errors", OK, "few or none in the last hour")
+
+
+def poison(store: Backend, _: BackendConfig) -> Iterator[Finding]:
+    """Look for firings that killed their workers."""
+    found = [record for record in _samples(store, State.ERROR) if record.deaths >= POISON]
+    for record in found[:5]:
+        yield Finding(
+            "poison",
+            PROBLEM,
+            f"firing {record.id} of {name_of(record)} was put aside: {record.deaths} workers died under it",
+            f"skunq job {record.id} shows signal and memory; once mended: skunq requeue {record.id}",
+        )
+    if not found:
+        yield Finding("poison", OK, "no firing killed its workers")
+
+
+def leases(store: Backend, _: BackendConfig) -> Iterator[Finding]:
+    """Look for firings whose holder is dead and that nobody took back."""
+    left = [
+        record
+        for record in _samples(store, State.RUNNING)
+        if record.lease_left is not None and record.lease_left < -OVERDUE
+    ]
+    for record in left[:5]:
+        yield Finding(
+            "leases",
+            PROBLEM,
+            f"firing {record.id} of {name_of(record)} lost its worker {record.worker}, and nobody took it over",
+            f"start a worker there: skunq work -q {record.queue} -r {record.route}",
+        )
+    if not left:
+        yield Finding("leases", OK, "no firing is held by the dead")
+
+
+def modules(store: Backend, _: BackendConfig) -> Iterator[Finding]:
+    """Look whether the jobs that wait could be imported from here; imports nothing."""
+    bodies = [body for record in _samples(store, State.PENDING) if (body := body_of(record)) is not None]
+    named = {step.job.partition(":")[0] for body in bodies for step in body.steps}
+    lost = sorted(module for module in named if not importable(module))
+    for module in lost[:5]:
+        yield Finding(
+            "modules",
+            NOTICE,
+            f"jobs of module {module!r} wait, and it cannot be found from {Path.cwd()}",
+            "start workers in the folder of that code, or name the folder: skunq work --path FOLDER",
+        )
+    if not lost:
+        yield Finding("modules", OK, f"{plural(len(named), 'module')} of waiting jobs, all found from here")
+
+
+def payloads(store: Backend, _: BackendConfig) -> Iterator[Finding]:
+    """Look for firings that cannot be read, or only with a secret that is not set here."""
+    from skunkqueue.serializers.pickle import ENV_SECRET  # noqa: PLC0415 - only here
+
+    damaged = pickled = 0
+    for record in _samples(store, State.PENDING):
+        body = body_of(record)
+        damaged += body is None
+        pickled += body is not None and any(step.serializer == "pickle" for step in body.steps)
+    if damaged:
+        yield Finding(
+            "payloads",
+            PROBLEM,
+            f"{plural(damaged, 'waiting firing')} cannot be read: somebody else writes to this store",
+            "find out who; a worker will settle them as error",
+        )
+    if pickled and not os.environ.get(ENV_SECRET):
+        yield Finding(
+            "payloads",
+            NOTICE,
+            f"{plural(pickled, 'waiting firing')} are pickled, and {ENV_SECRET} is not set here",
+            f"set {ENV_SECRET} where workers are started, the same as where they were fired",
+        )
+    if not damaged and not pickled:
+        yield Finding("payloads", OK, "what waits can be read")
+
+
+def importable(module: str) -> bool:
+    """Say whether a module is there to be imported, without importing it or its packages."""
+    path: list[str] | None = [str(Path.cwd()), *sys.path]
+    name = ""
+    for part in module.split("."):
+        name = f"{name}.{part}" if name else part
+        if path is None:
+            return False
+        if name == part and part in sys.builtin_module_names:
+            return True
+        try:
+            spec = PathFinder.find_spec(name, path)
+        except (ImportError, ValueError):
+            return False
+        if spec is None:
+            return False
+        path = None if spec.submodule_search_locations is None else list(spec.submodule_search_locations)
+    return True
+
+
+def _samples(store: Backend, state: State) -> Iterator[Record]:
+    for info in store.routes():
+        if info.counts[state]:
+            yield from store.page(info.queue, info.route, state, SAMPLE).records
+
+
+CHECKS: list[tuple[str, StoreCheck]] = [
+    ("routes", lines),
+    ("errors", failures),
+    ("poison", poison),
+    ("leases", leases),
+    ("modules", modules),
+    ("payloads", payloads),
+]

@@ -1,0 +1,167 @@
+"""The ``skunq`` group: commands from entry points, errors of one line, exit codes.
+
+Our own commands come in through the same door as strangers'. A command that cannot be loaded is shown
+as unavailable and fails when it is run; the others do not notice.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+import click
+
+from skunkqueue.cli import exits
+from skunkqueue.cli.text import one_line
+from skunkqueue.errors import BackendError, ConfigError, NameInvalidError, PluginError, SkunkQueueError
+from skunkqueue.plugins import COMMANDS, registry
+
+ENV_DEBUG = "SKUNKQUEUE_DEBUG"
+
+EPILOG = """\b
+Exit codes:
+  0    done
+  1    nothing found, or a problem found
+  2    the command line or a setting makes no sense
+  3    the store cannot be reached, read or written
+  4    a fault in skunq or in a plugin's command
+  130  ended by Ctrl-C
+`skunq work` ends with its pool's own exit code.
+
+\b
+Environment:
+  SKUNKQUEUE_URL    where the store is, where --url does not say
+  SKUNKQUEUE_DEBUG  1: show the traceback of an error
+"""
+
+
+_CODES: tuple[tuple[type[SkunkQueueError], int], ...] = (
+    (BackendError, exits.UNAVAILABLE),
+    (ConfigError, exits.USAGE),
+    (NameInvalidError, exits.USAGE),
+    (PluginError, exits.USAGE),
+)
+"""Errors that are more than a problem found."""
+
+
+class Unavailable(click.Command):
+    """Stands in for a command whose plugin is broken."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.reason = one_line(reason)
+        super().__init__(
+            name,
+            short_help=f"unavailable: {self.reason}",
+            help=f"Unavailable: {self.reason}",
+            context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+        )
+
+    def invoke(self, ctx: click.Context) -> NoReturn:  # noqa: ARG002 - click's signature
+        """Say why it cannot run."""
+        msg = f"the command {self.name!r} is unavailable: {self.reason}"
+        raise PluginError(msg)
+
+
+class SkunqGroup(click.Group):
+    """A click group whose commands are entry points."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Name all commands that are installed."""
+        return registry.names(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; a stand-in where that fails."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        try:
+            found = registry.find(COMMANDS, cmd_name)
+        except PluginError as error:
+            return Unavailable(cmd_name, str(error))
+        if isinstance(found, click.Command):
+            return found
+        return Unavailable(cmd_name, f"{found!r} is no click command; mend or remove its plugin")
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Pick the command; where there is none, say which may have been meant."""
+        name, there = args[0], self.list_commands(ctx)
+        if name in there or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        near = get_close_matches(name, there, n=1)
+        if near:
+            ctx.fail(f"no such command: {name!r}; did you mean {near[0]!r}?")
+        try:
+            registry.find(COMMANDS, name)
+        except PluginError as error:
+            ctx.fail(str(error))
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, and write out what it printed while it can still be seen whether that works."""
+        try:
+            answer = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            # Python's own flush at exit must not stumble over it again.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            ctx.exit(exits.BROKEN_PIPE)
+        return answer
+
+    def main(
+        self,
+        args: Sequence[str] | None = None,
+        prog_name: str | None = None,
+        complete_var: str | None = None,
+        standalone_mode: bool = True,  # noqa: FBT001, FBT002 - click's signature
+        **extra: Any,
+    ) -> Any:
+        """Run as a program: every error becomes one line and an exit code."""
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        try:
+            answer = super().main(args, "skunq", complete_var, standalone_mode=False, **extra)
+        except Exception as error:  # the one place where any error is told
+            if os.environ.get(ENV_DEBUG, "") not in ("", "0"):
+                raise
+            sys.exit(_report(error))
+        # Exit codes given by `ctx.exit` come back as answers.
+        sys.exit(answer if type(answer) is int else exits.OK)
+
+
+def _report(error: Exception) -> int:
+    """Tell an error on standard error; return the exit code that goes with it."""
+    message, code = _judge(error)
+    if message:
+        click.echo(f"skunq: error: {one_line(message)}", err=True)
+    return code
+
+
+def _judge(error: Exception) -> tuple[str, int]:
+    match error:
+        case click.Abort(__cause__=KeyboardInterrupt()):
+            return "", exits.INTERRUPTED
+        case click.Abort():
+            return "aborted; nothing was changed", exits.NOTHING
+        case click.UsageError():
+            where = error.ctx.command_path if error.ctx else "skunq"
+            return f"{error.format_message().rstrip('.')} (see `{where} --help`)", exits.USAGE
+        case click.ClickException():
+            return error.format_message(), error.exit_code
+        case SkunkQueueError():
+            return str(error), next((code for kind, code in _CODES if isinstance(error, kind)), exits.NOTHING)
+    told = registry.explain(error)
+    return f"a fault in skunq or a plugin: {told} ({ENV_DEBUG}=1 shows the traceback)", exits.FAULT
+
+
+@click.group(
+    cls=SkunqGroup,
+    epilog=EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(package_name="skunkqueue", prog_name="skunq")
+def skunq() -> None:
+    """Run and look after the jobs of SkunkQueue."""

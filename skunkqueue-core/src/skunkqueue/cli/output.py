@@ -1,0 +1,160 @@
+"""Tables, facts and JSON: by rich on a terminal, aligned plain text in a pipe.
+
+What is printed here passes through ``text.clean`` first, and rich is told of no markup.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from skunkqueue.cli.text import clean, width_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+STYLES = {
+    "pending": "cyan",
+    "running": "yellow",
+    "busy": "yellow",
+    "complete": "green",
+    "ok": "green",
+    "error": "red",
+    "broken": "red",
+    "problem": "red",
+    "deaf": "red",
+    "killed": "magenta",
+    "expired": "magenta",
+    "paused": "magenta",
+    "notice": "yellow",
+}
+"""How a cell that says exactly this is shown on a terminal."""
+
+MAX_DEPTH = 20
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+def on_terminal() -> bool:
+    """Say whether people look at standard output directly."""
+    return sys.stdout.isatty()
+
+
+def console() -> Console:
+    """Make a console that interprets nothing in what it prints."""
+    from rich.console import Console  # noqa: PLC0415 - slow to import, and pipes do without
+
+    return Console(markup=False, emoji=False, highlight=False)
+
+
+def say(text: str = "") -> None:
+    """Print a line that is already safe."""
+    click.echo(text)
+
+
+def note(text: str) -> None:
+    """Print a remark, where it does not mix with what a script reads."""
+    click.echo(clean(text), err=True)
+
+
+def document(value: Any) -> None:
+    """Print one JSON document; escapes in it keep any terminal safe."""
+    import json  # noqa: PLC0415 - only where asked for
+
+    click.echo(json.dumps(jsonable(value), indent=2, allow_nan=False))
+
+
+def jsonable(value: Any, depth: int = 0) -> Any:
+    """Turn any value into what JSON can carry; what it cannot is told by its ``repr``."""
+    if value is None or isinstance(value, (bool, int, str)):
+        # Also the values of our string enums.
+        return value if type(value) in (type(None), bool, int, str) else getattr(value, "value", value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else repr(value)
+    if depth < MAX_DEPTH:
+        if isinstance(value, (list, tuple)):
+            return [jsonable(item, depth + 1) for item in value]
+        if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+            return {str(key): jsonable(item, depth + 1) for key, item in value.items()}
+    return repr(value)
+
+
+def table(titles: Sequence[str], rows: Iterable[Sequence[object]], *, header: bool = True) -> None:
+    """Print rows under titles; a title that begins with ``>`` has its column to the right.
+
+    Without ``header`` they go on below an earlier table.
+    """
+    cells = [[clean(cell) for cell in row] for row in rows]
+    if on_terminal():
+        console().print(rich_table(titles, cells))
+        return
+    widths = [len(title.lstrip(">")) for title in titles]
+    for row in cells:
+        widths = [max(width, width_of(cell)) for width, cell in zip(widths, row, strict=True)]
+    first = [[title.lstrip(">") for title in titles]] if header else []
+    for row in [*first, *cells]:
+        say(_aligned(titles, row, widths))
+
+
+def rich_table(titles: Sequence[str], cells: Iterable[Sequence[str]]) -> Table:
+    """Lay out cells that are already clean, for a terminal."""
+    from rich import box  # noqa: PLC0415 - as above
+    from rich.table import Table  # noqa: PLC0415 - as above
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for title in titles:
+        made.add_column(
+            title.lstrip(">"),
+            justify="right" if title.startswith(">") else "left",
+            overflow="fold",
+            # An id must stay in one piece, so that a double click takes all of it.
+            no_wrap=title == "ID",
+        )
+    for row in cells:
+        made.add_row(*(styled(cell) for cell in row))
+    return made
+
+
+def styled(cell: str) -> Text:
+    """Give a cell its colour, if it has one."""
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    return Text(cell, style=STYLES.get(cell, ""))
+
+
+def facts(pairs: Iterable[tuple[str, object]]) -> None:
+    """Print names and values below each other; pairs without a value are left out."""
+    known = [(name, clean(value)) for name, value in pairs if value not in (None, "")]
+    width = max((len(name) for name, _ in known), default=0)
+    if on_terminal():
+        from rich.text import Text  # noqa: PLC0415 - as above
+
+        out = console()
+        for name, value in known:
+            out.print(Text(f"{name:<{width}}  ", style="bold") + styled(value), soft_wrap=True)
+        return
+    for name, value in known:
+        say(f"{name:<{width}}  {value}")
+
+
+def heading(text: str) -> None:
+    """Print a line above a block, with an empty one before it."""
+    say()
+    if on_terminal():
+        console().print(text, style="bold")
+    else:
+        say(text)
+
+
+def _aligned(titles: Sequence[str], row: Sequence[str], widths: Sequence[int]) -> str:
+    padded = []
+    for title, cell, width in zip(titles, row, widths, strict=True):
+        blank = " " * (width - width_of(cell))
+        padded.append(blank + cell if title.startswith(">") else cell + blank)
+    return "  ".join(padded).rstrip()

@@ -1,0 +1,152 @@
+"""``skunq queues``, and what is done to whole routes: ``purge``, ``pause``, ``resume``."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from skunkqueue.cli import exits
+from skunkqueue.cli.connection import queue_options, with_backend
+from skunkqueue.cli.output import document, json_option, note, say, table
+from skunkqueue.cli.text import clean, from_now, iso, plural
+
+if TYPE_CHECKING:
+    from skunkqueue.persistence.backend import Backend
+    from skunkqueue.records import RouteInfo
+
+
+def overview(store: Backend, queue: str | None, route: str | None = None) -> list[dict[str, Any]]:
+    """Tell every route known, also those where workers listen and nothing was ever fired."""
+    from skunkqueue.records import State  # noqa: PLC0415 - help need not wait for it
+
+    now = store.now()
+    listening = Counter((worker.queue, worker.route) for worker in store.workers(queue))
+    infos: dict[tuple[str, str], RouteInfo | None] = {(i.queue, i.route): i for i in store.routes(queue)}
+    for place in listening:
+        infos.setdefault(place, None)
+    found: list[dict[str, Any]] = []
+    for place, info in sorted(infos.items()):
+        if route is not None and place[1] != route:
+            continue
+        oldest = info.oldest_due if info else None
+        found.append(
+            {
+                "queue": place[0],
+                "route": place[1],
+                "paused": info.paused if info else False,
+                "counts": {state.value: info.counts.get(state, 0) if info else 0 for state in State},
+                "oldest_due": iso(oldest),
+                "oldest_due_age": None if oldest is None else round(now - oldest, 3),
+                "workers": listening[place],
+            }
+        )
+    return found
+
+
+@click.command()
+@queue_options(required=False)
+@json_option
+@click.pass_context
+@with_backend
+def queues(
+    store: Backend, ctx: click.Context, queue: str | None, route: str | None, *, as_json: bool
+) -> None:
+    """Show queues and routes, and how much waits there."""
+    now = store.now()
+    found = overview(store, queue, route)
+    if as_json:
+        document({"now": iso(now), "routes": found})
+    elif found:
+        states = list(found[0]["counts"])
+        table(
+            (
+                "QUEUE",
+                "ROUTE",
+                "PAUSED",
+                *(f">{state.upper()}" for state in states),
+                "OLDEST DUE",
+                ">WORKERS",
+            ),
+            [
+                (
+                    each["queue"],
+                    each["route"],
+                    "paused" if each["paused"] else "",
+                    *each["counts"].values(),
+                    "" if each["oldest_due_age"] is None else from_now(now - each["oldest_due_age"], now),
+                    each["workers"],
+                )
+                for each in found
+            ],
+        )
+    else:
+        note(
+            "no queues yet: the first firing or worker makes one" if queue is None else f"no queue {queue!r}"
+        )
+    if not found:
+        ctx.exit(exits.NOTHING)
+
+
+@click.command()
+@queue_options(required=True)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+@with_backend
+def purge(store: Backend, ctx: click.Context, queue: str, route: str | None, *, yes: bool) -> None:
+    """Remove all pending firings of a queue or route."""
+    place = describe(queue, route)
+    pending = sum(each["counts"]["pending"] for each in overview(store, queue, route))
+    if not pending:
+        note(f"nothing is pending in {place}")
+        ctx.exit(exits.NOTHING)
+    if not yes:
+        if not sys.stdin.isatty():
+            ctx.fail(f"this removes {plural(pending, 'pending firing')} of {place}: add --yes if you mean it")
+        click.confirm(f"Remove {plural(pending, 'pending firing')} of {clean(place)}?", abort=True)
+    say(f"removed {plural(store.purge(queue, route), 'pending firing')} of {clean(place)}")
+
+
+@click.command()
+@queue_options(required=True)
+@with_backend
+def pause(store: Backend, queue: str, route: str | None) -> None:
+    """Let workers begin nothing more of a queue or route.
+
+    What runs goes on.
+    """
+    _check_names(queue, route)
+    store.pause(queue, route)
+    say(f"paused {clean(describe(queue, route))}")
+    if not overview(store, queue, route):
+        note(f"nothing was ever fired there: is {queue!r} the right name?")
+
+
+@click.command()
+@queue_options(required=True)
+@with_backend
+def resume(store: Backend, queue: str, route: str | None) -> None:
+    """End a pause.
+
+    Without -r that of the queue and those of all its routes.
+    """
+    _check_names(queue, route)
+    store.resume(queue, route)
+    say(f"resumed {clean(describe(queue, route))}")
+    if route is not None and any(each["paused"] for each in overview(store, queue, route)):
+        note(f"the whole queue is paused still: skunq resume -q {queue}")
+
+
+def describe(queue: str, route: str | None) -> str:
+    """Name a place for people."""
+    return f"queue {queue}" if route is None else f"route {route} of queue {queue}"
+
+
+def _check_names(queue: str, route: str | None) -> None:
+    from skunkqueue.names import check_name  # noqa: PLC0415 - help need not wait for it
+
+    check_name("queue", queue)
+    if route is not None:
+        check_name("route", route)

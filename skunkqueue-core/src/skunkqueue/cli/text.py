@@ -1,0 +1,107 @@
+"""Values as text for people: times, spans, sizes, and words from a store made safe to print.
+
+Whatever comes from a store was written by somebody else. Control characters in it could move the
+cursor, change a terminal's title or hide text, so they are shown as escapes.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime, timezone
+
+MINUTE = 60.0
+HOUR = 3_600.0
+DAY = 86_400.0
+
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+def clean(text: object) -> str:
+    """Return one line: control characters (line breaks too) and direction marks become escapes."""
+    line = str(text)
+    if line.isprintable():
+        return line
+    return "".join(_escape(char) if unicodedata.category(char) in _UNSAFE else char for char in line)
+
+
+def clean_lines(text: object) -> str:
+    """Do the same with several lines; tabs become blanks."""
+    return "\n".join(clean(line.expandtabs()) for line in str(text).replace("\r\n", "\n").split("\n"))
+
+
+def cut(text: str, width: int) -> str:
+    """Shorten a line, and show that it was."""
+    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+
+
+def one_line(text: object) -> str:
+    """Fold a text of several lines into one, and make it safe."""
+    return clean(" ".join(str(text).split()))
+
+
+def width_of(text: str) -> int:
+    """Count the columns a text takes on a terminal."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(char) for char in text)
+
+
+def span(seconds: float) -> str:
+    """Tell a length of time roughly: ``340 ms``, ``12.5 s``, ``3 m 20 s``, ``2 h 5 m``, ``3 d 4 h``."""
+    if seconds < 0:
+        return f"-{span(-seconds)}"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < MINUTE:
+        return f"{seconds:.1f} s"
+    for unit, name, smaller, smaller_name in (
+        (DAY, "d", HOUR, "h"),
+        (HOUR, "h", MINUTE, "m"),
+        (MINUTE, "m", 1.0, "s"),
+    ):
+        if seconds >= unit:
+            whole, rest = divmod(seconds, unit)
+            return f"{whole:.0f} {name} {int(rest // smaller)} {smaller_name}"
+    return f"{seconds:.1f} s"
+
+
+def from_now(moment: float, now: float) -> str:
+    """Tell a moment relative to now: ``in 5.0 s``, ``3 m 2 s ago``."""
+    return f"in {span(moment - now)}" if moment > now else f"{span(now - moment)} ago"
+
+
+def iso(moment: float | None) -> str | None:
+    """Write seconds since the epoch as ISO 8601 in UTC; ``None`` stays."""
+    if moment is None:
+        return None
+    try:
+        when = datetime.fromtimestamp(moment, timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        # A damaged or far-off moment must not keep the rest from being shown.
+        return f"@{moment}"
+    return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def size(count: float) -> str:
+    """Tell bytes: ``512 B``, ``3.2 MiB``."""
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} TiB"
+
+
+def plural(count: int, noun: str) -> str:
+    """Count things: ``1 firing``, ``2 firings``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _escape(char: str) -> str:
+    code = ord(char)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _columns(char: str) -> int:
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1

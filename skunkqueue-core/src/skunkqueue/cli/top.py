@@ -1,0 +1,269 @@
+"""``skunq top``: the live view. ``Watch`` reads one frame of the store; the rest shows frames."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from skunkqueue.cli.connection import with_backend
+from skunkqueue.cli.output import document, heading, json_option, on_terminal, say, table
+from skunkqueue.cli.text import clean, from_now, iso, size, span
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from skunkqueue.persistence.backend import Backend
+
+PERIOD = 1.0
+"""Seconds between frames."""
+WINDOW = 10
+"""Frames over which a rate is taken."""
+MAX_ROUTES = 50
+MAX_RUNNING = 20
+MAX_WORKERS = 30
+_FINAL = ("complete", "error", "killed", "expired")
+
+ROUTE_TITLES = (
+    "QUEUE",
+    "ROUTE",
+    "",
+    ">PENDING",
+    ">RUNNING",
+    ">ERROR",
+    ">IN/S",
+    ">DONE/S",
+    ">WAIT",
+    ">RUN",
+    "OLDEST DUE",
+)
+WORKER_TITLES = ("WORKER", "ROUTE", "STATE", ">DONE", ">MEMORY", "CURRENT")
+RUNNING_TITLES = ("ID", "JOB", "ROUTE", ">FOR", "PROGRESS")
+
+Totals = dict[tuple[str, str], tuple[float, float]]
+"""Firings enqueued and settled on a route since this watch began to look."""
+
+
+class Watch:
+    """Reads the store; remembers the last frames, so as to tell rates."""
+
+    def __init__(self, store: Backend) -> None:
+        self._store = store
+        self._since = int(store.now() // 60) - 1
+        self._seen: deque[tuple[float, Totals]] = deque(maxlen=WINDOW)
+
+    def frame(self) -> dict[str, Any]:
+        """Read everything once; bounded, whatever the store holds."""
+        from skunkqueue.cli.queues import overview  # noqa: PLC0415 - help need not wait for it
+        from skunkqueue.cli.views import worker_json  # noqa: PLC0415 - as above
+
+        now = self._store.now()
+        routes = overview(self._store, None)
+        totals: Totals = {}
+        for route in routes[:MAX_ROUTES]:
+            place = (route["queue"], route["route"])
+            totals[place] = self._count(route, now)
+        self._seen.append((now, totals))
+        for route in routes[:MAX_ROUTES]:
+            route["enqueued_rate"], route["done_rate"] = self._rates((route["queue"], route["route"]))
+        workers = [worker_json(worker, now) for worker in self._store.workers()]
+        return {
+            "now": iso(now),
+            "store": self._store.location(),
+            "routes": routes,
+            "workers": workers,
+            "running": list(self._running(routes, now)),
+        }
+
+    def _count(self, route: dict[str, Any], now: float) -> tuple[float, float]:
+        """Add up the counters since the watch began; also tells the mean wait and run time."""
+        minute = int(now // 60)
+        enqueued = done = wait = run = 0.0
+        for each in self._store.minutes(route["queue"], route["route"], self._since, minute + 1):
+            enqueued += each.values.get("enqueued", 0)
+            done += sum(each.values.get(state, 0) for state in _FINAL)
+            wait += each.values.get("wait", 0)
+            run += each.values.get("run", 0)
+        route["mean_wait"] = round(wait / done, 6) if done else None
+        route["mean_run"] = round(run / done, 6) if done else None
+        return enqueued, done
+
+    def _rates(self, place: tuple[str, str]) -> tuple[float, float]:
+        """Tell firings a second, in and done: between frames, or over the last minute at first."""
+        now, newest = self._seen[-1]
+        then, oldest = self._seen[0]
+        if len(self._seen) == 1:
+            then, before = self._since * 60.0, (0.0, 0.0)
+        else:
+            before = oldest.get(place, (0.0, 0.0))
+        passed = max(now - then, 0.001)
+        after = newest[place]
+        # Counters vanish after a day, so a difference may be less than nothing.
+        return tuple(round(max(a - b, 0.0) / passed, 3) for a, b in zip(after, before, strict=True))  # type: ignore[return-value]  # there are two
+
+    def _running(self, routes: list[dict[str, Any]], now: float) -> Iterator[dict[str, Any]]:
+        from skunkqueue.cli.views import name_of, progress_json, progress_line  # noqa: PLC0415 - as above
+        from skunkqueue.records import State  # noqa: PLC0415 - as above
+
+        left = MAX_RUNNING
+        for route in routes:
+            if not left:
+                return
+            if not route["counts"]["running"]:
+                continue
+            for record in self._store.page(route["queue"], route["route"], State.RUNNING, left).records:
+                left -= 1
+                yield {
+                    "id": record.id,
+                    "job": name_of(record),
+                    "queue": record.queue,
+                    "route": record.route,
+                    "worker": record.worker,
+                    "running_for": None if record.began is None else round(max(now - record.began, 0.0), 3),
+                    "progress": progress_json(record),
+                    "progress_line": progress_line(record),
+                }
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Print one frame and end.")
+@json_option
+@with_backend
+def top(store: Backend, *, once: bool, as_json: bool) -> None:
+    """Watch queues, rates, workers and running jobs live.
+
+    q or Ctrl-C ends it.
+
+    In a pipe, and with --json, one frame is printed.
+    """
+    watch = Watch(store)
+    if as_json:
+        document(watch.frame())
+    elif once or not on_terminal():
+        _print(watch.frame())
+    else:
+        _live(watch)
+
+
+def _print(frame: dict[str, Any]) -> None:
+    say(_title(frame))
+    for name, titles, rows in _tables(frame):
+        heading(name)
+        table(titles, rows)
+
+
+def _live(watch: Watch) -> None:
+    from rich.live import Live  # noqa: PLC0415 - slow to import
+
+    from skunkqueue.cli.output import console  # noqa: PLC0415 - as above
+
+    try:
+        with _keys() as pressed, Live(console=console(), screen=True, auto_refresh=False) as live:
+            while True:
+                live.update(_screen(watch.frame()), refresh=True)
+                if pressed(PERIOD):
+                    return
+    except KeyboardInterrupt:
+        # Ctrl-C is the way out that people know; it is no failure.
+        return
+
+
+def _screen(frame: dict[str, Any]) -> RenderableType:
+    from rich.console import Group  # noqa: PLC0415 - as above
+    from rich.text import Text  # noqa: PLC0415 - as above
+
+    from skunkqueue.cli.output import rich_table  # noqa: PLC0415 - as above
+
+    parts: list[RenderableType] = [Text(f"{_title(frame)}  (q ends)", style="bold")]
+    for name, titles, rows in _tables(frame):
+        parts += [
+            Text(f"\n{name}", style="bold"),
+            rich_table(titles, [[clean(cell) for cell in row] for row in rows]),
+        ]
+    return Group(*parts)
+
+
+@contextmanager
+def _keys() -> Iterator[Any]:
+    """Read single keys while it lasts; gives a function that waits for one and says whether it ends the view."""
+    import os  # noqa: PLC0415 - only where there is a terminal
+    import select  # noqa: PLC0415 - as above
+    import termios  # noqa: PLC0415 - as above
+    import tty  # noqa: PLC0415 - as above
+
+    def pressed(timeout: float) -> bool:
+        ready, _, _ = select.select([sys.stdin], [], [], timeout)
+        # The end of input (a closed terminal) reads as nothing, and ends the view too.
+        return bool(ready) and os.read(sys.stdin.fileno(), 1) in (b"q", b"Q", b"\x04", b"")
+
+    if not sys.stdin.isatty():
+        import threading  # noqa: PLC0415 - as above
+
+        yield threading.Event().wait
+        return
+    before = termios.tcgetattr(sys.stdin)
+    tty.setcbreak(sys.stdin)
+    try:
+        yield pressed
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def _title(frame: dict[str, Any]) -> str:
+    return clean(f"skunq top  {frame['now']}  {frame['store']}")
+
+
+def _tables(frame: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...], list[list[object]]]]:
+    """Lay a frame out as tables: name, titles, rows; empty ones are left out."""
+    routes = frame["routes"]
+    shown: list[list[object]] = [
+        [
+            each["queue"],
+            each["route"],
+            "paused" if each["paused"] else "",
+            each["counts"]["pending"],
+            each["counts"]["running"],
+            each["counts"]["error"],
+            f"{each['enqueued_rate']:.1f}",
+            f"{each['done_rate']:.1f}",
+            "" if each["mean_wait"] is None else span(each["mean_wait"]),
+            "" if each["mean_run"] is None else span(each["mean_run"]),
+            "" if each["oldest_due_age"] is None else from_now(-each["oldest_due_age"], 0.0),
+        ]
+        for each in routes[:MAX_ROUTES]
+    ]
+    yield _counted("Routes", routes, MAX_ROUTES), ROUTE_TITLES, shown
+    workers = frame["workers"]
+    if workers:
+        rows: list[list[object]] = [
+            [
+                each["id"],
+                f"{each['queue']}/{each['route']}",
+                each["state"],
+                each["done"],
+                size(each["rss"]) if each["rss"] else "",
+                each["current"] or "",
+            ]
+            for each in workers[:MAX_WORKERS]
+        ]
+        yield _counted("Workers", workers, MAX_WORKERS), WORKER_TITLES, rows
+    if frame["running"]:
+        running: list[list[object]] = [
+            [
+                each["id"],
+                each["job"],
+                f"{each['queue']}/{each['route']}",
+                "" if each["running_for"] is None else span(each["running_for"]),
+                each["progress_line"],
+            ]
+            for each in frame["running"]
+        ]
+        yield "Running", RUNNING_TITLES, running
+
+
+def _counted(name: str, things: list[Any], limit: int) -> str:
+    return name if len(things) <= limit else f"{name} ({limit} of {len(things)})"

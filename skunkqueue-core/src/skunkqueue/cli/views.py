@@ -1,0 +1,182 @@
+"""Firings and workers as JSON and as rows of a table; their bytes are decoded without importing anything.
+
+Damaged bytes are shown as damaged, and never keep the rest of a listing from being shown.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skunkqueue.cli.text import cut, from_now, iso, size, span
+from skunkqueue.errors import SkunkQueueError
+from skunkqueue.payload import Body, Step, decode_body, decode_failure, decode_progress
+from skunkqueue.records import Record, State, WorkerRecord
+from skunkqueue.serializers import get_serializer
+
+DAMAGED = "(damaged)"
+NOTE_WIDTH = 60
+
+FIRING_TITLES = ("ID", "JOB", "QUEUE", "ROUTE", "STATE", ">PRIORITY", "WHEN", "NOTE")
+WORKER_TITLES = ("ID", "QUEUE", "ROUTE", "STATE", "CURRENT", ">DONE", ">MEMORY", "HOST", ">PID", "UP", "BEAT")
+
+
+def body_of(record: Record) -> Body | None:
+    """Decode what a firing is to do; ``None`` where it is damaged."""
+    try:
+        return decode_body(record.body)
+    except SkunkQueueError:
+        return None
+
+
+def name_of(record: Record) -> str:
+    """Name the firing's job; a chain's jobs are joined."""
+    body = body_of(record)
+    return DAMAGED if body is None else body.name
+
+
+def firing_json(record: Record) -> dict[str, Any]:
+    """Tell a firing with stable keys."""
+    body = body_of(record)
+    return {
+        "id": record.id,
+        "job": None if body is None else body.name,
+        "queue": record.queue,
+        "route": record.route,
+        "state": record.state.value,
+        "priority": record.priority,
+        "enqueued": iso(record.enqueued),
+        "due": iso(record.due),
+        "began": iso(record.began),
+        "finished": iso(record.finished),
+        "expires": iso(record.expires),
+        "key": record.key,
+        "target": record.target,
+        "worker": record.worker,
+        "deaths": record.deaths,
+        "kill_requested": record.kill_requested,
+        "progress": progress_json(record),
+        "error": failure_line(record),
+    }
+
+
+def firing_row(record: Record, now: float) -> tuple[str, ...]:
+    """Tell a firing in the columns of FIRING_TITLES."""
+    return (
+        record.id,
+        name_of(record),
+        record.queue,
+        record.route,
+        record.state.value,
+        str(record.priority),
+        when(record, now),
+        cut(remark(record), NOTE_WIDTH),
+    )
+
+
+def when(record: Record, now: float) -> str:
+    """Tell the time that matters in the state a firing is in."""
+    if record.state is State.PENDING:
+        return f"due {from_now(record.due, now)}"
+    if record.state is State.RUNNING:
+        return f"for {span(max(now - record.began, 0.0))}" if record.began is not None else ""
+    return from_now(record.finished, now) if record.finished is not None else ""
+
+
+def remark(record: Record) -> str:
+    """Tell the one thing worth saying: progress, what is asked of it, or why it failed."""
+    if record.state is State.RUNNING:
+        asked = "kill asked for; " if record.kill_requested else ""
+        return asked + progress_line(record)
+    if record.state is State.PENDING:
+        return f"{record.deaths} deaths" if record.deaths else ""
+    return failure_line(record) or ""
+
+
+def progress_json(record: Record) -> dict[str, Any] | None:
+    """Tell what the job last said of its progress."""
+    if record.progress is None:
+        return None
+    try:
+        told = decode_progress(record.progress)
+    except SkunkQueueError:
+        return None
+    return {"done": told.done, "total": told.total, "note": told.note, "at": iso(told.at)}
+
+
+def progress_line(record: Record) -> str:
+    """Tell progress in a few words: ``30% (3/10) sorting``."""
+    told = progress_json(record)
+    if told is None:
+        return ""
+    done, total, remark_ = told["done"], told["total"], told["note"]
+    share = f"{100 * done / total:.0f}% ({done:g}/{total:g})" if total else f"{done:g}"
+    return f"{share} {remark_}".rstrip()
+
+
+def failure_line(record: Record) -> str | None:
+    """Tell in one line why a firing ended without a result; ``None`` where it has one or runs."""
+    if record.result is None or record.state in (State.PENDING, State.RUNNING, State.COMPLETE):
+        return None
+    try:
+        return " ".join(str(decode_failure(record.result)).split())
+    except SkunkQueueError:
+        return DAMAGED
+
+
+def arguments(step: Step) -> tuple[list[Any], dict[str, Any], dict[str, Any]] | str:
+    """Decode a step's arguments and its instance's attributes; a string says why that cannot be."""
+    try:
+        found = get_serializer(step.serializer).loads(step.args, None)
+    except SkunkQueueError as error:
+        return f"({' '.join(str(error).split())})"
+    match found:
+        case [list() | tuple() as args, dict() as kwargs, (dict() | None) as attrs]:
+            return list(args), kwargs, attrs or {}
+    return str(found)
+
+
+def call_line(step: Step) -> str:
+    """Write a step as it might have been called: ``demo:add(4, second=5)``."""
+    found = arguments(step)
+    if isinstance(found, str):
+        return f"{step.job}{found if found.startswith('(') else f'({found})'}"
+    args, kwargs, attrs = found
+    given = [repr(value) for value in args] + [f"{key}={value!r}" for key, value in kwargs.items()]
+    line = f"{step.job}({', '.join(given)})"
+    return f"{line} with {attrs!r}" if attrs else line
+
+
+def worker_json(worker: WorkerRecord, now: float) -> dict[str, Any]:
+    """Tell a worker with stable keys."""
+    return {
+        "id": worker.id,
+        "queue": worker.queue,
+        "route": worker.route,
+        "pool": worker.pool,
+        "host": worker.host,
+        "pid": worker.pid,
+        "state": worker.state,
+        "current": worker.current,
+        "done": worker.done,
+        "rss": worker.rss,
+        "started": iso(worker.started),
+        "beat": iso(worker.beat),
+        "beat_age": round(max(now - worker.beat, 0.0), 3),
+    }
+
+
+def worker_row(worker: WorkerRecord, now: float) -> tuple[str, ...]:
+    """Tell a worker in the columns of WORKER_TITLES."""
+    return (
+        worker.id,
+        worker.queue,
+        worker.route,
+        worker.state,
+        worker.current or "",
+        str(worker.done),
+        size(worker.rss) if worker.rss else "",
+        worker.host,
+        str(worker.pid),
+        span(max(now - worker.started, 0.0)),
+        f"{span(max(now - worker.beat, 0.0))} ago",
+    )

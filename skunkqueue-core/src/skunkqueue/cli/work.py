@@ -1,0 +1,156 @@
+"""``skunq work``: start a pool of workers. Turns the command line into ``PoolSettings``, no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from skunkqueue.cli.connection import connection_options
+
+if TYPE_CHECKING:
+    from skunkqueue.worker.settings import PoolSettings
+
+_ROUTE_OPTIONS = ("-r", "--route", "--routes")
+
+
+class WorkCommand(click.Command):
+    """A command whose ``-r`` takes all the words that follow it, up to the next option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Spread ``-r a b`` into ``-r a -r b``, and refuse words that belong to no option."""
+        rest = super().parse_args(ctx, _spread(ctx, args))
+        words: Sequence[str] = ctx.params.pop("words", ())
+        if words:
+            routes = " ".join([*ctx.params.get("routes", ()), *words])
+            ctx.fail(f"{words[0]!r} belongs to no option; if it is a route, write -r {routes}")
+        return rest
+
+
+def _spread(ctx: click.Context, args: Sequence[str]) -> list[str]:
+    spread: list[str] = []
+    waiting = False  # for the first route after -r
+    taking = False  # further routes
+    for position, arg in enumerate(args):
+        is_option = arg.startswith("-") and arg != "-"
+        if waiting and is_option:
+            break
+        if arg == "--":
+            return [*spread, *args[position:]]
+        if arg in _ROUTE_OPTIONS:
+            waiting = taking = True
+        elif is_option:
+            taking = False
+            spread.append(arg)
+        elif taking:
+            waiting = False
+            spread += ["-r", arg]
+        else:
+            spread.append(arg)
+    if waiting:
+        ctx.fail("-r needs at least one route: -r ROUTE [ROUTE ...]")
+    return spread
+
+
+@click.command(cls=WorkCommand)
+@click.argument("words", nargs=-1, metavar="")
+@click.option("-q", "--queue", required=True, metavar="QUEUE", help="The queue to work on.")
+@click.option(
+    "-r",
+    "--route",
+    "--routes",
+    "routes",
+    multiple=True,
+    metavar="ROUTE [ROUTE ...]",
+    help="Routes to listen on, one worker each; all words up to the next option. Default: default.",
+)
+@click.option(
+    "-c", "--count", default=1, type=click.IntRange(1, 1_000), help="Workers on each route.", metavar="N"
+)
+@connection_options
+@click.option("-l", "--logfile", type=click.Path(dir_okay=False), help="Log there, not to standard error.")
+@click.option("-p", "--pidfile", type=click.Path(dir_okay=False), help="Write the pool's process id there.")
+@click.option(
+    "--path",
+    "paths",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False),
+    help="Folder of your jobs' code, beside the working directory; repeatable.",
+)
+@click.option(
+    "--allow",
+    multiple=True,
+    metavar="PACKAGE",
+    help="Installed package whose jobs may be run; repeatable.",
+)
+@click.option("--burst", is_flag=True, help="Stop when nothing is due.")
+@click.option("--max-jobs", type=click.IntRange(1), metavar="N", help="Replace a worker after N jobs.")
+@click.option("--max-memory", type=click.IntRange(1), metavar="MIB", help="Replace a worker that uses more.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="Async jobs that a worker runs at a time.",
+)
+@click.option(
+    "--lease",
+    type=click.FloatRange(0.1),
+    metavar="SECONDS",
+    help="How long a silent worker keeps its firings.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(0),
+    metavar="SECONDS",
+    help="How long a job may resist its interruption before its worker is killed.",
+)
+@click.option(
+    "--max-payload", type=click.IntRange(1), metavar="BYTES", help="The most bytes a result may have."
+)
+@click.option("--reload", is_flag=True, help="For development: start afresh when code changes.")
+@click.option("-v", "--verbose", count=True, help="Log more.")
+@click.pass_context
+def work(ctx: click.Context, /, **given: Any) -> None:
+    r"""Run the jobs of a queue's routes, until told to stop.
+
+    \b
+    skunq work -q demo -r foo bar     one worker for foo, one for bar
+    skunq work -q demo -r foo -c 4    four workers for foo
+
+    HUP, ABRT, QUIT and TERM stop it gently: running jobs end first. INT (Ctrl-C) stops it roughly.
+    """
+    from skunkqueue.worker.pool import Pool  # noqa: PLC0415 - help need not wait for it
+
+    ctx.exit(Pool(settings_of(**given)).run())
+
+
+def settings_of(
+    *,
+    queue: str,
+    routes: Sequence[str],
+    count: int,
+    url: str | None,
+    backend: str | None,
+    logfile: str | None,
+    pidfile: str | None,
+    paths: Sequence[str],
+    **others: Any,
+) -> PoolSettings:
+    """Make the pool's settings of the command line; what was not given keeps the pool's own default."""
+    from skunkqueue.config import resolve  # noqa: PLC0415 - help need not wait for it
+    from skunkqueue.records import DEFAULT_ROUTE  # noqa: PLC0415 - as above
+    from skunkqueue.worker.settings import PoolSettings  # noqa: PLC0415 - as above
+
+    settings = PoolSettings(
+        queue=queue,
+        routes=tuple(dict.fromkeys(routes)) or (DEFAULT_ROUTE,),
+        processes=count,
+        config=resolve(backend, url),
+        path=tuple(paths),
+        logfile=logfile,
+        pidfile=pidfile,
+        **{name: value for name, value in others.items() if value is not None},
+    )
+    settings.check()
+    return settings

@@ -1,0 +1,39 @@
+"""The contract kit: a pytest suite that says what a backend is. Needs the extra ``contract``.
+
+Subclass it, and say how a fresh store is configured; the class comes from the entry point of that name:
+
+    import pytest
+    from skunkqueue.contract import BackendContract
+    from skunkqueue.persistence import BackendConfig
+
+    class TestMine(BackendContract):
+        @pytest.fixture
+        def config(self, tmp_path):
+            return BackendConfig(backend="mine", url=f"mine://{tmp_path}/store")
+
+What a backend claims in its ``capabilities`` decides what it is asked beyond the common part; its name
+decides nothing. Environment: ``SKUNKQUEUE_CONTRACT_KILLS`` (processes killed in the crash tests, 30),
+``SKUNKQUEUE_CONTRACT_EXAMPLES`` and ``SKUNKQUEUE_CONTRACT_STEPS`` (size of the property-based test).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from skunkqueue.contract.suite import BackendContract
+
+__all__ = ["BackendContract"]
+
+
+def __getattr__(name: str) -> object:
+    # Late, since the child processes of the kit import this package too and need no pytest.
+    if name != "BackendContract":
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    from skunkqueue.contract.asserts import show_values_in_asserts  # noqa: PLC0415 - see above
+
+    show_values_in_asserts()
+    from skunkqueue.contract.suite import BackendContract  # noqa: PLC0415 - see above
+
+    return BackendContract

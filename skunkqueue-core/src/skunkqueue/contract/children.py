@@ -1,0 +1,75 @@
+"""Starting, hearing and killing the child processes of the concurrency and crash tests."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from skunkqueue.contract.child import Orders
+from skunkqueue.contract.kit import PATIENCE
+from skunkqueue.persistence.backend import Backend, BackendConfig
+
+Line = list[Any]
+
+
+def orders(tested_class: type[Backend], config: BackendConfig, role: str, name: str, **more: Any) -> Orders:
+    """Write the orders for a child that opens the same store."""
+    path = f"{tested_class.__module__}:{tested_class.__qualname__}"
+    return Orders(backend_class=path, config=config, role=role, name=name, **more)
+
+
+class Child:
+    """One process; its lines are read as they come."""
+
+    def __init__(self, given: Orders) -> None:
+        self.name = given.name
+        # What this process can import the child can too, installed or not.
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
+        command = [sys.executable, "-m", "skunkqueue.contract.child", msgspec.json.encode(given).decode()]
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env
+        )
+
+    def next_line(self) -> Line:
+        """Read its next line; an empty list once it is gone."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        return msgspec.json.decode(line, type=Line) if line.endswith(b"\n") else []
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self._process.kill()
+
+    def rest(self) -> tuple[list[Line], str]:
+        """Wait for its end; return the lines not read yet, and what it complained of."""
+        out, complaints = self._process.communicate(timeout=3 * PATIENCE)
+        lines = [
+            msgspec.json.decode(line, type=Line)
+            for line in out.splitlines(keepends=True)
+            if line.endswith(b"\n")
+        ]
+        return lines, complaints.decode(errors="replace")
+
+    @property
+    def exit_code(self) -> int:
+        """Tell how it ended; negative: by which signal."""
+        return self._process.returncode
+
+
+@contextmanager
+def started(*given: Orders) -> Iterator[list[Child]]:
+    """Start children, and see to it that none outlives the test."""
+    children: list[Child] = []
+    try:
+        children.extend(Child(one) for one in given)
+        yield children
+    finally:
+        for child in children:
+            child.kill()
+            child.rest()

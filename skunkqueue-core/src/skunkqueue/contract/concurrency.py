@@ -1,0 +1,228 @@
+"""Many at once: threads on one handle, and processes on one store. Every firing is recorded once."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+from skunkqueue.contract.child import Orders
+from skunkqueue.contract.children import orders, started
+from skunkqueue.contract.kit import PATIENCE, Kit
+from skunkqueue.contract.makers import (
+    QUEUE,
+    ROUTE,
+    claim,
+    counters,
+    counts,
+    death,
+    firing,
+    firings,
+    ids,
+    listed,
+    outcome,
+    schedule,
+)
+from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.records import Firing, State, Verdict
+
+
+class ConcurrencyPromises(Kit):
+    """What holds when several use a store at the same time."""
+
+    # --- threads ----------------------------------------------------------------------------------
+
+    def test_threads_settle_every_firing_once(
+        self, real_backend: Backend, threads: ThreadPoolExecutor
+    ) -> None:
+        batch = firings(400)
+
+        def produce(part: int) -> None:
+            for made in batch[part::2]:
+                real_backend.enqueue([made])
+
+        def work(name: str) -> list[str]:
+            done: list[str] = []
+            while counts(real_backend).get(State.COMPLETE, 0) < len(batch):
+                lent = claim(real_backend, 7, worker=name)
+                assert real_backend.settle([outcome(one) for one in lent]) == []
+                done += ids(lent)
+                if not lent:
+                    real_backend.wait(QUEUE, ROUTE, name, 0.05)
+            return done
+
+        producers = [threads.submit(produce, part) for part in range(2)]
+        workers = [threads.submit(work, f"w{number}") for number in range(4)]
+        for producer in producers:
+            producer.result(PATIENCE)
+        done = [id_ for worker in workers for id_ in worker.result(PATIENCE)]
+        assert sorted(done) == sorted(ids(batch))
+        assert counters(real_backend) == {"enqueued": 400, "complete": 400}
+
+    def test_one_key_from_many_threads_is_one_firing(
+        self, real_backend: Backend, threads: ThreadPoolExecutor
+    ) -> None:
+        for number in range(10):
+            calls = [threads.submit(real_backend.enqueue, [firing(key=f"k{number}")]) for _ in range(8)]
+            assert len({id_ for call in calls for id_ in call.result(PATIENCE)}) == 1
+        assert counts(real_backend) == {State.PENDING: 10}
+
+    def test_one_claim_settled_by_many_threads_is_settled_once(
+        self, real_backend: Backend, threads: ThreadPoolExecutor
+    ) -> None:
+        real_backend.enqueue(firings(10))
+        for lent in claim(real_backend, 10):
+            calls = [threads.submit(real_backend.settle, [outcome(lent)]) for _ in range(8)]
+            assert sorted(len(call.result(PATIENCE)) for call in calls) == [0] + [1] * 7
+        assert counters(real_backend)["complete"] == 10
+
+    def test_schedule_declared_by_many_threads_is_declared_once(
+        self, real_backend: Backend, threads: ThreadPoolExecutor
+    ) -> None:
+        calls = [threads.submit(real_backend.declare, schedule(), firing()) for _ in range(8)]
+        assert sorted(call.result(PATIENCE) for call in calls) == [False] * 7 + [True]
+        assert counts(real_backend) == {State.PENDING: 1}
+
+    def test_nobody_sees_half_a_batch(self, real_backend: Backend, threads: ThreadPoolExecutor) -> None:
+        ended = Event()
+
+        def write() -> None:
+            try:
+                for _ in range(60):
+                    real_backend.enqueue(firings(7))
+                    real_backend.settle([outcome(lent) for lent in claim(real_backend, 7)])
+            finally:
+                ended.set()
+
+        def watch() -> set[int]:
+            seen = set()
+            while not ended.is_set():
+                seen |= {count % 7 for count in counts(real_backend).values()}
+                seen.add(len(real_backend.page(QUEUE, ROUTE, State.PENDING).records) % 7)
+            return seen
+
+        watchers = [threads.submit(watch) for _ in range(2)]
+        threads.submit(write).result(PATIENCE)
+        for watcher in watchers:
+            assert watcher.result(PATIENCE) <= {0}
+
+    def test_verbs_of_all_kinds_at_once_leave_the_counts_right(
+        self, real_backend: Backend, threads: ThreadPoolExecutor
+    ) -> None:
+        batch = firings(300)
+        real_backend.enqueue(batch[:100])
+
+        def meddle(seed: int) -> None:
+            chance = random.Random(seed)  # noqa: S311 - no secret
+            for _ in range(40):
+                chance.choice(verbs_on(real_backend, batch, chance, f"w{seed}"))()
+
+        for call in [threads.submit(meddle, seed) for seed in range(6)]:
+            call.result(PATIENCE)
+        shown = {state: ids(listed(real_backend, state)) for state in State}
+        assert counts(real_backend) == {state: len(some) for state, some in shown.items() if some}
+        found = Counter(id_ for some in shown.values() for id_ in some)
+        assert set(found.values()) <= {1}
+        assert set(found) == {record.id for record in real_backend.get(ids(batch)) if record is not None}
+
+    # --- processes --------------------------------------------------------------------------------
+
+    def test_processes_settle_every_firing_once(
+        self, processes: None, tested_class: type[Backend], config: BackendConfig
+    ) -> None:
+        del processes
+        total = 3_000
+        producers = [
+            orders(tested_class, config, "produce", f"p{n}", seed=n, total=total // 2) for n in range(2)
+        ]
+        workers = [orders(tested_class, config, "work", f"w{n}", seed=n, total=total) for n in range(4)]
+        accepted, settled, stale = run_all(producers, workers)
+        assert len(accepted) == len(set(accepted)) == total
+        assert sorted(id_ for id_, _, _ in settled) == sorted(accepted)
+        assert stale == 0
+        self._check_records(tested_class, config, settled)
+
+    def test_workers_that_lose_their_leases_record_every_firing_once(
+        self, processes: None, tested_class: type[Backend], config: BackendConfig
+    ) -> None:
+        del processes
+        total = 150
+        producers = [orders(tested_class, config, "produce", "p", total=total)]
+        workers = [
+            orders(
+                tested_class, config, "work", f"w{n}", seed=n, total=total, limit=5, lease=0.02, stall=0.06
+            )
+            for n in range(4)
+        ]
+        accepted, settled, stale = run_all(producers, workers)
+        assert sorted(id_ for id_, _, _ in settled) == sorted(accepted)
+        assert stale > 0, "no lease was lost, so nothing was tested"
+        self._check_records(tested_class, config, settled)
+
+    def _check_records(
+        self, tested_class: type[Backend], config: BackendConfig, settled: list[tuple[str, int, str]]
+    ) -> None:
+        backend = tested_class.open(config)
+        try:
+            results = {record.id: record.result for record in listed(backend, State.COMPLETE, limit=500)}
+            assert results == {id_: f"{worker}:{token}".encode() for id_, token, worker in settled}
+            assert counts(backend) == {State.COMPLETE: len(settled)}
+            counted = counters(backend)
+            assert (counted["enqueued"], counted["complete"]) == (len(settled), len(settled))
+        finally:
+            backend.close()
+
+
+def run_all(
+    producers: list[Orders], workers: list[Orders]
+) -> tuple[list[str], list[tuple[str, int, str]], int]:
+    """Run children to their end.
+
+    Returns the ids accepted, what was settled (id, token, worker), and how many outcomes were stale.
+    """
+    accepted: list[str] = []
+    settled: list[tuple[str, int, str]] = []
+    stale = 0
+    with started(*producers, *workers) as children:
+        for child in children:
+            lines, complaints = child.rest()
+            assert (child.exit_code, complaints) == (0, ""), f"{child.name} failed"
+            for what, told in lines:
+                if what == "accepted":
+                    accepted += told
+                elif what == "settled":
+                    settled += [(id_, token, child.name) for id_, token in told]
+                else:
+                    stale += len(told)
+    return accepted, settled, stale
+
+
+def verbs_on(
+    backend: Backend, batch: list[Firing], chance: random.Random, name: str
+) -> list[Callable[[], object]]:
+    """Offer verbs of all kinds, with arguments at random."""
+    some = ids(chance.sample(batch, 5))
+
+    def run() -> None:
+        lent = claim(backend, 4, worker=name)
+        verdicts = chance.choices([Verdict.COMPLETE, Verdict.ERROR, Verdict.RETRY, Verdict.RELEASE], k=4)
+        backend.settle([outcome(one, verdict) for one, verdict in zip(lent, verdicts, strict=False)])
+
+    return [
+        run,
+        run,
+        run,
+        lambda: backend.enqueue(chance.sample(batch, 20)),
+        lambda: backend.kill(some),
+        lambda: backend.requeue(some),
+        lambda: claim(backend, 3, worker=name),
+        lambda: backend.bury(name, some, death(backend.now(), name)),
+        lambda: backend.purge(QUEUE, ROUTE) if chance.random() < 0.1 else None,
+        lambda: backend.pause(QUEUE, ROUTE),
+        lambda: backend.resume(QUEUE),
+        lambda: backend.prune(older=0.01, limit=3),
+        backend.routes,
+        lambda: backend.page(QUEUE, ROUTE, chance.choice(list(State)), 10),
+    ]

@@ -1,0 +1,174 @@
+"""Processes killed with SIGKILL in the middle of anything; then the store is looked at.
+
+Nothing that was accepted is missing, no batch is there by half, nothing is recorded or followed twice,
+and nobody has to clear anything. Needs the capabilities ``processes`` and ``durable``.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+from skunkqueue.contract.child import SCHEDULE, SCHEDULED_ROUTE, finish
+from skunkqueue.contract.children import Line, orders, started
+from skunkqueue.contract.kit import PATIENCE, Kit
+from skunkqueue.contract.makers import (
+    QUEUE,
+    ROUTE,
+    claim,
+    counters,
+    counts,
+    firing,
+    listed,
+    planned,
+    schedule,
+    state,
+)
+from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.records import Record, State
+
+KILLS = int(os.environ.get("SKUNKQUEUE_CONTRACT_KILLS", "30"))
+LANES = 2
+"""Children alive at the same time."""
+LEASE = 0.3
+
+
+class CrashPromises(Kit):
+    """What survives."""
+
+    def test_nothing_is_lost_or_doubled_when_processes_are_killed(
+        self, processes: None, durable: None, tested_class: type[Backend], config: BackendConfig
+    ) -> None:
+        del processes, durable
+        backend = tested_class.open(config)
+        backend.declare(schedule(SCHEDULE, route=SCHEDULED_ROUTE, state=b"0"), firing(route=SCHEDULED_ROUTE))
+        told: list[Line] = []
+        seed = random.randrange(1 << 30)  # noqa: S311 - no secret
+        with ThreadPoolExecutor(LANES) as lanes:
+            lives = [
+                lanes.submit(live_and_die, tested_class, config, seed + number) for number in range(KILLS)
+            ]
+            for life in lives:
+                told += life.result()
+        try:
+            drain(backend)
+            check_firings(backend, told)
+            check_schedule(backend)
+        finally:
+            backend.close()
+
+    def test_store_opens_after_being_killed_while_it_was_opened(
+        self, processes: None, durable: None, tested_class: type[Backend], config: BackendConfig
+    ) -> None:
+        del processes, durable
+        chance = random.Random()  # noqa: S311 - no secret
+        accepted: list[str] = []
+        for number in range(6):
+            given = orders(tested_class, config, "open", f"o{number}")
+            with started(given, given) as children:
+                for child in children:
+                    assert child.next_line() == ["opening"]
+                Event().wait(chance.random() * 0.02)
+                for child in children:
+                    child.kill()
+                    lines, complaints = child.rest()
+                    assert complaints == ""
+                    accepted += [id_ for _, ids in lines for id_ in ids]
+        backend = tested_class.open(config)
+        try:
+            assert [state(backend, id_) for id_ in accepted] == [State.PENDING] * len(accepted)
+            made = firing()
+            assert backend.enqueue([made]) == [made.id]
+        finally:
+            backend.close()
+
+
+def live_and_die(tested_class: type[Backend], config: BackendConfig, seed: int) -> list[Line]:
+    """Start a child, kill it after a moment of work, and return what it had said by then."""
+    chance = random.Random(seed)  # noqa: S311 - no secret
+    given = orders(tested_class, config, "chaos", f"c{seed}", seed=seed, lease=LEASE)
+    with started(given) as (child,):
+        first = child.next_line()
+        if first == ["ready"]:
+            Event().wait(chance.uniform(0.005, 0.08))
+        child.kill()
+        lines, complaints = child.rest()
+    assert (first, complaints) == (["ready"], ""), f"child with seed {seed} failed"
+    return lines
+
+
+def drain(backend: Backend) -> None:
+    """Be the worker that comes after: finish all that is left, also what the dead held."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        for lent in claim(backend, 50, worker="last", lease=60.0):
+            assert backend.settle([finish(lent)]) == []
+        left = counts(backend)
+        if not left.get(State.PENDING) and not left.get(State.RUNNING):
+            return
+        assert time.monotonic() < deadline, f"not drained in {PATIENCE:g} s, still there: {left}"
+        backend.wait(QUEUE, ROUTE, "last", 1.0)
+
+
+def check_firings(backend: Backend, told: list[Line]) -> None:
+    """Compare what is in the store with what the dead had said."""
+    records = {
+        record.id: record
+        for final in (State.COMPLETE, State.ERROR)
+        for record in listed(backend, final, limit=500)
+    }
+    assert counts(backend) == Counter(record.state for record in records.values())
+
+    accepted = {id_ for what, ids in told if what == "accepted" for id_ in ids}
+    assert accepted, "no child got as far as to enqueue anything"
+    assert accepted <= set(records), "accepted and lost"
+
+    batches = [set(ids) for what, ids in told if what == "putting"]
+    halves = [batch for batch in batches if 0 < len(batch & set(records)) < len(batch)]
+    assert halves == [], "batches that are there by half"
+
+    roots = {id_ for batch in batches for id_ in batch} & set(records)
+    check_followers(records, roots)
+    for what, outcomes in told:
+        for id_, token, result in outcomes if what == "settled" else ():
+            record = records[id_]
+            assert (record.token, record.result) == (token, result.encode()), "settled, then settled again"
+    check_counters(backend, records)
+
+
+def check_followers(records: dict[str, Record], roots: set[str]) -> None:
+    """See that every complete root is followed by just the firing that its result names."""
+    followers = set(records) - roots
+    named = {
+        (records[id_].result or b"").decode().partition(":")[2]
+        for id_ in roots
+        if records[id_].state is State.COMPLETE
+    }
+    assert followers == named, "follow-ups that are missing, or there twice"
+    for id_ in followers:
+        parent = records[id_].body.removeprefix(b"after ").decode()
+        assert (records[parent].result or b"").endswith(id_.encode())
+
+
+def check_counters(backend: Backend, records: dict[str, Record]) -> None:
+    """Compare the counters, which are settled in the same step and so are right to the last one."""
+    counted = counters(backend)
+    by_state = Counter(record.state for record in records.values())
+    assert counted["enqueued"] == len(records)
+    assert counted.get("complete", 0) == by_state[State.COMPLETE]
+    assert counted.get("error", 0) == by_state[State.ERROR]
+
+
+def check_schedule(backend: Backend) -> None:
+    """See that the schedule moved on once for each run, and has one firing to go on with."""
+    now = planned(backend, SCHEDULE)
+    found = counts(backend, route=SCHEDULED_ROUTE)
+    runs = found.get(State.COMPLETE, 0)
+    live = {live: found.get(live, 0) for live in (State.PENDING, State.RUNNING)}
+    assert sum(live.values()) == 1, f"the schedule has {live} firings instead of one"
+    assert (now.runs, int(now.state)) == (runs, runs)
+    assert state(backend, now.firing or "") in live

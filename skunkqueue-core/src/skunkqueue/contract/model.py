@@ -1,0 +1,330 @@
+"""One queue as plain data: what a backend should answer, for the property-based test to compare with.
+
+Slow and simple on purpose. It knows no store, no pages and no threads. Where the contract leaves a backend
+a choice (when exactly an expired lease is taken back, which old firings a sweep prunes), the model
+takes over what it sees, if that is one of the choices (``take_over``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from skunkqueue.persistence.backend import COMPLETE_TTL, FAILED_TTL
+from skunkqueue.records import Claim, ClaimRef, Firing, Outcome, Record, Refire, Schedule, State, Verdict
+
+
+@dataclass
+class Lot:
+    """One firing and what became of it."""
+
+    firing: Firing
+    due: float
+    state: State = State.PENDING
+    token: int = 0
+    worker: str = ""
+    lease_end: float = 0.0
+    deaths: int = 0
+    carry: bytes | None = None
+    result: bytes | None = None
+    kill_requested: bool = False
+    finished: float = 0.0
+    ttl: float = 0.0
+
+    @property
+    def order(self) -> tuple[int, float, str]:
+        """Sort key of the claim order."""
+        return -self.firing.priority, self.due, self.firing.id
+
+    def overdue(self, now: float) -> bool:
+        """Say whether its lease is over."""
+        return self.state is State.RUNNING and self.lease_end <= now
+
+    def finish(self, state: State, now: float, ttl: float | None = None) -> None:
+        """Reach a final state."""
+        self.state, self.finished = state, now
+        default = COMPLETE_TTL if state is State.COMPLETE else FAILED_TTL
+        self.ttl = default if ttl is None else ttl
+
+    def past_ttl(self, now: float) -> bool:
+        """Say whether it may be pruned."""
+        return self.state.final and self.finished + self.ttl <= now
+
+
+@dataclass
+class Plan:
+    """One schedule."""
+
+    route: str
+    params: bytes
+    state: bytes
+    generation: int
+    firing: str
+    paused: bool = False
+    runs: int = 0
+    history: list[str] = field(default_factory=list)
+
+
+class Model:
+    """One queue, its routes, schedules and live workers."""
+
+    def __init__(self) -> None:
+        self.lots: dict[str, Lot] = {}
+        self.gone: set[str] = set()
+        self.paused: set[str | None] = set()
+        self.plans: dict[str, Plan] = {}
+        self.workers: set[str] = set()
+
+    # --- the hot path -----------------------------------------------------------------------------
+
+    def enqueue(self, firings: Iterable[Firing], now: float) -> list[str]:
+        """Put in what is neither known nor keyed like a live one."""
+        return [self._put(firing, now) for firing in firings]
+
+    def claimable(self, route: str, worker: str, limit: int, now: float) -> list[Lot]:
+        """Tell what a claim must lend now, in order."""
+        if self.paused & {None, route}:
+            return []
+        ready = [
+            lot
+            for lot in self.lots.values()
+            if lot.firing.route == route
+            and lot.firing.target in (None, worker)
+            and (lot.overdue(now) or (lot.state is State.PENDING and lot.due <= now))
+        ]
+        batch: list[Lot] = []
+        for lot in sorted(ready, key=lambda lot: lot.order)[:limit]:
+            suspect = bool(lot.deaths) or lot.overdue(now)
+            if suspect and batch:
+                break
+            batch.append(lot)
+            if suspect:
+                break
+        return batch
+
+    def lend(self, lot: Lot, lent: Claim, worker: str, lease: float, now: float) -> None:
+        """Note a claim that came as told; the store chooses the token."""
+        if lot.overdue(now):
+            lot.deaths += 1
+        lot.state, lot.worker, lot.token, lot.lease_end = State.RUNNING, worker, lent.token, now + lease
+
+    def held(self, ref: ClaimRef | Outcome) -> Lot | None:
+        """Find the firing that runs under a token."""
+        lot = self.lots.get(ref.id)
+        return lot if lot and lot.state is State.RUNNING and lot.token == ref.token else None
+
+    def settle(self, outcome: Outcome, now: float) -> bool:
+        """Take an outcome in; False where it is stale."""
+        lot = self.held(outcome)
+        if lot is None:
+            return False
+        if outcome.carry is not None:
+            lot.carry = outcome.carry
+        if outcome.verdict.state.final:
+            lot.result = outcome.result
+            lot.finish(outcome.verdict.state, now, outcome.ttl)
+        elif outcome.verdict is not Verdict.ADVANCE:
+            if outcome.verdict is not Verdict.RELEASE or outcome.due is not None or outcome.delay:
+                lot.due = outcome.due if outcome.due is not None else now + outcome.delay
+            lot.state = State.PENDING
+        self.enqueue(outcome.follow, now)
+        if outcome.refire is not None:
+            self._refire(outcome.id, outcome.refire, now)
+        return True
+
+    def extend(self, ref: ClaimRef, lease: float, now: float) -> bool:
+        """Lengthen a lease; False where it is lost."""
+        lot = self.held(ref)
+        if lot is not None:
+            lot.lease_end = now + lease
+        return lot is not None
+
+    # --- control ----------------------------------------------------------------------------------
+
+    def kill(self, ids: Sequence[str], now: float) -> dict[str, State | None]:
+        """Kill or mark."""
+        before: dict[str, State | None] = dict.fromkeys(ids)
+        for id_ in before:
+            lot = self.lots.get(id_)
+            if lot is None:
+                continue
+            before[id_] = lot.state
+            if lot.state is State.PENDING:
+                lot.finish(State.KILLED, now)
+            elif lot.state is State.RUNNING:
+                lot.kill_requested = True
+        return before
+
+    def requeue(self, ids: Sequence[str], now: float) -> list[str]:
+        """Start finished ones over."""
+        done = []
+        for id_ in ids:
+            lot = self.lots.get(id_)
+            if lot is None or not lot.state.final or self._key_holder(lot.firing) is not None:
+                continue
+            lot.state, lot.due, lot.deaths, lot.carry, lot.kill_requested = State.PENDING, now, 0, None, False
+            done.append(id_)
+        return done
+
+    def purge(self, route: str | None) -> int:
+        """Remove what is pending."""
+        return self._remove(
+            lot
+            for lot in self.lots.values()
+            if lot.state is State.PENDING and route in (None, lot.firing.route)
+        )
+
+    def resume(self, route: str | None) -> None:
+        """End pauses."""
+        self.paused = set() if route is None else self.paused - {route}
+
+    def prune(self, older: float | None, now: float) -> int:
+        """Remove what is old enough."""
+        return self._remove(
+            lot
+            for lot in self.lots.values()
+            if (lot.past_ttl(now) if older is None else lot.state.final and lot.finished < now - older)
+        )
+
+    # --- workers ----------------------------------------------------------------------------------
+
+    def bury(self, worker: str, begun: Sequence[str], now: float) -> int:
+        """Give back what a worker held, and kill what only it could run."""
+        held = [lot for lot in self.lots.values() if lot.state is State.RUNNING and lot.worker == worker]
+        for lot in held:
+            lot.state = State.PENDING
+            lot.deaths += lot.firing.id in begun
+        self.workers.discard(worker)
+        self._kill_copies({worker}, now)
+        return len(held)
+
+    def sweep(self, now: float) -> None:
+        """Kill what is targeted at nobody."""
+        targets = {lot.firing.target for lot in self.lots.values() if lot.firing.target is not None}
+        self._kill_copies(targets - self.workers, now)
+
+    # --- schedules --------------------------------------------------------------------------------
+
+    def declare(self, schedule: Schedule, firing: Firing, now: float) -> bool:
+        """Declare or replace; the store chooses the generation."""
+        old = self.plans.get(schedule.name)
+        if old is not None and (old.route, old.params) == (schedule.route, schedule.params):
+            return False
+        if old is not None:
+            self._disarm(old)
+        plan = Plan(schedule.route, schedule.params, schedule.state, 0, "")
+        if old is not None:
+            plan.generation, plan.paused, plan.history = old.generation, old.paused, old.history
+        self.plans[schedule.name] = plan
+        if not plan.paused:
+            plan.firing = self._put(firing, now)
+        return True
+
+    def arm(self, name: str, generation: int, firing: Firing, now: float) -> bool:
+        """Replace the pending firing."""
+        plan = self.plans.get(name)
+        if plan is None or plan.generation != generation or plan.paused:
+            return False
+        if self.live(plan) is State.RUNNING:
+            return False
+        self._disarm(plan)
+        plan.firing = self._put(firing, now)
+        return True
+
+    def pause_schedule(self, name: str) -> bool:
+        """Disarm until resumed."""
+        plan = self.plans.get(name)
+        if plan is None:
+            return False
+        self._disarm(plan)
+        plan.paused = True
+        return True
+
+    def resume_schedule(self, name: str, firing: Firing, now: float) -> bool:
+        """Arm again."""
+        plan = self.plans.get(name)
+        if plan is None or not plan.paused:
+            return False
+        plan.paused = False
+        if self.live(plan) is not State.RUNNING:
+            plan.firing = self._put(firing, now)
+        return True
+
+    def remove_schedule(self, name: str) -> bool:
+        """Forget it."""
+        plan = self.plans.pop(name, None)
+        if plan is None:
+            return False
+        self._disarm(plan)
+        return True
+
+    def idle(self, route: str) -> list[str]:
+        """Name the schedules that nothing moves on."""
+        return sorted(
+            name
+            for name, plan in self.plans.items()
+            if plan.route == route and not plan.paused and self.live(plan) is None
+        )
+
+    def live(self, plan: Plan) -> State | None:
+        """Tell whether a schedule's firing is pending or running."""
+        lot = self.lots.get(plan.firing)
+        return None if lot is None or lot.state.final else lot.state
+
+    # --- choices of the store ---------------------------------------------------------------------
+
+    def take_over(self, id_: str, record: Record | None, now: float) -> None:
+        """Follow the store where it was free to choose."""
+        lot = self.lots[id_]
+        if record is None:
+            if lot.past_ttl(now):
+                self._remove([lot])
+        elif lot.overdue(now) and record.state is State.PENDING:
+            lot.state = State.PENDING
+            lot.deaths += 1
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _put(self, firing: Firing, now: float) -> str:
+        if firing.id in self.lots:
+            return firing.id
+        holder = self._key_holder(firing)
+        if holder is not None:
+            return holder
+        self.lots[firing.id] = Lot(firing, now + firing.delay if firing.due is None else firing.due)
+        self.gone.discard(firing.id)
+        return firing.id
+
+    def _key_holder(self, firing: Firing) -> str | None:
+        for lot in self.lots.values():
+            if firing.key is not None and lot.firing.key == firing.key and not lot.state.final:
+                return lot.firing.id
+        return None
+
+    def _remove(self, lots: Iterable[Lot]) -> int:
+        doomed = [lot.firing.id for lot in lots]
+        for id_ in doomed:
+            del self.lots[id_]
+        self.gone.update(doomed)
+        return len(doomed)
+
+    def _kill_copies(self, targets: set[str], now: float) -> None:
+        for lot in self.lots.values():
+            if lot.firing.target in targets and (lot.state is State.PENDING or lot.overdue(now)):
+                lot.finish(State.KILLED, now)
+
+    def _disarm(self, plan: Plan) -> None:
+        if self.live(plan) is State.PENDING:
+            self._remove([self.lots[plan.firing]])
+
+    def _refire(self, settled: str, refire: Refire, now: float) -> None:
+        plan = self.plans.get(refire.name)
+        if plan is None or plan.generation != refire.generation or plan.firing != settled:
+            return
+        if refire.firing is None:
+            del self.plans[refire.name]
+            return
+        plan.state, plan.runs = refire.state, plan.runs + 1
+        plan.history.append(refire.run.id)
+        if not plan.paused:
+            plan.firing = self._put(refire.firing, now)

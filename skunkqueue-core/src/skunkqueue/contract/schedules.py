@@ -1,0 +1,449 @@
+"""Schedules: declared once, armed with one firing, moved on as that settles, never doubled, never lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from skunkqueue.clock import VirtualClock
+from skunkqueue.contract.kit import Kit
+from skunkqueue.contract.makers import (
+    LEASE,
+    ODD_NAMES,
+    OTHER,
+    QUEUE,
+    ROUTE,
+    WORKER,
+    claim,
+    counts,
+    death,
+    declared,
+    firing,
+    ids,
+    outcome,
+    planned,
+    read,
+    refire,
+    schedule,
+    state,
+)
+from skunkqueue.persistence.backend import HISTORY_LENGTH, Backend
+from skunkqueue.records import Claim, State, Verdict
+
+
+def ran(backend: Backend, name: str = "hourly", **fields: Any) -> Claim:
+    """Claim the due firing of a schedule and settle it with the next one, due in a minute."""
+    (lent,) = claim(backend)
+    following = refire(lent, planned(backend, name), firing(delay=60.0), **fields)
+    assert backend.settle([outcome(lent, refire=following)]) == []
+    return lent
+
+
+class SchedulePromises(Kit):
+    """What the verbs about schedules promise, and ``settle`` of a refire."""
+
+    # --- declare ----------------------------------------------------------------------------------
+
+    def test_declared_schedule_is_listed_as_it_was_said(self, backend: Backend) -> None:
+        said = schedule("nightly ☃", params=b"\x00p", state=b"\x00s", body=b"\x00b", priority=8)
+        armed = firing(delay=60.0)
+        assert backend.declare(said, armed) is True
+        found = planned(backend, "nightly ☃")
+        assert (found.queue, found.route, found.strategy) == (said.queue, said.route, said.strategy)
+        assert (found.params, found.state, found.body) == (said.params, said.state, said.body)
+        assert (found.priority, found.paused, found.firing) == (8, False, armed.id)
+        assert (found.runs, found.last_run, found.took) == (0, None, None)
+        assert backend.schedules() == [found]
+
+    def test_declared_schedule_is_armed(self, backend: Backend, clock: VirtualClock) -> None:
+        armed = firing(delay=60.0)
+        backend.declare(schedule(), armed)
+        assert state(backend, armed.id) is State.PENDING
+        assert planned(backend).next_run == pytest.approx(clock.now() + 60, abs=0.002)
+
+    def test_declaring_the_same_again_changes_nothing(self, backend: Backend, clock: VirtualClock) -> None:
+        before, armed = declared(backend)
+        clock.advance(10)
+        second = firing()
+        assert backend.declare(schedule(state=b"another"), second) is False
+        assert planned(backend) == before
+        assert (state(backend, armed.id), state(backend, second.id)) == (State.PENDING, None)
+
+    @pytest.mark.parametrize(
+        "change",
+        [{"route": "bar"}, {"strategy": "aimd"}, {"params": b"new"}, {"body": b"new"}, {"priority": 9}],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_changed_declaration_replaces_the_old(self, backend: Backend, change: dict[str, Any]) -> None:
+        before, armed = declared(backend)
+        second = firing(route=change.get("route", ROUTE))
+        assert backend.declare(schedule(**change), second) is True
+        after = planned(backend)
+        assert after.generation > before.generation
+        assert after.firing == second.id
+        assert {name: getattr(after, name) for name in change} == change
+        assert (state(backend, armed.id), state(backend, second.id)) == (None, State.PENDING)
+        assert len(backend.schedules()) == 1
+
+    def test_replacing_leaves_a_running_firing_to_end_without_refiring(self, backend: Backend) -> None:
+        before, armed = declared(backend)
+        (lent,) = claim(backend)
+        second, third = firing(), firing()
+        backend.declare(schedule(params=b"new"), second)
+        assert state(backend, armed.id) is State.RUNNING
+        assert backend.settle([outcome(lent, refire=refire(lent, before, third))]) == []
+        assert (state(backend, armed.id), state(backend, third.id)) == (State.COMPLETE, None)
+        after = planned(backend)
+        assert (after.firing, after.state) == (second.id, b"state-0")
+
+    def test_replacing_keeps_the_history(self, backend: Backend) -> None:
+        declared(backend)
+        ran(backend)
+        backend.declare(schedule(params=b"new"), firing())
+        assert len(backend.history(QUEUE, "hourly")) == 1
+
+    def test_replacing_keeps_a_pause(self, backend: Backend) -> None:
+        before, _ = declared(backend)
+        backend.pause_schedule(QUEUE, "hourly")
+        second = firing()
+        assert backend.declare(schedule(params=b"new"), second) is True
+        after = planned(backend)
+        assert (after.paused, after.params) == (True, b"new")
+        assert after.generation > before.generation
+        assert state(backend, second.id) is None
+
+    def test_declaring_the_same_keeps_a_pause(self, backend: Backend) -> None:
+        declared(backend)
+        backend.pause_schedule(QUEUE, "hourly")
+        second = firing()
+        assert backend.declare(schedule(), second) is False
+        assert planned(backend).paused is True
+        assert state(backend, second.id) is None
+
+    def test_schedules_are_listed_by_queue_and_name(self, backend: Backend) -> None:
+        for queue, name in (("b", "x"), ("a", "y"), ("b", "a"), ("a", "b")):
+            backend.declare(schedule(name, queue=queue), firing(queue=queue))
+        assert [(found.queue, found.name) for found in backend.schedules()] == [
+            ("a", "b"),
+            ("a", "y"),
+            ("b", "a"),
+            ("b", "x"),
+        ]
+        assert [found.name for found in backend.schedules("b")] == ["a", "x"]
+
+    def test_unknown_schedule_is_none(self, backend: Backend) -> None:
+        assert backend.get_schedule(QUEUE, "nobody") is None
+        assert backend.history(QUEUE, "nobody") == []
+        assert backend.schedules() == []
+
+    @pytest.mark.parametrize("name", ODD_NAMES)
+    def test_names_of_schedules_may_hold_anything(self, backend: Backend, name: str) -> None:
+        armed = firing(queue=name, route=name)
+        assert backend.declare(schedule(name, queue=name, route=name), armed) is True
+        (found,) = backend.schedules(name)
+        assert (found.queue, found.name, found.route, found.firing) == (name, name, name, armed.id)
+        assert backend.pause_schedule(name, name) is True
+        assert backend.resume_schedule(name, name, firing(queue=name, route=name)) is True
+        assert backend.remove_schedule(name, name) is True
+        assert backend.schedules() == []
+
+    def test_queues_do_not_share_names(self, backend: Backend) -> None:
+        backend.declare(schedule(), firing())
+        assert backend.declare(schedule(queue="other"), firing(queue="other")) is True
+        assert len(backend.schedules()) == 2
+
+    # --- refire -----------------------------------------------------------------------------------
+
+    def test_settling_arms_the_next_run(self, backend: Backend, clock: VirtualClock) -> None:
+        before, _ = declared(backend)
+        (lent,) = claim(backend)
+        next_one = firing(delay=60.0)
+        backend.settle([outcome(lent, refire=refire(lent, before, next_one))])
+        after = planned(backend)
+        assert (after.firing, after.state, after.runs) == (next_one.id, b"state-1", 1)
+        assert after.generation == before.generation
+        assert (after.took, after.interval) == (2.0, 60.0)
+        assert after.last_run == pytest.approx(lent.claimed, abs=0.002)
+        assert after.next_run == pytest.approx(clock.now() + 60, abs=0.002)
+        assert state(backend, next_one.id) is State.PENDING
+
+    def test_schedule_goes_on_run_by_run(self, backend: Backend, clock: VirtualClock) -> None:
+        declared(backend)
+        for _ in range(10):
+            ran(backend)
+            assert claim(backend) == []
+            clock.advance(61)
+        assert planned(backend).runs == 10
+        assert counts(backend) == {State.PENDING: 1, State.COMPLETE: 10}
+
+    @pytest.mark.parametrize("verdict", [Verdict.COMPLETE, Verdict.ERROR, Verdict.KILLED, Verdict.EXPIRED])
+    def test_every_final_verdict_may_refire(self, backend: Backend, verdict: Verdict) -> None:
+        before, _ = declared(backend)
+        (lent,) = claim(backend)
+        next_one = firing()
+        backend.settle([outcome(lent, verdict, refire=refire(lent, before, next_one))])
+        assert planned(backend).firing == next_one.id
+
+    def test_run_is_added_to_the_history(self, backend: Backend) -> None:
+        before, _ = declared(backend)
+        (lent,) = claim(backend)
+        following = refire(lent, before, firing())
+        backend.settle([outcome(lent, refire=following)])
+        assert backend.history(QUEUE, "hourly") == [following.run]
+
+    def test_history_is_bounded_and_oldest_first(self, backend: Backend, clock: VirtualClock) -> None:
+        declared(backend)
+        runs = []
+        for _ in range(HISTORY_LENGTH + 5):
+            runs.append(ran(backend).id)
+            clock.advance(61)
+        assert [run.id for run in backend.history(QUEUE, "hourly")] == runs[-HISTORY_LENGTH:]
+        assert planned(backend).runs == HISTORY_LENGTH + 5
+
+    def test_stale_outcome_does_not_refire(self, backend: Backend, clock: VirtualClock) -> None:
+        declared(backend)
+        (lent,) = claim(backend)
+        clock.advance(LEASE + 1)
+        claim(backend, worker=OTHER)
+        before = planned(backend)
+        late = firing()
+        assert backend.settle([outcome(lent, refire=refire(lent, before, late))]) == [lent.id]
+        assert planned(backend) == before
+        assert state(backend, late.id) is None
+        assert backend.history(QUEUE, "hourly") == []
+
+    def test_refire_into_a_paused_schedule_arms_nothing(self, backend: Backend) -> None:
+        before, _ = declared(backend)
+        (lent,) = claim(backend)
+        backend.pause_schedule(QUEUE, "hourly")
+        next_one = firing()
+        assert backend.settle([outcome(lent, refire=refire(lent, before, next_one))]) == []
+        assert state(backend, next_one.id) is None
+        assert planned(backend).state == b"state-1"
+        assert [run.id for run in backend.history(QUEUE, "hourly")] == [lent.id]
+
+    def test_refire_into_a_removed_schedule_arms_nothing(self, backend: Backend) -> None:
+        before, _ = declared(backend)
+        (lent,) = claim(backend)
+        backend.remove_schedule(QUEUE, "hourly")
+        next_one = firing()
+        assert backend.settle([outcome(lent, refire=refire(lent, before, next_one))]) == []
+        assert (state(backend, lent.id), state(backend, next_one.id)) == (State.COMPLETE, None)
+        assert backend.get_schedule(QUEUE, "hourly") is None
+        assert backend.history(QUEUE, "hourly") == []
+
+    def test_refire_of_a_removed_schedule_does_not_move_its_successor(self, backend: Backend) -> None:
+        before, _ = declared(backend)
+        (lent,) = claim(backend)
+        backend.remove_schedule(QUEUE, "hourly")
+        after, armed = declared(backend)
+        backend.settle([outcome(lent, refire=refire(lent, before, firing(), state=b"old"))])
+        assert after.generation > before.generation
+        assert planned(backend) == after
+        assert counts(backend) == {State.PENDING: 1, State.COMPLETE: 1}
+        assert state(backend, armed.id) is State.PENDING
+
+    def test_refire_of_a_firing_that_is_not_the_schedules_own_does_nothing(self, backend: Backend) -> None:
+        declared(backend)
+        old = ran(backend)
+        backend.requeue([old.id])  # somebody runs an old one once more
+        before = planned(backend)
+        (again,) = claim(backend)
+        assert again.id == old.id
+        extra = firing()
+        assert backend.settle([outcome(again, refire=refire(again, before, extra))]) == []
+        assert state(backend, extra.id) is None
+        assert planned(backend) == before
+        assert len(backend.history(QUEUE, "hourly")) == 1
+
+    def test_schedule_that_ended_by_its_own_rule_is_removed(self, backend: Backend) -> None:
+        before, _ = declared(backend)
+        (lent,) = claim(backend)
+        assert backend.settle([outcome(lent, refire=refire(lent, before, None))]) == []
+        assert state(backend, lent.id) is State.COMPLETE
+        assert backend.schedules() == []
+
+    def test_reclaimed_firing_of_a_schedule_is_still_its_own(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        declared(backend)
+        (lost,) = claim(backend)
+        backend.bury(WORKER, [lost.id], death(clock.now()))
+        again = ran(backend)
+        assert again.id == lost.id
+        assert planned(backend).runs == 1
+        assert counts(backend) == {State.PENDING: 1, State.COMPLETE: 1}
+
+    def test_retried_firing_of_a_schedule_is_still_its_own(self, backend: Backend) -> None:
+        _, armed = declared(backend)
+        (lent,) = claim(backend)
+        backend.settle([outcome(lent, Verdict.RETRY)])
+        assert planned(backend).firing == armed.id
+        assert backend.idle_schedules(QUEUE, ROUTE) == []
+
+    # --- arm --------------------------------------------------------------------------------------
+
+    def test_armed_firing_takes_the_place_of_the_pending(self, backend: Backend, clock: VirtualClock) -> None:
+        before, old = declared(backend)
+        new = firing(delay=5.0)
+        assert backend.arm(QUEUE, "hourly", before.generation, new) is True
+        assert (state(backend, old.id), state(backend, new.id)) == (None, State.PENDING)
+        after = planned(backend)
+        assert (after.firing, after.generation, after.state) == (new.id, before.generation, before.state)
+        assert after.next_run == pytest.approx(clock.now() + 5, abs=0.002)
+
+    def test_schedule_whose_firing_is_finished_may_be_armed(self, backend: Backend) -> None:
+        before, old = declared(backend)
+        backend.kill([old.id])
+        new = firing()
+        assert backend.arm(QUEUE, "hourly", before.generation, new) is True
+        assert (state(backend, old.id), state(backend, new.id)) == (State.KILLED, State.PENDING)
+
+    def test_unknown_schedule_is_not_armed(self, backend: Backend) -> None:
+        new = firing()
+        assert backend.arm(QUEUE, "nobody", 1, new) is False
+        assert state(backend, new.id) is None
+
+    def test_schedule_of_another_generation_is_not_armed(self, backend: Backend) -> None:
+        before, old = declared(backend)
+        new = firing()
+        assert backend.arm(QUEUE, "hourly", before.generation + 1, new) is False
+        assert backend.arm(QUEUE, "hourly", before.generation - 1, new) is False
+        assert planned(backend) == before
+        assert (state(backend, old.id), state(backend, new.id)) == (State.PENDING, None)
+
+    def test_paused_schedule_is_not_armed(self, backend: Backend) -> None:
+        before, _ = declared(backend)
+        backend.pause_schedule(QUEUE, "hourly")
+        new = firing()
+        assert backend.arm(QUEUE, "hourly", before.generation, new) is False
+        assert state(backend, new.id) is None
+
+    def test_schedule_whose_firing_runs_is_not_armed(self, backend: Backend) -> None:
+        before, old = declared(backend)
+        claim(backend)
+        new = firing()
+        assert backend.arm(QUEUE, "hourly", before.generation, new) is False
+        assert planned(backend) == before
+        assert (state(backend, old.id), state(backend, new.id)) == (State.RUNNING, None)
+
+    # --- pause, resume, remove --------------------------------------------------------------------
+
+    def test_pausing_removes_the_pending_firing(self, backend: Backend) -> None:
+        _, armed = declared(backend)
+        assert backend.pause_schedule(QUEUE, "hourly") is True
+        assert state(backend, armed.id) is None
+        assert planned(backend).paused is True
+        assert claim(backend) == []
+
+    def test_pausing_leaves_the_running_firing(self, backend: Backend) -> None:
+        declared(backend)
+        (lent,) = claim(backend)
+        backend.pause_schedule(QUEUE, "hourly")
+        assert backend.settle([outcome(lent)]) == []
+
+    def test_pausing_and_removing_the_unknown_says_so(self, backend: Backend) -> None:
+        assert backend.pause_schedule(QUEUE, "nobody") is False
+        assert backend.remove_schedule(QUEUE, "nobody") is False
+        assert backend.resume_schedule(QUEUE, "nobody", firing()) is False
+
+    def test_resumed_schedule_is_armed(self, backend: Backend, clock: VirtualClock) -> None:
+        before, _ = declared(backend)
+        backend.pause_schedule(QUEUE, "hourly")
+        new = firing(delay=30.0)
+        assert backend.resume_schedule(QUEUE, "hourly", new) is True
+        after = planned(backend)
+        assert (after.paused, after.firing, after.generation) == (False, new.id, before.generation)
+        assert after.next_run == pytest.approx(clock.now() + 30, abs=0.002)
+        assert state(backend, new.id) is State.PENDING
+
+    def test_resuming_what_is_not_paused_changes_nothing(self, backend: Backend) -> None:
+        before, armed = declared(backend)
+        new = firing()
+        assert backend.resume_schedule(QUEUE, "hourly", new) is False
+        assert planned(backend) == before
+        assert (state(backend, armed.id), state(backend, new.id)) == (State.PENDING, None)
+
+    def test_resuming_while_its_firing_runs_does_not_double_it(self, backend: Backend) -> None:
+        before, armed = declared(backend)
+        (lent,) = claim(backend)
+        backend.pause_schedule(QUEUE, "hourly")
+        extra, next_one = firing(), firing(delay=60.0)
+        assert backend.resume_schedule(QUEUE, "hourly", extra) is True
+        assert state(backend, extra.id) is None
+        assert planned(backend).firing == armed.id
+        backend.settle([outcome(lent, refire=refire(lent, before, next_one))])
+        assert planned(backend).firing == next_one.id
+        assert counts(backend) == {State.PENDING: 1, State.COMPLETE: 1}
+
+    def test_removed_schedule_is_forgotten(self, backend: Backend) -> None:
+        declared(backend)
+        ran(backend)
+        armed = planned(backend).firing
+        assert armed is not None
+        assert backend.remove_schedule(QUEUE, "hourly") is True
+        assert backend.schedules() == []
+        assert backend.history(QUEUE, "hourly") == []
+        assert state(backend, armed) is None
+        assert backend.remove_schedule(QUEUE, "hourly") is False
+
+    def test_removed_schedule_may_be_declared_again(self, backend: Backend) -> None:
+        before, _ = declared(backend)
+        backend.remove_schedule(QUEUE, "hourly")
+        after, armed = declared(backend)
+        assert after.generation > before.generation
+        assert (after.runs, after.firing) == (0, armed.id)
+
+    # --- idle -------------------------------------------------------------------------------------
+
+    def test_schedule_that_waits_or_runs_is_not_idle(self, backend: Backend) -> None:
+        declared(backend)
+        assert backend.idle_schedules(QUEUE, ROUTE) == []
+        claim(backend)
+        assert backend.idle_schedules(QUEUE, ROUTE) == []
+
+    def test_schedule_whose_firing_was_killed_is_idle(self, backend: Backend) -> None:
+        before, armed = declared(backend)
+        backend.kill([armed.id])
+        assert [found.name for found in backend.idle_schedules(QUEUE, ROUTE)] == ["hourly"]
+        backend.arm(QUEUE, "hourly", before.generation, firing())
+        assert backend.idle_schedules(QUEUE, ROUTE) == []
+
+    def test_schedule_whose_firing_was_purged_is_idle(self, backend: Backend) -> None:
+        declared(backend)
+        backend.purge(QUEUE, ROUTE)
+        assert [found.name for found in backend.idle_schedules(QUEUE, ROUTE)] == ["hourly"]
+
+    def test_schedule_whose_firing_ended_without_refire_is_idle(self, backend: Backend) -> None:
+        declared(backend)
+        (lent,) = claim(backend)
+        backend.settle([outcome(lent, Verdict.KILLED)])
+        assert [found.name for found in backend.idle_schedules(QUEUE, ROUTE)] == ["hourly"]
+
+    def test_paused_schedule_is_not_idle(self, backend: Backend) -> None:
+        declared(backend)
+        backend.pause_schedule(QUEUE, "hourly")
+        assert backend.idle_schedules(QUEUE, ROUTE) == []
+
+    def test_idle_schedules_are_told_by_queue_and_route(self, backend: Backend) -> None:
+        for queue, route in ((QUEUE, ROUTE), (QUEUE, "bar"), ("other", ROUTE)):
+            backend.declare(schedule(queue=queue, route=route), firing(queue=queue, route=route))
+            backend.purge(queue)
+        (found,) = backend.idle_schedules(QUEUE, "bar")
+        assert (found.queue, found.route) == (QUEUE, "bar")
+
+    def test_firing_of_a_schedule_is_a_firing_like_others(self, backend: Backend) -> None:
+        keyed = firing(key="k", priority=9, body=b"scheduled")
+        backend.declare(schedule(), keyed)
+        assert backend.enqueue([firing(key="k")]) == [keyed.id]
+        record = read(backend, keyed.id)
+        assert (record.priority, record.body, record.key) == (9, b"scheduled", "k")
+        assert ids(claim(backend)) == [keyed.id]
+
+    def test_schedule_is_kept_as_declared_over_many_fields(self, backend: Backend) -> None:
+        declared(backend, params=b"", body=bytes(range(256)), state=b"\x00")
+        found = planned(backend)
+        assert msgspec.msgpack.decode(msgspec.msgpack.encode(found), type=type(found)) == found
+        assert (found.params, found.body, found.state) == (b"", bytes(range(256)), b"\x00")

@@ -1,0 +1,345 @@
+"""Workers: who is listed and how long, mailboxes, and what becomes of the firings of the dead."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from skunkqueue.clock import VirtualClock
+from skunkqueue.contract.kit import Kit
+from skunkqueue.contract.makers import (
+    LEASE,
+    ODD_NAMES,
+    OTHER,
+    WORKER,
+    claim,
+    claimed,
+    counts,
+    death,
+    firing,
+    firings,
+    ids,
+    outcome,
+    read,
+    settled,
+    state,
+    worker,
+)
+from skunkqueue.persistence.backend import COMPLETE_TTL, Backend
+from skunkqueue.records import Command, Death, State, Verdict, WorkerRecord
+
+
+def swept(backend: Backend) -> int:
+    """Sweep until nothing is left to do; return how much was done."""
+    done = 0
+    for _ in range(1_000):
+        now = backend.sweep()
+        if not now:
+            return done
+        done += now
+    msg = "sweep never comes to an end"
+    raise AssertionError(msg)
+
+
+def listed(workers: list[WorkerRecord]) -> list[str]:
+    """List their ids."""
+    return [record.id for record in workers]
+
+
+class WorkerPromises(Kit):
+    """What the verbs about workers promise."""
+
+    # --- the list ---------------------------------------------------------------------------------
+
+    def test_nobody_is_listed_at_first(self, backend: Backend) -> None:
+        assert backend.workers() == []
+
+    def test_registered_worker_is_listed_as_it_said(self, backend: Backend, clock: VirtualClock) -> None:
+        said = worker(host="☃", pid=1, started=5.5, state="busy", current="a" * 24, done=3, rss=1 << 33)
+        backend.register(said, 60.0)
+        (record,) = backend.workers()
+        assert msgspec.structs.replace(record, beat=0.0) == said
+        assert record.beat == pytest.approx(clock.now(), abs=0.002)
+
+    def test_worker_is_listed_until_its_lease_is_over(self, backend: Backend, clock: VirtualClock) -> None:
+        backend.register(worker(), 10.0)
+        clock.advance(9)
+        assert listed(backend.workers()) == [WORKER]
+        clock.advance(2)
+        assert backend.workers() == []
+
+    def test_beat_keeps_a_worker_listed(self, backend: Backend, clock: VirtualClock) -> None:
+        backend.register(worker(), 10.0)
+        for _ in range(5):
+            clock.advance(8)
+            assert backend.beat(worker(), 10.0) is True
+        (record,) = backend.workers()
+        assert record.beat == pytest.approx(clock.now(), abs=0.002)
+
+    def test_beat_brings_the_news(self, backend: Backend) -> None:
+        backend.register(worker(), 10.0)
+        backend.beat(worker(state="busy", current="b" * 24, done=7, rss=99), 10.0)
+        (record,) = backend.workers()
+        assert (record.state, record.current, record.done, record.rss) == ("busy", "b" * 24, 7, 99)
+
+    def test_beat_of_the_vanished_lists_it_again(self, backend: Backend, clock: VirtualClock) -> None:
+        backend.register(worker(), 10.0)
+        clock.advance(20)
+        assert backend.beat(worker(), 10.0) is False
+        assert listed(backend.workers()) == [WORKER]
+        assert backend.beat(worker(), 10.0) is True
+
+    def test_beat_of_the_swept_lists_it_again(self, backend: Backend, clock: VirtualClock) -> None:
+        backend.register(worker(), 10.0)
+        clock.advance(20)
+        swept(backend)
+        assert backend.beat(worker(), 10.0) is False
+        assert listed(backend.workers()) == [WORKER]
+
+    def test_workers_are_listed_oldest_first(self, backend: Backend) -> None:
+        for id_, started in (("b", 30.0), ("c", 10.0), ("a", 20.0)):
+            backend.register(worker(id_, started=started), 60.0)
+        assert listed(backend.workers()) == ["c", "a", "b"]
+
+    def test_workers_are_listed_by_queue_and_route(self, backend: Backend) -> None:
+        for id_, queue, route in (("a", "q", "x"), ("b", "q", "y"), ("c", "p", "x")):
+            backend.register(worker(id_, queue=queue, route=route), 60.0)
+        assert sorted(listed(backend.workers())) == ["a", "b", "c"]
+        assert sorted(listed(backend.workers("q"))) == ["a", "b"]
+        assert listed(backend.workers("q", "y")) == ["b"]
+        assert backend.workers("p", "y") == []
+
+    def test_unregistered_worker_is_not_listed(self, backend: Backend) -> None:
+        backend.register(worker(), 60.0)
+        backend.register(worker(OTHER), 60.0)
+        backend.unregister(WORKER)
+        assert listed(backend.workers()) == [OTHER]
+
+    def test_unregistering_the_unknown_does_nothing(self, backend: Backend) -> None:
+        backend.unregister("nobody")
+        assert backend.workers() == []
+
+    def test_unregistering_leaves_claims_alone(self, backend: Backend) -> None:
+        backend.register(worker(), 60.0)
+        lent = claimed(backend)
+        backend.unregister(WORKER)
+        assert state(backend, lent.id) is State.RUNNING
+        assert backend.settle([outcome(lent)]) == []
+
+    # --- burial -----------------------------------------------------------------------------------
+
+    def test_burial_gives_claims_back_at_once(self, backend: Backend, clock: VirtualClock) -> None:
+        backend.enqueue(firings(3))
+        lent = claim(backend, 3)
+        assert backend.bury(WORKER, [lent[0].id], death(clock.now())) == 3
+        assert counts(backend) == {State.PENDING: 3}
+
+    def test_burial_counts_a_death_for_what_had_begun(self, backend: Backend, clock: VirtualClock) -> None:
+        lent = claimed(backend)
+        evidence = death(clock.now(), cause="exit", exit_code=3, signal=None)
+        backend.bury(WORKER, [lent.id], evidence)
+        (again,) = claim(backend, worker=OTHER)
+        assert again.deaths == 1
+        assert [msgspec.json.decode(line, type=Death) for line in again.evidence.splitlines()] == [evidence]
+
+    def test_burial_releases_what_had_not_begun(self, backend: Backend, clock: VirtualClock) -> None:
+        begun, first, second = firings(3)
+        backend.enqueue([begun, first, second])
+        claim(backend, 3)
+        clock.advance(5)
+        backend.bury(WORKER, [begun.id], death(clock.now()))
+        assert ids(claim(backend, 9, worker=OTHER)) == [begun.id]
+        rest = claim(backend, 9, worker=OTHER)
+        assert [(lent.id, lent.deaths, lent.evidence) for lent in rest] == [
+            (first.id, 0, ""),
+            (second.id, 0, ""),
+        ]
+
+    def test_burial_keeps_every_place(self, backend: Backend, clock: VirtualClock) -> None:
+        lent = claimed(backend)
+        clock.advance(5)
+        backend.enqueue(firings(2))
+        backend.bury(WORKER, [lent.id], death(clock.now()))
+        (again,) = claim(backend, worker=OTHER)
+        assert (again.id, again.due) == (lent.id, lent.due)
+
+    def test_burial_takes_a_worker_off_the_list(self, backend: Backend, clock: VirtualClock) -> None:
+        backend.register(worker(), 60.0)
+        backend.bury(WORKER, [], death(clock.now()))
+        assert backend.workers() == []
+        assert backend.send(WORKER, Command(verb="stop")) is False
+
+    def test_burial_leaves_the_living_alone(self, backend: Backend, clock: VirtualClock) -> None:
+        backend.register(worker(OTHER), 60.0)
+        mine, theirs = claimed(backend), claimed(backend, worker=OTHER)
+        assert backend.bury(WORKER, [mine.id, theirs.id], death(clock.now())) == 1
+        assert listed(backend.workers()) == [OTHER]
+        record = read(backend, theirs.id)
+        assert (record.state, record.deaths) == (State.RUNNING, 0)
+
+    def test_burial_of_one_without_claims_gives_nothing_back(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        done = settled(backend)
+        assert backend.bury(WORKER, [done, "f" * 24], death(clock.now())) == 0
+        assert backend.bury("nobody", [], death(clock.now())) == 0
+        assert read(backend, done).deaths == 0
+
+    def test_outcome_of_the_buried_is_stale(self, backend: Backend, clock: VirtualClock) -> None:
+        lent = claimed(backend)
+        backend.bury(WORKER, [lent.id], death(clock.now()))
+        assert backend.settle([outcome(lent)]) == [lent.id]
+        claim(backend, worker=OTHER)
+        assert backend.settle([outcome(lent)]) == [lent.id]
+        assert state(backend, lent.id) is State.RUNNING
+
+    def test_burial_and_the_end_of_a_lease_are_one_death(self, backend: Backend, clock: VirtualClock) -> None:
+        lent = claimed(backend)
+        clock.advance(LEASE + 1)
+        backend.bury(WORKER, [lent.id], death(clock.now()))
+        (again,) = claim(backend, worker=OTHER)
+        assert again.deaths == 1
+
+    def test_burial_does_not_take_what_another_reclaimed(self, backend: Backend, clock: VirtualClock) -> None:
+        lent = claimed(backend)
+        clock.advance(LEASE + 1)
+        claim(backend, worker=OTHER)
+        assert backend.bury(WORKER, [lent.id], death(clock.now())) == 0
+        record = read(backend, lent.id)
+        assert (record.state, record.worker, record.deaths) == (State.RUNNING, OTHER, 1)
+
+    def test_burial_kills_the_copies_for_the_dead(self, backend: Backend, clock: VirtualClock) -> None:
+        backend.register(worker(), 60.0)
+        running = claimed(backend, target=WORKER)
+        waiting, elsewhere = firing(target=WORKER), firing(target=OTHER)
+        backend.enqueue([waiting, elsewhere])
+        backend.bury(WORKER, [running.id], death(clock.now()))
+        assert (state(backend, running.id), state(backend, waiting.id)) == (State.KILLED, State.KILLED)
+        assert state(backend, elsewhere.id) is State.PENDING
+
+    # --- mailboxes --------------------------------------------------------------------------------
+
+    def test_command_reaches_its_worker_once(self, backend: Backend) -> None:
+        backend.register(worker(), 60.0)
+        assert backend.send(WORKER, Command(verb="stop")) is True
+        assert backend.listen(WORKER, 0.0) == [Command(verb="stop")]
+        assert backend.listen(WORKER, 0.0) == []
+
+    def test_commands_come_in_the_order_they_were_sent(self, backend: Backend) -> None:
+        backend.register(worker(), 60.0)
+        commands = [Command(verb="kill", firing=f"{number:024x}") for number in range(5)]
+        for command in commands:
+            backend.send(WORKER, command)
+        heard: list[Command] = []
+        while more := backend.listen(WORKER, 0.0):
+            heard += more
+        assert heard == commands
+
+    @pytest.mark.parametrize("name", ODD_NAMES)
+    def test_names_of_workers_may_hold_anything(
+        self, backend: Backend, clock: VirtualClock, name: str
+    ) -> None:
+        backend.register(worker(name, queue=name, route=name), 60.0)
+        assert listed(backend.workers(name, name)) == [name]
+        assert backend.send(name, Command(verb="stop")) is True
+        assert backend.listen(name, 0.0) == [Command(verb="stop")]
+        lent = claimed(backend, worker=name)
+        assert backend.bury(name, [lent.id], death(clock.now(), name)) == 1
+        assert backend.workers() == []
+
+    def test_mailboxes_are_apart(self, backend: Backend) -> None:
+        backend.register(worker(), 60.0)
+        backend.register(worker(OTHER), 60.0)
+        backend.send(OTHER, Command(verb="rough"))
+        assert backend.listen(WORKER, 0.0) == []
+        assert backend.listen(OTHER, 0.0) == [Command(verb="rough")]
+
+    def test_nothing_is_sent_to_the_unknown(self, backend: Backend) -> None:
+        assert backend.send("nobody", Command(verb="stop")) is False
+        assert backend.listen("nobody", 0.0) == []
+
+    def test_nothing_is_sent_to_the_vanished(self, backend: Backend, clock: VirtualClock) -> None:
+        backend.register(worker(), 10.0)
+        clock.advance(11)
+        assert backend.send(WORKER, Command(verb="stop")) is False
+
+    def test_nothing_is_sent_to_the_unregistered(self, backend: Backend) -> None:
+        backend.register(worker(), 10.0)
+        backend.unregister(WORKER)
+        assert backend.send(WORKER, Command(verb="stop")) is False
+
+    # --- sweeping ---------------------------------------------------------------------------------
+
+    def test_sweep_of_a_clean_store_does_nothing(self, backend: Backend) -> None:
+        backend.register(worker(), 60.0)
+        settled(backend)
+        backend.enqueue(firings(2))
+        claim(backend)
+        assert backend.sweep() == 0
+
+    def test_sweep_forgets_the_dead_and_ends(self, backend: Backend, clock: VirtualClock) -> None:
+        for number in range(5):
+            backend.register(worker(f"w{number}"), 10.0)
+        clock.advance(11)
+        backend.register(worker("alive"), 10.0)
+        assert swept(backend) >= 5
+        assert listed(backend.workers()) == ["alive"]
+        assert backend.sweep() == 0
+
+    def test_sweep_kills_the_copies_for_the_dead(self, backend: Backend, clock: VirtualClock) -> None:
+        backend.register(worker(), 10.0)
+        backend.register(worker(OTHER), 100.0)
+        dead, living, common = firing(target=WORKER), firing(target=OTHER), firing()
+        backend.enqueue([dead, living, common])
+        clock.advance(11)
+        swept(backend)
+        assert [state(backend, made.id) for made in (dead, living, common)] == [
+            State.KILLED,
+            State.PENDING,
+            State.PENDING,
+        ]
+
+    def test_sweep_kills_the_copies_for_the_unregistered(self, backend: Backend) -> None:
+        backend.register(worker(), 60.0)
+        made = firing(target=WORKER)
+        backend.enqueue([made])
+        backend.unregister(WORKER)
+        swept(backend)
+        assert state(backend, made.id) is State.KILLED
+
+    def test_sweep_kills_copies_that_came_too_late(self, backend: Backend) -> None:
+        backend.register(worker(), 60.0)
+        backend.unregister(WORKER)
+        swept(backend)
+        late = firing(target=WORKER)
+        backend.enqueue([late])
+        swept(backend)
+        assert state(backend, late.id) is State.KILLED
+
+    def test_sweep_kills_the_copies_the_dead_were_running(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        backend.register(worker(), 10.0)
+        lent = claimed(backend, target=WORKER)
+        clock.advance(LEASE + 11)
+        claim(backend, worker=OTHER)
+        swept(backend)
+        assert state(backend, lent.id) is State.KILLED
+        assert backend.settle([outcome(lent)]) == [lent.id]
+
+    def test_sweep_leaves_running_copies_their_lease(self, backend: Backend) -> None:
+        backend.register(worker(), 10.0)
+        lent = claimed(backend, target=WORKER)
+        backend.unregister(WORKER)
+        swept(backend)
+        assert state(backend, lent.id) is State.RUNNING
+        assert backend.settle([outcome(lent)]) == []
+
+    def test_sweep_prunes(self, backend: Backend, clock: VirtualClock) -> None:
+        backend.enqueue(firings(10))
+        backend.settle([outcome(lent) for lent in claim(backend, 10)])
+        failed = settled(backend, Verdict.ERROR)
+        clock.advance(COMPLETE_TTL + 10)
+        assert swept(backend) == 10
+        assert counts(backend) == {State.ERROR: 1}
+        assert state(backend, failed) is State.ERROR

@@ -1,0 +1,118 @@
+"""What people do to firings and routes: kill, requeue, purge, pause, resume.
+
+Every function here runs inside a transaction somebody else began, and takes the time as an argument.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+from skunkqueue.persistence.sqlite import ending, leases, routes, workers
+from skunkqueue.persistence.sqlite.routes import PAUSED_ITSELF, PAUSED_WITH_QUEUE
+from skunkqueue.persistence.sqlite.schema import PENDING, STATES
+from skunkqueue.records import ClaimRef, Command, State
+
+
+def kill(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[dict[str, State | None], set[str]]:
+    """Kill firings; return the state each had, and the workers that got mail."""
+    before: dict[str, State | None] = {}
+    told: set[str] = set()
+    for id_ in ids:
+        if id_ in before:
+            continue
+        row = db.execute(
+            "SELECT f.route, d.state FROM firing f LEFT JOIN done d ON d.id = f.id WHERE f.id = ?", (id_,)
+        ).fetchone()
+        if row is None:
+            before[id_] = None
+        elif row[1] is not None:
+            before[id_] = State(STATES[row[1]])
+        elif found := ending.pending_among(db, [id_]):
+            before[id_] = State.PENDING
+            ending.kill_pending(db, found, now)
+        else:
+            before[id_] = State.RUNNING
+            db.execute("UPDATE firing SET kill = 1 WHERE id = ?", (id_,))
+            lease = leases.of_firing(db, row[0], id_)
+            if lease is not None:
+                worker = leases.holder_name(db, lease.holder)
+                workers.post(db, worker, Command(verb="kill", firing=id_))
+                told.add(worker)
+    return before, told
+
+
+def requeue(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[list[str], set[int]]:
+    """Put finished firings in line again; return those that were, and their routes."""
+    again: list[str] = []
+    touched: set[int] = set()
+    for id_ in ids:
+        row = db.execute(
+            "SELECT f.route, r.queue, f.key, d.state, d.finished, d.chunk, d.token, d.holder"
+            " FROM done d JOIN firing f ON f.id = d.id JOIN route r ON r.no = f.route WHERE d.id = ?",
+            (id_,),
+        ).fetchone()
+        if row is None:
+            continue
+        route, queue, key, state, finished, chunk, token, holder = row
+        if key is not None:
+            taken = db.execute("SELECT 1 FROM keyed WHERE queue = ? AND key = ?", (queue, key)).fetchone()
+            if taken is not None:
+                continue
+            db.execute("INSERT INTO keyed (queue, key, id) VALUES (?, ?, ?)", (queue, key, id_))
+        ending.take_from_chunk(db, route, state, finished, chunk, {id_})
+        db.execute("DELETE FROM done WHERE id = ?", (id_,))
+        db.execute(
+            "UPDATE firing SET due = ?, deaths = 0, kill = 0, evidence = '', carry = NULL, progress = NULL,"
+            " token = ?, holder = ? WHERE id = ?",
+            (now, token, holder, id_),
+        )
+        leases.to_pending(db, [id_])
+        routes.shift(db, route, {state: -1, PENDING: 1})
+        again.append(id_)
+        touched.add(route)
+    return again, touched
+
+
+def purge(db: sqlite3.Connection, queue: str, route: str | None) -> int:
+    """Remove all that is pending on a route or queue; return how many."""
+    found = db.execute(
+        "SELECT no, pending FROM route WHERE queue = ?1 AND (?2 IS NULL OR name = ?2) AND pending > 0", (queue, route)
+    ).fetchall()
+    for number, pending in found:
+        for table in ("ready", "aimed"):
+            line = f"SELECT id FROM {table} WHERE route = ?"  # noqa: S608 - constants
+            db.execute(f"DELETE FROM keyed WHERE id IN ({line})", (number,))  # noqa: S608 - constants
+            db.execute(f"DELETE FROM firing WHERE id IN ({line})", (number,))  # noqa: S608 - constants
+            db.execute(f"DELETE FROM {table} WHERE route = ?", (number,))  # noqa: S608 - constants
+        routes.shift(db, number, {PENDING: -pending})
+    return sum(pending for _, pending in found)
+
+
+def pause(db: sqlite3.Connection, queue: str, route: str | None) -> None:
+    """Let nothing be claimed from a route or queue."""
+    if route is None:
+        db.execute("REPLACE INTO queue (name, paused) VALUES (?, 1)", (queue,))
+        db.execute("UPDATE route SET paused = paused | ? WHERE queue = ?", (PAUSED_WITH_QUEUE, queue))
+    else:
+        number = routes.make(db, queue, route)
+        db.execute("UPDATE route SET paused = paused | ? WHERE no = ?", (PAUSED_ITSELF, number))
+
+
+def resume(db: sqlite3.Connection, queue: str, route: str | None) -> list[str]:
+    """End a pause; return the names of the routes concerned."""
+    if route is None:
+        db.execute("DELETE FROM queue WHERE name = ?", (queue,))
+        db.execute("UPDATE route SET paused = 0 WHERE queue = ?", (queue,))
+        return [row[0] for row in db.execute("SELECT name FROM route WHERE queue = ?", (queue,))]
+    db.execute("UPDATE route SET paused = paused & ~? WHERE queue = ? AND name = ?", (PAUSED_ITSELF, queue, route))
+    return [route]
+
+
+def progress(db: sqlite3.Connection, ref: ClaimRef, data: bytes) -> bool:
+    """Save the progress of a running firing; False where the claim is stale."""
+    lease = leases.by_token(db, ref.token)
+    if lease is None or ref.id not in lease.held:
+        return False
+    db.execute("UPDATE firing SET progress = ? WHERE id = ?", (data, ref.id))
+    return True

@@ -1,0 +1,227 @@
+"""Putting firings in and lending them out.
+
+Every function here runs inside a transaction somebody else began, and takes the time as an argument.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+
+from skunkqueue.persistence.sqlite import leases, routes
+from skunkqueue.persistence.sqlite.writer import Repeat
+from skunkqueue.records import MAX_PRIORITY, Claim, Firing
+
+_INSERT = (
+    "INSERT INTO firing (id, route, rank, due, enqueued, expires, key, target, body)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_READY = "INSERT INTO ready (route, rank, due, id, alone) VALUES (?, ?, ?, ?, 0)"
+_INSERT_READY_MANY = "INSERT INTO ready (route, rank, due, id, alone) SELECT ?, ?, ?, value, 0 FROM json_each(?)"
+_INSERT_AIMED = "INSERT INTO aimed (route, rank, due, id, alone, target) VALUES (?, ?, ?, ?, 0, ?)"
+
+_RANKS = range(MAX_PRIORITY + 1)
+# One seek for each priority, since a range over several of them would walk through all that is not due yet.
+_DUE_READY = " UNION ALL ".join(
+    f"SELECT * FROM (SELECT * FROM ready WHERE route = :route AND rank = {rank} AND due <= :now"  # noqa: S608 - constants
+    f" ORDER BY due, id LIMIT :limit)"
+    for rank in _RANKS
+)
+_DUE_AIMED = (
+    "SELECT route, rank, due, id, alone FROM aimed WHERE target = :worker AND route = :route AND due <= :now"
+    " ORDER BY rank, due, id LIMIT :limit"
+)
+_COLUMNS = (
+    "r.id, r.rank, r.due, r.alone, f.body, f.carry, f.enqueued, f.expires, f.deaths, f.evidence, f.kill, f.target,"
+    " f.key"
+)
+# CROSS JOIN keeps SQLite from walking through firing and looking each one up in ready.
+_PICK = f"SELECT {_COLUMNS} FROM ({_DUE_READY} LIMIT :limit) r CROSS JOIN firing f ON f.id = r.id"  # noqa: S608 - constants
+_PICK_AIMED = f"SELECT {_COLUMNS} FROM ({_DUE_AIMED}) r CROSS JOIN firing f ON f.id = r.id"  # noqa: S608 - constants
+_TAKE = "DELETE FROM ready WHERE route = ? AND rank = ? AND (due, id) <= (?, ?)"
+_TAKE_AIMED = "DELETE FROM aimed WHERE route = ? AND rank = ? AND due = ? AND id = ?"
+_LOOK = (
+    "SELECT EXISTS (SELECT 1 FROM lease WHERE route = :route AND ends <= :mono), NOT paused AND (EXISTS"  # noqa: S608 - constants
+    " (SELECT 1 FROM aimed WHERE target = :worker AND route = :route AND due <= :now) OR "
+    + " OR ".join(
+        f"EXISTS (SELECT 1 FROM ready WHERE route = :route AND rank = {rank} AND due <= :now)" for rank in _RANKS
+    )
+    + ") FROM route WHERE no = :route"
+)
+_NEXT_READY = " UNION ALL ".join(
+    f"SELECT min(due) AS due FROM ready WHERE route = :route AND rank = {rank}"  # noqa: S608 - constants
+    for rank in _RANKS
+)
+_NEXT = (
+    "SELECT (SELECT min(due) FROM (SELECT min(due) AS due FROM aimed WHERE target = :worker AND route = :route"  # noqa: S608 - constants
+    f" UNION ALL {_NEXT_READY})), (SELECT min(ends) FROM lease WHERE route = :route), paused"
+    " FROM route WHERE no = :route"
+)
+
+
+def put(db: sqlite3.Connection, firings: Sequence[Firing], numbers: Mapping[tuple[str, str], int], now: float) -> None:
+    """Enqueue firings whose keys are seen to and whose ids are new; raise Repeat where one is not."""
+    rows: list[tuple[Any, ...]] = []
+    lines: dict[tuple[int, int, float], list[str]] = {}
+    aimed: list[tuple[int, int, float, str, str]] = []
+    counts: dict[int, int] = {}
+    for firing in firings:
+        due = firing.due
+        if due is None:
+            due = now + firing.delay
+        expires = firing.expires
+        if expires is None and firing.expires_in is not None:
+            expires = now + firing.expires_in
+        id_ = firing.id
+        route = numbers[firing.queue, firing.route]
+        rank = MAX_PRIORITY - firing.priority
+        target = firing.target
+        rows.append((id_, route, rank, due, now, expires, firing.key, target, firing.body))
+        if target is not None:
+            aimed.append((route, rank, due, id_, target))
+            counts[route] = counts.get(route, 0) + 1
+        else:
+            place = (route, rank, due)
+            if place in lines:
+                lines[place].append(id_)
+            else:
+                lines[place] = [id_]
+    try:
+        if len(rows) == 1:
+            db.execute(_INSERT, rows[0])
+        else:
+            db.executemany(_INSERT, rows)
+    except sqlite3.IntegrityError as error:
+        raise Repeat from error
+    for place, ids in lines.items():
+        if len(ids) == 1:
+            db.execute(_INSERT_READY, (*place, ids[0]))
+        else:
+            # One statement for all that come due together costs half of one for each.
+            db.execute(_INSERT_READY_MANY, (*place, msgspec.json.encode(ids).decode()))
+        counts[place[0]] = counts.get(place[0], 0) + len(ids)
+    if aimed:
+        db.executemany(_INSERT_AIMED, aimed)
+    for route, n in counts.items():
+        routes.entered(db, route, n, now)
+
+
+def put_checked(db: sqlite3.Connection, firings: Sequence[Firing], now: float) -> list[str]:
+    """Enqueue firings one by one, leaving known ids as they are and giving back the holders of known keys."""
+    ids: list[str] = []
+    for firing in firings:
+        if db.execute("SELECT 1 FROM firing WHERE id = ?", (firing.id,)).fetchone() is not None:
+            ids.append(firing.id)
+            continue
+        if firing.key is not None:
+            row = db.execute(
+                "SELECT id FROM keyed WHERE queue = ? AND key = ?", (firing.queue, firing.key)
+            ).fetchone()
+            if row is not None:
+                ids.append(str(row[0]))
+                continue
+            db.execute("INSERT INTO keyed (queue, key, id) VALUES (?, ?, ?)", (firing.queue, firing.key, firing.id))
+        name = (firing.queue, firing.route)
+        put(db, [firing], {name: routes.make(db, *name)}, now)
+        ids.append(firing.id)
+    return ids
+
+
+def look(db: sqlite3.Connection, route: int, worker: str, now: float, mono: float) -> tuple[bool, bool]:
+    """Say whether a lease of the route ran out, and whether something may be claimed; cheap."""
+    row = db.execute(_LOOK, {"route": route, "worker": worker, "now": now, "mono": mono}).fetchone()
+    return (bool(row[0]), bool(row[1])) if row is not None else (False, False)
+
+
+def next_moments(db: sqlite3.Connection, route: int, worker: str) -> tuple[float | None, float | None]:
+    """Tell when something comes due (wall clock) and when a lease ends (monotonic), on this route."""
+    row = db.execute(_NEXT, {"route": route, "worker": worker}).fetchone()
+    if row is None:
+        return None, None
+    return (None if row[2] else row[0]), row[1]
+
+
+def claim(
+    db: sqlite3.Connection,
+    route: int,
+    name: tuple[str, str],
+    worker: str,
+    limit: int,
+    lease: float,
+    now: float,
+    mono: float,
+) -> tuple[list[Claim], bool]:
+    """Take back what leases ran out on, then lend what is first in line; say whether more may be left."""
+    reclaimed = leases.reclaim(db, mono, now, route)
+    rows, more = _pick(db, route, worker, limit, now)
+    if not rows:
+        return [], bool(reclaimed)
+    ids = [row[0] for row in rows]
+    special = 0
+    for row in rows:
+        if row[12] is not None:
+            special |= leases.KEYED
+        if row[11] is not None:
+            special |= leases.AIMED
+    token = leases.lend(
+        db, route, worker, ids, array("d", [row[2] for row in rows]), mono + lease, now, special
+    )
+    queue, route_name = name
+    claims = [
+        Claim(
+            id=id_,
+            token=token,
+            queue=queue,
+            route=route_name,
+            body=body,
+            carry=carry,
+            priority=MAX_PRIORITY - rank,
+            enqueued=enqueued,
+            due=due,
+            claimed=now,
+            expires=expires,
+            deaths=deaths,
+            evidence=evidence,
+            kill_requested=kill == 1,
+            target=target,
+        )
+        for id_, rank, due, _, body, carry, enqueued, expires, deaths, evidence, kill, target, _ in rows
+    ]
+    return claims, more or bool(reclaimed)
+
+
+def _pick(
+    db: sqlite3.Connection, route: int, worker: str, limit: int, now: float
+) -> tuple[list[tuple[Any, ...]], bool]:
+    row = db.execute("SELECT paused FROM route WHERE no = ?", (route,)).fetchone()
+    if row is None or row[0] or limit < 1:
+        return [], False
+    query = {"route": route, "worker": worker, "now": now, "limit": limit}
+    rows: list[tuple[Any, ...]] = db.execute(_PICK, query).fetchall()
+    aimed: list[tuple[Any, ...]] = db.execute(_PICK_AIMED, query).fetchall()
+    if aimed:
+        rows = sorted([*rows, *aimed], key=itemgetter(1, 2, 0))[:limit]
+    if not rows:
+        return [], False
+    more = len(rows) >= limit
+    if rows[0][3]:
+        more = True
+        rows = rows[:1]
+    else:
+        for i, found in enumerate(rows):
+            if found[3]:
+                more = True
+                rows = rows[:i]
+                break
+    if aimed:
+        db.executemany(_TAKE_AIMED, [(route, found[1], found[2], found[0]) for found in rows if found[11] is not None])
+    # All of a rank that come before the last one picked were picked too, so each rank is one range.
+    last = {found[1]: found for found in rows if found[11] is None}
+    for rank, found in last.items():
+        db.execute(_TAKE, (route, rank, found[2], found[0]))
+    return rows, more

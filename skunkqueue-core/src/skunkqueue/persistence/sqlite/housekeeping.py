@@ -1,0 +1,174 @@
+"""What any worker does every few seconds: forget the dead, prune, notice a clock that was set back.
+
+Every function here runs inside a transaction somebody else began, and takes the time as an argument.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from skunkqueue.clock import Clock, SystemClock
+from skunkqueue.persistence.backend import COUNTER_TTL
+from skunkqueue.persistence.sqlite import ending, leases, routes, workers
+from skunkqueue.persistence.sqlite.schema import COMPLETE, EXPIRED
+
+_JUMP = 1.0
+"""Seconds by which the wall clock must fall behind to count as set back; less is ordinary slewing."""
+_DRIFT = 0.1
+_HOLDER_TTL = 30 * 86_400.0
+
+log = logging.getLogger("skunkqueue.sqlite")
+
+
+def boot_id(clock: Clock) -> str:
+    """Name this boot of the machine, since monotonic times of another one mean nothing."""
+    if not isinstance(clock, SystemClock):
+        return "virtual"
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        pass
+    try:
+        return subprocess.run(
+            ["/usr/sbin/sysctl", "-n", "kern.boottime"], capture_output=True, text=True, check=True, timeout=5
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        # The moment of booting, coarse enough that an ordinary adjustment of the clock does not change it.
+        return f"about {round((clock.now() - clock.monotonic()) / 600)}"
+
+
+def boot_is(db: sqlite3.Connection, boot: str) -> bool:
+    """Say whether the store was last opened in this boot."""
+    row = db.execute("SELECT value FROM meta WHERE name = 'boot'").fetchone()
+    return row is not None and row[0] == boot
+
+
+def note_boot(db: sqlite3.Connection, boot: str, offset: float) -> None:
+    """End all leases and forget all workers of an earlier boot: none of them can be alive."""
+    if boot_is(db, boot):
+        return
+    db.execute("UPDATE lease SET ends = -1.0, apart = NULL")
+    db.execute("UPDATE worker SET ends = -1.0")
+    db.execute("REPLACE INTO meta (name, value) VALUES ('boot', ?), ('offset', ?)", (boot, offset))
+
+
+def needs_sweep(db: sqlite3.Connection, now: float, mono: float) -> bool:
+    """Say whether ``sweep`` would find anything to do; cheap, and only reads."""
+    row = db.execute(
+        "SELECT EXISTS (SELECT 1 FROM worker WHERE ends <= ?2) OR EXISTS (SELECT 1 FROM ended WHERE gone <= ?1)"
+        f" OR EXISTS (SELECT 1 FROM lease WHERE special & {leases.AIMED} AND ends <= ?2)"  # noqa: S608 - a constant
+        " OR EXISTS (SELECT 1 FROM aimed WHERE target NOT IN (SELECT id FROM worker WHERE ends > ?2))"
+        f" OR (SELECT abs(value - (?1 - ?2)) > {_DRIFT} FROM meta WHERE name = 'offset')",
+        (now, mono),
+    ).fetchone()
+    return bool(row[0])
+
+
+def sweep(db: sqlite3.Connection, now: float, mono: float, limit: int) -> tuple[int, list[str], set[int]]:
+    """Do some of it; return how much, the workers forgotten, and the routes that have more to claim now."""
+    dead = [row[0] for row in db.execute("SELECT id FROM worker WHERE ends <= ? LIMIT ?", (mono, limit))]
+    for worker in dead:
+        workers.remove(db, worker)
+    touched = leases.reclaim(db, mono, now)
+    orphans = db.execute(
+        "SELECT id, route FROM aimed WHERE target NOT IN (SELECT id FROM worker WHERE ends > ?) LIMIT ?", (mono, limit)
+    ).fetchall()
+    killed = ending.kill_pending(db, orphans, now)
+    moved, jumped = _mind_the_clock(db, now, mono)
+    pruned = prune(db, now, None, limit)
+    return len(dead) + killed + moved + pruned, dead, touched | jumped
+
+
+def drop_old(db: sqlite3.Connection, now: float) -> None:
+    """Drop counters past their time, and the names of workers long gone."""
+    routes.drop_counters(db, int((now - COUNTER_TTL) // 60))
+    db.execute(
+        "DELETE FROM holder WHERE seen < ? AND name NOT IN (SELECT id FROM worker)"
+        " AND no NOT IN (SELECT holder FROM lease)",
+        (now - _HOLDER_TTL,),
+    )
+
+
+def prune(db: sqlite3.Connection, now: float, older: float | None, limit: int) -> int:
+    """Remove up to ``limit`` finished firings whose time is over, or that finished ``older`` seconds ago."""
+    if older is None:
+        chunks = db.execute(
+            "SELECT route, state, finished, chunk, ids FROM ended WHERE gone <= ? ORDER BY gone LIMIT ?", (now, limit)
+        ).fetchall()
+        return _remove(db, chunks, limit)
+    n = 0
+    for (route,) in db.execute("SELECT no FROM route").fetchall():
+        for state in range(COMPLETE, EXPIRED + 1):
+            chunks = db.execute(
+                "SELECT route, state, finished, chunk, ids FROM ended"
+                " WHERE route = ? AND state = ? AND finished <= ? ORDER BY finished LIMIT ?",
+                (route, state, now - older, limit - n),
+            ).fetchall()
+            n += _remove(db, chunks, limit - n)
+            if n >= limit:
+                return n
+    return n
+
+
+def _remove(db: sqlite3.Connection, chunks: Sequence[tuple[int, int, float, int, str]], limit: int) -> int:
+    left = limit
+    for route, state, finished, chunk, listed in chunks:
+        if left <= 0:
+            break
+        ids = listed.split(",")[:left]
+        left -= len(ids)
+        rows = [(id_,) for id_ in ids]
+        db.executemany("DELETE FROM done WHERE id = ?", rows)
+        db.executemany("DELETE FROM firing WHERE id = ?", rows)
+        ending.take_from_chunk(db, route, state, finished, chunk, set(ids))
+        routes.shift(db, route, {state: -len(ids)})
+    return limit - left
+
+
+def _mind_the_clock(db: sqlite3.Connection, now: float, mono: float) -> tuple[int, set[int]]:
+    """Pull firings that were due at once back to now, when the wall clock was set back since they came.
+
+    A clock set forward needs nothing: what was due stays due.
+    """
+    row = db.execute("SELECT value FROM meta WHERE name = 'offset'").fetchone()
+    offset = now - mono
+    back = row[0] - offset if row is not None else 0.0
+    if abs(back) > _DRIFT:
+        db.execute("REPLACE INTO meta (name, value) VALUES ('offset', ?)", (offset,))
+    if -_JUMP <= back <= _JUMP:
+        return 0, set()
+    if back < 0:
+        log.info("the wall clock went forward by %.1f s (or the machine slept); due times come that much sooner", -back)
+        return 0, set()
+    moved: list[tuple[float, str]] = []
+    touched: set[int] = set()
+    for (route,) in db.execute("SELECT no FROM route WHERE pending > 0").fetchall():
+        for table in ("ready", "aimed"):
+            for rank in range(10):
+                # What was put in for at once before the jump is due within the jump's length from now.
+                rows = db.execute(
+                    f"SELECT f.due, f.id FROM {table} r CROSS JOIN firing f ON f.id = r.id"  # noqa: S608 - constants
+                    " WHERE r.route = ? AND r.rank = ? AND r.due > ? AND r.due <= ? AND f.due <= f.enqueued",
+                    (route, rank, now, now + back),
+                ).fetchall()
+                db.executemany(
+                    f"UPDATE {table} SET due = ? WHERE route = ? AND rank = ? AND due = ? AND id = ?",  # noqa: S608 - constants
+                    [(due - back, route, rank, due, id_) for due, id_ in rows],
+                )
+                moved += [(due - back, id_) for due, id_ in rows]
+                if rows:
+                    touched.add(route)
+    db.executemany("UPDATE firing SET due = ? WHERE id = ?", moved)
+    log.warning(
+        "the wall clock was set back by %.1f s: %d firings that were due are due now again, delayed ones wait as"
+        " their due times say",
+        back,
+        len(moved),
+    )
+    return len(moved), touched
+
+

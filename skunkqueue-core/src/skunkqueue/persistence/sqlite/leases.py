@@ -1,0 +1,218 @@
+"""Leases: one row for each batch claimed, which lists the ids that run under its token.
+
+A firing runs exactly while its id is in such a list. That list is the fence: what is not in it, under
+the token the worker shows, is stale.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from array import array
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from skunkqueue.persistence.sqlite import routes
+from skunkqueue.persistence.sqlite.schema import PENDING, RUNNING
+from skunkqueue.records import ClaimRef, Death
+
+_ROUTE_BITS = 24
+_ROUTE_MASK = (1 << _ROUTE_BITS) - 1
+KEYED = 1
+AIMED = 2
+_RECLAIM_AT_ONCE = 8
+"""Leases taken back in one call, so that nobody pays for a thousand dead workers at once."""
+
+_SELECT = "SELECT token, route, ends, holder, claimed, special, apart, dues, ids FROM lease WHERE "
+_BACK = "UPDATE firing SET token = ?, holder = ?, deaths = deaths + ?, evidence = evidence || ? WHERE id = ?"
+_TO_READY = (
+    "INSERT INTO ready (route, rank, due, id, alone)"
+    " SELECT route, rank, due, id, deaths > 0 FROM firing WHERE id = ? AND target IS NULL"
+)
+_TO_AIMED = (
+    "INSERT INTO aimed (route, rank, due, id, alone, target)"
+    " SELECT route, rank, due, id, deaths > 0, target FROM firing WHERE id = ? AND target IS NOT NULL"
+)
+
+
+class Lease(msgspec.Struct, kw_only=True):
+    """One batch while it is out."""
+
+    token: int
+    route: int
+    ends: float
+    holder: int
+    claimed: float
+    special: int
+    apart: dict[str, float] | None
+    held: dict[str, float]
+    """Due time by id, in the order of claiming."""
+
+    def end_of(self, firing: str) -> float:
+        """When the lease of one of its firings ends."""
+        return self.ends if self.apart is None else self.apart.get(firing, self.ends)
+
+
+def _read(row: Sequence[Any]) -> Lease:
+    token, route, ends, holder, claimed, special, apart, dues, ids = row
+    times = array("d")
+    times.frombytes(dues)
+    return Lease(
+        token=token,
+        route=route,
+        ends=ends,
+        holder=holder,
+        claimed=claimed,
+        special=special,
+        apart=None if apart is None else json.loads(apart),
+        held=dict(zip(ids.split(","), times, strict=True)),
+    )
+
+
+def holder_number(db: sqlite3.Connection, worker: str, now: float) -> int:
+    """Give the number that stands for a worker's id in the rows of what it held."""
+    row = db.execute("SELECT no FROM holder WHERE name = ?", (worker,)).fetchone()
+    if row is not None:
+        return int(row[0])
+    made = db.execute("INSERT INTO holder (name, seen) VALUES (?, ?)", (worker, now)).lastrowid
+    assert made is not None  # noqa: S101 - for the type checker; an INSERT has one
+    return made
+
+
+def lend(
+    db: sqlite3.Connection,
+    route: int,
+    worker: str,
+    ids: Sequence[str],
+    dues: array[float],
+    ends: float,
+    now: float,
+    special: int,
+) -> int:
+    """Write down a new lease; return its token."""
+    # Made of the route's number, too, so that a token tells where its lease is.
+    token = routes.lent(db, route, len(ids)) << _ROUTE_BITS | route
+    db.execute(
+        "INSERT INTO lease (route, token, ends, holder, claimed, special, dues, ids) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (route, token, ends, holder_number(db, worker, now), now, special, dues.tobytes(), ",".join(ids)),
+    )
+    return token
+
+
+def by_token(db: sqlite3.Connection, token: int) -> Lease | None:
+    """Find the lease of a token."""
+    if not 0 <= token < 1 << 63:
+        return None
+    row = db.execute(f"{_SELECT}route = ? AND token = ?", (token & _ROUTE_MASK, token)).fetchone()
+    return None if row is None else _read(row)
+
+
+def of_route(db: sqlite3.Connection, route: int) -> list[Lease]:
+    """Read all leases of a route: as many as batches are out."""
+    return [_read(row) for row in db.execute(f"{_SELECT}route = ?", (route,))]
+
+
+def of_holder(db: sqlite3.Connection, holder: int) -> list[Lease]:
+    """Read all leases of one worker."""
+    return [_read(row) for row in db.execute(f"{_SELECT}holder = ?", (holder,))]
+
+
+def of_firing(db: sqlite3.Connection, route: int, firing: str) -> Lease | None:
+    """Find the lease a running firing is under."""
+    row = db.execute(f"{_SELECT}route = ? AND instr(ids, ?) > 0", (route, firing)).fetchone()
+    return None if row is None else _read(row)
+
+
+def save(db: sqlite3.Connection, lease: Lease) -> None:
+    """Write a lease back after some of its firings left it, or it was extended."""
+    if not lease.held:
+        db.execute("DELETE FROM lease WHERE route = ? AND token = ?", (lease.route, lease.token))
+        return
+    if lease.apart is not None:
+        lease.apart = {firing: lease.apart[firing] for firing in lease.held}
+        lease.ends = min(lease.apart.values())
+    db.execute(
+        "UPDATE lease SET ends = ?, apart = ?, dues = ?, ids = ? WHERE route = ? AND token = ?",
+        (
+            lease.ends,
+            None if lease.apart is None else json.dumps(lease.apart),
+            array("d", lease.held.values()).tobytes(),
+            ",".join(lease.held),
+            lease.route,
+            lease.token,
+        ),
+    )
+
+
+def extend(db: sqlite3.Connection, claims: Sequence[ClaimRef], ends: float) -> list[str]:
+    """Let claims end at ``ends``; return the ids of those that are lost."""
+    lost: list[str] = []
+    tokens: dict[int, list[str]] = {}
+    for claim in claims:
+        tokens.setdefault(claim.token, []).append(claim.id)
+    for token, ids in tokens.items():
+        lease = by_token(db, token)
+        if lease is None:
+            lost.extend(ids)
+            continue
+        kept = {firing for firing in ids if firing in lease.held}
+        lost.extend(firing for firing in ids if firing not in kept)
+        if len(kept) == len(lease.held):
+            db.execute("UPDATE lease SET ends = ?, apart = NULL WHERE route = ? AND token = ?", (ends, lease.route, token))
+        elif kept:
+            lease.apart = {firing: ends if firing in kept else lease.end_of(firing) for firing in lease.held}
+            save(db, lease)
+    return lost
+
+
+def give_back(db: sqlite3.Connection, lease: Lease, ids: Collection[str], evidence: Mapping[str, str]) -> None:
+    """Make running firings pending in their old place; those with evidence of a death count one."""
+    rows = []
+    for firing in ids:
+        rows.append((lease.token, lease.holder, int(firing in evidence), evidence.get(firing, ""), firing))
+        del lease.held[firing]
+    db.executemany(_BACK, rows)
+    to_pending(db, ids)
+    save(db, lease)
+    routes.shift(db, lease.route, {RUNNING: -len(ids), PENDING: len(ids)})
+
+
+def to_pending(db: sqlite3.Connection, ids: Collection[str]) -> None:
+    """Put firings in line, as their rows say."""
+    rows = [(firing,) for firing in ids]
+    added = db.executemany(_TO_READY, rows).rowcount
+    if added != len(rows):
+        db.executemany(_TO_AIMED, rows)
+
+
+def line(death: Death) -> str:
+    """One line of evidence."""
+    return msgspec.json.encode(death).decode() + "\n"
+
+
+def reclaim(db: sqlite3.Connection, mono: float, now: float, route: int | None = None) -> set[int]:
+    """Take back some of what leases ran out on; return the routes that have more to claim now.
+
+    Without a route it takes only what is targeted, and so will be claimed by nobody else.
+    """
+    if route is not None:
+        where: str = "route = ? AND ends <= ?"
+        values: tuple[float, ...] = (route, mono)
+    else:
+        where = f"special & {AIMED} AND ends <= ?"
+        values = (mono,)
+    rows = db.execute(f"{_SELECT}{where} ORDER BY ends LIMIT {_RECLAIM_AT_ONCE}", values).fetchall()
+    for row in rows:
+        lease = _read(row)
+        expired = [firing for firing in lease.held if lease.end_of(firing) <= mono]
+        evidence = line(Death(at=now, worker=holder_name(db, lease.holder), cause="lease"))
+        give_back(db, lease, expired, dict.fromkeys(expired, evidence))
+    return {row[1] for row in rows}
+
+
+def holder_name(db: sqlite3.Connection, number: int | None) -> str:
+    """Tell whose number it is."""
+    row = db.execute("SELECT name FROM holder WHERE no = ?", (number,)).fetchone()
+    return "" if row is None else str(row[0])

@@ -1,0 +1,143 @@
+"""Opening a store, and what one process holds of it while it is open."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from skunkqueue.clock import Clock
+from skunkqueue.errors import ConfigError
+from skunkqueue.persistence.sqlite import housekeeping, place, routes, schema, wakeup
+from skunkqueue.persistence.sqlite.errors import translate
+from skunkqueue.persistence.sqlite.place import Place
+from skunkqueue.persistence.sqlite.waiting import Waiting
+from skunkqueue.persistence.sqlite.writer import Readers, Writer, closed, connect, patiently
+from skunkqueue.records import Firing
+
+_OLDEST_SQLITE = (3, 35, 0)
+_LARGEST_LOG = 64 << 20
+_CLEAN_EVERY = 600.0
+
+
+class Store:
+    """An open store: connections, bells, and what this process remembers of the routes."""
+
+    def __init__(self, place: Place, clock: Clock) -> None:
+        self.pid = os.getpid()
+        self.place = place
+        self.clock = clock
+        self.writer = Writer(place)
+        self.readers = Readers(place)
+        self.bells = wakeup.Bells(place.path.with_name(f"{place.path.name}-bells"))
+        self.waiting = Waiting(clock, self.readers, self.bells)
+        self.flowing: set[int] = set()
+        """Routes that had more to claim when last looked at."""
+        self._numbers: dict[tuple[str, str], int] = {}
+        self._topics: dict[tuple[str, str], str] = {}
+        self._cleaned = clock.now()
+        self._is_closed = False
+
+    def close(self) -> None:
+        """Let go of it all; safe to call twice."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self.waiting.close()
+        self.readers.close()
+        self.writer.close()
+
+    def route(self, queue: str, route: str) -> int:
+        """Give the number of a route, making it where there is none."""
+        number = self._numbers.get((queue, route))
+        if number is None:
+            number = self.writer.run(lambda db: routes.make(db, queue, route))
+            self._numbers[queue, route] = number
+        return number
+
+    def known_route(self, queue: str, route: str, db: sqlite3.Connection | None = None) -> int | None:
+        """Give the number of a route that exists; ``db`` where a reading connection is at hand."""
+        if self._is_closed and db is None:
+            raise closed(self.place)
+        number = self._numbers.get((queue, route))
+        if number is None:
+            if db is not None:
+                number = routes.number(db, queue, route)
+            else:
+                number = self.readers.run(lambda db: routes.number(db, queue, route))
+            if number is not None:
+                # Routes are never removed, so what was once committed stays true.
+                self._numbers[queue, route] = number
+        return number
+
+    def ring_route(self, queue: str, route: str) -> None:
+        """Wake a worker of a route."""
+        topic = self._topics.get((queue, route))
+        if topic is None:
+            topic = self._topics[queue, route] = wakeup.route_topic(queue, route)
+        self.bells.ring(topic)
+
+    def ring_numbers(self, numbers: Iterable[int]) -> None:
+        """Wake a worker of each route, by number."""
+        for number in numbers:
+            row = self.readers.run(
+                lambda db, number=number: db.execute("SELECT queue, name FROM route WHERE no = ?", (number,)).fetchone()  # type: ignore[misc] # bound now
+            )
+            if row is not None:
+                self.ring_route(row[0], row[1])
+
+    def ring_armed(self, firing: Firing | None) -> None:
+        """Wake a worker for a schedule's new firing."""
+        if firing is not None:
+            self.ring_route(firing.queue, firing.route)
+
+    def mind_the_log(self, now: float) -> None:
+        """Cut the write-ahead log back when long readers kept it from being used anew, and drop old counters."""
+        if abs(now - self._cleaned) > _CLEAN_EVERY:
+            self._cleaned = now
+            self.writer.run(lambda db: housekeeping.drop_old(db, now))
+        log = Path(f"{self.place.path}-wal")
+        try:
+            large = log.stat().st_size > _LARGEST_LOG
+        except FileNotFoundError:
+            return
+        if large:
+            # Does what it can without waiting for anybody; the next sweep tries again.
+            self.writer.alone(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+
+
+def open_store(where: Place, clock: Clock, *, default: bool) -> Store:
+    """Open a file, making it and its tables where there are none; any number of processes may do so at once."""
+    if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+        msg = (
+            f"this Python has SQLite {sqlite3.sqlite_version}, and SkunkQueue needs 3.35 or later: use a newer Python,"
+            f" or another backend"
+        )
+        raise ConfigError(msg)
+    place.prepare(where.path, default=default)
+    try:
+        _make_schema(where, clock)
+        return Store(where, clock)
+    except sqlite3.Error as error:
+        raise translate(error, where.path) from error
+
+
+def _make_schema(where: Place, clock: Clock) -> None:
+    boot = housekeeping.boot_id(clock)
+    db = patiently(where, lambda: connect(where, write=True))
+    try:
+        version = patiently(where, lambda: schema.version_of(db, where.path))
+        patiently(where, lambda: db.execute("PRAGMA journal_mode = WAL").fetchall())
+        if version == len(schema.STEPS) and patiently(where, lambda: housekeeping.boot_is(db, boot)):
+            return
+        patiently(where, lambda: db.execute("BEGIN IMMEDIATE"))
+        try:
+            schema.migrate(db, where.path)
+            housekeeping.note_boot(db, boot, clock.now() - clock.monotonic())
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+    finally:
+        db.close()

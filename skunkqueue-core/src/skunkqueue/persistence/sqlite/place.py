@@ -1,0 +1,154 @@
+"""Which file a config means, and whether it is a good place for a store.
+
+Knows URLs, folders, file modes and file systems; opens no database.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote
+
+import msgspec
+
+from skunkqueue.errors import BackendUnavailableError, ConfigError
+from skunkqueue.persistence.backend import BackendConfig
+from skunkqueue.persistence.sqlite.errors import read_only
+
+DURABILITIES = {"process": "NORMAL", "power": "FULL"}
+"""What a store survives, and the ``PRAGMA synchronous`` that gives it."""
+BUSY_TIMEOUT = 30.0
+_SCHEME = "sqlite://"
+# WAL mode needs memory shared by all processes, which these do not give.
+_NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "afs", "9p", "ceph", "glusterfs", "fuse.glusterfs")
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """A file and how to treat it."""
+
+    path: Path
+    synchronous: str = "NORMAL"
+    busy_timeout: float = BUSY_TIMEOUT
+    """Seconds to wait for another process's write before giving up."""
+
+
+def place_of(config: BackendConfig) -> Place:
+    """Read a config. Raises ConfigError that names the setting, its value and the choices."""
+    options = dict(config.options)
+    text = config.url
+    if text is not None and "://" in text:
+        text, _, query = text.partition("?")
+        options = {**dict(parse_qsl(query, keep_blank_values=True)), **options}
+    path = _path(text, config.dbname)
+    durability = options.pop("durability", "process")
+    if durability not in DURABILITIES:
+        msg = (
+            f"durability={durability!r} is unknown to the sqlite backend: choose 'process' (survives the crash of"
+            f" any process) or 'power' (survives the loss of power as well)"
+        )
+        raise ConfigError(msg)
+    busy = options.pop("busy_timeout", str(BUSY_TIMEOUT))
+    try:
+        busy_timeout = float(busy)
+    except ValueError:
+        busy_timeout = -1.0
+    if not 0 <= busy_timeout <= 86_400:
+        msg = f"busy_timeout={busy!r} is no number of seconds: give one from 0 to 86400, such as 30"
+        raise ConfigError(msg)
+    if options:
+        name, value = next(iter(options.items()))
+        msg = (
+            f"the sqlite backend has no option {name!r} (value {value!r}): it knows 'durability' and 'busy_timeout'"
+        )
+        raise ConfigError(msg)
+    return Place(path=path, synchronous=DURABILITIES[durability], busy_timeout=busy_timeout)
+
+
+def prepare(path: Path, *, default: bool) -> None:
+    """Make the file (mode 0600) where there is none, in a folder fit for it.
+
+    Only the default place has its folders made (mode 0700): a misspelt path must not grow new ones.
+    """
+    folder = path.parent
+    if default:
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            msg = f"the folder {folder} for the store cannot be made ({error.strerror}): name a file by a sqlite:/// URL"
+            raise BackendUnavailableError(msg) from error
+    if not folder.is_dir():
+        msg = f"the folder {folder} of the store {path.name} does not exist: make it (`mkdir -p {folder}`) or mend the URL"
+        raise ConfigError(msg)
+    if path.is_dir():
+        msg = f"{path} is a folder: name a file in it, such as {path / 'skunkqueue.db'}"
+        raise ConfigError(msg)
+    kind = network_kind(path)
+    if kind is not None:
+        msg = (
+            f"{path} is on a network file system ({kind}), where SQLite damages files that several processes"
+            f" write: name a file on a local disk, or use a backend with a server"
+        )
+        raise ConfigError(msg)
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except PermissionError as error:
+        raise read_only(path) from error
+    except OSError as error:
+        if error.errno == 30:  # EROFS
+            raise read_only(path) from error
+        msg = f"{path}: cannot be opened ({error.strerror}): name another file by a sqlite:/// URL"
+        raise BackendUnavailableError(msg) from error
+    if not os.access(folder, os.W_OK):
+        raise read_only(path)
+
+
+def network_kind(path: Path) -> str | None:
+    """Tell the kind of network file system the path is on; ``None``: none, or it cannot be known."""
+    if sys.platform != "linux":
+        return None
+    try:
+        lines = Path("/proc/self/mounts").read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    return _network_kind(os.path.realpath(path), lines)
+
+
+def _network_kind(real: str, mounts: list[str]) -> str | None:
+    best, kind = "", ""
+    for line in mounts:
+        fields = line.split(" ")
+        if len(fields) < 3:
+            continue
+        point = fields[1].replace("\\040", " ")
+        inside = point == "/" or real == point or real.startswith(f"{point}/")
+        if inside and len(point) >= len(best):
+            best, kind = point, fields[2]
+    return kind if kind.startswith(_NETWORK) else None
+
+
+def _path(text: str | None, dbname: str) -> Path:
+    if text is None or text in {"", _SCHEME, f"{_SCHEME}/"}:
+        return _default_path(dbname)
+    if "://" in text:
+        if not text.lower().startswith(f"{_SCHEME}/"):
+            msg = (
+                f"{text!r} is no URL of an SQLite file: write sqlite:////absolute/path.db (four slashes),"
+                f" sqlite:///relative.db (three), or a bare path"
+            )
+            raise ConfigError(msg)
+        text = unquote(text[len(_SCHEME) + 1 :])
+    if text == ":memory:" or "\0" in text:
+        msg = f"{text!r} cannot hold a queue, which several processes share: name a file"
+        raise ConfigError(msg)
+    return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100 - resolve() would follow links
+
+
+def _default_path(dbname: str) -> Path:
+    if not dbname or dbname.startswith(".") or not set("/\\\0").isdisjoint(dbname):
+        msg = f"dbname={dbname!r} cannot be a file's name: use letters and digits, or name a path by a sqlite:/// URL"
+        raise ConfigError(msg)
+    # Imported here because naming a file is the usual case in a worker, and this saves it 1 MiB.
+    import platformdirs  # noqa: PLC0415
+
+    return Path(platformdirs.user_data_dir("skunkqueue", appauthor=False)) / f"{dbname}.db"

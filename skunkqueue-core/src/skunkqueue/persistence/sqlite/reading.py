@@ -1,0 +1,245 @@
+"""Reading firings, pages, routes and counters, always bounded.
+
+Every function here sees one state of the store: its caller wraps it in ``snapshot``.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from skunkqueue.errors import BackendError
+from skunkqueue.ids import ID_LENGTH
+from skunkqueue.persistence.backend import MAX_PAGE
+from skunkqueue.persistence.sqlite import leases
+from skunkqueue.persistence.sqlite.schema import PENDING, RUNNING, STATES
+from skunkqueue.records import MAX_PRIORITY, Page, Record, RouteInfo, State
+
+_FEW = 8
+"""Up to so many running firings are looked for one by one, rather than all leases taken apart."""
+_PREFIX = re.compile(rf"[0-9a-f]{{0,{ID_LENGTH}}}")
+_RECORDS = (
+    "SELECT f.id, t.queue, t.name, f.route, f.rank, f.due, f.enqueued, f.token, f.expires, f.deaths, f.kill, f.key,"
+    " f.target, f.evidence, f.carry, f.progress, f.body, d.state, d.began, d.finished, d.token, d.carry, d.result,"
+    " h.name, r.id IS NOT NULL OR a.id IS NOT NULL"
+    " FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value CROSS JOIN route t ON t.no = f.route"
+    " LEFT JOIN done d ON d.id = f.id"
+    " LEFT JOIN holder h ON h.no = coalesce(d.holder, f.holder)"
+    " LEFT JOIN ready r ON r.route = f.route AND r.rank = f.rank AND r.due = f.due AND r.id = f.id"
+    " LEFT JOIN aimed a ON a.route = f.route AND a.rank = f.rank AND a.due = f.due AND a.id = f.id"
+)
+_OLDEST = (
+    "SELECT min(due) FROM ("
+    + " UNION ALL ".join(
+        f"SELECT min(due) AS due FROM {table} WHERE route = ?1 AND rank = {rank}"  # noqa: S608 - constants
+        for rank in range(MAX_PRIORITY + 1)
+        for table in ("ready", "aimed")
+    )
+    + ")"
+)
+
+
+def as_json(ids: Iterable[str]) -> str:
+    """Give ids to SQLite as one value; what cannot be an id is left out, and so is not found."""
+    return msgspec.json.encode([id_ for id_ in ids if id_.isascii()]).decode()
+
+
+def records(db: sqlite3.Connection, ids: Sequence[str], mono: float) -> dict[str, Record]:
+    """Read firings by id."""
+    rows = db.execute(_RECORDS, (as_json(ids),)).fetchall()
+    running = [(row[3], row[0]) for row in rows if row[17] is None and not row[24]]
+    held: dict[str, leases.Lease] = {}
+    if len(running) <= _FEW:
+        for route, id_ in running:
+            lease = leases.of_firing(db, route, id_)
+            if lease is not None:
+                held[id_] = lease
+    else:
+        for route in {route for route, _ in running}:
+            for lease in leases.of_route(db, route):
+                held.update(dict.fromkeys(lease.held, lease))
+    names = {no: leases.holder_name(db, no) for no in {lease.holder for lease in held.values()}}
+    return {row[0]: _record(row, held.get(row[0]), names, mono) for row in rows}
+
+
+def _record(
+    row: tuple[Any, ...], lease: leases.Lease | None, names: dict[int, str], mono: float
+) -> Record:
+    (
+        id_, queue, route, _, rank, due, enqueued, token, expires, deaths, kill, key, target, evidence, carry,
+        progress, body, done, began, finished, done_token, done_carry, result, worker, _,
+    ) = row  # fmt: skip
+    state = State.PENDING
+    lease_left = None
+    if done is not None:
+        state = State(STATES[done])
+        token = done_token
+        carry = carry if done_carry is None else done_carry
+    elif lease is not None:
+        state = State.RUNNING
+        token = lease.token
+        began = lease.claimed
+        worker = names[lease.holder]
+        lease_left = lease.end_of(id_) - mono
+    return Record(
+        id=id_,
+        queue=queue,
+        route=route,
+        state=state,
+        body=body,
+        priority=MAX_PRIORITY - rank,
+        enqueued=enqueued,
+        due=due,
+        token=token,
+        began=began,
+        finished=finished,
+        expires=expires,
+        key=key,
+        target=target,
+        worker=worker,
+        lease_left=lease_left,
+        deaths=deaths,
+        evidence=evidence,
+        carry=carry,
+        result=result,
+        progress=progress,
+        kill_requested=kill == 1,
+    )
+
+
+def settled_among(db: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
+    """Those of the ids that are finished or unknown, in order."""
+    rows = db.execute(
+        "SELECT f.id FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value"
+        " WHERE NOT EXISTS (SELECT 1 FROM done d WHERE d.id = f.id)",
+        (as_json(ids),),
+    )
+    live = {row[0] for row in rows}
+    return [id_ for id_ in ids if id_ not in live]
+
+
+def find(db: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
+    """Ids that begin with a prefix, if it can begin an id at all."""
+    prefix = prefix.lower()
+    if not _PREFIX.fullmatch(prefix):
+        return []
+    # "g" comes after every hexadecimal digit.
+    rows = db.execute(
+        "SELECT id FROM firing WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+        (prefix, f"{prefix}g", max(0, min(limit, MAX_PAGE))),
+    )
+    return [row[0] for row in rows]
+
+
+def page(
+    db: sqlite3.Connection, route: int | None, state: State, limit: int, after: str | None, mono: float
+) -> Page:
+    """Read one page of a listing."""
+    limit = max(1, min(limit, MAX_PAGE))
+    number = STATES.index(state.value)
+    shape = (int, float, str) if number in {PENDING, RUNNING} else (float, int, int)
+    place = _cursor(after, state, shape)
+    if route is None:
+        return Page(records=(), next=None)
+    if number == PENDING:
+        found = _pending_page(db, route, limit, place)
+    elif number == RUNNING:
+        found = _running_page(db, route, limit, place)
+    else:
+        found = _finished_page(db, route, number, limit, place)
+    more = len(found) > limit
+    found = found[:limit]
+    by_id = records(db, [id_ for id_, _ in found], mono)
+    following = f"{state.value}:" + ":".join(map(_text, found[-1][1])) if more else None
+    return Page(records=tuple(by_id[id_] for id_, _ in found if id_ in by_id), next=following)
+
+
+def _text(value: object) -> str:
+    return repr(value) if isinstance(value, float) else str(value)
+
+
+def _cursor(after: str | None, state: State, shape: tuple[type, ...]) -> tuple[Any, ...] | None:
+    if after is None:
+        return None
+    name, *parts = after.split(":")
+    try:
+        if name != state.value or len(parts) != len(shape):
+            raise ValueError(after)  # noqa: TRY301 - the one message is below
+        place = tuple(kind(part) for kind, part in zip(shape, parts, strict=True))
+        if any(isinstance(value, int) and not -(1 << 63) <= value < 1 << 63 for value in place):
+            raise ValueError(after)  # noqa: TRY301 - as above
+        "".join(parts).encode()
+    except ValueError as error:
+        msg = f"{after!r} is no cursor of a page of {state.value} firings: leave `after` out to begin at the top"
+        raise BackendError(msg) from error
+    return place
+
+
+def _pending_page(
+    db: sqlite3.Connection, route: int, limit: int, place: tuple[Any, ...] | None
+) -> list[tuple[str, tuple[Any, ...]]]:
+    found: list[tuple[Any, ...]] = []
+    for table in ("ready", "aimed"):
+        found += db.execute(
+            f"SELECT rank, due, id FROM {table} WHERE route = ? AND (rank, due, id) > (?, ?, ?)"  # noqa: S608 - constants
+            " ORDER BY rank, due, id LIMIT ?",
+            (route, *(place or (-1, 0.0, "")), limit + 1),
+        ).fetchall()
+    return [(row[2], row) for row in sorted(found)]
+
+
+def _running_page(
+    db: sqlite3.Connection, route: int, limit: int, place: tuple[Any, ...] | None
+) -> list[tuple[str, tuple[Any, ...]]]:
+    # As many as workers hold now, so reading them all stays cheap however large the store is.
+    ids = [id_ for lease in leases.of_route(db, route) for id_ in lease.held]
+    rows = db.execute(
+        "SELECT f.rank, f.due, f.id FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value"
+        " WHERE (f.rank, f.due, f.id) > (?, ?, ?) ORDER BY f.rank, f.due, f.id LIMIT ?",
+        (as_json(ids), *(place or (-1, 0.0, "")), limit + 1),
+    ).fetchall()
+    return [(row[2], row) for row in rows]
+
+
+def _finished_page(
+    db: sqlite3.Connection, route: int, state: int, limit: int, place: tuple[Any, ...] | None
+) -> list[tuple[str, tuple[Any, ...]]]:
+    before = place or (float("inf"), 0, 0)
+    rows = db.execute(
+        "SELECT finished, chunk, ids FROM ended WHERE route = ? AND state = ? AND (finished, chunk) <= (?, ?)"
+        " ORDER BY finished DESC, chunk DESC LIMIT ?",
+        # One more than asked for to see whether there are more, and one that `place` may have used up.
+        (route, state, *before[:2], limit + 2),
+    )
+    found: list[tuple[str, tuple[Any, ...]]] = []
+    for finished, chunk, ids in rows:
+        listed = ids.split(",")
+        for i in range(len(listed) - 1, -1, -1):
+            if place is None or (finished, chunk, i) < place:
+                found.append((listed[i], (finished, chunk, i)))
+        if len(found) > limit:
+            break
+    return found
+
+
+def route_infos(db: sqlite3.Connection, queue: str | None) -> list[RouteInfo]:
+    """All routes (of one queue) with their counts."""
+    rows = db.execute(
+        f"SELECT no, queue, name, paused, {', '.join(STATES)} FROM route"  # noqa: S608 - constants
+        " WHERE ?1 IS NULL OR queue = ?1 ORDER BY queue, name",
+        (queue,),
+    ).fetchall()
+    return [
+        RouteInfo(
+            queue=owner,
+            route=name,
+            paused=bool(paused),
+            counts=dict(zip(map(State, STATES), counts, strict=True)),
+            oldest_due=db.execute(_OLDEST, (no,)).fetchone()[0] if counts[PENDING] else None,
+        )
+        for no, owner, name, paused, *counts in rows
+    ]

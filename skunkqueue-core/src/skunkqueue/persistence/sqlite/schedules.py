@@ -1,0 +1,189 @@
+"""Named schedules: declared, armed, paused, and refired when their firing settles.
+
+Every function here runs inside a transaction somebody else began, and takes the time as an argument.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+
+from skunkqueue.persistence.backend import HISTORY_LENGTH
+from skunkqueue.persistence.sqlite import ending, firings
+from skunkqueue.records import Firing, Refire, Run, Schedule
+
+_COLUMNS = (
+    "queue, name, route, strategy, params, state, body, priority, generation, paused, firing, declared, runs,"
+    " last_run, took, next_run, interval"
+)
+
+
+def declare(db: sqlite3.Connection, schedule: Schedule, firing: Firing, now: float) -> Firing | None:
+    """Make or replace a schedule; return what was armed. Raises Unchanged where it is there already."""
+    old = one(db, schedule.queue, schedule.name)
+    if old is not None and _same(old, schedule):
+        raise Unchanged
+    if old is not None and old.firing is not None:
+        ending.forget_pending(db, [old.firing])
+    generation = 1 + int(
+        db.execute("SELECT coalesce(max(value), 0) FROM meta WHERE name = 'generation'").fetchone()[0]
+    )
+    # Counted for the whole store, so that no generation comes back after a schedule was removed.
+    db.execute("REPLACE INTO meta (name, value) VALUES ('generation', ?)", (generation,))
+    db.execute(
+        f"REPLACE INTO schedule ({_COLUMNS}) VALUES ({', '.join('?' * 17)})",  # noqa: S608 - a constant
+        (
+            schedule.queue,
+            schedule.name,
+            schedule.route,
+            schedule.strategy,
+            schedule.params,
+            schedule.state,
+            schedule.body,
+            schedule.priority,
+            generation,
+            old is not None and old.paused,
+            None,
+            now,
+            0 if old is None else old.runs,
+            None if old is None else old.last_run,
+            None if old is None else old.took,
+            None,
+            schedule.interval,
+        ),
+    )
+    if old is not None and old.paused:
+        return None
+    return _arm(db, schedule.queue, schedule.name, firing, now)
+
+
+class Unchanged(Exception):  # noqa: N818 - an answer and not an error
+    """The very same schedule is there already."""
+
+
+def arm(db: sqlite3.Connection, queue: str, name: str, generation: int, firing: Firing, now: float) -> Firing | None:
+    """Replace the pending firing of a schedule; ``None`` where that cannot be."""
+    old = one(db, queue, name)
+    if old is None or old.generation != generation or old.paused:
+        return None
+    if old.firing is not None:
+        ending.forget_pending(db, [old.firing])
+        if ending.is_live(db, old.firing):
+            return None
+    return _arm(db, queue, name, firing, now)
+
+
+def pause(db: sqlite3.Connection, queue: str, name: str) -> bool:
+    """Disarm a schedule until it is resumed; say whether there is one."""
+    old = one(db, queue, name)
+    if old is None:
+        return False
+    gone = old.firing is None or ending.forget_pending(db, [old.firing]) > 0
+    db.execute(
+        "UPDATE schedule SET paused = 1, next_run = NULL, firing = ? WHERE queue = ? AND name = ?",
+        (None if gone else old.firing, queue, name),
+    )
+    return True
+
+
+def resume(db: sqlite3.Connection, queue: str, name: str, firing: Firing, now: float) -> tuple[bool, Firing | None]:
+    """End a pause; say whether there was one, and what was armed."""
+    old = one(db, queue, name)
+    if old is None or not old.paused:
+        return False, None
+    db.execute("UPDATE schedule SET paused = 0 WHERE queue = ? AND name = ?", (queue, name))
+    if old.firing is not None and ending.is_live(db, old.firing):
+        return True, None
+    return True, _arm(db, queue, name, firing, now)
+
+
+def remove(db: sqlite3.Connection, queue: str, name: str) -> bool:
+    """Forget a schedule and its history; say whether there was one."""
+    old = one(db, queue, name)
+    if old is None:
+        return False
+    if old.firing is not None:
+        ending.forget_pending(db, [old.firing])
+    db.execute("DELETE FROM schedule WHERE queue = ? AND name = ?", (queue, name))
+    db.execute("DELETE FROM history WHERE queue = ? AND name = ?", (queue, name))
+    return True
+
+
+def refire(db: sqlite3.Connection, settled: str, refire: Refire, now: float) -> Firing | None:
+    """Note a run and arm the next, as ``records.Refire`` says; return what was armed."""
+    place = (refire.queue, refire.name)
+    old = one(db, *place)
+    if old is None or old.generation != refire.generation or old.firing != settled:
+        return None
+    if refire.firing is None:
+        remove(db, *place)
+        return None
+    run = refire.run
+    db.execute("INSERT INTO history (queue, name, run) VALUES (?, ?, ?)", (*place, msgspec.msgpack.encode(run)))
+    db.execute(
+        "DELETE FROM history WHERE queue = ? AND name = ? AND no <="
+        " (SELECT no FROM history WHERE queue = ? AND name = ? ORDER BY no DESC LIMIT 1 OFFSET ?)",
+        (*place, *place, HISTORY_LENGTH),
+    )
+    db.execute(
+        "UPDATE schedule SET state = ?, interval = ?, runs = runs + 1, last_run = ?, took = ?"
+        " WHERE queue = ? AND name = ?",
+        (refire.state, run.interval, run.began, run.took, *place),
+    )
+    return None if old.paused else _arm(db, *place, refire.firing, now)
+
+
+def listed(db: sqlite3.Connection, queue: str | None) -> list[Schedule]:
+    """Read all schedules (of one queue), in order of queue and name."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM schedule WHERE ?1 IS NULL OR queue = ?1 ORDER BY queue, name",  # noqa: S608 - a constant
+        (queue,),
+    )
+    return [_schedule(row) for row in rows]
+
+
+def idle(db: sqlite3.Connection, queue: str, route: str) -> list[Schedule]:
+    """Read unpaused schedules of a route whose firing is not live."""
+    found = [s for s in listed(db, queue) if s.route == route and not s.paused]
+    return [s for s in found if s.firing is None or not ending.is_live(db, s.firing)]
+
+
+def history(db: sqlite3.Connection, queue: str, name: str) -> list[Run]:
+    """Read the runs of a schedule, oldest first."""
+    rows = db.execute("SELECT run FROM history WHERE queue = ? AND name = ? ORDER BY no", (queue, name))
+    return [msgspec.msgpack.decode(row[0], type=Run) for row in rows]
+
+
+def _arm(db: sqlite3.Connection, queue: str, name: str, firing: Firing, now: float) -> Firing:
+    ids = firings.put_checked(db, [firing], now)
+    due = firing.due if firing.due is not None else now + firing.delay
+    db.execute(
+        "UPDATE schedule SET firing = ?, next_run = ? WHERE queue = ? AND name = ?", (ids[0], due, queue, name)
+    )
+    return firing
+
+
+def _same(old: Schedule, new: Schedule) -> bool:
+    return (old.route, old.strategy, old.params, old.body, old.priority) == (
+        new.route,
+        new.strategy,
+        new.params,
+        new.body,
+        new.priority,
+    )
+
+
+def one(db: sqlite3.Connection, queue: str, name: str) -> Schedule | None:
+    """Read one schedule."""
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM schedule WHERE queue = ? AND name = ?",  # noqa: S608 - a constant
+        (queue, name),
+    ).fetchone()
+    return None if row is None else _schedule(row)
+
+
+def _schedule(row: tuple[object, ...]) -> Schedule:
+    values = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    values["paused"] = bool(values["paused"])
+    return msgspec.convert(values, Schedule)

@@ -1,0 +1,111 @@
+"""Blocking until something happens: bells first, a look at the store now and then, or a virtual clock.
+
+Each wait is the same loop: listen, look, pause. Listening comes before looking, so that nothing can
+happen unheard in between.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from skunkqueue.clock import Clock, SystemClock
+from skunkqueue.persistence.sqlite.wakeup import Bells
+from skunkqueue.persistence.sqlite.writer import Readers, snapshot
+
+T = TypeVar("T")
+
+_LOOK_EVERY = 1.0
+"""Seconds after which a waiter asks whether the file has changed, in case a bell was lost."""
+
+Moments = tuple["float | None", "float | None"]
+
+
+class Waiting:
+    """The waits of one backend."""
+
+    def __init__(self, clock: Clock, readers: Readers, bells: Bells) -> None:
+        self._clock = clock
+        self._real = isinstance(clock, SystemClock)
+        self._readers = readers
+        self._bells = bells
+        self._closed = threading.Event()
+
+    def close(self) -> None:
+        """Let every wait return."""
+        self._closed.set()
+        self._bells.close()
+
+    def until(
+        self,
+        fd: int,
+        timeout: float,
+        look: Callable[[sqlite3.Connection], T],
+        moments: Callable[[sqlite3.Connection], Moments] | None = None,
+    ) -> T:
+        """Look until there is something (a true value), or the time is over; give what was seen last.
+
+        ``moments`` tells when to look again at the latest, by the wall clock and by the monotonic clock.
+        """
+        deadline = self._clock.monotonic() + timeout
+        db = self._readers.borrow()
+        try:
+            self._bells.drain(fd)
+            while True:
+                version = _version(db)
+                seen = self._readers.run_on(db, snapshot(look))
+                if seen or self._closed.is_set():
+                    return seen
+                due, ends = (None, None) if moments is None else self._readers.run_on(db, snapshot(moments))
+                if not self._real:
+                    return self._virtual(db, timeout, look, due, ends)
+                if not self._pause(fd, db, version, deadline, due, ends):
+                    return seen
+        finally:
+            self._readers.give_back(db)
+
+    def _pause(
+        self, fd: int, db: sqlite3.Connection, version: int, deadline: float, due: float | None, ends: float | None
+    ) -> bool:
+        """Block until it is worth looking again; False when the time is over."""
+        while True:
+            mono = self._clock.monotonic()
+            if mono >= deadline:
+                return False
+            seconds = min(deadline - mono, _LOOK_EVERY)
+            if ends is not None:
+                seconds = min(seconds, ends - mono)
+            if due is not None:
+                # Never for longer than a second, so a wall clock that jumps is noticed.
+                seconds = min(seconds, due - self._clock.now())
+            if self._bells.pause(fd, seconds) and not self._bells.closed:
+                if fd >= 0 or _version(db) != version:
+                    return True
+            if self._closed.is_set() or _version(db) != version:
+                return True
+            if due is not None and due <= self._clock.now():
+                return True
+            if ends is not None and ends <= self._clock.monotonic():
+                return True
+
+    def _virtual(
+        self,
+        db: sqlite3.Connection,
+        timeout: float,
+        look: Callable[[sqlite3.Connection], T],
+        due: float | None,
+        ends: float | None,
+    ) -> T:
+        seconds = timeout
+        if due is not None:
+            seconds = min(seconds, due - self._clock.now())
+        if ends is not None:
+            seconds = min(seconds, ends - self._clock.monotonic())
+        self._clock.wait(self._closed, max(0.0, seconds))
+        return self._readers.run_on(db, snapshot(look))
+
+
+def _version(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA data_version").fetchone()[0])

@@ -1,0 +1,232 @@
+"""Doorbells: FIFOs beside the file, rung after a commit, so that whoever waits wakes within a fraction of a ms.
+
+A bell says "look again" and carries nothing else, so one too many does no harm and one that was lost
+costs a second: whoever waits looks at the store now and then anyway. Knows nothing of the store.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import itertools
+import os
+import select
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from pathlib import Path
+
+_OPEN_BELLS = 64
+_RECHECK = 2.0
+"""Seconds after which a cached bell is compared with the one on disk, which may have been replaced."""
+_FRESH = 0.1
+"""A listing of the folder made sooner than this after its last change may miss what came within the same
+tick of the file system's clock."""
+_NO_BELLS_PAUSE = 0.02
+
+
+class Bells:
+    """The folder of bells of one store, as one process uses it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._mutex = threading.Lock()
+        self._open: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._listeners: list[str] = []
+        self._listed: tuple[int, bool] = (-1, False)
+        self._numbers = itertools.count(1)
+        self._shut_read, self._shut_write = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
+        self.closed = False
+        self.works = self._try()
+
+    def ring(self, topic: str) -> None:
+        """Wake one who waits for ``topic`` (more may wake, and find nothing); one ``write`` as a rule."""
+        if not self.works:
+            return
+        with self._mutex:
+            if self.closed:
+                return
+            fd = self._writable(topic)
+            if fd is not None:
+                with contextlib.suppress(OSError):
+                    # A full FIFO (EAGAIN) has bells enough.
+                    os.write(fd, b"!")
+
+    def ring_settled(self) -> None:
+        """Wake every process that waits for firings to finish."""
+        if not self.works:
+            return
+        try:
+            changed = os.stat(self._folder).st_mtime_ns  # noqa: PTH116 - on the hot path
+        except OSError:
+            return
+        with self._mutex:
+            if self.closed:
+                return
+            if self._listed != (changed, True):
+                self._listeners = [name for name in os.listdir(self._folder) if name.startswith("d-")]  # noqa: PTH208
+                # A later change in this same tick would not be seen: list again until the tick is over.
+                self._listed = (changed, time.time_ns() - changed > _FRESH * 1e9)
+            if self._listeners:
+                self._listeners = [name for name in self._listeners if self._ring_listener(name)]
+
+    @contextlib.contextmanager
+    def listening(self, topic: str) -> Iterator[int]:
+        """Hear ``topic`` while inside; gives what ``pause`` wants."""
+        fd = self._make(topic) if self.works else -1
+        try:
+            yield fd
+        finally:
+            if fd >= 0:
+                os.close(fd)
+
+    @contextlib.contextmanager
+    def listening_settled(self) -> Iterator[int]:
+        """Hear ``ring_settled`` while inside."""
+        topic = f"d-{os.getpid()}-{next(self._numbers)}"
+        try:
+            with self.listening(topic) as fd:
+                yield fd
+        finally:
+            self.forget(topic)
+
+    def pause(self, fd: int, seconds: float) -> bool:
+        """Block until the bell rings, somebody calls ``close``, or the time is over; say if it is not over."""
+        if fd < 0:
+            seconds = min(seconds, _NO_BELLS_PAUSE)
+        poll = select.poll()
+        poll.register(self._shut_read, select.POLLIN)
+        if fd >= 0:
+            poll.register(fd, select.POLLIN)
+        for found, _ in poll.poll(max(0.0, seconds) * 1000):
+            if found == fd:
+                try:
+                    # One byte only: the next one is for somebody else who waits.
+                    return os.read(fd, 1) != b""
+                except BlockingIOError:
+                    return False
+            return True
+        return fd < 0
+
+    @staticmethod
+    def drain(fd: int) -> None:
+        """Forget what rang so far; the caller looks at the store after that."""
+        if fd >= 0:
+            with contextlib.suppress(BlockingIOError):
+                while len(os.read(fd, 65536)) == 65536:  # noqa: PLR2004 - what was asked for
+                    pass
+
+    def forget(self, topic: str) -> None:
+        """Remove a bell that nobody will wait for again."""
+        if not self.works:
+            return
+        with self._mutex:
+            cached = self._open.pop(topic, None)
+            if cached is not None:
+                os.close(cached[0])
+        with contextlib.suppress(OSError):
+            (self._folder / topic).unlink()
+
+    def close(self) -> None:
+        """Wake everybody who waits in this process, for good."""
+        with self._mutex:
+            if self.closed:
+                return
+            self.closed = True
+            for fd, _ in self._open.values():
+                os.close(fd)
+            self._open.clear()
+            # The read end stays open as long as somebody may wait on it: until this object is gone.
+            os.write(self._shut_write, b"!")
+
+    def __del__(self) -> None:
+        for fd in (getattr(self, "_shut_read", -1), getattr(self, "_shut_write", -1)):
+            if fd >= 0:
+                with contextlib.suppress(OSError):
+                    os.close(fd)
+
+    def _try(self) -> bool:
+        try:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            topic = f"t-{os.getpid()}-{id(self)}"
+            os.close(self._make(topic))
+            (self._folder / topic).unlink()
+        except OSError:
+            # Some file systems have no FIFOs; then everybody looks 50 times a second instead.
+            return False
+        return True
+
+    def _make(self, topic: str) -> int:
+        path = self._folder / topic
+        # Opened for both, so that there is always somebody on the other side: opening never fails or
+        # blocks, and poll() never reports a hang-up. Linux, macOS and the BSDs allow that for FIFOs.
+        flags = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
+        try:
+            return os.open(path, flags)
+        except FileNotFoundError:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.mkfifo(path, 0o600)
+            return os.open(path, flags)
+
+    def _writable(self, topic: str) -> int | None:
+        now = time.monotonic()
+        cached = self._open.get(topic)
+        if cached is not None:
+            fd, checked = cached
+            if now - checked < _RECHECK:
+                return fd
+            try:
+                if os.stat(self._folder / topic).st_ino == os.fstat(fd).st_ino:  # noqa: PTH116 - pairs with fstat
+                    self._open[topic] = (fd, now)
+                    return fd
+            except OSError:
+                pass
+            del self._open[topic]
+            os.close(fd)
+        try:
+            fd = self._make(topic)
+        except OSError:
+            return None
+        self._open[topic] = (fd, now)
+        if len(self._open) > _OPEN_BELLS:
+            _, (oldest, _) = self._open.popitem(last=False)
+            os.close(oldest)
+        return fd
+
+    def _ring_listener(self, name: str) -> bool:
+        path = self._folder / name
+        try:
+            # Not for both, as above: ENXIO tells that the listener is dead.
+            fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                return False
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime < _RECHECK:
+                    return True  # made this moment, and about to be opened
+                path.unlink()
+            return False
+        try:
+            with contextlib.suppress(OSError):
+                os.write(fd, b"!")
+        finally:
+            os.close(fd)
+        return True
+
+
+def route_topic(queue: str, route: str) -> str:
+    """The bell of a route."""
+    return _topic("r", f"{queue}\0{route}")
+
+
+def mail_topic(worker: str) -> str:
+    """The bell of a worker's mailbox."""
+    return _topic("w", worker)
+
+
+def _topic(kind: str, text: str) -> str:
+    # Names may have any characters and 200 bytes, so the file is named by a hash.
+    return f"{kind}-{hashlib.blake2b(text.encode('utf-8', 'surrogateescape'), digest_size=12).hexdigest()}"

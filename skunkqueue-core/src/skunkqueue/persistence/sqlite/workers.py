@@ -1,0 +1,79 @@
+"""Worker processes as listed, their mailboxes, and what becomes of the dead.
+
+Every function here runs inside a transaction somebody else began, and takes the time as an argument.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+
+from skunkqueue.persistence.sqlite import ending, leases
+from skunkqueue.records import Command, Death, WorkerRecord
+
+
+def write(db: sqlite3.Connection, worker: WorkerRecord, ends: float, now: float) -> None:
+    """List a worker, or list it anew."""
+    record = msgspec.msgpack.encode(msgspec.structs.replace(worker, beat=now))
+    db.execute(
+        "REPLACE INTO worker (id, queue, route, started, ends, record) VALUES (?, ?, ?, ?, ?, ?)",
+        (worker.id, worker.queue, worker.route, worker.started, ends, record),
+    )
+    db.execute("UPDATE holder SET seen = ? WHERE name = ? AND seen < ?", (now, worker.id, now - 3600))
+
+
+def lives(db: sqlite3.Connection, worker: str, mono: float) -> bool:
+    """Say whether a worker is listed."""
+    return db.execute("SELECT 1 FROM worker WHERE id = ? AND ends > ?", (worker, mono)).fetchone() is not None
+
+
+def listed(db: sqlite3.Connection, queue: str | None, route: str | None, mono: float) -> list[WorkerRecord]:
+    """Read live workers, oldest first."""
+    rows = db.execute(
+        "SELECT record FROM worker WHERE ends > ?3 AND (?1 IS NULL OR queue = ?1) AND (?2 IS NULL OR route = ?2)"
+        " ORDER BY started, id",
+        (queue, route, mono),
+    )
+    return [msgspec.msgpack.decode(row[0], type=WorkerRecord) for row in rows]
+
+
+def remove(db: sqlite3.Connection, worker: str) -> None:
+    """Take a worker off the list, with its mail."""
+    db.execute("DELETE FROM worker WHERE id = ?", (worker,))
+    db.execute("DELETE FROM mail WHERE worker = ?", (worker,))
+
+
+def bury(
+    db: sqlite3.Connection, worker: str, begun: Sequence[str], death: Death, now: float
+) -> tuple[int, set[int]]:
+    """Give back what a dead worker held; return how many, and the routes these are on."""
+    remove(db, worker)
+    n = 0
+    routes: set[int] = set()
+    evidence = dict.fromkeys(begun, leases.line(death))
+    for lease in leases.of_holder(db, leases.holder_number(db, worker, now)):
+        n += len(lease.held)
+        routes.add(lease.route)
+        leases.give_back(db, lease, list(lease.held), evidence)
+    aimed = db.execute("SELECT id, route FROM aimed WHERE target = ?", (worker,)).fetchall()
+    ending.kill_pending(db, aimed, now)
+    return n, routes
+
+
+def post(db: sqlite3.Connection, worker: str, command: Command) -> None:
+    """Put a command into a mailbox."""
+    db.execute("INSERT INTO mail (worker, command) VALUES (?, ?)", (worker, msgspec.msgpack.encode(command)))
+
+
+def has_mail(db: sqlite3.Connection, worker: str) -> bool:
+    """Say whether commands wait; cheap."""
+    return db.execute("SELECT 1 FROM mail WHERE worker = ? LIMIT 1", (worker,)).fetchone() is not None
+
+
+def collect(db: sqlite3.Connection, worker: str) -> list[Command]:
+    """Take the commands out of a mailbox, oldest first."""
+    rows = db.execute("SELECT command FROM mail WHERE worker = ? ORDER BY no", (worker,)).fetchall()
+    db.execute("DELETE FROM mail WHERE worker = ?", (worker,))
+    return [msgspec.msgpack.decode(row[0], type=Command) for row in rows]

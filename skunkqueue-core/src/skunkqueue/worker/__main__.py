@@ -1,0 +1,110 @@
+"""The entry of a worker process; ``child`` starts it. Not for people: they type ``skunq work``."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import faulthandler
+import gc
+import logging
+import os
+import signal
+import sys
+import threading
+
+import msgspec
+
+from skunkqueue.config import open_backend
+from skunkqueue.errors import BackendError, SkunkQueueError
+from skunkqueue.plugins.notify import Notifier
+from skunkqueue.worker import logs
+from skunkqueue.worker.board import Board
+from skunkqueue.worker.settings import Ending, WorkerSettings
+from skunkqueue.worker.streams import Streams
+from skunkqueue.worker.worker import Worker
+
+logger = logging.getLogger("skunkqueue.worker")
+
+_PR_SET_PDEATHSIG = 1
+_LAST_WORDS = 2.0
+"""Seconds that a module's own exit functions may take."""
+
+
+def main(arguments: list[str]) -> None:
+    """Work until told to stop; does not return."""
+    leash, board_end, slots, pool = map(int, arguments)
+    _die_with(pool)
+    board = Board.opened(board_end, slots)
+    settings = msgspec.json.decode(_read_line(leash), type=WorkerSettings)
+    sys.path[:0] = [os.getcwd(), *settings.path]  # noqa: PTH109 - a string is wanted
+    streams = Streams()
+    try:
+        logs.set_up(settings.logfile, settings.verbose)
+        # A crash inside C code tells at least where it was.
+        faulthandler.enable()
+        backend = open_backend(settings.config)
+        worker = Worker(
+            backend, settings, notifier=Notifier.load(), board=board, leash=leash, streams=streams
+        )
+        _hear_signals(worker)
+        # What is loaded by now stays: the collector need not look at it again and again.
+        gc.freeze()
+        ending = worker.run()
+        word = worker.word
+    except BackendError as error:
+        ending, word = Ending.REFUSED_STORE, str(error)
+    except SkunkQueueError as error:
+        ending, word = Ending.REFUSED_SETTINGS, str(error)
+    except BaseException:
+        logger.exception("a fault in the worker")
+        os._exit(1)
+    board.leave(ending, word)
+    _exit(ending.exit_code, streams)
+
+
+def _hear_signals(worker: Worker) -> None:
+    # The pool's orders come by the leash; these are for whoever signals a worker itself.
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(number, lambda _number, _frame: worker.stop())
+    signal.signal(signal.SIGINT, lambda _number, _frame: worker.stop(rough=True))
+
+
+def _die_with(pool: int) -> None:
+    """Let the system kill this process with its pool, where it can (Linux).
+
+    The leash does the same everywhere, but only while Python code can run: not in a C call that holds
+    the GIL.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != pool:
+        os._exit(1)
+
+
+def _read_line(leash: int) -> bytes:
+    line = b""
+    while not line.endswith(b"\n"):
+        # Byte by byte, since orders may follow.
+        byte = os.read(leash, 1)
+        if not byte:
+            os._exit(1)
+        line += byte
+    return line
+
+
+def _exit(code: int, streams: Streams) -> None:
+    """End without waiting for threads that jobs have left behind."""
+    timer = threading.Timer(_LAST_WORDS, os._exit, (code,))
+    timer.daemon = True
+    timer.start()
+    try:
+        atexit._run_exitfuncs()  # noqa: SLF001 - os._exit would leave them out, and modules rely on them
+    except BaseException:
+        logger.exception("an exit function failed")
+    streams.flush()
+    logging.shutdown()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

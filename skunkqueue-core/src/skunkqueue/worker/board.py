@@ -1,0 +1,176 @@
+"""A page of memory that a worker and its pool share: what has begun, and until when it may run.
+
+The worker writes it without a system call, many thousand times a second, and the pool reads it also
+when the worker is dead or holds its GIL for ever. Knows nothing of jobs; times are
+``time.monotonic()``, which all processes of a boot share.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import tempfile
+from typing import NamedTuple
+
+from skunkqueue.records import ClaimRef
+from skunkqueue.worker.settings import Ending
+
+# ending, ready, settled, time of the steward's last look, start (store's time)
+_HEAD = struct.Struct("=BB6xQdd")
+_SETTLED = struct.Struct("=Q")
+_MOMENT = struct.Struct("=d")
+_SETTLED_AT, _LOOK_AT, _STARTED_AT = 8, 16, 24
+_WORD_AT, _WORD_SIZE = 32, 480
+_SLOTS_AT = 512
+# What has begun: id, token, when it must be over (0: whenever), suspect. Then the order to end it: id,
+# token, deadline, cause. The order names its firing, so that one which comes too late, when the slot
+# has its next firing already, means nothing.
+_BEGUN = struct.Struct("=24sqdB7x")
+_ORDER = struct.Struct("=24sqdB7x")
+_SLOT = _BEGUN.size + _ORDER.size
+_EMPTY = 0
+
+TIMEOUT, ROUGH = "timeout", "rough"
+_CAUSES = (TIMEOUT, ROUGH)
+
+
+class Begun(NamedTuple):
+    """A firing whose code runs, as the pool sees it."""
+
+    id: str
+    token: int
+    suspect: bool
+    """Workers died under it before."""
+    deadline: float
+    """When the worker must be killed for it; 0: not yet known."""
+    cause: str
+    """``timeout`` or ``rough``: what the killing is for."""
+
+    @property
+    def ref(self) -> ClaimRef:
+        """What proves the worker's claim to the store."""
+        return ClaimRef(self.id, self.token)
+
+
+class Board:
+    """The page, seen from either side. Slot 0 is the main thread's, the others are for async jobs."""
+
+    __slots__ = ("_map", "_pack", "slots")
+
+    def __init__(self, page: mmap.mmap, slots: int) -> None:
+        self._map = page
+        self._pack = _BEGUN.pack_into
+        self.slots = slots
+
+    @classmethod
+    def private(cls, slots: int) -> Board:
+        """Make one that nobody else sees, for a worker without a pool."""
+        return cls(mmap.mmap(-1, _size(slots)), slots)
+
+    @classmethod
+    def shared(cls, slots: int) -> tuple[Board, int]:
+        """Make one and return it with the file descriptor by which a child opens it too."""
+        if hasattr(os, "memfd_create"):
+            descriptor = os.memfd_create("skunkqueue-board")
+        else:
+            with tempfile.TemporaryFile() as file:
+                descriptor = os.dup(file.fileno())
+        os.ftruncate(descriptor, _size(slots))
+        return cls(mmap.mmap(descriptor, _size(slots)), slots), descriptor
+
+    @classmethod
+    def opened(cls, descriptor: int, slots: int) -> Board:
+        """Open the one behind a descriptor, which is closed."""
+        board = cls(mmap.mmap(descriptor, _size(slots)), slots)
+        os.close(descriptor)
+        return board
+
+    def close(self) -> None:
+        """Let go of the page."""
+        self._map.close()
+
+    # --- the worker's side ------------------------------------------------------------------------
+
+    def begin(self, slot: int, firing: str, token: int, deadline: float, suspect: int) -> None:
+        """Say that a firing's code begins; costs about 0.3 µs."""
+        self._pack(self._map, _SLOTS_AT + slot * _SLOT, firing.encode(), token, deadline, suspect)
+
+    def clear(self, slot: int) -> None:
+        """Say that nothing runs there."""
+        self._map[_SLOTS_AT + slot * _SLOT] = _EMPTY
+
+    def order(self, slot: int, ref: ClaimRef, deadline: float, cause: str) -> None:
+        """Ask the pool to kill this worker at ``deadline`` if the firing still runs then."""
+        at = _SLOTS_AT + slot * _SLOT + _BEGUN.size
+        _ORDER.pack_into(self._map, at, ref.id.encode(), ref.token, deadline, _CAUSES.index(cause))
+
+    def ready(self, started: float) -> None:
+        """Say that it is registered, and since when (store's time)."""
+        _MOMENT.pack_into(self._map, _STARTED_AT, started)
+        self._map[1] = 1
+
+    def look(self, moment: float) -> None:
+        """Say that the steward is about."""
+        _MOMENT.pack_into(self._map, _LOOK_AT, moment)
+
+    def count(self, settled: int) -> None:
+        """Say how many firings were settled."""
+        _SETTLED.pack_into(self._map, _SETTLED_AT, settled)
+
+    def leave(self, ending: Ending, word: str = "") -> None:
+        """Say that the worker ends by its own decision, with a word on why."""
+        text = word.encode()[: _WORD_SIZE - 1]
+        self._map[_WORD_AT : _WORD_AT + len(text) + 1] = text + b"\0"
+        self._map[0] = ending
+
+    # --- the pool's side --------------------------------------------------------------------------
+
+    @property
+    def is_ready(self) -> bool:
+        """Say whether the worker has registered."""
+        return bool(self._map[1])
+
+    @property
+    def started(self) -> float:
+        """When the worker registered, by the store's time."""
+        return float(_MOMENT.unpack_from(self._map, _STARTED_AT)[0])
+
+    @property
+    def looked(self) -> float:
+        """When the steward was last about; 0: not yet."""
+        return float(_MOMENT.unpack_from(self._map, _LOOK_AT)[0])
+
+    @property
+    def settled(self) -> int:
+        """How many firings were settled."""
+        return int(_SETTLED.unpack_from(self._map, _SETTLED_AT)[0])
+
+    @property
+    def ending(self) -> Ending:
+        """Why it ended by its own decision."""
+        return Ending(self._map[0])
+
+    @property
+    def word(self) -> str:
+        """What it said on leaving."""
+        return self._map[_WORD_AT : _WORD_AT + _WORD_SIZE].split(b"\0")[0].decode(errors="replace")
+
+    def begun(self) -> list[Begun]:
+        """List what runs, or ran when the worker died."""
+        found = []
+        for slot in range(self.slots):
+            at = _SLOTS_AT + slot * _SLOT
+            if self._map[at] == _EMPTY:
+                continue
+            firing, token, deadline, suspect = _BEGUN.unpack_from(self._map, at)
+            cause = TIMEOUT
+            ordered, for_token, until, number = _ORDER.unpack_from(self._map, at + _BEGUN.size)
+            if (ordered, for_token) == (firing, token) and (not deadline or until < deadline):
+                deadline, cause = until, _CAUSES[number]
+            found.append(Begun(firing.decode("ascii", "replace"), token, bool(suspect), deadline, cause))
+        return found
+
+
+def _size(slots: int) -> int:
+    return _SLOTS_AT + slots * _SLOT

@@ -1,0 +1,132 @@
+"""One worker process as its pool sees it: starting it, talking to it, learning how it ended.
+
+Workers are started fresh, never forked from a process that may hold connections, and in a session of
+their own, so that a terminal's Ctrl-C reaches only the pool. A pipe, the leash, brings the settings and
+later the orders; when it closes, the pool is gone and the worker ends itself. Orders travel this way and
+not as signals, because a job may have changed its process' signal handlers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import NamedTuple
+
+import msgspec
+
+from skunkqueue.worker.board import Board
+from skunkqueue.worker.settings import Ending, WorkerSettings
+
+_MIB = 1024 * 1024
+# Linux counts it in KiB, macOS in bytes.
+_RSS_UNIT = 1 if sys.platform == "darwin" else 1024
+
+
+class End(NamedTuple):
+    """How a process ended."""
+
+    ending: Ending
+    exit_code: int | None
+    signal: int | None
+    rss: int
+    """Peak resident memory in bytes."""
+
+    def __str__(self) -> str:
+        if self.signal is not None:
+            try:
+                how = f"killed by {signal.Signals(self.signal).name}"
+            except ValueError:
+                how = f"killed by signal {self.signal}"
+        else:
+            how = f"exit code {self.exit_code}"
+        return f"{how}, peak memory {self.rss // _MIB} MiB"
+
+
+class Child:
+    """A worker process."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        """Start it."""
+        self.settings = settings
+        self.began = time.monotonic()
+        self.killed_for: str | None = None
+        """``timeout`` or ``rough`` once the pool has killed it."""
+        self.blamed: tuple[str, ...] = ()
+        """The firings it was killed for."""
+        slots = 1 + settings.concurrency
+        self.board, board_end = Board.shared(slots)
+        leash_end, self._leash = os.pipe()
+        try:
+            self._process = subprocess.Popen(  # noqa: S603 - our own module
+                [
+                    sys.executable,
+                    "-m",
+                    "skunkqueue.worker",
+                    str(leash_end),
+                    str(board_end),
+                    str(slots),
+                    str(os.getpid()),
+                ],
+                stdin=subprocess.DEVNULL,
+                pass_fds=(leash_end, board_end),
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(self._leash)
+            self.board.close()
+            raise
+        finally:
+            os.close(leash_end)
+            os.close(board_end)
+        self.pid = self._process.pid
+        # The pipe holds 4 KiB and more before anybody reads, and settings are shorter; a child that is
+        # dead already is found when it is reaped.
+        self._say(msgspec.json.encode(settings) + b"\n")
+
+    def __str__(self) -> str:
+        return f"worker {self.settings.id} (pid {self.pid}) of route {self.settings.route!r}"
+
+    def order(self, verb: bytes) -> None:
+        """Tell it to end, gently or roughly; saying it twice does no harm."""
+        self._say(verb)
+
+    def kill(self, cause: str, blamed: tuple[str, ...]) -> None:
+        """Kill it and what it has started; ``blamed`` are the firings that this is for."""
+        if self.killed_for is None:
+            self.killed_for, self.blamed = cause, blamed
+        # It leads a process group of its own, where its job's own children are too.
+        for send, target in ((os.killpg, self.pid), (os.kill, self.pid)):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                send(target, signal.SIGKILL)
+
+    def reap(self) -> End | None:
+        """Tell how it ended; ``None``: it runs. Collects exactly this child, nobody else's."""
+        try:
+            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+        except ChildProcessError:
+            # Somebody else has collected it, so nothing is known of its end.
+            pid, status, usage = self.pid, 0, None
+        if pid == 0:
+            return None
+        code = os.waitstatus_to_exitcode(status)
+        # Popen must not wait for it again, nor warn that nobody did.
+        self._process.returncode = code
+        return End(
+            ending=self.board.ending,
+            exit_code=code if code >= 0 else None,
+            signal=-code if code < 0 else None,
+            rss=int(usage.ru_maxrss * _RSS_UNIT) if usage is not None else 0,
+        )
+
+    def close(self) -> None:
+        """Let go of the pipe and the board of one that is reaped."""
+        os.close(self._leash)
+        self.board.close()
+
+    def _say(self, data: bytes) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            os.write(self._leash, data)

@@ -1,0 +1,128 @@
+"""What a pool has to tell the store itself: that a worker died, and that one too busy to say so lives.
+
+Works on a thread of its own, so that a store that hangs never keeps the pool from its signals and its
+children, and opens the store at the first need. What fails is tried again for a while; if the store
+stays away, the leases do the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from skunkqueue.config import open_backend
+from skunkqueue.errors import SkunkQueueError
+from skunkqueue.payload import Failure, encode
+from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.records import ClaimRef, Death, Outcome, Verdict, WorkerRecord
+
+logger = logging.getLogger("skunkqueue.pool")
+
+_FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
+
+
+class Clerk:
+    """Takes notes to the store, in order."""
+
+    def __init__(self, config: BackendConfig, patience: float) -> None:
+        """Make one that gives a note up after ``patience`` seconds."""
+        self._config = config
+        self._patience = patience
+        self._notes: queue.SimpleQueue[Callable[[Backend], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._backend: Backend | None = None
+        self._ending = threading.Event()
+
+    def bury(self, worker: str, begun: Sequence[str], death: Death) -> None:
+        """Give back what a dead worker held."""
+
+        def note(backend: Backend) -> None:
+            stamped = Death(
+                at=backend.now(),
+                worker=death.worker,
+                cause=death.cause,
+                signal=death.signal,
+                exit_code=death.exit_code,
+                rss=death.rss,
+            )
+            given_back = backend.bury(worker, begun, stamped)
+            logger.debug("worker %s is buried: %d firings given back", worker, given_back)
+
+        self._take(note)
+
+    def kill(self, refs: Sequence[ClaimRef], word: str) -> None:
+        """Settle firings as killed whose worker had to be killed for not letting them be interrupted."""
+        result = encode(Failure("Killed", word))
+        outcomes = [
+            Outcome(id=ref.id, token=ref.token, verdict=Verdict.KILLED, result=result) for ref in refs
+        ]
+
+        def note(backend: Backend) -> None:
+            backend.settle(outcomes)
+
+        self._take(note)
+
+    def vouch(
+        self, worker: WorkerRecord, refs: Sequence[ClaimRef], lease: float, killed: Callable[[], None]
+    ) -> None:
+        """Keep the leases of a worker that runs, but whose job lets none of its threads run.
+
+        ``killed`` is called (on this thread) where somebody asked for one of these firings to be killed.
+        """
+
+        def note(backend: Backend) -> None:
+            backend.extend(refs, lease)
+            backend.beat(worker, lease)
+            if any(
+                record is not None and record.kill_requested
+                for record in backend.get([ref.id for ref in refs])
+            ):
+                killed()
+
+        self._take(note)
+
+    def finish(self, timeout: float) -> None:
+        """Write what is left, for at most ``timeout`` seconds, and let go of the store."""
+        if self._thread is None:
+            return
+        self._notes.put(None)
+        self._thread.join(timeout)
+        self._ending.set()
+        if self._thread.is_alive():
+            logger.warning("the store was not told of every worker that ended: leases will see to the rest")
+
+    def _take(self, note: Callable[[Backend], None]) -> None:
+        self._notes.put(note)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._work, name="skunkqueue-clerk", daemon=True)
+            self._thread.start()
+
+    def _work(self) -> None:
+        while (note := self._notes.get()) is not None:
+            self._deliver(note)
+        if self._backend is not None:
+            self._backend.close()
+
+    def _deliver(self, note: Callable[[Backend], None]) -> None:
+        deadline = time.monotonic() + self._patience
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                if self._backend is None:
+                    self._backend = open_backend(self._config)
+                note(self._backend)
+            except SkunkQueueError as error:
+                if time.monotonic() + wait > deadline or self._ending.is_set():
+                    logger.error("the pool cannot tell the store what happened to a worker: %s", error)  # noqa: TRY400 - the message says it
+                    return
+            except Exception:
+                logger.exception("a fault in telling the store what happened to a worker")
+                return
+            else:
+                return
+            self._ending.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            wait = min(2 * wait, _LONGEST_WAIT)

@@ -1,0 +1,106 @@
+"""What a worker has in hand, shared by its threads without a lock.
+
+The main thread takes the next claim with ``popleft`` and the steward gives claims back with ``pop``;
+either is one step under the GIL, so a claim goes to exactly one of them. The same holds for finished
+firings, which the main thread and the steward settle, and the main and the async thread add.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from skunkqueue.payload import Progress
+from skunkqueue.records import Claim, ClaimRef, Outcome
+
+NEVER = float("inf")
+KILL_AFTER = 2.0
+"""Seconds that a job which has timed out has to clean up before its worker is killed."""
+
+
+class Running(NamedTuple):
+    """A job whose code runs."""
+
+    claim: Claim
+    began: float
+    """Monotonic."""
+    deadline: float
+    """Monotonic; NEVER without a timeout."""
+
+
+class Finished(NamedTuple):
+    """An outcome that is to be settled, and what to tell of it then."""
+
+    claim: Claim
+    outcome: Outcome
+    name: str
+    value: Any = None
+    """What the job returned, for the log."""
+    note: str | None = None
+    """What to log instead; a failure has one."""
+    schedule: str | None = None
+    """The schedule to refire."""
+    attempts: int = 1
+
+
+class Holdings:
+    """All of it."""
+
+    __slots__ = (
+        "beside",
+        "finished",
+        "kills",
+        "leased",
+        "lost",
+        "monotonic",
+        "offset",
+        "progress",
+        "running",
+        "unbegun",
+        "waiting",
+    )
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self.monotonic = monotonic
+        self.offset = 0.0
+        """What to add to monotonic time to get the store's, as of the last claim."""
+        self.unbegun: deque[Claim] = deque()
+        """Claimed, and to be run in this order."""
+        self.running: Running | None = None
+        """In the main thread."""
+        self.beside: dict[str, Running] = {}
+        """On the event loop, by firing id."""
+        self.finished: deque[Finished] = deque()
+        self.waiting = 0.0
+        """Since when the main thread waits for room on the event loop (monotonic); 0: it does not."""
+        self.leased = 0.0
+        """Monotonic time since when no lease of ours was extended."""
+        self.kills: dict[str, float] = {}
+        """Ids of firings that somebody wants killed, and when that was heard (monotonic)."""
+        self.lost: set[ClaimRef] = set()
+        """Claims whose lease is lost: their outcomes count for nothing."""
+        self.progress: dict[ClaimRef, Progress] = {}
+        """What jobs told of themselves and nobody has sent yet."""
+
+    def store_time(self) -> float:
+        """Tell the store's time without asking it."""
+        return self.monotonic() + self.offset
+
+    def begun(self) -> list[Running]:
+        """List what runs now."""
+        running = self.running
+        # list() of a dictionary's values is one step, unless somebody's __del__ runs in between.
+        return [*self.beside.copy().values(), *((running,) if running is not None else ())]
+
+    def held(self) -> list[Claim]:
+        """List every claim whose lease is to be kept."""
+        found = [one.claim for one in self.finished.copy()]
+        found += self.unbegun.copy()
+        found += [one.claim for one in self.begun()]
+        return found
+
+
+def ref_of(claim: Claim) -> ClaimRef:
+    """Return what proves a claim to the store."""
+    return ClaimRef(claim.id, claim.token)

@@ -1,0 +1,152 @@
+"""What a pool and each of its workers are told when they start, and how a worker says that it ends.
+
+Plain data, sent from pool to worker as one line of JSON. Knows nothing of processes.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import msgspec
+
+from skunkqueue.errors import ConfigError
+from skunkqueue.names import check_name
+from skunkqueue.payload import MAX_PAYLOAD
+from skunkqueue.persistence.backend import BackendConfig
+from skunkqueue.records import DEFAULT_ROUTE
+
+MAX_CONCURRENCY = 1_000
+MAX_PROCESSES = 1_000
+MIN_LEASE = 0.5
+
+EXIT_OK = 0
+"""Stopped gently, nothing left to do in a burst, or every worker was stopped by command."""
+EXIT_SETTINGS = 2
+"""A setting makes no sense, or a plugin it names is missing."""
+EXIT_STORE = 3
+"""The store cannot be opened."""
+EXIT_FAULT = 4
+"""Workers die before they are ready."""
+EXIT_ROUGH = 130
+"""Stopped roughly, as shells count a Ctrl-C."""
+
+
+GENTLE, ROUGH = b"g", b"r"
+"""Orders that a pool gives its workers: end after the current job; end now."""
+
+
+class Ending(IntEnum):
+    """Why a worker process ended by its own decision; also its exit code, less ``EXIT_BASE``.
+
+    A pool believes what stands on the worker's board, since a job may call ``os._exit`` with any code.
+    """
+
+    NONE = 0
+    """It did not decide to: it died."""
+    STOPPED = 1
+    """Told to by its pool, or by a signal of its own."""
+    FINISHED = 2
+    """A burst, and nothing is due."""
+    RECYCLED = 3
+    """Ran as many jobs, or grew as large, as it may: to be replaced."""
+    DISMISSED = 4
+    """Told to by a command in its mailbox: not to be replaced."""
+    DEAF = 5
+    """It could not reach the store for too long."""
+    REFUSED_SETTINGS = 6
+    """It cannot start with these settings."""
+    REFUSED_STORE = 7
+    """It cannot start since the store cannot be opened."""
+
+    @property
+    def exit_code(self) -> int:
+        """What the process exits with: 0 where all went well, else a code few jobs would choose."""
+        return 0 if self in (Ending.STOPPED, Ending.FINISHED) else 80 + self
+
+
+class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a pool is to work."""
+
+    queue: str
+    config: BackendConfig
+    routes: tuple[str, ...] = (DEFAULT_ROUTE,)
+    processes: int = 1
+    """Worker processes for each route."""
+    path: tuple[str, ...] = ()
+    """Folders, beside the working directory, from which jobs are imported."""
+    allow: tuple[str, ...] = ()
+    """Installed packages from which jobs may be imported."""
+    burst: bool = False
+    """End when nothing is due."""
+    max_jobs: int | None = None
+    """A worker is replaced after so many firings."""
+    max_memory: int | None = None
+    """A worker is replaced once it holds so many MiB."""
+    concurrency: int = 10
+    """Async jobs at a time in each worker."""
+    lease: float = 15.0
+    """Seconds a claim lasts unless extended, which a living worker does long before."""
+    grace: float = 5.0
+    """Seconds that an interrupted job has to end before its worker is killed."""
+    max_payload: int = MAX_PAYLOAD
+    """The most bytes a result may have."""
+    logfile: str | None = None
+    pidfile: str | None = None
+    reload: bool = False
+    """Replace workers when a source file changes; for development."""
+    verbose: int = 0
+    """1 and more: debug messages and whole tracebacks."""
+
+    def check(self) -> None:
+        """Raise ConfigError or NameInvalidError for what makes no sense."""
+        check_name("queue", self.queue)
+        if not self.routes:
+            raise ConfigError("no routes are named: give at least one, or leave routes out for 'default'")
+        for route in self.routes:
+            check_name("route", route)
+        _within("processes", self.processes, 1, MAX_PROCESSES)
+        _within("concurrency", self.concurrency, 1, MAX_CONCURRENCY)
+        _within("lease", self.lease, MIN_LEASE, 86_400.0)
+        _within("grace", self.grace, 0.0, 86_400.0)
+        _within("max_payload", self.max_payload, 1, 2**31)
+        for name, value in (("max_jobs", self.max_jobs), ("max_memory", self.max_memory)):
+            if value is not None:
+                _within(name, value, 1, 2**40)
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How one worker process is to work; see ``PoolSettings`` for what has the same name there."""
+
+    id: str
+    """Made by the pool, fresh for every process, so that it can bury a worker that never spoke."""
+    pool: str
+    queue: str
+    route: str
+    config: BackendConfig
+    path: tuple[str, ...] = ()
+    allow: tuple[str, ...] = ()
+    burst: bool = False
+    max_jobs: int | None = None
+    max_memory: int | None = None
+    concurrency: int = 10
+    lease: float = 15.0
+    grace: float = 5.0
+    max_payload: int = MAX_PAYLOAD
+    logfile: str | None = None
+    verbose: int = 0
+
+
+def settings_for(settings: PoolSettings, *, worker: str, pool: str, route: str) -> WorkerSettings:
+    """Tell one worker of a pool what it needs to know."""
+    shared = {
+        name: getattr(settings, name)
+        for name in WorkerSettings.__struct_fields__
+        if name not in ("id", "pool", "route")
+    }
+    return WorkerSettings(id=worker, pool=pool, route=route, **shared)
+
+
+def _within(name: str, value: float, low: float, high: float) -> None:
+    if not low <= value <= high:
+        msg = f"{name} must be between {low:g} and {high:g}, not {value!r}"
+        raise ConfigError(msg)

@@ -1,0 +1,209 @@
+"""Handing finished firings to the store, in batches, and telling the log and the hooks. Runs no job.
+
+The main thread calls it after each batch and the steward while a job runs long; each takes what is
+there, so an outcome is settled by one of them. What the store does not take for now is put back.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+import msgspec
+
+from skunkqueue.errors import (
+    BackendDamagedError,
+    BackendError,
+    BackendFullError,
+    BackendReadOnlyError,
+    BackendUnavailableError,
+)
+from skunkqueue.payload import Failure, Progress, encode
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.plugins.notify import Notifier
+from skunkqueue.records import ClaimRef, Outcome, Verdict
+from skunkqueue.worker.board import Board
+from skunkqueue.worker.contact import Contact
+from skunkqueue.worker.holdings import Finished, Holdings, ref_of
+from skunkqueue.worker.logs import brief, duration
+from skunkqueue.worker.refires import Refires
+
+logger = logging.getLogger("skunkqueue.worker")
+
+_PASSING = (BackendUnavailableError, BackendFullError, BackendReadOnlyError, BackendDamagedError)
+_EACH = 8
+"""Batches up to this size get a line for each firing."""
+_SUMMARY_EVERY = 1.0
+_QUIET = frozenset({Verdict.COMPLETE, Verdict.SNOOZE})
+
+
+class Settler:
+    """For one worker."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        holdings: Holdings,
+        refires: Refires,
+        *,
+        board: Board,
+        contact: Contact,
+        notifier: Notifier,
+        worker: str,
+    ) -> None:
+        self._backend = backend
+        self._holdings = holdings
+        self._refires = refires
+        self._board = board
+        self._contact = contact
+        self._notifier = notifier
+        self._worker = worker
+        self._unsure: set[ClaimRef] = set()
+        """Outcomes that may have been settled by a call that failed."""
+        self._summed = 0
+        self._summary_due = 0.0
+        self.done = 0
+        """Firings settled so far."""
+
+    def settle(self) -> bool:
+        """Settle what is finished; False where the store does not take it now (it is kept)."""
+        finished = self._holdings.finished
+        batch: list[Finished] = []
+        try:
+            while True:
+                batch.append(finished.popleft())
+        except IndexError:
+            pass
+        if not batch:
+            return True
+        try:
+            batch = [self._with_refire(one) if one.schedule is not None else one for one in batch]
+            stale = self._backend.settle([one.outcome for one in batch])
+        except _PASSING as error:
+            self._keep(batch, error)
+            return False
+        except BackendError as error:
+            if len(batch) > 1:
+                logger.warning("a batch of %d outcomes is refused, trying one by one: %s", len(batch), error)
+                return self._settle_each(batch)
+            return self._settle_instead(batch[0], error)
+        self._contact.answered()
+        self._accepted(batch, stale)
+        return True
+
+    def advance(self, outcome: Outcome) -> bool:
+        """Save how far a chain has come; False where its claim is lost."""
+        try:
+            stale = self._backend.settle([outcome])
+        except BackendError as error:
+            # Saved or not, the next step may run: a chain that is run again begins at an earlier step.
+            logger.warning("cannot save that firing %s has come a step further: %s", outcome.id, error)
+            return True
+        self._contact.answered()
+        return not stale
+
+    def report(self, ref: ClaimRef, progress: Progress) -> None:
+        """Save a job's progress, unless the store does not take it now."""
+        try:
+            self._backend.progress(ref, encode(progress))
+        except BackendError as error:
+            logger.debug("the progress of firing %s is not saved: %s", ref.id, error)
+
+    def _with_refire(self, one: Finished) -> Finished:
+        if one.schedule is None or one.outcome.refire is not None:
+            return one
+        now = self._backend.now()
+        outcome = self._refires.attach(one.claim, one.outcome, one.schedule, one.attempts, now)
+        return one._replace(outcome=outcome)
+
+    def _keep(self, batch: list[Finished], error: BackendError) -> None:
+        self._holdings.finished.extendleft(reversed(batch))
+        self._unsure.update(ref_of(one.claim) for one in batch)
+        logger.warning("%d outcomes are kept until the store takes them: %s", len(batch), error)
+
+    def _settle_each(self, batch: list[Finished]) -> bool:
+        for index, one in enumerate(batch):
+            self._holdings.finished.append(one)
+            if not self.settle():
+                self._holdings.finished.extend(batch[index + 1 :])
+                return False
+        return True
+
+    def _settle_instead(self, one: Finished, error: BackendError) -> bool:
+        """Settle as an error what the store refuses for good, such as a result that is too large for it."""
+        note = f"the store refuses its outcome ({one.outcome.verdict.value}): {error}"
+        if one.outcome.verdict is Verdict.ERROR and one.outcome.carry is None:
+            logger.error("firing %s cannot be settled, its lease will end: %s", one.claim.id, error)
+            return True
+        outcome = msgspec.structs.replace(
+            one.outcome,
+            verdict=Verdict.ERROR,
+            result=encode(Failure(type(error).__name__, note)),
+            carry=None,
+        )
+        self._holdings.finished.append(one._replace(outcome=outcome, note=note))
+        return self.settle()
+
+    def _accepted(self, batch: list[Finished], stale: list[str]) -> None:
+        if stale:
+            batch = self._without_stale(batch, set(stale))
+        self.done += len(batch)
+        self._board.count(self.done)
+        if self._unsure:
+            self._unsure.difference_update(ref_of(one.claim) for one in batch)
+        if self._notifier.wants("skunkqueue_firing_settled"):
+            for one in batch:
+                self._notifier.tell("skunkqueue_firing_settled", claim=one.claim, outcome=one.outcome)
+        self._log(batch)
+
+    def _without_stale(self, batch: list[Finished], stale: set[str]) -> list[Finished]:
+        kept = []
+        for one in batch:
+            if one.claim.id not in stale:
+                kept.append(one)
+                continue
+            ref = ref_of(one.claim)
+            if ref in self._unsure:
+                # Most likely the call that failed had got through.
+                self._unsure.discard(ref)
+                logger.debug("the outcome of firing %s was settled before, or its lease is lost", ref.id)
+                continue
+            self.refuse(one, "the store knows a newer claim")
+        return kept
+
+    def refuse(self, one: Finished, why: str) -> None:
+        """Say that an outcome counts for nothing."""
+        logger.warning(
+            "the outcome (%s) of firing %s, claim %d, is refused: its lease was lost (%s)",
+            one.outcome.verdict.value,
+            one.claim.id,
+            one.claim.token,
+            why,
+        )
+        if self._notifier.wants("skunkqueue_firing_lost"):
+            self._notifier.tell("skunkqueue_firing_lost", claim=one.claim, worker=self._worker)
+
+    def _log(self, batch: list[Finished]) -> None:
+        few = len(batch) <= _EACH
+        for one in batch:
+            verdict = one.outcome.verdict
+            if one.note is not None and (few or verdict not in _QUIET):
+                level = logging.ERROR if verdict is Verdict.ERROR else logging.WARNING
+                level = logging.INFO if verdict is Verdict.SNOOZE else level
+                logger.log(level, "%s %s", _head(one), one.note)
+            elif few and verdict is Verdict.COMPLETE:
+                logger.info("%s in %s -> %s", _head(one), duration(one.outcome.took), brief(one.value))
+            elif few:
+                logger.debug("%s", _head(one))
+            else:
+                self._summed += 1
+        now = time.monotonic()
+        if self._summed and now >= self._summary_due:
+            logger.info("complete: %d firings", self._summed)
+            self._summed = 0
+            self._summary_due = now + _SUMMARY_EVERY
+
+
+def _head(one: Finished) -> str:
+    attempt = f" attempt {one.attempts}" if one.attempts > 1 else ""
+    return f"{one.outcome.verdict.value} {one.name} {one.claim.id}{attempt}"

@@ -1,0 +1,55 @@
+"""Signals as something to read, so that nothing is done inside a handler.
+
+Python writes the number of each signal that has a handler into a pipe; the pool waits for that pipe.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Iterable
+from types import FrameType, TracebackType
+from typing import Any
+
+
+class SignalBell:
+    """While entered, the given signals do nothing but ring; main thread only."""
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        self._numbers = tuple(numbers)
+        self._before: dict[int, Any] = {}
+        self._wakeup_before = -1
+        self._read_end = -1
+        self._write_end = -1
+
+    def __enter__(self) -> SignalBell:  # noqa: PYI034 - Self is not in Python 3.10
+        self._read_end, self._write_end = os.pipe()
+        os.set_blocking(self._read_end, False)
+        os.set_blocking(self._write_end, False)
+        self._wakeup_before = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
+        # Also takes SIGABRT back from faulthandler, where that was enabled before.
+        self._before = {number: signal.signal(number, _ring) for number in self._numbers}
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            # None: a handler that was not set from Python, and cannot be set back from here.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        signal.set_wakeup_fd(self._wakeup_before)
+        os.close(self._read_end)
+        os.close(self._write_end)
+
+    def wait(self, timeout: float) -> list[int]:
+        """Block until a signal comes or the timeout (seconds) is over; list what came, in order."""
+        select.select([self._read_end], [], [], max(timeout, 0.0))
+        try:
+            return list(os.read(self._read_end, 4096))
+        except BlockingIOError:
+            return []
+
+
+def _ring(_number: int, _frame: FrameType | None) -> None:
+    """Do nothing: the wake-up descriptor has been written by now."""

@@ -1,0 +1,210 @@
+"""The thread that keeps what the worker holds: leases, heart, the neighbours of a job that runs long.
+
+It works beside the main thread, so that a job that blocks costs no lease. It does not interrupt jobs
+(``guard``) and rules on nothing (``verdict``).
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Callable
+
+from skunkqueue.clock import Clock
+from skunkqueue.errors import BackendError
+from skunkqueue.payload import encode
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.plugins.notify import Notifier
+from skunkqueue.records import Claim, WorkerRecord
+from skunkqueue.worker.contact import Backoff, Contact
+from skunkqueue.worker.holdings import Holdings, Running, ref_of
+from skunkqueue.worker.refires import Refires
+from skunkqueue.worker.settler import Settler
+from skunkqueue.worker.verdict import released
+
+logger = logging.getLogger("skunkqueue.worker")
+
+_TICK = 0.1
+LONG = 0.08
+"""Seconds after which a running job's neighbours are given back."""
+_CHORES_EVERY = 5.0
+_LONGEST_BEAT = 5.0
+_KILL_KEPT = 5.0
+
+
+class Steward(threading.Thread):
+    """One for each worker."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        holdings: Holdings,
+        settler: Settler,
+        refires: Refires,
+        *,
+        contact: Contact,
+        notifier: Notifier,
+        clock: Clock,
+        lease: float,
+        describe: Callable[[], WorkerRecord],
+        interrupt: Callable[[], None],
+        give_up: Callable[[], None],
+        ended: threading.Event,
+    ) -> None:
+        """``interrupt`` wakes the guard; ``give_up`` ends a worker that has been deaf for too long."""
+        super().__init__(name="skunkqueue-steward", daemon=True)
+        self._backend = backend
+        self._holdings = holdings
+        self._settler = settler
+        self._refires = refires
+        self._contact = contact
+        self._notifier = notifier
+        self._clock = clock
+        self._lease = lease
+        self._describe = describe
+        self._interrupt = interrupt
+        self._give_up = give_up
+        self._ended = ended
+        self._beat_every = min(lease / 3, _LONGEST_BEAT)
+        self._next_beat = 0.0
+        # Workers that start together are not to do their chores together.
+        self._next_chores = clock.monotonic() + _CHORES_EVERY * random.uniform(0.2, 1.0)  # noqa: S311 - jitter
+        self._told: str | None = None
+        self._was_deaf = False
+        self._backoff = Backoff()
+        self._resume = 0.0
+
+    def run(self) -> None:
+        """Look after things until the worker has ended."""
+        while not self._ended.wait(_TICK):
+            now = self._clock.monotonic()
+            self._hear()
+            if now < self._resume:
+                continue
+            try:
+                self.look(now)
+            except BackendError as error:
+                self._resume = now + self._backoff.next()
+                logger.warning("the store does not answer the steward: %s", error)
+            except Exception:
+                self._resume = now + self._backoff.next()
+                logger.exception("a fault in the steward")
+            else:
+                self._backoff.reset()
+
+    def look(self, now: float) -> None:
+        """Do what is due now; raises BackendError."""
+        running = self._holdings.running
+        self._give_back_neighbours(running, now)
+        self._keep_leases(now)
+        self._send_progress()
+        self._forget_kills(now)
+        self._beat(running, now)
+        if now >= self._next_chores:
+            self._next_chores = now + _CHORES_EVERY * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+            self._backend.sweep()
+            self._refires.heal()
+            self._contact.answered()
+
+    def _give_back_neighbours(self, running: Running | None, now: float) -> None:
+        holdings = self._holdings
+        long = running is not None and now - running.began > LONG
+        if not long and not (holdings.waiting and now - holdings.waiting > LONG):
+            return
+        if holdings.unbegun:
+            neighbours: list[Claim] = []
+            try:
+                while True:
+                    neighbours.append(holdings.unbegun.pop())
+            except IndexError:
+                pass
+            self._release(neighbours)
+        if holdings.finished:
+            self._settler.settle()
+
+    def _release(self, claims: list[Claim]) -> None:
+        if not claims:
+            return
+        logger.debug("%d firings are given back: their neighbour runs long", len(claims))
+        try:
+            self._backend.settle([released(claim) for claim in claims])
+        except BackendError:
+            # Still ours: the main thread runs them if it comes to them first.
+            self._holdings.unbegun.extend(reversed(claims))
+            raise
+        self._contact.answered()
+
+    def _keep_leases(self, now: float) -> None:
+        holdings = self._holdings
+        if now - holdings.leased < self._lease / 3:
+            return
+        held = holdings.held()
+        if not held:
+            return
+        refs = [ref_of(claim) for claim in held]
+        lost = set(self._backend.extend(refs, self._lease))
+        self._contact.answered()
+        holdings.leased = now
+        if not lost:
+            return
+        # What was settled meanwhile is lost to us in the best of ways.
+        begun = {ref_of(one.claim): one.claim for one in holdings.begun()}
+        for ref in refs:
+            if ref.id not in lost or ref not in begun or ref in holdings.lost:
+                continue
+            logger.warning(
+                "the lease of firing %s, claim %d, is lost: interrupting its job", ref.id, ref.token
+            )
+            holdings.lost.add(ref)
+            if self._notifier.wants("skunkqueue_firing_lost"):
+                self._notifier.tell("skunkqueue_firing_lost", claim=begun[ref], worker=self._describe().id)
+        unbegun_lost = [claim for claim in holdings.unbegun.copy() if claim.id in lost]
+        for claim in unbegun_lost:
+            try:
+                holdings.unbegun.remove(claim)
+            except ValueError:
+                # The main thread took it meanwhile.
+                holdings.lost.add(ref_of(claim))
+        self._interrupt()
+
+    def _send_progress(self) -> None:
+        progress = self._holdings.progress
+        while progress:
+            ref, report = progress.popitem()
+            self._backend.progress(ref, encode(report))
+
+    def _forget_kills(self, now: float) -> None:
+        # A kill may be heard just before the claim it is for has come back from the store, so it is kept
+        # for a while; but not for long, since the firing may be requeued.
+        kills = self._holdings.kills
+        if kills:
+            held = {claim.id for claim in self._holdings.held()}
+            for firing, heard in tuple(kills.items()):
+                if now - heard > _KILL_KEPT and firing not in held:
+                    kills.pop(firing, None)
+
+    def _beat(self, running: Running | None, now: float) -> None:
+        current = running.claim.id if running is not None and now - running.began > 1.0 else None
+        if now < self._next_beat and not (
+            current != self._told and now >= self._next_beat - self._beat_every + 1
+        ):
+            return
+        self._next_beat = now + self._beat_every
+        self._told = current
+        if not self._backend.beat(self._describe(), self._lease):
+            logger.warning("this worker had vanished from the list, and is listed again")
+        self._contact.answered()
+
+    def _hear(self) -> None:
+        """Notice a store that does not answer (any more)."""
+        if self._contact.is_gone:
+            logger.critical("the store has not answered for %.3g s: this worker ends", self._contact.silence)
+            self._give_up()
+        deaf = self._contact.is_deaf
+        if deaf != self._was_deaf:
+            self._was_deaf = deaf
+            if deaf:
+                logger.error("deaf: the store has not answered for %.3g s", self._contact.silence)
+            else:
+                logger.info("the store answers again")

@@ -1,0 +1,262 @@
+"""What is to become of a claim, by its job's policy and by what happened. Pure: knows no store, no clock.
+
+Only a failure of the job uses up its retries. Deaths of workers are counted apart, releases and snoozes
+not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from skunkqueue.backoff import delay_after
+from skunkqueue.errors import (
+    DamagedPayloadError,
+    Interrupted,
+    JobTimeoutError,
+    Retry,
+    Snooze,
+    WorkerDiedError,
+)
+from skunkqueue.payload import Attempt, Body, Carry, Failure, Step, encode
+from skunkqueue.policy import Policy
+from skunkqueue.records import Claim, Death, Outcome, Verdict
+from skunkqueue.worker.execute import Phase
+from skunkqueue.worker.failures import failure_of, kind_of, message_of
+
+MAX_DEATHS = 3
+"""A firing whose workers died under it so often is put aside."""
+LOST = "lost"
+KILL = "kill"
+ROUGH = "rough"
+TIMEOUT = "timeout"
+"""Reasons for which a job is interrupted."""
+_KILLED = {KILL: "it was killed by request", ROUGH: "its worker was stopped roughly"}
+_DEATHS = frozenset({"signal", "exit", "lease"})
+# What ends a process elsewhere is a failure like any other here, so `retry_on=Exception` means it too.
+_EXITS = (SystemExit, KeyboardInterrupt, GeneratorExit)
+_NOTE_LENGTH = 300
+
+_death = msgspec.json.Decoder(Death)
+
+
+class Try(NamedTuple):
+    """One attempt at one step of a firing."""
+
+    claim: Claim
+    body: Body
+    carry: Carry
+    number: int
+    """Of the attempt, as people count: 1 at the first."""
+    began: float | None = None
+    """Store's time; ``None``: the job's code did not begin."""
+    took: float = 0.0
+    worker: str = ""
+
+    @property
+    def step(self) -> Step:
+        """The step that is tried."""
+        return self.body.steps[len(self.carry.done)]
+
+
+class Ruling(NamedTuple):
+    """An outcome and what to tell people of it."""
+
+    outcome: Outcome
+    note: str
+
+
+def read_evidence(claim: Claim) -> list[Death]:
+    """Read how workers died under a firing; a line that cannot be read counts as a lease that ended."""
+    found = []
+    for line in claim.evidence.splitlines():
+        try:
+            found.append(_death.decode(line))
+        except (msgspec.MsgspecError, ValueError):
+            found.append(Death(at=claim.claimed, worker="?", cause="lease"))
+    return found
+
+
+def attempt_number(claim: Claim, carry: Carry) -> int:
+    """Tell the number of the attempt that is about to begin."""
+    number = carry.failures + 1
+    if claim.deaths:
+        number += sum(1 for death in read_evidence(claim) if death.cause in _DEATHS)
+    return number
+
+
+def before(claim: Claim, body: Body, carry: Carry) -> Ruling | None:
+    """Rule on a claim that must not run (any more); ``None``: it may."""
+    if claim.kill_requested:
+        return _killed(claim, KILL, None, 0.0)
+    deaths = read_evidence(claim) if claim.deaths else []
+    if any(death.cause == "rough" for death in deaths[carry.seen_deaths :]):
+        return _killed(claim, ROUGH, None, 0.0)
+    if claim.expires is not None and claim.expires < claim.claimed and carry == _NEVER_RUN and not deaths:
+        note = f"it could not begin before it expired, {claim.claimed - claim.expires:.3g} s ago"
+        return Ruling(_final(claim, body, Verdict.EXPIRED, Failure("Expired", note)), note)
+    real = [death for death in deaths if death.cause in _DEATHS]
+    if len(real) >= MAX_DEATHS:
+        note = f"its worker died {len(real)} times while it ran: {'; '.join(map(tell_death, real))}"
+        return Ruling(_final(claim, body, Verdict.ERROR, Failure(WorkerDiedError.__name__, note)), note)
+    return None
+
+
+def unseen_timeout(claim: Claim, carry: Carry) -> Death | None:
+    """Tell of the worker that had to be killed for the last attempt's timeout, unless ruled on before."""
+    for death in read_evidence(claim)[carry.seen_deaths :] if claim.deaths else ():
+        if death.cause == "timeout":
+            return death
+    return None
+
+
+def timed_out(tried: Try, policy: Policy, death: Death | None, uniform: Callable[[], float]) -> Ruling:
+    """Rule on an attempt that took longer than its step's timeout; ``death`` if it cost the worker."""
+    limit = tried.step.timeout
+    message = f"the job ran longer than its timeout of {limit:g} s" if limit else "the job ran too long"
+    if death is not None:
+        message += f" and could not be interrupted, so its worker was killed ({tell_death(death)})"
+        seen = len(tried.claim.evidence.splitlines())
+        tried = tried._replace(carry=msgspec.structs.replace(tried.carry, seen_deaths=seen))
+    return failed(tried, policy, Phase.CALL, JobTimeoutError(message), uniform)
+
+
+def interrupted(tried: Try, reason: str) -> Ruling:
+    """Rule on an attempt that was stopped by order."""
+    return _killed(tried.claim, reason, tried.began, tried.took)
+
+
+def failed(
+    tried: Try, policy: Policy | None, phase: Phase, error: BaseException, uniform: Callable[[], float]
+) -> Ruling:
+    """Rule on an attempt that raised; without a policy there is no retry."""
+    note = f"{kind_of(error)}: {message_of(error)}".removesuffix(": ")
+    if policy is not None and phase is Phase.CALL:
+        if isinstance(error, Snooze):
+            return _again(tried, Verdict.SNOOZE, error.after, note)
+        if tried.carry.failures < tried.step.retries and _may_retry(policy, error):
+            try:
+                delay = _delay(tried, policy, error, uniform)
+            except Exception as broken:  # noqa: BLE001 - the user's backoff function may raise anything
+                broken.__context__ = error
+                error = broken
+                note = f"its backoff failed with {kind_of(broken)}: {message_of(broken)} after {note}"
+            else:
+                return _again(tried, Verdict.RETRY, delay, note)
+    if phase is Phase.LOAD and not isinstance(error, DamagedPayloadError):
+        note = f"its arguments cannot be read: {note}"
+    if isinstance(error, Interrupted):
+        note = f"the job raised {note} itself"
+    if isinstance(error, Retry):
+        note = f"the job asked to be retried after its last attempt ({tried.step.retries} retries)"
+        failure = failure_of(error.__cause__ or error.__context__ or error)
+    else:
+        failure = failure_of(error)
+    outcome = _final(tried.claim, tried.body, Verdict.ERROR, failure, began=tried.began, took=tried.took)
+    return Ruling(outcome, note)
+
+
+def unreadable(claim: Claim, error: DamagedPayloadError) -> Ruling:
+    """Rule on a claim whose body or carry cannot be read."""
+    failure = failure_of(error)
+    return Ruling(
+        Outcome(id=claim.id, token=claim.token, verdict=Verdict.ERROR, result=encode(failure)), str(failure)
+    )
+
+
+def released(claim: Claim, delay: float = 0.0) -> Outcome:
+    """Give a claim back that was not begun; without a delay it keeps its place."""
+    return Outcome(id=claim.id, token=claim.token, verdict=Verdict.RELEASE, delay=delay)
+
+
+def tell_death(death: Death) -> str:
+    """Tell in a few words how a worker died."""
+    if death.signal is not None:
+        how = f"signal {death.signal}"
+    elif death.exit_code is not None:
+        how = f"exit code {death.exit_code}"
+    else:
+        how = "its lease ended"
+    return f"{how}, memory {death.rss / 1_048_576:.0f} MiB" if death.rss else how
+
+
+_NEVER_RUN = Carry()
+
+
+def _may_retry(policy: Policy, error: BaseException) -> bool:
+    if isinstance(error, Retry):
+        return True
+    if isinstance(error, policy.give_up_on):
+        return False
+    return isinstance(error, policy.retry_on) or (
+        isinstance(error, _EXITS) and any(kind is Exception for kind in policy.retry_on)
+    )
+
+
+def _delay(tried: Try, policy: Policy, error: BaseException, uniform: Callable[[], float]) -> float:
+    if isinstance(error, Retry) and error.after is not None:
+        return max(0.0, error.after)
+    return delay_after(policy.backoff, tried.carry.failures + 1, error, uniform)
+
+
+def _again(tried: Try, verdict: Verdict, delay: float, note: str) -> Ruling:
+    carry = tried.carry
+    if verdict is Verdict.RETRY:
+        carry = msgspec.structs.replace(carry, failures=carry.failures + 1)
+    else:
+        carry = msgspec.structs.replace(carry, snoozes=carry.snoozes + 1)
+    carry = carry.with_attempt(
+        Attempt(
+            number=tried.number,
+            began=tried.began if tried.began is not None else tried.claim.claimed,
+            took=tried.took,
+            verdict=verdict.value,
+            note=note[:_NOTE_LENGTH],
+            worker=tried.worker,
+        )
+    )
+    outcome = Outcome(
+        id=tried.claim.id,
+        token=tried.claim.token,
+        verdict=verdict,
+        carry=encode(carry),
+        delay=delay,
+        began=tried.began,
+        took=tried.took,
+    )
+    return Ruling(outcome, note)
+
+
+def _killed(claim: Claim, reason: str, began: float | None, took: float) -> Ruling:
+    note = _KILLED.get(reason, reason)
+    outcome = Outcome(
+        id=claim.id,
+        token=claim.token,
+        verdict=Verdict.KILLED,
+        result=encode(Failure("Killed", note)),
+        began=began,
+        took=took,
+    )
+    return Ruling(outcome, note)
+
+
+def _final(
+    claim: Claim,
+    body: Body,
+    verdict: Verdict,
+    failure: Failure,
+    *,
+    began: float | None = None,
+    took: float = 0.0,
+) -> Outcome:
+    return Outcome(
+        id=claim.id,
+        token=claim.token,
+        verdict=verdict,
+        result=encode(failure),
+        began=began,
+        took=took,
+        ttl=body.ttl,
+    )

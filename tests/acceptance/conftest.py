@@ -1,0 +1,17 @@
+"""A stage for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.stage import Stage
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """A folder of its own, with nothing in it and no store yet."""
+    with Stage(tmp_path) as made:
+        yield made

@@ -1,0 +1,43 @@
+"""The programs in examples/ do what their first lines say."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.acceptance.stage import ROOT, Pool, Stage
+
+
+@pytest.fixture
+def pool(stage: Stage) -> Pool:
+    """A worker in a folder that has the examples."""
+    for example in (ROOT / "examples").glob("*.py"):
+        stage.write(example.name, example.read_text(encoding="utf-8"))
+    return stage.work("-q", "demo", "-r", "foo").ready()
+
+
+def test_decorator(stage: Stage, pool: Pool) -> None:
+    assert stage.run("decorator.py").splitlines() == ["result 9", "state complete"]
+    assert pool.stop() == 0
+
+
+def test_mixin(stage: Stage, pool: Pool) -> None:
+    stage.run("mixin.py")
+    pool.says("hello Jed !")
+    pool.stop()
+
+    assert pool.lines("hello!", "hello Jed !") == ["hello!", "hello Jed !"]
+
+
+def test_conjoined(stage: Stage, pool: Pool) -> None:
+    stage.run("conjoined.py")
+    pool.says("hello Ian !")
+    pool.stop()
+
+    assert pool.lines("hello!", "hello Ian !") == ["hello!", "hello Ian !"]
+
+
+def test_examples_do_not_fire_when_a_worker_imports_them(stage: Stage, pool: Pool) -> None:
+    stage.run("decorator.py")
+    pool.stop()
+
+    assert "__main__" not in pool.said

@@ -1,0 +1,35 @@
+"""A store in a file of its own, and ``skunq`` run against it in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from skunkqueue.config import ENV_URL, open_backend, resolve
+from skunkqueue.persistence.backend import Backend
+from tests.core.cli.program import Skunq
+
+
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Name a store that is not there yet; commands without ``--url`` mean it too."""
+    made = f"sqlite:///{tmp_path / 'store.db'}"
+    monkeypatch.setenv(ENV_URL, made)
+    return made
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Backend]:
+    """Open that store."""
+    opened = open_backend(resolve(conn_url=url))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def skunq(url: str) -> Skunq:
+    """Run commands."""
+    del url  # set in the environment
+    return Skunq()

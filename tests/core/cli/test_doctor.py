@@ -1,0 +1,258 @@
+"""``skunq doctor``: the usual mistakes, each with its cure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from skunkqueue.cli.doctor.jobs import importable
+from skunkqueue.cli.doctor.store import clocks, file_of
+from skunkqueue.clock import SystemClock
+from skunkqueue.config import open_backend, resolve
+from skunkqueue.payload import Body, Step, encode
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.plugins import BACKENDS
+from skunkqueue.records import Death, Verdict
+from tests.core.cli.program import Skunq, begin, body, end, finish, fire, hire, packed
+from tests.core.plugins.distributions import install
+
+
+def findings(skunq: Skunq, check: str, *, expect: int, words: tuple[str, ...] = ()) -> str:
+    """Run the doctor and return what it says under one check, with the cures."""
+    told = skunq.json("doctor", *words, expect=expect)["findings"]
+    return "\n".join(
+        f"{each['level']}: {each['text']} -> {each['cure']}" for each in told if each["check"] == check
+    )
+
+
+def test_all_is_well_on_a_fresh_store(skunq: Skunq) -> None:
+    told = skunq("doctor")
+
+    assert "no problem found" in told
+    assert len([line for line in told.splitlines() if line.startswith(("ok", "notice"))]) >= 12
+
+
+def test_a_route_without_workers_is_found(store: Backend, skunq: Skunq) -> None:
+    fire(store)
+
+    told = findings(skunq, "routes", expect=1)
+
+    assert "route foo of queue demo has 1 pending firing and no worker" in told
+    assert "-> skunq work -q demo -r foo" in told
+
+
+def test_firings_that_are_not_due_yet_are_no_problem(store: Backend, skunq: Skunq) -> None:
+    fire(store, delay=3_600.0)
+
+    assert "notice: " in findings(skunq, "routes", expect=0)
+
+
+def test_a_paused_route_with_work_is_found(store: Backend, skunq: Skunq) -> None:
+    hire(store)
+    fire(store)
+    store.pause("demo", "foo")
+
+    assert "is paused with 1 pending firing -> skunq resume -q demo -r foo" in findings(skunq, "routes", expect=1)
+
+
+def test_a_route_that_does_not_keep_up_is_found(store: Backend, skunq: Skunq) -> None:
+    hire(store)
+    fire(store, due=store.now() - 1_000.0)
+
+    told = findings(skunq, "routes", expect=1)
+
+    assert "does not keep up" in told
+    assert "-c 2" in told
+
+
+def test_a_route_that_is_worked_on_is_well(store: Backend, skunq: Skunq) -> None:
+    hire(store)
+    fire(store)
+
+    assert findings(skunq, "routes", expect=0).startswith("ok: ")
+
+
+def test_many_errors_are_found(store: Backend, skunq: Skunq) -> None:
+    for _ in range(10):
+        finish(store, Verdict.ERROR)
+
+    told = findings(skunq, "errors", expect=1)
+
+    assert "10 of 10 firings" in told
+    assert "skunq requeue --state error -q demo -r foo" in told
+
+
+def test_a_few_errors_among_many_are_no_problem(store: Backend, skunq: Skunq) -> None:
+    finish(store, Verdict.ERROR)
+    for _ in range(12):
+        finish(store)
+
+    assert findings(skunq, "errors", expect=0).startswith("ok: ")
+
+
+def test_a_firing_that_killed_its_workers_is_found(store: Backend, skunq: Skunq) -> None:
+    made = fire(store)
+    for name in ("w-1", "w-2", "w-3"):
+        hire(store, name)
+        begin(store, worker=name)
+        store.bury(name, [made], Death(at=store.now(), worker=name, cause="signal", signal=11))
+    end(store, begin(store), Verdict.ERROR)
+
+    told = findings(skunq, "poison", expect=1)
+
+    assert f"firing {made} of shop:sell was put aside: 3 workers died under it" in told
+    assert f"skunq requeue {made}" in told
+
+
+def test_a_deaf_worker_is_found(store: Backend, skunq: Skunq) -> None:
+    hire(store, "w-1", state="deaf")
+
+    assert "worker w-1 (pid 1 on here) is deaf" in findings(skunq, "workers", expect=1)
+
+
+def test_a_worker_of_another_version_is_found(store: Backend, skunq: Skunq) -> None:
+    hire(store, "w-1", version="0.0.1")
+
+    told = findings(skunq, "workers", expect=1)
+
+    assert "runs skunkqueue 0.0.1" in told
+    assert "restart that pool" in told
+
+
+def test_a_module_that_cannot_be_found_is_told(store: Backend, skunq: Skunq) -> None:
+    hire(store)
+    fire(store, body("no_such_shop.counter:sell"))
+
+    told = findings(skunq, "modules", expect=0)
+
+    assert "jobs of module 'no_such_shop.counter' wait" in told
+    assert "--path FOLDER" in told
+
+
+def test_modules_are_looked_for_without_importing_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    package = tmp_path / "bomb"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise SystemExit('imported')")
+    (package / "fuse.py").write_text("raise SystemExit('imported')")
+
+    assert importable("bomb")
+    assert importable("bomb.fuse")
+    assert not importable("bomb.match")
+    assert not importable("bomb.fuse.end")
+    assert importable("sys")
+    assert not importable("no_such_shop")
+
+
+def test_damaged_firings_are_found(store: Backend, skunq: Skunq) -> None:
+    hire(store)
+    fire(store, b"garbage")
+
+    assert "1 waiting firing cannot be read" in findings(skunq, "payloads", expect=1)
+
+
+def test_pickled_firings_without_a_secret_are_told(
+    store: Backend, skunq: Skunq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hire(store)
+    monkeypatch.delenv("SKUNKQUEUE_SECRET", raising=False)
+    fire(store, encode(Body((Step("shop:sell", packed(None), serializer="pickle"),))))
+
+    assert "SKUNKQUEUE_SECRET is not set here" in findings(skunq, "payloads", expect=0)
+
+
+def test_a_broken_plugin_is_found(skunq: Skunq, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    install(tmp_path, "acme-broken", BACKENDS, {"broken": "acme_broken:x"}, acme_broken="raise OSError('dust')")
+
+    told = findings(skunq, "plugins", expect=1)
+
+    assert "OSError: dust" in told
+    assert "pip uninstall acme-broken" in told
+
+
+def test_a_store_that_is_none_is_found(skunq: Skunq, tmp_path: Path) -> None:
+    (tmp_path / "letter.db").write_text("Dear Sir or Madam, " * 100)
+
+    told = findings(skunq, "store", expect=1, words=("--url", f"sqlite:///{tmp_path / 'letter.db'}"))
+
+    assert "cannot be opened" in told
+
+
+def test_a_missing_backend_is_found(skunq: Skunq) -> None:
+    assert "no backend 'sqlight'" in findings(skunq, "store", expect=1, words=("-b", "sqlight"))
+
+
+def test_a_store_that_all_can_write_is_found(store: Backend, skunq: Skunq) -> None:
+    path = file_of(store)
+    assert path is not None
+    path.chmod(0o666)
+
+    told = findings(skunq, "permissions", expect=1)
+
+    assert f"every user of this machine can write {path}" in told
+    assert f"chmod o-w {path}" in told
+
+
+class Shifted(SystemClock):
+    """The machine's clocks, some seconds off."""
+
+    def __init__(self, wall: float, mono: float = 0.0) -> None:
+        self.wall = wall
+        self.mono = mono
+
+    def now(self) -> float:
+        return super().now() + self.wall
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.mono
+
+
+@contextmanager
+def opened(url: str, wall: float, mono: float = 0.0) -> Iterator[Backend]:
+    """Open the store with clocks that are off."""
+    store = open_backend(resolve(conn_url=url), clock=Shifted(wall, mono))
+    yield store
+    store.close()
+
+
+@pytest.mark.parametrize(("wall", "told"), [(100.0, "ahead of"), (-100.0, "behind")])
+def test_clocks_that_differ_are_found(url: str, wall: float, told: str) -> None:
+    with opened(url, wall) as store:
+        (finding,) = clocks(store, resolve(conn_url=url))
+
+    assert finding.level == "problem"
+    assert f"{told} this machine's" in finding.text
+
+
+def test_a_worker_from_the_future_is_found(url: str, skunq: Skunq) -> None:
+    with opened(url, 500.0) as later:
+        hire(later, "w-1")
+
+    assert "worker w-1 last spoke" in findings(skunq, "clock", expect=1)
+
+
+def test_a_firing_of_a_dead_worker_that_nobody_took_over_is_found(url: str, skunq: Skunq) -> None:
+    with opened(url, -500.0, -500.0) as earlier:
+        made = fire(earlier)
+        begin(earlier)
+
+    told = findings(skunq, "leases", expect=1)
+
+    assert f"firing {made} of shop:sell lost its worker" in told
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="not root here")
+def test_root_is_told_that_it_is_root(skunq: Skunq) -> None:
+    assert findings(skunq, "user", expect=0).startswith("notice: this is root")
+
+
+def test_the_doctor_leaves_nothing_behind(store: Backend, skunq: Skunq) -> None:
+    skunq("doctor")
+
+    assert store.routes() == []
+    assert store.workers() == []

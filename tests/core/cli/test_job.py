@@ -1,0 +1,178 @@
+"""``skunq job ID``: all there is to know of one firing."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from skunkqueue.payload import Body, Progress, Step, encode
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import ClaimRef, Death, Verdict
+from tests.core.cli.program import WORKER, Skunq, attempted, begin, body, end, finish, fire, hire, packed
+
+# A dataclass of a module that is not there, as a worker elsewhere would have stored it.
+STRANGER = bytes.fromhex("c7") + b"\x15\x0d\x93\xa6nowhr.\xa5Thing\x81\xa4size\x03"
+
+
+def test_a_pending_firing_shows_its_call_and_its_rules(store: Backend, skunq: Skunq) -> None:
+    made = fire(
+        store,
+        body("shop:sell", 4, "five", retries=3, price=9.5),
+        key="only-once",
+        priority=7,
+        expires_in=60.0,
+        delay=30.0,
+    )
+
+    told = skunq("job", made)
+
+    assert "shop:sell(4, 'five', price=9.5)" in told
+    for line in ("key         only-once", "priority    7", "retries     3", "state       pending"):
+        assert line in told
+    assert re.search(r"due +\S+ \(in \d\d\.\d s\)", told)
+    assert "expires     " in told
+
+
+def test_a_complete_firing_shows_its_result(store: Backend, skunq: Skunq) -> None:
+    made = finish(store, result=packed({"sold": [1, 2], "when": None}))
+
+    assert "{'sold': [1, 2], 'when': None}" in skunq("job", made).splitlines()[-1]
+    assert skunq.json("job", made)["result"] == {"sold": [1, 2], "when": None}
+
+
+def test_a_failed_firing_shows_its_traceback(store: Backend, skunq: Skunq) -> None:
+    made = finish(store, Verdict.ERROR)
+
+    assert skunq("job", made).splitlines()[-3:] == ["  ValueError: no such shop", "  Traceback", "    shop.py"]
+    assert skunq.json("job", made)["traceback"] == "Traceback\n  shop.py"
+
+
+def test_attempts_are_shown_in_order(store: Backend, skunq: Skunq) -> None:
+    fire(store, body(retries=2))
+    made = end(store, begin(store), Verdict.RETRY, carry=attempted("OSError: first", "OSError: second"))
+
+    told = skunq.json("job", made)
+
+    assert [(each["number"], each["note"]) for each in told["attempts"]] == [
+        (1, "OSError: first"),
+        (2, "OSError: second"),
+    ]
+    assert "OSError: second" in skunq("job", made)
+
+
+def test_the_timeline_is_in_order_and_complete(store: Backend, skunq: Skunq) -> None:
+    made = finish(store)
+
+    timeline = skunq.json("job", made)["timeline"]
+
+    assert [each["event"] for each in timeline] == ["enqueued", f"began on {WORKER}", "complete"]
+    assert timeline == sorted(timeline, key=lambda each: str(each["at"]))
+
+
+def test_a_running_firing_shows_progress_worker_and_lease(store: Backend, skunq: Skunq) -> None:
+    made = fire(store)
+    claim = begin(store)
+    store.progress(ClaimRef(claim.id, claim.token), encode(Progress(1, 4, "cutting", store.now())))
+
+    told = skunq("job", made)
+
+    assert "progress    25% (1/4) cutting" in told
+    assert f"worker      {WORKER}" in told
+    assert re.search(r"lease +\d\d\.\d s left", told)
+    assert f"claimed by {WORKER}" in told
+
+
+def test_deaths_are_shown_with_signal_and_memory(store: Backend, skunq: Skunq) -> None:
+    made = fire(store)
+    hire(store)
+    begin(store)
+    store.bury(WORKER, [made], Death(at=store.now(), worker=WORKER, cause="signal", signal=9, rss=50 * 2**20))
+
+    (death,) = skunq.json("job", made)["evidence"]
+
+    assert (death["cause"], death["signal"], death["rss"]) == ("signal", 9, 50 * 2**20)
+    assert f"worker {WORKER} died under it (signal, signal 9, 50.0 MiB of memory)" in skunq("job", made)
+
+
+def test_the_start_of_an_id_is_enough(store: Backend, skunq: Skunq) -> None:
+    made = fire(store, id="ab" * 12)
+    fire(store, id="ac" * 12)
+
+    assert skunq.json("job", "ab")["id"] == made
+    assert skunq.json("job", made.upper())["id"] == made
+
+
+def test_a_start_that_fits_several_names_them(store: Backend, skunq: Skunq) -> None:
+    first, second = fire(store), fire(store)
+
+    told = skunq.error("job", first[:4], expect=1)
+
+    assert first in told
+    assert second in told
+
+
+@pytest.mark.parametrize("typed", ["ffffffffffffffffffffffff", "zzz", "%", "", "--", "*"])
+def test_an_unknown_id_is_exit_code_1(store: Backend, skunq: Skunq, typed: str) -> None:
+    fire(store)
+
+    assert "there is no firing" in skunq.error("job", "--", typed, expect=1)
+
+
+def test_a_class_that_is_not_here_is_shown_unopened(store: Backend, skunq: Skunq) -> None:
+    made = fire(store, encode(Body((Step("nowhr:use", b"\x93\x91" + STRANGER + b"\x80\xc0"),))))
+
+    told = skunq("job", made)
+
+    assert "nowhr" in told
+    assert "Thing" in told
+
+
+def test_a_pickle_is_not_opened(store: Backend, skunq: Skunq) -> None:
+    bomb = b"x" * 32 + b"cos\nsystem\n(S'exit 1'\ntR."
+    made = fire(store, encode(Body((Step("shop:sell", bomb, serializer="pickle"),))))
+
+    assert "bytes of pickle" in skunq("job", made)
+
+
+def test_an_unknown_serializer_is_told(store: Backend, skunq: Skunq) -> None:
+    made = fire(store, encode(Body((Step("shop:sell", b"", serializer="os:system"),))))
+
+    assert "'os:system' is not the name of an installed serializer" in skunq("job", made)
+
+
+def test_a_chain_shows_every_call(store: Backend, skunq: Skunq) -> None:
+    made = fire(store, encode(Body((Step("shop:buy", packed([[1], {}, None])), Step("shop:sell", packed([[2], {}, {"at": 3}]))))))
+
+    told = skunq("job", made)
+
+    assert "  shop:buy(1)" in told
+    assert "  shop:sell(2) with {'at': 3}" in told
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xc1", b"\x93\x90", b"garbage"])
+def test_damaged_firings_can_be_looked_at(store: Backend, skunq: Skunq, damage: bytes) -> None:
+    made = fire(store, damage)
+
+    assert "(damaged)" in skunq("job", made)
+    assert skunq.json("job", made)["steps"] == []
+
+
+def test_damaged_arguments_and_results_can_be_looked_at(store: Backend, skunq: Skunq) -> None:
+    made = fire(store, encode(Body((Step("shop:sell", b"\xc1"),))))
+    end(store, begin(store), carry=b"\xc1", result=b"\xc1")
+
+    told = skunq.json("job", made)
+
+    assert "damaged" in told["steps"][0]["problem"]
+    assert "damaged" in told["result_problem"]
+    assert "cannot be read" in skunq("job", made)
+
+
+def test_words_from_the_store_cannot_steer_a_terminal(store: Backend, skunq: Skunq) -> None:
+    made = finish(store, data=body("shop:sell\x1b[2J", "\x1b]0;title\x07"), result=packed("\x9b31m\u2066"))
+
+    told = skunq("job", made)
+
+    assert all(char.isprintable() or char == "\n" for char in told)
+    assert "shop:sell\\x1b[2J" in told

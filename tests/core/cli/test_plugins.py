@@ -1,0 +1,68 @@
+"""``skunq plugins``: everything installed, and what is wrong with the broken ones."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from skunkqueue.plugins import BACKENDS, COMMANDS, HOOKS
+from tests.core.cli.program import Skunq
+from tests.core.plugins.distributions import install
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+    yield folder
+    for name in [name for name in sys.modules if name.startswith("acme_")]:
+        del sys.modules[name]
+
+
+def test_our_own_parts_are_listed_with_distribution_and_version(skunq: Skunq) -> None:
+    found = {(each["group"], each["name"]): each for each in skunq.json("plugins")["plugins"]}
+
+    sqlite = found[BACKENDS, "sqlite"]
+    assert (sqlite["distribution"], sqlite["problem"]) == ("skunkqueue", None)
+    assert sqlite["version"]
+    assert (COMMANDS, "plugins") in found
+
+
+@pytest.mark.parametrize(
+    ("group", "source", "reason"),
+    [
+        (BACKENDS, "raise RuntimeError('no steam')", "no steam"),
+        (BACKENDS, "class x: pass", "no subclass"),
+        (BACKENDS, "from skunkqueue.persistence import Backend\nclass x(Backend): pass", "it lacks arm, beat"),
+        (COMMANDS, "def x(): pass", "no click command"),
+        (
+            HOOKS,
+            "from skunkqueue.plugins import hookimpl\nclass L:\n @hookimpl\n def skunkqueue_frog(self): pass\nx = L()",
+            "unknown hook 'skunkqueue_frog'",
+        ),
+    ],
+)
+def test_a_broken_plugin_stands_there_with_the_reason(
+    site: Path, skunq: Skunq, group: str, source: str, reason: str
+) -> None:
+    install(site, "acme-broken", group, {"broken": "acme_broken:x"}, version="0.9", acme_broken=source)
+
+    told = skunq("plugins", expect=1)
+
+    (line,) = [line for line in told.splitlines() if " broken " in line]
+    assert reason in line
+    assert line.split()[:5] == [group, "broken", "broken", "acme-broken", "0.9"]
+    assert "sqlite" in told
+
+
+def test_a_broken_plugin_is_exit_code_1_and_its_problem_is_in_the_json(site: Path, skunq: Skunq) -> None:
+    install(site, "acme-broken", BACKENDS, {"broken": "acme_broken:x"}, acme_broken="import no_such_thing")
+
+    problems = {each["name"]: each["problem"] for each in skunq.json("plugins", expect=1)["plugins"]}
+
+    assert "No module named 'no_such_thing'" in problems["broken"]
+    assert problems["sqlite"] is None

@@ -1,0 +1,123 @@
+"""``skunq queues``, ``purge``, ``pause`` and ``resume``."""
+
+from __future__ import annotations
+
+import pytest
+
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import State, Verdict
+from tests.core.cli.program import Skunq, begin, finish, fire, hire
+
+
+def test_every_state_is_counted(store: Backend, skunq: Skunq) -> None:
+    finish(store)
+    finish(store, Verdict.ERROR)
+    fire(store)
+    fire(store)
+    begin(store)
+    hire(store)
+
+    (route,) = skunq.json("queues")["routes"]
+
+    assert (route["queue"], route["route"], route["paused"], route["workers"]) == ("demo", "foo", False, 1)
+    assert route["counts"] == {
+        "pending": 1,
+        "running": 1,
+        "complete": 1,
+        "error": 1,
+        "killed": 0,
+        "expired": 0,
+    }
+    assert route["oldest_due"].endswith("Z")
+    assert 0 <= route["oldest_due_age"] < 60
+
+
+def test_a_pipe_gets_aligned_plain_text(store: Backend, skunq: Skunq) -> None:
+    fire(store)
+    fire(store, route="a-longer-name")
+
+    lines = skunq("queues").splitlines()
+
+    assert len(lines) == 3
+    assert lines[0].split()[:2] == ["QUEUE", "ROUTE"]
+    place = lines[0].index("ROUTE")
+    assert {line[place : place + 3] for line in lines[1:]} == {"a-l", "foo"}
+    assert all(line.isascii() and line.isprintable() for line in lines)
+
+
+def test_a_route_where_only_workers_are_is_shown_too(store: Backend, skunq: Skunq) -> None:
+    hire(store, route="quiet")
+
+    (route,) = skunq.json("queues")["routes"]
+
+    assert (route["route"], route["workers"], route["oldest_due"]) == ("quiet", 1, None)
+
+
+def test_one_queue_or_route_can_be_asked_for(store: Backend, skunq: Skunq) -> None:
+    fire(store)
+    fire(store, route="bar")
+    fire(store, queue="other")
+
+    places = [(each["queue"], each["route"]) for each in skunq.json("queues", "-q", "demo", "-r", "bar")["routes"]]
+
+    assert places == [("demo", "bar")]
+
+
+def test_no_queues_is_exit_code_1_and_says_so(skunq: Skunq) -> None:
+    assert "no queues yet" in skunq.error("queues", expect=1)
+    assert skunq.json("queues", expect=1)["routes"] == []
+
+
+def test_pausing_stops_claims_and_resuming_lets_them_come(store: Backend, skunq: Skunq) -> None:
+    fire(store)
+
+    skunq("pause", "-q", "demo", "-r", "foo")
+    assert skunq.json("queues")["routes"][0]["paused"]
+    assert store.claim("demo", "foo", "w", 1, 60.0) == []
+
+    skunq("resume", "-q", "demo", "-r", "foo")
+    assert not skunq.json("queues")["routes"][0]["paused"]
+    begin(store)
+
+
+def test_resuming_a_route_of_a_paused_queue_says_that_it_is_paused_still(store: Backend, skunq: Skunq) -> None:
+    fire(store)
+    skunq("pause", "-q", "demo")
+
+    assert "whole queue is paused still" in skunq.result("resume", "-q", "demo", "-r", "foo", expect=0).stderr
+
+
+def test_pausing_what_nobody_knows_asks_whether_the_name_is_right(skunq: Skunq) -> None:
+    assert "right name?" in skunq.result("pause", "-q", "dmeo", expect=0).stderr
+
+
+@pytest.mark.parametrize("command", ["pause", "resume"])
+def test_a_name_that_cannot_be_is_refused(skunq: Skunq, command: str) -> None:
+    assert "control character" in skunq.error(command, "-q", "a\x1bb", expect=2)
+
+
+def test_purging_removes_what_is_pending_and_nothing_else(store: Backend, skunq: Skunq) -> None:
+    done = finish(store)
+    fire(store)
+    fire(store)
+    other = fire(store, route="bar")
+
+    assert "removed 2 pending firings" in skunq("purge", "-q", "demo", "-r", "foo", "--yes")
+    assert [record.state for record in store.get([done, other]) if record] == [State.COMPLETE, State.PENDING]
+    assert store.routes("demo")[1].counts[State.PENDING] == 0
+
+
+def test_purging_is_refused_where_nobody_can_be_asked(store: Backend, skunq: Skunq) -> None:
+    fire(store)
+
+    told = skunq.error("purge", "-q", "demo", expect=2)
+
+    assert "1 pending firing" in told
+    assert "--yes" in told
+    assert store.routes("demo")[0].counts[State.PENDING] == 1
+
+
+def test_purging_nothing_is_exit_code_1(store: Backend, skunq: Skunq) -> None:
+    finish(store)
+
+    assert "nothing is pending" in skunq.error("purge", "-q", "demo", "--yes", expect=1)

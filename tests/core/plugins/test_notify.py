@@ -1,0 +1,176 @@
+"""Telling hook plugins, each on its own."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from skunkqueue.plugins import HOOKS, hookimpl
+from skunkqueue.plugins.notify import Notifier
+from skunkqueue.records import Claim, Firing
+from tests.core.plugins.distributions import install
+
+FIRING = Firing(id="0" * 24, queue="demo", route="foo", body=b"")
+ENQUEUED = "skunkqueue_firing_enqueued"
+LOST = "skunkqueue_firing_lost"
+
+LISTENER = """
+    from skunkqueue.plugins import hookimpl
+    heard = []
+
+    @hookimpl
+    def skunkqueue_firing_enqueued(firing):
+        heard.append(firing.id)
+"""
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    @hookimpl
+    def skunkqueue_firing_enqueued(self, firing: Firing) -> None:
+        self.heard.append(firing.id)
+
+
+class Faulty:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+    @hookimpl
+    def skunkqueue_firing_enqueued(self) -> None:
+        raise self.error
+
+
+class Misspelt:
+    @hookimpl
+    def skunkqueue_firing_enqeued(self, firing: Firing) -> None:
+        """Never called."""
+
+
+class WrongArgument:
+    @hookimpl
+    def skunkqueue_firing_enqueued(self, fireing: Firing) -> None:
+        """Never called."""
+
+
+def test_a_listener_hears_what_it_asks_for() -> None:
+    notifier, listener = Notifier(), Listener()
+    notifier.add(listener, "listener")
+
+    notifier.tell(ENQUEUED, firing=FIRING)
+
+    assert listener.heard == [FIRING.id]
+
+
+def test_a_hook_nobody_implements_is_not_wanted() -> None:
+    notifier = Notifier()
+    notifier.add(Listener(), "listener")
+
+    assert notifier.wants(ENQUEUED)
+    assert not notifier.wants(LOST)
+
+
+def test_telling_nobody_does_nothing() -> None:
+    Notifier().tell(ENQUEUED, firing=FIRING)
+
+
+@pytest.mark.parametrize("error", [ValueError("broken"), SystemExit(3)])
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_listener_that_raises_is_logged_and_the_others_still_hear(
+    error: BaseException, order: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    notifier, before, after = Notifier(), Listener(), Listener()
+    for name, plugin in [("before", before), ("faulty", Faulty(error)), ("after", after)][::order]:
+        notifier.add(plugin, name)
+
+    notifier.tell(ENQUEUED, firing=FIRING)
+
+    assert (before.heard, after.heard) == ([FIRING.id], [FIRING.id])
+    assert f"hook plugin 'faulty' raised in {ENQUEUED}" in caplog.text
+
+
+def test_a_ctrl_c_in_a_listener_travels_on() -> None:
+    notifier = Notifier()
+    notifier.add(Faulty(KeyboardInterrupt()), "interrupted")
+
+    with pytest.raises(KeyboardInterrupt):
+        notifier.tell(ENQUEUED, firing=FIRING)
+
+
+@pytest.mark.parametrize(
+    ("plugin", "reason"),
+    [(Misspelt(), f"did you mean {ENQUEUED}"), (WrongArgument(), "fireing")],
+)
+def test_a_mistaken_listener_is_left_out_with_the_reason(
+    plugin: object, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    notifier, listener = Notifier(), Listener()
+
+    assert not notifier.add(plugin, "mistaken")
+    assert notifier.add(listener, "listener")
+
+    notifier.tell(ENQUEUED, firing=FIRING)
+    assert reason in notifier.problems["mistaken"]
+    assert "left out" in caplog.text
+    assert listener.heard == [FIRING.id]
+
+
+def test_the_same_plugin_is_not_told_twice() -> None:
+    notifier, listener = Notifier(), Listener()
+    notifier.add(listener, "once")
+
+    assert not notifier.add(listener, "again")
+
+    notifier.tell(ENQUEUED, firing=FIRING)
+    assert listener.heard == [FIRING.id]
+
+
+def test_installed_listeners_are_loaded_and_broken_ones_left_out(
+    site: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    install(site, "acme-ears", HOOKS, {"ears": "acme_ears"}, acme_ears=LISTENER)
+    install(site, "acme-deaf", HOOKS, {"deaf": "acme_deaf"}, acme_deaf="raise RuntimeError('no ears')")
+
+    notifier = Notifier.load()
+    notifier.tell(ENQUEUED, firing=FIRING)
+
+    heard = __import__("acme_ears").heard
+    assert heard == [FIRING.id]
+    assert "no ears" in notifier.problems["deaf"]
+    assert "no ears" in caplog.text
+
+
+def test_a_listener_may_leave_out_arguments() -> None:
+    class Terse:
+        calls = 0
+
+        @hookimpl
+        def skunkqueue_firing_lost(self) -> None:
+            self.calls += 1
+
+    notifier, terse = Notifier(), Terse()
+    notifier.add(terse, "terse")
+    claim = Claim(
+        id=FIRING.id,
+        token=1,
+        queue="demo",
+        route="foo",
+        body=b"",
+        carry=None,
+        priority=5,
+        enqueued=0.0,
+        due=0.0,
+        claimed=0.0,
+        expires=None,
+        deaths=0,
+        evidence="",
+        kill_requested=False,
+    )
+
+    notifier.tell(LOST, claim=claim, worker="w")
+
+    assert terse.calls == 1

@@ -1,0 +1,41 @@
+"""docs/cli.md tells of every command of skunq, with its options."""
+
+from __future__ import annotations
+
+from importlib.metadata import distribution
+
+import click
+import pytest
+
+from tests.docs.pages import headings, read
+
+COMMANDS = {
+    point.name: point
+    for point in distribution("skunkqueue").entry_points
+    if point.group == "skunkqueue.commands"
+}
+
+
+def test_every_command_is_a_heading() -> None:
+    documented = {heading.split()[1] for heading in headings("docs/cli.md") if heading.startswith("skunq ")}
+
+    assert documented == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_every_option_is_told(name: str) -> None:
+    page = read("docs/cli.md")
+    (section,) = [
+        part for part in page.split("\n## ")[1:] if part.split("`")[1].split()[:2] == ["skunq", name]
+    ]
+    command = COMMANDS[name].load()
+    assert isinstance(command, click.Command)
+    longest = [
+        max(parameter.opts, key=len)
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and not parameter.hidden
+    ]
+    # Options that every command takes are told once, at the head of the page.
+    head = page.split("\n## ", maxsplit=1)[0]
+
+    assert [option for option in longest if f"`{option}" not in section and f"`{option}" not in head] == []

@@ -1,0 +1,67 @@
+"""Code in the README and in docs/ is real: whole programs run, fragments compile, commands parse."""
+
+from __future__ import annotations
+
+import ast
+import shlex
+import subprocess
+from importlib.metadata import distribution
+
+import click
+import pytest
+
+from tests.acceptance.stage import Stage
+from tests.docs.pages import PAGES, Block, blocks
+
+PYTHON = [block for page in PAGES for block in blocks(page, "python")]
+PROGRAMS = [block for block in PYTHON if 'SkunkQueue("demo")' in block.code]
+SHELL = [block for page in PAGES for block in blocks(page, "bash")]
+CONSOLE = [
+    Block(block.page, block.line, "console", line[2:])
+    for page in PAGES
+    for block in blocks(page, "console")
+    for line in block.code.splitlines()
+    if line.startswith("$ skunq ")
+]
+COMMANDS = {
+    point.name: point
+    for point in distribution("skunkqueue").entry_points
+    if point.group == "skunkqueue.commands"
+}
+
+
+@pytest.mark.parametrize("block", PYTHON, ids=str)
+def test_python_compiles(block: Block) -> None:
+    ast.parse(block.code)
+
+
+@pytest.mark.parametrize("block", SHELL, ids=str)
+def test_shell_parses(block: Block) -> None:
+    subprocess.run(["/bin/bash", "-n"], input=block.code, text=True, check=True)
+
+
+@pytest.mark.parametrize("block", CONSOLE, ids=str)
+def test_a_command_shown_is_one_that_exists(block: Block) -> None:
+    _, name, *arguments = shlex.split(block.code, comments=True)
+    command = COMMANDS[name].load()
+    assert isinstance(command, click.Command)
+
+    # Parses as the real call would, and runs nothing.
+    command.make_context(name, [argument for argument in arguments if argument != "…"])
+
+
+@pytest.mark.parametrize("page", sorted({block.page for block in PROGRAMS}))
+def test_whole_programs_run_and_so_do_their_jobs(page: str, stage: Stage) -> None:
+    pool = stage.work("-q", "demo", "-r", "foo", "default").ready(2)
+
+    for block in PROGRAMS:
+        if block.page == page:
+            stage.write(f"demo{block.line}.py", block.code)
+            stage.run(f"demo{block.line}.py")
+
+    assert pool.stop() == 0
+    # What the programs did not wait for runs now, up to what is not yet due.
+    assert stage.work("-q", "demo", "-r", "foo", "default", "--burst").process.wait(30) == 0
+    counts = stage.counts()
+    assert counts["complete"] > 0
+    assert counts.keys() <= {"complete", "pending"}

@@ -1,0 +1,1 @@
+"""What a type checker tells a user of ours."""

@@ -1,0 +1,81 @@
+"""Programs a type checker must accept, with the types it must see. Checked, never run."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from typing_extensions import assert_type
+
+from skunkqueue import SkunkQueue
+from skunkqueue.job import Job, JobMixin
+from skunkqueue.records import State
+
+queue = SkunkQueue("demo")
+
+
+@queue.job(routes=["foo"], retries=3, backoff=[1, timedelta(minutes=1)], timeout=5.0, priority=8)
+def add(first: int, second: int) -> int:
+    return first + second
+
+
+@queue.job
+def greet(name: str, *, loud: bool = False) -> str:
+    return name.upper() if loud else name
+
+
+@queue.job()
+async def fetch(url: str) -> bytes:
+    return url.encode()
+
+
+class SayHello(JobMixin):
+    retries = 3
+    routes = ["foo"]  # noqa: RUF012 - as a user writes it
+
+    def work(self, name: str = "you") -> None:
+        print("hello", name)
+
+
+class Fetch(JobMixin):
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+
+    async def work(self) -> bytes:
+        return self.url.encode()
+
+
+assert_type(add.fire(4, 5).result, int | None)
+assert_type(add.fire(4, second=5).wait(timeout=1), int)
+assert_type(add.fire(4, 5).state, State | None)
+assert_type(add.fire_at(timedelta(seconds=60), 4, 5).wait(), int)
+assert_type(add.fire_at(datetime.now(timezone.utc), 4, 5).wait(), int)
+assert_type(add.fire_at(60, 4, 5).wait(), int)
+assert_type(add.result, int | None)
+assert_type(add.state, State | None)
+assert_type(add.options(priority=9).fire(4, 5).wait(), int)
+add.work(4, 5)
+assert_type(greet.fire("Jed", loud=True).wait(), str)
+assert_type(fetch.fire("a").wait(), bytes)
+assert_type(SayHello().fire("Jed").wait(), Any)
+
+add.routes = ["foo", "bar"]
+queue += add(4, 5)
+queue += SayHello()
+hello = SayHello()
+hello.routes = ["foo"]
+queue += hello("Jed")
+queue += Fetch("a")
+both = SayHello() & SayHello()("Ian")
+both.routes = ["foo"]
+queue += both
+queue += add(4, 5) & greet("Jed")
+queue.fire_many([add(1, 2), add(3, 4)])
+
+
+def takes_a_job(job: Job[[int, int], int]) -> int:
+    return job.fire(1, 2).wait()
+
+
+takes_a_job(add)
