@@ -8,10 +8,18 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.stage import Stage
+from tests.acceptance.workshop import Workshop
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     """A folder of its own, with nothing in it and no store yet."""
     with Stage(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Workshop]:
+    """A stage with jobs and a store, which the test looks into."""
+    with Workshop(tmp_path) as made:
         yield made

@@ -51,7 +51,9 @@ def body(job: str = "shop:sell", *args: object, retries: int = 0, **kwargs: obje
     return encode(Body((Step(job, packed([list(args), kwargs, None]), retries),)))
 
 
-def fire(store: Backend, data: bytes | None = None, *, queue: str = "demo", route: str = "foo", **more: Any) -> str:
+def fire(
+    store: Backend, data: bytes | None = None, *, queue: str = "demo", route: str = "foo", **more: Any
+) -> str:
     """Enqueue a firing and return its id."""
     given: dict[str, Any] = {"id": new_id(), "body": body() if data is None else data, **more}
     return store.enqueue([Firing(queue=queue, route=route, **given)])[0]
@@ -68,7 +70,9 @@ def end(store: Backend, claim: Claim, verdict: Verdict = Verdict.COMPLETE, **mor
     result = more.pop("result", None)
     if result is None:
         failed = verdict in (Verdict.ERROR, Verdict.KILLED, Verdict.EXPIRED)
-        result = encode(Failure("ValueError", "no such shop", "Traceback\n  shop.py")) if failed else packed(9)
+        result = (
+            encode(Failure("ValueError", "no such shop", "Traceback\n  shop.py")) if failed else packed(9)
+        )
     outcome = Outcome(
         id=claim.id, token=claim.token, verdict=verdict, result=result, began=claim.claimed, took=0.5, **more
     )
@@ -76,7 +80,9 @@ def end(store: Backend, claim: Claim, verdict: Verdict = Verdict.COMPLETE, **mor
     return claim.id
 
 
-def finish(store: Backend, verdict: Verdict = Verdict.COMPLETE, data: bytes | None = None, **more: Any) -> str:
+def finish(
+    store: Backend, verdict: Verdict = Verdict.COMPLETE, data: bytes | None = None, **more: Any
+) -> str:
     """Put in a firing and see it through to its end."""
     fire(store, data)
     return end(store, begin(store), verdict, **more)
@@ -84,11 +90,15 @@ def finish(store: Backend, verdict: Verdict = Verdict.COMPLETE, data: bytes | No
 
 def attempted(*notes: str) -> bytes:
     """Encode what failed attempts leave behind."""
-    history = tuple(Attempt(n, 1_750_000_000.0 + n, 0.5, "retry", note, WORKER) for n, note in enumerate(notes, 1))
+    history = tuple(
+        Attempt(n, 1_750_000_000.0 + n, 0.5, "retry", note, WORKER) for n, note in enumerate(notes, 1)
+    )
     return encode(Carry(failures=len(notes), history=history))
 
 
-def hire(store: Backend, id_: str = WORKER, *, queue: str = "demo", route: str = "foo", **more: Any) -> WorkerRecord:
+def hire(
+    store: Backend, id_: str = WORKER, *, queue: str = "demo", route: str = "foo", **more: Any
+) -> WorkerRecord:
     """List a worker that lives for a minute."""
     given: dict[str, Any] = {"pool": "pool", "host": "here", "pid": 1, "started": store.now(), **more}
     worker = WorkerRecord(id=id_, queue=queue, route=route, **given)

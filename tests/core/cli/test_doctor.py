@@ -56,7 +56,9 @@ def test_a_paused_route_with_work_is_found(store: Backend, skunq: Skunq) -> None
     fire(store)
     store.pause("demo", "foo")
 
-    assert "is paused with 1 pending firing -> skunq resume -q demo -r foo" in findings(skunq, "routes", expect=1)
+    assert "is paused with 1 pending firing -> skunq resume -q demo -r foo" in findings(
+        skunq, "routes", expect=1
+    )
 
 
 def test_a_route_that_does_not_keep_up_is_found(store: Backend, skunq: Skunq) -> None:
@@ -133,7 +135,9 @@ def test_a_module_that_cannot_be_found_is_told(store: Backend, skunq: Skunq) -> 
     assert "--path FOLDER" in told
 
 
-def test_modules_are_looked_for_without_importing_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_modules_are_looked_for_without_importing_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     package = tmp_path / "bomb"
     package.mkdir()
@@ -167,7 +171,9 @@ def test_pickled_firings_without_a_secret_are_told(
 
 def test_a_broken_plugin_is_found(skunq: Skunq, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
-    install(tmp_path, "acme-broken", BACKENDS, {"broken": "acme_broken:x"}, acme_broken="raise OSError('dust')")
+    install(
+        tmp_path, "acme-broken", BACKENDS, {"broken": "acme_broken:x"}, acme_broken="raise OSError('dust')"
+    )
 
     told = findings(skunq, "plugins", expect=1)
 

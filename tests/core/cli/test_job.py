@@ -44,7 +44,11 @@ def test_a_complete_firing_shows_its_result(store: Backend, skunq: Skunq) -> Non
 def test_a_failed_firing_shows_its_traceback(store: Backend, skunq: Skunq) -> None:
     made = finish(store, Verdict.ERROR)
 
-    assert skunq("job", made).splitlines()[-3:] == ["  ValueError: no such shop", "  Traceback", "    shop.py"]
+    assert skunq("job", made).splitlines()[-3:] == [
+        "  ValueError: no such shop",
+        "  Traceback",
+        "    shop.py",
+    ]
     assert skunq.json("job", made)["traceback"] == "Traceback\n  shop.py"
 
 
@@ -61,13 +65,38 @@ def test_attempts_are_shown_in_order(store: Backend, skunq: Skunq) -> None:
     assert "OSError: second" in skunq("job", made)
 
 
+def test_the_last_attempt_is_among_them(store: Backend, skunq: Skunq) -> None:
+    fire(store, body(retries=1))
+    made = end(store, begin(store), Verdict.ERROR, carry=attempted("OSError: first"))
+
+    (first, last) = skunq.json("job", made)["attempts"]
+
+    assert (first["number"], first["verdict"], first["note"]) == (1, "retry", "OSError: first")
+    assert (last["number"], last["verdict"], last["note"]) == (2, "error", "ValueError: no such shop")
+    assert last["worker"] == WORKER
+
+
 def test_the_timeline_is_in_order_and_complete(store: Backend, skunq: Skunq) -> None:
     made = finish(store)
 
     timeline = skunq.json("job", made)["timeline"]
 
-    assert [each["event"] for each in timeline] == ["enqueued", f"began on {WORKER}", "complete"]
+    assert [each["event"] for each in timeline] == [
+        "enqueued",
+        f"attempt 1 began on {WORKER}",
+        "attempt 1 ended, complete",
+    ]
     assert timeline == sorted(timeline, key=lambda each: str(each["at"]))
+
+
+def test_a_firing_killed_before_it_began_has_no_attempts(store: Backend, skunq: Skunq) -> None:
+    made = fire(store)
+    store.kill([made])
+
+    told = skunq.json("job", made)
+
+    assert told["attempts"] == []
+    assert [each["event"] for each in told["timeline"]] == ["enqueued", "killed"]
 
 
 def test_a_running_firing_shows_progress_worker_and_lease(store: Backend, skunq: Skunq) -> None:
@@ -142,7 +171,12 @@ def test_an_unknown_serializer_is_told(store: Backend, skunq: Skunq) -> None:
 
 
 def test_a_chain_shows_every_call(store: Backend, skunq: Skunq) -> None:
-    made = fire(store, encode(Body((Step("shop:buy", packed([[1], {}, None])), Step("shop:sell", packed([[2], {}, {"at": 3}]))))))
+    made = fire(
+        store,
+        encode(
+            Body((Step("shop:buy", packed([[1], {}, None])), Step("shop:sell", packed([[2], {}, {"at": 3}]))))
+        ),
+    )
 
     told = skunq("job", made)
 

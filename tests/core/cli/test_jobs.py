@@ -69,7 +69,9 @@ def test_people_are_told_how_to_see_more(store: Backend, skunq: Skunq) -> None:
     assert skunq.result("jobs", "--limit", "3", expect=0).stderr == ""
 
 
-def test_all_is_not_held_by_the_size_of_a_page(store: Backend, skunq: Skunq, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_is_not_held_by_the_size_of_a_page(
+    store: Backend, skunq: Skunq, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("skunkqueue.cli.jobs.LISTING_PAGE", 2)
     for _ in range(5):
         fire(store)

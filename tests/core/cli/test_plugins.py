@@ -37,7 +37,11 @@ def test_our_own_parts_are_listed_with_distribution_and_version(skunq: Skunq) ->
     [
         (BACKENDS, "raise RuntimeError('no steam')", "no steam"),
         (BACKENDS, "class x: pass", "no subclass"),
-        (BACKENDS, "from skunkqueue.persistence import Backend\nclass x(Backend): pass", "it lacks arm, beat"),
+        (
+            BACKENDS,
+            "from skunkqueue.persistence import Backend\nclass x(Backend): pass",
+            "it lacks arm, beat",
+        ),
         (COMMANDS, "def x(): pass", "no click command"),
         (
             HOOKS,

@@ -58,7 +58,9 @@ def test_one_queue_or_route_can_be_asked_for(store: Backend, skunq: Skunq) -> No
     fire(store, route="bar")
     fire(store, queue="other")
 
-    places = [(each["queue"], each["route"]) for each in skunq.json("queues", "-q", "demo", "-r", "bar")["routes"]]
+    places = [
+        (each["queue"], each["route"]) for each in skunq.json("queues", "-q", "demo", "-r", "bar")["routes"]
+    ]
 
     assert places == [("demo", "bar")]
 
@@ -80,7 +82,9 @@ def test_pausing_stops_claims_and_resuming_lets_them_come(store: Backend, skunq:
     begin(store)
 
 
-def test_resuming_a_route_of_a_paused_queue_says_that_it_is_paused_still(store: Backend, skunq: Skunq) -> None:
+def test_resuming_a_route_of_a_paused_queue_says_that_it_is_paused_still(
+    store: Backend, skunq: Skunq
+) -> None:
     fire(store)
     skunq("pause", "-q", "demo")
 

@@ -114,7 +114,21 @@ def test_a_name_that_cannot_be_is_refused_before_anything_starts() -> None:
 
 
 def test_every_option_of_the_issue_is_there() -> None:
-    options = {name for parameter in work.params if isinstance(parameter, click.Option) for name in parameter.opts}
+    options = {
+        name for parameter in work.params if isinstance(parameter, click.Option) for name in parameter.opts
+    }
 
-    assert options >= {"-q", "-r", "-c", "--url", "-b", "--backend", "-l", "--logfile", "-p", "--pidfile", "--path"}
+    assert options >= {
+        "-q",
+        "-r",
+        "-c",
+        "--url",
+        "-b",
+        "--backend",
+        "-l",
+        "--logfile",
+        "-p",
+        "--pidfile",
+        "--path",
+    }
     assert options >= {"--burst", "--max-jobs", "--max-memory", "--concurrency", "--reload", "--allow"}

@@ -74,7 +74,7 @@ def demo(ctx: click.Context) -> None:
         try:
             _run(folder, stopped)
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            _remove(folder)
     if stopped.is_set():
         note("stopped; nothing is left behind")
         ctx.exit(exits.INTERRUPTED)
@@ -130,10 +130,7 @@ def _fire(queue: SkunkQueue) -> list[Shown]:
             for page in ("news", "weather", "sport")
         ),
         fired(
-            "progress",
-            "count.fire('skunkqueue')",
-            count("skunkqueue"),
-            dict.fromkeys("skunqe", 1) | {"k": 2, "u": 3, "e": 2},
+            "progress", "count.fire('mississippi')", count("mississippi"), {"m": 1, "i": 4, "s": 4, "p": 2}
         ),
     ]
 
@@ -253,6 +250,15 @@ def _stop(pool: subprocess.Popen[bytes]) -> int:
         except subprocess.TimeoutExpired:
             continue
     return pool.wait()
+
+
+def _remove(folder: Path) -> None:
+    """Remove the folder; a worker whose pool was killed may write into it for a moment more."""
+    deadline = time.monotonic() + ROUGH
+    while folder.exists() and time.monotonic() < deadline:
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            time.sleep(TICK)
 
 
 def _tail(folder: Path) -> str:

@@ -29,6 +29,7 @@ Exit codes:
   3    the store cannot be reached, read or written
   4    a fault in skunq or in a plugin's command
   130  ended by Ctrl-C
+  141  whoever read the output went away
 `skunq work` ends with its pool's own exit code.
 
 \b

@@ -116,7 +116,7 @@ def _show(record: Record, now: float) -> None:
             ("finished", _moment(record.finished, now)),
             ("worker", record.worker),
             ("lease", None if record.lease_left is None else f"{span(record.lease_left)} left"),
-            ("progress", progress_line(record)),
+            ("progress", None if record.state.value == "complete" else progress_line(record)),
             ("kill", "asked for" if record.kill_requested else None),
             ("target", record.target),
             *_policy(record, body, now),
@@ -186,11 +186,9 @@ def _timeline(record: Record) -> list[tuple[float, str]]:
             (each.began + each.took, f"attempt {each.number} ended, {each.verdict}{cut(note, 200)}")
         )
     events += [(death.at, _death_line(death)) for death in _deaths(record)]
-    if record.began is not None and not record.state.final:
+    if record.state.value == "running" and record.began is not None:
         events.append((record.began, f"claimed by {record.worker}"))
-    elif record.began is not None and not _attempts(record):
-        events.append((record.began, f"began on {record.worker}"))
-    if record.finished is not None:
+    if record.finished is not None and record.began is None:
         events.append((record.finished, record.state.value))
     return sorted(events, key=lambda event: event[0])
 
@@ -207,12 +205,27 @@ def _death_line(death: Death) -> str:
 
 
 def _attempts(record: Record) -> tuple[Attempt, ...]:
-    from skunkqueue.payload import decode_carry  # noqa: PLC0415 - help need not wait for it
+    """Tell the attempts remembered, and the one that ended it, which the record itself holds."""
+    from skunkqueue.cli.views import failure_line  # noqa: PLC0415 - help need not wait for it
+    from skunkqueue.payload import Attempt, decode_carry  # noqa: PLC0415 - as above
 
     try:
-        return decode_carry(record.carry).history
+        history = decode_carry(record.carry).history
     except SkunkQueueError:
-        return ()
+        history = ()
+    if record.began is None or record.finished is None:
+        return history
+    # A snooze does not count, so the attempt after it has the same number.
+    number = 1 if not history else history[-1].number + (history[-1].verdict != "snooze")
+    last = Attempt(
+        number=number,
+        began=record.began,
+        took=max(record.finished - record.began, 0.0),
+        verdict=record.state.value,
+        note=failure_line(record) or "",
+        worker=record.worker or "?",
+    )
+    return history if history and history[-1].began >= last.began else (*history, last)
 
 
 def _deaths(record: Record) -> list[Death]:

@@ -44,7 +44,13 @@ def main(arguments: list[str]) -> None:
         faulthandler.enable()
         backend = open_backend(settings.config)
         worker = Worker(
-            backend, settings, notifier=Notifier.load(), board=board, leash=leash, streams=streams
+            backend,
+            settings,
+            notifier=Notifier.load(),
+            board=board,
+            leash=leash,
+            streams=streams,
+            give_up=lambda: _give_up(board),
         )
         _hear_signals(worker)
         # What is loaded by now stays: the collector need not look at it again and again.
@@ -67,6 +73,12 @@ def _hear_signals(worker: Worker) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, lambda _number, _frame: worker.stop())
     signal.signal(signal.SIGINT, lambda _number, _frame: worker.stop(rough=True))
+
+
+def _give_up(board: Board) -> None:
+    """End at once, whatever runs: what is held here belongs to others by now."""
+    board.leave(Ending.DEAF, "the store has not answered for too long")
+    os._exit(Ending.DEAF.exit_code)
 
 
 def _die_with(pool: int) -> None:

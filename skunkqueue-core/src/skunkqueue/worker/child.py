@@ -57,6 +57,8 @@ class Child:
         """``timeout`` or ``rough`` once the pool has killed it."""
         self.blamed: tuple[str, ...] = ()
         """The firings it was killed for."""
+        self.is_stopped = False
+        """Somebody has sent it SIGSTOP."""
         slots = 1 + settings.concurrency
         self.board, board_end = Board.shared(slots)
         leash_end, self._leash = os.pipe()
@@ -105,13 +107,17 @@ class Child:
 
     def reap(self) -> End | None:
         """Tell how it ended; ``None``: it runs. Collects exactly this child, nobody else's."""
-        try:
-            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
-        except ChildProcessError:
-            # Somebody else has collected it, so nothing is known of its end.
-            pid, status, usage = self.pid, 0, None
-        if pid == 0:
-            return None
+        while True:
+            try:
+                pid, status, usage = os.wait4(self.pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
+            except ChildProcessError:
+                # Somebody else has collected it, so nothing is known of its end.
+                pid, status, usage = self.pid, 0, None
+            if pid == 0:
+                return None
+            if not (os.WIFSTOPPED(status) or os.WIFCONTINUED(status)):
+                break
+            self.is_stopped = os.WIFSTOPPED(status)
         code = os.waitstatus_to_exitcode(status)
         # Popen must not wait for it again, nor warn that nobody did.
         self._process.returncode = code

@@ -28,6 +28,10 @@ class Contact:
         """Note that the store answered now."""
         self.good = self._clock.monotonic()
 
+    def forgive(self, seconds: float) -> None:
+        """Leave out a time in which this process did not run, and so could not ask."""
+        self.good += seconds
+
     @property
     def silence(self) -> float:
         """Seconds since it last answered."""

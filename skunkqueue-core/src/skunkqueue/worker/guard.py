@@ -1,6 +1,6 @@
 """The thread that interrupts jobs: timeouts, kills, rough stops, lost leases. Never talks to the store.
 
-It also holds the other end of the pool's leash, and ends the process at once when the pool is gone.
+So it is also the one to notice that the store does not answer the others. It holds the other end of the pool's leash, and ends the process at once when the pool is gone.
 A job that does not end when it is interrupted is interrupted again; the order on the board lets the
 pool kill the worker if that does not help either.
 """
@@ -20,8 +20,10 @@ from skunkqueue.records import ClaimRef
 from skunkqueue.worker.board import ROUGH as ROUGH_CAUSE
 from skunkqueue.worker.board import TIMEOUT as TIMEOUT_CAUSE
 from skunkqueue.worker.board import Board
+from skunkqueue.worker.contact import Contact
 from skunkqueue.worker.holdings import KILL_AFTER, NEVER, Holdings, Running, ref_of
 from skunkqueue.worker.interrupt import Interrupter
+from skunkqueue.worker.logs import duration
 from skunkqueue.worker.verdict import KILL, LOST, ROUGH, TIMEOUT
 
 logger = logging.getLogger("skunkqueue.worker")
@@ -30,6 +32,7 @@ _TICK = 0.1
 _TICK_IDLE = 0.25
 _AGAIN = 0.05
 _AGAIN_DELIVERED = 1.0
+_ASLEEP = 1.0
 
 
 class Lane(Protocol):
@@ -58,11 +61,14 @@ class Guard(threading.Thread):
         interrupter: Interrupter,
         board: Board,
         *,
+        contact: Contact,
         clock: Clock,
         grace: float,
         obey: Callable[[bytes], None],
+        give_up: Callable[[], None],
         leash: int | None = None,
     ) -> None:
+        """``give_up`` ends a worker that has been deaf for too long."""
         super().__init__(name="skunkqueue-guard", daemon=True)
         self._holdings = holdings
         self._interrupter = interrupter
@@ -70,6 +76,10 @@ class Guard(threading.Thread):
         self._clock = clock
         self._grace = grace
         self._obey = obey
+        self._contact = contact
+        self._give_up = give_up
+        self._was_deaf = False
+        self._looked = clock.monotonic()
         self._leash = leash
         self._asked: dict[ClaimRef, _Asked] = {}
         self._wake_read, self._wake_write = os.pipe()
@@ -115,6 +125,7 @@ class Guard(threading.Thread):
         """Interrupt what is to be interrupted; return the seconds until the next look."""
         now = self._clock.monotonic()
         self._board.look(now)
+        self._notice_silence(now)
         begun = self._holdings.begun()
         if not begun:
             if self._asked:
@@ -132,6 +143,22 @@ class Guard(threading.Thread):
             refs = {ref_of(running.claim) for running in begun}
             self._asked = {ref: asked for ref, asked in self._asked.items() if ref in refs}
         return pause
+
+    def _notice_silence(self, now: float) -> None:
+        gap, self._looked = now - self._looked, now
+        contact = self._contact
+        if gap > _ASLEEP:
+            # The process was stopped, or a job held the GIL.
+            contact.forgive(gap)
+        if contact.is_gone:
+            logger.critical("the store has not answered for %s: this worker ends", duration(contact.silence))
+            self._give_up()
+        if contact.is_deaf != self._was_deaf:
+            self._was_deaf = not self._was_deaf
+            if self._was_deaf:
+                logger.error("deaf: the store has not answered for %s", duration(contact.silence))
+            else:
+                logger.info("the store answers again")
 
     def _reason(self, running: Running, now: float) -> str | None:
         holdings = self._holdings

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from skunkqueue.payload import Progress
+from skunkqueue.payload import Body, Carry, Progress
 from skunkqueue.records import Claim, ClaimRef, Outcome
 
 NEVER = float("inf")
@@ -44,6 +44,16 @@ class Finished(NamedTuple):
     attempts: int = 1
 
 
+class Midway(NamedTuple):
+    """A chain that is to go on in the main thread, after a step on the event loop."""
+
+    claim: Claim
+    body: Body
+    carry: Carry
+    began: float
+    """Monotonic time at which this attempt began."""
+
+
 class Holdings:
     """All of it."""
 
@@ -53,6 +63,7 @@ class Holdings:
         "kills",
         "leased",
         "lost",
+        "midway",
         "monotonic",
         "offset",
         "progress",
@@ -72,6 +83,7 @@ class Holdings:
         self.beside: dict[str, Running] = {}
         """On the event loop, by firing id."""
         self.finished: deque[Finished] = deque()
+        self.midway: deque[Midway] = deque()
         self.waiting = 0.0
         """Since when the main thread waits for room on the event loop (monotonic); 0: it does not."""
         self.leased = 0.0
@@ -96,6 +108,7 @@ class Holdings:
     def held(self) -> list[Claim]:
         """List every claim whose lease is to be kept."""
         found = [one.claim for one in self.finished.copy()]
+        found += [one.claim for one in self.midway.copy()]
         found += self.unbegun.copy()
         found += [one.claim for one in self.begun()]
         return found

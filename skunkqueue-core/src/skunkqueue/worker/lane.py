@@ -49,12 +49,14 @@ class Lane:
         board: Board,
         *,
         done: Callable[[Ran], None],
+        ring: Callable[[], None],
     ) -> None:
-        """``done`` is called on the loop's thread when a job has ended; its place is free by then."""
+        """``done`` and then ``ring`` are called on the loop's thread when a job has ended."""
         self._performer = performer
         self._holdings = holdings
         self._board = board
         self._done = done
+        self._ring = ring
         self._slots = list(range(board.slots - 1, 0, -1))
         self._places: dict[str, _Place] = {}
         self._reasons: dict[str, str] = {}
@@ -128,6 +130,8 @@ class Lane:
         del self._places[firing]
         ran = Ran(tried, phase, data, value, self._reasons.pop(firing, None))
         self._board.clear(slot)
+        # In this order, so that at no moment the job seems to be neither running nor finished.
+        self._done(ran)
         del self._holdings.beside[firing]
         self._slots.append(slot)
-        self._done(ran)
+        self._ring()

@@ -291,11 +291,14 @@ class Pool:
             self._note_ready()
 
     def _vouch(self, child: Child, now: float) -> None:
-        """Keep the leases of a worker whose job holds the GIL, so that none of its threads can."""
+        """Keep the leases of a worker whose job holds the GIL, so that none of its threads can.
+
+        Not of one that somebody has stopped (SIGSTOP), since its job does not get on.
+        """
         lease = self.settings.lease
         looked = child.board.looked
         begun = child.board.begun()
-        if not begun or not looked or now - looked < lease / 3:
+        if not begun or child.is_stopped or not looked or now - looked < lease / 3:
             return
         if now - self._vouched.get(child.settings.id, 0.0) < lease / 3:
             return

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import logging
 import random
-from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,7 +23,7 @@ from skunkqueue.worker.board import Board
 from skunkqueue.worker.context import WorkerContext
 from skunkqueue.worker.execute import AWAITED, Performer, Phase
 from skunkqueue.worker.failures import place_of
-from skunkqueue.worker.holdings import KILL_AFTER, NEVER, Finished, Holdings, Running, ref_of
+from skunkqueue.worker.holdings import KILL_AFTER, NEVER, Finished, Holdings, Midway, Running, ref_of
 from skunkqueue.worker.interrupt import Interrupter
 from skunkqueue.worker.logs import duration
 from skunkqueue.worker.refires import MISSING_DELAY, Refires
@@ -37,16 +36,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("skunkqueue.worker")
 
 _SUSPECT_DELAY = 0.5
-
-
-class Midway(NamedTuple):
-    """A chain that is to go on in the main thread, after a step on the event loop."""
-
-    claim: Claim
-    body: Body
-    carry: Carry
-    began: float
-    """Monotonic time at which this attempt began."""
 
 
 class Runner:
@@ -64,7 +53,6 @@ class Runner:
         worker: str,
         max_payload: int,
         open_lane: Callable[[], Lane],
-        ring: Callable[[], None],
     ) -> None:
         self._performer = performer
         self._interrupter = interrupter
@@ -75,9 +63,7 @@ class Runner:
         self._worker = worker
         self._max_payload = max_payload
         self._open_lane = open_lane
-        self._ring = ring
         self.lane: Lane | None = None
-        self.midway: deque[Midway] = deque()
 
     def run(self, claim: Claim) -> bool:
         """Run a claim, or begin to; False: there is no room for it on the event loop now."""
@@ -312,7 +298,7 @@ class Runner:
         if self._judge(tried, reason, phase, error) and data is not None:
             if len(tried.carry.done) + 1 < len(tried.body.steps):
                 carry = _one_further(tried.carry, data)
-                self.midway.append(Midway(tried.claim, tried.body, carry, first))
+                holdings.midway.append(Midway(tried.claim, tried.body, carry, first))
             elif len(tried.body.steps) > 1:
                 self._complete_chain(tried, data)
             else:
@@ -329,7 +315,6 @@ class Runner:
                 holdings.finished.append(
                     Finished(tried.claim, outcome, tried.body.name, value, None, schedule, tried.number)
                 )
-        self._ring()
 
 
 def _carry_of(claim: Claim, body: Body) -> Carry:

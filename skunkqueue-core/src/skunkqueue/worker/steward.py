@@ -49,10 +49,9 @@ class Steward(threading.Thread):
         lease: float,
         describe: Callable[[], WorkerRecord],
         interrupt: Callable[[], None],
-        give_up: Callable[[], None],
         ended: threading.Event,
     ) -> None:
-        """``interrupt`` wakes the guard; ``give_up`` ends a worker that has been deaf for too long."""
+        """``interrupt`` wakes the guard."""
         super().__init__(name="skunkqueue-steward", daemon=True)
         self._backend = backend
         self._holdings = holdings
@@ -64,14 +63,12 @@ class Steward(threading.Thread):
         self._lease = lease
         self._describe = describe
         self._interrupt = interrupt
-        self._give_up = give_up
         self._ended = ended
         self._beat_every = min(lease / 3, _LONGEST_BEAT)
         self._next_beat = 0.0
         # Workers that start together are not to do their chores together.
         self._next_chores = clock.monotonic() + _CHORES_EVERY * random.uniform(0.2, 1.0)  # noqa: S311 - jitter
         self._told: str | None = None
-        self._was_deaf = False
         self._backoff = Backoff()
         self._resume = 0.0
 
@@ -79,7 +76,6 @@ class Steward(threading.Thread):
         """Look after things until the worker has ended."""
         while not self._ended.wait(_TICK):
             now = self._clock.monotonic()
-            self._hear()
             if now < self._resume:
                 continue
             try:
@@ -195,16 +191,3 @@ class Steward(threading.Thread):
         if not self._backend.beat(self._describe(), self._lease):
             logger.warning("this worker had vanished from the list, and is listed again")
         self._contact.answered()
-
-    def _hear(self) -> None:
-        """Notice a store that does not answer (any more)."""
-        if self._contact.is_gone:
-            logger.critical("the store has not answered for %.3g s: this worker ends", self._contact.silence)
-            self._give_up()
-        deaf = self._contact.is_deaf
-        if deaf != self._was_deaf:
-            self._was_deaf = deaf
-            if deaf:
-                logger.error("deaf: the store has not answered for %.3g s", self._contact.silence)
-            else:
-                logger.info("the store answers again")

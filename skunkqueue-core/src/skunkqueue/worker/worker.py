@@ -12,6 +12,7 @@ import os
 import queue
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,7 +26,7 @@ from skunkqueue.records import Claim, Command, WorkerRecord
 from skunkqueue.worker import verdict
 from skunkqueue.worker.batch import BatchSize
 from skunkqueue.worker.board import Board
-from skunkqueue.worker.contact import Backoff, Contact
+from skunkqueue.worker.contact import FIRST_WAIT, Backoff, Contact
 from skunkqueue.worker.doorman import Doorman
 from skunkqueue.worker.ear import Ear
 from skunkqueue.worker.execute import Performer
@@ -53,7 +54,8 @@ SLICE = 30.0
 class Worker:
     """One worker; ``run`` works in the calling thread until told to stop, or nothing is due in a burst.
 
-    Outside of a process' main thread, as in tests, jobs cannot be interrupted.
+    Outside of a process' main thread, as in tests, jobs cannot be interrupted. With a virtual clock it
+    hears no commands, and time passes whenever there is nothing to do.
     """
 
     def __init__(
@@ -66,12 +68,14 @@ class Worker:
         board: Board | None = None,
         leash: int | None = None,
         streams: Streams | None = None,
+        give_up: Callable[[], None] | None = None,
         slice_: float = SLICE,
     ) -> None:
         self._backend = backend
         self._settings = settings
         self._clock = clock
-        self._monotonic = time.monotonic if isinstance(clock, SystemClock) else clock.monotonic
+        self._is_virtual = not isinstance(clock, SystemClock)
+        self._monotonic = clock.monotonic if self._is_virtual else time.monotonic
         self._notifier = Notifier() if notifier is None else notifier
         self._streams = streams
         self._ended = threading.Event()
@@ -111,15 +115,16 @@ class Worker:
             worker=me,
             max_payload=settings.max_payload,
             open_lane=self._open_lane,
-            ring=self._ring,
         )
         self._guard = Guard(
             holdings,
             self._interrupter,
             board,
+            contact=contact,
             clock=clock,
             grace=settings.grace,
             obey=self._obey_pool,
+            give_up=self._give_up if give_up is None else give_up,
             leash=leash,
         )
         self._steward = Steward(
@@ -133,7 +138,6 @@ class Worker:
             lease=settings.lease,
             describe=self._describe,
             interrupt=self._guard.wake,
-            give_up=self._give_up,
             ended=self._ended,
         )
         self._ear = Ear(backend, me, self._obey, contact=contact, slice_=slice_, ended=self._ended)
@@ -164,7 +168,11 @@ class Worker:
         self._contact.answered()
         self.board.ready(self._record.started)
         self._interrupter.install()
-        for thread in (self._guard, self._steward, self._ear, self._doorman):
+        threads: list[threading.Thread] = [self._guard, self._steward]
+        if not self._is_virtual:
+            # On a virtual clock these would not block but race through time.
+            threads += [self._ear, self._doorman]
+        for thread in threads:
             thread.start()
         logger.info(
             "worker %s is ready for route %r of queue %r on %s",
@@ -223,7 +231,8 @@ class Worker:
             self._ended.wait(backoff.next())
 
     def _release_all(self) -> None:
-        holdings, midway = self.holdings, self.runner.midway
+        holdings = self.holdings
+        midway = holdings.midway
         while midway:
             claim, _, carry, _ = midway.popleft()
             if self.runner.advance(claim, carry):
@@ -268,15 +277,29 @@ class Worker:
 
     def _rest(self) -> bool:
         """Wait until something may be claimable; False: end instead."""
+        # First whether any job runs: one that ends now is among the finished before it ceases to run.
+        busy = self._lane_busy
+        if self.holdings.midway or self.holdings.finished:
+            return True
         if self._settings.burst:
-            if not self._lane_busy and not self.runner.midway and not self.holdings.finished:
+            if not busy:
                 self.stop(ending=Ending.FINISHED)
                 return False
-            self._await_bell(None)
+        elif self._is_virtual:
+            self._pass_time()
             return True
-        self._doorman.ask()
+        else:
+            self._doorman.ask()
         self._await_bell(None)
         return True
+
+    def _pass_time(self) -> None:
+        settings = self._settings
+        try:
+            self._backend.wait(settings.queue, settings.route, settings.id, settings.lease)
+        except BackendError as error:
+            logger.warning("cannot wait for firings: %s", error)
+            self._await_bell(FIRST_WAIT)
 
     def _work(self, claims: list[Claim]) -> None:
         holdings = self.holdings
@@ -315,7 +338,7 @@ class Worker:
         self.holdings.waiting = 0.0
 
     def _go_on_midway(self) -> None:
-        midway = self.runner.midway
+        midway = self.holdings.midway
         while midway and not self._stopping:
             one = midway.popleft()
             if self.runner.advance(one.claim, one.carry) and not self.runner.resume(one):
@@ -335,7 +358,7 @@ class Worker:
             self._recycle(f"it holds {held} MiB")
             return 0
         lane = self.runner.lane
-        if lane is not None and (lane.busy or self.runner.midway):
+        if lane is not None and (lane.busy or self.holdings.midway):
             limit = min(limit, lane.free)
         return limit
 
@@ -356,7 +379,7 @@ class Worker:
     def _open_lane(self) -> Lane:
         from skunkqueue.worker.lane import Lane  # noqa: PLC0415 - asyncio is large and not every worker needs it
 
-        lane = Lane(self._performer, self.holdings, self.board, done=self.runner.ended_async)
+        lane = Lane(self._performer, self.holdings, self.board, done=self.runner.ended_async, ring=self._ring)
         self._guard.lane = lane
         return lane
 
@@ -391,9 +414,7 @@ class Worker:
             logger.warning("an unknown command is ignored: %r", command.verb)
 
     def _give_up(self) -> None:
-        """End at once, whatever runs: what is held here belongs to others by now."""
-        self.board.leave(Ending.DEAF, "the store has not answered for too long")
-        os._exit(Ending.DEAF.exit_code)
+        self.stop(rough=True, ending=Ending.DEAF)
 
     def _describe(self) -> WorkerRecord:
         begun = self.holdings.begun()

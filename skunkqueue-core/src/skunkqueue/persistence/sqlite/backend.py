@@ -17,6 +17,7 @@ from skunkqueue.persistence.sqlite import (
     control,
     firings,
     housekeeping,
+    inbox,
     leases,
     reading,
     routes,
@@ -24,7 +25,7 @@ from skunkqueue.persistence.sqlite import (
     settling,
     workers,
 )
-from skunkqueue.persistence.sqlite.opening import Store, open_store
+from skunkqueue.persistence.sqlite.opening import Store, filed, open_store
 from skunkqueue.persistence.sqlite.place import place_of
 from skunkqueue.persistence.sqlite.wakeup import mail_topic, route_topic
 from skunkqueue.persistence.sqlite.writer import Repeat, snapshot
@@ -105,12 +106,16 @@ class SQLiteBackend(Backend):
         store = self._store
         numbers = {(f.queue, f.route): store.route(f.queue, f.route) for f in firings_}
         ids = [f.id for f in firings_]
-        try:
-            if any(f.key is not None for f in firings_):
-                raise Repeat
-            store.writer.run(lambda db: firings.put(db, firings_, numbers, store.clock.now()))
-        except Repeat:
-            ids = store.writer.run(lambda db: firings.put_checked(db, firings_, store.clock.now()))
+        clock = store.clock
+        if inbox.takes(firings_):
+            store.writer.run(lambda db: inbox.put(db, firings_, numbers, clock.now()))
+        else:
+            try:
+                if any(f.key is not None for f in firings_):
+                    raise Repeat
+                store.writer.run(lambda db: firings.put(db, firings_, numbers, clock.now()))
+            except Repeat:
+                ids = store.writer.run(filed(lambda db: firings.put_checked(db, firings_, clock.now())))
         for name in numbers:
             store.ring_route(*name)
         return ids
@@ -124,14 +129,13 @@ class SQLiteBackend(Backend):
         clock = store.clock
         if number not in store.flowing:
             # Looking costs no write transaction, which an idle worker must not ask for.
-            expired, claimable = store.readers.run(
-                lambda db: firings.look(db, number, worker, clock.now(), clock.monotonic())
-            )
-            if not (expired or claimable):
+            if not store.readers.run(lambda db: firings.look(db, number, worker, clock.now(), clock.monotonic())):
                 return []
         claims, more = store.writer.run(
-            lambda db: firings.claim(
-                db, number, (queue, route), worker, limit, lease, clock.now(), clock.monotonic()
+            filed(
+                lambda db: firings.claim(
+                    db, number, (queue, route), worker, limit, lease, clock.now(), clock.monotonic()
+                )
             )
         )
         if more:
@@ -169,7 +173,7 @@ class SQLiteBackend(Backend):
 
         def look(db: sqlite3.Connection) -> bool:
             number = store.known_route(queue, route, db)
-            return number is not None and any(firings.look(db, number, worker, clock.now(), clock.monotonic()))
+            return number is not None and firings.look(db, number, worker, clock.now(), clock.monotonic())
 
         def moments(db: sqlite3.Connection) -> tuple[float | None, float | None]:
             number = store.known_route(queue, route, db)
@@ -183,24 +187,22 @@ class SQLiteBackend(Backend):
     def get(self, ids: Sequence[str]) -> list[Record | None]:
         """Read firings by id."""
         store = self._store
-        found = store.readers.run(snapshot(lambda db: reading.records(db, ids, store.clock.monotonic())))
+        found = store.read(lambda db: reading.records(db, ids, store.clock.monotonic()))
         return [found.get(id_) for id_ in ids]
 
     def find(self, prefix: str, limit: int = 10) -> list[str]:
         """Find ids by how they begin."""
-        return self._store.readers.run(lambda db: reading.find(db, prefix, limit))
+        return self._store.read(lambda db: reading.find(db, prefix, limit))
 
     def page(self, queue: str, route: str, state: State, limit: int = 50, after: str | None = None) -> Page:
         """List firings of one state."""
         store = self._store
         number = store.known_route(queue, route)
-        return store.readers.run(
-            snapshot(lambda db: reading.page(db, number, state, limit, after, store.clock.monotonic()))
-        )
+        return store.read(lambda db: reading.page(db, number, state, limit, after, store.clock.monotonic()))
 
     def routes(self, queue: str | None = None) -> list[RouteInfo]:
         """List routes with their counts."""
-        return self._store.readers.run(snapshot(lambda db: reading.route_infos(db, queue)))
+        return self._store.read(lambda db: reading.route_infos(db, queue))
 
     def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
         """Read counters a minute."""
@@ -208,7 +210,7 @@ class SQLiteBackend(Backend):
         number = store.known_route(queue, route)
         if number is None:
             return []
-        return store.readers.run(snapshot(lambda db: routes.minutes(db, queue, route, number, since, until)))
+        return store.read(lambda db: routes.minutes(db, queue, route, number, since, until))
 
     def wait_settled(self, ids: Sequence[str], timeout: float) -> list[str]:
         """Block until one of the firings is finished or unknown."""
@@ -224,7 +226,7 @@ class SQLiteBackend(Backend):
     def kill(self, ids: Sequence[str]) -> dict[str, State | None]:
         """Kill firings, or have them killed."""
         store = self._store
-        before, told = store.writer.run(lambda db: control.kill(db, ids, store.clock.now()))
+        before, told = store.writer.run(filed(lambda db: control.kill(db, ids, store.clock.now())))
         for worker in told:
             store.bells.ring(mail_topic(worker))
         if State.PENDING in before.values():
@@ -241,7 +243,7 @@ class SQLiteBackend(Backend):
     def purge(self, queue: str, route: str | None = None) -> int:
         """Remove all that is pending."""
         store = self._store
-        n = store.writer.run(lambda db: control.purge(db, queue, route))
+        n = store.writer.run(filed(lambda db: control.purge(db, queue, route)))
         if n:
             store.bells.ring_settled()
         return n
@@ -265,7 +267,7 @@ class SQLiteBackend(Backend):
             housekeeping.drop_old(db, now)
             return housekeeping.prune(db, now, older, limit)
 
-        return store.writer.run(remove)
+        return store.writer.run(filed(remove))
 
     def progress(self, ref: ClaimRef, data: bytes) -> bool:
         """Save a running firing's progress."""
@@ -340,7 +342,7 @@ class SQLiteBackend(Backend):
         if not store.readers.run(lambda db: housekeeping.needs_sweep(db, now, mono)):
             return 0
         done, dead, touched = store.writer.run(
-            lambda db: housekeeping.sweep(db, store.clock.now(), store.clock.monotonic(), _SWEPT_AT_ONCE)
+            filed(lambda db: housekeeping.sweep(db, store.clock.now(), store.clock.monotonic(), _SWEPT_AT_ONCE))
         )
         for worker in dead:
             store.bells.forget(mail_topic(worker))
@@ -353,7 +355,7 @@ class SQLiteBackend(Backend):
         """Declare or replace a schedule."""
         store = self._store
         try:
-            armed = store.writer.run(lambda db: schedules.declare(db, schedule, firing, store.clock.now()))
+            armed = store.writer.run(filed(lambda db: schedules.declare(db, schedule, firing, store.clock.now())))
         except schedules.Unchanged:
             return False
         store.ring_armed(armed)
@@ -370,7 +372,9 @@ class SQLiteBackend(Backend):
     def arm(self, queue: str, name: str, generation: int, firing: Firing) -> bool:
         """Replace a schedule's pending firing."""
         store = self._store
-        armed = store.writer.run(lambda db: schedules.arm(db, queue, name, generation, firing, store.clock.now()))
+        armed = store.writer.run(
+            filed(lambda db: schedules.arm(db, queue, name, generation, firing, store.clock.now()))
+        )
         store.ring_armed(armed)
         return armed is not None
 
@@ -382,7 +386,7 @@ class SQLiteBackend(Backend):
         """Arm a paused schedule again."""
         store = self._store
         was_paused, armed = store.writer.run(
-            lambda db: schedules.resume(db, queue, name, firing, store.clock.now())
+            filed(lambda db: schedules.resume(db, queue, name, firing, store.clock.now()))
         )
         store.ring_armed(armed)
         return was_paused

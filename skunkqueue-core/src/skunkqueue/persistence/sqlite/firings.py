@@ -46,8 +46,9 @@ _PICK_AIMED = f"SELECT {_COLUMNS} FROM ({_DUE_AIMED}) r CROSS JOIN firing f ON f
 _TAKE = "DELETE FROM ready WHERE route = ? AND rank = ? AND (due, id) <= (?, ?)"
 _TAKE_AIMED = "DELETE FROM aimed WHERE route = ? AND rank = ? AND due = ? AND id = ?"
 _LOOK = (
-    "SELECT EXISTS (SELECT 1 FROM lease WHERE route = :route AND ends <= :mono), NOT paused AND (EXISTS"  # noqa: S608 - constants
-    " (SELECT 1 FROM aimed WHERE target = :worker AND route = :route AND due <= :now) OR "
+    "SELECT NOT paused AND (EXISTS (SELECT 1 FROM lease WHERE route = :route AND ends <= :mono)"  # noqa: S608 - constants
+    " OR EXISTS (SELECT 1 FROM inbox WHERE route = :route AND due <= :now)"
+    " OR EXISTS (SELECT 1 FROM aimed WHERE target = :worker AND route = :route AND due <= :now) OR "
     + " OR ".join(
         f"EXISTS (SELECT 1 FROM ready WHERE route = :route AND rank = {rank} AND due <= :now)" for rank in _RANKS
     )
@@ -59,6 +60,7 @@ _NEXT_READY = " UNION ALL ".join(
 )
 _NEXT = (
     "SELECT (SELECT min(due) FROM (SELECT min(due) AS due FROM aimed WHERE target = :worker AND route = :route"  # noqa: S608 - constants
+    " UNION ALL SELECT min(due) AS due FROM inbox WHERE route = :route"
     f" UNION ALL {_NEXT_READY})), (SELECT min(ends) FROM lease WHERE route = :route), paused"
     " FROM route WHERE no = :route"
 )
@@ -132,18 +134,16 @@ def put_checked(db: sqlite3.Connection, firings: Sequence[Firing], now: float) -
     return ids
 
 
-def look(db: sqlite3.Connection, route: int, worker: str, now: float, mono: float) -> tuple[bool, bool]:
-    """Say whether a lease of the route ran out, and whether something may be claimed; cheap."""
+def look(db: sqlite3.Connection, route: int, worker: str, now: float, mono: float) -> bool:
+    """Say whether something may be claimed, if only from a lease that ran out; cheap."""
     row = db.execute(_LOOK, {"route": route, "worker": worker, "now": now, "mono": mono}).fetchone()
-    return (bool(row[0]), bool(row[1])) if row is not None else (False, False)
+    return row is not None and bool(row[0])
 
 
 def next_moments(db: sqlite3.Connection, route: int, worker: str) -> tuple[float | None, float | None]:
     """Tell when something comes due (wall clock) and when a lease ends (monotonic), on this route."""
     row = db.execute(_NEXT, {"route": route, "worker": worker}).fetchone()
-    if row is None:
-        return None, None
-    return (None if row[2] else row[0]), row[1]
+    return (None, None) if row is None or row[2] else (row[0], row[1])
 
 
 def claim(
@@ -157,10 +157,13 @@ def claim(
     mono: float,
 ) -> tuple[list[Claim], bool]:
     """Take back what leases ran out on, then lend what is first in line; say whether more may be left."""
-    reclaimed = leases.reclaim(db, mono, now, route)
+    row = db.execute("SELECT paused FROM route WHERE no = ?", (route,)).fetchone()
+    if row is None or row[0] or limit < 1:
+        return [], False
+    reclaimed = leases.reclaim(db, route, mono, now)
     rows, more = _pick(db, route, worker, limit, now)
     if not rows:
-        return [], bool(reclaimed)
+        return [], reclaimed
     ids = [row[0] for row in rows]
     special = 0
     for row in rows:
@@ -192,15 +195,12 @@ def claim(
         )
         for id_, rank, due, _, body, carry, enqueued, expires, deaths, evidence, kill, target, _ in rows
     ]
-    return claims, more or bool(reclaimed)
+    return claims, more or reclaimed
 
 
 def _pick(
     db: sqlite3.Connection, route: int, worker: str, limit: int, now: float
 ) -> tuple[list[tuple[Any, ...]], bool]:
-    row = db.execute("SELECT paused FROM route WHERE no = ?", (route,)).fetchone()
-    if row is None or row[0] or limit < 1:
-        return [], False
     query = {"route": route, "worker": worker, "now": now, "limit": limit}
     rows: list[tuple[Any, ...]] = db.execute(_PICK, query).fetchall()
     aimed: list[tuple[Any, ...]] = db.execute(_PICK_AIMED, query).fetchall()

@@ -73,14 +73,14 @@ def sweep(db: sqlite3.Connection, now: float, mono: float, limit: int) -> tuple[
     dead = [row[0] for row in db.execute("SELECT id FROM worker WHERE ends <= ? LIMIT ?", (mono, limit))]
     for worker in dead:
         workers.remove(db, worker)
-    touched = leases.reclaim(db, mono, now)
+    leases.give_back_orphans(db, mono)
     orphans = db.execute(
         "SELECT id, route FROM aimed WHERE target NOT IN (SELECT id FROM worker WHERE ends > ?) LIMIT ?", (mono, limit)
     ).fetchall()
     killed = ending.kill_pending(db, orphans, now)
-    moved, jumped = _mind_the_clock(db, now, mono)
+    moved, touched = _mind_the_clock(db, now, mono)
     pruned = prune(db, now, None, limit)
-    return len(dead) + killed + moved + pruned, dead, touched | jumped
+    return len(dead) + killed + moved + pruned, dead, touched
 
 
 def drop_old(db: sqlite3.Connection, now: float) -> None:

@@ -192,24 +192,32 @@ def line(death: Death) -> str:
     return msgspec.json.encode(death).decode() + "\n"
 
 
-def reclaim(db: sqlite3.Connection, mono: float, now: float, route: int | None = None) -> set[int]:
-    """Take back some of what leases ran out on; return the routes that have more to claim now.
-
-    Without a route it takes only what is targeted, and so will be claimed by nobody else.
-    """
-    if route is not None:
-        where: str = "route = ? AND ends <= ?"
-        values: tuple[float, ...] = (route, mono)
-    else:
-        where = f"special & {AIMED} AND ends <= ?"
-        values = (mono,)
-    rows = db.execute(f"{_SELECT}{where} ORDER BY ends LIMIT {_RECLAIM_AT_ONCE}", values).fetchall()
-    for row in rows:
-        lease = _read(row)
+def reclaim(db: sqlite3.Connection, route: int, mono: float, now: float) -> bool:
+    """Take back some of what leases of a route ran out on; say whether there was any."""
+    rows = db.execute(
+        f"{_SELECT}route = ? AND ends <= ? ORDER BY ends LIMIT {_RECLAIM_AT_ONCE}", (route, mono)
+    ).fetchall()
+    for lease in map(_read, rows):
         expired = [firing for firing in lease.held if lease.end_of(firing) <= mono]
         evidence = line(Death(at=now, worker=holder_name(db, lease.holder), cause="lease"))
         give_back(db, lease, expired, dict.fromkeys(expired, evidence))
-    return {row[1] for row in rows}
+    return bool(rows)
+
+
+def give_back_orphans(db: sqlite3.Connection, mono: float) -> None:
+    """Take back what ran out and is targeted at a worker that is not listed: nobody will ever claim it."""
+    rows = db.execute(
+        f"{_SELECT}special & {AIMED} AND ends <= ? ORDER BY ends LIMIT {_RECLAIM_AT_ONCE}", (mono,)
+    ).fetchall()
+    for lease in map(_read, rows):
+        expired = [firing for firing in lease.held if lease.end_of(firing) <= mono]
+        orphans = db.execute(
+            "SELECT f.id FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value WHERE f.target IS NOT NULL"
+            " AND f.target NOT IN (SELECT id FROM worker WHERE ends > ?)",
+            (json.dumps(expired), mono),
+        ).fetchall()
+        if orphans:
+            give_back(db, lease, [row[0] for row in orphans], {})
 
 
 def holder_name(db: sqlite3.Connection, number: int | None) -> str:

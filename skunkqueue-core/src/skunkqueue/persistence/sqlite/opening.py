@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 from skunkqueue.clock import Clock
 from skunkqueue.errors import ConfigError
-from skunkqueue.persistence.sqlite import housekeeping, place, routes, schema, wakeup
+from skunkqueue.persistence.sqlite import housekeeping, inbox, place, routes, schema, wakeup
 from skunkqueue.persistence.sqlite.errors import translate
 from skunkqueue.persistence.sqlite.place import Place
 from skunkqueue.persistence.sqlite.waiting import Waiting
-from skunkqueue.persistence.sqlite.writer import Readers, Writer, closed, connect, patiently
+from skunkqueue.persistence.sqlite.writer import Readers, Writer, closed, connect, patiently, snapshot
 from skunkqueue.records import Firing
 
 _OLDEST_SQLITE = (3, 35, 0)
+T = TypeVar("T")
+
 _LARGEST_LOG = 64 << 20
 _CLEAN_EVERY = 600.0
 
@@ -71,6 +74,12 @@ class Store:
                 self._numbers[queue, route] = number
         return number
 
+    def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Read one state of the store, in which everything is filed that was put in before."""
+        if not self.readers.run(inbox.is_empty):
+            self.writer.run(inbox.file_all)
+        return self.readers.run(snapshot(query))
+
     def ring_route(self, queue: str, route: str) -> None:
         """Wake a worker of a route."""
         topic = self._topics.get((queue, route))
@@ -96,7 +105,7 @@ class Store:
         """Cut the write-ahead log back when long readers kept it from being used anew, and drop old counters."""
         if abs(now - self._cleaned) > _CLEAN_EVERY:
             self._cleaned = now
-            self.writer.run(lambda db: housekeeping.drop_old(db, now))
+            self.writer.run(filed(lambda db: housekeeping.drop_old(db, now)))
         log = Path(f"{self.place.path}-wal")
         try:
             large = log.stat().st_size > _LARGEST_LOG
@@ -105,6 +114,16 @@ class Store:
         if large:
             # Does what it can without waiting for anybody; the next sweep tries again.
             self.writer.alone(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+
+
+def filed(operation: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3.Connection], T]:
+    """File what is in the inbox before an operation that must find it."""
+
+    def after_filing(db: sqlite3.Connection) -> T:
+        inbox.file_all(db)
+        return operation(db)
+
+    return after_filing
 
 
 def open_store(where: Place, clock: Clock, *, default: bool) -> Store:

@@ -114,8 +114,9 @@ def _record(
 def settled_among(db: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
     """Those of the ids that are finished or unknown, in order."""
     rows = db.execute(
-        "SELECT f.id FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value"
-        " WHERE NOT EXISTS (SELECT 1 FROM done d WHERE d.id = f.id)",
+        "SELECT f.id FROM json_each(?1) j CROSS JOIN firing f ON f.id = j.value"
+        " WHERE NOT EXISTS (SELECT 1 FROM done d WHERE d.id = f.id)"
+        " UNION ALL SELECT id FROM inbox WHERE id IN (SELECT value FROM json_each(?1))",
         (as_json(ids),),
     )
     live = {row[0] for row in rows}

@@ -3,6 +3,7 @@
 The layout makes a firing's life cheap: its row in ``firing`` is written once and, on the usual way to
 ``complete``, never again. Where it stands is told by small tables around it:
 
+- in ``inbox``: put in a moment ago, and not filed yet (then it has no row in ``firing``);
 - in ``ready`` (or ``aimed``, when only one worker may have it): pending, in claim order;
 - in the list of ids of a row in ``lease``, one row for each batch claimed: running;
 - in ``done``, with its result: finished. ``ended`` lists these in the order of finishing, a row for
@@ -65,6 +66,16 @@ CREATE TABLE firing (
     progress BLOB,
     body BLOB NOT NULL
 ) WITHOUT ROWID;
+CREATE TABLE inbox (
+    no INTEGER PRIMARY KEY,
+    id TEXT NOT NULL,
+    route INTEGER NOT NULL,
+    rank INTEGER NOT NULL,
+    due REAL NOT NULL,
+    enqueued REAL NOT NULL,
+    expires REAL,
+    body BLOB NOT NULL
+);
 CREATE TABLE ready (
     route INTEGER, rank INTEGER, due REAL, id TEXT,
     alone INTEGER NOT NULL, -- it has died before: claimed in a batch of its own

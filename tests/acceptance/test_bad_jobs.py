@@ -1,0 +1,157 @@
+"""Jobs that misbehave: each ends as an error that says so, and the jobs after it run as ever."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from skunkqueue.ids import new_id
+from skunkqueue.records import Firing, State
+from tests.acceptance.stage import SKUNQ
+from tests.acceptance.workshop import QUEUE, Workshop, gone
+from tests.support.waiting import eventually
+
+
+def same_worker_still_works(shop: Workshop, pid: int) -> bool:
+    return bool(shop.result(shop.fire("which")) == pid)
+
+
+@pytest.mark.parametrize(
+    ("job", "args", "kind", "word"),
+    [
+        ("leave", (), "SystemExit", "sys.exit"),
+        ("leave", (3,), "SystemExit", "sys.exit"),
+        ("leave", ("no more",), "SystemExit", "no more"),
+        ("press_ctrl_c", (), "KeyboardInterrupt", "KeyboardInterrupt"),
+        ("recurse", (), "RecursionError", "recursion"),
+        ("unstorable", (), "UnsupportedTypeError", "the result of jobs:unstorable"),
+        ("eat", (), "MemoryError", ""),
+        ("os:system", ("true",), "JobNotFoundError", "not a job"),
+        ("jobs:nothing", (), "JobNotFoundError", "jobs"),
+        ("nowhere:job", (), "JobNotFoundError", "--path"),
+        ("jobs:Path", (), "JobNotFoundError", "not a job"),
+        ("add", (1,), "TypeError", "second"),
+    ],
+)
+def test_a_bad_job_is_an_error_that_says_why(
+    shop: Workshop, job: str, args: tuple[object, ...], kind: str, word: str
+) -> None:
+    shop.work()
+    pid = shop.result(shop.fire("which"))
+    firing = shop.fire(job, *args)
+
+    failure = shop.failure(firing)
+
+    assert shop.state(firing) is State.ERROR
+    assert failure.kind == kind
+    assert word in failure.message
+    assert same_worker_still_works(shop, pid)
+
+
+def test_damaged_payloads_are_errors(shop: Workshop) -> None:
+    shop.work()
+    pid = shop.result(shop.fire("which"))
+    template = shop.record(shop.fire("add", 1, 2, delay=1000))
+    damaged = [b"", b"\xc1", template.body[:-3], b"nonsense", b"\x91\x90"]
+    firings = []
+    for body in damaged:
+        firings += shop.backend.enqueue([Firing(id=new_id(), queue=QUEUE, route="default", body=body)])
+
+    assert {shop.failure(firing).kind for firing in firings} == {"DamagedPayloadError"}
+    assert same_worker_still_works(shop, pid)
+
+
+def test_closed_streams_are_open_again_for_the_next_job(shop: Workshop) -> None:
+    pool = shop.work()
+    first = shop.fire("close_streams")
+    second = shop.fire("say", "good morning")
+
+    assert shop.result(first) == "closed"
+    assert shop.settled(second).state is State.COMPLETE
+    pool.says("raw good morning")
+    assert pool.said.count("good morning") >= 3
+    pool.says(f"complete jobs:say {second}")
+
+
+def test_threads_that_never_end_do_not_hold_up_the_exit(shop: Workshop) -> None:
+    pool = shop.work()
+    assert shop.result(shop.fire("start_thread")) == "started"
+
+    assert pool.stop() == 0
+
+
+def test_a_job_that_takes_the_signals_away_costs_nothing(shop: Workshop) -> None:
+    pool = shop.work()
+    shop.settled(shop.fire("steal_signals"))
+    firing = shop.fire("sleep", timeout=0.1)
+
+    assert shop.failure(firing).kind == "JobTimeoutError"
+    assert pool.stop() == 0
+
+
+def test_memory_that_runs_out_is_an_error_of_the_job(shop: Workshop) -> None:
+    limit = 2 << 30
+    firing = shop.fire("hoard", 4096)
+    other = shop.fire("add", 1, 2)
+
+    subprocess.run(
+        [str(SKUNQ), "work", "-q", QUEUE, "--burst"],
+        cwd=shop.folder,
+        env=shop.stage.environment,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert shop.failure(firing).kind == "MemoryError"
+    assert shop.result(other) == 3
+
+
+def test_a_module_that_cannot_be_imported_is_named(shop: Workshop) -> None:
+    (shop.folder / "broken.py").write_text("import nothing_of_that_name\n")
+    shop.work()
+    firing = shop.fire("broken:job")
+
+    assert "nothing_of_that_name" in shop.failure(firing).message
+
+
+def test_a_store_that_cannot_be_opened_ends_the_pool_with_one_line(shop: Workshop) -> None:
+    (shop.folder / "not.db").write_bytes(b"this is no database, but a letter to a friend" * 100)
+
+    done = subprocess.run(
+        [str(SKUNQ), "work", "-q", QUEUE, "-c", "2", "--url", f"sqlite:///{shop.folder}/not.db"],
+        cwd=shop.folder,
+        env=shop.stage.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 3
+    assert done.stderr.count("no worker can start") == 1
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_jobs_own_children_die_with_a_worker_that_is_killed_for_it(shop: Workshop) -> None:
+    (shop.folder / "parent.py").write_text(
+        "import ctypes, subprocess\n"
+        "from pathlib import Path\n"
+        "from jobs import queue\n"
+        "@queue.job(timeout=0.2)\n"
+        "def start():\n"
+        "    child = subprocess.Popen(['sleep', '1000'])\n"
+        "    Path('child').write_text(str(child.pid))\n"
+        "    ctypes.PyDLL(None).sleep(1000)\n"
+    )
+    shop.work()
+    firing = shop.fire("parent:start", timeout=0.2)
+
+    assert shop.failure(firing).kind == "JobTimeoutError"
+    pid = int((shop.folder / "child").read_text())
+    eventually(gone(pid), what="the job's child is gone")

@@ -1,0 +1,239 @@
+"""Jobs that the acceptance tests fire; copied into a stage's folder as ``jobs.py``."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+
+from skunkqueue import Retry, SkunkQueue, Snooze, current_job
+
+queue = SkunkQueue("shop")
+HERE = Path(__file__).parent
+
+
+def mark(what: str) -> None:
+    """Leave a file that says that something has happened to this firing."""
+    (HERE / f"{what}-{current_job().id}").touch()
+
+
+def wait_for(name: str) -> None:
+    """Wait for a file, as a job that takes its time."""
+    while not (HERE / name).exists():
+        time.sleep(0.01)
+
+
+@queue.job
+def add(first: int, second: int) -> int:
+    return first + second
+
+
+@queue.job
+def hold(until: str) -> int:
+    mark("begun")
+    wait_for(until)
+    return 42
+
+
+@queue.job
+def which() -> int:
+    return os.getpid()
+
+
+@queue.job
+def sleep(seconds: float = 1000.0) -> str:
+    mark("begun")
+    try:
+        time.sleep(seconds)
+    finally:
+        mark("finally")
+    return "awake"
+
+
+@queue.job
+def receive() -> bytes:
+    left, _right = socket.socketpair()
+    mark("begun")
+    try:
+        return left.recv(1)
+    finally:
+        mark("finally")
+
+
+@queue.job
+def lock() -> bool:
+    taken = threading.Lock()
+    taken.acquire()
+    mark("begun")
+    try:
+        return taken.acquire()
+    finally:
+        mark("finally")
+
+
+@queue.job
+def loop() -> None:
+    mark("begun")
+    try:
+        while True:
+            pass
+    finally:
+        mark("finally")
+
+
+@queue.job
+def stubborn() -> None:
+    mark("begun")
+    while True:
+        try:
+            time.sleep(1000)
+        except BaseException:  # noqa: BLE001 - that is the point
+            mark("caught")
+
+
+@queue.job
+def in_c() -> None:
+    """Hold the GIL in a C call that does not return."""
+    mark("begun")
+    ctypes.PyDLL(None).sleep(1000)
+
+
+@queue.job
+async def doze(seconds: float = 1000.0) -> str:
+    mark("begun")
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        mark("finally")
+    return "awake"
+
+
+@queue.job
+async def meet(number: int) -> int:
+    """End once so many run at the same time."""
+    mark("meeting")
+    while len(list(HERE.glob("meeting-*"))) < number:  # noqa: ASYNC110 - what it waits for are files
+        await asyncio.sleep(0.01)
+    return number
+
+
+@queue.job
+async def block_loop() -> None:
+    mark("begun")
+    time.sleep(1000)  # noqa: ASYNC251 - that is the point
+
+
+@queue.job
+def leave(code: object = None) -> None:
+    sys.exit(code)  # type: ignore[arg-type]  # anything may be given
+
+
+@queue.job
+def leave_at_once(code: int) -> None:
+    os._exit(code)
+
+
+@queue.job
+def press_ctrl_c() -> None:
+    raise KeyboardInterrupt
+
+
+@queue.job
+def recurse() -> int:
+    return int(recurse.work()) + 1
+
+
+@queue.job
+def close_streams() -> str:
+    sys.stdout.close()
+    sys.stderr.close()
+    os.close(1)
+    os.close(2)
+    return "closed"
+
+
+@queue.job
+def say(text: str) -> None:
+    print(text)
+    print(text, file=sys.stderr)
+    os.write(1, f"raw {text}\n".encode())
+
+
+@queue.job
+def start_thread() -> str:
+    threading.Thread(target=threading.Event().wait).start()
+    return "started"
+
+
+@queue.job
+def eat() -> int:
+    return len(bytearray(1 << 40))
+
+
+@queue.job
+def hoard(mebibytes: int) -> None:
+    KEPT.append(bytearray(os.urandom(1 << 20)) * mebibytes)
+
+
+KEPT: list[bytearray] = []
+
+
+@queue.job
+def crash() -> None:
+    mark(f"crash{current_job().attempt}")
+    ctypes.string_at(0)
+
+
+@queue.job
+def kill_worker(times: int) -> str:
+    if current_job().attempt <= times:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return f"attempt {current_job().attempt}"
+
+
+@queue.job(retries=3, backoff=0.0)
+def fail_until(attempt: int) -> int:
+    if current_job().attempt < attempt:
+        msg = f"attempt {current_job().attempt}"
+        raise ValueError(msg)
+    return current_job().attempt
+
+
+@queue.job(retries=1)
+def ask_again(after: float) -> int:
+    if current_job().attempt == 1:
+        raise Retry(after=after)
+    return current_job().attempt
+
+
+@queue.job
+def snooze_once() -> int:
+    marker = HERE / f"snoozed-{current_job().id}"
+    if not marker.exists():
+        marker.touch()
+        raise Snooze(0.05)
+    return current_job().attempt
+
+
+@queue.job
+def unstorable() -> object:
+    return object()
+
+
+@queue.job
+def steal_signals() -> None:
+    for number in (signal.SIGURG, signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
+@queue.job
+def report(until: str) -> None:
+    current_job().progress(3, 10, "on the way")
+    mark("begun")
+    wait_for(until)

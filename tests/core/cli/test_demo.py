@@ -1,0 +1,142 @@
+"""``skunq demo``, as a process: it shows everything, ends by itself, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pexpect
+import psutil
+import pytest
+
+from tests.support.waiting import eventually
+
+LIMIT = 15.0
+"""Seconds that the demo may take, as promised."""
+KINDS = ("decorator", "mixin", "conjoined", "delayed", "retried", "async", "progress")
+
+
+class Place:
+    """Where a demo runs: its temporary files, and a store of the user's that it must not touch."""
+
+    def __init__(self, folder: Path) -> None:
+        self.temporary = folder / "temporary"
+        self.temporary.mkdir()
+        self.store = folder / "store.db"
+        self.environment = {
+            **os.environ,
+            "TMPDIR": str(self.temporary),
+            "SKUNKQUEUE_URL": f"sqlite:///{self.store}",
+            "XDG_DATA_HOME": str(folder / "data"),
+            "TERM": "xterm",
+        }
+
+    @contextmanager
+    def started(self) -> Iterator[subprocess.Popen[str]]:
+        """Start a demo whose output can be read."""
+        with subprocess.Popen(
+            [sys.executable, "-m", "skunkqueue.cli", "demo"],
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as demo:
+            yield demo
+            demo.kill()
+
+    def processes(self) -> list[psutil.Process]:
+        """Find what runs in the demo's folder."""
+        return [each for each in psutil.process_iter() if self._runs_here(each)]
+
+    def _runs_here(self, process: psutil.Process) -> bool:
+        try:
+            return str(process.cwd()).startswith(str(self.temporary))
+        except psutil.Error:
+            return False
+
+    def check_clean(self) -> None:
+        """Fail if the demo left files or processes, or touched the user's store."""
+        eventually(lambda: not self.processes(), what="no process is left")
+        assert list(self.temporary.iterdir()) == []
+        assert not self.store.exists()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+def test_the_demo_shows_every_kind_of_job_and_ends_well(place: Place) -> None:
+    began = time.monotonic()
+    told = subprocess.run(
+        [sys.executable, "-m", "skunkqueue.cli", "demo"],
+        env=place.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert time.monotonic() - began < LIMIT
+    results = [
+        line.split()[0] for line in told.stdout.splitlines() if "  complete  " in line and line[0] != " "
+    ]
+    assert set(results) == set(KINDS)
+    assert "ConnectionError: attempt 1 fails on purpose" in told.stdout
+    assert re.search(r"\(\d+/11\)", told.stdout)
+    assert all(char.isprintable() or char == "\n" for char in told.stdout)
+    place.check_clean()
+
+
+def test_the_demo_on_a_terminal(place: Place) -> None:
+    demo = pexpect.spawn(
+        sys.executable,
+        ["-m", "skunkqueue.cli", "demo"],
+        env=place.environment,
+        encoding="utf-8",
+        timeout=60,
+        dimensions=(40, 150),
+    )
+
+    demo.expect("all 9 as expected")
+    demo.expect(pexpect.EOF)
+    demo.close()
+
+    assert demo.exitstatus == 0
+    place.check_clean()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("moment", ["pending", "running"])
+def test_the_demo_can_be_stopped_at_any_time(place: Place, number: signal.Signals, moment: str) -> None:
+    with place.started() as demo:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if moment in line:
+                break
+        demo.send_signal(number)
+        _, told = demo.communicate(timeout=30)
+
+    assert demo.returncode == 130
+    assert told == "stopped; nothing is left behind\n"
+    place.check_clean()
+
+
+def test_a_demo_whose_pool_dies_says_so(place: Place) -> None:
+    with place.started() as demo:
+        (pool, *_) = eventually(psutil.Process(demo.pid).children, what="the pool is there")
+        pool.kill()
+        _, told = demo.communicate(timeout=30)
+
+    assert demo.returncode == 1
+    assert told.startswith("skunq: error: the pool ended too early, with exit code -9")
+    assert told.count("\n") == 1
+    place.check_clean()

@@ -1,0 +1,105 @@
+"""A worker in the test's own process, over a real store and a virtual clock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from skunkqueue.call import Call, Fireable
+from skunkqueue.clock import SystemClock, VirtualClock
+from skunkqueue.config import open_backend, resolve
+from skunkqueue.ids import new_id
+from skunkqueue.payload import Body, Carry, Failure, decode_carry, decode_failure, encode
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.plugins.notify import Notifier
+from skunkqueue.records import Firing, Record, State
+from skunkqueue.serializers import get_serializer
+from skunkqueue.worker.settings import Ending, WorkerSettings
+from skunkqueue.worker.worker import Worker
+
+QUEUE, ROUTE = "shop", "default"
+
+
+class Bench:
+    """Fires, works until nothing is due, and looks."""
+
+    def __init__(self, folder: Path, clock: VirtualClock | SystemClock) -> None:
+        self.clock = clock
+        self.config = resolve(conn_url=f"sqlite:///{folder}/shop.db")
+        self.backend: Backend = open_backend(self.config, clock=self.clock)
+        self.notifier = Notifier()
+
+    def pass_time(self, seconds: float) -> None:
+        """Let virtual time pass."""
+        assert isinstance(self.clock, VirtualClock)
+        self.clock.advance(seconds)
+
+    def settings(self, **changes: Any) -> WorkerSettings:
+        """Make a worker's settings, by default for a burst."""
+        given: dict[str, Any] = {
+            "id": new_id(),
+            "pool": "test",
+            "queue": QUEUE,
+            "route": ROUTE,
+            "config": self.config,
+            "allow": ("tests",),
+            "burst": True,
+        }
+        return WorkerSettings(**{**given, **changes})
+
+    def worker(self, backend: Backend | None = None, **changes: Any) -> Worker:
+        """Make a worker."""
+        return Worker(
+            self.backend if backend is None else backend,
+            self.settings(**changes),
+            clock=self.clock,
+            notifier=self.notifier,
+            slice_=0.2,
+        )
+
+    def work(self, **changes: Any) -> Ending:
+        """Let a new worker run what is due."""
+        return self.worker(**changes).run()
+
+    def fire(self, call: Fireable[Any], **changes: Any) -> str:
+        """Enqueue a call; ``changes`` are fields of the firing."""
+        schedule = changes.pop("schedule", None)
+        body = encode(Body(call.steps(), call.policy.result_ttl, schedule))
+        firing = Firing(**{"id": new_id(), "queue": QUEUE, "route": ROUTE, "body": body, **changes})
+        return self.backend.enqueue([firing])[0]
+
+    def record(self, firing: str) -> Record:
+        """Read a firing."""
+        found = self.backend.get([firing])[0]
+        assert found is not None
+        return found
+
+    def state(self, firing: str) -> State:
+        """Read a firing's state."""
+        return self.record(firing).state
+
+    def carry(self, firing: str) -> Carry:
+        """Read what attempts have left."""
+        return decode_carry(self.record(firing).carry)
+
+    def result(self, firing: str) -> Any:
+        """Read the result of a complete firing."""
+        record = self.record(firing)
+        assert record.state is State.COMPLETE, record.state
+        assert record.result is not None
+        return get_serializer("typed").loads(record.result, None)
+
+    def failure(self, firing: str) -> Failure:
+        """Read why there is no result."""
+        record = self.record(firing)
+        assert record.state in (State.ERROR, State.KILLED, State.EXPIRED), record.state
+        assert record.result is not None
+        return decode_failure(record.result)
+
+
+def with_rules(call: Call[Any], **rules: Any) -> Call[Any]:
+    """Change a call's rules."""
+    from skunkqueue.policy import change_policy  # noqa: PLC0415 - only here
+
+    call.policy = change_policy(call.policy, rules)
+    return call

@@ -1,0 +1,32 @@
+"""A bench for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from skunkqueue.clock import SystemClock, VirtualClock
+from tests.core.worker import jobs_of_tests
+from tests.core.worker.bench import Bench
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A store, a virtual clock and workers at will."""
+    yield from _bench(tmp_path, VirtualClock())
+
+
+@pytest.fixture
+def live_bench(tmp_path: Path) -> Iterator[Bench]:
+    """The same in real time."""
+    yield from _bench(tmp_path, SystemClock())
+
+
+def _bench(folder: Path, clock: VirtualClock | SystemClock) -> Iterator[Bench]:
+    jobs_of_tests.RAN.clear()
+    jobs_of_tests.HOOKS.clear()
+    made = Bench(folder, clock)
+    yield made
+    made.backend.close()

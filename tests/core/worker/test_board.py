@@ -1,0 +1,80 @@
+"""The page that worker and pool share."""
+
+from __future__ import annotations
+
+import os
+
+from skunkqueue.ids import new_id
+from skunkqueue.records import ClaimRef
+from skunkqueue.worker.board import ROUGH, TIMEOUT, Begun, Board
+from skunkqueue.worker.settings import Ending
+
+
+def test_what_one_side_writes_the_other_reads() -> None:
+    here, descriptor = Board.shared(3)
+    there = Board.opened(os.dup(descriptor), 3)
+    os.close(descriptor)
+    firing = new_id()
+
+    there.begin(1, firing, 7, 123.5, suspect=1)
+    there.ready(1_750_000_000.25)
+    there.look(55.5)
+    there.count(12)
+
+    assert here.begun() == [Begun(firing, 7, suspect=True, deadline=123.5, cause=TIMEOUT)]
+    assert (here.is_ready, here.started, here.looked, here.settled) == (True, 1_750_000_000.25, 55.5, 12)
+
+
+def test_a_fresh_board_says_nothing() -> None:
+    board = Board.private(2)
+
+    assert (board.begun(), board.is_ready, board.ending, board.word) == ([], False, Ending.NONE, "")
+
+
+def test_a_cleared_slot_has_not_begun() -> None:
+    board = Board.private(2)
+    board.begin(0, new_id(), 1, 0.0, suspect=0)
+
+    board.clear(0)
+
+    assert board.begun() == []
+
+
+def test_an_order_sets_deadline_and_cause() -> None:
+    board = Board.private(2)
+    firing = new_id()
+    board.begin(0, firing, 1, 0.0, suspect=0)
+
+    board.order(0, ClaimRef(firing, 1), 99.0, ROUGH)
+
+    assert board.begun()[0][3:] == (99.0, ROUGH)
+
+
+def test_an_order_that_comes_too_late_means_nothing() -> None:
+    board = Board.private(2)
+    firing = new_id()
+    board.begin(0, firing, 2, 0.0, suspect=0)
+
+    board.order(0, ClaimRef(firing, 1), 99.0, ROUGH)
+
+    assert board.begun()[0].deadline == 0.0
+
+
+def test_the_earlier_of_deadline_and_order_counts() -> None:
+    board = Board.private(2)
+    firing = new_id()
+    board.begin(0, firing, 1, 50.0, suspect=0)
+
+    board.order(0, ClaimRef(firing, 1), 99.0, ROUGH)
+
+    assert board.begun()[0][3:] == (50.0, TIMEOUT)
+
+
+def test_last_words_are_cut_to_what_fits() -> None:
+    board = Board.private(1)
+
+    board.leave(Ending.REFUSED_STORE, "ä" * 1000)
+
+    assert board.ending is Ending.REFUSED_STORE
+    assert board.word.startswith("ä" * 200)
+    assert board.begun() == []

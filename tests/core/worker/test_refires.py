@@ -1,0 +1,113 @@
+"""Schedules run by a worker, with a strategy that is installed as a plugin is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from skunkqueue import SkunkQueue
+from skunkqueue.records import State
+from tests.core.worker import jobs_of_tests as jobs
+from tests.core.worker.bench import QUEUE, Bench
+
+EVERY = """
+from skunkqueue.schedule import Plan
+
+class Every:
+    def first(self, params, now):
+        return Plan(due=now, state=b"", interval=float(params))
+
+    def after(self, params, state, seen):
+        if params == b"0":
+            raise ZeroDivisionError("no such interval")
+        return Plan(due=seen.due + float(params), state=state, interval=float(params))
+"""
+
+
+@pytest.fixture
+def every(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Install the strategy ``every``."""
+    site = tmp_path / "site"
+    info = site / "every-1.0.dist-info"
+    info.mkdir(parents=True)
+    (site / "every_strategy.py").write_text(EVERY)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: every\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[skunkqueue.strategies]\nevery = every_strategy:Every\n")
+    monkeypatch.syspath_prepend(str(site))
+    return info
+
+
+def declare(bench: Bench, seconds: int) -> None:
+    assert bench.config.url is not None
+    with SkunkQueue(QUEUE, conn_url=bench.config.url, clock=bench.clock) as queue:
+        queue.declare("tick", jobs.call_hook("tick"), strategy="every", params=b"%d" % seconds)
+
+
+def armed(bench: Bench) -> str:
+    schedule = bench.backend.get_schedule(QUEUE, "tick")
+    assert schedule is not None
+    assert schedule.firing is not None
+    return schedule.firing
+
+
+@pytest.mark.usefixtures("every")
+def test_a_month_of_hours_runs_each_hour(bench: Bench) -> None:
+    declare(bench, 3600)
+    worker = bench.worker(burst=False, lease=3600.0)
+    runs: list[float] = []
+
+    def tick() -> None:
+        runs.append(bench.backend.now())
+        if len(runs) == 720:
+            worker.stop()
+
+    jobs.HOOKS["tick"] = tick
+    worker.run()
+
+    gaps = {round(later - earlier, -1) for earlier, later in zip(runs, runs[1:], strict=False)}
+    assert (len(runs), gaps) == (720, {3600.0})
+    history = bench.backend.history(QUEUE, "tick")
+    assert {run.verdict for run in history} == {"complete"}
+
+
+def test_a_firing_whose_strategy_is_missing_is_left_to_others(
+    bench: Bench, every: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(bench, 10)
+    firing = armed(bench)
+    monkeypatch.undo()
+    jobs.HOOKS["tick"] = lambda: None
+
+    bench.work()
+    bench.pass_time(6.0)
+
+    assert bench.state(firing) is State.PENDING
+    assert "every" in caplog.text
+    monkeypatch.syspath_prepend(str(every.parent))
+    bench.work()
+    assert bench.state(firing) is State.COMPLETE
+
+
+@pytest.mark.usefixtures("every")
+def test_a_schedule_whose_firing_was_killed_is_armed_again(bench: Bench) -> None:
+    declare(bench, 10)
+    firing = armed(bench)
+    bench.backend.kill([firing])
+
+    bench.worker()._refires.heal()
+
+    assert armed(bench) != firing
+    assert bench.state(armed(bench)) is State.PENDING
+
+
+@pytest.mark.usefixtures("every")
+def test_a_strategy_that_fails_costs_the_run_nothing(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    declare(bench, 0)
+    firing = armed(bench)
+    jobs.HOOKS["tick"] = lambda: None
+
+    bench.work()
+
+    assert bench.state(firing) is State.COMPLETE
+    assert "no such interval" in caplog.text

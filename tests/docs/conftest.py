@@ -1,0 +1,7 @@
+"""Programs of the pages run on the same stage as those of the acceptance tests."""
+
+from __future__ import annotations
+
+from tests.acceptance.conftest import stage
+
+__all__ = ["stage"]
