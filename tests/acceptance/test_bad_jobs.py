@@ -155,3 +155,17 @@ def test_a_jobs_own_children_die_with_a_worker_that_is_killed_for_it(shop: Works
     assert shop.failure(firing).kind == "JobTimeoutError"
     pid = int((shop.folder / "child").read_text())
     eventually(gone(pid), what="the job's child is gone")
+
+
+def test_a_file_named_like_a_module_of_pythons_own_does_no_harm(shop: Workshop) -> None:
+    (shop.folder / "queue.py").write_text("raise RuntimeError('this is not the queue module')\n")
+    shop.work()
+
+    assert shop.result(shop.fire("add", 1, 2)) == 3
+
+
+def test_a_job_that_changes_the_folder_leaves_the_next_one_where_it_was(shop: Workshop) -> None:
+    shop.work()
+    shop.settled(shop.fire("os_chdir", "/"))
+
+    assert shop.result(shop.fire("where")) == str(shop.folder)

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 
 from skunkqueue.records import State
-from tests.acceptance.workshop import Workshop, ended, gone
+from tests.acceptance.stage import PATIENCE, SKUNQ
+from tests.acceptance.workshop import QUEUE, Workshop, ended, gone
 from tests.support.waiting import eventually
 
 
@@ -143,3 +151,63 @@ def test_a_stopped_worker_wakes_up_to_a_lost_lease(shop: Workshop) -> None:
 
     assert shop.result(firing) == 42
     assert shop.record(firing).token > token
+
+
+UNSHARE = [shutil.which("unshare") or "", "--pid", "--fork", "--kill-child"]
+
+
+def can_be_process_one() -> bool:
+    if not UNSHARE[0]:
+        return False
+    return (
+        subprocess.run([*UNSHARE, sys.executable, "-c", ""], capture_output=True, check=False).returncode == 0
+    )
+
+
+@pytest.mark.skipif(not can_be_process_one(), reason="needs the right to make a process namespace")
+def test_as_process_one_a_pool_collects_what_others_leave_behind(shop: Workshop) -> None:
+    orphan = shop.fire("leave_orphan")
+    poison = shop.fire("kill_worker", 1)
+    process = subprocess.Popen(
+        [*UNSHARE, str(SKUNQ), "work", "-q", QUEUE],
+        cwd=shop.folder,
+        env=shop.stage.environment,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        pool_pid = eventually(lambda: children_of(process.pid), what="the pool is there")[0]
+        assert shop.result(orphan) == "left"
+        assert shop.result(poison) == "attempt 2"
+        (shop.folder / "orphan-go").touch()
+        eventually(lambda: len(children_of(pool_pid)) == 1, what="only the worker is the pool's child")
+        os.kill(pool_pid, signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def children_of(pid: int) -> list[int]:
+    try:
+        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    except FileNotFoundError:
+        return []
+    return [int(child) for child in listed.split()]
+
+
+def test_a_worker_whose_store_does_not_answer_says_so_ends_and_is_replaced(shop: Workshop) -> None:
+    pool = shop.work("--lease", "0.5")
+    (pid,) = shop.pids()
+    locker = sqlite3.connect(shop.folder / "shop.db", isolation_level=None)
+    try:
+        locker.execute("BEGIN EXCLUSIVE")
+        pool.says("deaf: the store has not answered")
+        eventually(gone(pid), PATIENCE, what="the worker has ended")
+        assert pool.process.poll() is None
+    finally:
+        locker.close()
+
+    assert shop.result(shop.fire("which")) != pid
+    assert "exit code 85" in pool.said

@@ -56,7 +56,7 @@ def test_a_timeout_that_costs_the_worker_is_retried_like_any_failure(shop: Works
 
 def test_async_neighbours_of_a_job_that_blocks_the_loop_are_not_blamed(shop: Workshop) -> None:
     shop.work()
-    neighbour = shop.fire("doze", 4.0)
+    neighbour = shop.fire("doze", 2.6)
     shop.begun(neighbour)
     firing = shop.fire("block_loop", timeout=0.2)
 

@@ -110,6 +110,11 @@ def test_what_goes_in_comes_out_with_the_same_types(value: Any) -> None:
     assert same(TYPED.loads(TYPED.dumps(value, "it"), GATE), value)
 
 
+@pytest.mark.parametrize("value", ["\ud800", ("\ud800",), {"\ud800": ["\ud800"]}, {(1, "\ud800")}])
+def test_lone_surrogates_survive_at_any_depth(value: Any) -> None:
+    assert TYPED.loads(TYPED.dumps(value, "it"), GATE) == value
+
+
 @pytest.mark.parametrize("value", [2**63, 2**64, -(2**63), -(2**63) - 1, float("inf"), -0.0])
 def test_numbers_at_the_edges_survive(value: float) -> None:
     assert repr(TYPED.loads(TYPED.dumps(value, "it"), GATE)) == repr(value)

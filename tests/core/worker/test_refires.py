@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,7 @@ def test_a_month_of_hours_runs_each_hour(bench: Bench) -> None:
     jobs.HOOKS["tick"] = tick
     worker.run()
 
-    gaps = {round(later - earlier, -1) for earlier, later in zip(runs, runs[1:], strict=False)}
+    gaps = {round(later - earlier, -1) for earlier, later in itertools.pairwise(runs)}
     assert (len(runs), gaps) == (720, {3600.0})
     history = bench.backend.history(QUEUE, "tick")
     assert {run.verdict for run in history} == {"complete"}

@@ -32,8 +32,9 @@ class Child:
         # What this process can import the child can too, installed or not.
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
         command = [sys.executable, "-m", "skunkqueue.contract.child", msgspec.json.encode(given).decode()]
+        # Unbuffered, since what readline() reads ahead communicate() would not see.
         self._process = subprocess.Popen(  # noqa: S603 - our own program
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=env, bufsize=0
         )
 
     def next_line(self) -> Line:

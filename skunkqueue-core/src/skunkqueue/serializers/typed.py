@@ -84,9 +84,8 @@ class TypedSerializer(Serializer):
     def dumps(self, value: Any, what: str) -> bytes:
         """Encode; UnsupportedTypeError names the place, the type and the way out."""
         try:
-            packed = value if type(value) in _ATOMS else _pack(value, 0)
             try:
-                return _encode(packed)
+                return _encode(value if type(value) in _ATOMS else _pack(value, 0))
             except UnicodeEncodeError:
                 return _encode(_pack(value, 0, careful=True))
         except _RefusedError as error:

@@ -22,6 +22,12 @@ from skunkqueue.worker.board import Board
 from skunkqueue.worker.settings import Ending, WorkerSettings
 
 _MIB = 1024 * 1024
+# As `python -m skunkqueue.worker`, but without the working directory on the path while our own modules
+# are imported: a user may well have a `queue.py` there.
+_START = (
+    "import sys; sys.path[:] = filter(None, sys.path); "
+    "from skunkqueue.worker.__main__ import main; main(sys.argv[1:])"
+)
 # Linux counts it in KiB, macOS in bytes.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -49,8 +55,8 @@ class End(NamedTuple):
 class Child:
     """A worker process."""
 
-    def __init__(self, settings: WorkerSettings) -> None:
-        """Start it."""
+    def __init__(self, settings: WorkerSettings, *, code_changes: bool = False) -> None:
+        """Start it; where its code changes all the time, no compiled copies of that are kept."""
         self.settings = settings
         self.began = time.monotonic()
         self.killed_for: str | None = None
@@ -66,8 +72,10 @@ class Child:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [
                     sys.executable,
-                    "-m",
-                    "skunkqueue.worker",
+                    # A copy is known by the second and the size, which two quick changes may share.
+                    *(("-B",) if code_changes else ()),
+                    "-c",
+                    _START,
                     str(leash_end),
                     str(board_end),
                     str(slots),

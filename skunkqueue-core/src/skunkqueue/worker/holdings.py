@@ -99,6 +99,11 @@ class Holdings:
         """Tell the store's time without asking it."""
         return self.monotonic() + self.offset
 
+    @property
+    def is_busy(self) -> bool:
+        """Say whether any claim is held."""
+        return self.running is not None or bool(self.beside or self.unbegun or self.finished)
+
     def begun(self) -> list[Running]:
         """List what runs now."""
         running = self.running

@@ -141,7 +141,8 @@ class Pool:
             if post.child is None and not post.closed and post.due <= now:
                 try:
                     post.child = Child(
-                        settings_for(self.settings, worker=new_id(), pool=self.id, route=post.route)
+                        settings_for(self.settings, worker=new_id(), pool=self.id, route=post.route),
+                        code_changes=self.settings.reload,
                     )
                 except OSError as error:
                     # No memory, no processes left: such things pass.
@@ -215,6 +216,10 @@ class Pool:
             logger.info("%s is replaced: %s", child, child.board.word or end.ending.name.lower())
             post.due = 0.0
         else:
+            if end.ending is Ending.DEAF:
+                logger.error("%s has ended: %s (%s)", child, child.board.word, end)
+                # What it ran is not to blame, so nothing counts as begun.
+                self._clerk.bury(child.settings.id, (), _death(child, end, "exit"))
             self._back_off(post)
         child.close()
 
@@ -230,15 +235,7 @@ class Pool:
             counted = [one for one in begun if one.suspect]
         if cause == ROUGH_CAUSE:
             self._clerk.kill([one.ref for one in counted], f"its worker had to be killed: {end}")
-        death = Death(
-            at=0.0,
-            worker=child.settings.id,
-            cause=cause,
-            signal=end.signal,
-            exit_code=end.exit_code,
-            rss=end.rss or None,
-        )
-        self._clerk.bury(child.settings.id, [one.id for one in counted], death)
+        self._clerk.bury(child.settings.id, [one.id for one in counted], _death(child, end, cause))
 
     def _refused(self, post: Post, child: Child, end: End) -> None:
         """See to one that ended before it was ready."""
@@ -332,6 +329,17 @@ class Pool:
         while self._children():
             self._reap()
             time.sleep(0.01)
+
+
+def _death(child: Child, end: End, cause: str) -> Death:
+    return Death(
+        at=0.0,
+        worker=child.settings.id,
+        cause=cause,
+        signal=end.signal,
+        exit_code=end.exit_code,
+        rss=end.rss or None,
+    )
 
 
 def _routes(settings: PoolSettings) -> str:

@@ -26,6 +26,7 @@ from skunkqueue.worker.verdict import released
 logger = logging.getLogger("skunkqueue.worker")
 
 _TICK = 0.1
+_TICK_IDLE = 0.25
 LONG = 0.08
 """Seconds after which a running job's neighbours are given back."""
 _CHORES_EVERY = 5.0
@@ -74,7 +75,9 @@ class Steward(threading.Thread):
 
     def run(self) -> None:
         """Look after things until the worker has ended."""
-        while not self._ended.wait(_TICK):
+        tick = _TICK_IDLE
+        while not self._ended.wait(tick):
+            tick = _TICK if self._holdings.is_busy else _TICK_IDLE
             now = self._clock.monotonic()
             if now < self._resume:
                 continue

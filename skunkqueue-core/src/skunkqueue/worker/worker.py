@@ -7,6 +7,7 @@ come, the lane (event loop). What they share is in ``holdings``.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
@@ -83,6 +84,7 @@ class Worker:
         self._stopping = False
         self._ending = Ending.STOPPED
         self._ran = 0
+        self._folder = os.getcwd()  # noqa: PTH109 - as it is compared with
         self.board = board = Board.private(1 + settings.concurrency) if board is None else board
         self.word = ""
         """Why it ends, where its ending does not say it all."""
@@ -307,6 +309,7 @@ class Worker:
         holdings.offset = claims[0].claimed - began
         if not holdings.beside:
             holdings.leased = began
+            holdings.lost.clear()
         if self._notifier.wants("skunkqueue_firing_claimed"):
             for claim in claims:
                 self._notifier.tell("skunkqueue_firing_claimed", claim=claim, worker=self._settings.id)
@@ -371,6 +374,9 @@ class Worker:
         self._interrupter.keep()
         if self._streams is not None:
             self._streams.keep()
+            with contextlib.suppress(OSError):
+                if os.getcwd() != self._folder:  # noqa: PTH109 - called often
+                    os.chdir(self._folder)
 
     @property
     def _lane_busy(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import click
@@ -13,9 +13,7 @@ from skunkqueue.cli.output import STYLES, console, document, json_option, on_ter
 from skunkqueue.cli.text import one_line, plural
 
 if TYPE_CHECKING:
-    from skunkqueue.cli.doctor.finding import Finding
-
-Check = Callable[[], "Iterable[Finding]"]
+    from skunkqueue.cli.doctor.finding import Check, Finding
 
 
 @click.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 OK = "ok"
@@ -18,3 +19,6 @@ class Finding(NamedTuple):
     level: str
     text: str
     cure: str = ""
+
+
+Check = Callable[[], Iterable[Finding]]

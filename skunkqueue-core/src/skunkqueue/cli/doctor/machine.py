@@ -8,8 +8,7 @@ import time
 from collections.abc import Iterator
 from importlib.metadata import version
 
-from skunkqueue.cli.doctor.command import Check
-from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, Finding
+from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, Check, Finding
 
 _BORN = 1_735_689_600.0
 """1 January 2025: no clock that is right shows an earlier time."""

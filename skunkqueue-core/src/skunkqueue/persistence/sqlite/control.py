@@ -60,7 +60,7 @@ def requeue(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[lis
             if taken is not None:
                 continue
             db.execute("INSERT INTO keyed (queue, key, id) VALUES (?, ?, ?)", (queue, key, id_))
-        ending.take_from_chunk(db, route, state, finished, chunk, {id_})
+        ending.take_from_chunk(db, (route, state, finished, chunk), {id_})
         db.execute("DELETE FROM done WHERE id = ?", (id_,))
         db.execute(
             "UPDATE firing SET due = ?, deaths = 0, kill = 0, evidence = '', carry = NULL, progress = NULL,"
@@ -77,7 +77,8 @@ def requeue(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[lis
 def purge(db: sqlite3.Connection, queue: str, route: str | None) -> int:
     """Remove all that is pending on a route or queue; return how many."""
     found = db.execute(
-        "SELECT no, pending FROM route WHERE queue = ?1 AND (?2 IS NULL OR name = ?2) AND pending > 0", (queue, route)
+        "SELECT no, pending FROM route WHERE queue = ?1 AND (?2 IS NULL OR name = ?2) AND pending > 0",
+        (queue, route),
     ).fetchall()
     for number, pending in found:
         for table in ("ready", "aimed"):
@@ -105,7 +106,9 @@ def resume(db: sqlite3.Connection, queue: str, route: str | None) -> list[str]:
         db.execute("DELETE FROM queue WHERE name = ?", (queue,))
         db.execute("UPDATE route SET paused = 0 WHERE queue = ?", (queue,))
         return [row[0] for row in db.execute("SELECT name FROM route WHERE queue = ?", (queue,))]
-    db.execute("UPDATE route SET paused = paused & ~? WHERE queue = ? AND name = ?", (PAUSED_ITSELF, queue, route))
+    db.execute(
+        "UPDATE route SET paused = paused & ~? WHERE queue = ? AND name = ?", (PAUSED_ITSELF, queue, route)
+    )
     return [route]
 
 

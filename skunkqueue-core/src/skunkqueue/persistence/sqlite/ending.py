@@ -14,7 +14,13 @@ from skunkqueue.persistence.sqlite.schema import COMPLETE, KILLED, PENDING
 
 
 def file_away(
-    db: sqlite3.Connection, route: int, state: int, ids: Sequence[str], now: float, ttl: float | None
+    db: sqlite3.Connection,
+    route: int,
+    state: int,
+    ids: Sequence[str],
+    *,
+    now: float,
+    ttl: float | None = None,
 ) -> int:
     """List ids as finished now; return the number of the chunk they are in."""
     if ttl is None:
@@ -64,7 +70,7 @@ def kill_pending(db: sqlite3.Connection, found: Iterable[tuple[str, int]], now: 
         by_route.setdefault(route, []).append(id_)
     for route, ids in by_route.items():
         out_of_line(db, ids)
-        chunk = file_away(db, route, KILLED, ids, now, None)
+        chunk = file_away(db, route, KILLED, ids, now=now)
         db.executemany(
             "INSERT INTO done (id, state, finished, chunk, token, holder)"
             " SELECT id, ?, ?, ?, token, holder FROM firing WHERE id = ?",
@@ -87,20 +93,20 @@ def forget_pending(db: sqlite3.Connection, ids: Iterable[str]) -> int:
 def is_live(db: sqlite3.Connection, id_: str) -> bool:
     """Say whether a firing is pending or running."""
     row = db.execute(
-        "SELECT 1 FROM firing WHERE id = ? AND NOT EXISTS (SELECT 1 FROM done WHERE done.id = firing.id)", (id_,)
+        "SELECT 1 FROM firing WHERE id = ? AND NOT EXISTS (SELECT 1 FROM done WHERE done.id = firing.id)",
+        (id_,),
     ).fetchone()
     return row is not None
 
 
-def take_from_chunk(db: sqlite3.Connection, route: int, state: int, finished: float, chunk: int, ids: set[str]) -> None:
-    """Strike finished firings off the list of their chunk."""
-    place = (route, state, finished, chunk)
+def take_from_chunk(db: sqlite3.Connection, place: tuple[int, int, float, int], ids: set[str]) -> None:
+    """Strike finished firings off the list of their chunk, which is at route, state, time and number."""
     where = "route = ? AND state = ? AND finished = ? AND chunk = ?"
-    row = db.execute(f"SELECT ids FROM ended WHERE {where}", place).fetchone()  # noqa: S608 - a constant
+    row = db.execute(f"SELECT ids FROM ended WHERE {where}", place).fetchone()  # noqa: S608 - constants
     if row is None:
         return
     left = [id_ for id_ in row[0].split(",") if id_ not in ids]
     if left:
-        db.execute(f"UPDATE ended SET ids = ? WHERE {where}", (",".join(left), *place))  # noqa: S608 - a constant
+        db.execute(f"UPDATE ended SET ids = ? WHERE {where}", (",".join(left), *place))  # noqa: S608 - constants
     else:
-        db.execute(f"DELETE FROM ended WHERE {where}", place)  # noqa: S608 - a constant
+        db.execute(f"DELETE FROM ended WHERE {where}", place)  # noqa: S608 - constants

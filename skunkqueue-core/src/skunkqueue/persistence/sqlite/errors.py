@@ -27,7 +27,7 @@ def is_busy(error: sqlite3.Error) -> bool:
     return "is locked" in text or "database schema has changed" in text
 
 
-def translate(error: sqlite3.Error, path: Path) -> BackendError:
+def translate(error: sqlite3.Error, path: Path) -> BackendError:  # noqa: PLR0911 - one for each thing that goes wrong
     """Make our error out of SQLite's; the caller raises it ``from`` the original."""
     text = str(error)
     if is_busy(error):
@@ -52,7 +52,9 @@ def translate(error: sqlite3.Error, path: Path) -> BackendError:
             f" and its -wal, and save what can be read with `sqlite3 {path} .recover`"
         )
     if "no such table" in text or "no such column" in text:
-        return BackendDamagedError(f"{path}: a part of the store is missing ({text}): restore it from a backup")
+        return BackendDamagedError(
+            f"{path}: a part of the store is missing ({text}): restore it from a backup"
+        )
     return BackendError(f"{path}: SQLite failed: {text}")
 
 
@@ -66,7 +68,7 @@ def locked(path: Path, waited: float) -> BackendUnavailableError:
 
 
 def read_only(path: Path) -> BackendReadOnlyError:
-    """Writing is not allowed."""
+    """Say that writing is not allowed."""
     return BackendReadOnlyError(
         f"{path}: this user may not write to it, or not to its folder (SQLite keeps files beside it): change"
         f" their owner or mode, or name another file with the URL sqlite:////path/to/file.db"
@@ -74,7 +76,7 @@ def read_only(path: Path) -> BackendReadOnlyError:
 
 
 def not_ours(path: Path, why: str) -> BackendDamagedError:
-    """What was opened is something else."""
+    """Say that what was opened is something else."""
     return BackendDamagedError(
         f"{path}: this is not a SkunkQueue store: {why}. Name another file, or move this one away so that a new"
         f" store can be made in its place"

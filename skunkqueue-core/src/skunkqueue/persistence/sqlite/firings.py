@@ -6,7 +6,6 @@ Every function here runs inside a transaction somebody else began, and takes the
 from __future__ import annotations
 
 import sqlite3
-from array import array
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -22,7 +21,9 @@ _INSERT = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_READY = "INSERT INTO ready (route, rank, due, id, alone) VALUES (?, ?, ?, ?, 0)"
-_INSERT_READY_MANY = "INSERT INTO ready (route, rank, due, id, alone) SELECT ?, ?, ?, value, 0 FROM json_each(?)"
+_INSERT_READY_MANY = (
+    "INSERT INTO ready (route, rank, due, id, alone) SELECT ?, ?, ?, value, 0 FROM json_each(?)"
+)
 _INSERT_AIMED = "INSERT INTO aimed (route, rank, due, id, alone, target) VALUES (?, ?, ?, ?, 0, ?)"
 
 _RANKS = range(MAX_PRIORITY + 1)
@@ -50,7 +51,8 @@ _LOOK = (
     " OR EXISTS (SELECT 1 FROM inbox WHERE route = :route AND due <= :now)"
     " OR EXISTS (SELECT 1 FROM aimed WHERE target = :worker AND route = :route AND due <= :now) OR "
     + " OR ".join(
-        f"EXISTS (SELECT 1 FROM ready WHERE route = :route AND rank = {rank} AND due <= :now)" for rank in _RANKS
+        f"EXISTS (SELECT 1 FROM ready WHERE route = :route AND rank = {rank} AND due <= :now)"  # noqa: S608 - constants
+        for rank in _RANKS
     )
     + ") FROM route WHERE no = :route"
 )
@@ -66,7 +68,9 @@ _NEXT = (
 )
 
 
-def put(db: sqlite3.Connection, firings: Sequence[Firing], numbers: Mapping[tuple[str, str], int], now: float) -> None:
+def put(
+    db: sqlite3.Connection, firings: Sequence[Firing], numbers: Mapping[tuple[str, str], int], now: float
+) -> None:
     """Enqueue firings whose keys are seen to and whose ids are new; raise Repeat where one is not."""
     rows: list[tuple[Any, ...]] = []
     lines: dict[tuple[int, int, float], list[str]] = {}
@@ -93,6 +97,19 @@ def put(db: sqlite3.Connection, firings: Sequence[Firing], numbers: Mapping[tupl
                 lines[place].append(id_)
             else:
                 lines[place] = [id_]
+    _store(db, rows, lines, aimed)
+    for (route, _, _), ids in lines.items():
+        counts[route] = counts.get(route, 0) + len(ids)
+    for route, n in counts.items():
+        routes.entered(db, route, n, now)
+
+
+def _store(
+    db: sqlite3.Connection,
+    rows: Sequence[tuple[Any, ...]],
+    lines: Mapping[tuple[int, int, float], Sequence[str]],
+    aimed: Sequence[tuple[Any, ...]],
+) -> None:
     try:
         if len(rows) == 1:
             db.execute(_INSERT, rows[0])
@@ -106,11 +123,8 @@ def put(db: sqlite3.Connection, firings: Sequence[Firing], numbers: Mapping[tupl
         else:
             # One statement for all that come due together costs half of one for each.
             db.execute(_INSERT_READY_MANY, (*place, msgspec.json.encode(ids).decode()))
-        counts[place[0]] = counts.get(place[0], 0) + len(ids)
     if aimed:
         db.executemany(_INSERT_AIMED, aimed)
-    for route, n in counts.items():
-        routes.entered(db, route, n, now)
 
 
 def put_checked(db: sqlite3.Connection, firings: Sequence[Firing], now: float) -> list[str]:
@@ -127,7 +141,9 @@ def put_checked(db: sqlite3.Connection, firings: Sequence[Firing], now: float) -
             if row is not None:
                 ids.append(str(row[0]))
                 continue
-            db.execute("INSERT INTO keyed (queue, key, id) VALUES (?, ?, ?)", (firing.queue, firing.key, firing.id))
+            db.execute(
+                "INSERT INTO keyed (queue, key, id) VALUES (?, ?, ?)", (firing.queue, firing.key, firing.id)
+            )
         name = (firing.queue, firing.route)
         put(db, [firing], {name: routes.make(db, *name)}, now)
         ids.append(firing.id)
@@ -151,6 +167,7 @@ def claim(
     route: int,
     name: tuple[str, str],
     worker: str,
+    *,
     limit: int,
     lease: float,
     now: float,
@@ -172,7 +189,13 @@ def claim(
         if row[11] is not None:
             special |= leases.AIMED
     token = leases.lend(
-        db, route, worker, ids, array("d", [row[2] for row in rows]), mono + lease, now, special
+        db,
+        route,
+        worker,
+        dict(zip(ids, [row[2] for row in rows], strict=True)),
+        ends=mono + lease,
+        now=now,
+        special=special,
     )
     queue, route_name = name
     claims = [
@@ -219,7 +242,9 @@ def _pick(
                 rows = rows[:i]
                 break
     if aimed:
-        db.executemany(_TAKE_AIMED, [(route, found[1], found[2], found[0]) for found in rows if found[11] is not None])
+        db.executemany(
+            _TAKE_AIMED, [(route, found[1], found[2], found[0]) for found in rows if found[11] is not None]
+        )
     # All of a rank that come before the last one picked were picked too, so each rank is one range.
     last = {found[1]: found for found in rows if found[11] is None}
     for rank, found in last.items():

@@ -59,8 +59,8 @@ def note_boot(db: sqlite3.Connection, boot: str, offset: float) -> None:
 def needs_sweep(db: sqlite3.Connection, now: float, mono: float) -> bool:
     """Say whether ``sweep`` would find anything to do; cheap, and only reads."""
     row = db.execute(
-        "SELECT EXISTS (SELECT 1 FROM worker WHERE ends <= ?2) OR EXISTS (SELECT 1 FROM ended WHERE gone <= ?1)"
-        f" OR EXISTS (SELECT 1 FROM lease WHERE special & {leases.AIMED} AND ends <= ?2)"  # noqa: S608 - a constant
+        "SELECT EXISTS (SELECT 1 FROM worker WHERE ends <= ?2) OR EXISTS (SELECT 1 FROM ended WHERE gone <= ?1)"  # noqa: S608 - constants
+        f" OR EXISTS (SELECT 1 FROM lease WHERE special & {leases.AIMED} AND ends <= ?2)"
         " OR EXISTS (SELECT 1 FROM aimed WHERE target NOT IN (SELECT id FROM worker WHERE ends > ?2))"
         f" OR (SELECT abs(value - (?1 - ?2)) > {_DRIFT} FROM meta WHERE name = 'offset')",
         (now, mono),
@@ -75,7 +75,8 @@ def sweep(db: sqlite3.Connection, now: float, mono: float, limit: int) -> tuple[
         workers.remove(db, worker)
     leases.give_back_orphans(db, mono)
     orphans = db.execute(
-        "SELECT id, route FROM aimed WHERE target NOT IN (SELECT id FROM worker WHERE ends > ?) LIMIT ?", (mono, limit)
+        "SELECT id, route FROM aimed WHERE target NOT IN (SELECT id FROM worker WHERE ends > ?) LIMIT ?",
+        (mono, limit),
     ).fetchall()
     killed = ending.kill_pending(db, orphans, now)
     moved, touched = _mind_the_clock(db, now, mono)
@@ -97,7 +98,8 @@ def prune(db: sqlite3.Connection, now: float, older: float | None, limit: int) -
     """Remove up to ``limit`` finished firings whose time is over, or that finished ``older`` seconds ago."""
     if older is None:
         chunks = db.execute(
-            "SELECT route, state, finished, chunk, ids FROM ended WHERE gone <= ? ORDER BY gone LIMIT ?", (now, limit)
+            "SELECT route, state, finished, chunk, ids FROM ended WHERE gone <= ? ORDER BY gone LIMIT ?",
+            (now, limit),
         ).fetchall()
         return _remove(db, chunks, limit)
     n = 0
@@ -124,7 +126,7 @@ def _remove(db: sqlite3.Connection, chunks: Sequence[tuple[int, int, float, int,
         rows = [(id_,) for id_ in ids]
         db.executemany("DELETE FROM done WHERE id = ?", rows)
         db.executemany("DELETE FROM firing WHERE id = ?", rows)
-        ending.take_from_chunk(db, route, state, finished, chunk, set(ids))
+        ending.take_from_chunk(db, (route, state, finished, chunk), set(ids))
         routes.shift(db, route, {state: -len(ids)})
     return limit - left
 
@@ -142,7 +144,10 @@ def _mind_the_clock(db: sqlite3.Connection, now: float, mono: float) -> tuple[in
     if -_JUMP <= back <= _JUMP:
         return 0, set()
     if back < 0:
-        log.info("the wall clock went forward by %.1f s (or the machine slept); due times come that much sooner", -back)
+        log.info(
+            "the wall clock went forward by %.1f s (or the machine slept); due times come that much sooner",
+            -back,
+        )
         return 0, set()
     moved: list[tuple[float, str]] = []
     touched: set[int] = set()
@@ -170,5 +175,3 @@ def _mind_the_clock(db: sqlite3.Connection, now: float, mono: float) -> tuple[in
         len(moved),
     )
     return len(moved), touched
-
-

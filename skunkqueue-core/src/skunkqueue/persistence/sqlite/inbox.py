@@ -35,7 +35,9 @@ def takes(firings: Sequence[Firing]) -> bool:
     return len(firings) <= LARGEST and all(f.key is None and f.target is None for f in firings)
 
 
-def put(db: sqlite3.Connection, firings: Sequence[Firing], numbers: Mapping[tuple[str, str], int], now: float) -> None:
+def put(
+    db: sqlite3.Connection, firings: Sequence[Firing], numbers: Mapping[tuple[str, str], int], now: float
+) -> None:
     """Put firings in; one whose id is known already is dropped when it is filed."""
     last = 0
     for f in firings:
@@ -44,7 +46,10 @@ def put(db: sqlite3.Connection, firings: Sequence[Firing], numbers: Mapping[tupl
             expires = now + f.expires_in
         due = now + f.delay if f.due is None else f.due
         route = numbers[f.queue, f.route]
-        last = db.execute(_INSERT, (f.id, route, MAX_PRIORITY - f.priority, due, now, expires, f.body)).lastrowid or 0
+        last = (
+            db.execute(_INSERT, (f.id, route, MAX_PRIORITY - f.priority, due, now, expires, f.body)).lastrowid
+            or 0
+        )
     # Numbers begin at 1 again whenever the table was emptied.
     if last >= _FULL:
         file_all(db)

@@ -85,18 +85,27 @@ def lend(
     db: sqlite3.Connection,
     route: int,
     worker: str,
-    ids: Sequence[str],
-    dues: array[float],
+    held: Mapping[str, float],
+    *,
     ends: float,
     now: float,
     special: int,
 ) -> int:
     """Write down a new lease; return its token."""
     # Made of the route's number, too, so that a token tells where its lease is.
-    token = routes.lent(db, route, len(ids)) << _ROUTE_BITS | route
+    token = routes.lent(db, route, len(held)) << _ROUTE_BITS | route
     db.execute(
         "INSERT INTO lease (route, token, ends, holder, claimed, special, dues, ids) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (route, token, ends, holder_number(db, worker, now), now, special, dues.tobytes(), ",".join(ids)),
+        (
+            route,
+            token,
+            ends,
+            holder_number(db, worker, now),
+            now,
+            special,
+            array("d", held.values()).tobytes(),
+            ",".join(held),
+        ),
     )
     return token
 
@@ -160,14 +169,19 @@ def extend(db: sqlite3.Connection, claims: Sequence[ClaimRef], ends: float) -> l
         kept = {firing for firing in ids if firing in lease.held}
         lost.extend(firing for firing in ids if firing not in kept)
         if len(kept) == len(lease.held):
-            db.execute("UPDATE lease SET ends = ?, apart = NULL WHERE route = ? AND token = ?", (ends, lease.route, token))
+            db.execute(
+                "UPDATE lease SET ends = ?, apart = NULL WHERE route = ? AND token = ?",
+                (ends, lease.route, token),
+            )
         elif kept:
             lease.apart = {firing: ends if firing in kept else lease.end_of(firing) for firing in lease.held}
             save(db, lease)
     return lost
 
 
-def give_back(db: sqlite3.Connection, lease: Lease, ids: Collection[str], evidence: Mapping[str, str]) -> None:
+def give_back(
+    db: sqlite3.Connection, lease: Lease, ids: Collection[str], evidence: Mapping[str, str]
+) -> None:
     """Make running firings pending in their old place; those with evidence of a death count one."""
     rows = []
     for firing in ids:

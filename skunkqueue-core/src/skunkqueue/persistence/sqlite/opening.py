@@ -91,7 +91,9 @@ class Store:
         """Wake a worker of each route, by number."""
         for number in numbers:
             row = self.readers.run(
-                lambda db, number=number: db.execute("SELECT queue, name FROM route WHERE no = ?", (number,)).fetchone()  # type: ignore[misc] # bound now
+                lambda db, number=number: db.execute(
+                    "SELECT queue, name FROM route WHERE no = ?", (number,)
+                ).fetchone()  # type: ignore[misc] # bound now
             )
             if row is not None:
                 self.ring_route(row[0], row[1])

@@ -14,12 +14,13 @@ import msgspec
 
 from skunkqueue.errors import BackendUnavailableError, ConfigError
 from skunkqueue.persistence.backend import BackendConfig
-from skunkqueue.persistence.sqlite.errors import read_only
+from skunkqueue.persistence.sqlite.errors import not_ours, read_only
 
 DURABILITIES = {"process": "NORMAL", "power": "FULL"}
 """What a store survives, and the ``PRAGMA synchronous`` that gives it."""
 BUSY_TIMEOUT = 30.0
 _SCHEME = "sqlite://"
+_HEADER = b"SQLite format 3\0"
 # WAL mode needs memory shared by all processes, which these do not give.
 _NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "afs", "9p", "ceph", "glusterfs", "fuse.glusterfs")
 
@@ -58,9 +59,7 @@ def place_of(config: BackendConfig) -> Place:
         raise ConfigError(msg)
     if options:
         name, value = next(iter(options.items()))
-        msg = (
-            f"the sqlite backend has no option {name!r} (value {value!r}): it knows 'durability' and 'busy_timeout'"
-        )
+        msg = f"the sqlite backend has no option {name!r} (value {value!r}): it knows 'durability' and 'busy_timeout'"
         raise ConfigError(msg)
     return Place(path=path, synchronous=DURABILITIES[durability], busy_timeout=busy_timeout)
 
@@ -90,8 +89,22 @@ def prepare(path: Path, *, default: bool) -> None:
             f" write: name a file on a local disk, or use a backend with a server"
         )
         raise ConfigError(msg)
+    head = _touch(path)
+    if head not in {b"", _HEADER}:
+        # SQLite would take a file of a few bytes for an empty one, and overwrite it.
+        raise not_ours(path, "it is no SQLite database")
+    if not os.access(folder, os.W_OK):
+        raise read_only(path)
+
+
+def _touch(path: Path) -> bytes:
+    """Make the file where there is none, and read how it begins."""
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            return os.pread(fd, len(_HEADER), 0)
+        finally:
+            os.close(fd)
     except PermissionError as error:
         raise read_only(path) from error
     except OSError as error:
@@ -99,8 +112,6 @@ def prepare(path: Path, *, default: bool) -> None:
             raise read_only(path) from error
         msg = f"{path}: cannot be opened ({error.strerror}): name another file by a sqlite:/// URL"
         raise BackendUnavailableError(msg) from error
-    if not os.access(folder, os.W_OK):
-        raise read_only(path)
 
 
 def network_kind(path: Path) -> str | None:
@@ -121,7 +132,7 @@ def _network_kind(real: str, mounts: list[str]) -> str | None:
         if len(fields) < 3:
             continue
         point = fields[1].replace("\\040", " ")
-        inside = point == "/" or real == point or real.startswith(f"{point}/")
+        inside = point in {"/", real} or real.startswith(f"{point}/")
         if inside and len(point) >= len(best):
             best, kind = point, fields[2]
     return kind if kind.startswith(_NETWORK) else None

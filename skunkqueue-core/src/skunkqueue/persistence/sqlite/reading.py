@@ -33,7 +33,7 @@ _RECORDS = (
     " LEFT JOIN aimed a ON a.route = f.route AND a.rank = f.rank AND a.due = f.due AND a.id = f.id"
 )
 _OLDEST = (
-    "SELECT min(due) FROM ("
+    "SELECT min(due) FROM ("  # noqa: S608 - constants
     + " UNION ALL ".join(
         f"SELECT min(due) AS due FROM {table} WHERE route = ?1 AND rank = {rank}"  # noqa: S608 - constants
         for rank in range(MAX_PRIORITY + 1)
@@ -66,9 +66,7 @@ def records(db: sqlite3.Connection, ids: Sequence[str], mono: float) -> dict[str
     return {row[0]: _record(row, held.get(row[0]), names, mono) for row in rows}
 
 
-def _record(
-    row: tuple[Any, ...], lease: leases.Lease | None, names: dict[int, str], mono: float
-) -> Record:
+def _record(row: tuple[Any, ...], lease: leases.Lease | None, names: dict[int, str], mono: float) -> Record:
     (
         id_, queue, route, _, rank, due, enqueued, token, expires, deaths, kill, key, target, evidence, carry,
         progress, body, done, began, finished, done_token, done_carry, result, worker, _,
@@ -137,7 +135,7 @@ def find(db: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
 
 
 def page(
-    db: sqlite3.Connection, route: int | None, state: State, limit: int, after: str | None, mono: float
+    db: sqlite3.Connection, route: int | None, state: State, limit: int, after: str | None, *, mono: float
 ) -> Page:
     """Read one page of a listing."""
     limit = max(1, min(limit, MAX_PAGE))
@@ -221,7 +219,7 @@ def _finished_page(
         listed = ids.split(",")
         for i in range(len(listed) - 1, -1, -1):
             if place is None or (finished, chunk, i) < place:
-                found.append((listed[i], (finished, chunk, i)))
+                found.append((listed[i], (finished, chunk, i)))  # noqa: PERF401 - no clearer as a generator
         if len(found) > limit:
             break
     return found

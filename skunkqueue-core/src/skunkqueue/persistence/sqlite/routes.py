@@ -45,7 +45,9 @@ def make(db: sqlite3.Connection, queue: str, route: str) -> int:
         return found
     row = db.execute("SELECT paused FROM queue WHERE name = ?", (queue,)).fetchone()
     paused = PAUSED_WITH_QUEUE if row is not None and row[0] else 0
-    made = db.execute("INSERT INTO route (queue, name, paused) VALUES (?, ?, ?)", (queue, route, paused)).lastrowid
+    made = db.execute(
+        "INSERT INTO route (queue, name, paused) VALUES (?, ?, ?)", (queue, route, paused)
+    ).lastrowid
     assert made is not None  # noqa: S101 - for the type checker; an INSERT has one
     return made
 
@@ -69,7 +71,9 @@ def lent(db: sqlite3.Connection, route: int, n: int) -> int:
     return int(db.execute(_LEND, (n, route)).fetchall()[0][0])
 
 
-def settled(db: sqlite3.Connection, route: int, changes: Mapping[int, int], values: Mapping[str, float], now: float) -> None:
+def settled(
+    db: sqlite3.Connection, route: int, changes: Mapping[int, int], values: Mapping[str, float], now: float
+) -> None:
     """Add to a route's counts and to its counters of the current minute."""
     minute = int(now // 60)
     found, tallies = db.execute("SELECT minute, tallies FROM route WHERE no = ?", (route,)).fetchone()
@@ -79,22 +83,28 @@ def settled(db: sqlite3.Connection, route: int, changes: Mapping[int, int], valu
     total = _sum(tallies, values)
     get = changes.get
     db.execute(
-        _SHIFT_AND_TALLY, (get(0, 0), get(1, 0), get(2, 0), get(3, 0), get(4, 0), get(5, 0), _encode(total), route)
+        _SHIFT_AND_TALLY,
+        (get(0, 0), get(1, 0), get(2, 0), get(3, 0), get(4, 0), get(5, 0), _encode(total), route),
     )
 
 
-def minutes(db: sqlite3.Connection, queue: str, route: str, number: int, since: int, until: int) -> list[Minute]:
+def minutes(
+    db: sqlite3.Connection, name: tuple[str, str], number: int, since: int, until: int
+) -> list[Minute]:
     """Read counters a minute, oldest first."""
     found: dict[int, Tallies] = {
         minute: _decoder.decode(tallies)
         for minute, tallies in db.execute(
-            "SELECT minute, tallies FROM minute WHERE route = ? AND minute >= ? AND minute < ?", (number, since, until)
+            "SELECT minute, tallies FROM minute WHERE route = ? AND minute >= ? AND minute < ?",
+            (number, since, until),
         )
     }
     minute, running = _running(db, number)
     if running and since <= minute < until:
         found[minute] = _sum(found.get(minute), running)
-    return [Minute(queue=queue, route=route, minute=minute, values=found[minute]) for minute in sorted(found)]
+    return [
+        Minute(queue=name[0], route=name[1], minute=minute, values=found[minute]) for minute in sorted(found)
+    ]
 
 
 def drop_counters(db: sqlite3.Connection, oldest: int) -> None:
@@ -108,10 +118,14 @@ def _turn(db: sqlite3.Connection, route: int, minute: int) -> None:
     """Give the counters of the last minute a row of their own, and begin another."""
     over, running = _running(db, route)
     if running:
-        row = db.execute("SELECT tallies FROM minute WHERE route = ? AND minute = ?", (route, over)).fetchone()
+        row = db.execute(
+            "SELECT tallies FROM minute WHERE route = ? AND minute = ?", (route, over)
+        ).fetchone()
         # A row is there already only if the clock was set back.
         total = _sum(None if row is None else row[0], running)
-        db.execute("REPLACE INTO minute (route, minute, tallies) VALUES (?, ?, ?)", (route, over, _encode(total)))
+        db.execute(
+            "REPLACE INTO minute (route, minute, tallies) VALUES (?, ?, ?)", (route, over, _encode(total))
+        )
     db.execute("UPDATE route SET minute = ?, enqueued = 0, tallies = NULL WHERE no = ?", (minute, route))
 
 
@@ -127,4 +141,3 @@ def _sum(left: bytes | Tallies | None, right: Mapping[str, float]) -> Tallies:
     for name, n in right.items():
         total[name] = total.get(name, 0) + n
     return total
-

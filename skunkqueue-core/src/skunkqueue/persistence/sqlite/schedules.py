@@ -32,7 +32,7 @@ def declare(db: sqlite3.Connection, schedule: Schedule, firing: Firing, now: flo
     # Counted for the whole store, so that no generation comes back after a schedule was removed.
     db.execute("REPLACE INTO meta (name, value) VALUES ('generation', ?)", (generation,))
     db.execute(
-        f"REPLACE INTO schedule ({_COLUMNS}) VALUES ({', '.join('?' * 17)})",  # noqa: S608 - a constant
+        f"REPLACE INTO schedule ({_COLUMNS}) VALUES ({', '.join('?' * 17)})",  # noqa: S608 - constants
         (
             schedule.queue,
             schedule.name,
@@ -62,7 +62,9 @@ class Unchanged(Exception):  # noqa: N818 - an answer and not an error
     """The very same schedule is there already."""
 
 
-def arm(db: sqlite3.Connection, queue: str, name: str, generation: int, firing: Firing, now: float) -> Firing | None:
+def arm(
+    db: sqlite3.Connection, queue: str, name: str, generation: int, firing: Firing, *, now: float
+) -> Firing | None:
     """Replace the pending firing of a schedule; ``None`` where that cannot be."""
     old = one(db, queue, name)
     if old is None or old.generation != generation or old.paused:
@@ -87,7 +89,9 @@ def pause(db: sqlite3.Connection, queue: str, name: str) -> bool:
     return True
 
 
-def resume(db: sqlite3.Connection, queue: str, name: str, firing: Firing, now: float) -> tuple[bool, Firing | None]:
+def resume(
+    db: sqlite3.Connection, queue: str, name: str, firing: Firing, now: float
+) -> tuple[bool, Firing | None]:
     """End a pause; say whether there was one, and what was armed."""
     old = one(db, queue, name)
     if old is None or not old.paused:
@@ -120,7 +124,9 @@ def refire(db: sqlite3.Connection, settled: str, refire: Refire, now: float) -> 
         remove(db, *place)
         return None
     run = refire.run
-    db.execute("INSERT INTO history (queue, name, run) VALUES (?, ?, ?)", (*place, msgspec.msgpack.encode(run)))
+    db.execute(
+        "INSERT INTO history (queue, name, run) VALUES (?, ?, ?)", (*place, msgspec.msgpack.encode(run))
+    )
     db.execute(
         "DELETE FROM history WHERE queue = ? AND name = ? AND no <="
         " (SELECT no FROM history WHERE queue = ? AND name = ? ORDER BY no DESC LIMIT 1 OFFSET ?)",
@@ -137,7 +143,7 @@ def refire(db: sqlite3.Connection, settled: str, refire: Refire, now: float) -> 
 def listed(db: sqlite3.Connection, queue: str | None) -> list[Schedule]:
     """Read all schedules (of one queue), in order of queue and name."""
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM schedule WHERE ?1 IS NULL OR queue = ?1 ORDER BY queue, name",  # noqa: S608 - a constant
+        f"SELECT {_COLUMNS} FROM schedule WHERE ?1 IS NULL OR queue = ?1 ORDER BY queue, name",  # noqa: S608 - constants
         (queue,),
     )
     return [_schedule(row) for row in rows]
@@ -159,7 +165,8 @@ def _arm(db: sqlite3.Connection, queue: str, name: str, firing: Firing, now: flo
     ids = firings.put_checked(db, [firing], now)
     due = firing.due if firing.due is not None else now + firing.delay
     db.execute(
-        "UPDATE schedule SET firing = ?, next_run = ? WHERE queue = ? AND name = ?", (ids[0], due, queue, name)
+        "UPDATE schedule SET firing = ?, next_run = ? WHERE queue = ? AND name = ?",
+        (ids[0], due, queue, name),
     )
     return firing
 
@@ -177,7 +184,7 @@ def _same(old: Schedule, new: Schedule) -> bool:
 def one(db: sqlite3.Connection, queue: str, name: str) -> Schedule | None:
     """Read one schedule."""
     row = db.execute(
-        f"SELECT {_COLUMNS} FROM schedule WHERE queue = ? AND name = ?",  # noqa: S608 - a constant
+        f"SELECT {_COLUMNS} FROM schedule WHERE queue = ? AND name = ?",  # noqa: S608 - constants
         (queue, name),
     ).fetchone()
     return None if row is None else _schedule(row)

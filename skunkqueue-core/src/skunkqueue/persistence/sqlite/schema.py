@@ -173,7 +173,9 @@ def version_of(db: sqlite3.Connection, path: Path) -> int:
     if found not in {0, APPLICATION_ID}:
         raise not_ours(path, f"it belongs to another program (application id {found:#010x})")
     if found == 0 and (tables or version):
-        raise not_ours(path, f"it has tables of another program ({', '.join(tables) or f'version {version}'})")
+        raise not_ours(
+            path, f"it has tables of another program ({', '.join(tables) or f'version {version}'})"
+        )
     if version > len(STEPS):
         msg = (
             f"{path}: the store was written by a newer SkunkQueue (schema {version}, this one knows up to"

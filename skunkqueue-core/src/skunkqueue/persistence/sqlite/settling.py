@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from skunkqueue.counters import tally
 from skunkqueue.persistence.sqlite import ending, firings, leases, routes, schedules
 from skunkqueue.persistence.sqlite.schema import COMPLETE, ERROR, EXPIRED, KILLED, PENDING, RUNNING
-from skunkqueue.records import Firing, Outcome, Verdict
+from skunkqueue.records import Outcome, Verdict
 
 _FINAL = {
     Verdict.COMPLETE: COMPLETE,
@@ -21,24 +21,12 @@ _FINAL = {
     Verdict.EXPIRED: EXPIRED,
 }
 _DONE = (
-    "INSERT INTO done (id, state, began, finished, chunk, token, holder, carry, result)"
+    "INSERT INTO done (id, began, carry, result, token, holder, state, finished, chunk)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_AGAIN = "UPDATE firing SET token = ?, holder = ?, due = coalesce(?, due), carry = coalesce(?, carry) WHERE id = ?"
-
-
-class _Batch:
-    """What one call of ``settle`` gathers, to be written at once."""
-
-    __slots__ = ("carries", "chunks", "counters", "counts", "due_again", "now")
-
-    def __init__(self, now: float) -> None:
-        self.now = now
-        self.chunks: dict[tuple[int, int, float | None], list[tuple[Any, ...]]] = {}
-        self.counts: dict[int, dict[int, int]] = {}
-        self.counters: dict[int, dict[str, float]] = {}
-        self.due_again: list[tuple[Any, ...]] = []
-        self.carries: list[tuple[bytes, str]] = []
+_AGAIN = (
+    "UPDATE firing SET token = ?, holder = ?, due = coalesce(?, due), carry = coalesce(?, carry) WHERE id = ?"
+)
 
 
 class Settled(NamedTuple):
@@ -53,90 +41,110 @@ class Settled(NamedTuple):
     """Routes of what was enqueued, by name."""
 
 
+class _Held:
+    """A lease some outcomes are for, with what they say."""
+
+    __slots__ = ("due_again", "finished", "keyed", "lease", "values")
+
+    def __init__(self, lease: leases.Lease) -> None:
+        self.lease = lease
+        self.values: dict[str, float] = {}
+        self.finished: dict[tuple[int, float | None], list[tuple[Any, ...]]] = {}
+        self.due_again: list[tuple[Any, ...]] = []
+        self.keyed: list[tuple[str]] = []
+
+    def end(self, outcome: Outcome, due: float) -> None:
+        """Note one that is finished."""
+        lease = self.lease
+        verdict = outcome.verdict
+        # Most are complete, and looking an enum up in a dict takes a call of its own.
+        state = COMPLETE if verdict is Verdict.COMPLETE else _FINAL[verdict]
+        row = (outcome.id, outcome.began, outcome.carry, outcome.result, lease.token, lease.holder, state)
+        kind = (state, outcome.ttl)
+        if kind in self.finished:
+            self.finished[kind].append(row)
+        else:
+            self.finished[kind] = [row]
+        if lease.special & leases.KEYED:
+            self.keyed.append((outcome.id,))
+        tally(self.values, verdict, due, outcome.began, outcome.took)
+
+    def again(self, outcome: Outcome, due: float, now: float) -> None:
+        """Note one that is pending again."""
+        when = outcome.due
+        if when is None and (outcome.verdict is not Verdict.RELEASE or outcome.delay):
+            when = now + outcome.delay
+        self.due_again.append((self.lease.token, self.lease.holder, when, outcome.carry, outcome.id))
+        tally(self.values, outcome.verdict, due, outcome.began, outcome.took)
+
+    def write(self, db: sqlite3.Connection, now: float) -> None:
+        """Store all that was noted."""
+        lease = self.lease
+        counts = {RUNNING: 0, PENDING: len(self.due_again)}
+        leases.save(db, lease)
+        if self.keyed:
+            db.executemany("DELETE FROM keyed WHERE id = ?", self.keyed)
+        for (state, ttl), rows in self.finished.items():
+            counts[state] = counts.get(state, 0) + len(rows)
+            chunk = ending.file_away(db, lease.route, state, [row[0] for row in rows], now=now, ttl=ttl)
+            rest = (now, chunk)
+            db.executemany(_DONE, [row + rest for row in rows])
+        if self.due_again:
+            db.executemany(_AGAIN, self.due_again)
+            leases.to_pending(db, [row[-1] for row in self.due_again])
+        counts[RUNNING] = -sum(counts.values())
+        if counts[RUNNING]:
+            routes.settled(db, lease.route, counts, self.values, now)
+
+
 def settle(db: sqlite3.Connection, outcomes: Sequence[Outcome], now: float) -> Settled:
     """Settle what is not stale, with all that follows from it."""
     stale: list[str] = []
-    batch = _Batch(now)
-    held: dict[int, leases.Lease | None] = {}
-    settled: list[Outcome] = []
-    keyed: list[tuple[str]] = []
+    known: dict[int, _Held | None] = {}
+    more: list[Outcome] = []
+    token = None
+    held: _Held | None = None
     for outcome in outcomes:
-        token = outcome.token
-        if token in held:
-            lease = held[token]
-        else:
-            lease = held[token] = leases.by_token(db, token)
-        due = None if lease is None else lease.held.pop(outcome.id, None)
-        if lease is None or due is None:
+        if outcome.token != token:
+            token = outcome.token
+            if token not in known:
+                lease = leases.by_token(db, token)
+                known[token] = None if lease is None else _Held(lease)
+            held = known[token]
+        due = None if held is None else held.lease.held.pop(outcome.id, None)
+        if held is None or due is None:
             stale.append(outcome.id)
             continue
-        if outcome.verdict is Verdict.ADVANCE:
-            lease.held[outcome.id] = due
+        verdict = outcome.verdict
+        if verdict is Verdict.COMPLETE or verdict in _FINAL:
+            held.end(outcome, due)
+        elif verdict is Verdict.ADVANCE:
+            held.lease.held[outcome.id] = due
             if outcome.carry is not None:
-                batch.carries.append((outcome.carry, outcome.id))
+                db.execute("UPDATE firing SET carry = ? WHERE id = ?", (outcome.carry, outcome.id))
         else:
-            _note(batch, lease, outcome, due)
-            if lease.special & leases.KEYED and outcome.verdict in _FINAL:
-                keyed.append((outcome.id,))
+            held.again(outcome, due, now)
         if outcome.follow or outcome.refire is not None:
-            settled.append(outcome)
-    for lease in held.values():
-        if lease is not None:
-            leases.save(db, lease)
-    if keyed:
-        db.executemany("DELETE FROM keyed WHERE id = ?", keyed)
-    _write(db, batch)
-    followed: list[Firing] = []
+            more.append(outcome)
+    changed = [held for held in known.values() if held is not None]
+    for held in changed:
+        held.write(db, now)
+    return Settled(
+        stale=stale,
+        final=any(held.finished for held in changed),
+        touched={held.lease.route for held in changed if held.due_again},
+        followed=_follow(db, more, now) if more else set(),
+    )
+
+
+def _follow(db: sqlite3.Connection, outcomes: Sequence[Outcome], now: float) -> set[tuple[str, str]]:
+    """Enqueue what outcomes bring with them; return the routes it is on."""
     touched: set[tuple[str, str]] = set()
-    for outcome in settled:
-        followed.extend(outcome.follow)
+    for outcome in outcomes:
+        firings.put_checked(db, outcome.follow, now)
+        touched.update((firing.queue, firing.route) for firing in outcome.follow)
         if outcome.refire is not None:
             armed = schedules.refire(db, outcome.id, outcome.refire, now)
             if armed is not None:
                 touched.add((armed.queue, armed.route))
-    if followed:
-        firings.put_checked(db, followed, now)
-        touched.update((firing.queue, firing.route) for firing in followed)
-    return Settled(
-        stale=stale,
-        final=bool(batch.chunks),
-        touched={route for route, counts in batch.counts.items() if PENDING in counts},
-        followed=touched,
-    )
-
-
-def _note(batch: _Batch, lease: leases.Lease, outcome: Outcome, due: float) -> None:
-    verdict = outcome.verdict
-    counts = batch.counts.setdefault(lease.route, {})
-    counts[RUNNING] = counts.get(RUNNING, 0) - 1
-    state = _FINAL.get(verdict)
-    if state is None:
-        counts[PENDING] = counts.get(PENDING, 0) + 1
-        again = outcome.due
-        if again is None and (verdict is not Verdict.RELEASE or outcome.delay):
-            again = batch.now + outcome.delay
-        batch.due_again.append((lease.token, lease.holder, again, outcome.carry, outcome.id))
-    else:
-        counts[state] = counts.get(state, 0) + 1
-        began = outcome.began
-        row = (outcome.id, state, began, lease.token, lease.holder, outcome.carry, outcome.result)
-        batch.chunks.setdefault((lease.route, state, outcome.ttl), []).append(row)
-    tally(batch.counters.setdefault(lease.route, {}), verdict, due, outcome.began, outcome.took)
-
-
-def _write(db: sqlite3.Connection, batch: _Batch) -> None:
-    now = batch.now
-    for (route, state, ttl), rows in batch.chunks.items():
-        chunk = ending.file_away(db, route, state, [row[0] for row in rows], now, ttl)
-        db.executemany(
-            _DONE,
-            [(id_, state, began, now, chunk, token, holder, carry, result)
-             for id_, _, began, token, holder, carry, result in rows],
-        )  # fmt: skip
-    if batch.carries:
-        db.executemany("UPDATE firing SET carry = ? WHERE id = ?", batch.carries)
-    if batch.due_again:
-        db.executemany(_AGAIN, batch.due_again)
-        leases.to_pending(db, [row[-1] for row in batch.due_again])
-    for route, counts in batch.counts.items():
-        routes.settled(db, route, counts, batch.counters[route], now)
+    return touched

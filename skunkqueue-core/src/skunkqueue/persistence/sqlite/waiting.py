@@ -58,18 +58,19 @@ class Waiting:
                 seen = self._readers.run_on(db, snapshot(look))
                 if seen or self._closed.is_set():
                     return seen
-                due, ends = (None, None) if moments is None else self._readers.run_on(db, snapshot(moments))
+                ahead = (None, None) if moments is None else self._readers.run_on(db, snapshot(moments))
                 if not self._real:
-                    return self._virtual(db, timeout, look, due, ends)
-                if not self._pause(fd, db, version, deadline, due, ends):
+                    return self._virtual(db, timeout, look, ahead)
+                if not self._pause(fd, db, version, deadline, ahead):
                     return seen
         finally:
             self._readers.give_back(db)
 
     def _pause(
-        self, fd: int, db: sqlite3.Connection, version: int, deadline: float, due: float | None, ends: float | None
+        self, fd: int, db: sqlite3.Connection, version: int, deadline: float, moments: Moments
     ) -> bool:
         """Block until it is worth looking again; False when the time is over."""
+        due, ends = moments
         while True:
             mono = self._clock.monotonic()
             if mono >= deadline:
@@ -80,9 +81,8 @@ class Waiting:
             if due is not None:
                 # Never for longer than a second, so a wall clock that jumps is noticed.
                 seconds = min(seconds, due - self._clock.now())
-            if self._bells.pause(fd, seconds) and not self._bells.closed:
-                if fd >= 0 or _version(db) != version:
-                    return True
+            if self._bells.pause(fd, seconds) and fd >= 0:
+                return True
             if self._closed.is_set() or _version(db) != version:
                 return True
             if due is not None and due <= self._clock.now():
@@ -95,9 +95,9 @@ class Waiting:
         db: sqlite3.Connection,
         timeout: float,
         look: Callable[[sqlite3.Connection], T],
-        due: float | None,
-        ends: float | None,
+        moments: Moments,
     ) -> T:
+        due, ends = moments
         seconds = timeout
         if due is not None:
             seconds = min(seconds, due - self._clock.now())

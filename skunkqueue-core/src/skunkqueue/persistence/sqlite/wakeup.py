@@ -115,7 +115,7 @@ class Bells:
         """Forget what rang so far; the caller looks at the store after that."""
         if fd >= 0:
             with contextlib.suppress(BlockingIOError):
-                while len(os.read(fd, 65536)) == 65536:  # noqa: PLR2004 - what was asked for
+                while len(os.read(fd, 65536)) == 65536:
                     pass
 
     def forget(self, topic: str) -> None:
@@ -218,12 +218,12 @@ class Bells:
 
 
 def route_topic(queue: str, route: str) -> str:
-    """The bell of a route."""
+    """Name the bell of a route."""
     return _topic("r", f"{queue}\0{route}")
 
 
 def mail_topic(worker: str) -> str:
-    """The bell of a worker's mailbox."""
+    """Name the bell of a worker's mailbox."""
     return _topic("w", worker)
 
 

@@ -253,7 +253,7 @@ class Readers:
             self.give_back(db)
 
     def run_on(self, db: sqlite3.Connection, query: Callable[[sqlite3.Connection], T]) -> T:
-        """The same on a connection borrowed earlier."""
+        """Run a query on a connection borrowed earlier."""
         try:
             try:
                 return query(db)

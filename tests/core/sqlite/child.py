@@ -1,0 +1,83 @@
+"""The processes these tests start; run by path, with a role and the store's file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+
+from skunkqueue.clock import SYSTEM_CLOCK
+from skunkqueue.errors import BackendError
+from skunkqueue.ids import new_id
+from skunkqueue.persistence import BackendConfig
+from skunkqueue.persistence.sqlite import SQLiteBackend
+from skunkqueue.records import Firing, Outcome, Verdict
+
+
+def opened(path: str) -> SQLiteBackend:
+    return SQLiteBackend.open(BackendConfig(backend="sqlite", url=path))
+
+
+def made() -> Firing:
+    return Firing(id=new_id(), queue="q", route="r", body=b"body")
+
+
+def put_one(path: str) -> None:
+    """Open the store together with others, as soon as told to, and put one in."""
+    sys.stdin.readline()
+    backend = opened(path)
+    print(*backend.enqueue([made()]))
+    backend.close()
+
+
+def put_and_run(path: str, number: str) -> None:
+    """Put in and run so many, one by one, among others that do the same."""
+    backend = opened(path)
+    finished = 0
+    for _ in range(int(number)):
+        backend.enqueue([made()])
+        lent = backend.claim("q", "r", f"w{os.getpid()}", 3, 30.0)
+        outcomes = [Outcome(id=one.id, token=one.token, verdict=Verdict.COMPLETE) for one in lent]
+        finished += len(outcomes) - len(backend.settle(outcomes))
+    print(finished)
+    backend.close()
+
+
+def wait_settled(path: str, id_: str) -> None:
+    """Listen until killed."""
+    backend = opened(path)
+    print("listening", flush=True)
+    backend.wait_settled([id_], 600.0)
+
+
+def read_only(path: str) -> None:
+    """Open the store as a user who may only read it; root would be stopped by nothing."""
+    if os.getuid() == 0:
+        os.setgid(65534)
+        os.setuid(65534)
+    try:
+        opened(path)
+    except BackendError as error:
+        print(type(error).__name__, error)
+
+
+def wake(path: str) -> None:
+    """Tell how long after an enqueue elsewhere ``wait`` returns; the body is the moment of enqueueing."""
+    backend = opened(path)
+    print("waiting", flush=True)
+    while not backend.wait("q", "r", "w", 60.0):
+        pass
+    at = SYSTEM_CLOCK.monotonic()
+    (lent,) = backend.claim("q", "r", "w", 1, 30.0)
+    print(at - float(lent.body))
+    backend.close()
+
+
+def main(role: str, *more: str) -> None:
+    """Do what the role says."""
+    threading.stack_size(256 * 1024)
+    globals()[role](*more)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,36 @@
+"""A fresh file for every test, opened under the machine's clock or a virtual one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from skunkqueue.clock import VirtualClock
+from skunkqueue.persistence.sqlite import SQLiteBackend
+from tests.core.sqlite.makers import open_at
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "q.db"
+
+
+@pytest.fixture
+def backend(path: Path) -> Iterator[SQLiteBackend]:
+    opened = open_at(path)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+def virtual(path: Path, clock: VirtualClock) -> Iterator[SQLiteBackend]:
+    opened = open_at(path, clock)
+    yield opened
+    opened.close()

@@ -1,0 +1,140 @@
+"""Doorbells: FIFOs beside the file, and what happens when they are lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from skunkqueue.clock import SYSTEM_CLOCK
+from skunkqueue.persistence.sqlite import SQLiteBackend, wakeup
+from skunkqueue.persistence.sqlite.wakeup import Bells
+from tests.core.sqlite.makers import child, claim, done, firing, many, open_at, result_of
+from tests.support.waiting import eventually, pause
+
+
+@pytest.fixture
+def folder(path: Path) -> Path:
+    return path.with_name("q.db-bells")
+
+
+def names(folder: Path, kind: str) -> list[str]:
+    return [name for name in os.listdir(folder) if name.startswith(kind)]  # noqa: PTH208 - names are what is asked
+
+
+def test_waiter_in_another_process_wakes_within_milliseconds(backend: SQLiteBackend, path: Path) -> None:
+    took = []
+    for _ in range(3):
+        waiting = child("wake", path)
+        assert waiting.stdout is not None
+        assert waiting.stdout.readline() == "waiting\n"
+        pause(0.1)
+        backend.enqueue([firing(body=repr(SYSTEM_CLOCK.monotonic()).encode())])
+        took.append(float(result_of(waiting)))
+    assert min(took) < 0.1  # a tenth of what it takes to notice without bells, on the slowest machine
+
+
+def test_lost_bell_costs_no_more_than_a_look(backend: SQLiteBackend, path: Path) -> None:
+    deaf = open_at(path)
+    deaf._store.bells.works = False  # a producer whose bells are not heard
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(backend.wait, "q", "r", "w", 30.0)
+        pause(0.05)
+        deaf.enqueue([firing()])
+        assert waiting.result(10)
+    deaf.close()
+
+
+def test_bells_come_back_after_their_folder_was_removed(
+    backend: SQLiteBackend, path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wakeup, "_RECHECK", 0.0)
+    backend.enqueue([firing()])
+    shutil.rmtree(folder)
+    other = open_at(path)
+    with ThreadPoolExecutor(1) as threads:
+        claim(backend)
+        waiting = threads.submit(other.wait, "q", "r", "w", 30.0)
+        eventually(lambda: folder.exists() and names(folder, "r-"))
+        backend.enqueue([firing()])
+        assert waiting.result(10)
+    other.close()
+
+
+def test_nobody_needs_to_hear_for_a_bell_to_be_rung(backend: SQLiteBackend) -> None:
+    for _ in range(70_000):  # more than a FIFO holds
+        backend._store.ring_route("q", "r")
+
+
+def test_few_bells_are_kept_open(backend: SQLiteBackend) -> None:
+    backend.enqueue([firing(route=f"r{n}") for n in range(300)])
+    assert len(backend._store.bells._open) <= 64
+
+
+def test_listener_leaves_no_bell_behind(backend: SQLiteBackend, folder: Path) -> None:
+    backend.enqueue([made := firing()])
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(backend.wait_settled, [made.id], 30.0)
+        eventually(lambda: names(folder, "d-"))
+        backend.settle([done(lent) for lent in claim(backend)])
+        assert waiting.result(10) == [made.id]
+    assert names(folder, "d-") == []
+
+
+def test_bell_of_a_dead_listener_is_removed(
+    backend: SQLiteBackend, path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wakeup, "_RECHECK", 0.0)
+    backend.enqueue([made := firing(), *many(9)])
+    listener = child("wait_settled", path, made.id)
+    eventually(lambda: names(folder, "d-"))
+    listener.kill()
+    listener.communicate()
+    assert names(folder, "d-")
+    backend.settle([done(lent) for lent in claim(backend)])
+    assert names(folder, "d-") == []
+
+
+def test_new_listener_is_heard_of_at_once(backend: SQLiteBackend) -> None:
+    """The folder's time stamp is too coarse to tell two changes of one moment apart."""
+    bells = backend._store.bells
+    for _ in range(200):
+        with bells.listening_settled() as fd:
+            bells.ring_settled()
+            assert bells.pause(fd, 5.0)
+
+
+def test_mailbox_is_removed_with_its_worker(backend: SQLiteBackend, folder: Path) -> None:
+    assert backend.listen("w", 0.0) == []
+    assert len(names(folder, "w-")) == 1
+    backend.unregister("w")
+    assert names(folder, "w-") == []
+
+
+def test_one_ring_is_for_one_waiter(path: Path) -> None:
+    bells = Bells(path.with_name("bells"))
+    with bells.listening("r-x") as one, bells.listening("r-x") as other:
+        bells.ring("r-x")
+        assert [bells.pause(one, 1.0), bells.pause(other, 0.0)] == [True, False]
+    bells.close()
+
+
+def test_without_fifos_everybody_looks_often(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "mkfifo", refuse)
+    backend = open_at(path)
+    with ThreadPoolExecutor(2) as threads:
+        waits = [threads.submit(backend.wait, "q", "r", "w", 30.0)]
+        pause(0.05)
+        backend.enqueue([made := firing()])
+        assert waits[0].result(5) is True
+        settled = threads.submit(backend.wait_settled, [made.id], 30.0)
+        pause(0.05)
+        backend.settle([done(lent) for lent in claim(backend)])
+        assert settled.result(5) == [made.id]
+    backend.close()

@@ -1,0 +1,180 @@
+"""Rulings on what earlier holders have left, and on failures: pure."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from skunkqueue.errors import JobTimeoutError, Snooze
+from skunkqueue.payload import Attempt, Body, Carry, Failure, Step, decode_carry, decode_failure
+from skunkqueue.policy import Policy
+from skunkqueue.records import Claim, Death, Outcome, Verdict
+from skunkqueue.worker import verdict
+from skunkqueue.worker.execute import Phase
+from skunkqueue.worker.failures import MAX_MESSAGE, failure_of
+from skunkqueue.worker.verdict import Try
+
+BODY = Body((Step("m:job", b"", retries=2, timeout=3.0),), ttl=60.0)
+POLICY = Policy(backoff=10.0)
+
+
+def claim(*causes: str, **changes: object) -> Claim:
+    """Make a claim under which workers died of these causes."""
+    lines = [
+        msgspec.json.encode(Death(at=1.0, worker="w", cause=cause, signal=9, rss=50 * 1024 * 1024)).decode()
+        for cause in causes
+    ]
+    made = Claim(
+        id="f" * 24,
+        token=7,
+        queue="q",
+        route="r",
+        body=b"",
+        carry=None,
+        priority=5,
+        enqueued=0.0,
+        due=0.0,
+        claimed=100.0,
+        expires=None,
+        deaths=len(causes),
+        evidence="".join(line + "\n" for line in lines),
+        kill_requested=False,
+    )
+    return msgspec.structs.replace(made, **changes)
+
+
+def tried(given: Claim | None = None, carry: Carry | None = None) -> Try:
+    carry = Carry() if carry is None else carry
+    given = claim() if given is None else given
+    return Try(given, BODY, carry, verdict.attempt_number(given, carry), 100.0, 0.5, "w")
+
+
+def why(outcome: Outcome) -> Failure:
+    assert outcome.result is not None
+    return decode_failure(outcome.result)
+
+
+def middle() -> float:
+    return 0.5
+
+
+def test_a_firing_without_a_past_may_run() -> None:
+    assert verdict.before(claim(), BODY, Carry()) is None
+
+
+@pytest.mark.parametrize("causes", [("signal",), ("exit", "lease"), ("timeout",) * 5])
+def test_fewer_than_three_deaths_let_it_run(causes: tuple[str, ...]) -> None:
+    assert verdict.before(claim(*causes), BODY, Carry()) is None
+
+
+@pytest.mark.parametrize("causes", [("signal",) * 3, ("lease", "exit", "timeout", "signal")])
+def test_the_third_death_puts_it_aside_with_the_evidence(causes: tuple[str, ...]) -> None:
+    ruling = verdict.before(claim(*causes), BODY, Carry())
+
+    assert ruling is not None
+    assert ruling.outcome.verdict is Verdict.ERROR
+    assert why(ruling.outcome).message.count("signal 9, memory 50 MiB") == 3
+
+
+def test_a_death_in_a_rough_stop_is_the_order_carried_out() -> None:
+    ruling = verdict.before(claim("rough"), BODY, Carry())
+
+    assert ruling is not None
+    assert ruling.outcome.verdict is Verdict.KILLED
+
+
+def test_evidence_that_cannot_be_read_counts_as_a_lost_lease() -> None:
+    ruling = verdict.before(claim(deaths=3, evidence="?\n{}\nnull\n"), BODY, Carry())
+
+    assert ruling is not None
+    assert why(ruling.outcome).message.count("its lease ended") == 3
+
+
+@pytest.mark.parametrize(
+    ("carry", "expired"), [(Carry(), True), (Carry(failures=1), False), (Carry(snoozes=1), False)]
+)
+def test_only_what_never_began_expires(carry: Carry, *, expired: bool) -> None:
+    ruling = verdict.before(claim(expires=99.0), BODY, carry)
+
+    assert (ruling is not None and ruling.outcome.verdict is Verdict.EXPIRED) is expired
+
+
+def test_a_kill_comes_before_everything_else() -> None:
+    ruling = verdict.before(claim("signal", "signal", "signal", kill_requested=True), BODY, Carry())
+
+    assert ruling is not None
+    assert ruling.outcome.verdict is Verdict.KILLED
+
+
+def test_a_timeout_that_cost_the_worker_counts_once_as_a_failure() -> None:
+    given = claim("signal", "timeout")
+    death = verdict.unseen_timeout(given, Carry())
+    assert death is not None
+
+    ruling = verdict.timed_out(tried(given), POLICY, death, middle)
+    carry = decode_carry(ruling.outcome.carry)
+
+    assert (ruling.outcome.verdict, ruling.outcome.delay) == (Verdict.RETRY, 10.0)
+    assert (carry.failures, carry.seen_deaths) == (1, 2)
+    assert verdict.unseen_timeout(given, carry) is None
+
+
+def test_deaths_and_failures_both_count_as_attempts() -> None:
+    assert verdict.attempt_number(claim("signal", "timeout", "lease"), Carry(failures=2)) == 5
+
+
+def test_retries_are_used_up_by_failures_alone() -> None:
+    last = tried(claim("signal", "signal"), Carry(failures=2))
+    before = tried(claim("signal", "signal"), Carry(failures=1))
+
+    verdicts = [
+        verdict.failed(one, POLICY, Phase.CALL, ValueError("x"), middle).outcome.verdict
+        for one in (before, last)
+    ]
+
+    assert verdicts == [Verdict.RETRY, Verdict.ERROR]
+
+
+@pytest.mark.parametrize("phase", [Phase.FIND, Phase.LOAD, Phase.SAVE])
+def test_what_goes_wrong_around_the_job_is_not_retried(phase: Phase) -> None:
+    ruling = verdict.failed(tried(), POLICY, phase, ValueError("x"), middle)
+
+    assert ruling.outcome.verdict is Verdict.ERROR
+
+
+def test_a_snooze_says_when_and_leaves_the_failures() -> None:
+    ruling = verdict.failed(tried(carry=Carry(failures=1)), POLICY, Phase.CALL, Snooze(30), middle)
+
+    assert (ruling.outcome.verdict, ruling.outcome.delay) == (Verdict.SNOOZE, 30.0)
+    assert decode_carry(ruling.outcome.carry).failures == 1
+
+
+def test_a_final_failure_keeps_the_jobs_time_to_live() -> None:
+    ruling = verdict.failed(tried(carry=Carry(failures=2)), POLICY, Phase.CALL, ValueError("x"), middle)
+
+    assert ruling.outcome.ttl == 60.0
+
+
+def test_the_history_forgets_the_oldest() -> None:
+    many = tuple(Attempt(n, 0.0, 0.0, "retry", "", "w") for n in range(20))
+
+    ruling = verdict.failed(
+        tried(carry=Carry(history=many)), POLICY, Phase.CALL, ValueError("newest"), middle
+    )
+    history = decode_carry(ruling.outcome.carry).history
+
+    assert (len(history), history[0].number, history[-1].note) == (20, 1, "ValueError: newest")
+
+
+def test_a_timeout_can_be_excluded_from_retries() -> None:
+    ruling = verdict.timed_out(tried(), Policy(give_up_on=(JobTimeoutError,)), None, middle)
+
+    assert ruling.outcome.verdict is Verdict.ERROR
+    assert "3 s" in why(ruling.outcome).message
+
+
+def test_a_long_message_is_cut() -> None:
+    failure = failure_of(ValueError("x" * 1_000_000))
+
+    assert len(failure.message) < MAX_MESSAGE + 10
+    assert len(failure.traceback) < 17_000
