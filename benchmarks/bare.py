@@ -42,7 +42,9 @@ def insert_many(db: sqlite3.Connection, count: int, batch: int = 1_000) -> float
     began = time.perf_counter()
     for start in range(0, count, batch):
         db.execute("BEGIN IMMEDIATE")
-        db.executemany(INSERT, [(time.time(), json.dumps([n])) for n in range(start, min(start + batch, count))])
+        db.executemany(
+            INSERT, [(time.time(), json.dumps([n])) for n in range(start, min(start + batch, count))]
+        )
         db.execute("COMMIT")
     return count / (time.perf_counter() - began)
 

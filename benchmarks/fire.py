@@ -31,7 +31,9 @@ def fire(what: str, count: int) -> float:
 def ours(what: str, count: int, durability: str) -> float:
     """Fire in a process of its own."""
     with folder() as path:
-        return float(run(f"sqlite:///{path}/q.db?durability={durability}", "benchmarks.fire", what, str(count)))
+        return float(
+            run(f"sqlite:///{path}/q.db?durability={durability}", "benchmarks.fire", what, str(count))
+        )
 
 
 def bare(what: str, count: int, durability: str) -> float:

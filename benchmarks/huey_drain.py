@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 import threading
 import time
@@ -16,15 +17,15 @@ def main(path: str, durability: str, count: str) -> None:
     """Enqueue, then let a consumer with one worker thread run until all results are stored."""
 
     class Storage(SqliteStorage):
-        def _create_connection(self):
-            connection = super()._create_connection()
+        def _create_connection(self) -> sqlite3.Connection:
+            connection: sqlite3.Connection = super()._create_connection()
             connection.execute(f"pragma synchronous={SYNCHRONOUS[durability]}")
             return connection
 
     huey = SqliteHuey(filename=path, storage_class=Storage)
 
     @huey.task()
-    def noop(number):
+    def noop(number: int) -> int:
         return number
 
     total = int(count)
@@ -33,10 +34,12 @@ def main(path: str, durability: str, count: str) -> None:
     data = [(huey.name, huey.storage.to_blob(huey.serialize_task(task)), 0.0) for task in tasks]
     with huey.storage.db(commit=True) as cursor:
         cursor.executemany("insert into task (queue, data, priority) values (?, ?, ?)", data)
-    consumer = huey.create_consumer(workers=1, periodic=False, initial_delay=0.01, backoff=1.0, max_delay=0.01)
+    consumer = huey.create_consumer(
+        workers=1, periodic=False, initial_delay=0.01, backoff=1.0, max_delay=0.01
+    )
     done = threading.Event()
 
-    def watch():
+    def watch() -> None:
         while huey.storage.result_store_size() < total:
             time.sleep(0.05)
         done.set()

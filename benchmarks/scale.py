@@ -21,7 +21,10 @@ ROUNDS = 41
 def fill(backend: Backend, count: int) -> None:
     """Enqueue so many."""
     for start in range(0, count, 10_000):
-        batch = [Firing(id=new_id(), queue="bench", route="bench", body=BODY) for _ in range(min(10_000, count - start))]
+        batch = [
+            Firing(id=new_id(), queue="bench", route="bench", body=BODY)
+            for _ in range(min(10_000, count - start))
+        ]
         backend.enqueue(batch)
 
 
@@ -32,7 +35,14 @@ def finish(backend: Backend, count: int) -> None:
         claims = backend.claim("bench", "bench", "w", 5_000, 600)
         backend.settle(
             [
-                Outcome(id=one.id, token=one.token, verdict=Verdict.COMPLETE, result=b"\x01", began=one.claimed, ttl=1e9)
+                Outcome(
+                    id=one.id,
+                    token=one.token,
+                    verdict=Verdict.COMPLETE,
+                    result=b"\x01",
+                    began=one.claimed,
+                    ttl=1e9,
+                )
                 for one in claims
             ]
         )
@@ -84,7 +94,10 @@ def main() -> None:
         ("10,000,000 finished", case(1_000, 10_000_000 // tenth)),
     ):
         for verb, took in found.items():
-            print(f"{name}: {verb}: {took:,.0f} µs against {base[verb]:,.0f} µs with 1,000: {took / base[verb]:.2f}", flush=True)
+            print(
+                f"{name}: {verb}: {took:,.0f} µs against {base[verb]:,.0f} µs with 1,000: {took / base[verb]:.2f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

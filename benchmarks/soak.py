@@ -37,12 +37,25 @@ def main(seconds: float = SECONDS) -> None:
         url = f"sqlite:///{path}/q.db"
         log = Path(path) / "pool.log"
         run(url, "benchmarks.fire", "many", "1")
-        command = [sys.executable, "-m", "skunkqueue.cli", "work", "-q", "bench", "-r", "bench", "-c", str(WORKERS)]
+        command = [
+            sys.executable,
+            "-m",
+            "skunkqueue.cli",
+            "work",
+            "-q",
+            "bench",
+            "-r",
+            "bench",
+            "-c",
+            str(WORKERS),
+        ]
         with log.open("wb") as output:
             pool = subprocess.Popen(command, env=environment(url), stdout=output, stderr=output, cwd=ROOT)
         producer = [sys.executable, "-m", "benchmarks.soak", "produce", str(seconds)]
         producers = [
-            subprocess.Popen(producer, env=environment(url), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+            subprocess.Popen(
+                producer, env=environment(url), stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT
+            )
             for _ in range(PRODUCERS)
         ]
         fired, failed = 2, 0
@@ -63,7 +76,9 @@ def main(seconds: float = SECONDS) -> None:
         backend.close()
         stop(pool)
         text = log.read_text()
-        trouble = [line for line in text.splitlines() if "locked" in line or "ERROR" in line or "WARNING" in line]
+        trouble = [
+            line for line in text.splitlines() if "locked" in line or "ERROR" in line or "WARNING" in line
+        ]
         print(
             f"{PRODUCERS} producers and {WORKERS} workers for {seconds:.0f} s: {fired:,} fired, {complete:,} complete,"
             f" {failed} producers failed, {len(trouble)} lines of trouble in the log"

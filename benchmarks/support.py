@@ -29,8 +29,22 @@ def environment(url: str) -> dict[str, str]:
 
 def pool(url: str, *options: str) -> subprocess.Popen[bytes]:
     """Start a worker pool on the benchmark's queue, without its log."""
-    command = [sys.executable, "-m", "skunkqueue.cli", "work", "-q", "bench", "-r", "bench", "--path", str(ROOT), *options]
-    return subprocess.Popen(command, env=environment(url), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
+    command = [
+        sys.executable,
+        "-m",
+        "skunkqueue.cli",
+        "work",
+        "-q",
+        "bench",
+        "-r",
+        "bench",
+        "--path",
+        str(ROOT),
+        *options,
+    ]
+    return subprocess.Popen(
+        command, env=environment(url), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT
+    )
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -42,7 +56,9 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 def run(url: str, module: str, *arguments: str) -> str:
     """Run one of our modules in a process of its own; return what it prints."""
     command = [sys.executable, "-m", module, *arguments]
-    return subprocess.run(command, env=environment(url), check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    return subprocess.run(
+        command, env=environment(url), check=True, capture_output=True, text=True, cwd=ROOT
+    ).stdout
 
 
 def until(condition: Callable[[], bool], timeout: float = 300.0) -> None:

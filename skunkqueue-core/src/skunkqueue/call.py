@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 from skunkqueue.errors import NoQueueError, NotAJobError
 from skunkqueue.handle import JobHandle
 from skunkqueue.payload import Step
-from skunkqueue.policy import Policy, When, change_policy
+from skunkqueue.policy import Policy, PolicyOptions, When, change_policy
 from skunkqueue.records import State
 from skunkqueue.serializers import get_serializer
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack  # in typing from Python 3.11 on
 
 R = TypeVar("R")
 T = TypeVar("T")
@@ -203,7 +206,7 @@ class Chain(Fireable[list[Any]]):
         """Tell what it consists of, in order."""
         return self._calls
 
-    def options(self, **policy: Any) -> Chain:
+    def options(self, **policy: Unpack[PolicyOptions]) -> Chain:
         """Return the same chain with other rules."""
         changed = Chain(self._calls)
         changed.policy = change_policy(self.policy, policy)

@@ -9,15 +9,18 @@ import functools
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from skunkqueue.call import Call, Chain, Conjoinable, Enqueuer, Fireable, Memory, conjoin
 from skunkqueue.errors import NotAJobError
 from skunkqueue.handle import JobHandle
 from skunkqueue.imports import public_module_name
 from skunkqueue.names import check_name
-from skunkqueue.policy import POLICY_FIELDS, Policy, When, change_policy
+from skunkqueue.policy import POLICY_FIELDS, Policy, PolicyOptions, When, change_policy
 from skunkqueue.records import State
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack  # in typing from Python 3.11 on
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -89,7 +92,7 @@ class Job(Generic[P, R]):
         """
         return self(*args, **kwargs).fire_at(when)
 
-    def options(self, **policy: Any) -> Job[P, R]:
+    def options(self, **policy: Unpack[PolicyOptions]) -> Job[P, R]:
         """Return the same job with other rules (``retries=3``, ``priority=9``, ...)."""
         return Job(self.work, change_policy(self.policy, policy), self.memory)
 

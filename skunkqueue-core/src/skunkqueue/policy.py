@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import msgspec
 
@@ -44,10 +44,27 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     serializer: str = DEFAULT_SERIALIZER
 
 
+class PolicyOptions(TypedDict, total=False):
+    """The rules as users write them, for type checkers: ``queue.job(retries=3, timeout=timedelta(minutes=1))``."""
+
+    routes: Iterable[str]
+    retries: int
+    backoff: Backoff
+    retry_on: type[BaseException] | Sequence[type[BaseException]]
+    give_up_on: type[BaseException] | Sequence[type[BaseException]]
+    timeout: float | timedelta | None
+    priority: int
+    expires: When | None
+    idempotency_key: str | Callable[..., str] | None
+    result_ttl: float | timedelta | None
+    queue_type: Literal["default", "broadcast"]
+    serializer: str
+
+
 POLICY_FIELDS = frozenset(Policy.__struct_fields__)
 
 
-def change_policy(policy: Policy, changes: dict[str, Any]) -> Policy:
+def change_policy(policy: Policy, changes: Mapping[str, Any]) -> Policy:
     """Return a copy with some rules changed, each of them checked; PolicyError names the wrong one."""
     unknown = changes.keys() - POLICY_FIELDS
     if unknown:

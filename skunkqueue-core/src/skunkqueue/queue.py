@@ -7,7 +7,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, Literal, NamedTuple, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, TypeVar, overload
 
 from skunkqueue.call import Call, Conjoinable, Fireable, Memory
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
@@ -20,9 +20,12 @@ from skunkqueue.job import Job, as_fireable
 from skunkqueue.names import check_name
 from skunkqueue.payload import MAX_PAYLOAD, Body, encode
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
-from skunkqueue.policy import Policy, When, change_policy, moment
+from skunkqueue.policy import Policy, PolicyOptions, When, change_policy, moment
 from skunkqueue.records import Firing, Record, Schedule
 from skunkqueue.schedule import find_strategy, firing_for
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack  # in typing from Python 3.11 on
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -96,7 +99,7 @@ class SkunkQueue:
     @overload
     def job(self, work: Callable[P, R], /) -> Job[P, R]: ...
     @overload
-    def job(self, /, **policy: Any) -> _Declare: ...
+    def job(self, /, **policy: Unpack[PolicyOptions]) -> _Declare: ...
 
     def job(self, work: Any = None, /, **policy: Any) -> Any:
         """Make a function a job of this queue: ``@queue.job`` or ``@queue.job(routes=["foo"], retries=3)``.
