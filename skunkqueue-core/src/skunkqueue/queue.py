@@ -141,28 +141,33 @@ class SkunkQueue:
     def _fire_batch(self, calls: list[Conjoinable], when: When | None, handles: list[JobHandle[Any]]) -> None:
         policy: Policy | None = None
         firings: list[Firing] = []
-        owners: list[tuple[Fireable[Any], int]] = []
+        owners: list[tuple[Memory, int]] = []
         for one in calls:
             call = one if type(one) is Call else as_fireable(one)
             # Most of a batch share one policy, so what follows from it is worked out once.
             if call.policy is not policy:
                 policy = call.policy
                 places = self._places(policy, when)
-            made = self._firings(call, places)
-            firings += made
-            owners.append((call, len(made)))
+                place = places.each[0] if len(places.each) == 1 and not places.keyed else None
+            if place is not None:
+                firings.append(Firing(id=new_id(), body=self._body(call), **place))
+                owners.append((call.memory, 1))
+            else:
+                made = self._firings(call, places)
+                firings += made
+                owners.append((call.memory, len(made)))
         ids = self.backend.enqueue(firings)
         backend, gate, start = self._opened, default_gate(), 0
-        for call, size in owners:
-            memory = call.memory
+        for memory, size in owners:
             if memory.queue is None:
                 memory.queue = self
+            first = ids[start]
             if size == 1:
-                memory.ids.append(ids[start])
-                handles.append(JobHandle(ids[start], backend, gate))
+                memory.ids.append(first)
+                handles.append(JobHandle(first, backend, gate))
             else:
                 memory.ids.extend(ids[start : start + size])
-                handles.append(JobHandle(ids[start], backend, gate, tuple(ids[start + 1 : start + size])))
+                handles.append(JobHandle(first, backend, gate, tuple(ids[start + 1 : start + size])))
             start += size
 
     def handle(self, firing_id: str) -> JobHandle[Any]:

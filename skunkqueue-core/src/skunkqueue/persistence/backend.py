@@ -151,9 +151,7 @@ class Backend(ABC):
         """List ids that begin with ``prefix``, at most ``limit``, for people who type the start of one."""
 
     @abstractmethod
-    def page(
-        self, queue: str, route: str, state: State, limit: int = 50, after: str | None = None
-    ) -> Page:
+    def page(self, queue: str, route: str, state: State, limit: int = 50, after: str | None = None) -> Page:
         """List firings of one state: pending and running in claim order, finished ones newest first.
 
         ``after`` that no page gave raises ``BackendError``.

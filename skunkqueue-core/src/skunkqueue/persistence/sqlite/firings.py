@@ -16,8 +16,10 @@ from skunkqueue.persistence.sqlite import leases, routes
 from skunkqueue.persistence.sqlite.writer import Repeat
 from skunkqueue.records import MAX_PRIORITY, Claim, Firing
 
-_INSERT = (
-    "INSERT INTO firing (id, route, rank, due, enqueued, expires, key, target, body)"
+# Every parameter costs, a thousand times a batch, and most firings have neither expiry, key nor target.
+_INSERT = "INSERT INTO firing (id, route, rank, due, enqueued, body) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_WHOLE = (
+    "INSERT INTO firing (id, route, rank, due, enqueued, body, expires, key, target)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_READY = "INSERT INTO ready (route, rank, due, id, alone) VALUES (?, ?, ?, ?, 0)"
@@ -72,6 +74,7 @@ def put(
     db: sqlite3.Connection, firings: Sequence[Firing], numbers: Mapping[tuple[str, str], int], now: float
 ) -> None:
     """Enqueue firings whose keys are seen to and whose ids are new; raise Repeat where one is not."""
+    plain: list[tuple[Any, ...]] = []
     rows: list[tuple[Any, ...]] = []
     lines: dict[tuple[int, int, float], list[str]] = {}
     aimed: list[tuple[int, int, float, str, str]] = []
@@ -87,7 +90,10 @@ def put(
         route = numbers[firing.queue, firing.route]
         rank = MAX_PRIORITY - firing.priority
         target = firing.target
-        rows.append((id_, route, rank, due, now, expires, firing.key, target, firing.body))
+        if expires is None and target is None and firing.key is None:
+            plain.append((id_, route, rank, due, now, firing.body))
+        else:
+            rows.append((id_, route, rank, due, now, firing.body, expires, firing.key, target))
         if target is not None:
             aimed.append((route, rank, due, id_, target))
             counts[route] = counts.get(route, 0) + 1
@@ -97,7 +103,7 @@ def put(
                 lines[place].append(id_)
             else:
                 lines[place] = [id_]
-    _store(db, rows, lines, aimed)
+    _store(db, ((_INSERT, plain), (_INSERT_WHOLE, rows)), lines, aimed)
     for (route, _, _), ids in lines.items():
         counts[route] = counts.get(route, 0) + len(ids)
     for route, n in counts.items():
@@ -106,15 +112,16 @@ def put(
 
 def _store(
     db: sqlite3.Connection,
-    rows: Sequence[tuple[Any, ...]],
+    inserts: Sequence[tuple[str, Sequence[tuple[Any, ...]]]],
     lines: Mapping[tuple[int, int, float], Sequence[str]],
     aimed: Sequence[tuple[Any, ...]],
 ) -> None:
     try:
-        if len(rows) == 1:
-            db.execute(_INSERT, rows[0])
-        else:
-            db.executemany(_INSERT, rows)
+        for statement, rows in inserts:
+            if len(rows) == 1:
+                db.execute(statement, rows[0])
+            elif rows:
+                db.executemany(statement, rows)
     except sqlite3.IntegrityError as error:
         raise Repeat from error
     for place, ids in lines.items():
