@@ -168,7 +168,7 @@ class Shelf:
     def start_over(self, entry: Entry, now: float) -> None:
         """Make a finished firing wait again; its token stays, so old claims stay stale."""
         entry.due, entry.deaths, entry.evidence = now, 0, ""
-        entry.carry = entry.result = entry.progress = None
+        entry.carry = entry.result = entry.progress = entry.expires = None
         entry.kill_requested = False
         self.move(entry, State.PENDING)
 

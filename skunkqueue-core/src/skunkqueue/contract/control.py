@@ -155,6 +155,16 @@ class ControlPromises(Kit):
         assert (fresh.deaths, fresh.carry, fresh.kill_requested) == (0, None, False)
         assert (fresh.body, fresh.priority) == (b"kept", 8)
 
+    def test_requeued_firing_has_no_result_and_no_expiry(self, backend: Backend, clock: VirtualClock) -> None:
+        backend.enqueue([firing(expires_in=10.0)])
+        clock.advance(11.0)
+        (lent,) = claim(backend)
+        backend.settle([outcome(lent, Verdict.EXPIRED, result=b"too late")])
+        backend.requeue([lent.id])
+        record = read(backend, lent.id)
+        assert (record.state, record.result, record.expires) == (State.PENDING, None, None)
+        assert [one.expires for one in claim(backend)] == [None]
+
     def test_requeued_firing_goes_through_life_again(self, backend: Backend) -> None:
         done = settled(backend, Verdict.ERROR)
         backend.requeue([done])

@@ -163,6 +163,7 @@ class Model:
             if lot is None or not lot.state.final or self._key_holder(lot.firing) is not None:
                 continue
             lot.state, lot.due, lot.deaths, lot.carry, lot.kill_requested = State.PENDING, now, 0, None, False
+            lot.result = None
             done.append(id_)
         return done
 

@@ -181,7 +181,10 @@ class Backend(ABC):
 
     @abstractmethod
     def requeue(self, ids: Sequence[str]) -> list[str]:
-        """Make finished firings pending and due now, with deaths, carry and kill request cleared.
+        """Make finished firings pending and due now, as if fired anew.
+
+        Deaths, carry, result, progress, kill request and expiry are cleared (one that has expired would
+        only expire again); body, priority, key and target stay, and the token goes on growing.
 
         Returns the ids that were; not those that are not finished, unknown, or whose idempotency key
         is in use by another.

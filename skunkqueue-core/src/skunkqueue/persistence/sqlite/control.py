@@ -64,7 +64,7 @@ def requeue(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[lis
         db.execute("DELETE FROM done WHERE id = ?", (id_,))
         db.execute(
             "UPDATE firing SET due = ?, deaths = 0, kill = 0, evidence = '', carry = NULL, progress = NULL,"
-            " token = ?, holder = ? WHERE id = ?",
+            " expires = NULL, token = ?, holder = ? WHERE id = ?",
             (now, token, holder, id_),
         )
         leases.to_pending(db, [id_])
