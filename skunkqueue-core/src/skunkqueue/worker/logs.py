@@ -16,6 +16,8 @@ from skunkqueue.errors import ConfigError
 FORMAT = "%(asctime)s %(levelname)-7s %(process)d %(message)s"
 MAX_REPR = 200
 """Characters of a result that are shown."""
+# Messages of exceptions are the jobs' own words: they must not steer the terminal that shows the log.
+_ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
 def set_up(logfile: str | None, verbose: int) -> None:
@@ -35,10 +37,18 @@ def set_up(logfile: str | None, verbose: int) -> None:
         except OSError as error:
             msg = f"the log file {logfile!r} cannot be written: {error.strerror}; name another with --logfile"
             raise ConfigError(msg) from error
-    handler.setFormatter(logging.Formatter(FORMAT))
+    handler.setFormatter(_SafeFormatter(FORMAT))
     logger.addHandler(handler)
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     logger.propagate = False
+
+
+class _SafeFormatter(logging.Formatter):
+    """Shows control characters as escapes; line breaks stay, for tracebacks."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return text if text.isprintable() else text.translate(_ESCAPES)
 
 
 def brief(value: object) -> str:
