@@ -13,6 +13,7 @@ from skunkqueue.ids import new_id
 from skunkqueue.payload import Body, Step, encode
 from skunkqueue.persistence import Backend
 from skunkqueue.records import Firing, Outcome, State, Verdict
+from skunkqueue.worker.batch import MAX_BATCH
 
 BODY = encode(Body((Step("benchmarks.jobs:noop", b"\x93\x91\x01\x80\xc0"),)))
 ROUNDS = 41
@@ -30,9 +31,9 @@ def fill(backend: Backend, count: int) -> None:
 
 def finish(backend: Backend, count: int) -> None:
     """Enqueue and complete so many, on a worker's own verbs."""
-    for start in range(0, count, 5_000):
-        fill(backend, min(5_000, count - start))
-        claims = backend.claim("bench", "bench", "w", 5_000, 600)
+    for start in range(0, count, MAX_BATCH):
+        fill(backend, min(MAX_BATCH, count - start))
+        claims = backend.claim("bench", "bench", "w", MAX_BATCH, 600)
         backend.settle(
             [
                 Outcome(

@@ -6,6 +6,7 @@ import resource
 import subprocess
 import sys
 
+import psutil
 import pytest
 
 from skunkqueue.ids import new_id
@@ -169,3 +170,19 @@ def test_a_job_that_changes_the_folder_leaves_the_next_one_where_it_was(shop: Wo
     shop.settled(shop.fire("os_chdir", "/"))
 
     assert shop.result(shop.fire("where")) == str(shop.folder)
+
+
+def test_a_job_that_forks_makes_no_second_worker(shop: Workshop) -> None:
+    shop.work()
+    firing = shop.fire("fork")
+
+    assert shop.result(firing) == "forked"
+    shop.begun(firing, "copy")
+    (pid,) = shop.pids()
+    eventually(lambda: living_children(pid) == [], what="the copy has ended")
+    assert [shop.result(shop.fire("which")) for _ in range(5)] == [pid] * 5
+
+
+def living_children(pid: int) -> list[int]:
+    children = psutil.Process(pid).children()
+    return [child.pid for child in children if not gone(child.pid)()]

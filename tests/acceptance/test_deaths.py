@@ -8,8 +8,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 
+import psutil
 import pytest
 
 from skunkqueue.records import State
@@ -190,11 +190,7 @@ def test_as_process_one_a_pool_collects_what_others_leave_behind(shop: Workshop)
 
 
 def children_of(pid: int) -> list[int]:
-    try:
-        listed = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    except FileNotFoundError:
-        return []
-    return [int(child) for child in listed.split()]
+    return [child.pid for child in psutil.Process(pid).children()]
 
 
 def test_a_worker_whose_store_does_not_answer_says_so_ends_and_is_replaced(shop: Workshop) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, final
 
+import psutil
+
 from skunkqueue.clock import SYSTEM_CLOCK
 from skunkqueue.config import open_backend, resolve
 from skunkqueue.ids import new_id
@@ -141,9 +143,8 @@ def gone(pid: int) -> Callable[[], bool]:
 
     def check() -> bool:
         try:
-            stat = Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
-        except (FileNotFoundError, ProcessLookupError):
+            return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
+        except psutil.NoSuchProcess:
             return True
-        return stat.rpartition(")")[2].split()[0] == "Z"
 
     return check

@@ -30,7 +30,7 @@ def test_neighbours_of_a_long_job_are_given_back(live_bench: Bench) -> None:
     long = bench.fire(jobs.call_hook("wait"))
     rest = [bench.fire(jobs.add(number, 0)) for number in range(10)]
     worker = bench.worker()
-    worker._batch._size = 50
+    worker.cycle.batch._size = 50
     seen: list[set[State]] = []
 
     def wait() -> None:
@@ -50,7 +50,7 @@ def test_what_finished_before_a_long_job_is_settled_while_it_runs(live_bench: Be
     first = bench.fire(jobs.add(1, 1))
     bench.fire(jobs.call_hook("wait"))
     worker = bench.worker()
-    worker._batch._size = 50
+    worker.cycle.batch._size = 50
     jobs.HOOKS["wait"] = until(lambda: bench.state(first) is State.COMPLETE, "the first is settled")
 
     worker.run()
@@ -147,7 +147,7 @@ def test_a_command_stops_the_worker(live_bench: Bench, verb: str, state: State) 
 
     def stop() -> None:
         bench.backend.send(worker._settings.id, Command(verb=verb))
-        eventually(lambda: worker._stopping, what="it has heard")
+        eventually(lambda: worker.cycle.stopping, what="it has heard")
         if verb == "rough":
             threading.Event().wait(20)
 

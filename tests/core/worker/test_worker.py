@@ -259,7 +259,7 @@ def test_a_kill_that_comes_with_the_claim_is_obeyed(bench: Bench) -> None:
     second = bench.fire(jobs.add(1, 1))
     worker = bench.worker()
     jobs.HOOKS["kill"] = lambda: worker.holdings.kills.update({second: bench.clock.monotonic()})
-    worker._batch._size = 10
+    worker.cycle.batch._size = 10
 
     worker.run()
 

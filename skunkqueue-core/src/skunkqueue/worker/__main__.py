@@ -53,10 +53,11 @@ def main(arguments: list[str]) -> None:
             give_up=lambda: _give_up(board),
         )
         _hear_signals(worker)
+        os.register_at_fork(after_in_child=worker.runner.note_fork)
         # What is loaded by now stays: the collector need not look at it again and again.
         gc.freeze()
         ending = worker.run()
-        word = worker.word
+        word = worker.cycle.word
     except BackendError as error:
         ending, word = Ending.REFUSED_STORE, str(error)
     except SkunkQueueError as error:

@@ -106,6 +106,9 @@ class Child:
 
     def kill(self, cause: str, blamed: tuple[str, ...]) -> None:
         """Kill it and what it has started; ``blamed`` are the firings that this is for."""
+        if self._process.returncode is not None:
+            # Its number may belong to another process by now.
+            return
         if self.killed_for is None:
             self.killed_for, self.blamed = cause, blamed
         # It leads a process group of its own, where its job's own children are too.

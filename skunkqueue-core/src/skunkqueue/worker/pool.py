@@ -22,6 +22,7 @@ from skunkqueue.worker.board import ROUGH as ROUGH_CAUSE
 from skunkqueue.worker.child import Child, End
 from skunkqueue.worker.clerk import Clerk
 from skunkqueue.worker.pidfile import Pidfile
+from skunkqueue.worker.post import Post
 from skunkqueue.worker.reload import Watch
 from skunkqueue.worker.settings import (
     EXIT_FAULT,
@@ -42,25 +43,8 @@ logger = logging.getLogger("skunkqueue.pool")
 GENTLE_SIGNALS = (signal.SIGHUP, signal.SIGABRT, signal.SIGQUIT, signal.SIGTERM)
 _LOOK_EVERY = 0.5
 _RELOAD_EVERY = 0.3
-_FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
 _CLERK_PATIENCE = 10.0
 _REFUSALS = {Ending.REFUSED_SETTINGS: EXIT_SETTINGS, Ending.REFUSED_STORE: EXIT_STORE}
-
-
-class Post:
-    """A place for one worker of a route, filled again whenever its worker is gone."""
-
-    def __init__(self, route: str) -> None:
-        self.route = route
-        self.child: Child | None = None
-        self.due = 0.0
-        """When to fill it."""
-        self.closed = False
-        """Not to be filled again."""
-        self.refused = False
-        """Closed because its worker could not start."""
-        self.futile = 0
-        """Workers in a row that died without having settled anything."""
 
 
 class Pool:
@@ -138,7 +122,7 @@ class Pool:
             return
         now = time.monotonic()
         for post in self._posts:
-            if post.child is None and not post.closed and post.due <= now:
+            if post.is_due(now):
                 try:
                     post.child = Child(
                         settings_for(self.settings, worker=new_id(), pool=self.id, route=post.route),
@@ -180,7 +164,7 @@ class Pool:
                 post.child.order(GENTLE)
                 self._leaving.append(post.child)
                 post.child = None
-            post.due, post.futile = 0.0, 0
+            post.fill_at_once()
 
     # --- workers that end -------------------------------------------------------------------------
 
@@ -260,12 +244,9 @@ class Pool:
                 self._back_off(post)
 
     def _back_off(self, post: Post) -> None:
-        wait = 0.0
-        if post.futile:
-            wait = min(_FIRST_WAIT * 2.0 ** min(post.futile - 1, 10), _LONGEST_WAIT)
+        wait = post.back_off()
+        if wait:
             logger.info("the next worker of route %r is started in %s", post.route, logs.duration(wait))
-        post.futile += 1
-        post.due = time.monotonic() + wait
 
     # --- workers that do not end ------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ Calls the job through ``execute``, and asks ``verdict`` what is to become of it.
 from __future__ import annotations
 
 import logging
+import os
 import random
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -63,7 +64,12 @@ class Runner:
         self._worker = worker
         self._max_payload = max_payload
         self._open_lane = open_lane
+        self._pid = os.getpid()
         self.lane: Lane | None = None
+
+    def note_fork(self) -> None:
+        """See to it that a copy of this process, made by a job, is noticed when the job returns in it."""
+        self._interrupter.delivered = (None, "forked")
 
     def run(self, claim: Claim) -> bool:
         """Run a claim, or begin to; False: there is no room for it on the event loop now."""
@@ -203,6 +209,9 @@ class Runner:
 
     def _went_well(self, tried: Try, data: bytes | None) -> bool:
         """Conclude an attempt that did not; True where the result counts."""
+        if os.getpid() != self._pid:
+            # The job has forked and its copy came back here: it must not go on as a second worker.
+            os._exit(1)
         performer, interrupter = self._performer, self._interrupter
         error, performer.error = performer.error, None
         delivered, interrupter.delivered = interrupter.delivered, None

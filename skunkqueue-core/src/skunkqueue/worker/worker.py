@@ -1,6 +1,6 @@
-"""The worker's cycle: claim a batch, run each firing, settle the batch. Imports no user code itself.
+"""One worker: its parts put together, its beginning and its end, and the orders it obeys.
 
-The main thread runs jobs, so that signals reach them. Beside it work the guard (interrupts), the
+The main thread goes through the ``cycle`` and runs jobs, so that signals reach them. Beside it work the guard (interrupts), the
 steward (leases, heart), the ear (mailbox), the doorman (waits for work), and, once an async job has
 come, the lane (event loop). What they share is in ``holdings``.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import queue
 import threading
 import time
 from collections.abc import Callable
@@ -23,16 +22,16 @@ from skunkqueue.errors import BackendError
 from skunkqueue.imports import Gate
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins.notify import Notifier
-from skunkqueue.records import Claim, Command, WorkerRecord
-from skunkqueue.worker import verdict
-from skunkqueue.worker.batch import BatchSize
+from skunkqueue.records import Command, WorkerRecord
+from skunkqueue.worker.bell import Bell
 from skunkqueue.worker.board import Board
-from skunkqueue.worker.contact import FIRST_WAIT, Backoff, Contact
+from skunkqueue.worker.contact import Contact
+from skunkqueue.worker.cycle import Cycle
 from skunkqueue.worker.doorman import Doorman
 from skunkqueue.worker.ear import Ear
 from skunkqueue.worker.execute import Performer
 from skunkqueue.worker.guard import Guard
-from skunkqueue.worker.holdings import Finished, Holdings
+from skunkqueue.worker.holdings import Holdings
 from skunkqueue.worker.interrupt import Interrupter
 from skunkqueue.worker.memory import resident
 from skunkqueue.worker.refires import Refires
@@ -80,17 +79,11 @@ class Worker:
         self._notifier = Notifier() if notifier is None else notifier
         self._streams = streams
         self._ended = threading.Event()
-        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
-        self._stopping = False
-        self._ending = Ending.STOPPED
-        self._ran = 0
+        self._bell = bell = Bell()
         self._folder = os.getcwd()  # noqa: PTH109 - as it is compared with
         self.board = board = Board.private(1 + settings.concurrency) if board is None else board
-        self.word = ""
-        """Why it ends, where its ending does not say it all."""
 
         me = settings.id
-        self._batch = BatchSize()
         self._contact = contact = Contact(clock, settings.lease)
         self.holdings = holdings = Holdings(self._monotonic)
         self._refires = Refires(backend, settings.queue, settings.route)
@@ -146,10 +139,24 @@ class Worker:
         self._doorman = Doorman(
             backend,
             (settings.queue, settings.route, me),
-            self._ring,
+            bell.ring,
             contact=contact,
             slice_=slice_,
             ended=self._ended,
+        )
+        self.cycle = Cycle(
+            backend,
+            settings,
+            holdings=holdings,
+            runner=self.runner,
+            settler=self._settler,
+            contact=contact,
+            notifier=self._notifier,
+            board=board,
+            bell=bell,
+            # On a virtual clock it would not block but race through time.
+            doorman=None if self._is_virtual else self._doorman,
+            tidy=self._tidy,
         )
         self._record = WorkerRecord(
             id=me,
@@ -168,11 +175,13 @@ class Worker:
         self._record = msgspec.structs.replace(self._record, started=self._backend.now())
         self._backend.register(self._describe(), self._settings.lease)
         self._contact.answered()
+        # Also the first look, lest a job that holds the GIL from the very start be taken for a worker that
+        # is still starting.
+        self.board.look(self._monotonic())
         self.board.ready(self._record.started)
         self._interrupter.install()
         threads: list[threading.Thread] = [self._guard, self._steward]
         if not self._is_virtual:
-            # On a virtual clock these would not block but race through time.
             threads += [self._ear, self._doorman]
         for thread in threads:
             thread.start()
@@ -185,21 +194,17 @@ class Worker:
         )
         self._notifier.tell("skunkqueue_worker_started", worker=self._describe())
         try:
-            self._cycle()
-            self._wind_down()
+            self.cycle.run()
         finally:
             self._end()
-        return self._ending
+        return self.cycle.ending
 
     def stop(self, *, rough: bool = False, ending: Ending = Ending.STOPPED) -> None:
         """End after the running jobs, or interrupt them; from any thread and from signal handlers."""
-        if not self._stopping:
-            self._ending = ending
-        self._stopping = True
         if rough:
-            self._guard.rough = True
+            self._guard.rough = self.cycle.hurried = True
+        self.cycle.stop(ending)
         self._guard.wake()
-        self._ring()
 
     def _end(self) -> None:
         try:
@@ -212,162 +217,9 @@ class Worker:
         self._interrupter.remove()
         if self.runner.lane is not None:
             self.runner.lane.close()
-        reason = self._ending.name.lower()
+        reason = self.cycle.ending.name.lower()
         self._notifier.tell("skunkqueue_worker_stopped", worker=self._describe(), reason=reason)
-        logger.info("worker %s has ended: %s", self._settings.id, self.word or reason)
-
-    def _wind_down(self) -> None:
-        """Give back what has not begun, wait for async jobs, and settle what is left."""
-        holdings = self.holdings
-        self._release_all()
-        while self.runner.lane is not None and self.runner.lane.busy:
-            self._await_bell(0.5)
-            self._settler.settle()
-        self._release_all()
-        backoff = Backoff()
-        deadline = self._monotonic() + self._settings.lease
-        while not self._settler.settle():
-            if self._monotonic() > deadline or (self._guard.rough and backoff.waited > 1.0):
-                logger.error("%d outcomes could not be settled; their leases end", len(holdings.finished))
-                return
-            self._ended.wait(backoff.next())
-
-    def _release_all(self) -> None:
-        holdings = self.holdings
-        midway = holdings.midway
-        while midway:
-            claim, _, carry, _ = midway.popleft()
-            if self.runner.advance(claim, carry):
-                holdings.finished.append(Finished(claim, verdict.released(claim), "a chain"))
-        while holdings.unbegun:
-            claim = holdings.unbegun.popleft()
-            holdings.finished.append(Finished(claim, verdict.released(claim), "a firing"))
-
-    # --- the cycle --------------------------------------------------------------------------------
-
-    def _cycle(self) -> None:
-        backoff = Backoff()
-        while not self._stopping:
-            if not self._settler.settle():
-                self._await_bell(backoff.next())
-                continue
-            self._go_on_midway()
-            limit = self._limit()
-            if limit == 0:
-                if self._stopping:
-                    return
-                self._await_bell(None)
-                continue
-            if self._doorman.is_waiting and self._lane_busy:
-                # Nothing was claimable when last asked, and nobody has rung for new work since.
-                self._await_bell(None)
-                continue
-            try:
-                claims = self._backend.claim(
-                    self._settings.queue, self._settings.route, self._settings.id, limit, self._settings.lease
-                )
-            except BackendError as error:
-                logger.warning("cannot claim: %s", error)
-                self._await_bell(backoff.next())
-                continue
-            self._contact.answered()
-            backoff.reset()
-            if claims:
-                self._work(claims)
-            elif not self._rest():
-                return
-
-    def _rest(self) -> bool:
-        """Wait until something may be claimable; False: end instead."""
-        # First whether any job runs: one that ends now is among the finished before it ceases to run.
-        busy = self._lane_busy
-        if self.holdings.midway or self.holdings.finished:
-            return True
-        if self._settings.burst:
-            if not busy:
-                self.stop(ending=Ending.FINISHED)
-                return False
-        elif self._is_virtual:
-            self._pass_time()
-            return True
-        else:
-            self._doorman.ask()
-        self._await_bell(None)
-        return True
-
-    def _pass_time(self) -> None:
-        settings = self._settings
-        try:
-            self._backend.wait(settings.queue, settings.route, settings.id, settings.lease)
-        except BackendError as error:
-            logger.warning("cannot wait for firings: %s", error)
-            self._await_bell(FIRST_WAIT)
-
-    def _work(self, claims: list[Claim]) -> None:
-        holdings = self.holdings
-        began = self._monotonic()
-        holdings.offset = claims[0].claimed - began
-        if not holdings.beside:
-            holdings.leased = began
-            holdings.lost.clear()
-        if self._notifier.wants("skunkqueue_firing_claimed"):
-            for claim in claims:
-                self._notifier.tell("skunkqueue_firing_claimed", claim=claim, worker=self._settings.id)
-        unbegun, run = holdings.unbegun, self.runner.run
-        unbegun.extend(claims)
-        count = 0
-        while not self._stopping:
-            try:
-                claim = unbegun.popleft()
-            except IndexError:
-                break
-            if not run(claim):
-                unbegun.appendleft(claim)
-                self._await_room()
-                continue
-            count += 1
-        self.board.clear(0)
-        self._ran += count
-        self._batch.ran(count, self._monotonic() - began)
-        self._tidy()
-        self._settler.settle()
-
-    def _await_room(self) -> None:
-        """Wait for a place on the event loop; the steward gives back what waits here for long."""
-        self.holdings.waiting = self._monotonic()
-        self._await_bell(0.5)
-        self._settler.settle()
-        self._go_on_midway()
-        self.holdings.waiting = 0.0
-
-    def _go_on_midway(self) -> None:
-        midway = self.holdings.midway
-        while midway and not self._stopping:
-            one = midway.popleft()
-            if self.runner.advance(one.claim, one.carry) and not self.runner.resume(one):
-                midway.appendleft(one)
-                return
-
-    def _limit(self) -> int:
-        """Tell how many to claim; 0: none now."""
-        limit = self._batch.size
-        settings = self._settings
-        if settings.max_jobs is not None:
-            limit = min(limit, settings.max_jobs - self._ran)
-            if limit <= 0:
-                self._recycle(f"it has run {self._ran} jobs")
-                return 0
-        if settings.max_memory is not None and (held := resident() // _MIB) >= settings.max_memory:
-            self._recycle(f"it holds {held} MiB")
-            return 0
-        lane = self.runner.lane
-        if lane is not None and (lane.busy or self.holdings.midway):
-            limit = min(limit, lane.free)
-        return limit
-
-    def _recycle(self, why: str) -> None:
-        self.word = why
-        self.stop(ending=Ending.RECYCLED)
+        logger.info("worker %s has ended: %s", self._settings.id, self.cycle.word or reason)
 
     def _tidy(self) -> None:
         """Undo what jobs may have done to the process."""
@@ -378,30 +230,16 @@ class Worker:
                 if os.getcwd() != self._folder:  # noqa: PTH109 - called often
                     os.chdir(self._folder)
 
-    @property
-    def _lane_busy(self) -> bool:
-        return self.runner.lane is not None and self.runner.lane.busy
-
     def _open_lane(self) -> Lane:
         from skunkqueue.worker.lane import Lane  # noqa: PLC0415 - asyncio is large and not every worker needs it
 
-        lane = Lane(self._performer, self.holdings, self.board, done=self.runner.ended_async, ring=self._ring)
+        lane = Lane(
+            self._performer, self.holdings, self.board, done=self.runner.ended_async, ring=self._bell.ring
+        )
         self._guard.lane = lane
         return lane
 
-    # --- bells and orders -------------------------------------------------------------------------
-
-    def _ring(self) -> None:
-        self._bell.put(None)
-
-    def _await_bell(self, timeout: float | None) -> None:
-        """Wait until something has happened; several rings count as one."""
-        try:
-            self._bell.get(timeout=timeout)
-            while True:
-                self._bell.get_nowait()
-        except queue.Empty:
-            pass
+    # --- orders -------------------------------------------------------------------------------
 
     def _obey_pool(self, order: bytes) -> None:
         if order == GENTLE:
@@ -426,7 +264,7 @@ class Worker:
         begun = self.holdings.begun()
         if self._contact.is_deaf:
             state = "deaf"
-        elif self._stopping:
+        elif self.cycle.stopping:
             state = "stopping"
         else:
             state = "busy" if begun else "idle"

@@ -1,0 +1,238 @@
+"""What the main thread does, over and over: claim a batch, run each firing, settle the batch.
+
+The size of a batch is ``batch``'s affair, running a claim ``runner``'s. Imports no user code itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from skunkqueue.errors import BackendError
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.plugins.notify import Notifier
+from skunkqueue.records import Claim
+from skunkqueue.worker import verdict
+from skunkqueue.worker.batch import BatchSize
+from skunkqueue.worker.bell import Bell
+from skunkqueue.worker.board import Board
+from skunkqueue.worker.contact import FIRST_WAIT, Backoff, Contact
+from skunkqueue.worker.doorman import Doorman
+from skunkqueue.worker.holdings import Finished, Holdings
+from skunkqueue.worker.memory import resident
+from skunkqueue.worker.runner import Runner
+from skunkqueue.worker.settings import Ending, WorkerSettings
+from skunkqueue.worker.settler import Settler
+
+logger = logging.getLogger("skunkqueue.worker")
+
+_MIB = 1024 * 1024
+
+
+class Cycle:
+    """The main thread's work, for one worker."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        settings: WorkerSettings,
+        *,
+        holdings: Holdings,
+        runner: Runner,
+        settler: Settler,
+        contact: Contact,
+        notifier: Notifier,
+        board: Board,
+        bell: Bell,
+        doorman: Doorman | None,
+        tidy: Callable[[], None],
+    ) -> None:
+        """``tidy`` undoes what jobs did to the process; no ``doorman``: the clock is virtual."""
+        self._backend = backend
+        self._settings = settings
+        self._holdings = holdings
+        self._runner = runner
+        self._settler = settler
+        self._contact = contact
+        self._notifier = notifier
+        self._board = board
+        self._bell = bell
+        self._doorman = doorman
+        self._tidy = tidy
+        self._ran = 0
+        self.batch = BatchSize()
+        self.stopping = False
+        self.hurried = False
+        """It is to end without much patience."""
+        self.ending = Ending.STOPPED
+        self.word = ""
+        """Why it ends, where its ending does not say it all."""
+
+    def stop(self, ending: Ending) -> None:
+        """Begin nothing more; from any thread and from signal handlers."""
+        if not self.stopping:
+            self.ending = ending
+        self.stopping = True
+        self._bell.ring()
+
+    def run(self) -> None:
+        """Work until stopped, or until nothing is due in a burst; then leave nothing behind."""
+        backoff = Backoff()
+        while not self.stopping:
+            if not self._settler.settle():
+                self._bell.wait(backoff.next())
+                continue
+            self._go_on_midway()
+            limit = self._limit()
+            if self.stopping:
+                break
+            if limit == 0 or (self._lane_busy and self._doorman is not None and self._doorman.is_waiting):
+                # No room; or nothing was claimable when last asked, and nobody has rung for new work since.
+                self._bell.wait()
+                continue
+            try:
+                claims = self._claim(limit)
+            except BackendError as error:
+                logger.warning("cannot claim: %s", error)
+                self._bell.wait(backoff.next())
+                continue
+            self._contact.answered()
+            backoff.reset()
+            if claims:
+                self._work(claims)
+            else:
+                self._rest()
+        self._wind_down()
+
+    @property
+    def _lane_busy(self) -> bool:
+        lane = self._runner.lane
+        return lane is not None and lane.busy
+
+    def _claim(self, limit: int) -> list[Claim]:
+        settings = self._settings
+        return self._backend.claim(settings.queue, settings.route, settings.id, limit, settings.lease)
+
+    def _limit(self) -> int:
+        """Tell how many to claim; 0: none now."""
+        limit = self.batch.size
+        settings = self._settings
+        if settings.max_jobs is not None:
+            limit = min(limit, settings.max_jobs - self._ran)
+            if limit <= 0:
+                self._recycle(f"it has run {self._ran} jobs")
+                return 0
+        if settings.max_memory is not None and (held := resident() // _MIB) >= settings.max_memory:
+            self._recycle(f"it holds {held} MiB")
+            return 0
+        lane = self._runner.lane
+        if lane is not None and (lane.busy or self._holdings.midway):
+            limit = min(limit, lane.free)
+        return limit
+
+    def _recycle(self, why: str) -> None:
+        self.word = why
+        self.stop(Ending.RECYCLED)
+
+    def _work(self, claims: list[Claim]) -> None:
+        holdings = self._holdings
+        began = holdings.monotonic()
+        holdings.offset = claims[0].claimed - began
+        if not holdings.beside:
+            holdings.leased = began
+            holdings.lost.clear()
+        if self._notifier.wants("skunkqueue_firing_claimed"):
+            for claim in claims:
+                self._notifier.tell("skunkqueue_firing_claimed", claim=claim, worker=self._settings.id)
+        unbegun, run = holdings.unbegun, self._runner.run
+        unbegun.extend(claims)
+        count = 0
+        while not self.stopping:
+            try:
+                claim = unbegun.popleft()
+            except IndexError:
+                break
+            if run(claim):
+                count += 1
+            else:
+                unbegun.appendleft(claim)
+                self._await_room()
+        self._board.clear(0)
+        self._ran += count
+        self.batch.ran(count, holdings.monotonic() - began)
+        self._tidy()
+        self._settler.settle()
+
+    def _await_room(self) -> None:
+        """Wait for a place on the event loop; the steward gives back what waits here for long."""
+        self._holdings.waiting = self._holdings.monotonic()
+        self._bell.wait(0.5)
+        self._settler.settle()
+        self._go_on_midway()
+        self._holdings.waiting = 0.0
+
+    def _go_on_midway(self) -> None:
+        midway = self._holdings.midway
+        while midway and not self.stopping:
+            one = midway.popleft()
+            if self._runner.advance(one.claim, one.carry) and not self._runner.resume(one):
+                midway.appendleft(one)
+                return
+
+    def _rest(self) -> None:
+        """Wait until something may be claimable, or end a burst."""
+        # First whether any job runs: one that ends now is among the finished before it ceases to run.
+        busy = self._lane_busy
+        if self._holdings.midway or self._holdings.finished:
+            return
+        if self._settings.burst:
+            if not busy:
+                self.stop(Ending.FINISHED)
+                return
+        elif self._doorman is None:
+            self._pass_time()
+            return
+        else:
+            self._doorman.ask()
+        self._bell.wait()
+
+    def _pass_time(self) -> None:
+        settings = self._settings
+        try:
+            self._backend.wait(settings.queue, settings.route, settings.id, settings.lease)
+        except BackendError as error:
+            logger.warning("cannot wait for firings: %s", error)
+            self._bell.wait(FIRST_WAIT)
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def _wind_down(self) -> None:
+        """Give back what has not begun, wait for async jobs, and settle what is left."""
+        self._release_all()
+        while self._lane_busy:
+            self._bell.wait(0.5)
+            self._settler.settle()
+        self._release_all()
+        backoff = Backoff()
+        patience = 1.0 if self.hurried else self._settings.lease
+        while not self._settler.settle():
+            if backoff.waited > patience:
+                logger.error(
+                    "%d outcomes could not be settled; their leases end", len(self._holdings.finished)
+                )
+                return
+            self._bell.wait(backoff.next())
+
+    def _release_all(self) -> None:
+        holdings = self._holdings
+        while holdings.midway:
+            claim, _, carry, _ = holdings.midway.popleft()
+            if self._runner.advance(claim, carry):
+                holdings.finished.append(Finished(claim, verdict.released(claim), "a chain"))
+        # The steward may take some at the same time.
+        try:
+            while True:
+                claim = holdings.unbegun.popleft()
+                holdings.finished.append(Finished(claim, verdict.released(claim), "a firing"))
+        except IndexError:
+            pass
