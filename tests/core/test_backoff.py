@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skunkqueue.backoff import MAX_DELAY, Backoff, Exponential, check_backoff, delay_after
-from skunkqueue.errors import PolicyError
+from skunkqueue.backoff import Backoff, Exponential, check_backoff, delay_after
+from skunkqueue.errors import MAX_DELAY, PolicyError
 
 ERROR = ValueError("it failed")
 
@@ -62,13 +63,24 @@ def test_a_function_that_answers_no_delay_is_refused(rule: Backoff) -> None:
         delay_after(rule, 1, ERROR)
 
 
-@pytest.mark.parametrize("rule", [[], -1, "soon", [1, -1], float("nan"), MAX_DELAY + 1, True])
+@pytest.mark.parametrize("rule", [[], -1, "soon", [1, -1], float("nan"), MAX_DELAY + 1, True, 10**400])
 def test_a_wrong_backoff_is_refused_when_declared(rule: object) -> None:
     with pytest.raises(PolicyError, match="backoff"):
         check_backoff(rule)
 
 
-@pytest.mark.parametrize("wrong", [{"base": 0}, {"factor": 0.5}, {"factor": 1e6}, {"cap": 0}, {"jitter": 2}])
-def test_a_wrong_exponential_is_refused(wrong: dict[str, float]) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"base": 0},
+        {"factor": 0.5},
+        {"factor": 1e6},
+        {"cap": 0},
+        {"cap": float("inf")},
+        {"jitter": 2},
+        {"base": timedelta(seconds=1)},
+    ],
+)
+def test_a_wrong_exponential_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(PolicyError, match="must be over 0"):
         Exponential(**wrong)

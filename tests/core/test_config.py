@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from skunkqueue.config import ENV_URL, open_backend, redact, resolve
@@ -60,3 +62,14 @@ def test_an_unknown_backend_is_told_with_the_way_out() -> None:
 def test_what_is_no_backend_is_told() -> None:
     with pytest.raises(PluginError, match="no Backend class"):
         open_backend(BackendConfig(backend="collections:OrderedDict"))
+
+
+def test_a_path_says_where_the_embedded_store_is(tmp_path: Path) -> None:
+    assert resolve(conn_url=tmp_path / "q.db").url == str(tmp_path / "q.db")
+
+
+def test_a_url_that_cannot_be_read_is_told_without_its_password() -> None:
+    for url in ("redis://u:secret@[::1?a=1", "redis://u:secret\u2100@h/?a=1"):
+        with pytest.raises(ConfigError, match="begins 'redis'") as caught:
+            resolve(conn_url=url)
+        assert "secret" not in str(caught.value)

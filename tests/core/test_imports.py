@@ -6,12 +6,14 @@ import logging
 import sys
 import time
 from collections.abc import Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from skunkqueue.errors import JobNotFoundError
-from skunkqueue.imports import Gate, main_module_name, suppress_firing
+from skunkqueue.imports import Gate, main_module_name, public_module_name, suppress_firing
 
 
 @pytest.fixture
@@ -157,3 +159,90 @@ def test_main_is_known_by_the_name_others_import_it_by(monkeypatch: pytest.Monke
 
     assert main_module_name() == "demo"
     assert Gate().find("demo", "__name__") == "__main__"
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize("module", ["this", "antigravity", "lib2to3", "idlelib.idle"])
+def test_python_itself_is_nobodys_code_also_where_a_worker_is_started_at_the_root(module: str) -> None:
+    with pytest.raises(JobNotFoundError):
+        Gate(["/"]).find(module, "anything")
+    assert module not in sys.modules
+
+
+def test_looking_for_a_name_runs_no_code(folder: Path) -> None:
+    (folder / "mine_k.py").write_text(
+        "import os\nran = []\ndef __getattr__(name): ran.append(name); return 1\n"
+        "class Thing:\n"
+        "    @property\n    def look(self): ran.append('look')\n"
+        "    def __getattr__(self, name): ran.append(name)\n"
+        "thing = Thing()\n"
+    )
+    for name in ("gone", "thing.look", "thing.other", "os.path", "Thing.look.fget", "ran.append"):
+        with pytest.raises(JobNotFoundError, match="has no"):
+            Gate().find("mine_k", name)
+
+    assert Gate().find("mine_k", "ran") == []
+
+
+def test_a_static_member_of_a_class_is_found_also_where_it_is_inherited(folder: Path) -> None:
+    (folder / "mine_l.py").write_text(
+        "class Base:\n    @staticmethod\n    def one(): return 1\nclass Sub(Base):\n    class Inner(Base): pass\n"
+    )
+    found = Gate().find("mine_l", "Sub.Inner.one")
+
+    assert callable(found)
+    assert found() == 1
+
+
+def test_a_script_that_waits_for_ever_at_its_top_level_does_not_hold_up_a_worker(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(time, "sleep", time.sleep)
+    (folder / "mine_m.py").write_text(
+        "import time\nfrom skunkqueue.imports import suppress_firing\nsuppress_firing()\n"
+        "while True:\n    try:\n        time.sleep(1)\n    except Exception:\n        pass\n"
+    )
+
+    with pytest.raises(JobNotFoundError, match="waits in a loop at its top level"):
+        Gate(worker=True).find("mine_m", "anything")
+
+
+@pytest.mark.parametrize("file", ["/srv/app/my-demo.py", "<stdin>", "", None])
+def test_a_script_that_nobody_can_import_by_name_has_none(
+    monkeypatch: pytest.MonkeyPatch, file: str | None
+) -> None:
+    main = sys.modules["__main__"]
+    monkeypatch.setattr(main, "__spec__", None)
+    monkeypatch.setattr(main, "__file__", file, raising=False)
+
+    assert main_module_name() is None
+
+
+@pytest.mark.parametrize(
+    ("run", "name"), [("pkg.__main__", "pkg.__main__"), ("pkg.demo", "pkg.demo"), ("__main__", None)]
+)
+def test_what_python_runs_as_a_module_keeps_its_whole_name(
+    monkeypatch: pytest.MonkeyPatch, run: str, name: str | None
+) -> None:
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", ModuleSpec(run, None))
+
+    assert main_module_name() == name
+
+
+def test_the_script_is_known_by_its_name_in_children_of_multiprocessing_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    again = ModuleType("__mp_main__")
+    again.__file__ = "/srv/app/demo.py"
+    monkeypatch.setitem(sys.modules, "__mp_main__", again)
+
+    assert public_module_name("__mp_main__") == "demo"
+
+
+def test_a_gate_needs_no_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    assert Gate().find("logging", "Logger") is logging.Logger

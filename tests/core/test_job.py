@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -9,7 +10,14 @@ import pytest
 from skunkqueue import JobMixin, SkunkQueue
 from skunkqueue.backoff import Exponential
 from skunkqueue.call import Call, Chain
-from skunkqueue.errors import NoQueueError, NotAJobError, PolicyError, UnsupportedTypeError
+from skunkqueue.errors import (
+    ConfigError,
+    DamagedPayloadError,
+    NoQueueError,
+    NotAJobError,
+    PolicyError,
+    UnsupportedTypeError,
+)
 from skunkqueue.job import Job, as_fireable, declaration, job_name
 from skunkqueue.serializers import get_serializer
 
@@ -50,6 +58,24 @@ class Forgetful(JobMixin):
 
 class Polite(Greet):
     retries = 5
+
+
+@queue.job
+def parameters(self: int, when: int = 0, args: int = 0) -> tuple[int, int, int]:
+    return self, when, args
+
+
+class Static:
+    @queue.job
+    @staticmethod
+    async def inside() -> str:
+        return "inside"
+
+
+@dataclass
+class Callable:
+    def __call__(self, *_: object) -> str:
+        return "run without being a job"
 
 
 def arguments(call: Call[Any]) -> Any:
@@ -219,3 +245,65 @@ def test_a_job_of_a_prompt_is_refused() -> None:
     work.__module__ = ""
     with pytest.raises(NotAJobError, match="put it into a file"):
         job_name(work)
+
+
+def test_parameters_may_have_any_name() -> None:
+    assert arguments(parameters(self=1, when=2, args=3)) == [[], {"self": 1, "when": 2, "args": 3}, None]
+    for fire in (lambda: parameters.options().fire(self=1), lambda: Greet("a").fire(self=1)):
+        with pytest.raises((NoQueueError, ConfigError)):
+            fire()
+
+
+def test_nothing_stored_takes_the_place_of_a_classs_work() -> None:
+    found = declaration(Greet)
+
+    assert found is not None
+    with pytest.raises(DamagedPayloadError, match="attribute `work`"):
+        found.call(["Jed"], {}, {"work": Callable()})
+
+
+def test_a_job_is_declared_once() -> None:
+    with pytest.raises(NotAJobError, match="a job already"):
+        queue.job(add)
+
+
+def test_a_static_method_is_a_job_on_either_side_of_the_decorator() -> None:
+    found = declaration(Static.inside)
+
+    assert found is not None
+    assert found.is_async
+    assert found.name == f"{__name__}:Static.inside"
+
+
+def test_a_class_is_not_joined_in_place_of_its_object() -> None:
+    with pytest.raises(NotAJobError, match="cannot join"):
+        add & Greet  # type: ignore[operator]  # wrong on purpose
+
+
+def test_a_class_with_slots_is_refused_since_they_would_be_lost() -> None:
+    @dataclass(slots=True)
+    class Slotted(JobMixin):
+        width: int
+
+        def work(self) -> int:
+            return self.width
+
+    with pytest.raises(NotAJobError, match="__slots__"):
+        as_fireable(Slotted(3))
+
+
+@pytest.mark.parametrize("rule", [{"backoff": 5}, {"retry_on": ValueError}, {"give_up_on": ValueError}])
+def test_a_rule_that_does_not_travel_cannot_be_changed_for_some_firings(rule: dict[str, Any]) -> None:
+    job = Greet("a")
+    vars(job).update(rule)
+
+    with pytest.raises(PolicyError, match="where the job is declared"):
+        add.options(**rule)
+    with pytest.raises(PolicyError, match="where the job is declared"):
+        job("x")
+
+
+@pytest.mark.parametrize("rule", [{"retries": 3}, {"timeout": 5}, {"serializer": "pickle"}])
+def test_a_chain_refuses_rules_that_are_its_steps(rule: dict[str, Any]) -> None:
+    with pytest.raises(PolicyError, match="each step's own"):
+        (add(1, 2) & later).options(**rule)

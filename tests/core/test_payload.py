@@ -83,3 +83,15 @@ def test_a_carry_forgets_its_oldest_attempts() -> None:
 
 def test_a_body_names_its_jobs() -> None:
     assert BODY.name == "demo:add & demo:sub"
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -1.0, 0.0, 1e300])
+def test_a_body_with_an_impossible_duration_is_damaged(number: float) -> None:
+    for body in (Body((Step("demo:add", b"", 0, number),)), Body((Step("demo:add", b""),), ttl=number)):
+        with pytest.raises(DamagedPayloadError):
+            decode_body(encode(body))
+
+
+def test_a_body_with_fewer_than_no_retries_is_damaged() -> None:
+    with pytest.raises(DamagedPayloadError):
+        decode_body(encode(Body((Step("demo:add", b"", -1),))))

@@ -6,11 +6,13 @@ import contextlib
 import dataclasses
 import datetime as dt
 import enum
+import functools
 from decimal import Decimal
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +50,58 @@ class Explosive:
 
     def __post_init__(self) -> None:
         raise RuntimeError("built by a call")
+
+
+class Wide(enum.Flag):
+    LOW = 1 << 70
+    HIGH = 1 << 71
+
+
+class Lenient(enum.Enum):
+    KNOWN = 1
+
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        made = object.__new__(cls)
+        made._name_ = "UNKNOWN"
+        made._value_ = value  # type: ignore[assignment]  # of any type, since it is unknown
+        return made
+
+
+@dataclasses.dataclass
+class Cached:
+    width: int
+
+    @functools.cached_property
+    def area(self) -> int:
+        return self.width**2
+
+
+@dataclasses.dataclass
+class Secretive:
+    width: int
+
+    def __post_init__(self) -> None:
+        self._area = self.width**2
+
+
+@dataclasses.dataclass
+class Unset:
+    later: int = dataclasses.field(init=False)
+
+
+@dataclasses.dataclass
+class Code(Exception):  # noqa: N818 - its name does not matter
+    number: int
+
+
+Nameless = dataclasses.make_dataclass("Nameless", ["width"])
+T = TypeVar("T")
+
+
+@dataclasses.dataclass
+class Box(Generic[T]):
+    content: T
 
 
 TYPED = get_serializer("typed")
@@ -215,3 +269,44 @@ def test_uuid_and_decimal_keep_their_exact_form() -> None:
     value = [UUID(int=5), Decimal("1.10"), Decimal("sNaN123")]
 
     assert [str(one) for one in TYPED.loads(TYPED.dumps(value, "it"), GATE)] == [str(one) for one in value]
+
+
+def test_flags_over_64_bits_survive_together() -> None:
+    both = Wide.LOW | Wide.HIGH
+
+    assert TYPED.loads(TYPED.dumps(both, "it"), GATE) is both
+
+
+def test_a_member_that_no_enum_declares_is_refused_both_ways() -> None:
+    with pytest.raises(UnsupportedTypeError, match="no member that Lenient declares"):
+        TYPED.dumps(Lenient(5), "it")
+    stored = msgspec.msgpack.encode([__name__, "Lenient", None, 5])
+    with pytest.raises(DamagedPayloadError, match="no member of"):
+        TYPED.loads(msgspec.msgpack.encode(msgspec.msgpack.Ext(12, stored)), GATE)
+
+
+def test_a_named_time_zone_keeps_its_name() -> None:
+    moment = dt.datetime(2024, 1, 1, tzinfo=dt.timezone(dt.timedelta(hours=1), "CET"))
+
+    assert TYPED.loads(TYPED.dumps(moment, "it"), GATE).tzname() == "CET"
+
+
+@pytest.mark.parametrize("value", [Cached(3), Box(3), Box[int](3)])
+def test_what_python_adds_to_a_dataclass_is_no_hindrance(value: Any) -> None:
+    getattr(value, "area", None)
+
+    assert TYPED.loads(TYPED.dumps(value, "it"), GATE) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (Secretive(3), "'_area', which is no field"),
+        (Unset(), "'later' has no value"),
+        (Code(3), "inherits more than fields"),
+        (Nameless(3), "others cannot import"),
+    ],
+)
+def test_a_dataclass_that_would_not_come_back_whole_is_refused(value: object, why: str) -> None:
+    with pytest.raises(UnsupportedTypeError, match=why):
+        TYPED.dumps(value, "it")

@@ -6,16 +6,14 @@ Blog, 2015): the random part keeps retries of many firings that failed together 
 
 from __future__ import annotations
 
-import math
 import random
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 import msgspec
 
-from skunkqueue.errors import PolicyError
+from skunkqueue.errors import MAX_DELAY, PolicyError
 
-MAX_DELAY = 365 * 86_400.0
 _MAX_FACTOR = 1_000.0
 # 1,000 ** 64 is still a float; without a bound, the hundredth failure could overflow.
 _MAX_EXPONENT = 64
@@ -31,8 +29,18 @@ class Exponential(msgspec.Struct, frozen=True):
     """0: none; 0.5: between half and the whole delay; 1: between nothing and the whole."""
 
     def __post_init__(self) -> None:
-        if not (self.base > 0 and 1 <= self.factor <= _MAX_FACTOR and self.cap > 0 and 0 <= self.jitter <= 1):
-            msg = f"{self!r}: base and cap must be over 0, factor between 1 and 1,000, jitter between 0 and 1"
+        numbers = (self.base, self.factor, self.cap, self.jitter)
+        if not (
+            all(isinstance(number, (int, float)) for number in numbers)
+            and 0 < self.base <= MAX_DELAY
+            and 1 <= self.factor <= _MAX_FACTOR
+            and 0 < self.cap <= MAX_DELAY
+            and 0 <= self.jitter <= 1
+        ):
+            msg = (
+                f"{self!r}: base and cap must be over 0 and at most {MAX_DELAY:.0f} seconds (a year), "
+                f"factor between 1 and 1,000, jitter between 0 and 1"
+            )
             raise PolicyError(msg)
 
 
@@ -67,7 +75,8 @@ def as_delay(value: object, what: str) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         msg = f"{what} must be seconds or a timedelta, not {type(value).__name__}: {value!r}"
         raise PolicyError(msg)
-    if not math.isfinite(seconds) or not 0 <= seconds <= MAX_DELAY:
+    # Not NaN either; and an int that no float can hold is compared all the same.
+    if not 0 <= seconds <= MAX_DELAY:
         msg = f"{what} must be between 0 and {MAX_DELAY:.0f} seconds (a year), not {value!r}"
         raise PolicyError(msg)
     return float(seconds)

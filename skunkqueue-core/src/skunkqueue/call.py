@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from skunkqueue.errors import NoQueueError, NotAJobError
+from skunkqueue.errors import NoQueueError, NotAJobError, PolicyError
 from skunkqueue.handle import JobHandle
 from skunkqueue.payload import Step
 from skunkqueue.policy import Policy, PolicyOptions, When, change_policy
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 T = TypeVar("T")
 
+_STEPS_OWN = frozenset({"retries", "backoff", "retry_on", "give_up_on", "timeout", "serializer"})
 MAX_REMEMBERED = 1_000
 """Firings an object remembers for its ``state`` and ``result``; older ones are forgotten."""
 
@@ -208,6 +209,12 @@ class Chain(Fireable[list[Any]]):
 
     def options(self, **policy: Unpack[PolicyOptions]) -> Chain:
         """Return the same chain with other rules."""
+        for name in policy:
+            if name in _STEPS_OWN:
+                msg = (
+                    f"{name} is each step's own, and a chain has none: set it on the jobs before joining them"
+                )
+                raise PolicyError(msg)
         changed = Chain(self._calls)
         changed.policy = change_policy(self.policy, policy)
         changed.memory = self.memory
@@ -227,7 +234,7 @@ class Conjoinable(Protocol):
 
 def conjoin(first: Conjoinable, second: Conjoinable) -> Chain:
     """Join two into one; NotAJobError where the second is nothing of ours."""
-    if not callable(getattr(second, "calls", None)):
+    if isinstance(second, type) or not callable(getattr(second, "calls", None)):
         msg = f"{second!r} of type {type(second).__name__} is no job, call or chain, so & cannot join it to {first!r}"
         raise NotAJobError(msg)
     return Chain((*first.calls(), *second.calls()))

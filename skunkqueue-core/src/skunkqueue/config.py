@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.errors import ConfigError, PluginError
@@ -17,7 +17,7 @@ DEFAULT_DBNAME = "skunkqueue"
 
 def resolve(
     backend: str | None = None,
-    conn_url: str | None = None,
+    conn_url: str | os.PathLike[str] | None = None,
     dbname: str | None = None,
     **options: object,
 ) -> BackendConfig:
@@ -28,7 +28,7 @@ def resolve(
     ``SKUNKQUEUE_URL``, and without that the embedded SQLite file in the user's data folder.
     Options are added to those in the URL's query. Raises ConfigError.
     """
-    url = conn_url
+    url = None if conn_url is None else os.fspath(conn_url)
     if backend is None and url is None:
         url = os.environ.get(ENV_URL) or None
     scheme = _scheme(url)
@@ -39,7 +39,7 @@ def resolve(
         raise ConfigError(msg)
     found = {key: str(value) for key, value in options.items() if value is not None}
     if url is not None and "?" in url and scheme is not None:
-        parts = urlsplit(url)
+        parts = _split(url)
         found = {**dict(parse_qsl(parts.query, keep_blank_values=True)), **found}
     return BackendConfig(backend=backend, url=url, dbname=dbname or DEFAULT_DBNAME, options=found)
 
@@ -59,11 +59,20 @@ def open_backend(config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> Backe
 
 def redact(url: str) -> str:
     """Take the password out of a URL, for logs and listings."""
-    parts = urlsplit(url)
+    parts = _split(url)
     if parts.password is None:
         return url
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        # Neither the URL nor the error's text is shown: either may hold a password.
+        msg = f"the store's URL, which begins {url.partition(':')[0]!r}, cannot be read: check its host and brackets"
+        raise ConfigError(msg) from None
 
 
 def _scheme(url: str | None) -> str | None:

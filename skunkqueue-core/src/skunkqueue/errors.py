@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+MAX_DELAY = 365 * 86_400.0
+"""The longest that anything may be put off, in seconds."""
+
 
 class SkunkQueueError(Exception):
     """Something went wrong in SkunkQueue; the message names the thing, the value and the way out."""
@@ -135,7 +138,7 @@ class Retry(Exception):  # noqa: N818 - a request from within a job, not an erro
     """
 
     def __init__(self, after: float | timedelta | None = None) -> None:
-        self.after = after.total_seconds() if isinstance(after, timedelta) else after
+        self.after = None if after is None else _seconds("Retry", after)
         super().__init__(f"retry after {self.after} s" if self.after is not None else "retry")
 
 
@@ -143,7 +146,7 @@ class Snooze(Exception):  # noqa: N818 - a request from within a job, not an err
     """Raise in a job to run again ``after`` seconds (or a timedelta) from now, at no cost in attempts."""
 
     def __init__(self, after: float | timedelta) -> None:
-        self.after = after.total_seconds() if isinstance(after, timedelta) else float(after)
+        self.after = _seconds("Snooze", after)
         super().__init__(f"snooze for {self.after} s")
 
 
@@ -153,3 +156,11 @@ class Interrupted(BaseException):
     def __init__(self, reason: str) -> None:
         self.reason = reason
         super().__init__(reason)
+
+
+def _seconds(what: str, after: object) -> float:
+    seconds = after.total_seconds() if isinstance(after, timedelta) else after
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds <= MAX_DELAY:
+        msg = f"{what}(after={after!r}): give at most {MAX_DELAY:.0f} seconds (a year), or a timedelta"
+        raise PolicyError(msg)
+    return max(0.0, float(seconds))

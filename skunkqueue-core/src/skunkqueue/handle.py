@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from skunkqueue.errors import FiringFailedError, UnknownFiringError, WaitTimeoutError
+from skunkqueue.errors import DamagedPayloadError, FiringFailedError, UnknownFiringError, WaitTimeoutError
 from skunkqueue.payload import Progress, decode_body, decode_failure, decode_progress
 from skunkqueue.records import Record, State
 from skunkqueue.serializers import get_serializer
@@ -18,6 +18,14 @@ R = TypeVar("R")
 _WAIT_SLICE = 3_600.0
 
 
+class Store(Protocol):
+    """Where a handle looks: a queue, which opens its backend anew after a fork or a ``close``."""
+
+    @property
+    def backend(self) -> Backend:
+        """The store, open."""
+
+
 class JobHandle(Generic[R]):
     """A firing. Cheap to make and to keep; each look at it asks the store anew.
 
@@ -25,13 +33,13 @@ class JobHandle(Generic[R]):
     that of the first, and ``copies`` has them all.
     """
 
-    __slots__ = ("_backend", "_copies", "_gate", "id")
+    __slots__ = ("_copies", "_gate", "_store", "id")
 
     def __init__(
-        self, firing_id: str, backend: Backend | None, gate: Gate | None, copies: tuple[str, ...] = ()
+        self, firing_id: str, store: Store | None, gate: Gate | None, copies: tuple[str, ...] = ()
     ) -> None:
         self.id = firing_id
-        self._backend = backend
+        self._store = store
         self._gate = gate
         self._copies = copies
 
@@ -41,7 +49,7 @@ class JobHandle(Generic[R]):
     @property
     def copies(self) -> tuple[JobHandle[R], ...]:
         """Handles of all firings that the one ``fire`` made; this one is the first of them."""
-        return (self, *(JobHandle(one, self._backend, self._gate) for one in self._copies))
+        return (self, *(JobHandle(one, self._store, self._gate) for one in self._copies))
 
     def record(self) -> Record:
         """Read everything the store knows; UnknownFiringError where it is pruned or never was."""
@@ -59,7 +67,7 @@ class JobHandle(Generic[R]):
     def state(self) -> State | None:
         """Its state now; ``None`` once it is pruned."""
         found = self._look()
-        return None if found is None else state_of(found, self._backend)
+        return None if found is None or self._store is None else state_of(found, self._store.backend)
 
     @property
     def result(self) -> R | None:
@@ -82,12 +90,13 @@ class JobHandle(Generic[R]):
         Raises FiringFailedError where it ended as error, killed or expired, WaitTimeoutError, and
         UnknownFiringError.
         """
-        if self._backend is None:
+        if self._store is None:
             return None  # type: ignore[return-value]  # an ignored firing, at a worker's import
         deadline = None if timeout is None else time.monotonic() + timeout
         while True:
             found = self.record()
-            state = state_of(found, self._backend)
+            backend = self._store.backend
+            state = state_of(found, backend)
             if state is State.COMPLETE:
                 value: R = result_of(found, self._gate)
                 return value
@@ -100,20 +109,20 @@ class JobHandle(Generic[R]):
                 raise WaitTimeoutError(msg)
             if found.expires is not None and state is State.PENDING:
                 # Nobody may be there to settle it as expired, so the wait looks again at that time.
-                left = min(left, max(found.expires - self._backend.now(), 0.0) + 0.001)
-            self._backend.wait_settled([self.id], left)
+                left = min(left, max(found.expires - backend.now(), 0.0) + 0.001)
+            backend.wait_settled([self.id], left)
 
     def kill(self) -> State | None:
         """Kill it: at once while pending, else by interrupting the job; return the state it had."""
-        return None if self._backend is None else self._backend.kill([self.id])[self.id]
+        return None if self._store is None else self._store.backend.kill([self.id])[self.id]
 
     def _look(self) -> Record | None:
-        return None if self._backend is None else self._backend.get([self.id])[0]
+        return None if self._store is None else self._store.backend.get([self.id])[0]
 
 
-def state_of(record: Record, backend: Backend | None) -> State:
+def state_of(record: Record, backend: Backend) -> State:
     """Tell a firing's state, counting one whose time to begin has passed as expired already."""
-    if record.state is State.PENDING and record.expires is not None and backend is not None:
+    if record.state is State.PENDING and record.expires is not None:
         return State.EXPIRED if record.expires < backend.now() else State.PENDING
     return record.state
 
@@ -125,10 +134,11 @@ def result_of(record: Record, gate: Gate | None) -> Any:
     steps = decode_body(record.body).steps
     if len(steps) == 1:
         return get_serializer(steps[0].serializer).loads(record.result, gate)
-    parts: list[bytes] = get_serializer("typed").loads(record.result, None)
-    return [
-        get_serializer(step.serializer).loads(part, gate) for step, part in zip(steps, parts, strict=True)
-    ]
+    parts = get_serializer("typed").loads(record.result, None)
+    if not (type(parts) is list and len(parts) == len(steps) and {bytes}.issuperset(map(type, parts))):
+        msg = f"the result of firing {record.id} is no list of its {len(steps)} steps' results: it is damaged"
+        raise DamagedPayloadError(msg)
+    return [get_serializer(step.serializer).loads(part, gate) for step, part in zip(steps, parts)]  # noqa: B905 - of one length
 
 
 def why(record: Record) -> str:

@@ -18,13 +18,18 @@ from collections.abc import Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from skunkqueue.errors import JobNotFoundError
 
 logger = logging.getLogger(__name__)
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
+# Python's own modules are nobody's jobs, also where a worker is started in "/", as in many containers.
+_PYTHON = os.path.realpath(Path(os.__file__).parent) + os.sep
+# The second is what multiprocessing calls the script in the children it starts afresh.
+_MAINS = ("__main__", "__mp_main__")
+_MAX_SLEEPS = 10_000
+"""Sleeps that a script's body may skip; one that goes on is a loop that never ends."""
 
 
 class _ImportState(threading.local):
@@ -34,26 +39,49 @@ class _ImportState(threading.local):
     module = ""
     suppressed = False
     warned = False
+    sleeps = 0
 
 
 _state = _ImportState()
 
 
-def main_module_name() -> str | None:
+def main_module_name(alias: str = "__main__") -> str | None:
     """Tell the name under which others can import what runs as ``__main__``; ``None``: they cannot."""
-    main = sys.modules.get("__main__")
+    main = sys.modules.get(alias)
     spec: ModuleSpec | None = getattr(main, "__spec__", None)
-    if spec is not None:
-        return spec.name.removesuffix(".__main__")
     file: str | None = getattr(main, "__file__", None)
-    if not file:
-        return None
-    return Path(file).stem
+    name = spec.name if spec is not None else Path(file or "").stem
+    # `python folder` runs a `__main__` that nobody else finds, and `my-demo.py` is no module's name.
+    return name if name not in _MAINS and _is_module_name(name) else None
 
 
 def public_module_name(module: str) -> str | None:
     """Tell the importable name of a module as its objects know it (``__main__`` has another)."""
-    return main_module_name() if module == "__main__" else module
+    return main_module_name(module) if module in _MAINS else module
+
+
+def member(module: ModuleType, qualname: str) -> object:
+    """Return what a module defines under a qualified name; LookupError where that is nothing.
+
+    Runs no code: neither a module's ``__getattr__`` nor properties, and never leaves the module by way
+    of something it has imported.
+    """
+    first, *rest = qualname.split(".")
+    found = vars(module)[first]
+    for name in rest:
+        found = _inherited(found, name)
+    return found.__func__ if isinstance(found, staticmethod) else found
+
+
+def _inherited(kind: object, name: str) -> object:
+    for parent in kind.__mro__ if isinstance(kind, type) else ():
+        if name in vars(parent):
+            return vars(parent)[name]
+    raise LookupError(name)
+
+
+def _is_module_name(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
 
 
 def suppress_firing() -> bool:
@@ -83,7 +111,7 @@ class Gate:
     """
 
     def __init__(self, paths: Sequence[str] = (), allow: Sequence[str] = (), *, worker: bool = False) -> None:
-        self._roots = tuple(os.path.realpath(path) for path in (str(Path.cwd()), *paths))
+        self._roots = tuple(os.path.realpath(path) for path in (*_working_directory(), *paths))
         self._allow = frozenset(allow)
         self._worker = worker
         if worker:
@@ -94,20 +122,18 @@ class Gate:
 
         Raises JobNotFoundError, whose message says what is missing and the way out.
         """
-        found: Any = self._module(module)
-        for part in qualname.split("."):
-            try:
-                found = getattr(found, part)
-            except AttributeError as error:
-                msg = (
-                    f"module {module!r} has no {qualname!r} (any more): bring the name back, "
-                    f"or deploy the same code to this process"
-                )
-                raise JobNotFoundError(msg) from error
-        return found
+        holder = self._module(module)
+        try:
+            return member(holder, qualname)
+        except LookupError as error:
+            msg = (
+                f"module {module!r} has no {qualname!r} (any more): bring the name back, "
+                f"or deploy the same code to this process"
+            )
+            raise JobNotFoundError(msg) from error
 
     def _module(self, name: str) -> ModuleType:
-        if not name or not all(part.isidentifier() for part in name.split(".")):
+        if not _is_module_name(name):
             msg = f"{name!r} is not the name of a module"
             raise JobNotFoundError(msg)
         loaded = sys.modules.get(name)
@@ -147,15 +173,17 @@ class Gate:
 
     def _is_ours(self, place: str) -> bool:
         place = os.path.realpath(place)
+        if place.startswith(_PYTHON):
+            return False
         for root in self._roots:
             if place.startswith(root.rstrip(os.sep) + os.sep):
                 return _INSTALLED.isdisjoint(Path(place).relative_to(root).parts)
         return False
 
     def _load(self, name: str) -> ModuleType:
-        outer = (_state.depth, _state.module, _state.suppressed, _state.warned)
+        outer = vars(_state).copy()
         if self._worker:
-            _state.depth, _state.module, _state.suppressed, _state.warned = outer[0] + 1, name, False, False
+            vars(_state).update(depth=_state.depth + 1, module=name, suppressed=False, warned=False, sleeps=0)
         try:
             return importlib.import_module(name)
         except (Exception, SystemExit) as error:
@@ -165,7 +193,15 @@ class Gate:
             )
             raise JobNotFoundError(msg) from error
         finally:
-            _state.depth, _state.module, _state.suppressed, _state.warned = outer
+            vars(_state).clear()
+            vars(_state).update(outer)
+
+
+def _working_directory() -> list[str]:
+    try:
+        return [os.getcwd()]  # noqa: PTH109 - a string is wanted
+    except OSError:
+        return []  # it was removed, as by a deployment; a producer needs none
 
 
 def _install_sleep() -> None:
@@ -182,6 +218,15 @@ def _install_sleep() -> None:
         """Delay for a number of seconds."""
         if not _state.suppressed:
             real(seconds)
+            return
+        _state.sleeps += 1
+        if _state.sleeps > _MAX_SLEEPS:
+            msg = (
+                "it fires jobs and waits in a loop at its top level, which never ends in a worker: "
+                "put that below `if __name__ == '__main__':`"
+            )
+            # Not an Exception, which the loop may well catch.
+            raise SystemExit(msg)
 
     sleep.skunkqueue = True  # type: ignore[attr-defined]  # a mark, so that it is installed once
     time.sleep = sleep  # type: ignore[assignment]  # typeshed's SupportsIndex works here as well

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from skunkqueue.call import Call, Chain, Conjoinable, Enqueuer, Fireable, Memory, conjoin
-from skunkqueue.errors import NotAJobError
+from skunkqueue.errors import DamagedPayloadError, NotAJobError
 from skunkqueue.handle import JobHandle
 from skunkqueue.imports import public_module_name
 from skunkqueue.names import check_name
-from skunkqueue.policy import POLICY_FIELDS, Policy, PolicyOptions, When, change_policy
+from skunkqueue.policy import POLICY_FIELDS, Policy, PolicyOptions, When, change_policy, check_own
 from skunkqueue.records import State
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ class Job(Generic[P, R]):
     """
 
     def __init__(self, work: Callable[P, Any], policy: Policy, memory: Memory) -> None:
+        if isinstance(work, Job):
+            msg = f"{work!r} is a job already: declare it once, and use its options(...) for other rules"
+            raise NotAJobError(msg)
+        if isinstance(work, staticmethod):
+            work = work.__func__
         if not callable(work) or isinstance(work, type):
             msg = f"@queue.job makes jobs of functions, not of {work!r}; for a class, inherit JobMixin"
             raise NotAJobError(msg)
@@ -50,7 +55,8 @@ class Job(Generic[P, R]):
     def __repr__(self) -> str:
         return f"<Job {self.name}>"
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
+    # The slashes leave every name to the job's own parameters, also `self` and `when`.
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
         """Give it its arguments; nothing is fired."""
         return Call(self.name, self.policy, self.memory, args=args, kwargs=kwargs)
 
@@ -81,7 +87,7 @@ class Job(Generic[P, R]):
         handle = self.memory.last()
         return None if handle is None else handle.result
 
-    def fire(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
+    def fire(self, /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
         """Enqueue a run with these arguments as soon as possible."""
         return self(*args, **kwargs).fire()
 
@@ -94,6 +100,7 @@ class Job(Generic[P, R]):
 
     def options(self, **policy: Unpack[PolicyOptions]) -> Job[P, R]:
         """Return the same job with other rules (``retries=3``, ``priority=9``, ...)."""
+        check_own(self.name, policy)
         return Job(self.work, change_policy(self.policy, policy), self.memory)
 
     def calls(self) -> tuple[Call[Any], ...]:
@@ -104,8 +111,8 @@ class Job(Generic[P, R]):
 class JobMixin:
     """Inherit it, write ``work``, and the class is a job.
 
-    Rules are class attributes (``retries = 3``, ``routes = ["foo"]``) or set on an object. Other
-    attributes of the object travel with it and are there again when ``work`` runs, without ``__init__``
+    Rules are class attributes (``retries = 3``, ``routes = ["foo"]``), and all that does not concern
+    failures (``backoff``, ``retry_on``, ``give_up_on``) may be set on an object too. Other attributes of the object travel with it and are there again when ``work`` runs, without ``__init__``
     being called a second time.
     """
 
@@ -115,7 +122,7 @@ class JobMixin:
     def __init__(self) -> None:
         memory_of(self)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Call[Any]:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Call[Any]:
         """Give it its arguments; nothing is fired."""
         return _call_of(self, args, kwargs)
 
@@ -132,7 +139,7 @@ class JobMixin:
         """Result of the firing that ``state`` speaks of; ``None`` while there is none."""
         return _call_of(self).result
 
-    def fire(self, *args: Any, **kwargs: Any) -> JobHandle[Any]:
+    def fire(self, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         """Enqueue a run as soon as possible; it needs to have been added to a queue once."""
         return self(*args, **kwargs).fire()
 
@@ -170,7 +177,14 @@ def declaration(found: object) -> Declaration | None:
 
         def make(args: list[Any], kwargs: dict[str, Any], attrs: dict[str, Any] | None) -> Any:
             made = kind.__new__(kind)
-            vars(made).update(attrs or {})
+            if attrs:
+                if "work" in attrs:
+                    # It would be called in the place of what the class declares.
+                    msg = (
+                        f"a firing of {job_name(kind)} brings an attribute `work`: it is damaged or not ours"
+                    )
+                    raise DamagedPayloadError(msg)
+                vars(made).update(attrs)
             return made.work(*args, **kwargs)
 
         return Declaration(job_name(kind), _class_policy(kind), inspect.iscoroutinefunction(kind.work), make)
@@ -187,7 +201,10 @@ def job_name(declared: Any) -> str:
         )
         raise NotAJobError(msg)
     if not module:
-        msg = f"{qualname} is defined in a prompt or notebook, which no worker can import: put it into a file"
+        msg = (
+            f"{qualname} is defined in a prompt, a notebook or a script that no worker can import by name: "
+            f"put it into a file named like a module, such as jobs.py"
+        )
         raise NotAJobError(msg)
     return check_name("job", f"{module}:{qualname}")
 
@@ -220,6 +237,7 @@ def _call_of(job: JobMixin, args: tuple[Any, ...] = (), kwargs: dict[str, Any] |
     own = {key: value for key, value in vars(job).items() if key in POLICY_FIELDS}
     policy = _class_policy(kind)
     if own:
+        check_own(job_name(kind), own)
         policy = change_policy(policy, own)
     return Call(job_name(kind), policy, memory_of(job), args=args, kwargs=kwargs, attrs=attrs or None)
 
@@ -237,6 +255,9 @@ def _class_policy(kind: type[JobMixin]) -> Policy:
 def _read_policy(kind: type[JobMixin]) -> Policy:
     if not callable(getattr(kind, "work", None)):
         msg = f"{kind.__qualname__} has no method `work`: write what the job does in it"
+        raise NotAJobError(msg)
+    if any(vars(parent).get("__slots__") for parent in kind.__mro__):
+        msg = f"{kind.__qualname__} has __slots__, whose values would not travel with the job: leave them out"
         raise NotAJobError(msg)
     found = {}
     for field in POLICY_FIELDS:

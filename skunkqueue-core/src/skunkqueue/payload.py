@@ -7,11 +7,11 @@ trusted: whatever is wrong with them is a DamagedPayloadError.
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 
-from skunkqueue.errors import DamagedPayloadError
+from skunkqueue.errors import MAX_DELAY, DamagedPayloadError
 
 MAX_PAYLOAD = 1024 * 1024
 """Bytes an encoded body or result may have unless configured otherwise."""
@@ -19,6 +19,9 @@ MAX_HISTORY = 20
 """Attempts remembered in a carry."""
 MAX_TRACEBACK = 16_000
 """Characters of a traceback kept."""
+
+# A body may be written by anybody, and what stores and workers reckon with must be a number.
+_Seconds = Annotated[float, msgspec.Meta(gt=0, le=MAX_DELAY)]
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -28,8 +31,8 @@ class Step(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """``module:qualname``."""
     args: bytes
     """``[positional, keyword, attributes of the instance]``, written by the serializer."""
-    retries: int = 0
-    timeout: float | None = None
+    retries: Annotated[int, msgspec.Meta(ge=0)] = 0
+    timeout: _Seconds | None = None
     serializer: str = "typed"
 
 
@@ -38,7 +41,7 @@ class Body(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
 
     steps: tuple[Step, ...]
     """One; or several for a chain, run in order."""
-    ttl: float | None = None
+    ttl: _Seconds | None = None
     """Seconds to keep it once finished."""
     schedule: str | None = None
     """Name of the schedule that made it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, TypedDict
@@ -74,6 +73,17 @@ def change_policy(policy: Policy, changes: Mapping[str, Any]) -> Policy:
     return msgspec.structs.replace(policy, **checked)
 
 
+def check_own(what: str, changes: Iterable[str]) -> None:
+    """Raise PolicyError for a rule that only counts where a job is declared, since it does not travel."""
+    for name in ("backoff", "retry_on", "give_up_on"):
+        if name in changes:
+            msg = (
+                f"{name} of {what} is read by the worker where the job is declared, so it cannot be changed "
+                f"for some of its firings: give it to @queue.job(...) or set it in the class"
+            )
+            raise PolicyError(msg)
+
+
 def check_routes(value: object) -> tuple[str, ...]:
     """Return the routes as a tuple without doubles; a lone string counts as one route."""
     if isinstance(value, str):
@@ -118,7 +128,7 @@ def _duration(name: str) -> Callable[[object], float | None]:
         if value is None:
             return None
         seconds = as_delay(value, name)
-        if seconds <= 0 or not math.isfinite(seconds):
+        if seconds <= 0:
             msg = f"{name} must be more than 0 seconds, not {value!r}; leave it out for no limit"
             raise PolicyError(msg)
         return seconds

@@ -20,6 +20,7 @@ from skunkqueue.job import Job, as_fireable
 from skunkqueue.names import check_name
 from skunkqueue.payload import MAX_PAYLOAD, Body, encode
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
+from skunkqueue.plugins.notify import Notifier
 from skunkqueue.policy import Policy, PolicyOptions, When, change_policy, moment
 from skunkqueue.records import Firing, Record, Schedule
 from skunkqueue.schedule import find_strategy, firing_for
@@ -49,7 +50,7 @@ class SkunkQueue:
         name: str,
         *,
         backend: str | None = None,
-        conn_url: str | None = None,
+        conn_url: str | os.PathLike[str] | None = None,
         dbname: str | None = None,
         queue_type: Literal["default", "broadcast"] = "default",
         serializer: str = "typed",
@@ -120,9 +121,11 @@ class SkunkQueue:
         """Enqueue one call, once on each of its routes; return the handle of the first, with all copies."""
         if suppress_firing():
             return JobHandle("", None, None)
-        ids = self.backend.enqueue(self._firings(call, self._places(call.policy, when)))
+        firings = self._firings(call, self._places(call.policy, when))
+        ids = self.backend.enqueue(firings)
+        _tell(firings, ids)
         call.memory.ids.extend(ids)
-        return JobHandle(ids[0], self._opened, default_gate(), tuple(ids[1:]))
+        return JobHandle(ids[0], self, default_gate(), tuple(ids[1:]))
 
     def fire_many(self, calls: Iterable[Conjoinable], when: When | None = None) -> list[JobHandle[Any]]:
         """Enqueue many calls, a thousand in one step; return a handle for each.
@@ -157,22 +160,23 @@ class SkunkQueue:
                 firings += made
                 owners.append((call.memory, len(made)))
         ids = self.backend.enqueue(firings)
-        backend, gate, start = self._opened, default_gate(), 0
+        _tell(firings, ids)
+        gate, start = default_gate(), 0
         for memory, size in owners:
             if memory.queue is None:
                 memory.queue = self
             first = ids[start]
             if size == 1:
                 memory.ids.append(first)
-                handles.append(JobHandle(first, backend, gate))
+                handles.append(JobHandle(first, self, gate))
             else:
                 memory.ids.extend(ids[start : start + size])
-                handles.append(JobHandle(first, backend, gate, tuple(ids[start + 1 : start + size])))
+                handles.append(JobHandle(first, self, gate, tuple(ids[start + 1 : start + size])))
             start += size
 
     def handle(self, firing_id: str) -> JobHandle[Any]:
         """Return a handle for a firing made elsewhere, by its id."""
-        return JobHandle(firing_id, self.backend, default_gate())
+        return JobHandle(firing_id, self, default_gate())
 
     def declare(self, name: str, job: Conjoinable, *, strategy: str, params: bytes = b"") -> bool:
         """Declare a schedule: a job that refires itself when its strategy says.
@@ -209,7 +213,7 @@ class SkunkQueue:
             finished = record.finished
             return (finished is not None, finished or 0.0, record.id)
 
-        return JobHandle(max(known, key=rank).id, self.backend, default_gate())
+        return JobHandle(max(known, key=rank).id, self, default_gate())
 
     def _body(self, call: Fireable[Any], schedule: str | None = None) -> bytes:
         body = encode(Body(call.steps(), call.policy.result_ttl, schedule))
@@ -294,6 +298,21 @@ class _Declare:
 
     def __call__(self, work: Callable[..., Any], /) -> Any:
         return Job(work, self._policy, Memory(self._queue))
+
+
+def _tell(firings: list[Firing], ids: list[str]) -> None:
+    notifier = default_notifier()
+    if notifier.wants("skunkqueue_firing_enqueued"):
+        for firing, accepted in zip(firings, ids, strict=True):
+            # Another id is that of an earlier firing with the same key.
+            if firing.id == accepted:
+                notifier.tell("skunkqueue_firing_enqueued", firing=firing)
+
+
+@functools.cache
+def default_notifier() -> Notifier:
+    """Return the hook plugins of this process, loaded when something is first fired."""
+    return Notifier.load()
 
 
 @functools.cache

@@ -316,13 +316,15 @@ class WorkerPromises(Kit):
         swept(backend)
         assert state(backend, late.id) is State.KILLED
 
+    @pytest.mark.parametrize("reclaimed", [False, True])
     def test_sweep_kills_the_copies_the_dead_were_running(
-        self, backend: Backend, clock: VirtualClock
+        self, backend: Backend, clock: VirtualClock, *, reclaimed: bool
     ) -> None:
         backend.register(worker(), 10.0)
         lent = claimed(backend, target=WORKER)
         clock.advance(LEASE + 11)
-        claim(backend, worker=OTHER)
+        if reclaimed:
+            assert claim(backend, worker=OTHER) == []
         swept(backend)
         assert state(backend, lent.id) is State.KILLED
         assert backend.settle([outcome(lent)]) == [lent.id]

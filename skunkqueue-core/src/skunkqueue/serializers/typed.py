@@ -19,8 +19,9 @@ from uuid import UUID
 import msgspec
 
 from skunkqueue.errors import DamagedPayloadError, JobNotFoundError, PayloadError, UnsupportedTypeError
-from skunkqueue.imports import Gate, public_module_name
+from skunkqueue.imports import Gate
 from skunkqueue.serializers import Serializer
+from skunkqueue.serializers.classes import RefusedError, brief, check_fields, class_name
 
 _ATOMS = frozenset({type(None), bool, float, bytes, str})
 _PLAIN = _ATOMS | {int}
@@ -62,16 +63,6 @@ class Opaque:
         return f"{self.name}.{self.value}"
 
 
-class _RefusedError(Exception):
-    """A value cannot be kept."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        self.trail: list[str] = []
-        """Where it sits, innermost first."""
-        super().__init__(reason)
-
-
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -88,7 +79,7 @@ class TypedSerializer(Serializer):
                 return _encode(value if type(value) in _ATOMS else _pack(value, 0))
             except UnicodeEncodeError:
                 return _encode(_pack(value, 0, careful=True))
-        except _RefusedError as error:
+        except RefusedError as error:
             trail = error.trail[::-1]
             place = what + "".join(trail if len(trail) <= _MAX_TRAIL else [*trail[:_MAX_TRAIL], "..."])
             msg = (
@@ -139,16 +130,16 @@ def _pack(value: Any, depth: int, *, careful: bool = False) -> Any:  # noqa: PLR
         return msgspec.msgpack.Ext(_Ext.BIG_INT, hex(value).encode())
     if depth >= _MAX_DEPTH:
         msg = f"is nested deeper than {_MAX_DEPTH} levels, or contains itself"
-        raise _RefusedError(msg)
+        raise RefusedError(msg)
     pack = _PACKERS.get(kind)
     if pack is not None:
         return pack(value, depth, careful)
     if isinstance(value, enum.Enum):
-        return _pack_enum(value)
+        return _pack_enum(value, depth)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _pack_dataclass(value, depth, careful)
-    msg = f"is of type {kind.__module__}.{kind.__qualname__}, which cannot be stored exactly: {_brief(value)}"
-    raise _RefusedError(msg)
+    msg = f"is of type {kind.__module__}.{kind.__qualname__}, which cannot be stored exactly: {brief(value)}"
+    raise RefusedError(msg)
 
 
 def _pack_text(value: str) -> Any:
@@ -164,7 +155,7 @@ def _pack_items(value: Any, depth: int, careful: bool) -> list[Any]:  # noqa: FB
     for index, item in enumerate(value):
         try:
             packed.append(_pack(item, depth + 1, careful=careful))
-        except _RefusedError as error:
+        except RefusedError as error:
             error.trail.append(f"[{index}]")
             raise
     return packed
@@ -177,8 +168,8 @@ def _pack_dict(value: dict[Any, Any], depth: int, careful: bool) -> Any:  # noqa
         plain = plain and type(key) is str and not careful
         try:
             packed[key] = _pack(item, depth + 1, careful=careful)
-        except _RefusedError as error:
-            error.trail.append(f"[{_brief(key)}]")
+        except RefusedError as error:
+            error.trail.append(f"[{brief(key)}]")
             raise
     if plain:
         return packed
@@ -207,46 +198,36 @@ def _write_zone(value: dt.datetime | dt.time) -> Any:
     if type(zone) is zoneinfo.ZoneInfo and zone.key is not None:
         return zone.key
     if type(zone) is dt.timezone:
-        offset = zone.utcoffset(None)
-        return [offset.days, offset.seconds, offset.microseconds]
+        offset, name = zone.utcoffset(None), zone.tzname(None)
+        parts = [offset.days, offset.seconds, offset.microseconds]
+        return parts if name == dt.timezone(offset).tzname(None) else [*parts, name]
     msg = f"has a time zone of type {type(zone).__name__}, which cannot be stored: use zoneinfo or datetime.timezone"
-    raise _RefusedError(msg)
+    raise RefusedError(msg)
 
 
-def _pack_enum(value: enum.Enum) -> Any:
-    module, qualname = _class_name(type(value))
+def _pack_enum(value: enum.Enum, depth: int) -> Any:
+    module, qualname = class_name(type(value))
     if value.name in type(value).__members__:
         return msgspec.msgpack.Ext(_Ext.ENUM, _encode([module, qualname, value.name, None]))
+    if not isinstance(value, enum.Flag) or type(value.value) is not int:
+        msg = f"is {brief(value)}, which is no member that {qualname} declares"
+        raise RefusedError(msg)
     # A combination of flags has no name of its own, but its value is an int.
-    return msgspec.msgpack.Ext(_Ext.ENUM, _encode([module, qualname, None, value.value]))
+    return msgspec.msgpack.Ext(_Ext.ENUM, _encode([module, qualname, None, _pack(value.value, depth + 1)]))
 
 
 def _pack_dataclass(value: Any, depth: int, careful: bool) -> Any:  # noqa: FBT001 - on the hot path
-    module, qualname = _class_name(type(value))
+    kind = type(value)
+    module, qualname = class_name(kind)
+    check_fields(value, kind)
     fields = {}
     for field in dataclasses.fields(value):
         try:
-            fields[field.name] = _pack(getattr(value, field.name, None), depth + 1, careful=careful)
-        except _RefusedError as error:
+            fields[field.name] = _pack(getattr(value, field.name), depth + 1, careful=careful)
+        except RefusedError as error:
             error.trail.append(f".{field.name}")
             raise
     return msgspec.msgpack.Ext(_Ext.DATACLASS, _encode([module, qualname, fields]))
-
-
-def _class_name(kind: type) -> tuple[str, str]:
-    module = public_module_name(kind.__module__)
-    if module is None or "<locals>" in kind.__qualname__:
-        msg = f"is of class {kind.__qualname__}, which others cannot import: define it at the top of a module"
-        raise _RefusedError(msg)
-    return module, kind.__qualname__
-
-
-def _brief(value: Any) -> str:
-    try:
-        text = repr(value)
-    except Exception:  # noqa: BLE001 - a broken __repr__ must not hide the error it appears in
-        text = f"<{type(value).__name__}>"
-    return text if len(text) <= 80 else text[:77] + "..."
 
 
 _PACKERS: dict[type, Callable[[Any, int, bool], Any]] = {
@@ -300,7 +281,13 @@ class _Reader:
         if not (isinstance(found, type) and issubclass(found, enum.Enum)):
             msg = f"{module}:{qualname} is no Enum, but a stored value says so"
             raise DamagedPayloadError(msg)
-        return found(raw) if name is None else found[name]
+        if name is not None:
+            return found[name]
+        if not issubclass(found, enum.Flag) or type(raw) is not int:
+            # Looking up a value would let any `_missing_` of the user's work on bytes of others.
+            msg = f"a stored value is no member of {module}:{qualname}"
+            raise DamagedPayloadError(msg)
+        return found(raw)
 
     def dataclass(self, value: Any) -> Any:
         module, qualname, fields = value
@@ -341,4 +328,4 @@ def _read_zone(zone: Any) -> dt.tzinfo | None:
         return None
     if isinstance(zone, str):
         return zoneinfo.ZoneInfo(zone)
-    return dt.timezone(dt.timedelta(*zone))
+    return dt.timezone(dt.timedelta(*zone[:3]), *zone[3:])

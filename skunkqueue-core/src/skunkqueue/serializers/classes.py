@@ -1,0 +1,68 @@
+"""What must hold of a class for its objects to be stored by name and fields, and found again elsewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import sys
+from typing import Any
+
+from skunkqueue.imports import member, public_module_name
+
+_MADE_IN_PYTHON = 1 << 9
+"""Py_TPFLAGS_HEAPTYPE: of a class made by a class statement, and not by an interpreter's own C code."""
+
+
+class RefusedError(Exception):
+    """A value cannot be kept."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        self.trail: list[str] = []
+        """Where it sits, innermost first."""
+        super().__init__(reason)
+
+
+def class_name(kind: type) -> tuple[str, str]:
+    """Tell the module and qualified name by which others find a class; RefusedError where they cannot."""
+    module = public_module_name(kind.__module__)
+    if module is None or not _is_found(kind):
+        msg = f"is of class {kind.__qualname__}, which others cannot import: define it at the top of a module"
+        raise RefusedError(msg)
+    return module, kind.__qualname__
+
+
+def check_fields(value: Any, kind: type) -> None:
+    """Refuse an object that its fields alone would not bring back."""
+    if not all(parent is object or parent.__flags__ & _MADE_IN_PYTHON for parent in kind.__mro__):
+        msg = f"is of the dataclass {kind.__qualname__}, which inherits more than fields from a built-in type"
+        raise RefusedError(msg)
+    names = [field.name for field in dataclasses.fields(value)]
+    for name in names:
+        if not hasattr(value, name):
+            msg = f"is of the dataclass {kind.__qualname__}, and its field {name!r} has no value"
+            raise RefusedError(msg)
+    for name in getattr(value, "__dict__", {}).keys() - names:
+        # `__orig_class__` and the like are Python's own, and what is cached is worked out again.
+        if not (name.startswith("__") or isinstance(getattr(kind, name, None), functools.cached_property)):
+            msg = (
+                f"is of the dataclass {kind.__qualname__} and has the attribute {name!r}, which is no field "
+                f"and would be lost: declare it as field(init=False)"
+            )
+            raise RefusedError(msg)
+
+
+def _is_found(kind: type) -> bool:
+    try:
+        return member(sys.modules[kind.__module__], kind.__qualname__) is kind
+    except LookupError:
+        return False
+
+
+def brief(value: Any) -> str:
+    """Show a value in at most 80 characters, whatever its ``__repr__`` does."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - a broken __repr__ must not hide the error it appears in
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= 80 else text[:77] + "..."
