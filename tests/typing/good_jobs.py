@@ -46,6 +46,18 @@ class Fetch(JobMixin):
         return self.url.encode()
 
 
+class Bare(JobMixin):
+    def work(self) -> None: ...
+
+
+@queue.job
+def named_as_it_likes(self: int, when: str) -> None: ...
+
+
+assert_type(named_as_it_likes.fire(self=1, when="noon").wait(), None)
+bare = Bare()
+bare.routes = ["foo"]
+queue += bare
 assert_type(add.fire(4, 5).result, int | None)
 assert_type(add.fire(4, second=5).wait(timeout=1), int)
 assert_type(add.fire(4, 5).state, State | None)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar
 
+from skunkqueue.backoff import Backoff
 from skunkqueue.call import Call, Chain, Conjoinable, Enqueuer, Fireable, Memory, conjoin
 from skunkqueue.errors import DamagedPayloadError, NotAJobError
 from skunkqueue.handle import JobHandle
@@ -20,6 +21,8 @@ from skunkqueue.policy import POLICY_FIELDS, Policy, PolicyOptions, When, change
 from skunkqueue.records import State
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from typing_extensions import Unpack  # in typing from Python 3.11 on
 
 P = ParamSpec("P")
@@ -46,7 +49,7 @@ class Job(Generic[P, R]):
             msg = f"@queue.job makes jobs of functions, not of {work!r}; for a class, inherit JobMixin"
             raise NotAJobError(msg)
         functools.update_wrapper(self, work)
-        self.work = work
+        self.work: Callable[P, Any] = work
         """The function itself."""
         self.policy = policy
         self.memory = memory
@@ -111,13 +114,28 @@ class Job(Generic[P, R]):
 class JobMixin:
     """Inherit it, write ``work``, and the class is a job.
 
-    Rules are class attributes (``retries = 3``, ``routes = ["foo"]``), and all that does not concern
-    failures (``backoff``, ``retry_on``, ``give_up_on``) may be set on an object too. Other attributes of the object travel with it and are there again when ``work`` runs, without ``__init__``
-    being called a second time.
+    Rules are class attributes (``retries = 3``, ``routes = ["foo"]``), and all but those for failures
+    (``backoff``, ``retry_on``, ``give_up_on``) may be set on an object too. Other attributes of the object
+    travel with it and are there again when ``work`` runs, without ``__init__`` being called a second time.
     """
 
     work: Callable[..., Any]
     """Write this method; it may be ``async``."""
+
+    # The rules, for type checkers: `job.routes = ["foo"]`. They have no value here, so that a class says
+    # only what it changes.
+    routes: Iterable[str]
+    retries: int
+    backoff: Backoff
+    retry_on: type[BaseException] | Sequence[type[BaseException]]
+    give_up_on: type[BaseException] | Sequence[type[BaseException]]
+    timeout: float | timedelta | None
+    priority: int
+    expires: When | None
+    idempotency_key: str | Callable[..., str] | None
+    result_ttl: float | timedelta | None
+    queue_type: Literal["default", "broadcast"]
+    serializer: str
 
     def __init__(self) -> None:
         memory_of(self)

@@ -1,8 +1,8 @@
 """One worker: its parts put together, its beginning and its end, and the orders it obeys.
 
-The main thread goes through the ``cycle`` and runs jobs, so that signals reach them. Beside it work the guard (interrupts), the
-steward (leases, heart), the ear (mailbox), the doorman (waits for work), and, once an async job has
-come, the lane (event loop). What they share is in ``holdings``.
+The main thread goes through the ``cycle`` and runs jobs, so that signals reach them. Beside it work the
+guard (interrupts), the steward (leases, heart), the ear (mailbox), the doorman (waits for work), and,
+once an async job has come, the lane (event loop). What they share is in ``holdings``.
 """
 
 from __future__ import annotations

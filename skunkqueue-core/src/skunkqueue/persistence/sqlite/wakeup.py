@@ -143,7 +143,8 @@ class Bells:
 
     def __del__(self) -> None:
         for fd in (getattr(self, "_shut_read", -1), getattr(self, "_shut_write", -1)):
-            if fd >= 0:
+            # At the interpreter's end the modules may be gone already, and so are the descriptors.
+            if fd >= 0 and contextlib is not None and os is not None:
                 with contextlib.suppress(OSError):
                     os.close(fd)
 
