@@ -28,6 +28,7 @@ def same_worker_still_works(shop: Workshop, pid: int) -> bool:
         ("leave", ("no more",), "SystemExit", "no more"),
         ("press_ctrl_c", (), "KeyboardInterrupt", "KeyboardInterrupt"),
         ("recurse", (), "RecursionError", "recursion"),
+        ("complain_of_a_file", (), "ValueError", "no such file: \\udcff"),
         ("unstorable", (), "UnsupportedTypeError", "the result of jobs:unstorable"),
         ("eat", (), "MemoryError", ""),
         ("os:system", ("true",), "JobNotFoundError", "not a job"),
@@ -63,6 +64,14 @@ def test_damaged_payloads_are_errors(shop: Workshop) -> None:
 
     assert {shop.failure(firing).kind for firing in firings} == {"DamagedPayloadError"}
     assert same_worker_still_works(shop, pid)
+
+
+def test_a_worker_whose_descriptors_a_job_closed_is_replaced(shop: Workshop) -> None:
+    shop.work()
+    pid = shop.result(shop.fire("which"))
+    shop.fire("close_all_descriptors")
+
+    assert shop.result(shop.fire("which")) != pid
 
 
 def test_closed_streams_are_open_again_for_the_next_job(shop: Workshop) -> None:

@@ -111,6 +111,13 @@ def test_max_memory_replaces_the_worker(shop: Workshop) -> None:
     assert shop.result(shop.fire("which")) != first
 
 
+def test_a_memory_limit_below_what_an_idle_worker_holds_still_lets_jobs_run(shop: Workshop) -> None:
+    firings = [shop.fire("add", number, 1) for number in range(3)]
+    shop.work("--burst", "--max-memory", "1")
+
+    assert [shop.result(firing) for firing in firings] == [1, 2, 3]
+
+
 def test_a_burst_ends_when_nothing_is_due(shop: Workshop) -> None:
     due = [shop.fire("add", 1, 1) for _ in range(30)] + [shop.fire("doze", 0.05)]
     later = shop.fire("add", 1, 1, delay=60)

@@ -248,6 +248,17 @@ def snooze_once() -> int:
 
 
 @queue.job
+def complain_of_a_file() -> None:
+    raise ValueError("no such file: \udcff")
+
+
+@queue.job
+def close_all_descriptors() -> str:
+    os.closerange(3, 1_000)
+    return "closed"
+
+
+@queue.job
 def unstorable() -> object:
     return object()
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from skunkqueue import SkunkQueue, State
 from skunkqueue import queue as queues
-from skunkqueue.errors import DamagedPayloadError
+from skunkqueue.errors import ConfigError, DamagedPayloadError
 from skunkqueue.plugins import hookimpl
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.records import Firing, Outcome, Verdict
@@ -39,7 +40,7 @@ def test_a_handle_in_a_forked_child_uses_the_childs_own_store(queue: SkunkQueue)
     parents = queue.backend
     child = os.fork()
     if not child:
-        own = handle.state is State.PENDING and queue.backend is not parents
+        own = handle.state is State.PENDING and queue._opened is not parents
         os._exit(0 if own else 1)
 
     assert os.waitpid(child, 0)[1] == 0
@@ -88,3 +89,9 @@ def test_hook_plugins_hear_of_every_firing_that_was_put_in(
     many = queue.fire_many([queue.job(add)(i, i) for i in range(2)])
 
     assert heard == [first.id, *(handle.id for handle in many)]
+
+
+@pytest.mark.parametrize("limit", ["1M", 0, -1, True, 1.5])
+def test_a_payload_limit_that_is_no_number_of_bytes_is_refused(limit: Any) -> None:
+    with pytest.raises(ConfigError, match="max_payload"):
+        SkunkQueue("demo", max_payload=limit)

@@ -307,3 +307,16 @@ def test_a_rule_that_does_not_travel_cannot_be_changed_for_some_firings(rule: di
 def test_a_chain_refuses_rules_that_are_its_steps(rule: dict[str, Any]) -> None:
     with pytest.raises(PolicyError, match="each step's own"):
         (add(1, 2) & later).options(**rule)
+
+
+def test_a_key_function_that_does_not_take_the_arguments_is_told() -> None:
+    class Keyed(JobMixin):
+        def idempotency_key(self, name: str) -> str:
+            return name
+
+        def work(self, name: str) -> str:
+            return name
+
+    Keyed.__qualname__ = "Keyed"
+    with pytest.raises(PolicyError, match="make it a staticmethod"):
+        Keyed()("Jed").key()

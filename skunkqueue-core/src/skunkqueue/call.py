@@ -156,7 +156,16 @@ class Call(Fireable[R]):
     def key(self) -> str | None:
         """Tell its idempotency key, made of the arguments where the policy has a function for it."""
         key = self.policy.idempotency_key
-        return key(*self.args, **self.kwargs) if callable(key) else key
+        if not callable(key):
+            return key
+        try:
+            return key(*self.args, **self.kwargs)
+        except TypeError as error:
+            msg = (
+                f"the idempotency_key function of {self.name} fails for this firing's arguments: {error}; "
+                f"it takes what the job takes (in a class without `self`: make it a staticmethod)"
+            )
+            raise PolicyError(msg) from error
 
     def steps(self) -> tuple[Step, ...]:
         """Encode; PayloadError names the argument that cannot be stored."""

@@ -106,6 +106,11 @@ class JobHandle(Generic[R]):
             left = _WAIT_SLICE if deadline is None else deadline - time.monotonic()
             if left <= 0:
                 msg = f"firing {self.id} is still {state.value} after {timeout} s"
+                if state is State.PENDING and not backend.workers(found.queue, found.route):
+                    msg = (
+                        f"{msg}: no worker listens on route {found.route!r} of queue {found.queue!r}; "
+                        f"start one with `skunq work -q {found.queue} -r {found.route}`"
+                    )
                 raise WaitTimeoutError(msg)
             if found.expires is not None and state is State.PENDING:
                 # Nobody may be there to settle it as expired, so the wait looks again at that time.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, TypeVar, 
 from skunkqueue.call import Call, Conjoinable, Fireable, Memory
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.config import open_backend, resolve
-from skunkqueue.errors import NobodyListensError, PayloadTooLargeError
+from skunkqueue.errors import ConfigError, NobodyListensError, PayloadTooLargeError
 from skunkqueue.handle import JobHandle
 from skunkqueue.ids import new_id
 from skunkqueue.imports import Gate, suppress_firing
@@ -61,6 +61,9 @@ class SkunkQueue:
         self.name = check_name("queue", name)
         self.config = resolve(backend, conn_url, dbname, **options)
         self.policy = change_policy(Policy(), {"queue_type": queue_type, "serializer": serializer})
+        if isinstance(max_payload, bool) or not isinstance(max_payload, int) or max_payload < 1:
+            msg = f"max_payload must be a number of bytes, at least 1, not {max_payload!r}"
+            raise ConfigError(msg)
         self.max_payload = max_payload
         self._clock = clock
         self._opening = threading.Lock()

@@ -123,6 +123,8 @@ class SkunqGroup(click.Group):
         """Run as a program: every error becomes one line and an exit code."""
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+        # Some versions of click answer a lone `skunq` with an error that holds the whole help.
+        args = (sys.argv[1:] if args is None else list(args)) or ["--help"]
         try:
             answer = super().main(args, "skunq", complete_var, standalone_mode=False, **extra)
         except Exception as error:  # the one place where any error is told

@@ -6,6 +6,7 @@ cursor, change a terminal's title or hide text, so they are shown as escapes.
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from datetime import datetime, timezone
 
@@ -48,6 +49,8 @@ def width_of(text: str) -> int:
 
 def span(seconds: float) -> str:
     """Tell a length of time roughly: ``340 ms``, ``12.5 s``, ``3 m 20 s``, ``2 h 5 m``, ``3 d 4 h``."""
+    if not math.isfinite(seconds):
+        return "for ever"
     if seconds < 0:
         return f"-{span(-seconds)}"
     if seconds < 1:

@@ -122,7 +122,12 @@ class Cycle:
             if limit <= 0:
                 self._recycle(f"it has run {self._ran} jobs")
                 return 0
-        if settings.max_memory is not None and (held := resident() // _MIB) >= settings.max_memory:
+        # Not before it has run a job: a limit below what an idle worker holds would replace it for ever.
+        if (
+            settings.max_memory is not None
+            and self._ran
+            and (held := resident() // _MIB) >= settings.max_memory
+        ):
             self._recycle(f"it holds {held} MiB")
             return 0
         lane = self._runner.lane
@@ -157,10 +162,10 @@ class Cycle:
             else:
                 unbegun.appendleft(claim)
                 self._await_room()
+        self._tidy()
         self._board.clear(0)
         self._ran += count
         self.batch.ran(count, holdings.monotonic() - began)
-        self._tidy()
         self._settler.settle()
 
     def _await_room(self) -> None:

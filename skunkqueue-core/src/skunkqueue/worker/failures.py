@@ -38,7 +38,7 @@ def message_of(error: BaseException) -> str:
     why = _EXITS.get(type(error))
     if why:
         text = f"{text} ({why})" if text else why
-    return text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + "..."
+    return _storable(text if len(text) <= MAX_MESSAGE else text[:MAX_MESSAGE] + "...")
 
 
 def place_of(error: BaseException) -> str:
@@ -51,6 +51,11 @@ def place_of(error: BaseException) -> str:
     return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"
 
 
+def _storable(text: str) -> str:
+    # A name of a file may hold lone surrogates, which UTF-8 cannot carry.
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def _traceback(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OWN):
@@ -59,7 +64,7 @@ def _traceback(error: BaseException) -> str:
         lines = traceback.format_exception(type(error), error, trace)
     except Exception as broken:  # noqa: BLE001 - as in message_of
         return f"(the traceback cannot be shown: {type(broken).__name__})"
-    text = "".join(lines)
+    text = _storable("".join(lines))
     if len(text) <= MAX_TRACEBACK:
         return text
     # The beginning says what was called, the end what went wrong.

@@ -45,6 +45,16 @@ class Lane(Protocol):
         """Cancel a job."""
 
 
+def _identity(fd: int | None) -> tuple[int, int] | None:
+    if fd is None:
+        return None
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class _Asked(NamedTuple):
     """An interrupt that was asked for."""
 
@@ -81,6 +91,7 @@ class Guard(threading.Thread):
         self._was_deaf = False
         self._looked = clock.monotonic()
         self._leash = leash
+        self._leash_is = _identity(leash)
         self._asked: dict[ClaimRef, _Asked] = {}
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
@@ -95,13 +106,33 @@ class Guard(threading.Thread):
         with contextlib.suppress(BlockingIOError, OSError):
             os.write(self._wake_write, b"!")
 
+    def leave_if_cut_off(self) -> None:
+        """End the process if a job closed the descriptors that are not its own; main thread.
+
+        Their numbers may be somebody else's by now, and what is written to them land anywhere, so this
+        comes before the store is touched again. The pool sees a death like any other.
+        """
+        if _identity(self._leash) != self._leash_is:
+            os._exit(1)
+
     def end(self) -> None:
         """Let the thread end."""
         self._ended = True
         self.wake()
 
     def run(self) -> None:
-        """Watch until the worker has ended."""
+        """Watch until the worker has ended; without a guard it must not go on."""
+        try:
+            self._watch()
+        except Exception:
+            if self._leash is None:
+                raise
+            # A job that closed our descriptors, say. Nobody would interrupt jobs or notice the pool's end.
+            with contextlib.suppress(Exception):
+                logger.critical("the guard has failed: this worker ends", exc_info=True)
+            os._exit(1)
+
+    def _watch(self) -> None:
         while not self._ended:
             pause = self._look()
             waiting = [self._wake_read] if self._leash is None else [self._wake_read, self._leash]

@@ -223,6 +223,7 @@ class Worker:
 
     def _tidy(self) -> None:
         """Undo what jobs may have done to the process."""
+        self._guard.leave_if_cut_off()
         self._interrupter.keep()
         if self._streams is not None:
             self._streams.keep()

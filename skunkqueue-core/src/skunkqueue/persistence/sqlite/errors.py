@@ -67,6 +67,14 @@ def locked(path: Path, waited: float) -> BackendUnavailableError:
     )
 
 
+def replaced(path: Path) -> BackendUnavailableError:
+    """Somebody removed the file, or put another in its place, while we have it open."""
+    return BackendUnavailableError(
+        f"{path}: the file was removed or replaced while this process had it open, and what is written now would"
+        f" be lost: put it back, or start this process again"
+    )
+
+
 def read_only(path: Path) -> BackendReadOnlyError:
     """Say that writing is not allowed."""
     return BackendReadOnlyError(

@@ -148,7 +148,8 @@ def _make_schema(where: Place, clock: Clock) -> None:
     boot = housekeeping.boot_id(clock)
     db = patiently(where, lambda: connect(where, write=True))
     try:
-        version = patiently(where, lambda: schema.version_of(db, where.path))
+        # In one snapshot, or another process that makes the schema meanwhile looks like another program.
+        version = patiently(where, lambda: snapshot(lambda db: schema.version_of(db, where.path))(db))
         patiently(where, lambda: db.execute("PRAGMA journal_mode = WAL").fetchall())
         if version == len(schema.STEPS) and patiently(where, lambda: housekeeping.boot_is(db, boot)):
             return

@@ -54,7 +54,7 @@ class Waiting:
         try:
             self._bells.drain(fd)
             while True:
-                version = _version(db)
+                version = self._readers.run_on(db, _version)
                 seen = self._readers.run_on(db, snapshot(look))
                 if seen or self._closed.is_set():
                     return seen
@@ -83,7 +83,7 @@ class Waiting:
                 seconds = min(seconds, due - self._clock.now())
             if self._bells.pause(fd, seconds) and fd >= 0:
                 return True
-            if self._closed.is_set() or _version(db) != version:
+            if self._closed.is_set() or self._readers.run_on(db, _version) != version:
                 return True
             if due is not None and due <= self._clock.now():
                 return True

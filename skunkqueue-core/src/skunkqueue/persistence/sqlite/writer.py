@@ -9,6 +9,7 @@ Knows nothing of tables.
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import threading
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from skunkqueue.errors import BackendError, BackendUnavailableError
-from skunkqueue.persistence.sqlite.errors import is_busy, locked, translate
+from skunkqueue.persistence.sqlite.errors import is_busy, locked, replaced, translate
 from skunkqueue.persistence.sqlite.place import Place
 
 T = TypeVar("T")
@@ -74,6 +75,15 @@ def connect(place: Place, *, write: bool) -> sqlite3.Connection:
     return db
 
 
+def identity_of(place: Place) -> tuple[int, int] | None:
+    """Tell which file the path leads to now; ``None``: to none. SQLite itself would not notice a change."""
+    try:
+        found = os.stat(place.path)  # noqa: PTH116 - a third of the price, at each transaction
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def patiently(place: Place, attempt: Callable[[], T]) -> T:
     """Call until the file is not busy, for ``busy_timeout`` seconds at most."""
     deadline = None
@@ -97,10 +107,13 @@ class Writer:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._mutex = threading.Lock()
+        # Reentrant, since a signal handler may fire while this thread holds it.
+        self._mutex = threading.RLock()
+        self._leader = 0
         self._waiting: deque[_Ticket[Any]] = deque()
         self._busy = False
         self._db: sqlite3.Connection | None = patiently(place, lambda: connect(place, write=True))
+        self._identity = identity_of(place)
 
     def run(self, operation: Callable[[sqlite3.Connection], T], *, solo: bool = False) -> T:
         """Run an operation in a transaction and return its value once that is committed.
@@ -108,6 +121,14 @@ class Writer:
         It may be run twice, when another one of its group fails, so it must depend on nothing it changes
         itself outside of the database. Its own error undoes it alone. ``solo`` keeps it out of groups.
         """
+        if not solo and identity_of(self._place) != self._identity:
+            raise replaced(self._place.path)
+        if self._leader == threading.get_ident():
+            msg = (
+                f"{self._place.path}: this thread is in the middle of a transaction, which a signal handler has"
+                f" interrupted to start another: set a flag in the handler, or fire from a thread of its own"
+            )
+            raise BackendError(msg)
         ticket = _Ticket(operation, solo=solo)
         with self._mutex:
             if self._busy:
@@ -120,7 +141,11 @@ class Writer:
             if ticket.gate is not None:
                 ticket.gate.acquire()
             if ticket.leads:
-                self._commit_group()
+                self._leader = threading.get_ident()
+                try:
+                    self._commit_group()
+                finally:
+                    self._leader = 0
         finally:
             self._leave(ticket)
         if ticket.error is not None:
@@ -243,6 +268,7 @@ class Readers:
         self._place = place
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
+        self._identity = identity_of(place)
 
     def run(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run a query; several statements see one state only within ``snapshot``."""
@@ -254,6 +280,7 @@ class Readers:
 
     def run_on(self, db: sqlite3.Connection, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run a query on a connection borrowed earlier."""
+        self._check_identity()
         try:
             try:
                 return query(db)
@@ -269,6 +296,7 @@ class Readers:
         """Take a connection for oneself until ``give_back``."""
         if self._closed:
             raise closed(self._place)
+        self._check_identity()
         try:
             return self._idle.pop()
         except IndexError:
@@ -277,6 +305,11 @@ class Readers:
             return patiently(self._place, lambda: connect(self._place, write=False))
         except sqlite3.Error as error:
             raise translate(error, self._place.path) from error
+
+    def _check_identity(self) -> None:
+        # Before connecting too, since SQLite would make an empty file in the place of one that is gone.
+        if identity_of(self._place) != self._identity:
+            raise replaced(self._place.path)
 
     def give_back(self, db: sqlite3.Connection) -> None:
         """Let others use a borrowed connection."""
