@@ -38,3 +38,5 @@ def test_a_bad_name_is_refused_with_the_reason(name: object, told: str) -> None:
 def test_the_error_names_what_the_name_was_for() -> None:
     with pytest.raises(NameInvalidError, match="a route name is empty"):
         check_name("route", "")
+    with pytest.raises(NameInvalidError, match="an idempotency key name is empty"):
+        check_name("idempotency key", "")

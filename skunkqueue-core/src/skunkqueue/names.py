@@ -16,13 +16,13 @@ def check_name(what: str, value: object) -> str:
     control characters (line breaks, NUL, and characters that change the direction of text).
     """
     if not isinstance(value, str):
-        msg = f"a {what} name must be a string, not {type(value).__name__}: {value!r}"
+        msg = f"{_article(what)} {what} name must be a string, not {type(value).__name__}: {value!r}"
         raise NameInvalidError(msg)
     # Most names are plain ASCII words; the loop over characters is for the others.
     if value.isascii() and value.isprintable() and 0 < len(value) <= MAX_NAME_BYTES:
         return value
     if not value:
-        msg = f"a {what} name is empty: give it at least one character"
+        msg = f"{_article(what)} {what} name is empty: give it at least one character"
         raise NameInvalidError(msg)
     try:
         size = len(value.encode())
@@ -37,3 +37,7 @@ def check_name(what: str, value: object) -> str:
             msg = f"the {what} name {value!r} has the control character {character!r}: leave it out"
             raise NameInvalidError(msg)
     return value
+
+
+def _article(what: str) -> str:
+    return "an" if what[0] in "aeiou" else "a"
