@@ -89,14 +89,14 @@ class ScheduleVerbs(Store):
             return True
 
     def resume_schedule(self, queue: str, name: str, firing: Firing) -> bool:
-        """Arm it again, unless it still runs."""
+        """Arm it again, unless its last firing is still live: it ran when the pause began."""
         with self._lock:
             schedule = self._schedules.get((queue, name))
             if schedule is None or not schedule.paused:
                 return False
             resumed = replace(schedule, paused=False)
             self._keep(resumed)
-            if self._firing_state(resumed) is not State.RUNNING:
+            if self._firing_state(resumed) is None:
                 self._arm(resumed, firing)
             return True
 

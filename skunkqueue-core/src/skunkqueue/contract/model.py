@@ -247,7 +247,7 @@ class Model:
         if plan is None or not plan.paused:
             return False
         plan.paused = False
-        if self.live(plan) is not State.RUNNING:
+        if self.live(plan) is None:
             plan.firing = self._put(firing, now)
         return True
 

@@ -378,6 +378,27 @@ class SchedulePromises(Kit):
         assert planned(backend).firing == next_one.id
         assert counts(backend) == {State.PENDING: 1, State.COMPLETE: 1}
 
+    def test_resuming_while_its_firing_waits_for_a_retry_does_not_double_it(self, backend: Backend) -> None:
+        _, armed = declared(backend)
+        (lent,) = claim(backend)
+        backend.pause_schedule(QUEUE, "hourly")
+        backend.settle([outcome(lent, Verdict.RETRY, delay=5.0)])
+        assert backend.resume_schedule(QUEUE, "hourly", firing()) is True
+        assert planned(backend).firing == armed.id
+        assert counts(backend) == {State.PENDING: 1}
+
+    def test_resuming_a_replaced_schedule_does_not_wait_for_the_old_firing(self, backend: Backend) -> None:
+        before, _ = declared(backend)
+        (lent,) = claim(backend)
+        backend.pause_schedule(QUEUE, "hourly")
+        backend.declare(schedule(params=b"new"), firing())
+        new = firing()
+        assert backend.resume_schedule(QUEUE, "hourly", new) is True
+        assert state(backend, new.id) is State.PENDING
+        backend.settle([outcome(lent, refire=refire(lent, before, firing()))])
+        assert planned(backend).firing == new.id
+        assert counts(backend) == {State.PENDING: 1, State.COMPLETE: 1}
+
     def test_removed_schedule_is_forgotten(self, backend: Backend) -> None:
         declared(backend)
         ran(backend)

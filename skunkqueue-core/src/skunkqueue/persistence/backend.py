@@ -291,7 +291,8 @@ class Backend(ABC):
     def resume_schedule(self, queue: str, name: str, firing: Firing) -> bool:
         """End a pause and arm this firing; False where there is no such schedule or no pause.
 
-        While its firing still runs only the pause ends: settling that one arms the next.
+        While its firing is still live (it runs, or was settled as retry meanwhile) only the pause ends:
+        settling that one arms the next.
         """
 
     @abstractmethod
