@@ -30,7 +30,7 @@ class SQLiteBackend(Administration):
         if not firings_:
             return []
         store = self._store
-        numbers = {(f.queue, f.route): store.route(f.queue, f.route) for f in firings_}
+        numbers = {name: store.route(*name) for name in {(f.queue, f.route) for f in firings_}}
         ids = [f.id for f in firings_]
         clock = store.clock
 

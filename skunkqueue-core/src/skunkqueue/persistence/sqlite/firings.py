@@ -79,6 +79,7 @@ def put(
     lines: dict[tuple[int, int, float], list[str]] = {}
     aimed: list[tuple[int, int, float, str, str]] = []
     counts: dict[int, int] = {}
+    last: tuple[int, int, float] | None = None
     for firing in firings:
         due = firing.due
         if due is None:
@@ -99,10 +100,11 @@ def put(
             counts[route] = counts.get(route, 0) + 1
         else:
             place = (route, rank, due)
-            if place in lines:
-                lines[place].append(id_)
-            else:
-                lines[place] = [id_]
+            # Most of a batch come due together, one after the other.
+            if place != last:
+                last = place
+                line = lines.setdefault(place, [])
+            line.append(id_)
     _store(db, ((_INSERT, plain), (_INSERT_WHOLE, rows)), lines, aimed)
     for (route, _, _), ids in lines.items():
         counts[route] = counts.get(route, 0) + len(ids)
