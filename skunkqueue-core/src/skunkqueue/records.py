@@ -2,7 +2,7 @@
 
 Everything here is frozen and keyword-only, and knows nothing of stores, jobs or processes.
 The structs come from msgspec and not from dataclasses because thousands a second are made: a frozen
-slotted dataclass of this size costs about 2 µs to build, a struct 0.3 µs.
+slotted dataclass of a claim's fields costs 3.7 µs to build, a struct 1.1 µs.
 
 Times are seconds since the epoch by the *store's* clock, durations are seconds, both as float.
 """
