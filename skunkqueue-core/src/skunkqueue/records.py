@@ -104,30 +104,36 @@ class Firing(msgspec.Struct, frozen=True, kw_only=True):
     """The one worker that may claim it (a broadcast's copy); ``None``: any worker of the route."""
 
 
-class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """A firing lent to one worker until its lease ends."""
+class Claim(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A firing lent to one worker until its lease ends.
 
-    id: str
+    Encoded as an array, what is the same in a whole batch first and what a store keeps as it came last, so
+    that a store may decode a batch in one go.
+    """
+
     token: int
     """Fencing token: grows with every claim of this firing; an old one changes nothing."""
+    claimed: float
+    """The store's time of this claim; the same in all claims of a batch."""
+    enqueued: float
+    due: float
+    expires: float | None
+    id: str
     queue: str
     route: str
+    priority: int
+    target: str | None = None
+    key: str | None = None
+    """Its idempotency key."""
     body: bytes
     carry: bytes | None
     """What earlier attempts left for this one (``payload.Carry``); no store looks inside."""
-    priority: int
-    enqueued: float
-    due: float
-    claimed: float
-    """The store's time of this claim; the same in all claims of a batch."""
-    expires: float | None
     deaths: int
     """How often a lease of it ended, or its worker died while it ran."""
     evidence: str
     """One line of JSON (``Death``) for each of these deaths, oldest first."""
     kill_requested: bool
     """Somebody killed it while its last holder was out of reach: settle it as killed, do not run it."""
-    target: str | None = None
 
 
 class ClaimRef(msgspec.Struct, frozen=True):

@@ -100,6 +100,7 @@ class Entry:
             evidence=self.evidence,
             kill_requested=self.kill_requested,
             target=self.firing.target,
+            key=self.firing.key,
         )
 
     def record(self, now: float) -> Record:

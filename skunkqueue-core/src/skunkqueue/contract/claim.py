@@ -159,6 +159,10 @@ class ClaimPromises(Kit):
     def test_claim_says_its_target(self, backend: Backend) -> None:
         assert claimed(backend, target=WORKER).target == WORKER
 
+    def test_claim_says_its_key(self, backend: Backend) -> None:
+        assert claimed(backend, key="k").key == "k"
+        assert claimed(backend).key is None
+
     def test_targets_and_common_firings_come_in_one_order(self, backend: Backend) -> None:
         batch = [firing(target=target) for target in (None, WORKER, None, OTHER, WORKER)]
         backend.enqueue(batch)

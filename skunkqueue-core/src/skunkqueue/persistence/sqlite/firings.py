@@ -224,8 +224,9 @@ def claim(
             evidence=evidence,
             kill_requested=kill == 1,
             target=target,
+            key=key,
         )
-        for id_, rank, due, _, body, carry, enqueued, expires, deaths, evidence, kill, target, _ in rows
+        for id_, rank, due, _, body, carry, enqueued, expires, deaths, evidence, kill, target, key in rows
     ]
     return claims, more or reclaimed
 

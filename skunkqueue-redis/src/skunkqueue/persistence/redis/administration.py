@@ -1,0 +1,198 @@
+"""The verbs for people, workers' lives and schedules: each is one call of one script."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from skunkqueue.ids import new_id
+from skunkqueue.persistence.redis import wire
+from skunkqueue.persistence.redis.base import StoreBackend, decode
+from skunkqueue.persistence.redis.keys import names_in, place_of, quote
+from skunkqueue.persistence.redis.scripts import load
+from skunkqueue.records import ClaimRef, Command, Death, Firing, Run, Schedule, State, WorkerRecord
+
+_KILL, _REQUEUE, _PURGE, _PAUSE, _RESUME = map(load, ("kill", "requeue", "purge", "pause", "resume"))
+_PRUNE, _PROGRESS, _BEAT, _UNREGISTER, _WORKERS = map(
+    load, ("prune", "progress", "beat", "unregister", "workers")
+)
+_BURY, _SEND, _SWEEP = map(load, ("bury", "send", "sweep"))
+_DECLARE, _SCHEDULES, _ARM, _HISTORY = map(load, ("declare", "schedules_of", "arm", "history"))
+_PAUSE_SCHEDULE, _RESUME_SCHEDULE, _REMOVE = map(
+    load, ("pause_schedule", "resume_schedule", "remove_schedule")
+)
+_SWEPT_AT_ONCE = 1_000
+_BYTES = frozenset({"params", "state", "body"})
+_NUMBERS = frozenset({"declared", "last_run", "took", "next_run", "interval"})
+_WHOLE = frozenset({"priority", "generation", "runs"})
+
+
+class Administration(StoreBackend, ABC):
+    """The verbs beside the hot path."""
+
+    # --- control ----------------------------------------------------------------------------------
+
+    def kill(self, ids: Sequence[str]) -> dict[str, State | None]:
+        """Kill firings; see ``Backend.kill``."""
+        distinct = list(dict.fromkeys(ids))
+        known = [id_ for id_ in distinct if id_.isascii()]
+        if not known:
+            return dict.fromkeys(distinct)
+        blobs = wire.Blobs()
+        orders = [(id_, blobs.put(wire.encode(Command(verb="kill", firing=id_)))) for id_ in known]
+        states = decode(self._link.call(_KILL, orders, new_id(), blobs=blobs, kept=True))
+        before = {id_: State(state) if state else None for id_, state in zip(known, states, strict=True)}
+        return {id_: before.get(id_) for id_ in distinct}
+
+    def requeue(self, ids: Sequence[str]) -> list[str]:
+        """Make finished firings pending again; see ``Backend.requeue``."""
+        known = [id_ for id_ in dict.fromkeys(ids) if id_.isascii()]
+        return decode(self._link.call(_REQUEUE, known, kept=True), type=list[str]) if known else []
+
+    def purge(self, queue: str, route: str | None = None) -> int:
+        """Remove all pending firings of a route or queue."""
+        return decode(self._link.call(_PURGE, *_scope(queue, route), kept=True), type=int)
+
+    def pause(self, queue: str, route: str | None = None) -> None:
+        """Let nothing be claimed from a route or queue."""
+        self._link.call(_PAUSE, *_scope(queue, route))
+
+    def resume(self, queue: str, route: str | None = None) -> None:
+        """End a pause."""
+        self._link.call(_RESUME, *_scope(queue, route))
+
+    def prune(self, older: float | None = None, limit: int = 1_000) -> int:
+        """Remove old finished firings; see ``Backend.prune``."""
+        return decode(self._link.call(_PRUNE, False if older is None else float(older), limit), type=int)
+
+    def progress(self, ref: ClaimRef, data: bytes) -> bool:
+        """Save a running firing's progress."""
+        return decode(self._link.call(_PROGRESS, ref.id, str(ref.token), 2, blobs=[data]), type=bool)
+
+    # --- workers ----------------------------------------------------------------------------------
+
+    def register(self, worker: WorkerRecord, lease: float) -> None:
+        """List a worker."""
+        self.beat(worker, lease)
+
+    def beat(self, worker: WorkerRecord, lease: float) -> bool:
+        """Say that a worker lives."""
+        reply = self._link.call(_BEAT, worker.id, 2, float(lease), blobs=[wire.encode(worker)])
+        return decode(reply, type=bool)
+
+    def unregister(self, worker: str) -> None:
+        """Take a worker off the list."""
+        self._link.call(_UNREGISTER, worker)
+
+    def workers(self, queue: str | None = None, route: str | None = None) -> list[WorkerRecord]:
+        """List live workers, oldest first."""
+        found = []
+        for beat, record in decode(self._link.call(_WORKERS), type=list[tuple[float, bytes]]):
+            worker = msgspec.msgpack.decode(record, type=WorkerRecord)
+            if queue in (None, worker.queue) and route in (None, worker.route):
+                found.append(msgspec.structs.replace(worker, beat=beat))
+        return sorted(found, key=lambda worker: (worker.started, worker.id))
+
+    def bury(self, worker: str, begun: Sequence[str], death: Death) -> int:
+        """Give back what a dead worker held; see ``Backend.bury``."""
+        evidence = msgspec.json.encode(death).decode() + "\n"
+        return decode(self._link.call(_BURY, worker, list(begun), evidence, new_id(), kept=True), type=int)
+
+    def send(self, worker: str, command: Command) -> bool:
+        """Put a command into a worker's mailbox."""
+        return decode(self._link.call(_SEND, worker, 2, blobs=[wire.encode(command)]), type=bool)
+
+    def sweep(self) -> int:
+        """Do some housekeeping."""
+        return decode(self._link.call(_SWEEP, _SWEPT_AT_ONCE, new_id()), type=int)
+
+    # --- schedules --------------------------------------------------------------------------------
+
+    def declare(self, schedule: Schedule, firing: Firing) -> bool:
+        """Declare a schedule; see ``Backend.declare``."""
+        fields = {
+            "route": schedule.route.encode(),
+            "strategy": schedule.strategy.encode(),
+            "params": schedule.params,
+            "state": schedule.state,
+            "body": schedule.body,
+            "priority": b"%d" % schedule.priority,
+        }
+        if schedule.interval is not None:
+            fields["interval"] = repr(float(schedule.interval)).encode()
+        blobs = wire.Blobs()
+        flat = [part for name, value in fields.items() for part in (name, blobs.put(value))]
+        (group,) = wire.groups_of([firing], blobs)
+        name = place_of(schedule.queue, schedule.name)
+        return decode(self._link.call(_DECLARE, name, flat, group, blobs=blobs, kept=True), type=bool)
+
+    def schedules(self, queue: str | None = None) -> list[Schedule]:
+        """List schedules, by queue and name."""
+        return self._schedules(queue=None if queue is None else quote(queue))
+
+    def get_schedule(self, queue: str, name: str) -> Schedule | None:
+        """Read one schedule."""
+        found = self._schedules(name=place_of(queue, name))
+        return found[0] if found else None
+
+    def arm(self, queue: str, name: str, generation: int, firing: Firing) -> bool:
+        """Replace a schedule's pending firing; see ``Backend.arm``."""
+        blobs = wire.Blobs()
+        (group,) = wire.groups_of([firing], blobs)
+        reply = self._link.call(_ARM, place_of(queue, name), generation, group, blobs=blobs, kept=True)
+        return decode(reply, type=bool)
+
+    def pause_schedule(self, queue: str, name: str) -> bool:
+        """Disarm a schedule until it is resumed."""
+        return decode(self._link.call(_PAUSE_SCHEDULE, place_of(queue, name), kept=True), type=bool)
+
+    def resume_schedule(self, queue: str, name: str, firing: Firing) -> bool:
+        """End a schedule's pause; see ``Backend.resume_schedule``."""
+        blobs = wire.Blobs()
+        (group,) = wire.groups_of([firing], blobs)
+        reply = self._link.call(_RESUME_SCHEDULE, place_of(queue, name), group, blobs=blobs, kept=True)
+        return decode(reply, type=bool)
+
+    def remove_schedule(self, queue: str, name: str) -> bool:
+        """Forget a schedule."""
+        return decode(self._link.call(_REMOVE, place_of(queue, name), kept=True), type=bool)
+
+    def history(self, queue: str, name: str) -> list[Run]:
+        """Tell the last runs of a schedule."""
+        return decode(self._link.call(_HISTORY, place_of(queue, name)), type=list[Run])
+
+    def idle_schedules(self, queue: str, route: str) -> list[Schedule]:
+        """List unpaused schedules whose firing is not live."""
+        return self._schedules(queue=quote(queue), idle_on=place_of(queue, route))
+
+    def _schedules(
+        self, *, queue: str | None = None, name: str | None = None, idle_on: str | None = None
+    ) -> list[Schedule]:
+        reply = self._link.call(_SCHEDULES, queue or False, name or False, idle_on or False)
+        found = [_schedule(*row) for row in decode(reply, type=list[tuple[str, list[bytes]]])]
+        return sorted(found, key=lambda schedule: (schedule.queue, schedule.name))
+
+
+def _scope(queue: str, route: str | None) -> tuple[str, str | bool]:
+    return quote(queue), False if route is None else place_of(queue, route)
+
+
+def _schedule(place: str, flat: list[bytes]) -> Schedule:
+    values: dict[str, Any] = {}
+    for name, value in zip(flat[::2], flat[1::2], strict=True):
+        field = name.decode()
+        if field in _BYTES:
+            values[field] = value
+        elif field in _NUMBERS:
+            values[field] = float(value)
+        elif field in _WHOLE:
+            values[field] = int(value)
+        elif field == "paused":
+            values[field] = True
+        else:
+            values[field] = value.decode() or None
+    queue, name_ = names_in(place)
+    return Schedule(queue=queue, name=name_, **values)

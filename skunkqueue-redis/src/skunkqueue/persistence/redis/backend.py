@@ -1,0 +1,237 @@
+"""The verbs of the hot path over Redis: each is one call of one script."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from skunkqueue.counters import tally
+from skunkqueue.ids import new_id
+from skunkqueue.persistence.backend import COMPLETE_TTL, FAILED_TTL, HISTORY_LENGTH
+from skunkqueue.persistence.redis import wire
+from skunkqueue.persistence.redis.administration import Administration
+from skunkqueue.persistence.redis.base import decode
+from skunkqueue.persistence.redis.keys import place_of
+from skunkqueue.persistence.redis.reading import Reading
+from skunkqueue.persistence.redis.scripts import load
+from skunkqueue.persistence.redis.waiting import Waiting
+from skunkqueue.records import Claim, ClaimRef, Firing, Outcome, Refire, Verdict
+
+_FIRE, _ENQUEUE = map(load, ("fire", "enqueue"))
+_CLAIM, _CLAIM_ANY = map(load, ("claim", "claim_any"))
+_FINISH, _SETTLE, _EXTEND = map(load, ("finish", "settle", "extend"))
+_FINAL = frozenset({Verdict.COMPLETE, Verdict.ERROR, Verdict.KILLED, Verdict.EXPIRED})
+_NOTHING = b"\xc0"
+_MANY = 100_000
+_FIELDS = 4_000
+
+
+class RedisBackend(Waiting, Reading, Administration):
+    """A store in a Redis or Valkey server, for any number of processes on any number of machines.
+
+    What it accepted is as durable as the server is set to be (``appendonly``, ``appendfsync``), and,
+    with the option ``replicas``, is on that many replicas too.
+    """
+
+    def enqueue(self, firings: Sequence[Firing]) -> list[str]:
+        """Put firings in; see ``Backend.enqueue``."""
+        if not firings:
+            return []
+        link = self._link
+        if len(firings) == 1 and not link.is_virtual and wire.is_plain(firings[0]):
+            (firing,) = firings
+            link.plain(_FIRE, wire.fire_of(firing), kept=True)
+            return [firing.id]
+        blobs = wire.Blobs()
+        groups = wire.groups_of(firings, blobs)
+        reply = link.call(_ENQUEUE, groups, blobs=blobs, kept=True)
+        ids = [firing.id for firing in firings]
+        if reply != _NOTHING:
+            holders = {groups[group][7][index]: id_ for group, index, id_ in decode(reply)}
+            ids = [holders.get(id_, id_) for id_ in ids]
+        return ids
+
+    def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:
+        """Lend firings; see ``Backend.claim``."""
+        link = self._link
+        place = place_of(queue, route)
+        nonce = link.nonce()
+        asked = repr(link.clock.now()).encode() if link.is_virtual else b""
+        values = (place.encode(), worker.encode(), b"%d" % limit, b"%f" % lease, nonce.encode(), asked)
+        # Where the reply is lost, the same nonce finds what was lent with it.
+        reply = link.plain(
+            _CLAIM, values, otherwise=(_CLAIM_ANY, nonce, (place, worker, limit, float(lease)))
+        )
+        kind, claims, due, ends = wire.claims_of(reply)
+        if kind == wire.NOT_PLAIN:
+            reply = link.call(_CLAIM_ANY, place, worker, limit, float(lease))
+            kind, claims, due, ends = wire.claims_of(reply)
+        if claims:
+            dues = self._dues
+            if len(dues) > _MANY:
+                # Of claims that were lost long ago.
+                dues.clear()
+            for claim in claims:
+                dues[claim.id] = claim.due
+        else:
+            self._moments[queue, route, worker] = (time.monotonic(), due, ends)
+        return claims
+
+    def settle(self, outcomes: Sequence[Outcome]) -> list[str]:
+        """Hand in outcomes; see ``Backend.settle``."""
+        if not outcomes:
+            return []
+        self._learn_dues(outcomes)
+        stale = self._settle(list(outcomes))
+        for outcome in outcomes:
+            if outcome.verdict is not Verdict.ADVANCE:
+                self._dues.pop(outcome.id, None)
+        return stale
+
+    def extend(self, claims: Sequence[ClaimRef], lease: float) -> list[str]:
+        """Make leases last longer; see ``Backend.extend``."""
+        if not claims:
+            return []
+        tokens: dict[int, list[str]] = {}
+        for claim in claims:
+            tokens.setdefault(claim.token, []).append(claim.id)
+        known = {_token(token): ids for token, ids in tokens.items()}
+        lost = decode(self._link.call(_EXTEND, list(known.items()), float(lease)), type=list[str])
+        for id_ in lost:
+            self._dues.pop(id_, None)
+        return lost
+
+    # --- settling ---------------------------------------------------------------------------------
+
+    def _learn_dues(self, outcomes: Sequence[Outcome]) -> None:
+        """Ask for the due times of what another handle claimed."""
+        missing = [outcome.id for outcome in outcomes if outcome.id not in self._dues]
+        for start in range(0, len(missing), 1_000):
+            for record in self.get(missing[start : start + 1_000]):
+                if record is not None:
+                    self._dues[record.id] = record.due
+
+    def _settle(self, outcomes: list[Outcome]) -> list[str]:
+        stale: list[str] = []
+        seen: set[str] = set()
+        plain = True
+        for outcome in outcomes:
+            plain = plain and outcome.verdict in _FINAL and not outcome.follow and outcome.refire is None
+            seen.add(outcome.id)
+        if not plain or len(seen) < len(outcomes):
+            return self._settle_each(outcomes)
+        while outcomes:
+            blobs = wire.Blobs()
+            reply = self._link.call(_FINISH, self._groups(outcomes, blobs), blobs=blobs, kept=True)
+            if reply == _NOTHING:
+                return stale
+            found = decode(reply, type=list[str])
+            stale += found
+            refused = set(found)
+            outcomes = [outcome for outcome in outcomes if outcome.id not in refused]
+        return stale
+
+    def _groups(self, outcomes: list[Outcome], blobs: wire.Blobs) -> list[Any]:
+        """Sort final outcomes as ``finish.lua`` wants them."""
+        groups: dict[tuple[int, Verdict, float | None], list[Any]] = {}
+        last: tuple[int, Verdict, float | None] | None = None
+        dues = self._dues
+        for outcome in outcomes:
+            shared = (outcome.token, outcome.verdict, outcome.ttl)
+            if shared != last:
+                last = shared
+                group = groups.get(shared)
+                if group is None:
+                    token, verdict, ttl = shared
+                    group = [_token(token), [], verdict.value, _ttl(verdict, ttl), new_id(), {}, {}]
+                    groups[shared] = group
+                chunk, ids, ends, values = group[4], group[1], group[5], group[6]
+                bucket = ""
+            id_ = outcome.id
+            ids.append(id_)
+            if id_[:9] != bucket:
+                bucket = id_[:9]
+                fields = ends.setdefault(bucket, [])
+            fields.append(id_.encode())
+            fields.append(wire.end_of(outcome, chunk))
+            tally(values, outcome.verdict, dues.get(id_, 0.0), outcome.began, outcome.took)
+        made = list(groups.values())
+        for group in made:
+            group[5] = _numbered(group[5], blobs)
+            group[6] = [part for pair in group[6].items() for part in pair]
+        return made
+
+    def _settle_each(self, outcomes: list[Outcome]) -> list[str]:
+        chunks: dict[tuple[int, Verdict, float | None], str] = {}
+        items, follows, refires = [], [], []
+        blobs = wire.Blobs()
+        for number, outcome in enumerate(outcomes, 1):
+            verdict = outcome.verdict
+            end: int | bool = False
+            chunk = ""
+            if verdict in _FINAL:
+                chunk = chunks.setdefault((outcome.token, verdict, outcome.ttl), new_id())
+                end = blobs.put(wire.end_of(outcome, chunk))
+            values: dict[str, float] = {}
+            tally(values, verdict, self._dues.get(outcome.id, 0.0), outcome.began, outcome.took)
+            items.append(
+                (
+                    outcome.id,
+                    _token(outcome.token),
+                    verdict.value,
+                    end,
+                    chunk,
+                    _ttl(verdict, outcome.ttl),
+                    False if outcome.due is None else outcome.due,
+                    float(outcome.delay),
+                    blobs.maybe(outcome.carry),
+                    [part for pair in values.items() for part in pair],
+                )
+            )
+            for group in wire.groups_of(outcome.follow, blobs):
+                follows.append((number, group))  # noqa: PERF401 - no clearer as an extend
+            if outcome.refire is not None:
+                refires.append((number, _refire(outcome.refire, blobs)))
+        reply = self._link.call(_SETTLE, items, follows, refires, blobs=blobs, kept=True)
+        return decode(reply, type=list[str])
+
+
+def _token(token: int) -> str:
+    # As text, since the server writes large numbers with an exponent.
+    return str(token)
+
+
+def _ttl(verdict: Verdict, ttl: float | None) -> float:
+    if ttl is None:
+        return COMPLETE_TTL if verdict is Verdict.COMPLETE else FAILED_TTL
+    return float(ttl)
+
+
+def _numbered(ends: dict[str, list[bytes]], blobs: wire.Blobs) -> list[str | int]:
+    """Put ends beside the request, and tell their numbers, in runs that one call of the server's can take."""
+    told: list[str | int] = []
+    for bucket, fields in ends.items():
+        for start in range(0, len(fields), _FIELDS):
+            first = len(blobs) + 2
+            blobs += fields[start : start + _FIELDS]
+            told += [bucket, first, len(blobs) + 1]
+    return told
+
+
+def _refire(refire: Refire, blobs: wire.Blobs) -> list[Any]:
+    run = refire.run
+    group: Any = False
+    if refire.firing is not None:
+        (group,) = wire.groups_of([refire.firing], blobs)
+    return [
+        place_of(refire.queue, refire.name),
+        refire.generation,
+        group,
+        blobs.put(refire.state),
+        blobs.put(wire.encode(run)),
+        float(run.began),
+        float(run.took),
+        False if run.interval is None else float(run.interval),
+        HISTORY_LENGTH,
+    ]

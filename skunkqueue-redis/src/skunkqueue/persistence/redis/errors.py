@@ -1,0 +1,71 @@
+"""Turning what redis-py says into errors that name the place, the problem and the way out."""
+
+from __future__ import annotations
+
+from redis import exceptions as theirs
+from skunkqueue.errors import (
+    BackendDamagedError,
+    BackendError,
+    BackendFullError,
+    BackendReadOnlyError,
+    BackendUnavailableError,
+)
+
+_PASSING = (
+    theirs.ConnectionError,
+    theirs.TimeoutError,
+    theirs.ReadOnlyError,
+    theirs.ClusterDownError,
+    theirs.TryAgainError,
+    theirs.AskError,
+)
+_PASSING_WORDS = ("BUSY ", "NOREPLICAS", "UNBLOCKED", "LOADING", "MASTERDOWN", "-BUSY", "UNKILLABLE")
+
+
+def is_passing(error: theirs.RedisError) -> bool:
+    """Say whether the same call may work a moment later."""
+    if isinstance(error, theirs.AuthenticationError) or "CERTIFICATE" in str(error).upper():
+        return False
+    if isinstance(error, _PASSING):
+        return True
+    return str(error).startswith(_PASSING_WORDS)
+
+
+def translate(error: theirs.RedisError, location: str) -> BackendError:  # noqa: PLR0911 - one for each thing that goes wrong
+    """Make our error out of redis-py's; the caller raises it ``from`` the original."""
+    text = str(error)
+    if isinstance(error, (theirs.AuthenticationError, theirs.AuthorizationError)):
+        return BackendUnavailableError(
+            f"{location}: the server refuses the login ({text}): check user name and password in the URL"
+            f" (redis://USER:PASSWORD@HOST)"
+        )
+    if isinstance(error, theirs.NoPermissionError):
+        return BackendError(
+            f"{location}: this user lacks a right ({text}): a worker or producer needs the keys and channels of"
+            f" this store and +@all -@dangerous +info"
+        )
+    if isinstance(error, theirs.OutOfMemoryError) or "OOM" in text:
+        return BackendFullError(
+            f"{location}: the server is out of memory, so nothing was stored; what was accepted before is safe."
+            f" Let workers finish, run `skunq prune`, or raise its maxmemory"
+        )
+    if isinstance(error, theirs.ReadOnlyError):
+        return BackendReadOnlyError(
+            f"{location}: the server is a replica and takes no writes ({text}): name its master, or use"
+            f" redis+sentinel:// so that the master is found"
+        )
+    if "CERTIFICATE" in text.upper():
+        return BackendUnavailableError(
+            f"{location}: the server's certificate is not trusted ({text}): name the authority that signed it with"
+            f" the option ssl_ca_certs=/path/to/ca.pem"
+        )
+    if is_passing(error):
+        return BackendUnavailableError(
+            f"{location}: no answer ({text or type(error).__name__}): check that the server runs and can be reached"
+        )
+    if text.startswith("WRONGTYPE") or "WRONGTYPE" in text:
+        return BackendDamagedError(
+            f"{location}: something else has written into this store's keys ({text}): give the store a dbname of"
+            f" its own"
+        )
+    return BackendError(f"{location}: the server failed: {text}")

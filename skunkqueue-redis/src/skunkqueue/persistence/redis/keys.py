@@ -1,0 +1,56 @@
+"""How things are named in the server.
+
+Every key of a store begins with one hash tag, ``{dbname}:``, so that all of them lie in one slot of a
+cluster and one script may change them together. The rest of each name, and what lies there:
+
+========================  =========  =======================================================
+``f:BUCKET``              hash       what was put in, by id; a bucket is 4 s of ids
+``x:ID``                  hash       what happened to one firing since (most have none)
+``d:BUCKET``              hash       how finished ones ended, by id
+``b``                     zset       the buckets
+``r:PLACE:RANK``          zset       the line: ids (and flags) by due time; rank is 9 - priority
+``a:PLACE:RANK:WORKER``   zset       the same for what one worker alone may claim
+``q:PLACE``               hash       a route: counts, pause, ranks in use
+``e:PLACE``               zset       leases by their end
+``l:TOKEN``               hash       one lease: its ids, and under ``''`` who holds it
+``h:WORKER``              set        the leases of a worker
+``k:QUEUE``               hash       idempotency keys in use
+``c``, ``n:PLACE:STATE``  hash,zset  chunks of firings that finished together, by that time
+``gone``                  zset       the same by the end of their ttl
+``s:PLACE:MINUTE``        hash       counters
+``w``, ``wz``, ``m:W``    ...        workers, how long they are listed, their mail
+``z:NAME``, ``zh:NAME``   hash,list  schedules and their history; ``zs`` lists them
+``g:PLACE``, ``mb:W``     list       bells; ``y`` and ``y:WAITER`` those who wait for results
+``did:NONCE``             string     what a call answered, should its reply be lost; 2 minutes
+========================  =========  =======================================================
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+BUCKET = 9
+"""Digits of an id that name its bucket: all but the last three of its milliseconds."""
+
+
+@lru_cache(1024)
+def quote(name: str) -> str:
+    """Make a name safe to be joined with others by colons."""
+    return name.replace("%", "%25").replace(":", "%3A")
+
+
+def unquote(name: str) -> str:
+    """Undo ``quote``."""
+    return name.replace("%3A", ":").replace("%25", "%")
+
+
+@lru_cache(1024)
+def place_of(queue: str, route: str) -> str:
+    """Name a route of a queue, or a schedule of one."""
+    return f"{quote(queue)}:{quote(route)}"
+
+
+def names_in(place: str) -> tuple[str, str]:
+    """Undo ``place_of``."""
+    queue, _, route = place.partition(":")
+    return unquote(queue), unquote(route)

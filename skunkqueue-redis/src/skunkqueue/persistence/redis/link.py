@@ -1,0 +1,240 @@
+"""Talking to the server: one request and its reply, and again where that is safe.
+
+Knows connections, scripts and redis-py's errors; not what any script does.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from redis.exceptions import MovedError, NoScriptError, RedisError, ResponseError
+from skunkqueue.clock import Clock, SystemClock
+from skunkqueue.errors import BackendUnavailableError
+from skunkqueue.persistence.redis.errors import is_passing, translate
+from skunkqueue.persistence.redis.nodes import AnyConnection, node_of
+from skunkqueue.persistence.redis.scripts import Script
+from skunkqueue.persistence.redis.settings import Settings
+
+_encode = msgspec.msgpack.Encoder().encode
+_FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.5
+_GRACE = 5.0
+"""Seconds beyond a blocking call's timeout after which its connection is taken to be dead."""
+
+
+class Link:
+    """The way to one store, for any number of threads of one process."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.pid = os.getpid()
+        self.prefix = f"{{{settings.dbname}}}:"
+        self.closed = threading.Event()
+        self.is_virtual = not isinstance(clock, SystemClock)
+        self._node = node_of(settings)
+        self._idle: deque[AnyConnection] = deque()
+        self._blocked: set[AnyConnection] = set()
+        self._lock = threading.Lock()
+        self._nonces = itertools.count()
+        self._nonce = secrets.token_hex(8)
+        key = self.prefix.encode()
+        self._tail = b"\r\n$1\r\n1\r\n$%d\r\n%b\r\n" % (len(key), key)
+        self._kept = settings.replicas > 0
+        self._wait = b"*3\r\n$4\r\nWAIT\r\n$%d\r\n%d\r\n$4\r\n2000\r\n" % (
+            len(str(settings.replicas)),
+            settings.replicas,
+        )
+
+    # --- calls ------------------------------------------------------------------------------------
+
+    def call(self, script: Script, *arguments: Any, blobs: Sequence[bytes] = (), kept: bool = False) -> bytes:
+        """Run a script with a request, and bytes beside it; return its reply.
+
+        Where the connection breaks it is run again, which every script takes care of. ``kept`` writes
+        wait for the replicas asked for. Raises BackendError.
+        """
+        now = self.clock.now() if self.is_virtual else False
+        request = [now, self.nonce(), False, *arguments]
+        waits = kept and self._kept
+        try:
+            return self._once(script, [_encode(request), *blobs], waits=waits)
+        except RedisError as error:
+            # It may have been done.
+            request[2] = True
+            return self._again(error, partial(self._once, script, [_encode(request), *blobs], waits=waits))
+
+    def plain(
+        self,
+        script: Script,
+        values: Sequence[bytes],
+        *,
+        otherwise: tuple[Script, str, Sequence[Any]] | None = None,
+        kept: bool = False,
+    ) -> bytes:
+        """Run a script that takes its arguments as they are.
+
+        Where that fails it is run again, or ``otherwise`` instead: a script, a nonce and a request.
+        """
+        waits = kept and self._kept
+        try:
+            return self._once(script, values, waits=waits)
+        except RedisError as error:
+            if otherwise is not None:
+                script, nonce, arguments = otherwise
+                values = [_encode([self.clock.now() if self.is_virtual else False, nonce, True, *arguments])]
+            return self._again(error, partial(self._once, script, values, waits=waits))
+
+    def nonce(self) -> str:
+        """Make a name for one call, that no other has."""
+        return f"{self._nonce}{next(self._nonces):x}"
+
+    def _again(self, error: RedisError, attempt: Callable[[], bytes]) -> bytes:
+        """Try a call again that failed, where that makes sense, until it succeeds or the time is over."""
+        began = time.monotonic()
+        deadline = began + self.settings.retry_for
+        pause = _FIRST_WAIT
+        while True:
+            self._lost(error)
+            if not isinstance(error, MovedError):
+                if not is_passing(error) or time.monotonic() + pause > deadline:
+                    raise translate(error, self.settings.url) from error
+                self.closed.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+                pause = min(2 * pause, _LONGEST_WAIT)
+            elif time.monotonic() > deadline:
+                raise translate(error, self.settings.url) from error
+            try:
+                return attempt()
+            except RedisError as another:
+                error = another
+
+    def _once(self, script: Script, values: Sequence[bytes], *, waits: bool) -> bytes:
+        if self.closed.is_set():
+            msg = f"{self.settings.url}: this backend is closed"
+            raise BackendUnavailableError(msg)
+        connection = self._borrow()
+        count = len(values) + 4
+        tail = self._tail + b"".join([b"$%d\r\n%b\r\n" % (len(value), value) for value in values])
+        try:
+            message = b"*%d\r\n$7\r\nEVALSHA\r\n$40\r\n%b%b" % (count, script.sha, tail)
+            connection.send_packed_command((message + self._wait if waits else message,), check_health=False)
+            try:
+                reply = connection.read_response(disable_decoding=True)
+            except NoScriptError:
+                if waits:
+                    connection.read_response(disable_decoding=True)
+                size = len(script.source)
+                message = b"*%d\r\n$4\r\nEVAL\r\n$%d\r\n%b%b" % (count, size, script.source, tail)
+                connection.send_packed_command(
+                    (message + self._wait if waits else message,), check_health=False
+                )
+                reply = connection.read_response(disable_decoding=True)
+            if waits:
+                reached = connection.read_response(disable_decoding=True)
+                if reached < self.settings.replicas:
+                    text = f"NOREPLICAS only {reached} of {self.settings.replicas} replicas have it"
+                    raise ResponseError(text)  # noqa: TRY301 - goes the way of the server's own
+        except ResponseError as error:
+            # A whole reply was read, so the connection is good; but not for what is elsewhere now.
+            if waits or is_passing(error) or isinstance(error, MovedError):
+                connection.disconnect()
+            else:
+                self._idle.append(connection)
+            raise
+        except BaseException:
+            connection.disconnect()
+            raise
+        self._idle.append(connection)
+        return bytes(reply) if type(reply) is not bytes else reply
+
+    def command(self, *words: str | int) -> Any:
+        """Run a plain command once. Raises BackendError."""
+        try:
+            connection = self._borrow()
+            try:
+                connection.send_command(*words)
+                reply = connection.read_response(disable_decoding=True)
+            except BaseException:
+                connection.disconnect()
+                raise
+        except RedisError as error:
+            self._lost(error)
+            raise translate(error, self.settings.url) from error
+        self._idle.append(connection)
+        return reply
+
+    def block(self, keys: Sequence[str], timeout: float) -> tuple[bytes, bytes] | None:
+        """Pop from the first of some lists that has an element; ``None`` after ``timeout`` seconds, or closed.
+
+        Raises BackendError.
+        """
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                return self._block(keys, max(end - time.monotonic(), 0.001))
+            except RedisError as error:
+                if self.closed.is_set():
+                    return None
+                self._lost(error)
+                if not isinstance(error, MovedError) or time.monotonic() >= end:
+                    raise translate(error, self.settings.url) from error
+
+    def _block(self, keys: Sequence[str], timeout: float) -> tuple[bytes, bytes] | None:
+        connection = self._borrow()
+        with self._lock:
+            if self.closed.is_set():
+                connection.disconnect()
+                return None
+            self._blocked.add(connection)
+        try:
+            connection.send_command("BLPOP", *keys, f"{timeout:.3f}")
+            reply = connection.read_response(disable_decoding=True, timeout=timeout + _GRACE)
+        except BaseException:
+            connection.disconnect()
+            raise
+        finally:
+            with self._lock:
+                self._blocked.discard(connection)
+        self._idle.append(connection)
+        return None if reply is None else (reply[0], reply[1])
+
+    # --- connections ------------------------------------------------------------------------------
+
+    def _borrow(self) -> AnyConnection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._node.connect()
+
+    def _lost(self, error: RedisError) -> None:
+        """Take it that what broke one connection, or moved the store, did so to the idle ones too."""
+        if is_passing(error) or isinstance(error, MovedError):
+            self._node.look_again(error)
+            self._drop_idle()
+
+    def _drop_idle(self) -> None:
+        try:
+            while True:
+                self._idle.pop().disconnect()
+        except IndexError:
+            pass
+
+    def close(self) -> None:
+        """Let go of all connections; calls that block return."""
+        with self._lock:
+            self.closed.set()
+            blocked = list(self._blocked)
+        for connection in blocked:
+            # Whoever reads from it is told that it ended.
+            connection.disconnect()
+        self._drop_idle()

@@ -1,0 +1,172 @@
+"""Where the server is now: fixed, what sentinels say, or which node of a cluster keeps our slot.
+
+Each knows how to make connections to the one server that takes writes, and how to look for it anew.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, Protocol
+
+from redis.backoff import NoBackoff
+from redis.connection import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
+from redis.crc import key_slot
+from redis.exceptions import AskError, MovedError, RedisError
+from redis.exceptions import ConnectionError as Unreachable
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+from skunkqueue.persistence.redis.settings import Settings
+
+AnyConnection = Any
+"""redis-py's connection, which its stubs type as several unrelated classes."""
+
+
+class Node(Protocol):
+    """The server that takes writes."""
+
+    def connect(self) -> AnyConnection:
+        """Connect to where it is now. Raises redis-py's errors."""
+
+    def look_again(self, error: RedisError) -> None:
+        """Forget where it was: a call failed so."""
+
+
+def node_of(settings: Settings) -> Node:
+    """Choose by the URL's scheme."""
+    if settings.kind == "sentinel":
+        return SentinelNode(settings)
+    if settings.kind == "cluster":
+        return ClusterNode(settings)
+    return FixedNode(settings)
+
+
+def _shared(settings: Settings) -> dict[str, Any]:
+    return {
+        "username": settings.username,
+        "password": settings.password,
+        "socket_timeout": settings.socket_timeout or None,
+        "socket_connect_timeout": settings.connect_timeout or None,
+        # We say ourselves when a call is made again: only we know which may be.
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+        **(settings.tls or {}),
+    }
+
+
+class FixedNode:
+    """One server at one address."""
+
+    def __init__(self, settings: Settings) -> None:
+        kwargs = {**_shared(settings), "db": settings.db}
+        if settings.kind == "unix":
+            kwargs.pop("socket_connect_timeout")
+            self._pool = ConnectionPool(
+                connection_class=UnixDomainSocketConnection, path=settings.path, **kwargs
+            )
+        else:
+            ((host, port),) = settings.hosts
+            self._pool = ConnectionPool(
+                connection_class=SSLConnection if settings.tls else Connection, host=host, port=port, **kwargs
+            )
+
+    def connect(self) -> AnyConnection:
+        """Connect to it."""
+        connection: AnyConnection = self._pool.make_connection()
+        connection.connect()
+        return connection
+
+    def look_again(self, error: RedisError) -> None:
+        """Do nothing: it is where it is."""
+
+
+class SentinelNode:
+    """Whoever the sentinels call the master."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        kwargs = {**_shared(settings), **settings.sentinel}
+        for name in ("username", "password"):
+            if name not in settings.sentinel:
+                kwargs.pop(name)
+        make: Any = Sentinel  # which redis-py does not type
+        self._sentinel = make(list(settings.hosts), sentinel_kwargs={**kwargs, "ssl": bool(settings.tls)})
+
+    def connect(self) -> AnyConnection:
+        """Ask the sentinels, then connect to the master they name, if it says that it is one."""
+        settings = self._settings
+        host, port = self._sentinel.discover_master(settings.service)
+        kind = SSLConnection if settings.tls else Connection
+        connection: AnyConnection = kind(host=host, port=port, db=settings.db, **_shared(settings))
+        connection.connect()
+        connection.send_command("ROLE")
+        role = connection.read_response(disable_decoding=True)
+        if role[0] != b"master":
+            connection.disconnect()
+            msg = f"{host}:{port} is called the master of {settings.service}, and is not yet"
+            raise Unreachable(msg)
+        return connection
+
+    def look_again(self, error: RedisError) -> None:
+        """Do nothing: the sentinels are asked at every connection."""
+
+
+class ClusterNode:
+    """The node that keeps our slot, found by asking any node."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._slot = key_slot(b"{%b}:" % settings.dbname.encode())
+        self._lock = threading.Lock()
+        self._known: list[tuple[str, int]] = list(settings.hosts)
+        self._owner: tuple[str, int] | None = None
+
+    def connect(self) -> AnyConnection:
+        """Connect to the owner of our slot, asking who that is where it is not known."""
+        with self._lock:
+            owner = self._owner
+            if owner is None:
+                self._owner = owner = self._ask()
+        try:
+            return self._reach(owner)
+        except RedisError:
+            self._owner = None
+            raise
+
+    def look_again(self, error: RedisError) -> None:
+        """Follow a redirection; forget the owner where it failed otherwise."""
+        if isinstance(error, MovedError):
+            self._owner = (error.host, error.port)
+        elif not isinstance(error, AskError):
+            self._owner = None
+
+    def _reach(self, address: tuple[str, int]) -> AnyConnection:
+        kind = SSLConnection if self._settings.tls else Connection
+        connection: AnyConnection = kind(host=address[0], port=address[1], **_shared(self._settings))
+        connection.connect()
+        return connection
+
+    def _ask(self) -> tuple[str, int]:
+        last: RedisError = Unreachable("no node of the cluster is known")
+        for address in tuple(self._known):
+            try:
+                connection = self._reach(address)
+                try:
+                    connection.send_command("CLUSTER", "SLOTS")
+                    ranges = connection.read_response(disable_decoding=True)
+                finally:
+                    connection.disconnect()
+            except RedisError as error:
+                last = error
+                continue
+            owner = None
+            for first, end, master, *_ in ranges:
+                # A node that knows no name for itself means the address it was asked at.
+                node = ((master[0] or b"").decode() or address[0], int(master[1]))
+                if node not in self._known:
+                    self._known.append(node)
+                if first <= self._slot <= end:
+                    owner = node
+            if owner is not None:
+                return owner
+            last = Unreachable(f"the cluster has no owner for slot {self._slot} now")
+        raise last

@@ -1,0 +1,115 @@
+"""Reading firings, pages, routes and counters, always bounded."""
+
+from __future__ import annotations
+
+import math
+import re
+from abc import ABC
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from skunkqueue.errors import BackendError
+from skunkqueue.ids import ID_LENGTH
+from skunkqueue.persistence.backend import COUNTER_TTL, MAX_PAGE
+from skunkqueue.persistence.redis import wire
+from skunkqueue.persistence.redis.base import StoreBackend, decode
+from skunkqueue.persistence.redis.keys import names_in, place_of, quote
+from skunkqueue.persistence.redis.scripts import load
+from skunkqueue.records import Minute, Page, Record, RouteInfo, State
+
+_GET, _FIND, _PAGE, _ROUTES, _MINUTES = map(load, ("get", "find", "page", "routes", "minutes"))
+_PREFIX = re.compile(rf"[0-9a-f]{{0,{ID_LENGTH}}}")
+_decode_page = msgspec.msgpack.Decoder(
+    tuple[list[wire.Found], tuple[float, float | str, float | str] | None]
+).decode
+_RouteRow = tuple[str, bool, int, int, int, int, int, int, float | None]
+
+
+class Reading(StoreBackend, ABC):
+    """The verbs that change nothing."""
+
+    def get(self, ids: Sequence[str]) -> list[Record | None]:
+        """Read firings by id."""
+        known = [id_ for id_ in ids if id_.isascii()]
+        if not known:
+            return [None] * len(ids)
+        found = wire.decode_found(self._link.call(_GET, known))
+        records = {one.stored.id: wire.record_of(one) for one in found if one is not None}
+        return [records.get(id_) for id_ in ids]
+
+    def find(self, prefix: str, limit: int = 10) -> list[str]:
+        """Find ids by how they begin."""
+        prefix = prefix.lower()
+        limit = max(0, min(limit, MAX_PAGE))
+        if not _PREFIX.fullmatch(prefix) or not limit:
+            return []
+        return decode(self._link.call(_FIND, prefix, limit), type=list[str])
+
+    def page(self, queue: str, route: str, state: State, limit: int = 50, after: str | None = None) -> Page:
+        """List firings of one state."""
+        limit = max(1, min(limit, MAX_PAGE))
+        place = _cursor(after, state)
+        found, last = _decode_page(self._link.call(_PAGE, place_of(queue, route), state.value, limit, place))
+        following = None if last is None else ":".join([state.value, *map(_text, last)])
+        return Page(records=tuple(map(wire.record_of, found)), next=following)
+
+    def routes(self, queue: str | None = None) -> list[RouteInfo]:
+        """List routes with their counts."""
+        reply = self._link.call(_ROUTES, False if queue is None else quote(queue))
+        rows = decode(reply, type=list[_RouteRow])
+        infos = [_route(row) for row in rows]
+        return sorted(infos, key=lambda info: (info.queue, info.route))
+
+    def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
+        """Read counters a minute."""
+        now = int(self.now() // 60)
+        since, until = max(since, now - int(COUNTER_TTL // 60)), min(until, now + 2)
+        if since >= until:
+            return []
+        rows = decode(self._link.call(_MINUTES, place_of(queue, route), since, until), type=list[list[Any]])
+        return [
+            Minute(
+                queue=queue,
+                route=route,
+                minute=int(row[0]),
+                values=dict(zip(row[1::2], row[2::2], strict=True)),
+            )
+            for row in rows
+        ]
+
+
+def _route(row: _RouteRow) -> RouteInfo:
+    place, paused, *counts, oldest = row
+    queue, route = names_in(place)
+    return RouteInfo(
+        queue=queue,
+        route=route,
+        paused=paused,
+        counts=dict(zip(State, counts, strict=True)),
+        oldest_due=oldest,
+    )
+
+
+def _text(value: float | str) -> str:
+    return value if isinstance(value, str) else repr(value)
+
+
+def _cursor(after: str | None, state: State) -> list[Any] | bool:
+    """Read what a page ended with. Raises BackendError where no page gave it."""
+    if after is None:
+        return False
+    name, *parts = after.split(":", 3)
+    shape = (float, float, str) if not state.final else (float, str, float)
+    try:
+        if name != state.value or len(parts) != len(shape):
+            raise ValueError(after)  # noqa: TRY301 - the one message is below
+        place = [kind(part) for kind, part in zip(shape, parts, strict=True)]
+        if any(isinstance(value, float) and not math.isfinite(value) for value in place):
+            raise ValueError(after)  # noqa: TRY301 - as above
+        "".join(parts).encode()
+    except ValueError as error:
+        msg = f"{after!r} is no cursor of a page of {state.value} firings: leave `after` out to begin at the top"
+        raise BackendError(msg) from error
+    return place

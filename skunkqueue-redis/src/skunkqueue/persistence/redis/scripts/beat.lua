@@ -1,0 +1,6 @@
+--@ base wire
+-- register and beat: worker, record, seconds. Answers whether it was listed before.
+local ends = call('ZSCORE', P .. 'wz', R[4])
+call('ZADD', P .. 'wz', now + R[6], R[4])
+call('HSET', P .. 'w', R[4], f64(now) .. bin(ARGV[R[5]]))
+return ends and tonumber(ends) > now and YES or NO

@@ -1,0 +1,24 @@
+--@ base once wire places bells stats put records leases ending killing mail burying
+-- bury: worker, ids that had begun, line of evidence, chunk. Answers how many were given back.
+local worker = R[4]
+local begun = {}
+for _, id in ipairs(R[5]) do
+  begun[id] = true
+end
+strike_off(worker)
+local n = 0
+for _, token in ipairs(call('SMEMBERS', P .. 'h:' .. worker)) do
+  local meta = meta_of(token)
+  if meta then
+    for id, flags in pairs(fields_of(call('HGETALL', P .. 'l:' .. token))) do
+      if id ~= '' then
+        take_from(token, meta, id, flags)
+        give_back(id, token, meta, begun[id] and R[6])
+        n = n + 1
+      end
+    end
+    drop_if_empty(token, meta)
+  end
+end
+kill_copies(worker, R[7])
+return done(u64(n))

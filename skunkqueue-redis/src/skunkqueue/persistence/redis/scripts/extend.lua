@@ -1,0 +1,41 @@
+--@ base wire places bells stats put records leases
+-- extend: R[4]: [token, ids] each; R[5]: seconds. Answers with the ids that are lost.
+local lost = {}
+local ends = now + R[5]
+for _, one in ipairs(R[4]) do
+  local token, ids = one[1], one[2]
+  local key = P .. 'l:' .. token
+  local meta = meta_of(token)
+  if not meta then
+    for _, id in ipairs(ids) do
+      lost[#lost + 1] = id
+    end
+  else
+    local kept, apart = {}, false
+    for first = 1, #ids, SLICE do
+      local last = math.min(first + SLICE - 1, #ids)
+      local got = call('HMGET', key, unpack(ids, first, last))
+      for i = first, last do
+        local flags = got[i - first + 1]
+        if flags then
+          kept[#kept + 1] = { ids[i], flags }
+          apart = apart or flags:find('!', 1, true)
+        else
+          lost[#lost + 1] = ids[i]
+        end
+      end
+    end
+    local line = P .. 'e:' .. meta.place
+    if #kept == call('HLEN', key) - 1 and not apart then
+      call('ZADD', line, ends, token)
+    else
+      for _, pair in ipairs(kept) do
+        if not pair[2]:find('!', 1, true) then
+          call('HSET', key, pair[1], pair[2] .. '!')
+        end
+        call('ZADD', line, ends, token .. ':' .. pair[1])
+      end
+    end
+  end
+end
+return cmsgpack.pack(lost)

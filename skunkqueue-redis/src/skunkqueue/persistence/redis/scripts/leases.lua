@@ -1,0 +1,67 @@
+-- A lease is what one claim lent: a hash of ids and their flags (`k` has a key, `!` its end is its own), under ''
+-- who holds it; it ends by the route's sorted set, as a whole or, for those marked, one by one.
+local function meta_of(token)
+  local packed = call('HGET', P .. 'l:' .. token, '')
+  if not packed then
+    return nil
+  end
+  local worker, place, claimed, nonce = unpack(cmsgpack.unpack(packed))
+  return { worker = worker, place = place, claimed = claimed, nonce = nonce }
+end
+local function drop_if_empty(token, meta)
+  local key = P .. 'l:' .. token
+  if call('HLEN', key) <= 1 then
+    call('DEL', key)
+    call('ZREM', P .. 'e:' .. meta.place, token)
+    call('SREM', P .. 'h:' .. meta.worker, token)
+  end
+end
+local function take_from(token, meta, id, flags)
+  call('HDEL', P .. 'l:' .. token, id)
+  if flags:find('!', 1, true) then
+    call('ZREM', P .. 'e:' .. meta.place, token .. ':' .. id)
+  end
+end
+-- Puts a firing that a lease held back into line; a death is a line of evidence.
+local function give_back(id, token, meta, death)
+  local firing = load(id)
+  if not firing then
+    return
+  end
+  local changes = { token = token, worker = meta.worker }
+  if death then
+    changes.deaths = firing.deaths + 1
+    changes.evidence = (firing.extras and firing.extras.evidence or '') .. death
+  end
+  note(firing, changes)
+  into_line(firing)
+end
+local function death_by_lease(worker)
+  return string.format('{"at":%.6f,"worker":%s,"cause":"lease"}\n', now, cjson.encode(worker))
+end
+-- Takes back some of what leases of a place ran out on; says whether there was any.
+local function reclaim(place)
+  local ends = P .. 'e:' .. place
+  local over = call('ZRANGEBYSCORE', ends, '-inf', now, 'LIMIT', 0, 8)
+  for _, name in ipairs(over) do
+    local token, one = name:match('^(%d+):(.+)$')
+    token = token or name
+    local meta = meta_of(token)
+    if not meta then
+      call('ZREM', ends, name)
+    else
+      local death = death_by_lease(meta.worker)
+      local held = fields_of(call('HGETALL', P .. 'l:' .. token))
+      for id, flags in pairs(held) do
+        local apart = flags:find('!', 1, true)
+        if id ~= '' and (one == id or (not one and not apart)) then
+          take_from(token, meta, id, flags)
+          give_back(id, token, meta, death)
+        end
+      end
+      call('ZREM', ends, name)
+      drop_if_empty(token, meta)
+    end
+  end
+  return #over > 0
+end

@@ -1,0 +1,18 @@
+--@ base once wire places bells stats put records pruning
+-- prune: age in seconds (false: by ttl), limit. Answers how many firings were forgotten.
+local older, limit = R[4], R[5]
+if not older then
+  return done(u64(prune_past_ttl(limit)))
+end
+local n = 0
+for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
+  for _, state in ipairs({ 'complete', 'error', 'killed', 'expired' }) do
+    local line = P .. 'n:' .. place .. ':' .. state
+    for _, chunk in ipairs(call('ZRANGEBYSCORE', line, '-inf', now - older, 'LIMIT', 0, limit)) do
+      if n < limit then
+        n = n + prune_chunk(chunk, limit - n)
+      end
+    end
+  end
+end
+return done(u64(n))

@@ -1,0 +1,94 @@
+-- Putting firings in. A group is those of one batch that share all but id, body and key:
+-- place, rank, due, delay, expires, expires_in, target, ids, keys, the number before that of the first fragment.
+local function register(place, rank)
+  local key = P .. 'q:' .. place
+  local ranks = call('HGET', key, 'ranks') or ''
+  local all = {}
+  for digit in (ranks .. rank):gmatch('.') do
+    all[#all + 1] = digit
+  end
+  table.sort(all)
+  call('HSET', key, 'ranks', table.concat(all))
+  call('SADD', P .. 'routes', place)
+  if call('HEXISTS', P .. 'paused', queue_of(place)) == 1 then
+    call('HSET', key, 'qpaused', 1)
+  end
+end
+local function line_of(place, rank, target)
+  if target then
+    return P .. 'a:' .. place .. ':' .. rank .. ':' .. target
+  end
+  return P .. 'r:' .. place .. ':' .. rank
+end
+local function store(bucket, ids, fields, first, last)
+  local key = P .. 'f:' .. bucket
+  local n = last - first + 1
+  call('HSET', key, unpack(fields))
+  if call('HLEN', key) == n then
+    call('ZADD', P .. 'b', 0, bucket)
+  end
+end
+-- Calls other(i, id) where a firing of the group is not put in because its key is in use by `id`.
+local function put(group, other)
+  local place, rank, due, delay, expires, expires_in, target, ids, keys, before = unpack(group, 1, 10)
+  due = due or now + delay
+  expires = expires or (expires_in and now + expires_in)
+  local head = '\203' .. struct.pack('>d', now) .. '\203' .. struct.pack('>d', due)
+    .. (expires and '\203' .. struct.pack('>d', expires) or '\192')
+  local line = line_of(place, rank, target)
+  local added = 0
+  if keys then
+    local held = P .. 'k:' .. queue_of(place)
+    for i, id in ipairs(ids) do
+      local bucket = id:sub(1, 9)
+      local key = keys[i]
+      if call('HEXISTS', P .. 'f:' .. bucket, id) == 0 then
+        local holder = key and call('HGET', held, key)
+        if holder then
+          other(i, holder)
+        else
+          if key then
+            call('HSET', held, key, id)
+          end
+          store(bucket, ids, { id, head .. ARGV[before + i] }, i, i)
+          call('ZADD', line, due, key and id .. 'k' or id)
+          added = added + 1
+        end
+      end
+    end
+  else
+    buckets(ids, function(bucket, first, last)
+      local known = call('HMGET', P .. 'f:' .. bucket, unpack(ids, first, last))
+      local fields, members, n = {}, {}, 0
+      for i = first, last do
+        if not known[i - first + 1] then
+          local id = ids[i]
+          n = n + 2
+          fields[n - 1] = id
+          fields[n] = head .. ARGV[before + i]
+          members[n - 1] = due
+          members[n] = id
+        end
+      end
+      if n > 0 then
+        store(bucket, ids, fields, 1, n / 2)
+        call('ZADD', line, unpack(members))
+        added = added + n / 2
+      end
+    end)
+  end
+  if added == 0 then
+    return
+  end
+  if call('HINCRBY', P .. 'q:' .. place, 'e' .. rank, added) == added then
+    register(place, rank)
+  end
+  count(place, 'enqueued', added)
+  if target then
+    call('HINCRBY', P .. 'q:' .. place, 'aimed', added)
+    call('SADD', P .. 't', place .. '\n' .. target)
+    ring_worker(place, target)
+  else
+    ring(place)
+  end
+end

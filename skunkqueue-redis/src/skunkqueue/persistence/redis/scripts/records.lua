@@ -1,0 +1,100 @@
+-- One firing as a table, for verbs that look at few: what put() stored, and what happened to it since (its
+-- extras, a hash of its own that most never have).
+local function fields_of(flat)
+  local found = {}
+  for i = 1, #flat, 2 do
+    found[flat[i]] = flat[i + 1]
+  end
+  return found
+end
+local function load(id)
+  local stored = call('HGET', P .. 'f:' .. bucket_of(id), id)
+  if not stored then
+    return nil
+  end
+  local _, enqueued, due, _, _, queue, route, priority, target, key = cmsgpack.unpack_limit(stored, 9)
+  local flat = call('HGETALL', P .. 'x:' .. id)
+  local extras = #flat > 0 and fields_of(flat) or nil
+  return {
+    id = id,
+    stored = stored,
+    extras = extras,
+    due = extras and tonumber(extras.due) or due,
+    enqueued = enqueued,
+    place = quote(queue) .. ':' .. quote(route),
+    rank = 9 - priority,
+    target = target,
+    key = key,
+    deaths = extras and tonumber(extras.deaths) or 0,
+  }
+end
+-- Its name in the line: the id, and what a claim must know before it reads the firing.
+local function member_of(firing)
+  return firing.id .. (firing.key and 'k' or '') .. (firing.extras and 'x' or '')
+    .. (firing.deaths > 0 and 'a' or '')
+end
+local function line_for(firing)
+  return line_of(firing.place, firing.rank, firing.target)
+end
+local function is_pending(firing)
+  return call('ZSCORE', line_for(firing), member_of(firing)) ~= false
+end
+local function is_final(id)
+  return call('HEXISTS', P .. 'd:' .. bucket_of(id), id) == 1
+end
+local function precise(x)
+  return string.format('%.17g', x)
+end
+-- Writes into a firing's extras; a nil value leaves the old one.
+local function note(firing, changes)
+  local flat = {}
+  for name, value in pairs(changes) do
+    flat[#flat + 1] = name
+    flat[#flat + 1] = value
+    firing.extras = firing.extras or {}
+    firing.extras[name] = value
+  end
+  if #flat > 0 then
+    call('HSET', P .. 'x:' .. firing.id, unpack(flat))
+  end
+  firing.due = firing.extras and tonumber(firing.extras.due) or firing.due
+  firing.deaths = firing.extras and tonumber(firing.extras.deaths) or 0
+end
+local function into_line(firing)
+  call('ZADD', line_for(firing), firing.due, member_of(firing))
+  if firing.target then
+    call('HINCRBY', P .. 'q:' .. firing.place, 'aimed', 1)
+    call('SADD', P .. 't', firing.place .. '\n' .. firing.target)
+    ring_worker(firing.place, firing.target)
+  else
+    ring(firing.place)
+  end
+end
+-- Says whether it was there; frees its key.
+local function out_of_line(firing)
+  if call('ZREM', line_for(firing), member_of(firing)) == 0 then
+    return false
+  end
+  if firing.target then
+    call('HINCRBY', P .. 'q:' .. firing.place, 'aimed', -1)
+  end
+  if firing.key then
+    call('HDEL', P .. 'k:' .. queue_of(firing.place), firing.key)
+  end
+  return true
+end
+local function forget(ids)
+  buckets(ids, function(bucket, first, last)
+    local key = P .. 'f:' .. bucket
+    call('HDEL', key, unpack(ids, first, last))
+    call('HDEL', P .. 'd:' .. bucket, unpack(ids, first, last))
+    local extras = {}
+    for i = first, last do
+      extras[#extras + 1] = P .. 'x:' .. ids[i]
+    end
+    call('UNLINK', unpack(extras))
+    if call('EXISTS', key) == 0 then
+      call('ZREM', P .. 'b', bucket)
+    end
+  end)
+end

@@ -1,0 +1,9 @@
+--@ base once wire places bells stats put records schedules
+-- remove_schedule: name. Answers whether there was one.
+local schedule = schedule_of(R[4])
+if not schedule then
+  return done(NO)
+end
+disarm(schedule)
+remove_schedule(R[4])
+return done(YES)

@@ -1,0 +1,25 @@
+--@ base wire places bells stats put records schedules
+-- schedules_of: queue (quoted) or false, name or false, whether only idle ones of which place (false: all). Answers with
+-- [name, [field, value, ...]] for each.
+local names = R[5] and { R[5] } or call('ZRANGE', P .. 'zs', 0, -1)
+local reply, n = {}, 0
+for _, name in ipairs(names) do
+  local schedule = (R[5] or not R[4] or queue_of(name) == R[4]) and schedule_of(name)
+  if schedule then
+    local wanted = true
+    if R[6] then
+      local place = queue_of(name) .. ':' .. quote(schedule.route)
+      wanted = place == R[6] and not schedule.paused and not is_live(schedule.firing)
+    end
+    if wanted then
+      n = n + 1
+      local flat = call('HGETALL', P .. 'z:' .. name)
+      local parts = { '\146' .. str(name) .. array(#flat) }
+      for i, value in ipairs(flat) do
+        parts[i + 1] = bin(value)
+      end
+      reply[n] = table.concat(parts)
+    end
+  end
+end
+return array(n) .. table.concat(reply)

@@ -1,0 +1,7 @@
+--@ base once wire bells mail
+-- send: worker, command. Answers whether it lives.
+if not lives(R[4]) then
+  return done(NO)
+end
+post(R[4], ARGV[R[5]])
+return done(YES)

@@ -1,0 +1,4 @@
+--@ base wire bells mail
+-- unregister: worker.
+strike_off(R[4])
+return NIL

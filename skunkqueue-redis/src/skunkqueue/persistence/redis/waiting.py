@@ -1,0 +1,145 @@
+"""Blocking until something happens: bells in the server, and under a virtual clock the clock itself."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+from abc import ABC
+from collections.abc import Sequence
+
+import msgspec
+
+from skunkqueue.clock import SystemClock
+from skunkqueue.errors import BackendUnavailableError
+from skunkqueue.ids import ID_LENGTH
+from skunkqueue.persistence.redis.base import StoreBackend, decode
+from skunkqueue.persistence.redis.keys import place_of
+from skunkqueue.persistence.redis.link import Link
+from skunkqueue.persistence.redis.scripts import load
+from skunkqueue.records import Command
+
+_LOOK, _SETTLED, _UNWAIT, _MAILBOX, _TAKE = map(load, ("look", "settled", "unwait", "mailbox", "take"))
+_LONGEST = 15.0
+"""Seconds of sleep after which one looks, though nobody rang: whoever popped a bell may have died of it."""
+_FRESH = 1.0
+_POLL = 0.05
+
+_waiters = itertools.count()
+
+
+class Waiting(StoreBackend, ABC):
+    """The verbs that block."""
+
+    def wait(self, queue: str, route: str, worker: str, timeout: float) -> bool:
+        """Block until something may be claimable; see ``Backend.wait``."""
+        link = self._link
+        place = place_of(queue, route)
+        bells = [f"{link.prefix}g:{place}:{worker}", f"{link.prefix}g:{place}"]
+        end = _clock(link) + timeout
+        # An empty claim has told all that a look would tell; what came since has rung.
+        asked, due, ends = self._moments.pop((queue, route, worker), (0.0, None, None))
+        passed = time.monotonic() - asked
+        known = timeout > 0 and passed < _FRESH and isinstance(link.clock, SystemClock)
+        while not link.closed.is_set():
+            if known:
+                due, ends = (None if when is None else when - passed for when in (due, ends))
+                known = False
+            else:
+                found, due, ends = decode(
+                    link.call(_LOOK, place, worker), type=tuple[bool, float | None, float | None]
+                )
+                if found:
+                    return True
+            left = end - _clock(link)
+            if left <= 0:
+                break
+            pause = min([left, *(when for when in (due, ends) if when is not None)])
+            if not isinstance(link.clock, SystemClock):
+                link.clock.wait(link.closed, max(pause, 0.0))
+            elif pause > 0 and link.block(bells, min(pause, _LONGEST)) is not None:
+                return True
+        return False
+
+    def wait_settled(self, ids: Sequence[str], timeout: float) -> list[str]:
+        """Block until one of the firings is finished or unknown; see ``Backend.wait_settled``."""
+        link = self._link
+        wanted = [id_ for id_ in ids if id_.isascii()]
+        strange = [id_ for id_ in ids if not id_.isascii()]
+        end = time.monotonic() + timeout
+        waiter = f"{secrets.token_hex(6)}{next(_waiters):x}" if timeout > 0 and ids else None
+        try:
+            while not link.closed.is_set():
+                reply = link.call(_SETTLED, wanted, waiter or False, max(timeout, 0.0) + 60.0)
+                found = strange + decode(reply, type=list[str])
+                left = end - time.monotonic()
+                if found or left <= 0 or waiter is None:
+                    return _in_order(ids, found)
+                if not isinstance(link.clock, SystemClock):
+                    link.clock.wait(link.closed, left)
+                    end = 0.0
+                    continue
+                told = self._hear(link, waiter, set(wanted), end)
+                if told:
+                    return _in_order(ids, told)
+        finally:
+            if waiter is not None and not link.closed.is_set():
+                link.call(_UNWAIT, waiter)
+        return []
+
+    def _hear(self, link: Link, waiter: str, wanted: set[str], end: float) -> list[str]:
+        """Listen for news of some ids; nothing where one should look instead."""
+        bell = f"{link.prefix}y:{waiter}"
+        until = min(end, time.monotonic() + 2 * _LONGEST)
+        while (left := until - time.monotonic()) > 0 and not link.closed.is_set():
+            try:
+                popped = link.block([bell], left)
+            except BackendUnavailableError:
+                # The look that follows tries for longer, and says what is wrong.
+                link.closed.wait(_POLL)
+                return []
+            if popped is None:
+                continue
+            news = popped[1].decode()
+            if news == "cut":
+                return []
+            found = [
+                id_
+                for id_ in (news[at : at + ID_LENGTH] for at in range(0, len(news), ID_LENGTH))
+                if id_ in wanted
+            ]
+            if found:
+                return found
+        return []
+
+    def listen(self, worker: str, timeout: float) -> list[Command]:
+        """Block until commands arrive; see ``Backend.listen``."""
+        link = self._link
+        end = time.monotonic() + timeout
+        while not link.closed.is_set():
+            found = decode(link.call(_MAILBOX, worker), type=list[bytes])
+            if found:
+                # They are taken out only now that they are here.
+                link.call(_TAKE, worker, len(found))
+                return [msgspec.msgpack.decode(one, type=Command) for one in found]
+            left = end - time.monotonic()
+            if left <= 0:
+                break
+            if not isinstance(link.clock, SystemClock):
+                link.clock.wait(link.closed, left)
+                end = 0.0
+            else:
+                link.block([f"{link.prefix}mb:{worker}"], left)
+        return []
+
+
+def _clock(link: Link) -> float:
+    # Only differences count.
+    return time.monotonic() if isinstance(link.clock, SystemClock) else link.clock.monotonic()
+
+
+def _in_order(ids: Sequence[str], found: Sequence[str]) -> list[str]:
+    if len(ids) == len(found) == 1:
+        return list(found)
+    known = set(found)
+    return [id_ for id_ in ids if id_ in known]

@@ -1,0 +1,306 @@
+"""Firings, claims, outcomes and records as bytes, as the scripts expect and send them.
+
+MessagePack throughout, and whole batches at once: a claim of hundreds is decoded by one call into C.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from skunkqueue.errors import BackendError
+from skunkqueue.ids import ID_LENGTH
+from skunkqueue.persistence.redis.keys import place_of
+from skunkqueue.records import MAX_PRIORITY, MIN_PRIORITY, Claim, Firing, Outcome, Record, State
+
+encode = msgspec.msgpack.Encoder().encode
+Group = list[Any]
+
+
+class Stored(msgspec.Struct, array_like=True, frozen=True):
+    """What ``put.lua`` keeps of a firing: three times from the server, then ``fragment``."""
+
+    enqueued: float
+    due: float
+    expires: float | None
+    id: str
+    queue: str
+    route: str
+    priority: int
+    target: str | None
+    key: str | None
+    body: bytes
+    carry: None
+    deaths: int
+    evidence: str
+    kill: bool
+
+
+class Extras(msgspec.Struct, array_like=True, frozen=True):
+    """What happened to a firing since it was put in."""
+
+    due: float | None
+    token: int | None
+    carry: bytes | None
+    deaths: int
+    evidence: str
+    kill: bool
+    progress: bytes | None
+    worker: str | None
+    never_expires: bool
+
+
+class Running(msgspec.Struct, array_like=True, frozen=True):
+    """The lease a firing is under."""
+
+    token: int
+    claimed: float
+    worker: str
+    left: float
+
+
+class End(msgspec.Struct, array_like=True, frozen=True):
+    """How a firing ended."""
+
+    chunk: str
+    state: State
+    token: int
+    began: float | None
+    worker: str | None
+    carry: bytes | None
+    result: bytes | None
+
+
+class Found(msgspec.Struct, array_like=True, frozen=True):
+    """One firing as ``reading.lua`` sends it."""
+
+    stored: Stored
+    extras: Extras | None
+    running: Running | None
+    end: End | None
+    finished: float | None
+    worker: str | None
+
+
+NOT_PLAIN = 2
+"""The kind of reply with which ``claim.lua`` says that ``claim_any.lua`` is needed."""
+ClaimExtras = tuple[int, float | None, bool, bytes | None, int, str, bool]
+"""Index in the batch; due, never expires, carry, deaths, evidence, kill requested."""
+
+decode_claims = msgspec.msgpack.Decoder(
+    tuple[int, list[Claim] | float | None, list[ClaimExtras] | float | None]
+).decode
+decode_found = msgspec.msgpack.Decoder(list[Found | None]).decode
+
+
+def fragment(firing: Firing) -> bytes:
+    """Encode what of a firing does not depend on the server's time, as the tail of an array."""
+    whole = encode(
+        (
+            firing.id,
+            firing.queue,
+            firing.route,
+            firing.priority,
+            firing.target,
+            firing.key,
+            firing.body,
+            None,
+            0,
+            "",
+            False,
+        )
+    )
+    return whole[1:]
+
+
+def is_plain(firing: Firing) -> bool:
+    """Say whether ``fire.lua`` can put it in."""
+    return (
+        firing.due is None
+        and not firing.delay
+        and firing.expires is None
+        and firing.expires_in is None
+        and firing.key is None
+        and firing.target is None
+        and MIN_PRIORITY <= firing.priority <= MAX_PRIORITY
+        and len(firing.id) == ID_LENGTH
+    )
+
+
+def fire_of(firing: Firing) -> tuple[bytes, ...]:
+    """Encode a plain firing as ``fire.lua`` wants it."""
+    place = place_of(firing.queue, firing.route).encode()
+    return (place, b"%d" % (MAX_PRIORITY - firing.priority), firing.id.encode(), fragment(firing))
+
+
+class Blobs(list[bytes]):
+    """Bytes that go beside a request, which names them by their number."""
+
+    def put(self, blob: bytes) -> int:
+        """Add one; return its number."""
+        self.append(blob)
+        return len(self) + 1
+
+    def maybe(self, blob: bytes | None) -> int | bool:
+        """Add one if there is one; Lua's arrays have no holes."""
+        return False if blob is None else self.put(blob)
+
+
+def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
+    """Sort firings into groups that share all but id, body and key.
+
+    Raises BackendError for what no store could keep.
+    """
+    groups: list[Group] = []
+    known: dict[tuple[Any, ...], Group] = {}
+    current: Group = []
+    last: tuple[Any, ...] | None = None
+    ids: list[str] = []
+    keys: list[str | bool] = []
+    fragments: list[bytes] = []
+    seen: set[str] = set()
+    for firing in firings:
+        shared = (
+            firing.queue,
+            firing.route,
+            firing.priority,
+            firing.due,
+            firing.delay,
+            firing.expires,
+            firing.expires_in,
+            firing.target,
+        )
+        key = firing.key
+        # Of several with one key the first is put in, so those with keys must keep their order.
+        if shared != last or (key is not None and current is not groups[-1]):
+            last = shared
+            found = known.get(shared) if key is None else None
+            if found is None:
+                found = known[shared] = _new_group(shared)
+                groups.append(found)
+            current = found
+            ids, keys, fragments = current[7:]
+        id_ = firing.id
+        if id_ in seen:
+            continue
+        seen.add(id_)
+        if len(id_) != ID_LENGTH:
+            msg = f"the id {id_!r} has {len(id_)} characters instead of {ID_LENGTH}: make ids with new_id()"
+            raise BackendError(msg)
+        ids.append(id_)
+        fragments.append(fragment(firing))
+        keys.append(False if key is None else key)
+    for group in groups:
+        group[8] = any(group[8]) and group[8]
+        fragments = group[9]
+        group[9] = len(blobs) + 1
+        blobs += fragments
+    return groups
+
+
+def _new_group(shared: tuple[Any, ...]) -> Group:
+    queue, route, priority, due, delay, expires, expires_in, target = shared
+    if not MIN_PRIORITY <= priority <= MAX_PRIORITY:
+        msg = f"priority {priority!r} is not between {MIN_PRIORITY} and {MAX_PRIORITY}"
+        raise BackendError(msg)
+    for name, value in (("due", due), ("delay", delay), ("expires", expires), ("expires_in", expires_in)):
+        if value is not None and not math.isfinite(value):
+            msg = f"{name}={value!r} is no time: give a finite number of seconds"
+            raise BackendError(msg)
+    return [
+        place_of(queue, route),
+        MAX_PRIORITY - priority,
+        _or_false(due),
+        float(delay),
+        _or_false(expires),
+        _or_false(expires_in),
+        False if target is None else target,
+        [],
+        [],
+        [],
+    ]
+
+
+def _or_false(value: float | None) -> float | bool:
+    # Lua's arrays have no holes.
+    return False if value is None else float(value)
+
+
+def end_of(outcome: Outcome, chunk: str) -> bytes:
+    """Encode how a firing ended, as ``End`` reads it."""
+    return encode(
+        (
+            chunk,
+            outcome.verdict.value,
+            outcome.token,
+            outcome.began,
+            None,
+            outcome.carry,
+            outcome.result,
+        )
+    )
+
+
+def claims_of(reply: bytes) -> tuple[int, list[Claim], float | None, float | None]:
+    """Decode a claim's reply: its kind, the claims, and where there are none, in how many seconds to look again."""
+    kind, first, second = decode_claims(reply)
+    if not isinstance(first, list):
+        return kind, [], first, second if isinstance(second, float) else None
+    if isinstance(second, list):
+        for index, due, never_expires, carry, deaths, evidence, kill in second:
+            old = first[index]
+            first[index] = msgspec.structs.replace(
+                old,
+                due=old.due if due is None else due,
+                expires=None if never_expires else old.expires,
+                carry=carry,
+                deaths=deaths,
+                evidence=evidence,
+                kill_requested=kill,
+            )
+    return kind, first, None, None
+
+
+def record_of(found: Found) -> Record:
+    """Put one firing together as people and handles read it."""
+    stored, extras, running, end = found.stored, found.extras, found.running, found.end
+    state, token, began, worker, lease_left = State.PENDING, 0, None, None, None
+    carry, due, expires = None, stored.due, stored.expires
+    if extras is not None:
+        token, worker, carry = extras.token or 0, extras.worker, extras.carry
+        due = stored.due if extras.due is None else extras.due
+        expires = None if extras.never_expires else stored.expires
+    if running is not None:
+        state, token, began = State.RUNNING, running.token, running.claimed
+        worker, lease_left = running.worker, running.left
+    elif end is not None:
+        state, token, began = end.state, end.token, end.began
+        worker = found.worker or end.worker
+        carry = carry if end.carry is None else end.carry
+    return Record(
+        id=stored.id,
+        queue=stored.queue,
+        route=stored.route,
+        state=state,
+        body=stored.body,
+        priority=stored.priority,
+        enqueued=stored.enqueued,
+        due=due,
+        token=token,
+        began=began,
+        finished=found.finished,
+        expires=expires,
+        key=stored.key,
+        target=stored.target,
+        worker=worker,
+        lease_left=lease_left,
+        deaths=0 if extras is None else extras.deaths,
+        evidence="" if extras is None else extras.evidence,
+        carry=carry,
+        result=None if end is None else end.result,
+        progress=None if extras is None else extras.progress,
+        kill_requested=extras is not None and extras.kill,
+    )

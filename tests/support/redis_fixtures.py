@@ -1,0 +1,171 @@
+"""Fixtures: the servers of a test session, stores of their own on them, and servers of their own.
+
+To be imported by the ``conftest.py`` of folders that need them. Each session (each process of a
+parallel run) starts its own servers when the first test asks, and ends them itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from typing import Protocol
+
+import pytest
+from msgspec.structs import replace
+
+from skunkqueue.config import resolve
+from skunkqueue.ids import new_id
+from skunkqueue.persistence import BackendConfig
+from tests.support.redis_binaries import find_redis62, find_valkey
+from tests.support.redis_cluster import RedisCluster
+from tests.support.redis_proxy import Proxy
+from tests.support.redis_sentinel import RedisSentinels
+from tests.support.redis_server import NOTHING, Persistence, RedisServer
+
+__all__ = [
+    "ConfigOf",
+    "NewProxy",
+    "NewServer",
+    "cluster",
+    "config_of",
+    "dbname",
+    "new_cluster",
+    "new_proxy",
+    "new_sentinels",
+    "new_server",
+    "redis62",
+    "valkey",
+]
+
+
+class NewServer(Protocol):
+    """Start a Valkey server for one test."""
+
+    def __call__(
+        self,
+        *,
+        persistence: Persistence = "none",
+        password: str = "",
+        users: tuple[str, ...] = (),
+        directives: Mapping[str, str] = NOTHING,
+    ) -> RedisServer: ...
+
+
+class ConfigOf(Protocol):
+    """Make the config of a store of this test's own, from a URL."""
+
+    def __call__(self, url: str, **options: str) -> BackendConfig: ...
+
+
+NewProxy = Callable[[int], Proxy]
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Give the session's Valkey server; tests share it, but not what they store (``dbname``)."""
+    server = RedisServer(find_valkey(), tmp_path_factory.mktemp("valkey"))
+    with ExitStack() as stack:
+        stack.callback(server.close)
+        server.start()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis62(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Give the session's Redis 6.2 server, shared likewise."""
+    server = RedisServer(find_redis62(), tmp_path_factory.mktemp("redis62"))
+    with ExitStack() as stack:
+        stack.callback(server.close)
+        server.start()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    """Give the session's three masters, shared likewise."""
+    made = RedisCluster(find_valkey(), tmp_path_factory.mktemp("cluster"))
+    with ExitStack() as stack:
+        stack.callback(made.close)
+        made.start()
+        yield made
+
+
+@pytest.fixture
+def dbname() -> str:
+    """Give a name under which nobody else stores anything."""
+    return f"test-{new_id()}"
+
+
+@pytest.fixture
+def config_of(dbname: str) -> ConfigOf:
+    """Make configs that all mean the same store, wherever the URLs point."""
+
+    def make(url: str, **options: str) -> BackendConfig:
+        found = resolve(conn_url=url, dbname=dbname)
+        return replace(found, options={**found.options, **options})
+
+    return make
+
+
+@pytest.fixture
+def new_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewServer]:
+    """Start servers that end with the test."""
+    with ExitStack() as stack:
+
+        def make(
+            *,
+            persistence: Persistence = "none",
+            password: str = "",
+            users: tuple[str, ...] = (),
+            directives: Mapping[str, str] = NOTHING,
+        ) -> RedisServer:
+            server = RedisServer(
+                find_valkey(),
+                tmp_path_factory.mktemp("server"),
+                persistence=persistence,
+                password=password,
+                users=users,
+                directives=directives,
+            )
+            stack.callback(server.close)
+            server.start()
+            return server
+
+        yield make
+
+
+@pytest.fixture
+def new_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], RedisCluster]]:
+    """Start clusters that end with the test, for those that leave them out of order."""
+    with ExitStack() as stack:
+
+        def make() -> RedisCluster:
+            made = RedisCluster(find_valkey(), tmp_path_factory.mktemp("cluster"))
+            stack.callback(made.close)
+            made.start()
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def new_sentinels(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RedisSentinels]]:
+    """Start masters with replicas and sentinels (``replicas``, ``sentinels``) that end with the test."""
+    with ExitStack() as stack:
+
+        def make(replicas: int = 1, sentinels: int = 1) -> RedisSentinels:
+            made = RedisSentinels(
+                find_valkey(), tmp_path_factory.mktemp("sentinels"), replicas=replicas, sentinels=sentinels
+            )
+            stack.callback(made.close)
+            made.start()
+            return made
+
+        yield make
+
+
+@pytest.fixture
+def new_proxy() -> Iterator[NewProxy]:
+    """Put proxies in front of ports; they end with the test."""
+    with ExitStack() as stack:
+        yield lambda target: stack.enter_context(Proxy(target))
