@@ -33,7 +33,7 @@ from skunkqueue.contract.makers import (
     worker,
 )
 from skunkqueue.persistence.backend import Backend, BackendConfig
-from skunkqueue.records import Command, State, Verdict
+from skunkqueue.records import Claim, Command, State, Verdict
 
 LONG = 15.0
 """A timeout that no wake-up comes near to."""
@@ -286,6 +286,69 @@ class WakeupPromises(Kit):
         listener.result(PROMPT)
         assert took < PROMPT
 
+    # --- claim_next -------------------------------------------------------------------------------
+
+    def test_claim_next_lends_at_once_what_is_due(self, real_backend: Backend) -> None:
+        batch = firings(3)
+        real_backend.enqueue(batch)
+        before = time.monotonic()
+        lent = real_backend.claim_next(QUEUE, ROUTE, WORKER, 2, LONG, timeout=LONG)
+        assert ids(lent) == ids(batch[:2])
+        assert time.monotonic() - before < PROMPT
+
+    def test_claim_next_ends_with_its_timeout(self, real_backend: Backend) -> None:
+        before = time.monotonic()
+        assert real_backend.claim_next(QUEUE, ROUTE, WORKER, 1, LONG, timeout=0.1) == []
+        assert 0.05 < time.monotonic() - before < PROMPT
+
+    def test_claim_next_lends_what_comes_meanwhile(
+        self, real_backend: Backend, threads: ThreadPoolExecutor
+    ) -> None:
+        took = []
+        for _ in range(ROUNDS):
+            made = firing()
+            found, seconds = woken(
+                threads,
+                lambda: until_lent(real_backend),
+                partial(real_backend.enqueue, [made]),
+            )
+            assert ids(found) == [made.id]
+            assert state(real_backend, made.id) is State.RUNNING
+            took.append(seconds)
+        assert sorted(took)[ROUNDS // 2] < QUICK, took
+
+    def test_claim_next_lends_what_becomes_due(self, real_backend: Backend) -> None:
+        made = firing(delay=0.2)
+        real_backend.enqueue([made])
+        assert ids(until_lent(real_backend)) == [made.id]
+
+    def test_claim_next_lends_what_another_lost(self, real_backend: Backend) -> None:
+        made = firing()
+        real_backend.enqueue([made])
+        claim(real_backend, worker=OTHER, lease=0.2)
+        assert ids(until_lent(real_backend)) == [made.id]
+
+    def test_claim_next_that_was_closed_holds_nothing(
+        self,
+        processes: None,
+        real_backend: Backend,
+        tested_class: type[Backend],
+        config: BackendConfig,
+        threads: ThreadPoolExecutor,
+    ) -> None:
+        del processes
+        second = tested_class.open(config)
+        lent, _ = woken(
+            threads,
+            lambda: real_backend.claim_next(QUEUE, ROUTE, WORKER, 1, LONG, timeout=LONG),
+            real_backend.close,
+        )
+        made = firing()
+        second.enqueue([made])
+        again = ids(until_lent(second, OTHER))
+        second.close()
+        assert (lent, again) == ([], [made.id])
+
     # --- wait_settled -----------------------------------------------------------------------------
 
     def test_finished_and_unknown_firings_are_told_at_once(self, real_backend: Backend) -> None:
@@ -432,3 +495,11 @@ def until_claimed(backend: Backend, worker: str = WORKER) -> list[str]:
         if lent := claim(backend, worker=worker):
             return ids(lent)
     return []
+
+
+def until_lent(backend: Backend, worker: str = WORKER) -> list[Claim]:
+    """Ask for a claim until there is one, as ``claim_next`` may come back too early."""
+    end = time.monotonic() + PATIENCE
+    while not (lent := backend.claim_next(QUEUE, ROUTE, worker, 1, LONG, timeout=LONG)):
+        assert time.monotonic() < end, "nothing was lent"
+    return lent

@@ -140,6 +140,18 @@ class Backend(ABC):
         May return True too early, never sleeps through an enqueue, a due time or an expired lease.
         """
 
+    def claim_next(
+        self, queue: str, route: str, worker: str, limit: int, lease: float, *, timeout: float
+    ) -> list[Claim]:
+        """Claim as ``claim`` does, but block for up to ``timeout`` seconds while there is nothing.
+
+        May return nothing too early. A store that can do both in one round trip starts jobs sooner; what
+        it has lent when ``close`` interrupts it, it takes back at once.
+        """
+        if not self.wait(queue, route, worker, timeout):
+            return []
+        return self.claim(queue, route, worker, limit, lease)
+
     # --- reading ----------------------------------------------------------------------------------
 
     @abstractmethod

@@ -83,6 +83,10 @@ class Cycle:
                 self._bell.wait(backoff.next())
                 continue
             self._go_on_midway()
+            if self._holdings.unbegun:
+                # From the doorman.
+                self._work()
+                continue
             limit = self._limit()
             if self.stopping:
                 break
@@ -99,9 +103,15 @@ class Cycle:
             self._contact.answered()
             backoff.reset()
             if claims:
-                self._work(claims)
+                self._holdings.take(claims)
+                if self._notifier.wants("skunkqueue_firing_claimed"):
+                    for claim in claims:
+                        self._notifier.tell(
+                            "skunkqueue_firing_claimed", claim=claim, worker=self._settings.id
+                        )
+                self._work()
             else:
-                self._rest()
+                self._rest(limit)
         self._wind_down()
 
     @property
@@ -139,18 +149,11 @@ class Cycle:
         self.word = why
         self.stop(Ending.RECYCLED)
 
-    def _work(self, claims: list[Claim]) -> None:
+    def _work(self) -> None:
+        """Run what has not begun, and settle it."""
         holdings = self._holdings
         began = holdings.monotonic()
-        holdings.offset = claims[0].claimed - began
-        if not holdings.beside:
-            holdings.leased = began
-            holdings.lost.clear()
-        if self._notifier.wants("skunkqueue_firing_claimed"):
-            for claim in claims:
-                self._notifier.tell("skunkqueue_firing_claimed", claim=claim, worker=self._settings.id)
         unbegun, run = holdings.unbegun, self._runner.run
-        unbegun.extend(claims)
         count = 0
         while not self.stopping:
             try:
@@ -184,7 +187,7 @@ class Cycle:
                 midway.appendleft(one)
                 return
 
-    def _rest(self) -> None:
+    def _rest(self, limit: int) -> None:
         """Wait until something may be claimable, or end a burst."""
         # First whether any job runs: one that ends now is among the finished before it ceases to run.
         busy = self._lane_busy
@@ -198,7 +201,7 @@ class Cycle:
             self._pass_time()
             return
         else:
-            self._doorman.ask()
+            self._doorman.ask(limit)
         self._bell.wait()
 
     def _pass_time(self) -> None:
@@ -213,6 +216,8 @@ class Cycle:
 
     def _wind_down(self) -> None:
         """Give back what has not begun, wait for async jobs, and settle what is left."""
+        if self._doorman is not None:
+            self._doorman.dismiss()
         self._release_all()
         while self._lane_busy:
             self._bell.wait(0.5)

@@ -1,7 +1,7 @@
 """The thread that waits for work on the main thread's behalf.
 
 The main thread itself must be free to hear that it shall stop, or that an async job has ended, while
-the store blocks in ``wait``.
+the store blocks.
 """
 
 from __future__ import annotations
@@ -13,43 +13,58 @@ from collections.abc import Callable
 
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.backend import Backend
+from skunkqueue.plugins.notify import Notifier
+from skunkqueue.records import Claim
 from skunkqueue.worker.contact import Backoff, Contact
+from skunkqueue.worker.holdings import Holdings
+from skunkqueue.worker.settings import WorkerSettings
+from skunkqueue.worker.verdict import released
 
 logger = logging.getLogger("skunkqueue.worker")
 
-_WAIT, _END = "wait", "end"
+_END = 0
 
 
 class Doorman(threading.Thread):
-    """Waits when asked, and rings when something may be claimable."""
+    """Waits when asked, takes in what is to be had, and rings."""
 
     def __init__(
         self,
         backend: Backend,
-        place: tuple[str, str, str],
+        settings: WorkerSettings,
+        holdings: Holdings,
         ring: Callable[[], None],
         *,
         contact: Contact,
+        notifier: Notifier,
         slice_: float,
         ended: threading.Event,
     ) -> None:
-        """``place``: queue, route and worker."""
         super().__init__(name="skunkqueue-doorman", daemon=True)
         self._backend = backend
-        self._place = place
+        self._settings = settings
+        self._holdings = holdings
         self._ring = ring
         self._contact = contact
+        self._notifier = notifier
         self._slice = slice_
         self._ended = ended
-        self._asked: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._dismissed = False
         self.is_waiting = False
         """True from being asked until it rings."""
 
-    def ask(self) -> None:
-        """Wait once for something claimable, and then ring; nothing where it waits already."""
+    def ask(self, limit: int) -> None:
+        """Wait once for something to claim, take in at most ``limit``, and ring; nothing where it waits already."""
         if not self.is_waiting:
             self.is_waiting = True
-            self._asked.put(_WAIT)
+            self._asked.put(limit)
+
+    def dismiss(self) -> None:
+        """Let it take in nothing more: what comes from now on goes back to the store."""
+        with self._lock:
+            self._dismissed = True
 
     def end(self) -> None:
         """Let the thread end, as soon as the store's wait returns."""
@@ -57,11 +72,11 @@ class Doorman(threading.Thread):
 
     def run(self) -> None:
         """Wait whenever asked, until the worker has ended."""
-        while self._asked.get() is _WAIT and not self._ended.is_set():
+        while (limit := self._asked.get()) != _END and not self._ended.is_set():
             backoff = Backoff()
             while not self._ended.is_set():
                 try:
-                    found = self._backend.wait(*self._place, self._slice)
+                    claims = self._claim(limit)
                 except BackendError as error:
                     if not self._ended.is_set():
                         logger.warning("cannot wait for firings: %s", error)
@@ -72,7 +87,30 @@ class Doorman(threading.Thread):
                 else:
                     backoff.reset()
                     self._contact.answered()
-                    if found:
+                    if claims:
+                        self._take_in(claims)
                         break
             self.is_waiting = False
             self._ring()
+
+    def _claim(self, limit: int) -> list[Claim]:
+        settings = self._settings
+        return self._backend.claim_next(
+            settings.queue, settings.route, settings.id, limit, settings.lease, timeout=self._slice
+        )
+
+    def _take_in(self, claims: list[Claim]) -> None:
+        with self._lock:
+            if not self._dismissed:
+                self._holdings.take(claims)
+                claims, taken = [], claims
+            else:
+                taken = []
+        if claims:
+            try:
+                self._backend.settle([released(claim) for claim in claims])
+            except BackendError as error:
+                logger.warning("%d firings came too late to be run: their leases end: %s", len(claims), error)
+        if taken and self._notifier.wants("skunkqueue_firing_claimed"):
+            for claim in taken:
+                self._notifier.tell("skunkqueue_firing_claimed", claim=claim, worker=self._settings.id)

@@ -8,7 +8,7 @@ firings, which the main thread and the steward settle, and the main and the asyn
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from skunkqueue.payload import Body, Carry, Progress
@@ -94,6 +94,15 @@ class Holdings:
         """Claims whose lease is lost: their outcomes count for nothing."""
         self.progress: dict[ClaimRef, Progress] = {}
         """What jobs told of themselves and nobody has sent yet."""
+
+    def take(self, claims: Sequence[Claim]) -> None:
+        """Take claims in hand, as they come from the store; by the main thread or the doorman."""
+        now = self.monotonic()
+        self.offset = claims[0].claimed - now
+        if not (self.beside or self.unbegun or self.running is not None):
+            self.leased = now
+            self.lost.clear()
+        self.unbegun.extend(claims)
 
     def store_time(self) -> float:
         """Tell the store's time without asking it."""

@@ -138,9 +138,11 @@ class Worker:
         self._ear = Ear(backend, me, self._obey, contact=contact, slice_=slice_, ended=self._ended)
         self._doorman = Doorman(
             backend,
-            (settings.queue, settings.route, me),
+            settings,
+            holdings,
             bell.ring,
             contact=contact,
+            notifier=self._notifier,
             slice_=slice_,
             ended=self._ended,
         )

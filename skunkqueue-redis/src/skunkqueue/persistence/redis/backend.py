@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,22 +11,20 @@ from skunkqueue.persistence.backend import COMPLETE_TTL, FAILED_TTL, HISTORY_LEN
 from skunkqueue.persistence.redis import wire
 from skunkqueue.persistence.redis.administration import Administration
 from skunkqueue.persistence.redis.base import decode
+from skunkqueue.persistence.redis.claiming import Claiming
 from skunkqueue.persistence.redis.keys import place_of
 from skunkqueue.persistence.redis.reading import Reading
 from skunkqueue.persistence.redis.scripts import load
-from skunkqueue.persistence.redis.waiting import Waiting
-from skunkqueue.records import Claim, ClaimRef, Firing, Outcome, Refire, Verdict
+from skunkqueue.records import Firing, Outcome, Refire, Verdict
 
 _FIRE, _ENQUEUE = map(load, ("fire", "enqueue"))
-_CLAIM, _CLAIM_ANY = map(load, ("claim", "claim_any"))
-_FINISH, _SETTLE, _EXTEND = map(load, ("finish", "settle", "extend"))
+_FINISH, _SETTLE = map(load, ("finish", "settle"))
 _FINAL = frozenset({Verdict.COMPLETE, Verdict.ERROR, Verdict.KILLED, Verdict.EXPIRED})
 _NOTHING = b"\xc0"
-_MANY = 100_000
 _FIELDS = 4_000
 
 
-class RedisBackend(Waiting, Reading, Administration):
+class RedisBackend(Claiming, Reading, Administration):
     """A store in a Redis or Valkey server, for any number of processes on any number of machines.
 
     What it accepted is as durable as the server is set to be (``appendonly``, ``appendfsync``), and,
@@ -52,32 +49,6 @@ class RedisBackend(Waiting, Reading, Administration):
             ids = [holders.get(id_, id_) for id_ in ids]
         return ids
 
-    def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:
-        """Lend firings; see ``Backend.claim``."""
-        link = self._link
-        place = place_of(queue, route)
-        nonce = link.nonce()
-        asked = repr(link.clock.now()).encode() if link.is_virtual else b""
-        values = (place.encode(), worker.encode(), b"%d" % limit, b"%f" % lease, nonce.encode(), asked)
-        # Where the reply is lost, the same nonce finds what was lent with it.
-        reply = link.plain(
-            _CLAIM, values, otherwise=(_CLAIM_ANY, nonce, (place, worker, limit, float(lease)))
-        )
-        kind, claims, due, ends = wire.claims_of(reply)
-        if kind == wire.NOT_PLAIN:
-            reply = link.call(_CLAIM_ANY, place, worker, limit, float(lease))
-            kind, claims, due, ends = wire.claims_of(reply)
-        if claims:
-            dues = self._dues
-            if len(dues) > _MANY:
-                # Of claims that were lost long ago.
-                dues.clear()
-            for claim in claims:
-                dues[claim.id] = claim.due
-        else:
-            self._moments[queue, route, worker] = (time.monotonic(), due, ends)
-        return claims
-
     def settle(self, outcomes: Sequence[Outcome]) -> list[str]:
         """Hand in outcomes; see ``Backend.settle``."""
         if not outcomes:
@@ -88,19 +59,6 @@ class RedisBackend(Waiting, Reading, Administration):
             if outcome.verdict is not Verdict.ADVANCE:
                 self._dues.pop(outcome.id, None)
         return stale
-
-    def extend(self, claims: Sequence[ClaimRef], lease: float) -> list[str]:
-        """Make leases last longer; see ``Backend.extend``."""
-        if not claims:
-            return []
-        tokens: dict[int, list[str]] = {}
-        for claim in claims:
-            tokens.setdefault(claim.token, []).append(claim.id)
-        known = {_token(token): ids for token, ids in tokens.items()}
-        lost = decode(self._link.call(_EXTEND, list(known.items()), float(lease)), type=list[str])
-        for id_ in lost:
-            self._dues.pop(id_, None)
-        return lost
 
     # --- settling ---------------------------------------------------------------------------------
 
@@ -144,7 +102,7 @@ class RedisBackend(Waiting, Reading, Administration):
                 group = groups.get(shared)
                 if group is None:
                     token, verdict, ttl = shared
-                    group = [_token(token), [], verdict.value, _ttl(verdict, ttl), new_id(), {}, {}]
+                    group = [wire.token(token), [], verdict.value, _ttl(verdict, ttl), new_id(), {}, {}]
                     groups[shared] = group
                 chunk, ids, ends, values = group[4], group[1], group[5], group[6]
                 bucket = ""
@@ -178,7 +136,7 @@ class RedisBackend(Waiting, Reading, Administration):
             items.append(
                 (
                     outcome.id,
-                    _token(outcome.token),
+                    wire.token(outcome.token),
                     verdict.value,
                     end,
                     chunk,
@@ -195,11 +153,6 @@ class RedisBackend(Waiting, Reading, Administration):
                 refires.append((number, _refire(outcome.refire, blobs)))
         reply = self._link.call(_SETTLE, items, follows, refires, blobs=blobs, kept=True)
         return decode(reply, type=list[str])
-
-
-def _token(token: int) -> str:
-    # As text, since the server writes large numbers with an exponent.
-    return str(token)
 
 
 def _ttl(verdict: Verdict, ttl: float | None) -> float:

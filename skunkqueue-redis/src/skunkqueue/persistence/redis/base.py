@@ -51,6 +51,8 @@ class StoreBackend(Backend, ABC):
         """Due times of what this handle has claimed, for the counters."""
         self._moments: dict[tuple[str, str, str], tuple[float, float | None, float | None]] = {}
         """What the last empty claim said of when to look again, and when it said so."""
+        self._doubts: dict[str, Any] = {}
+        """Claims that were sent along with a wait and are not answered yet, by their nonce."""
 
     @classmethod
     def open(cls, config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> Self:
@@ -88,6 +90,7 @@ class StoreBackend(Backend, ABC):
             self._opened = link = Link(link.settings, link.clock)
             self._dues = {}
             self._moments = {}
+            self._doubts = {}
         return link
 
 

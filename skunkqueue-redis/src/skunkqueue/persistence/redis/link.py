@@ -12,15 +12,17 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 import msgspec
 
+from redis.exceptions import ConnectionError as Unreachable
 from redis.exceptions import MovedError, NoScriptError, RedisError, ResponseError
 from skunkqueue.clock import Clock, SystemClock
-from skunkqueue.errors import BackendUnavailableError
+from skunkqueue.errors import BackendError, BackendUnavailableError
 from skunkqueue.persistence.redis.errors import is_passing, translate
 from skunkqueue.persistence.redis.nodes import AnyConnection, node_of
 from skunkqueue.persistence.redis.scripts import Script
@@ -30,6 +32,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.5
 _GRACE = 5.0
 """Seconds beyond a blocking call's timeout after which its connection is taken to be dead."""
+_CLOSED = "this backend is closed"
 
 
 class Link:
@@ -92,8 +95,17 @@ class Link:
         except RedisError as error:
             if otherwise is not None:
                 script, nonce, arguments = otherwise
-                values = [_encode([self.clock.now() if self.is_virtual else False, nonce, True, *arguments])]
+                values = [self.encoded(nonce, arguments)]
             return self._again(error, partial(self._once, script, values, waits=waits))
+
+    def encoded(self, nonce: str, arguments: Sequence[Any]) -> bytes:
+        """Make the request of a call that may have been made before."""
+        return _encode([self.clock.now() if self.is_virtual else False, nonce, True, *arguments])
+
+    def translated(self, error: RedisError) -> BackendError:
+        """Take note of what went wrong, and tell it in our words."""
+        self._lost(error)
+        return translate(error, self.settings.url)
 
     def nonce(self) -> str:
         """Make a name for one call, that no other has."""
@@ -120,30 +132,11 @@ class Link:
 
     def _once(self, script: Script, values: Sequence[bytes], *, waits: bool) -> bytes:
         if self.closed.is_set():
-            msg = f"{self.settings.url}: this backend is closed"
+            msg = f"{self.settings.url}: {_CLOSED}"
             raise BackendUnavailableError(msg)
         connection = self._borrow()
-        count = len(values) + 4
-        tail = self._tail + b"".join([b"$%d\r\n%b\r\n" % (len(value), value) for value in values])
         try:
-            message = b"*%d\r\n$7\r\nEVALSHA\r\n$40\r\n%b%b" % (count, script.sha, tail)
-            connection.send_packed_command((message + self._wait if waits else message,), check_health=False)
-            try:
-                reply = connection.read_response(disable_decoding=True)
-            except NoScriptError:
-                if waits:
-                    connection.read_response(disable_decoding=True)
-                size = len(script.source)
-                message = b"*%d\r\n$4\r\nEVAL\r\n$%d\r\n%b%b" % (count, size, script.source, tail)
-                connection.send_packed_command(
-                    (message + self._wait if waits else message,), check_health=False
-                )
-                reply = connection.read_response(disable_decoding=True)
-            if waits:
-                reached = connection.read_response(disable_decoding=True)
-                if reached < self.settings.replicas:
-                    text = f"NOREPLICAS only {reached} of {self.settings.replicas} replicas have it"
-                    raise ResponseError(text)  # noqa: TRY301 - goes the way of the server's own
+            reply = self._run(connection, script, values, waits=waits)
         except ResponseError as error:
             # A whole reply was read, so the connection is good; but not for what is elsewhere now.
             if waits or is_passing(error) or isinstance(error, MovedError):
@@ -155,7 +148,43 @@ class Link:
             connection.disconnect()
             raise
         self._idle.append(connection)
-        return bytes(reply) if type(reply) is not bytes else reply
+        return reply
+
+    def _run(
+        self, connection: AnyConnection, script: Script, values: Sequence[bytes], *, waits: bool
+    ) -> bytes:
+        message = self._message(script, values)
+        connection.send_packed_command((message + self._wait if waits else message,), check_health=False)
+        try:
+            reply: bytes = connection.read_response(disable_decoding=True)
+        except NoScriptError:
+            if waits:
+                connection.read_response(disable_decoding=True)
+            message = self._message(script, values, whole=True)
+            connection.send_packed_command((message + self._wait if waits else message,), check_health=False)
+            reply = connection.read_response(disable_decoding=True)
+        if waits:
+            reached = connection.read_response(disable_decoding=True)
+            if reached < self.settings.replicas:
+                text = f"NOREPLICAS only {reached} of {self.settings.replicas} replicas have it"
+                raise ResponseError(text)
+        return reply
+
+    def _message(self, script: Script, values: Sequence[bytes], *, whole: bool = False) -> bytes:
+        count = len(values) + 4
+        tail = self._tail + b"".join([b"$%d\r\n%b\r\n" % (len(value), value) for value in values])
+        if whole:
+            size = len(script.source)
+            return b"*%d\r\n$4\r\nEVAL\r\n$%d\r\n%b%b" % (count, size, script.source, tail)
+        return b"*%d\r\n$7\r\nEVALSHA\r\n$40\r\n%b%b" % (count, script.sha, tail)
+
+    def last_word(self, script: Script, nonce: str, arguments: Sequence[Any]) -> None:
+        """Run a script once more after ``close``, on a connection of its own. Raises redis-py's errors."""
+        connection = self._node.connect()
+        try:
+            self._run(connection, script, [self.encoded(nonce, arguments)], waits=False)
+        finally:
+            connection.disconnect()
 
     def command(self, *words: str | int) -> Any:
         """Run a plain command once. Raises BackendError."""
@@ -168,8 +197,7 @@ class Link:
                 connection.disconnect()
                 raise
         except RedisError as error:
-            self._lost(error)
-            raise translate(error, self.settings.url) from error
+            raise self.translated(error) from error
         self._idle.append(connection)
         return reply
 
@@ -185,20 +213,51 @@ class Link:
             except RedisError as error:
                 if self.closed.is_set():
                     return None
-                self._lost(error)
+                ours = self.translated(error)
                 if not isinstance(error, MovedError) or time.monotonic() >= end:
-                    raise translate(error, self.settings.url) from error
+                    raise ours from error
 
     def _block(self, keys: Sequence[str], timeout: float) -> tuple[bytes, bytes] | None:
+        with self._blocking() as connection:
+            connection.send_command("BLPOP", *keys, f"{timeout:.3f}")
+            reply = connection.read_response(disable_decoding=True, timeout=timeout + _GRACE)
+        return None if reply is None else (reply[0], reply[1])
+
+    def block_and_run(
+        self, keys: Sequence[str], timeout: float, script: Script, values: Sequence[bytes]
+    ) -> bytes | None:
+        """Block as ``block`` does, then run a script, all in one request; ``None`` where it has to be sent again.
+
+        Raises redis-py's errors; then the script may have been run.
+        """
+        with self._blocking() as connection:
+            pops = connection.pack_command("BLPOP", *keys, f"{max(timeout, 0.001):.3f}")
+            connection.send_packed_command(
+                (b"".join(pops) + self._message(script, values),), check_health=False
+            )
+            try:
+                connection.read_response(disable_decoding=True, timeout=timeout + _GRACE)
+            except ResponseError:
+                # The other reply is there too, and is as good as this one.
+                connection.disconnect()
+                raise
+            try:
+                reply: bytes = connection.read_response(disable_decoding=True)
+            except NoScriptError:
+                return None
+        return reply
+
+    @contextmanager
+    def _blocking(self) -> Iterator[AnyConnection]:
+        """Lend a connection that ``close`` may break, and keep it where it is whole afterwards."""
         connection = self._borrow()
         with self._lock:
             if self.closed.is_set():
                 connection.disconnect()
-                return None
+                raise Unreachable(_CLOSED)
             self._blocked.add(connection)
         try:
-            connection.send_command("BLPOP", *keys, f"{timeout:.3f}")
-            reply = connection.read_response(disable_decoding=True, timeout=timeout + _GRACE)
+            yield connection
         except BaseException:
             connection.disconnect()
             raise
@@ -206,7 +265,6 @@ class Link:
             with self._lock:
                 self._blocked.discard(connection)
         self._idle.append(connection)
-        return None if reply is None else (reply[0], reply[1])
 
     # --- connections ------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from skunkqueue.persistence.redis.scripts import load
 from skunkqueue.records import Command
 
 _LOOK, _SETTLED, _UNWAIT, _MAILBOX, _TAKE = map(load, ("look", "settled", "unwait", "mailbox", "take"))
-_LONGEST = 15.0
+LONGEST = 15.0
 """Seconds of sleep after which one looks, though nobody rang: whoever popped a bell may have died of it."""
 _FRESH = 1.0
 _POLL = 0.05
@@ -35,7 +35,7 @@ class Waiting(StoreBackend, ABC):
         """Block until something may be claimable; see ``Backend.wait``."""
         link = self._link
         place = place_of(queue, route)
-        bells = [f"{link.prefix}g:{place}:{worker}", f"{link.prefix}g:{place}"]
+        bells = self._bells(link, queue, route, worker)
         end = _clock(link) + timeout
         # An empty claim has told all that a look would tell; what came since has rung.
         asked, due, ends = self._moments.pop((queue, route, worker), (0.0, None, None))
@@ -57,9 +57,13 @@ class Waiting(StoreBackend, ABC):
             pause = min([left, *(when for when in (due, ends) if when is not None)])
             if not isinstance(link.clock, SystemClock):
                 link.clock.wait(link.closed, max(pause, 0.0))
-            elif pause > 0 and link.block(bells, min(pause, _LONGEST)) is not None:
+            elif pause > 0 and link.block(bells, min(pause, LONGEST)) is not None:
                 return True
         return False
+
+    def _bells(self, link: Link, queue: str, route: str, worker: str) -> list[str]:
+        bell = f"{link.prefix}g:{place_of(queue, route)}"
+        return [f"{bell}:{worker}", bell]
 
     def wait_settled(self, ids: Sequence[str], timeout: float) -> list[str]:
         """Block until one of the firings is finished or unknown; see ``Backend.wait_settled``."""
@@ -90,7 +94,7 @@ class Waiting(StoreBackend, ABC):
     def _hear(self, link: Link, waiter: str, wanted: set[str], end: float) -> list[str]:
         """Listen for news of some ids; nothing where one should look instead."""
         bell = f"{link.prefix}y:{waiter}"
-        until = min(end, time.monotonic() + 2 * _LONGEST)
+        until = min(end, time.monotonic() + 2 * LONGEST)
         while (left := until - time.monotonic()) > 0 and not link.closed.is_set():
             try:
                 popped = link.block([bell], left)

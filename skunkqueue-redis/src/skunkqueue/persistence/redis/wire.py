@@ -116,6 +116,11 @@ def fragment(firing: Firing) -> bytes:
     return whole[1:]
 
 
+def token(number: int) -> str:
+    """Write a fencing token as the server does in names, without an exponent."""
+    return str(number)
+
+
 def is_plain(firing: Firing) -> bool:
     """Say whether ``fire.lua`` can put it in."""
     return (

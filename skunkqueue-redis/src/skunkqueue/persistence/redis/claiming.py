@@ -1,0 +1,159 @@
+"""Lending firings out: at once, or as soon as there are any."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC
+from collections.abc import Sequence
+from contextlib import suppress
+
+from redis.exceptions import RedisError
+from skunkqueue.errors import BackendError
+from skunkqueue.persistence.redis import wire
+from skunkqueue.persistence.redis.base import decode
+from skunkqueue.persistence.redis.keys import place_of
+from skunkqueue.persistence.redis.link import Link
+from skunkqueue.persistence.redis.scripts import load
+from skunkqueue.persistence.redis.waiting import LONGEST, Waiting
+from skunkqueue.records import Claim, ClaimRef
+
+_CLAIM, _CLAIM_ANY, _EXTEND = map(load, ("claim", "claim_any", "extend"))
+_MANY = 100_000
+
+
+class Claiming(Waiting, ABC):
+    """The verbs about leases."""
+
+    def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:
+        """Lend firings; see ``Backend.claim``."""
+        link = self._link
+        request = _Request(link, (queue, route, worker), limit, lease)
+        # Where the reply is lost, the same nonce finds what was lent with it.
+        reply = link.plain(_CLAIM, request.values, otherwise=(_CLAIM_ANY, request.nonce, request.arguments))
+        return self._claims_in(reply, link, request)
+
+    def claim_next(
+        self, queue: str, route: str, worker: str, limit: int, lease: float, *, timeout: float
+    ) -> list[Claim]:
+        """Lend firings as soon as there are any; see ``Backend.claim_next``.
+
+        The claim is sent along with the wait, so that the server does both without asking us in between.
+        """
+        link = self._link
+        if link.is_virtual:
+            return super().claim_next(queue, route, worker, limit, lease, timeout=timeout)
+        self._settle_doubts(link)
+        request = _Request(link, (queue, route, worker), limit, lease)
+        end = time.monotonic() + timeout
+        while not link.closed.is_set():
+            if request.place not in self._moments:
+                claims = self.claim(queue, route, worker, limit, lease)
+            else:
+                claims = self._claim_when_rung(link, request, end)
+            if claims or time.monotonic() >= end:
+                return claims
+        return []
+
+    def _claim_when_rung(self, link: Link, request: _Request, end: float) -> list[Claim]:
+        """Sleep until somebody rings or a moment comes that the last empty claim told of, and claim."""
+        asked, due, ends = self._moments.pop(request.place)
+        passed = time.monotonic() - asked
+        pause = min(
+            [end - time.monotonic(), LONGEST, *(when - passed for when in (due, ends) if when is not None)]
+        )
+        if pause <= 0:
+            return []
+        request.nonce = link.nonce()
+        self._doubts[request.nonce] = request
+        try:
+            reply = link.block_and_run(self._bells(link, *request.place), pause, _CLAIM, request.values)
+        except RedisError as error:
+            if link.closed.is_set():
+                return []
+            self._settle_doubts(link)
+            raise link.translated(error) from error
+        del self._doubts[request.nonce]
+        return [] if reply is None else self._claims_in(reply, link, request)
+
+    def extend(self, claims: Sequence[ClaimRef], lease: float) -> list[str]:
+        """Make leases last longer; see ``Backend.extend``."""
+        if not claims:
+            return []
+        tokens: dict[int, list[str]] = {}
+        for claim in claims:
+            tokens.setdefault(claim.token, []).append(claim.id)
+        known = [(wire.token(token), ids) for token, ids in tokens.items()]
+        lost = decode(self._link.call(_EXTEND, known, float(lease)), type=list[str])
+        for id_ in lost:
+            self._dues.pop(id_, None)
+        return lost
+
+    def close(self) -> None:
+        """Let go of the connections, let blocked waits return, and take back what they were just lent."""
+        link = self._opened
+        super().close()
+        for request in tuple(self._doubts.values()):
+            with suppress(RedisError):
+                link.last_word(_CLAIM_ANY, request.nonce, request.taking_back)
+        self._doubts.clear()
+
+    def _claims_in(self, reply: bytes, link: Link, request: _Request) -> list[Claim]:
+        kind, claims, due, ends = wire.claims_of(reply)
+        if kind == wire.NOT_PLAIN:
+            kind, claims, due, ends = wire.claims_of(link.call(_CLAIM_ANY, *request.arguments))
+        if not claims:
+            self._moments[request.place] = (time.monotonic(), due, ends)
+            return claims
+        dues = self._dues
+        if len(dues) > _MANY:
+            # Of claims that were lost long ago.
+            dues.clear()
+        for claim in claims:
+            dues[claim.id] = claim.due
+        return claims
+
+    def _settle_doubts(self, link: Link) -> None:
+        """Take back what was lent by a wait whose connection broke before it could say so."""
+        for nonce, request in tuple(self._doubts.items()):
+            with suppress(BackendError):
+                link.plain(_CLAIM_ANY, [link.encoded(nonce, request.taking_back)])
+                self._doubts.pop(nonce, None)
+
+
+class _Request:
+    """A claim, as each of the two scripts wants it."""
+
+    __slots__ = ("_lease", "_limit", "_link", "nonce", "place")
+
+    def __init__(self, link: Link, place: tuple[str, str, str], limit: int, lease: float) -> None:
+        self._link = link
+        self._limit = limit
+        self._lease = lease
+        self.place = place
+        """Queue, route and worker."""
+        self.nonce = link.nonce()
+
+    @property
+    def values(self) -> tuple[bytes, ...]:
+        """For ``claim.lua``."""
+        link, (queue, route, worker) = self._link, self.place
+        return (
+            place_of(queue, route).encode(),
+            worker.encode(),
+            b"%d" % self._limit,
+            b"%f" % self._lease,
+            self.nonce.encode(),
+            repr(link.clock.now()).encode() if link.is_virtual else b"",
+        )
+
+    @property
+    def arguments(self) -> tuple[str, str, int, float]:
+        """For ``claim_any.lua``."""
+        queue, route, worker = self.place
+        return (place_of(queue, route), worker, self._limit, float(self._lease))
+
+    @property
+    def taking_back(self) -> tuple[str, str, int, float]:
+        """The same, only to take back what was lent."""
+        place, worker, _, lease = self.arguments
+        return (place, worker, 0, lease)
