@@ -101,8 +101,7 @@ class JobHandle(Generic[R]):
                 value: R = result_of(found, self._gate)
                 return value
             if state.final:
-                msg = f"firing {self.id} of {decode_body(found.body).name} is {state.value}"
-                raise FiringFailedError(f"{msg}: {why(found)}" if found.result else msg)
+                raise FiringFailedError(failure_of(found, state))
             left = _WAIT_SLICE if deadline is None else deadline - time.monotonic()
             if left <= 0:
                 msg = f"firing {self.id} is still {state.value} after {timeout} s"
@@ -144,6 +143,12 @@ def result_of(record: Record, gate: Gate | None) -> Any:
         msg = f"the result of firing {record.id} is no list of its {len(steps)} steps' results: it is damaged"
         raise DamagedPayloadError(msg)
     return [get_serializer(step.serializer).loads(part, gate) for step, part in zip(steps, parts)]  # noqa: B905 - of one length
+
+
+def failure_of(record: Record, state: State) -> str:
+    """Tell, as the message of an error, that a firing has no result to give, and why."""
+    msg = f"firing {record.id} of {decode_body(record.body).name} is {state.value}"
+    return f"{msg}: {why(record)}" if record.result else msg
 
 
 def why(record: Record) -> str:

@@ -1,0 +1,64 @@
+"""Waiting for many firings at once, a thousand to a round trip. Knows handles and the store, no queue."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from skunkqueue.errors import FiringFailedError, UnknownFiringError, WaitTimeoutError
+from skunkqueue.handle import JobHandle, failure_of, result_of, state_of
+from skunkqueue.imports import Gate
+from skunkqueue.persistence.backend import MAX_PAGE, Backend
+from skunkqueue.records import Record, State
+
+_SLICE = 5.0
+"""Seconds after which one looks at firings that may have expired, though nobody settled them."""
+
+
+def gather(
+    backend: Backend,
+    handles: Sequence[JobHandle[Any]],
+    gate: Gate,
+    timeout: float | None,
+    *,
+    errors: bool,
+) -> list[Any]:
+    """Wait for all; return their results in order. See ``SkunkQueue.results``."""
+    # Some of them may be handles of one and the same firing.
+    pending = list(dict.fromkeys(handle.id for handle in handles if handle.id))
+    values: dict[str, Any] = {"": None}
+    deadline = None if timeout is None else time.monotonic() + timeout
+    look = pending[:MAX_PAGE]
+    while pending:
+        for id_, record in zip(look, backend.get(look), strict=True):
+            value = _value(id_, record, backend, gate)
+            if isinstance(value, Exception) and not errors:
+                raise value
+            if value is not _NOT_YET:
+                values[id_] = value
+        pending = [id_ for id_ in pending if id_ not in values]
+        if not pending:
+            break
+        # First come is first served, so the first of them are the next to end.
+        front = pending[:MAX_PAGE]
+        left = _SLICE if deadline is None else min(deadline - time.monotonic(), _SLICE)
+        if left <= 0:
+            msg = f"{len(pending)} of {len(values) - 1 + len(pending)} firings are not finished after {timeout} s, such as {front[0]}"
+            raise WaitTimeoutError(msg)
+        look = backend.wait_settled(front, left)[:MAX_PAGE] or front
+    return [values[handle.id] for handle in handles]
+
+
+_NOT_YET = object()
+
+
+def _value(id_: str, record: Record | None, backend: Backend, gate: Gate) -> Any:
+    if record is None:
+        return UnknownFiringError(
+            f"there is no firing {id_!r} (any more): it was purged, or pruned after its result_ttl"
+        )
+    state = state_of(record, backend)
+    if state is State.COMPLETE:
+        return result_of(record, gate)
+    return FiringFailedError(failure_of(record, state)) if state.final else _NOT_YET

@@ -1,0 +1,121 @@
+"""Waiting for the results of many firings at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skunkqueue import JobHandle, SkunkQueue
+from skunkqueue.errors import FiringFailedError, UnknownFiringError, WaitTimeoutError
+from skunkqueue.payload import Failure, encode
+from skunkqueue.records import Claim, Outcome, Verdict
+from skunkqueue.serializers import get_serializer
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> Iterator[SkunkQueue]:
+    with SkunkQueue("demo", conn_url=tmp_path / "q.db") as queue:
+        yield queue
+
+
+def fire(queue: SkunkQueue, count: int) -> list[JobHandle[Any]]:
+    job = queue.job(double)
+    return queue.fire_many(job(number) for number in range(count))
+
+
+def claimed(queue: SkunkQueue, count: int) -> list[Claim]:
+    return queue.backend.claim("demo", "default", "w", count, 60.0)
+
+
+def complete(queue: SkunkQueue, claims: list[Claim], value: int) -> None:
+    result = get_serializer("typed").dumps(value, "it")
+    queue.backend.settle(
+        [Outcome(id=claim.id, token=claim.token, verdict=Verdict.COMPLETE, result=result) for claim in claims]
+    )
+
+
+def fail(queue: SkunkQueue, claim: Claim) -> None:
+    result = encode(Failure("ValueError", "no such luck"))
+    queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=Verdict.ERROR, result=result)])
+
+
+def test_results_come_in_the_order_of_the_handles(queue: SkunkQueue) -> None:
+    handles = fire(queue, 3)
+    for value, claim in enumerate(reversed(claimed(queue, 3))):
+        complete(queue, [claim], value)
+
+    assert queue.results(handles) == [2, 1, 0]
+    assert queue.results(reversed(handles)) == [0, 1, 2]
+
+
+def test_more_than_a_page_is_gathered(queue: SkunkQueue) -> None:
+    handles = fire(queue, 2_500)
+    complete(queue, claimed(queue, 2_500), 7)
+
+    assert queue.results(handles) == [7] * 2_500
+
+
+def test_gathering_waits_for_what_is_not_finished(queue: SkunkQueue) -> None:
+    handles = fire(queue, 2)
+    first, second = claimed(queue, 2)
+    complete(queue, [second], 2)
+    with ThreadPoolExecutor(1) as threads:
+        gathered = threads.submit(queue.results, handles, 20.0)
+        complete(queue, [first], 1)
+
+        assert gathered.result() == [1, 2]
+
+
+def test_one_handle_twice_is_answered_twice(queue: SkunkQueue) -> None:
+    (handle,) = fire(queue, 1)
+    complete(queue, claimed(queue, 1), 5)
+
+    assert queue.results([handle, handle]) == [5, 5]
+
+
+def test_nothing_is_gathered_from_nothing(queue: SkunkQueue) -> None:
+    assert queue.results([]) == []
+
+
+def test_a_failure_is_raised_though_others_are_not_finished(queue: SkunkQueue) -> None:
+    handles = fire(queue, 2)
+    fail(queue, claimed(queue, 1)[0])
+
+    with pytest.raises(FiringFailedError, match=f"{handles[0].id} .*no such luck"):
+        queue.results(handles)
+
+
+def test_a_failure_takes_its_results_place_where_errors_are_asked_for(queue: SkunkQueue) -> None:
+    handles = fire(queue, 2)
+    first, second = claimed(queue, 2)
+    fail(queue, first)
+    complete(queue, [second], 2)
+
+    error, value = queue.results(handles, errors=True)
+
+    assert isinstance(error, FiringFailedError)
+    assert value == 2
+
+
+def test_what_was_purged_is_unknown(queue: SkunkQueue) -> None:
+    handles = fire(queue, 1)
+    queue.backend.purge("demo")
+
+    with pytest.raises(UnknownFiringError, match=handles[0].id):
+        queue.results(handles)
+
+
+def test_patience_that_is_over_says_how_many_are_left(queue: SkunkQueue) -> None:
+    handles = fire(queue, 3)
+    complete(queue, claimed(queue, 1), 1)
+
+    with pytest.raises(WaitTimeoutError, match=f"2 of 3 firings .* {handles[1].id}"):
+        queue.results(handles, timeout=0.01)
