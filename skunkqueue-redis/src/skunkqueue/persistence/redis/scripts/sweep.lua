@@ -1,6 +1,6 @@
---@ base once wire places bells stats put records leases ending killing mail burying pruning
+--@ base once wire places bells stats put records leases ending killing mail burying pruning clock
 -- sweep: limit, chunk. Answers how much was done.
-local n = 0
+local n = mind_the_clock()
 for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'wz', '-inf', now, 'LIMIT', 0, R[4])) do
   strike_off(worker)
   n = n + 1
