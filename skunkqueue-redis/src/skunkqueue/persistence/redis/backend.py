@@ -10,7 +10,6 @@ from skunkqueue.ids import new_id
 from skunkqueue.persistence.backend import COMPLETE_TTL, FAILED_TTL, HISTORY_LENGTH
 from skunkqueue.persistence.redis import wire
 from skunkqueue.persistence.redis.administration import Administration
-from skunkqueue.persistence.redis.base import decode
 from skunkqueue.persistence.redis.claiming import Claiming
 from skunkqueue.persistence.redis.keys import place_of
 from skunkqueue.persistence.redis.reading import Reading
@@ -20,6 +19,7 @@ from skunkqueue.records import Firing, Outcome, Refire, Verdict
 _FIRE, _ENQUEUE = map(load, ("fire", "enqueue"))
 _FINISH, _SETTLE = map(load, ("finish", "settle"))
 _FINAL = frozenset({Verdict.COMPLETE, Verdict.ERROR, Verdict.KILLED, Verdict.EXPIRED})
+_as_holders = wire.reader(list[tuple[int, int, str]])
 _NOTHING = b"\xc0"
 _FIELDS = 4_000
 
@@ -45,7 +45,7 @@ class RedisBackend(Claiming, Reading, Administration):
         reply = link.call(_ENQUEUE, groups, blobs=blobs, kept=True)
         ids = [firing.id for firing in firings]
         if reply != _NOTHING:
-            holders = {groups[group][7][index]: id_ for group, index, id_ in decode(reply)}
+            holders = {groups[group][7][index]: id_ for group, index, id_ in _as_holders(reply)}
             ids = [holders.get(id_, id_) for id_ in ids]
         return ids
 
@@ -84,7 +84,7 @@ class RedisBackend(Claiming, Reading, Administration):
             reply = self._link.call(_FINISH, self._groups(outcomes, blobs), blobs=blobs, kept=True)
             if reply == _NOTHING:
                 return stale
-            found = decode(reply, type=list[str])
+            found = wire.as_ids(reply)
             stale += found
             refused = set(found)
             outcomes = [outcome for outcome in outcomes if outcome.id not in refused]
@@ -152,7 +152,7 @@ class RedisBackend(Claiming, Reading, Administration):
             if outcome.refire is not None:
                 refires.append((number, _refire(outcome.refire, blobs)))
         reply = self._link.call(_SETTLE, items, follows, refires, blobs=blobs, kept=True)
-        return decode(reply, type=list[str])
+        return wire.as_ids(reply)
 
 
 def _ttl(verdict: Verdict, ttl: float | None) -> float:

@@ -13,11 +13,10 @@ from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import msgspec
-
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.persistence.redis import wire
 from skunkqueue.persistence.redis.link import Link
 from skunkqueue.persistence.redis.scripts import load
 from skunkqueue.persistence.redis.settings import settings_of
@@ -33,8 +32,6 @@ _FORMAT = b"1"
 _NOW = load("now")
 
 log = logging.getLogger("skunkqueue.redis")
-
-decode = msgspec.msgpack.decode
 
 
 class StoreBackend(Backend, ABC):
@@ -80,7 +77,7 @@ class StoreBackend(Backend, ABC):
 
     def now(self) -> float:
         """Ask the server for its time."""
-        return decode(self._link.call(_NOW), type=float)
+        return wire.as_number(self._link.call(_NOW))
 
     @property
     def _link(self) -> Link:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from abc import ABC
 from collections.abc import Sequence
@@ -10,7 +11,6 @@ from contextlib import suppress
 from redis.exceptions import RedisError
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.redis import wire
-from skunkqueue.persistence.redis.base import decode
 from skunkqueue.persistence.redis.keys import place_of
 from skunkqueue.persistence.redis.link import Link
 from skunkqueue.persistence.redis.scripts import load
@@ -72,7 +72,7 @@ class Claiming(Waiting, ABC):
                 return []
             self._settle_doubts(link)
             raise link.translated(error) from error
-        del self._doubts[request.nonce]
+        self._doubts.pop(request.nonce, None)
         return [] if reply is None else self._claims_in(reply, link, request)
 
     def extend(self, claims: Sequence[ClaimRef], lease: float) -> list[str]:
@@ -83,7 +83,7 @@ class Claiming(Waiting, ABC):
         for claim in claims:
             tokens.setdefault(claim.token, []).append(claim.id)
         known = [(wire.token(token), ids) for token, ids in tokens.items()]
-        lost = decode(self._link.call(_EXTEND, known, float(lease)), type=list[str])
+        lost = wire.as_ids(self._link.call(_EXTEND, known, float(lease)))
         for id_ in lost:
             self._dues.pop(id_, None)
         return lost
@@ -92,6 +92,8 @@ class Claiming(Waiting, ABC):
         """Let go of the connections, let blocked waits return, and take back what they were just lent."""
         link = self._opened
         super().close()
+        if link.pid != os.getpid():
+            return
         for request in tuple(self._doubts.values()):
             with suppress(RedisError):
                 link.last_word(_CLAIM_ANY, request.nonce, request.taking_back)

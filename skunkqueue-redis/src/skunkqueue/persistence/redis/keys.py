@@ -21,7 +21,7 @@ cluster and one script may change them together. The rest of each name, and what
 ``w``, ``wz``, ``m:W``    ...        workers, how long they are listed, their mail
 ``z:NAME``, ``zh:NAME``   hash,list  schedules and their history; ``zs`` lists them
 ``g:PLACE``, ``mb:W``     list       bells; ``y`` and ``y:WAITER`` those who wait for results
-``did:NONCE``             string     what a call answered, should its reply be lost; 2 minutes
+``did:SLOT``              string     what a thread's last call answered, should the reply be lost; 2 minutes
 ========================  =========  =======================================================
 """
 

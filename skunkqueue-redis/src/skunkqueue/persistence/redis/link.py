@@ -108,8 +108,8 @@ class Link:
         return translate(error, self.settings.url)
 
     def nonce(self) -> str:
-        """Make a name for one call, that no other has."""
-        return f"{self._nonce}{next(self._nonces):x}"
+        """Make a name for one call, that no other has: `slot.number`, with a slot for each thread."""
+        return f"{self._nonce}{threading.get_ident():x}.{next(self._nonces):x}"
 
     def _again(self, error: RedisError, attempt: Callable[[], bytes]) -> bytes:
         """Try a call again that failed, where that makes sense, until it succeeds or the time is over."""

@@ -8,23 +8,21 @@ from abc import ABC
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from skunkqueue.errors import BackendError
 from skunkqueue.ids import ID_LENGTH
 from skunkqueue.persistence.backend import COUNTER_TTL, MAX_PAGE
 from skunkqueue.persistence.redis import wire
-from skunkqueue.persistence.redis.base import StoreBackend, decode
+from skunkqueue.persistence.redis.base import StoreBackend
 from skunkqueue.persistence.redis.keys import names_in, place_of, quote
 from skunkqueue.persistence.redis.scripts import load
 from skunkqueue.records import Minute, Page, Record, RouteInfo, State
 
 _GET, _FIND, _PAGE, _ROUTES, _MINUTES = map(load, ("get", "find", "page", "routes", "minutes"))
 _PREFIX = re.compile(rf"[0-9a-f]{{0,{ID_LENGTH}}}")
-_decode_page = msgspec.msgpack.Decoder(
-    tuple[list[wire.Found], tuple[float, float | str, float | str] | None]
-).decode
 _RouteRow = tuple[str, bool, int, int, int, int, int, int, float | None]
+_as_page = wire.reader(tuple[list[wire.Found], tuple[float, float | str, float | str] | None])
+_as_routes = wire.reader(list[_RouteRow])
+_as_minutes = wire.reader(list[list[Any]])
 
 
 class Reading(StoreBackend, ABC):
@@ -35,7 +33,7 @@ class Reading(StoreBackend, ABC):
         known = [id_ for id_ in ids if id_.isascii()]
         if not known:
             return [None] * len(ids)
-        found = wire.decode_found(self._link.call(_GET, known))
+        found = wire.as_found(self._link.call(_GET, known))
         records = {one.stored.id: wire.record_of(one) for one in found if one is not None}
         return [records.get(id_) for id_ in ids]
 
@@ -45,20 +43,20 @@ class Reading(StoreBackend, ABC):
         limit = max(0, min(limit, MAX_PAGE))
         if not _PREFIX.fullmatch(prefix) or not limit:
             return []
-        return decode(self._link.call(_FIND, prefix, limit), type=list[str])
+        return wire.as_ids(self._link.call(_FIND, prefix, limit))
 
     def page(self, queue: str, route: str, state: State, limit: int = 50, after: str | None = None) -> Page:
         """List firings of one state."""
         limit = max(1, min(limit, MAX_PAGE))
         place = _cursor(after, state)
-        found, last = _decode_page(self._link.call(_PAGE, place_of(queue, route), state.value, limit, place))
+        found, last = _as_page(self._link.call(_PAGE, place_of(queue, route), state.value, limit, place))
         following = None if last is None else ":".join([state.value, *map(_text, last)])
         return Page(records=tuple(map(wire.record_of, found)), next=following)
 
     def routes(self, queue: str | None = None) -> list[RouteInfo]:
         """List routes with their counts."""
         reply = self._link.call(_ROUTES, False if queue is None else quote(queue))
-        rows = decode(reply, type=list[_RouteRow])
+        rows = _as_routes(reply)
         infos = [_route(row) for row in rows]
         return sorted(infos, key=lambda info: (info.queue, info.route))
 
@@ -68,7 +66,7 @@ class Reading(StoreBackend, ABC):
         since, until = max(since, now - int(COUNTER_TTL // 60)), min(until, now + 2)
         if since >= until:
             return []
-        rows = decode(self._link.call(_MINUTES, place_of(queue, route), since, until), type=list[list[Any]])
+        rows = _as_minutes(self._link.call(_MINUTES, place_of(queue, route), since, until))
         return [
             Minute(
                 queue=queue,

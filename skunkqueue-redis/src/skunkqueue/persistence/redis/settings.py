@@ -28,6 +28,8 @@ _KINDS = ("", "unix", "sentinel", "cluster")
 _PORTS = {"": 6379, "cluster": 6379, "sentinel": 26379}
 _TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _SECONDS = {"retry_for": 3.0, "socket_timeout": 5.0, "connect_timeout": 3.0}
+_LONGEST = 60.0
+"""The server remembers for twice as long what it answered, for a call that is sent again."""
 _KNOWN = (
     "dbname",
     "replicas",
@@ -161,8 +163,8 @@ def _seconds(name: str, text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds <= 3_600:
-        msg = f"{name}={text!r} is no number of seconds from 0 to 3600"
+    if not 0 <= seconds <= _LONGEST:
+        msg = f"{name}={text!r} is no number of seconds from 0 to 60"
         raise ConfigError(msg)
     return seconds
 

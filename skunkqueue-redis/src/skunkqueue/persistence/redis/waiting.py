@@ -7,19 +7,22 @@ import secrets
 import time
 from abc import ABC
 from collections.abc import Sequence
-
-import msgspec
+from contextlib import suppress
 
 from skunkqueue.clock import SystemClock
-from skunkqueue.errors import BackendUnavailableError
+from skunkqueue.errors import BackendError, BackendUnavailableError
 from skunkqueue.ids import ID_LENGTH
-from skunkqueue.persistence.redis.base import StoreBackend, decode
+from skunkqueue.persistence.redis import wire
+from skunkqueue.persistence.redis.base import StoreBackend
 from skunkqueue.persistence.redis.keys import place_of
 from skunkqueue.persistence.redis.link import Link
 from skunkqueue.persistence.redis.scripts import load
 from skunkqueue.records import Command
 
 _LOOK, _SETTLED, _UNWAIT, _MAILBOX, _TAKE = map(load, ("look", "settled", "unwait", "mailbox", "take"))
+_as_look = wire.reader(tuple[bool, float | None, float | None])
+_as_mail = wire.reader(list[bytes])
+_as_command = wire.reader(Command)
 LONGEST = 15.0
 """Seconds of sleep after which one looks, though nobody rang: whoever popped a bell may have died of it."""
 _FRESH = 1.0
@@ -46,9 +49,7 @@ class Waiting(StoreBackend, ABC):
                 due, ends = (None if when is None else when - passed for when in (due, ends))
                 known = False
             else:
-                found, due, ends = decode(
-                    link.call(_LOOK, place, worker), type=tuple[bool, float | None, float | None]
-                )
+                found, due, ends = _as_look(link.call(_LOOK, place, worker))
                 if found:
                     return True
             left = end - _clock(link)
@@ -75,7 +76,7 @@ class Waiting(StoreBackend, ABC):
         try:
             while not link.closed.is_set():
                 reply = link.call(_SETTLED, wanted, waiter or False, max(timeout, 0.0) + 60.0)
-                found = strange + decode(reply, type=list[str])
+                found = strange + wire.as_ids(reply)
                 left = end - time.monotonic()
                 if found or left <= 0 or waiter is None:
                     return _in_order(ids, found)
@@ -88,7 +89,9 @@ class Waiting(StoreBackend, ABC):
                     return _in_order(ids, told)
         finally:
             if waiter is not None and not link.closed.is_set():
-                link.call(_UNWAIT, waiter)
+                # Nothing depends on it: a waiter is forgotten when its time is over.
+                with suppress(BackendError):
+                    link.call(_UNWAIT, waiter)
         return []
 
     def _hear(self, link: Link, waiter: str, wanted: set[str], end: float) -> list[str]:
@@ -121,11 +124,11 @@ class Waiting(StoreBackend, ABC):
         link = self._link
         end = time.monotonic() + timeout
         while not link.closed.is_set():
-            found = decode(link.call(_MAILBOX, worker), type=list[bytes])
+            found = _as_mail(link.call(_MAILBOX, worker))
             if found:
                 # They are taken out only now that they are here.
                 link.call(_TAKE, worker, len(found))
-                return [msgspec.msgpack.decode(one, type=Command) for one in found]
+                return [_as_command(one) for one in found]
             left = end - time.monotonic()
             if left <= 0:
                 break

@@ -6,18 +6,39 @@ MessagePack throughout, and whole batches at once: a claim of hundreds is decode
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
-from skunkqueue.errors import BackendError
+from skunkqueue.errors import BackendDamagedError, BackendError
 from skunkqueue.ids import ID_LENGTH
 from skunkqueue.persistence.redis.keys import place_of
 from skunkqueue.records import MAX_PRIORITY, MIN_PRIORITY, Claim, Firing, Outcome, Record, State
 
 encode = msgspec.msgpack.Encoder().encode
 Group = list[Any]
+T = TypeVar("T")
+
+
+def reader(kind: type[T]) -> Callable[[bytes], T]:
+    """Make a function that decodes answers of one kind; it raises BackendDamagedError for what is none."""
+    decode = msgspec.msgpack.Decoder(kind).decode
+
+    def read(reply: bytes) -> T:
+        try:
+            return decode(reply)
+        except msgspec.MsgspecError as error:
+            msg = f"the store holds what no part of SkunkQueue wrote ({error}): give it a dbname of its own"
+            raise BackendDamagedError(msg) from error
+
+    return read
+
+
+as_ids = reader(list[str])
+as_count = reader(int)
+as_number = reader(float)
+as_answer = reader(bool)
 
 
 class Stored(msgspec.Struct, array_like=True, frozen=True):
@@ -90,10 +111,8 @@ NOT_PLAIN = 2
 ClaimExtras = tuple[int, float | None, bool, bytes | None, int, str, bool]
 """Index in the batch; due, never expires, carry, deaths, evidence, kill requested."""
 
-decode_claims = msgspec.msgpack.Decoder(
-    tuple[int, list[Claim] | float | None, list[ClaimExtras] | float | None]
-).decode
-decode_found = msgspec.msgpack.Decoder(list[Found | None]).decode
+_as_claims = reader(tuple[int, list[Claim] | float | None, list[ClaimExtras] | float | None])
+as_found = reader(list[Found | None])
 
 
 def fragment(firing: Firing) -> bytes:
@@ -251,7 +270,7 @@ def end_of(outcome: Outcome, chunk: str) -> bytes:
 
 def claims_of(reply: bytes) -> tuple[int, list[Claim], float | None, float | None]:
     """Decode a claim's reply: its kind, the claims, and where there are none, in how many seconds to look again."""
-    kind, first, second = decode_claims(reply)
+    kind, first, second = _as_claims(reply)
     if not isinstance(first, list):
         return kind, [], first, second if isinstance(second, float) else None
     if isinstance(second, list):

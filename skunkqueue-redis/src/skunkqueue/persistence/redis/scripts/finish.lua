@@ -1,4 +1,4 @@
---@ base once wire places bells stats put records leases ending
+--@ base once wire places bells stats put records leases ending pruning
 -- finish: what settle does where all outcomes are final and nothing follows. R[4]: groups of one token, state and
 -- ttl: token, ids, state, ttl, chunk, [bucket, first and last number of its ids and ends, ...], counters. Where some are stale it changes
 -- nothing and answers with them, so that the counters of the others can be added up anew.
@@ -21,6 +21,12 @@ end
 if #stale > 0 then
   return cmsgpack.pack(stale)
 end
+-- Those whose time is over must go as fast as others come; sweeping alone could not keep up.
+local coming = 0
+for _, group in ipairs(R[4]) do
+  coming = coming + #group[2]
+end
+prune_past_ttl(2 * coming)
 for g, group in ipairs(R[4]) do
   local token, ids, state, ttl, chunk, ends, values = unpack(group, 1, 7)
   local meta = meta_of(token)
