@@ -11,7 +11,7 @@ A backend is opened in the process that uses it, never carried over a fork.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -151,6 +151,16 @@ class Backend(ABC):
         if not self.wait(queue, route, worker, timeout):
             return []
         return self.claim(queue, route, worker, limit, lease)
+
+    def claim_ahead(
+        self, queue: str, route: str, worker: str, limit: int, lease: float
+    ) -> Callable[[], list[Claim]] | None:
+        """Ask for claims that will be wanted soon, and go on; what is returned waits for the answer.
+
+        It is called once, by whichever thread. ``None``: this store cannot.
+        """
+        del queue, route, worker, limit, lease
+        return None
 
     # --- reading ----------------------------------------------------------------------------------
 

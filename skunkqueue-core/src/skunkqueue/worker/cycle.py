@@ -18,7 +18,7 @@ from skunkqueue.worker.bell import Bell
 from skunkqueue.worker.board import Board
 from skunkqueue.worker.contact import FIRST_WAIT, Backoff, Contact
 from skunkqueue.worker.doorman import Doorman
-from skunkqueue.worker.holdings import Finished, Holdings
+from skunkqueue.worker.holdings import Ahead, Finished, Holdings
 from skunkqueue.worker.memory import resident
 from skunkqueue.worker.runner import Runner
 from skunkqueue.worker.settings import Ending, WorkerSettings
@@ -27,6 +27,8 @@ from skunkqueue.worker.settler import Settler
 logger = logging.getLogger("skunkqueue.worker")
 
 _MIB = 1024 * 1024
+_MANY = 64
+"""From this size of a batch on the next is asked for while it runs."""
 
 
 class Cycle:
@@ -95,7 +97,7 @@ class Cycle:
                 self._bell.wait()
                 continue
             try:
-                claims = self._claim(limit)
+                claims, asked = self._claim(limit)
             except BackendError as error:
                 logger.warning("cannot claim: %s", error)
                 self._bell.wait(backoff.next())
@@ -103,7 +105,7 @@ class Cycle:
             self._contact.answered()
             backoff.reset()
             if claims:
-                self._holdings.take(claims)
+                self._holdings.take(claims, asked)
                 if self._notifier.wants("skunkqueue_firing_claimed"):
                     for claim in claims:
                         self._notifier.tell(
@@ -119,9 +121,32 @@ class Cycle:
         lane = self._runner.lane
         return lane is not None and lane.busy
 
-    def _claim(self, limit: int) -> list[Claim]:
+    def _claim(self, limit: int) -> tuple[list[Claim], float]:
+        """Claim, or take what was asked for ahead; tell when that was."""
         settings = self._settings
-        return self._backend.claim(settings.queue, settings.route, settings.id, limit, settings.lease)
+        try:
+            ahead = self._holdings.ahead.popleft()
+        except IndexError:
+            claims = self._backend.claim(settings.queue, settings.route, settings.id, limit, settings.lease)
+            return claims, self._holdings.monotonic()
+        return ahead.answer(), ahead.asked
+
+    def _ask_ahead(self) -> None:
+        """Where firings are short and many, let the store look for the next batch while this one runs."""
+        settings, holdings, limit = self._settings, self._holdings, self.batch.size
+        bounded = settings.max_jobs is not None or settings.max_memory is not None
+        if (
+            bounded
+            or limit < _MANY
+            or len(holdings.unbegun) < limit // 2
+            or holdings.ahead
+            or self._lane_busy
+        ):
+            return
+        asked = holdings.monotonic()
+        answer = self._backend.claim_ahead(settings.queue, settings.route, settings.id, limit, settings.lease)
+        if answer is not None:
+            holdings.ahead.append(Ahead(answer, asked))
 
     def _limit(self) -> int:
         """Tell how many to claim; 0: none now."""
@@ -152,6 +177,7 @@ class Cycle:
     def _work(self) -> None:
         """Run what has not begun, and settle it."""
         holdings = self._holdings
+        self._ask_ahead()
         began = holdings.monotonic()
         unbegun, run = holdings.unbegun, self._runner.run
         count = 0
@@ -235,6 +261,14 @@ class Cycle:
 
     def _release_all(self) -> None:
         holdings = self._holdings
+        while holdings.ahead:
+            try:
+                claims, asked = self._claim(0)
+            except BackendError as error:
+                logger.warning("what was asked for ahead cannot be given back, its lease ends: %s", error)
+            else:
+                if claims:
+                    holdings.take(claims, asked)
         while holdings.midway:
             claim, _, carry, _ = holdings.midway.popleft()
             if self._runner.advance(claim, carry):

@@ -77,6 +77,7 @@ class Doorman(threading.Thread):
             while not self._ended.is_set():
                 try:
                     claims = self._claim(limit)
+                    now = self._holdings.monotonic()
                 except BackendError as error:
                     if not self._ended.is_set():
                         logger.warning("cannot wait for firings: %s", error)
@@ -88,7 +89,7 @@ class Doorman(threading.Thread):
                     backoff.reset()
                     self._contact.answered()
                     if claims:
-                        self._take_in(claims)
+                        self._take_in(claims, now)
                         break
             self.is_waiting = False
             self._ring()
@@ -99,10 +100,10 @@ class Doorman(threading.Thread):
             settings.queue, settings.route, settings.id, limit, settings.lease, timeout=self._slice
         )
 
-    def _take_in(self, claims: list[Claim]) -> None:
+    def _take_in(self, claims: list[Claim], now: float) -> None:
         with self._lock:
             if not self._dismissed:
-                self._holdings.take(claims)
+                self._holdings.take(claims, now)
                 claims, taken = [], claims
             else:
                 taken = []

@@ -54,10 +54,19 @@ class Midway(NamedTuple):
     """Monotonic time at which this attempt began."""
 
 
+class Ahead(NamedTuple):
+    """Claims that were asked for while others ran."""
+
+    answer: Callable[[], list[Claim]]
+    asked: float
+    """Monotonic."""
+
+
 class Holdings:
     """All of it."""
 
     __slots__ = (
+        "ahead",
         "beside",
         "finished",
         "kills",
@@ -76,6 +85,8 @@ class Holdings:
         self.monotonic = monotonic
         self.offset = 0.0
         """What to add to monotonic time to get the store's, as of the last claim."""
+        self.ahead: deque[Ahead] = deque()
+        """What was asked for ahead of time and not taken yet: one at most."""
         self.unbegun: deque[Claim] = deque()
         """Claimed, and to be run in this order."""
         self.running: Running | None = None
@@ -95,12 +106,11 @@ class Holdings:
         self.progress: dict[ClaimRef, Progress] = {}
         """What jobs told of themselves and nobody has sent yet."""
 
-    def take(self, claims: Sequence[Claim]) -> None:
-        """Take claims in hand, as they come from the store; by the main thread or the doorman."""
-        now = self.monotonic()
-        self.offset = claims[0].claimed - now
+    def take(self, claims: Sequence[Claim], asked: float) -> None:
+        """Take claims in hand that were asked for at that (monotonic) time; by the main thread or the doorman."""
+        self.offset = claims[0].claimed - asked
         if not (self.beside or self.unbegun or self.running is not None):
-            self.leased = now
+            self.leased = asked
             self.lost.clear()
         self.unbegun.extend(claims)
 

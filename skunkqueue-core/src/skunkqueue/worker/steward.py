@@ -114,6 +114,13 @@ class Steward(threading.Thread):
         long = running is not None and now - running.began > LONG
         if not long and not (holdings.waiting and now - holdings.waiting > LONG):
             return
+        if holdings.ahead:
+            # Asked for when the jobs before this one were short.
+            try:
+                ahead = holdings.ahead.popleft()
+            except IndexError:
+                return
+            self._release(ahead.answer())
         if holdings.unbegun:
             neighbours: list[Claim] = []
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from abc import ABC
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from redis.exceptions import RedisError
@@ -31,6 +31,16 @@ class Claiming(Waiting, ABC):
         # Where the reply is lost, the same nonce finds what was lent with it.
         reply = link.plain(_CLAIM, request.values, otherwise=(_CLAIM_ANY, request.nonce, request.arguments))
         return self._claims_in(reply, link, request)
+
+    def claim_ahead(
+        self, queue: str, route: str, worker: str, limit: int, lease: float
+    ) -> Callable[[], list[Claim]]:
+        """Send a claim and read its answer later; see ``Backend.claim_ahead``."""
+        link = self._link
+        request = _Request(link, (queue, route, worker), limit, lease)
+        otherwise = (_CLAIM_ANY, request.nonce, request.arguments)
+        read = link.send(_CLAIM, request.values, otherwise=otherwise)
+        return lambda: self._claims_in(read(), link, request)
 
     def claim_next(
         self, queue: str, route: str, worker: str, limit: int, lease: float, *, timeout: float

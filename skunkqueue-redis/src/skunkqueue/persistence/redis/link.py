@@ -98,6 +98,39 @@ class Link:
                 values = [self.encoded(nonce, arguments)]
             return self._again(error, partial(self._once, script, values, waits=waits))
 
+    def send(
+        self, script: Script, values: Sequence[bytes], *, otherwise: tuple[Script, str, Sequence[Any]]
+    ) -> Callable[[], bytes]:
+        """Send what ``plain`` would, and return what reads the answer; the server works in between."""
+
+        def read() -> bytes:
+            if connection is None:
+                return self.plain(script, values, otherwise=otherwise)
+            try:
+                reply: bytes = connection.read_response(disable_decoding=True)
+            except NoScriptError:
+                self._idle.append(connection)
+                return self.plain(script, values, otherwise=otherwise)
+            except RedisError as error:
+                connection.disconnect()
+                again, nonce, arguments = otherwise
+                request = [self.encoded(nonce, arguments)]
+                return self._again(error, partial(self._once, again, request, waits=False))
+            except BaseException:
+                connection.disconnect()
+                raise
+            self._idle.append(connection)
+            return reply
+
+        connection: AnyConnection = None
+        try:
+            connection = self._borrow()
+            connection.send_packed_command((self._message(script, values),), check_health=False)
+        except RedisError:
+            # Asking for the answer tries again.
+            connection = None
+        return read
+
     def encoded(self, nonce: str, arguments: Sequence[Any]) -> bytes:
         """Make the request of a call that may have been made before."""
         return _encode([self.clock.now() if self.is_virtual else False, nonce, True, *arguments])
