@@ -7,7 +7,7 @@ less than B seconds and not less than the bound before), with B from ``BOUNDS``,
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
 from skunkqueue.records import Verdict
 
@@ -32,6 +32,7 @@ BOUNDS = (
 )
 """Upper ends of the histogram's buckets, in seconds; one more holds what is longer."""
 
+_ENDS = (*BOUNDS, float("inf"))
 _WAIT_NAMES = (*(f"wait<{bound:g}" for bound in BOUNDS), "wait<inf")
 _RUN_NAMES = (*(f"run<{bound:g}" for bound in BOUNDS), "run<inf")
 _COUNTED = {
@@ -41,6 +42,32 @@ _COUNTED = {
     Verdict.EXPIRED: "expired",
     Verdict.RETRY: "retried",
 }
+
+
+def tally_batch(
+    values: dict[str, float], verdict: Verdict, count: int, waits: list[float], tooks: list[float]
+) -> None:
+    """Add ``count`` outcomes of one verdict, and the times of those that began; as ``tally`` for each, in less time.
+
+    A wait is what lay between due time and beginning, and not negative. Sorts both lists.
+    """
+    counted = _COUNTED.get(verdict)
+    if counted is None:
+        return
+    values[counted] = values.get(counted, 0) + count
+    if not waits:
+        return
+    for name, names, times in (("wait", _WAIT_NAMES, waits), ("run", _RUN_NAMES, tooks)):
+        values[name] = values.get(name, 0.0) + sum(times)
+        times.sort()
+        done = 0
+        for bucket, bound in zip(names, _ENDS, strict=True):
+            upto = bisect_left(times, bound, done)
+            if upto > done:
+                values[bucket] = values.get(bucket, 0) + upto - done
+                done = upto
+                if done == len(times):
+                    break
 
 
 def tally(values: dict[str, float], verdict: Verdict, due: float, began: float | None, took: float) -> None:

@@ -29,7 +29,7 @@ _TICK = 0.1
 _TICK_IDLE = 0.25
 LONG = 0.08
 """Seconds after which a running job's neighbours are given back."""
-_CHORES_EVERY = 5.0
+_CHORES_EVERY = 10.0
 _MUCH = 1_000
 """As much as this done by one sweep means that there is more, which should not wait for the next chores."""
 _LONGEST_BEAT = 5.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from skunkqueue.counters import tally
+from skunkqueue.counters import tally, tally_batch
 from skunkqueue.ids import new_id
 from skunkqueue.persistence.backend import COMPLETE_TTL, FAILED_TTL, HISTORY_LENGTH
 from skunkqueue.persistence.redis import wire
@@ -21,7 +21,6 @@ _FINISH, _SETTLE = map(load, ("finish", "settle"))
 _FINAL = frozenset({Verdict.COMPLETE, Verdict.ERROR, Verdict.KILLED, Verdict.EXPIRED})
 _as_holders = wire.reader(list[tuple[int, int, str]])
 _NOTHING = b"\xc0"
-_FIELDS = 4_000
 
 
 class RedisBackend(Claiming, Reading, Administration):
@@ -55,9 +54,10 @@ class RedisBackend(Claiming, Reading, Administration):
             return []
         self._learn_dues(outcomes)
         stale = self._settle(list(outcomes))
+        forget = self._dues.pop
         for outcome in outcomes:
             if outcome.verdict is not Verdict.ADVANCE:
-                self._dues.pop(outcome.id, None)
+                forget(outcome.id, None)
         return stale
 
     # --- settling ---------------------------------------------------------------------------------
@@ -72,12 +72,15 @@ class RedisBackend(Claiming, Reading, Administration):
 
     def _settle(self, outcomes: list[Outcome]) -> list[str]:
         stale: list[str] = []
-        seen: set[str] = set()
-        plain = True
         for outcome in outcomes:
-            plain = plain and outcome.verdict in _FINAL and not outcome.follow and outcome.refire is None
-            seen.add(outcome.id)
-        if not plain or len(seen) < len(outcomes):
+            verdict = outcome.verdict
+            if (
+                (verdict is not Verdict.COMPLETE and verdict not in _FINAL)
+                or outcome.follow
+                or outcome.refire is not None
+            ):
+                return self._settle_each(outcomes)
+        if len({outcome.id for outcome in outcomes}) < len(outcomes):
             return self._settle_each(outcomes)
         while outcomes:
             blobs = wire.Blobs()
@@ -91,34 +94,37 @@ class RedisBackend(Claiming, Reading, Administration):
         return stale
 
     def _groups(self, outcomes: list[Outcome], blobs: wire.Blobs) -> list[Any]:
-        """Sort final outcomes as ``finish.lua`` wants them."""
-        groups: dict[tuple[int, Verdict, float | None], list[Any]] = {}
+        """Sort final outcomes as ``finish.lua`` wants them: those of one token, verdict and ttl together."""
+        groups: dict[tuple[int, Verdict, float | None], list[Outcome]] = {}
         last: tuple[int, Verdict, float | None] | None = None
-        dues = self._dues
+        group: list[Outcome] = []
         for outcome in outcomes:
             shared = (outcome.token, outcome.verdict, outcome.ttl)
             if shared != last:
                 last = shared
-                group = groups.get(shared)
-                if group is None:
-                    token, verdict, ttl = shared
-                    group = [wire.token(token), [], verdict.value, _ttl(verdict, ttl), new_id(), {}, {}]
-                    groups[shared] = group
-                chunk, ids, ends, values = group[4], group[1], group[5], group[6]
-                bucket = ""
-            id_ = outcome.id
-            ids.append(id_)
-            if id_[:9] != bucket:
-                bucket = id_[:9]
-                fields = ends.setdefault(bucket, [])
-            fields.append(id_.encode())
-            fields.append(wire.end_of(outcome, chunk))
-            tally(values, outcome.verdict, dues.get(id_, 0.0), outcome.began, outcome.took)
-        made = list(groups.values())
-        for group in made:
-            group[5] = _numbered(group[5], blobs)
-            group[6] = [part for pair in group[6].items() for part in pair]
-        return made
+                group = groups.setdefault(shared, [])
+            group.append(outcome)
+        return [self._group(*shared, group, blobs) for shared, group in groups.items()]
+
+    def _group(
+        self, token: int, verdict: Verdict, ttl: float | None, outcomes: list[Outcome], blobs: wire.Blobs
+    ) -> list[Any]:
+        chunk, state, dues = new_id(), verdict.value, self._dues
+        listed = blobs.put("".join([outcome.id for outcome in outcomes]).encode())
+        before = len(blobs) + 1
+        blobs += [wire.end_of(outcome, chunk, state) for outcome in outcomes]
+        began = [outcome for outcome in outcomes if outcome.began is not None]
+        waits = [outcome.began - dues.get(outcome.id, outcome.began) for outcome in began]  # type: ignore[operator]
+        values: dict[str, float] = {}
+        tally_batch(
+            values,
+            verdict,
+            len(outcomes),
+            [max(wait, 0.0) for wait in waits],
+            [outcome.took for outcome in began],
+        )
+        counters = [part for pair in values.items() for part in pair]
+        return [wire.token(token), state, _ttl(verdict, ttl), chunk, listed, before, counters]
 
     def _settle_each(self, outcomes: list[Outcome]) -> list[str]:
         chunks: dict[tuple[int, Verdict, float | None], str] = {}
@@ -130,7 +136,7 @@ class RedisBackend(Claiming, Reading, Administration):
             chunk = ""
             if verdict in _FINAL:
                 chunk = chunks.setdefault((outcome.token, verdict, outcome.ttl), new_id())
-                end = blobs.put(wire.end_of(outcome, chunk))
+                end = blobs.put(wire.end_of(outcome, chunk, verdict.value))
             values: dict[str, float] = {}
             tally(values, verdict, self._dues.get(outcome.id, 0.0), outcome.began, outcome.took)
             items.append(
@@ -159,17 +165,6 @@ def _ttl(verdict: Verdict, ttl: float | None) -> float:
     if ttl is None:
         return COMPLETE_TTL if verdict is Verdict.COMPLETE else FAILED_TTL
     return float(ttl)
-
-
-def _numbered(ends: dict[str, list[bytes]], blobs: wire.Blobs) -> list[str | int]:
-    """Put ends beside the request, and tell their numbers, in runs that one call of the server's can take."""
-    told: list[str | int] = []
-    for bucket, fields in ends.items():
-        for start in range(0, len(fields), _FIELDS):
-            first = len(blobs) + 2
-            blobs += fields[start : start + _FIELDS]
-            told += [bucket, first, len(blobs) + 1]
-    return told
 
 
 def _refire(refire: Refire, blobs: wire.Blobs) -> list[Any]:

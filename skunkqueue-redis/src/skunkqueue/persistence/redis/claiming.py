@@ -120,8 +120,7 @@ class Claiming(Waiting, ABC):
         if len(dues) > _MANY:
             # Of claims that were lost long ago.
             dues.clear()
-        for claim in claims:
-            dues[claim.id] = claim.due
+        dues.update([(claim.id, claim.due) for claim in claims])
         return claims
 
     def _settle_doubts(self, link: Link) -> None:

@@ -31,6 +31,13 @@ def is_passing(error: theirs.RedisError) -> bool:
     return str(error).startswith(_PASSING_WORDS)
 
 
+def may_be_done(error: theirs.RedisError) -> bool:
+    """Say whether what was asked may have been done all the same: the connection broke after it was sent."""
+    if isinstance(error, theirs.BusyLoadingError) or getattr(error, "unsent", False):
+        return False
+    return isinstance(error, (theirs.ConnectionError, theirs.TimeoutError)) or "NOREPLICAS" in str(error)
+
+
 def translate(error: theirs.RedisError, location: str) -> BackendError:  # noqa: PLR0911 - one for each thing that goes wrong
     """Make our error out of redis-py's; the caller raises it ``from`` the original."""
     text = str(error)

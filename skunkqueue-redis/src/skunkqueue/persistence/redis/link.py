@@ -23,7 +23,7 @@ from redis.exceptions import ConnectionError as Unreachable
 from redis.exceptions import MovedError, NoScriptError, RedisError, ResponseError
 from skunkqueue.clock import Clock, SystemClock
 from skunkqueue.errors import BackendError, BackendUnavailableError
-from skunkqueue.persistence.redis.errors import is_passing, translate
+from skunkqueue.persistence.redis.errors import is_passing, may_be_done, translate
 from skunkqueue.persistence.redis.nodes import AnyConnection, node_of
 from skunkqueue.persistence.redis.scripts import Script
 from skunkqueue.persistence.redis.settings import Settings
@@ -54,9 +54,17 @@ class Link:
         key = self.prefix.encode()
         self._tail = b"\r\n$1\r\n1\r\n$%d\r\n%b\r\n" % (len(key), key)
         self._kept = settings.replicas > 0
-        self._wait = b"*3\r\n$4\r\nWAIT\r\n$%d\r\n%d\r\n$4\r\n2000\r\n" % (
-            len(str(settings.replicas)),
-            settings.replicas,
+        # A write of this very connection, since WAIT waits for none but those; and what is asked for again is often
+        # there already.
+        touched = key + b"touched"
+        self._wait = (
+            b"*3\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$0\r\n\r\n*3\r\n$4\r\nWAIT\r\n$%d\r\n%d\r\n$4\r\n2000\r\n"
+            % (
+                len(touched),
+                touched,
+                len(str(settings.replicas)),
+                settings.replicas,
+            )
         )
 
     # --- calls ------------------------------------------------------------------------------------
@@ -107,7 +115,7 @@ class Link:
             if connection is None:
                 return self.plain(script, values, otherwise=otherwise)
             try:
-                reply: bytes = connection.read_response(disable_decoding=True)
+                reply: bytes = connection.hear()
             except NoScriptError:
                 self._idle.append(connection)
                 return self.plain(script, values, otherwise=otherwise)
@@ -125,7 +133,7 @@ class Link:
         connection: AnyConnection = None
         try:
             connection = self._borrow()
-            connection.send_packed_command((self._message(script, values),), check_health=False)
+            connection.tell(self._message(script, values))
         except RedisError:
             # Asking for the answer tries again.
             connection = None
@@ -149,19 +157,27 @@ class Link:
         began = time.monotonic()
         deadline = began + self.settings.retry_for
         pause = _FIRST_WAIT
+        doubtful = False
         while True:
+            doubtful = doubtful or may_be_done(error)
             self._lost(error)
             if not isinstance(error, MovedError):
                 if not is_passing(error) or time.monotonic() + pause > deadline:
-                    raise translate(error, self.settings.url) from error
+                    raise self._final(error, doubtful=doubtful) from error
                 self.closed.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
                 pause = min(2 * pause, _LONGEST_WAIT)
             elif time.monotonic() > deadline:
-                raise translate(error, self.settings.url) from error
+                raise self._final(error, doubtful=doubtful) from error
             try:
                 return attempt()
             except RedisError as another:
                 error = another
+
+    def _final(self, error: RedisError, *, doubtful: bool) -> BackendError:
+        ours = translate(error, self.settings.url)
+        if not doubtful:
+            return ours
+        return type(ours)(f"{ours}. What was asked for may have been done all the same")
 
     def _once(self, script: Script, values: Sequence[bytes], *, waits: bool) -> bytes:
         if self.closed.is_set():
@@ -186,21 +202,32 @@ class Link:
     def _run(
         self, connection: AnyConnection, script: Script, values: Sequence[bytes], *, waits: bool
     ) -> bytes:
-        message = self._message(script, values)
-        connection.send_packed_command((message + self._wait if waits else message,), check_health=False)
-        try:
-            reply: bytes = connection.read_response(disable_decoding=True)
-        except NoScriptError:
-            if waits:
-                connection.read_response(disable_decoding=True)
-            message = self._message(script, values, whole=True)
-            connection.send_packed_command((message + self._wait if waits else message,), check_health=False)
-            reply = connection.read_response(disable_decoding=True)
         if waits:
-            reached = connection.read_response(disable_decoding=True)
-            if reached < self.settings.replicas:
-                text = f"NOREPLICAS only {reached} of {self.settings.replicas} replicas have it"
-                raise ResponseError(text)
+            return self._run_and_wait(connection, script, values)
+        reply: bytes
+        try:
+            connection.tell(self._message(script, values))
+            reply = connection.hear()
+        except NoScriptError:
+            connection.tell(self._message(script, values, whole=True))
+            reply = connection.hear()
+        return reply
+
+    def _run_and_wait(self, connection: AnyConnection, script: Script, values: Sequence[bytes]) -> bytes:
+        """Run a script, and wait until enough replicas have what it wrote; both in one request."""
+        connection.tell(self._message(script, values) + self._wait)
+        read = partial(connection.read_response, disable_decoding=True)
+        try:
+            reply: bytes = read()
+        except NoScriptError:
+            read(), read()
+            connection.tell(self._message(script, values, whole=True) + self._wait)
+            reply = read()
+        read()
+        reached = read()
+        if reached < self.settings.replicas:
+            text = f"NOREPLICAS only {reached} of {self.settings.replicas} replicas have it"
+            raise ResponseError(text)
         return reply
 
     def _message(self, script: Script, values: Sequence[bytes], *, whole: bool = False) -> bytes:
@@ -305,7 +332,12 @@ class Link:
         try:
             return self._idle.pop()
         except IndexError:
+            pass
+        try:
             return self._node.connect()
+        except RedisError as error:
+            error.unsent = True  # type: ignore[attr-defined]  # for errors.may_be_done
+            raise
 
     def _lost(self, error: RedisError) -> None:
         """Take it that what broke one connection, or moved the store, did so to the idle ones too."""

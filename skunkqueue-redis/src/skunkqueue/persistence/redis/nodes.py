@@ -9,12 +9,13 @@ import threading
 from typing import Any, Protocol
 
 from redis.backoff import NoBackoff
-from redis.connection import Connection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
+from redis.connection import ConnectionPool
 from redis.crc import key_slot
 from redis.exceptions import AskError, MovedError, RedisError
 from redis.exceptions import ConnectionError as Unreachable
 from redis.retry import Retry
 from redis.sentinel import Sentinel
+from skunkqueue.persistence.redis.connections import LocalConnection, PlainConnection, TLSConnection
 from skunkqueue.persistence.redis.settings import Settings
 
 AnyConnection = Any
@@ -60,13 +61,14 @@ class FixedNode:
         kwargs = {**_shared(settings), "db": settings.db}
         if settings.kind == "unix":
             kwargs.pop("socket_connect_timeout")
-            self._pool = ConnectionPool(
-                connection_class=UnixDomainSocketConnection, path=settings.path, **kwargs
-            )
+            self._pool = ConnectionPool(connection_class=LocalConnection, path=settings.path, **kwargs)
         else:
             ((host, port),) = settings.hosts
             self._pool = ConnectionPool(
-                connection_class=SSLConnection if settings.tls else Connection, host=host, port=port, **kwargs
+                connection_class=TLSConnection if settings.tls else PlainConnection,
+                host=host,
+                port=port,
+                **kwargs,
             )
 
     def connect(self) -> AnyConnection:
@@ -95,7 +97,7 @@ class SentinelNode:
         """Ask the sentinels, then connect to the master they name, if it says that it is one."""
         settings = self._settings
         host, port = self._sentinel.discover_master(settings.service)
-        kind = SSLConnection if settings.tls else Connection
+        kind = TLSConnection if settings.tls else PlainConnection
         connection: AnyConnection = kind(host=host, port=port, db=settings.db, **_shared(settings))
         connection.connect()
         connection.send_command("ROLE")
@@ -140,7 +142,7 @@ class ClusterNode:
             self._owner = None
 
     def _reach(self, address: tuple[str, int]) -> AnyConnection:
-        kind = SSLConnection if self._settings.tls else Connection
+        kind = TLSConnection if self._settings.tls else PlainConnection
         connection: AnyConnection = kind(host=address[0], port=address[1], **_shared(self._settings))
         connection.connect()
         return connection

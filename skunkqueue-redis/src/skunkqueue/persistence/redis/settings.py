@@ -92,7 +92,7 @@ def settings_of(config: BackendConfig) -> Settings:
     if kind in {"unix", "cluster"}:
         db = ""
     return Settings(
-        url=_shown(scheme, place),
+        url=f"{scheme}://{username}@{place}" if username else f"{scheme}://{place}",
         kind=kind,
         hosts=() if kind == "unix" else tuple(_host(one, _PORTS[kind]) for one in address.split(",")),
         path=f"/{unquote(path)}" if kind == "unix" else "",
@@ -117,10 +117,6 @@ def _refuse_unknown(options: dict[str, str]) -> None:
         if name not in _KNOWN:
             msg = f"the redis backend has no option {name!r}: it knows {', '.join(_KNOWN)}"
             raise ConfigError(msg)
-
-
-def _shown(scheme: str, place: str) -> str:
-    return f"{scheme}://{place}"
 
 
 def _host(text: str, port: int) -> tuple[str, int]:

@@ -41,7 +41,7 @@ as_number = reader(float)
 as_answer = reader(bool)
 
 
-class Stored(msgspec.Struct, array_like=True, frozen=True):
+class Stored(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What ``put.lua`` keeps of a firing: three times from the server, then ``fragment``."""
 
     enqueued: float
@@ -60,7 +60,7 @@ class Stored(msgspec.Struct, array_like=True, frozen=True):
     kill: bool
 
 
-class Extras(msgspec.Struct, array_like=True, frozen=True):
+class Extras(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What happened to a firing since it was put in."""
 
     due: float | None
@@ -74,7 +74,7 @@ class Extras(msgspec.Struct, array_like=True, frozen=True):
     never_expires: bool
 
 
-class Running(msgspec.Struct, array_like=True, frozen=True):
+class Running(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The lease a firing is under."""
 
     token: int
@@ -83,7 +83,7 @@ class Running(msgspec.Struct, array_like=True, frozen=True):
     left: float
 
 
-class End(msgspec.Struct, array_like=True, frozen=True):
+class End(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """How a firing ended."""
 
     chunk: str
@@ -95,7 +95,7 @@ class End(msgspec.Struct, array_like=True, frozen=True):
     result: bytes | None
 
 
-class Found(msgspec.Struct, array_like=True, frozen=True):
+class Found(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One firing as ``reading.lua`` sends it."""
 
     stored: Stored
@@ -253,19 +253,9 @@ def _or_false(value: float | None) -> float | bool:
     return False if value is None else float(value)
 
 
-def end_of(outcome: Outcome, chunk: str) -> bytes:
+def end_of(outcome: Outcome, chunk: str, state: str) -> bytes:
     """Encode how a firing ended, as ``End`` reads it."""
-    return encode(
-        (
-            chunk,
-            outcome.verdict.value,
-            outcome.token,
-            outcome.began,
-            None,
-            outcome.carry,
-            outcome.result,
-        )
-    )
+    return encode((chunk, state, outcome.token, outcome.began, None, outcome.carry, outcome.result))
 
 
 def claims_of(reply: bytes) -> tuple[int, list[Claim], float | None, float | None]:

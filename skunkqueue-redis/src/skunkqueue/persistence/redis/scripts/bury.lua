@@ -1,4 +1,4 @@
---@ base once wire places bells stats put records leases ending killing mail burying
+--@ base once wire places bells stats put records holding leases ending killing mail burying
 -- bury: worker, ids that had begun, line of evidence, chunk. Answers how many were given back.
 local worker = R[4]
 local begun = {}
@@ -10,12 +10,10 @@ local n = 0
 for _, token in ipairs(call('SMEMBERS', P .. 'h:' .. worker)) do
   local meta = meta_of(token)
   if meta then
-    for id, flags in pairs(fields_of(call('HGETALL', P .. 'l:' .. token))) do
-      if id ~= '' then
-        take_from(token, meta, id, flags)
-        give_back(id, token, meta, begun[id] and R[6])
-        n = n + 1
-      end
+    for id, flags in pairs(held_by(token)) do
+      take_from(token, meta, id, flags)
+      give_back(id, token, meta, begun[id] and R[6])
+      n = n + 1
     end
     drop_if_empty(token, meta)
   end

@@ -42,7 +42,7 @@ if n == 0 then
   return '\147\1' .. (due and '\203' .. struct.pack('>d', due - now) or '\192')
     .. (over and '\203' .. struct.pack('>d', over - now) or '\192')
 end
-local ids, held, k = {}, {}, 0
+local ids, held, k, keyed = {}, {}, 0, false
 for _, part in ipairs(taken) do
   for _, member in ipairs(part[2]) do
     local id, flags = member, ''
@@ -51,6 +51,7 @@ for _, part in ipairs(taken) do
       if flags ~= 'k' then
         return '\147\2\192\192'
       end
+      keyed = true
     end
     k = k + 1
     ids[k] = id
@@ -66,10 +67,10 @@ local token = math.max(tonumber(call('GET', P .. 'token') or 0) + 1, math.floor(
 token = string.format('%.0f', token)
 call('SET', P .. 'token', token)
 -- A small hash is searched from end to end, and one of hundreds must not be; one long value makes it a table.
-local meta = cmsgpack.pack({ ARGV[2], place, now, ARGV[5], n > 12 and string.rep(' ', 520) or '' })
+local meta = cmsgpack.pack({ ARGV[2], place, now, ARGV[5], n > 12 and string.rep(' ', 65) or '' })
 local lease = P .. 'l:' .. token
-if n == 1 then
-  call('HSET', lease, '', meta, ids[1], held[2])
+if not keyed then
+  call('HSET', lease, '', meta, '*', table.concat(ids))
 else
   call('HSET', lease, '', meta)
   for first = 1, 2 * n, 4000 do

@@ -1,4 +1,4 @@
---@ base wire places bells stats put records leases
+--@ base wire places bells stats put records holding leases
 -- claim, where claim.lua could not: place, worker, limit, lease. Answers with the claims (0), or with when to look again (1): in how many
 -- seconds the next is due, or a lease ends.
 local place, worker, limit, lease = R[4], R[5], R[6], R[7]
@@ -8,11 +8,9 @@ if R[3] then
   for _, token in ipairs(call('SMEMBERS', P .. 'h:' .. worker)) do
     local meta = meta_of(token)
     if meta and meta.nonce == R[2] then
-      for id, flags in pairs(fields_of(call('HGETALL', P .. 'l:' .. token))) do
-        if id ~= '' then
-          take_from(token, meta, id, flags)
-          into_line(load(id))
-        end
+      for id, flags in pairs(held_by(token)) do
+        take_from(token, meta, id, flags)
+        into_line(load(id))
       end
       drop_if_empty(token, meta)
     end
@@ -114,7 +112,7 @@ token = string.format('%.0f', token)
 call('SET', P .. 'token', token)
 local key = P .. 'l:' .. token
 -- A small hash is searched from end to end, and one of hundreds must not be; one long value makes it a table.
-local meta = cmsgpack.pack({ worker, place, now, R[2], n > 12 and string.rep(' ', 520) or '' })
+local meta = cmsgpack.pack({ worker, place, now, R[2], n > 12 and string.rep(' ', 65) or '' })
 local ids, held, extras, k = {}, { '', meta }, nil, 2
 for i = 1, n do
   local member = members[i]

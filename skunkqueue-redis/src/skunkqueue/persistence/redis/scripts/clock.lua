@@ -7,8 +7,8 @@ local function shift_all(key, back)
 end
 local function pull_back_running(place, back)
   for _, name in ipairs(call('ZRANGE', P .. 'e:' .. place, 0, -1)) do
-    for _, id in ipairs(call('HKEYS', P .. 'l:' .. name:match('^%d+'))) do
-      local firing = id ~= '' and load(id)
+    for _, id in ipairs(ids_in(name:match('^%d+'))) do
+      local firing = load(id)
       if firing and firing.due > now and firing.due <= firing.enqueued then
         note(firing, { due = precise(firing.due - back) })
       end

@@ -1,4 +1,4 @@
---@ base wire places bells stats put records leases
+--@ base wire places bells stats put records holding leases
 -- extend: R[4]: [token, ids] each; R[5]: seconds. Answers with the ids that are lost.
 local lost = {}
 local ends = now + R[5]
@@ -11,6 +11,7 @@ for _, one in ipairs(R[4]) do
       lost[#lost + 1] = id
     end
   else
+    unfold(token)
     local kept, apart = {}, false
     for first = 1, #ids, SLICE do
       local last = math.min(first + SLICE - 1, #ids)

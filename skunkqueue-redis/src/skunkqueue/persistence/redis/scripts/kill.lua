@@ -1,4 +1,4 @@
---@ base once wire places bells stats put records leases ending killing mail reading
+--@ base once wire places bells stats put records holding leases ending killing mail reading
 -- kill: [id, command] each, a chunk for those that end. Answers with the state each had (false: unknown).
 local before, doomed = {}, {}
 local known = {}

@@ -1,5 +1,5 @@
--- A lease is what one claim lent: a hash of ids and their flags (`k` has a key, `!` its end is its own), under ''
--- who holds it; it ends by the route's sorted set, as a whole or, for those marked, one by one.
+-- A lease is what one claim lent (holding.lua tells how it is kept); it ends by the route's sorted set, as a whole or, for
+-- those marked, one by one.
 local function meta_of(token)
   local packed = call('HGET', P .. 'l:' .. token, '')
   if not packed then
@@ -15,6 +15,26 @@ local function drop_if_empty(token, meta)
     call('ZREM', P .. 'e:' .. meta.place, token)
     call('SREM', P .. 'h:' .. meta.worker, token)
   end
+end
+-- Lets each firing of a lease go its own way.
+local function unfold(token)
+  local key = P .. 'l:' .. token
+  local ids = call('HEXISTS', key, '*') == 1 and ids_in(token) or {}
+  for first = 1, #ids, SLICE do
+    local fields = {}
+    for i = first, math.min(first + SLICE - 1, #ids) do
+      fields[#fields + 1] = ids[i]
+      fields[#fields + 1] = ''
+    end
+    call('HSET', key, unpack(fields))
+  end
+  call('HDEL', key, '*')
+end
+local function held_by(token)
+  unfold(token)
+  local held = fields_of(call('HGETALL', P .. 'l:' .. token))
+  held[''] = nil
+  return held
 end
 local function take_from(token, meta, id, flags)
   call('HDEL', P .. 'l:' .. token, id)
@@ -51,10 +71,9 @@ local function reclaim(place)
       call('ZREM', ends, name)
     else
       local death = death_by_lease(meta.worker)
-      local held = fields_of(call('HGETALL', P .. 'l:' .. token))
-      for id, flags in pairs(held) do
+      for id, flags in pairs(held_by(token)) do
         local apart = flags:find('!', 1, true)
-        if id ~= '' and (one == id or (not one and not apart)) then
+        if one == id or (not one and not apart) then
           take_from(token, meta, id, flags)
           give_back(id, token, meta, death)
         end

@@ -1,4 +1,4 @@
---@ base wire places bells stats put records leases reading
+--@ base wire places bells stats put records holding leases reading
 -- page: place, state, limit, cursor (false, or what the last page ended with). Answers with the records and with what
 -- the last of them is, or nothing where no more come.
 local place, state, limit, after = R[4], R[5], R[6], R[7]
@@ -61,11 +61,9 @@ local function running()
     local token = name:match('^%d+')
     if not seen[token] then
       seen[token] = true
-      for _, id in ipairs(call('HKEYS', P .. 'l:' .. token)) do
-        if id ~= '' then
-          local firing = load(id)
-          all[#all + 1] = { firing.rank, firing.due, id }
-        end
+      for _, id in ipairs(ids_in(token)) do
+        local firing = load(id)
+        all[#all + 1] = { firing.rank, firing.due, id }
       end
     end
   end

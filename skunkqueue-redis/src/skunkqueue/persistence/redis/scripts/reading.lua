@@ -13,7 +13,7 @@ local function lease_of(place, id, known)
     local token, one = tokens[i]:match('^(%d+):(.+)$')
     if one == id then
       return token, tonumber(tokens[i + 1])
-    elseif not one and not found and call('HEXISTS', P .. 'l:' .. tokens[i], id) == 1 then
+    elseif not one and not found and holds(tokens[i], id) then
       found = i
     end
   end

@@ -1,4 +1,4 @@
---@ base wire places
+--@ base wire places holding
 -- routes: queue (quoted) or false. Answers for each with its place, counts and earliest due time.
 local reply, n = {}, 0
 local targets = {}
@@ -32,7 +32,7 @@ for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
       local token = name:match('^%d+')
       if not seen[token] then
         seen[token] = true
-        running = running + math.max(call('HLEN', P .. 'l:' .. token) - 1, 0)
+        running = running + size_of(token)
       end
     end
     n = n + 1

@@ -1,11 +1,15 @@
---@ base once wire places bells stats put records leases ending schedules
+--@ base once wire places bells stats put records holding leases ending schedules
 -- settle, with all that may come along. R[4]: outcomes, each id, token, verdict, end, chunk, ttl, due, delay, carry,
 -- counters. R[5]: what follows, each the number of its outcome and a group. R[6]: refires, each the number of its
 -- outcome and what refire() takes. Answers with the ids of the stale.
 local stale, fresh, chunks, order = {}, {}, {}, {}
-local metas = {}
+local metas, unfolded = {}, {}
 for n, outcome in ipairs(R[4]) do
   local id, token, verdict, fragment, chunk, ttl, due, delay, carry, values = unpack(outcome, 1, 10)
+  if not unfolded[token] then
+    unfold(token)
+    unfolded[token] = true
+  end
   local flags = call('HGET', P .. 'l:' .. token, id)
   if not flags then
     stale[#stale + 1] = id

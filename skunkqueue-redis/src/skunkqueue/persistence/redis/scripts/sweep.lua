@@ -1,4 +1,4 @@
---@ base once wire places bells stats put records leases ending killing mail burying pruning clock
+--@ base once wire places bells stats put records holding leases ending killing mail burying pruning clock
 -- sweep: limit, chunk. Answers how much was done.
 local n = mind_the_clock()
 for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'wz', '-inf', now, 'LIMIT', 0, R[4])) do
