@@ -28,8 +28,8 @@ QUEUE = "shop"
 class Workshop:
     """Fires jobs of ``workshop_jobs`` by name and watches what becomes of them."""
 
-    def __init__(self, folder: Path) -> None:
-        url = f"sqlite:///{folder}/shop.db"
+    def __init__(self, folder: Path, url: str | None = None) -> None:
+        url = url or f"sqlite:///{folder}/shop.db"
         shutil.copy(JOBS, folder / "jobs.py")
         self.folder = folder
         self.stage = Stage(folder, SKUNKQUEUE_URL=url)

@@ -37,5 +37,13 @@ def first_line(module: Path) -> str:
 def test_every_folder_of_the_repository_is_on_the_map() -> None:
     text = read("CONTRIBUTING.md")
 
-    for folder in ("skunkqueue-core/", "skunkqueue-redis/", "tests/", "docs/", "examples/", "changelog.d/", "noxfile.py"):
+    for folder in (
+        "skunkqueue-core/",
+        "skunkqueue-redis/",
+        "tests/",
+        "docs/",
+        "examples/",
+        "changelog.d/",
+        "noxfile.py",
+    ):
         assert f"`{folder}`" in text

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import redis
 
 from tests.support.redis_binaries import missing, version
-from tests.support.redis_server import RedisServer
+from tests.support.redis_server import Persistence, RedisServer
 from tests.support.server_process import HOST, free_port
 from tests.support.waiting import eventually
 
@@ -27,10 +27,12 @@ TOGETHER = 30.0
 class RedisCluster:
     """Three masters that share the slots in three runs; with ``replicas=1`` each has a replica."""
 
-    def __init__(self, binary: Path, folder: Path, *, replicas: int = 0, **directives: str) -> None:
-        self.masters = [self._node(binary, folder / f"master{number}", directives) for number in range(3)]
+    def __init__(
+        self, binary: Path, folder: Path, *, replicas: int = 0, persistence: Persistence = "none"
+    ) -> None:
+        self.masters = [_node(binary, folder / f"master{number}", persistence) for number in range(3)]
         self.replicas = [
-            self._node(binary, folder / f"replica{number}", directives) for number in range(3 * replicas)
+            _node(binary, folder / f"replica{number}", persistence) for number in range(3 * replicas)
         ]
         self.names: dict[RedisServer, str] = {}
 
@@ -38,6 +40,11 @@ class RedisCluster:
     def nodes(self) -> list[RedisServer]:
         """All of them, masters first."""
         return [*self.masters, *self.replicas]
+
+    @property
+    def live(self) -> list[RedisServer]:
+        """Those that have not been killed."""
+        return [node for node in self.nodes if node.running]
 
     def url(self, dbname: str = "", **options: str) -> str:
         """Make the URL of a store there."""
@@ -61,6 +68,12 @@ class RedisCluster:
         self._settled("cluster_known_nodes", len(self.nodes))
         for number, node in enumerate(self.replicas):
             node.ask("CLUSTER", "REPLICATE", self.names[self.masters[number % 3]])
+        for node in self.replicas:
+            eventually(
+                lambda: node.info("replication").get("master_link_status") == "up",  # noqa: B023 - asked at once
+                TOGETHER,
+                what=f"{node} follows its master",
+            )
         self.ok()
 
     def ok(self) -> None:
@@ -77,12 +90,12 @@ class RedisCluster:
 
     def slot(self, key: str) -> int:
         """Tell the slot of a key, or of a hash tag in braces."""
-        found: int = self.masters[0].ask("CLUSTER", "KEYSLOT", key)
+        found: int = self.live[0].ask("CLUSTER", "KEYSLOT", key)
         return found
 
     def owner(self, slot: int) -> RedisServer:
         """Tell which master serves a slot."""
-        return next(node for node in self.masters if self._serves(node, node, slot))
+        return next(node for node in self.live if self._serves(node, node, slot))
 
     def begin_move(self, slot: int, to: RedisServer) -> RedisServer:
         """Open a slot for moving: from now on its old owner answers ASK for keys that it has not got."""
@@ -130,32 +143,16 @@ class RedisCluster:
 
     # --- inner parts ------------------------------------------------------------------------------
 
-    @staticmethod
-    def _node(binary: Path, folder: Path, directives: dict[str, str]) -> RedisServer:
-        return RedisServer(
-            binary,
-            folder,
-            bus=free_port(),
-            directives={
-                "cluster-enabled": "yes",
-                "cluster-node-timeout": "2000",
-                "cluster-config-file": "nodes.conf",
-                "cluster-require-full-coverage": "yes",
-                "repl-diskless-sync-delay": "0",
-                **directives,
-            },
-        )
-
     def _settled(self, what: str, value: object) -> None:
         eventually(
-            lambda: all(self._state(node).get(what) == str(value) for node in self.nodes),
+            lambda: all(self._state(node).get(what) == str(value) for node in self.live),
             TOGETHER,
             what=f"{what} is {value} on all nodes",
         )
 
     def _known_to_serve(self, slot: int, to: RedisServer) -> None:
         eventually(
-            lambda: all(self._serves(node, to, slot) for node in self.masters),
+            lambda: all(self._serves(node, to, slot) for node in self.live),
             TOGETHER,
             what=f"all know who serves slot {slot}",
         )
@@ -177,3 +174,19 @@ def _pairs(lines: Iterable[str]) -> Iterable[tuple[str, str]]:
     for line in lines:
         name, _, value = line.partition(":")
         yield name, value.strip()
+
+
+def _node(binary: Path, folder: Path, persistence: Persistence) -> RedisServer:
+    return RedisServer(
+        binary,
+        folder,
+        persistence=persistence,
+        bus=free_port(),
+        directives={
+            "cluster-enabled": "yes",
+            "cluster-node-timeout": "2000",
+            "cluster-config-file": "nodes.conf",
+            "cluster-require-full-coverage": "yes",
+            "repl-diskless-sync-delay": "0",
+        },
+    )

@@ -135,12 +135,14 @@ def new_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewServer]:
 
 
 @pytest.fixture
-def new_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], RedisCluster]]:
-    """Start clusters that end with the test, for those that leave them out of order."""
+def new_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RedisCluster]]:
+    """Start clusters (``replicas``, ``persistence``) that end with the test."""
     with ExitStack() as stack:
 
-        def make() -> RedisCluster:
-            made = RedisCluster(find_valkey(), tmp_path_factory.mktemp("cluster"))
+        def make(replicas: int = 0, persistence: Persistence = "none") -> RedisCluster:
+            made = RedisCluster(
+                find_valkey(), tmp_path_factory.mktemp("cluster"), replicas=replicas, persistence=persistence
+            )
             stack.callback(made.close)
             made.start()
             return made

@@ -110,6 +110,9 @@ class Proxy:
             links = list(self._links)
         for link in links:
             link.close()
+        with self._state:
+            # Those that stand frozen look at once whether they are closed.
+            self._state.notify_all()
         eventually(lambda: not self._links & set(links), what="the connections are closed")
 
     def refuse(self) -> None:

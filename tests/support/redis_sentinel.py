@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 import redis
 
+from tests.support.redis_binaries import missing, version
 from tests.support.redis_server import RedisServer, connect
 from tests.support.server_process import HOST, ServerProcess
 from tests.support.waiting import eventually
@@ -123,11 +124,18 @@ class RedisSentinels:
         _, port = self.sentinels[0].ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME)
         return next(server for server in self.servers if server.port == int(port))
 
-    def failover(self) -> RedisServer:
-        """Have the sentinels make a replica the master, while the old one lives; return the new one."""
+    def failover(self, *, coordinated: bool = False) -> RedisServer:
+        """Have the sentinels make a replica the master, while the old one lives; return the new one.
+
+        The old one takes writes until it hears of it, for which it may be too late. Where the failover is
+        ``coordinated`` (Valkey 9), it stops first and lets the replica catch up.
+        """
         old = self.master
+        if coordinated and version(old.binary) < (9, 0):
+            raise missing("Valkey 9", "older ones let no master step down in good order")
+        how = ("COORDINATED",) if coordinated else ()
         # At first they may not have heard yet that the replica has caught up.
-        eventually(self._begun, PATIENCE, every=0.1, what="the sentinels begin to fail over")
+        eventually(lambda: self._begun(*how), PATIENCE, every=0.1, what="the sentinels begin to fail over")
         return self.wait_for_new_master(old)
 
     def kill_master(self) -> RedisServer:
@@ -148,9 +156,9 @@ class RedisSentinels:
         for process in [*self.sentinels, *self.servers]:
             process.close()
 
-    def _begun(self) -> bool:
+    def _begun(self, *how: str) -> bool:
         with contextlib.suppress(redis.ResponseError):
-            self.sentinels[0].ask("SENTINEL", "FAILOVER", NAME)
+            self.sentinels[0].ask("SENTINEL", "FAILOVER", NAME, *how)
             return True
         return False
 

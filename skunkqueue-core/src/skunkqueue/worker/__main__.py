@@ -58,6 +58,8 @@ def main(arguments: list[str]) -> None:
         gc.freeze()
         ending = worker.run()
         word = worker.cycle.word
+        # Whatever a wait was lent in this very moment goes back.
+        backend.close()
     except BackendError as error:
         ending, word = Ending.REFUSED_STORE, str(error)
     except SkunkQueueError as error:

@@ -178,6 +178,8 @@ class Pool:
                 self._leaving.remove(child)
                 if end.ending is Ending.NONE:
                     self._bury(child, end)
+                else:
+                    self._clear_up(child, end)
                 child.close()
         if os.getpid() == 1:
             _reap_strangers({child.pid for child in self._children()})
@@ -189,6 +191,8 @@ class Pool:
             post.futile = 0
         if end.ending is Ending.NONE:
             self._bury(child, end)
+        elif child.board.is_ready:
+            self._clear_up(child, end)
         if self._order:
             post.closed = True
         elif end.ending in _REFUSALS or not (child.board.is_ready or end.ending):
@@ -202,10 +206,15 @@ class Pool:
         else:
             if end.ending is Ending.DEAF:
                 logger.error("%s has ended: %s (%s)", child, child.board.word, end)
-                # What it ran is not to blame, so nothing counts as begun.
-                self._clerk.bury(child.settings.id, (), _death(child, end, "exit"))
             self._back_off(post)
         child.close()
+
+    def _clear_up(self, child: Child, end: End) -> None:
+        """Give back what a worker that ended by itself may have left: lent to it in its last moment, or not settled.
+
+        What it ran is not to blame, so nothing counts as begun.
+        """
+        self._clerk.bury(child.settings.id, (), _death(child, end, "exit"))
 
     def _bury(self, child: Child, end: End) -> None:
         begun = child.board.begun()

@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("skunkqueue.worker")
 
 _MIB = 1024 * 1024
+_LAST_BEAT = 2.0
+"""Seconds to wait for the steward's last words."""
 SLICE = 30.0
 """Seconds for which the store may block a wait of ours at a time."""
 
@@ -209,11 +211,14 @@ class Worker:
         self._guard.wake()
 
     def _end(self) -> None:
+        self._ended.set()
+        if self._steward.is_alive():
+            # A beat that is under way would list the worker again.
+            self._steward.join(_LAST_BEAT)
         try:
             self._backend.unregister(self._settings.id)
         except BackendError as error:
             logger.warning("this worker could not be taken off the list, and will vanish from it: %s", error)
-        self._ended.set()
         self._guard.end()
         self._doorman.end()
         self._interrupter.remove()

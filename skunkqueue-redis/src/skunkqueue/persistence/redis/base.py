@@ -50,6 +50,8 @@ class StoreBackend(Backend, ABC):
         """What the last empty claim said of when to look again, and when it said so."""
         self._doubts: dict[str, Any] = {}
         """Claims that were sent along with a wait and are not answered yet, by their nonce."""
+        self._latest: dict[tuple[str, str, str], tuple[str, Any]] = {}
+        """By place, the nonce of the wait that was answered last, and what takes back what it lent."""
 
     @classmethod
     def open(cls, config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> Self:
@@ -88,6 +90,7 @@ class StoreBackend(Backend, ABC):
             self._dues = {}
             self._moments = {}
             self._doubts = {}
+            self._latest = {}
         return link
 
 

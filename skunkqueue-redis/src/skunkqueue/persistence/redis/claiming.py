@@ -54,6 +54,7 @@ class Claiming(Waiting, ABC):
             return super().claim_next(queue, route, worker, limit, lease, timeout=timeout)
         self._settle_doubts(link)
         request = _Request(link, (queue, route, worker), limit, lease)
+        self._latest.pop(request.place, None)
         end = time.monotonic() + timeout
         while not link.closed.is_set():
             if request.place not in self._moments:
@@ -83,7 +84,10 @@ class Claiming(Waiting, ABC):
             self._settle_doubts(link)
             raise link.translated(error) from error
         self._doubts.pop(request.nonce, None)
-        return [] if reply is None else self._claims_in(reply, link, request)
+        if reply is None:
+            return []
+        self._latest[request.place] = (request.nonce, request.taking_back)
+        return self._claims_in(reply, link, request)
 
     def extend(self, claims: Sequence[ClaimRef], lease: float) -> list[str]:
         """Make leases last longer; see ``Backend.extend``."""
@@ -104,10 +108,14 @@ class Claiming(Waiting, ABC):
         super().close()
         if link.pid != os.getpid():
             return
-        for request in tuple(self._doubts.values()):
-            with suppress(RedisError):
-                link.last_word(_CLAIM_ANY, request.nonce, request.taking_back)
+        # Also what was answered last, and may not have reached those who would settle it.
+        doubts = {nonce: request.taking_back for nonce, request in self._doubts.items()}
+        doubts.update(self._latest.values())
         self._doubts.clear()
+        self._latest.clear()
+        with suppress(RedisError):
+            for nonce, taking_back in doubts.items():
+                link.last_word(_CLAIM_ANY, nonce, taking_back)
 
     def _claims_in(self, reply: bytes, link: Link, request: _Request) -> list[Claim]:
         kind, claims, due, ends = wire.claims_of(reply)

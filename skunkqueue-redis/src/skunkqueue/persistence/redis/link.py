@@ -30,6 +30,8 @@ from skunkqueue.persistence.redis.settings import Settings
 
 _encode = msgspec.msgpack.Encoder().encode
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.5
+_SHORTEST = 0.01
+"""Seconds; Redis 6.2 takes a blocking call's timeout of a millisecond for none at all, and blocks for ever."""
 _GRACE = 5.0
 """Seconds beyond a blocking call's timeout after which its connection is taken to be dead."""
 _CLOSED = "this backend is closed"
@@ -269,7 +271,7 @@ class Link:
         end = time.monotonic() + timeout
         while True:
             try:
-                return self._block(keys, max(end - time.monotonic(), 0.001))
+                return self._block(keys, max(end - time.monotonic(), _SHORTEST))
             except RedisError as error:
                 if self.closed.is_set():
                     return None
@@ -291,7 +293,7 @@ class Link:
         Raises redis-py's errors; then the script may have been run.
         """
         with self._blocking() as connection:
-            pops = connection.pack_command("BLPOP", *keys, f"{max(timeout, 0.001):.3f}")
+            pops = connection.pack_command("BLPOP", *keys, f"{max(timeout, _SHORTEST):.3f}")
             connection.send_packed_command(
                 (b"".join(pops) + self._message(script, values),), check_health=False
             )

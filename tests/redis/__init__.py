@@ -1,0 +1,1 @@
+"""The Redis backend against real servers, and the servers."""

@@ -1,0 +1,109 @@
+"""Claims that are sent before they are wanted: along with a wait, or while others run."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from skunkqueue.contract.makers import (
+    LEASE,
+    OTHER,
+    QUEUE,
+    ROUTE,
+    WORKER,
+    claim,
+    counts,
+    firing,
+    firings,
+    ids,
+    outcome,
+    read,
+)
+from skunkqueue.records import State
+from tests.redis.opening import Line
+from tests.support.redis_server import RedisServer
+from tests.support.waiting import eventually
+
+LONG = 30.0
+
+
+def test_claims_asked_for_ahead_are_lent_before_anybody_reads_them(line: Line) -> None:
+    made = firings(3)
+    line.near.enqueue(made)
+
+    answer = line.near.claim_ahead(QUEUE, ROUTE, WORKER, 2, LEASE)
+
+    eventually(lambda: counts(line.near) == {State.PENDING: 1, State.RUNNING: 2})
+    assert answer is not None
+    lent = answer()
+    assert ids(lent) == ids(made[:2])
+    assert line.near.settle([outcome(one) for one in lent]) == []
+
+
+@pytest.mark.parametrize("fault", ["swallow_reply", "lose_request"])
+def test_an_answer_that_is_lost_comes_again_and_holds_nothing_twice(line: Line, fault: str) -> None:
+    made = firings(3)
+    line.near.enqueue(made)
+    getattr(line.proxy, fault)()
+
+    answer = line.far.claim_ahead(QUEUE, ROUTE, WORKER, 2, LEASE)
+
+    assert answer is not None
+    assert ids(answer()) == ids(made[:2])
+    assert counts(line.near) == {State.PENDING: 1, State.RUNNING: 2}
+
+
+def test_asking_ahead_of_a_server_that_forgot_its_scripts_is_answered(
+    line: Line, server: RedisServer
+) -> None:
+    made = firing()
+    line.near.enqueue([made])
+    server.client().script_flush()
+
+    answer = line.near.claim_ahead(QUEUE, ROUTE, WORKER, 2, LEASE)
+
+    assert answer is not None
+    assert ids(answer()) == [made.id]
+
+
+def test_a_wait_that_is_cut_off_holds_nothing(line: Line) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(line.far.claim_next, QUEUE, ROUTE, WORKER, 1, LEASE, timeout=LONG)
+        threading.Event().wait(0.1)
+        line.far.close()
+        assert waiting.result(LONG) == []
+    made = firing()
+    line.near.enqueue([made])
+
+    assert ids(claim(line.near, worker=OTHER)) == [made.id]
+
+
+def test_what_the_last_wait_was_lent_goes_back_at_close(line: Line) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(line.far.claim_next, QUEUE, ROUTE, WORKER, 2, LEASE, timeout=LONG)
+        threading.Event().wait(0.1)
+        again = firings(2)
+        line.near.enqueue(again)
+        lent = ids(waiting.result(LONG))
+    assert lent == ids(again)
+
+    line.far.close()
+
+    assert counts(line.near) == {State.PENDING: 2}
+    assert [read(line.near, id_).deaths for id_ in lent] == [0, 0]
+    assert ids(claim(line.near, 2, worker=OTHER)) == lent
+
+
+def test_what_the_last_wait_was_lent_and_is_settled_stays_so(line: Line) -> None:
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(line.far.claim_next, QUEUE, ROUTE, WORKER, 1, LEASE, timeout=LONG)
+        threading.Event().wait(0.1)
+        line.near.enqueue([firing()])
+        (lent,) = waiting.result(LONG)
+    line.far.settle([outcome(lent)])
+
+    line.far.close()
+
+    assert counts(line.near) == {State.COMPLETE: 1}

@@ -1,0 +1,126 @@
+"""Sentinels that make another server the master: what was accepted is done, each once, by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from skunkqueue.contract.makers import claim, counts, firings, ids, outcome
+from skunkqueue.errors import BackendUnavailableError
+from skunkqueue.records import State
+from tests.redis.load import Load
+from tests.redis.opening import OpenStore
+from tests.redis.patience import persistently
+from tests.support.redis_fixtures import ConfigOf
+from tests.support.redis_sentinel import RedisSentinels
+from tests.support.server_process import HOST, free_port
+
+NewSentinels = Callable[..., RedisSentinels]
+
+
+def test_the_master_is_found_through_the_sentinels(
+    new_sentinels: NewSentinels, open_store: OpenStore, config_of: ConfigOf
+) -> None:
+    made = new_sentinels()
+    store = open_store(config_of(made.url()))
+
+    fired = firings(3)
+    store.enqueue(fired)
+
+    assert ids(claim(store, 3)) == ids(fired)
+    assert made.master.ask("DBSIZE") > 0
+
+
+def test_a_sentinel_that_is_down_is_passed_over(
+    new_sentinels: NewSentinels, open_store: OpenStore, config_of: ConfigOf
+) -> None:
+    made = new_sentinels()
+    live = f"{HOST}:{made.sentinels[0].port}"
+    url = made.url().replace(live, f"{HOST}:{free_port()},{live}")
+
+    assert open_store(config_of(url)).enqueue(firings(1))
+
+
+def test_where_no_sentinel_answers_they_are_named(open_store: OpenStore, config_of: ConfigOf) -> None:
+    port = free_port()
+
+    with pytest.raises(BackendUnavailableError, match=str(port)):
+        open_store(config_of(f"redis+sentinel://{HOST}:{port}/mymaster/0")).enqueue(firings(1))
+
+
+def test_a_master_that_the_sentinels_do_not_know_is_named(
+    new_sentinels: NewSentinels, open_store: OpenStore, config_of: ConfigOf
+) -> None:
+    url = new_sentinels().url().replace("mymaster", "another")
+
+    with pytest.raises(BackendUnavailableError, match="another"):
+        open_store(config_of(url)).enqueue(firings(1))
+
+
+def test_a_load_survives_its_killed_master(
+    new_sentinels: NewSentinels, open_store: OpenStore, config_of: ConfigOf
+) -> None:
+    # Of two replicas one is left to confirm what the other, the new master, accepts.
+    made = new_sentinels(replicas=2)
+    with Load(lambda: open_store(config_of(made.url(replicas="1"))), lease=2.0) as load:
+        load.goes_on()
+        made.wait_for_new_master(made.kill_master())
+        load.goes_on()
+        load.finish()
+
+
+def test_a_load_survives_a_failover_in_good_order(
+    new_sentinels: NewSentinels, open_store: OpenStore, config_of: ConfigOf
+) -> None:
+    made = new_sentinels(replicas=2)
+    with Load(lambda: open_store(config_of(made.url(replicas="1"))), lease=2.0) as load:
+        load.goes_on()
+        made.failover(coordinated=True)
+        load.goes_on()
+        load.finish()
+
+
+def test_a_load_goes_on_after_a_failover_that_the_old_master_did_not_hear_of(
+    new_sentinels: NewSentinels, open_store: OpenStore, config_of: ConfigOf
+) -> None:
+    made = new_sentinels(replicas=2)
+    with Load(lambda: open_store(config_of(made.url(replicas="1"))), lease=2.0) as load:
+        load.goes_on()
+        made.failover()
+        load.goes_on()
+        # A replica that still follows the old master confirms what that one accepts, until both are
+        # told of the new one and forget it. No client can know.
+        load.finish(lossless=False)
+
+
+def test_without_the_replicas_asked_for_nothing_is_called_accepted(
+    new_sentinels: NewSentinels, open_store: OpenStore, config_of: ConfigOf
+) -> None:
+    made = new_sentinels()
+    store = open_store(config_of(made.url(replicas="1")))
+    fired = firings(2)
+    _, replica = made.servers
+    replica.pause()
+    try:
+        with pytest.raises(BackendUnavailableError, match="replica"):
+            store.enqueue(fired)
+    finally:
+        replica.go_on()
+
+    assert persistently(lambda: store.enqueue(fired)) == ids(fired)
+    assert counts(store) == {State.PENDING: 2}
+
+
+def test_what_was_claimed_from_the_old_master_is_settled_on_the_new(
+    new_sentinels: NewSentinels, open_store: OpenStore, config_of: ConfigOf
+) -> None:
+    made = new_sentinels(replicas=2)
+    store = open_store(config_of(made.url(replicas="1")))
+    store.enqueue(firings(5))
+    lent = claim(store, 5, lease=120.0)
+
+    made.wait_for_new_master(made.kill_master())
+
+    assert persistently(lambda: store.settle([outcome(one) for one in lent])) == []
+    assert counts(store) == {State.COMPLETE: 5}
