@@ -8,11 +8,12 @@ quickly read.
 from __future__ import annotations
 
 import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from redis.connection import Connection, DefaultParser, SSLConnection, UnixDomainSocketConnection
 from redis.exceptions import ConnectionError as UnreachableError
-from redis.exceptions import InvalidResponse
+from redis.exceptions import InvalidResponse, RedisError
 from redis.exceptions import TimeoutError as SilentError
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class _Asking(_Base):
 
     _sock: Any
     disconnect: Any
+    read_response: Any
+    socket_timeout: Any
 
     def tell(self, message: bytes) -> None:
         """Send a whole request. Raises redis-py's errors, and is disconnected then."""
@@ -57,6 +60,28 @@ class _Asking(_Base):
         except BaseException as error:
             self._break(error)
             raise
+
+    def hear_within(self, seconds: float) -> Any:
+        """Read a reply of any kind that may take longer than others do. Raises redis-py's errors."""
+        sock = self._sock
+        if sock is None:
+            msg = "the connection was closed"
+            raise UnreachableError(msg)
+        try:
+            sock.settimeout(seconds)
+            reply = self.read_response(disable_decoding=True)
+            sock.settimeout(self.socket_timeout)
+        except RedisError:
+            raise
+        except BaseException as error:
+            self._break(error)
+            raise
+        return reply
+
+    def cut(self) -> None:
+        """Let whoever reads from it, in another thread, see it end; that thread disconnects it."""
+        with suppress(OSError, AttributeError):
+            self._sock.shutdown(socket.SHUT_RDWR)
 
     def _hear_rest(self, data: bytes) -> bytes:
         """Go on with a reply that has not come in one piece, or is an error."""

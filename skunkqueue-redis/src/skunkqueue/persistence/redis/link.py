@@ -282,7 +282,7 @@ class Link:
     def _block(self, keys: Sequence[str], timeout: float) -> tuple[bytes, bytes] | None:
         with self._blocking() as connection:
             connection.send_command("BLPOP", *keys, f"{timeout:.3f}")
-            reply = connection.read_response(disable_decoding=True, timeout=timeout + _GRACE)
+            reply = connection.hear_within(timeout + _GRACE)
         return None if reply is None else (reply[0], reply[1])
 
     def block_and_run(
@@ -298,7 +298,7 @@ class Link:
                 (b"".join(pops) + self._message(script, values),), check_health=False
             )
             try:
-                connection.read_response(disable_decoding=True, timeout=timeout + _GRACE)
+                connection.hear_within(timeout + _GRACE)
             except ResponseError:
                 # The other reply is there too, and is as good as this one.
                 connection.disconnect()
@@ -360,6 +360,5 @@ class Link:
             self.closed.set()
             blocked = list(self._blocked)
         for connection in blocked:
-            # Whoever reads from it is told that it ended.
-            connection.disconnect()
+            connection.cut()
         self._drop_idle()
