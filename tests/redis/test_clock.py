@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from skunkqueue.clock import VirtualClock
-from skunkqueue.contract.makers import OTHER, claim, claimed, firing, ids, read, worker
+from skunkqueue.contract.makers import OTHER, claim, claimed, firing, firings, ids, read, worker
 from skunkqueue.persistence.redis import RedisBackend
 from tests.support.redis_fixtures import ConfigOf
 from tests.support.redis_server import RedisServer
@@ -37,6 +37,36 @@ def test_what_was_due_is_due_again_after_a_sweep(backend: RedisBackend, clock: V
     backend.sweep()
 
     assert sorted(ids(claim(backend, 10))) == sorted(ids(made))
+
+
+def test_what_was_fired_since_the_last_sweep_is_due_again_too(
+    backend: RedisBackend, clock: VirtualClock
+) -> None:
+    backend.sweep()
+    clock.advance(8.0)
+    made = firing()
+    backend.enqueue([made])
+    clock.advance(1.0)
+    clock.jump(-HOUR)
+    while backend.sweep():
+        pass
+
+    # As much as passed between the sweeps is not seen.
+    clock.advance(10.0)
+
+    assert ids(claim(backend)) == [made.id]
+
+
+def test_many_are_pulled_back_sweep_by_sweep(backend: RedisBackend, clock: VirtualClock) -> None:
+    backend.enqueue(firings(4_500))
+    backend.sweep()
+    clock.jump(-HOUR)
+
+    moved = [backend.sweep() for _ in range(3)]
+
+    assert sum(moved) == 4_500
+    assert max(moved) <= 2_000
+    assert len(claim(backend, 5_000)) >= 1
 
 
 def test_delayed_firings_wait_as_their_due_times_say(backend: RedisBackend, clock: VirtualClock) -> None:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from skunkqueue import SkunkQueue
+from skunkqueue.clock import VirtualClock
 from skunkqueue.contract.makers import LEASE, QUEUE, ROUTE, WORKER, claim, firing, firings, outcome
 from skunkqueue.persistence.backend import Backend
+from skunkqueue.persistence.redis import RedisBackend
 from tests.redis.opening import OpenStore
 from tests.support.redis_binaries import find_redis62, find_valkey
 from tests.support.redis_fixtures import ConfigOf
 from tests.support.redis_server import RedisServer
+from tests.support.waiting import eventually
 
 MANY = 20_000
 PENDING = 700
@@ -96,7 +100,10 @@ def test_a_wait_and_its_claim_are_one_request(own: RedisServer, backend: Backend
     assert found == {"blpop": 1, "evalsha": 1}
 
 
-def test_what_was_pruned_leaves_nothing_behind(own: RedisServer, backend: Backend) -> None:
+def test_what_was_pruned_leaves_nothing_behind(own: RedisServer, config_of: ConfigOf) -> None:
+    clock = VirtualClock()
+    backend = RedisBackend.open(config_of(own.url()), clock=clock)
+
     def life() -> None:
         backend.enqueue(firings(500))
         backend.enqueue([firing(key="k"), firing(delay=60.0)])
@@ -105,6 +112,9 @@ def test_what_was_pruned_leaves_nothing_behind(own: RedisServer, backend: Backen
         backend.purge(QUEUE)
         while backend.prune(older=-1.0):
             pass
+        # So long ids stay known, for those who ask again.
+        clock.advance(200.0)
+        backend.prune()
 
     def keys() -> list[str]:
         found: Any = own.client().keys("*")
@@ -116,5 +126,20 @@ def test_what_was_pruned_leaves_nothing_behind(own: RedisServer, backend: Backen
     once = keys()
     life()
 
-    assert keys() == once
-    assert once == ["format", "q:demo:foo", "routes", "token"]
+    assert keys() == once == ["format", "q:demo:foo", "routes", "token"]
+    backend.close()
+
+
+def test_those_who_wait_and_never_look_cost_little(own: RedisServer, backend: Backend) -> None:
+    (sleeper,) = made = firings(1, delay=3_600.0)
+    backend.enqueue(made)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(backend.wait_settled, [sleeper.id], 30.0)
+        eventually(lambda: own.client().keys("*:y"))
+        for _ in range(200):
+            backend.enqueue(firings(50))
+            backend.settle([outcome(one) for one in claim(backend, 50)])
+        lists: Any = own.client().keys("*:y:*")
+        assert sum(own.client().llen(name) for name in lists) <= 50
+        backend.kill([sleeper.id])
+        assert waiting.result(30.0) == [sleeper.id]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -347,3 +348,44 @@ def test_a_load_over_a_line_that_breaks_all_the_time_is_done_once_and_all_of_it(
         load.goes_on()
         load.finish()
     assert min(proxy.swallowed, proxy.lost) > 3
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_fire_sent_again_runs_no_second_time_though_the_first_is_forgotten(line: Line, count: int) -> None:
+    made = firings(count)
+    assert line.far.enqueue(made) == ids(made)
+    line.near.settle([outcome(lent, ttl=0.0) for lent in claim(line.near, count)])
+    assert line.near.prune() == count
+    assert line.near.get(ids(made)) == [None] * count
+
+    # What a producer does whose answer was lost.
+    assert line.far.enqueue(made) == ids(made)
+
+    assert claim(line.near, 9) == []
+    assert line.near.find(made[0].id) == []
+    assert line.near.wait_settled(ids(made), 0.0) == ids(made)
+
+
+def test_a_process_reaches_the_server_after_any_number_of_broken_connections(line: Line) -> None:
+    for _ in range(150):
+        line.proxy.cut()
+        line.far.now()
+
+    made = firing()
+    assert line.far.enqueue([made]) == [made.id]
+
+
+def test_threads_that_wait_leave_each_others_claims_alone(line: Line) -> None:
+    made = firings(40)
+    line.near.enqueue(made)
+    with ThreadPoolExecutor(3) as threads:
+        waiting = [
+            threads.submit(line.far.claim_next, QUEUE, "other", f"w{number}", 1, LEASE, timeout=20.0)
+            for number in range(2)
+        ]
+        held = [line.far.claim_next(QUEUE, ROUTE, WORKER, 1, LEASE, timeout=5.0)[0] for _ in range(40)]
+        assert line.near.settle([outcome(one) for one in held]) == []
+        line.near.enqueue(firings(2, route="other"))
+        for one in waiting:
+            one.result(20.0)
+    assert counts(line.near) == {State.COMPLETE: 40}

@@ -9,10 +9,23 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from skunkqueue.contract.makers import claim, claimed, counts, firing, firings, outcome, state
+from skunkqueue.contract.makers import (
+    LEASE,
+    OTHER,
+    QUEUE,
+    claim,
+    claimed,
+    counts,
+    firing,
+    firings,
+    outcome,
+    ref,
+    state,
+    worker,
+)
 from skunkqueue.errors import BackendFullError, BackendReadOnlyError, BackendUnavailableError
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import State
+from skunkqueue.records import State, Verdict
 from tests.redis.opening import OpenStore
 from tests.redis.patience import persistently
 from tests.support.redis_fixtures import ConfigOf, NewServer
@@ -52,6 +65,31 @@ def test_a_full_server_is_named_with_the_way_out(own: RedisServer, store: Backen
     assert str(own.port) in str(error)
     assert "maxmemory" in str(error)
     assert error.__cause__ is not None
+
+
+def test_workers_go_on_while_the_server_is_full(own: RedisServer, store: Backend) -> None:
+    store.register(worker(), LEASE)
+    store.enqueue(firings(6))
+    first, second, third, *_ = claim(store, 4)
+    fill(own, store)
+
+    assert store.beat(worker(), LEASE) is True
+    assert store.extend([ref(second)], LEASE) == []
+    assert store.settle([outcome(first)]) == []
+    assert store.settle([outcome(second, Verdict.RETRY), outcome(third, Verdict.RELEASE)]) == []
+    store.sweep()
+    store.prune()
+    store.pause(QUEUE, "another")
+
+
+def test_what_a_dead_worker_held_is_reclaimed_while_the_server_is_full(
+    own: RedisServer, store: Backend
+) -> None:
+    store.enqueue(firings(3))
+    claim(store, 3, lease=0.05)
+    fill(own, store)
+
+    assert eventually(lambda: any(one.deaths == 1 for one in claim(store, 1, worker=OTHER)))
 
 
 def test_a_full_server_keeps_what_it_accepted_and_nothing_by_half(own: RedisServer, store: Backend) -> None:

@@ -188,8 +188,8 @@ class SkunkQueue:
         """Wait until all of these are finished, and return their results in order.
 
         ``queue.results(queue.fire_many(add(i, i) for i in range(10_000)))``; much faster than asking one
-        handle after the other. Raises FiringFailedError as soon as one has failed (with ``errors`` it takes
-        the place of the result instead), UnknownFiringError, and WaitTimeoutError after ``timeout`` seconds.
+        handle after the other. Raises FiringFailedError as soon as it comes to one that has failed (with
+        ``errors`` that takes the place of the result instead), UnknownFiringError, and WaitTimeoutError after ``timeout`` seconds.
         """
         return gather(self.backend, list(handles), default_gate(), timeout, errors=errors)
 

@@ -86,6 +86,12 @@ async def double(number: int) -> int:
 
 
 @queue.job
+def count_me(number: int) -> int:
+    RAN.append(f"counted {number}")
+    return number
+
+
+@queue.job
 async def tell_async() -> list[Any]:
     await asyncio.sleep(0.01)
     return [current_job().id, current_job().attempt]

@@ -210,6 +210,17 @@ def test_async_jobs_run_and_know_themselves(bench: Bench) -> None:
     assert bench.result(telling) == [telling, 1]
 
 
+def test_a_finished_step_of_a_chain_runs_no_second_time_while_the_loop_is_full(bench: Bench) -> None:
+    chains = [bench.fire(jobs.count_me(number) & jobs.double(number)) for number in range(20)]
+    jobs.RAN.clear()
+
+    bench.work(concurrency=1)
+
+    assert {bench.state(firing) for firing in chains} == {State.COMPLETE}
+    counted = [ran for ran in jobs.RAN if isinstance(ran, str)]
+    assert sorted(counted) == sorted(f"counted {number}" for number in range(20))
+
+
 def test_progress_is_saved_even_if_the_job_is_short(bench: Bench) -> None:
     firing = bench.fire(jobs.report(5))
 

@@ -127,9 +127,14 @@ class Cycle:
         try:
             ahead = self._holdings.ahead.popleft()
         except IndexError:
-            claims = self._backend.claim(settings.queue, settings.route, settings.id, limit, settings.lease)
-            return claims, self._holdings.monotonic()
-        return ahead.answer(), ahead.asked
+            pass
+        else:
+            claims = ahead.answer()
+            # That there was nothing while the last batch ran says nothing of now.
+            if claims or not limit:
+                return claims, ahead.asked
+        claims = self._backend.claim(settings.queue, settings.route, settings.id, limit, settings.lease)
+        return claims, self._holdings.monotonic()
 
     def _ask_ahead(self) -> None:
         """Where firings are short and many, let the store look for the next batch while this one runs."""
@@ -258,6 +263,11 @@ class Cycle:
                 )
                 return
             self._bell.wait(backoff.next())
+
+    def release_rest(self) -> None:
+        """Give back what other threads took in hand after the cycle had ended."""
+        self._release_all()
+        self._settler.settle()
 
     def _release_all(self) -> None:
         holdings = self._holdings

@@ -108,7 +108,9 @@ class Holdings:
 
     def take(self, claims: Sequence[Claim], asked: float) -> None:
         """Take claims in hand that were asked for at that (monotonic) time; by the main thread or the doorman."""
-        self.offset = claims[0].claimed - asked
+        # The store lent them between asking and now.
+        claimed = claims[0].claimed
+        self.offset = min(max(self.offset, claimed - self.monotonic()), claimed - asked)
         if not (self.beside or self.unbegun or self.running is not None):
             self.leased = asked
             self.lost.clear()

@@ -158,6 +158,7 @@ class Runner:
     def _steps(self, claim: Claim, body: Body, carry: Carry, number: int, first: float | None = None) -> bool:
         holdings = self._holdings
         steps = body.steps
+        given = carry
         while True:
             step = steps[len(carry.done)]
             context = WorkerContext(claim, number, step.job, holdings)
@@ -177,7 +178,8 @@ class Runner:
             took = holdings.monotonic() - first
             if data is AWAITED:
                 self._board.clear(0)
-                return self._to_lane(Try(claim, body, carry, number, first), context, first)
+                tried = Try(claim, body, carry, number, first)
+                return self._to_lane(tried, context, first) or self._put_aside(tried, given)
             if data is None or self._interrupter.delivered is not None or holdings.progress or holdings.lost:
                 tried = Try(claim, body, carry, number, first + holdings.offset, took, self._worker)
                 if not self._went_well(tried, data):
@@ -281,6 +283,13 @@ class Runner:
             self._settler.report(ref_of(claim), report)
 
     # --- the event loop ---------------------------------------------------------------------------
+
+    def _put_aside(self, tried: Try, given: Carry) -> bool:
+        """Keep a chain that has come further and finds no room; not back to its start, for its steps are done."""
+        if tried.carry is given:
+            return False
+        self._holdings.midway.append(Midway(tried.claim, tried.body, tried.carry, tried.began or 0.0))
+        return True
 
     def _to_lane(self, tried: Try, context: WorkerContext, first: float) -> bool:
         lane = self.lane

@@ -52,9 +52,10 @@ class Steward(threading.Thread):
         lease: float,
         describe: Callable[[], WorkerRecord],
         interrupt: Callable[[], None],
+        ring: Callable[[], None],
         ended: threading.Event,
     ) -> None:
-        """``interrupt`` wakes the guard."""
+        """``interrupt`` wakes the guard, ``ring`` the main thread."""
         super().__init__(name="skunkqueue-steward", daemon=True)
         self._backend = backend
         self._holdings = holdings
@@ -66,6 +67,7 @@ class Steward(threading.Thread):
         self._lease = lease
         self._describe = describe
         self._interrupt = interrupt
+        self._ring = ring
         self._ended = ended
         self._beat_every = min(lease / 3, _LONGEST_BEAT)
         self._next_beat = 0.0
@@ -97,6 +99,7 @@ class Steward(threading.Thread):
     def look(self, now: float) -> None:
         """Do what is due now; raises BackendError."""
         running = self._holdings.running
+        self._take_in_ahead(now)
         self._give_back_neighbours(running, now)
         self._keep_leases(now)
         self._send_progress()
@@ -109,18 +112,26 @@ class Steward(threading.Thread):
             self._refires.heal()
             self._contact.answered()
 
+    def _take_in_ahead(self, now: float) -> None:
+        """Take claims in hand that were asked for ahead, where the batch before them turns out long.
+
+        Their leases run, and they may be killed, or given back.
+        """
+        holdings = self._holdings
+        if not holdings.ahead or now - holdings.ahead[0].asked < LONG:
+            return
+        try:
+            ahead = holdings.ahead.popleft()
+        except IndexError:
+            return
+        holdings.unbegun.extend(ahead.answer())
+        self._ring()
+
     def _give_back_neighbours(self, running: Running | None, now: float) -> None:
         holdings = self._holdings
         long = running is not None and now - running.began > LONG
         if not long and not (holdings.waiting and now - holdings.waiting > LONG):
             return
-        if holdings.ahead:
-            # Asked for when the jobs before this one were short.
-            try:
-                ahead = holdings.ahead.popleft()
-            except IndexError:
-                return
-            self._release(ahead.answer())
         if holdings.unbegun:
             neighbours: list[Claim] = []
             try:
@@ -187,7 +198,7 @@ class Steward(threading.Thread):
         # A kill may be heard just before the claim it is for has come back from the store, so it is kept
         # for a while; but not for long, since the firing may be requeued.
         kills = self._holdings.kills
-        if kills:
+        if kills and not self._holdings.ahead:
             held = {claim.id for claim in self._holdings.held()}
             for firing, heard in tuple(kills.items()):
                 if now - heard > _KILL_KEPT and firing not in held:

@@ -135,6 +135,7 @@ class Worker:
             lease=settings.lease,
             describe=self._describe,
             interrupt=self._guard.wake,
+            ring=bell.ring,
             ended=self._ended,
         )
         self._ear = Ear(backend, me, self._obey, contact=contact, slice_=slice_, ended=self._ended)
@@ -215,6 +216,7 @@ class Worker:
         if self._steward.is_alive():
             # A beat that is under way would list the worker again.
             self._steward.join(_LAST_BEAT)
+        self.cycle.release_rest()
         try:
             self._backend.unregister(self._settings.id)
         except BackendError as error:

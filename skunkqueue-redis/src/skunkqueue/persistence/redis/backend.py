@@ -20,6 +20,10 @@ _FIRE, _ENQUEUE = map(load, ("fire", "enqueue"))
 _FINISH, _SETTLE = map(load, ("finish", "settle"))
 _FINAL = frozenset({Verdict.COMPLETE, Verdict.ERROR, Verdict.KILLED, Verdict.EXPIRED})
 _as_holders = wire.reader(list[tuple[int, int, str]])
+_ENDLESS = 1e9
+"""Seconds; a longer wait counts as this, lest sums of hand-made ones be no numbers."""
+_CHUNK = 1_000
+"""Firings that end together at most, since a chunk is read and written as one."""
 _NOTHING = b"\xc0"
 
 
@@ -104,7 +108,11 @@ class RedisBackend(Claiming, Reading, Administration):
                 last = shared
                 group = groups.setdefault(shared, [])
             group.append(outcome)
-        return [self._group(*shared, group, blobs) for shared, group in groups.items()]
+        return [
+            self._group(*shared, group[start : start + _CHUNK], blobs)
+            for shared, group in groups.items()
+            for start in range(0, len(group), _CHUNK)
+        ]
 
     def _group(
         self, token: int, verdict: Verdict, ttl: float | None, outcomes: list[Outcome], blobs: wire.Blobs
@@ -120,14 +128,18 @@ class RedisBackend(Claiming, Reading, Administration):
             values,
             verdict,
             len(outcomes),
-            [max(wait, 0.0) for wait in waits],
-            [outcome.took for outcome in began],
+            [min(max(wait, 0.0), _ENDLESS) for wait in waits],
+            [min(outcome.took, _ENDLESS) for outcome in began],
         )
         counters = [part for pair in values.items() for part in pair]
         return [wire.token(token), state, _ttl(verdict, ttl), chunk, listed, before, counters]
 
+    def _due(self, outcome: Outcome) -> float:
+        began = outcome.began or 0.0
+        return max(self._dues.get(outcome.id, began), began - _ENDLESS)
+
     def _settle_each(self, outcomes: list[Outcome]) -> list[str]:
-        chunks: dict[tuple[int, Verdict, float | None], str] = {}
+        chunks: dict[tuple[int, Verdict, float | None, int], str] = {}
         items, follows, refires = [], [], []
         blobs = wire.Blobs()
         for number, outcome in enumerate(outcomes, 1):
@@ -135,10 +147,11 @@ class RedisBackend(Claiming, Reading, Administration):
             end: int | bool = False
             chunk = ""
             if verdict in _FINAL:
-                chunk = chunks.setdefault((outcome.token, verdict, outcome.ttl), new_id())
+                chunk = chunks.setdefault((outcome.token, verdict, outcome.ttl, number // _CHUNK), new_id())
                 end = blobs.put(wire.end_of(outcome, chunk, verdict.value))
             values: dict[str, float] = {}
-            tally(values, verdict, self._dues.get(outcome.id, 0.0), outcome.began, outcome.took)
+            began = outcome.began
+            tally(values, verdict, self._due(outcome), began, min(outcome.took, _ENDLESS))
             items.append(
                 (
                     outcome.id,

@@ -49,9 +49,9 @@ class StoreBackend(Backend, ABC):
         self._moments: dict[tuple[str, str, str], tuple[float, float | None, float | None]] = {}
         """What the last empty claim said of when to look again, and when it said so."""
         self._doubts: dict[str, Any] = {}
-        """Claims that were sent along with a wait and are not answered yet, by their nonce."""
-        self._latest: dict[tuple[str, str, str], tuple[str, Any]] = {}
-        """By place, the nonce of the wait that was answered last, and what takes back what it lent."""
+        """Claims whose connection broke before it could say what was lent, by their nonce."""
+        self._latest: dict[tuple[str, str, str], Any] = {}
+        """By place, the claim that waits now, or waited last."""
 
     @classmethod
     def open(cls, config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> Self:

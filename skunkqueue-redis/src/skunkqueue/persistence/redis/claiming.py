@@ -27,7 +27,9 @@ class Claiming(Waiting, ABC):
     def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:
         """Lend firings; see ``Backend.claim``."""
         link = self._link
-        request = _Request(link, (queue, route, worker), limit, lease)
+        return self._claim_now(link, _Request(link, (queue, route, worker), limit, lease))
+
+    def _claim_now(self, link: Link, request: _Request) -> list[Claim]:
         # Where the reply is lost, the same nonce finds what was lent with it.
         reply = link.plain(_CLAIM, request.values, otherwise=(_CLAIM_ANY, request.nonce, request.arguments))
         return self._claims_in(reply, link, request)
@@ -40,7 +42,8 @@ class Claiming(Waiting, ABC):
         request = _Request(link, (queue, route, worker), limit, lease)
         otherwise = (_CLAIM_ANY, request.nonce, request.arguments)
         read = link.send(_CLAIM, request.values, otherwise=otherwise)
-        return lambda: self._claims_in(read(), link, request)
+        # When to look again, as of then, would be told too late.
+        return lambda: self._claims_in(read(), link, request, remember=False)
 
     def claim_next(
         self, queue: str, route: str, worker: str, limit: int, lease: float, *, timeout: float
@@ -53,14 +56,20 @@ class Claiming(Waiting, ABC):
         if link.is_virtual:
             return super().claim_next(queue, route, worker, limit, lease, timeout=timeout)
         self._settle_doubts(link)
-        request = _Request(link, (queue, route, worker), limit, lease)
-        self._latest.pop(request.place, None)
+        place = (queue, route, worker)
         end = time.monotonic() + timeout
         while not link.closed.is_set():
-            if request.place not in self._moments:
-                claims = self.claim(queue, route, worker, limit, lease)
+            request = _Request(link, place, limit, lease)
+            # Until the next one: `close` takes back what is left of it.
+            self._latest[place] = request
+            if place not in self._moments:
+                claims = self._claim_now(link, request)
             else:
                 claims = self._claim_when_rung(link, request, end)
+            if claims and link.closed.is_set():
+                # `close` may have come too early to see them.
+                self._take_back(link, request)
+                return []
             if claims or time.monotonic() >= end:
                 return claims
         return []
@@ -69,25 +78,19 @@ class Claiming(Waiting, ABC):
         """Sleep until somebody rings or a moment comes that the last empty claim told of, and claim."""
         asked, due, ends = self._moments.pop(request.place)
         passed = time.monotonic() - asked
-        pause = min(
-            [end - time.monotonic(), LONGEST, *(when - passed for when in (due, ends) if when is not None)]
-        )
+        moments = [when - passed for when in (due, ends) if when is not None]
+        pause = min([end - time.monotonic(), LONGEST, *moments])
         if pause <= 0:
             return []
-        request.nonce = link.nonce()
-        self._doubts[request.nonce] = request
         try:
             reply = link.block_and_run(self._bells(link, *request.place), pause, _CLAIM, request.values)
         except RedisError as error:
             if link.closed.is_set():
                 return []
+            self._doubts[request.nonce] = request
             self._settle_doubts(link)
             raise link.translated(error) from error
-        self._doubts.pop(request.nonce, None)
-        if reply is None:
-            return []
-        self._latest[request.place] = (request.nonce, request.taking_back)
-        return self._claims_in(reply, link, request)
+        return [] if reply is None else self._claims_in(reply, link, request)
 
     def extend(self, claims: Sequence[ClaimRef], lease: float) -> list[str]:
         """Make leases last longer; see ``Backend.extend``."""
@@ -108,21 +111,24 @@ class Claiming(Waiting, ABC):
         super().close()
         if link.pid != os.getpid():
             return
-        # Also what was answered last, and may not have reached those who would settle it.
-        doubts = {nonce: request.taking_back for nonce, request in self._doubts.items()}
-        doubts.update(self._latest.values())
+        for request in [*self._doubts.values(), *self._latest.values()]:
+            self._take_back(link, request)
         self._doubts.clear()
         self._latest.clear()
-        with suppress(RedisError):
-            for nonce, taking_back in doubts.items():
-                link.last_word(_CLAIM_ANY, nonce, taking_back)
 
-    def _claims_in(self, reply: bytes, link: Link, request: _Request) -> list[Claim]:
+    def _take_back(self, link: Link, request: _Request) -> None:
+        with suppress(RedisError):
+            link.last_word(_CLAIM_ANY, request.nonce, request.taking_back)
+
+    def _claims_in(
+        self, reply: bytes, link: Link, request: _Request, *, remember: bool = True
+    ) -> list[Claim]:
         kind, claims, due, ends = wire.claims_of(reply)
         if kind == wire.NOT_PLAIN:
             kind, claims, due, ends = wire.claims_of(link.call(_CLAIM_ANY, *request.arguments))
         if not claims:
-            self._moments[request.place] = (time.monotonic(), due, ends)
+            if remember:
+                self._moments[request.place] = (time.monotonic(), due, ends)
             return claims
         dues = self._dues
         if len(dues) > _MANY:

@@ -49,7 +49,7 @@ def translate(error: theirs.RedisError, location: str) -> BackendError:  # noqa:
     if isinstance(error, theirs.NoPermissionError):
         return BackendError(
             f"{location}: this user lacks a right ({text}): a worker or producer needs the keys and channels of"
-            f" this store and +@all -@dangerous +info"
+            f" this store and +@all -@dangerous +info +role +cluster"
         )
     if isinstance(error, theirs.OutOfMemoryError) or "OOM" in text:
         return BackendFullError(

@@ -17,6 +17,7 @@ cluster and one script may change them together. The rest of each name, and what
 ``k:QUEUE``               hash       idempotency keys in use
 ``c``, ``n:PLACE:STATE``  hash,zset  chunks of firings that finished together, by that time
 ``gone``                  zset       the same by the end of their ttl
+``hollow``                zset       ids forgotten just now, still known in ``f`` for 150 s
 ``s:PLACE:MINUTE``        hash       counters
 ``w``, ``wz``, ``m:W``    ...        workers, how long they are listed, their mail
 ``z:NAME``, ``zh:NAME``   hash,list  schedules and their history; ``zs`` lists them
@@ -36,12 +37,12 @@ BUCKET = 9
 @lru_cache(1024)
 def quote(name: str) -> str:
     """Make a name safe to be joined with others by colons."""
-    return name.replace("%", "%25").replace(":", "%3A")
+    return name.replace("%", "%25").replace(":", "%3A").replace("\n", "%0A")
 
 
 def unquote(name: str) -> str:
     """Undo ``quote``."""
-    return name.replace("%3A", ":").replace("%25", "%")
+    return name.replace("%0A", "\n").replace("%3A", ":").replace("%25", "%")
 
 
 @lru_cache(1024)

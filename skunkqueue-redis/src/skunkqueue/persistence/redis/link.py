@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -29,6 +29,7 @@ from skunkqueue.persistence.redis.scripts import Script
 from skunkqueue.persistence.redis.settings import Settings
 
 _encode = msgspec.msgpack.Encoder().encode
+T = TypeVar("T")
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.5
 _SHORTEST = 0.01
 """Seconds; Redis 6.2 takes a blocking call's timeout of a millisecond for none at all, and blocks for ever."""
@@ -154,12 +155,13 @@ class Link:
         """Make a name for one call, that no other has: `slot.number`, with a slot for each thread."""
         return f"{self._nonce}{threading.get_ident():x}.{next(self._nonces):x}"
 
-    def _again(self, error: RedisError, attempt: Callable[[], bytes]) -> bytes:
+    def _again(self, error: RedisError, attempt: Callable[[], T]) -> T:
         """Try a call again that failed, where that makes sense, until it succeeds or the time is over."""
         began = time.monotonic()
         deadline = began + self.settings.retry_for
         pause = _FIRST_WAIT
         doubtful = False
+        moves = 0
         while True:
             doubtful = doubtful or may_be_done(error)
             self._lost(error)
@@ -170,6 +172,10 @@ class Link:
                 pause = min(2 * pause, _LONGEST_WAIT)
             elif time.monotonic() > deadline:
                 raise self._final(error, doubtful=doubtful) from error
+            else:
+                # Not at once for ever: two nodes may each name the other.
+                moves += 1
+                self.closed.wait(0.0 if moves < 3 else _FIRST_WAIT)
             try:
                 return attempt()
             except RedisError as another:
@@ -249,8 +255,9 @@ class Link:
             connection.disconnect()
 
     def command(self, *words: str | int) -> Any:
-        """Run a plain command once. Raises BackendError."""
-        try:
+        """Run a plain command that may be run twice. Raises BackendError."""
+
+        def attempt() -> Any:
             connection = self._borrow()
             try:
                 connection.send_command(*words)
@@ -258,10 +265,13 @@ class Link:
             except BaseException:
                 connection.disconnect()
                 raise
+            self._idle.append(connection)
+            return reply
+
+        try:
+            return attempt()
         except RedisError as error:
-            raise self.translated(error) from error
-        self._idle.append(connection)
-        return reply
+            return self._again(error, attempt)
 
     def block(self, keys: Sequence[str], timeout: float) -> tuple[bytes, bytes] | None:
         """Pop from the first of some lists that has an element; ``None`` after ``timeout`` seconds, or closed.

@@ -6,10 +6,10 @@ Each knows how to make connections to the one server that takes writes, and how 
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import Any, Protocol
 
 from redis.backoff import NoBackoff
-from redis.connection import ConnectionPool
 from redis.crc import key_slot
 from redis.exceptions import AskError, MovedError, RedisError
 from redis.exceptions import ConnectionError as Unreachable
@@ -58,22 +58,19 @@ class FixedNode:
     """One server at one address."""
 
     def __init__(self, settings: Settings) -> None:
+        # Made one by one: redis-py's pool counts all that it ever made, and gives up at its limit.
         kwargs = {**_shared(settings), "db": settings.db}
+        kind: Any = TLSConnection if settings.tls else PlainConnection
         if settings.kind == "unix":
             kwargs.pop("socket_connect_timeout")
-            self._pool = ConnectionPool(connection_class=LocalConnection, path=settings.path, **kwargs)
+            self._make = partial(LocalConnection, path=settings.path, **kwargs)
         else:
             ((host, port),) = settings.hosts
-            self._pool = ConnectionPool(
-                connection_class=TLSConnection if settings.tls else PlainConnection,
-                host=host,
-                port=port,
-                **kwargs,
-            )
+            self._make = partial(kind, host=host, port=port, **kwargs)
 
     def connect(self) -> AnyConnection:
         """Connect to it."""
-        connection: AnyConnection = self._pool.make_connection()
+        connection: AnyConnection = self._make()
         connection.connect()
         return connection
 
@@ -100,8 +97,12 @@ class SentinelNode:
         kind = TLSConnection if settings.tls else PlainConnection
         connection: AnyConnection = kind(host=host, port=port, db=settings.db, **_shared(settings))
         connection.connect()
-        connection.send_command("ROLE")
-        role = connection.read_response(disable_decoding=True)
+        try:
+            connection.send_command("ROLE")
+            role = connection.read_response(disable_decoding=True)
+        except BaseException:
+            connection.disconnect()
+            raise
         if role[0] != b"master":
             connection.disconnect()
             msg = f"{host}:{port} is called the master of {settings.service}, and is not yet"

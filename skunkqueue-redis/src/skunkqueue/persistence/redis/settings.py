@@ -121,7 +121,10 @@ def _refuse_unknown(options: dict[str, str]) -> None:
 
 def _host(text: str, port: int) -> tuple[str, int]:
     if text.startswith("["):
-        host, _, after = text[1:].partition("]")
+        host, closed, after = text[1:].partition("]")
+        if not closed:
+            msg = f"the address {text!r} lacks its closing bracket: write [::1]:{port}"
+            raise ConfigError(msg)
         given = after.removeprefix(":")
     else:
         host, _, given = text.partition(":")

@@ -75,7 +75,7 @@ class Waiting(StoreBackend, ABC):
         waiter = f"{secrets.token_hex(6)}{next(_waiters):x}" if timeout > 0 and ids else None
         try:
             while not link.closed.is_set():
-                reply = link.call(_SETTLED, wanted, waiter or False, max(timeout, 0.0) + 60.0)
+                reply = link.call(_SETTLED, wanted, waiter or False, 3 * LONGEST)
                 found = strange + wire.as_ids(reply)
                 left = end - time.monotonic()
                 if found or left <= 0 or waiter is None:

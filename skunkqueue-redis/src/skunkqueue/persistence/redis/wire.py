@@ -151,6 +151,8 @@ def is_plain(firing: Firing) -> bool:
         and firing.target is None
         and MIN_PRIORITY <= firing.priority <= MAX_PRIORITY
         and len(firing.id) == ID_LENGTH
+        and firing.id.isascii()
+        and firing.id.isalnum()
     )
 
 
@@ -211,11 +213,15 @@ def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
         if id_ in seen:
             continue
         seen.add(id_)
-        if len(id_) != ID_LENGTH:
-            msg = f"the id {id_!r} has {len(id_)} characters instead of {ID_LENGTH}: make ids with new_id()"
+        if len(id_) != ID_LENGTH or not (id_.isascii() and id_.isalnum()):
+            msg = f"the id {id_!r} is none: make ids of {ID_LENGTH} hexadecimal digits with new_id()"
             raise BackendError(msg)
         ids.append(id_)
-        fragments.append(fragment(firing))
+        try:
+            fragments.append(fragment(firing))
+        except UnicodeEncodeError as error:
+            msg = f"a name of firing {id_} cannot be written as UTF-8: {error}"
+            raise BackendError(msg) from error
         keys.append(False if key is None else key)
     for group in groups:
         group[8] = any(group[8]) and group[8]

@@ -1,4 +1,4 @@
---@ base wire
+--@ base wire room
 -- register and beat: worker, record, seconds. Answers whether it was listed before.
 local ends = call('ZSCORE', P .. 'wz', R[4])
 call('ZADD', P .. 'wz', now + R[6], R[4])

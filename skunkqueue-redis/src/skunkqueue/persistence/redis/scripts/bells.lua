@@ -22,10 +22,10 @@ local function announce(ids)
   local news = table.concat(ids)
   for _, waiter in ipairs(waiters) do
     local list = P .. 'y:' .. waiter
-    if call('RPUSH', list, news) > 2000 then
+    if call('RPUSH', list, news) > 50 then
       call('DEL', list)
       call('RPUSH', list, 'cut')
     end
-    call('EXPIRE', list, 3600)
+    call('EXPIRE', list, 120)
   end
 end

@@ -1,4 +1,4 @@
---@ base once wire places bells stats put records holding leases ending killing mail burying
+--@ base once wire places bells stats put records holding leases ending killing mail burying room
 -- bury: worker, ids that had begun, line of evidence, chunk. Answers how many were given back.
 local worker = R[4]
 local begun = {}
@@ -18,5 +18,5 @@ for _, token in ipairs(call('SMEMBERS', P .. 'h:' .. worker)) do
     drop_if_empty(token, meta)
   end
 end
-kill_copies(worker, R[7])
+kill_copies(worker, targets_by_worker()[worker], R[7])
 return done(u64(n))

@@ -1,4 +1,4 @@
---@ base wire places bells stats put records holding leases
+--@ base wire places bells stats put records holding leases room
 -- claim, where claim.lua could not: place, worker, limit, lease. Answers with the claims (0), or with when to look again (1): in how many
 -- seconds the next is due, or a lease ends.
 local place, worker, limit, lease = R[4], R[5], R[6], R[7]
@@ -21,11 +21,9 @@ local ranks = about[4]
 if not ranks or about[1] or about[2] or limit < 1 then
   return array(3) .. '\1' .. NIL .. NIL
 end
-local first_end = call('ZRANGEBYSCORE', ends, '-inf', now, 'LIMIT', 0, 1)
-while #first_end > 0 do
-  reclaim(place)
+-- Some of what leases ran out on; where that leaves more, the next claim goes on.
+if reclaim(place) then
   about = call('HMGET', P .. 'q:' .. place, 'paused', 'qpaused', 'aimed', 'ranks')
-  first_end = call('ZRANGEBYSCORE', ends, '-inf', now, 'LIMIT', 0, 1)
 end
 local aimed = tonumber(about[3] or 0) > 0
 local members, special = {}, false

@@ -15,40 +15,61 @@ local function pull_back_running(place, back)
     end
   end
 end
-local function pull_back(line, last, back)
-  local late = call('ZRANGEBYSCORE', line, '(' .. precise(now), last)
-  for _, member in ipairs(late) do
+-- Up to so many at a time, of those that were due at once; says how many it looked at.
+local function pull_back(line, back, limit)
+  local moved = 0
+  for _, member in ipairs(call('ZRANGEBYSCORE', line, '(' .. precise(now), now + back + 3600, 'LIMIT', 0, limit)) do
     local firing = load(member:sub(1, 24))
     if firing.due <= firing.enqueued then
       call('ZREM', line, member)
-      note(firing, { due = precise(firing.due - back) })
+      note(firing, { due = precise(math.min(firing.due - back, now)) })
       call('ZADD', line, firing.due, member_of(firing))
+      moved = moved + 1
     end
   end
-  return #late
+  return moved
 end
-local function mind_the_clock()
-  local last = tonumber(call('GET', P .. 'clock') or 0)
-  call('SET', P .. 'clock', precise(now))
-  local back = last - now
-  if back <= 1 then
-    return 0
-  end
-  local moved = 0
+local function go_on_pulling(back)
+  local left = 2000
+  local targets = call('SMEMBERS', P .. 't')
   for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
-    shift_all(P .. 'e:' .. place, back)
-    pull_back_running(place, back)
     for rank in (call('HGET', P .. 'q:' .. place, 'ranks') or ''):gmatch('.') do
-      moved = moved + pull_back(line_of(place, rank), last, back)
-      for _, name in ipairs(call('SMEMBERS', P .. 't')) do
+      local lines = { line_of(place, rank) }
+      for _, name in ipairs(targets) do
         local where, target = name:match('^(.-)\n(.*)$')
         if where == place then
-          moved = moved + pull_back(line_of(place, rank, target), last, back)
+          lines[#lines + 1] = line_of(place, rank, target)
+        end
+      end
+      for _, line in ipairs(lines) do
+        if left > 0 then
+          left = left - pull_back(line, back, left)
         end
       end
     end
     ring(place)
   end
-  shift_all(P .. 'wz', back)
+  return 2000 - left
+end
+local function mind_the_clock()
+  local last = tonumber(call('GET', P .. 'clock') or 0)
+  call('SET', P .. 'clock', precise(now))
+  local back = last - now
+  if back > 1 then
+    for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
+      shift_all(P .. 'e:' .. place, back)
+      pull_back_running(place, back)
+    end
+    shift_all(P .. 'wz', back)
+    call('SET', P .. 'clockback', precise(back), 'EX', 3600)
+  end
+  back = tonumber(call('GET', P .. 'clockback') or 0)
+  if back == 0 then
+    return 0
+  end
+  local moved = go_on_pulling(back)
+  if moved == 0 then
+    call('DEL', P .. 'clockback')
+  end
   return moved
 end

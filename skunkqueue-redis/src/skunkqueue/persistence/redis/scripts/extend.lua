@@ -1,4 +1,4 @@
---@ base wire places bells stats put records holding leases
+--@ base wire places bells stats put records holding leases room
 -- extend: R[4]: [token, ids] each; R[5]: seconds. Answers with the ids that are lost.
 local lost = {}
 local ends = now + R[5]

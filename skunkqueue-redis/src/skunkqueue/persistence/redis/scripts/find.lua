@@ -11,7 +11,7 @@ end
 for _, bucket in ipairs(names) do
   local here = {}
   for _, id in ipairs(call('HKEYS', P .. 'f:' .. bucket)) do
-    if id:sub(1, #prefix) == prefix then
+    if id:sub(1, #prefix) == prefix and call('HSTRLEN', P .. 'f:' .. bucket, id) > 0 then
       here[#here + 1] = id
     end
   end

@@ -1,7 +1,7 @@
---@ base once wire places bells stats put records holding leases ending killing mail reading
+--@ base once wire places bells stats put records holding leases ending killing mail reading room
 -- kill: [id, command] each, a chunk for those that end. Answers with the state each had (false: unknown).
 local before, doomed = {}, {}
-local known = {}
+local known = { many = #R[4] > 8 }
 for i, one in ipairs(R[4]) do
   local id = one[1]
   local firing = load(id)

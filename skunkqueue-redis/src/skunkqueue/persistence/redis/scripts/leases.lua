@@ -20,6 +20,9 @@ end
 local function unfold(token)
   local key = P .. 'l:' .. token
   local ids = call('HEXISTS', key, '*') == 1 and ids_in(token) or {}
+  if #ids > 0 then
+    call('DEL', P .. 'room') -- as room.lua says
+  end
   for first = 1, #ids, SLICE do
     local fields = {}
     for i = first, math.min(first + SLICE - 1, #ids) do
@@ -62,7 +65,7 @@ end
 -- Takes back some of what leases of a place ran out on; says whether there was any.
 local function reclaim(place)
   local ends = P .. 'e:' .. place
-  local over = call('ZRANGEBYSCORE', ends, '-inf', now, 'LIMIT', 0, 8)
+  local over = call('ZRANGEBYSCORE', ends, '-inf', now, 'LIMIT', 0, 16)
   for _, name in ipairs(over) do
     local token, one = name:match('^(%d+):(.+)$')
     token = token or name

@@ -1,4 +1,4 @@
---@ base wire places bells stats put
+--@ base wire places bells stats put room
 -- pause: queue (quoted), place or false.
 local queue, place = R[4], R[5]
 if place then

@@ -1,6 +1,6 @@
--- A place is `queue:route`, each with its `%` and `:` quoted, as keys.py does it.
+-- A place is `queue:route`, each with its `%`, `:` and line ends quoted, as keys.py does it.
 local function quote(name)
-  return (name:gsub('[%%:]', { ['%'] = '%25', [':'] = '%3A' }))
+  return (name:gsub('[%%:\n]', { ['%'] = '%25', [':'] = '%3A', ['\n'] = '%0A' }))
 end
 local function queue_of(place)
   return place:match('^[^:]*')

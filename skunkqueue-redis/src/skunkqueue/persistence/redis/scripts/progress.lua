@@ -1,4 +1,4 @@
---@ base wire holding
+--@ base wire holding room
 -- progress: id, token, data. Answers whether the claim holds.
 if not holds(R[5], R[4]) then
   return NO

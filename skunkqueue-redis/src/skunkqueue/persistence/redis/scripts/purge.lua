@@ -1,4 +1,4 @@
---@ base once wire places bells stats put records
+--@ base once wire places bells stats put records room
 -- purge: queue (quoted), place or false. Answers how many firings were removed.
 local n = 0
 local function empty(line)

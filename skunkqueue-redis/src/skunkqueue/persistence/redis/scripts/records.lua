@@ -9,7 +9,7 @@ local function fields_of(flat)
 end
 local function load(id)
   local stored = call('HGET', P .. 'f:' .. bucket_of(id), id)
-  if not stored then
+  if not stored or stored == '' then
     return nil
   end
   local _, enqueued, due, _, _, queue, route, priority, target, key = cmsgpack.unpack_limit(stored, 9)
@@ -83,10 +83,20 @@ local function out_of_line(firing)
   end
   return true
 end
-local function forget(ids)
+-- With `hollow` their ids stay known, empty: a request that put one in may be on its way once more.
+local function forget(ids, hollow)
   buckets(ids, function(bucket, first, last)
     local key = P .. 'f:' .. bucket
-    call('HDEL', key, unpack(ids, first, last))
+    if hollow then
+      local fields = {}
+      for i = first, last do
+        fields[#fields + 1] = ids[i]
+        fields[#fields + 1] = ''
+      end
+      call('HSET', key, unpack(fields))
+    else
+      call('HDEL', key, unpack(ids, first, last))
+    end
     call('HDEL', P .. 'd:' .. bucket, unpack(ids, first, last))
     local extras = {}
     for i = first, last do

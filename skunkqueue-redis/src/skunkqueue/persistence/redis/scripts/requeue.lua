@@ -1,4 +1,4 @@
---@ base once wire places bells stats put records ending
+--@ base once wire places bells stats put records ending room
 -- requeue: ids. Answers with those that were.
 local again = {}
 for _, id in ipairs(R[4]) do
@@ -9,7 +9,7 @@ for _, id in ipairs(R[4]) do
     local _, chunk, state, token, _, last = cmsgpack.unpack_limit(ended, 5, 1)
     local finished, worker, place, _, listed = unpack(cmsgpack.unpack(call('HGET', P .. 'c', chunk)))
     local at = 1
-    while listed:sub(at, at + 23) ~= id do
+    while at <= #listed and listed:sub(at, at + 23) ~= id do
       at = at + 24
     end
     listed = listed:sub(1, at - 1) .. listed:sub(at + 24)

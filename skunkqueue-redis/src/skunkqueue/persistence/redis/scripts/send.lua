@@ -1,4 +1,4 @@
---@ base once wire bells mail
+--@ base once wire bells mail room
 -- send: worker, command. Answers whether it lives.
 if not lives(R[4]) then
   return done(NO)

@@ -1,4 +1,4 @@
---@ base once wire places bells stats put records holding leases ending schedules
+--@ base once wire places bells stats put records holding leases ending schedules room
 -- settle, with all that may come along. R[4]: outcomes, each id, token, verdict, end, chunk, ttl, due, delay, carry,
 -- counters. R[5]: what follows, each the number of its outcome and a group. R[6]: refires, each the number of its
 -- outcome and what refire() takes. Answers with the ids of the stale.

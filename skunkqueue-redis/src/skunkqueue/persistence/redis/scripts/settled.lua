@@ -6,7 +6,7 @@ buckets(R[4], function(bucket, first, last)
   local stored = call('HMGET', P .. 'f:' .. bucket, unpack(R[4], first, last))
   local ended = call('HMGET', P .. 'd:' .. bucket, unpack(R[4], first, last))
   for i = 1, last - first + 1 do
-    if ended[i] or not stored[i] then
+    if ended[i] or not stored[i] or stored[i] == '' then
       found[#found + 1] = R[4][first + i - 1]
     end
   end
