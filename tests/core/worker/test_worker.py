@@ -211,7 +211,7 @@ def test_async_jobs_run_and_know_themselves(bench: Bench) -> None:
 
 
 def test_a_finished_step_of_a_chain_runs_no_second_time_while_the_loop_is_full(bench: Bench) -> None:
-    chains = [bench.fire(jobs.count_me(number) & jobs.double(number)) for number in range(20)]
+    chains = [bench.fire(jobs.count_me(number) & jobs.tell_async()) for number in range(20)]
     jobs.RAN.clear()
 
     bench.work(concurrency=1)
