@@ -32,6 +32,8 @@ LONG = 30.0
 def test_claims_asked_for_ahead_are_lent_before_anybody_reads_them(line: Line) -> None:
     made = firings(3)
     line.near.enqueue(made)
+    # A server that does not know the script yet is asked again, when the answer is read.
+    assert claim(line.near, route="another") == []
 
     answer = line.near.claim_ahead(QUEUE, ROUTE, WORKER, 2, LEASE)
 
