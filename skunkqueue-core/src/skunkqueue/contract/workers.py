@@ -327,6 +327,8 @@ class WorkerPromises(Kit):
             assert claim(backend, worker=OTHER) == []
         swept(backend)
         assert state(backend, lent.id) is State.KILLED
+        # Only taking it back for others counts a death.
+        assert read(backend, lent.id).deaths == int(reclaimed)
         assert backend.settle([outcome(lent)]) == [lent.id]
 
     def test_sweep_leaves_running_copies_their_lease(self, backend: Backend) -> None:

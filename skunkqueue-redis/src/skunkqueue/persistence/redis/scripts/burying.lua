@@ -11,6 +11,26 @@ local function targets_by_worker()
   end
   return workers, order
 end
+-- Puts back into line what it was lent of that and has lost by now; no death, since nobody asked it to run any more.
+local function release_copies(worker)
+  for _, token in ipairs(call('SMEMBERS', P .. 'h:' .. worker)) do
+    local meta = meta_of(token)
+    local line = meta and P .. 'e:' .. meta.place
+    local whole = meta and tonumber(call('ZSCORE', line, token) or now + 1)
+    if meta and (whole <= now or call('HEXISTS', P .. 'l:' .. token, '*') == 0) then
+      for id, flags in pairs(held_by(token)) do
+        local apart = flags:find('!', 1, true)
+        local ends = apart and tonumber(call('ZSCORE', line, token .. ':' .. id)) or whole
+        local firing = ends <= now and load(id)
+        if firing and firing.target == worker then
+          take_from(token, meta, id, flags)
+          give_back(id, token, meta)
+        end
+      end
+      drop_if_empty(token, meta)
+    end
+  end
+end
 local function kill_copies(worker, places, chunk)
   local doomed = {}
   for _, place in ipairs(places or {}) do

@@ -10,12 +10,8 @@ local dead = 0
 for i, target in ipairs(order) do
   if dead < 100 and not lives(target) then
     dead = dead + 1
-    for _, place in ipairs(workers[target]) do
-      -- Nobody else may claim what it was lent, so nobody else will take it back.
-      if call('EXISTS', P .. 'h:' .. target) == 1 then
-        reclaim(place)
-      end
-    end
+    -- Nobody else may claim what it was lent, so nobody else will take it back.
+    release_copies(target)
     n = n + kill_copies(target, workers[target], R[5] .. '/' .. i)
   end
 end
