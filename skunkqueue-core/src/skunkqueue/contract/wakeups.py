@@ -123,6 +123,13 @@ class WakeupPromises(Kit):
         assert found == [early.id]
         assert took < PROMPT
 
+    def test_due_time_of_a_targeted_firing_wakes_its_worker(self, real_backend: Backend) -> None:
+        made = firing(delay=0.3, target=WORKER)
+        real_backend.enqueue([made])
+        before = time.monotonic()
+        assert until_claimed(real_backend) == [made.id]
+        assert time.monotonic() - before < PROMPT
+
     def test_end_of_a_lease_wakes_the_waiting(self, real_backend: Backend) -> None:
         made = firing()
         real_backend.enqueue([made])

@@ -118,11 +118,12 @@ class Steward(threading.Thread):
         Their leases run, and they may be killed, or given back.
         """
         holdings = self._holdings
-        if not holdings.ahead or now - holdings.ahead[0].asked < LONG:
-            return
         try:
+            if now - holdings.ahead[0].asked < LONG:
+                return
             ahead = holdings.ahead.popleft()
         except IndexError:
+            # There is none, or the main thread took it just now.
             return
         holdings.unbegun.extend(ahead.answer())
         self._ring()

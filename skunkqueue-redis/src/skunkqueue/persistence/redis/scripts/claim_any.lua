@@ -1,6 +1,6 @@
---@ base wire places bells stats put records holding leases room
--- claim, where claim.lua could not: place, worker, limit, lease. Answers with the claims (0), or with when to look again (1): in how many
--- seconds the next is due, or a lease ends.
+--@ base wire places bells stats put records holding leases moments room
+-- claim, where claim.lua could not: place, worker, limit, lease. Answers with the claims (0), or with when to look again
+-- (1): in how many seconds the next is due, or a lease ends.
 local place, worker, limit, lease = R[4], R[5], R[6], R[7]
 local ends = P .. 'e:' .. place
 if R[3] then
@@ -91,18 +91,8 @@ for rank in ranks:gmatch('.') do
 end
 local n = #members
 if n == 0 then
-  local due
-  for rank in ranks:gmatch('.') do
-    local head = call('ZRANGE', P .. 'r:' .. place .. ':' .. rank, 0, 0, 'WITHSCORES')
-    local own = aimed and call('ZRANGE', line_of(place, rank, worker), 0, 0, 'WITHSCORES') or {}
-    for _, when in ipairs({ head[2], own[2] }) do
-      when = tonumber(when)
-      due = (not due or when < due) and when or due
-    end
-  end
-  local over = call('ZRANGE', ends, 0, 0, 'WITHSCORES')
-  local when = tonumber(over[2])
-  return array(3) .. '\1' .. maybe(f64, due and due - now) .. maybe(f64, when and when - now)
+  local due, over = moments(place, worker, ranks, aimed)
+  return array(3) .. '\1' .. maybe(f64, due and due - now) .. maybe(f64, over and over - now)
 end
 -- Not only greater than any before: also where the server lost some of them, with its last second of work.
 local token = math.max(tonumber(call('GET', P .. 'token') or 0) + 1, math.floor(now * 1000000))

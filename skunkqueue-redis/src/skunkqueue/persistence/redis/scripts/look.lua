@@ -1,20 +1,10 @@
---@ base wire
+--@ base wire places bells stats put moments
 -- look: place, worker. Answers whether something may be claimed, in how many seconds the next is due, or a lease ends.
 local place, worker = R[4], R[5]
 local about = call('HMGET', P .. 'q:' .. place, 'paused', 'qpaused', 'aimed', 'ranks')
 if not about[4] or about[1] or about[2] then
   return '\147' .. NO .. NIL .. NIL
 end
-local due
-local aimed = tonumber(about[3] or 0) > 0
-for rank in about[4]:gmatch('.') do
-  local when = tonumber(call('ZRANGE', P .. 'r:' .. place .. ':' .. rank, 0, 0, 'WITHSCORES')[2])
-  due = when and (not due or when < due) and when or due
-  if aimed then
-    when = tonumber(call('ZRANGE', P .. 'a:' .. place .. ':' .. rank .. ':' .. worker, 0, 0, 'WITHSCORES')[2])
-    due = when and (not due or when < due) and when or due
-  end
-end
-local over = tonumber(call('ZRANGE', P .. 'e:' .. place, 0, 0, 'WITHSCORES')[2])
+local due, over = moments(place, worker, about[4], tonumber(about[3] or 0) > 0)
 local found = (due and due <= now) or (over and over <= now)
 return '\147' .. (found and YES or NO) .. maybe(f64, due and due - now) .. maybe(f64, over and over - now)
