@@ -11,8 +11,9 @@ from skunkqueue.ids import new_id
 from skunkqueue.payload import Body, encode
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.backend import Backend
+from skunkqueue.plugins import hookimpl
 from skunkqueue.plugins.notify import Notifier
-from skunkqueue.records import Firing, State
+from skunkqueue.records import Claim, Firing, State
 from skunkqueue.worker.settings import WorkerSettings
 from skunkqueue.worker.worker import Worker
 from tests.redis import jobs_of_ahead as jobs
@@ -41,7 +42,18 @@ def made(call: Fireable[Any]) -> Firing:
     )
 
 
-def work(store: Backend, config: BackendConfig, **changes: Any) -> None:
+class Listener:
+    """Hears which firings were claimed."""
+
+    def __init__(self) -> None:
+        self.claimed: list[str] = []
+
+    @hookimpl
+    def skunkqueue_firing_claimed(self, claim: Claim) -> None:
+        self.claimed.append(claim.id)
+
+
+def work(store: Backend, config: BackendConfig, *, listener: Listener | None = None, **changes: Any) -> None:
     given: dict[str, Any] = {
         "id": new_id(),
         "pool": "test",
@@ -51,7 +63,10 @@ def work(store: Backend, config: BackendConfig, **changes: Any) -> None:
         "allow": ("tests",),
         "burst": True,
     }
-    Worker(store, WorkerSettings(**{**given, **changes}), notifier=Notifier()).run()
+    notifier = Notifier()
+    if listener is not None:
+        assert notifier.add(listener, "listener")
+    Worker(store, WorkerSettings(**{**given, **changes}), notifier=notifier).run()
 
 
 def counts(store: Backend) -> dict[State, int]:
@@ -75,8 +90,10 @@ def test_what_was_asked_for_ahead_keeps_its_lease(store: Backend, config: Backen
     firings += [made(jobs.slow(number)) for number in range(60)]
     store.enqueue(firings)
 
-    work(store, config, lease=1.0)
+    listener = Listener()
+    work(store, config, lease=1.0, listener=listener)
 
     assert counts(store) == {State.COMPLETE: 1_160}
+    assert {one.id for one in firings} <= set(listener.claimed)
     records = store.get([one.id for one in firings[-60:]])
     assert [record.deaths for record in records if record is not None] == [0] * 60

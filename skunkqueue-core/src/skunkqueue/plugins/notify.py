@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 import pluggy
@@ -65,6 +66,12 @@ class Notifier:
                 caller(**arguments)
             except LOAD_FAILURES:  # each on its own is the point
                 logger.exception("hook plugin %r raised in %s; it is ignored", name, hook_name)
+
+    def tell_each(self, hook_name: str, argument: str, things: Iterable[object], **others: object) -> None:
+        """Call one hook for each of several things; costs one look-up where nobody implements it."""
+        if self.wants(hook_name):
+            for thing in things:
+                self.tell(hook_name, **{argument: thing}, **others)
 
     def _leave_out(self, name: str, problem: str) -> None:
         self.problems[name] = problem

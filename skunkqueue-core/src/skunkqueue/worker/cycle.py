@@ -106,11 +106,9 @@ class Cycle:
             backoff.reset()
             if claims:
                 self._holdings.take(claims, asked)
-                if self._notifier.wants("skunkqueue_firing_claimed"):
-                    for claim in claims:
-                        self._notifier.tell(
-                            "skunkqueue_firing_claimed", claim=claim, worker=self._settings.id
-                        )
+                self._notifier.tell_each(
+                    "skunkqueue_firing_claimed", "claim", claims, worker=self._settings.id
+                )
                 self._work()
             else:
                 self._rest(limit)
@@ -124,15 +122,10 @@ class Cycle:
     def _claim(self, limit: int) -> tuple[list[Claim], float]:
         """Claim, or take what was asked for ahead; tell when that was."""
         settings = self._settings
-        try:
-            ahead = self._holdings.ahead.popleft()
-        except IndexError:
-            pass
-        else:
-            claims = ahead.answer()
-            # That there was nothing while the last batch ran says nothing of now.
-            if claims or not limit:
-                return claims, ahead.asked
+        ahead = self._holdings.pop_ahead()
+        # That there was nothing while the last batch ran says nothing of now.
+        if ahead is not None and (claims := ahead.answer()):
+            return claims, ahead.asked
         claims = self._backend.claim(settings.queue, settings.route, settings.id, limit, settings.lease)
         return claims, self._holdings.monotonic()
 
@@ -271,14 +264,11 @@ class Cycle:
 
     def _release_all(self) -> None:
         holdings = self._holdings
-        while holdings.ahead:
+        while (ahead := holdings.pop_ahead()) is not None:
             try:
-                claims, asked = self._claim(0)
+                holdings.unbegun.extend(ahead.answer())
             except BackendError as error:
                 logger.warning("what was asked for ahead cannot be given back, its lease ends: %s", error)
-            else:
-                if claims:
-                    holdings.take(claims, asked)
         while holdings.midway:
             claim, _, carry, _ = holdings.midway.popleft()
             if self._runner.advance(claim, carry):

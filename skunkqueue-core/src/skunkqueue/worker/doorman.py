@@ -102,16 +102,13 @@ class Doorman(threading.Thread):
 
     def _take_in(self, claims: list[Claim], now: float) -> None:
         with self._lock:
-            if not self._dismissed:
+            too_late = self._dismissed
+            if not too_late:
                 self._holdings.take(claims, now)
-                claims, taken = [], claims
-            else:
-                taken = []
-        if claims:
+        if too_late:
             try:
                 self._backend.settle([released(claim) for claim in claims])
             except BackendError as error:
                 logger.warning("%d firings came too late to be run: their leases end: %s", len(claims), error)
-        if taken and self._notifier.wants("skunkqueue_firing_claimed"):
-            for claim in taken:
-                self._notifier.tell("skunkqueue_firing_claimed", claim=claim, worker=self._settings.id)
+        else:
+            self._notifier.tell_each("skunkqueue_firing_claimed", "claim", claims, worker=self._settings.id)

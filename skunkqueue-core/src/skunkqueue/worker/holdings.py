@@ -116,6 +116,13 @@ class Holdings:
             self.lost.clear()
         self.unbegun.extend(claims)
 
+    def pop_ahead(self) -> Ahead | None:
+        """Take over what was asked for ahead; ``None`` where there is none, or another thread was first."""
+        try:
+            return self.ahead.popleft()
+        except IndexError:
+            return None
+
     def store_time(self) -> float:
         """Tell the store's time without asking it."""
         return self.monotonic() + self.offset

@@ -176,10 +176,7 @@ class Pool:
         for child in tuple(self._leaving):
             if (end := child.reap()) is not None:
                 self._leaving.remove(child)
-                if end.ending is Ending.NONE:
-                    self._bury(child, end)
-                else:
-                    self._clear_up(child, end)
+                self._see_off(child, end)
                 child.close()
         if os.getpid() == 1:
             _reap_strangers({child.pid for child in self._children()})
@@ -189,10 +186,7 @@ class Pool:
             self._note_ready()
         if child.board.settled:
             post.futile = 0
-        if end.ending is Ending.NONE:
-            self._bury(child, end)
-        elif child.board.is_ready:
-            self._clear_up(child, end)
+        self._see_off(child, end)
         if self._order:
             post.closed = True
         elif end.ending in _REFUSALS or not (child.board.is_ready or end.ending):
@@ -209,12 +203,14 @@ class Pool:
             self._back_off(post)
         child.close()
 
-    def _clear_up(self, child: Child, end: End) -> None:
-        """Give back what a worker that ended by itself may have left: lent to it in its last moment, or not settled.
-
-        What it ran is not to blame, so nothing counts as begun.
-        """
-        self._clerk.bury(child.settings.id, (), _death(child, end, "exit"))
+    def _see_off(self, child: Child, end: End) -> None:
+        """Give back what a worker has left."""
+        if end.ending is Ending.NONE:
+            self._bury(child, end)
+        elif child.board.is_ready:
+            # It ended by itself, but something may have been lent to it in its last moment. What it ran is
+            # not to blame, so nothing counts as begun.
+            self._clerk.bury(child.settings.id, (), _death(child, end, "exit"))
 
     def _bury(self, child: Child, end: End) -> None:
         begun = child.board.begun()

@@ -125,8 +125,10 @@ class Steward(threading.Thread):
         except IndexError:
             # There is none, or the main thread took it just now.
             return
-        holdings.unbegun.extend(ahead.answer())
+        claims = ahead.answer()
+        holdings.unbegun.extend(claims)
         self._ring()
+        self._notifier.tell_each("skunkqueue_firing_claimed", "claim", claims, worker=self._describe().id)
 
     def _give_back_neighbours(self, running: Running | None, now: float) -> None:
         holdings = self._holdings
