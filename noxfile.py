@@ -81,9 +81,9 @@ def layers(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def tests(session: nox.Session) -> None:
-    """Run the whole test suite, or the part named after ``--``."""
+    """Run the whole test suite, three tests at a time, or the part named after ``--``."""
     session.install(*group("tests"), *editable())
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *(session.posargs or ("-n", "3", "--dist", "worksteal")))
 
 
 @nox.session(reuse_venv=True)

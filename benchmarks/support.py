@@ -1,8 +1,9 @@
-"""What the measurements share: throw-away stores, worker pools, medians."""
+"""What the measurements share: throw-away stores, free ports, worker pools, medians."""
 
 from __future__ import annotations
 
 import os
+import socket
 import statistics
 import subprocess
 import sys
@@ -20,6 +21,13 @@ def folder() -> Iterator[Path]:
     """Make a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="skunkqueue-bench-") as path:
         yield Path(path)
+
+
+def free_port() -> int:
+    """Ask the system for a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def environment(url: str) -> dict[str, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import venv
+from collections.abc import Sequence
 from pathlib import Path
 
 # Asked by the measuring process itself, whatever the peer.
@@ -27,8 +28,12 @@ PEERS: dict[str, tuple[str, ...]] = {
 
 
 def python(name: str) -> str:
-    """Tell the interpreter for a peer; its environment is made beside this one's, once."""
-    requirements = PEERS[name]
+    """Tell the interpreter for a peer."""
+    return interpreter(name, PEERS[name])
+
+
+def interpreter(name: str, requirements: Sequence[str]) -> str:
+    """Tell the interpreter that has these; without any, this one. Its environment is made beside this one's, once."""
     if not requirements:
         return sys.executable
     folder = Path(sys.prefix) / "peers" / name

@@ -50,25 +50,9 @@ def enqueue(peer: Peer, share: int) -> dict[str, Any]:
 
 
 def drain(peer: Peer, tree: Tree, share: int) -> float:
-    """Freeze the warm worker, fire, thaw it: firings a second until the last result is stored."""
-    count = max(peer.drain_jobs // share, 200)
+    """Drain what is fired while the worker is frozen: firings a second."""
     peer.mark()
-    tree.freeze()
-    try:
-        peer.fill(count)
-    finally:
-        began = time.perf_counter()
-        tree.thaw()
-    deadline = began + DRAIN_LIMIT
-    while (done := peer.stored(count)) < count:
-        now = time.perf_counter()
-        if now > deadline:
-            msg = f"{peer.title}: {done} of {count} results after {DRAIN_LIMIT:g} s. Its log ends with: {tree.tail()}"
-            raise TimeoutError(msg)
-        # Look seldom at first and often near the end: looking costs the server time.
-        left = (count - done) * (now - began) / max(done, 1)
-        time.sleep(min(max(left / 3, 0.001), 0.1))
-    return count / (time.perf_counter() - began)
+    return tree.drain(max(peer.drain_jobs // share, 200), peer.fill, peer.stored, DRAIN_LIMIT)
 
 
 def latency(peer: Peer, tree: Tree, share: int) -> dict[str, Any]:

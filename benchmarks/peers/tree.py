@@ -1,100 +1,21 @@
-"""A peer's worker: started, frozen, thawed and ended with all its processes, and with none but those."""
+"""A peer's worker, with all its processes, and how it is warmed."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tempfile
 import time
-from collections.abc import Callable
-from pathlib import Path
 
-import psutil
-
+from benchmarks import tree
 from benchmarks.peers import work
 from benchmarks.peers.peer import Peer
 
 
-class Tree:
-    """The processes of one worker."""
+class Tree(tree.Tree):
+    """The processes of one peer's worker."""
 
     def __init__(self, peer: Peer, processes: int) -> None:
+        super().__init__(peer.title, peer.worker(processes))
         self.peer = peer
         self.processes = processes
-        self.folder = tempfile.TemporaryDirectory(prefix="skunkqueue-peers-")
-        self.log = Path(self.folder.name) / "worker.log"
-        self.roots: list[subprocess.Popen[bytes]] = []
-        self.seen: dict[int, psutil.Process] = {}
-
-    def __enter__(self) -> Tree:  # noqa: PYI034 - Self is not in Python 3.10
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-        self.folder.cleanup()
-
-    def start(self) -> None:
-        """Start the worker's commands."""
-        for command in self.peer.worker(self.processes):
-            with self.log.open("ab") as log:
-                self.roots.append(
-                    subprocess.Popen(
-                        [sys.executable, *command],
-                        cwd=self.folder.name,
-                        env=os.environ,
-                        stdin=subprocess.DEVNULL,
-                        stdout=log,
-                        stderr=subprocess.STDOUT,
-                    )
-                )
-
-    def members(self) -> list[psutil.Process]:
-        """List all processes, parents first; those seen before count as long as they live."""
-        for root in self.roots:
-            if root.poll() is None:
-                process = self.seen.setdefault(root.pid, psutil.Process(root.pid))
-                for child in process.children(recursive=True):
-                    self.seen.setdefault(child.pid, child)
-        self.seen = {pid: one for pid, one in self.seen.items() if one.is_running()}
-        return [one for one in self.seen.values() if one.status() != psutil.STATUS_ZOMBIE]
-
-    def freeze(self) -> None:
-        """Stop them all."""
-        for process in self.members():
-            process.suspend()
-
-    def thaw(self) -> None:
-        """Let them all go on, children first."""
-        for process in reversed(self.members()):
-            process.resume()
-
-    def kill(self) -> None:
-        """SIGKILL them all, and reap those that are ours."""
-        for process in self.members():
-            try:
-                process.kill()
-            except psutil.NoSuchProcess:
-                continue
-        for root in self.roots:
-            root.kill()
-            root.wait(10)
-        self.roots.clear()
-
-    def tail(self) -> str:
-        """Tell the last lines of the log."""
-        text = self.log.read_text(errors="replace").strip() if self.log.exists() else ""
-        return " | ".join(text.splitlines()[-4:])
-
-    def until(self, condition: Callable[[], bool], what: str, timeout: float, pause: float = 0.01) -> None:
-        """Wait for something to hold; where it does not, say what was waited for."""
-        deadline = time.monotonic() + timeout
-        while not condition():
-            if time.monotonic() > deadline:
-                msg = f"{self.peer.title}: not within {timeout:g} s: {what}. Its log ends with: {self.tail()}"
-                raise TimeoutError(msg)
-            time.sleep(pause)
 
     def warm(self, timeout: float = 40.0) -> None:
         """Run jobs until each process has had one, so that start-up counts for nobody."""

@@ -5,9 +5,21 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.support.redis_fixtures import cluster, config_of, dbname, redis62, valkey
+from tests.support.mongo_fixtures import mongo_config_of, mongod, mongod_binary, replica_set
+from tests.support.redis_fixtures import cluster, redis62, valkey
+from tests.support.store_fixtures import config_of, dbname
 
-__all__ = ["cluster", "config_of", "dbname", "redis62", "valkey"]
+__all__ = [
+    "cluster",
+    "config_of",
+    "dbname",
+    "mongo_config_of",
+    "mongod",
+    "mongod_binary",
+    "redis62",
+    "replica_set",
+    "valkey",
+]
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "memory-backend" / "src"
 

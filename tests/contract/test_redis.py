@@ -7,8 +7,8 @@ import pytest
 from skunkqueue.contract import BackendContract
 from skunkqueue.persistence import BackendConfig
 from tests.support.redis_cluster import RedisCluster
-from tests.support.redis_fixtures import ConfigOf
 from tests.support.redis_server import RedisServer
+from tests.support.store_fixtures import ConfigOf
 
 
 class TestValkey9(BackendContract):

@@ -12,11 +12,8 @@ from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.backend import Backend
 from tests.redis.opening import Line, OpenStore
 from tests.support.redis_fixtures import (
-    ConfigOf,
     NewProxy,
     cluster,
-    config_of,
-    dbname,
     new_cluster,
     new_proxy,
     new_sentinels,
@@ -26,6 +23,7 @@ from tests.support.redis_fixtures import (
 )
 from tests.support.redis_server import RedisServer
 from tests.support.server_process import HOST
+from tests.support.store_fixtures import ConfigOf, config_of, dbname
 
 __all__ = [
     "cluster",

@@ -9,8 +9,8 @@ import pytest
 from skunkqueue.clock import VirtualClock
 from skunkqueue.contract.makers import OTHER, claim, claimed, firing, firings, ids, read, worker
 from skunkqueue.persistence.redis import RedisBackend
-from tests.support.redis_fixtures import ConfigOf
 from tests.support.redis_server import RedisServer
+from tests.support.store_fixtures import ConfigOf
 
 HOUR = 3_600.0
 

@@ -15,8 +15,8 @@ from tests.redis.load import Load
 from tests.redis.opening import OpenStore
 from tests.redis.patience import persistently
 from tests.support.redis_cluster import RedisCluster
-from tests.support.redis_fixtures import ConfigOf
 from tests.support.server_process import HOST, free_port
+from tests.support.store_fixtures import ConfigOf
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from skunkqueue.persistence.backend import Backend
 from skunkqueue.persistence.redis import RedisBackend
 from tests.redis.opening import OpenStore
 from tests.support.redis_binaries import find_redis62, find_valkey
-from tests.support.redis_fixtures import ConfigOf
 from tests.support.redis_server import RedisServer
+from tests.support.store_fixtures import ConfigOf
 from tests.support.waiting import eventually
 
 MANY = 20_000

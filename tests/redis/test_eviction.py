@@ -9,9 +9,10 @@ import pytest
 from skunkqueue.contract.makers import firing
 from tests.redis.opening import OpenStore
 from tests.redis.patience import persistently
-from tests.support.redis_fixtures import ConfigOf, NewServer
+from tests.support.redis_fixtures import NewServer
 from tests.support.redis_server import RedisServer
 from tests.support.server_process import HOST
+from tests.support.store_fixtures import ConfigOf
 
 POLICIES = ["allkeys-lru", "volatile-lru", "allkeys-random", "volatile-ttl"]
 

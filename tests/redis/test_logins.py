@@ -29,10 +29,11 @@ from skunkqueue.records import Command, State
 from tests.redis.opening import OpenStore
 from tests.redis.patience import persistently
 from tests.support.certificates import issue
-from tests.support.redis_fixtures import ConfigOf, NewServer
+from tests.support.redis_fixtures import NewServer
 from tests.support.redis_proxy import Proxy
 from tests.support.redis_server import RedisServer
 from tests.support.server_process import HOST, free_port
+from tests.support.store_fixtures import ConfigOf
 
 RIGHT = "r1ght-w0rd"
 WRONG = "wr0ng-w0rd"

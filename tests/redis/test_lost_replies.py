@@ -41,9 +41,10 @@ from skunkqueue.records import Command, State, Verdict
 from tests.redis.load import Load
 from tests.redis.opening import Line, OpenStore
 from tests.redis.patience import persistently
-from tests.support.redis_fixtures import ConfigOf, NewProxy
+from tests.support.redis_fixtures import NewProxy
 from tests.support.redis_server import RedisServer
 from tests.support.server_process import HOST
+from tests.support.store_fixtures import ConfigOf
 
 ALL = 1_000
 """More than anybody tries."""

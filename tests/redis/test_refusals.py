@@ -28,9 +28,10 @@ from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import State, Verdict
 from tests.redis.opening import OpenStore
 from tests.redis.patience import persistently
-from tests.support.redis_fixtures import ConfigOf, NewServer
+from tests.support.redis_fixtures import NewServer
 from tests.support.redis_server import RedisServer
 from tests.support.server_process import HOST, free_port
+from tests.support.store_fixtures import ConfigOf
 from tests.support.waiting import eventually
 
 

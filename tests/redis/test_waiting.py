@@ -12,9 +12,10 @@ from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.records import Command
 from tests.redis.opening import Line, OpenStore
 from tests.redis.patience import persistently
-from tests.support.redis_fixtures import ConfigOf, NewProxy
+from tests.support.redis_fixtures import NewProxy
 from tests.support.redis_server import RedisServer
 from tests.support.server_process import HOST
+from tests.support.store_fixtures import ConfigOf
 from tests.support.waiting import never
 
 LONG = 60.0

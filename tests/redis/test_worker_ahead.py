@@ -18,8 +18,8 @@ from skunkqueue.worker.settings import WorkerSettings
 from skunkqueue.worker.worker import Worker
 from tests.redis import jobs_of_ahead as jobs
 from tests.redis.opening import OpenStore
-from tests.support.redis_fixtures import ConfigOf
 from tests.support.redis_server import RedisServer
+from tests.support.store_fixtures import ConfigOf
 
 QUEUE, ROUTE = "shop", "default"
 

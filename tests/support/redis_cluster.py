@@ -13,7 +13,8 @@ from urllib.parse import urlencode
 
 import redis
 
-from tests.support.redis_binaries import missing, version
+from tests.support.binaries import missing
+from tests.support.redis_binaries import version
 from tests.support.redis_server import Persistence, RedisServer
 from tests.support.server_process import HOST, free_port
 from tests.support.waiting import eventually

@@ -1,4 +1,4 @@
-"""Fixtures: the servers of a test session, stores of their own on them, and servers of their own.
+"""Fixtures: the Redis servers of a test session, and servers of a test's own.
 
 To be imported by the ``conftest.py`` of folders that need them. Each session (each process of a
 parallel run) starts its own servers when the first test asks, and ends them itself.
@@ -11,11 +11,7 @@ from contextlib import ExitStack
 from typing import Protocol
 
 import pytest
-from msgspec.structs import replace
 
-from skunkqueue.config import resolve
-from skunkqueue.ids import new_id
-from skunkqueue.persistence import BackendConfig
 from tests.support.redis_binaries import find_redis62, find_valkey
 from tests.support.redis_cluster import RedisCluster
 from tests.support.redis_proxy import Proxy
@@ -23,12 +19,9 @@ from tests.support.redis_sentinel import RedisSentinels
 from tests.support.redis_server import NOTHING, Persistence, RedisServer
 
 __all__ = [
-    "ConfigOf",
     "NewProxy",
     "NewServer",
     "cluster",
-    "config_of",
-    "dbname",
     "new_cluster",
     "new_proxy",
     "new_sentinels",
@@ -49,12 +42,6 @@ class NewServer(Protocol):
         users: tuple[str, ...] = (),
         directives: Mapping[str, str] = NOTHING,
     ) -> RedisServer: ...
-
-
-class ConfigOf(Protocol):
-    """Make the config of a store of this test's own, from a URL."""
-
-    def __call__(self, url: str, **options: str) -> BackendConfig: ...
 
 
 NewProxy = Callable[[int], Proxy]
@@ -88,23 +75,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
         stack.callback(made.close)
         made.start()
         yield made
-
-
-@pytest.fixture
-def dbname() -> str:
-    """Give a name under which nobody else stores anything."""
-    return f"test-{new_id()}"
-
-
-@pytest.fixture
-def config_of(dbname: str) -> ConfigOf:
-    """Make configs that all mean the same store, wherever the URLs point."""
-
-    def make(url: str, **options: str) -> BackendConfig:
-        found = resolve(conn_url=url, dbname=dbname)
-        return replace(found, options={**found.options, **options})
-
-    return make
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from urllib.parse import urlencode
 
 import redis
 
-from tests.support.redis_binaries import missing, version
+from tests.support.binaries import missing
+from tests.support.redis_binaries import version
 from tests.support.redis_server import RedisServer, connect
 from tests.support.server_process import HOST, ServerProcess
 from tests.support.waiting import eventually

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -40,10 +41,15 @@ def free_port() -> int:
 class ServerProcess(ABC):
     """A server that is started, and started again on its port and folder."""
 
+    port_taken = "bind"
+    """What its log says, in small letters, where somebody else has its port."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = 0
         """0 until the first start found one."""
+        self.scratch: Path | None = None
+        """A folder that goes when the server is closed, or when this process dies while it runs."""
         self.log = folder / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
@@ -79,12 +85,12 @@ class ServerProcess(ABC):
                 self._process = subprocess.Popen(
                     self.command(), cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
                 )
-            self._guard = _guard(self.pid)
+            self._guard = _guard(self.pid, self.scratch)
             if not wait or self._came_up():
                 return
             self.kill()
             said = self.log.read_bytes()[begin:].decode(errors="replace")
-            if "bind" not in said.lower() or not left:
+            if self.port_taken not in said.lower() or not left:
                 msg = f"the server did not start on port {self.port}; its log says:\n{said}"
                 raise AssertionError(msg)
             # Somebody was faster at this port; where it must be this one, they may let go of it.
@@ -129,16 +135,20 @@ class ServerProcess(ABC):
     def close(self) -> None:
         """End it for good."""
         self.stop()
+        if self.scratch is not None:
+            shutil.rmtree(self.scratch, ignore_errors=True)
 
     def _came_up(self) -> bool:
         eventually(lambda: not self.running or self.answers(), START, every=0.003, what=f"{self} answers")
         return self.running
 
 
-def _guard(pid: int) -> subprocess.Popen[bytes]:
+def _guard(pid: int, scratch: Path | None) -> subprocess.Popen[bytes]:
     # Holds the end of a pipe, and so learns that this process is gone, by whatever death.
+    # A signal to the whole group of processes must not end it before its work is done.
+    script = 'trap "" HUP INT TERM; read -r _; kill -9 "$0"; [ -z "$1" ] || rm -rf "$1"'
     return subprocess.Popen(
-        ["/bin/sh", "-c", 'read -r _; kill -9 "$0"', str(pid)],
+        ["/bin/sh", "-c", script, str(pid), str(scratch or "")],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -12,6 +12,13 @@ from skunkqueue.persistence.backend import Backend
 from tests.core.cli.program import Skunq
 
 
+@pytest.fixture(autouse=True)
+def terminal_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the terminals that tests open tell their size; readline and parallel runs leave another here."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.delenv("LINES", raising=False)
+
+
 @pytest.fixture
 def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """Name a store that is not there yet; commands without ``--url`` mean it too."""

@@ -6,7 +6,6 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
 
 from skunkqueue.contract.child import Orders
 from skunkqueue.contract.children import orders, started
@@ -84,29 +83,6 @@ class ConcurrencyPromises(Kit):
         calls = [threads.submit(real_backend.declare, schedule(), firing()) for _ in range(8)]
         assert sorted(call.result(PATIENCE) for call in calls) == [False] * 7 + [True]
         assert counts(real_backend) == {State.PENDING: 1}
-
-    def test_nobody_sees_half_a_batch(self, real_backend: Backend, threads: ThreadPoolExecutor) -> None:
-        ended = Event()
-
-        def write() -> None:
-            try:
-                for _ in range(60):
-                    real_backend.enqueue(firings(7))
-                    real_backend.settle([outcome(lent) for lent in claim(real_backend, 7)])
-            finally:
-                ended.set()
-
-        def watch() -> set[int]:
-            seen = set()
-            while not ended.is_set():
-                seen |= {count % 7 for count in counts(real_backend).values()}
-                seen.add(len(real_backend.page(QUEUE, ROUTE, State.PENDING).records) % 7)
-            return seen
-
-        watchers = [threads.submit(watch) for _ in range(2)]
-        threads.submit(write).result(PATIENCE)
-        for watcher in watchers:
-            assert watcher.result(PATIENCE) <= {0}
 
     def test_verbs_of_all_kinds_at_once_leave_the_counts_right(
         self, real_backend: Backend, threads: ThreadPoolExecutor

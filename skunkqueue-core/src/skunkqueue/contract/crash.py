@@ -1,7 +1,7 @@
 """Processes killed with SIGKILL in the middle of anything; then the store is looked at.
 
-Nothing that was accepted is missing, no batch is there by half, nothing is recorded or followed twice,
-and nobody has to clear anything. Needs the capabilities ``processes`` and ``durable``.
+Nothing that was accepted is missing, nothing is recorded or followed twice, and nobody has to clear
+anything: what was half done is finished by whoever comes next. Needs the capabilities ``processes`` and ``durable``.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from skunkqueue.contract.makers import (
     schedule,
     state,
 )
-from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.persistence.backend import HALF_DONE, Backend, BackendConfig
 from skunkqueue.records import Record, State
 
 KILLS = int(os.environ.get("SKUNKQUEUE_CONTRACT_KILLS", "30"))
@@ -102,16 +102,20 @@ def live_and_die(tested_class: type[Backend], config: BackendConfig, seed: int) 
 
 
 def drain(backend: Backend) -> None:
-    """Be the worker that comes after: finish all that is left, also what the dead held."""
+    """Be the worker that comes after: finish all that is left, also what the dead held or left half done."""
     deadline = time.monotonic() + PATIENCE
+    quiet_since = time.monotonic()
     while True:
         for lent in claim(backend, 50, worker="last", lease=60.0):
             assert backend.settle([finish(lent)]) == []
+            quiet_since = time.monotonic()
         left = counts(backend)
-        if not left.get(State.PENDING) and not left.get(State.RUNNING):
+        if backend.sweep() or left.get(State.PENDING) or left.get(State.RUNNING):
+            quiet_since = time.monotonic()
+        elif time.monotonic() > quiet_since + HALF_DONE + 0.5:
             return
         assert time.monotonic() < deadline, f"not drained in {PATIENCE:g} s, still there: {left}"
-        backend.wait(QUEUE, ROUTE, "last", 1.0)
+        backend.wait(QUEUE, ROUTE, "last", 0.5)
 
 
 def check_firings(backend: Backend, told: list[Line]) -> None:
@@ -155,12 +159,12 @@ def check_followers(records: dict[str, Record], roots: set[str]) -> None:
 
 
 def check_counters(backend: Backend, records: dict[str, Record]) -> None:
-    """Compare the counters, which are settled in the same step and so are right to the last one."""
+    """See that nothing is counted that did not happen; what the dead had no time to count may be missing."""
     counted = counters(backend)
     by_state = Counter(record.state for record in records.values())
-    assert counted["enqueued"] == len(records)
-    assert counted.get("complete", 0) == by_state[State.COMPLETE]
-    assert counted.get("error", 0) == by_state[State.ERROR]
+    assert counted["enqueued"] <= len(records)
+    assert counted.get("complete", 0) <= by_state[State.COMPLETE]
+    assert counted.get("error", 0) <= by_state[State.ERROR]
 
 
 def check_schedule(backend: Backend) -> None:

@@ -1,9 +1,15 @@
 """The verbs a store must have. ``skunkqueue.contract`` tests what each of them promises.
 
 A backend keeps records and knows nothing of jobs, policies or processes: bodies, carries, results and
-strategy states are bytes to it. Every verb is atomic (all of it or nothing is seen, also after a
-crash), may be called from any thread, and raises only ``BackendError`` and its subclasses for what
-the store does. Verbs of the hot path take many at once and cost one round trip.
+strategy states are bytes to it. Every verb may be called from any thread, and raises only ``BackendError`` and
+its subclasses for what the store does. Verbs of the hot path take many at once and cost few round trips.
+
+What is accepted happens, all of it: a batch of firings is in or not, and an outcome takes effect with all that
+follows from it or not at all, whenever a process or the store dies. A store without transactions may come to that
+in several steps; what a process that died left half done is then finished, ``HALF_DONE`` seconds later, by whoever
+waits or sweeps. Each firing changes in one step, but who reads several while a verb is at work may see some before
+it and some after. Counters are statistics: exact as long as nobody dies, and never more than what happened.
+(``docs/adr/0006`` says why.)
 
 A backend is opened in the process that uses it, never carried over a fork.
 """
@@ -42,6 +48,8 @@ COUNTER_TTL = 86_400.0
 """Seconds the counters a minute are kept."""
 HISTORY_LENGTH = 100
 """Runs kept in a schedule's history."""
+HALF_DONE = 2.0
+"""Seconds after which whoever waits or sweeps finishes what a process that died left half done."""
 MAX_PAGE = 1_000
 """The largest ``limit`` of a listing; larger ones are cut to it."""
 
@@ -120,7 +128,7 @@ class Backend(ABC):
         """Hand in outcomes, each with all that follows from it; return the ids of the stale ones.
 
         An outcome is stale where the firing is no longer running under that token; it then changes
-        nothing at all. The others are settled in one atomic step, also when some are stale. A firing
+        nothing at all. The others are settled, each in one atomic step, also when some are stale. A firing
         settled as retry, snooze or release is pending again (a kill requested meanwhile is kept).
         ``follow`` is enqueued as by ``enqueue``, after the firing itself is settled, so a finished one's
         key is free for it; ``refire`` as ``Refire`` says. Adds to the counters (``counters.tally``).
@@ -214,7 +222,10 @@ class Backend(ABC):
 
     @abstractmethod
     def purge(self, queue: str, route: str | None = None) -> int:
-        """Remove all pending firings of a route (or of all routes); return how many. Atomic."""
+        """Remove all firings of a route (or of all routes) that are pending when it begins; return how many.
+
+        Each is either removed or claimed, never both; what is fired meanwhile may stay.
+        """
 
     @abstractmethod
     def pause(self, queue: str, route: str | None = None) -> None:

@@ -1,0 +1,13 @@
+"""The MongoDB backend: all verbs together."""
+
+from __future__ import annotations
+
+from skunkqueue.persistence.mongodb.reading import Reading
+from skunkqueue.persistence.mongodb.scheduling import Scheduling
+
+
+class MongoBackend(Scheduling, Reading):
+    """A store in a MongoDB database, for any number of processes on any number of machines.
+
+    What it accepted survives what the write concern says (``majority``, unless the URL names another).
+    """

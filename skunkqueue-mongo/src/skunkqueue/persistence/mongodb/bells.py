@@ -1,0 +1,332 @@
+"""Hearing at once that something happened: rings in the server, and the thread that listens for them.
+
+On a replica set nobody rings: a change stream tells what was written. Elsewhere whoever writes puts a small
+document into a capped collection, and a tailable cursor hands it to all who listen. Either way a ring may come
+for nothing, and everybody is rung where rings may have been missed.
+
+A change stream (or cursor) is read by one thread for the whole process, as long as somebody waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from bson import Timestamp
+from pymongo import CursorType
+from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+from skunkqueue.persistence.mongodb.documents import FINALS, place_of
+from skunkqueue.persistence.mongodb.link import Link
+from skunkqueue.persistence.mongodb.schema import Document
+
+AWAIT = 10.0
+"""Seconds for which the server holds a question for news open."""
+_LINGER = 30.0
+"""Seconds for which one goes on listening though nobody waits: they will again."""
+_PAUSE = 0.5
+_PATIENCE = 2.0
+
+log = logging.getLogger("skunkqueue.mongodb")
+
+
+class Ear:
+    """One who waits, and for what."""
+
+    def __init__(self, topics: Iterable[str], ids: Iterable[str]) -> None:
+        self.topics = frozenset(topics)
+        self.ids = frozenset(ids)
+        self.heard: set[str] = set()
+        """Of the ids waited for, those that there is news of."""
+        self.deaf = False
+        """Whether it listens since before anybody did for it."""
+        self._rung = threading.Event()
+
+    def ring(self, id_: str | None = None) -> None:
+        """Wake who waits here."""
+        if id_ is not None:
+            self.heard.add(id_)
+        self._rung.set()
+
+    def wait(self, timeout: float) -> bool:
+        """Sleep until it rings; say whether it did."""
+        rung = self._rung.wait(max(timeout, 0.0))
+        self._rung.clear()
+        return rung
+
+
+class Bells:
+    """All ears of a process, and the thread that rings them."""
+
+    def __init__(self, link: Link, *, streams: bool) -> None:
+        self._link = link
+        self._streams = streams
+        self._lock = threading.Lock()
+        self._ears: set[Ear] = set()
+        self._reader: _Reader | None = None
+        self._idle_since = 0.0
+
+    # --- ringing ----------------------------------------------------------------------------------
+
+    def ring(self, topics: Iterable[str] = (), ids: Iterable[str] = ()) -> None:
+        """Wake whoever waits, in any process, for one of these places and mailboxes, or for news of these ids."""
+        if self._streams or self._link.is_virtual:
+            return
+        said: Document = {"ts": Timestamp(0, 0), "topics": list(topics), "ids": list(ids)}
+        if said["topics"] or said["ids"]:
+            # Nobody waits for the answer: a ring that is lost with its connection is made up for by the
+            # look that sleepers take once in a while.
+            self._link.run(self._link.rings.insert_one, dict(said))
+
+    # --- listening --------------------------------------------------------------------------------
+
+    @contextmanager
+    def ear(self, topics: Iterable[str] = (), ids: Iterable[str] = (), *, timeout: float) -> Iterator[Ear]:
+        """Listen; from here on nothing is missed, so what is looked at now need not be looked at again.
+
+        Where the server cannot be listened to within ``timeout`` seconds one goes on all the same, and is rung
+        once it can.
+        """
+        made = Ear(topics, ids)
+        with self._lock:
+            self._ears.add(made)
+            reader = self._reader
+            if reader is None or not reader.hears(made):
+                wanted = frozenset().union(*(ear.topics for ear in self._ears))
+                if reader is not None:
+                    # One who listens for more takes its place; what both hear rings twice.
+                    wanted |= reader.topics
+                    reader.retire()
+                kind = _StreamReader if self._streams else _TailReader
+                reader = self._reader = kind(self._link, self, wanted, ids=any(ear.ids for ear in self._ears))
+                reader.start()
+        try:
+            made.deaf = not reader.ready.wait(min(timeout, _PATIENCE))
+            yield made
+        finally:
+            with self._lock:
+                self._ears.discard(made)
+                self._idle_since = time.monotonic()
+
+    def dispatch(self, topics: Iterable[str], ids: Iterable[str]) -> None:
+        """Ring those who wait for one of these."""
+        topics, ids = set(topics), list(ids)
+        for ear in self._listening():
+            if not topics.isdisjoint(ear.topics):
+                ear.ring()
+            if ear.ids:
+                for id_ in ids:
+                    if id_ in ear.ids:
+                        ear.ring(id_)
+
+    def alarm(self, *, all_of_them: bool = True) -> None:
+        """Ring everybody, or those who went on without being heard: something may have been missed."""
+        for ear in self._listening():
+            if all_of_them or ear.deaf:
+                ear.ring()
+
+    def close(self) -> None:
+        """Wake all who wait, and the thread that listens."""
+        with self._lock:
+            reader = self._reader
+        if reader is not None:
+            reader.retire()
+            reader.interrupt()
+        self.alarm()
+
+    def retire_if_idle(self, reader: _Reader) -> bool:
+        """Let a reader end that nobody listens to, or that another one replaced."""
+        with self._lock:
+            if self._reader is reader:
+                if self._ears or time.monotonic() - self._idle_since < _LINGER:
+                    return False
+                self._reader = None
+            return True
+
+    def _listening(self) -> list[Ear]:
+        with self._lock:
+            return list(self._ears)
+
+
+class _Reader(threading.Thread):
+    """Reads what the server has to tell, until nobody listens."""
+
+    def __init__(self, link: Link, bells: Bells, topics: frozenset[str], *, ids: bool) -> None:
+        super().__init__(name="skunkqueue-bells", daemon=True)
+        self.topics = topics
+        self.ready = threading.Event()
+        """Set as long as nothing that happens from now on is missed."""
+        self._link = link
+        self._bells = bells
+        self._ids = ids
+        self._retired = False
+        self._cursor: tuple[str, int] | None = None
+
+    def hears(self, ear: Ear) -> bool:
+        """Say whether it would hear what this ear waits for."""
+        del ear  # it hears everything
+        return self.is_alive()
+
+    def retire(self) -> None:
+        """End as soon as that can be."""
+        self._retired = True
+
+    def interrupt(self) -> None:
+        """Have the server end the question that is open, which would keep this thread for a while."""
+        cursor = self._cursor
+        if cursor is not None:
+            with suppress(PyMongoError):
+                self._link.db.command("killCursors", cursor[0], cursors=[cursor[1]])
+
+    @property
+    def over(self) -> bool:
+        """Say whether to end."""
+        return self._link.closed.is_set() or self._retired or self._bells.retire_if_idle(self)
+
+    def run(self) -> None:
+        """Listen, and begin again where the connection or the server was lost."""
+        complained = False
+        while not self.over:
+            try:
+                self.listen()
+            except PyMongoError as error:
+                if self._link.closed.is_set():
+                    break
+                if isinstance(error, OperationFailure) and not complained and error.code not in _USUAL:
+                    complained = True
+                    log.warning(
+                        "%s: cannot listen for news (%s): looking now and then instead",
+                        self._link.settings.shown,
+                        error,
+                    )
+                self._link.closed.wait(_PAUSE)
+        self.ready.set()
+        self._bells.alarm()
+
+    def listen(self) -> None:
+        """Listen until the cursor ends; call ``begin`` once nothing can be missed any more."""
+        raise NotImplementedError
+
+    def begin(self) -> None:
+        """Let those who wait rely on what is heard from here on."""
+        again = self.ready.is_set()
+        self.ready.set()
+        # What happened before was not heard: since the last cursor ended, or by those who waited for none.
+        self._bells.alarm(all_of_them=again)
+
+
+_USUAL = frozenset({43, 136, 175, 237, 91, 189, 11600, 11602, 10107, 13435, 286, 280})
+"""Codes of cursors that end with their server, its being primary, or what they stood on."""
+
+
+class _TailReader(_Reader):
+    """Follows the capped collection."""
+
+    def listen(self) -> None:
+        bells = self._link.bells
+        last = bells.find_one(sort=[("$natural", -1)])
+        if last is None:
+            # A tailable cursor over nothing ends at once.
+            bells.insert_one({"ts": Timestamp(0, 0), "topics": [], "ids": []})
+            return
+        cursor = bells.find({"ts": {"$gt": last["ts"]}}, cursor_type=CursorType.TAILABLE_AWAIT)
+        with cursor.max_await_time_ms(int(1_000 * AWAIT)):
+            # Whoever rings from here on comes after ``last``.
+            self.begin()
+            while cursor.alive and not self.over:
+                if cursor.cursor_id:
+                    self._cursor = ("bells", cursor.cursor_id)
+                for said in cursor:
+                    self._bells.dispatch(said["topics"], said["ids"])
+
+
+class _StreamReader(_Reader):
+    """Follows what is written."""
+
+    def hears(self, ear: Ear) -> bool:
+        return super().hears(ear) and ear.topics <= self.topics and (self._ids or not ear.ids)
+
+    def listen(self) -> None:
+        pipeline: list[Document] = [{"$match": {"$or": self._wanted()}}, {"$project": _SHOWN}]
+        # Change streams know one read concern, and refuse to be told of another.
+        with self._link.db.with_options(read_concern=ReadConcern()).watch(
+            pipeline, max_await_time_ms=int(1_000 * AWAIT)
+        ) as stream:
+            self.begin()
+            while stream.alive and not self.over:
+                change = stream.try_next()
+                if change is not None:
+                    self._hear(change)
+
+    def _wanted(self) -> list[Document]:
+        wanted: list[Document] = []
+        workers = [topic[1:] for topic in self.topics if topic.startswith("@")]
+        places = [topic for topic in self.topics if not topic.startswith("@")]
+        if workers:
+            wanted.append(
+                {"ns.coll": "commands", "operationType": "insert", "fullDocument.worker": {"$in": workers}}
+            )
+        if places:
+            pairs = [place.split("\n", 1) for place in places]
+            wanted += [
+                {
+                    "ns.coll": "firings",
+                    "operationType": "insert",
+                    "fullDocument.queue": queue,
+                    "fullDocument.route": route,
+                }
+                for queue, route in pairs
+            ]
+            rung = {"$in": [re.compile("^" + re.escape(f"{place}\n")) for place in places]}
+            wanted.append(
+                {
+                    "ns.coll": "firings",
+                    "operationType": "update",
+                    "updateDescription.updatedFields.rung": rung,
+                }
+            )
+            wanted.append({"ns.coll": "firings", "operationType": "replace", "fullDocument.rung": rung})
+            queues = sorted({queue for queue, _ in pairs})
+            wanted.append({"ns.coll": "routes", "documentKey._id.queue": {"$in": queues}})
+        if self._ids:
+            final = {"$in": list(FINALS)}
+            wanted += [
+                {
+                    "ns.coll": "firings",
+                    "operationType": "update",
+                    "updateDescription.updatedFields.state": final,
+                },
+                {"ns.coll": "firings", "operationType": {"$in": ["replace", "delete"]}},
+            ]
+        return wanted or [{"ns.coll": "nothing"}]
+
+    def _hear(self, change: Any) -> None:
+        collection = change["ns"]["coll"]
+        full = change.get("fullDocument") or {}
+        if collection == "commands":
+            self._bells.dispatch([f"@{full['worker']}"], ())
+        elif collection == "routes":
+            self._bells.alarm()
+        elif "queue" in full:
+            self._bells.dispatch([place_of(full["queue"], full["route"])], [change["documentKey"]["_id"]])
+        else:
+            updated = (change.get("updateDescription") or {}).get("updatedFields") or {}
+            rung = updated.get("rung", "").rpartition("\n")[0]
+            self._bells.dispatch([rung] if rung else (), [change["documentKey"]["_id"]])
+
+
+_SHOWN = {
+    "ns.coll": 1,
+    "operationType": 1,
+    "documentKey": 1,
+    "fullDocument.queue": 1,
+    "fullDocument.route": 1,
+    "fullDocument.worker": 1,
+    "updateDescription.updatedFields.rung": 1,
+}

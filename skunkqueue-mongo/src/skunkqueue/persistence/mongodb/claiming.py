@@ -1,0 +1,219 @@
+"""Lending firings out, and for how long.
+
+A claim is three steps: read which are next (from the index alone), mark those that are still to be had with a
+word of this call's own, and read what was marked. Whoever dies between them leaves leases that end.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from pymongo import UpdateMany
+
+from skunkqueue.persistence.mongodb.documents import aim_of, claim_of, route_id
+from skunkqueue.persistence.mongodb.link import Link
+from skunkqueue.persistence.mongodb.putting import Putting
+from skunkqueue.persistence.mongodb.schema import Document
+from skunkqueue.records import Claim, ClaimRef, Death
+
+_RECLAIMED = 100
+"""Firings whose leases ended that one step takes back at most."""
+_ROUNDS = 10
+"""How often one tries again where others are faster."""
+_MANY = 100_000
+
+
+class Claiming(Putting, ABC):
+    """The verbs about leases."""
+
+    def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:
+        """Lend firings; see ``Backend.claim``."""
+        link = self._link
+        rounds = 0
+        while limit > 0 and rounds < _ROUNDS:
+            found = self._look_for(link, queue, route, worker, limit)
+            if found is None:
+                break
+            now, ready, overdue = found
+            if overdue:
+                self._reclaim(link, overdue, now)
+                continue
+            batch = _without_suspects(ready)
+            if not batch:
+                break
+            claims = self._lend(link, batch, worker, now, lease)
+            if claims:
+                return claims
+            rounds += 1
+        return []
+
+    def _look_for(
+        self, link: Link, queue: str, route: str, worker: str, limit: int
+    ) -> tuple[float, list[Document], list[Document]] | None:
+        """Tell the server's time, what is next in line, and whose lease is over; ``None`` where paused."""
+        pipeline = looking(link, queue, route, worker, limit)
+        found = link.aggregate(link.routes, pipeline)
+        if not found or found[0]["paused"]:
+            return None
+        (seen,) = found
+        link.learn(seen["now"])
+        return seen["now"], seen["ready"], seen["overdue"]
+
+    def _lend(self, link: Link, batch: list[Document], worker: str, now: float, lease: float) -> list[Claim]:
+        ids = [one["_id"] for one in batch]
+        nonce = self._nonce()
+        free = {"_id": {"$in": ids}, "state": "pending", "due": {"$lte": now}, "deaths": batch[0]["deaths"]}
+        lent = {"state": "running", "worker": worker, "began": now, "lease": now + lease, "by": nonce}
+        link.run(link.firings.update_many, free, {"$set": lent, "$inc": {"token": 1}}, hint="_id_")
+        mine = {"_id": {"$in": ids}, "by": nonce}
+        documents = {one["_id"]: one for one in link.find(link.firings, mine, hint="_id_")}
+        claims = [claim_of(documents[id_]) for id_ in ids if id_ in documents]
+        held = self._held
+        if len(held) > _MANY:
+            # Of claims that were lost long ago.
+            held.clear()
+        for claim in claims:
+            held[claim.id] = (claim.queue, claim.route, claim.due)
+        return claims
+
+    def _reclaim(self, link: Link, overdue: list[Document], now: float) -> None:
+        """Take back what leases ran out on; a death for each."""
+        by_worker: dict[str, list[str]] = {}
+        for one in overdue:
+            by_worker.setdefault(one["worker"], []).append(one["_id"])
+        writes = [
+            UpdateMany(
+                {"_id": {"$in": ids}, "state": "running", "lease": {"$lte": now}},
+                given_back(Death(at=now, worker=worker, cause="lease")),
+            )
+            for worker, ids in by_worker.items()
+        ]
+        link.run(link.firings.bulk_write, writes, ordered=False)
+
+    def extend(self, claims: Sequence[ClaimRef], lease: float) -> list[str]:
+        """Make leases last longer; see ``Backend.extend``."""
+        if not claims:
+            return []
+        link = self._link
+        tokens: dict[int, list[str]] = {}
+        for claim in claims:
+            tokens.setdefault(claim.token, []).append(claim.id)
+        longer = [{"$set": {"lease": link.moment.after(lease)}}]
+        writes = [
+            UpdateMany({"_id": {"$in": ids}, "token": token, "state": "running"}, longer, hint="_id_")
+            for token, ids in tokens.items()
+        ]
+        done = link.run(link.firings.bulk_write, writes, ordered=False)
+        if done.matched_count == len(claims):
+            return []
+        wanted = {"_id": {"$in": [claim.id for claim in claims]}, "state": "running"}
+        found = link.find(link.firings, wanted, {"token": True})
+        kept = {(one["_id"], one["token"]) for one in found}
+        lost = [claim.id for claim in claims if (claim.id, claim.token) not in kept]
+        for id_ in lost:
+            self._held.pop(id_, None)
+        return lost
+
+    def progress(self, ref: ClaimRef, data: bytes) -> bool:
+        """Save what a running job says of itself; see ``Backend.progress``."""
+        link = self._link
+        mine = {"_id": ref.id, "token": ref.token, "state": "running"}
+        done = link.run(link.firings.update_one, mine, {"$set": {"progress": data}})
+        return done.matched_count == 1
+
+
+def past(link: Link, field: str) -> Document:
+    """Ask for documents whose moment has come, by the clock that judges."""
+    now = link.moment.now
+    return {field: {"$lte": now}} if link.is_virtual else {"$expr": {"$lte": [f"${field}", now]}}
+
+
+def ready_in(link: Link, queue: str, route: str, worker: str) -> Document:
+    """Say what may be claimed now: all of it stands in the index ``claimable``."""
+    due = past(link, "due")
+    return {"queue": queue, "route": route, "state": "pending", "aimed": {"$in": ["", aim_of(worker)]}, **due}
+
+
+def looking(link: Link, queue: str, route: str, worker: str, limit: int) -> list[Document]:
+    """Make the pipeline that finds what is next in a route, from the document of the route."""
+    moment = link.moment
+    return [
+        {"$match": {"_id": route_id(queue, route)}},
+        {
+            "$lookup": {
+                "from": "routes",
+                "pipeline": [{"$match": {"_id": route_id(queue)}}, {"$project": {"_id": True}}],
+                "as": "halted",
+            }
+        },
+        {
+            "$lookup": {
+                "from": "firings",
+                "pipeline": [
+                    {"$match": ready_in(link, queue, route, worker)},
+                    {"$sort": {"priority": -1, "due": 1, "_id": 1}},
+                    {"$limit": limit},
+                    {"$project": {"_id": True, "deaths": True}},
+                ],
+                "as": "ready",
+            }
+        },
+        {
+            "$lookup": {
+                "from": "firings",
+                "pipeline": [
+                    {"$match": {"queue": queue, "route": route, "state": "running", **past(link, "lease")}},
+                    {"$sort": {"lease": 1}},
+                    {"$limit": _RECLAIMED},
+                    {"$project": {"_id": True, "worker": True}},
+                ],
+                "as": "overdue",
+            }
+        },
+        {
+            "$project": {
+                "_id": False,
+                "now": moment.now if not link.is_virtual else {"$literal": moment.now},
+                "paused": {"$or": ["$paused", {"$gt": [{"$size": "$halted"}, 0]}]},
+                "ready": True,
+                "overdue": True,
+            }
+        },
+    ]
+
+
+def given_back(death: Death | None = None) -> list[Document]:
+    """Make the update that takes a firing from its holder, with a line of evidence where that has died."""
+    back: Document = {"state": "pending", "rung": rung()}
+    if death is not None:
+        line = msgspec.json.encode(death).decode()
+        before = {"$cond": [{"$eq": ["$evidence", ""]}, "", {"$concat": ["$evidence", "\n"]}]}
+        back["deaths"] = {"$add": ["$deaths", 1]}
+        back["evidence"] = {"$concat": [before, {"$literal": line}]}
+    return [{"$set": back}, {"$unset": "lease"}]
+
+
+def rung() -> Any:
+    """Make the word by which a change stream tells that a firing waits again, and where; new every time."""
+    return {
+        "$concat": [
+            "$queue",
+            "\n",
+            "$route",
+            "\n",
+            {"$toString": "$token"},
+            "-",
+            {"$toString": {"$rand": {}}},
+        ]
+    }
+
+
+def _without_suspects(ready: list[Document]) -> list[Document]:
+    """End a batch before a firing under which workers have died, or let it be that one alone."""
+    for number, one in enumerate(ready):
+        if one["deaths"]:
+            return ready[:number] or ready[:1]
+    return ready

@@ -1,0 +1,204 @@
+"""Control by people: kill, requeue, purge, pause and resume, prune."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+
+from pymongo.errors import DuplicateKeyError
+
+from skunkqueue.errors import BackendError
+from skunkqueue.persistence.mongodb.claiming import rung
+from skunkqueue.persistence.mongodb.documents import FINALS, LIVE_ONLY, place_of, route_id, ttl_of
+from skunkqueue.persistence.mongodb.link import Link
+from skunkqueue.persistence.mongodb.schema import CLAIMABLE, Document
+from skunkqueue.persistence.mongodb.waiting import Waiting
+from skunkqueue.records import Command, State
+
+_CHUNK = 1_000
+_REMEMBERED = 150.0
+"""Seconds for which the id of a firing that was pruned stays known, lest a ``fire`` that is sent again run twice."""
+
+
+class Control(Waiting, ABC):
+    """The verbs that people use."""
+
+    def kill(self, ids: Sequence[str]) -> dict[str, State | None]:
+        """Kill firings; see ``Backend.kill``."""
+        link = self._link
+        before: dict[str, State | None] = dict.fromkeys(ids)
+        left = list(before)
+        while left:
+            wanted = {"_id": {"$in": left}}
+            found = link.find(link.firings, wanted, {"state": True})
+            states = {one["_id"]: one["state"] for one in found if one["state"] != "void"}
+            before.update({id_: State(state) for id_, state in states.items() if state in FINALS})
+            pending = [id_ for id_, state in states.items() if state == "pending"]
+            running = [id_ for id_, state in states.items() if state == "running"]
+            killed = self._kill_where(link, {"_id": {"$in": pending}, "state": "pending"}, pending)
+            marked = self._mark_killed(link, running)
+            before.update(dict.fromkeys(killed, State.PENDING))
+            before.update(dict.fromkeys(marked, State.RUNNING))
+            # What was neither any more has changed in between: it is looked at again.
+            left = [id_ for id_ in (*pending, *running) if before[id_] is None]
+        return before
+
+    def _kill_where(self, link: Link, query: Document, ids: Sequence[str]) -> list[str]:
+        """Finish as killed what nobody runs; return which of these ids were."""
+        if not ids:
+            return []
+        nonce = self._nonce()
+        moment = link.moment
+        ttl = ttl_of(State.KILLED.value, None)
+        ended = {"state": "killed", "by": nonce, "finished": moment.now, "gone": moment.date_after(ttl)}
+        update: list[Document] = [{"$set": {**ended, "began": None}}, {"$unset": list(LIVE_ONLY)}]
+        link.run(link.firings.update_many, query, update)
+        mine = {"_id": {"$in": list(ids)}, "by": nonce}
+        done = [one["_id"] for one in link.find(link.firings, mine, {"_id": True})]
+        self._bells.ring(ids=done)
+        return done
+
+    def _mark_killed(self, link: Link, ids: list[str]) -> list[str]:
+        """Note the wish to kill what runs, and tell those who run it; return which were marked."""
+        if not ids:
+            return []
+        running = {"_id": {"$in": ids}, "state": "running"}
+        link.run(link.firings.update_many, running, {"$set": {"kill": True}})
+        marked = {**running, "kill": True}
+        found = link.find(link.firings, marked, {"worker": True})
+        for one in found:
+            self._send(link, one["worker"], Command(verb="kill", firing=one["_id"]))
+        return [one["_id"] for one in found]
+
+    def _send(self, link: Link, worker: str, command: Command) -> bool:
+        alive = {"_id": worker, "until": {"$gt": link.about_now()}}
+        if link.run(link.workers.find_one, alive, {"_id": True}) is None:
+            return False
+        self._put_mail(link, worker, command)
+        return True
+
+    def requeue(self, ids: Sequence[str]) -> list[str]:
+        """Start finished firings over; see ``Backend.requeue``."""
+        link = self._link
+        done: list[str] = []
+        places: set[str] = set()
+        for id_ in dict.fromkeys(ids):
+            # An outbox that is not empty yet goes before.
+            over = {"_id": id_, "state": {"$in": list(FINALS)}, "owed": {"$exists": False}}
+            found = link.run(link.firings.find_one, over, {"key": True, "target": True})
+            if found is None:
+                continue
+            nonce = self._nonce()
+            again: Document = {
+                "state": "pending",
+                "due": link.moment.now,
+                "deaths": 0,
+                "evidence": "",
+                "aimed": f"@{found['target']}" if "target" in found else "",
+                "by": nonce,
+                "rung": rung(),
+            }
+            if "key" in found:
+                again["held_key"] = "$key"
+            cleared = [
+                "carry",
+                "result",
+                "progress",
+                "kill",
+                "expires",
+                "finished",
+                "gone",
+                "began",
+                "worker",
+            ]
+            update: list[Document] = [{"$set": again}, {"$unset": cleared}]
+            try:
+                link.run(link.firings.update_one, over, update)
+            except BackendError as error:
+                if isinstance(error.__cause__, DuplicateKeyError):
+                    continue
+                raise
+            mine = {"_id": id_, "by": nonce}
+            place = link.run(link.firings.find_one, mine, {"queue": True, "route": True})
+            if place is not None:
+                done.append(id_)
+                places.add(place_of(place["queue"], place["route"]))
+        self._bells.ring(places)
+        return done
+
+    def purge(self, queue: str, route: str | None = None) -> int:
+        """Remove what waits; see ``Backend.purge``."""
+        link = self._link
+        here: Document = {"queue": queue, "state": "pending"}
+        if route is not None:
+            here["route"] = route
+        here["enqueued"] = {"$lte": link.now()}
+        purged = 0
+        while True:
+            found = link.find(link.firings, here, {"_id": True}, hint=CLAIMABLE, limit=_CHUNK)
+            if not found:
+                return purged
+            doomed = [one["_id"] for one in found]
+            waiting = {"_id": {"$in": doomed}, "state": "pending"}
+            purged += link.run(link.firings.delete_many, waiting).deleted_count
+            self._bells.ring(ids=doomed)
+
+    def pause(self, queue: str, route: str | None = None) -> None:
+        """Let nothing more be claimed; see ``Backend.pause``."""
+        link = self._link
+        names: Document = {"queue": queue} if route is None else {"queue": queue, "route": route}
+        names["paused"] = True
+        link.run(link.routes.update_one, {"_id": route_id(queue, route)}, {"$set": names}, upsert=True)
+
+    def resume(self, queue: str, route: str | None = None) -> None:
+        """End a pause; see ``Backend.resume``."""
+        link = self._link
+        routes: Document = {"queue": queue, "paused": True, "route": {"$exists": True}}
+        if route is not None:
+            routes["route"] = route
+        found = link.find(link.routes, {"queue": queue, "route": {"$exists": True}}, {"route": True})
+        link.run(link.routes.update_many, routes, {"$set": {"paused": False}})
+        if route is None:
+            # Last, so that who is interrupted can resume the queue again.
+            link.run(link.routes.delete_one, {"_id": route_id(queue)})
+        self._bells.ring([place_of(queue, one["route"]) for one in found if route in (None, one["route"])])
+
+    def prune(self, older: float | None = None, limit: int = 1_000) -> int:
+        """Remove what was kept long enough; see ``Backend.prune``."""
+        link = self._link
+        self._drop_counters(link)
+        if older is None:
+            return self._prune(link, {"gone": {"$lte": link.date()}, "state": {"$in": list(FINALS)}}, limit)
+        before = link.now() - older
+        done = 0
+        for one in link.find(link.routes, {"route": {"$exists": True}}):
+            for final in FINALS:
+                here = {"queue": one["queue"], "route": one["route"], "state": final}
+                if done < limit:
+                    done += self._prune(
+                        link, {**here, "finished": {"$lt": before, "$gt": -1e300}}, limit - done
+                    )
+        return done
+
+    def _prune(self, link: Link, query: Document, limit: int) -> int:
+        """Empty documents of finished firings; their ids stay known for a while."""
+        # One that still owes what follows from it is kept.
+        query = {**query, "owed": {"$exists": False}}
+        done = 0
+        while done < limit:
+            some = min(limit - done, _CHUNK)
+            found = link.find(link.firings, query, {"_id": True}, limit=some)
+            if not found:
+                break
+            ids = [one["_id"] for one in found]
+            again = {"_id": {"$in": ids}, "state": {"$in": list(FINALS)}, "owed": {"$exists": False}}
+            void = {"_id": "$_id", "state": "void", "void": link.moment.date_after(_REMEMBERED)}
+            emptied = link.run(link.firings.update_many, again, [{"$replaceWith": void}])
+            done += emptied.modified_count
+            self._bells.ring(ids=ids)
+            if len(found) < some:
+                break
+        return done
+
+    def _drop_counters(self, link: Link) -> None:
+        link.run(link.minutes.delete_many, {"gone": {"$lte": link.date()}})

@@ -1,0 +1,143 @@
+"""What a firing looks like in MongoDB, there and back. Knows no collection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from skunkqueue.persistence.backend import COMPLETE_TTL, FAILED_TTL
+from skunkqueue.persistence.mongodb.moments import Moment
+from skunkqueue.persistence.mongodb.schema import Document
+from skunkqueue.records import Claim, Firing, Record, State
+
+FINALS = tuple(state.value for state in State if state.final)
+LIVE_ONLY = ("lease", "held_key", "aimed")
+"""Fields that a finished firing has no more."""
+
+
+def place_of(queue: str, route: str) -> str:
+    """Name a route of a queue in one string; names have no control characters."""
+    return f"{queue}\n{route}"
+
+
+def route_id(queue: str, route: str | None = None) -> Document:
+    """Make the id of a route's document, or of the one that says that a whole queue is paused."""
+    return {"queue": queue} if route is None else {"queue": queue, "route": route}
+
+
+def aim_of(target: str | None) -> str:
+    """Say who may claim a firing, so that one index serves targeted and other firings; empty: anybody."""
+    return "" if target is None else f"@{target}"
+
+
+def ttl_of(state: str, ttl: float | None) -> float:
+    """Tell how long a finished firing is kept."""
+    if ttl is None:
+        return COMPLETE_TTL if state == State.COMPLETE.value else FAILED_TTL
+    return float(ttl)
+
+
+def packed(firing: Firing) -> Document:
+    """Make the document of a firing, all but its times."""
+    made: Document = {
+        "_id": firing.id,
+        "queue": firing.queue,
+        "route": firing.route,
+        "state": "pending",
+        "priority": firing.priority,
+        "aimed": aim_of(firing.target),
+        "body": firing.body,
+        "token": 0,
+        "deaths": 0,
+        "evidence": "",
+    }
+    if firing.target is not None:
+        made["target"] = firing.target
+    if firing.key is not None:
+        made["key"] = made["held_key"] = firing.key
+    return made
+
+
+def times_of(firing: Firing, moment: Moment) -> Document:
+    """Add the times, as of the moment at which a firing is accepted."""
+    made: Document = {
+        "enqueued": moment.now,
+        "due": moment.after(firing.delay) if firing.due is None else float(firing.due),
+    }
+    if firing.expires is not None:
+        made["expires"] = float(firing.expires)
+    elif firing.expires_in is not None:
+        made["expires"] = moment.after(firing.expires_in)
+    return made
+
+
+def made(firing: Firing, now: float) -> Document:
+    """Make the whole document of a firing that was accepted at that moment."""
+    return packed(firing) | times_of(firing, Moment(now))
+
+
+_FIRING_FIELDS = frozenset(Firing.__struct_fields__)
+
+
+def stored(firing: Firing) -> Document:
+    """Turn a firing into what waits in a parcel or an outbox until it is put among the others."""
+    return {name: value for name, value in msgspec.structs.asdict(firing).items() if value is not None}
+
+
+def unstored(document: Mapping[str, Any]) -> Firing:
+    """Undo ``stored``."""
+    return Firing(**{name: value for name, value in document.items() if name in _FIRING_FIELDS})
+
+
+def claim_of(document: Document) -> Claim:
+    """Read a firing that was just lent."""
+    get = document.get
+    return Claim(
+        token=document["token"],
+        claimed=document["began"],
+        enqueued=document["enqueued"],
+        due=document["due"],
+        expires=get("expires"),
+        id=document["_id"],
+        queue=document["queue"],
+        route=document["route"],
+        priority=document["priority"],
+        target=get("target"),
+        key=get("key"),
+        body=document["body"],
+        carry=get("carry"),
+        deaths=document["deaths"],
+        evidence=document["evidence"],
+        kill_requested=get("kill", False),
+    )
+
+
+def record_of(document: Document, now: float) -> Record:
+    """Read a firing for people and handles."""
+    get = document.get
+    return Record(
+        id=document["_id"],
+        queue=document["queue"],
+        route=document["route"],
+        state=State(document["state"]),
+        body=document["body"],
+        priority=document["priority"],
+        enqueued=document["enqueued"],
+        due=document["due"],
+        token=document["token"],
+        began=get("began"),
+        finished=get("finished"),
+        expires=get("expires"),
+        key=get("key"),
+        target=get("target"),
+        worker=get("worker"),
+        lease_left=document["lease"] - now if "lease" in document else None,
+        deaths=document["deaths"],
+        evidence=document["evidence"],
+        carry=get("carry"),
+        result=get("result"),
+        progress=get("progress"),
+        kill_requested=get("kill", False),
+    )

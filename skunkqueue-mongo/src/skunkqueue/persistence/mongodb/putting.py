@@ -1,0 +1,254 @@
+"""Putting firings in: one by one, by the parcel, and as what follows from others.
+
+One firing is one document, so it is there or it is not. Several travel in a *parcel*: one document that holds
+them all, whose arrival is the moment at which all are accepted. Then they are unpacked into ``firings``, and
+the parcel is thrown away. Unpacking may be done twice, or begun by one process and ended by another: a
+firing whose id is known already stays as it is.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from pymongo import ReturnDocument
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from skunkqueue.errors import BackendError
+from skunkqueue.ids import new_id
+from skunkqueue.persistence.backend import COUNTER_TTL
+from skunkqueue.persistence.mongodb.base import StoreBackend
+from skunkqueue.persistence.mongodb.documents import (
+    made,
+    packed,
+    place_of,
+    route_id,
+    stored,
+    times_of,
+    unstored,
+)
+from skunkqueue.persistence.mongodb.errors import DUPLICATE
+from skunkqueue.persistence.mongodb.schema import Document
+from skunkqueue.records import Firing
+
+_ROOM = 8 << 20
+"""Bytes of bodies in one parcel, half of what a document may have."""
+_OVERHEAD = 1_000
+"""Bytes that a firing takes beside its body, at most: names may have 200 characters each."""
+_TRIES = 20
+"""Rounds after which one gives up to find out who holds a key that comes and goes."""
+
+
+class Putting(StoreBackend, ABC):
+    """``enqueue``, and what other verbs need of it."""
+
+    def enqueue(self, firings: Sequence[Firing]) -> list[str]:
+        """Put firings in; see ``Backend.enqueue``."""
+        if not firings:
+            return []
+        self._list_routes(firings)
+        if len(firings) == 1:
+            return [self._put_one(firings[0])]
+        return self._put_many(firings)
+
+    # --- one --------------------------------------------------------------------------------------
+
+    def _put_one(self, firing: Firing) -> str:
+        link = self._link
+        moment = link.moment
+        new = {"$mergeObjects": [{"$literal": packed(firing)}, times_of(firing, moment)]}
+        # The server's own clock dates it, in the same step; one that is known stays as it is.
+        update = [{"$replaceWith": {"$cond": [_IS_NEW, new, "$$ROOT"]}}]
+        for _ in range(_TRIES):
+            try:
+                done = link.run(link.firings.update_one, {"_id": firing.id}, update, upsert=True)
+            except BackendError as error:
+                if not isinstance(error.__cause__, DuplicateKeyError):
+                    raise
+                holder = self._key_holders([firing]).get(firing.id)
+                if holder is not None:
+                    return holder
+                # It has just let go of the key.
+                continue
+            if done.upserted_id is not None:
+                self._count_in([firing])
+                self._bells.ring([place_of(firing.queue, firing.route)])
+            return firing.id
+        raise BackendError(_unsettled(firing))
+
+    # --- several ----------------------------------------------------------------------------------
+
+    def _put_many(self, firings: Sequence[Firing]) -> list[str]:
+        parcel = self._send_parcel(firings)
+        answers = self._unpack(parcel, firings)
+        return [answers[firing.id] for firing in firings]
+
+    def _send_parcel(self, firings: Sequence[Firing]) -> Document:
+        """Have firings accepted, all or none; return the parcel that holds them, or that names those which do."""
+        loads = list(_loads(firings))
+        head: Document = {"_id": new_id(), "firings": [stored(firing) for firing in loads[0]]}
+        if len(loads) > 1:
+            # The others count for nothing until the first, which names them, has arrived.
+            head["others"] = [new_id() for _ in loads[1:]]
+            for id_, load in zip(head["others"], loads[1:], strict=True):
+                part = {"head": head["_id"], "firings": [stored(firing) for firing in load]}
+                self._post(id_, part)
+        head["at"] = self._post(head["_id"], {key: value for key, value in head.items() if key != "_id"})
+        return head
+
+    def _post(self, id_: str, content: Document) -> float:
+        link = self._link
+        if link.is_virtual:
+            content = {**content, "at": link.clock.now()}
+            link.run(link.parcels.update_one, {"_id": id_}, {"$setOnInsert": content}, upsert=True)
+            at: float = content["at"]
+            return at
+        sent: Any = link.run(
+            link.parcels.find_one_and_update,
+            {"_id": id_},
+            {"$setOnInsert": content, "$currentDate": {"at": True}},
+            projection={"at": True},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        now: float = sent["at"].timestamp()
+        link.learn(now)
+        return now
+
+    def _unpack(self, parcel: Document, firings: Sequence[Firing] | None = None) -> dict[str, str]:
+        """Put what a parcel holds among the firings, and throw it away; tell which id counts for each."""
+        link = self._link
+        if firings is None:
+            ids = [parcel["_id"], *parcel.get("others", ())]
+            parts = link.find(link.parcels, {"_id": {"$in": ids}})
+            firings = [unstored(one) for part in parts for one in part["firings"]]
+        at = parcel["at"] if isinstance(parcel["at"], float) else parcel["at"].timestamp()
+        answers = self._put_in(firings, at)
+        doomed = [parcel["_id"], *parcel.get("others", ())]
+        link.run(link.spent.delete_many, {"_id": {"$in": doomed}})
+        return answers
+
+    def _put_in(self, firings: Iterable[Firing], now: float) -> dict[str, str]:
+        """Make documents of firings that are accepted; may be called again. Tell which id counts for each."""
+        waiting: dict[str, Firing] = {}
+        for firing in firings:
+            waiting.setdefault(firing.id, firing)
+        answers = {id_: id_ for id_ in waiting}
+        came: list[Firing] = []
+        for _ in range(_TRIES):
+            batch = list(waiting.values())
+            refused = self._insert([made(firing, now) for firing in batch])
+            came += [firing for number, firing in enumerate(batch) if number not in refused]
+            keyed = [batch[number] for number, by_key in refused.items() if by_key]
+            if not keyed:
+                break
+            holders = self._key_holders(keyed)
+            answers.update(holders)
+            waiting = {firing.id: firing for firing in keyed if firing.id not in holders}
+            if not waiting:
+                break
+        else:
+            raise BackendError(_unsettled(next(iter(waiting.values()))))
+        if came:
+            self._count_in(came)
+            self._bells.ring({place_of(firing.queue, firing.route) for firing in came})
+        return answers
+
+    def _insert(self, documents: list[Document]) -> dict[int, bool]:
+        """Insert; tell the numbers of those that were not, and whether for their key's sake."""
+        link = self._link
+
+        def insert() -> dict[int, bool]:
+            try:
+                link.firings.insert_many(documents, ordered=False)
+            except BulkWriteError as error:
+                problems = error.details["writeErrors"]
+                if error.details.get("writeConcernErrors") or any(
+                    one["code"] != DUPLICATE for one in problems
+                ):
+                    raise
+                return {one["index"]: "held_key" in one.get("keyPattern", ()) for one in problems}
+            return {}
+
+        return link.run(insert)
+
+    def _key_holders(self, firings: Sequence[Firing]) -> dict[str, str]:
+        """Tell, by the ids of firings, who holds their keys; those whose key is free are left out."""
+        link = self._link
+        queues: dict[str, list[str | None]] = {}
+        for firing in firings:
+            queues.setdefault(firing.queue, []).append(firing.key)
+        wanted = [{"queue": queue, "held_key": {"$in": keys}} for queue, keys in queues.items()]
+        found = link.find(link.firings, {"$or": wanted}, {"queue": True, "held_key": True})
+        holders = {(one["queue"], one["held_key"]): one["_id"] for one in found}
+        # Where it is there under its own id, it was put in by an earlier try.
+        return {
+            firing.id: holders[firing.queue, firing.key]
+            for firing in firings
+            if firing.key is not None and (firing.queue, firing.key) in holders
+        }
+
+    # --- what goes with it ------------------------------------------------------------------------
+
+    def _list_routes(self, firings: Iterable[Firing]) -> None:
+        """See that the routes of firings are listed before these are in."""
+        for place in {(firing.queue, firing.route) for firing in firings} - self._listed:
+            self._list_route(*place)
+            self._listed.add(place)
+
+    def _list_route(self, queue: str, route: str) -> None:
+        link = self._link
+        names = {"queue": queue, "route": route}
+        link.run(
+            link.routes.update_one, {"_id": route_id(queue, route)}, {"$setOnInsert": names}, upsert=True
+        )
+
+    def _count_in(self, firings: Sequence[Firing]) -> None:
+        numbers: dict[tuple[str, str], dict[str, float]] = {}
+        for firing in firings:
+            values = numbers.setdefault((firing.queue, firing.route), {"enqueued": 0})
+            values["enqueued"] += 1
+        self._count(numbers)
+
+    def _count(self, numbers: dict[tuple[str, str], dict[str, float]]) -> None:
+        """Add to the counters of this minute, once: better one missing than one there twice."""
+        link = self._link
+        minute = int(link.about_now() // 60)
+        gone = datetime.fromtimestamp((minute + 1) * 60 + COUNTER_TTL, timezone.utc)
+        for (queue, route), values in numbers.items():
+            if not values:
+                continue
+            added: dict[str, Any] = {
+                f"values.{name.replace('.', '_')}": value for name, value in values.items()
+            }
+            link.try_once(
+                link.minutes.update_one,
+                {"_id": {"queue": queue, "route": route, "minute": minute}},
+                {"$inc": added, "$setOnInsert": {"gone": gone}},
+                upsert=True,
+            )
+
+
+_IS_NEW = {"$eq": [{"$type": "$state"}, "missing"]}
+
+
+def _loads(firings: Sequence[Firing]) -> Iterable[list[Firing]]:
+    """Cut firings into loads that fit into a parcel each."""
+    load: list[Firing] = []
+    room = _ROOM
+    for firing in firings:
+        size = len(firing.body) + _OVERHEAD
+        if load and size > room:
+            yield load
+            load, room = [], _ROOM
+        load.append(firing)
+        room -= size
+    yield load
+
+
+def _unsettled(firing: Firing) -> str:
+    return (
+        f"the idempotency key {firing.key!r} of queue {firing.queue!r} changes hands all the time: fire again"
+    )

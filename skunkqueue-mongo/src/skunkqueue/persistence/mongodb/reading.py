@@ -1,0 +1,173 @@
+"""Looking at firings, routes and counters; changes nothing."""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from skunkqueue.errors import BackendError
+from skunkqueue.persistence.backend import MAX_PAGE
+from skunkqueue.persistence.mongodb.base import StoreBackend
+from skunkqueue.persistence.mongodb.documents import record_of
+from skunkqueue.persistence.mongodb.schema import CLAIMABLE, FINISHED, RUNNING, Document
+from skunkqueue.records import MAX_PRIORITY, MIN_PRIORITY, Minute, Page, Record, RouteInfo, State
+
+_SINCE_EVER = -1e300
+_AT_ONCE = 10
+"""Routes that one pipeline counts."""
+_INDEX = {State.PENDING: CLAIMABLE, State.RUNNING: RUNNING}
+_KNOWN = {"state": {"$ne": "void"}}
+
+
+class Reading(StoreBackend, ABC):
+    """The verbs that read."""
+
+    def get(self, ids: Sequence[str]) -> list[Record | None]:
+        """Read firings; see ``Backend.get``."""
+        wanted = list(ids[:MAX_PAGE])
+        if not wanted:
+            return []
+        link = self._link
+        documents = link.find(link.firings, {"_id": {"$in": wanted}, **_KNOWN}, hint="_id_")
+        now = link.about_now()
+        records = {one["_id"]: record_of(one, now) for one in documents}
+        return [records.get(id_) for id_ in wanted]
+
+    def find(self, prefix: str, limit: int = 10) -> list[str]:
+        """List ids by how they begin; see ``Backend.find``."""
+        link = self._link
+        # The largest character there is ends the range.
+        among = {"_id": {"$gte": prefix, "$lt": f"{prefix}\U0010ffff"}, **_KNOWN}
+        found = link.find(link.firings, among, {"_id": True}, sort=[("_id", 1)], limit=limit)
+        return [one["_id"] for one in found]
+
+    def page(self, queue: str, route: str, state: State, limit: int = 50, after: str | None = None) -> Page:
+        """List firings of one state; see ``Backend.page``."""
+        link = self._link
+        limit = min(limit, MAX_PAGE)
+        here = {"queue": queue, "route": route, "state": state.value}
+        sort: list[tuple[str, int]] = [("priority", -1), ("due", 1), ("_id", 1)]
+        parts: list[Document] = [{}]
+        if state.final:
+            here["finished"] = {"$gt": _SINCE_EVER}  # type: ignore[assignment]
+            sort = [("finished", -1), ("_id", -1)]
+        if after is not None:
+            parts = _parts_after(after, state)
+        found: list[Document] = []
+        for part in parts:
+            # Each part is a stretch of the index, so what lies before it costs nothing.
+            query = {**here, **part}
+            left = limit + 1 - len(found)
+            found += link.find(link.firings, query, sort=sort, hint=_INDEX.get(state, FINISHED), limit=left)
+            if len(found) > limit:
+                break
+        now = link.about_now()
+        shown = found[:limit]
+        cursor = _cursor(shown[-1], state) if len(found) > limit else None
+        return Page(records=tuple(record_of(one, now) for one in shown), next=cursor)
+
+    def routes(self, queue: str | None = None) -> list[RouteInfo]:
+        """List routes; see ``Backend.routes``."""
+        link = self._link
+        wanted = {} if queue is None else {"queue": queue}
+        documents = link.find(link.routes, wanted)
+        halted = {one["queue"] for one in documents if "route" not in one}
+        known = [one for one in documents if "route" in one]
+        infos: list[RouteInfo] = []
+        for start in range(0, len(known), _AT_ONCE):
+            some = known[start : start + _AT_ONCE]
+            pipeline = _counting([(one["queue"], one["route"]) for one in some])
+            seen = link.aggregate(link.routes, pipeline)
+            infos += [_info(one, number, seen, halted) for number, one in enumerate(some)]
+        return sorted(infos, key=lambda info: (info.queue, info.route))
+
+    def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
+        """Read counters; see ``Backend.minutes``."""
+        link = self._link
+
+        def id_of(minute: int) -> Document:
+            return {"queue": queue, "route": route, "minute": minute}
+
+        among = {"_id": {"$gte": id_of(since), "$lt": id_of(until)}}
+        found = link.find(link.minutes, among, sort=[("_id", 1)])
+        return [
+            Minute(
+                queue=queue,
+                route=route,
+                minute=one["_id"]["minute"],
+                values={name.replace("_", "."): value for name, value in one["values"].items()},
+            )
+            for one in found
+        ]
+
+
+def _counting(places: list[tuple[str, str]]) -> list[Document]:
+    """Make the pipeline that counts the firings of routes by state, from the indexes alone, and finds what is due.
+
+    It begins with nothing, and adds one small answer after the other.
+    """
+    pipeline: list[Document] = [{"$match": {"_id": None}}]
+    for number, (queue, route) in enumerate(places):
+        here = {"queue": queue, "route": route}
+        for state in State:
+            query: Document = {**here, "state": state.value}
+            if state.final:
+                query["finished"] = {"$gt": _SINCE_EVER}
+            count = [{"$match": query}, {"$count": "n"}, {"$set": {"of": number, "state": state.value}}]
+            pipeline.append({"$unionWith": {"coll": "firings", "pipeline": count}})
+        for priority in range(MIN_PRIORITY, MAX_PRIORITY + 1):
+            first = first_due({**here, "state": "pending", "priority": priority})
+            first.append({"$set": {"of": number}})
+            pipeline.append({"$unionWith": {"coll": "firings", "pipeline": first}})
+    return pipeline
+
+
+def first_due(query: Document) -> list[Document]:
+    """Make the pipeline that finds when the first of some pending firings of one priority is due."""
+    return [
+        {"$match": query},
+        {"$sort": {"due": 1}},
+        {"$limit": 1},
+        {"$project": {"_id": False, "due": True}},
+    ]
+
+
+def _info(one: Document, number: int, seen: list[Document], halted: set[str]) -> RouteInfo:
+    mine = [answer for answer in seen if answer["of"] == number]
+    counted = {answer["state"]: answer["n"] for answer in mine if "n" in answer}
+    return RouteInfo(
+        queue=one["queue"],
+        route=one["route"],
+        paused=bool(one.get("paused")) or one["queue"] in halted,
+        counts={state: int(counted.get(state.value, 0)) for state in State},
+        oldest_due=min((answer["due"] for answer in mine if "due" in answer), default=None),
+    )
+
+
+def _cursor(last: Document, state: State) -> str:
+    names = ("finished", "_id") if state.final else ("priority", "due", "_id")
+    parts: list[Any] = [last[name] for name in names]
+    return msgspec.json.encode(parts).decode()
+
+
+def _parts_after(after: str, state: State) -> list[Document]:
+    """Say what comes after a cursor, as stretches of the index in their order."""
+    try:
+        if state.final:
+            finished, id_ = msgspec.json.decode(after, type=tuple[float, str])
+            return [
+                {"finished": finished, "_id": {"$lt": id_}},
+                {"finished": {"$lt": finished, "$gt": _SINCE_EVER}},
+            ]
+        priority, due, id_ = msgspec.json.decode(after, type=tuple[int, float, str])
+    except (msgspec.MsgspecError, UnicodeError) as error:
+        msg = f"page cursor {after[:100]!r} was not made by this backend; begin again with after=None"
+        raise BackendError(msg) from error
+    return [
+        {"priority": priority, "due": due, "_id": {"$gt": id_}},
+        {"priority": priority, "due": {"$gt": due}},
+        {"priority": {"$lt": priority}},
+    ]

@@ -1,0 +1,238 @@
+"""Schedules: each is one document, which names the one firing that is armed for it.
+
+Whoever arms a firing writes its id (and all of it) into the schedule first, and puts it among the firings then.
+Where nobody gets that far, the schedule has no live firing, and is told of as idle.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import Any
+
+from pymongo import ReturnDocument
+
+from skunkqueue.errors import BackendError
+from skunkqueue.persistence.mongodb.schema import Document
+from skunkqueue.persistence.mongodb.settling import run_of
+from skunkqueue.persistence.mongodb.workers import Workers
+from skunkqueue.records import Firing, Run, Schedule
+
+_TRIES = 50
+_SAME = ("route", "strategy", "params", "body", "priority")
+_FIELDS = tuple(field for field in Schedule.__struct_fields__ if field not in {"queue", "name"})
+
+
+class Scheduling(Workers, ABC):
+    """The verbs about schedules."""
+
+    def declare(self, schedule: Schedule, firing: Firing) -> bool:
+        """Declare a schedule; see ``Backend.declare``."""
+        link = self._link
+        id_ = _id(schedule.queue, schedule.name)
+        said = {name: getattr(schedule, name) for name in (*_SAME, "state")}
+        for _ in range(_TRIES):
+            old = link.run(link.schedules.find_one, {"_id": id_})
+            if old is not None and all(old[name] == said[name] for name in _SAME):
+                return False
+            generation = self._next_generation()
+            now = link.now()
+            kept = ("paused", "runs", "last_run", "took")
+            new: Document = {**said, "generation": generation, "declared": now, "interval": None}
+            new |= {name: old[name] for name in kept if name in old} if old else {"paused": False, "runs": 0}
+            armed = not new["paused"]
+            new["firing"] = firing.id if armed else None
+            new["next_run"] = _due(firing, now) if armed else None
+            if old is None:
+                new["history"] = []
+                done = link.run(link.schedules.update_one, {"_id": id_}, {"$setOnInsert": new}, upsert=True)
+                replaced = done.upserted_id is not None or self._is_generation(id_, generation)
+            else:
+                unchanged = {
+                    "_id": id_,
+                    "generation": old["generation"],
+                    "paused": old["paused"],
+                    "runs": old["runs"],
+                }
+                done = link.run(link.schedules.update_one, unchanged, {"$set": new})
+                replaced = bool(done.matched_count) or self._is_generation(id_, generation)
+            if not replaced:
+                # Somebody else changed it at the same moment.
+                continue
+            if old is not None:
+                self._remove_pending(old.get("firing"))
+            if armed:
+                self._arm(firing, now)
+            return True
+        raise BackendError(_restless(schedule.queue, schedule.name))
+
+    def _is_generation(self, id_: Document, generation: int) -> bool:
+        """Say whether what was written is there, where the reply was lost."""
+        link = self._link
+        wanted = {"_id": id_, "generation": generation}
+        return link.run(link.schedules.find_one, wanted, {"_id": True}) is not None
+
+    def _next_generation(self) -> int:
+        """Count generations for the whole store, so that none comes back when a name is removed."""
+        link = self._link
+        found: Any = link.run(
+            link.db.meta.find_one_and_update,
+            {"_id": "generation"},
+            {"$inc": {"last": 1}},
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        return int(found["last"])
+
+    def schedules(self, queue: str | None = None) -> list[Schedule]:
+        """List schedules; see ``Backend.schedules``."""
+        link = self._link
+        wanted = {} if queue is None else {"_id.queue": queue}
+        found = link.find(link.schedules, wanted, {"history": False})
+        return sorted((_schedule(one) for one in found), key=lambda one: (one.queue, one.name))
+
+    def get_schedule(self, queue: str, name: str) -> Schedule | None:
+        """Read a schedule; see ``Backend.get_schedule``."""
+        found = self._find(queue, name)
+        return None if found is None else _schedule(found)
+
+    def arm(self, queue: str, name: str, generation: int, firing: Firing) -> bool:
+        """Let this firing be the next one; see ``Backend.arm``."""
+        link = self._link
+        for _ in range(_TRIES):
+            old = self._find(queue, name)
+            if old is None or old["generation"] != generation or old["paused"]:
+                return False
+            if old.get("firing") == firing.id:
+                self._arm(firing, link.now())
+                return True
+            if self._firing_state(old) == "running":
+                return False
+            # First, so that it cannot begin once another one is armed.
+            self._remove_pending(old.get("firing"))
+            if self._firing_state(old) == "running":
+                return False
+            now = link.now()
+            next_one = {"firing": firing.id, "next_run": _due(firing, now)}
+            unchanged = {
+                "_id": old["_id"],
+                "generation": generation,
+                "paused": False,
+                "firing": old.get("firing"),
+            }
+            done = link.run(link.schedules.update_one, unchanged, {"$set": next_one})
+            if done.matched_count:
+                self._arm(firing, now)
+                return True
+        raise BackendError(_restless(queue, name))
+
+    def pause_schedule(self, queue: str, name: str) -> bool:
+        """Arm no more; see ``Backend.pause_schedule``."""
+        link = self._link
+        found = link.run(
+            link.schedules.find_one_and_update,
+            {"_id": _id(queue, name)},
+            {"$set": {"paused": True, "next_run": None}},
+        )
+        if found is None:
+            return False
+        self._remove_pending(found.get("firing"))
+        return True
+
+    def resume_schedule(self, queue: str, name: str, firing: Firing) -> bool:
+        """End a pause; see ``Backend.resume_schedule``."""
+        link = self._link
+        for _ in range(_TRIES):
+            old = self._find(queue, name)
+            if old is None:
+                return False
+            if not old["paused"]:
+                if old.get("firing") != firing.id:
+                    return False
+                # An earlier try got as far as this.
+                self._arm(firing, link.now())
+                return True
+            live = self._firing_state(old) is not None
+            now = link.now()
+            change: Document = {"paused": False}
+            if not live:
+                change |= {"firing": firing.id, "next_run": _due(firing, now)}
+            unchanged = {
+                "_id": old["_id"],
+                "generation": old["generation"],
+                "paused": True,
+                "runs": old["runs"],
+            }
+            done = link.run(link.schedules.update_one, unchanged, {"$set": change})
+            if not done.matched_count:
+                continue
+            if not live:
+                self._arm(firing, now)
+            return True
+        raise BackendError(_restless(queue, name))
+
+    def remove_schedule(self, queue: str, name: str) -> bool:
+        """Forget a schedule; see ``Backend.remove_schedule``."""
+        link = self._link
+        old = link.run(link.schedules.find_one_and_delete, {"_id": _id(queue, name)})
+        if old is None:
+            return False
+        self._remove_pending(old.get("firing"))
+        return True
+
+    def history(self, queue: str, name: str) -> list[Run]:
+        """Tell the last runs; see ``Backend.history``."""
+        found = self._find(queue, name)
+        return [] if found is None else [run_of(one) for one in found["history"]]
+
+    def idle_schedules(self, queue: str, route: str) -> list[Schedule]:
+        """List schedules that nothing moves on; see ``Backend.idle_schedules``."""
+        link = self._link
+        here = {"_id.queue": queue, "route": route, "paused": False}
+        found = link.find(link.schedules, here, {"history": False})
+        armed = {"_id": {"$in": [one.get("firing") for one in found]}}
+        # What a finished firing still owes may be the next run.
+        moving = {"$or": [{"state": {"$in": ["pending", "running"]}}, {"owed": {"$exists": True}}]}
+        live = {one["_id"] for one in link.find(link.firings, {**armed, **moving}, {"_id": True})}
+        idle = (_schedule(one) for one in found if one.get("firing") not in live)
+        return sorted(idle, key=lambda one: one.name)
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    def _find(self, queue: str, name: str) -> Document | None:
+        link = self._link
+        return link.run(link.schedules.find_one, {"_id": _id(queue, name)})
+
+    def _arm(self, firing: Firing, now: float) -> None:
+        self._list_routes([firing])
+        self._put_in([firing], now)
+
+    def _firing_state(self, schedule: Document) -> str | None:
+        """Tell whether a schedule's firing is pending or running; ``None`` where it is neither."""
+        link = self._link
+        live = {"_id": schedule.get("firing"), "state": {"$in": ["pending", "running"]}}
+        found = link.run(link.firings.find_one, live, {"state": True})
+        return None if found is None else found["state"]
+
+    def _remove_pending(self, id_: str | None) -> None:
+        if id_ is None:
+            return
+        link = self._link
+        link.run(link.firings.delete_one, {"_id": id_, "state": "pending"})
+        self._bells.ring(ids=[id_])
+
+
+def _id(queue: str, name: str) -> Document:
+    return {"queue": queue, "name": name}
+
+
+def _due(firing: Firing, now: float) -> float:
+    return now + firing.delay if firing.due is None else firing.due
+
+
+def _schedule(document: Document) -> Schedule:
+    said = {name: document[name] for name in _FIELDS if name in document}
+    return Schedule(**document["_id"], **said)
+
+
+def _restless(queue: str, name: str) -> str:
+    return f"the schedule {name!r} of queue {queue!r} is changed by others all the time: try again"

@@ -1,0 +1,102 @@
+"""The collections of a store, and their indexes: made once, each under a name.
+
+``firings`` holds one document for each firing. Which state it is in decides which of the partial indexes
+it is part of, so that what is finished costs those nothing who claim.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pymongo import ASCENDING, DESCENDING, IndexModel
+from pymongo.database import Database
+from pymongo.errors import CollectionInvalid, OperationFailure
+
+Document = dict[str, Any]
+
+FORMAT = 1
+BELLS_SIZE = 1 << 20
+"""Bytes of the collection in which rings wait to be heard."""
+GRACE = 3_600
+"""Seconds past its ttl after which the server itself removes a finished firing that nobody pruned."""
+CLAIMABLE = "claimable"
+RUNNING = "running"
+FINISHED = "finished"
+GONE = "gone"
+HELD = "held"
+HELD_KEY = "held_key"
+_NAMESPACE_EXISTS = 48
+
+FIRINGS = (
+    # What a claim reads, in its order, and nothing of it outside the index.
+    IndexModel(
+        [
+            ("queue", ASCENDING),
+            ("route", ASCENDING),
+            ("state", ASCENDING),
+            ("priority", DESCENDING),
+            ("due", ASCENDING),
+            ("_id", ASCENDING),
+            ("deaths", ASCENDING),
+            ("aimed", ASCENDING),
+        ],
+        name=CLAIMABLE,
+        partialFilterExpression={"state": "pending"},
+    ),
+    IndexModel(
+        [("queue", ASCENDING), ("route", ASCENDING), ("state", ASCENDING), ("lease", ASCENDING)],
+        name=RUNNING,
+        partialFilterExpression={"state": "running"},
+    ),
+    IndexModel([("worker", ASCENDING)], name=HELD, partialFilterExpression={"state": "running"}),
+    IndexModel(
+        [
+            ("queue", ASCENDING),
+            ("route", ASCENDING),
+            ("state", ASCENDING),
+            ("finished", DESCENDING),
+            ("_id", DESCENDING),
+        ],
+        name=FINISHED,
+        partialFilterExpression={"finished": {"$exists": True}},
+    ),
+    IndexModel(
+        [("queue", ASCENDING), ("held_key", ASCENDING)],
+        name=HELD_KEY,
+        unique=True,
+        partialFilterExpression={"held_key": {"$exists": True}},
+    ),
+    IndexModel([("aimed", ASCENDING)], name="aimed", partialFilterExpression={"aimed": {"$gt": ""}}),
+    IndexModel([("owed", ASCENDING)], name="owed", sparse=True),
+    IndexModel([("gone", ASCENDING)], name=GONE, sparse=True, expireAfterSeconds=GRACE),
+    IndexModel([("void", ASCENDING)], name="void", sparse=True, expireAfterSeconds=0),
+)
+COMMANDS = (IndexModel([("worker", ASCENDING), ("_id", ASCENDING)], name="mailbox"),)
+MINUTES = (IndexModel([("gone", ASCENDING)], name=GONE, expireAfterSeconds=0),)
+PARCELS = (IndexModel([("at", ASCENDING)], name="at"),)
+
+
+def prepare(db: Database[Document]) -> int:
+    """Make what is missing of a store; tell the format that it has.
+
+    Any number of processes may do so at once, and one that dies at it leaves what the next completes.
+    """
+    meta = db.meta.find_one_and_update(
+        {"_id": "store"}, {"$setOnInsert": {"format": FORMAT}}, upsert=True, return_document=True
+    )
+    found = int((meta or {}).get("format", 0))
+    if found != FORMAT or (meta or {}).get("ready"):
+        return found
+    db.firings.create_indexes(list(FIRINGS))
+    db.commands.create_indexes(list(COMMANDS))
+    db.minutes.create_indexes(list(MINUTES))
+    db.parcels.create_indexes(list(PARCELS))
+    try:
+        db.create_collection("bells", capped=True, size=BELLS_SIZE)
+    except CollectionInvalid:
+        pass
+    except OperationFailure as error:
+        if error.code != _NAMESPACE_EXISTS:
+            raise
+    db.meta.update_one({"_id": "store"}, {"$set": {"ready": True}})
+    return found

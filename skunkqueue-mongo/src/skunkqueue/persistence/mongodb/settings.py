@@ -1,0 +1,89 @@
+"""Which server a config means, and how to talk to it. Opens nothing.
+
+=================================================  ================================================
+``mongodb://[user:pass@]host[:27017][,host2]/[db]``  a server, or the members of a replica set
+``mongodb+srv://[user:pass@]name/[db]``              whoever DNS says they are
+=================================================  ================================================
+
+Options of our own are taken out of the URL; all others are pymongo's (``replicaSet``, ``tls``,
+``authSource``, ``w``, ...).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlencode
+
+import msgspec
+
+from skunkqueue.config import DEFAULT_DBNAME, redact
+from skunkqueue.errors import ConfigError
+from skunkqueue.persistence.backend import BackendConfig
+
+DEFAULT_URL = "mongodb://localhost:27017"
+_SCHEMES = ("mongodb", "mongodb+srv")
+_SECONDS = {"retry_for": 20.0, "socket_timeout": 20.0, "connect_timeout": 5.0}
+_LONGEST = 120.0
+_FORBIDDEN = frozenset('/\\. "$*<>:|?\0')
+_RESERVED = frozenset({"admin", "config", "local"})
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """A store, and how to reach it."""
+
+    shown: str
+    """The URL for people, without its password."""
+    uri: str
+    """The URL for pymongo, without options of ours."""
+    dbname: str
+    retry_for: float
+    """Seconds for which a verb is tried again while no server takes it: longer than an election lasts."""
+    socket_timeout: float
+    """Seconds without an answer after which a connection is taken to be dead."""
+    connect_timeout: float
+    """Seconds for a connection to come about; also how long opening a store looks for a server."""
+
+
+def settings_of(config: BackendConfig) -> Settings:
+    """Read a config. Raises ConfigError that names the setting, its value and the way out."""
+    url = config.url or DEFAULT_URL
+    if "://" not in url:
+        url = f"mongodb://{url}"
+    scheme, _, rest = url.partition("://")
+    if scheme.lower() not in _SCHEMES:
+        msg = f"{scheme!r} is no scheme of the mongodb backend: use mongodb:// or mongodb+srv://"
+        raise ConfigError(msg)
+    rest, _, query = rest.partition("?")
+    options: dict[str, Any] = {**dict(parse_qsl(query, keep_blank_values=True)), **config.options}
+    seconds = {name: _seconds(name, options.pop(name, str(usual))) for name, usual in _SECONDS.items()}
+    place, _, path = rest.rpartition("/") if "/" in rest else (rest, "", "")
+    named = options.pop("dbname", None)
+    dbname = named or (unquote(path) if path and config.dbname == DEFAULT_DBNAME else config.dbname)
+    tail = f"?{urlencode(options)}" if options else ""
+    return Settings(
+        shown=redact(f"{scheme}://{place}"),
+        uri=f"{scheme.lower()}://{place}/{path}{tail}",
+        dbname=_dbname(dbname),
+        **seconds,
+    )
+
+
+def _dbname(name: str) -> str:
+    if not name or len(name.encode()) > 63 or set(name) & _FORBIDDEN or name in _RESERVED:
+        msg = (
+            f"dbname={name!r} cannot name a MongoDB database for firings: use up to 63 bytes without any of"
+            f' / \\ . " $ * < > : | ? and blanks, and none of {", ".join(sorted(_RESERVED))}'
+        )
+        raise ConfigError(msg)
+    return name
+
+
+def _seconds(name: str, text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds <= _LONGEST:
+        msg = f"{name}={text!r} is no number of seconds from 0 to {_LONGEST:g}"
+        raise ConfigError(msg)
+    return seconds

@@ -1,0 +1,243 @@
+"""Handing outcomes in.
+
+An outcome is one write of one document, under its token, and takes with it what follows (the next firings, the
+next run of a schedule) as the firing's *outbox*. Once that is written all of it will happen: the settling process
+empties the outbox at once, and where it dies before that, whoever sweeps next does.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
+
+import msgspec
+from pymongo import UpdateMany
+
+from skunkqueue.counters import tally_batch
+from skunkqueue.persistence.backend import HISTORY_LENGTH
+from skunkqueue.persistence.mongodb.claiming import Claiming, rung
+from skunkqueue.persistence.mongodb.documents import LIVE_ONLY, place_of, stored, ttl_of, unstored
+from skunkqueue.persistence.mongodb.link import Link
+from skunkqueue.persistence.mongodb.schema import Document
+from skunkqueue.records import Outcome, Refire, Run, Verdict
+
+_ENDLESS = 1e9
+"""Seconds; a longer wait counts as this, lest sums of hand-made ones be no numbers."""
+_LARGEST = 500
+"""Outcomes in one statement, which looks each of them up in a list."""
+
+
+class Settling(Claiming, ABC):
+    """``settle``, and emptying outboxes."""
+
+    def settle(self, outcomes: Sequence[Outcome]) -> list[str]:
+        """Hand in outcomes; see ``Backend.settle``."""
+        stale: list[str] = []
+        for batch in _without_repeats(outcomes):
+            stale += self._settle(batch)
+        return stale
+
+    def _settle(self, outcomes: list[Outcome]) -> list[str]:
+        link = self._link
+        self._learn_held(outcomes)
+        nonce = self._nonce()
+        writes = [write for group in _alike(outcomes) for write in _writes(link, group, nonce)]
+        done = link.run(link.firings.bulk_write, writes, ordered=False)
+        stale: list[str] = []
+        if done.matched_count != len(outcomes):
+            # Some are stale, or this is the second try and the first was done.
+            marked = {"_id": {"$in": [outcome.id for outcome in outcomes]}, "by": nonce}
+            found = link.run(link.firings.find(marked, {"_id": True}, hint="_id_").to_list)
+            fresh = {one["_id"] for one in found}
+            stale = [outcome.id for outcome in outcomes if outcome.id not in fresh]
+            outcomes = [outcome for outcome in outcomes if outcome.id in fresh]
+        for outcome in outcomes:
+            if outcome.follow or outcome.refire is not None:
+                self._empty_outbox(outcome.id, _outbox(outcome), link.about_now())
+        self._tell_of(outcomes)
+        return stale
+
+    def _learn_held(self, outcomes: Sequence[Outcome]) -> None:
+        """Ask for the places and due times of what another handle claimed."""
+        missing = [outcome.id for outcome in outcomes if outcome.id not in self._held]
+        for start in range(0, len(missing), 1_000):
+            for record in self.get(missing[start : start + 1_000]):
+                if record is not None:
+                    self._held[record.id] = (record.queue, record.route, record.due)
+
+    def _tell_of(self, outcomes: Sequence[Outcome]) -> None:
+        """Count what was settled, and wake those who wait for it."""
+        numbers: dict[tuple[str, str], dict[str, float]] = {}
+        places, ended = set(), []
+        held = self._held
+        by: dict[tuple[str, str, Verdict], tuple[list[Outcome], list[float]]] = {}
+        for outcome in outcomes:
+            verdict = outcome.verdict
+            queue, route, due = held[outcome.id] if verdict is Verdict.ADVANCE else held.pop(outcome.id)
+            some, waits = by.setdefault((queue, route, verdict), ([], []))
+            some.append(outcome)
+            if outcome.began is not None:
+                waits.append(min(max(outcome.began - due, 0.0), _ENDLESS))
+            if verdict.state.final:
+                ended.append(outcome.id)
+            elif verdict is not Verdict.ADVANCE:
+                places.add(place_of(queue, route))
+        for (queue, route, verdict), (some, waits) in by.items():
+            tooks = [min(outcome.took, _ENDLESS) for outcome in some if outcome.began is not None]
+            tally_batch(numbers.setdefault((queue, route), {}), verdict, len(some), waits, tooks)
+        self._count(numbers)
+        self._bells.ring(places, ended)
+
+    # --- what follows -----------------------------------------------------------------------------
+
+    def _empty_outbox(self, id_: str, outbox: Document, now: float) -> None:
+        """Do what follows from a settled firing; may be done twice."""
+        link = self._link
+        if "refire" in outbox:
+            self._refire(id_, outbox["refire"], now)
+        follow = [unstored(one) for one in outbox.get("follow", ())]
+        if follow:
+            self._list_routes(follow)
+            self._put_in(follow, now)
+        link.run(link.firings.update_one, {"_id": id_}, {"$unset": {"outbox": "", "owed": ""}})
+
+    def _refire(self, settled: str, refire: Document, now: float) -> None:
+        link = self._link
+        id_ = {"queue": refire["queue"], "name": refire["name"]}
+        own = {"_id": id_, "generation": refire["generation"], "firing": settled}
+        if "firing" not in refire:
+            link.run(link.schedules.delete_one, own)
+            return
+        firing = unstored(refire["firing"])
+        run = refire["run"]
+        moved: Document = {
+            "state": refire["state"],
+            "last_run": run["began"],
+            "took": run["took"],
+            "interval": run["interval"],
+            "next_run": None,
+        }
+        more: Document = {
+            "$inc": {"runs": 1},
+            "$push": {"history": {"$each": [run], "$slice": -HISTORY_LENGTH}},
+        }
+        due = now + firing.delay if firing.due is None else firing.due
+        armed = {**moved, "firing": firing.id, "next_run": due}
+        # The write that lets go of the settled firing happens once, whoever does it.
+        done = link.run(link.schedules.update_one, {**own, "paused": False}, {"$set": armed, **more})
+        if not done.matched_count:
+            paused = {**own, "paused": True, "last_firing": {"$ne": settled}}
+            moved["last_firing"] = settled
+            link.run(link.schedules.update_one, paused, {"$set": moved, **more})
+        # An earlier try may have armed it, and died.
+        current = {"_id": id_, "generation": refire["generation"], "firing": firing.id, "paused": False}
+        if link.run(link.schedules.find_one, current, {"_id": True}) is not None:
+            self._list_routes([firing])
+            self._put_in([firing], now)
+
+
+def _without_repeats(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
+    """Cut where a firing comes again, since the steps of one firing are settled one after the other."""
+    if len({outcome.id for outcome in outcomes}) == len(outcomes):
+        return [list(outcomes)] if outcomes else []
+    batches: list[list[Outcome]] = [[]]
+    seen: set[str] = set()
+    for outcome in outcomes:
+        if outcome.id in seen:
+            batches.append([])
+            seen.clear()
+        seen.add(outcome.id)
+        batches[-1].append(outcome)
+    return batches
+
+
+def _kind(outcome: Outcome) -> tuple[Any, ...]:
+    """Tell what outcomes must have in common to be written in one statement."""
+    verdict = outcome.verdict
+    final = verdict.state.final
+    alone = outcome.id if outcome.follow or outcome.refire is not None else ""
+    return (
+        outcome.token,
+        verdict.value,
+        outcome.ttl or 0.0 if final else 0.0,
+        outcome.ttl is None,
+        -1.0 if outcome.due is None or final else outcome.due,
+        0.0 if final else outcome.delay,
+        outcome.carry is not None,
+        alone,
+    )
+
+
+def _alike(outcomes: list[Outcome]) -> list[list[Outcome]]:
+    groups: list[list[Outcome]] = []
+    kinds = [(_kind(outcome), number) for number, outcome in enumerate(outcomes)]
+    for _, some in groupby(sorted(kinds), key=lambda one: one[0]):
+        group = [outcomes[number] for _, number in some]
+        groups += [group[start : start + _LARGEST] for start in range(0, len(group), _LARGEST)]
+    return groups
+
+
+def _writes(link: Link, group: list[Outcome], nonce: str) -> list[UpdateMany]:
+    """Make the statement that settles outcomes of one kind."""
+    first = group[0]
+    ids = [outcome.id for outcome in group]
+    mine = {"_id": {"$in": ids}, "token": first.token, "state": "running"}
+    moment = link.moment
+    verdict = first.verdict
+    change: Document = {"state": verdict.state.value, "by": nonce}
+    gone: list[str] = []
+    if verdict.state.final:
+        ttl = ttl_of(verdict.value, first.ttl)
+        change |= {"finished": moment.now, "gone": moment.date_after(ttl)}
+        change["began"] = _each(ids, [outcome.began for outcome in group])
+        change["result"] = _each(ids, [outcome.result for outcome in group])
+        gone += LIVE_ONLY
+    elif verdict is not Verdict.ADVANCE:
+        change["rung"] = rung()
+        gone.append("lease")
+        if verdict is not Verdict.RELEASE or first.due is not None or first.delay:
+            change["due"] = moment.after(first.delay) if first.due is None else float(first.due)
+    if first.carry is not None:
+        change["carry"] = _each(ids, [outcome.carry for outcome in group])
+    if first.follow or first.refire is not None:
+        change |= {"outbox": {"$literal": _outbox(first)}, "owed": moment.now}
+    update: list[Document] = [{"$set": change}]
+    if gone:
+        update.append({"$unset": gone})
+    return [UpdateMany(mine, update, hint="_id_")]
+
+
+def _each(ids: list[str], values: list[Any]) -> Any:
+    """Give every document its own of these values; the server keeps the list of ids as a table."""
+    if all(value == values[0] for value in values):
+        return {"$literal": values[0]}
+    return {"$arrayElemAt": [{"$literal": values}, {"$indexOfArray": [{"$literal": ids}, "$_id"]}]}
+
+
+def _outbox(outcome: Outcome) -> Document:
+    outbox: Document = {}
+    if outcome.follow:
+        outbox["follow"] = [stored(firing) for firing in outcome.follow]
+    if outcome.refire is not None:
+        outbox["refire"] = _stored_refire(outcome.refire)
+    return outbox
+
+
+def _stored_refire(refire: Refire) -> Document:
+    made: Document = {
+        "queue": refire.queue,
+        "name": refire.name,
+        "generation": refire.generation,
+        "state": refire.state,
+        "run": msgspec.structs.asdict(refire.run),
+    }
+    if refire.firing is not None:
+        made["firing"] = stored(refire.firing)
+    return made
+
+
+def run_of(document: Document) -> Run:
+    """Read a line of a schedule's history."""
+    return Run(**document)

@@ -1,0 +1,27 @@
+"""The MongoDB backend, held to the contract: on a server alone, and on a replica set."""
+
+from __future__ import annotations
+
+import pytest
+
+from skunkqueue.contract import BackendContract
+from skunkqueue.persistence import BackendConfig
+from tests.support.mongo_fixtures import MongoConfigOf
+from tests.support.mongo_replica_set import MongoReplicaSet
+from tests.support.mongo_server import MongoServer
+
+
+class TestStandalone(BackendContract):
+    """No transactions, no change streams."""
+
+    @pytest.fixture
+    def config(self, mongod: MongoServer, mongo_config_of: MongoConfigOf) -> BackendConfig:
+        return mongo_config_of(mongod)
+
+
+class TestReplicaSet(BackendContract):
+    """Change streams, and writes that a majority has."""
+
+    @pytest.fixture
+    def config(self, replica_set: MongoReplicaSet, mongo_config_of: MongoConfigOf) -> BackendConfig:
+        return mongo_config_of(replica_set)
