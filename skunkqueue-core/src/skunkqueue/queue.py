@@ -238,6 +238,13 @@ class SkunkQueue:
                 f"Store the data elsewhere and give its id, or set max_payload on the queue"
             )
             raise PayloadTooLargeError(msg)
+        most = self.backend.max_payload
+        if most is not None and len(body) > most:
+            msg = (
+                f"a firing of {call.name} has {len(body)} bytes: the store {self.backend.name} takes at most {most}. "
+                f"Keep the data elsewhere and give its id"
+            )
+            raise PayloadTooLargeError(msg)
         return body
 
     def _places(self, policy: Policy, when: When | None) -> _Places:

@@ -75,6 +75,8 @@ class Backend(ABC):
     capabilities: ClassVar[frozenset[str]] = frozenset()
     """What it can do beyond the contract's core. ``durable``: survives a process crash.
     ``processes``: several processes may open one store at once."""
+    max_payload: ClassVar[int | None] = None
+    """Bytes that a body, a carry or a result may have at most; ``None``: as many as users allow."""
 
     @classmethod
     @abstractmethod

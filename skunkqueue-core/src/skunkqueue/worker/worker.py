@@ -101,7 +101,10 @@ class Worker:
             notifier=self._notifier,
             worker=me,
         )
-        self._performer = Performer(Gate(settings.path, settings.allow, worker=True), settings.max_payload)
+        most = settings.max_payload
+        if backend.max_payload is not None:
+            most = min(most, backend.max_payload)
+        self._performer = Performer(Gate(settings.path, settings.allow, worker=True), most)
         self.runner = Runner(
             self._performer,
             self._interrupter,
@@ -110,7 +113,7 @@ class Worker:
             refires=self._refires,
             board=board,
             worker=me,
-            max_payload=settings.max_payload,
+            max_payload=most,
             open_lane=self._open_lane,
         )
         self._guard = Guard(

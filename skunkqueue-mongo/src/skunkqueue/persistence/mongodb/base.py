@@ -40,6 +40,8 @@ class StoreBackend(Backend, ABC):
     name: ClassVar[str] = "mongodb"
     default_cfg: ClassVar[Mapping[str, Any]] = DEFAULT_CFG
     capabilities: ClassVar[frozenset[str]] = frozenset({"durable", "processes"})
+    # A document has 16 MiB at most: body, carry and result, with room for what follows.
+    max_payload: ClassVar[int | None] = 4 << 20
 
     def __init__(self, link: Link, version: str, kind: str) -> None:
         self._version = version

@@ -10,7 +10,6 @@ from skunkqueue.errors import (
     BackendError,
     BackendFullError,
     BackendUnavailableError,
-    PayloadTooLargeError,
 )
 
 NO_RIGHT = 13
@@ -67,7 +66,7 @@ def translate(error: Exception, location: str) -> Exception:  # noqa: PLR0911 - 
             f"{location}: this user lacks a right ({text}): give it the role readWrite on the database of the store"
         )
     if isinstance(error, (theirs.DocumentTooLarge, theirs.ExecutionTimeout)) or "BSONObjectTooLarge" in text:
-        return PayloadTooLargeError(
+        return BackendError(
             f"{location}: more than fits into one MongoDB document of 16 MiB ({text}): hand over large data by"
             f" reference (a file, a key in an object store)"
         )

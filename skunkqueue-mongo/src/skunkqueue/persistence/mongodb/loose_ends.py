@@ -40,8 +40,9 @@ class LooseEnds(Settling, ABC):
         now = link.about_now()
         done = 0
         owing = {"owed": {"$lte": now - HALF_DONE}}
-        for one in link.find(link.firings, owing, {"outbox": True, "owed": True}, limit=_FEW):
-            self._empty_outbox(one["_id"], one["outbox"], one["owed"])
+        for one in link.find(link.firings, owing, {"outbox": True}, limit=_FEW):
+            for debt in one.get("outbox", ()):
+                self._do_what_follows(one["_id"], debt, debt["at"])
             self._bells.ring(ids=[one["_id"]])
             done += 1
         old = {"at": {"$lte": _as_sent(link, now - HALF_DONE)}, "head": {"$exists": False}}

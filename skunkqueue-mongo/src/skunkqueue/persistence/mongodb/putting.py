@@ -127,7 +127,10 @@ class Putting(StoreBackend, ABC):
         at = parcel["at"] if isinstance(parcel["at"], float) else parcel["at"].timestamp()
         answers = self._put_in(firings, at)
         doomed = [parcel["_id"], *parcel.get("others", ())]
-        link.run(link.spent.delete_many, {"_id": {"$in": doomed}})
+        # Unpacked again, one refused for its key's sake would come in once the key is free: so that must not be.
+        refused = any(id_ != holder for id_, holder in answers.items())
+        parcels = link.parcels if refused else link.spent
+        link.run(parcels.delete_many, {"_id": {"$in": doomed}})
         return answers
 
     def _put_in(self, firings: Iterable[Firing], now: float) -> dict[str, str]:

@@ -15,7 +15,7 @@ from pymongo.errors import CollectionInvalid, OperationFailure
 Document = dict[str, Any]
 
 FORMAT = 1
-BELLS_SIZE = 1 << 20
+BELLS_SIZE = 4 << 20
 """Bytes of the collection in which rings wait to be heard."""
 GRACE = 3_600
 """Seconds past its ttl after which the server itself removes a finished firing that nobody pruned."""

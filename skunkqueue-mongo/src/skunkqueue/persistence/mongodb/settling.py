@@ -1,15 +1,14 @@
 """Handing outcomes in.
 
 An outcome is one write of one document, under its token, and takes with it what follows (the next firings, the
-next run of a schedule) as the firing's *outbox*. Once that is written all of it will happen: the settling process
-empties the outbox at once, and where it dies before that, whoever sweeps next does.
+next run of a schedule) into the firing's *outbox*. Once that is written all of it will happen: the settling process
+does it at once and strikes it out, and where it dies before that, whoever waits or sweeps next does.
 """
 
 from __future__ import annotations
 
 from abc import ABC
 from collections.abc import Sequence
-from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -25,8 +24,13 @@ from skunkqueue.records import Outcome, Refire, Run, Verdict
 
 _ENDLESS = 1e9
 """Seconds; a longer wait counts as this, lest sums of hand-made ones be no numbers."""
+_ROOM = 4 << 20
+"""Bytes of results and carries in one statement, of 16 MiB that it may have."""
 _LARGEST = 500
 """Outcomes in one statement, which looks each of them up in a list."""
+
+Held = tuple[str, str, float]
+"""Queue, route and due time of a firing."""
 
 
 class Settling(Claiming, ABC):
@@ -41,41 +45,47 @@ class Settling(Claiming, ABC):
 
     def _settle(self, outcomes: list[Outcome]) -> list[str]:
         link = self._link
-        self._learn_held(outcomes)
+        known = self._learn_held(outcomes)
         nonce = self._nonce()
-        writes = [write for group in _alike(outcomes) for write in _writes(link, group, nonce)]
+        writes = [_write(link, group, nonce) for group in _alike(outcomes)]
         done = link.run(link.firings.bulk_write, writes, ordered=False)
         stale: list[str] = []
         if done.matched_count != len(outcomes):
             # Some are stale, or this is the second try and the first was done.
             marked = {"_id": {"$in": [outcome.id for outcome in outcomes]}, "by": nonce}
-            found = link.run(link.firings.find(marked, {"_id": True}, hint="_id_").to_list)
-            fresh = {one["_id"] for one in found}
+            fresh = {one["_id"] for one in link.find(link.firings, marked, {"_id": True}, hint="_id_")}
             stale = [outcome.id for outcome in outcomes if outcome.id not in fresh]
             outcomes = [outcome for outcome in outcomes if outcome.id in fresh]
         for outcome in outcomes:
             if outcome.follow or outcome.refire is not None:
-                self._empty_outbox(outcome.id, _outbox(outcome), link.about_now())
-        self._tell_of(outcomes)
+                self._do_what_follows(outcome.id, _debt(outcome, nonce), link.about_now())
+        self._tell_of(outcomes, known)
         return stale
 
-    def _learn_held(self, outcomes: Sequence[Outcome]) -> None:
-        """Ask for the places and due times of what another handle claimed."""
-        missing = [outcome.id for outcome in outcomes if outcome.id not in self._held]
+    def _learn_held(self, outcomes: Sequence[Outcome]) -> dict[str, Held]:
+        """Recall the places and due times of firings; ask for those that another handle claimed."""
+        held, known, missing = self._held, {}, []
+        for outcome in outcomes:
+            verdict = outcome.verdict
+            found = held.get(outcome.id) if verdict is Verdict.ADVANCE else held.pop(outcome.id, None)
+            if found is None:
+                missing.append(outcome.id)
+            else:
+                known[outcome.id] = found
         for start in range(0, len(missing), 1_000):
             for record in self.get(missing[start : start + 1_000]):
                 if record is not None:
-                    self._held[record.id] = (record.queue, record.route, record.due)
+                    known[record.id] = (record.queue, record.route, record.due)
+        return known
 
-    def _tell_of(self, outcomes: Sequence[Outcome]) -> None:
+    def _tell_of(self, outcomes: Sequence[Outcome], known: dict[str, Held]) -> None:
         """Count what was settled, and wake those who wait for it."""
         numbers: dict[tuple[str, str], dict[str, float]] = {}
         places, ended = set(), []
-        held = self._held
         by: dict[tuple[str, str, Verdict], tuple[list[Outcome], list[float]]] = {}
         for outcome in outcomes:
             verdict = outcome.verdict
-            queue, route, due = held[outcome.id] if verdict is Verdict.ADVANCE else held.pop(outcome.id)
+            queue, route, due = known[outcome.id]
             some, waits = by.setdefault((queue, route, verdict), ([], []))
             some.append(outcome)
             if outcome.began is not None:
@@ -92,16 +102,22 @@ class Settling(Claiming, ABC):
 
     # --- what follows -----------------------------------------------------------------------------
 
-    def _empty_outbox(self, id_: str, outbox: Document, now: float) -> None:
-        """Do what follows from a settled firing; may be done twice."""
+    def _do_what_follows(self, id_: str, debt: Document, now: float) -> None:
+        """Do what follows from a settled firing, and strike it out of its outbox; may be done twice."""
         link = self._link
-        if "refire" in outbox:
-            self._refire(id_, outbox["refire"], now)
-        follow = [unstored(one) for one in outbox.get("follow", ())]
+        if "refire" in debt:
+            self._refire(id_, debt["refire"], now)
+        follow = [unstored(one) for one in debt.get("follow", ())]
         if follow:
             self._list_routes(follow)
             self._put_in(follow, now)
-        link.run(link.firings.update_one, {"_id": id_}, {"$unset": {"outbox": "", "owed": ""}})
+        left = {"$filter": {"input": "$outbox", "cond": {"$ne": ["$$this.mark", debt["mark"]]}}}
+        none_left = {"$eq": [{"$size": "$outbox"}, 0]}
+        struck: list[Document] = [
+            {"$set": {"outbox": left}},
+            {"$set": {name: {"$cond": [none_left, "$$REMOVE", f"${name}"]} for name in ("outbox", "owed")}},
+        ]
+        link.run(link.firings.update_one, {"_id": id_, "outbox": {"$exists": True}}, struck)
 
     def _refire(self, settled: str, refire: Document, now: float) -> None:
         link = self._link
@@ -171,15 +187,25 @@ def _kind(outcome: Outcome) -> tuple[Any, ...]:
 
 
 def _alike(outcomes: list[Outcome]) -> list[list[Outcome]]:
+    """Sort outcomes into those that one statement settles, none of which is too long."""
+    kinds: dict[tuple[Any, ...], list[Outcome]] = {}
+    last: list[Outcome] = []
+    rooms: dict[tuple[Any, ...], int] = {}
     groups: list[list[Outcome]] = []
-    kinds = [(_kind(outcome), number) for number, outcome in enumerate(outcomes)]
-    for _, some in groupby(sorted(kinds), key=lambda one: one[0]):
-        group = [outcomes[number] for _, number in some]
-        groups += [group[start : start + _LARGEST] for start in range(0, len(group), _LARGEST)]
+    for outcome in outcomes:
+        kind = _kind(outcome)
+        size = len(outcome.result or b"") + len(outcome.carry or b"")
+        last = kinds.get(kind, [])
+        if not last or len(last) == _LARGEST or size > rooms[kind]:
+            last = kinds[kind] = []
+            rooms[kind] = _ROOM
+            groups.append(last)
+        rooms[kind] -= size
+        last.append(outcome)
     return groups
 
 
-def _writes(link: Link, group: list[Outcome], nonce: str) -> list[UpdateMany]:
+def _write(link: Link, group: list[Outcome], nonce: str) -> UpdateMany:
     """Make the statement that settles outcomes of one kind."""
     first = group[0]
     ids = [outcome.id for outcome in group]
@@ -202,11 +228,14 @@ def _writes(link: Link, group: list[Outcome], nonce: str) -> list[UpdateMany]:
     if first.carry is not None:
         change["carry"] = _each(ids, [outcome.carry for outcome in group])
     if first.follow or first.refire is not None:
-        change |= {"outbox": {"$literal": _outbox(first)}, "owed": moment.now}
+        debt = {"$mergeObjects": [{"$literal": _debt(first, nonce)}, {"at": moment.now}]}
+        # An earlier one may still be there, if its debtor died.
+        change["outbox"] = {"$concatArrays": [{"$ifNull": ["$outbox", []]}, [debt]]}
+        change["owed"] = {"$ifNull": ["$owed", moment.now]}
     update: list[Document] = [{"$set": change}]
     if gone:
         update.append({"$unset": gone})
-    return [UpdateMany(mine, update, hint="_id_")]
+    return UpdateMany(mine, update, hint="_id_")
 
 
 def _each(ids: list[str], values: list[Any]) -> Any:
@@ -216,13 +245,14 @@ def _each(ids: list[str], values: list[Any]) -> Any:
     return {"$arrayElemAt": [{"$literal": values}, {"$indexOfArray": [{"$literal": ids}, "$_id"]}]}
 
 
-def _outbox(outcome: Outcome) -> Document:
-    outbox: Document = {}
+def _debt(outcome: Outcome, mark: str) -> Document:
+    """Write down what follows from an outcome, under the mark of the call that settles it."""
+    debt: Document = {"mark": mark}
     if outcome.follow:
-        outbox["follow"] = [stored(firing) for firing in outcome.follow]
+        debt["follow"] = [stored(firing) for firing in outcome.follow]
     if outcome.refire is not None:
-        outbox["refire"] = _stored_refire(outcome.refire)
-    return outbox
+        debt["refire"] = _stored_refire(outcome.refire)
+    return debt
 
 
 def _stored_refire(refire: Refire) -> Document:
