@@ -250,7 +250,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RouteInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """One route of one queue at a glance; counts are exact and cost the same at any size."""
+    """One route of one queue at a glance; counts are exact."""
 
     queue: str
     route: str
