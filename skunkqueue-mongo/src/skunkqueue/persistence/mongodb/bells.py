@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import pymongo
 from bson import Timestamp
 from pymongo import CursorType
 from pymongo.errors import OperationFailure, PyMongoError
@@ -32,6 +33,7 @@ _LINGER = 30.0
 """Seconds for which one goes on listening though nobody waits: they will again."""
 _PAUSE = 0.5
 _PATIENCE = 2.0
+_GOODBYE = 0.5
 
 log = logging.getLogger("skunkqueue.mongodb")
 
@@ -166,7 +168,6 @@ class _Reader(threading.Thread):
         self._bells = bells
         self._ids = ids
         self._retired = False
-        self._cursor: tuple[str, int] | None = None
 
     def hears(self, ear: Ear) -> bool:
         """Say whether it would hear what this ear waits for."""
@@ -178,11 +179,12 @@ class _Reader(threading.Thread):
         self._retired = True
 
     def interrupt(self) -> None:
-        """Have the server end the question that is open, which would keep this thread for a while."""
-        cursor = self._cursor
-        if cursor is not None:
-            with suppress(PyMongoError):
-                self._link.db.command("killCursors", cursor[0], cursors=[cursor[1]])
+        """Have the server answer the question that is open, which would keep this thread for a while.
+
+        It does not do so at once for a cursor that is killed, only where there is news.
+        """
+        with suppress(PyMongoError), pymongo.timeout(_GOODBYE):
+            self._link.bells.insert_one(_silence())
 
     @property
     def over(self) -> bool:
@@ -200,12 +202,14 @@ class _Reader(threading.Thread):
                     break
                 if isinstance(error, OperationFailure) and not complained and error.code not in _USUAL:
                     complained = True
+                    # Nobody shall stand waiting for what does not come; should it, all are rung.
+                    self.ready.set()
                     log.warning(
                         "%s: cannot listen for news (%s): looking now and then instead",
                         self._link.settings.shown,
                         error,
                     )
-                self._link.closed.wait(_PAUSE)
+                self._link.closed.wait(AWAIT if complained else _PAUSE)
         self.ready.set()
         self._bells.alarm()
 
@@ -225,6 +229,11 @@ _USUAL = frozenset({43, 136, 175, 237, 91, 189, 11600, 11602, 10107, 13435, 286,
 """Codes of cursors that end with their server, its being primary, or what they stood on."""
 
 
+def _silence() -> Document:
+    """Make a ring for nobody."""
+    return {"ts": Timestamp(0, 0), "topics": [], "ids": []}
+
+
 class _TailReader(_Reader):
     """Follows the capped collection."""
 
@@ -233,17 +242,17 @@ class _TailReader(_Reader):
         last = bells.find_one(sort=[("$natural", -1)])
         if last is None:
             # A tailable cursor over nothing ends at once.
-            bells.insert_one({"ts": Timestamp(0, 0), "topics": [], "ids": []})
+            bells.insert_one(_silence())
             return
         cursor = bells.find({"ts": {"$gt": last["ts"]}}, cursor_type=CursorType.TAILABLE_AWAIT)
         with cursor.max_await_time_ms(int(1_000 * AWAIT)):
             # Whoever rings from here on comes after ``last``.
             self.begin()
             while cursor.alive and not self.over:
-                if cursor.cursor_id:
-                    self._cursor = ("bells", cursor.cursor_id)
                 for said in cursor:
                     self._bells.dispatch(said["topics"], said["ids"])
+                    if self._retired:
+                        break
 
 
 class _StreamReader(_Reader):
@@ -265,7 +274,8 @@ class _StreamReader(_Reader):
                     self._hear(change)
 
     def _wanted(self) -> list[Document]:
-        wanted: list[Document] = []
+        # See ``interrupt``.
+        wanted: list[Document] = [{"ns.coll": "bells", "operationType": "insert"}]
         workers = [topic[1:] for topic in self.topics if topic.startswith("@")]
         places = [topic for topic in self.topics if not topic.startswith("@")]
         if workers:
@@ -304,11 +314,13 @@ class _StreamReader(_Reader):
                 },
                 {"ns.coll": "firings", "operationType": {"$in": ["replace", "delete"]}},
             ]
-        return wanted or [{"ns.coll": "nothing"}]
+        return wanted
 
     def _hear(self, change: Any) -> None:
         collection = change["ns"]["coll"]
         full = change.get("fullDocument") or {}
+        if collection == "bells":
+            return
         if collection == "commands":
             self._bells.dispatch([f"@{full['worker']}"], ())
         elif collection == "routes":

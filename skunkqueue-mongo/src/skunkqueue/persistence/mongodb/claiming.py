@@ -67,9 +67,20 @@ class Claiming(Putting, ABC):
         nonce = self._nonce()
         free = {"_id": {"$in": ids}, "state": "pending", "due": {"$lte": now}, "deaths": batch[0]["deaths"]}
         lent = {"state": "running", "worker": worker, "began": now, "lease": now + lease, "by": nonce}
-        link.run(link.firings.update_many, free, {"$set": lent, "$inc": {"token": 1}}, hint="_id_")
+        mark = {"$set": lent, "$inc": {"token": 1}}
         mine = {"_id": {"$in": ids}, "by": nonce}
-        documents = {one["_id"]: one for one in link.find(link.firings, mine, hint="_id_")}
+        documents: dict[str, Document] = {}
+        if len(ids) == 1:
+            # One is marked and read in one go: this is how an idle worker begins.
+            one: Any = link.run(
+                link.firings.find_one_and_update, free, mark, hint="_id_", return_document=True
+            )
+            if one is not None:
+                documents = {one["_id"]: one}
+        else:
+            link.run(link.firings.update_many, free, mark, hint="_id_")
+        if not documents:
+            documents = {one["_id"]: one for one in link.find(link.firings, mine, hint="_id_")}
         claims = [claim_of(documents[id_]) for id_ in ids if id_ in documents]
         held = self._held
         if len(held) > _MANY:

@@ -6,6 +6,7 @@ whoever writes one sees to it that the second does nothing more.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import threading
@@ -36,7 +37,7 @@ T = TypeVar("T")
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 1.0
 _SELECTION = 2.0
-"""Seconds for which pymongo itself looks for a server, before it is asked again."""
+"""Seconds for which pymongo itself looks for a server at most, before it is asked again."""
 _GOODBYE = 0.5
 _ANEW = 30.0
 """Seconds after which the server's time is asked for anew, rather than reckoned."""
@@ -121,6 +122,16 @@ class Link:
         """
         return self.run_for(self.settings.retry_for, action, *args, **kwargs)
 
+    def run_and_tell(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, bool]:
+        """Do so, and say whether it was tried again, and may have been done before."""
+        tries = itertools.count()
+
+        def attempt() -> tuple[T, bool]:
+            again = next(tries) > 0
+            return action(*args, **kwargs), again
+
+        return self.run(attempt)
+
     def run_for(self, patience: float, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do so with another patience, in seconds."""
         end, pause = None, _FIRST_PAUSE
@@ -153,7 +164,7 @@ class Link:
         try:
             return action(*args, **kwargs)
         except PyMongoError as error:
-            if not is_passing(error):
+            if not is_passing(error) and not self.closed.is_set():
                 raise self.translated(error) from error
             return None
 
@@ -166,7 +177,7 @@ class Link:
 
 def _connect(settings: Settings) -> MongoClient[Document]:
     seconds = {
-        "serverSelectionTimeoutMS": _SELECTION,
+        "serverSelectionTimeoutMS": min(_SELECTION, settings.connect_timeout or _SELECTION),
         "connectTimeoutMS": settings.connect_timeout,
         "socketTimeoutMS": settings.socket_timeout,
     }

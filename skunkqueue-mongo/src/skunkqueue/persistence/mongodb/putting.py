@@ -72,9 +72,11 @@ class Putting(StoreBackend, ABC):
                     return holder
                 # It has just let go of the key.
                 continue
+            # Before it is counted: somebody may be waiting. And also where it was there before, which may have
+            # been a first try whose reply was lost.
+            self._bells.ring([place_of(firing.queue, firing.route)])
             if done.upserted_id is not None:
                 self._count_in([firing])
-                self._bells.ring([place_of(firing.queue, firing.route)])
             return firing.id
         raise BackendError(_unsettled(firing))
 
@@ -133,7 +135,7 @@ class Putting(StoreBackend, ABC):
         link.run(parcels.delete_many, {"_id": {"$in": doomed}})
         return answers
 
-    def _put_in(self, firings: Iterable[Firing], now: float) -> dict[str, str]:
+    def _put_in(self, firings: Sequence[Firing], now: float) -> dict[str, str]:
         """Make documents of firings that are accepted; may be called again. Tell which id counts for each."""
         waiting: dict[str, Firing] = {}
         for firing in firings:
@@ -154,9 +156,10 @@ class Putting(StoreBackend, ABC):
                 break
         else:
             raise BackendError(_unsettled(next(iter(waiting.values()))))
+        # Also for what was there before: that may have been a first try, whose reply was lost.
+        self._bells.ring({place_of(firing.queue, firing.route) for firing in firings})
         if came:
             self._count_in(came)
-            self._bells.ring({place_of(firing.queue, firing.route) for firing in came})
         return answers
 
     def _insert(self, documents: list[Document]) -> dict[int, bool]:

@@ -33,6 +33,9 @@ class Scheduling(Workers, ABC):
         for _ in range(_TRIES):
             old = link.run(link.schedules.find_one, {"_id": id_})
             if old is not None and all(old[name] == said[name] for name in _SAME):
+                if old.get("firing") == firing.id and not old["paused"]:
+                    # An earlier call got as far as this, at least.
+                    self._arm(firing, link.now())
                 return False
             generation = self._next_generation()
             now = link.now()
@@ -47,11 +50,14 @@ class Scheduling(Workers, ABC):
                 done = link.run(link.schedules.update_one, {"_id": id_}, {"$setOnInsert": new}, upsert=True)
                 replaced = done.upserted_id is not None or self._is_generation(id_, generation)
             else:
+                # First, so that who is interrupted can declare it again; until then it is idle.
+                self._remove_pending(old.get("firing"))
                 unchanged = {
                     "_id": id_,
                     "generation": old["generation"],
                     "paused": old["paused"],
                     "runs": old["runs"],
+                    "firing": old.get("firing"),
                 }
                 done = link.run(link.schedules.update_one, unchanged, {"$set": new})
                 replaced = bool(done.matched_count) or self._is_generation(id_, generation)
@@ -59,6 +65,7 @@ class Scheduling(Workers, ABC):
                 # Somebody else changed it at the same moment.
                 continue
             if old is not None:
+                # It may have been running then, and given back.
                 self._remove_pending(old.get("firing"))
             if armed:
                 self._arm(firing, now)
@@ -146,14 +153,15 @@ class Scheduling(Workers, ABC):
             if old is None:
                 return False
             if not old["paused"]:
-                if old.get("firing") != firing.id:
+                if old.get("resumed") != firing.id:
                     return False
                 # An earlier try got as far as this.
-                self._arm(firing, link.now())
+                if old.get("firing") == firing.id:
+                    self._arm(firing, link.now())
                 return True
             live = self._firing_state(old) is not None
             now = link.now()
-            change: Document = {"paused": False}
+            change: Document = {"paused": False, "resumed": firing.id}
             if not live:
                 change |= {"firing": firing.id, "next_run": _due(firing, now)}
             unchanged = {
@@ -173,10 +181,15 @@ class Scheduling(Workers, ABC):
     def remove_schedule(self, queue: str, name: str) -> bool:
         """Forget a schedule; see ``Backend.remove_schedule``."""
         link = self._link
-        old = link.run(link.schedules.find_one_and_delete, {"_id": _id(queue, name)})
+        old = self._find(queue, name)
         if old is None:
             return False
+        # First, so that who is interrupted can remove the schedule again; until then it is idle.
         self._remove_pending(old.get("firing"))
+        last = link.run(link.schedules.find_one_and_delete, {"_id": _id(queue, name)})
+        if last is not None:
+            # It may have been armed anew in between.
+            self._remove_pending(last.get("firing"))
         return True
 
     def history(self, queue: str, name: str) -> list[Run]:
@@ -190,10 +203,17 @@ class Scheduling(Workers, ABC):
         here = {"_id.queue": queue, "route": route, "paused": False}
         found = link.find(link.schedules, here, {"history": False})
         armed = {"_id": {"$in": [one.get("firing") for one in found]}}
-        # What a finished firing still owes may be the next run.
-        moving = {"$or": [{"state": {"$in": ["pending", "running"]}}, {"owed": {"$exists": True}}]}
-        live = {one["_id"] for one in link.find(link.firings, {**armed, **moving}, {"_id": True})}
-        idle = (_schedule(one) for one in found if one.get("firing") not in live)
+        # Before the others: what somebody owes now may be live by then.
+        owing = {"owed": {"$exists": True}, "outbox.refire.queue": queue}
+        owed = link.find(link.firings, owing, {"outbox.refire.name": True}) if found else []
+        moving = {one["outbox"]["refire"]["name"] for one in owed}
+        here_live = {**armed, "state": {"$in": ["pending", "running"]}}
+        live = {one["_id"] for one in link.find(link.firings, here_live, {"_id": True})}
+        idle = (
+            _schedule(one)
+            for one in found
+            if one.get("firing") not in live and one["_id"]["name"] not in moving
+        )
         return sorted(idle, key=lambda one: one.name)
 
     # --- inside -----------------------------------------------------------------------------------

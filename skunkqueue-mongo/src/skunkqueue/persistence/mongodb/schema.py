@@ -10,7 +10,7 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.database import Database
-from pymongo.errors import CollectionInvalid, OperationFailure
+from pymongo.errors import OperationFailure
 
 Document = dict[str, Any]
 
@@ -92,9 +92,8 @@ def prepare(db: Database[Document]) -> int:
     db.minutes.create_indexes(list(MINUTES))
     db.parcels.create_indexes(list(PARCELS))
     try:
-        db.create_collection("bells", capped=True, size=BELLS_SIZE)
-    except CollectionInvalid:
-        pass
+        # Asking first whether it is there would take one more right.
+        db.create_collection("bells", capped=True, size=BELLS_SIZE, check_exists=False)
     except OperationFailure as error:
         if error.code != _NAMESPACE_EXISTS:
             raise

@@ -97,8 +97,8 @@ class Settling(Claiming, ABC):
         for (queue, route, verdict), (some, waits) in by.items():
             tooks = [min(outcome.took, _ENDLESS) for outcome in some if outcome.began is not None]
             tally_batch(numbers.setdefault((queue, route), {}), verdict, len(some), waits, tooks)
-        self._count(numbers)
         self._bells.ring(places, ended)
+        self._count(numbers)
 
     # --- what follows -----------------------------------------------------------------------------
 

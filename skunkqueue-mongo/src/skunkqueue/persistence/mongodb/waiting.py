@@ -53,20 +53,17 @@ class Waiting(LooseEnds, ABC):
     def claim_next(
         self, queue: str, route: str, worker: str, limit: int, lease: float, *, timeout: float
     ) -> list[Claim]:
-        """Lend firings as soon as there are any; see ``Backend.claim_next``.
-
-        Claims first, since where there is something one look less is taken.
-        """
+        """Lend firings as soon as there are any; see ``Backend.claim_next``."""
         link = self._link
         if link.is_virtual:
             return super().claim_next(queue, route, worker, limit, lease, timeout=timeout)
         end = time.monotonic() + timeout
         with self._bells.ear([place_of(queue, route)], timeout=timeout) as ear:
-            while not link.closed.is_set():
+            while self._wait(link, ear, (queue, route, worker), end):
+                # Others may be faster.
                 claims = self.claim(queue, route, worker, limit, lease)
-                if claims or time.monotonic() >= end:
+                if claims:
                     return claims
-                self._wait(link, ear, (queue, route, worker), end)
         return []
 
     def _look(self, link: Link, queue: str, route: str, worker: str) -> tuple[bool, float | None]:

@@ -90,7 +90,11 @@ class Workers(Control, ABC):
             for ids, how in ((suspects, death), (others, None))
             if ids
         ]
-        given = link.run(link.firings.bulk_write, writes, ordered=False).modified_count if writes else 0
+        given = 0
+        if writes:
+            done, again = link.run_and_tell(link.firings.bulk_write, writes, ordered=False)
+            # The first try may have done it.
+            given = len(held) if again else done.modified_count
         # Only now: as long as it is on the list, a sweep would do what is not done yet.
         self._kill_copies([worker])
         self.unregister(worker)

@@ -1,0 +1,106 @@
+"""What a URL means, and what is no URL of ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from skunkqueue.clock import SYSTEM_CLOCK
+from skunkqueue.config import resolve
+from skunkqueue.errors import ConfigError
+from skunkqueue.persistence.mongodb import MongoBackend, default_cfg
+from skunkqueue.persistence.mongodb.link import Link
+from skunkqueue.persistence.mongodb.settings import Settings, settings_of
+from skunkqueue.plugins import BACKENDS
+from skunkqueue.plugins.registry import find
+
+
+def read(url: str | None, **options: object) -> Settings:
+    return settings_of(resolve("mongodb", url, **options))  # type: ignore[arg-type]
+
+
+def test_the_defaults_are_the_seeds_own() -> None:
+    assert dict(default_cfg) == {"backend": "mongodb", "conn_url": "localhost:27017", "dbname": "skunkqueue"}
+    found = settings_of(resolve(**default_cfg))
+
+    assert (found.uri, found.dbname) == ("mongodb://localhost:27017/", "skunkqueue")
+    assert read(None) == found
+
+
+@pytest.mark.parametrize("url", ["mongodb://example", "mongodb+srv://example.org"])
+def test_every_scheme_names_this_backend(url: str) -> None:
+    assert find(BACKENDS, resolve(conn_url=url).backend) is MongoBackend
+
+
+@pytest.mark.parametrize(
+    ("url", "uri", "dbname"),
+    [
+        ("example", "mongodb://example/", "skunkqueue"),
+        ("example:7000", "mongodb://example:7000/", "skunkqueue"),
+        ("mongodb://example/shop", "mongodb://example/shop", "shop"),
+        ("mongodb://a:1,b:2/?replicaSet=rs0", "mongodb://a:1,b:2/?replicaSet=rs0", "skunkqueue"),
+        ("mongodb://example/login?dbname=shop", "mongodb://example/login", "shop"),
+        ("mongodb://example?retry_for=3&w=1", "mongodb://example/?w=1", "skunkqueue"),
+        ("mongodb+srv://example.org/shop?tls=true", "mongodb+srv://example.org/shop?tls=true", "shop"),
+    ],
+)
+def test_a_url_names_servers_and_a_database(url: str, uri: str, dbname: str) -> None:
+    found = read(url)
+
+    assert (found.uri, found.dbname) == (uri, dbname)
+
+
+def test_a_name_given_beside_the_url_wins() -> None:
+    assert read("mongodb://example/shop", dbname="other").dbname == "other"
+
+
+def test_a_password_is_kept_and_not_shown() -> None:
+    found = read("mongodb://al%2Fice:p%40ss%3Aword@a,b/shop")
+
+    assert found.uri == "mongodb://al%2Fice:p%40ss%3Aword@a,b/shop"
+    assert "p%40ss" not in found.shown
+    assert found.shown.endswith("@a,b")
+
+
+def test_options_may_stand_in_the_url_or_beside_it() -> None:
+    assert read("mongodb://example?retry_for=1.5").retry_for == 1.5
+    assert read("mongodb://example", retry_for=1.5).retry_for == 1.5
+
+
+@pytest.mark.parametrize("name", ["retry_for", "socket_timeout", "connect_timeout"])
+@pytest.mark.parametrize("value", ["soon", "-1", "nan", "1e9"])
+def test_a_number_of_seconds_is_one(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}='{value}' is no number of seconds"):
+        read("mongodb://example", **{name: value})
+
+
+@pytest.mark.parametrize("name", ["a/b", "a.b", "a b", "$a", "x" * 64, "admin", "local", "config"])
+def test_a_name_that_no_database_can_have_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="cannot name a MongoDB database"):
+        read("mongodb://example", dbname=name)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mongodb://example?colour=red",
+        "mongodb://example:port/",
+        "mongodb://example/?w=-1",
+        "mongodb://us er@ex@ample/",
+    ],
+)
+def test_what_pymongo_does_not_understand_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match="make no sense to pymongo"):
+        Link(read(url), SYSTEM_CLOCK)
+
+
+def test_writes_need_a_majority_unless_the_url_says_otherwise() -> None:
+    default, other = (
+        Link(read("mongodb://example"), SYSTEM_CLOCK),
+        Link(read("mongodb://example?w=1&journal=true"), SYSTEM_CLOCK),
+    )
+    try:
+        assert default.firings.write_concern.document["w"] == "majority"
+        assert other.firings.write_concern.document == {"w": 1, "j": True}
+    finally:
+        default.close()
+        other.close()
