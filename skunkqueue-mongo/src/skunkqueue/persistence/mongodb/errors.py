@@ -39,6 +39,9 @@ _PASSING_CODES = frozenset(
 )
 _FULL = frozenset({14031, 12501, 9001})
 """Out of disk space, quota exceeded, and what a broken disk says."""
+_TOO_LARGE = frozenset({10334, 17419, 17420})
+"""BSONObjectTooLarge, and what an update says whose result would be."""
+_NO_TRANSACTIONS = 20
 
 
 def is_passing(error: Exception) -> bool:
@@ -46,6 +49,10 @@ def is_passing(error: Exception) -> bool:
     if isinstance(error, (theirs.BulkWriteError, theirs.WriteConcernError)):
         return bool(_codes(error) & _PASSING_CODES)
     if isinstance(error, theirs.OperationFailure):
+        if error.code == _NO_TRANSACTIONS and "retryable writes" in str(error):
+            # Some versions of pymongo try again with a standalone as if it were a replica set, where it had
+            # not taken their connection before.
+            return True
         return error.code in _PASSING_CODES or error.has_error_label("RetryableWriteError")
     if isinstance(error, theirs.ServerSelectionTimeoutError):
         return "CERTIFICATE" not in str(error).upper()
@@ -65,7 +72,7 @@ def translate(error: Exception, location: str) -> Exception:  # noqa: PLR0911 - 
         return BackendError(
             f"{location}: this user lacks a right ({text}): give it the role readWrite on the database of the store"
         )
-    if isinstance(error, (theirs.DocumentTooLarge, theirs.ExecutionTimeout)) or "BSONObjectTooLarge" in text:
+    if isinstance(error, theirs.DocumentTooLarge) or _codes(error) & _TOO_LARGE:
         return BackendError(
             f"{location}: more than fits into one MongoDB document of 16 MiB ({text}): hand over large data by"
             f" reference (a file, a key in an object store)"
@@ -100,5 +107,9 @@ def _codes(error: Exception) -> set[int]:
 
 
 def _text(error: Exception) -> str:
-    text = str(error).partition(", full error:")[0].partition(", Topology Description:")[0]
+    said = str(error)
+    if isinstance(error, theirs.BulkWriteError):
+        # It says no more by itself than that there was something.
+        said = next((str(one["errmsg"]) for one in error.details.get("writeErrors", ())), said)
+    text = said.partition(", full error:")[0].partition(", Topology Description:")[0]
     return text[:500]

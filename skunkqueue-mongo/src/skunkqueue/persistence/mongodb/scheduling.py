@@ -13,7 +13,6 @@ from pymongo import ReturnDocument
 
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.mongodb.schema import Document
-from skunkqueue.persistence.mongodb.settling import run_of
 from skunkqueue.persistence.mongodb.workers import Workers
 from skunkqueue.records import Firing, Run, Schedule
 
@@ -35,7 +34,7 @@ class Scheduling(Workers, ABC):
             if old is not None and all(old[name] == said[name] for name in _SAME):
                 if old.get("firing") == firing.id and not old["paused"]:
                     # An earlier call got as far as this, at least.
-                    self._arm(firing, link.now())
+                    self._arm(id_, firing, link.now())
                 return False
             generation = self._next_generation()
             now = link.now()
@@ -68,7 +67,7 @@ class Scheduling(Workers, ABC):
                 # It may have been running then, and given back.
                 self._remove_pending(old.get("firing"))
             if armed:
-                self._arm(firing, now)
+                self._arm(id_, firing, now)
             return True
         raise BackendError(_restless(schedule.queue, schedule.name))
 
@@ -110,7 +109,7 @@ class Scheduling(Workers, ABC):
             if old is None or old["generation"] != generation or old["paused"]:
                 return False
             if old.get("firing") == firing.id:
-                self._arm(firing, link.now())
+                self._arm(old["_id"], firing, link.now())
                 return True
             if self._firing_state(old) == "running":
                 return False
@@ -128,13 +127,18 @@ class Scheduling(Workers, ABC):
             }
             done = link.run(link.schedules.update_one, unchanged, {"$set": next_one})
             if done.matched_count:
-                self._arm(firing, now)
+                self._arm(old["_id"], firing, now)
                 return True
         raise BackendError(_restless(queue, name))
 
     def pause_schedule(self, queue: str, name: str) -> bool:
         """Arm no more; see ``Backend.pause_schedule``."""
         link = self._link
+        old = self._find(queue, name)
+        if old is None:
+            return False
+        # First, so that who is interrupted leaves a schedule that is idle, and no firing of one that is paused.
+        self._remove_pending(old.get("firing"))
         found = link.run(
             link.schedules.find_one_and_update,
             {"_id": _id(queue, name)},
@@ -142,6 +146,7 @@ class Scheduling(Workers, ABC):
         )
         if found is None:
             return False
+        # It may have been armed anew in between.
         self._remove_pending(found.get("firing"))
         return True
 
@@ -157,7 +162,7 @@ class Scheduling(Workers, ABC):
                     return False
                 # An earlier try got as far as this.
                 if old.get("firing") == firing.id:
-                    self._arm(firing, link.now())
+                    self._arm(old["_id"], firing, link.now())
                 return True
             live = self._firing_state(old) is not None
             now = link.now()
@@ -174,7 +179,7 @@ class Scheduling(Workers, ABC):
             if not done.matched_count:
                 continue
             if not live:
-                self._arm(firing, now)
+                self._arm(old["_id"], firing, now)
             return True
         raise BackendError(_restless(queue, name))
 
@@ -195,7 +200,7 @@ class Scheduling(Workers, ABC):
     def history(self, queue: str, name: str) -> list[Run]:
         """Tell the last runs; see ``Backend.history``."""
         found = self._find(queue, name)
-        return [] if found is None else [run_of(one) for one in found["history"]]
+        return [] if found is None else [Run(**one) for one in found["history"]]
 
     def idle_schedules(self, queue: str, route: str) -> list[Schedule]:
         """List schedules that nothing moves on; see ``Backend.idle_schedules``."""
@@ -206,7 +211,7 @@ class Scheduling(Workers, ABC):
         # Before the others: what somebody owes now may be live by then.
         owing = {"owed": {"$exists": True}, "outbox.refire.queue": queue}
         owed = link.find(link.firings, owing, {"outbox.refire.name": True}) if found else []
-        moving = {one["outbox"]["refire"]["name"] for one in owed}
+        moving = {debt["refire"]["name"] for one in owed for debt in one["outbox"] if "refire" in debt}
         here_live = {**armed, "state": {"$in": ["pending", "running"]}}
         live = {one["_id"] for one in link.find(link.firings, here_live, {"_id": True})}
         idle = (
@@ -222,23 +227,12 @@ class Scheduling(Workers, ABC):
         link = self._link
         return link.run(link.schedules.find_one, {"_id": _id(queue, name)})
 
-    def _arm(self, firing: Firing, now: float) -> None:
-        self._list_routes([firing])
-        self._put_in([firing], now)
-
     def _firing_state(self, schedule: Document) -> str | None:
         """Tell whether a schedule's firing is pending or running; ``None`` where it is neither."""
         link = self._link
         live = {"_id": schedule.get("firing"), "state": {"$in": ["pending", "running"]}}
         found = link.run(link.firings.find_one, live, {"state": True})
         return None if found is None else found["state"]
-
-    def _remove_pending(self, id_: str | None) -> None:
-        if id_ is None:
-            return
-        link = self._link
-        link.run(link.firings.delete_one, {"_id": id_, "state": "pending"})
-        self._bells.ring(ids=[id_])
 
 
 def _id(queue: str, name: str) -> Document:

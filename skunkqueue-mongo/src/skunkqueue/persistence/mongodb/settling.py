@@ -15,12 +15,12 @@ import msgspec
 from pymongo import UpdateMany
 
 from skunkqueue.counters import tally_batch
-from skunkqueue.persistence.backend import HISTORY_LENGTH
-from skunkqueue.persistence.mongodb.claiming import Claiming, rung
+from skunkqueue.persistence.mongodb.arming import Arming
+from skunkqueue.persistence.mongodb.claiming import rung
 from skunkqueue.persistence.mongodb.documents import LIVE_ONLY, place_of, stored, ttl_of, unstored
 from skunkqueue.persistence.mongodb.link import Link
 from skunkqueue.persistence.mongodb.schema import Document
-from skunkqueue.records import Outcome, Refire, Run, Verdict
+from skunkqueue.records import Outcome, Refire, Verdict
 
 _ENDLESS = 1e9
 """Seconds; a longer wait counts as this, lest sums of hand-made ones be no numbers."""
@@ -33,7 +33,7 @@ Held = tuple[str, str, float]
 """Queue, route and due time of a firing."""
 
 
-class Settling(Claiming, ABC):
+class Settling(Arming, ABC):
     """``settle``, and emptying outboxes."""
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[str]:
@@ -118,40 +118,6 @@ class Settling(Claiming, ABC):
             {"$set": {name: {"$cond": [none_left, "$$REMOVE", f"${name}"]} for name in ("outbox", "owed")}},
         ]
         link.run(link.firings.update_one, {"_id": id_, "outbox": {"$exists": True}}, struck)
-
-    def _refire(self, settled: str, refire: Document, now: float) -> None:
-        link = self._link
-        id_ = {"queue": refire["queue"], "name": refire["name"]}
-        own = {"_id": id_, "generation": refire["generation"], "firing": settled}
-        if "firing" not in refire:
-            link.run(link.schedules.delete_one, own)
-            return
-        firing = unstored(refire["firing"])
-        run = refire["run"]
-        moved: Document = {
-            "state": refire["state"],
-            "last_run": run["began"],
-            "took": run["took"],
-            "interval": run["interval"],
-            "next_run": None,
-        }
-        more: Document = {
-            "$inc": {"runs": 1},
-            "$push": {"history": {"$each": [run], "$slice": -HISTORY_LENGTH}},
-        }
-        due = now + firing.delay if firing.due is None else firing.due
-        armed = {**moved, "firing": firing.id, "next_run": due}
-        # The write that lets go of the settled firing happens once, whoever does it.
-        done = link.run(link.schedules.update_one, {**own, "paused": False}, {"$set": armed, **more})
-        if not done.matched_count:
-            paused = {**own, "paused": True, "last_firing": {"$ne": settled}}
-            moved["last_firing"] = settled
-            link.run(link.schedules.update_one, paused, {"$set": moved, **more})
-        # An earlier try may have armed it, and died.
-        current = {"_id": id_, "generation": refire["generation"], "firing": firing.id, "paused": False}
-        if link.run(link.schedules.find_one, current, {"_id": True}) is not None:
-            self._list_routes([firing])
-            self._put_in([firing], now)
 
 
 def _without_repeats(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
@@ -266,8 +232,3 @@ def _stored_refire(refire: Refire) -> Document:
     if refire.firing is not None:
         made["firing"] = stored(refire.firing)
     return made
-
-
-def run_of(document: Document) -> Run:
-    """Read a line of a schedule's history."""
-    return Run(**document)

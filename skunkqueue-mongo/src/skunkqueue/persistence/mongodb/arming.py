@@ -1,0 +1,68 @@
+"""Putting in the one firing that a schedule names, and taking it out again.
+
+The schedule names its next firing first, and then that is put in. In between others may pause the schedule,
+or arm another one; so whoever has put one in looks whether it is still the one.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+
+from skunkqueue.persistence.backend import HISTORY_LENGTH
+from skunkqueue.persistence.mongodb.claiming import Claiming
+from skunkqueue.persistence.mongodb.documents import unstored
+from skunkqueue.persistence.mongodb.schema import Document
+from skunkqueue.records import Firing
+
+
+class Arming(Claiming, ABC):
+    """What settling and the verbs about schedules have in common."""
+
+    def _arm(self, schedule: Document, firing: Firing, now: float) -> None:
+        """Put in a firing that the schedule with this id names; may be done twice."""
+        link = self._link
+        self._list_routes([firing])
+        self._put_in([firing], now)
+        wanted = {"_id": schedule, "firing": firing.id, "paused": False}
+        if link.run(link.schedules.find_one, wanted, {"_id": True}) is None:
+            self._remove_pending(firing.id)
+
+    def _remove_pending(self, id_: str | None) -> None:
+        if id_ is None:
+            return
+        link = self._link
+        link.run(link.firings.delete_one, {"_id": id_, "state": "pending"})
+        self._bells.ring(ids=[id_])
+
+    def _refire(self, settled: str, refire: Document, now: float) -> None:
+        link = self._link
+        id_ = {"queue": refire["queue"], "name": refire["name"]}
+        own = {"_id": id_, "generation": refire["generation"], "firing": settled}
+        if "firing" not in refire:
+            link.run(link.schedules.delete_one, own)
+            return
+        firing = unstored(refire["firing"])
+        run = refire["run"]
+        moved: Document = {
+            "state": refire["state"],
+            "last_run": run["began"],
+            "took": run["took"],
+            "interval": run["interval"],
+            "next_run": None,
+        }
+        more: Document = {
+            "$inc": {"runs": 1},
+            "$push": {"history": {"$each": [run], "$slice": -HISTORY_LENGTH}},
+        }
+        due = now + firing.delay if firing.due is None else firing.due
+        armed = {**moved, "firing": firing.id, "next_run": due}
+        # The write that lets go of the settled firing happens once, whoever does it.
+        done = link.run(link.schedules.update_one, {**own, "paused": False}, {"$set": armed, **more})
+        if not done.matched_count:
+            paused = {**own, "paused": True, "last_firing": {"$ne": settled}}
+            moved["last_firing"] = settled
+            link.run(link.schedules.update_one, paused, {"$set": moved, **more})
+        # An earlier try may have armed it, and died.
+        current = {"_id": id_, "generation": refire["generation"], "firing": firing.id, "paused": False}
+        if link.run(link.schedules.find_one, current, {"_id": True}) is not None:
+            self._arm(id_, firing, now)

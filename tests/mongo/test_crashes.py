@@ -1,0 +1,106 @@
+"""The crash between any two writes: whoever sweeps finishes what was begun, or nothing was.
+
+A verb is broken off after none, one, two, ... of its writes, by a line that lets no more through: to the store
+that is the same as a process that dies. Then another one looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from skunkqueue.clock import VirtualClock
+from skunkqueue.contract.makers import QUEUE, ROUTE, planned
+from skunkqueue.errors import BackendUnavailableError
+from skunkqueue.persistence.backend import HALF_DONE, MAX_PAGE, Backend
+from skunkqueue.records import State
+from tests.mongo.breaking import PROMISES, Line
+from tests.mongo.deeds import Deed, Prepare, a_batch_of_many_parcels_is_in_or_not
+from tests.mongo.deeds_of_schedules import the_next_run_is_armed_once_with_the_outcome
+from tests.redis.patience import persistently
+
+WAYS = ("swept", "repeated, then swept", "swept, then repeated")
+"""What happens next, after the crash."""
+HASTY = {"retry_for": "0", "connect_timeout": "0.5"}
+"""Whose server is gone need not hope for it."""
+
+
+def test_there_are_promises() -> None:
+    assert len(PROMISES) > 25
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda one: one.__name__)
+def test_a_crash_between_any_two_writes(line: Line, promise: Prepare, way: str) -> None:
+    clock = VirtualClock()
+    for crashed, near, deed in crashes(line, clock, promise):
+        for step in way.split(", then "):
+            if step == "repeated":
+                deed.verb(near)
+            else:
+                clock.advance(HALF_DONE + 0.1)
+                near.sweep()
+        assert set(line.left_over().values()) == {0}, line.left_over()
+        agree(near)
+        deed.holds(near, done=not crashed or "repeated" in way)
+
+
+def test_a_schedule_whose_next_run_is_owed_is_not_idle(line: Line) -> None:
+    clock = VirtualClock()
+    for crashed, near, _ in crashes(line, clock, the_next_run_is_armed_once_with_the_outcome):
+        assert near.idle_schedules(QUEUE, ROUTE) == []
+        clock.advance(HALF_DONE + 0.1)
+        near.sweep()
+        assert near.idle_schedules(QUEUE, ROUTE) == []
+        assert crashed or planned(near).runs == 1
+
+
+def test_parcels_of_a_batch_that_was_never_accepted_are_thrown_away(line: Line) -> None:
+    clock = VirtualClock()
+    for _, near, _ in crashes(line, clock, a_batch_of_many_parcels_is_in_or_not):
+        clock.advance(3_600.0)
+        near.sweep()
+        assert line.count("parcels") == 0
+
+
+def crashes(line: Line, clock: VirtualClock, promise: Prepare) -> Iterator[tuple[bool, Backend, Deed]]:
+    """Break a deed off after each of its writes; tell whether it was, and give the store that is looked at."""
+    after, writes, tries = -1, 0, 5
+    # Those whose line broke are closed at the end, when they have found their server again.
+    with ExitStack() as broken:
+        while after < writes:
+            # Machines under load may be slower than the hasty like; a crash at another place is as good.
+            near, far = persistently(lambda: line.fresh(broken, clock, **HASTY))
+            deed = promise(near, clock.advance)
+            before = line.proxy.writes
+            if after >= 0:
+                line.proxy.cut_after(after)
+            crashed = False
+            try:
+                answer = deed.verb(far)
+            except BackendUnavailableError:
+                crashed = True
+            else:
+                assert answer == deed.answer
+            if after < 0:
+                tries -= 1
+                assert tries, "it never goes well"
+                if crashed:
+                    continue
+                writes = line.proxy.writes - before
+                assert writes, "nothing was written"
+            line.proxy.mend()
+            print(f"after {after} of {writes} writes: {'broken off' if crashed else 'done'}")
+            yield crashed, near, deed
+            after += 1
+
+
+def agree(store: Backend) -> None:
+    """See that what is counted is what is listed."""
+    for info in store.routes():
+        for state in State:
+            page = store.page(info.queue, info.route, state, MAX_PAGE, None)
+            assert len(page.records) == info.counts.get(state, 0), (info.queue, info.route, state)
+            assert len({record.id for record in page.records}) == len(page.records)

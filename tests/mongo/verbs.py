@@ -1,0 +1,132 @@
+"""Every verb of a store, called at least once among some thousand firings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skunkqueue.contract.makers import (
+    LEASE,
+    QUEUE,
+    ROUTE,
+    WORKER,
+    claim,
+    death,
+    declared,
+    firing,
+    firings,
+    ids,
+    outcome,
+    ref,
+    refire,
+    schedule,
+    worker,
+)
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import Command, State, Verdict
+
+
+def finish(store: Backend, count: int, **fields: Any) -> None:
+    """Have so many finished firings in the store."""
+    store.enqueue(firings(count, **fields))
+    while lent := claim(store, 500):
+        store.settle([outcome(one) for one in lent])
+
+
+def every_verb(store: Backend) -> None:
+    """Call all of them."""
+    made = hot_path(store)
+    schedules(store)
+    looking(store, made)
+    control(store, made)
+
+
+def hot_path(store: Backend) -> list[str]:
+    """Fire, claim and settle; return the ids of some that are pending."""
+    store.enqueue(firings(1_500, key=None))
+    finish(store, 1_000, priority=9)
+    store.enqueue([*firings(1_000), *firings(500, delay=3_600.0), *firings(5, route="other")])
+    keyed = [firing(key=f"key {number}") for number in range(50)]
+    store.enqueue(keyed)
+    store.enqueue([firing(key="key 1")])
+    store.enqueue([firing(key="key 2"), firing(key="key 3")])
+    store.register(worker(), LEASE)
+    store.beat(worker(), LEASE)
+    store.workers(QUEUE, ROUTE)
+    store.send(WORKER, Command(verb="stop"))
+    store.listen(WORKER, 0.0)
+    store.listen(WORKER, 0.05)
+    lent = claim(store, 200)
+    store.extend([ref(one) for one in lent], LEASE)
+    store.extend([ref(lent[0]), ref(lent[1])], LEASE)
+    store.progress(ref(lent[0]), b"some")
+    alone, *others = lent
+    store.settle([outcome(alone, follow=(firing(route="other"), firing(route="other")))])
+    store.settle([outcome(one, Verdict.RETRY, delay=60.0) for one in others[:20]])
+    store.settle([outcome(one) for one in others[:30]])
+    claim(store, 200, worker="late", lease=0.0)
+    assert claim(store, 200)[0].deaths
+    return ids(keyed)
+
+
+def schedules(store: Backend) -> None:
+    """Do all that can be done with a schedule."""
+    of, _ = declared(store, "hourly")
+    store.get_schedule(QUEUE, "hourly")
+    (lent,) = claim(store, route="other")
+    store.settle([outcome(lent, refire=refire(lent, of, firing()))])
+    store.declare(schedule("hourly", params=b"others"), firing())
+    store.pause_schedule(QUEUE, "hourly")
+    store.resume_schedule(QUEUE, "hourly", firing())
+    store.arm(QUEUE, "hourly", of.generation, firing())
+    store.schedules(QUEUE)
+    store.history(QUEUE, "hourly")
+    store.idle_schedules(QUEUE, ROUTE)
+    store.remove_schedule(QUEUE, "hourly")
+
+
+def looking(store: Backend, made: list[str]) -> None:
+    """Wait and look."""
+    store.wait(QUEUE, ROUTE, WORKER, 0.0)
+    store.wait(QUEUE, "empty", WORKER, 0.05)
+    store.claim_next(QUEUE, "other", WORKER, 1, LEASE, timeout=0.05)
+    store.wait_settled(made, 0.05)
+    store.get(made)
+    store.find(made[0][:8])
+    for state in State:
+        page = store.page(QUEUE, ROUTE, state, 10)
+        if page.next is not None:
+            store.page(QUEUE, ROUTE, state, 10, page.next)
+    store.routes()
+    store.routes(QUEUE)
+    minute = int(store.now() // 60)
+    store.minutes(QUEUE, ROUTE, minute - 60, minute + 1)
+
+
+def control(store: Backend, made: list[str]) -> None:
+    """Kill, bury, pause and tidy up."""
+    first, second, _ = claim(store, 3, worker=WORKER, route="other")
+    store.register(worker("worker-9"), LEASE)
+    store.enqueue(firings(20, target="worker-9"))
+    store.kill([*made[:2], first.id])
+    store.bury("worker-9", [], death(store.now(), "worker-9"))
+    store.bury(WORKER, [second.id], death(store.now()))
+    store.unregister(WORKER)
+    store.requeue([first.id, *made[:2]])
+    store.pause(QUEUE, ROUTE)
+    store.pause(QUEUE)
+    store.resume(QUEUE, ROUTE)
+    store.resume(QUEUE)
+    store.sweep()
+    store.prune()
+    store.prune(older=3_600.0)
+    store.prune(older=-1.0)
+    store.purge(QUEUE, "other")
+    store.purge(QUEUE)
+
+
+CALLED = frozenset(
+    name
+    for part in (every_verb, finish, hot_path, schedules, looking, control)
+    for name in part.__code__.co_names
+)
+"""The names of all that was called."""
