@@ -21,9 +21,15 @@ from tests.mongo.deeds import Deed, Prepare, a_batch_of_many_parcels_is_in_or_no
 from tests.mongo.deeds_of_schedules import the_next_run_is_armed_once_with_the_outcome
 from tests.redis.patience import persistently
 
-WAYS = ("swept", "repeated, then swept", "swept, then repeated")
-"""What happens next, after the crash."""
-HASTY = {"retry_for": "0", "connect_timeout": "0.5"}
+WAYS = [
+    ("mongod", "swept"),
+    ("mongod", "repeated, then swept"),
+    ("mongod", "swept, then repeated"),
+    # Its writes are the same ones, only slower.
+    ("replica_set", "swept"),
+]
+"""On which server, and what happens next, after the crash."""
+HASTY = {"retry_for": "0", "connect_timeout": "0.25"}
 """Whose server is gone need not hope for it."""
 
 
@@ -31,7 +37,7 @@ def test_there_are_promises() -> None:
     assert len(PROMISES) > 25
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("line", "way"), WAYS, indirect=["line"])
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda one: one.__name__)
 def test_a_crash_between_any_two_writes(line: Line, promise: Prepare, way: str) -> None:
     clock = VirtualClock()
