@@ -61,6 +61,11 @@ def test_a_password_is_kept_and_not_shown() -> None:
     assert found.shown.endswith("@a,b")
 
 
+@pytest.mark.parametrize("password", ["sec#ret", "sec:ret", "sec@ret"])
+def test_an_odd_password_is_not_shown(password: str) -> None:
+    assert "ret" not in read(f"mongodb://user:{password}@host/db").shown
+
+
 def test_options_may_stand_in_the_url_or_beside_it() -> None:
     assert read("mongodb://example?retry_for=1.5").retry_for == 1.5
     assert read("mongodb://example", retry_for=1.5).retry_for == 1.5
@@ -71,6 +76,17 @@ def test_options_may_stand_in_the_url_or_beside_it() -> None:
 def test_a_number_of_seconds_is_one(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=f"{name}='{value}' is no number of seconds"):
         read("mongodb://example", **{name: value})
+
+
+@pytest.mark.parametrize("name", ["socketTimeoutMS", "connectTimeoutMS", "serverSelectionTimeoutMS"])
+def test_what_has_a_name_of_ours_is_set_by_that(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}: set .* instead"):
+        read(f"mongodb://example?{name}=5")
+
+
+def test_a_write_that_nobody_confirms_is_refused() -> None:
+    with pytest.raises(ConfigError, match="w=0"):
+        read("mongodb://example?w=0")
 
 
 @pytest.mark.parametrize("name", ["a/b", "a.b", "a b", "$a", "x" * 64, "admin", "local", "config"])
@@ -91,6 +107,15 @@ def test_a_name_that_no_database_can_have_is_refused(name: str) -> None:
 def test_what_pymongo_does_not_understand_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="make no sense to pymongo"):
         Link(read(url), SYSTEM_CLOCK)
+
+
+@pytest.mark.parametrize("option", ["wTimeoutMS=5000", "journal=true"])
+def test_other_options_of_writes_leave_the_majority(option: str) -> None:
+    link = Link(read(f"mongodb://example?{option}"), SYSTEM_CLOCK)
+    try:
+        assert link.firings.write_concern.document["w"] == "majority"
+    finally:
+        link.close()
 
 
 def test_writes_need_a_majority_unless_the_url_says_otherwise() -> None:

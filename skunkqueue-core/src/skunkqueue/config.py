@@ -61,7 +61,11 @@ def redact(url: str) -> str:
     """Take the password out of a URL, for logs and listings."""
     parts = _split(url)
     if parts.password is None:
-        return url
+        # It may hold characters that end the part of a URL where passwords are looked for.
+        scheme, _, rest = url.partition("://")
+        login, at, hosts = rest.rpartition("@")
+        user, colon, _ = login.partition(":")
+        return f"{scheme}://{user}:***@{hosts}" if at and colon and "/" not in user else url
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
 

@@ -49,13 +49,14 @@ class StoreBackend(Backend, ABC):
         self._begin(link)
 
     def _begin(self, link: Link) -> None:
-        self._opened = link
         self._opened_bells = Bells(link, streams=self._kind == "set")
         self._held: dict[str, tuple[str, str, float]] = {}
         """Of firings that this handle has claimed: queue, route and due time, for the counters."""
-        self._listed: set[tuple[str, str]] = set()
-        """Routes that this handle has seen listed."""
+        self._listed: dict[tuple[str, str], float] = {}
+        """When this handle last saw a route listed."""
         self._nonces = map(f"{secrets.token_hex(5)}{{:x}}".format, itertools.count())
+        # Last, since other threads go by it.
+        self._opened = link
 
     @classmethod
     def open(cls, config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> Self:

@@ -84,7 +84,7 @@ class Bells:
         if said["topics"] or said["ids"]:
             # Nobody waits for the answer: a ring that is lost with its connection is made up for by the
             # look that sleepers take once in a while.
-            self._link.run(self._link.rings.insert_one, dict(said))
+            self._link.try_once(self._link.rings.insert_one, said)
 
     # --- listening --------------------------------------------------------------------------------
 
@@ -171,6 +171,8 @@ class _Reader(threading.Thread):
         self._ids = ids
         self._before = before
         self._retired = False
+        # Half of the time after which a silent connection is taken to be dead.
+        self._patience = int(1_000 * min(AWAIT, link.settings.socket_timeout / 2 or AWAIT))
 
     def hears(self, ear: Ear) -> bool:
         """Say whether it would hear what this ear waits for."""
@@ -258,7 +260,7 @@ class _TailReader(_Reader):
             bells.insert_one(_silence())
             return
         cursor = bells.find({"ts": {"$gt": last["ts"]}}, cursor_type=CursorType.TAILABLE_AWAIT)
-        with cursor.max_await_time_ms(int(1_000 * AWAIT)):
+        with cursor.max_await_time_ms(self._patience):
             # Whoever rings from here on comes after ``last``.
             self.begin()
             while cursor.alive and not self.over:
@@ -278,7 +280,7 @@ class _StreamReader(_Reader):
         pipeline: list[Document] = [{"$match": {"$or": self._wanted()}}, {"$project": _SHOWN}]
         # Change streams know one read concern, and refuse to be told of another.
         with self._link.db.with_options(read_concern=ReadConcern()).watch(
-            pipeline, max_await_time_ms=int(1_000 * AWAIT)
+            pipeline, max_await_time_ms=self._patience
         ) as stream:
             self.begin()
             while stream.alive and not self.over:

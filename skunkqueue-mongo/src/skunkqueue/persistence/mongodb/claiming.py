@@ -78,7 +78,7 @@ class Claiming(Putting, ABC):
         free = {"_id": {"$in": ids}, "state": "pending", "due": {"$lte": now}, "deaths": batch[0]["deaths"]}
         lent = {"state": "running", "worker": worker, "began": now, "lease": now + lease, "by": nonce}
         mark = {"$set": lent, "$inc": {"token": 1}}
-        mine = {"_id": {"$in": ids}, "by": nonce}
+        mine = {"_id": {"$in": ids}, "by": nonce, "state": "running"}
         documents: dict[str, Document] = {}
         if len(ids) == 1:
             # One is marked and read in one go: this is how an idle worker begins.

@@ -16,7 +16,7 @@ from skunkqueue.persistence.mongodb.waiting import Waiting
 from skunkqueue.records import Command, State
 
 _CHUNK = 1_000
-_REMEMBERED = 150.0
+_REMEMBERED = 600.0
 """Seconds for which the id of a firing that was pruned stays known, lest a ``fire`` that is sent again run twice."""
 
 
@@ -95,7 +95,7 @@ class Control(Waiting, ABC):
                 "deaths": 0,
                 "evidence": "",
                 "aimed": f"@{found['target']}" if "target" in found else "",
-                "by": nonce,
+                "requeued": nonce,
                 "rung": rung(),
             }
             if "key" in found:
@@ -118,7 +118,7 @@ class Control(Waiting, ABC):
                 if isinstance(error.__cause__, DuplicateKeyError):
                     continue
                 raise
-            mine = {"_id": id_, "by": nonce}
+            mine = {"_id": id_, "requeued": nonce}
             place = link.run(link.firings.find_one, mine, {"queue": True, "route": True})
             if place is not None:
                 done.append(id_)
@@ -197,13 +197,19 @@ class Control(Waiting, ABC):
                 break
             ids = [one["_id"] for one in found]
             again = {"_id": {"$in": ids}, "state": {"$in": list(FINALS)}, "owed": {"$exists": False}}
+            # Nobody asks for these any more.
+            old = {**again, "finished": {"$lte": link.about_now() - _REMEMBERED}}
+            removed, twice = link.run_and_tell(link.firings.delete_many, old)
             void = {"_id": "$_id", "state": "void", "void": link.moment.date_after(_REMEMBERED)}
-            emptied, twice = link.run_and_tell(link.firings.update_many, again, [{"$replaceWith": void}])
-            if twice:
+            void["settled"] = "$settled"
+            emptied, again_twice = link.run_and_tell(
+                link.firings.update_many, again, [{"$replaceWith": void}]
+            )
+            if twice or again_twice:
                 # The first try may have done it.
-                done += link.run(link.firings.count_documents, {"_id": {"$in": ids}, "state": "void"})
+                done += len(ids) - link.run(link.firings.count_documents, again)
             else:
-                done += emptied.modified_count
+                done += removed.deleted_count + emptied.modified_count
             self._bells.ring(ids=ids)
             if len(found) < some:
                 break

@@ -30,6 +30,10 @@ _PASSING_CODES = frozenset(
         237,  # CursorKilled
         262,  # ExceededTimeLimit
         10107,  # NotWritablePrimary
+        43,  # CursorNotFound: it ended with its server
+        175,  # QueryPlanKilled
+        365,  # TemporarilyUnavailable
+        9001,  # SocketException
         11600,  # InterruptedAtShutdown
         11602,  # InterruptedDueToReplStateChange
         13388,  # StaleConfig
@@ -37,8 +41,8 @@ _PASSING_CODES = frozenset(
         13436,  # NotPrimaryOrSecondary
     }
 )
-_FULL = frozenset({14031, 12501, 9001})
-"""Out of disk space, quota exceeded, and what a broken disk says."""
+_FULL = frozenset({14031, 12501})
+"""Out of disk space, quota exceeded."""
 _TOO_LARGE = frozenset({10334, 17419, 17420})
 """BSONObjectTooLarge, and what an update says whose result would be."""
 _NO_TRANSACTIONS = 20

@@ -59,7 +59,9 @@ class Link:
         }
         given = self.client.write_concern
         # What was accepted shall survive an election, unless somebody chose otherwise.
-        durable = given if given.document else WriteConcern(w="majority", wtimeout=10_000)
+        durable = given
+        if "w" not in given.document:
+            durable = WriteConcern(**{"w": "majority", "wtimeout": 10_000, **given.document})
         self.db = self.client.get_database(settings.dbname, write_concern=durable, **options)
         self.firings: Collection[Document] = self.db.firings
         self.routes: Collection[Document] = self.db.routes

@@ -6,14 +6,21 @@ are probably still at it.
 
 from __future__ import annotations
 
+import logging
 import time
 from abc import ABC
 from datetime import datetime, timezone
 from typing import Any
 
+from skunkqueue.errors import BackendError, BackendUnavailableError
 from skunkqueue.persistence.backend import HALF_DONE
+from skunkqueue.persistence.mongodb.documents import FINALS, unstored
 from skunkqueue.persistence.mongodb.link import Link
+from skunkqueue.persistence.mongodb.putting import CHUNK
+from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.persistence.mongodb.settling import Settling
+
+log = logging.getLogger("skunkqueue.mongodb")
 
 _FEW = 20
 """Of each kind in one go."""
@@ -40,16 +47,45 @@ class LooseEnds(Settling, ABC):
         now = link.about_now()
         done = 0
         owing = {"owed": {"$lte": now - HALF_DONE}}
-        for one in link.find(link.firings, owing, {"outbox": True}, limit=_FEW):
-            for debt in one.get("outbox", ()):
-                self._do_what_follows(one["_id"], debt, debt["at"])
-            self._bells.ring(ids=[one["_id"]])
+        for one in link.find(link.firings, owing, {"outbox": True, "state": True}, limit=_FEW):
+            try:
+                for debt in one.get("outbox", ()):
+                    self._do_what_follows(one["_id"], debt, debt["at"])
+            except BackendUnavailableError:
+                raise
+            except BackendError as error:
+                # One that cannot be paid keeps nobody from the others.
+                log.warning("what follows from firing %s cannot be done: %s", one["_id"], error)
+                continue
+            if one["state"] in FINALS:
+                self._bells.ring(ids=[one["_id"]])
             done += 1
-        old = {"at": {"$lte": _as_sent(link, now - HALF_DONE)}, "head": {"$exists": False}}
-        for parcel in link.find(link.parcels, old, {"at": True, "others": True}, limit=_FEW):
-            self._unpack(parcel)
+        for _ in range(_FEW):
+            # Taken by one: another one finds it touched.
+            old = {"touched": {"$lte": _as_sent(link, now - HALF_DONE)}, "head": {"$exists": False}}
+            parcel: Any = link.run(
+                link.parcels.find_one_and_update,
+                old,
+                self._touch(),
+                {"firings": False},
+                sort=[("touched", 1)],
+                return_document=True,
+            )
+            if parcel is None:
+                break
+            self._unpack_found(link, parcel)
             done += 1
         return done
+
+    def _unpack_found(self, link: Link, parcel: Document) -> None:
+        """Unpack what somebody else accepted, part by part."""
+        refused = parcel.get("refused", {})
+        for id_ in (parcel["_id"], *parcel.get("others", ())):
+            for part in link.find(link.parcels, {"_id": id_}):
+                firings = [unstored(one) for one in part["firings"] if one["id"] not in refused]
+                for start in range(0, len(firings), CHUNK):
+                    self._unpack_some(parcel, firings[start : start + CHUNK])
+        self._throw_away(parcel, durably=True)
 
     def _drop_orphans(self, link: Link) -> int:
         """Throw away parts of parcels that were never accepted; return how many."""

@@ -8,6 +8,7 @@ firing whose id is known already stays as it is.
 
 from __future__ import annotations
 
+import time
 from abc import ABC
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
@@ -27,16 +28,19 @@ from skunkqueue.persistence.mongodb.documents import (
     route_id,
     stored,
     times_of,
-    unstored,
 )
 from skunkqueue.persistence.mongodb.errors import DUPLICATE
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.records import Firing
 
+_LISTED = 60.0
+"""Seconds after which one looks again whether a route is listed."""
 _ROOM = 8 << 20
 """Bytes of bodies in one parcel, half of what a document may have."""
 _OVERHEAD = 1_000
 """Bytes that a firing takes beside its body, at most: names may have 200 characters each."""
+CHUNK = 1_000
+"""Firings that are put in between two signs of life."""
 _TRIES = 20
 """Rounds after which one gives up to find out who holds a key that comes and goes."""
 
@@ -65,7 +69,7 @@ class Putting(StoreBackend, ABC):
             try:
                 done = link.run(link.firings.update_one, {"_id": firing.id}, update, upsert=True)
             except BackendError as error:
-                if not isinstance(error.__cause__, DuplicateKeyError):
+                if not isinstance(error.__cause__, DuplicateKeyError) or firing.key is None:
                     raise
                 holder = self._key_holders([firing]).get(firing.id)
                 if holder is not None:
@@ -103,14 +107,14 @@ class Putting(StoreBackend, ABC):
     def _post(self, id_: str, content: Document) -> float:
         link = self._link
         if link.is_virtual:
-            content = {**content, "at": link.clock.now()}
+            content = {**content, "at": link.clock.now(), "touched": link.clock.now()}
             link.run(link.parcels.update_one, {"_id": id_}, {"$setOnInsert": content}, upsert=True)
             at: float = content["at"]
             return at
         sent: Any = link.run(
             link.parcels.find_one_and_update,
             {"_id": id_},
-            {"$setOnInsert": content, "$currentDate": {"at": True}},
+            {"$setOnInsert": content, "$currentDate": {"at": True, "touched": True}},
             projection={"at": True},
             upsert=True,
             return_document=ReturnDocument.AFTER,
@@ -119,21 +123,40 @@ class Putting(StoreBackend, ABC):
         link.learn(now)
         return now
 
-    def _unpack(self, parcel: Document, firings: Sequence[Firing] | None = None) -> dict[str, str]:
-        """Put what a parcel holds among the firings, and throw it away; tell which id counts for each."""
-        link = self._link
-        if firings is None:
-            ids = [parcel["_id"], *parcel.get("others", ())]
-            parts = link.find(link.parcels, {"_id": {"$in": ids}})
-            firings = [unstored(one) for part in parts for one in part["firings"]]
-        at = parcel["at"] if isinstance(parcel["at"], float) else parcel["at"].timestamp()
-        answers = self._put_in(firings, at)
-        doomed = [parcel["_id"], *parcel.get("others", ())]
-        # Unpacked again, one refused for its key's sake would come in once the key is free: so that must not be.
-        refused = any(id_ != holder for id_, holder in answers.items())
-        parcels = link.parcels if refused else link.spent
-        link.run(parcels.delete_many, {"_id": {"$in": doomed}})
+    def _unpack(self, parcel: Document, firings: Sequence[Firing]) -> dict[str, str]:
+        """Put what was accepted as a parcel among the firings, and throw it away; tell which id counts for each."""
+        answers: dict[str, str] = {}
+        for start in range(0, len(firings), CHUNK):
+            answers |= self._unpack_some(parcel, firings[start : start + CHUNK])
+        self._throw_away(parcel, durably=any(id_ != holder for id_, holder in answers.items()))
         return answers
+
+    def _unpack_some(self, parcel: Document, firings: Sequence[Firing]) -> dict[str, str]:
+        """Put some in, and let others see that somebody is at it."""
+        link = self._link
+        at: float = parcel["at"] if isinstance(parcel["at"], float) else parcel["at"].timestamp()
+        answers = self._put_in(firings, at)
+        head = {"_id": parcel["_id"]}
+        # Put in again, one refused for its key's sake would come in once the key is free: so that must not be.
+        refused = {f"refused.{id_}": holder for id_, holder in answers.items() if id_ != holder}
+        if refused:
+            link.run(link.parcels.update_one, head, {"$set": refused, **self._touch()})
+        elif len(firings) == CHUNK:
+            link.run(link.spent.update_one, head, self._touch())
+        return answers
+
+    def _touch(self) -> Document:
+        """Make the update that tells when somebody was last at a parcel."""
+        link = self._link
+        if link.is_virtual:
+            return {"$max": {"touched": link.clock.now()}}
+        return {"$currentDate": {"touched": True}}
+
+    def _throw_away(self, parcel: Document, *, durably: bool) -> None:
+        link = self._link
+        doomed = [parcel["_id"], *parcel.get("others", ())]
+        parcels = link.parcels if durably else link.spent
+        link.run(parcels.delete_many, {"_id": {"$in": doomed}})
 
     def _put_in(self, firings: Sequence[Firing], now: float) -> dict[str, str]:
         """Make documents of firings that are accepted; may be called again. Tell which id counts for each."""
@@ -200,9 +223,12 @@ class Putting(StoreBackend, ABC):
 
     def _list_routes(self, firings: Iterable[Firing]) -> None:
         """See that the routes of firings are listed before these are in."""
-        for place in {(firing.queue, firing.route) for firing in firings} - self._listed:
-            self._list_route(*place)
-            self._listed.add(place)
+        now = time.monotonic()
+        for place in {(firing.queue, firing.route) for firing in firings}:
+            # Not for ever: what was seen may have been undone, by a failover or by hand.
+            if now - self._listed.get(place, -_LISTED) >= _LISTED:
+                self._list_route(*place)
+                self._listed[place] = now
 
     def _list_route(self, queue: str, route: str) -> None:
         link = self._link
@@ -221,7 +247,11 @@ class Putting(StoreBackend, ABC):
     def _count(self, numbers: dict[tuple[str, str], dict[str, float]]) -> None:
         """Add to the counters of this minute, once: better one missing than one there twice."""
         link = self._link
-        minute = int(link.about_now() // 60)
+        try:
+            minute = int(link.about_now() // 60)
+        except BackendError:
+            # What is counted has happened, so nobody shall hear of an error.
+            return
         gone = datetime.fromtimestamp((minute + 1) * 60 + COUNTER_TTL, timezone.utc)
         for (queue, route), values in numbers.items():
             if not values:

@@ -127,6 +127,8 @@ class Scheduling(Workers, ABC):
             }
             done = link.run(link.schedules.update_one, unchanged, {"$set": next_one})
             if done.matched_count:
+                # Whoever named it may have put it in only now.
+                self._remove_pending(old.get("firing"))
                 self._arm(old["_id"], firing, now)
                 return True
         raise BackendError(_restless(queue, name))
@@ -214,12 +216,12 @@ class Scheduling(Workers, ABC):
         moving = {debt["refire"]["name"] for one in owed for debt in one["outbox"] if "refire" in debt}
         here_live = {**armed, "state": {"$in": ["pending", "running"]}}
         live = {one["_id"] for one in link.find(link.firings, here_live, {"_id": True})}
-        idle = (
-            _schedule(one)
-            for one in found
-            if one.get("firing") not in live and one["_id"]["name"] not in moving
-        )
-        return sorted(idle, key=lambda one: one.name)
+        idle = [one for one in found if one.get("firing") not in live and one["_id"]["name"] not in moving]
+        # Those that moved on while one looked are not.
+        same = {"$or": [{"_id": one["_id"], "firing": one.get("firing"), "paused": False} for one in idle]}
+        still = {one["_id"]["name"] for one in link.find(link.schedules, same, {"_id": True})} if idle else ()
+        chosen = (_schedule(one) for one in idle if one["_id"]["name"] in still)
+        return sorted(chosen, key=lambda one: one.name)
 
     # --- inside -----------------------------------------------------------------------------------
 

@@ -73,7 +73,10 @@ FIRINGS = (
 )
 COMMANDS = (IndexModel([("worker", ASCENDING), ("_id", ASCENDING)], name="mailbox"),)
 MINUTES = (IndexModel([("gone", ASCENDING)], name=GONE, expireAfterSeconds=0),)
-PARCELS = (IndexModel([("at", ASCENDING)], name="at"),)
+PARCELS = (
+    IndexModel([("at", ASCENDING)], name="at"),
+    IndexModel([("touched", ASCENDING)], name="touched"),
+)
 
 
 def prepare(db: Database[Document]) -> int:
@@ -97,5 +100,8 @@ def prepare(db: Database[Document]) -> int:
     except OperationFailure as error:
         if error.code != _NAMESPACE_EXISTS:
             raise
+        if not db.bells.options().get("capped"):
+            # Made by a ring, after somebody had dropped the database under running processes.
+            db.command("convertToCapped", "bells", size=BELLS_SIZE)
     db.meta.update_one({"_id": "store"}, {"$set": {"ready": True}})
     return found

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, unquote, urlencode
 
 import msgspec
 
-from skunkqueue.config import DEFAULT_DBNAME, redact
+from skunkqueue.config import DEFAULT_DBNAME
 from skunkqueue.errors import ConfigError
 from skunkqueue.persistence.backend import BackendConfig
 
@@ -24,6 +24,11 @@ DEFAULT_URL = "mongodb://localhost:27017"
 _SCHEMES = ("mongodb", "mongodb+srv")
 _SECONDS = {"retry_for": 20.0, "socket_timeout": 20.0, "connect_timeout": 5.0}
 _LONGEST = 120.0
+_OURS = {
+    "sockettimeoutms": "socket_timeout",
+    "connecttimeoutms": "connect_timeout",
+    "serverselectiontimeoutms": "retry_for",
+}
 _FORBIDDEN = frozenset('/\\. "$*<>:|?\0')
 _RESERVED = frozenset({"admin", "config", "local"})
 
@@ -56,16 +61,34 @@ def settings_of(config: BackendConfig) -> Settings:
     rest, _, query = rest.partition("?")
     options: dict[str, Any] = {**dict(parse_qsl(query, keep_blank_values=True)), **config.options}
     seconds = {name: _seconds(name, options.pop(name, str(usual))) for name, usual in _SECONDS.items()}
+    _refuse(options)
     place, _, path = rest.rpartition("/") if "/" in rest else (rest, "", "")
     named = options.pop("dbname", None)
     dbname = named or (unquote(path) if path and config.dbname == DEFAULT_DBNAME else config.dbname)
     tail = f"?{urlencode(options)}" if options else ""
     return Settings(
-        shown=redact(f"{scheme}://{place}"),
+        shown=_shown(scheme, place),
         uri=f"{scheme.lower()}://{place}/{path}{tail}",
         dbname=_dbname(dbname),
         **seconds,
     )
+
+
+def _shown(scheme: str, place: str) -> str:
+    """Leave the password out, whatever characters it has."""
+    login, at, hosts = place.rpartition("@")
+    user, colon, _ = login.partition(":")
+    return f"{scheme}://{user}{':***' if colon else ''}{at}{hosts}"
+
+
+def _refuse(options: dict[str, Any]) -> None:
+    for name in options:
+        if name.lower() in _OURS:
+            msg = f"{name}: set {_OURS[name.lower()]} instead, in seconds"
+            raise ConfigError(msg)
+    if options.get("w") == "0":
+        msg = "w=0: a store that does not say whether it has a firing cannot promise to keep it; use w=1 or more"
+        raise ConfigError(msg)
 
 
 def _dbname(name: str) -> str:

@@ -52,7 +52,7 @@ class Settling(Arming, ABC):
         stale: list[str] = []
         if done.matched_count != len(outcomes):
             # Some are stale, or this is the second try and the first was done.
-            marked = {"_id": {"$in": [outcome.id for outcome in outcomes]}, "by": nonce}
+            marked = {"_id": {"$in": [outcome.id for outcome in outcomes]}, "settled": nonce}
             fresh = {one["_id"] for one in link.find(link.firings, marked, {"_id": True}, hint="_id_")}
             stale = [outcome.id for outcome in outcomes if outcome.id not in fresh]
             outcomes = [outcome for outcome in outcomes if outcome.id in fresh]
@@ -115,7 +115,15 @@ class Settling(Arming, ABC):
         none_left = {"$eq": [{"$size": "$outbox"}, 0]}
         struck: list[Document] = [
             {"$set": {"outbox": left}},
-            {"$set": {name: {"$cond": [none_left, "$$REMOVE", f"${name}"]} for name in ("outbox", "owed")}},
+            {
+                "$set": {
+                    "gone": {"$cond": [none_left, {"$ifNull": ["$gone_then", "$gone", "$$REMOVE"]}, "$gone"]},
+                    **{
+                        name: {"$cond": [none_left, "$$REMOVE", f"${name}"]}
+                        for name in ("outbox", "owed", "gone_then")
+                    },
+                }
+            },
         ]
         link.run(link.firings.update_one, {"_id": id_, "outbox": {"$exists": True}}, struck)
 
@@ -178,11 +186,14 @@ def _write(link: Link, group: list[Outcome], nonce: str) -> UpdateMany:
     mine = {"_id": {"$in": ids}, "token": first.token, "state": "running"}
     moment = link.moment
     verdict = first.verdict
-    change: Document = {"state": verdict.state.value, "by": nonce}
+    # A word that no claim overwrites.
+    change: Document = {"state": verdict.state.value, "settled": nonce}
     gone: list[str] = []
     if verdict.state.final:
         ttl = ttl_of(verdict.value, first.ttl)
-        change |= {"finished": moment.now, "gone": moment.date_after(ttl)}
+        # One that owes something is not to be removed before it has paid.
+        gone_at = "gone" if not (first.follow or first.refire) else "gone_then"
+        change |= {"finished": moment.now, gone_at: moment.date_after(ttl)}
         change["began"] = _each(ids, [outcome.began for outcome in group])
         change["result"] = _each(ids, [outcome.result for outcome in group])
         gone += LIVE_ONLY

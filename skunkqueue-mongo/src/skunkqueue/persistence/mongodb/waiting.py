@@ -96,9 +96,11 @@ class Waiting(LooseEnds, ABC):
                 ear.heard.clear()
                 return self._settled(link, ids)
 
-            return (
-                self._sleep(link, ear, look, timeout, lambda: [id_ for id_ in ids if id_ in ear.heard]) or []
-            )
+            def heard() -> list[str]:
+                # There may be other news of them.
+                return self._settled(link, [id_ for id_ in ids if id_ in ear.heard])
+
+            return self._sleep(link, ear, look, timeout, heard)
 
     def _settled(self, link: Link, ids: Sequence[str]) -> list[str]:
         live: set[str] = set()
@@ -121,7 +123,7 @@ class Waiting(LooseEnds, ABC):
                 found = self._take_mail(link, worker)
             return found
         with self._bells.ear([f"@{worker}"], timeout=timeout) as ear:
-            return self._sleep(link, ear, lambda: self._take_mail(link, worker), timeout) or []
+            return self._sleep(link, ear, lambda: self._take_mail(link, worker), timeout)
 
     def _take_mail(self, link: Link, worker: str) -> list[Command]:
         mine = {"worker": worker}

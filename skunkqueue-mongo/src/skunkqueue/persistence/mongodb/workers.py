@@ -16,8 +16,6 @@ from skunkqueue.records import Command, Death, WorkerRecord
 
 _SWEPT = 200
 """Dead workers, or finished firings, that one sweep takes in hand at most."""
-_FORGOTTEN = 60.0
-"""Seconds for which a worker stays on record after its lease, unlisted: its mailbox goes with it."""
 
 
 class Workers(Control, ABC):
