@@ -22,6 +22,9 @@ class TestStandalone(BackendContract):
 class TestReplicaSet(BackendContract):
     """Change streams, and writes that a majority has."""
 
+    # Under a virtual clock nothing differs from the standalone, which takes the whole walk.
+    examples = 30
+
     @pytest.fixture
     def config(self, replica_set: MongoReplicaSet, mongo_config_of: MongoConfigOf) -> BackendConfig:
         return mongo_config_of(replica_set)

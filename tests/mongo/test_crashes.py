@@ -24,9 +24,7 @@ from tests.redis.patience import persistently
 WAYS = [
     ("mongod", "swept"),
     ("mongod", "repeated, then swept"),
-    ("mongod", "swept, then repeated"),
-    # Its writes are the same ones, only slower.
-    ("replica_set", "swept"),
+    # On a replica set the writes are the same ones, only slower.
 ]
 """On which server, and what happens next, after the crash."""
 HASTY = {"retry_for": "0", "connect_timeout": "0.25"}

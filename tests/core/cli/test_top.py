@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 
 import pexpect
@@ -66,6 +67,11 @@ def test_rates_are_taken_between_frames(url: str) -> None:
     assert (route["enqueued_rate"], route["done_rate"]) == (5.0, 5.0)
 
 
+def heed_ctrl_c() -> None:
+    """Be as in a terminal of people, also where these tests run in the background and SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.fixture
 def live(url: str) -> pexpect.spawn[str]:
     del url  # set in the environment
@@ -77,6 +83,7 @@ def live(url: str) -> pexpect.spawn[str]:
         encoding="utf-8",
         timeout=PATIENCE,
         dimensions=(40, 150),
+        preexec_fn=heed_ctrl_c,
     )
 
 
