@@ -39,7 +39,7 @@ SMALL = {
     "workers": "one document a live worker",
     "schedules": "one document a schedule",
     "parcels": "empty but for what is on its way, or was left half done",
-    "bells": "a capped collection of one megabyte, which one reads in its own order",
+    "bells": "a capped collection of four megabytes, which one reads in its own order",
     "meta": "two documents",
 }
 """The collections that may be read from end to end, and why."""

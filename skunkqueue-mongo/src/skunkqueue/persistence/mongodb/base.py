@@ -6,7 +6,6 @@ Knows no verb.
 from __future__ import annotations
 
 import itertools
-import logging
 import os
 import secrets
 from abc import ABC
@@ -30,8 +29,6 @@ DEFAULT_CFG: Mapping[str, Any] = MappingProxyType(
 )
 _OLDEST = (5, 0)
 _KINDS = {"standalone": "standalone", "set": "replica set", "sharded": "sharded cluster"}
-
-log = logging.getLogger("skunkqueue.mongodb")
 
 
 class StoreBackend(Backend, ABC):

@@ -159,48 +159,39 @@ def ready_in(queue: str, route: str, worker: str, until: float) -> Document:
 
 
 def looking(link: Link, queue: str, route: str, worker: str, *, limit: int, until: float) -> list[Document]:
-    """Make the pipeline that finds what is next in a route at that moment, from the document of the route."""
-    moment = link.moment
+    """Make the pipeline that finds what is next in a route at that moment, and whose leases are over."""
+    ready: list[Document] = [
+        {"$match": ready_in(queue, route, worker, until)},
+        {"$sort": {"priority": -1, "due": 1, "_id": 1}},
+        {"$limit": limit},
+        {"$project": {"_id": True, "deaths": True, "due": True}},
+    ]
+    overdue: list[Document] = [
+        {"$match": {"queue": queue, "route": route, "state": "running", **past(link, "lease")}},
+        {"$sort": {"lease": 1}},
+        {"$limit": _RECLAIMED},
+        {"$project": {"_id": True, "worker": True}},
+    ]
+    return asking(link, queue, route, ready=ready, overdue=overdue)
+
+
+def asking(link: Link, queue: str, route: str, **questions: list[Document]) -> list[Document]:
+    """Make the pipeline that asks for firings of a route, for whether it is paused, and for the time."""
+    now = link.moment.now
+    halted: list[Document] = [{"$match": {"_id": route_id(queue)}}, {"$project": {"_id": True}}]
     return [
         {"$match": {"_id": route_id(queue, route)}},
-        {
-            "$lookup": {
-                "from": "routes",
-                "pipeline": [{"$match": {"_id": route_id(queue)}}, {"$project": {"_id": True}}],
-                "as": "halted",
-            }
-        },
-        {
-            "$lookup": {
-                "from": "firings",
-                "pipeline": [
-                    {"$match": ready_in(queue, route, worker, until)},
-                    {"$sort": {"priority": -1, "due": 1, "_id": 1}},
-                    {"$limit": limit},
-                    {"$project": {"_id": True, "deaths": True, "due": True}},
-                ],
-                "as": "ready",
-            }
-        },
-        {
-            "$lookup": {
-                "from": "firings",
-                "pipeline": [
-                    {"$match": {"queue": queue, "route": route, "state": "running", **past(link, "lease")}},
-                    {"$sort": {"lease": 1}},
-                    {"$limit": _RECLAIMED},
-                    {"$project": {"_id": True, "worker": True}},
-                ],
-                "as": "overdue",
-            }
-        },
+        {"$lookup": {"from": "routes", "pipeline": halted, "as": "halted"}},
+        *(
+            {"$lookup": {"from": "firings", "pipeline": question, "as": name}}
+            for name, question in questions.items()
+        ),
         {
             "$project": {
                 "_id": False,
-                "now": moment.now if not link.is_virtual else {"$literal": moment.now},
+                "now": {"$literal": now} if link.is_virtual else now,
                 "paused": {"$or": ["$paused", {"$gt": [{"$size": "$halted"}, 0]}]},
-                "ready": True,
-                "overdue": True,
+                **dict.fromkeys(questions, True),
             }
         },
     ]

@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.mongodb.claiming import rung
-from skunkqueue.persistence.mongodb.documents import FINALS, LIVE_ONLY, place_of, route_id, ttl_of
+from skunkqueue.persistence.mongodb.documents import FINALS, LIVE_ONLY, aim_of, place_of, route_id, ttl_of
 from skunkqueue.persistence.mongodb.link import Link
 from skunkqueue.persistence.mongodb.schema import CLAIMABLE, Document
 from skunkqueue.persistence.mongodb.waiting import Waiting
@@ -94,7 +94,7 @@ class Control(Waiting, ABC):
                 "due": link.moment.now,
                 "deaths": 0,
                 "evidence": "",
-                "aimed": f"@{found['target']}" if "target" in found else "",
+                "aimed": aim_of(found.get("target")),
                 "requeued": nonce,
                 "rung": rung(),
             }

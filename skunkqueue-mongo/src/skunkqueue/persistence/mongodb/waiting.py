@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from skunkqueue.ids import new_id
 from skunkqueue.persistence.mongodb.bells import Ear
-from skunkqueue.persistence.mongodb.documents import aim_of, place_of, route_id
+from skunkqueue.persistence.mongodb.claiming import asking
+from skunkqueue.persistence.mongodb.documents import aim_of, place_of
 from skunkqueue.persistence.mongodb.link import Link
 from skunkqueue.persistence.mongodb.loose_ends import LooseEnds
 from skunkqueue.persistence.mongodb.reading import first_due
@@ -168,8 +169,6 @@ class Waiting(LooseEnds, ABC):
 
 def _looking_ahead(link: Link, queue: str, route: str, worker: str) -> list[Document]:
     """Make the pipeline that finds when something in a route falls due or comes back."""
-    moment = link.moment
-
     here = {"queue": queue, "route": route, "state": "pending", "aimed": {"$in": ["", aim_of(worker)]}}
     dues = first_due({**here, "priority": MIN_PRIORITY})
     # The index leads by priority, so the first of each is one step.
@@ -182,19 +181,4 @@ def _looking_ahead(link: Link, queue: str, route: str, worker: str) -> list[Docu
         {"$limit": 1},
         {"$project": {"_id": False, "lease": True}},
     ]
-    halted = [{"$match": {"_id": route_id(queue)}}, {"$project": {"_id": True}}]
-    return [
-        {"$match": {"_id": route_id(queue, route)}},
-        {"$lookup": {"from": "routes", "pipeline": halted, "as": "halted"}},
-        {"$lookup": {"from": "firings", "pipeline": dues, "as": "dues"}},
-        {"$lookup": {"from": "firings", "pipeline": leases, "as": "leases"}},
-        {
-            "$project": {
-                "_id": False,
-                "now": {"$literal": moment.now} if link.is_virtual else moment.now,
-                "paused": {"$or": ["$paused", {"$gt": [{"$size": "$halted"}, 0]}]},
-                "dues": True,
-                "leases": True,
-            }
-        },
-    ]
+    return asking(link, queue, route, dues=dues, leases=leases)

@@ -81,8 +81,9 @@ class Workers(Control, ABC):
         link = self._link
         mine = {"worker": worker, "state": "running"}
         held = link.find(link.firings, mine, {"queue": True, "route": True})
-        suspects = [one["_id"] for one in held if one["_id"] in set(begun)]
-        others = [one["_id"] for one in held if one["_id"] not in set(begun)]
+        suspected = set(begun)
+        suspects = [one["_id"] for one in held if one["_id"] in suspected]
+        others = [one["_id"] for one in held if one["_id"] not in suspected]
         writes = [
             UpdateMany({"_id": {"$in": ids}, **mine}, given_back(how))
             for ids, how in ((suspects, death), (others, None))
