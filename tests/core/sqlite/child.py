@@ -11,7 +11,7 @@ from skunkqueue.errors import BackendError
 from skunkqueue.ids import new_id
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.sqlite import SQLiteBackend
-from skunkqueue.records import Firing, Outcome, Verdict
+from skunkqueue.records import Firing, Outcome, State, Verdict
 
 
 def opened(path: str) -> SQLiteBackend:
@@ -59,6 +59,13 @@ def read_only(path: str) -> None:
         opened(path)
     except BackendError as error:
         print(type(error).__name__, error)
+
+
+def list_pending(path: str) -> None:
+    """Tell what is pending."""
+    backend = opened(path)
+    print(*(record.id for record in backend.page("q", "r", State.PENDING, 100).records))
+    backend.close()
 
 
 def wake(path: str) -> None:

@@ -40,6 +40,23 @@ def test_exclusively_locked_file_cannot_be_opened(path: Path) -> None:
     other.close()
 
 
+def test_opening_the_file_again_in_one_process_does_not_drop_its_locks(
+    backend: SQLiteBackend, path: Path
+) -> None:
+    before = backend.enqueue([firing()])
+    open_at(path).close()
+    # A process that comes and goes, and would clear up if it were the last.
+    elsewhere(path)
+    after = backend.enqueue([firing()])
+
+    assert elsewhere(path) >= set(before + after)
+
+
+def elsewhere(path: Path) -> set[str]:
+    """Open the store in a process of its own, and list what is pending there."""
+    return set(result_of(child("list_pending", path)).split())
+
+
 def test_writer_waits_for_another_program_to_finish(backend: SQLiteBackend, path: Path) -> None:
     other = plain(path)
     other.execute("BEGIN IMMEDIATE")

@@ -5,14 +5,18 @@ Knows URLs, folders, file modes and file systems; opens no database.
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
 from skunkqueue.errors import BackendUnavailableError, ConfigError
+from skunkqueue.ids import new_id
 from skunkqueue.persistence.backend import BackendConfig
 from skunkqueue.persistence.sqlite.errors import not_ours, read_only
 
@@ -20,7 +24,8 @@ DURABILITIES = {"process": "NORMAL", "power": "FULL"}
 """What a store survives, and the ``PRAGMA synchronous`` that gives it."""
 BUSY_TIMEOUT = 30.0
 _SCHEME = "sqlite://"
-_HEADER = b"SQLite format 3\0"
+_SMALLEST = 512
+"""Bytes of the smallest page, so of the smallest database."""
 # WAL mode needs memory shared by all processes, which these do not give.
 _NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "afs", "9p", "ceph", "glusterfs", "fuse.glusterfs")
 
@@ -89,29 +94,54 @@ def prepare(path: Path, *, default: bool) -> None:
             f" write: name a file on a local disk, or use a backend with a server"
         )
         raise ConfigError(msg)
-    head = _touch(path)
-    if head not in {b"", _HEADER}:
-        # SQLite would take a file of a few bytes for an empty one, and overwrite it.
+    size = _touch(path)
+    if 0 < size < _SMALLEST:
+        # SQLite would take a file of a few bytes for an empty one, and overwrite it. It finds out about larger ones.
         raise not_ours(path, "it is no SQLite database")
     if not os.access(folder, os.W_OK):
         raise read_only(path)
 
 
-def _touch(path: Path) -> bytes:
-    """Make the file where there is none, and read how it begins."""
+def _touch(path: Path) -> int:
+    """Make the file where there is none, and tell its size.
+
+    What is there is not opened. To close it again would drop every lock that SQLite holds on it for this process
+    (fcntl(2), advisory record locking): the next process that goes would take itself for the last one and
+    remove the write-ahead log, with all that this process puts into it from then on.
+    """
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            return os.pread(fd, len(_HEADER), 0)
-        finally:
-            os.close(fd)
-    except PermissionError as error:
-        raise read_only(path) from error
+        if not path.exists():
+            _make(path)
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise read_only(path)
+        found = path.stat()
     except OSError as error:
-        if error.errno == 30:  # EROFS
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise read_only(path) from error
         msg = f"{path}: cannot be opened ({error.strerror}): name another file by a sqlite:/// URL"
         raise BackendUnavailableError(msg) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise not_ours(path, "it is no file")
+    return found.st_size
+
+
+def _make(path: Path) -> None:
+    """Make an empty file that nobody else can read, unless another process does so first."""
+    # Under a name of its own at first: by the time it can be opened by its name, it is closed here.
+    fresh = path.with_name(f".{path.name}.{new_id()}")
+    os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        pass
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS):
+            raise
+        # A file system without hard links; a file that has come by now is replaced by nothing.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    finally:
+        fresh.unlink()
 
 
 def network_kind(path: Path) -> str | None:
