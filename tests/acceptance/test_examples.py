@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.acceptance.stage import ROOT, Pool, Stage
+from tests.acceptance.stage import PATIENCE, ROOT, Pool, Stage
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -34,6 +35,15 @@ def test_conjoined(stage: Stage, pool: Pool) -> None:
     pool.stop()
 
     assert pool.lines("hello!", "hello Ian !") == ["hello!", "hello Ian !"]
+
+
+def test_schedules(stage: Stage, pool: Pool) -> None:
+    stage.run("schedules.py")
+    eventually(lambda: len(pool.lines("baz", "qux")) == 3, PATIENCE, what="both schedules to have run")
+    pool.stop()
+
+    assert "qux" in pool.lines("baz", "qux")[1:]
+    assert len(stage.skunq("schedules")["schedules"]) == 2
 
 
 def test_examples_do_not_fire_when_a_worker_imports_them(stage: Stage, pool: Pool) -> None:

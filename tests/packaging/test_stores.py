@@ -1,4 +1,4 @@
-"""The stores that come as distributions of their own, beside core, whichever way each is installed."""
+"""The distributions beside core, together, whichever way each is installed: the stores and the schedulers."""
 
 from __future__ import annotations
 
@@ -10,29 +10,37 @@ import pytest
 from tests.packaging.environments import CORE, ROOT, Environment
 
 STORES = {"skunkqueue-mongo": "mongodb", "skunkqueue-redis": "redis"}
+OTHERS = [*STORES, "skunkqueue-schedulers"]
 IMPORTS = """
 from importlib.metadata import entry_points
 import skunkqueue.persistence.sqlite
 from skunkqueue import SkunkQueue
 from skunkqueue.persistence.mongodb import default_cfg as mongodb
 from skunkqueue.persistence.redis import default_cfg as redis
+from skunkqueue.scheduler import TimeScheduler
 for cfg in (mongodb, redis):
     queue = SkunkQueue("demo", **cfg)
     (point,) = entry_points(group="skunkqueue.backends", name=cfg["backend"])
     print(point.load().name)
+print(*sorted(point.name for point in entry_points(group="skunkqueue.strategies") if point.load()))
 """
 
 
-@pytest.mark.parametrize(("core_as", "stores_as"), list(itertools.product(["wheel", "editable"], repeat=2)))
-def test_the_stores_can_be_had_beside_one_another(
-    wheels: dict[str, Path], tmp_path: Path, core_as: str, stores_as: str
+@pytest.mark.parametrize(("core_as", "others_as"), list(itertools.product(["wheel", "editable"], repeat=2)))
+def test_all_can_be_had_beside_one_another(
+    wheels: dict[str, Path], tmp_path: Path, core_as: str, others_as: str
 ) -> None:
     environment = Environment(tmp_path / "environment")
-    environment.install(*((wheels[CORE.name],) if core_as == "wheel" else ("-e", CORE)))
-    for name in STORES:
-        environment.install(*((wheels[name],) if stores_as == "wheel" else ("-e", ROOT / name)))
+    environment.install(
+        *((wheels[CORE.name],) if core_as == "wheel" else ("-e", CORE)),
+        *(
+            argument
+            for name in OTHERS
+            for argument in ((wheels[name],) if others_as == "wheel" else ("-e", ROOT / name))
+        ),
+    )
 
-    assert environment.evaluate(IMPORTS).splitlines() == list(STORES.values())
+    assert environment.evaluate(IMPORTS).splitlines() == [*STORES.values(), "aimd rto slow_start time"]
 
 
 @pytest.mark.parametrize("name", STORES)
@@ -48,16 +56,14 @@ def test_removing_a_store_leaves_the_other_and_core(
     assert environment.evaluate(code) == "whole"
 
 
-def test_core_has_an_extra_for_each(core_wheel: Path, tmp_path: Path) -> None:
-    environment = Environment(tmp_path / "environment")
-    environment.install(core_wheel)
+def test_core_has_an_extra_for_each(installed: Environment) -> None:
     code = """
 from importlib.metadata import metadata
 print(sorted(line for line in metadata("skunkqueue").get_all("Requires-Dist") if "skunkqueue-" in line))
 """
 
-    said = environment.evaluate(code)
+    said = installed.evaluate(code)
 
-    for name in STORES:
+    for name in OTHERS:
         assert f"{name}~=" in said
         assert f"extra == '{name.removeprefix('skunkqueue-')}'" in said

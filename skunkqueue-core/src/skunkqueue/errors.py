@@ -23,6 +23,10 @@ class PolicyError(SkunkQueueError, ValueError):
     """A job policy (retries, backoff, timeout, priority, ...) has an impossible value."""
 
 
+class ScheduleError(SkunkQueueError, ValueError):
+    """A schedule's rule (an interval, a bound, a cron line, ...) makes no sense."""
+
+
 class NaiveDatetimeError(SkunkQueueError, ValueError):
     """A datetime without a time zone was given where a moment in time is needed."""
 

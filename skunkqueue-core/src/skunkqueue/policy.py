@@ -95,6 +95,35 @@ def check_routes(value: object) -> tuple[str, ...]:
     return routes or (DEFAULT_ROUTE,)
 
 
+def check_scheduled(name: str, policy: Policy) -> float | None:
+    """Raise PolicyError for rules that a schedule cannot keep; return when its firings expire, after due, or ``None``.
+
+    An idempotency key is left out: a schedule never has two firings at a time.
+    """
+    if len(policy.routes) > 1:
+        msg = (
+            f"schedule {name!r} would fire on {len(policy.routes)} routes ({', '.join(policy.routes)}): "
+            f"a schedule has one. Declare one for each, with routes=[...] on the job and a name of its own"
+        )
+        raise PolicyError(msg)
+    if policy.queue_type == "broadcast":
+        msg = f"schedule {name!r} cannot broadcast: schedule a job that fires the broadcast"
+        raise PolicyError(msg)
+    if policy.expires is None:
+        return None
+    at, after = moment(policy.expires, "expires")
+    if at is not None:
+        msg = (
+            f"schedule {name!r} has a job that expires at {policy.expires}, which cannot hold for every run: "
+            f"give expires= as a timedelta, counted from when each run is due"
+        )
+        raise PolicyError(msg)
+    if after <= 0:
+        msg = f"schedule {name!r} has a job with expires={policy.expires!r}, so that no run could ever begin"
+        raise PolicyError(msg)
+    return after
+
+
 def moment(when: object, what: str) -> tuple[float | None, float]:
     """Turn a moment or delay into (absolute seconds or None, delay in seconds).
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine, Iterable
@@ -22,12 +23,14 @@ from skunkqueue.names import check_name
 from skunkqueue.payload import MAX_PAYLOAD, Body, encode
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.plugins.notify import Notifier
-from skunkqueue.policy import Policy, PolicyOptions, When, change_policy, moment
-from skunkqueue.records import Firing, Record, Schedule
-from skunkqueue.schedule import find_strategy, firing_for
+from skunkqueue.policy import Policy, PolicyOptions, When, change_policy, check_scheduled, moment
+from skunkqueue.records import Firing, Record, Schedule, State
+from skunkqueue.schedule import find_strategy, firing_for, plan_declared
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # in typing from Python 3.11 on
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -196,26 +199,53 @@ class SkunkQueue:
     def declare(self, name: str, job: Conjoinable, *, strategy: str, params: bytes = b"") -> bool:
         """Declare a schedule: a job that refires itself when its strategy says.
 
-        Declaring the very same again does nothing and returns False; a changed one replaces the old.
+        Declaring the very same again does nothing and returns False; a changed one replaces the old, and
+        goes on in its rhythm where the strategy is the same. Where the strategy gives no time at all (all
+        is over), nothing is declared and an old one is removed. Raises PolicyError for a job that is
+        fired on several routes or broadcast, and PluginError where the strategy is not installed.
         """
         check_name("schedule", name)
         if suppress_firing():
             return False
         call = as_fireable(job)
-        plan = find_strategy(strategy).first(params, self.backend.now())
+        policy = call.policy
+        body = self._body(call, schedule=name, expires_in=check_scheduled(name, policy))
+        backend = self.backend
+        old = backend.get_schedule(self.name, name)
+        if old is not None and (old.route, old.strategy, old.params, old.body, old.priority) == (
+            policy.routes[0],
+            strategy,
+            params,
+            body,
+            policy.priority,
+        ):
+            return False
+        found = find_strategy(strategy)
+        running = False
+        if old is not None and old.firing is not None:
+            (record,) = backend.get([old.firing])
+            running = record is not None and record.state is State.RUNNING
+        going_on = old if old is not None and old.strategy == strategy else None
+        plan = plan_declared(found, params, backend.now(), going_on, running=running)
         schedule = Schedule(
             queue=self.name,
             name=name,
-            route=call.policy.routes[0],
+            route=policy.routes[0],
             strategy=strategy,
             params=params,
             state=plan.state,
-            body=self._body(call, schedule=name),
-            priority=call.policy.priority,
+            body=body,
+            priority=policy.priority,
             interval=plan.interval,
         )
         firing = firing_for(schedule, plan)
-        return firing is not None and self.backend.declare(schedule, firing)
+        if firing is None:
+            logger.warning("schedule %r is not declared: by its own rule it is over already", name)
+            return old is not None and backend.remove_schedule(self.name, name)
+        declared = backend.declare(schedule, firing)
+        if declared and not (old is not None and old.paused):
+            _tell([firing], [firing.id])
+        return declared
 
     def settled_last(self, ids: Iterable[str]) -> JobHandle[Any] | None:
         """Find, among these firings, the one that settled last; until one has, the newest."""
@@ -230,8 +260,10 @@ class SkunkQueue:
 
         return JobHandle(max(known, key=rank).id, self, default_gate())
 
-    def _body(self, call: Fireable[Any], schedule: str | None = None) -> bytes:
-        body = encode(Body(call.steps(), call.policy.result_ttl, schedule))
+    def _body(
+        self, call: Fireable[Any], schedule: str | None = None, expires_in: float | None = None
+    ) -> bytes:
+        body = encode(Body(call.steps(), call.policy.result_ttl, schedule, expires_in))
         if len(body) > self.max_payload:
             msg = (
                 f"a firing of {call.name} has {len(body)} bytes: at most {self.max_payload} are allowed. "

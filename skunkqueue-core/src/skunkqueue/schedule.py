@@ -10,10 +10,11 @@ from typing import Protocol
 
 import msgspec
 
-from skunkqueue.errors import PluginError
+from skunkqueue.errors import DamagedPayloadError, PluginError
 from skunkqueue.ids import new_id
+from skunkqueue.payload import decode_body
 from skunkqueue.plugins import STRATEGIES, registry
-from skunkqueue.records import Firing, Refire, Run, Schedule
+from skunkqueue.records import Firing, Refire, Run, Schedule, Verdict
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +22,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
 
     now: float
     due: float
-    """When the run was due."""
+    """When the run was planned to begin; a retry leaves that as it was."""
     began: float | None
     """``None``: it never began (killed or expired while pending, or purged)."""
     took: float
@@ -29,7 +30,9 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     """complete, error, killed or expired."""
     attempts: int
-    """Tries this run took; over 1, its run time belongs to a retry."""
+    """Tries this run took; all but the last failed."""
+    whole: bool = True
+    """It ran from its beginning to its end in one go, so that ``took`` is the time of a whole run."""
     interval: float | None
     """What the strategy chose before this run."""
 
@@ -43,10 +46,28 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The strategy's own memory, encoded; at most a few hundred bytes."""
     interval: float | None = None
     """Seconds between runs it now holds right, for listings."""
+    expires: float | None = None
+    """When it is too late for that run to begin; it then counts as seen, expired, and another is planned."""
+
+
+class Before(msgspec.Struct, frozen=True, kw_only=True):
+    """What a strategy learns of the declaration that a new one replaces."""
+
+    params: bytes
+    state: bytes
+    due: float | None
+    """When the run that is planned or goes on was due; ``None``: there is none (it is paused)."""
+    running: bool
+    """That run has begun, and ends by itself; the next must not be planned beside it."""
 
 
 class Strategy(Protocol):
-    """The rule of a schedule, found by name in the entry-point group ``skunkqueue.strategies``."""
+    """The rule of a schedule, found by name in the entry-point group ``skunkqueue.strategies``.
+
+    Two more methods count where a strategy has them. ``again(params, before, now)`` plans the first run of a
+    schedule that replaces another of the same strategy (without it ``first`` does), and ``describe(params)``
+    tells the rule in a few words, for listings.
+    """
 
     def first(self, params: bytes, now: float) -> Plan:
         """Plan the first run of a schedule declared now."""
@@ -66,10 +87,25 @@ def find_strategy(name: str) -> Strategy:
     return strategy
 
 
+def describe(strategy: Strategy, params: bytes) -> str:
+    """Tell a rule in a few words; empty where the strategy cannot say."""
+    tell = getattr(strategy, "describe", None)
+    if not callable(tell):
+        return ""
+    try:
+        return str(tell(params))
+    except Exception:  # noqa: BLE001 - a plugin may raise anything, and a listing must go on
+        return ""
+
+
 def firing_for(schedule: Schedule, plan: Plan) -> Firing | None:
     """Make the firing that a plan asks for; ``None`` where the schedule ends."""
     if plan.due is None:
         return None
+    limit = expires_in(schedule.body)
+    ends = [] if limit is None else [plan.due + limit]
+    if plan.expires is not None:
+        ends.append(plan.expires)
     return Firing(
         id=new_id(),
         queue=schedule.queue,
@@ -77,7 +113,53 @@ def firing_for(schedule: Schedule, plan: Plan) -> Firing | None:
         body=schedule.body,
         priority=schedule.priority,
         due=plan.due,
+        expires=min(ends, default=None),
     )
+
+
+def expires_in(body: bytes) -> float | None:
+    """Read how long after its due time a scheduled firing may still begin."""
+    try:
+        return decode_body(body).expires_in
+    except DamagedPayloadError:
+        # The worker that runs it says what is wrong with it.
+        return None
+
+
+def plan_declared(
+    strategy: Strategy, params: bytes, now: float, old: Schedule | None = None, *, running: bool = False
+) -> Plan:
+    """Plan the first run of a schedule as it is declared, also in the place of ``old``.
+
+    A strategy that stays the same goes on where it was. ``running``: the old one's firing has begun.
+    """
+    if old is None:
+        return strategy.first(params, now)
+    if old.params != params:
+        again = getattr(strategy, "again", None)
+        if again is None:
+            return strategy.first(params, now)
+        due = old.next_run
+        before = Before(params=old.params, state=old.state, due=due, running=running and due is not None)
+        plan: Plan = again(params, before, now)
+        return plan
+    if old.next_run is not None and not running:
+        return Plan(due=old.next_run, state=old.state, interval=old.interval)
+    return skipped(old, strategy, now, began=now if running else None)
+
+
+def skipped(schedule: Schedule, strategy: Strategy, now: float, *, began: float | None = None) -> Plan:
+    """Plan the next run where nobody saw the one before end (killed while pending, purged, paused, replaced)."""
+    seen = Observation(
+        now=now,
+        due=schedule.next_run if schedule.next_run is not None else now,
+        began=began,
+        took=0.0,
+        verdict=Verdict.KILLED.value,
+        attempts=0,
+        interval=schedule.interval,
+    )
+    return strategy.after(schedule.params, schedule.state, seen)
 
 
 def refire(schedule: Schedule, firing_id: str, strategy: Strategy, seen: Observation) -> Refire:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,11 @@ from skunkqueue.cli.doctor.jobs import importable
 from skunkqueue.cli.doctor.store import clocks, file_of
 from skunkqueue.clock import SystemClock
 from skunkqueue.config import open_backend, resolve
+from skunkqueue.ids import new_id
 from skunkqueue.payload import Body, Step, encode
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.plugins import BACKENDS
-from skunkqueue.records import Death, Verdict
+from skunkqueue.plugins import BACKENDS, STRATEGIES
+from skunkqueue.records import Death, Firing, Schedule, Verdict
 from tests.core.cli.program import Skunq, begin, body, end, finish, fire, hire, packed
 from tests.core.plugins.distributions import install
 
@@ -179,6 +181,63 @@ def test_a_broken_plugin_is_found(skunq: Skunq, tmp_path: Path, monkeypatch: pyt
 
     assert "OSError: dust" in told
     assert "pip uninstall acme-broken" in told
+
+
+def declare(store: Backend, name: str, *, after: float, **more: Any) -> None:
+    """Declare a schedule whose first run is due after so many seconds."""
+    made = Schedule(
+        **{"queue": "demo", "name": name, "route": "foo", "params": b"", "state": b"", "body": body(), **more}
+    )
+    firing = Firing(id=new_id(), queue="demo", route=made.route, body=made.body, due=store.now() + after)
+    assert store.declare(made, firing)
+
+
+@pytest.fixture
+def weekly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install the strategy ``weekly``, and ``dusty``, which cannot be used."""
+    monkeypatch.syspath_prepend(tmp_path)
+    names = {"weekly": "acme_weekly:strategy", "dusty": "acme_weekly:Dusty"}
+    source = "strategy = object()\nclass Dusty:\n    def __init__(self):\n        raise OSError('dust')\n"
+    install(tmp_path, "acme-weekly", STRATEGIES, names, acme_weekly=source)
+
+
+@pytest.mark.usefixtures("weekly")
+def test_schedules_whose_strategy_is_not_here_are_found(store: Backend, skunq: Skunq) -> None:
+    hire(store)
+    declare(store, "a", after=60.0, strategy="monthly")
+    declare(store, "b", after=60.0, strategy="monthly")
+    declare(store, "c", after=60.0, strategy="dusty")
+
+    told = findings(skunq, "schedules", expect=0)
+
+    assert "notice: 2 schedules cannot run here: no strategy 'monthly' is installed" in told
+    assert "notice: 1 schedule cannot run here: the strategy 'dusty' fails: OSError: dust" in told
+    assert told.count("\n") == 1
+
+
+@pytest.mark.usefixtures("weekly")
+def test_schedules_that_nobody_would_run_are_found(store: Backend, skunq: Skunq) -> None:
+    hire(store, route="bar")
+    declare(store, "later", after=60.0, strategy="weekly")
+    declare(store, "late", after=-60.0, strategy="weekly")
+    declare(store, "paused", after=-60.0, strategy="weekly")
+    store.pause_schedule("demo", "paused")
+    declare(store, "well", after=60.0, strategy="weekly", route="bar")
+
+    told = findings(skunq, "schedules", expect=1)
+
+    assert told.splitlines() == [
+        f"{level}: schedule {name} of queue demo has no worker on its route foo -> skunq work -q demo -r foo"
+        for level, name in (("problem", "late"), ("notice", "later"))
+    ]
+
+
+@pytest.mark.usefixtures("weekly")
+def test_schedules_that_can_run_are_well(store: Backend, skunq: Skunq) -> None:
+    hire(store)
+    declare(store, "a", after=60.0, strategy="weekly")
+
+    assert findings(skunq, "schedules", expect=0).startswith("ok: 1 schedule, ")
 
 
 def test_a_store_that_is_none_is_found(skunq: Skunq, tmp_path: Path) -> None:

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from skunkqueue import SkunkQueue
+from skunkqueue import SkunkQueue, current_job
 from skunkqueue.records import State
+from skunkqueue.schedule import Observation, Plan, find_strategy
+from skunkqueue.worker.refires import Refires
 from tests.core.worker import jobs_of_tests as jobs
-from tests.core.worker.bench import QUEUE, Bench
+from tests.core.worker.bench import QUEUE, ROUTE, Bench
 
 EVERY = """
 from skunkqueue.schedule import Plan
@@ -77,17 +79,53 @@ def test_a_firing_whose_strategy_is_missing_is_left_to_others(
 ) -> None:
     declare(bench, 10)
     firing = armed(bench)
+    attempts: list[int] = []
+    jobs.HOOKS["tick"] = lambda: attempts.append(current_job().attempt)
     monkeypatch.undo()
-    jobs.HOOKS["tick"] = lambda: None
 
     bench.work()
-    bench.pass_time(6.0)
+    bench.pass_time(1.0)
+    bench.work()
+    bench.pass_time(1.0)
 
-    assert bench.state(firing) is State.PENDING
-    assert "every" in caplog.text
+    assert (bench.state(firing), attempts) == (State.PENDING, [])
+    assert "'tick' are left to other workers" in caplog.text
+    assert "no strategy 'every' is installed" in caplog.text
     monkeypatch.syspath_prepend(str(every.parent))
     bench.work()
-    assert bench.state(firing) is State.COMPLETE
+    assert (bench.state(firing), attempts) == (State.COMPLETE, [1])
+    assert not bench.record(firing).deaths
+
+
+@pytest.fixture
+def without(bench: Bench, every: Path, monkeypatch: pytest.MonkeyPatch) -> Refires:
+    """Where schedule ``tick`` is declared, but the strategy is not installed."""
+    declare(bench, 10)
+    assert every.exists()
+    monkeypatch.undo()
+    return Refires(bench.backend, QUEUE, ROUTE)
+
+
+def test_a_firing_nobody_takes_is_put_off_for_longer_and_longer(without: Refires) -> None:
+    delays = [without.delay_for_others("tick", "a") for _ in range(14)]
+
+    assert delays == [0.0, 0.2, 0.0, 0.4, 0.0, 0.8, 0.0, 1.6, 0.0, 3.2, 0.0, 5.0, 0.0, 5.0]
+
+
+def test_a_firing_that_somebody_took_says_that_the_next_will_be_taken(without: Refires) -> None:
+    for _ in range(6):
+        without.delay_for_others("tick", "a")
+
+    assert [without.delay_for_others("tick", "b") for _ in range(2)] == [0.0, 0.2]
+
+
+def test_others_come_first_whenever_a_firing_is_given_back_at_once(without: Refires) -> None:
+    offers = []
+    for _ in range(4):
+        without.delay_for_others("tick", "a")
+        offers.append((without.pop_offered(), without.pop_offered()))
+
+    assert offers == [(True, False), (False, False)] * 2
 
 
 @pytest.mark.usefixtures("every")
@@ -112,3 +150,24 @@ def test_a_strategy_that_fails_costs_the_run_nothing(bench: Bench, caplog: pytes
 
     assert bench.state(firing) is State.COMPLETE
     assert "no such interval" in caplog.text
+
+
+@pytest.mark.usefixtures("every")
+def test_a_schedule_whose_strategy_failed_goes_on_once_that_is_mended(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare(bench, 0)
+    firing = armed(bench)
+    jobs.HOOKS["tick"] = lambda: None
+    bench.work()
+    refires = bench.worker()._refires
+    refires.heal()
+    assert armed(bench) == firing
+
+    def after(_self: object, _params: bytes, state: bytes, seen: Observation) -> Plan:
+        return Plan(due=seen.now + 60, state=state)
+
+    monkeypatch.setattr(f"{type(find_strategy('every')).__module__}.Every.after", after)
+    refires.heal()
+
+    assert bench.record(armed(bench)).due == bench.backend.now() + 60

@@ -13,9 +13,10 @@ Subclass it, and say how a fresh store is configured; the class comes from the e
 
 What a backend claims in its ``capabilities`` decides what it is asked beyond the common part; its name
 decides nothing. Environment: ``SKUNKQUEUE_CONTRACT_KILLS`` (processes killed in the crash tests, 30),
+``SKUNKQUEUE_CONTRACT_RUNS`` (runs of a schedule in the storm over it, by default as many as half a second has),
 ``SKUNKQUEUE_CONTRACT_EXAMPLES`` and ``SKUNKQUEUE_CONTRACT_STEPS`` (size of the property-based test, 150 and
-40), ``SKUNKQUEUE_CONTRACT_SEED`` and ``SKUNKQUEUE_CONTRACT_SHRINK`` (run it again, and find the shortest
-failing run).
+40), ``SKUNKQUEUE_CONTRACT_SEED`` (run it, or the storm, again) and ``SKUNKQUEUE_CONTRACT_SHRINK`` (find
+the shortest failing run).
 """
 
 from __future__ import annotations

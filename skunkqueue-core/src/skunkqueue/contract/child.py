@@ -12,17 +12,31 @@ import pkgutil
 import random
 import sys
 import threading
+import time
 from typing import cast
 
 import msgspec
 
-from skunkqueue.contract.makers import QUEUE, ROUTE, claim, counts, firing, outcome, planned, refire
+from skunkqueue.contract.makers import (
+    QUEUE,
+    ROUTE,
+    claim,
+    counts,
+    firing,
+    outcome,
+    planned,
+    refire,
+    schedule,
+)
 from skunkqueue.ids import new_id
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.records import Claim, Firing, Outcome, State, Verdict
 
 SCHEDULE = "nonstop"
 SCHEDULED_ROUTE = "scheduled"
+GO = "go"
+"""The route of firings that say when to begin."""
+VERSIONS = 2
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,12 +46,12 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     """As ``module:qualname``."""
     config: BackendConfig
     role: str
-    """``produce``, ``work``, ``open`` or ``chaos``: the function of that name."""
+    """``produce``, ``work``, ``open``, ``declare`` or ``chaos``: the function of that name."""
     name: str
     """Its id as a worker."""
     seed: int = 0
     total: int = 0
-    """Firings to produce, or to be complete before work ends."""
+    """Firings to produce, or to be complete before work ends; schedules to declare."""
     limit: int = 20
     lease: float = 15.0
     stall: float = 0.0
@@ -96,6 +110,30 @@ def open(orders: Orders) -> None:  # noqa: A001 - named by its order
     made = firing()
     say("accepted", backend.enqueue([made]))
     threading.Event().wait()
+
+
+def declare(orders: Orders) -> None:
+    """Declare schedules, then changes of them, each at the very moment at which others do."""
+    backend = open_backend(orders)
+    say("ready")
+    for version in range(VERSIONS):
+        begin = told_when(backend, orders.name)
+        answers = []
+        for number in range(orders.total):
+            said = schedule(f"schedule-{number}", params=b"%d" % version)
+            made = firing(body=said.body)
+            threading.Event().wait(max(begin + 0.005 * number - time.time(), 0.0))
+            answers.append(backend.declare(said, made))
+        say(*answers)
+    backend.close()
+
+
+def told_when(backend: Backend, worker: str) -> float:
+    """Wait for the firing that says when to begin."""
+    while True:
+        for lent in backend.claim_next(QUEUE, GO, worker, 1, 15.0, timeout=1.0):
+            backend.settle([outcome(lent)])
+            return float(lent.body)
 
 
 def chaos(orders: Orders) -> None:

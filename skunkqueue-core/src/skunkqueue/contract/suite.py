@@ -9,6 +9,7 @@ from skunkqueue.contract.crash import CrashPromises
 from skunkqueue.contract.enqueue import EnqueuePromises
 from skunkqueue.contract.leases import LeasePromises
 from skunkqueue.contract.reading import ReadingPromises
+from skunkqueue.contract.rhythm import RhythmPromises
 from skunkqueue.contract.schedules import SchedulePromises
 from skunkqueue.contract.settle import SettlePromises
 from skunkqueue.contract.stateful import StatefulPromises
@@ -24,6 +25,7 @@ class BackendContract(
     ReadingPromises,
     ControlPromises,
     SchedulePromises,
+    RhythmPromises,
     WorkerPromises,
     WakeupPromises,
     ConcurrencyPromises,

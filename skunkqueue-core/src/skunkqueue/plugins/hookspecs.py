@@ -13,9 +13,9 @@ from skunkqueue.records import Claim, Firing, Outcome, WorkerRecord
 
 @hookspec
 def skunkqueue_firing_enqueued(firing: Firing) -> None:
-    """Hear that a firing is durable in the store; called in the producer, after ``fire`` put it in.
+    """Hear that a firing is durable in the store; called in the producer, after it was put in.
 
-    Not called where an idempotency key led to an earlier firing, nor for what a store enqueues as part
+    That is by ``fire``, or by declaring a schedule. Not called where an idempotency key led to an earlier firing, nor for what a store enqueues as part
     of a settling (refires of a schedule).
     """
 

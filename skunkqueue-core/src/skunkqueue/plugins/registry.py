@@ -27,7 +27,6 @@ _EXTRAS = {
     (STRATEGIES, "aimd"): "schedulers",
     (STRATEGIES, "rto"): "schedulers",
     (STRATEGIES, "slow_start"): "schedulers",
-    (COMMANDS, "schedules"): "schedulers",
     (COMMANDS, "web"): "web",
 }
 """Which extra of ``skunkqueue`` brings a plugin that the project itself publishes."""

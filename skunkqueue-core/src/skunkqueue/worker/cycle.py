@@ -20,6 +20,7 @@ from skunkqueue.worker.contact import FIRST_WAIT, Backoff, Contact
 from skunkqueue.worker.doorman import Doorman
 from skunkqueue.worker.holdings import Ahead, Finished, Holdings
 from skunkqueue.worker.memory import resident
+from skunkqueue.worker.refires import OFFER, Refires
 from skunkqueue.worker.runner import Runner
 from skunkqueue.worker.settings import Ending, WorkerSettings
 from skunkqueue.worker.settler import Settler
@@ -42,6 +43,7 @@ class Cycle:
         holdings: Holdings,
         runner: Runner,
         settler: Settler,
+        refires: Refires,
         contact: Contact,
         notifier: Notifier,
         board: Board,
@@ -55,6 +57,7 @@ class Cycle:
         self._holdings = holdings
         self._runner = runner
         self._settler = settler
+        self._refires = refires
         self._contact = contact
         self._notifier = notifier
         self._board = board
@@ -89,6 +92,7 @@ class Cycle:
                 # From the doorman.
                 self._work()
                 continue
+            self._step_aside()
             limit = self._limit()
             if self.stopping:
                 break
@@ -118,6 +122,14 @@ class Cycle:
     def _lane_busy(self) -> bool:
         lane = self._runner.lane
         return lane is not None and lane.busy
+
+    def _step_aside(self) -> None:
+        """Let others claim first what was given back for want of a strategy."""
+        if not self._refires.pop_offered() or self._doorman is None:
+            return
+        until = self._holdings.monotonic() + OFFER
+        while not self.stopping and (left := until - self._holdings.monotonic()) > 0:
+            self._bell.wait(left)
 
     def _claim(self, limit: int) -> tuple[list[Claim], float]:
         """Claim, or take what was asked for ahead; tell when that was."""

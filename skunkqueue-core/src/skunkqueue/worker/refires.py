@@ -8,13 +8,17 @@ import msgspec
 
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import Claim, Outcome, Schedule, Verdict
-from skunkqueue.schedule import Observation, Strategy, find_strategy, firing_for, refire
+from skunkqueue.records import Claim, Outcome, Schedule
+from skunkqueue.schedule import Observation, Strategy, find_strategy, firing_for, refire, skipped
 
 logger = logging.getLogger("skunkqueue.worker")
 
-MISSING_DELAY = 5.0
-"""Seconds for which a firing is left to other workers where this one lacks its schedule's strategy."""
+OFFER = 0.1
+"""Seconds for which a worker claims nothing after it gave back what it has no strategy for, so that others get it."""
+FIRST_DELAY = 0.2
+"""Seconds for which a firing that nobody took then is put off."""
+LONGEST_DELAY = 5.0
+"""The same after it has come back again and again, each time for twice as long."""
 
 
 class Refires:
@@ -26,15 +30,39 @@ class Refires:
         self._route = route
         self._strategies: dict[str, Strategy] = {}
         self._missing: set[str] = set()
+        self._left: dict[str, tuple[str, float, bool]] = {}
+        """By schedule: the firing last left to others, the longest delay it had, and if it was last given none."""
+        self._offered = False
 
-    def lacks_strategy(self, name: str) -> bool:
-        """Say whether a schedule's strategy cannot be had here, so that its firings must not run here."""
+    def delay_for_others(self, name: str, firing: str) -> float | None:
+        """Say for how long a firing is given back; ``None``: its schedule's strategy can be had here.
+
+        Nobody can claim it during a delay, and afterwards all are as likely to get it: with many workers that
+        lack the strategy, the one that has it would wait for long. So it is first given back without any, and
+        this worker then claims nothing for a moment (``pop_offered``), as every other one that lacks it will.
+        What nobody took comes back after that, is put off, and is offered again when it is due.
+        """
         try:
             schedule = self._backend.get_schedule(self._queue, name)
         except BackendError:
             # Asked again when it settles; a missing strategy then only costs this one run its refire.
-            return False
-        return schedule is not None and self._strategy(schedule) is None
+            return None
+        if schedule is None or self._strategy(schedule) is not None:
+            return None
+        before, delay, offered = self._left.get(name, ("", 0.0, False))
+        if before != firing:
+            delay, offered = 0.0, False
+        if offered:
+            delay = min(max(2 * delay, FIRST_DELAY), LONGEST_DELAY)
+        else:
+            self._offered = True
+        self._left[name] = (firing, delay, not offered)
+        return delay if offered else 0.0
+
+    def pop_offered(self) -> bool:
+        """Say whether a firing was given back without a delay since this was last asked."""
+        offered, self._offered = self._offered, False
+        return offered
 
     def attach(self, claim: Claim, outcome: Outcome, name: str, attempts: int, now: float) -> Outcome:
         """Add what follows to the final outcome of a schedule's firing; raises BackendError."""
@@ -48,11 +76,14 @@ class Refires:
             return outcome
         seen = Observation(
             now=now,
-            due=claim.due,
+            # A claim's due time moves when it is put back; and a pause takes the schedule's away.
+            due=schedule.next_run if schedule.next_run is not None else claim.due,
             began=outcome.began,
             took=outcome.took,
             verdict=outcome.verdict.value,
             attempts=attempts,
+            # One that comes back has done a part before: it was retried, put off, or a chain is further on.
+            whole=claim.carry is None and not claim.deaths,
             interval=schedule.interval,
         )
         try:
@@ -69,18 +100,8 @@ class Refires:
             strategy = self._strategy(schedule)
             if strategy is None:
                 continue
-            now = self._backend.now()
-            seen = Observation(
-                now=now,
-                due=schedule.next_run if schedule.next_run is not None else now,
-                began=None,
-                took=0.0,
-                verdict=Verdict.KILLED.value,
-                attempts=0,
-                interval=schedule.interval,
-            )
             try:
-                plan = strategy.after(schedule.params, schedule.state, seen)
+                plan = skipped(schedule, strategy, self._backend.now())
             except Exception:
                 logger.exception("the strategy %r of schedule %r failed", schedule.strategy, schedule.name)
                 continue
@@ -100,7 +121,10 @@ class Refires:
                 if name not in self._missing:
                     self._missing.add(name)
                     logger.warning(
-                        "firings of schedule %r are left to other workers: %s", schedule.name, error
+                        "firings of schedule %r are left to other workers until this one is restarted "
+                        "with its strategy: %s",
+                        schedule.name,
+                        error,
                     )
                 return None
             self._strategies[name] = found

@@ -27,7 +27,7 @@ from skunkqueue.worker.failures import place_of
 from skunkqueue.worker.holdings import KILL_AFTER, NEVER, Finished, Holdings, Midway, Running, ref_of
 from skunkqueue.worker.interrupt import Interrupter
 from skunkqueue.worker.logs import duration
-from skunkqueue.worker.refires import MISSING_DELAY, Refires
+from skunkqueue.worker.refires import Refires
 from skunkqueue.worker.settler import Settler
 from skunkqueue.worker.verdict import Ruling, Try
 
@@ -120,9 +120,11 @@ class Runner:
         if ruling is not None:
             self._conclude(claim, ruling, body.name, body, number)
             return None
-        if body.schedule is not None and self._refires.lacks_strategy(body.schedule):
-            self._release(claim, MISSING_DELAY)
-            return None
+        if body.schedule is not None:
+            delay = self._refires.delay_for_others(body.schedule, claim.id)
+            if delay is not None:
+                self._release(claim, delay)
+                return None
         if claim.deaths and self.lane is not None and self.lane.has_suspect:
             # Two that killed workers before are not run beside each other: if one does it again, it
             # would not be known which.

@@ -158,6 +158,7 @@ class Worker:
             holdings=holdings,
             runner=self.runner,
             settler=self._settler,
+            refires=self._refires,
             contact=contact,
             notifier=self._notifier,
             board=board,

@@ -13,8 +13,11 @@ from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, Finding
 from skunkqueue.cli.doctor.store import StoreCheck
 from skunkqueue.cli.text import plural, span
 from skunkqueue.cli.views import body_of, name_of
+from skunkqueue.errors import PluginError
 from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.plugins.registry import LOAD_FAILURES, explain
 from skunkqueue.records import Record, RouteInfo, State
+from skunkqueue.schedule import find_strategy
 
 OLD = 300.0
 """Seconds past its due time that say a route's workers do not keep up."""
@@ -174,6 +177,40 @@ def payloads(store: Backend, _: BackendConfig) -> Iterator[Finding]:
         yield Finding("payloads", OK, "what waits can be read")
 
 
+def schedules(store: Backend, _: BackendConfig) -> Iterator[Finding]:
+    """Look for schedules whose strategy is not here, and for those that nobody would run."""
+    found, now = store.schedules(), store.now()
+    well = True
+    for strategy, count in sorted(Counter(each.strategy for each in found).items()):
+        problem = _strategy_problem(strategy)
+        if problem is not None:
+            well = False
+            text = f"{plural(count, 'schedule')} cannot run here: {problem}"
+            yield Finding("schedules", NOTICE, text, "see to it where their workers are started")
+    listening = {(worker.queue, worker.route) for worker in store.workers()}
+    for each in [s for s in found if not s.paused and (s.queue, s.route) not in listening][:5]:
+        well = False
+        yield Finding(
+            "schedules",
+            PROBLEM if each.next_run is None or each.next_run <= now else NOTICE,
+            f"schedule {each.name} of queue {each.queue} has no worker on its route {each.route}",
+            f"skunq work -q {each.queue} -r {each.route}",
+        )
+    if well:
+        yield Finding("schedules", OK, f"{plural(len(found), 'schedule')}, nothing stands in their way")
+
+
+def _strategy_problem(name: str) -> str | None:
+    """Say why a strategy cannot be had here; ``None``: it can."""
+    try:
+        find_strategy(name)
+    except PluginError as error:
+        return str(error)
+    except LOAD_FAILURES as error:
+        return f"the strategy {name!r} fails: {explain(error)}"
+    return None
+
+
 def importable(module: str) -> bool:
     """Say whether a module is there to be imported, without importing it or its packages."""
     path: list[str] | None = [str(Path.cwd()), *sys.path]
@@ -207,4 +244,5 @@ CHECKS: list[tuple[str, StoreCheck]] = [
     ("leases", leases),
     ("modules", modules),
     ("payloads", payloads),
+    ("schedules", schedules),
 ]

@@ -36,6 +36,8 @@ class Scheduling(Workers, ABC):
                     # An earlier call got as far as this, at least.
                     self._arm(id_, firing, link.now())
                 return False
+            if old is not None and self._caught_up(old):
+                continue
             generation = self._next_generation()
             now = link.now()
             kept = ("paused", "runs", "last_run", "took")
@@ -117,6 +119,8 @@ class Scheduling(Workers, ABC):
             self._remove_pending(old.get("firing"))
             if self._firing_state(old) == "running":
                 return False
+            if self._caught_up(old):
+                continue
             now = link.now()
             next_one = {"firing": firing.id, "next_run": _due(firing, now)}
             unchanged = {
@@ -167,6 +171,8 @@ class Scheduling(Workers, ABC):
                     self._arm(old["_id"], firing, link.now())
                 return True
             live = self._firing_state(old) is not None
+            if not live and self._caught_up(old):
+                continue
             now = link.now()
             change: Document = {"paused": False, "resumed": firing.id}
             if not live:
@@ -210,12 +216,11 @@ class Scheduling(Workers, ABC):
         here = {"_id.queue": queue, "route": route, "paused": False}
         found = link.find(link.schedules, here, {"history": False})
         armed = {"_id": {"$in": [one.get("firing") for one in found]}}
-        # Before the others: what somebody owes now may be live by then.
-        owing = {"owed": {"$exists": True}, "outbox.refire.queue": queue}
-        owed = link.find(link.firings, owing, {"outbox.refire.name": True}) if found else []
-        moving = {debt["refire"]["name"] for one in owed for debt in one["outbox"] if "refire" in debt}
+        # Before: what somebody owes now may be live by then. After: what was live may have been settled meanwhile.
+        moving = self._moving(queue) if found else set()
         here_live = {**armed, "state": {"$in": ["pending", "running"]}}
         live = {one["_id"] for one in link.find(link.firings, here_live, {"_id": True})}
+        moving |= self._moving(queue) if len(live) < len(found) else set()
         idle = [one for one in found if one.get("firing") not in live and one["_id"]["name"] not in moving]
         # Those that moved on while one looked are not.
         same = {"$or": [{"_id": one["_id"], "firing": one.get("firing"), "paused": False} for one in idle]}
@@ -228,6 +233,30 @@ class Scheduling(Workers, ABC):
     def _find(self, queue: str, name: str) -> Document | None:
         link = self._link
         return link.run(link.schedules.find_one, {"_id": _id(queue, name)})
+
+    def _moving(self, queue: str) -> set[str]:
+        """Name the schedules that a settled firing is about to move on."""
+        link = self._link
+        owing = {"owed": {"$exists": True}, "outbox.refire.queue": queue}
+        owed = link.find(link.firings, owing, {"outbox.refire.name": True})
+        return {debt["refire"]["name"] for one in owed for debt in one["outbox"] if "refire" in debt}
+
+    def _caught_up(self, schedule: Document) -> bool:
+        """Move a schedule on as its settled firing says, where that is not done yet; say whether it has changed.
+
+        Else the run would be lost with what it told the strategy, since only the firing that a schedule names
+        may refire it, and this one is about to name another.
+        """
+        link = self._link
+        last = {"_id": schedule.get("firing"), "owed": {"$exists": True}}
+        owing = link.run(link.firings.find_one, last, {"outbox": True})
+        debts = [debt for debt in (owing or {}).get("outbox", ()) if "refire" in debt]
+        for debt in debts:
+            self._refire(schedule["firing"], debt["refire"], debt["at"])
+        if not debts:
+            return False
+        now = link.run(link.schedules.find_one, {"_id": schedule["_id"]})
+        return now is None or any(now.get(name) != schedule.get(name) for name in ("firing", "runs"))
 
     def _firing_state(self, schedule: Document) -> str | None:
         """Tell whether a schedule's firing is pending or running; ``None`` where it is neither."""

@@ -1,0 +1,224 @@
+"""``skunq schedule``: what is done to one schedule, and how its strategy has adapted."""
+
+from __future__ import annotations
+
+import math
+import sys
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from skunkqueue.cli import exits
+from skunkqueue.cli.connection import with_backend
+from skunkqueue.cli.output import document, json_option, note, say, table
+from skunkqueue.cli.text import clean, from_now, iso, span
+from skunkqueue.errors import UnknownScheduleError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from skunkqueue.persistence.backend import Backend
+    from skunkqueue.records import Run, Schedule
+
+SHOWN = 5
+"""Candidates named where a name fits several."""
+BAR = 30
+"""Characters of the longest bar in a history."""
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def schedule(ctx: click.Context) -> None:
+    """Pause, resume, run or remove one schedule, or show its history.
+
+    The start of its name is enough where no other begins so, and -q may be left out where only one queue has it.
+    """
+    # Some versions of click answer a lone group with an error that holds the whole help.
+    if ctx.invoked_subcommand is None:
+        say(ctx.get_help())
+
+
+def _naming(command: F) -> F:
+    """Let a command take a schedule's name, and its queue."""
+    command = click.option("-q", "--queue", metavar="QUEUE", help="Queue of the schedule.")(command)
+    return click.argument("name", metavar="NAME")(command)
+
+
+@schedule.command()
+@_naming
+@with_backend
+def pause(store: Backend, name: str, queue: str | None) -> None:
+    """Plan no more runs until it is resumed.
+
+    What runs goes on.
+    """
+    from skunkqueue import timetable  # noqa: PLC0415 - help need not wait for it
+
+    found = schedule_called(store, name, queue)
+    if timetable.pause(store, found.queue, found.name):
+        say(f"paused {_told(found)}")
+    else:
+        note(f"{_told(found)} is paused already")
+
+
+@schedule.command()
+@_naming
+@with_backend
+def resume(store: Backend, name: str, queue: str | None) -> None:
+    """End a pause, and say when it runs next."""
+    from skunkqueue import timetable  # noqa: PLC0415 - help need not wait for it
+
+    found = schedule_called(store, name, queue)
+    if timetable.resume(store, found.queue, found.name):
+        say(f"resumed {_told(found)}: {_next_run(store, found)}")
+    else:
+        note(f"{_told(found)} is not paused: {_next_run(store, found)}")
+
+
+@schedule.command()
+@_naming
+@click.pass_context
+@with_backend
+def run(store: Backend, ctx: click.Context, name: str, queue: str | None) -> None:
+    """Run it now, not when its rule says.
+
+    The rule then goes on as after any other run.
+    """
+    from skunkqueue import timetable  # noqa: PLC0415 - help need not wait for it
+
+    found = schedule_called(store, name, queue)
+    if timetable.run_now(store, found.queue, found.name):
+        say(f"{_told(found)} is due now")
+        if not store.workers(found.queue, found.route):
+            note(f"no worker is there to run it: skunq work -q {found.queue} -r {found.route}")
+        return
+    if timetable.find(store, found.queue, found.name).paused:
+        note(f"{_told(found)} is paused: resume it first")
+    else:
+        note(f"{_told(found)} is running already")
+    ctx.exit(exits.NOTHING)
+
+
+@schedule.command()
+@_naming
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@click.pass_context
+@with_backend
+def remove(store: Backend, ctx: click.Context, name: str, queue: str | None, *, yes: bool) -> None:
+    """Forget it and its history.
+
+    What runs goes on. A program that declares it again makes it anew.
+    """
+    from skunkqueue import timetable  # noqa: PLC0415 - help need not wait for it
+
+    found = schedule_called(store, name, queue)
+    if not yes:
+        if not sys.stdin.isatty():
+            ctx.fail(f"this removes {_told(found)} and its history: add --yes if you mean it")
+        click.confirm(f"Remove {_told(found)} and its history?", abort=True)
+    timetable.remove(store, found.queue, found.name)
+    say(f"removed {_told(found)}")
+
+
+@schedule.command()
+@_naming
+@json_option
+@click.pass_context
+@with_backend
+def history(store: Backend, ctx: click.Context, name: str, queue: str | None, *, as_json: bool) -> None:
+    """Show its last runs and intervals.
+
+    Oldest first, each with the interval that was chosen after it.
+    """
+    found = schedule_called(store, name, queue)
+    runs = store.history(found.queue, found.name)
+    now = store.now()
+    if as_json:
+        about = {"queue": found.queue, "name": found.name, "strategy": found.strategy}
+        document({"now": iso(now), **about, "runs": [_run_json(each, now) for each in runs]})
+    elif runs:
+        intervals = [each.interval or 0.0 for each in runs]
+        longest = max((interval for interval in intervals if math.isfinite(interval)), default=0.0)
+        table(
+            ("BEGAN", ">TOOK", "VERDICT", ">INTERVAL", ""),
+            [
+                (
+                    from_now(each.began, now),
+                    span(each.took),
+                    each.verdict,
+                    "" if each.interval is None else span(each.interval),
+                    _bar(interval, longest),
+                )
+                for each, interval in zip(runs, intervals, strict=True)
+            ],
+        )
+    else:
+        note(f"{_told(found)} has not run yet")
+    if not runs:
+        ctx.exit(exits.NOTHING)
+
+
+def schedule_called(store: Backend, typed: str, queue: str | None = None) -> Schedule:
+    """Find the one schedule whose name is or begins so; UnknownScheduleError where there is none, or several."""
+    there = store.schedules(queue)
+    exact = [each for each in there if each.name == typed]
+    found = exact or [each for each in there if typed and each.name.startswith(typed)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        near = get_close_matches(typed, {each.name for each in there}, n=1)
+        place = "" if queue is None else f" in queue {queue!r}"
+        cure = f"did you mean {near[0]!r}?" if near else "see `skunq schedules`"
+        msg = f"there is no schedule {typed!r}{place}: {cure}"
+    elif len({each.name for each in found}) == 1:
+        msg = f"several queues have a schedule {found[0].name!r}: {_some([each.queue for each in found])}; add -q QUEUE"
+    else:
+        names = [repr(each.name) if queue else f"{each.name!r} (queue {each.queue})" for each in found]
+        msg = f"several schedules begin with {typed!r}: {_some(names)}; give more of the name"
+    raise UnknownScheduleError(msg)
+
+
+def _some(candidates: list[str]) -> str:
+    return ", ".join(candidates[:SHOWN]) + (", ..." if len(candidates) > SHOWN else "")
+
+
+def _told(found: Schedule) -> str:
+    return clean(f"schedule {found.name} of queue {found.queue}")
+
+
+def _next_run(store: Backend, of: Schedule) -> str:
+    """Tell when a schedule runs next."""
+    from skunkqueue.cli.schedules import look_at  # noqa: PLC0415 - help need not wait for it
+
+    found = store.get_schedule(of.queue, of.name)
+    if found is None:
+        return "by its rule it has no further run, so it is removed"
+    now, view = look_at(store, found)
+    if view.state == "running":
+        return "it runs at present"
+    if view.due is None:
+        return "a worker of its route plans its next run"
+    return (
+        "it is due now" if view.due <= now else f"it runs next {from_now(view.due, now)}, at {iso(view.due)}"
+    )
+
+
+def _run_json(run: Run, now: float) -> dict[str, Any]:
+    return {
+        "id": run.id,
+        "began": iso(run.began),
+        "began_age": round(now - run.began, 3),
+        "took": run.took,
+        "verdict": run.verdict,
+        "interval": run.interval,
+    }
+
+
+def _bar(interval: float, longest: float) -> str:
+    """Draw an interval; the longest has BAR characters, and what is not nothing has one."""
+    if not longest or not interval > 0:
+        return ""
+    return "#" * max(round(BAR * min(interval / longest, 1.0)), 1)

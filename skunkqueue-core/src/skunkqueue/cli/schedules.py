@@ -1,0 +1,188 @@
+"""``skunq schedules``: every schedule, its rule, its last and its next run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from skunkqueue.cli import exits
+from skunkqueue.cli.connection import queue_options, with_backend
+from skunkqueue.cli.output import document, json_option, note, table
+from skunkqueue.cli.text import cut, from_now, iso, span
+
+if TYPE_CHECKING:
+    from skunkqueue.persistence.backend import Backend
+    from skunkqueue.records import Record, Schedule
+    from skunkqueue.schedule import Strategy
+
+WIDTH = 40
+"""Characters of a rule, and of the jobs' names, shown to people; ``--json`` gives all."""
+LOOKS = 2
+"""How often the store is read where a schedule seems idle, since it may only just have moved on."""
+
+TITLES = (
+    "QUEUE",
+    "NAME",
+    "STRATEGY",
+    "RULE",
+    "JOBS",
+    "LAST RUN",
+    "NEXT RUN",
+    ">TOOK",
+    ">INTERVAL",
+    ">RUNS",
+    "STATE",
+)
+DECLARING = (
+    "no schedules yet: pip install 'skunkqueue[schedulers]', and declare one with"
+    " `with TimeScheduler(queue, timedelta(hours=3)) as schedule: schedule << job`"
+)
+
+
+class View(NamedTuple):
+    """A schedule, and what its firing does."""
+
+    schedule: Schedule
+    state: str
+    """waiting, due, running, paused or idle."""
+    due: float | None
+    """When its pending firing may begin, also where a failed run is tried again; ``None``: none is pending."""
+
+
+class Rules:
+    """Tells schedules' rules, where their strategies are installed here; each is loaded once."""
+
+    def __init__(self) -> None:
+        self._strategies: dict[str, Strategy | None] = {}
+
+    def of(self, schedule: Schedule) -> str:
+        """Tell a rule in a few words; empty where nobody here can."""
+        from skunkqueue.plugins.registry import LOAD_FAILURES  # noqa: PLC0415 - help need not wait for it
+        from skunkqueue.schedule import describe, find_strategy  # noqa: PLC0415 - as above
+
+        name = schedule.strategy
+        if name not in self._strategies:
+            try:
+                self._strategies[name] = find_strategy(name)
+            except LOAD_FAILURES:
+                # `skunq doctor` says what is wrong with it; a listing must go on.
+                self._strategies[name] = None
+        strategy = self._strategies[name]
+        return "" if strategy is None else describe(strategy, schedule.params)
+
+
+@click.command()
+@queue_options(required=False)
+@json_option
+@click.pass_context
+@with_backend
+def schedules(
+    store: Backend, ctx: click.Context, queue: str | None, route: str | None, *, as_json: bool
+) -> None:
+    """Show schedules: rule, jobs, last and next run.
+
+    Each is waiting, due, running, paused, or idle: a worker of its route will plan its next run.
+    """
+    now, found = look(store, queue, route)
+    rules = Rules()
+    if as_json:
+        document({"now": iso(now), "schedules": [_json(view, rules, now) for view in found]})
+    elif found:
+        table(TITLES, [_row(view, rules, now) for view in found])
+    elif queue is None and route is None:
+        note(DECLARING)
+    else:
+        note("no schedules there: `skunq schedules` without -q and -r shows all")
+    if not found:
+        ctx.exit(exits.NOTHING)
+
+
+def look(store: Backend, queue: str | None = None, route: str | None = None) -> tuple[float, list[View]]:
+    """Read schedules and the states of their firings; tell the store's time of that too."""
+    for again in range(LOOKS, 0, -1):
+        found = [each for each in store.schedules(queue) if route is None or each.route == route]
+        firings = _firings(store, [each.firing for each in found if each.firing is not None])
+        now = store.now()
+        views = [_view(each, firings.get(each.firing or ""), now) for each in found]
+        if again == 1 or not any(view.state == "idle" for view in views):
+            break
+    return now, views
+
+
+def look_at(store: Backend, schedule: Schedule) -> tuple[float, View]:
+    """Read what the firing of one schedule does."""
+    firings = _firings(store, [] if schedule.firing is None else [schedule.firing])
+    now = store.now()
+    return now, _view(schedule, firings.get(schedule.firing or ""), now)
+
+
+def _firings(store: Backend, ids: list[str]) -> dict[str, Record]:
+    from skunkqueue.persistence.backend import MAX_PAGE  # noqa: PLC0415 - help need not wait for it
+
+    pages = (store.get(ids[start : start + MAX_PAGE]) for start in range(0, len(ids), MAX_PAGE))
+    return {record.id: record for page in pages for record in page if record is not None}
+
+
+def _view(schedule: Schedule, firing: Record | None, now: float) -> View:
+    state, due = "idle", None
+    if firing is not None and firing.state.value == "pending":
+        state, due = ("waiting" if firing.due > now else "due"), firing.due
+    elif firing is not None and firing.state.value == "running":
+        state = "running"
+    # What runs on while it is paused is told by `skunq jobs`.
+    return View(schedule, "paused" if schedule.paused else state, due)
+
+
+def _jobs(schedule: Schedule) -> list[str] | None:
+    from skunkqueue.errors import SkunkQueueError  # noqa: PLC0415 - help need not wait for it
+    from skunkqueue.payload import decode_body  # noqa: PLC0415 - as above
+
+    try:
+        return [step.job for step in decode_body(schedule.body).steps]
+    except SkunkQueueError:
+        return None
+
+
+def _json(view: View, rules: Rules, now: float) -> dict[str, Any]:
+    schedule, state, due = view
+    return {
+        "queue": schedule.queue,
+        "name": schedule.name,
+        "route": schedule.route,
+        "strategy": schedule.strategy,
+        "rule": rules.of(schedule) or None,
+        "jobs": _jobs(schedule),
+        "priority": schedule.priority,
+        "state": state,
+        "paused": schedule.paused,
+        "firing": schedule.firing,
+        "declared": iso(schedule.declared),
+        "runs": schedule.runs,
+        "last_run": iso(schedule.last_run),
+        "last_run_age": None if schedule.last_run is None else round(now - schedule.last_run, 3),
+        "next_run": iso(due),
+        "next_run_in": None if due is None else round(due - now, 3),
+        "took": schedule.took,
+        "interval": schedule.interval,
+    }
+
+
+def _row(view: View, rules: Rules, now: float) -> tuple[str, ...]:
+    from skunkqueue.cli.views import DAMAGED  # noqa: PLC0415 - help need not wait for it
+
+    schedule, state, due = view
+    jobs = _jobs(schedule)
+    return (
+        schedule.queue,
+        schedule.name,
+        schedule.strategy,
+        cut(rules.of(schedule), WIDTH),
+        DAMAGED if jobs is None else cut(" & ".join(jobs), WIDTH),
+        "" if schedule.last_run is None else from_now(schedule.last_run, now),
+        "" if due is None else from_now(due, now),
+        "" if schedule.took is None else span(schedule.took),
+        "" if schedule.interval is None else span(schedule.interval),
+        str(schedule.runs),
+        state,
+    )

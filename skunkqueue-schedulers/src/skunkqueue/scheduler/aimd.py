@@ -1,0 +1,113 @@
+"""AIMD: the rate of runs grows by a constant after a good run, and is cut by a factor after trouble.
+
+With the rate r in runs per second, the interval 1/r, and a and b as ``increase`` and ``decrease``:
+
+- a good run: r = r + a; one that failed, was retried or overran: r = b r; always 1/``longest`` <= r <= 1/``shortest``.
+
+Several schedules with the same a and b that share workers so come to equal rates, whatever they begin with:
+additive increase with multiplicative decrease is what leads there (Chiu and Jain, Analysis of the Increase and
+Decrease Algorithms for Congestion Avoidance in Computer Networks, 1989); TCP's congestion avoidance is the same (RFC
+5681, section 3.1). Theirs add at equal times and ours with each run, so that one that runs more often also grows
+faster; but it is also the first to overrun, and is cut more often.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from skunkqueue.queue import SkunkQueue
+from skunkqueue.schedule import Before, Observation, Plan
+from skunkqueue.scheduler.base import Scheduler
+from skunkqueue.scheduler.pace import DAY, GOOD, NOTHING, Rates, go_on, judge, next_due, rates
+from skunkqueue.scheduler.settings import Span, number, spell
+
+
+class Params(Rates, frozen=True, kw_only=True):
+    """What a schedule of this kind goes by."""
+
+    increase: float
+    """Runs per second."""
+    decrease: float
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What it remembers."""
+
+    rate: float
+    """Runs per second."""
+    runs: int = 0
+
+
+_params = msgspec.json.Decoder(Params)
+_state = msgspec.json.Decoder(State)
+
+
+class AIMDStrategy:
+    """The rule; see the module."""
+
+    def first(self, params: bytes, now: float) -> Plan:
+        """Plan a run at once."""
+        rule = _params.decode(params)
+        return _plan(rule, State(rate=1 / rule.initial), now)
+
+    def after(self, params: bytes, state: bytes, seen: Observation) -> Plan:
+        """Plan the run that follows the one seen."""
+        rule = _params.decode(params)
+        known = adapted(rule, _state.decode(state), seen)
+        return _plan(rule, known, next_due(seen, rule.interval(known.rate)))
+
+    def again(self, params: bytes, before: Before, now: float) -> Plan:
+        """Go on at the pace reached, within new bounds."""
+        rule = _params.decode(params)
+        old = _state.decode(before.state)
+        known = msgspec.structs.replace(old, rate=rule.bounded(old.rate))
+        return go_on(before, msgspec.json.encode(known), rule.interval(known.rate), now)
+
+    def describe(self, params: bytes) -> str:
+        """Tell the rule in a few words."""
+        rule = _params.decode(params)
+        return f"+{rule.increase:g}/s or x{rule.decrease:g}, every {spell(rule.shortest)} to {spell(rule.longest)}"
+
+
+def adapted(rule: Params, known: State, seen: Observation) -> State:
+    """Grow or cut the rate by how a run fared."""
+    how = judge(seen, rule.interval(known.rate), first=known.runs == 0)
+    if how == NOTHING:
+        return known
+    rate = known.rate + rule.increase if how == GOOD else known.rate * rule.decrease
+    return State(rate=rule.bounded(rate), runs=known.runs + 1)
+
+
+def _plan(rule: Params, known: State, due: float) -> Plan:
+    return Plan(due=due, state=msgspec.json.encode(known), interval=rule.interval(known.rate))
+
+
+class AIMDScheduler(Scheduler):
+    """Runs jobs ever more often while all goes well, and less often at trouble; see ``skunkqueue.scheduler.aimd``.
+
+    ``initial``, ``shortest`` and ``longest``: the interval at first (a minute) and its bounds (a second and a
+    day), as timedeltas or seconds. ``increase``: runs per second by which a good run lets the rate grow (a
+    tenth of the first rate). ``decrease``: the factor that cuts it, between 0 and 1 (0.5). ScheduleError for
+    what makes no sense.
+    """
+
+    def __init__(
+        self,
+        queue: SkunkQueue,
+        *,
+        initial: Span | None = None,
+        shortest: Span = 1.0,
+        longest: Span = DAY,
+        increase: float | None = None,
+        decrease: float = 0.5,
+        name: str | None = None,
+    ) -> None:
+        pace = rates("AIMDScheduler", initial, shortest, longest)
+        params = Params(
+            **msgspec.structs.asdict(pace),
+            increase=0.1 / pace.initial
+            if increase is None
+            else number("AIMDScheduler's increase", increase, 0, 1e6),
+            decrease=number("AIMDScheduler's decrease", decrease, 0, 1),
+        )
+        super().__init__(queue, "aimd", msgspec.json.encode(params), name=name)

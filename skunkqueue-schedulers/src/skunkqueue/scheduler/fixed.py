@@ -1,0 +1,218 @@
+"""Time: runs at fixed moments, every so many seconds or as a cron line says.
+
+The moments a rule names are its ticks. One run at a time is armed, for one tick; what becomes of ticks that
+pass meanwhile, since nothing was running or the run took long, is said by ``catch_up``:
+
+- ``one``: a run stands for all ticks that had passed when it began; the next is for the first tick after that.
+- ``all``: each tick gets its run, one after the other, late as they may be.
+- ``none``: a tick whose run cannot begin within a minute (or before the next tick, if that is sooner) is left out.
+
+A run asked for by hand is an extra one: it neither takes a tick's place nor counts. A pause, and killing or
+purging a run that has not begun, leave out all ticks that have passed by then.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime, timedelta, timezone, tzinfo
+from typing import cast
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from skunkqueue.errors import ScheduleError
+from skunkqueue.queue import SkunkQueue
+from skunkqueue.schedule import Before, Observation, Plan
+from skunkqueue.scheduler.base import Scheduler
+from skunkqueue.scheduler.cron import normal
+from skunkqueue.scheduler.settings import Span, instant, seconds, spell
+from skunkqueue.scheduler.ticks import (
+    CLOSE,
+    GRACE,
+    CatchUp,
+    Params,
+    State,
+    beginning,
+    latest,
+    next_tick,
+    open_tick,
+    plan_tick,
+    rhythm,
+)
+
+_params = msgspec.json.Decoder(Params)
+_state = msgspec.json.Decoder(State)
+
+
+class TimeStrategy:
+    """The rule; see the module."""
+
+    def first(self, params: bytes, now: float) -> Plan:
+        """Plan the first tick from the start on; without a start that is now, or a cron line's next."""
+        rule = _params.decode(params)
+        anchor, tick = beginning(rule, now)
+        return plan_tick(rule, State(anchor=anchor, tick=anchor, due=anchor), tick)
+
+    def after(self, params: bytes, state: bytes, seen: Observation) -> Plan:
+        """Plan the tick that follows the run seen."""
+        rule, known = _params.decode(params), _state.decode(state)
+        passed, grace = _left_out(rule, seen)
+        early = seen.due < known.due - CLOSE
+        if early and latest(rule, known.anchor, known.tick, grace) > passed:
+            # Run by hand, and the tick that was armed is still to come.
+            return plan_tick(rule, known, known.tick)
+        # One that was armed later than planned (after a pause, or a kill) stands for a later tick. It was due
+        # well before the one after that; a store may have rounded its time, so that its own is not far off.
+        later = seen.due > known.due + CLOSE
+        tick = seen.due if later else known.tick
+        ran = seen.began is not None and (not early or seen.began >= known.due)
+        known = msgspec.structs.replace(known, last=tick, runs=known.runs + ran)
+        return plan_tick(rule, known, open_tick(rule, known.anchor, tick + CLOSE * later, passed, grace))
+
+    def again(self, params: bytes, before: Before, now: float) -> Plan:
+        """Go on where the old rule was; where the moments it names are others, from the last run on."""
+        rule, old, known = _params.decode(params), _params.decode(before.params), _state.decode(before.state)
+        if rhythm(rule) != rhythm(old):
+            return _changed(rule, known, before, now)
+        if before.due is not None and not before.running:
+            plan = plan_tick(rule, known, known.tick)
+            if plan.due is None or abs(before.due - known.due) <= CLOSE:
+                return plan
+            # It was armed for another time, by hand or (later) after a pause; ``after`` knows from the state.
+            late = plan.expires is not None and before.due > known.due
+            expires = before.due + cast("float", plan.expires) - plan.due if late else None
+            return msgspec.structs.replace(plan, due=before.due, state=before.state, expires=expires)
+        seen = Observation(
+            now=now,
+            due=now if before.due is None else before.due,
+            began=now if before.running else None,
+            took=0.0,
+            verdict="complete" if before.running else "killed",
+            attempts=1,
+            interval=None,
+        )
+        plan = self.after(params, before.state, seen)
+        if not before.running or plan.due is None or plan.due > now:
+            return plan
+        # A tick that is owed waits until the run that goes on has had some time to end.
+        known = _state.decode(plan.state)
+        due = next_tick(rule, known.anchor, now)
+        if due is None:
+            return msgspec.structs.replace(plan, due=None)
+        return plan_tick(rule, known, known.tick if rule.catch_up == "all" else due, not_before=due)
+
+    def describe(self, params: bytes) -> str:
+        """Tell the rule in a few words."""
+        rule = _params.decode(params)
+        return f"cron {rule.cron} {rule.tz}" if rule.every is None else f"every {spell(rule.every)}"
+
+
+def _changed(rule: Params, known: State, before: Before, now: float) -> Plan:
+    """Plan the first run of a rule with other ticks than the one before."""
+    if before.running and before.due is not None:
+        # Nobody will see that run end.
+        planned = before.due >= known.due - CLOSE
+        known = msgspec.structs.replace(known, last=before.due, runs=known.runs + planned)
+    free = rule.start is None and rule.start_in is None
+    if rule.every is not None and free and known.last is not None:
+        tick: float | None = max(now, known.last + rule.every)
+        if before.running and tick == now:
+            tick = now + rule.every
+        anchor = cast("float", tick)
+    else:
+        anchor, tick = beginning(rule, now)
+        overdue = before.due is not None and not before.running and before.due <= now
+        if before.running and tick is not None and tick <= now:
+            tick = next_tick(rule, anchor, now)
+        elif overdue and rule.catch_up != "none" and (free or (rule.start is not None and rule.start <= now)):
+            tick = None if tick is None else now
+    return plan_tick(rule, msgspec.structs.replace(known, anchor=anchor), tick)
+
+
+def _left_out(rule: Params, seen: Observation) -> tuple[float, float]:
+    """Tell up to when ticks that have passed get no run of their own, and how late theirs may be."""
+    if seen.began is None and seen.verdict != "expired":
+        return seen.now, 0.0
+    if rule.catch_up == "all":
+        return -math.inf, 0.0
+    if rule.catch_up == "none":
+        return seen.now, GRACE
+    return (seen.now if seen.began is None else seen.began), 0.0
+
+
+class TimeScheduler(Scheduler):
+    """Runs jobs at fixed moments; see ``skunkqueue.scheduler.fixed``.
+
+    ``every``: a timedelta or seconds, the first run at once; or a cron line of five or six fields (with six,
+    the first is the second), or ``@yearly``, ``@monthly``, ``@weekly``, ``@daily``, ``@hourly``, in the zone
+    ``tz`` (a name, or a ZoneInfo). A timedelta of 24 hours is that long also when a clock is changed; say
+    ``@daily`` for once a day.
+
+    ``catch_up``: what becomes of runs that were missed (``one``, ``all`` or ``none``; see the module).
+    ``jitter``: each run is late by a random time of up to this long, but never past the next tick.
+    ``start``: when the first run may be, a datetime with a zone, which intervals then count from, or a
+    timedelta from when it is declared. ``until``: no tick after this datetime has a run. ``times``: so many
+    runs, and no more.
+
+    ScheduleError for what makes no sense, NaiveDatetimeError for a datetime without a zone.
+    """
+
+    def __init__(
+        self,
+        queue: SkunkQueue,
+        every: Span | str,
+        *,
+        tz: str | tzinfo = "UTC",
+        catch_up: CatchUp = "one",
+        jitter: Span = 0.0,
+        start: datetime | timedelta | None = None,
+        until: datetime | None = None,
+        times: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        cron = normal(every) if isinstance(every, str) else None
+        interval = None if isinstance(every, str) else seconds("TimeScheduler's interval", every)
+        spread = seconds("TimeScheduler's jitter", jitter, least=0.0)
+        if interval is not None and spread >= interval:
+            msg = f"TimeScheduler's jitter ({spread:g} s) must be less than its interval ({interval:g} s)"
+            raise ScheduleError(msg)
+        if catch_up not in ("one", "all", "none"):
+            msg = f"TimeScheduler's catch_up must be 'one', 'all' or 'none', not {catch_up!r}"
+            raise ScheduleError(msg)
+        if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
+            msg = f"TimeScheduler's times must be a whole number of at least 1, not {times!r}"
+            raise ScheduleError(msg)
+        relative = isinstance(start, timedelta)
+        begin = None if start is None or relative else instant("TimeScheduler's start", start)
+        end = None if until is None else instant("TimeScheduler's until", until)
+        if begin is not None and end is not None and end < begin:
+            msg = f"TimeScheduler's until ({until}) is before its start ({start}): exchange them"
+            raise ScheduleError(msg)
+        self._rule = Params(
+            every=interval,
+            cron=cron,
+            tz=zone_name(tz),
+            catch_up=catch_up,
+            jitter=spread,
+            start=begin,
+            start_in=seconds("TimeScheduler's start", start, least=0.0) if relative else None,
+            until=end,
+            times=times,
+        )
+        super().__init__(queue, "time", msgspec.json.encode(self._rule), name=name)
+
+    def params_for(self, name: str) -> bytes:
+        """Return the parameters; with jitter, a schedule's name makes its own."""
+        if not self._rule.jitter:
+            return self.params
+        return msgspec.json.encode(msgspec.structs.replace(self._rule, salt=f"{self.queue.name}/{name}"))
+
+
+def zone_name(tz: object) -> str:
+    """Tell the name under which a worker finds a time zone; ScheduleError where there is none."""
+    name = "UTC" if tz is timezone.utc else getattr(tz, "key", None) if isinstance(tz, tzinfo) else tz
+    try:
+        return ZoneInfo(cast("str", name)).key
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        msg = f"tz must be the name of a time zone, such as 'Europe/Berlin', or a ZoneInfo, not {tz!r}"
+        raise ScheduleError(msg) from error

@@ -1,0 +1,127 @@
+"""RTO: the next run begins when the last can be expected to be over, as TCP expects an answer.
+
+The interval is the retransmission timeout of RFC 6298, with a run's time R in the place of a round trip's:
+
+- before the first run it is ``initial`` (2.1);
+- after the first: SRTT = R, RTTVAR = R/2 (2.2);
+- after each other: RTTVAR = 3/4 RTTVAR + 1/4 |SRTT - R|, then SRTT = 7/8 SRTT + 1/8 R (2.3);
+- interval = SRTT + max(G, 4 RTTVAR), not below ``lower`` (2.4), not above ``upper`` (2.5);
+- a failed attempt doubles it, up to ``upper`` (5.5), until a run gives a new sample (5.7);
+- a run that was retried or put off gives no sample, since its time is not that of one run (section 3, Karn's
+  rule: Karn and Partridge, Improving Round-Trip Time Estimates in Reliable Transport Protocols, 1987).
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from skunkqueue.queue import SkunkQueue
+from skunkqueue.records import Verdict
+from skunkqueue.schedule import Before, Observation, Plan
+from skunkqueue.scheduler.base import Scheduler
+from skunkqueue.scheduler.pace import DAY, go_on, next_due
+from skunkqueue.scheduler.settings import Span, seconds, spell, within
+
+ALPHA = 1 / 8
+BETA = 1 / 4
+K = 4
+_MOST_DOUBLINGS = 60
+
+
+class Params(msgspec.Struct, frozen=True, kw_only=True):
+    """What a schedule of this kind goes by, in seconds."""
+
+    initial: float
+    lower: float
+    upper: float
+    granularity: float
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What it remembers, in seconds."""
+
+    srtt: float | None
+    """``None``: no run was measured yet."""
+    rttvar: float
+    rto: float
+
+
+_params = msgspec.json.Decoder(Params)
+_state = msgspec.json.Decoder(State)
+
+
+class RTOStrategy:
+    """The rule; see the module."""
+
+    def first(self, params: bytes, now: float) -> Plan:
+        """Plan a run at once."""
+        rule = _params.decode(params)
+        rto = _bounded(rule, rule.initial)
+        return Plan(due=now, state=msgspec.json.encode(State(srtt=None, rttvar=0.0, rto=rto)), interval=rto)
+
+    def after(self, params: bytes, state: bytes, seen: Observation) -> Plan:
+        """Plan the run that follows the one seen."""
+        known = learned(_params.decode(params), _state.decode(state), seen)
+        return Plan(due=next_due(seen, known.rto), state=msgspec.json.encode(known), interval=known.rto)
+
+    def again(self, params: bytes, before: Before, now: float) -> Plan:
+        """Go on with what was learned, within new bounds."""
+        old = _state.decode(before.state)
+        known = msgspec.structs.replace(old, rto=_bounded(_params.decode(params), old.rto))
+        return go_on(before, msgspec.json.encode(known), known.rto, now)
+
+    def describe(self, params: bytes) -> str:
+        """Tell the rule in a few words."""
+        rule = _params.decode(params)
+        return f"as long as a run takes, {spell(rule.lower)} to {spell(rule.upper)}"
+
+
+def learned(rule: Params, known: State, seen: Observation) -> State:
+    """Take a run into the estimate."""
+    if seen.began is None:
+        return known
+    failed = seen.attempts if seen.verdict == Verdict.ERROR.value else seen.attempts - 1
+    if failed > 0:
+        doubled = known.rto * 2.0 ** min(failed, _MOST_DOUBLINGS)
+        return msgspec.structs.replace(known, rto=_bounded(rule, doubled))
+    if seen.verdict != Verdict.COMPLETE.value or not seen.whole:
+        return known
+    took = seen.took
+    if known.srtt is None:
+        srtt, rttvar = took, took / 2
+    else:
+        rttvar = (1 - BETA) * known.rttvar + BETA * abs(known.srtt - took)
+        srtt = (1 - ALPHA) * known.srtt + ALPHA * took
+    rto = _bounded(rule, srtt + max(rule.granularity, K * rttvar))
+    return State(srtt=srtt, rttvar=rttvar, rto=rto)
+
+
+def _bounded(rule: Params, rto: float) -> float:
+    return min(max(rto, rule.lower), rule.upper)
+
+
+class RTOScheduler(Scheduler):
+    """Runs jobs again as soon as the last run can be expected to be over; see ``skunkqueue.scheduler.rto``.
+
+    All are timedeltas or seconds: ``initial``, the interval before anything is known (1 s); ``lower`` and
+    ``upper``, the bounds of the interval (1 s and a day); ``granularity``, G, the least that is left between
+    two runs (0.1 s). ScheduleError for what makes no sense.
+    """
+
+    def __init__(
+        self,
+        queue: SkunkQueue,
+        *,
+        initial: Span | None = None,
+        lower: Span = 1.0,
+        upper: Span = DAY,
+        granularity: Span = 0.1,
+        name: str | None = None,
+    ) -> None:
+        low = seconds("RTOScheduler's lower", lower)
+        high = seconds("RTOScheduler's upper", upper)
+        begin = min(max(1.0, low), high) if initial is None else seconds("RTOScheduler's initial", initial)
+        within("RTOScheduler's initial", begin, ("lower", low), ("upper", high))
+        grain = seconds("RTOScheduler's granularity", granularity)
+        params = Params(initial=begin, lower=low, upper=high, granularity=grain)
+        super().__init__(queue, "rto", msgspec.json.encode(params), name=name)

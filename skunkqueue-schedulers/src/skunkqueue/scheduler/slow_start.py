@@ -1,0 +1,120 @@
+"""SlowStart: the rate of runs doubles until a threshold or the first trouble, then grows by a constant.
+
+With the rate r in runs per second and the interval 1/r, as RFC 5681 does with a congestion window:
+
+- a good run: below the threshold r = min(2 r, threshold), else r = r + ``increase`` (3.1);
+- one that overran: threshold = r/2 and r = threshold (3.1, equation 4; 3.2, step 6);
+- one that failed or was retried: threshold = r/2, and r is the first rate again (3.1, a time-out's loss window);
+- always 1/``longest`` <= r <= 1/``shortest``.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from skunkqueue.queue import SkunkQueue
+from skunkqueue.schedule import Before, Observation, Plan
+from skunkqueue.scheduler.base import Scheduler
+from skunkqueue.scheduler.pace import DAY, GOOD, NOTHING, OVERRAN, Rates, go_on, judge, next_due, rates
+from skunkqueue.scheduler.settings import Span, number, seconds, spell, within
+
+
+class Params(Rates, frozen=True, kw_only=True):
+    """What a schedule of this kind goes by."""
+
+    threshold: float
+    """The interval at which doubling ends at first."""
+    increase: float
+    """Runs per second."""
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What it remembers."""
+
+    rate: float
+    """Runs per second."""
+    threshold: float
+    """Runs per second."""
+    runs: int = 0
+
+
+_params = msgspec.json.Decoder(Params)
+_state = msgspec.json.Decoder(State)
+
+
+class SlowStartStrategy:
+    """The rule; see the module."""
+
+    def first(self, params: bytes, now: float) -> Plan:
+        """Plan a run at once."""
+        rule = _params.decode(params)
+        return _plan(rule, State(rate=1 / rule.initial, threshold=1 / rule.threshold), now)
+
+    def after(self, params: bytes, state: bytes, seen: Observation) -> Plan:
+        """Plan the run that follows the one seen."""
+        rule = _params.decode(params)
+        known = adapted(rule, _state.decode(state), seen)
+        return _plan(rule, known, next_due(seen, rule.interval(known.rate)))
+
+    def again(self, params: bytes, before: Before, now: float) -> Plan:
+        """Go on at the pace reached, within new bounds and up to the new threshold."""
+        rule = _params.decode(params)
+        old = _state.decode(before.state)
+        known = State(rate=rule.bounded(old.rate), threshold=1 / rule.threshold, runs=old.runs)
+        return go_on(before, msgspec.json.encode(known), rule.interval(known.rate), now)
+
+    def describe(self, params: bytes) -> str:
+        """Tell the rule in a few words."""
+        rule = _params.decode(params)
+        return f"x2, then +{rule.increase:g}/s, every {spell(rule.shortest)} to {spell(rule.longest)}"
+
+
+def adapted(rule: Params, known: State, seen: Observation) -> State:
+    """Move the rate, and at trouble the threshold, by how a run fared."""
+    how = judge(seen, rule.interval(known.rate), first=known.runs == 0)
+    if how == NOTHING:
+        return known
+    rate, threshold = known.rate, known.threshold
+    if how == GOOD:
+        rate = min(2 * rate, threshold) if rate < threshold else rate + rule.increase
+    else:
+        threshold = rule.bounded(rate / 2)
+        rate = threshold if how == OVERRAN else min(1 / rule.initial, threshold)
+    return State(rate=rule.bounded(rate), threshold=threshold, runs=known.runs + 1)
+
+
+def _plan(rule: Params, known: State, due: float) -> Plan:
+    return Plan(due=due, state=msgspec.json.encode(known), interval=rule.interval(known.rate))
+
+
+class SlowStartScheduler(Scheduler):
+    """Runs jobs twice as often after each good run, until there is trouble; see ``skunkqueue.scheduler.slow_start``.
+
+    ``initial``, ``shortest`` and ``longest``: the interval at first (a minute) and its bounds (a second and a
+    day); ``threshold``: the interval at which doubling ends (``shortest``); all as timedeltas or seconds.
+    ``increase``: runs per second by which a good run lets the rate grow from then on (a tenth of the first
+    rate). ScheduleError for what makes no sense.
+    """
+
+    def __init__(
+        self,
+        queue: SkunkQueue,
+        *,
+        initial: Span | None = None,
+        shortest: Span = 1.0,
+        longest: Span = DAY,
+        threshold: Span | None = None,
+        increase: float | None = None,
+        name: str | None = None,
+    ) -> None:
+        pace = rates("SlowStartScheduler", initial, shortest, longest)
+        knee = pace.shortest if threshold is None else seconds("SlowStartScheduler's threshold", threshold)
+        within("SlowStartScheduler's threshold", knee, ("shortest", pace.shortest), ("initial", pace.initial))
+        params = Params(
+            **msgspec.structs.asdict(pace),
+            threshold=knee,
+            increase=0.1 / pace.initial
+            if increase is None
+            else number("SlowStartScheduler's increase", increase, 0, 1e6),
+        )
+        super().__init__(queue, "slow_start", msgspec.json.encode(params), name=name)

@@ -1,0 +1,129 @@
+"""The moments a rule of time names, its ticks, and when a tick's run is due. Knows nothing of runs that were."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import Literal, cast
+
+import msgspec
+
+from skunkqueue.schedule import Plan
+from skunkqueue.scheduler.cron import cron_line
+
+CatchUp = Literal["one", "all", "none"]
+GRACE = 60.0
+"""Seconds by which a run may begin late under ``catch_up='none'``."""
+CLOSE = 0.002
+"""Seconds by which a store may round a due time."""
+
+
+class Params(msgspec.Struct, frozen=True, kw_only=True):
+    """What a schedule of this kind goes by; moments and lengths in seconds."""
+
+    every: float | None = None
+    cron: str | None = None
+    """In the place of ``every``."""
+    tz: str = "UTC"
+    catch_up: CatchUp = "one"
+    jitter: float = 0.0
+    salt: str = ""
+    """What makes this schedule's jitter differ from others'."""
+    start: float | None = None
+    start_in: float | None = None
+    until: float | None = None
+    times: int | None = None
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True):
+    """What it remembers."""
+
+    anchor: float
+    """Ticks are a whole number of intervals from here."""
+    tick: float
+    """The tick that is armed."""
+    due: float
+    """When its run is due, jitter included."""
+    last: float | None = None
+    """The tick of the run before."""
+    runs: int = 0
+
+
+def rhythm(rule: Params) -> tuple[object, ...]:
+    """Tell what decides which ticks there are; all else in a rule may change and they stay."""
+    zone = None if rule.cron is None else rule.tz
+    return rule.every, rule.cron, zone, rule.start, rule.start_in
+
+
+def beginning(rule: Params, now: float) -> tuple[float, float | None]:
+    """Tell what ticks count from, and the first of them."""
+    start = now + rule.start_in if rule.start_in is not None else rule.start
+    if rule.cron is not None:
+        # Ticks are whole seconds; one at the very start counts.
+        return 0.0, next_tick(rule, 0.0, now if start is None else max(now, math.ceil(start) - 0.5))
+    anchor = now if start is None else start
+    return anchor, anchor if anchor >= now else next_tick(rule, anchor, now - CLOSE)
+
+
+def next_tick(rule: Params, anchor: float, moment: float) -> float | None:
+    """Tell the first tick after a moment."""
+    if rule.every is None:
+        return cron_line(cast("str", rule.cron), rule.tz).after(moment)
+    count = max(0, int((moment - anchor) // rule.every))
+    tick = anchor + count * rule.every
+    while tick <= moment + min(1e-6, rule.every / 2):
+        # Floating point may put the tick that has just been a hair's breadth into the future.
+        count += 1
+        tick = anchor + count * rule.every
+    return tick
+
+
+def open_tick(rule: Params, anchor: float, tick: float, passed: float, grace: float) -> float | None:
+    """Tell the first tick after another whose run may begin after a moment that has passed."""
+    recent = passed - (grace if rule.every is None else min(grace, rule.every))
+    # Jitter ends before the next tick, so what came before a tick that has passed has passed as well: a look
+    # back as far as the last tick will do.
+    back = 1.0
+    while back < rule.jitter and recent - back > tick and _none_within(rule, anchor, recent - back, recent):
+        back *= 2
+    found = next_tick(rule, anchor, max(tick, recent - min(back, rule.jitter)))
+    while found is not None and latest(rule, anchor, found, grace) <= passed:
+        found = next_tick(rule, anchor, found)
+    return found
+
+
+def _none_within(rule: Params, anchor: float, begin: float, end: float) -> bool:
+    found = next_tick(rule, anchor, begin)
+    return found is None or found > end
+
+
+def _due(rule: Params, anchor: float, tick: float) -> tuple[float, float]:
+    """Tell when a tick's run is due, and how long it is until the next tick."""
+    following = next_tick(rule, anchor, tick)
+    gap = math.inf if following is None else following - tick
+    if not rule.jitter:
+        return tick, gap
+    # Pure, yet different for each schedule and tick; and never so late that a store's rounding meets the next.
+    room = max(0.0, min(rule.jitter, gap - 2 * CLOSE))
+    return tick + random.Random(f"{rule.salt}@{tick!r}").uniform(0, room), gap  # noqa: S311 - no secret
+
+
+def latest(rule: Params, anchor: float, tick: float, grace: float) -> float:
+    """Tell until when a tick's run may begin, if it may be late by ``grace``, but not past the next tick."""
+    due, gap = _due(rule, anchor, tick)
+    return due + min(grace, gap)
+
+
+def plan_tick(rule: Params, known: State, tick: float | None, *, not_before: float = -math.inf) -> Plan:
+    """Plan a tick's run, or the end where the rule is over by then."""
+    over = rule.times is not None and known.runs >= rule.times
+    if tick is None or over or (rule.until is not None and tick > rule.until):
+        return Plan(due=None, state=msgspec.json.encode(known))
+    due, gap = _due(rule, known.anchor, tick)
+    due = max(due, not_before)
+    return Plan(
+        due=due,
+        state=msgspec.json.encode(msgspec.structs.replace(known, tick=tick, due=due)),
+        interval=rule.every if rule.every is not None else None if math.isinf(gap) else gap,
+        expires=due + min(GRACE, gap) if rule.catch_up == "none" else None,
+    )
