@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from skunkqueue import SkunkQueue, current_job
+from skunkqueue.policy import change_policy
 from skunkqueue.records import State
 from skunkqueue.schedule import Observation, Plan, find_strategy
 from skunkqueue.worker.refires import Refires
@@ -171,3 +172,26 @@ def test_a_schedule_whose_strategy_failed_goes_on_once_that_is_mended(
     refires.heal()
 
     assert bench.record(armed(bench)).due == bench.backend.now() + 60
+
+
+def test_a_run_that_expired_is_left_to_those_who_can_plan_the_next(
+    bench: Bench, every: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert bench.config.url is not None
+    with SkunkQueue(QUEUE, conn_url=bench.config.url, clock=bench.clock) as queue:
+        job = jobs.call_hook("tick")
+        job.policy = change_policy(job.policy, {"expires": 5})
+        queue.declare("tick", job, strategy="every", params=b"10")
+    firing = armed(bench)
+    bench.pass_time(6)
+    monkeypatch.undo()
+
+    bench.work()
+    assert bench.state(firing) is State.PENDING
+
+    monkeypatch.syspath_prepend(str(every.parent))
+    bench.pass_time(1)
+    bench.work()
+    assert bench.state(firing) is State.EXPIRED
+    assert [run.id for run in bench.backend.history(QUEUE, "tick")] == [firing]
+    assert armed(bench) != firing

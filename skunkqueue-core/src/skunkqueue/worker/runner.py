@@ -114,17 +114,19 @@ class Runner:
         except DamagedPayloadError as error:
             self._conclude(claim, verdict.unreadable(claim, error), body.name, body)
             return None
+        killed = claim.kill_requested or claim.id in self._holdings.kills
+        if body.schedule is not None and not killed:
+            # Also one that must not run is left to those who can plan the next.
+            delay = self._refires.delay_for_others(body.schedule, claim.id)
+            if delay is not None:
+                self._release(claim, delay)
+                return None
         number = verdict.attempt_number(claim, carry)
         tried = Try(claim, body, carry, number, worker=self._worker)
         ruling = self._forestall(tried)
         if ruling is not None:
             self._conclude(claim, ruling, body.name, body, number)
             return None
-        if body.schedule is not None:
-            delay = self._refires.delay_for_others(body.schedule, claim.id)
-            if delay is not None:
-                self._release(claim, delay)
-                return None
         if claim.deaths and self.lane is not None and self.lane.has_suspect:
             # Two that killed workers before are not run beside each other: if one does it again, it
             # would not be known which.
