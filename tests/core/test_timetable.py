@@ -232,6 +232,15 @@ def test_running_now_moves_what_is_armed(queue: SkunkQueue) -> None:
     assert (live(queue), next_in(queue)) == (1, 0.0)
 
 
+def test_what_is_due_already_keeps_its_place(queue: SkunkQueue, clock: VirtualClock) -> None:
+    declare(queue)
+    before = found(queue)
+    clock.advance(5)
+
+    assert timetable.run_now(queue.backend, "demo", "tick") is True
+    assert found(queue) == before
+
+
 def test_what_runs_or_is_paused_is_not_run_now(queue: SkunkQueue) -> None:
     declare(queue)
     begin(queue)

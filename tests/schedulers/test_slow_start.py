@@ -78,7 +78,18 @@ def test_a_new_rule_goes_on_at_the_pace_reached() -> None:
     )
 
     assert (plan.due, plan.interval) == (NOW + 4.0, 4.0)
-    assert msgspec.json.decode(plan.state, type=State) == State(rate=0.25, threshold=1 / 8, runs=3)
+    assert msgspec.json.decode(plan.state, type=State) == State(rate=0.25, threshold=0.25, runs=3)
+
+
+def test_a_new_threshold_takes_the_place_of_what_was_found() -> None:
+    state = msgspec.json.encode(State(rate=0.5, threshold=0.25, runs=3))
+    later = msgspec.json.encode(msgspec.structs.replace(RULE, threshold=2.0))
+
+    plan = SlowStartStrategy().again(
+        later, Before(params=ENCODED, state=state, due=NOW + 1, running=False), NOW
+    )
+
+    assert msgspec.json.decode(plan.state, type=State) == State(rate=0.5, threshold=0.5, runs=3)
 
 
 @pytest.mark.parametrize("took", [31.9, 64.0])

@@ -65,8 +65,9 @@ class Strategy(Protocol):
     """The rule of a schedule, found by name in the entry-point group ``skunkqueue.strategies``.
 
     Two more methods count where a strategy has them. ``again(params, before, now)`` plans the first run of a
-    schedule that replaces another of the same strategy (without it ``first`` does), and ``describe(params)``
-    tells the rule in a few words, for listings.
+    schedule that replaces another of the same strategy, be it for the job's sake or the rule's; without it,
+    ``first`` does where the parameters have changed, and the rest goes on as it was. ``describe(params)`` tells
+    the rule in a few words, for listings.
     """
 
     def first(self, params: bytes, now: float) -> Plan:
@@ -135,14 +136,14 @@ def plan_declared(
     """
     if old is None:
         return strategy.first(params, now)
-    if old.params != params:
-        again = getattr(strategy, "again", None)
-        if again is None:
-            return strategy.first(params, now)
+    again = getattr(strategy, "again", None)
+    if again is not None:
         due = old.next_run
         before = Before(params=old.params, state=old.state, due=due, running=running and due is not None)
         plan: Plan = again(params, before, now)
         return plan
+    if old.params != params:
+        return strategy.first(params, now)
     if old.next_run is not None and not running:
         return Plan(due=old.next_run, state=old.state, interval=old.interval)
     return skipped(old, strategy, now, began=now if running else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from skunkqueue.errors import UnknownScheduleError
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import Schedule
+from skunkqueue.records import Schedule, State
 from skunkqueue.schedule import Plan, find_strategy, firing_for, skipped
 
 
@@ -41,9 +41,16 @@ def resume(backend: Backend, queue: str, name: str) -> bool:
 
 
 def run_now(backend: Backend, queue: str, name: str) -> bool:
-    """Have its next run begin at once; False: it runs already, or is paused."""
-    found = find(backend, queue, name)
-    firing = firing_for(found, Plan(due=backend.now(), state=found.state))
+    """Have its next run begin at once; False: it runs already, or is paused.
+
+    One that is due already is left as it is, with its place in the line.
+    """
+    found, now = find(backend, queue, name), backend.now()
+    if found.firing is not None and found.next_run is not None and found.next_run <= now:
+        (record,) = backend.get([found.firing])
+        if record is not None and record.state is State.PENDING and record.due <= now:
+            return True
+    firing = firing_for(found, Plan(due=now, state=found.state))
     return firing is not None and backend.arm(queue, name, found.generation, firing)
 
 

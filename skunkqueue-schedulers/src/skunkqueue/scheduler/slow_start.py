@@ -57,10 +57,11 @@ class SlowStartStrategy:
         return _plan(rule, known, next_due(seen, rule.interval(known.rate)))
 
     def again(self, params: bytes, before: Before, now: float) -> Plan:
-        """Go on at the pace reached, within new bounds and up to the new threshold."""
-        rule = _params.decode(params)
-        old = _state.decode(before.state)
-        known = State(rate=rule.bounded(old.rate), threshold=1 / rule.threshold, runs=old.runs)
+        """Go on at the pace reached, within new bounds; a new threshold takes the place of what was found."""
+        rule, old = _params.decode(params), _state.decode(before.state)
+        same = _params.decode(before.params).threshold == rule.threshold
+        threshold = rule.bounded(old.threshold) if same else 1 / rule.threshold
+        known = State(rate=rule.bounded(old.rate), threshold=threshold, runs=old.runs)
         return go_on(before, msgspec.json.encode(known), rule.interval(known.rate), now)
 
     def describe(self, params: bytes) -> str:
