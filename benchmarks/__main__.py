@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-SHORT = ("drain", "fire", "latency", "idle")
+SHORT = ("drain", "fire", "latency", "idle", "schedules")
 REDIS = ("anatomy",)
 LONG = ("scale", "soak", "memory")
 

@@ -209,7 +209,7 @@ class SkunkQueue:
             return False
         call = as_fireable(job)
         policy = call.policy
-        body = self._body(call, schedule=name, expires_in=check_scheduled(name, policy))
+        body = self._body(call, name, strategy, check_scheduled(name, policy))
         backend = self.backend
         old = backend.get_schedule(self.name, name)
         if old is not None and (old.route, old.strategy, old.params, old.body, old.priority) == (
@@ -261,9 +261,13 @@ class SkunkQueue:
         return JobHandle(max(known, key=rank).id, self, default_gate())
 
     def _body(
-        self, call: Fireable[Any], schedule: str | None = None, expires_in: float | None = None
+        self,
+        call: Fireable[Any],
+        schedule: str | None = None,
+        strategy: str | None = None,
+        expires_in: float | None = None,
     ) -> bytes:
-        body = encode(Body(call.steps(), call.policy.result_ttl, schedule, expires_in))
+        body = encode(Body(call.steps(), call.policy.result_ttl, schedule, strategy, expires_in))
         if len(body) > self.max_payload:
             msg = (
                 f"a firing of {call.name} has {len(body)} bytes: at most {self.max_payload} are allowed. "

@@ -108,22 +108,22 @@ def without(bench: Bench, every: Path, monkeypatch: pytest.MonkeyPatch) -> Refir
 
 
 def test_a_firing_nobody_takes_is_put_off_for_longer_and_longer(without: Refires) -> None:
-    delays = [without.delay_for_others("tick", "a") for _ in range(14)]
+    delays = [without.delay_for_others("tick", "every", "a") for _ in range(14)]
 
     assert delays == [0.0, 0.2, 0.0, 0.4, 0.0, 0.8, 0.0, 1.6, 0.0, 3.2, 0.0, 5.0, 0.0, 5.0]
 
 
 def test_a_firing_that_somebody_took_says_that_the_next_will_be_taken(without: Refires) -> None:
     for _ in range(6):
-        without.delay_for_others("tick", "a")
+        without.delay_for_others("tick", "every", "a")
 
-    assert [without.delay_for_others("tick", "b") for _ in range(2)] == [0.0, 0.2]
+    assert [without.delay_for_others("tick", "every", "b") for _ in range(2)] == [0.0, 0.2]
 
 
 def test_others_come_first_whenever_a_firing_is_given_back_at_once(without: Refires) -> None:
     offers = []
     for _ in range(4):
-        without.delay_for_others("tick", "a")
+        without.delay_for_others("tick", "every", "a")
         offers.append((without.pop_offered(), without.pop_offered()))
 
     assert offers == [(True, False), (False, False)] * 2

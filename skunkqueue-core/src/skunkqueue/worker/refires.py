@@ -6,9 +6,8 @@ import logging
 
 import msgspec
 
-from skunkqueue.errors import BackendError
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import Claim, Outcome, Schedule
+from skunkqueue.records import Claim, Outcome
 from skunkqueue.schedule import Observation, Strategy, find_strategy, firing_for, refire, skipped
 
 logger = logging.getLogger("skunkqueue.worker")
@@ -34,7 +33,7 @@ class Refires:
         """By schedule: the firing last left to others, the longest delay it had, and if it was last given none."""
         self._offered = False
 
-    def delay_for_others(self, name: str, firing: str) -> float | None:
+    def delay_for_others(self, name: str, strategy: str | None, firing: str) -> float | None:
         """Say for how long a firing is given back; ``None``: its schedule's strategy can be had here.
 
         Nobody can claim it during a delay, and afterwards all are as likely to get it: with many workers that
@@ -42,12 +41,7 @@ class Refires:
         this worker then claims nothing for a moment (``pop_offered``), as every other one that lacks it will.
         What nobody took comes back after that, is put off, and is offered again when it is due.
         """
-        try:
-            schedule = self._backend.get_schedule(self._queue, name)
-        except BackendError:
-            # Asked again when it settles; a missing strategy then only costs this one run its refire.
-            return None
-        if schedule is None or self._strategy(schedule) is not None:
+        if strategy is None or self._strategy(strategy, name) is not None:
             return None
         before, delay, offered = self._left.get(name, ("", 0.0, False))
         if before != firing:
@@ -71,7 +65,7 @@ class Refires:
         schedule = self._backend.get_schedule(self._queue, name)
         if schedule is None or schedule.firing != claim.id:
             return outcome
-        strategy = self._strategy(schedule)
+        strategy = self._strategy(schedule.strategy, schedule.name)
         if strategy is None:
             return outcome
         seen = Observation(
@@ -97,7 +91,7 @@ class Refires:
     def heal(self) -> None:
         """Arm the schedules of this route that have no firing (it was killed or purged); raises BackendError."""
         for schedule in self._backend.idle_schedules(self._queue, self._route):
-            strategy = self._strategy(schedule)
+            strategy = self._strategy(schedule.strategy, schedule.name)
             if strategy is None:
                 continue
             try:
@@ -111,8 +105,7 @@ class Refires:
             elif self._backend.arm(schedule.queue, schedule.name, schedule.generation, firing):
                 logger.info("schedule %r had nothing armed: it runs again", schedule.name)
 
-    def _strategy(self, schedule: Schedule) -> Strategy | None:
-        name = schedule.strategy
+    def _strategy(self, name: str, schedule: str) -> Strategy | None:
         found = self._strategies.get(name)
         if found is None:
             try:
@@ -123,7 +116,7 @@ class Refires:
                     logger.warning(
                         "firings of schedule %r are left to other workers until this one is restarted "
                         "with its strategy: %s",
-                        schedule.name,
+                        schedule,
                         error,
                     )
                 return None

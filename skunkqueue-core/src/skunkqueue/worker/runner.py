@@ -117,7 +117,7 @@ class Runner:
         killed = claim.kill_requested or claim.id in self._holdings.kills
         if body.schedule is not None and not killed:
             # Also one that must not run is left to those who can plan the next.
-            delay = self._refires.delay_for_others(body.schedule, claim.id)
+            delay = self._refires.delay_for_others(body.schedule, body.strategy, claim.id)
             if delay is not None:
                 self._release(claim, delay)
                 return None

@@ -77,7 +77,9 @@ class Settler:
         if not batch:
             return True
         try:
-            batch = [self._with_refire(one) if one.schedule is not None else one for one in batch]
+            if any(one.schedule is not None for one in batch):
+                now = self._backend.now()
+                batch = [self._with_refire(one, now) for one in batch]
             stale = self._backend.settle([one.outcome for one in batch])
         except _PASSING as error:
             self._keep(batch, error)
@@ -109,10 +111,9 @@ class Settler:
         except BackendError as error:
             logger.debug("the progress of firing %s is not saved: %s", ref.id, error)
 
-    def _with_refire(self, one: Finished) -> Finished:
+    def _with_refire(self, one: Finished, now: float) -> Finished:
         if one.schedule is None or one.outcome.refire is not None:
             return one
-        now = self._backend.now()
         outcome = self._refires.attach(one.claim, one.outcome, one.schedule, one.attempts, now)
         return one._replace(outcome=outcome)
 
