@@ -1,6 +1,6 @@
 """Draw how schedules that adapt themselves behave: one SVG file for each picture of docs/schedules.md.
 
-Install the schedulers:  pip install 'skunkqueue[schedulers]'
+Install the schedulers:  pip install ./skunkqueue-core ./skunkqueue-schedulers
 Then:  python examples/plot_schedules.py [FOLDER]   (docs/pictures where none is named)
 
 The runs are simulated, in virtual time: no store, no worker and no server is needed, and they are drawn with nothing

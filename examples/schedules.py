@@ -1,6 +1,6 @@
 """Declare jobs that come again by themselves: two together every three hours, and one of them alone.
 
-Install the schedulers:  pip install 'skunkqueue[schedulers]'
+Install the schedulers:  pip install ./skunkqueue-core ./skunkqueue-schedulers
 In one terminal:  skunq work -q demo -r foo
 In another, in the same folder:  python schedules.py
 """

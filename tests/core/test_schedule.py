@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from skunkqueue.errors import PluginError
+from skunkqueue.payload import Body, Step, encode
 from skunkqueue.records import Schedule
-from skunkqueue.schedule import Observation, Plan, find_strategy, firing_for, refire
+from skunkqueue.schedule import (
+    Before,
+    Observation,
+    Plan,
+    find_strategy,
+    firing_for,
+    plan_declared,
+    refire,
+    skipped,
+)
 
 SCHEDULE = Schedule(
     queue="demo",
@@ -70,3 +82,60 @@ def test_no_due_time_makes_no_firing() -> None:
 def test_a_strategy_that_is_not_registered_is_not_loaded(name: str) -> None:
     with pytest.raises(PluginError):
         find_strategy(name)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        None,
+        "soon",
+        Plan(due=float("nan"), state=b""),
+        Plan(due=float("inf"), state=b""),
+        Plan(due=2**80, state=b""),
+        Plan(due="soon", state=b""),  # type: ignore[arg-type]
+        Plan(due=True, state=b""),
+        Plan(due=1.0, state=None),  # type: ignore[arg-type]
+        Plan(due=1.0, state="0"),  # type: ignore[arg-type]
+        Plan(due=1.0, state=b"x" * 70_000),
+        Plan(due=1.0, state=b"", interval="often"),  # type: ignore[arg-type]
+        Plan(due=1.0, state=b"", expires=float("nan")),
+    ],
+    ids=repr,
+)
+def test_a_plan_that_no_store_could_keep_is_refused(plan: Any) -> None:
+    class Nonsense(Every):
+        def first(self, params: bytes, now: float) -> Plan:  # noqa: ARG002 - as the protocol has it
+            found: Plan = plan
+            return found
+
+        def after(self, params: bytes, state: bytes, seen: Observation) -> Plan:  # noqa: ARG002 - as above
+            found: Plan = plan
+            return found
+
+    with pytest.raises(PluginError, match="strategy"):
+        refire(SCHEDULE, "f1", Nonsense(), SEEN)
+    with pytest.raises(PluginError, match="strategy"):
+        skipped(SCHEDULE, Nonsense(), 100.0)
+    with pytest.raises(PluginError, match="strategy"):
+        plan_declared(Nonsense(), b"10", 100.0)
+
+
+def test_the_earlier_of_two_expiries_counts() -> None:
+    body = encode(Body((Step("demo:add", b""),), schedule="nightly", expires_in=30.0))
+    schedule = msgspec.structs.replace(SCHEDULE, body=body)
+
+    for expires, expected in ((None, 130.0), (120.0, 120.0), (140.0, 130.0)):
+        firing = firing_for(schedule, Plan(due=100.0, state=b"", expires=expires))
+        assert firing is not None
+        assert firing.expires == expected
+
+
+def test_a_strategy_that_cannot_go_on_begins_anew(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Every):
+        def again(self, params: bytes, before: Before, now: float) -> Plan:  # noqa: ARG002 - as above
+            raise ValueError(before.state)
+
+    plan = plan_declared(Broken(), b"20", 100.0, SCHEDULE)
+
+    assert (plan.due, plan.state) == (100.0, b"0")
+    assert "'nightly' begins anew" in caplog.text

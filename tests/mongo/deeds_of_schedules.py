@@ -18,7 +18,7 @@ from skunkqueue.contract.makers import (
     state,
 )
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import Schedule, State
+from skunkqueue.records import Schedule, Standing, State
 from tests.mongo.deeds import Deed, Pass
 
 
@@ -69,6 +69,20 @@ def a_changed_schedule_keeps_one_firing(store: Backend, _pass: Pass) -> Deed:
     return Deed(lambda store: store.declare(schedule(params=b"changed"), armed), answer=True, holds=holds)
 
 
+def a_schedule_declared_over_what_stands_keeps_one_firing(store: Backend, _pass: Pass) -> Deed:
+    made, old = declared(store)
+    armed = firing()
+    over = Standing(generation=made.generation, firing=old.id, runs=0, running=False)
+    changed = schedule(params=b"changed", state=b"changed")
+
+    def holds(store: Backend, *, done: bool) -> None:
+        found = moved_by_one(store)
+        assert (found.state, found.firing) in ((b"changed", armed.id), (b"state-0", old.id))
+        assert found.state == b"changed" or not done
+
+    return Deed(lambda store: store.declare(changed, armed, over), answer=True, holds=holds)
+
+
 def an_armed_firing_takes_the_place_of_the_old(store: Backend, _pass: Pass) -> Deed:
     made, old = declared(store)
     now = firing()
@@ -78,6 +92,22 @@ def an_armed_firing_takes_the_place_of_the_old(store: Backend, _pass: Pass) -> D
         assert found.firing in ({now.id} if done else {now.id, old.id})
 
     return Deed(lambda store: store.arm(QUEUE, made.name, made.generation, now), answer=True, holds=holds)
+
+
+def a_state_comes_with_the_firing_that_is_armed(store: Backend, _pass: Pass) -> Deed:
+    made, old = declared(store)
+    store.kill([old.id])
+    now = firing()
+
+    def verb(store: Backend) -> bool:
+        return store.arm(QUEUE, made.name, made.generation, now, b"healed", over=old.id)
+
+    def holds(store: Backend, *, done: bool) -> None:
+        found = moved_by_one(store)
+        assert (found.firing, found.state) in ((now.id, b"healed"), (old.id, b"state-0"))
+        assert found.firing == now.id or not done
+
+    return Deed(verb, answer=True, holds=holds)
 
 
 def a_paused_schedule_has_no_firing(store: Backend, _pass: Pass) -> Deed:
@@ -109,19 +139,41 @@ def a_resumed_schedule_has_one_firing(store: Backend, _pass: Pass) -> Deed:
     return Deed(lambda store: store.resume_schedule(QUEUE, made.name, armed), answer=True, holds=holds)
 
 
+def a_state_comes_with_the_firing_that_is_resumed(store: Backend, _pass: Pass) -> Deed:
+    made, old = declared(store)
+    store.pause_schedule(QUEUE, made.name)
+    armed = firing()
+
+    def verb(store: Backend) -> bool:
+        return store.resume_schedule(QUEUE, made.name, armed, made.generation, b"resumed")
+
+    def holds(store: Backend, *, done: bool) -> None:
+        found = moved_by_one(store)
+        if found.paused:
+            assert not done
+            assert (found.firing, found.state) == (old.id, b"state-0")
+        else:
+            assert (found.firing, found.state) == (armed.id, b"resumed")
+
+    return Deed(verb, answer=True, holds=holds)
+
+
 def a_schedule_resumed_while_it_runs_keeps_that_firing(store: Backend, _pass: Pass) -> Deed:
     made, running = declared(store)
     claim(store)
     store.pause_schedule(QUEUE, made.name)
+    armed = firing()
+
+    def verb(store: Backend) -> bool:
+        return store.resume_schedule(QUEUE, made.name, armed, made.generation, b"early")
 
     def holds(store: Backend, *, done: bool) -> None:
         found = moved_by_one(store)
-        assert found.firing == running.id
+        assert (found.firing, found.state) == (running.id, b"state-0")
         assert not (found.paused and done)
         assert counts(store) == {State.RUNNING: 1}
 
-    armed = firing()
-    return Deed(lambda store: store.resume_schedule(QUEUE, made.name, armed), answer=True, holds=holds)
+    return Deed(verb, answer=True, holds=holds)
 
 
 def a_removed_schedule_leaves_no_firing(store: Backend, _pass: Pass) -> Deed:
@@ -135,6 +187,23 @@ def a_removed_schedule_leaves_no_firing(store: Backend, _pass: Pass) -> Deed:
             moved_by_one(store)
 
     return Deed(lambda store: store.remove_schedule(QUEUE, made.name), answer=True, holds=holds)
+
+
+def a_schedule_of_this_generation_is_removed(store: Backend, _pass: Pass) -> Deed:
+    made, _ = declared(store)
+
+    def holds(store: Backend, *, done: bool) -> None:
+        if store.get_schedule(QUEUE, made.name) is None:
+            assert live(store) == []
+        else:
+            assert not done
+            moved_by_one(store)
+        assert store.remove_schedule(QUEUE, made.name, made.generation + 1) is False
+
+    def verb(store: Backend) -> bool:
+        return store.remove_schedule(QUEUE, made.name, made.generation)
+
+    return Deed(verb, answer=True, holds=holds)
 
 
 def the_next_run_is_armed_once_with_the_outcome(store: Backend, _pass: Pass) -> Deed:

@@ -24,7 +24,7 @@ from tests.mongo.opening import OpenStore
 from tests.support.mongo_fixtures import MongoConfigOf
 from tests.support.mongo_server import MongoServer
 
-Change = Callable[[MongoBackend, Schedule], bool]
+Change = Callable[[MongoBackend, Schedule], bool | None]
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def resume(store: MongoBackend, now: Schedule) -> bool:
     return store.resume_schedule(QUEUE, now.name, firing())
 
 
-def replace(store: MongoBackend, now: Schedule) -> bool:
+def replace(store: MongoBackend, now: Schedule) -> bool | None:
     return store.declare(schedule(now.name, params=b"new"), firing())
 
 

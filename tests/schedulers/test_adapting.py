@@ -15,6 +15,7 @@ from skunkqueue.schedule import Observation, Strategy
 from skunkqueue.scheduler import aimd, rto, slow_start
 from skunkqueue.scheduler.simulation import Simulated, SimulatedRun, simulate
 from tests.schedulers.seen import NOW
+from tests.schedulers.seen import run as observed
 
 SHORTEST, LONGEST, INCREASE = 2.0, 500.0, 0.005
 RULES: dict[str, tuple[Strategy, bytes]] = {
@@ -73,6 +74,29 @@ def test_the_interval_is_within_its_bounds_and_no_run_is_due_beside_another(
         assert SHORTEST <= plan.interval <= LONGEST
         assert seen.now <= plan.due <= seen.now + plan.interval
         assert len(plan.state) < 300
+
+
+@each
+@pytest.mark.parametrize(
+    "state",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b'{"rate":0}',
+        b'{"rate":-1,"runs":0}',
+        b'{"srtt":-5,"rttvar":0,"rto":1}',
+        b"1e999",
+    ],
+)
+def test_a_state_that_cannot_be_read_is_forgotten(name: str, state: bytes) -> None:
+    strategy, params = RULES[name]
+    seen = observed(1.0)
+
+    plan = strategy.after(params, state, seen)
+
+    assert plan == strategy.after(params, strategy.first(params, NOW).state, seen)
 
 
 @each

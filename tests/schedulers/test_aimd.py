@@ -39,8 +39,10 @@ def test_good_runs_add_and_trouble_halves() -> None:
         (run(3.0, attempts=2, whole=False), 0.05),
         (failed(0.1), 0.05),
         (run(30.0, verdict="killed"), 0.1),
+        (run(30.0, whole=False), 0.1),
         (never_began(), 0.1),
-        (never_began(verdict="expired"), 0.1),
+        (never_began("error"), 0.05),
+        (never_began("expired"), 0.1),
     ],
     ids=[
         "in time",
@@ -50,7 +52,9 @@ def test_good_runs_add_and_trouble_halves() -> None:
         "retried",
         "failed",
         "killed",
+        "put off, or back after a death",
         "killed while pending",
+        "put aside after deaths",
         "expired",
     ],
 )
@@ -90,3 +94,19 @@ def test_a_new_rule_goes_on_at_the_pace_reached_and_never_beside_a_run(running: 
     plan = AIMDStrategy().again(slower, before, NOW)
 
     assert (plan.due, plan.interval) == (due, 50.0)
+
+
+def test_a_clock_that_is_set_back_puts_nothing_off() -> None:
+    plan = AIMDStrategy().after(ENCODED, msgspec.json.encode(AT_TENTH), run(1.0, began=NOW + 86_400.0))
+
+    assert plan.interval is not None
+    assert plan.due == NOW + plan.interval
+
+
+def test_a_pace_beyond_new_bounds_is_brought_within_them() -> None:
+    slower = msgspec.json.encode(msgspec.structs.replace(RULE, shortest=50.0, initial=50.0))
+    before = Before(params=ENCODED, state=msgspec.json.encode(AT_TENTH), due=None, running=False)
+
+    plan = AIMDStrategy().again(slower, before, NOW)
+
+    assert msgspec.json.decode(plan.state, type=State).rate == 1 / 50

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Iterator
-from datetime import timedelta
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ import pytest
 
 from skunkqueue import JobMixin, SkunkQueue, State
 from skunkqueue.clock import VirtualClock
-from skunkqueue.errors import NotAJobError, PolicyError, ScheduleError
+from skunkqueue.errors import NameInvalidError, NotAJobError, PolicyError, ScheduleError
 from skunkqueue.payload import decode_body
 from skunkqueue.records import Schedule
 from skunkqueue.scheduler import AIMDScheduler, RTOScheduler, Scheduler, SlowStartScheduler, TimeScheduler
@@ -29,6 +32,12 @@ class Foo(JobMixin):
 class Bar(JobMixin):
     def work(self, *_: object, **__: object) -> None:
         pass
+
+
+@dataclass(frozen=True)
+class Point:
+    x: int
+    y: int
 
 
 @pytest.fixture
@@ -162,8 +171,11 @@ def named(job: JobMixin, **attributes: object) -> JobMixin:
         (Foo()("Jed", 3), f"{HERE}:Foo('Jed', 3)"),
         (Bar()(city="Rome"), f"{HERE}:Bar(city='Rome')"),
         (named(Foo(), city="Rome"), f"{HERE}:Foo(city='Rome')"),
-        (Foo()({"b", "a"}), f"{HERE}:Foo(…)"),
-        (Foo()("x" * 100), f"{HERE}:Foo(…)"),
+        (
+            Foo()([1, ("a", None)], {"k": date(2026, 1, 2)}),
+            f"{HERE}:Foo([1, ('a', None)], {{'k': datetime.date(2026, 1, 2)}})",
+        ),
+        (Foo()("x" * 100), f"{HERE}:Foo('{'x' * 39}… 9919cd30)"),
         (Foo() & Bar()(1), f"{HERE}:Foo & {HERE}:Bar(1)"),
         (Foo()("a\nb"), f"{HERE}:Foo('a\\nb')"),
     ],
@@ -173,6 +185,58 @@ def test_a_schedule_is_named_by_its_jobs(queue: SkunkQueue, job: Any, name: str)
     schedule << job
 
     assert schedule.flush() == name
+
+
+@pytest.mark.parametrize("argument", [{"b", "a"}, [{1}], Point(1, 2), object()])
+def test_arguments_that_another_process_may_write_otherwise_need_a_name(
+    queue: SkunkQueue, argument: object
+) -> None:
+    schedule = TimeScheduler(queue, HOUR)
+    schedule << Foo()(argument)
+    with pytest.raises(ScheduleError, match="name="):
+        schedule.flush()
+    assert found(queue) == {}
+
+
+def test_other_arguments_are_another_schedule(queue: SkunkQueue) -> None:
+    with TimeScheduler(queue, HOUR) as schedule:
+        for day in (1, 2):
+            schedule << Foo()(date(2026, 1, day))
+            schedule.flush()
+        for letter in "xy":
+            schedule << Foo()("x" * 100 + letter)
+            schedule.flush()
+
+    assert len(found(queue)) == 4
+
+
+@pytest.mark.parametrize("name", ["", "x" * 199, 3, "a\nb"])
+def test_a_name_is_checked_at_once(queue: SkunkQueue, name: Any) -> None:
+    with pytest.raises(NameInvalidError):
+        TimeScheduler(queue, HOUR, name=name)
+
+
+def test_what_is_never_flushed_is_told_of(queue: SkunkQueue, caplog: pytest.LogCaptureFixture) -> None:
+    schedule = TimeScheduler(queue, HOUR)
+    schedule << Foo()
+    del schedule
+    gc.collect()
+
+    assert f"TimeScheduler was fed {HERE}:Foo and never flushed" in caplog.text
+
+
+def test_what_was_flushed_or_given_up_is_not_told_of(
+    queue: SkunkQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    with TimeScheduler(queue, HOUR) as schedule:
+        schedule << Foo()
+    with suppress(ZeroDivisionError), TimeScheduler(queue, HOUR) as schedule:
+        schedule << Foo()
+        raise ZeroDivisionError
+    del schedule
+    gc.collect()
+
+    assert "never flushed" not in caplog.text
 
 
 def test_a_very_long_chain_has_a_name_that_fits(queue: SkunkQueue) -> None:
@@ -223,7 +287,7 @@ def test_another_scheduler_with_the_same_jobs_says_that_it_replaces(
                 schedule << Foo()
 
     assert [each.strategy for each in found(queue).values()] == ["rto"]
-    assert "is replaced" in caplog.text
+    assert "takes the place of the first" in caplog.text
     assert "name=" in caplog.text
 
 

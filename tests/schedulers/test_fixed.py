@@ -8,8 +8,8 @@ from datetime import datetime, timezone
 import msgspec
 import pytest
 
-from skunkqueue.schedule import skipped
-from skunkqueue.scheduler.ticks import GRACE, CatchUp
+from skunkqueue.schedule import Observation, skipped
+from skunkqueue.scheduler.ticks import GRACE, CatchUp, Params, next_tick
 from tests.schedulers.ticking import (
     CATCH_UPS,
     HOUR,
@@ -300,3 +300,52 @@ def test_what_passed_is_found_quickly_however_long_the_jitter() -> None:
 
     assert following.due is not None
     assert 0 < following.due - NOON - 86_400 * 365 < 2
+
+
+# --- what a store may bring back --------------------------------------------------------------------
+
+
+def seen_at(now: float) -> Observation:
+    """A run of a second, due and begun at noon."""
+    return Observation(now=now, due=NOON, began=NOON, took=1.0, verdict="complete", attempts=1, interval=None)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        b"",
+        b"{}",
+        b'{"anchor":-1e300,"tick":0,"due":0}',
+        b'{"anchor":0,"tick":1e25,"due":0}',
+        b'{"anchor":0,"tick":0,"due":"soon"}',
+    ],
+)
+@pytest.mark.parametrize("params", [hourly(), minutely()])
+def test_a_state_that_cannot_be_read_is_forgotten(params: bytes, state: bytes) -> None:
+    plan = RULE.after(params, state, seen_at(NOON + 1))
+
+    assert plan.due is not None
+    assert NOON < plan.due <= NOON + HOUR
+
+
+@pytest.mark.parametrize(
+    "params", [b'{"every":1e-18}', b'{"every":-5}', b'{"every":1,"jitter":-1}', b'{"every":1,"start":1e300}']
+)
+def test_parameters_out_of_all_bounds_are_refused(params: bytes) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        RULE.first(params, NOON)
+
+
+@pytest.mark.parametrize("anchor", [0.0, -1e11, 1e11])
+def test_the_next_tick_is_found_at_once_however_far_away_the_first_is(anchor: float) -> None:
+    found = next_tick(Params(every=0.001), anchor, NOON)
+
+    assert found is not None
+    assert found > NOON
+
+
+def test_a_clock_that_was_set_back_is_made_good_by_a_run_by_hand() -> None:
+    a_year_on = NOON + 365 * 86_400
+    plan = ran(hourly(), RULE.first(hourly(), a_year_on))
+
+    assert RULE.after(hourly(), plan.state, seen_at(NOON + 1)).due == NOON + HOUR

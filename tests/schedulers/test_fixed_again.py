@@ -232,3 +232,27 @@ def test_other_jitter_moves_the_armed_run_and_no_tick() -> None:
     assert tick_of(found) == NOON + HOUR
     assert found.due is not None
     assert NOON + HOUR < found.due < NOON + HOUR + 600
+
+
+def test_an_interval_that_is_changed_again_and_again_does_not_put_off_the_first_run() -> None:
+    plan = RULE.first(every(HOUR, start_in=30.0), NOON)
+
+    found = declared(every(HOUR, start_in=30.0), plan, every(60, start_in=30.0), NOON + 25)
+
+    assert found.due == NOON + 30
+
+
+def test_a_start_from_the_declaration_on_is_over_with_the_first_run() -> None:
+    plan = ran(every(HOUR, start_in=30.0), RULE.first(every(HOUR, start_in=30.0), NOON))
+
+    found = declared(every(HOUR, start_in=30.0), plan, every(120, start_in=30.0), NOON + 60)
+
+    assert found.due == NOON + 30 + 120
+
+
+def test_a_run_that_goes_on_since_before_a_pause_has_none_beside_it() -> None:
+    plan = RULE.first(every(600), NOON)
+
+    found = declared(every(600), plan, every(300), NOON + 60, running=True, next_run=None)
+
+    assert found.due == NOON + 300

@@ -87,7 +87,11 @@ def test_what_was_doubled_stays_until_a_run_gives_a_sample() -> None:
     assert (backed_off.rto, still.rto, again.rto) == (24.0, 24.0, 4.0 + 4 * 0.375)
 
 
-@pytest.mark.parametrize("seen", [never_began(), run(3.0, verdict="killed"), never_began(verdict="expired")])
+def test_a_job_that_was_put_aside_since_its_workers_died_doubles() -> None:
+    assert learned(RULE, STEADY, never_began("error")).rto == 12.0
+
+
+@pytest.mark.parametrize("seen", [never_began(), run(3.0, verdict="killed"), never_began("expired")])
 def test_a_run_that_people_ended_or_that_never_began_says_nothing(seen: Observation) -> None:
     assert learned(RULE, STEADY, seen) == STEADY
 

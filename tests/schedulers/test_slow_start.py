@@ -61,6 +61,13 @@ def test_a_run_that_never_began_says_nothing() -> None:
     assert adapted(RULE, state, never_began()) == state
 
 
+def test_the_first_run_may_wait_for_the_first_worker() -> None:
+    late = run(0.1, due=NOW - 3_600.0)
+
+    assert adapted(RULE, State(rate=1 / 64, threshold=1 / 8), late).rate == 1 / 32
+    assert adapted(RULE, State(rate=1 / 64, threshold=1 / 8, runs=1), late).rate == 1 / 128
+
+
 def test_the_first_run_is_at_once_and_the_next_half_the_first_interval_after_it_began() -> None:
     first = SlowStartStrategy().first(ENCODED, NOW)
     second = SlowStartStrategy().after(ENCODED, first.state, run(2.0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import logging
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -202,3 +203,11 @@ def test_what_was_missed_while_nothing_was_running_is_caught_up(
     schedule = bench.backend.get_schedule(QUEUE, "tick")
     assert schedule is not None
     assert schedule.next_run == pytest.approx(IN_MARCH + 600 * 6, abs=1)
+
+
+def test_the_end_of_a_schedule_is_in_the_log(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    declare(bench, hook(lambda: None), TimeScheduler, 10, times=1)
+    with caplog.at_level(logging.INFO):
+        bench.work()
+
+    assert "schedule 'tick' is over" in caplog.text

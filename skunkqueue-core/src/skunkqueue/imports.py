@@ -96,7 +96,7 @@ def suppress_firing() -> bool:
     if not _state.warned:
         _state.warned = True
         logger.warning(
-            "module %r fires jobs while a worker imports it; these firings are ignored. "
+            "module %r fires jobs or declares schedules while a worker imports it; that is ignored. "
             "Put them below `if __name__ == '__main__':` to be rid of this warning.",
             _state.module,
         )

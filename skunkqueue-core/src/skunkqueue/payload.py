@@ -45,10 +45,10 @@ class Body(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """Seconds to keep it once finished."""
     schedule: str | None = None
     """Name of the schedule that made it."""
-    strategy: str | None = None
-    """Name of that schedule's strategy: a worker that lacks it leaves the firing to others."""
     expires_in: _Seconds | None = None
     """Seconds after it is due by which each firing of the schedule must have begun."""
+    strategy: str | None = None
+    """Name of that schedule's strategy: a worker that lacks it leaves the firing to others."""
 
     @property
     def name(self) -> str:

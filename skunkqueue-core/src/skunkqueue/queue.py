@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 import itertools
-import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, TypeVar, overload
 
+from skunkqueue import timetable
 from skunkqueue.call import Call, Conjoinable, Fireable, Memory
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.config import open_backend, resolve
@@ -24,13 +24,10 @@ from skunkqueue.payload import MAX_PAYLOAD, Body, encode
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.policy import Policy, PolicyOptions, When, change_policy, check_scheduled, moment
-from skunkqueue.records import Firing, Record, Schedule, State
-from skunkqueue.schedule import find_strategy, firing_for, plan_declared
+from skunkqueue.records import Firing, Record, Schedule
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # in typing from Python 3.11 on
-
-logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -210,42 +207,20 @@ class SkunkQueue:
         call = as_fireable(job)
         policy = call.policy
         body = self._body(call, name, strategy, check_scheduled(name, policy))
-        backend = self.backend
-        old = backend.get_schedule(self.name, name)
-        if old is not None and (old.route, old.strategy, old.params, old.body, old.priority) == (
-            policy.routes[0],
-            strategy,
-            params,
-            body,
-            policy.priority,
-        ):
-            return False
-        found = find_strategy(strategy)
-        running = False
-        if old is not None and old.firing is not None:
-            (record,) = backend.get([old.firing])
-            running = record is not None and record.state is State.RUNNING
-        going_on = old if old is not None and old.strategy == strategy else None
-        plan = plan_declared(found, params, backend.now(), going_on, running=running)
-        schedule = Schedule(
+        said = Schedule(
             queue=self.name,
             name=name,
             route=policy.routes[0],
             strategy=strategy,
             params=params,
-            state=plan.state,
+            state=b"",
             body=body,
             priority=policy.priority,
-            interval=plan.interval,
         )
-        firing = firing_for(schedule, plan)
-        if firing is None:
-            logger.warning("schedule %r is not declared: by its own rule it is over already", name)
-            return old is not None and backend.remove_schedule(self.name, name)
-        declared = backend.declare(schedule, firing)
-        if declared and not (old is not None and old.paused):
-            _tell([firing], [firing.id])
-        return declared
+        changed, enqueued = timetable.declare(self.backend, said)
+        if enqueued is not None:
+            _tell([enqueued], [enqueued.id])
+        return changed
 
     def settled_last(self, ids: Iterable[str]) -> JobHandle[Any] | None:
         """Find, among these firings, the one that settled last; until one has, the newest."""
@@ -267,7 +242,7 @@ class SkunkQueue:
         strategy: str | None = None,
         expires_in: float | None = None,
     ) -> bytes:
-        body = encode(Body(call.steps(), call.policy.result_ttl, schedule, strategy, expires_in))
+        body = encode(Body(call.steps(), call.policy.result_ttl, schedule, expires_in, strategy))
         if len(body) > self.max_payload:
             msg = (
                 f"a firing of {call.name} has {len(body)} bytes: at most {self.max_payload} are allowed. "

@@ -305,6 +305,16 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     firing: str | None = None
 
 
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a schedule stood when what is to take its place was planned."""
+
+    generation: int
+    firing: str | None
+    runs: int
+    running: bool
+    """Its firing had begun."""
+
+
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """A named compound job that refires itself."""
 
@@ -330,6 +340,8 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     last_run: float | None = None
     took: float | None = None
     """Run time of the last run."""
+    verdict: str | None = None
+    """The final state that the last run reached."""
     next_run: float | None = None
     interval: float | None = None
     """What the strategy last chose, in seconds."""

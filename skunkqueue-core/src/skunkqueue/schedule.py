@@ -6,6 +6,7 @@ pure rule: the same parameters, state and observation always give the same plan.
 
 from __future__ import annotations
 
+import logging
 from typing import Protocol
 
 import msgspec
@@ -15,6 +16,13 @@ from skunkqueue.ids import new_id
 from skunkqueue.payload import decode_body
 from skunkqueue.plugins import STRATEGIES, registry
 from skunkqueue.records import Firing, Refire, Run, Schedule, Verdict
+
+logger = logging.getLogger(__name__)
+
+MAX_STATE = 65_536
+"""Bytes that a strategy may remember."""
+MAX_MOMENT = 1e11
+"""Seconds since the epoch, some thousand years from now: what comes later no store can keep."""
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +38,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str
     """complete, error, killed or expired."""
     attempts: int
-    """Tries this run took; all but the last failed."""
+    """Tries this run took; all but the last failed. Those under which a worker died do not count."""
     whole: bool = True
     """It ran from its beginning to its end in one go, so that ``took`` is the time of a whole run."""
     interval: float | None
@@ -135,15 +143,19 @@ def plan_declared(
     A strategy that stays the same goes on where it was. ``running``: the old one's firing has begun.
     """
     if old is None:
-        return strategy.first(params, now)
+        return _sound(strategy.first(params, now))
     again = getattr(strategy, "again", None)
     if again is not None:
         due = old.next_run
-        before = Before(params=old.params, state=old.state, due=due, running=running and due is not None)
-        plan: Plan = again(params, before, now)
-        return plan
+        before = Before(params=old.params, state=old.state, due=due, running=running)
+        try:
+            return _sound(again(params, before, now))
+        except Exception:
+            # Damaged parameters or state must not keep a schedule from being declared anew.
+            logger.exception("schedule %r begins anew, since its strategy cannot go on", old.name)
+            return _sound(strategy.first(params, now))
     if old.params != params:
-        return strategy.first(params, now)
+        return _sound(strategy.first(params, now))
     if old.next_run is not None and not running:
         return Plan(due=old.next_run, state=old.state, interval=old.interval)
     return skipped(old, strategy, now, began=now if running else None)
@@ -160,12 +172,30 @@ def skipped(schedule: Schedule, strategy: Strategy, now: float, *, began: float 
         attempts=0,
         interval=schedule.interval,
     )
-    return strategy.after(schedule.params, schedule.state, seen)
+    return _sound(strategy.after(schedule.params, schedule.state, seen))
+
+
+def _sound(plan: Plan) -> Plan:
+    """Return a plan that a store can keep; PluginError says what is wrong with another."""
+    if not isinstance(plan, Plan):
+        msg = f"a strategy must return a skunkqueue.schedule.Plan, not {plan!r}"
+        raise PluginError(msg)
+    for name in ("due", "interval", "expires"):
+        value = getattr(plan, name)
+        fine = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= MAX_MOMENT
+        if value is not None and not fine:
+            msg = f"a strategy's plan has {name}={value!r}: it must be None, or a number of seconds up to {MAX_MOMENT:g}"
+            raise PluginError(msg)
+    if not isinstance(plan.state, bytes) or len(plan.state) > MAX_STATE:
+        size = f"{len(plan.state)} bytes" if isinstance(plan.state, bytes) else repr(plan.state)
+        msg = f"a strategy's state must be bytes, at most {MAX_STATE}, not {size}"
+        raise PluginError(msg)
+    return plan
 
 
 def refire(schedule: Schedule, firing_id: str, strategy: Strategy, seen: Observation) -> Refire:
     """Work out what follows a run of a schedule, to be settled together with it."""
-    plan = strategy.after(schedule.params, schedule.state, seen)
+    plan = _sound(strategy.after(schedule.params, schedule.state, seen))
     return Refire(
         queue=schedule.queue,
         name=schedule.name,

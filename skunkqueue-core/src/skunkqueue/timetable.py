@@ -1,11 +1,20 @@
-"""What people do to schedules: pause, resume, run now, remove. Decides nothing that a strategy should."""
+"""What people and programs do to schedules: declare, pause, resume, run now, remove. Decides nothing that a strategy should."""
 
 from __future__ import annotations
 
-from skunkqueue.errors import UnknownScheduleError
+import logging
+
+import msgspec
+
+from skunkqueue.errors import BackendUnavailableError, UnknownScheduleError
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import Schedule, State
-from skunkqueue.schedule import Plan, find_strategy, firing_for, skipped
+from skunkqueue.records import Firing, Schedule, Standing, State
+from skunkqueue.schedule import Plan, find_strategy, firing_for, plan_declared, skipped
+
+_SAME = ("route", "strategy", "params", "body", "priority")
+"""What makes two declarations the same."""
+_TRIES = 20
+logger = logging.getLogger(__name__)
 
 
 def find(backend: Backend, queue: str, name: str) -> Schedule:
@@ -14,6 +23,52 @@ def find(backend: Backend, queue: str, name: str) -> Schedule:
     if found is None:
         raise _unknown(queue, name)
     return found
+
+
+def declare(backend: Backend, said: Schedule) -> tuple[bool, Firing | None]:
+    """Declare a schedule as said, with whatever state and interval its strategy begins or goes on with.
+
+    Tells whether that changed anything, and the firing that was enqueued for it, if any. Where all is over by
+    the strategy's own rule, an old one of the name is removed. Raises PluginError where the strategy is not
+    installed, and BackendError where others change the schedule without end.
+    """
+    strategy = None
+    for _ in range(_TRIES):
+        old = backend.get_schedule(said.queue, said.name)
+        if old is not None and all(getattr(old, field) == getattr(said, field) for field in _SAME):
+            return False, None
+        strategy = strategy or find_strategy(said.strategy)
+        running = old is not None and _is_running(backend, old)
+        going_on = old if old is not None and old.strategy == said.strategy else None
+        plan = plan_declared(strategy, said.params, backend.now(), going_on, running=running)
+        planned = msgspec.structs.replace(said, state=plan.state, interval=plan.interval)
+        firing = firing_for(planned, plan)
+        if firing is None:
+            logger.warning("schedule %r is not declared: by its own rule it is over already", said.name)
+            if old is None or backend.remove_schedule(said.queue, said.name, old.generation):
+                return old is not None, None
+            continue
+        over = None if old is None else _standing(old, running=running)
+        declared = backend.declare(planned, firing, over)
+        if declared is not None:
+            paused = old is not None and old.paused
+            return declared, firing if declared and not paused else None
+        # It ran, or was declared by somebody else, meanwhile.
+    msg = f"schedule {said.name!r} of queue {said.queue!r} changes all the time: declare it again when less goes on"
+    raise BackendUnavailableError(msg)
+
+
+def _is_running(backend: Backend, schedule: Schedule) -> bool:
+    if schedule.firing is None:
+        return False
+    (record,) = backend.get([schedule.firing])
+    return record is not None and record.state is State.RUNNING
+
+
+def _standing(schedule: Schedule, *, running: bool) -> Standing:
+    return Standing(
+        generation=schedule.generation, firing=schedule.firing, runs=schedule.runs, running=running
+    )
 
 
 def pause(backend: Backend, queue: str, name: str) -> bool:
@@ -32,12 +87,27 @@ def resume(backend: Backend, queue: str, name: str) -> bool:
     the pause is removed.
     """
     found = find(backend, queue, name)
-    if not found.paused:
-        return False
-    firing = firing_for(found, skipped(found, find_strategy(found.strategy), backend.now()))
-    if firing is None:
-        return backend.remove_schedule(queue, name)
-    return backend.resume_schedule(queue, name, firing)
+    while found.paused:
+        plan = _planned_anew(found, backend.now())
+        firing = firing_for(found, plan)
+        if firing is None:
+            done = backend.remove_schedule(queue, name, found.generation)
+        else:
+            done = backend.resume_schedule(queue, name, firing, found.generation, plan.state)
+        if done:
+            return True
+        # Somebody declared it anew, or resumed it, meanwhile.
+        found = find(backend, queue, name)
+    return False
+
+
+def _planned_anew(schedule: Schedule, now: float) -> Plan:
+    strategy = find_strategy(schedule.strategy)
+    try:
+        return skipped(schedule, strategy, now)
+    except Exception:
+        logger.exception("schedule %r begins anew, since its strategy cannot go on", schedule.name)
+        return plan_declared(strategy, schedule.params, now)
 
 
 def run_now(backend: Backend, queue: str, name: str) -> bool:

@@ -15,10 +15,10 @@ from skunkqueue.cli.doctor.store import clocks, file_of
 from skunkqueue.clock import SystemClock
 from skunkqueue.config import open_backend, resolve
 from skunkqueue.ids import new_id
-from skunkqueue.payload import Body, Step, encode
+from skunkqueue.payload import Body, Failure, Step, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins import BACKENDS, STRATEGIES
-from skunkqueue.records import Death, Firing, Schedule, Verdict
+from skunkqueue.records import Death, Firing, Refire, Run, Schedule, Verdict
 from tests.core.cli.program import Skunq, begin, body, end, finish, fire, hire, packed
 from tests.core.plugins.distributions import install
 
@@ -216,7 +216,7 @@ def test_schedules_whose_strategy_is_not_here_are_found(store: Backend, skunq: S
 
 
 @pytest.mark.usefixtures("weekly")
-def test_schedules_that_nobody_would_run_are_found(store: Backend, skunq: Skunq) -> None:
+def test_schedules_that_nobody_would_run_are_told_once_with_their_route(store: Backend, skunq: Skunq) -> None:
     hire(store, route="bar")
     declare(store, "later", after=60.0, strategy="weekly")
     declare(store, "late", after=-60.0, strategy="weekly")
@@ -224,12 +224,74 @@ def test_schedules_that_nobody_would_run_are_found(store: Backend, skunq: Skunq)
     store.pause_schedule("demo", "paused")
     declare(store, "well", after=60.0, strategy="weekly", route="bar")
 
-    told = findings(skunq, "schedules", expect=1)
+    assert findings(skunq, "routes", expect=1) == (
+        "problem: route foo of queue demo has 2 pending firings and no worker;"
+        " so nobody runs schedules 'late', 'later' -> skunq work -q demo -r foo"
+    )
+    assert findings(skunq, "schedules", expect=1).startswith("ok: 4 schedules")
 
-    assert told.splitlines() == [
-        f"{level}: schedule {name} of queue demo has no worker on its route foo -> skunq work -q demo -r foo"
-        for level, name in (("problem", "late"), ("notice", "later"))
-    ]
+
+@pytest.mark.usefixtures("weekly")
+def test_schedules_with_nothing_pending_and_no_worker_are_found(store: Backend, skunq: Skunq) -> None:
+    for number in range(7):
+        declare(store, f"s{number}", after=60.0, strategy="weekly")
+    store.purge("demo")
+
+    assert findings(skunq, "schedules", expect=1) == (
+        "problem: route foo of queue demo has no worker to go on with"
+        " schedules 's0', 's1', 's2', 's3', 's4' and 2 more -> skunq work -q demo -r foo"
+    )
+
+
+def run_badly(store: Backend, name: str, failure: Failure | None) -> None:
+    """Declare a schedule and have its first run end as error."""
+    declare(store, name, after=-60.0, strategy="weekly")
+    claim = begin(store)
+    following = Firing(id=new_id(), queue="demo", route="foo", body=body(), due=store.now() + 60.0)
+    run = Run(id=claim.id, began=claim.claimed, took=0.5, verdict="error", interval=None)
+    (made,) = [each for each in store.schedules() if each.name == name]
+    refire = Refire(queue="demo", name=name, generation=made.generation, firing=following, state=b"", run=run)
+    end(store, claim, Verdict.ERROR, result=None if failure is None else encode(failure), refire=refire)
+
+
+@pytest.mark.usefixtures("weekly")
+def test_schedules_whose_last_run_failed_are_told_with_the_reason(store: Backend, skunq: Skunq) -> None:
+    hire(store)
+    run_badly(store, "till", Failure("ValueError", "no such\nshop" + "!" * 200))
+    run_badly(store, "a & b", Failure("JobNotFoundError", "module 'shop' has no 'b' (any more)"))
+
+    gone, till = findings(skunq, "schedules", expect=0).splitlines()
+
+    assert gone == (
+        "notice: the last run of schedule a & b of queue demo ended as error: JobNotFoundError: module 'shop' has"
+        " no 'b' (any more) -> skunq schedule history 'a & b' -q demo;"
+        " if the job is gone for good: skunq schedule remove 'a & b' -q demo"
+    )
+    assert "ended as error: ValueError: no such shop!!!" in till
+    assert till.endswith("!… -> skunq schedule history till -q demo")
+
+
+@pytest.mark.usefixtures("weekly")
+def test_of_many_failing_schedules_the_first_are_told_and_how_many_more(store: Backend, skunq: Skunq) -> None:
+    hire(store)
+    for number in range(7):
+        run_badly(store, f"s{number}", None)
+
+    told = findings(skunq, "schedules", expect=0).splitlines()
+
+    assert [line.count("ended as error") for line in told] == [1, 1, 1, 1, 1, 0]
+    assert "so did the last runs of 2 more schedules" in told[-1]
+
+
+def test_of_many_alike_the_first_are_told_and_how_many_more(store: Backend, skunq: Skunq) -> None:
+    hire(store)
+    for number in range(7):
+        fire(store, body(f"no_such_shop_{number}:sell"))
+
+    told = findings(skunq, "modules", expect=0).splitlines()
+
+    assert len(told) == 6
+    assert told[-1].startswith("notice: and 2 more like these")
 
 
 @pytest.mark.usefixtures("weekly")

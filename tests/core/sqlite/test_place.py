@@ -150,3 +150,19 @@ def test_location_and_version_are_for_people(backend: SQLiteBackend, path: Path)
     assert backend.version().startswith("SQLite 3.")
     assert open_at(place(backend.location())).location() == backend.location()
     assert os.path.isabs(path)  # noqa: PTH117 - so the URL above has four slashes
+
+
+def test_a_store_behind_a_link_to_nothing_yet_is_made_there(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    link = tmp_path / "q.db"
+    link.symlink_to(disk / "real.db")
+
+    open_at(link).close()
+
+    assert "real.db" in {path.name for path in disk.iterdir()}
+    assert [path.name for path in disk.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_store_may_have_a_long_name(tmp_path: Path) -> None:
+    open_at(tmp_path / ("x" * 235)).close()

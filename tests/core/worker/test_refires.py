@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from skunkqueue import SkunkQueue, current_job
+from skunkqueue.errors import BackendError
 from skunkqueue.policy import change_policy
-from skunkqueue.records import State
+from skunkqueue.records import Outcome, State
 from skunkqueue.schedule import Observation, Plan, find_strategy
 from skunkqueue.worker.refires import Refires
 from tests.core.worker import jobs_of_tests as jobs
@@ -108,22 +110,22 @@ def without(bench: Bench, every: Path, monkeypatch: pytest.MonkeyPatch) -> Refir
 
 
 def test_a_firing_nobody_takes_is_put_off_for_longer_and_longer(without: Refires) -> None:
-    delays = [without.delay_for_others("tick", "every", "a") for _ in range(14)]
+    delays = [without.delay_for_others("tick", "a") for _ in range(14)]
 
     assert delays == [0.0, 0.2, 0.0, 0.4, 0.0, 0.8, 0.0, 1.6, 0.0, 3.2, 0.0, 5.0, 0.0, 5.0]
 
 
 def test_a_firing_that_somebody_took_says_that_the_next_will_be_taken(without: Refires) -> None:
     for _ in range(6):
-        without.delay_for_others("tick", "every", "a")
+        without.delay_for_others("tick", "a")
 
-    assert [without.delay_for_others("tick", "every", "b") for _ in range(2)] == [0.0, 0.2]
+    assert [without.delay_for_others("tick", "b") for _ in range(2)] == [0.0, 0.2]
 
 
 def test_others_come_first_whenever_a_firing_is_given_back_at_once(without: Refires) -> None:
     offers = []
     for _ in range(4):
-        without.delay_for_others("tick", "every", "a")
+        without.delay_for_others("tick", "a")
         offers.append((without.pop_offered(), without.pop_offered()))
 
     assert offers == [(True, False), (False, False)] * 2
@@ -195,3 +197,108 @@ def test_a_run_that_expired_is_left_to_those_who_can_plan_the_next(
     assert bench.state(firing) is State.EXPIRED
     assert [run.id for run in bench.backend.history(QUEUE, "tick")] == [firing]
     assert armed(bench) != firing
+
+
+@pytest.mark.usefixtures("every")
+def test_a_strategy_that_fails_is_told_of_once(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    declare(bench, 0)
+    jobs.HOOKS["tick"] = lambda: None
+    worker = bench.worker()
+    worker.run()
+
+    for _ in range(3):
+        assert worker._refires.heal() is False
+
+    told = [record for record in caplog.records if "fails, so that" in record.getMessage()]
+    assert len(told) == 1
+    assert "skunq schedule remove tick" in caplog.text
+
+
+NONSENSE = """
+from skunkqueue.schedule import Plan
+
+class Every:
+    def first(self, params, now):
+        return Plan(due=now, state=b"", interval=1.0)
+
+    def after(self, params, state, seen):
+        if params == b"2":
+            raise SystemExit("no more")
+        return Plan(due=float("nan"), state=state)
+"""
+
+
+@pytest.mark.parametrize("seconds", [1, 2])
+def test_nonsense_of_a_strategy_harms_neither_the_run_nor_its_neighbours(
+    bench: Bench, every: Path, seconds: int
+) -> None:
+    (every.parent / "nonsense_strategy.py").write_text(NONSENSE)
+    (every / "entry_points.txt").write_text("[skunkqueue.strategies]\nevery = nonsense_strategy:Every\n")
+    declare(bench, seconds)
+    jobs.HOOKS["tick"] = lambda: None
+    firing, neighbour = armed(bench), bench.fire(jobs.add(1, 2))
+
+    bench.work()
+    assert bench.worker()._refires.heal() is False
+
+    assert (bench.state(firing), bench.result(neighbour)) == (State.COMPLETE, 3)
+
+
+@pytest.mark.usefixtures("every")
+def test_many_schedules_are_healed_a_moment_at_a_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bench.config.url is not None
+    with SkunkQueue(QUEUE, conn_url=bench.config.url, clock=bench.clock) as queue:
+        for number in range(5):
+            queue.declare(f"tick{number}", jobs.call_hook("tick"), strategy="every", params=b"10")
+    bench.backend.purge(QUEUE)
+    monkeypatch.setattr("skunkqueue.worker.refires.HEAL_FOR", -1.0)
+    refires = bench.worker()._refires
+    assert refires.heal() is True
+    assert len(bench.backend.idle_schedules(QUEUE, ROUTE)) == 5
+
+    monkeypatch.undo()
+    monkeypatch.syspath_prepend(str(every_folder(bench)))
+    assert refires.heal() is False
+    assert bench.backend.idle_schedules(QUEUE, ROUTE) == []
+
+
+def every_folder(bench: Bench) -> Path:
+    assert bench.config.url is not None
+    return Path(bench.config.url.removeprefix("sqlite:///")).parent / "site"
+
+
+def test_one_that_was_requeued_by_hand_needs_no_strategy(
+    bench: Bench, every: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[int] = []
+    jobs.HOOKS["tick"] = lambda: ran.append(1)
+    declare(bench, 10)
+    firing = armed(bench)
+    bench.work()
+    bench.backend.requeue([firing])
+    assert every.exists()
+    monkeypatch.undo()
+
+    bench.work()
+
+    assert len(ran) == 2
+
+
+@pytest.mark.usefixtures("every")
+def test_an_outcome_whose_refire_the_store_refuses_is_recorded_all_the_same(bench: Bench) -> None:
+    class Refusing(type(bench.backend)):  # type: ignore[misc]
+        def settle(self, outcomes: Sequence[Outcome]) -> list[str]:
+            if any(one.refire is not None for one in outcomes):
+                raise BackendError("not that one")
+            stale: list[str] = super().settle(outcomes)
+            return stale
+
+    declare(bench, 10)
+    jobs.HOOKS["tick"] = lambda: None
+    firing = armed(bench)
+    backend = Refusing.open(bench.config, clock=bench.clock)
+    bench.worker(backend).run()
+    backend.close()
+
+    assert bench.state(firing) is State.COMPLETE
+    assert [one.name for one in bench.backend.idle_schedules(QUEUE, ROUTE)] == ["tick"]

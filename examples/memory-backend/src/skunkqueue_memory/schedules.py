@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from skunkqueue.clock import Clock
 from skunkqueue.persistence.backend import HISTORY_LENGTH
-from skunkqueue.records import Firing, Refire, Run, Schedule, State
+from skunkqueue.records import Firing, Refire, Run, Schedule, Standing, State
 from skunkqueue_memory.shelf import Entry
 from skunkqueue_memory.store import Store
 
@@ -30,13 +30,15 @@ class ScheduleVerbs(Store):
         # declared again, or a firing of the old schedule would refire into the new one.
         self._generations = 0
 
-    def declare(self, schedule: Schedule, firing: Firing) -> bool:
+    def declare(self, schedule: Schedule, firing: Firing, over: Standing | None = None) -> bool | None:
         """Declare or replace a schedule."""
         with self._lock:
             old = self._schedules.get((schedule.queue, schedule.name))
+            if old is not None and _same(old, schedule):
+                return False
+            if over is not None and self._has_moved(old, over):
+                return None
             if old is not None:
-                if _same(old, schedule):
-                    return False
                 self._disarm(old)
             self._generations += 1
             new = replace(
@@ -48,8 +50,8 @@ class ScheduleVerbs(Store):
                 runs=old.runs if old else 0,
                 last_run=old.last_run if old else None,
                 took=old.took if old else None,
+                verdict=old.verdict if old else None,
                 next_run=None,
-                interval=None,
             )
             self._keep(new)
             if not new.paused:
@@ -66,16 +68,25 @@ class ScheduleVerbs(Store):
         """Read one."""
         return self._schedules.get((queue, name))
 
-    def arm(self, queue: str, name: str, generation: int, firing: Firing) -> bool:
+    def arm(
+        self,
+        queue: str,
+        name: str,
+        generation: int,
+        firing: Firing,
+        state: bytes | None = None,
+        *,
+        over: str | None = None,
+    ) -> bool:
         """Let this firing be the next one."""
         with self._lock:
             schedule = self._schedules.get((queue, name))
             if schedule is None or schedule.generation != generation or schedule.paused:
                 return False
-            if self._firing_state(schedule) is State.RUNNING:
+            if self._firing_state(schedule) is State.RUNNING or over not in (None, schedule.firing):
                 return False
             self._disarm(schedule)
-            self._arm(schedule, firing)
+            self._arm(schedule if state is None else replace(schedule, state=state), firing)
             return True
 
     def pause_schedule(self, queue: str, name: str) -> bool:
@@ -88,23 +99,30 @@ class ScheduleVerbs(Store):
             self._keep(replace(schedule, paused=True, next_run=None))
             return True
 
-    def resume_schedule(self, queue: str, name: str, firing: Firing) -> bool:
+    def resume_schedule(
+        self,
+        queue: str,
+        name: str,
+        firing: Firing,
+        generation: int | None = None,
+        state: bytes | None = None,
+    ) -> bool:
         """Arm it again, unless its last firing is still live: it ran when the pause began."""
         with self._lock:
             schedule = self._schedules.get((queue, name))
-            if schedule is None or not schedule.paused:
+            if schedule is None or not schedule.paused or generation not in (None, schedule.generation):
                 return False
             resumed = replace(schedule, paused=False)
             self._keep(resumed)
             if self._firing_state(resumed) is None:
-                self._arm(resumed, firing)
+                self._arm(resumed if state is None else replace(resumed, state=state), firing)
             return True
 
-    def remove_schedule(self, queue: str, name: str) -> bool:
+    def remove_schedule(self, queue: str, name: str, generation: int | None = None) -> bool:
         """Forget it and all that hangs on it."""
         with self._lock:
             schedule = self._schedules.get((queue, name))
-            if schedule is None:
+            if schedule is None or generation not in (None, schedule.generation):
                 return False
             self._disarm(schedule)
             self._forget(schedule)
@@ -139,6 +157,7 @@ class ScheduleVerbs(Store):
             runs=schedule.runs + 1,
             last_run=refire.run.began,
             took=refire.run.took,
+            verdict=refire.run.verdict,
             next_run=None,
             interval=refire.run.interval,
         )
@@ -155,6 +174,12 @@ class ScheduleVerbs(Store):
         if self._firing_state(schedule) is State.PENDING:
             self._shelf.remove(self._shelf.entries[schedule.firing or ""])
             self._ring()
+
+    def _has_moved(self, old: Schedule | None, over: Standing) -> bool:
+        """Say whether a schedule is not what a declaration was planned over."""
+        if old is None or (old.generation, old.firing, old.runs) != (over.generation, over.firing, over.runs):
+            return True
+        return self._firing_state(old) is State.RUNNING and not over.running
 
     def _firing_state(self, schedule: Schedule) -> State | None:
         """Tell whether its firing is pending or running; ``None`` where it is neither."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from skunkqueue.cli.columns import fit
 from skunkqueue.cli.text import clean, width_of
 
 if TYPE_CHECKING:
@@ -85,14 +86,27 @@ def jsonable(value: Any, depth: int = 0) -> Any:
     return repr(value)
 
 
-def table(titles: Sequence[str], rows: Iterable[Sequence[object]], *, header: bool = True) -> None:
+def table(
+    titles: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    header: bool = True,
+    spare: Sequence[str] = (),
+    least: Mapping[str, int] | None = None,
+) -> None:
     """Print rows under titles; a title that begins with ``>`` has its column to the right.
 
-    Without ``header`` they go on below an earlier table.
+    Without ``header`` they go on below an earlier table. A terminal that is too narrow gets the columns and the
+    widths that ``columns.fit`` chooses by ``spare`` and ``least``.
     """
     cells = [[clean(cell) for cell in row] for row in rows]
     if on_terminal():
-        console().print(rich_table(titles, cells))
+        out = console()
+        chosen = fit(titles, cells, out.width, spare, least) if least else {}
+        kept = [at for at, title in enumerate(titles) if title in (chosen or titles)]
+        out.print(
+            rich_table([titles[at] for at in kept], [[row[at] for at in kept] for row in cells], chosen)
+        )
         return
     widths = [len(title.lstrip(">")) for title in titles]
     for row in cells:
@@ -102,12 +116,15 @@ def table(titles: Sequence[str], rows: Iterable[Sequence[object]], *, header: bo
         say(_aligned(titles, row, widths))
 
 
-def rich_table(titles: Sequence[str], cells: Iterable[Sequence[str]]) -> Table:
-    """Lay out cells that are already clean, for a terminal."""
+def rich_table(
+    titles: Sequence[str], cells: Iterable[Sequence[str]], widths: Mapping[str, int] | None = None
+) -> Table:
+    """Lay out cells that are already clean, for a terminal; columns without a given width find one."""
     from rich import box  # noqa: PLC0415 - as above
     from rich.table import Table  # noqa: PLC0415 - as above
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    # Where room is short, columns stand as close as `columns.GAP` says.
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=bool(widths))
     for title in titles:
         made.add_column(
             title.lstrip(">"),
@@ -115,6 +132,7 @@ def rich_table(titles: Sequence[str], cells: Iterable[Sequence[str]]) -> Table:
             overflow="fold",
             # An id must stay in one piece, so that a double click takes all of it.
             no_wrap=title == "ID",
+            width=(widths or {}).get(title),
         )
     for row in cells:
         made.add_row(*(styled(cell) for cell in row))

@@ -34,7 +34,8 @@ F = TypeVar("F", bound="Callable[..., Any]")
 def schedule(ctx: click.Context) -> None:
     """Pause, resume, run or remove one schedule, or show its history.
 
-    The start of its name is enough where no other begins so, and -q may be left out where only one queue has it.
+    NAME is its whole name; history is content with a start that no other has. -q may be left out where only one
+    queue has it.
     """
     # Some versions of click answer a lone group with an error that holds the whole help.
     if ctx.invoked_subcommand is None:
@@ -92,7 +93,9 @@ def run(store: Backend, ctx: click.Context, name: str, queue: str | None) -> Non
     found = schedule_called(store, name, queue)
     if timetable.run_now(store, found.queue, found.name):
         say(f"{_told(found)} is due now")
-        if not store.workers(found.queue, found.route):
+        if any(info.paused for info in store.routes(found.queue) if info.route == found.route):
+            note(f"its route is paused: skunq resume -q {found.queue} -r {found.route}")
+        elif not store.workers(found.queue, found.route):
             note(f"no worker is there to run it: skunq work -q {found.queue} -r {found.route}")
         return
     if timetable.find(store, found.queue, found.name).paused:
@@ -133,7 +136,7 @@ def history(store: Backend, ctx: click.Context, name: str, queue: str | None, *,
 
     Oldest first, each with the interval that was chosen after it.
     """
-    found = schedule_called(store, name, queue)
+    found = schedule_called(store, name, queue, whole=False)
     runs = store.history(found.queue, found.name)
     now = store.now()
     if as_json:
@@ -146,8 +149,8 @@ def history(store: Backend, ctx: click.Context, name: str, queue: str | None, *,
             ("BEGAN", ">TOOK", "VERDICT", ">INTERVAL", ""),
             [
                 (
-                    from_now(each.began, now),
-                    span(each.took),
+                    from_now(each.began, now) if _has_begun(each) else "",
+                    span(each.took) if _has_begun(each) else "",
                     each.verdict,
                     "" if each.interval is None else span(each.interval),
                     _bar(interval, longest),
@@ -161,17 +164,24 @@ def history(store: Backend, ctx: click.Context, name: str, queue: str | None, *,
         ctx.exit(exits.NOTHING)
 
 
-def schedule_called(store: Backend, typed: str, queue: str | None = None) -> Schedule:
-    """Find the one schedule whose name is or begins so; UnknownScheduleError where there is none, or several."""
+def schedule_called(store: Backend, typed: str, queue: str | None = None, *, whole: bool = True) -> Schedule:
+    """Find the one schedule whose name is so; UnknownScheduleError where there is none, or several.
+
+    Where not the ``whole`` name is asked for, one that begins so is found too. Only what reads may do that: said
+    twice, an order would else be carried out on two schedules.
+    """
     there = store.schedules(queue)
     exact = [each for each in there if each.name == typed]
-    found = exact or [each for each in there if typed and each.name.startswith(typed)]
+    longer = [each for each in there if typed and each.name.startswith(typed)]
+    found = exact or ([] if whole else longer)
     if len(found) == 1:
         return found[0]
     if not found:
-        near = get_close_matches(typed, {each.name for each in there}, n=1)
+        close = get_close_matches(typed, sorted({each.name for each in there}))
+        near = dict.fromkeys([*(each.name for each in longer), *close])
         place = "" if queue is None else f" in queue {queue!r}"
-        cure = f"did you mean {near[0]!r}?" if near else "see `skunq schedules`"
+        meant = _some([repr(name) for name in near])
+        cure = f"did you mean {meant}?" if near else "see `skunq schedules`"
         msg = f"there is no schedule {typed!r}{place}: {cure}"
     elif len({each.name for each in found}) == 1:
         msg = f"several queues have a schedule {found[0].name!r}: {_some([each.queue for each in found])}; add -q QUEUE"
@@ -206,11 +216,17 @@ def _next_run(store: Backend, of: Schedule) -> str:
     )
 
 
+def _has_begun(run: Run) -> bool:
+    """Say whether a run began; the time kept of one that expired before is that of its end."""
+    return run.verdict != "expired" or run.took > 0
+
+
 def _run_json(run: Run, now: float) -> dict[str, Any]:
     return {
         "id": run.id,
-        "began": iso(run.began),
-        "began_age": round(now - run.began, 3),
+        "began": iso(run.began) if _has_begun(run) else None,
+        "began_age": round(now - run.began, 3) if _has_begun(run) else None,
+        "ended": iso(run.began + run.took),
         "took": run.took,
         "verdict": run.verdict,
         "interval": run.interval,

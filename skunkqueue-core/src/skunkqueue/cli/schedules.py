@@ -28,12 +28,17 @@ TITLES = (
     "RULE",
     "JOBS",
     "LAST RUN",
+    "VERDICT",
     "NEXT RUN",
     ">TOOK",
     ">INTERVAL",
     ">RUNS",
     "STATE",
 )
+SPARE = ("JOBS", "STRATEGY", "QUEUE", ">RUNS", ">INTERVAL", ">TOOK", "RULE", "LAST RUN")
+"""What a terminal that is too narrow goes without, in this order; the queue only where there is but one."""
+LEAST = {"RULE": 16, "NAME": 30}
+"""What may be folded between words, and to what width."""
 DECLARING = (
     "no schedules yet: pip install 'skunkqueue[schedulers]', and declare one with"
     " `with TimeScheduler(queue, timedelta(hours=3)) as schedule: schedule << job`"
@@ -48,6 +53,8 @@ class View(NamedTuple):
     """waiting, due, running, paused or idle."""
     due: float | None
     """When its pending firing may begin, also where a failed run is tried again; ``None``: none is pending."""
+    blocked: bool = False
+    """Its route is paused, by itself or with its whole queue: workers begin nothing there."""
 
 
 class Rules:
@@ -83,13 +90,16 @@ def schedules(
     """Show schedules: rule, jobs, last and next run.
 
     Each is waiting, due, running, paused, or idle: a worker of its route will plan its next run.
+    A narrow terminal shows fewer columns than a wide one or a pipe; --json tells all.
     """
     now, found = look(store, queue, route)
     rules = Rules()
     if as_json:
         document({"now": iso(now), "schedules": [_json(view, rules, now) for view in found]})
     elif found:
-        table(TITLES, [_row(view, rules, now) for view in found])
+        single = len({view.schedule.queue for view in found}) == 1
+        spare = [title for title in SPARE if single or title != "QUEUE"]
+        table(TITLES, [_row(view, rules, now) for view in found], spare=spare, least=LEAST)
     elif queue is None and route is None:
         note(DECLARING)
     else:
@@ -103,8 +113,12 @@ def look(store: Backend, queue: str | None = None, route: str | None = None) -> 
     for again in range(LOOKS, 0, -1):
         found = [each for each in store.schedules(queue) if route is None or each.route == route]
         firings = _firings(store, [each.firing for each in found if each.firing is not None])
+        paused = {(info.queue, info.route) for info in store.routes(queue) if info.paused} if found else set()
         now = store.now()
-        views = [_view(each, firings.get(each.firing or ""), now) for each in found]
+        views = [
+            _view(each, firings.get(each.firing or ""), now, blocked=(each.queue, each.route) in paused)
+            for each in found
+        ]
         if again == 1 or not any(view.state == "idle" for view in views):
             break
     return now, views
@@ -124,14 +138,14 @@ def _firings(store: Backend, ids: list[str]) -> dict[str, Record]:
     return {record.id: record for page in pages for record in page if record is not None}
 
 
-def _view(schedule: Schedule, firing: Record | None, now: float) -> View:
+def _view(schedule: Schedule, firing: Record | None, now: float, *, blocked: bool = False) -> View:
     state, due = "idle", None
     if firing is not None and firing.state.value == "pending":
         state, due = ("waiting" if firing.due > now else "due"), firing.due
     elif firing is not None and firing.state.value == "running":
         state = "running"
     # What runs on while it is paused is told by `skunq jobs`.
-    return View(schedule, "paused" if schedule.paused else state, due)
+    return View(schedule, "paused" if schedule.paused else state, due, blocked)
 
 
 def _jobs(schedule: Schedule) -> list[str] | None:
@@ -145,7 +159,7 @@ def _jobs(schedule: Schedule) -> list[str] | None:
 
 
 def _json(view: View, rules: Rules, now: float) -> dict[str, Any]:
-    schedule, state, due = view
+    schedule, state, due, blocked = view
     return {
         "queue": schedule.queue,
         "name": schedule.name,
@@ -156,11 +170,13 @@ def _json(view: View, rules: Rules, now: float) -> dict[str, Any]:
         "priority": schedule.priority,
         "state": state,
         "paused": schedule.paused,
+        "route_paused": blocked,
         "firing": schedule.firing,
         "declared": iso(schedule.declared),
         "runs": schedule.runs,
         "last_run": iso(schedule.last_run),
         "last_run_age": None if schedule.last_run is None else round(now - schedule.last_run, 3),
+        "verdict": schedule.verdict,
         "next_run": iso(due),
         "next_run_in": None if due is None else round(due - now, 3),
         "took": schedule.took,
@@ -171,7 +187,7 @@ def _json(view: View, rules: Rules, now: float) -> dict[str, Any]:
 def _row(view: View, rules: Rules, now: float) -> tuple[str, ...]:
     from skunkqueue.cli.views import DAMAGED  # noqa: PLC0415 - help need not wait for it
 
-    schedule, state, due = view
+    schedule, state, due, blocked = view
     jobs = _jobs(schedule)
     return (
         schedule.queue,
@@ -180,9 +196,11 @@ def _row(view: View, rules: Rules, now: float) -> tuple[str, ...]:
         cut(rules.of(schedule), WIDTH),
         DAMAGED if jobs is None else cut(" & ".join(jobs), WIDTH),
         "" if schedule.last_run is None else from_now(schedule.last_run, now),
+        schedule.verdict or "",
         "" if due is None else from_now(due, now),
         "" if schedule.took is None else span(schedule.took),
         "" if schedule.interval is None else span(schedule.interval),
         str(schedule.runs),
-        state,
+        # What runs goes on, and what is paused itself would not run anyway.
+        f"{state} (route paused)" if blocked and state not in ("running", "paused") else state,
     )

@@ -81,7 +81,7 @@ class ConcurrencyPromises(Kit):
         self, real_backend: Backend, threads: ThreadPoolExecutor
     ) -> None:
         calls = [threads.submit(real_backend.declare, schedule(), firing()) for _ in range(8)]
-        assert sorted(call.result(PATIENCE) for call in calls) == [False] * 7 + [True]
+        assert sorted(bool(call.result(PATIENCE)) for call in calls) == [False] * 7 + [True]
         assert counts(real_backend) == {State.PENDING: 1}
 
     def test_verbs_of_all_kinds_at_once_leave_the_counts_right(

@@ -30,7 +30,7 @@ from skunkqueue.contract.makers import (
     state,
 )
 from skunkqueue.persistence.backend import HISTORY_LENGTH, Backend
-from skunkqueue.records import Claim, State, Verdict
+from skunkqueue.records import Claim, Schedule, Standing, State, Verdict
 
 
 def ran(backend: Backend, name: str = "hourly", **fields: Any) -> Claim:
@@ -41,20 +41,30 @@ def ran(backend: Backend, name: str = "hourly", **fields: Any) -> Claim:
     return lent
 
 
+def standing(schedule: Schedule, *, running: bool = False) -> Standing:
+    """Say how a schedule stands."""
+    return Standing(
+        generation=schedule.generation, firing=schedule.firing, runs=schedule.runs, running=running
+    )
+
+
 class SchedulePromises(Kit):
     """What the verbs about schedules promise, and ``settle`` of a refire."""
 
     # --- declare ----------------------------------------------------------------------------------
 
     def test_declared_schedule_is_listed_as_it_was_said(self, backend: Backend) -> None:
-        said = schedule("nightly ☃", params=b"\x00p", state=b"\x00s", body=b"\x00b", priority=8)
+        said = schedule(
+            "nightly ☃", params=b"\x00p", state=b"\x00s", body=b"\x00b", priority=8, interval=90.5
+        )
         armed = firing(delay=60.0)
         assert backend.declare(said, armed) is True
         found = planned(backend, "nightly ☃")
         assert (found.queue, found.route, found.strategy) == (said.queue, said.route, said.strategy)
         assert (found.params, found.state, found.body) == (said.params, said.state, said.body)
         assert (found.priority, found.paused, found.firing) == (8, False, armed.id)
-        assert (found.runs, found.last_run, found.took) == (0, None, None)
+        assert found.interval == pytest.approx(90.5)
+        assert (found.runs, found.last_run, found.took, found.verdict) == (0, None, None, None)
         assert backend.schedules() == [found]
 
     def test_declared_schedule_is_armed(self, backend: Backend, clock: VirtualClock) -> None:
@@ -113,6 +123,43 @@ class SchedulePromises(Kit):
         assert (after.paused, after.params) == (True, b"new")
         assert after.generation > before.generation
         assert state(backend, second.id) is None
+
+    @pytest.mark.parametrize("meanwhile", ["ran", "claimed", "declared", "armed", "removed"])
+    def test_declaration_over_what_is_no_longer_so_changes_nothing(
+        self, backend: Backend, meanwhile: str
+    ) -> None:
+        before, armed = declared(backend)
+        over = standing(before)
+        if meanwhile == "ran":
+            ran(backend)
+        elif meanwhile == "claimed":
+            claim(backend)
+        elif meanwhile == "declared":
+            backend.declare(schedule(params=b"theirs"), firing(delay=60.0))
+        elif meanwhile == "armed":
+            backend.arm(QUEUE, "hourly", before.generation, firing())
+        else:
+            backend.remove_schedule(QUEUE, "hourly")
+        now, late = backend.get_schedule(QUEUE, "hourly"), firing()
+        held = state(backend, armed.id)
+        assert backend.declare(schedule(params=b"ours"), late, over) is None
+        assert backend.get_schedule(QUEUE, "hourly") == now
+        assert (state(backend, late.id), state(backend, armed.id)) == (None, held)
+
+    @pytest.mark.parametrize("running", [False, True])
+    def test_declaration_over_what_is_still_so_replaces_it(self, backend: Backend, *, running: bool) -> None:
+        before, armed = declared(backend)
+        if running:
+            claim(backend)
+        over, new = standing(before, running=running), firing()
+        assert backend.declare(schedule(params=b"ours"), new, over) is True
+        assert (planned(backend).params, planned(backend).firing) == (b"ours", new.id)
+        assert state(backend, armed.id) is (State.RUNNING if running else None)
+
+    def test_the_very_same_is_the_same_whatever_it_was_declared_over(self, backend: Backend) -> None:
+        before, _ = declared(backend)
+        ran(backend)
+        assert backend.declare(schedule(), firing(), standing(before)) is False
 
     def test_declaring_the_same_keeps_a_pause(self, backend: Backend) -> None:
         declared(backend)
@@ -192,6 +239,20 @@ class SchedulePromises(Kit):
         following = refire(lent, before, firing())
         backend.settle([outcome(lent, refire=following)])
         assert backend.history(QUEUE, "hourly") == [following.run]
+
+    def test_how_the_last_run_ended_is_told_and_kept_when_it_is_replaced(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        before, _ = declared(backend)
+        for verdict in ("complete", "error"):
+            (lent,) = claim(backend)
+            following = refire(lent, before, firing(delay=60.0))
+            run = msgspec.structs.replace(following.run, verdict=verdict)
+            backend.settle([outcome(lent, refire=msgspec.structs.replace(following, run=run))])
+            clock.advance(61)
+        assert planned(backend).verdict == "error"
+        backend.declare(schedule(params=b"new"), firing())
+        assert planned(backend).verdict == "error"
 
     def test_history_is_bounded_and_oldest_first(self, backend: Backend, clock: VirtualClock) -> None:
         declared(backend)
@@ -301,6 +362,23 @@ class SchedulePromises(Kit):
         assert backend.arm(QUEUE, "hourly", before.generation, new) is True
         assert (state(backend, old.id), state(backend, new.id)) == (State.KILLED, State.PENDING)
 
+    def test_a_state_is_armed_with_the_firing(self, backend: Backend) -> None:
+        before, _ = declared(backend)
+        assert backend.arm(QUEUE, "hourly", before.generation, firing(), b"healed") is True
+        assert planned(backend).state == b"healed"
+        claim(backend)
+        assert backend.arm(QUEUE, "hourly", before.generation, firing(), b"late") is False
+        assert planned(backend).state == b"healed"
+
+    def test_schedule_that_names_another_firing_is_not_armed(self, backend: Backend) -> None:
+        before, old = declared(backend)
+        ran(backend)
+        now, late = planned(backend), firing()
+        assert backend.arm(QUEUE, "hourly", before.generation, late, b"late", over=old.id) is False
+        assert (planned(backend), state(backend, late.id)) == (now, None)
+        assert backend.arm(QUEUE, "hourly", before.generation, late, over=now.firing) is True
+        assert planned(backend).firing == late.id
+
     def test_unknown_schedule_is_not_armed(self, backend: Backend) -> None:
         new = firing()
         assert backend.arm(QUEUE, "nobody", 1, new) is False
@@ -359,6 +437,22 @@ class SchedulePromises(Kit):
         assert after.next_run == pytest.approx(clock.now() + 30, abs=0.002)
         assert state(backend, new.id) is State.PENDING
 
+    def test_a_state_is_resumed_with_the_firing(self, backend: Backend) -> None:
+        declared(backend)
+        backend.pause_schedule(QUEUE, "hourly")
+        assert backend.resume_schedule(QUEUE, "hourly", firing(), state=b"resumed") is True
+        assert planned(backend).state == b"resumed"
+
+    def test_resuming_another_generation_changes_nothing(self, backend: Backend) -> None:
+        before, _ = declared(backend)
+        backend.pause_schedule(QUEUE, "hourly")
+        backend.declare(schedule(params=b"new"), firing())
+        now, late = planned(backend), firing()
+        assert backend.resume_schedule(QUEUE, "hourly", late, before.generation, b"late") is False
+        assert (planned(backend), state(backend, late.id)) == (now, None)
+        assert backend.resume_schedule(QUEUE, "hourly", late, now.generation) is True
+        assert state(backend, late.id) is State.PENDING
+
     def test_resuming_what_is_not_paused_changes_nothing(self, backend: Backend) -> None:
         before, armed = declared(backend)
         new = firing()
@@ -371,8 +465,9 @@ class SchedulePromises(Kit):
         (lent,) = claim(backend)
         backend.pause_schedule(QUEUE, "hourly")
         extra, next_one = firing(), firing(delay=60.0)
-        assert backend.resume_schedule(QUEUE, "hourly", extra) is True
+        assert backend.resume_schedule(QUEUE, "hourly", extra, before.generation, b"early") is True
         assert state(backend, extra.id) is None
+        assert planned(backend).state == before.state
         assert planned(backend).firing == armed.id
         backend.settle([outcome(lent, refire=refire(lent, before, next_one))])
         assert planned(backend).firing == next_one.id
@@ -409,6 +504,16 @@ class SchedulePromises(Kit):
         assert backend.history(QUEUE, "hourly") == []
         assert state(backend, armed) is None
         assert backend.remove_schedule(QUEUE, "hourly") is False
+
+    def test_removing_another_generation_changes_nothing(self, backend: Backend) -> None:
+        before, _ = declared(backend)
+        backend.declare(schedule(params=b"new"), firing())
+        now = planned(backend)
+        assert backend.remove_schedule(QUEUE, "hourly", before.generation) is False
+        assert planned(backend) == now
+        assert counts(backend) == {State.PENDING: 1}
+        assert backend.remove_schedule(QUEUE, "hourly", now.generation) is True
+        assert backend.schedules() == []
 
     def test_removed_schedule_may_be_declared_again(self, backend: Backend) -> None:
         before, _ = declared(backend)

@@ -36,6 +36,7 @@ from skunkqueue.records import (
     RouteInfo,
     Run,
     Schedule,
+    Standing,
     State,
     WorkerRecord,
 )
@@ -294,12 +295,15 @@ class Backend(ABC):
     # --- schedules --------------------------------------------------------------------------------
 
     @abstractmethod
-    def declare(self, schedule: Schedule, firing: Firing) -> bool:
+    def declare(self, schedule: Schedule, firing: Firing, over: Standing | None = None) -> bool | None:
         """Declare a schedule and arm its first firing; False where the very same is there already.
 
         Same means: route, strategy, params, body and priority. Otherwise the old declaration is
         replaced, its armed firing (if pending) removed, its generation raised; history and pause stay.
         A paused schedule stays paused: the firing is not enqueued.
+
+        ``over``: what the declaration was planned over. ``None`` is answered, and nothing is changed, where
+        that is no longer so: another generation, firing or number of runs, or its firing runs unexpectedly.
         """
 
     @abstractmethod
@@ -311,9 +315,20 @@ class Backend(ABC):
         """Read one schedule; ``None`` where there is none."""
 
     @abstractmethod
-    def arm(self, queue: str, name: str, generation: int, firing: Firing) -> bool:
+    def arm(
+        self,
+        queue: str,
+        name: str,
+        generation: int,
+        firing: Firing,
+        state: bytes | None = None,
+        *,
+        over: str | None = None,
+    ) -> bool:
         """Put ``firing`` in the place of a schedule's pending one (run now, change, heal).
 
+        ``state``, where given, takes the place of the strategy's. ``over``, where given, is the firing that
+        the schedule must name still; otherwise False.
         False, and nothing is changed, where the schedule is gone, of another generation, paused, or its
         firing is running.
         """
@@ -323,16 +338,29 @@ class Backend(ABC):
         """Remove its pending firing and arm no more until resumed; False where there is no such."""
 
     @abstractmethod
-    def resume_schedule(self, queue: str, name: str, firing: Firing) -> bool:
+    def resume_schedule(
+        self,
+        queue: str,
+        name: str,
+        firing: Firing,
+        generation: int | None = None,
+        state: bytes | None = None,
+    ) -> bool:
         """End a pause and arm this firing; False where there is no such schedule or no pause.
+
+        False as well where ``generation`` is given and it has another. ``state``, where given, takes the
+        place of the strategy's together with arming.
 
         While its firing is still live (it runs, or was settled as retry meanwhile) only the pause ends:
         settling that one arms the next.
         """
 
     @abstractmethod
-    def remove_schedule(self, queue: str, name: str) -> bool:
-        """Forget a schedule, its history and its pending firing; a running one ends without refiring."""
+    def remove_schedule(self, queue: str, name: str, generation: int | None = None) -> bool:
+        """Forget a schedule, its history and its pending firing; a running one ends without refiring.
+
+        False where there is none, or where ``generation`` is given and it has another.
+        """
 
     @abstractmethod
     def history(self, queue: str, name: str) -> list[Run]:

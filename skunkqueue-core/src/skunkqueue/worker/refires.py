@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import logging
+import random
+import time
 
 import msgspec
 
+from skunkqueue.errors import BackendError
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import Claim, Outcome
+from skunkqueue.records import Claim, Outcome, Schedule
 from skunkqueue.schedule import Observation, Strategy, find_strategy, firing_for, refire, skipped
+from skunkqueue.worker.verdict import deaths_of
 
 logger = logging.getLogger("skunkqueue.worker")
 
+HEAL_FOR = 0.1
+"""Seconds that healing takes at a time, for who does it also keeps leases."""
 OFFER = 0.1
 """Seconds for which a worker claims nothing after it gave back what it has no strategy for, so that others get it."""
 FIRST_DELAY = 0.2
@@ -29,20 +35,31 @@ class Refires:
         self._route = route
         self._strategies: dict[str, Strategy] = {}
         self._missing: set[str] = set()
+        self._failing: set[tuple[str, int]] = set()
+        """Schedules, by name and generation, whose strategy has failed and was told of."""
         self._left: dict[str, tuple[str, float, bool]] = {}
         """By schedule: the firing last left to others, the longest delay it had, and if it was last given none."""
         self._offered = False
 
-    def delay_for_others(self, name: str, strategy: str | None, firing: str) -> float | None:
-        """Say for how long a firing is given back; ``None``: its schedule's strategy can be had here.
+    def lacks(self, name: str, strategy: str | None, firing: str) -> bool:
+        """Say whether what follows a schedule's firing cannot be planned here, so that it must not run here."""
+        if strategy is None or self._strategy(strategy, name) is not None:
+            return False
+        try:
+            schedule = self._backend.get_schedule(self._queue, name)
+        except BackendError:
+            return True
+        # Nothing follows one that was requeued by hand, or whose schedule is gone.
+        return schedule is not None and schedule.firing == firing
+
+    def delay_for_others(self, name: str, firing: str) -> float:
+        """Say for how long a firing is given back whose schedule's strategy is missing here.
 
         Nobody can claim it during a delay, and afterwards all are as likely to get it: with many workers that
         lack the strategy, the one that has it would wait for long. So it is first given back without any, and
         this worker then claims nothing for a moment (``pop_offered``), as every other one that lacks it will.
         What nobody took comes back after that, is put off, and is offered again when it is due.
         """
-        if strategy is None or self._strategy(strategy, name) is not None:
-            return None
         before, delay, offered = self._left.get(name, ("", 0.0, False))
         if before != firing:
             delay, offered = 0.0, False
@@ -75,35 +92,67 @@ class Refires:
             began=outcome.began,
             took=outcome.took,
             verdict=outcome.verdict.value,
-            attempts=attempts,
+            # A worker's death is no failure of the job.
+            attempts=attempts - deaths_of(claim),
             # One that comes back has done a part before: it was retried, put off, or a chain is further on.
             whole=claim.carry is None and not claim.deaths,
             interval=schedule.interval,
         )
         try:
             follows = refire(schedule, claim.id, strategy, seen)
-        except Exception:
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
             # Idle schedules are armed again by whoever sees them, so nothing is lost but the observation.
-            logger.exception("the strategy %r of schedule %r failed", schedule.strategy, name)
+            self._complain(schedule, error)
             return outcome
         return msgspec.structs.replace(outcome, refire=follows)
 
-    def heal(self) -> None:
-        """Arm the schedules of this route that have no firing (it was killed or purged); raises BackendError."""
-        for schedule in self._backend.idle_schedules(self._queue, self._route):
-            strategy = self._strategy(schedule.strategy, schedule.name)
-            if strategy is None:
+    def heal(self) -> bool:
+        """Arm the schedules of this route that have no firing (it was killed or purged); raises BackendError.
+
+        True: there are more than could be done in a moment.
+        """
+        idle = self._backend.idle_schedules(self._queue, self._route)
+        # Several workers see the same.
+        random.shuffle(idle)
+        end = time.monotonic() + HEAL_FOR
+        for seen in idle:
+            if self._strategy(seen.strategy, seen.name) is None:
                 continue
-            try:
-                plan = skipped(schedule, strategy, self._backend.now())
-            except Exception:
-                logger.exception("the strategy %r of schedule %r failed", schedule.strategy, schedule.name)
-                continue
+            if time.monotonic() > end:
+                return True
+            self._heal(seen)
+        return False
+
+    def _heal(self, schedule: Schedule) -> None:
+        strategy = self._strategy(schedule.strategy, schedule.name)
+        if strategy is None or schedule.paused:
+            return
+        now, place = self._backend.now(), (schedule.queue, schedule.name)
+        try:
+            plan = skipped(schedule, strategy, now)
             firing = firing_for(schedule, plan)
-            if firing is None:
-                self._backend.remove_schedule(schedule.queue, schedule.name)
-            elif self._backend.arm(schedule.queue, schedule.name, schedule.generation, firing):
-                logger.info("schedule %r had nothing armed: it runs again", schedule.name)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
+            self._complain(schedule, error)
+            return
+        if firing is None:
+            self._backend.remove_schedule(*place, schedule.generation)
+        elif self._backend.arm(*place, schedule.generation, firing, plan.state, over=schedule.firing):
+            logger.info("schedule %r had no run planned (killed or purged): the next is", schedule.name)
+
+    def _complain(self, schedule: Schedule, error: BaseException) -> None:
+        """Tell of a strategy's failure, once for each declaration."""
+        which = (schedule.name, schedule.generation)
+        if which in self._failing:
+            return
+        self._failing.add(which)
+        logger.error(
+            "the strategy %r of schedule %r fails, so that nothing more is planned: declare it again with another "
+            "rule, or `skunq schedule remove %s`",
+            schedule.strategy,
+            schedule.name,
+            schedule.name,
+            exc_info=error,
+        )
 
     def _strategy(self, name: str, schedule: str) -> Strategy | None:
         found = self._strategies.get(name)

@@ -114,13 +114,9 @@ class Runner:
         except DamagedPayloadError as error:
             self._conclude(claim, verdict.unreadable(claim, error), body.name, body)
             return None
-        killed = claim.kill_requested or claim.id in self._holdings.kills
-        if body.schedule is not None and not killed:
-            # Also one that must not run is left to those who can plan the next.
-            delay = self._refires.delay_for_others(body.schedule, body.strategy, claim.id)
-            if delay is not None:
-                self._release(claim, delay)
-                return None
+        if self._is_for_others(claim, body):
+            self._release(claim, self._refires.delay_for_others(body.schedule or "", claim.id))
+            return None
         number = verdict.attempt_number(claim, carry)
         tried = Try(claim, body, carry, number, worker=self._worker)
         ruling = self._forestall(tried)
@@ -133,6 +129,12 @@ class Runner:
             self._release(claim, _SUSPECT_DELAY)
             return None
         return carry
+
+    def _is_for_others(self, claim: Claim, body: Body) -> bool:
+        """Say whether this is a schedule's run whose next this worker cannot plan; also if it must not run."""
+        if body.schedule is None or claim.kill_requested or claim.id in self._holdings.kills:
+            return False
+        return self._refires.lacks(body.schedule, body.strategy, claim.id)
 
     def _forestall(self, tried: Try) -> Ruling | None:
         """Rule on a firing that must not run (any more)."""

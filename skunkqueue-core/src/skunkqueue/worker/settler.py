@@ -132,6 +132,14 @@ class Settler:
 
     def _settle_instead(self, one: Finished, error: BackendError) -> bool:
         """Settle as an error what the store refuses for good, such as a result that is too large for it."""
+        if one.outcome.refire is not None:
+            # Whatever its strategy has planned: the run itself is to be recorded.
+            logger.error(
+                "the next run of schedule %r is refused, and is planned anew: %s", one.schedule, error
+            )
+            one = one._replace(outcome=msgspec.structs.replace(one.outcome, refire=None), schedule=None)
+            self._holdings.finished.append(one)
+            return self.settle()
         note = f"the store refuses its outcome ({one.outcome.verdict.value}): {error}"
         if one.outcome.verdict is Verdict.ERROR and one.outcome.carry is None:
             logger.error("firing %s cannot be settled, its lease will end: %s", one.claim.id, error)
@@ -156,6 +164,13 @@ class Settler:
             for one in batch:
                 self._notifier.tell("skunkqueue_firing_settled", claim=one.claim, outcome=one.outcome)
         self._log(batch)
+        for one in batch:
+            if (
+                one.schedule is not None
+                and one.outcome.refire is not None
+                and one.outcome.refire.firing is None
+            ):
+                logger.info("schedule %r is over, by its own rule", one.schedule)
 
     def _without_stale(self, batch: list[Finished], stale: set[str]) -> list[Finished]:
         kept = []

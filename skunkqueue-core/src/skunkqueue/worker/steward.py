@@ -109,7 +109,8 @@ class Steward(threading.Thread):
             self._next_chores = now + _CHORES_EVERY * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
             if self._backend.sweep() >= _MUCH:
                 self._next_chores = now
-            self._refires.heal()
+            if self._refires.heal():
+                self._next_chores = now
             self._contact.answered()
 
     def _take_in_ahead(self, now: float) -> None:

@@ -81,10 +81,14 @@ def read_evidence(claim: Claim) -> list[Death]:
 
 def attempt_number(claim: Claim, carry: Carry) -> int:
     """Tell the number of the attempt that is about to begin."""
-    number = carry.failures + 1
-    if claim.deaths:
-        number += sum(1 for death in read_evidence(claim) if death.cause in _DEATHS)
-    return number
+    return carry.failures + 1 + deaths_of(claim)
+
+
+def deaths_of(claim: Claim) -> int:
+    """Count the attempts that ended with their worker."""
+    if not claim.deaths:
+        return 0
+    return sum(1 for death in read_evidence(claim) if death.cause in _DEATHS)
 
 
 def before(claim: Claim, body: Body, carry: Carry) -> Ruling | None:

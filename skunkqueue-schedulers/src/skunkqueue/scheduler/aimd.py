@@ -19,13 +19,13 @@ from skunkqueue.queue import SkunkQueue
 from skunkqueue.schedule import Before, Observation, Plan
 from skunkqueue.scheduler.base import Scheduler
 from skunkqueue.scheduler.pace import DAY, GOOD, NOTHING, Rates, go_on, judge, next_due, rates
-from skunkqueue.scheduler.settings import Span, number, spell
+from skunkqueue.scheduler.settings import Rate, Span, number, recalled, spell
 
 
 class Params(Rates, frozen=True, kw_only=True):
     """What a schedule of this kind goes by."""
 
-    increase: float
+    increase: Rate
     """Runs per second."""
     decrease: float
 
@@ -33,7 +33,7 @@ class Params(Rates, frozen=True, kw_only=True):
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """What it remembers."""
 
-    rate: float
+    rate: Rate
     """Runs per second."""
     runs: int = 0
 
@@ -48,18 +48,18 @@ class AIMDStrategy:
     def first(self, params: bytes, now: float) -> Plan:
         """Plan a run at once."""
         rule = _params.decode(params)
-        return _plan(rule, State(rate=1 / rule.initial), now)
+        return _plan(rule, _fresh(rule), now)
 
     def after(self, params: bytes, state: bytes, seen: Observation) -> Plan:
         """Plan the run that follows the one seen."""
         rule = _params.decode(params)
-        known = adapted(rule, _state.decode(state), seen)
+        known = adapted(rule, recalled(_state, state, _fresh(rule)), seen)
         return _plan(rule, known, next_due(seen, rule.interval(known.rate)))
 
     def again(self, params: bytes, before: Before, now: float) -> Plan:
         """Go on at the pace reached, within new bounds."""
         rule = _params.decode(params)
-        old = _state.decode(before.state)
+        old = recalled(_state, before.state, _fresh(rule))
         known = msgspec.structs.replace(old, rate=rule.bounded(old.rate))
         return go_on(before, msgspec.json.encode(known), rule.interval(known.rate), now)
 
@@ -76,6 +76,10 @@ def adapted(rule: Params, known: State, seen: Observation) -> State:
         return known
     rate = known.rate + rule.increase if how == GOOD else known.rate * rule.decrease
     return State(rate=rule.bounded(rate), runs=known.runs + 1)
+
+
+def _fresh(rule: Params) -> State:
+    return State(rate=1 / rule.initial)
 
 
 def _plan(rule: Params, known: State, due: float) -> Plan:

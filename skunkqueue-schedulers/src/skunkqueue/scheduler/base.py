@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
+import weakref
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from skunkqueue.call import Call, Chain, Conjoinable, Fireable
-from skunkqueue.errors import ScheduleError
+from skunkqueue.errors import NameInvalidError, ScheduleError
 from skunkqueue.imports import suppress_firing
 from skunkqueue.job import as_fireable
-from skunkqueue.names import MAX_NAME_BYTES
+from skunkqueue.names import MAX_NAME_BYTES, check_name
 from skunkqueue.queue import SkunkQueue
 
 if TYPE_CHECKING:
@@ -18,8 +24,12 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_PLAIN = (str, int, float, bool, type(None))
+_declared: weakref.WeakKeyDictionary[SkunkQueue, dict[str, tuple[str, bytes]]] = weakref.WeakKeyDictionary()
+"""What this process has declared on each queue: by name, the rule."""
+
+_PLAIN = (str, bytes, int, float, bool, type(None), date, time, timedelta, Decimal, UUID, Enum)
 _LONGEST_ARGUMENTS = 80
+_SUFFIX = len(" #9999")
 
 
 class Scheduler:
@@ -40,11 +50,16 @@ class Scheduler:
             msg = f"{type(self).__name__} needs the SkunkQueue that its jobs go to, not {queue!r}"
             raise ScheduleError(msg)
         self.queue = queue
+        if name is not None and len(check_name("schedule", name).encode()) > MAX_NAME_BYTES - _SUFFIX:
+            msg = f"the schedule name {name[:40]!r}... is too long: give at most {MAX_NAME_BYTES - _SUFFIX} bytes"
+            raise NameInvalidError(msg)
         self.strategy = strategy
         self.params = params
         self.name = name
         self._fed: list[Fireable[Any]] = []
         self._named: dict[str, int] = {}
+        # Whoever forgets `with` or `flush` would wait for runs that never come.
+        weakref.finalize(self, _tell_unflushed, type(self).__name__, self._fed)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} on {self.queue!r}>"
@@ -80,15 +95,18 @@ class Scheduler:
             # A worker imports the module that declares it; the store is not to be opened for that.
             self._fed.clear()
             return full
-        old = self.queue.backend.get_schedule(self.queue.name, full) if self.name is None else None
         params = self.params_for(full)
-        if self.queue.declare(full, job, strategy=self.strategy, params=params) and old is not None:
+        replaces = self.queue.declare(full, job, strategy=self.strategy, params=params)
+        rules = _declared.setdefault(self.queue, {})
+        rule = (self.strategy, params)
+        if replaces and self.name is None and rules.get(full, rule) != rule:
             logger.warning(
-                "schedule %r of queue %r is replaced, since it has the same jobs; to have both, "
-                "give each scheduler a name=",
+                "schedule %r of queue %r is declared again by another rule, which takes the place of the first, "
+                "since it has the same jobs; to have both, give each scheduler a name=",
                 full,
                 self.queue.name,
             )
+        rules[full] = rule
         self._named[name] = count
         self._fed.clear()
         return full
@@ -100,26 +118,53 @@ class Scheduler:
 
 
 def name_of(job: Fireable[Any]) -> str:
-    """Name a schedule by its jobs and their plain arguments: ``demo:greet('Jed') & demo:tidy``."""
+    """Name a schedule by its jobs and their arguments: ``demo:greet('Jed') & demo:tidy``.
+
+    ScheduleError where the arguments cannot be told in the same words by the next process.
+    """
     name = " & ".join(call.name + _arguments(call) for call in job.calls())
-    if len(name.encode()) > MAX_NAME_BYTES or not name.isprintable():
-        name = job.name
-    return (
-        name
-        if len(name.encode()) <= MAX_NAME_BYTES
-        else name.encode()[:MAX_NAME_BYTES].decode(errors="ignore")
-    )
+    if not name.isprintable():
+        name = ascii(name)[1:-1]
+    if len(name.encode()) <= MAX_NAME_BYTES - _SUFFIX:
+        return name
+    ending = f"… {_digest(name)}"
+    room = MAX_NAME_BYTES - _SUFFIX - len(ending.encode())
+    return name.encode()[:room].decode(errors="ignore") + ending
 
 
 def _arguments(call: Call[Any]) -> str:
     named = {**(call.attrs or {}), **call.kwargs}
-    # Others may be written in another order, or with an address, by the next process.
-    if not all(isinstance(value, _PLAIN) for value in (*call.args, *named.values())):
-        return "(…)"
+    for value in (*call.args, *named.values()):
+        if not _is_plain(value):
+            msg = (
+                f"the schedule of {call.name} cannot be named by its argument {value!r} of type {type(value).__name__}, "
+                f"which the next process may write otherwise: give the scheduler a name="
+            )
+            raise ScheduleError(msg)
     told = ", ".join([*map(repr, call.args), *(f"{key}={value!r}" for key, value in named.items())])
     if len(told) > _LONGEST_ARGUMENTS:
-        return "(…)"
+        told = f"{told[: _LONGEST_ARGUMENTS // 2]}… {_digest(told)}"
     return f"({told})" if told else ""
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(map(_is_plain, (*value, *value.values())))
+    return isinstance(value, _PLAIN)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _tell_unflushed(kind: str, fed: list[Fireable[Any]]) -> None:
+    if fed:
+        names = ", ".join(one.name for one in fed)
+        logger.warning(
+            "%s was fed %s and never flushed, so that nothing is scheduled: use `with`", kind, names
+        )
 
 
 def _conjoined(fed: list[Fireable[Any]]) -> Chain:

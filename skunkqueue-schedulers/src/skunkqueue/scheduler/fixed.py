@@ -25,7 +25,7 @@ from skunkqueue.queue import SkunkQueue
 from skunkqueue.schedule import Before, Observation, Plan
 from skunkqueue.scheduler.base import Scheduler
 from skunkqueue.scheduler.cron import normal
-from skunkqueue.scheduler.settings import Span, instant, seconds, spell
+from skunkqueue.scheduler.settings import Span, instant, recalled, seconds, spell
 from skunkqueue.scheduler.ticks import (
     CLOSE,
     GRACE,
@@ -55,7 +55,9 @@ class TimeStrategy:
 
     def after(self, params: bytes, state: bytes, seen: Observation) -> Plan:
         """Plan the tick that follows the run seen."""
-        rule, known = _params.decode(params), _state.decode(state)
+        rule = _params.decode(params)
+        known = recalled(_state, state, State(anchor=seen.due, tick=seen.due, due=seen.due))
+        known = _set_right(rule, known, seen.now)
         passed, grace = _left_out(rule, seen)
         early = seen.due < known.due - CLOSE
         if early and latest(rule, known.anchor, known.tick, grace) > passed:
@@ -73,7 +75,7 @@ class TimeStrategy:
         """Go on where the old rule was; where the moments it names are others, from the last run on."""
         rule, old, known = _params.decode(params), _params.decode(before.params), _state.decode(before.state)
         if rhythm(rule) != rhythm(old):
-            return _changed(rule, known, before, now)
+            return _changed(rule, old, known, before, now)
         if before.due is not None and not before.running:
             plan = plan_tick(rule, known, known.tick)
             if plan.due is None or abs(before.due - known.due) <= CLOSE:
@@ -107,13 +109,35 @@ class TimeStrategy:
         return f"cron {rule.cron} {rule.tz}" if rule.every is None else f"every {spell(rule.every)}"
 
 
-def _changed(rule: Params, known: State, before: Before, now: float) -> Plan:
+def _set_right(rule: Params, known: State, now: float) -> State:
+    """Bring ticks back that are far ahead, since the store's clock was set back after they were planned."""
+    if known.last is None or known.tick <= now:
+        return known
+    following = next_tick(rule, -1e11 if rule.every is None else known.anchor % rule.every, now)
+    if following is None:
+        return known
+    ahead = known.tick - following
+    gap = (next_tick(rule, following, following) or following) - following
+    if ahead <= 2 * gap:
+        return known
+    return msgspec.structs.replace(
+        known,
+        anchor=known.anchor - ahead,
+        tick=known.tick - ahead,
+        due=known.due - ahead,
+        last=known.last - ahead,
+    )
+
+
+def _changed(rule: Params, old: Params, known: State, before: Before, now: float) -> Plan:
     """Plan the first run of a rule with other ticks than the one before."""
-    if before.running and before.due is not None:
-        # Nobody will see that run end.
-        planned = before.due >= known.due - CLOSE
-        known = msgspec.structs.replace(known, last=before.due, runs=known.runs + planned)
-    free = rule.start is None and rule.start_in is None
+    if before.running:
+        # Nobody will see that run end. A pause in it has taken its due time away.
+        due = known.due if before.due is None else before.due
+        planned = due >= known.due - CLOSE
+        known = msgspec.structs.replace(known, last=due, runs=known.runs + planned)
+    # A time from the declaration on is over with the first run.
+    free = rule.start is None and (rule.start_in is None or known.last is not None)
     if rule.every is not None and free and known.last is not None:
         tick: float | None = max(now, known.last + rule.every)
         if before.running and tick == now:
@@ -121,6 +145,10 @@ def _changed(rule: Params, known: State, before: Before, now: float) -> Plan:
         anchor = cast("float", tick)
     else:
         anchor, tick = beginning(rule, now)
+        same_start = rule.start_in is not None and rule.start_in == old.start_in
+        if rule.every is not None and same_start and before.due is not None and tick is not None:
+            # Declared again and again, it must not be put off for ever.
+            anchor = tick = max(now, min(tick, before.due))
         overdue = before.due is not None and not before.running and before.due <= now
         if before.running and tick is not None and tick <= now:
             tick = next_tick(rule, anchor, now)

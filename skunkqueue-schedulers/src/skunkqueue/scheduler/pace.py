@@ -8,7 +8,7 @@ import msgspec
 
 from skunkqueue.records import Verdict
 from skunkqueue.schedule import Before, Observation, Plan
-from skunkqueue.scheduler.settings import Span, seconds, within
+from skunkqueue.scheduler.settings import Interval, Span, seconds, within
 
 DAY = timedelta(days=1)
 GOOD, OVERRAN, FAILED, NOTHING = "good", "overran", "failed", "nothing"
@@ -17,9 +17,9 @@ GOOD, OVERRAN, FAILED, NOTHING = "good", "overran", "failed", "nothing"
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
     """The first interval and its bounds, in seconds; a rate is runs per second, one through an interval."""
 
-    initial: float
-    shortest: float
-    longest: float
+    initial: Interval
+    shortest: Interval
+    longest: Interval
 
     def bounded(self, rate: float) -> float:
         """Return the nearest rate within the bounds."""
@@ -41,7 +41,10 @@ def rates(what: str, initial: Span | None, shortest: Span, longest: Span) -> Rat
 
 def next_due(seen: Observation, interval: float) -> float:
     """Tell when a run is due that begins ``interval`` after the one seen began, and not before it ended."""
-    return seen.now + interval if seen.began is None else max(seen.now, seen.began + interval)
+    if seen.began is None:
+        return seen.now + interval
+    # A clock that was set back must not put the run off by as much.
+    return max(seen.now, min(seen.began, seen.now) + interval)
 
 
 def judge(seen: Observation, interval: float, *, first: bool) -> str:
@@ -49,13 +52,13 @@ def judge(seen: Observation, interval: float, *, first: bool) -> str:
 
     It overran if it was not done, counted from when it was due, within the interval: so a run that had to
     wait for a worker shows that there is more to do than the workers can. The first run does not wait by its
-    own fault (workers may be started after the schedule is declared), so only its run time counts. A run
-    that was killed by people, or never began, says nothing.
+    own fault (workers may be started after the schedule is declared), so only its run time counts. One that
+    people killed, that expired, that asked to be put off or whose worker died under it says nothing.
     """
-    if seen.began is None or seen.verdict not in (Verdict.COMPLETE.value, Verdict.ERROR.value):
-        return NOTHING
     if seen.verdict == Verdict.ERROR.value or seen.attempts > 1:
         return FAILED
+    if seen.began is None or seen.verdict != Verdict.COMPLETE.value or not seen.whole:
+        return NOTHING
     since = seen.began if first else min(seen.due, seen.began)
     return OVERRAN if seen.began + seen.took - since > interval else GOOD
 

@@ -6,7 +6,7 @@ The interval is the retransmission timeout of RFC 6298, with a run's time R in t
 - after the first: SRTT = R, RTTVAR = R/2 (2.2);
 - after each other: RTTVAR = 3/4 RTTVAR + 1/4 |SRTT - R|, then SRTT = 7/8 SRTT + 1/8 R (2.3);
 - interval = SRTT + max(G, 4 RTTVAR), not below ``lower`` (2.4), not above ``upper`` (2.5);
-- a failed attempt doubles it, up to ``upper`` (5.5), until a run gives a new sample (5.7);
+- a failed attempt doubles it, up to ``upper`` (5.5), until a run gives a new sample (end of section 5);
 - a run that was retried or put off gives no sample, since its time is not that of one run (section 3, Karn's
   rule: Karn and Partridge, Improving Round-Trip Time Estimates in Reliable Transport Protocols, 1987).
 """
@@ -20,7 +20,7 @@ from skunkqueue.records import Verdict
 from skunkqueue.schedule import Before, Observation, Plan
 from skunkqueue.scheduler.base import Scheduler
 from skunkqueue.scheduler.pace import DAY, go_on, next_due
-from skunkqueue.scheduler.settings import Span, seconds, spell, within
+from skunkqueue.scheduler.settings import Interval, Length, Span, recalled, seconds, spell, within
 
 ALPHA = 1 / 8
 BETA = 1 / 4
@@ -31,19 +31,19 @@ _MOST_DOUBLINGS = 60
 class Params(msgspec.Struct, frozen=True, kw_only=True):
     """What a schedule of this kind goes by, in seconds."""
 
-    initial: float
-    lower: float
-    upper: float
-    granularity: float
+    initial: Interval
+    lower: Interval
+    upper: Interval
+    granularity: Interval
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """What it remembers, in seconds."""
 
-    srtt: float | None
+    srtt: Length | None
     """``None``: no run was measured yet."""
-    rttvar: float
-    rto: float
+    rttvar: Length
+    rto: Interval
 
 
 _params = msgspec.json.Decoder(Params)
@@ -55,19 +55,20 @@ class RTOStrategy:
 
     def first(self, params: bytes, now: float) -> Plan:
         """Plan a run at once."""
-        rule = _params.decode(params)
-        rto = _bounded(rule, rule.initial)
-        return Plan(due=now, state=msgspec.json.encode(State(srtt=None, rttvar=0.0, rto=rto)), interval=rto)
+        fresh = _fresh(_params.decode(params))
+        return Plan(due=now, state=msgspec.json.encode(fresh), interval=fresh.rto)
 
     def after(self, params: bytes, state: bytes, seen: Observation) -> Plan:
         """Plan the run that follows the one seen."""
-        known = learned(_params.decode(params), _state.decode(state), seen)
+        rule = _params.decode(params)
+        known = learned(rule, recalled(_state, state, _fresh(rule)), seen)
         return Plan(due=next_due(seen, known.rto), state=msgspec.json.encode(known), interval=known.rto)
 
     def again(self, params: bytes, before: Before, now: float) -> Plan:
         """Go on with what was learned, within new bounds."""
-        old = _state.decode(before.state)
-        known = msgspec.structs.replace(old, rto=_bounded(_params.decode(params), old.rto))
+        rule = _params.decode(params)
+        old = recalled(_state, before.state, _fresh(rule))
+        known = msgspec.structs.replace(old, rto=_bounded(rule, old.rto))
         return go_on(before, msgspec.json.encode(known), known.rto, now)
 
     def describe(self, params: bytes) -> str:
@@ -78,13 +79,11 @@ class RTOStrategy:
 
 def learned(rule: Params, known: State, seen: Observation) -> State:
     """Take a run into the estimate."""
-    if seen.began is None:
-        return known
-    failed = seen.attempts if seen.verdict == Verdict.ERROR.value else seen.attempts - 1
+    failed = max(seen.attempts, 1) if seen.verdict == Verdict.ERROR.value else seen.attempts - 1
     if failed > 0:
         doubled = known.rto * 2.0 ** min(failed, _MOST_DOUBLINGS)
         return msgspec.structs.replace(known, rto=_bounded(rule, doubled))
-    if seen.verdict != Verdict.COMPLETE.value or not seen.whole:
+    if seen.began is None or seen.verdict != Verdict.COMPLETE.value or not seen.whole:
         return known
     took = seen.took
     if known.srtt is None:
@@ -94,6 +93,10 @@ def learned(rule: Params, known: State, seen: Observation) -> State:
         srtt = (1 - ALPHA) * known.srtt + ALPHA * took
     rto = _bounded(rule, srtt + max(rule.granularity, K * rttvar))
     return State(srtt=srtt, rttvar=rttvar, rto=rto)
+
+
+def _fresh(rule: Params) -> State:
+    return State(srtt=None, rttvar=0.0, rto=_bounded(rule, rule.initial))
 
 
 def _bounded(rule: Params, rto: float) -> float:

@@ -4,22 +4,41 @@ from __future__ import annotations
 
 import math
 from datetime import datetime, timedelta
+from typing import Annotated, TypeVar
+
+import msgspec
 
 from skunkqueue.errors import NaiveDatetimeError, ScheduleError
+
+Moment = Annotated[float, msgspec.Meta(ge=-1e11, le=1e11)]
+"""Seconds since the epoch, as a store may bring them back."""
+Interval = Annotated[float, msgspec.Meta(gt=0, le=1e11)]
+Length = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+Rate = Annotated[float, msgspec.Meta(gt=0, le=1e11)]
+"""Runs per second."""
 
 SHORTEST = 0.001
 """No interval is shorter, in seconds."""
 LONGEST = 100 * 366 * 86_400.0
 """None is longer."""
 
+S = TypeVar("S")
 Span = timedelta | float
 """A length of time: a timedelta, or seconds."""
+
+
+def recalled(decoder: msgspec.json.Decoder[S], state: bytes, fresh: S) -> S:
+    """Decode a strategy's state; one that cannot be read is forgotten, so that its schedule goes on."""
+    try:
+        return decoder.decode(state)
+    except msgspec.MsgspecError:
+        return fresh
 
 
 def seconds(what: str, value: object, *, least: float = SHORTEST) -> float:
     """Return a length of time in seconds; ScheduleError, naming ``what``, below ``least`` or for what is none."""
     given = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(given, bool) or not isinstance(given, (int, float)) or not math.isfinite(given):
+    if isinstance(given, bool) or not isinstance(given, (int, float)):
         msg = f"{what} must be a timedelta or a number of seconds, not {value!r}"
         raise ScheduleError(msg)
     if not least <= given <= LONGEST:

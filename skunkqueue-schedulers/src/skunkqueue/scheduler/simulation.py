@@ -109,7 +109,7 @@ class _Play:
             began=None if expired else run.began,
             took=run.took,
             verdict=run.verdict,
-            attempts=0 if expired else 1,
+            attempts=1,
             interval=plan.interval,
         )
         following = one.strategy.after(one.params, plan.state, seen)

@@ -16,24 +16,24 @@ from skunkqueue.queue import SkunkQueue
 from skunkqueue.schedule import Before, Observation, Plan
 from skunkqueue.scheduler.base import Scheduler
 from skunkqueue.scheduler.pace import DAY, GOOD, NOTHING, OVERRAN, Rates, go_on, judge, next_due, rates
-from skunkqueue.scheduler.settings import Span, number, seconds, spell, within
+from skunkqueue.scheduler.settings import Interval, Rate, Span, number, recalled, seconds, spell, within
 
 
 class Params(Rates, frozen=True, kw_only=True):
     """What a schedule of this kind goes by."""
 
-    threshold: float
+    threshold: Interval
     """The interval at which doubling ends at first."""
-    increase: float
+    increase: Rate
     """Runs per second."""
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """What it remembers."""
 
-    rate: float
+    rate: Rate
     """Runs per second."""
-    threshold: float
+    threshold: Rate
     """Runs per second."""
     runs: int = 0
 
@@ -48,17 +48,18 @@ class SlowStartStrategy:
     def first(self, params: bytes, now: float) -> Plan:
         """Plan a run at once."""
         rule = _params.decode(params)
-        return _plan(rule, State(rate=1 / rule.initial, threshold=1 / rule.threshold), now)
+        return _plan(rule, _fresh(rule), now)
 
     def after(self, params: bytes, state: bytes, seen: Observation) -> Plan:
         """Plan the run that follows the one seen."""
         rule = _params.decode(params)
-        known = adapted(rule, _state.decode(state), seen)
+        known = adapted(rule, recalled(_state, state, _fresh(rule)), seen)
         return _plan(rule, known, next_due(seen, rule.interval(known.rate)))
 
     def again(self, params: bytes, before: Before, now: float) -> Plan:
         """Go on at the pace reached, within new bounds; a new threshold takes the place of what was found."""
-        rule, old = _params.decode(params), _state.decode(before.state)
+        rule = _params.decode(params)
+        old = recalled(_state, before.state, _fresh(rule))
         same = _params.decode(before.params).threshold == rule.threshold
         threshold = rule.bounded(old.threshold) if same else 1 / rule.threshold
         known = State(rate=rule.bounded(old.rate), threshold=threshold, runs=old.runs)
@@ -82,6 +83,10 @@ def adapted(rule: Params, known: State, seen: Observation) -> State:
         threshold = rule.bounded(rate / 2)
         rate = threshold if how == OVERRAN else min(1 / rule.initial, threshold)
     return State(rate=rule.bounded(rate), threshold=threshold, runs=known.runs + 1)
+
+
+def _fresh(rule: Params) -> State:
+    return State(rate=1 / rule.initial, threshold=1 / rule.threshold)
 
 
 def _plan(rule: Params, known: State, due: float) -> Plan:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import random
-from typing import Literal, cast
+from typing import Annotated, Literal, cast
 
 import msgspec
 
 from skunkqueue.schedule import Plan
 from skunkqueue.scheduler.cron import cron_line
+from skunkqueue.scheduler.settings import LONGEST, SHORTEST, Length, Moment
 
 CatchUp = Literal["one", "all", "none"]
 GRACE = 60.0
@@ -21,30 +22,30 @@ CLOSE = 0.002
 class Params(msgspec.Struct, frozen=True, kw_only=True):
     """What a schedule of this kind goes by; moments and lengths in seconds."""
 
-    every: float | None = None
+    every: Annotated[float, msgspec.Meta(ge=SHORTEST, le=LONGEST)] | None = None
     cron: str | None = None
     """In the place of ``every``."""
     tz: str = "UTC"
     catch_up: CatchUp = "one"
-    jitter: float = 0.0
+    jitter: Length = 0.0
     salt: str = ""
     """What makes this schedule's jitter differ from others'."""
-    start: float | None = None
-    start_in: float | None = None
-    until: float | None = None
+    start: Moment | None = None
+    start_in: Length | None = None
+    until: Moment | None = None
     times: int | None = None
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True):
     """What it remembers."""
 
-    anchor: float
+    anchor: Moment
     """Ticks are a whole number of intervals from here."""
-    tick: float
+    tick: Moment
     """The tick that is armed."""
-    due: float
+    due: Moment
     """When its run is due, jitter included."""
-    last: float | None = None
+    last: Moment | None = None
     """The tick of the run before."""
     runs: int = 0
 
@@ -71,10 +72,11 @@ def next_tick(rule: Params, anchor: float, moment: float) -> float | None:
         return cron_line(cast("str", rule.cron), rule.tz).after(moment)
     count = max(0, int((moment - anchor) // rule.every))
     tick = anchor + count * rule.every
-    while tick <= moment + min(1e-6, rule.every / 2):
-        # Floating point may put the tick that has just been a hair's breadth into the future.
-        count += 1
-        tick = anchor + count * rule.every
+    if tick <= moment + min(1e-6, rule.every / 2):
+        tick = anchor + (count + 1) * rule.every
+    if tick <= moment + min(1e-6, rule.every / 2):
+        # Floating point had put the tick that has just been a hair's breadth into the future.
+        tick = anchor + (count + 2) * rule.every
     return tick
 
 

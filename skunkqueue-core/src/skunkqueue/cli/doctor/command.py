@@ -41,7 +41,7 @@ def doctor(ctx: click.Context, url: str | None, backend: str | None, *, as_json:
 def examine(url: str | None, backend: str | None) -> list[Finding]:
     """Run all checks; those of the store only where it can be opened."""
     # Imported here so that `--help` need not wait for it.
-    from skunkqueue.cli.doctor import jobs, machine, store  # noqa: PLC0415
+    from skunkqueue.cli.doctor import jobs, machine, schedules, store  # noqa: PLC0415
     from skunkqueue.cli.doctor.finding import OK, PROBLEM, Finding  # noqa: PLC0415
     from skunkqueue.config import open_backend, redact, resolve  # noqa: PLC0415
     from skunkqueue.errors import SkunkQueueError  # noqa: PLC0415
@@ -58,7 +58,7 @@ def examine(url: str | None, backend: str | None) -> list[Finding]:
         return findings
     try:
         findings.append(Finding("store", OK, f"{opened.version()} at {opened.location()}"))
-        checks = [*store.CHECKS, *jobs.CHECKS]
+        checks = [*store.CHECKS, *jobs.CHECKS, *schedules.CHECKS]
         findings += _run_all([(name, lambda check=check: check(opened, config)) for name, check in checks])  # type: ignore[misc]  # mypy cannot type a lambda's default
     finally:
         opened.close()

@@ -5,19 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, Finding
+from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, Finding, first
+from skunkqueue.cli.doctor.schedules import called, running_on
 from skunkqueue.cli.doctor.store import StoreCheck
 from skunkqueue.cli.text import plural, span
 from skunkqueue.cli.views import body_of, name_of
-from skunkqueue.errors import PluginError
 from skunkqueue.persistence.backend import Backend, BackendConfig
-from skunkqueue.plugins.registry import LOAD_FAILURES, explain
 from skunkqueue.records import Record, RouteInfo, State
-from skunkqueue.schedule import find_strategy
 
 OLD = 300.0
 """Seconds past its due time that say a route's workers do not keep up."""
@@ -37,13 +35,14 @@ def lines(store: Backend, _: BackendConfig) -> Iterator[Finding]:
     """Look at every route: is anybody there, is it paused, does it keep up."""
     now = store.now()
     listening = Counter((worker.queue, worker.route) for worker in store.workers())
-    found = store.routes()
+    found, scheduled = store.routes(), running_on(store.schedules())
     well = True
     for info in found:
         if not info.counts[State.PENDING] or info.oldest_due is None:
             continue
         age = now - info.oldest_due
-        finding = _line(info, age, listening[info.queue, info.route])
+        place = (info.queue, info.route)
+        finding = _line(info, age, listening[place], scheduled.get(place, []))
         if finding is not None:
             well = False
             yield finding
@@ -51,7 +50,7 @@ def lines(store: Backend, _: BackendConfig) -> Iterator[Finding]:
         yield Finding("routes", OK, f"{plural(len(found), 'route')}, nothing waits in vain")
 
 
-def _line(info: RouteInfo, age: float, workers: int) -> Finding | None:
+def _line(info: RouteInfo, age: float, workers: int, scheduled: Sequence[str]) -> Finding | None:
     place = f"route {info.route} of queue {info.queue}"
     waiting = plural(info.counts[State.PENDING], "pending firing")
     named = f"-q {info.queue} -r {info.route}"
@@ -59,7 +58,10 @@ def _line(info: RouteInfo, age: float, workers: int) -> Finding | None:
         return Finding("routes", PROBLEM, f"{place} is paused with {waiting}", f"skunq resume {named}")
     if not workers:
         level = PROBLEM if age > 0 else NOTICE
-        return Finding("routes", level, f"{place} has {waiting} and no worker", f"skunq work {named}")
+        text = f"{place} has {waiting} and no worker"
+        if scheduled:
+            text += f"; so nobody runs {called(scheduled)}"
+        return Finding("routes", level, text, f"skunq work {named}")
     if age > OLD:
         return Finding(
             "routes",
@@ -105,13 +107,18 @@ def failures(store: Backend, _: BackendConfig) -> Iterator[Finding]:
 def poison(store: Backend, _: BackendConfig) -> Iterator[Finding]:
     """Look for firings that killed their workers."""
     found = [record for record in _samples(store, State.ERROR) if record.deaths >= POISON]
-    for record in found[:5]:
-        yield Finding(
-            "poison",
-            PROBLEM,
-            f"firing {record.id} of {name_of(record)} was put aside: {record.deaths} workers died under it",
-            f"skunq job {record.id} shows signal and memory; once mended: skunq requeue {record.id}",
-        )
+    yield from first(
+        [
+            Finding(
+                "poison",
+                PROBLEM,
+                f"firing {record.id} of {name_of(record)} was put aside: {record.deaths} workers died under it",
+                f"skunq job {record.id} shows signal and memory; once mended: skunq requeue {record.id}",
+            )
+            for record in found
+        ],
+        "skunq jobs --state error",
+    )
     if not found:
         yield Finding("poison", OK, "no firing killed its workers")
 
@@ -123,13 +130,18 @@ def leases(store: Backend, _: BackendConfig) -> Iterator[Finding]:
         for record in _samples(store, State.RUNNING)
         if record.lease_left is not None and record.lease_left < -OVERDUE
     ]
-    for record in left[:5]:
-        yield Finding(
-            "leases",
-            PROBLEM,
-            f"firing {record.id} of {name_of(record)} lost its worker {record.worker}, and nobody took it over",
-            f"start a worker there: skunq work -q {record.queue} -r {record.route}",
-        )
+    yield from first(
+        [
+            Finding(
+                "leases",
+                PROBLEM,
+                f"firing {record.id} of {name_of(record)} lost its worker {record.worker}, and nobody took it over",
+                f"start a worker there: skunq work -q {record.queue} -r {record.route}",
+            )
+            for record in left
+        ],
+        "skunq jobs --state running",
+    )
     if not left:
         yield Finding("leases", OK, "no firing is held by the dead")
 
@@ -139,13 +151,17 @@ def modules(store: Backend, _: BackendConfig) -> Iterator[Finding]:
     bodies = [body for record in _samples(store, State.PENDING) if (body := body_of(record)) is not None]
     named = {step.job.partition(":")[0] for body in bodies for step in body.steps}
     lost = sorted(module for module in named if not importable(module))
-    for module in lost[:5]:
-        yield Finding(
-            "modules",
-            NOTICE,
-            f"jobs of module {module!r} wait, and it cannot be found from {Path.cwd()}",
-            "start workers in the folder of that code, or name the folder: skunq work --path FOLDER",
-        )
+    yield from first(
+        [
+            Finding(
+                "modules",
+                NOTICE,
+                f"jobs of module {module!r} wait, and it cannot be found from {Path.cwd()}",
+                "start workers in the folder of that code, or name the folder: skunq work --path FOLDER",
+            )
+            for module in lost
+        ]
+    )
     if not lost:
         yield Finding("modules", OK, f"{plural(len(named), 'module')} of waiting jobs, all found from here")
 
@@ -175,40 +191,6 @@ def payloads(store: Backend, _: BackendConfig) -> Iterator[Finding]:
         )
     if not damaged and not pickled:
         yield Finding("payloads", OK, "what waits can be read")
-
-
-def schedules(store: Backend, _: BackendConfig) -> Iterator[Finding]:
-    """Look for schedules whose strategy is not here, and for those that nobody would run."""
-    found, now = store.schedules(), store.now()
-    well = True
-    for strategy, count in sorted(Counter(each.strategy for each in found).items()):
-        problem = _strategy_problem(strategy)
-        if problem is not None:
-            well = False
-            text = f"{plural(count, 'schedule')} cannot run here: {problem}"
-            yield Finding("schedules", NOTICE, text, "see to it where their workers are started")
-    listening = {(worker.queue, worker.route) for worker in store.workers()}
-    for each in [s for s in found if not s.paused and (s.queue, s.route) not in listening][:5]:
-        well = False
-        yield Finding(
-            "schedules",
-            PROBLEM if each.next_run is None or each.next_run <= now else NOTICE,
-            f"schedule {each.name} of queue {each.queue} has no worker on its route {each.route}",
-            f"skunq work -q {each.queue} -r {each.route}",
-        )
-    if well:
-        yield Finding("schedules", OK, f"{plural(len(found), 'schedule')}, nothing stands in their way")
-
-
-def _strategy_problem(name: str) -> str | None:
-    """Say why a strategy cannot be had here; ``None``: it can."""
-    try:
-        find_strategy(name)
-    except PluginError as error:
-        return str(error)
-    except LOAD_FAILURES as error:
-        return f"the strategy {name!r} fails: {explain(error)}"
-    return None
 
 
 def importable(module: str) -> bool:
@@ -244,5 +226,4 @@ CHECKS: list[tuple[str, StoreCheck]] = [
     ("leases", leases),
     ("modules", modules),
     ("payloads", payloads),
-    ("schedules", schedules),
 ]

@@ -14,7 +14,7 @@ from skunkqueue.persistence.sqlite.base import StoreBackend
 from skunkqueue.persistence.sqlite.opening import filed
 from skunkqueue.persistence.sqlite.wakeup import mail_topic
 from skunkqueue.persistence.sqlite.writer import snapshot
-from skunkqueue.records import ClaimRef, Command, Death, Firing, Run, Schedule, State, WorkerRecord
+from skunkqueue.records import ClaimRef, Command, Death, Firing, Run, Schedule, Standing, State, WorkerRecord
 
 _SWEPT_AT_ONCE = 500
 
@@ -154,15 +154,17 @@ class Administration(StoreBackend, ABC):
 
     # --- schedules --------------------------------------------------------------------------------
 
-    def declare(self, schedule: Schedule, firing: Firing) -> bool:
+    def declare(self, schedule: Schedule, firing: Firing, over: Standing | None = None) -> bool | None:
         """Declare or replace a schedule."""
         store = self._store
         try:
             armed = store.writer.run(
-                filed(lambda db: schedules.declare(db, schedule, firing, store.clock.now()))
+                filed(lambda db: schedules.declare(db, schedule, firing, over, now=store.clock.now()))
             )
         except schedules.Unchanged:
             return False
+        except schedules.Moved:
+            return None
         store.ring_armed(armed)
         return True
 
@@ -174,11 +176,24 @@ class Administration(StoreBackend, ABC):
         """Read one schedule."""
         return self._store.readers.run(lambda db: schedules.one(db, queue, name))
 
-    def arm(self, queue: str, name: str, generation: int, firing: Firing) -> bool:
+    def arm(
+        self,
+        queue: str,
+        name: str,
+        generation: int,
+        firing: Firing,
+        state: bytes | None = None,
+        *,
+        over: str | None = None,
+    ) -> bool:
         """Replace a schedule's pending firing."""
         store = self._store
         armed = store.writer.run(
-            filed(lambda db: schedules.arm(db, queue, name, generation, firing, now=store.clock.now()))
+            filed(
+                lambda db: schedules.arm(
+                    db, queue, name, generation, firing, state=state, over=over, now=store.clock.now()
+                )
+            )
         )
         store.ring_armed(armed)
         return armed is not None
@@ -187,18 +202,29 @@ class Administration(StoreBackend, ABC):
         """Disarm a schedule."""
         return self._store.writer.run(lambda db: schedules.pause(db, queue, name))
 
-    def resume_schedule(self, queue: str, name: str, firing: Firing) -> bool:
+    def resume_schedule(
+        self,
+        queue: str,
+        name: str,
+        firing: Firing,
+        generation: int | None = None,
+        state: bytes | None = None,
+    ) -> bool:
         """Arm a paused schedule again."""
         store = self._store
         was_paused, armed = store.writer.run(
-            filed(lambda db: schedules.resume(db, queue, name, firing, store.clock.now()))
+            filed(
+                lambda db: schedules.resume(
+                    db, queue, name, firing, generation=generation, state=state, now=store.clock.now()
+                )
+            )
         )
         store.ring_armed(armed)
         return was_paused
 
-    def remove_schedule(self, queue: str, name: str) -> bool:
+    def remove_schedule(self, queue: str, name: str, generation: int | None = None) -> bool:
         """Forget a schedule."""
-        return self._store.writer.run(lambda db: schedules.remove(db, queue, name))
+        return self._store.writer.run(lambda db: schedules.remove(db, queue, name, generation))
 
     def history(self, queue: str, name: str) -> list[Run]:
         """List a schedule's last runs."""

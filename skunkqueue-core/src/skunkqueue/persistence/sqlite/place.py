@@ -128,7 +128,8 @@ def _touch(path: Path) -> int:
 def _make(path: Path) -> None:
     """Make an empty file that nobody else can read, unless another process does so first."""
     # Under a name of its own at first: by the time it can be opened by its name, it is closed here.
-    fresh = path.with_name(f".{path.name}.{new_id()}")
+    path = Path(os.path.realpath(path))
+    fresh = path.with_name(f".skunkqueue-{new_id()}")
     os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
         os.link(fresh, path)

@@ -11,19 +11,26 @@ import msgspec
 
 from skunkqueue.persistence.backend import HISTORY_LENGTH
 from skunkqueue.persistence.sqlite import ending, firings
-from skunkqueue.records import Firing, Refire, Run, Schedule
+from skunkqueue.records import Firing, Refire, Run, Schedule, Standing
 
 _COLUMNS = (
     "queue, name, route, strategy, params, state, body, priority, generation, paused, firing, declared, runs,"
-    " last_run, took, next_run, interval"
+    " last_run, took, next_run, interval, verdict"
 )
 
 
-def declare(db: sqlite3.Connection, schedule: Schedule, firing: Firing, now: float) -> Firing | None:
-    """Make or replace a schedule; return what was armed. Raises Unchanged where it is there already."""
+def declare(
+    db: sqlite3.Connection, schedule: Schedule, firing: Firing, over: Standing | None, *, now: float
+) -> Firing | None:
+    """Make or replace a schedule; return what was armed.
+
+    Raises Unchanged where it is there already, and Moved where it is not what it is declared over.
+    """
     old = one(db, schedule.queue, schedule.name)
     if old is not None and _same(old, schedule):
         raise Unchanged
+    if over is not None and _has_moved(db, old, over):
+        raise Moved
     if old is not None and old.firing is not None:
         ending.forget_pending(db, [old.firing])
     generation = 1 + int(
@@ -32,7 +39,7 @@ def declare(db: sqlite3.Connection, schedule: Schedule, firing: Firing, now: flo
     # Counted for the whole store, so that no generation comes back after a schedule was removed.
     db.execute("REPLACE INTO meta (name, value) VALUES ('generation', ?)", (generation,))
     db.execute(
-        f"REPLACE INTO schedule ({_COLUMNS}) VALUES ({', '.join('?' * 17)})",  # noqa: S608 - constants
+        f"REPLACE INTO schedule ({_COLUMNS}) VALUES ({', '.join('?' * 18)})",  # noqa: S608 - constants
         (
             schedule.queue,
             schedule.name,
@@ -51,6 +58,7 @@ def declare(db: sqlite3.Connection, schedule: Schedule, firing: Firing, now: flo
             None if old is None else old.took,
             None,
             schedule.interval,
+            None if old is None else old.verdict,
         ),
     )
     if old is not None and old.paused:
@@ -62,17 +70,30 @@ class Unchanged(Exception):  # noqa: N818 - an answer and not an error
     """The very same schedule is there already."""
 
 
+class Moved(Exception):  # noqa: N818 - an answer and not an error
+    """It has moved on since the declaration was planned."""
+
+
 def arm(
-    db: sqlite3.Connection, queue: str, name: str, generation: int, firing: Firing, *, now: float
+    db: sqlite3.Connection,
+    queue: str,
+    name: str,
+    generation: int,
+    firing: Firing,
+    *,
+    state: bytes | None,
+    over: str | None,
+    now: float,
 ) -> Firing | None:
     """Replace the pending firing of a schedule; ``None`` where that cannot be."""
     old = one(db, queue, name)
-    if old is None or old.generation != generation or old.paused:
+    if old is None or old.generation != generation or old.paused or over not in (None, old.firing):
         return None
     if old.firing is not None:
         ending.forget_pending(db, [old.firing])
         if ending.is_live(db, old.firing):
             return None
+    _remember(db, queue, name, state)
     return _arm(db, queue, name, firing, now)
 
 
@@ -90,22 +111,30 @@ def pause(db: sqlite3.Connection, queue: str, name: str) -> bool:
 
 
 def resume(
-    db: sqlite3.Connection, queue: str, name: str, firing: Firing, now: float
+    db: sqlite3.Connection,
+    queue: str,
+    name: str,
+    firing: Firing,
+    *,
+    generation: int | None,
+    state: bytes | None,
+    now: float,
 ) -> tuple[bool, Firing | None]:
     """End a pause; say whether there was one, and what was armed."""
     old = one(db, queue, name)
-    if old is None or not old.paused:
+    if old is None or not old.paused or generation not in (None, old.generation):
         return False, None
     db.execute("UPDATE schedule SET paused = 0 WHERE queue = ? AND name = ?", (queue, name))
     if old.firing is not None and ending.is_live(db, old.firing):
         return True, None
+    _remember(db, queue, name, state)
     return True, _arm(db, queue, name, firing, now)
 
 
-def remove(db: sqlite3.Connection, queue: str, name: str) -> bool:
-    """Forget a schedule and its history; say whether there was one."""
+def remove(db: sqlite3.Connection, queue: str, name: str, generation: int | None = None) -> bool:
+    """Forget a schedule and its history; say whether there was one (of this generation)."""
     old = one(db, queue, name)
-    if old is None:
+    if old is None or generation not in (None, old.generation):
         return False
     if old.firing is not None:
         ending.forget_pending(db, [old.firing])
@@ -133,9 +162,9 @@ def refire(db: sqlite3.Connection, settled: str, refire: Refire, now: float) -> 
         (*place, *place, HISTORY_LENGTH),
     )
     db.execute(
-        "UPDATE schedule SET state = ?, interval = ?, runs = runs + 1, last_run = ?, took = ?"
+        "UPDATE schedule SET state = ?, interval = ?, runs = runs + 1, last_run = ?, took = ?, verdict = ?"
         " WHERE queue = ? AND name = ?",
-        (refire.state, run.interval, run.began, run.took, *place),
+        (refire.state, run.interval, run.began, run.took, run.verdict, *place),
     )
     return None if old.paused else _arm(db, *place, refire.firing, now)
 
@@ -169,6 +198,19 @@ def _arm(db: sqlite3.Connection, queue: str, name: str, firing: Firing, now: flo
         (ids[0], due, queue, name),
     )
     return firing
+
+
+def _has_moved(db: sqlite3.Connection, old: Schedule | None, over: Standing) -> bool:
+    if old is None or (old.generation, old.firing, old.runs) != (over.generation, over.firing, over.runs):
+        return True
+    if over.running or old.firing is None or not ending.is_live(db, old.firing):
+        return False
+    return not ending.pending_among(db, [old.firing])
+
+
+def _remember(db: sqlite3.Connection, queue: str, name: str, state: bytes | None) -> None:
+    if state is not None:
+        db.execute("UPDATE schedule SET state = ? WHERE queue = ? AND name = ?", (state, queue, name))
 
 
 def _same(old: Schedule, new: Schedule) -> bool:

@@ -161,7 +161,9 @@ CREATE TABLE history (
 CREATE INDEX history_by_schedule ON history (queue, name);
 """
 
-STEPS = (_FIRST,)
+_SECOND = "ALTER TABLE schedule ADD COLUMN verdict TEXT"
+
+STEPS = (_FIRST, _SECOND)
 """Step n brings a file from version n to n + 1 (``PRAGMA user_version``); never change one that was released."""
 
 

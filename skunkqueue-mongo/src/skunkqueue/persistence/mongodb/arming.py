@@ -1,18 +1,25 @@
 """Putting in the one firing that a schedule names, and taking it out again.
 
 The schedule names its next firing first, and then that is put in. In between others may pause the schedule,
-or arm another one; so whoever has put one in looks whether it is still the one.
+or arm another one. So whoever takes one out that is not there yet leaves a void in its place, under its id: what is
+put in later counts for nothing then. And whoever has put one in looks whether it is still the one.
 """
 
 from __future__ import annotations
 
 from abc import ABC
 
+from pymongo.errors import DuplicateKeyError
+
+from skunkqueue.errors import BackendError
 from skunkqueue.persistence.backend import HISTORY_LENGTH
 from skunkqueue.persistence.mongodb.claiming import Claiming
-from skunkqueue.persistence.mongodb.documents import unstored
+from skunkqueue.persistence.mongodb.documents import emptied, unstored
+from skunkqueue.persistence.mongodb.putting import IS_NEW
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.records import Firing
+
+_TRIES = 5
 
 
 class Arming(Claiming, ABC):
@@ -28,11 +35,24 @@ class Arming(Claiming, ABC):
             self._remove_pending(firing.id)
 
     def _remove_pending(self, id_: str | None) -> None:
+        """See that a firing has begun, or never will: take it out, or keep it from coming in."""
         if id_ is None:
             return
         link = self._link
-        link.run(link.firings.delete_one, {"_id": id_, "state": "pending"})
-        self._bells.ring(ids=[id_])
+        waits = {"$or": [IS_NEW, {"$eq": ["$state", "pending"]}]}
+        update = [{"$replaceWith": {"$cond": [waits, emptied(link.moment), "$$ROOT"]}}]
+        for _ in range(_TRIES):
+            try:
+                link.run(link.firings.update_one, {"_id": id_}, update, upsert=True)
+            except BackendError as error:
+                if not isinstance(error.__cause__, DuplicateKeyError):
+                    raise
+                # It came in at the same moment.
+                continue
+            self._bells.ring(ids=[id_])
+            return
+        msg = f"firing {id_} comes and goes all the time: try again"
+        raise BackendError(msg)
 
     def _refire(self, settled: str, refire: Document, now: float) -> None:
         link = self._link
@@ -47,6 +67,7 @@ class Arming(Claiming, ABC):
             "state": refire["state"],
             "last_run": run["began"],
             "took": run["took"],
+            "verdict": run["verdict"],
             "interval": run["interval"],
             "next_run": None,
         }

@@ -9,15 +9,22 @@ from pymongo.errors import DuplicateKeyError
 
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.mongodb.claiming import rung
-from skunkqueue.persistence.mongodb.documents import FINALS, LIVE_ONLY, aim_of, place_of, route_id, ttl_of
+from skunkqueue.persistence.mongodb.documents import (
+    FINALS,
+    LIVE_ONLY,
+    REMEMBERED,
+    aim_of,
+    emptied,
+    place_of,
+    route_id,
+    ttl_of,
+)
 from skunkqueue.persistence.mongodb.link import Link
 from skunkqueue.persistence.mongodb.schema import CLAIMABLE, Document
 from skunkqueue.persistence.mongodb.waiting import Waiting
 from skunkqueue.records import Command, State
 
 _CHUNK = 1_000
-_REMEMBERED = 600.0
-"""Seconds for which the id of a firing that was pruned stays known, lest a ``fire`` that is sent again run twice."""
 
 
 class Control(Waiting, ABC):
@@ -198,18 +205,15 @@ class Control(Waiting, ABC):
             ids = [one["_id"] for one in found]
             again = {"_id": {"$in": ids}, "state": {"$in": list(FINALS)}, "owed": {"$exists": False}}
             # Nobody asks for these any more.
-            old = {**again, "finished": {"$lte": link.about_now() - _REMEMBERED}}
+            old = {**again, "finished": {"$lte": link.about_now() - REMEMBERED}}
             removed, twice = link.run_and_tell(link.firings.delete_many, old)
-            void = {"_id": "$_id", "state": "void", "void": link.moment.date_after(_REMEMBERED)}
-            void["settled"] = "$settled"
-            emptied, again_twice = link.run_and_tell(
-                link.firings.update_many, again, [{"$replaceWith": void}]
-            )
+            void: list[Document] = [{"$replaceWith": emptied(link.moment)}]
+            voided, again_twice = link.run_and_tell(link.firings.update_many, again, void)
             if twice or again_twice:
                 # The first try may have done it.
                 done += len(ids) - link.run(link.firings.count_documents, again)
             else:
-                done += removed.deleted_count + emptied.modified_count
+                done += removed.deleted_count + voided.modified_count
             self._bells.ring(ids=ids)
             if len(found) < some:
                 break

@@ -15,6 +15,8 @@ from skunkqueue.records import Claim, Firing, Record, State
 FINALS = tuple(state.value for state in State if state.final)
 LIVE_ONLY = ("lease", "held_key", "aimed")
 """Fields that a finished firing has no more."""
+REMEMBERED = 600.0
+"""Seconds for which the id of a firing that is gone stays known, lest what was put in once come in again late."""
 
 
 def place_of(queue: str, route: str) -> str:
@@ -71,6 +73,13 @@ def times_of(firing: Firing, moment: Moment) -> Document:
     elif firing.expires_in is not None:
         made["expires"] = moment.after(firing.expires_in)
     return made
+
+
+def emptied(moment: Moment) -> Document:
+    """Make what stays of a firing that is gone: its id, in a state that no verb knows, until the server removes it."""
+    # Who settled it may ask again, and what follows from that is owed all the same.
+    kept = {name: f"${name}" for name in ("settled", "outbox", "owed")}
+    return {"_id": "$_id", "state": "void", "void": moment.date_after(REMEMBERED), **kept}
 
 
 def made(firing: Firing, now: float) -> Document:

@@ -64,7 +64,7 @@ class Putting(StoreBackend, ABC):
         moment = link.moment
         new = {"$mergeObjects": [{"$literal": packed(firing)}, times_of(firing, moment)]}
         # The server's own clock dates it, in the same step; one that is known stays as it is.
-        update = [{"$replaceWith": {"$cond": [_IS_NEW, new, "$$ROOT"]}}]
+        update = [{"$replaceWith": {"$cond": [IS_NEW, new, "$$ROOT"]}}]
         for _ in range(_TRIES):
             try:
                 done = link.run(link.firings.update_one, {"_id": firing.id}, update, upsert=True)
@@ -267,7 +267,8 @@ class Putting(StoreBackend, ABC):
             )
 
 
-_IS_NEW = {"$eq": [{"$type": "$state"}, "missing"]}
+IS_NEW: Document = {"$eq": [{"$type": "$state"}, "missing"]}
+"""True of what an upsert begins with."""
 
 
 def _loads(firings: Sequence[Firing]) -> Iterable[list[Firing]]:

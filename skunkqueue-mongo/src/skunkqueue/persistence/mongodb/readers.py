@@ -199,7 +199,8 @@ class StreamReader(Reader):
             queues = sorted({queue for queue, _ in pairs})
             wanted.append({"ns.coll": "routes", "documentKey._id.queue": {"$in": queues}})
         if self._ids:
-            final = {"$in": list(FINALS)}
+            # A firing that is removed may be emptied.
+            final = {"$in": [*FINALS, "void"]}
             wanted += [
                 {
                     "ns.coll": "firings",

@@ -14,7 +14,7 @@ from pymongo import ReturnDocument
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.persistence.mongodb.workers import Workers
-from skunkqueue.records import Firing, Run, Schedule
+from skunkqueue.records import Firing, Run, Schedule, Standing
 
 _TRIES = 50
 _SAME = ("route", "strategy", "params", "body", "priority")
@@ -24,54 +24,61 @@ _FIELDS = tuple(field for field in Schedule.__struct_fields__ if field not in {"
 class Scheduling(Workers, ABC):
     """The verbs about schedules."""
 
-    def declare(self, schedule: Schedule, firing: Firing) -> bool:
+    def declare(self, schedule: Schedule, firing: Firing, over: Standing | None = None) -> bool | None:
         """Declare a schedule; see ``Backend.declare``."""
         link = self._link
         id_ = _id(schedule.queue, schedule.name)
-        said = {name: getattr(schedule, name) for name in (*_SAME, "state")}
         for _ in range(_TRIES):
             old = link.run(link.schedules.find_one, {"_id": id_})
-            if old is not None and all(old[name] == said[name] for name in _SAME):
+            if old is not None and all(old[name] == getattr(schedule, name) for name in _SAME):
                 if old.get("firing") == firing.id and not old["paused"]:
                     # An earlier call got as far as this, at least.
                     self._arm(id_, firing, link.now())
                 return False
+            if not self._makes_room(old, over):
+                return None
             if old is not None and self._caught_up(old):
                 continue
-            generation = self._next_generation()
-            now = link.now()
-            kept = ("paused", "runs", "last_run", "took")
-            new: Document = {**said, "generation": generation, "declared": now, "interval": None}
-            new |= {name: old[name] for name in kept if name in old} if old else {"paused": False, "runs": 0}
-            armed = not new["paused"]
-            new["firing"] = firing.id if armed else None
-            new["next_run"] = _due(firing, now) if armed else None
-            if old is None:
-                new["history"] = []
-                done = link.run(link.schedules.update_one, {"_id": id_}, {"$setOnInsert": new}, upsert=True)
-                replaced = done.upserted_id is not None or self._is_generation(id_, generation)
-            else:
-                # First, so that who is interrupted can declare it again; until then it is idle.
-                self._remove_pending(old.get("firing"))
-                unchanged = {
-                    "_id": id_,
-                    "generation": old["generation"],
-                    "paused": old["paused"],
-                    "runs": old["runs"],
-                    "firing": old.get("firing"),
-                }
-                done = link.run(link.schedules.update_one, unchanged, {"$set": new})
-                replaced = bool(done.matched_count) or self._is_generation(id_, generation)
-            if not replaced:
+            new = _declared(schedule, firing, old, link.now()) | {"generation": self._next_generation()}
+            if not self._replace(id_, old, new):
                 # Somebody else changed it at the same moment.
                 continue
             if old is not None:
                 # It may have been running then, and given back.
                 self._remove_pending(old.get("firing"))
-            if armed:
-                self._arm(id_, firing, now)
+            if not new["paused"]:
+                self._arm(id_, firing, new["declared"])
             return True
         raise BackendError(_restless(schedule.queue, schedule.name))
+
+    def _makes_room(self, old: Document | None, over: Standing | None) -> bool:
+        """Take out what an old declaration has armed; False where it is not what the new one was planned over."""
+        if old is None:
+            return over is None
+        stands = (old["generation"], old.get("firing"), old["runs"])
+        if over is not None and stands != (over.generation, over.firing, over.runs):
+            return False
+        # First, so that who is interrupted can declare it again; until then it is idle.
+        self._remove_pending(old.get("firing"))
+        return over is None or over.running or self._firing_state(old) != "running"
+
+    def _replace(self, id_: Document, old: Document | None, new: Document) -> bool:
+        """Write a declaration down; False where it would not take the place of this old one."""
+        link = self._link
+        if old is None:
+            new = {**new, "history": []}
+            done = link.run(link.schedules.update_one, {"_id": id_}, {"$setOnInsert": new}, upsert=True)
+        else:
+            unchanged = {
+                "_id": id_,
+                "generation": old["generation"],
+                "paused": old["paused"],
+                "runs": old["runs"],
+                "firing": old.get("firing"),
+            }
+            done = link.run(link.schedules.update_one, unchanged, {"$set": new})
+        there = done.upserted_id is not None or (old is not None and done.matched_count > 0)
+        return there or self._is_generation(id_, new["generation"])
 
     def _is_generation(self, id_: Document, generation: int) -> bool:
         """Say whether what was written is there, where the reply was lost."""
@@ -103,7 +110,16 @@ class Scheduling(Workers, ABC):
         found = self._find(queue, name)
         return None if found is None else _schedule(found)
 
-    def arm(self, queue: str, name: str, generation: int, firing: Firing) -> bool:
+    def arm(
+        self,
+        queue: str,
+        name: str,
+        generation: int,
+        firing: Firing,
+        state: bytes | None = None,
+        *,
+        over: str | None = None,
+    ) -> bool:
         """Let this firing be the next one; see ``Backend.arm``."""
         link = self._link
         for _ in range(_TRIES):
@@ -113,7 +129,7 @@ class Scheduling(Workers, ABC):
             if old.get("firing") == firing.id:
                 self._arm(old["_id"], firing, link.now())
                 return True
-            if self._firing_state(old) == "running":
+            if over not in (None, old.get("firing")):
                 return False
             # First, so that it cannot begin once another one is armed.
             self._remove_pending(old.get("firing"))
@@ -122,7 +138,7 @@ class Scheduling(Workers, ABC):
             if self._caught_up(old):
                 continue
             now = link.now()
-            next_one = {"firing": firing.id, "next_run": _due(firing, now)}
+            next_one = _next_one(firing, now, state)
             unchanged = {
                 "_id": old["_id"],
                 "generation": generation,
@@ -131,8 +147,6 @@ class Scheduling(Workers, ABC):
             }
             done = link.run(link.schedules.update_one, unchanged, {"$set": next_one})
             if done.matched_count:
-                # Whoever named it may have put it in only now.
-                self._remove_pending(old.get("firing"))
                 self._arm(old["_id"], firing, now)
                 return True
         raise BackendError(_restless(queue, name))
@@ -156,7 +170,14 @@ class Scheduling(Workers, ABC):
         self._remove_pending(found.get("firing"))
         return True
 
-    def resume_schedule(self, queue: str, name: str, firing: Firing) -> bool:
+    def resume_schedule(
+        self,
+        queue: str,
+        name: str,
+        firing: Firing,
+        generation: int | None = None,
+        state: bytes | None = None,
+    ) -> bool:
         """End a pause; see ``Backend.resume_schedule``."""
         link = self._link
         for _ in range(_TRIES):
@@ -164,24 +185,22 @@ class Scheduling(Workers, ABC):
             if old is None:
                 return False
             if not old["paused"]:
-                if old.get("resumed") != firing.id:
-                    return False
-                # An earlier try got as far as this.
-                if old.get("firing") == firing.id:
-                    self._arm(old["_id"], firing, link.now())
-                return True
-            live = self._firing_state(old) is not None
+                return self._was_resumed(old, firing)
+            if generation not in (None, old["generation"]):
+                return False
+            live = self._is_live(old)
             if not live and self._caught_up(old):
                 continue
             now = link.now()
             change: Document = {"paused": False, "resumed": firing.id}
             if not live:
-                change |= {"firing": firing.id, "next_run": _due(firing, now)}
+                change |= _next_one(firing, now, state)
             unchanged = {
                 "_id": old["_id"],
                 "generation": old["generation"],
                 "paused": True,
                 "runs": old["runs"],
+                "firing": old.get("firing"),
             }
             done = link.run(link.schedules.update_one, unchanged, {"$set": change})
             if not done.matched_count:
@@ -191,19 +210,41 @@ class Scheduling(Workers, ABC):
             return True
         raise BackendError(_restless(queue, name))
 
-    def remove_schedule(self, queue: str, name: str) -> bool:
+    def _was_resumed(self, schedule: Document, firing: Firing) -> bool:
+        """Say whether a schedule that is not paused was resumed with this firing by an earlier try."""
+        if schedule.get("resumed") != firing.id:
+            return False
+        if schedule.get("firing") == firing.id:
+            self._arm(schedule["_id"], firing, self._link.now())
+        return True
+
+    def _is_live(self, schedule: Document) -> bool:
+        """Say whether a schedule's firing runs or waits; where it does neither, see that it never will."""
+        if self._firing_state(schedule) is None:
+            # Whoever paused it may have died before it was taken out, and it may be on its way in.
+            self._remove_pending(schedule.get("firing"))
+        return self._firing_state(schedule) is not None
+
+    def remove_schedule(self, queue: str, name: str, generation: int | None = None) -> bool:
         """Forget a schedule; see ``Backend.remove_schedule``."""
         link = self._link
-        old = self._find(queue, name)
-        if old is None:
-            return False
-        # First, so that who is interrupted can remove the schedule again; until then it is idle.
-        self._remove_pending(old.get("firing"))
-        last = link.run(link.schedules.find_one_and_delete, {"_id": _id(queue, name)})
-        if last is not None:
-            # It may have been armed anew in between.
-            self._remove_pending(last.get("firing"))
-        return True
+        gone = False
+        for _ in range(_TRIES):
+            old = self._find(queue, name)
+            if old is None or generation not in (None, old["generation"]):
+                return gone
+            # First, so that who is interrupted can remove the schedule again; until then it is idle.
+            self._remove_pending(old.get("firing"))
+            same = {"_id": old["_id"], "generation": old["generation"], "firing": old.get("firing")}
+            done, again = link.run_and_tell(link.schedules.delete_one, same)
+            if done.deleted_count or again:
+                # It may have been running then, and given back.
+                self._remove_pending(old.get("firing"))
+            if done.deleted_count:
+                return True
+            # Where the first try may have done it, the next look tells.
+            gone = gone or again
+        raise BackendError(_restless(queue, name))
 
     def history(self, queue: str, name: str) -> list[Run]:
         """Tell the last runs; see ``Backend.history``."""
@@ -272,6 +313,21 @@ def _id(queue: str, name: str) -> Document:
 
 def _due(firing: Firing, now: float) -> float:
     return now + firing.delay if firing.due is None else firing.due
+
+
+def _declared(schedule: Schedule, firing: Firing, old: Document | None, now: float) -> Document:
+    """Make what a declaration writes, all but its generation."""
+    kept = ("paused", "runs", "last_run", "took", "verdict")
+    new: Document = {name: getattr(schedule, name) for name in (*_SAME, "state", "interval")}
+    new |= {name: old[name] for name in kept if name in old} if old else {"paused": False, "runs": 0}
+    new |= {"declared": now, "firing": None, "next_run": None}
+    return new if new["paused"] else {**new, **_next_one(firing, now, None)}
+
+
+def _next_one(firing: Firing, now: float, state: bytes | None) -> Document:
+    """Say what changes in a schedule that names this firing."""
+    change: Document = {"firing": firing.id, "next_run": _due(firing, now)}
+    return change if state is None else {**change, "state": state}
 
 
 def _schedule(document: Document) -> Schedule:

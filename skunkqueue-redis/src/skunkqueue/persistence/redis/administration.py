@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -13,7 +13,7 @@ from skunkqueue.persistence.redis import wire
 from skunkqueue.persistence.redis.base import StoreBackend
 from skunkqueue.persistence.redis.keys import names_in, place_of, quote
 from skunkqueue.persistence.redis.scripts import load
-from skunkqueue.records import ClaimRef, Command, Death, Firing, Run, Schedule, State, WorkerRecord
+from skunkqueue.records import ClaimRef, Command, Death, Firing, Run, Schedule, Standing, State, WorkerRecord
 
 _KILL, _REQUEUE, _PURGE, _PAUSE, _RESUME = map(load, ("kill", "requeue", "purge", "pause", "resume"))
 _PRUNE, _PROGRESS, _BEAT, _UNREGISTER, _WORKERS = map(
@@ -27,6 +27,7 @@ _PAUSE_SCHEDULE, _RESUME_SCHEDULE, _REMOVE = map(
 _as_states = wire.reader(list[str | bool])
 _as_workers = wire.reader(list[tuple[float, bytes]])
 _as_schedules = wire.reader(list[tuple[str, list[bytes]]])
+_as_declared: Callable[[bytes], bool | None] = wire.reader(bool | None)  # type: ignore[arg-type] # a union
 _as_runs = wire.reader(list[Run])
 _as_worker = wire.reader(WorkerRecord)
 _SWEPT_AT_ONCE = 1_000
@@ -116,7 +117,7 @@ class Administration(StoreBackend, ABC):
 
     # --- schedules --------------------------------------------------------------------------------
 
-    def declare(self, schedule: Schedule, firing: Firing) -> bool:
+    def declare(self, schedule: Schedule, firing: Firing, over: Standing | None = None) -> bool | None:
         """Declare a schedule; see ``Backend.declare``."""
         fields = {
             "route": schedule.route.encode(),
@@ -132,7 +133,10 @@ class Administration(StoreBackend, ABC):
         flat = [part for name, value in fields.items() for part in (name, blobs.put(value))]
         (group,) = wire.groups_of([firing], blobs)
         name = place_of(schedule.queue, schedule.name)
-        return wire.as_answer(self._link.call(_DECLARE, name, flat, group, blobs=blobs, kept=True))
+        stood: Any = False
+        if over is not None:
+            stood = [over.generation, over.firing or "", over.runs, over.running]
+        return _as_declared(self._link.call(_DECLARE, name, flat, group, stood, blobs=blobs, kept=True))
 
     def schedules(self, queue: str | None = None) -> list[Schedule]:
         """List schedules, by queue and name."""
@@ -143,27 +147,47 @@ class Administration(StoreBackend, ABC):
         found = self._schedules(name=place_of(queue, name))
         return found[0] if found else None
 
-    def arm(self, queue: str, name: str, generation: int, firing: Firing) -> bool:
+    def arm(
+        self,
+        queue: str,
+        name: str,
+        generation: int,
+        firing: Firing,
+        state: bytes | None = None,
+        *,
+        over: str | None = None,
+    ) -> bool:
         """Replace a schedule's pending firing; see ``Backend.arm``."""
         blobs = wire.Blobs()
         (group,) = wire.groups_of([firing], blobs)
-        reply = self._link.call(_ARM, place_of(queue, name), generation, group, blobs=blobs, kept=True)
+        number = False if state is None else blobs.put(state)
+        place = place_of(queue, name)
+        reply = self._link.call(_ARM, place, generation, group, number, over or False, blobs=blobs, kept=True)
         return wire.as_answer(reply)
 
     def pause_schedule(self, queue: str, name: str) -> bool:
         """Disarm a schedule until it is resumed."""
         return wire.as_answer(self._link.call(_PAUSE_SCHEDULE, place_of(queue, name), kept=True))
 
-    def resume_schedule(self, queue: str, name: str, firing: Firing) -> bool:
+    def resume_schedule(
+        self,
+        queue: str,
+        name: str,
+        firing: Firing,
+        generation: int | None = None,
+        state: bytes | None = None,
+    ) -> bool:
         """End a schedule's pause; see ``Backend.resume_schedule``."""
         blobs = wire.Blobs()
         (group,) = wire.groups_of([firing], blobs)
-        reply = self._link.call(_RESUME_SCHEDULE, place_of(queue, name), group, blobs=blobs, kept=True)
+        number = False if state is None else blobs.put(state)
+        asked = (place_of(queue, name), group, generation or False, number)
+        reply = self._link.call(_RESUME_SCHEDULE, *asked, blobs=blobs, kept=True)
         return wire.as_answer(reply)
 
-    def remove_schedule(self, queue: str, name: str) -> bool:
+    def remove_schedule(self, queue: str, name: str, generation: int | None = None) -> bool:
         """Forget a schedule."""
-        return wire.as_answer(self._link.call(_REMOVE, place_of(queue, name), kept=True))
+        return wire.as_answer(self._link.call(_REMOVE, place_of(queue, name), generation or False, kept=True))
 
     def history(self, queue: str, name: str) -> list[Run]:
         """Tell the last runs of a schedule."""

@@ -195,4 +195,5 @@ def _refire(refire: Refire, blobs: wire.Blobs) -> list[Any]:
         float(run.took),
         False if run.interval is None else float(run.interval),
         HISTORY_LENGTH,
+        run.verdict,
     ]

@@ -1,11 +1,12 @@
 --@ base once wire places bells stats put records schedules
--- arm: name, generation, group. Answers whether it was.
+-- arm: name, generation, group, number of the new state or false, firing it must name or false. Answers whether it was.
 local schedule = schedule_of(R[4])
-if not schedule or tonumber(schedule.generation) ~= R[5] or schedule.paused then
+if not schedule or tonumber(schedule.generation) ~= R[5] or schedule.paused or (R[8] and schedule.firing ~= R[8]) then
   return done(NO)
 end
 if not disarm(schedule) and is_live(schedule.firing) then
   return done(NO)
 end
+remember(R[4], R[7])
 arm(R[4], R[6])
 return done(YES)

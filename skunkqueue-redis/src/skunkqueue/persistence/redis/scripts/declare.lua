@@ -1,6 +1,7 @@
 --@ base once wire places bells stats put records schedules
--- declare: name, [field, number of its value, ...], group. Answers whether anything changed.
-local name, group = R[4], R[6]
+-- declare: name, [field, number of its value, ...], group, [generation, firing, runs, whether that runs] or false.
+-- Answers whether anything changed; nil where the schedule is not as it should be.
+local name, group, over = R[4], R[6], R[7]
 local flat = R[5]
 for i = 2, #flat, 2 do
   flat[i] = ARGV[flat[i]]
@@ -16,7 +17,16 @@ if old then
   if same then
     return done(NO)
   end
-  disarm(old)
+end
+if over then
+  local stands = old and tonumber(old.generation) == over[1] and old.firing == over[2] and tonumber(old.runs) == over[3]
+  if not stands then
+    return done(NIL)
+  end
+end
+if old and not disarm(old) and over and not over[4] and is_live(old.firing) then
+  -- It runs, so nothing was removed.
+  return done(NIL)
 end
 call('HDEL', key, 'next_run', 'interval')
 call('HSET', key, unpack(flat))

@@ -1,7 +1,7 @@
 --@ base once wire places bells stats put records schedules
--- remove_schedule: name. Answers whether there was one.
+-- remove_schedule: name, generation or false. Answers whether there was one.
 local schedule = schedule_of(R[4])
-if not schedule then
+if not schedule or (R[5] and tonumber(schedule.generation) ~= R[5]) then
   return done(NO)
 end
 disarm(schedule)

@@ -1,11 +1,12 @@
 --@ base once wire places bells stats put records schedules
--- resume_schedule: name, group. Answers whether there was a pause.
+-- resume_schedule: name, group, generation or false, number of the new state or false. Answers whether there was a pause.
 local schedule = schedule_of(R[4])
-if not schedule or not schedule.paused then
+if not schedule or not schedule.paused or (R[6] and tonumber(schedule.generation) ~= R[6]) then
   return done(NO)
 end
 call('HDEL', P .. 'z:' .. R[4], 'paused')
 if not is_live(schedule.firing) then
+  remember(R[4], R[7])
   arm(R[4], R[5])
 end
 return done(YES)

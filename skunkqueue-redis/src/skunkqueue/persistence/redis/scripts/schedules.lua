@@ -33,13 +33,18 @@ local function arm(name, group)
   end)
   call('HSET', P .. 'z:' .. name, 'firing', id, 'next_run', precise(group[3] or now + group[4]))
 end
+local function remember(name, state)
+  if state then
+    call('HSET', P .. 'z:' .. name, 'state', ARGV[state])
+  end
+end
 local function remove_schedule(name)
   call('DEL', P .. 'z:' .. name, P .. 'zh:' .. name)
   call('ZREM', P .. 'zs', name)
 end
--- What Refire says: name, generation, group, state, run, began, took, interval, history length.
+-- What Refire says: name, generation, group, state, run, began, took, interval, history length, verdict.
 local function refire(settled, wish)
-  local name, generation, group, state, run, began, took, interval, length = unpack(wish, 1, 9)
+  local name, generation, group, state, run, began, took, interval, length, verdict = unpack(wish, 1, 10)
   local schedule = schedule_of(name)
   if not schedule or tonumber(schedule.generation) ~= generation or schedule.firing ~= settled then
     return
@@ -52,7 +57,7 @@ local function refire(settled, wish)
   call('LTRIM', P .. 'zh:' .. name, -length, -1)
   local key = P .. 'z:' .. name
   call('HINCRBY', key, 'runs', 1)
-  call('HSET', key, 'state', ARGV[state], 'last_run', precise(began), 'took', precise(took))
+  call('HSET', key, 'state', ARGV[state], 'last_run', precise(began), 'took', precise(took), 'verdict', verdict)
   if interval then
     call('HSET', key, 'interval', precise(interval))
   else

@@ -1,0 +1,107 @@
+"""Checks of schedules: those that nobody can plan or run, and those whose last run failed."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+
+from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, SHOWN, Finding, first
+from skunkqueue.cli.doctor.store import StoreCheck
+from skunkqueue.cli.text import cut, plural
+from skunkqueue.cli.views import failure_line
+from skunkqueue.errors import JobNotFoundError, PluginError
+from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.plugins.registry import LOAD_FAILURES, explain
+from skunkqueue.records import Schedule, State
+from skunkqueue.schedule import find_strategy
+
+REASON = 120
+"""Characters shown of why a run failed."""
+CURE = "skunq schedules shows them all"
+"""For what is not told one by one."""
+
+
+def schedules(store: Backend, _: BackendConfig) -> Iterator[Finding]:
+    """Look at all schedules."""
+    there = store.schedules()
+    found = [*_without_strategy(there), *first(_without_worker(store, there), CURE), *_failed(store, there)]
+    yield from found
+    if not found:
+        fine = ", their strategies are here, and no last run was an error" if there else ""
+        yield Finding("schedules", OK, plural(len(there), "schedule") + fine)
+
+
+def _without_strategy(there: Sequence[Schedule]) -> Iterator[Finding]:
+    for strategy, count in sorted(Counter(each.strategy for each in there).items()):
+        problem = _strategy_problem(strategy)
+        if problem is not None:
+            text = f"{plural(count, 'schedule')} cannot run here: {problem}"
+            yield Finding("schedules", NOTICE, text, "see to it where their workers are started")
+
+
+def _strategy_problem(name: str) -> str | None:
+    """Say why a strategy cannot be had here; ``None``: it can."""
+    try:
+        find_strategy(name)
+    except PluginError as error:
+        return str(error)
+    except LOAD_FAILURES as error:
+        return f"the strategy {name!r} fails: {explain(error)}"
+    return None
+
+
+def _without_worker(store: Backend, there: Sequence[Schedule]) -> list[Finding]:
+    """Look for routes with schedules and no worker; where something is pending, the check of routes tells it."""
+    known = {(worker.queue, worker.route) for worker in store.workers()}
+    known |= {(info.queue, info.route) for info in store.routes() if info.counts[State.PENDING]}
+    return [
+        Finding(
+            "schedules",
+            PROBLEM,
+            f"route {route} of queue {queue} has no worker to go on with {called(names)}",
+            f"skunq work -q {queue} -r {route}",
+        )
+        for (queue, route), names in sorted(running_on(there).items())
+        if (queue, route) not in known
+    ]
+
+
+def running_on(there: Sequence[Schedule]) -> dict[tuple[str, str], list[str]]:
+    """Tell by queue and route the names of the schedules that are not paused."""
+    names: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for each in there:
+        if not each.paused:
+            names[each.queue, each.route].append(each.name)
+    return names
+
+
+def called(names: Sequence[str]) -> str:
+    """Name schedules, the first ones of many: ``schedule 'a'``, ``schedules 'a', 'b' and 3 more``."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"schedule{'s' if len(names) > 1 else ''} {', '.join(map(repr, names[:SHOWN]))}{more}"
+
+
+def _failed(store: Backend, there: Sequence[Schedule]) -> Iterator[Finding]:
+    found = [each for each in there if each.verdict == State.ERROR.value]
+    for each in found[:SHOWN]:
+        reason = _reason(store, each)
+        words = f"{shlex.quote(each.name)} -q {each.queue}"
+        cure = f"skunq schedule history {words}"
+        if reason.startswith(JobNotFoundError.__name__):
+            cure += f"; if the job is gone for good: skunq schedule remove {words}"
+        text = f"the last run of schedule {each.name} of queue {each.queue} ended as error"
+        yield Finding("schedules", NOTICE, f"{text}: {cut(reason, REASON)}" if reason else text, cure)
+    if len(found) > SHOWN:
+        text = f"so did the last runs of {plural(len(found) - SHOWN, 'more schedule')}"
+        yield Finding("schedules", NOTICE, text, CURE)
+
+
+def _reason(store: Backend, schedule: Schedule) -> str:
+    """Tell why the last run failed; empty where its firing is no longer there, or was requeued."""
+    runs = store.history(schedule.queue, schedule.name)
+    record = store.get([runs[-1].id])[0] if runs else None
+    return "" if record is None else failure_line(record) or ""
+
+
+CHECKS: list[tuple[str, StoreCheck]] = [("schedules", schedules)]
