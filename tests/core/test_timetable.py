@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -11,11 +13,15 @@ import pytest
 
 from skunkqueue import JobMixin, SkunkQueue, State, timetable
 from skunkqueue.clock import VirtualClock
-from skunkqueue.errors import PluginError, PolicyError, UnknownScheduleError
-from skunkqueue.records import Schedule
+from skunkqueue.errors import BackendUnavailableError, PluginError, PolicyError, UnknownScheduleError
+from skunkqueue.ids import new_id
+from skunkqueue.records import Firing, Outcome, Schedule, Verdict
+from skunkqueue.schedule import Observation, find_strategy, refire
 
 STRATEGY = """
 from skunkqueue.schedule import Plan
+
+meanwhile = []
 
 class Every:
     def first(self, params, now):
@@ -32,6 +38,17 @@ class Going(Every):
 
     def describe(self, params):
         return "going every " + params.decode()
+
+class Slow(Going):
+    def after(self, params, state, seen):
+        todo, meanwhile[:] = meanwhile[:], []
+        meanwhile.extend(do for do in todo if do())
+        return super().after(params, state, seen)
+
+    def again(self, params, before, now):
+        todo, meanwhile[:] = meanwhile[:], []
+        meanwhile.extend(do for do in todo if do())
+        return super().again(params, before, now)
 """
 
 
@@ -49,8 +66,10 @@ def strategies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ticking\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(
         "[skunkqueue.strategies]\nevery = ticking_strategies:Every\ngoing = ticking_strategies:Going\n"
+        "slow = ticking_strategies:Slow\n"
     )
     monkeypatch.syspath_prepend(str(site))
+    monkeypatch.delitem(sys.modules, "ticking_strategies", raising=False)
 
 
 @pytest.fixture
@@ -163,6 +182,95 @@ def test_a_rule_that_is_over_removes_the_schedule_and_says_so(
 def test_a_rule_that_is_over_from_the_start_declares_nothing(queue: SkunkQueue) -> None:
     assert declare(queue, 0) is False
     assert queue.backend.schedules() == []
+
+
+# --- what happens while a strategy thinks ---------------------------------------------------------
+
+
+def meanwhile(do: Callable[[], object], *, always: bool = False) -> None:
+    """Have this done when the strategy ``slow`` is asked next (or always), before it answers."""
+
+    def done() -> bool:
+        do()
+        return always
+
+    importlib.import_module("ticking_strategies").meanwhile.append(done)
+
+
+def run_and_refire(queue: SkunkQueue) -> None:
+    """Run what is due to its end, as a worker does."""
+    (claim,) = queue.backend.claim("demo", "default", "w", 1, 600.0)
+    schedule = found(queue)
+    seen = Observation(
+        now=queue.backend.now(),
+        due=claim.due,
+        began=claim.claimed,
+        took=1.0,
+        verdict="complete",
+        attempts=1,
+        interval=None,
+    )
+    follows = refire(schedule, claim.id, find_strategy(schedule.strategy), seen)
+    done = Outcome(id=claim.id, token=claim.token, verdict=Verdict.COMPLETE, refire=follows)
+    assert queue.backend.settle([done]) == []
+
+
+def test_a_run_that_ends_while_a_declaration_is_planned_is_not_run_again(queue: SkunkQueue) -> None:
+    declare(queue, strategy="slow")
+    meanwhile(lambda: run_and_refire(queue))
+
+    assert declare(queue, 5, strategy="slow") is True
+
+    assert (found(queue).runs, found(queue).state, next_in(queue)) == (1, b"1", 65.0)
+    assert live(queue) == 1
+
+
+def test_a_run_that_begins_while_a_declaration_is_planned_has_none_beside_it(queue: SkunkQueue) -> None:
+    declare(queue, strategy="slow")
+    meanwhile(lambda: begin(queue))
+
+    assert declare(queue, 5, strategy="slow") is True
+
+    assert next_in(queue) == 5.0
+
+
+def test_what_is_declared_while_a_resume_is_planned_is_what_is_resumed(queue: SkunkQueue) -> None:
+    declare(queue, strategy="slow")
+    timetable.pause(queue.backend, "demo", "tick")
+    elsewhere = Tick()
+    elsewhere.routes = ["other"]
+    meanwhile(lambda: queue.declare("tick", elsewhere, strategy="slow", params=b"7"))
+
+    assert timetable.resume(queue.backend, "demo", "tick") is True
+
+    assert (found(queue).route, next_in(queue)) == ("other", 7.0)
+    assert queue.backend.claim("demo", "default", "w", 9, 600.0) == []
+
+
+def test_what_is_declared_while_an_ended_one_is_removed_stays(queue: SkunkQueue) -> None:
+    declare(queue, 1, strategy="slow")
+    timetable.pause(queue.backend, "demo", "tick")
+    meanwhile(lambda: declare(queue, 7, strategy="slow"))
+
+    assert timetable.resume(queue.backend, "demo", "tick") is True
+
+    assert (found(queue).params, live(queue)) == (b"7", 1)
+
+
+def test_a_schedule_that_changes_all_the_time_is_given_up(queue: SkunkQueue) -> None:
+    declare(queue, strategy="slow")
+    meanwhile(lambda: later(queue), always=True)
+
+    with pytest.raises(BackendUnavailableError, match="changes all the time"):
+        declare(queue, 5, strategy="slow")
+
+    assert live(queue) == 1
+
+
+def later(queue: SkunkQueue) -> None:
+    """Arm another firing, as healing would."""
+    firing = Firing(id=new_id(), queue="demo", route="default", body=b"", delay=60.0)
+    assert queue.backend.arm("demo", "tick", found(queue).generation, firing)
 
 
 # --- rules of the job -----------------------------------------------------------------------------

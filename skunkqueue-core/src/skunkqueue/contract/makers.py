@@ -21,6 +21,7 @@ from skunkqueue.records import (
     RouteInfo,
     Run,
     Schedule,
+    Standing,
     State,
     Verdict,
     WorkerRecord,
@@ -211,3 +212,18 @@ def refire(lent: Claim, of: Schedule, next_one: Firing | None, **fields: Any) ->
         "run": run,
     }
     return Refire(**{**given, **fields})
+
+
+def ran(backend: Backend, name: str = "hourly", **fields: Any) -> Claim:
+    """Claim the due firing of a schedule and settle it with the next one, due in a minute."""
+    (lent,) = claim(backend)
+    following = refire(lent, planned(backend, name), firing(delay=60.0), **fields)
+    assert backend.settle([outcome(lent, refire=following)]) == []
+    return lent
+
+
+def standing(schedule: Schedule, *, running: bool = False) -> Standing:
+    """Say how a schedule stands."""
+    return Standing(
+        generation=schedule.generation, firing=schedule.firing, runs=schedule.runs, running=running
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from skunkqueue.contract.arming import ArmingPromises
 from skunkqueue.contract.claim import ClaimPromises
 from skunkqueue.contract.concurrency import ConcurrencyPromises
 from skunkqueue.contract.control import ControlPromises
@@ -25,6 +26,7 @@ class BackendContract(
     ReadingPromises,
     ControlPromises,
     SchedulePromises,
+    ArmingPromises,
     RhythmPromises,
     WorkerPromises,
     WakeupPromises,
