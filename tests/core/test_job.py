@@ -179,6 +179,8 @@ def test_only_jobs_are_fired(thing: Any) -> None:
 def test_a_class_is_told_from_its_object() -> None:
     with pytest.raises(NotAJobError, match="make an object of the class first"):
         as_fireable(Greet)
+    with pytest.raises(NotAJobError, match="mark the function with @queue"):
+        as_fireable(print)
 
 
 def test_an_argument_that_cannot_be_stored_is_named() -> None:

@@ -61,7 +61,22 @@ def test_an_interval_that_is_none_is_refused(queue: SkunkQueue, interval: object
 )
 def test_what_makes_no_sense_is_refused(queue: SkunkQueue, others: dict[str, object], told: str) -> None:
     with pytest.raises(ScheduleError, match=told):
-        TimeScheduler(queue, 60, **others)  # type: ignore[arg-type]
+        TimeScheduler(queue, "@daily" if "tz" in others else 60, **others)  # type: ignore[arg-type]
+
+
+def test_a_zone_has_no_part_in_an_interval(queue: SkunkQueue) -> None:
+    with pytest.raises(ScheduleError, match=r"tz.*for cron lines"):
+        TimeScheduler(queue, 60, tz="Europe/Berlin")
+
+
+def test_a_start_that_is_no_time_says_what_would_be(queue: SkunkQueue) -> None:
+    with pytest.raises(ScheduleError, match=r"start.*timedelta from now on, not 30"):
+        TimeScheduler(queue, 60, start=30)  # type: ignore[arg-type]
+
+
+def test_an_interval_written_as_text_says_how_to_write_it(queue: SkunkQueue) -> None:
+    with pytest.raises(ScheduleError, match=r"'10s'.*give a timedelta"):
+        TimeScheduler(queue, "10s")
 
 
 @pytest.mark.parametrize("name", ["start", "until"])

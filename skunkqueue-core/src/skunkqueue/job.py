@@ -244,7 +244,11 @@ def as_fireable(thing: object) -> Fireable[Any]:
         return thing
     if isinstance(thing, (Job, JobMixin)):
         return thing.calls()[0]
-    hint = "; make an object of the class first" if isinstance(thing, type) else ""
+    hint = ""
+    if isinstance(thing, type):
+        hint = "; make an object of the class first"
+    elif inspect.isroutine(thing):
+        hint = "; mark the function with @queue.job first"
     msg = f"{thing!r} of type {type(thing).__name__} is no job, call or chain, and cannot be fired{hint}"
     raise NotAJobError(msg)
 

@@ -66,7 +66,7 @@ class AIMDStrategy:
     def describe(self, params: bytes) -> str:
         """Tell the rule in a few words."""
         rule = _params.decode(params)
-        return f"+{rule.increase:g}/s or x{rule.decrease:g}, every {spell(rule.shortest)} to {spell(rule.longest)}"
+        return f"+{rule.increase * 3600:.3g}/h or x{rule.decrease:g}, every {spell(rule.shortest)} to {spell(rule.longest)}"
 
 
 def adapted(rule: Params, known: State, seen: Observation) -> State:

@@ -134,7 +134,7 @@ def normal(line: str) -> str:
     if len(fields) not in (5, 6):
         msg = (
             f"the cron line {line!r} has {len(fields)} fields: give 5 (minute hour day-of-month month day-of-week), "
-            f"or 6 with the second before them"
+            f"or 6 with the second before them; for an interval give a timedelta, or a number of seconds"
         )
         raise ScheduleError(msg)
     _check(text, fields)

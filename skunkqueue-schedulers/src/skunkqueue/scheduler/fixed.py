@@ -210,7 +210,13 @@ class TimeScheduler(Scheduler):
         if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
             msg = f"TimeScheduler's times must be a whole number of at least 1, not {times!r}"
             raise ScheduleError(msg)
+        if cron is None and zone_name(tz) != "UTC":
+            msg = f"TimeScheduler's tz ({tz!r}) is for cron lines; an interval is as long in every zone: leave it out"
+            raise ScheduleError(msg)
         relative = isinstance(start, timedelta)
+        if start is not None and not isinstance(start, (datetime, timedelta)):
+            msg = f"TimeScheduler's start must be a datetime with a time zone, or a timedelta from now on, not {start!r}"
+            raise ScheduleError(msg)
         begin = None if start is None or relative else instant("TimeScheduler's start", start)
         end = None if until is None else instant("TimeScheduler's until", until)
         if begin is not None and end is not None and end < begin:

@@ -68,7 +68,9 @@ class SlowStartStrategy:
     def describe(self, params: bytes) -> str:
         """Tell the rule in a few words."""
         rule = _params.decode(params)
-        return f"x2, then +{rule.increase:g}/s, every {spell(rule.shortest)} to {spell(rule.longest)}"
+        return (
+            f"x2, then +{rule.increase * 3600:.3g}/h, every {spell(rule.shortest)} to {spell(rule.longest)}"
+        )
 
 
 def adapted(rule: Params, known: State, seen: Observation) -> State:
