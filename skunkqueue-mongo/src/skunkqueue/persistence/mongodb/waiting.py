@@ -7,6 +7,7 @@ from abc import ABC
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.ids import new_id
 from skunkqueue.persistence.mongodb.bells import Ear
 from skunkqueue.persistence.mongodb.claiming import asking
@@ -38,7 +39,13 @@ class Waiting(LooseEnds, ABC):
 
     def _wait(self, link: Link, ear: Ear, place: tuple[str, str, str], end: float) -> bool:
         while not link.closed.is_set():
-            found, moment = self._look(link, *place)
+            try:
+                found, moment = self._look(link, *place)
+            except BackendUnavailableError:
+                if link.closed.is_set():
+                    # By another thread, in the middle of the question: that ends a wait like any other.
+                    return False
+                raise
             if found:
                 return True
             left = end - link.clock.monotonic()
