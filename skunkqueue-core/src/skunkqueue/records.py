@@ -305,16 +305,6 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     firing: str | None = None
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """How a schedule stood when what is to take its place was planned."""
-
-    generation: int
-    firing: str | None
-    runs: int
-    running: bool
-    """Its firing had begun."""
-
-
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """A named compound job that refires itself."""
 
@@ -345,3 +335,38 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     next_run: float | None = None
     interval: float | None = None
     """What the strategy last chose, in seconds."""
+
+    def declares_the_same_as(self, other: Schedule) -> bool:
+        """Say whether declaring the one over the other changes nothing."""
+        return all(getattr(self, field) == getattr(other, field) for field in DECLARED)
+
+
+DECLARED = ("route", "strategy", "params", "body", "priority")
+"""What makes two declarations of a name the same."""
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a schedule stood when what is to take its place was planned."""
+
+    generation: int
+    firing: str | None
+    runs: int
+    running: bool
+    """Its firing had begun."""
+
+    @classmethod
+    def of(cls, schedule: Schedule, *, running: bool) -> Standing:
+        """Say how a schedule stands now."""
+        return cls(
+            generation=schedule.generation, firing=schedule.firing, runs=schedule.runs, running=running
+        )
+
+    def is_that_of(self, schedule: Schedule | None) -> bool:
+        """Say whether a schedule is as it was, but for whether its firing runs, which it does not know."""
+        if schedule is None:
+            return False
+        return (schedule.generation, schedule.firing, schedule.runs) == (
+            self.generation,
+            self.firing,
+            self.runs,
+        )

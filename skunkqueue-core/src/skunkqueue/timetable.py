@@ -11,8 +11,6 @@ from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Firing, Schedule, Standing, State
 from skunkqueue.schedule import Plan, find_strategy, firing_for, plan_declared, skipped
 
-_SAME = ("route", "strategy", "params", "body", "priority")
-"""What makes two declarations the same."""
 _TRIES = 20
 logger = logging.getLogger(__name__)
 
@@ -35,7 +33,7 @@ def declare(backend: Backend, said: Schedule) -> tuple[bool, Firing | None]:
     strategy = None
     for _ in range(_TRIES):
         old = backend.get_schedule(said.queue, said.name)
-        if old is not None and all(getattr(old, field) == getattr(said, field) for field in _SAME):
+        if old is not None and old.declares_the_same_as(said):
             return False, None
         strategy = strategy or find_strategy(said.strategy)
         running = old is not None and _is_running(backend, old)
@@ -48,7 +46,7 @@ def declare(backend: Backend, said: Schedule) -> tuple[bool, Firing | None]:
             if old is None or backend.remove_schedule(said.queue, said.name, old.generation):
                 return old is not None, None
             continue
-        over = None if old is None else _standing(old, running=running)
+        over = None if old is None else Standing.of(old, running=running)
         declared = backend.declare(planned, firing, over)
         if declared is not None:
             paused = old is not None and old.paused
@@ -63,12 +61,6 @@ def _is_running(backend: Backend, schedule: Schedule) -> bool:
         return False
     (record,) = backend.get([schedule.firing])
     return record is not None and record.state is State.RUNNING
-
-
-def _standing(schedule: Schedule, *, running: bool) -> Standing:
-    return Standing(
-        generation=schedule.generation, firing=schedule.firing, runs=schedule.runs, running=running
-    )
 
 
 def pause(backend: Backend, queue: str, name: str) -> bool:

@@ -34,7 +34,7 @@ class ScheduleVerbs(Store):
         """Declare or replace a schedule."""
         with self._lock:
             old = self._schedules.get((schedule.queue, schedule.name))
-            if old is not None and _same(old, schedule):
+            if old is not None and old.declares_the_same_as(schedule):
                 return False
             if over is not None and self._has_moved(old, over):
                 return None
@@ -177,7 +177,7 @@ class ScheduleVerbs(Store):
 
     def _has_moved(self, old: Schedule | None, over: Standing) -> bool:
         """Say whether a schedule is not what a declaration was planned over."""
-        if old is None or (old.generation, old.firing, old.runs) != (over.generation, over.firing, over.runs):
+        if old is None or not over.is_that_of(old):
             return True
         return self._firing_state(old) is State.RUNNING and not over.running
 
@@ -192,13 +192,3 @@ class ScheduleVerbs(Store):
     def _forget(self, schedule: Schedule) -> None:
         del self._schedules[schedule.queue, schedule.name]
         self._history.pop((schedule.queue, schedule.name), None)
-
-
-def _same(one: Schedule, other: Schedule) -> bool:
-    return (one.route, one.strategy, one.params, one.body, one.priority) == (
-        other.route,
-        other.strategy,
-        other.params,
-        other.body,
-        other.priority,
-    )

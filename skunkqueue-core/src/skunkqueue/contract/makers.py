@@ -21,7 +21,6 @@ from skunkqueue.records import (
     RouteInfo,
     Run,
     Schedule,
-    Standing,
     State,
     Verdict,
     WorkerRecord,
@@ -220,10 +219,3 @@ def ran(backend: Backend, name: str = "hourly", **fields: Any) -> Claim:
     following = refire(lent, planned(backend, name), firing(delay=60.0), **fields)
     assert backend.settle([outcome(lent, refire=following)]) == []
     return lent
-
-
-def standing(schedule: Schedule, *, running: bool = False) -> Standing:
-    """Say how a schedule stands."""
-    return Standing(
-        generation=schedule.generation, firing=schedule.firing, runs=schedule.runs, running=running
-    )

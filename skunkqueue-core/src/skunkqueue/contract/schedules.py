@@ -26,11 +26,10 @@ from skunkqueue.contract.makers import (
     ran,
     refire,
     schedule,
-    standing,
     state,
 )
 from skunkqueue.persistence.backend import HISTORY_LENGTH, Backend
-from skunkqueue.records import State, Verdict
+from skunkqueue.records import Standing, State, Verdict
 
 
 class SchedulePromises(Kit):
@@ -114,7 +113,7 @@ class SchedulePromises(Kit):
         self, backend: Backend, meanwhile: str
     ) -> None:
         before, armed = declared(backend)
-        over = standing(before)
+        over = Standing.of(before, running=False)
         if meanwhile == "ran":
             ran(backend)
         elif meanwhile == "claimed":
@@ -136,7 +135,7 @@ class SchedulePromises(Kit):
         before, armed = declared(backend)
         if running:
             claim(backend)
-        over, new = standing(before, running=running), firing()
+        over, new = Standing.of(before, running=running), firing()
         assert backend.declare(schedule(params=b"ours"), new, over) is True
         assert (planned(backend).params, planned(backend).firing) == (b"ours", new.id)
         assert state(backend, armed.id) is (State.RUNNING if running else None)
@@ -144,7 +143,7 @@ class SchedulePromises(Kit):
     def test_the_very_same_is_the_same_whatever_it_was_declared_over(self, backend: Backend) -> None:
         before, _ = declared(backend)
         ran(backend)
-        assert backend.declare(schedule(), firing(), standing(before)) is False
+        assert backend.declare(schedule(), firing(), Standing.of(before, running=False)) is False
 
     def test_declaring_the_same_keeps_a_pause(self, backend: Backend) -> None:
         declared(backend)

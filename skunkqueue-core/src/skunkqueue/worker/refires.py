@@ -116,17 +116,15 @@ class Refires:
         random.shuffle(idle)
         end = time.monotonic() + HEAL_FOR
         for seen in idle:
-            if self._strategy(seen.strategy, seen.name) is None:
+            strategy = self._strategy(seen.strategy, seen.name)
+            if strategy is None:
                 continue
             if time.monotonic() > end:
                 return True
-            self._heal(seen)
+            self._heal(seen, strategy)
         return False
 
-    def _heal(self, schedule: Schedule) -> None:
-        strategy = self._strategy(schedule.strategy, schedule.name)
-        if strategy is None or schedule.paused:
-            return
+    def _heal(self, schedule: Schedule, strategy: Strategy) -> None:
         now, place = self._backend.now(), (schedule.queue, schedule.name)
         try:
             plan = skipped(schedule, strategy, now)

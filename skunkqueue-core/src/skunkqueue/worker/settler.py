@@ -164,13 +164,6 @@ class Settler:
             for one in batch:
                 self._notifier.tell("skunkqueue_firing_settled", claim=one.claim, outcome=one.outcome)
         self._log(batch)
-        for one in batch:
-            if (
-                one.schedule is not None
-                and one.outcome.refire is not None
-                and one.outcome.refire.firing is None
-            ):
-                logger.info("schedule %r is over, by its own rule", one.schedule)
 
     def _without_stale(self, batch: list[Finished], stale: set[str]) -> list[Finished]:
         kept = []
@@ -203,6 +196,8 @@ class Settler:
         few = len(batch) <= _EACH
         for one in batch:
             verdict = one.outcome.verdict
+            if one.schedule is not None:
+                _tell_end(one)
             if one.note is not None and (few or verdict not in _QUIET):
                 level = logging.ERROR if verdict is Verdict.ERROR else logging.WARNING
                 level = logging.INFO if verdict is Verdict.SNOOZE else level
@@ -218,6 +213,12 @@ class Settler:
             logger.info("complete: %d firings", self._summed)
             self._summed = 0
             self._summary_due = now + _SUMMARY_EVERY
+
+
+def _tell_end(one: Finished) -> None:
+    refire = one.outcome.refire
+    if refire is not None and refire.firing is None:
+        logger.info("schedule %r is over, by its own rule", one.schedule)
 
 
 def _head(one: Finished) -> str:

@@ -12,6 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import msgspec
+
 from skunkqueue.call import Call, Chain, Conjoinable, Fireable
 from skunkqueue.errors import NameInvalidError, ScheduleError
 from skunkqueue.imports import suppress_firing
@@ -170,7 +172,5 @@ def _tell_unflushed(kind: str, fed: list[Fireable[Any]]) -> None:
 def _conjoined(fed: list[Fireable[Any]]) -> Chain:
     """Join all that was fed; routes, priority and life time are those of the first."""
     chain = Chain(tuple(call for one in fed for call in one.calls()))
-    first = fed[0]
-    if first.policy.idempotency_key is None:
-        chain.policy = first.policy
+    chain.policy = msgspec.structs.replace(fed[0].policy, idempotency_key=None)
     return chain

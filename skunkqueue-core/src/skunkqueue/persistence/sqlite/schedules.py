@@ -27,7 +27,7 @@ def declare(
     Raises Unchanged where it is there already, and Moved where it is not what it is declared over.
     """
     old = one(db, schedule.queue, schedule.name)
-    if old is not None and _same(old, schedule):
+    if old is not None and old.declares_the_same_as(schedule):
         raise Unchanged
     if over is not None and _has_moved(db, old, over):
         raise Moved
@@ -201,7 +201,7 @@ def _arm(db: sqlite3.Connection, queue: str, name: str, firing: Firing, now: flo
 
 
 def _has_moved(db: sqlite3.Connection, old: Schedule | None, over: Standing) -> bool:
-    if old is None or (old.generation, old.firing, old.runs) != (over.generation, over.firing, over.runs):
+    if old is None or not over.is_that_of(old):
         return True
     if over.running or old.firing is None or not ending.is_live(db, old.firing):
         return False
@@ -211,16 +211,6 @@ def _has_moved(db: sqlite3.Connection, old: Schedule | None, over: Standing) -> 
 def _remember(db: sqlite3.Connection, queue: str, name: str, state: bytes | None) -> None:
     if state is not None:
         db.execute("UPDATE schedule SET state = ? WHERE queue = ? AND name = ?", (state, queue, name))
-
-
-def _same(old: Schedule, new: Schedule) -> bool:
-    return (old.route, old.strategy, old.params, old.body, old.priority) == (
-        new.route,
-        new.strategy,
-        new.params,
-        new.body,
-        new.priority,
-    )
 
 
 def one(db: sqlite3.Connection, queue: str, name: str) -> Schedule | None:

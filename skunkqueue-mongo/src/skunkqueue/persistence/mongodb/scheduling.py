@@ -14,10 +14,9 @@ from pymongo import ReturnDocument
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.persistence.mongodb.workers import Workers
-from skunkqueue.records import Firing, Run, Schedule, Standing
+from skunkqueue.records import DECLARED, Firing, Run, Schedule, Standing
 
 _TRIES = 50
-_SAME = ("route", "strategy", "params", "body", "priority")
 _FIELDS = tuple(field for field in Schedule.__struct_fields__ if field not in {"queue", "name"})
 
 
@@ -30,7 +29,7 @@ class Scheduling(Workers, ABC):
         id_ = _id(schedule.queue, schedule.name)
         for _ in range(_TRIES):
             old = link.run(link.schedules.find_one, {"_id": id_})
-            if old is not None and all(old[name] == getattr(schedule, name) for name in _SAME):
+            if old is not None and all(old[name] == getattr(schedule, name) for name in DECLARED):
                 if old.get("firing") == firing.id and not old["paused"]:
                     # An earlier call got as far as this, at least.
                     self._arm(id_, firing, link.now())
@@ -318,7 +317,7 @@ def _due(firing: Firing, now: float) -> float:
 def _declared(schedule: Schedule, firing: Firing, old: Document | None, now: float) -> Document:
     """Make what a declaration writes, all but its generation."""
     kept = ("paused", "runs", "last_run", "took", "verdict")
-    new: Document = {name: getattr(schedule, name) for name in (*_SAME, "state", "interval")}
+    new: Document = {name: getattr(schedule, name) for name in (*DECLARED, "state", "interval")}
     new |= {name: old[name] for name in kept if name in old} if old else {"paused": False, "runs": 0}
     new |= {"declared": now, "firing": None, "next_run": None}
     return new if new["paused"] else {**new, **_next_one(firing, now, None)}
