@@ -12,11 +12,13 @@ Subclass it, and say how a fresh store is configured; the class comes from the e
             return BackendConfig(backend="mine", url=f"mine://{tmp_path}/store")
 
 What a backend claims in its ``capabilities`` decides what it is asked beyond the common part; its name
-decides nothing. Environment: ``SKUNKQUEUE_CONTRACT_KILLS`` (processes killed in the crash tests, 30),
-``SKUNKQUEUE_CONTRACT_RUNS`` (runs of a schedule in the storm over it, by default as many as half a second has),
-``SKUNKQUEUE_CONTRACT_EXAMPLES`` and ``SKUNKQUEUE_CONTRACT_STEPS`` (size of the property-based test, 150 and
-40), ``SKUNKQUEUE_CONTRACT_SEED`` (run it, or the storm, again) and ``SKUNKQUEUE_CONTRACT_SHRINK`` (find
-the shortest failing run).
+decides nothing.
+
+Environment: ``SKUNKQUEUE_CONTRACT_EFFORT`` is ``quick`` (as where nothing is set) or ``thorough``: the same
+promises, with more processes killed, longer random walks and more repetitions; ``effort`` has the numbers.
+``SKUNKQUEUE_CONTRACT_KILLS``, ``..._EXAMPLES``, ``..._STEPS`` and ``..._RUNS`` set single ones of them.
+``SKUNKQUEUE_CONTRACT_SEED`` runs the property-based test, or the storm, again, and
+``SKUNKQUEUE_CONTRACT_SHRINK`` has the first find its shortest failing run.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from skunkqueue.contract.child import Orders
 from skunkqueue.contract.children import orders, started
+from skunkqueue.contract.effort import EFFORT
 from skunkqueue.contract.kit import PATIENCE, Kit
 from skunkqueue.contract.makers import (
     QUEUE,
@@ -109,7 +110,7 @@ class ConcurrencyPromises(Kit):
         self, processes: None, tested_class: type[Backend], config: BackendConfig
     ) -> None:
         del processes
-        total = 3_000
+        total = EFFORT.firings
         producers = [
             orders(tested_class, config, "produce", f"p{n}", seed=n, total=total // 2) for n in range(2)
         ]

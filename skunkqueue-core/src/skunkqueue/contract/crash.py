@@ -6,7 +6,6 @@ anything: what was half done is finished by whoever comes next. Needs the capabi
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from collections import Counter
@@ -15,6 +14,7 @@ from threading import Event
 
 from skunkqueue.contract.child import SCHEDULE, SCHEDULED_ROUTE, finish
 from skunkqueue.contract.children import Line, orders, started
+from skunkqueue.contract.effort import EFFORT
 from skunkqueue.contract.kit import PATIENCE, Kit
 from skunkqueue.contract.makers import (
     QUEUE,
@@ -31,7 +31,6 @@ from skunkqueue.contract.makers import (
 from skunkqueue.persistence.backend import HALF_DONE, Backend, BackendConfig
 from skunkqueue.records import Record, State
 
-KILLS = int(os.environ.get("SKUNKQUEUE_CONTRACT_KILLS", "30"))
 LANES = 2
 """Children alive at the same time."""
 LEASE = 0.3
@@ -50,7 +49,8 @@ class CrashPromises(Kit):
         seed = random.randrange(1 << 30)  # noqa: S311 - no secret
         with ThreadPoolExecutor(LANES) as lanes:
             lives = [
-                lanes.submit(live_and_die, tested_class, config, seed + number) for number in range(KILLS)
+                lanes.submit(live_and_die, tested_class, config, seed + number)
+                for number in range(EFFORT.kills)
             ]
             for life in lives:
                 told += life.result()
@@ -67,7 +67,7 @@ class CrashPromises(Kit):
         del processes, durable
         chance = random.Random()  # noqa: S311 - no secret
         accepted: list[str] = []
-        for number in range(6):
+        for number in range(EFFORT.openings):
             given = orders(tested_class, config, "open", f"o{number}")
             with started(given, given) as children:
                 for child in children:

@@ -18,15 +18,15 @@ from typing import final
 from skunkqueue.clock import VirtualClock
 from skunkqueue.contract.child import GO, VERSIONS
 from skunkqueue.contract.children import orders, started
+from skunkqueue.contract.effort import EFFORT, chosen_seed
 from skunkqueue.contract.kit import PATIENCE, Kit
 from skunkqueue.contract.makers import LEASE, QUEUE, ROUTE, counts, firing, firings, listed, planned, state
 from skunkqueue.contract.storm import NAME, Storm, versioned, with_refire
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.records import Claim, State, Verdict
 
-RUNS = int(os.environ.get("SKUNKQUEUE_CONTRACT_RUNS", "0"))
-"""Runs of the schedule that the storm lasts; 0: as many as half a second has, up to MOST, and no less than LEAST."""
 LEAST, MOST = 30, 1_000
+"""Runs of the schedule that the storm lasts, however slow or fast the store is."""
 HOSTS = 2
 NAMES = 20
 """Schedules that each host declares, and then declares changed."""
@@ -42,12 +42,12 @@ class RhythmPromises(Kit):
     def test_schedule_neither_stops_nor_doubles_whatever_happens(
         self, backend: Backend, clock: VirtualClock
     ) -> None:
-        chosen = int(os.environ.get("SKUNKQUEUE_CONTRACT_SEED") or random.randrange(1 << 32))  # noqa: S311
+        chosen = chosen_seed(os.environ)
         # Shown where the test fails.
         sys.stdout.write(f"again: SKUNKQUEUE_CONTRACT_SEED={chosen}\n")
         storm = Storm(backend, clock, random.Random(chosen))  # noqa: S311 - no secret
-        enough = time.monotonic() + 0.5
-        while storm.runs < (RUNS or (MOST if time.monotonic() < enough else LEAST)):
+        enough = time.monotonic() + EFFORT.storm
+        while storm.runs < (EFFORT.runs or (MOST if time.monotonic() < enough else LEAST)):
             for _ in range(4):
                 storm.step()
             storm.check()
@@ -56,7 +56,7 @@ class RhythmPromises(Kit):
     def test_schedule_runs_once_at_a_time_whatever_threads_do_to_it(
         self, real_backend: Backend, threads: ThreadPoolExecutor
     ) -> None:
-        crowd = Crowd(real_backend, runs=30)
+        crowd = Crowd(real_backend, runs=EFFORT.crowd)
         seldom = (crowd.change, crowd.pause_and_resume, crowd.kill)
         others = [threads.submit(crowd.go_on, verb, 10 * PAUSE) for verb in seldom]
         others += [threads.submit(crowd.go_on, verb, PAUSE) for verb in (crowd.declare_again, crowd.heal)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import random
 import sys
 from collections import Counter
 from typing import Any, ClassVar
@@ -27,6 +26,7 @@ from hypothesis.stateful import (
 
 from skunkqueue.clock import VirtualClock
 from skunkqueue.contract import makers
+from skunkqueue.contract.effort import EFFORT, chosen_seed
 from skunkqueue.contract.kit import Kit
 from skunkqueue.contract.model import Model
 from skunkqueue.persistence.backend import Backend
@@ -34,8 +34,8 @@ from skunkqueue.records import Claim, Firing, Outcome, Refire, State, Verdict
 
 ROUTES = ("x", "y")
 SETTINGS = settings(
-    max_examples=int(os.environ.get("SKUNKQUEUE_CONTRACT_EXAMPLES", "150")),
-    stateful_step_count=int(os.environ.get("SKUNKQUEUE_CONTRACT_STEPS", "40")),
+    max_examples=EFFORT.examples,
+    stateful_step_count=EFFORT.steps,
     deadline=None,
     database=None,
     # Shrinking takes minutes, so it is for who wants to understand a failure, not for every run.
@@ -368,7 +368,7 @@ class StatefulPromises(Kit):
             def __init__(self) -> None:
                 super().__init__(backend, clock, next(numbers))
 
-        chosen = int(os.environ.get("SKUNKQUEUE_CONTRACT_SEED") or random.randrange(1 << 32))  # noqa: S311
+        chosen = chosen_seed(os.environ)
         # Shown where the test fails.
         sys.stdout.write(f"again: SKUNKQUEUE_CONTRACT_SEED={chosen}, shorter: SKUNKQUEUE_CONTRACT_SHRINK=1\n")
         bounded = settings(SETTINGS, max_examples=min(self.examples, SETTINGS.max_examples))

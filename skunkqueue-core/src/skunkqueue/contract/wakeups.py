@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import pytest
 
+from skunkqueue.contract.effort import EFFORT
 from skunkqueue.contract.kit import PATIENCE, Kit
 from skunkqueue.contract.makers import (
     ODD_NAMES,
@@ -39,7 +40,6 @@ LONG = 15.0
 """A timeout that no wake-up comes near to."""
 PROMPT = 5.0
 """Seconds that even a machine under load does not need to wake a sleeper; hundreds of times what is usual."""
-ROUNDS = 7
 QUICK = 0.1
 """Seconds within which most of some wake-ups must come; a look once in a while is slower than this."""
 
@@ -214,7 +214,7 @@ class WakeupPromises(Kit):
         self, real_backend: Backend, threads: ThreadPoolExecutor
     ) -> None:
         took = []
-        for _ in range(ROUNDS):
+        for _ in range(EFFORT.rounds):
             batch = firings(4)
             sleepers = [threads.submit(until_claimed, real_backend, f"w{number}") for number in range(4)]
             threading.Event().wait(0.03)
@@ -223,13 +223,13 @@ class WakeupPromises(Kit):
             started = [sleeper.result(PATIENCE) for sleeper in sleepers]
             took.append(time.monotonic() - before)
             assert sorted(started) == [[made.id] for made in batch]
-        assert sorted(took)[ROUNDS // 2] < QUICK, took
+        assert sorted(took)[EFFORT.rounds // 2] < QUICK, took
 
     def test_waiting_worker_is_woken_within_milliseconds(
         self, real_backend: Backend, threads: ThreadPoolExecutor
     ) -> None:
         took = []
-        for _ in range(ROUNDS):
+        for _ in range(EFFORT.rounds):
             took.append(
                 woken(
                     threads,
@@ -238,7 +238,7 @@ class WakeupPromises(Kit):
                 )[1]
             )
             claim(real_backend)
-        assert sorted(took)[ROUNDS // 2] < QUICK, took
+        assert sorted(took)[EFFORT.rounds // 2] < QUICK, took
 
     def test_waiting_worker_is_woken_through_another_handle_within_milliseconds(
         self,
@@ -250,7 +250,7 @@ class WakeupPromises(Kit):
     ) -> None:
         del processes
         second, took = tested_class.open(config), []
-        for _ in range(ROUNDS):
+        for _ in range(EFFORT.rounds):
             took.append(
                 woken(
                     threads,
@@ -260,7 +260,7 @@ class WakeupPromises(Kit):
             )
             claim(real_backend)
         second.close()
-        assert sorted(took)[ROUNDS // 2] < QUICK, took
+        assert sorted(took)[EFFORT.rounds // 2] < QUICK, took
 
     @pytest.mark.parametrize("reason", ["not due", "paused route", "paused queue", "target", "running"])
     def test_waiting_is_cheap_where_nothing_may_be_claimed(self, real_backend: Backend, reason: str) -> None:
@@ -312,7 +312,7 @@ class WakeupPromises(Kit):
         self, real_backend: Backend, threads: ThreadPoolExecutor
     ) -> None:
         took = []
-        for _ in range(ROUNDS):
+        for _ in range(EFFORT.rounds):
             made = firing()
             found, seconds = woken(
                 threads,
@@ -322,7 +322,7 @@ class WakeupPromises(Kit):
             assert ids(found) == [made.id]
             assert state(real_backend, made.id) is State.RUNNING
             took.append(seconds)
-        assert sorted(took)[ROUNDS // 2] < QUICK, took
+        assert sorted(took)[EFFORT.rounds // 2] < QUICK, took
 
     def test_claim_next_lends_what_becomes_due(self, real_backend: Backend) -> None:
         made = firing(delay=0.2)
@@ -411,7 +411,7 @@ class WakeupPromises(Kit):
         self, real_backend: Backend, threads: ThreadPoolExecutor
     ) -> None:
         took = []
-        for _ in range(ROUNDS):
+        for _ in range(EFFORT.rounds):
             lent = claimed(real_backend)
             took.append(
                 woken(
@@ -420,7 +420,7 @@ class WakeupPromises(Kit):
                     partial(real_backend.settle, [outcome(lent)]),
                 )[1]
             )
-        assert sorted(took)[ROUNDS // 2] < QUICK, took
+        assert sorted(took)[EFFORT.rounds // 2] < QUICK, took
 
     def test_result_is_there_for_the_woken(self, real_backend: Backend, threads: ThreadPoolExecutor) -> None:
         lent = claimed(real_backend)
@@ -460,9 +460,9 @@ class WakeupPromises(Kit):
                 lambda: real_backend.listen(WORKER, LONG),
                 lambda: real_backend.send(WORKER, Command(verb="stop")),
             )[1]
-            for _ in range(ROUNDS)
+            for _ in range(EFFORT.rounds)
         ]
-        assert sorted(took)[ROUNDS // 2] < QUICK, took
+        assert sorted(took)[EFFORT.rounds // 2] < QUICK, took
 
     def test_command_through_another_handle_wakes_the_listener(
         self,
