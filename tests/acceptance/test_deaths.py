@@ -14,12 +14,12 @@ import pytest
 
 from skunkqueue.records import State
 from tests.acceptance.stage import PATIENCE, SKUNQ
-from tests.acceptance.workshop import QUEUE, Workshop, ended, gone
+from tests.acceptance.workshop import LONG_LEASE, QUEUE, Workshop, ended, gone
 from tests.support.waiting import eventually
 
 
-def test_a_killed_workers_firing_runs_again_within_two_seconds(shop: Workshop) -> None:
-    shop.work()
+def test_a_killed_workers_firing_runs_again_long_before_its_lease_ends(shop: Workshop) -> None:
+    shop.work("--lease", str(LONG_LEASE))
     firing = shop.fire("hold", "go")
     shop.begun(firing)
     (pid,) = shop.pids()
@@ -27,7 +27,7 @@ def test_a_killed_workers_firing_runs_again_within_two_seconds(shop: Workshop) -
 
     os.kill(pid, signal.SIGKILL)
 
-    eventually(lambda: shop.marked("begun", firing), 2, what="it has begun again")
+    eventually(lambda: shop.marked("begun", firing), PATIENCE, what="it has begun again")
     shop.touch("go")
     assert shop.result(firing) == 42
     assert (shop.record(firing).deaths, gone(pid)()) == (1, True)

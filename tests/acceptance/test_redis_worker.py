@@ -13,7 +13,7 @@ import pytest
 
 from skunkqueue.records import FINAL_STATES, State
 from tests.acceptance.stage import PATIENCE, SEED, Pool, Stage
-from tests.acceptance.workshop import QUEUE, Workshop, gone
+from tests.acceptance.workshop import LONG_LEASE, QUEUE, Workshop, gone
 from tests.redis.patience import persistently
 from tests.support.redis_fixtures import NewServer, new_sentinels, new_server, redis62
 from tests.support.redis_sentinel import RedisSentinels
@@ -82,8 +82,8 @@ def begun_again(shop: Workshop, firing: str, within: float) -> None:
     print(f"begun again after {time.monotonic() - began:.2f} s")
 
 
-def test_a_killed_workers_firing_runs_again_within_a_second(shop: Workshop) -> None:
-    shop.work("-c", "2", workers=2)
+def test_a_killed_workers_firing_runs_again_long_before_its_lease_ends(shop: Workshop) -> None:
+    shop.work("--lease", str(LONG_LEASE), "-c", "2", workers=2)
     firing = shop.fire("hold", "go")
     shop.begun(firing)
     holder = shop.record(firing).worker
@@ -92,14 +92,14 @@ def test_a_killed_workers_firing_runs_again_within_a_second(shop: Workshop) -> N
 
     os.kill(pid, signal.SIGKILL)
 
-    begun_again(shop, firing, 1.0)
+    begun_again(shop, firing, PATIENCE)
     shop.touch("go")
     assert shop.result(firing) == 42
     assert (shop.record(firing).deaths, gone(pid)()) == (1, True)
 
 
 def test_with_the_only_worker_killed_its_firing_runs_again_in_its_successor(shop: Workshop) -> None:
-    shop.work()
+    shop.work("--lease", str(LONG_LEASE))
     firing = shop.fire("hold", "go")
     shop.begun(firing)
     (pid,) = shop.pids()
@@ -107,7 +107,7 @@ def test_with_the_only_worker_killed_its_firing_runs_again_in_its_successor(shop
 
     os.kill(pid, signal.SIGKILL)
 
-    begun_again(shop, firing, 2.0)
+    begun_again(shop, firing, PATIENCE)
     shop.touch("go")
     assert shop.result(firing) == 42
 

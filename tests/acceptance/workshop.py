@@ -22,6 +22,8 @@ from tests.support.waiting import eventually
 
 JOBS = Path(__file__).parent / "workshop_jobs.py"
 QUEUE = "shop"
+LONG_LEASE = 10 * PATIENCE
+"""Seconds; so long that a firing which runs again was given back, and did not wait for its lease to end."""
 
 
 @final

@@ -14,13 +14,13 @@ import pytest
 
 from skunkqueue.records import State
 from tests.acceptance.stage import PATIENCE, SKUNQ, Pool
-from tests.acceptance.workshop import QUEUE, Workshop, gone
+from tests.acceptance.workshop import LONG_LEASE, QUEUE, Workshop, gone
 from tests.support.mongo_fixtures import MongoConfigOf
 from tests.support.mongo_replica_set import MongoReplicaSet
 from tests.support.mongo_server import MongoServer
 from tests.support.waiting import eventually
 
-LEASE = 2.0
+LEASE = 5.0
 
 FORKING = """
 import os
@@ -75,8 +75,8 @@ def test_the_url_may_be_given_on_the_command_line(tmp_path: Path, url: str) -> N
         assert pool.stop() == 0
 
 
-def test_a_killed_workers_firing_runs_again_within_a_second(shop: Workshop) -> None:
-    shop.work("-c", "2", workers=2)
+def test_a_killed_workers_firing_runs_again_long_before_its_lease_ends(shop: Workshop) -> None:
+    shop.work("--lease", str(LONG_LEASE), "-c", "2", workers=2)
     firing = shop.fire("hold", "go")
     shop.begun(firing)
     holder = shop.record(firing).worker
@@ -85,7 +85,7 @@ def test_a_killed_workers_firing_runs_again_within_a_second(shop: Workshop) -> N
 
     os.kill(pid, signal.SIGKILL)
 
-    eventually(lambda: shop.marked("begun", firing), 1.0, what="begun again")
+    eventually(lambda: shop.marked("begun", firing), PATIENCE, what="begun again")
     shop.touch("go")
     assert shop.result(firing) == 42
     assert (shop.record(firing).deaths, gone(pid)()) == (1, True)
