@@ -68,12 +68,15 @@ class Stage:
         path.write_text(text, encoding="utf-8")
         return path
 
-    def work(self, *arguments: str) -> Pool:
+    def work(self, *arguments: str, ignoring: signal.Signals | None = None) -> Pool:
         """Start ``skunq work`` with these arguments; see ``Pool.ready``."""
+        command = [str(SKUNQ), "work", *arguments]
+        if ignoring is not None:
+            command = ["sh", "-c", f'trap "" {ignoring.name[3:]}; exec "$@"', "sh", *command]
         log = self.folder / f"pool{len(self._running)}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [str(SKUNQ), "work", *arguments],
+                command,
                 cwd=self.folder,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,

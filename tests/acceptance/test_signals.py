@@ -14,6 +14,7 @@ from tests.acceptance.workshop import Workshop, ended, gone
 from tests.support.waiting import eventually, never
 
 GENTLE = [signal.SIGHUP, signal.SIGABRT, signal.SIGQUIT, signal.SIGTERM]
+IGNORABLE = [signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGINT]
 WAITING_JOBS = ["sleep", "receive", "lock", "loop", "doze"]
 
 
@@ -154,3 +155,19 @@ def test_a_worker_that_is_signalled_itself_ends_gently_and_is_replaced(shop: Wor
 
     assert shop.result(firing) == 42
     assert shop.result(shop.fire("which")) != pid
+
+
+@pytest.mark.parametrize("number", IGNORABLE, ids=lambda number: number.name)
+def test_a_signal_ignored_at_the_start_stays_ignored(shop: Workshop, number: signal.Signals) -> None:
+    pool = shop.work(ignoring=number)
+    (pid,) = shop.pids()
+
+    pool.process.send_signal(number)
+    os.kill(pid, number)
+
+    assert shop.result(shop.fire("which")) == pid
+    assert shop.result(shop.fire("which")) == pid
+    pool.says(f"signals ignored since the start: {number.name}")
+    # Another signal still stops it.
+    pool.process.send_signal(signal.SIGHUP if number is signal.SIGTERM else signal.SIGTERM)
+    assert ended(pool) == 0

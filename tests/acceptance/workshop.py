@@ -55,10 +55,10 @@ class Workshop:
         finally:
             self.backend.close()
 
-    def work(self, *arguments: str, workers: int = 1) -> Pool:
+    def work(self, *arguments: str, workers: int = 1, ignoring: signal.Signals | None = None) -> Pool:
         """Start a pool on the shop's default route, and wait until it is there."""
         before = {worker.id for worker in self.backend.workers()}
-        pool = self.stage.work("-q", QUEUE, *arguments)
+        pool = self.stage.work("-q", QUEUE, *arguments, ignoring=ignoring)
         eventually(
             lambda: (
                 len({worker.id for worker in self.backend.workers()} - before) >= workers

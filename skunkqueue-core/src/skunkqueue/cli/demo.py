@@ -277,7 +277,9 @@ def _stopped() -> Iterator[threading.Event]:
     def ask(_signal: int, _frame: FrameType | None) -> None:
         event.set()
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    from skunkqueue.worker.signals import not_ignored  # noqa: PLC0415 - help need not wait for it
+
+    numbers = not_ignored((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     before = {number: signal.signal(number, ask) for number in numbers}
     try:
         yield event

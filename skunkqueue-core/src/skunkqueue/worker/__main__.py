@@ -20,6 +20,7 @@ from skunkqueue.plugins.notify import Notifier
 from skunkqueue.worker import logs
 from skunkqueue.worker.board import Board
 from skunkqueue.worker.settings import Ending, WorkerSettings
+from skunkqueue.worker.signals import not_ignored
 from skunkqueue.worker.streams import Streams
 from skunkqueue.worker.worker import Worker
 
@@ -73,9 +74,10 @@ def main(arguments: list[str]) -> None:
 
 def _hear_signals(worker: Worker) -> None:
     # The pool's orders come by the leash; these are for whoever signals a worker itself.
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
+    for number in not_ignored((signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)):
         signal.signal(number, lambda _number, _frame: worker.stop())
-    signal.signal(signal.SIGINT, lambda _number, _frame: worker.stop(rough=True))
+    for number in not_ignored((signal.SIGINT,)):
+        signal.signal(number, lambda _number, _frame: worker.stop(rough=True))
 
 
 def _give_up(board: Board) -> None:

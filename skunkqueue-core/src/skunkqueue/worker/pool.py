@@ -36,11 +36,12 @@ from skunkqueue.worker.settings import (
     PoolSettings,
     settings_for,
 )
-from skunkqueue.worker.signals import SignalBell
+from skunkqueue.worker.signals import SignalBell, not_ignored
 
 logger = logging.getLogger("skunkqueue.pool")
 
 GENTLE_SIGNALS = (signal.SIGHUP, signal.SIGABRT, signal.SIGQUIT, signal.SIGTERM)
+STOP_SIGNALS = (*GENTLE_SIGNALS, signal.SIGINT)
 _LOOK_EVERY = 0.5
 _RELOAD_EVERY = 0.3
 _CLERK_PATIENCE = 10.0
@@ -70,7 +71,8 @@ class Pool:
         """Work until stopped or done; return the exit code (``settings.EXIT_*``)."""
         settings = self.settings
         logs.set_up(settings.logfile, settings.verbose)
-        with Pidfile(settings.pidfile), SignalBell((*GENTLE_SIGNALS, signal.SIGINT, signal.SIGCHLD)) as bell:
+        heard = not_ignored(STOP_SIGNALS)
+        with Pidfile(settings.pidfile), SignalBell((*heard, signal.SIGCHLD)) as bell:
             notifier = Notifier.load()
             notifier.tell(
                 "skunkqueue_pool_started",
@@ -81,6 +83,8 @@ class Pool:
                 routes=settings.routes,
             )
             logger.info("pool %s works on queue %r, %s", self.id, settings.queue, _routes(settings))
+            if ignored := [number.name for number in STOP_SIGNALS if number not in heard]:
+                logger.info("signals ignored since the start: %s", ", ".join(ignored))
             try:
                 self._watch(bell)
             finally:

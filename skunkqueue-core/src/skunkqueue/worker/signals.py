@@ -13,6 +13,14 @@ from types import FrameType, TracebackType
 from typing import Any
 
 
+def not_ignored(numbers: Iterable[int]) -> tuple[int, ...]:
+    """Leave out the signals that this process ignores, as ``nohup`` and a shell's ``&`` have it ignore some.
+
+    Whoever started it so does not want it to end by them, so nothing may be put in the place of that.
+    """
+    return tuple(number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN)
+
+
 class SignalBell:
     """While entered, the given signals do nothing but ring; main thread only."""
 
