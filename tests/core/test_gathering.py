@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from skunkqueue import JobHandle, SkunkQueue
-from skunkqueue.errors import FiringFailedError, UnknownFiringError, WaitTimeoutError
+from skunkqueue.errors import FiringFailedError, PayloadError, UnknownFiringError, WaitTimeoutError
 from skunkqueue.payload import Failure, encode
 from skunkqueue.records import Claim, Outcome, Verdict
 from skunkqueue.serializers import get_serializer
@@ -102,7 +102,36 @@ def test_a_failure_takes_its_results_place_where_errors_are_asked_for(queue: Sku
     error, value = queue.results(handles, errors=True)
 
     assert isinstance(error, FiringFailedError)
+    assert (error.id, error.kind, error.message) == (handles[0].id, "ValueError", "no such luck")
     assert value == 2
+
+
+def test_what_cannot_be_read_takes_its_results_place_as_well(queue: SkunkQueue) -> None:
+    fine, damaged = fire(queue, 2)
+    first, second = claimed(queue, 2)
+    complete(queue, [first], 1)
+    queue.backend.settle(
+        [Outcome(id=second.id, token=second.token, verdict=Verdict.COMPLETE, result=b"\xc1")]
+    )
+    missing = queue.handle("0" * 24)
+
+    value, unreadable, unknown = queue.results([fine, damaged, missing], errors=True)
+
+    assert value == 1
+    assert isinstance(unreadable, PayloadError)
+    assert isinstance(unknown, UnknownFiringError)
+
+
+def test_an_exception_that_a_job_returns_is_a_result(
+    queue: SkunkQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKUNKQUEUE_SECRET", "a secret that is long enough")
+    handle = queue.job(double).options(serializer="pickle").fire(1)
+    (claim,) = claimed(queue, 1)
+    result = get_serializer("pickle").dumps(ValueError("returned"), "it")
+    queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=Verdict.COMPLETE, result=result)])
+
+    assert repr(queue.results([handle])[0]) == "ValueError('returned')"
 
 
 def test_what_was_purged_is_unknown(queue: SkunkQueue) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from skunkqueue import SkunkQueue, State
+from skunkqueue import JobHandle, SkunkQueue, State
 from skunkqueue import queue as queues
-from skunkqueue.errors import ConfigError, DamagedPayloadError
+from skunkqueue.errors import ConfigError, DamagedPayloadError, FiringFailedError
+from skunkqueue.payload import Carry, Failure, encode
 from skunkqueue.plugins import hookimpl
 from skunkqueue.plugins.notify import Notifier
-from skunkqueue.records import Firing, Outcome, Verdict
+from skunkqueue.records import Death, Firing, Outcome, Verdict
 from skunkqueue.serializers import get_serializer
 
 
@@ -95,3 +96,74 @@ def test_hook_plugins_hear_of_every_firing_that_was_put_in(
 def test_a_payload_limit_that_is_no_number_of_bytes_is_refused(limit: Any) -> None:
     with pytest.raises(ConfigError, match="max_payload"):
         SkunkQueue("demo", max_payload=limit)
+
+
+def conclude(queue: SkunkQueue, verdict: Verdict, result: bytes | None, *, began: bool = True) -> None:
+    (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
+    when = queue.backend.now() if began else None
+    outcome = Outcome(id=claim.id, token=claim.token, verdict=verdict, result=result, began=when)
+    assert queue.backend.settle([outcome]) == []
+
+
+def failed(handle: JobHandle[Any]) -> FiringFailedError:
+    with pytest.raises(FiringFailedError) as caught:
+        handle.wait(0)
+    return caught.value
+
+
+def test_a_failure_says_of_what_it_is(queue: SkunkQueue) -> None:
+    handle = queue.job(add).fire(1, 2)
+    result = encode(Failure("shop.OutOfStock", "no more", "Traceback ..."))
+    conclude(queue, Verdict.ERROR, result)
+
+    error = failed(handle)
+
+    assert (error.id, error.job, error.state) == (handle.id, f"{__name__}:add", State.ERROR)
+    assert (error.kind, error.message, error.traceback) == ("shop.OutOfStock", "no more", "Traceback ...")
+    assert error.attempts == 1
+
+
+def test_what_was_killed_before_it_began_was_never_tried(queue: SkunkQueue) -> None:
+    handle = queue.job(add).fire(1, 2)
+    handle.kill()
+
+    error = failed(handle)
+
+    assert (error.state, error.attempts, error.traceback) == (State.KILLED, 0, "")
+
+
+def test_failures_and_deaths_are_attempts_and_snoozes_are_none(queue: SkunkQueue) -> None:
+    handle = queue.job(add).fire(1, 2)
+    carry = encode(Carry(failures=2, snoozes=5))
+    (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
+    queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=Verdict.SNOOZE, carry=carry)])
+    (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
+    death = Death(at=queue.backend.now(), worker="w", cause="signal", signal=9)
+    queue.backend.bury("w", [claim.id], death)
+    conclude(queue, Verdict.ERROR, encode(Failure("ValueError", "no")))
+
+    assert failed(handle).attempts == 4
+
+
+@pytest.mark.parametrize(("seen", "attempts"), [(0, 3), (1, 2)])
+def test_a_worker_killed_for_a_timeout_counts_as_one_attempt(
+    queue: SkunkQueue, seen: int, attempts: int
+) -> None:
+    handle = queue.job(add).fire(1, 2)
+    carry = encode(Carry(failures=2, seen_deaths=seen))
+    (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
+    queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=Verdict.RETRY, carry=carry)])
+    (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
+    queue.backend.bury("w", [claim.id], Death(at=queue.backend.now(), worker="w", cause="timeout"))
+    conclude(queue, Verdict.ERROR, encode(Failure("JobTimeoutError", "too long")), began=False)
+
+    assert failed(handle).attempts == attempts
+
+
+def test_a_failure_is_told_though_what_was_carried_is_damaged(queue: SkunkQueue) -> None:
+    handle = queue.job(add).fire(1, 2)
+    (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
+    queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=Verdict.RETRY, carry=b"?")])
+    conclude(queue, Verdict.ERROR, encode(Failure("ValueError", "no")))
+
+    assert failed(handle).attempts == 1

@@ -29,6 +29,9 @@ add.options(priority=9).fire(4, "x")  # error: arg-type
 queue += add(4, "x")  # error: arg-type
 fetch.fire(1)  # error: arg-type
 
+for one in queue.results([fetch.fire("a")], errors=True):
+    print(one.decode())  # error: union-attr
+
 text: str = add.fire(4, 5).wait()  # error: assignment
 number: int = add.fire(4, 5).result  # error: assignment
 also_number: int = fetch.fire("a").wait()  # error: assignment

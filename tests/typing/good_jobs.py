@@ -7,7 +7,8 @@ from typing import Any
 
 from typing_extensions import assert_type
 
-from skunkqueue import SkunkQueue
+from skunkqueue import SkunkQueue, SkunkQueueError
+from skunkqueue.errors import FiringFailedError
 from skunkqueue.job import Job, JobMixin
 from skunkqueue.records import State
 
@@ -84,6 +85,23 @@ both.routes = ["foo"]
 queue += both
 queue += add(4, 5) & greet("Jed")
 queue.fire_many([add(1, 2), add(3, 4)])
+
+
+handles = [add.fire(1, 2), add.fire(3, 4)]
+wanted = bool(handles)
+assert_type(queue.results(handles), list[int])
+assert_type(queue.results(handles, 5.0, errors=False), list[int])
+assert_type(queue.results(handles, errors=True), list[int | SkunkQueueError])
+assert_type(queue.results(handles, errors=wanted), list[int | SkunkQueueError])
+for one in queue.results(handles, errors=True):
+    if isinstance(one, FiringFailedError):
+        print(one.id, one.job, one.kind, one.message, one.traceback)
+        assert_type(one.state, State | None)
+        assert_type(one.attempts, int)
+    elif isinstance(one, SkunkQueueError):
+        print(one)
+    else:
+        assert_type(one, int)
 
 
 def takes_a_job(job: Job[[int, int], int]) -> int:

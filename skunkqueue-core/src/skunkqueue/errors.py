@@ -6,6 +6,10 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skunkqueue.records import State
 
 MAX_DELAY = 365 * 86_400.0
 """The longest that anything may be put off, in seconds."""
@@ -120,7 +124,39 @@ class UnknownScheduleError(SkunkQueueError, KeyError):
 
 
 class FiringFailedError(SkunkQueueError):
-    """A firing that was waited for ended as error, killed or expired."""
+    """A firing that was waited for ended as error, killed or expired.
+
+    ``str(error)`` is a sentence with all of it but the traceback. Errors pass between processes with their
+    attributes, as in the results of a process pool.
+    """
+
+    def __init__(
+        self,
+        text: str,
+        *,
+        id: str = "",  # noqa: A002 - the attribute users read is `id`
+        job: str = "",
+        state: State | None = None,
+        kind: str = "",
+        message: str = "",
+        traceback: str = "",
+        attempts: int = 0,
+    ) -> None:
+        super().__init__(text)
+        self.id = id
+        """The firing's id."""
+        self.job = job
+        """``module:qualname`` of its job; those of a chain are joined by ``&``."""
+        self.state = state
+        """``State.ERROR``, ``State.KILLED`` or ``State.EXPIRED``."""
+        self.kind = kind
+        """Name of the exception's type: ``ValueError``, ``shop.errors.OutOfStock``; empty where nothing is known."""
+        self.message = message
+        """The exception's message, or why it was killed."""
+        self.traceback = traceback
+        """The exception's traceback as text; empty where the job raised nothing."""
+        self.attempts = attempts
+        """How often it was tried; of a chain, the step it stopped at. 0: it never began."""
 
 
 class WaitTimeoutError(SkunkQueueError, TimeoutError):
@@ -145,6 +181,10 @@ class Retry(Exception):  # noqa: N818 - a request from within a job, not an erro
         self.after = None if after is None else _seconds("Retry", after)
         super().__init__(f"retry after {self.after} s" if self.after is not None else "retry")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy by the time; the message that exceptions are made anew from is no time."""
+        return type(self), (self.after,), vars(self)
+
 
 class Snooze(Exception):  # noqa: N818 - a request from within a job, not an error
     """Raise in a job to run again ``after`` seconds (or a timedelta) from now, at no cost in attempts."""
@@ -152,6 +192,10 @@ class Snooze(Exception):  # noqa: N818 - a request from within a job, not an err
     def __init__(self, after: float | timedelta) -> None:
         self.after = _seconds("Snooze", after)
         super().__init__(f"snooze for {self.after} s")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle and copy by the time, as ``Retry`` does."""
+        return type(self), (self.after,), vars(self)
 
 
 class Interrupted(BaseException):

@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from skunkqueue.errors import FiringFailedError, UnknownFiringError, WaitTimeoutError
-from skunkqueue.handle import JobHandle, failure_of, result_of, state_of
+from skunkqueue.errors import SkunkQueueError, UnknownFiringError, WaitTimeoutError
+from skunkqueue.handle import JobHandle, failed, result_of, state_of
 from skunkqueue.imports import Gate
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.records import Record, State
@@ -32,9 +32,12 @@ def gather(
     look = pending[:MAX_PAGE]
     while pending:
         for id_, record in zip(look, backend.get(look), strict=True):
-            value = _value(id_, record, backend, gate)
-            if isinstance(value, Exception) and not errors:
-                raise value
+            try:
+                value = _value(id_, record, backend, gate)
+            except SkunkQueueError as error:
+                if not errors:
+                    raise
+                value = error
             if value is not _NOT_YET:
                 values[id_] = value
         pending = [id_ for id_ in pending if id_ not in values]
@@ -55,10 +58,11 @@ _NOT_YET = object()
 
 def _value(id_: str, record: Record | None, backend: Backend, gate: Gate) -> Any:
     if record is None:
-        return UnknownFiringError(
-            f"there is no firing {id_!r} (any more): it was purged, or pruned after its result_ttl"
-        )
+        msg = f"there is no firing {id_!r} (any more): it was purged, or pruned after its result_ttl"
+        raise UnknownFiringError(msg)
     state = state_of(record, backend)
     if state is State.COMPLETE:
         return result_of(record, gate)
-    return FiringFailedError(failure_of(record, state)) if state.final else _NOT_YET
+    if state.final:
+        raise failed(record, state)
+    return _NOT_YET

@@ -5,9 +5,18 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+import msgspec
+
 from skunkqueue.errors import DamagedPayloadError, FiringFailedError, UnknownFiringError, WaitTimeoutError
-from skunkqueue.payload import Progress, decode_body, decode_failure, decode_progress
-from skunkqueue.records import Record, State
+from skunkqueue.payload import (
+    EMPTY_CARRY,
+    Progress,
+    decode_body,
+    decode_carry,
+    decode_failure,
+    decode_progress,
+)
+from skunkqueue.records import Death, Record, State
 from skunkqueue.serializers import get_serializer
 
 if TYPE_CHECKING:
@@ -16,6 +25,9 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 _WAIT_SLICE = 3_600.0
+_ON_PURPOSE = ("timeout", "rough")
+"""Causes of deaths that were orders: the pool killed the worker."""
+_death = msgspec.json.Decoder(Death)
 
 
 class Store(Protocol):
@@ -101,7 +113,7 @@ class JobHandle(Generic[R]):
                 value: R = result_of(found, self._gate)
                 return value
             if state.final:
-                raise FiringFailedError(failure_of(found, state))
+                raise failed(found, state)
             left = _WAIT_SLICE if deadline is None else deadline - time.monotonic()
             if left <= 0:
                 msg = f"firing {self.id} is still {state.value} after {timeout} s"
@@ -145,12 +157,39 @@ def result_of(record: Record, gate: Gate | None) -> Any:
     return [get_serializer(step.serializer).loads(part, gate) for step, part in zip(steps, parts)]  # noqa: B905 - of one length
 
 
-def failure_of(record: Record, state: State) -> str:
-    """Tell, as the message of an error, that a firing has no result to give, and why."""
-    msg = f"firing {record.id} of {decode_body(record.body).name} is {state.value}"
-    return f"{msg}: {why(record)}" if record.result else msg
+def failed(record: Record, state: State) -> FiringFailedError:
+    """Make the error that says that a firing has no result to give, and why."""
+    failure = decode_failure(record.result) if record.result is not None else None
+    job = decode_body(record.body).name
+    text = f"firing {record.id} of {job} is {state.value}"
+    if failure is None:
+        return FiringFailedError(text, id=record.id, job=job, state=state, attempts=_attempts(record))
+    return FiringFailedError(
+        f"{text}: {failure}",
+        id=record.id,
+        job=job,
+        state=state,
+        kind=failure.kind,
+        message=failure.message,
+        traceback=failure.traceback,
+        attempts=_attempts(record),
+    )
 
 
-def why(record: Record) -> str:
-    """Tell in one line why a finished firing has no result."""
-    return str(decode_failure(record.result)) if record.result is not None else record.state.value
+def _attempts(record: Record) -> int:
+    """Count how often a finished firing was tried at the step it stopped at."""
+    try:
+        carry = decode_carry(record.carry)
+    except DamagedPayloadError:
+        carry = EMPTY_CARRY
+    deaths = [_cause(line) for line in record.evidence.splitlines()]
+    # A worker killed for the job's timeout was counted as a failure, unless that was the last.
+    lost = sum(cause not in _ON_PURPOSE or number >= carry.seen_deaths for number, cause in enumerate(deaths))
+    return carry.failures + lost + (record.began is not None)
+
+
+def _cause(line: str) -> str:
+    try:
+        return _death.decode(line).cause
+    except (msgspec.MsgspecError, ValueError):
+        return "lease"

@@ -13,7 +13,7 @@ from skunkqueue import timetable
 from skunkqueue.call import Call, Conjoinable, Fireable, Memory
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.config import open_backend, resolve
-from skunkqueue.errors import ConfigError, NobodyListensError, PayloadTooLargeError
+from skunkqueue.errors import ConfigError, NobodyListensError, PayloadTooLargeError, SkunkQueueError
 from skunkqueue.gathering import gather
 from skunkqueue.handle import JobHandle
 from skunkqueue.ids import new_id
@@ -182,14 +182,25 @@ class SkunkQueue:
         """Return a handle for a firing made elsewhere, by its id."""
         return JobHandle(firing_id, self, default_gate())
 
+    @overload
+    def results(
+        self, handles: Iterable[JobHandle[R]], timeout: float | None = None, *, errors: Literal[False] = False
+    ) -> list[R]: ...
+    @overload
+    def results(
+        self, handles: Iterable[JobHandle[R]], timeout: float | None = None, *, errors: bool
+    ) -> list[R | SkunkQueueError]: ...
+
     def results(
         self, handles: Iterable[JobHandle[R]], timeout: float | None = None, *, errors: bool = False
-    ) -> list[R]:
+    ) -> list[Any]:
         """Wait until all of these are finished, and return their results in order.
 
         ``queue.results(queue.fire_many(add(i, i) for i in range(10_000)))``; much faster than asking one
-        handle after the other. Raises FiringFailedError as soon as it comes to one that has failed (with
-        ``errors`` that takes the place of the result instead), UnknownFiringError, and WaitTimeoutError after ``timeout`` seconds.
+        handle after the other. Raises FiringFailedError as soon as it comes to one that has failed,
+        UnknownFiringError for one that is gone, and PayloadError for a result that cannot be read; with
+        ``errors`` that error takes the place of the result instead. Raises WaitTimeoutError after
+        ``timeout`` seconds.
         """
         return gather(self.backend, list(handles), default_gate(), timeout, errors=errors)
 
