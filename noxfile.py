@@ -16,6 +16,9 @@ ROOT = Path(__file__).parent
 DISTRIBUTIONS = sorted(path.parent.name for path in ROOT.glob("skunkqueue-*/pyproject.toml"))
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
 CORE = "skunkqueue-core"
+THOROUGH = "tests/thorough"
+PARALLEL = ("-n", "3", "--dist", "worksteal")
+"""How all tests run: servers answer while others wait, so three tests at once take half the time of one."""
 
 nox.needs_version = ">=2025.5"
 nox.options.sessions = ["lint", "types", "layers", "tests", "wheels"]
@@ -81,9 +84,17 @@ def layers(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def tests(session: nox.Session) -> None:
-    """Run the whole test suite, three tests at a time, or the part named after ``--``."""
+    """Run the quick tests, all but ``tests/thorough``, or what is named after ``--``."""
     session.install(*group("tests"), *editable())
-    session.run("pytest", *(session.posargs or ("-n", "3", "--dist", "worksteal")))
+    session.run("pytest", *(session.posargs or (*PARALLEL, f"--ignore={THOROUGH}")))
+
+
+@nox.session(reuse_venv=True)
+def thorough(session: nox.Session) -> None:
+    """Run the long tests, and the contract kit in its long form, or what is named after ``--``."""
+    session.install(*group("tests"), *editable())
+    long = {"SKUNKQUEUE_CONTRACT_EFFORT": "thorough"}
+    session.run("pytest", *(session.posargs or (*PARALLEL, THOROUGH, "tests/contract")), env=long)
 
 
 @nox.session(reuse_venv=True)

@@ -5,19 +5,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.support.mongo_fixtures import mongo_config_of, mongod, mongod_binary, replica_set
-from tests.support.redis_fixtures import cluster, redis62, valkey
+from tests.support.mongo_fixtures import mongo_config_of, mongod, mongod_binary
+from tests.support.redis_fixtures import valkey
 from tests.support.store_fixtures import config_of, dbname
 
 __all__ = [
-    "cluster",
     "config_of",
     "dbname",
     "mongo_config_of",
     "mongod",
     "mongod_binary",
-    "redis62",
-    "replica_set",
     "valkey",
 ]
 

@@ -1,4 +1,4 @@
-"""The MongoDB backend, held to the contract: on a server alone, and on a replica set."""
+"""The MongoDB backend, held to the contract: on a server alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import pytest
 from skunkqueue.contract import BackendContract
 from skunkqueue.persistence import BackendConfig
 from tests.support.mongo_fixtures import MongoConfigOf
-from tests.support.mongo_replica_set import MongoReplicaSet
 from tests.support.mongo_server import MongoServer
 
 
@@ -20,14 +19,3 @@ class TestStandalone(BackendContract):
     @pytest.fixture
     def config(self, mongod: MongoServer, mongo_config_of: MongoConfigOf) -> BackendConfig:
         return mongo_config_of(mongod)
-
-
-class TestReplicaSet(BackendContract):
-    """Change streams, and writes that a majority has."""
-
-    # Under a virtual clock nothing differs from the standalone.
-    examples = 30
-
-    @pytest.fixture
-    def config(self, replica_set: MongoReplicaSet, mongo_config_of: MongoConfigOf) -> BackendConfig:
-        return mongo_config_of(replica_set)

@@ -10,11 +10,8 @@ import pytest
 from skunkqueue.config import open_backend
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.backend import Backend
-from tests.mongo.breaking import Line
 from tests.mongo.opening import OpenStore
 from tests.support.mongo_fixtures import (
-    MongoConfigOf,
-    NewMongoProxy,
     mongo_config_of,
     mongod,
     mongod_binary,
@@ -23,8 +20,6 @@ from tests.support.mongo_fixtures import (
     new_replica_set,
     replica_set,
 )
-from tests.support.mongo_replica_set import MongoReplicaSet
-from tests.support.mongo_server import MongoServer
 from tests.support.store_fixtures import config_of, dbname
 
 __all__ = [
@@ -51,13 +46,3 @@ def open_store() -> Iterator[OpenStore]:
             return opened
 
         yield make
-
-
-@pytest.fixture(params=["mongod", "replica_set"])
-def line(
-    request: pytest.FixtureRequest, new_mongo_proxy: NewMongoProxy, mongo_config_of: MongoConfigOf
-) -> Line:
-    """Give a store that is reached directly and over a line that breaks, on a server of either kind."""
-    found: MongoServer | MongoReplicaSet = request.getfixturevalue(request.param)
-    server = found if isinstance(found, MongoServer) else found.primary()
-    return Line(server, new_mongo_proxy(server), mongo_config_of)

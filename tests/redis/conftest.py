@@ -10,9 +10,8 @@ import pytest
 from skunkqueue.config import open_backend
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.backend import Backend
-from tests.redis.opening import Line, OpenStore
+from tests.redis.opening import OpenStore
 from tests.support.redis_fixtures import (
-    NewProxy,
     cluster,
     new_cluster,
     new_proxy,
@@ -21,9 +20,7 @@ from tests.support.redis_fixtures import (
     redis62,
     valkey,
 )
-from tests.support.redis_server import RedisServer
-from tests.support.server_process import HOST
-from tests.support.store_fixtures import ConfigOf, config_of, dbname
+from tests.support.store_fixtures import config_of, dbname
 
 __all__ = [
     "cluster",
@@ -49,19 +46,3 @@ def open_store() -> Iterator[OpenStore]:
             return opened
 
         yield make
-
-
-@pytest.fixture(params=["valkey", "redis62"])
-def server(request: pytest.FixtureRequest) -> RedisServer:
-    """Give each of the session's servers."""
-    found: RedisServer = request.getfixturevalue(request.param)
-    return found
-
-
-@pytest.fixture
-def line(server: RedisServer, new_proxy: NewProxy, config_of: ConfigOf, open_store: OpenStore) -> Line:
-    """Open the store of a test twice."""
-    proxy = new_proxy(server.port)
-    return Line(
-        proxy, open_store(config_of(f"redis://{HOST}:{proxy.port}/0")), open_store(config_of(server.url()))
-    )

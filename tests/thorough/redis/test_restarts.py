@@ -22,13 +22,13 @@ from skunkqueue.contract.makers import (
 from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import State
-from tests.redis.load import Load
 from tests.redis.opening import OpenStore
 from tests.redis.patience import persistently
 from tests.support.redis_fixtures import NewServer
 from tests.support.redis_server import RedisServer
 from tests.support.store_fixtures import ConfigOf
 from tests.support.waiting import never
+from tests.thorough.redis.load import Load
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ from contextlib import ExitStack, closing
 from skunkqueue.clock import Clock
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.persistence.mongodb.backend import MongoBackend
-from tests.mongo import deeds, deeds_of_schedules
-from tests.mongo.deeds import Prepare
 from tests.support.mongo_fixtures import MongoConfigOf
 from tests.support.mongo_proxy import MongoProxy
 from tests.support.mongo_server import MongoServer
+from tests.thorough.mongo import deeds, deeds_of_schedules
+from tests.thorough.mongo.deeds import Prepare
 
 PROMISES: list[Prepare] = [
     found

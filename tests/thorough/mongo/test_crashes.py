@@ -16,10 +16,10 @@ from skunkqueue.contract.makers import QUEUE, ROUTE, planned
 from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.persistence.backend import HALF_DONE, MAX_PAGE, Backend
 from skunkqueue.records import State
-from tests.mongo.breaking import PROMISES, Line
-from tests.mongo.deeds import Deed, Prepare, a_batch_of_many_parcels_is_in_or_not
-from tests.mongo.deeds_of_schedules import the_next_run_is_armed_once_with_the_outcome
 from tests.redis.patience import persistently
+from tests.thorough.mongo.breaking import PROMISES, Line
+from tests.thorough.mongo.deeds import Deed, Prepare, a_batch_of_many_parcels_is_in_or_not
+from tests.thorough.mongo.deeds_of_schedules import the_next_run_is_armed_once_with_the_outcome
 
 WAYS = [
     ("mongod", "swept"),

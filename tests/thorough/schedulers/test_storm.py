@@ -1,6 +1,6 @@
 """Real pools that are killed at random run a schedule; on each kind of store. ``STORM_RUNS``: for how many runs.
 
-``python -m tests.schedulers.storm`` does it on any other store.
+``python -m tests.thorough.schedulers.storm`` does it on any other store.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.schedulers.storm import Storm
 from tests.support.mongo_fixtures import mongod, mongod_binary, replica_set
 from tests.support.mongo_replica_set import MongoReplicaSet
 from tests.support.mongo_server import MongoServer
 from tests.support.redis_fixtures import valkey
 from tests.support.redis_server import RedisServer
+from tests.thorough.schedulers.storm import Storm
 
 __all__ = ["mongod", "mongod_binary", "replica_set", "valkey"]
 

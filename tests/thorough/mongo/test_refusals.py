@@ -36,7 +36,6 @@ from skunkqueue.errors import (
 )
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.records import Command, State
-from tests.mongo.load import Load
 from tests.mongo.opening import OpenStore
 from tests.redis.patience import persistently
 from tests.support.mongo_fixtures import MongoConfigOf, NewMongod, NewReplicaSet
@@ -45,6 +44,7 @@ from tests.support.mongo_server import MongoServer, User
 from tests.support.server_process import HOST, free_port
 from tests.support.store_fixtures import ConfigOf
 from tests.support.waiting import never
+from tests.thorough.mongo.load import Load
 
 RIGHT = "r1ght:w/rd@"
 WRONG = "wr0ng:w/rd@"

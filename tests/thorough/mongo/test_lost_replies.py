@@ -26,14 +26,14 @@ from skunkqueue.contract.makers import (
 )
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Command, Verdict
-from tests.mongo.breaking import PROMISES, Line
-from tests.mongo.deeds import Prepare
-from tests.mongo.load import Load
 from tests.mongo.opening import OpenStore
 from tests.support.mongo_fixtures import MongoConfigOf, NewMongoProxy
 from tests.support.mongo_replica_set import MongoReplicaSet
 from tests.support.mongo_server import MongoServer
 from tests.support.waiting import pause
+from tests.thorough.mongo.breaking import PROMISES, Line
+from tests.thorough.mongo.deeds import Prepare
+from tests.thorough.mongo.load import Load
 
 Stores = tuple[Backend, Backend]
 

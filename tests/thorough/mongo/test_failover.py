@@ -26,12 +26,12 @@ from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import FINAL_STATES, Command, State
 from tests.acceptance.workshop import Workshop
-from tests.mongo.load import Load
 from tests.mongo.opening import OpenStore
 from tests.redis.patience import persistently
 from tests.support.mongo_fixtures import MongoConfigOf, NewReplicaSet
 from tests.support.mongo_replica_set import MongoReplicaSet
 from tests.support.waiting import eventually, never
+from tests.thorough.mongo.load import Load
 
 Failover = Callable[[MongoReplicaSet], None]
 LONG = 60.0

@@ -19,7 +19,7 @@ from skunkqueue.contract.makers import (
 )
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Schedule, Standing, State
-from tests.mongo.deeds import Deed, Pass
+from tests.thorough.mongo.deeds import Deed, Pass
 
 
 def live(store: Backend) -> list[str]:

@@ -9,12 +9,12 @@ import pytest
 from skunkqueue.contract.makers import claim, counts, firings, ids, outcome
 from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.records import State
-from tests.redis.load import Load
 from tests.redis.opening import OpenStore
 from tests.redis.patience import persistently
 from tests.support.redis_sentinel import RedisSentinels
 from tests.support.server_process import HOST, free_port
 from tests.support.store_fixtures import ConfigOf
+from tests.thorough.redis.load import Load
 
 NewSentinels = Callable[..., RedisSentinels]
 

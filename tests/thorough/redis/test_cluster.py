@@ -11,12 +11,12 @@ from skunkqueue.contract.makers import claim, counts, firing, firings, ids, outc
 from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Claim, State
-from tests.redis.load import Load
 from tests.redis.opening import OpenStore
 from tests.redis.patience import persistently
 from tests.support.redis_cluster import RedisCluster
 from tests.support.server_process import HOST, free_port
 from tests.support.store_fixtures import ConfigOf
+from tests.thorough.redis.load import Load
 
 
 @pytest.fixture

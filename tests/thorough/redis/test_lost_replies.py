@@ -38,13 +38,13 @@ from skunkqueue.contract.makers import (
 )
 from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.records import Command, State, Verdict
-from tests.redis.load import Load
 from tests.redis.opening import Line, OpenStore
 from tests.redis.patience import persistently
 from tests.support.redis_fixtures import NewProxy
 from tests.support.redis_server import RedisServer
 from tests.support.server_process import HOST
 from tests.support.store_fixtures import ConfigOf
+from tests.thorough.redis.load import Load
 
 ALL = 1_000
 """More than anybody tries."""

@@ -1,6 +1,6 @@
 """A schedule run by real pools while workers and whole pools are killed at random: it neither stops nor doubles.
 
-``python -m tests.schedulers.storm --url URL --runs 1000 --seed N`` does it on any store, and prints what it saw.
+``python -m tests.thorough.schedulers.storm --url URL --runs 1000 --seed N`` does it on any store, and prints what it saw.
 Knows only processes that it started itself, and their children.
 """
 

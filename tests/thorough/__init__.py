@@ -1,0 +1,1 @@
+"""What takes long, folder by folder: ``nox -s thorough`` runs it, ``nox`` does not."""

@@ -1,0 +1,1 @@
+"""The contract kit, run on servers of the rarer kinds."""

@@ -1,0 +1,1 @@
+"""MongoDB: every verb cut off, lost replies, failovers, replica sets."""

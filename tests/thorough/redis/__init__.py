@@ -1,0 +1,1 @@
+"""Redis and Valkey: lost replies, failovers, clusters, restarts, the oldest server."""

@@ -1,0 +1,1 @@
+"""Schedules in real pools that are killed."""
