@@ -105,8 +105,24 @@ def test_a_name_that_no_database_can_have_is_refused(name: str) -> None:
     ],
 )
 def test_what_pymongo_does_not_understand_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match="make no sense to pymongo"):
+    with pytest.raises(ConfigError, match=r"makes? no sense to pymongo"):
         Link(read(url), SYSTEM_CLOCK)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("colour", "red"), ("tls", "maybe"), ("w", "-1"), ("maxPoolSize", "many")]
+)
+def test_an_option_that_is_wrong_is_named(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"the option '{name}' makes no sense to pymongo"):
+        read(f"mongodb://example/?replicaSet=rs0&{name}={value}")
+
+
+def test_a_password_with_a_question_mark_is_not_shown() -> None:
+    with pytest.raises(ConfigError, match="%3F") as refused:
+        read("mongodb://user:sec?ret@host/db")
+
+    assert "sec" not in str(refused.value)
+    assert "ret" not in str(refused.value)
 
 
 @pytest.mark.parametrize("option", ["wTimeoutMS=5000", "journal=true"])

@@ -110,3 +110,11 @@ def test_a_bad_url_with_a_password_does_not_show_it() -> None:
         read("redis+sentinel://alice:secret@example")
 
     assert "secret" not in str(caught.value)
+
+
+def test_a_password_with_a_question_mark_is_not_shown() -> None:
+    with pytest.raises(ConfigError, match="%3F") as refused:
+        read("redis://user:sec?ret@host/0")
+
+    assert "sec" not in str(refused.value)
+    assert "ret" not in str(refused.value)

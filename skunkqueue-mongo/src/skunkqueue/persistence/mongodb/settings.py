@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlencode
 
 import msgspec
+from pymongo.errors import ConfigurationError
+from pymongo.uri_parser import validate_options
 
 from skunkqueue.config import DEFAULT_DBNAME
 from skunkqueue.errors import ConfigError
@@ -59,6 +61,10 @@ def settings_of(config: BackendConfig) -> Settings:
         msg = f"{scheme!r} is no scheme of the mongodb backend: use mongodb:// or mongodb+srv://"
         raise ConfigError(msg)
     rest, _, query = rest.partition("?")
+    if "@" in query and "@" not in rest:
+        # What stands before it is a part of a password, and not an option to be named.
+        msg = "the URL has an @ after its first ?: write ? in a user name or password as %3F, @ in an option as %40"
+        raise ConfigError(msg)
     options: dict[str, Any] = {**dict(parse_qsl(query, keep_blank_values=True)), **config.options}
     seconds = {name: _seconds(name, options.pop(name, str(usual))) for name, usual in _SECONDS.items()}
     _refuse(options)
@@ -89,6 +95,19 @@ def _refuse(options: dict[str, Any]) -> None:
     if options.get("w") == "0":
         msg = "w=0: a store that does not say whether it has a firing cannot promise to keep it; use w=1 or more"
         raise ConfigError(msg)
+    for name, value in options.items():
+        if name != "dbname":
+            _check(name, value)
+
+
+def _check(name: str, value: Any) -> None:
+    """Name an option that pymongo does not take: of a whole URL it may say no more than that one is wrong."""
+    try:
+        validate_options({name: value}, warn=False)
+    except (ConfigurationError, ValueError, TypeError) as error:
+        # Without the value, which may be a secret.
+        msg = f"the option {name!r} makes no sense to pymongo: {error}"
+        raise ConfigError(msg) from error
 
 
 def _dbname(name: str) -> str:

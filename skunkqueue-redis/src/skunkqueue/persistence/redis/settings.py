@@ -74,6 +74,10 @@ def settings_of(config: BackendConfig) -> Settings:
         url = f"redis://{url}"
     scheme, _, rest = url.partition("://")
     rest, _, query = rest.partition("?")
+    if "@" in query and "@" not in rest:
+        # What stands before it is a part of a password, and not an option to be named.
+        msg = "the URL has an @ after its first ?: write ? in a user name or password as %3F, @ in an option as %40"
+        raise ConfigError(msg)
     options = {**dict(parse_qsl(query, keep_blank_values=True)), **config.options}
     _refuse_unknown(options)
     base, _, kind = scheme.lower().partition("+")
