@@ -10,10 +10,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-import msgspec
-
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
-from skunkqueue.errors import BackendError
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import MAX_PAGE, Backend, BackendConfig
 from skunkqueue.records import (
     Claim,
@@ -66,7 +64,7 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
 
     def enqueue(self, firings: Sequence[Firing]) -> list[str]:
         """Put firings on the shelf."""
-        with self._lock:
+        with self._open():
             now = self.now()
             # Whatever can go wrong goes wrong here, before the first change: all or none.
             entries = [Entry.of(firing, now) for firing in firings]
@@ -76,7 +74,7 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
 
     def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:
         """Lend what is due, in order."""
-        with self._lock:
+        with self._open():
             now = self.now()
             if self._is_paused((queue, route)):
                 return []
@@ -86,13 +84,8 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
                 for entry in self._shelf.pending((queue, route))
                 if entry.due <= now and entry.firing.target in (None, worker)
             ]
-            batch: list[Entry] = []
-            for entry in sorted(due, key=lambda entry: entry.order)[:limit]:
-                if entry.deaths and batch:
-                    break
-                batch.append(entry)
-                if entry.deaths:
-                    break
+            first = sorted(due, key=lambda entry: entry.order)[:limit]
+            batch = first[: rules.batch_length([entry.deaths for entry in first])]
             for entry in batch:
                 entry.token += 1
                 entry.worker, entry.lease_end, entry.began = worker, now + lease, now
@@ -101,7 +94,7 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[str]:
         """Move each claim on, with all that follows."""
-        with self._lock:
+        with self._open():
             now = self.now()
             stale = []
             for outcome in outcomes:
@@ -115,7 +108,7 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
 
     def extend(self, claims: Sequence[ClaimRef], lease: float) -> list[str]:
         """Lengthen the leases that are still held."""
-        with self._lock:
+        with self._open():
             lost = []
             for ref in claims:
                 entry = self._held(ref.id, ref.token)
@@ -157,9 +150,9 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
             entry.began, entry.result = outcome.began, outcome.result
             self._shelf.finish(entry, outcome.verdict.state, now, outcome.ttl)
         elif outcome.verdict is not Verdict.ADVANCE:
-            keeps_place = outcome.verdict is Verdict.RELEASE and outcome.due is None and not outcome.delay
-            if not keeps_place:
-                entry.due = outcome.due if outcome.due is not None else now + outcome.delay
+            due = rules.due_again(outcome, now)
+            if due is not None:
+                entry.due = due
             self._shelf.move(entry, State.PENDING)
         for firing in outcome.follow:
             self._shelf.put(Entry.of(firing, now))
@@ -176,21 +169,21 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
 
     def get(self, ids: Sequence[str]) -> list[Record | None]:
         """Read firings."""
-        with self._lock:
+        with self._open():
             now = self.now()
             entries = [self._shelf.entries.get(id_) for id_ in ids[:MAX_PAGE]]
             return [entry.record(now) if entry is not None else None for entry in entries]
 
     def find(self, prefix: str, limit: int = 10) -> list[str]:
         """Look through all ids; a real store asks an index."""
-        with self._lock:
+        with self._open():
             return sorted(id_ for id_ in self._shelf.entries if id_.startswith(prefix))[:limit]
 
     def page(self, queue: str, route: str, state: State, limit: int = 50, after: str | None = None) -> Page:
         """List what comes after the cursor, which is the sort key of the last record shown."""
-        start = _from_cursor(after) if after is not None else None
+        start = rules.place_in(after, state, (float, float, str)) if after is not None else None
         limit = min(limit, MAX_PAGE)
-        with self._lock:
+        with self._open():
             now = self.now()
             entries = [
                 entry
@@ -201,12 +194,12 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
             ]
             entries.sort(key=lambda entry: entry.order)
             shown = entries[:limit]
-            cursor = _to_cursor(shown[-1].order) if len(entries) > limit else None
+            cursor = rules.cursor_after(state, shown[-1].order) if len(entries) > limit else None
             return Page(records=tuple(entry.record(now) for entry in shown), next=cursor)
 
     def routes(self, queue: str | None = None) -> list[RouteInfo]:
         """Read the running totals."""
-        with self._lock:
+        with self._open():
             paused = {(name, route) for name, routes in self._paused.items() for route in routes if route}
             known = sorted({*self._shelf.counts, *paused})
             return [
@@ -223,7 +216,7 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
 
     def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
         """Read the counters."""
-        with self._lock:
+        with self._open():
             return [
                 Minute(queue=queue, route=route, minute=minute, values=dict(values))
                 for (place, minute), values in sorted(self._shelf.minutes.items(), key=lambda item: item[0])
@@ -243,12 +236,12 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
 
     def kill(self, ids: Sequence[str]) -> dict[str, State | None]:
         """Kill at once what waits, and have the holders stop what runs."""
-        with self._lock:
+        with self._open():
             before: dict[str, State | None] = dict.fromkeys(ids)
             for entry in self._known(ids):
                 before[entry.id] = entry.state
                 if entry.state is State.PENDING:
-                    self._shelf.finish(entry, State.KILLED, self.now())
+                    self._shelf.kill(entry, self.now())
                 elif entry.state is State.RUNNING:
                     entry.kill_requested = True
                     self.send(entry.worker or "", Command(verb="kill", firing=entry.id))
@@ -257,7 +250,7 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
 
     def requeue(self, ids: Sequence[str]) -> list[str]:
         """Start finished ones over."""
-        with self._lock:
+        with self._open():
             done = []
             for entry in self._known(ids):
                 if not entry.state.final or self._shelf.key_holder(entry) is not None:
@@ -269,7 +262,7 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
 
     def purge(self, queue: str, route: str | None = None) -> int:
         """Remove what waits."""
-        with self._lock:
+        with self._open():
             doomed = [
                 entry
                 for place in list(self._shelf.live)
@@ -283,12 +276,12 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
 
     def pause(self, queue: str, route: str | None = None) -> None:
         """Note the pause."""
-        with self._lock:
+        with self._open():
             self._paused[queue].add(route)
 
     def resume(self, queue: str, route: str | None = None) -> None:
         """Strike it out."""
-        with self._lock:
+        with self._open():
             if route is None:
                 self._paused[queue].clear()
             else:
@@ -297,7 +290,7 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
 
     def prune(self, older: float | None = None, limit: int = 1_000) -> int:
         """Remove what was kept long enough."""
-        with self._lock:
+        with self._open():
             now = self.now()
             doomed = [
                 entry
@@ -313,7 +306,7 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
 
     def progress(self, ref: ClaimRef, data: bytes) -> bool:
         """Keep what the job says of itself."""
-        with self._lock:
+        with self._open():
             entry = self._held(ref.id, ref.token)
             if entry is not None:
                 entry.progress = data
@@ -322,15 +315,3 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
     def _is_paused(self, place: Place) -> bool:
         queue, route = place
         return bool(self._paused[queue] & {None, route})
-
-
-def _to_cursor(order: tuple[float, float, str]) -> str:
-    return msgspec.json.encode(order).decode()
-
-
-def _from_cursor(after: str) -> tuple[float, float, str]:
-    try:
-        return msgspec.json.decode(after, type=tuple[float, float, str])
-    except (msgspec.MsgspecError, UnicodeError) as error:
-        msg = f"page cursor {after!r} was not made by this backend; begin again with after=None"
-        raise BackendError(msg) from error

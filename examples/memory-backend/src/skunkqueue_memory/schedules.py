@@ -10,6 +10,7 @@ from collections import defaultdict, deque
 from msgspec.structs import replace
 
 from skunkqueue.clock import Clock
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import HISTORY_LENGTH
 from skunkqueue.records import Firing, Refire, Run, Schedule, Standing, State
 from skunkqueue_memory.shelf import Entry
@@ -32,27 +33,17 @@ class ScheduleVerbs(Store):
 
     def declare(self, schedule: Schedule, firing: Firing, over: Standing | None = None) -> bool | None:
         """Declare or replace a schedule."""
-        with self._lock:
+        with self._open():
             old = self._schedules.get((schedule.queue, schedule.name))
             if old is not None and old.declares_the_same_as(schedule):
                 return False
-            if over is not None and self._has_moved(old, over):
+            running = old is not None and self._firing_state(old) is State.RUNNING
+            if rules.has_moved(old, over, running=running):
                 return None
             if old is not None:
                 self._disarm(old)
             self._generations += 1
-            new = replace(
-                schedule,
-                generation=self._generations,
-                paused=old.paused if old else False,
-                firing=None,
-                declared=self.now(),
-                runs=old.runs if old else 0,
-                last_run=old.last_run if old else None,
-                took=old.took if old else None,
-                verdict=old.verdict if old else None,
-                next_run=None,
-            )
+            new = rules.declared_over(schedule, old, generation=self._generations, now=self.now())
             self._keep(new)
             if not new.paused:
                 self._arm(new, firing)
@@ -60,13 +51,14 @@ class ScheduleVerbs(Store):
 
     def schedules(self, queue: str | None = None) -> list[Schedule]:
         """List them by queue and name."""
-        with self._lock:
+        with self._open():
             chosen = [schedule for schedule in self._schedules.values() if queue in (None, schedule.queue)]
         return sorted(chosen, key=lambda schedule: (schedule.queue, schedule.name))
 
     def get_schedule(self, queue: str, name: str) -> Schedule | None:
         """Read one."""
-        return self._schedules.get((queue, name))
+        with self._open():
+            return self._schedules.get((queue, name))
 
     def arm(
         self,
@@ -79,7 +71,7 @@ class ScheduleVerbs(Store):
         over: str | None = None,
     ) -> bool:
         """Let this firing be the next one."""
-        with self._lock:
+        with self._open():
             schedule = self._schedules.get((queue, name))
             if schedule is None or schedule.generation != generation or schedule.paused:
                 return False
@@ -91,7 +83,7 @@ class ScheduleVerbs(Store):
 
     def pause_schedule(self, queue: str, name: str) -> bool:
         """Take its pending firing away."""
-        with self._lock:
+        with self._open():
             schedule = self._schedules.get((queue, name))
             if schedule is None:
                 return False
@@ -108,7 +100,7 @@ class ScheduleVerbs(Store):
         state: bytes | None = None,
     ) -> bool:
         """Arm it again, unless its last firing is still live: it ran when the pause began."""
-        with self._lock:
+        with self._open():
             schedule = self._schedules.get((queue, name))
             if schedule is None or not schedule.paused or generation not in (None, schedule.generation):
                 return False
@@ -120,7 +112,7 @@ class ScheduleVerbs(Store):
 
     def remove_schedule(self, queue: str, name: str, generation: int | None = None) -> bool:
         """Forget it and all that hangs on it."""
-        with self._lock:
+        with self._open():
             schedule = self._schedules.get((queue, name))
             if schedule is None or generation not in (None, schedule.generation):
                 return False
@@ -130,12 +122,12 @@ class ScheduleVerbs(Store):
 
     def history(self, queue: str, name: str) -> list[Run]:
         """Tell its last runs."""
-        with self._lock:
+        with self._open():
             return list(self._history.get((queue, name), ()))
 
     def idle_schedules(self, queue: str, route: str) -> list[Schedule]:
         """List those that nothing will move on."""
-        with self._lock:
+        with self._open():
             return [
                 schedule
                 for schedule in self.schedules(queue)
@@ -145,22 +137,13 @@ class ScheduleVerbs(Store):
     def _refire(self, settled: str, refire: Refire) -> None:
         """Move a schedule on, as the settled firing of it says."""
         schedule = self._schedules.get((refire.queue, refire.name))
-        if schedule is None or schedule.generation != refire.generation or schedule.firing != settled:
+        if schedule is None or not rules.may_refire(schedule, refire, settled):
             return
         if refire.firing is None:
             self._forget(schedule)
             return
         self._history[refire.queue, refire.name].append(refire.run)
-        moved = replace(
-            schedule,
-            state=refire.state,
-            runs=schedule.runs + 1,
-            last_run=refire.run.began,
-            took=refire.run.took,
-            verdict=refire.run.verdict,
-            next_run=None,
-            interval=refire.run.interval,
-        )
+        moved = rules.after_run(schedule, refire)
         self._keep(moved)
         if not moved.paused:
             self._arm(moved, refire.firing)
@@ -174,12 +157,6 @@ class ScheduleVerbs(Store):
         if self._firing_state(schedule) is State.PENDING:
             self._shelf.remove(self._shelf.entries[schedule.firing or ""])
             self._ring()
-
-    def _has_moved(self, old: Schedule | None, over: Standing) -> bool:
-        """Say whether a schedule is not what a declaration was planned over."""
-        if old is None or not over.is_that_of(old):
-            return True
-        return self._firing_state(old) is State.RUNNING and not over.running
 
     def _firing_state(self, schedule: Schedule) -> State | None:
         """Tell whether its firing is pending or running; ``None`` where it is neither."""

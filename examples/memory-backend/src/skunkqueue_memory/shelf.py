@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-import msgspec
-
 from skunkqueue.counters import tally
-from skunkqueue.persistence.backend import COMPLETE_TTL, COUNTER_TTL, FAILED_TTL
+from skunkqueue.persistence import rules
+from skunkqueue.persistence.backend import COUNTER_TTL
 from skunkqueue.records import Claim, Death, Firing, Outcome, Record, State
 
 Place = tuple[str, str]
@@ -45,11 +44,7 @@ class Entry:
     @classmethod
     def of(cls, firing: Firing, now: float) -> Entry:
         """Take in a firing: what it says relative to now becomes absolute."""
-        due = firing.due if firing.due is not None else now + firing.delay
-        expires = firing.expires
-        if expires is None and firing.expires_in is not None:
-            expires = now + firing.expires_in
-        return cls(firing, now, due, expires)
+        return cls(firing, now, rules.due_of(firing, now), rules.expiry_of(firing, now))
 
     @property
     def id(self) -> str:
@@ -75,12 +70,11 @@ class Entry:
     def died(self, death: Death) -> None:
         """Count a death and keep the evidence."""
         self.deaths += 1
-        self.evidence += msgspec.json.encode(death).decode() + "\n"
+        self.evidence += rules.evidence_line(death)
 
     def kept_until(self) -> float:
         """Tell when a finished firing may be pruned."""
-        default = COMPLETE_TTL if self.state is State.COMPLETE else FAILED_TTL
-        return self.finished + (default if self.ttl is None else self.ttl)
+        return self.finished + rules.kept_for(self.state, self.ttl)
 
     def claim(self, now: float) -> Claim:
         """Show it to the worker that has it now."""
@@ -177,6 +171,12 @@ class Shelf:
         """Move a firing to a final state."""
         entry.finished, entry.ttl = now, ttl
         self.move(entry, state)
+
+    def kill(self, entry: Entry, now: float) -> None:
+        """Finish a firing that nobody runs."""
+        self.finish(entry, State.KILLED, now)
+        values = self.counters(entry.place, now)
+        values["killed"] = values.get("killed", 0) + 1
 
     def remove(self, entry: Entry) -> None:
         """Forget a firing."""

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from skunkqueue.clock import Clock
+from skunkqueue.errors import BackendError
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import State
 from skunkqueue_memory.shelf import Entry, Shelf
@@ -50,8 +53,17 @@ class Store(Backend):
         """Kill what waits, or runs on a lease that is over; return how many."""
         doomed = [entry for entry in entries if entry.state is State.PENDING or entry.overdue(now)]
         for entry in doomed:
-            self._shelf.finish(entry, State.KILLED, now)
+            self._shelf.kill(entry, now)
         return len(doomed)
+
+    @contextmanager
+    def _open(self) -> Iterator[None]:
+        """Have the store for oneself; raises BackendError after ``close``."""
+        with self._lock:
+            if self._closed:
+                msg = "this store in memory was closed, and what it kept is gone: open another"
+                raise BackendError(msg)
+            yield
 
     def _ring(self) -> None:
         """Have everybody who waits look again; call it with the lock held, after the change."""
@@ -64,24 +76,25 @@ class Store(Backend):
         ``look`` gets the time and answers with what it found and when to look again at the latest.
         The clock does the waiting, so under a virtual one nobody sits through a timeout.
         """
-        deadline = self._clock.monotonic() + timeout
         event = threading.Event()
+
+        def look_now() -> tuple[T, float | None]:
+            with self._lock:
+                event.clear()
+                now = self.now()
+                found, moment = look(now)
+                return found, None if moment is None else moment - now
+
         with self._lock:
             self._waiting.add(event)
         try:
-            while True:
-                with self._lock:
-                    event.clear()
-                    now = self.now()
-                    found, moment = look(now)
-                    closed = self._closed
-                left = deadline - self._clock.monotonic()
-                if found or closed or left <= 0:
-                    return found
-                if moment is not None:
-                    # Never below a millisecond: rounding must not make this a busy loop.
-                    left = min(left, max(moment - now, 0.001))
-                self._clock.wait(event, left)
+            return rules.wait_for(
+                look_now,
+                lambda seconds: self._clock.wait(event, seconds),
+                clock=self._clock,
+                timeout=timeout,
+                closed=lambda: self._closed,
+            )
         finally:
             with self._lock:
                 self._waiting.discard(event)

@@ -29,26 +29,26 @@ class WorkerVerbs(Store):
 
     def register(self, worker: WorkerRecord, lease: float) -> None:
         """List a worker."""
-        with self._lock:
+        with self._open():
             now = self.now()
             self._workers[worker.id] = replace(worker, beat=now), now + lease
 
     def beat(self, worker: WorkerRecord, lease: float) -> bool:
         """Keep it listed, or list it again."""
-        with self._lock:
+        with self._open():
             alive = self._alive(worker.id, self.now())
             self.register(worker, lease)
             return alive
 
     def unregister(self, worker: str) -> None:
         """Take it off the list, with its mailbox."""
-        with self._lock:
+        with self._open():
             self._workers.pop(worker, None)
             self._mailboxes.pop(worker, None)
 
     def workers(self, queue: str | None = None, route: str | None = None) -> list[WorkerRecord]:
         """List those whose lease is not over."""
-        with self._lock:
+        with self._open():
             now = self.now()
             live = [record for record, _ in self._workers.values() if self._alive(record.id, now)]
         chosen = [
@@ -58,7 +58,7 @@ class WorkerVerbs(Store):
 
     def bury(self, worker: str, begun: Sequence[str], death: Death) -> int:
         """Give back what it held, at once."""
-        with self._lock:
+        with self._open():
             held = [
                 entry
                 for entry in self._shelf.entries.values()
@@ -75,7 +75,7 @@ class WorkerVerbs(Store):
 
     def send(self, worker: str, command: Command) -> bool:
         """Put a command into its mailbox."""
-        with self._lock:
+        with self._open():
             if not self._alive(worker, self.now()):
                 return False
             self._mailboxes[worker].append(command)
@@ -88,7 +88,7 @@ class WorkerVerbs(Store):
 
     def sweep(self) -> int:
         """Forget the dead, and what only they could have run."""
-        with self._lock:
+        with self._open():
             now = self.now()
             dead = [worker for worker in self._workers if not self._alive(worker, now)]
             for worker in dead:

@@ -15,6 +15,7 @@ from skunkqueue.contract.makers import (
     WORKER,
     claim,
     claimed,
+    counters,
     counts,
     death,
     firing,
@@ -126,6 +127,18 @@ class ControlPromises(Kit):
         expected = {done: State.COMPLETE, running: State.RUNNING, waiting.id: State.PENDING}
         assert backend.kill([done, running, waiting.id]) == expected
 
+    def test_kill_of_a_pending_firing_is_counted(self, backend: Backend) -> None:
+        backend.enqueue(made := firings(2))
+        backend.kill(ids(made))
+        assert counters(backend) == {"enqueued": 2, "killed": 2}
+
+    def test_kill_of_a_running_firing_is_counted_when_it_is_settled(self, backend: Backend) -> None:
+        lent = claimed(backend)
+        backend.kill([lent.id])
+        assert counters(backend) == {"enqueued": 1}
+        backend.settle([outcome(lent, Verdict.KILLED)])
+        assert counters(backend) == {"enqueued": 1, "killed": 1}
+
     # --- requeue ----------------------------------------------------------------------------------
 
     def test_requeue_of_nothing_is_nothing(self, backend: Backend) -> None:
@@ -173,6 +186,12 @@ class ControlPromises(Kit):
         record = read(backend, done)
         assert (record.state, record.result) == (State.COMPLETE, b"now")
         assert counts(backend) == {State.COMPLETE: 1}
+
+    def test_requeue_counts_nothing(self, backend: Backend) -> None:
+        done = settled(backend, Verdict.KILLED)
+        before = counters(backend)
+        assert backend.requeue([done]) == [done]
+        assert counters(backend) == before
 
     def test_live_and_unknown_firings_are_not_requeued(self, backend: Backend) -> None:
         running, waiting = claimed(backend).id, firing()

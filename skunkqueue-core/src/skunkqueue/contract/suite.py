@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from skunkqueue.contract.arming import ArmingPromises
 from skunkqueue.contract.claim import ClaimPromises
+from skunkqueue.contract.closing import ClosingPromises
 from skunkqueue.contract.concurrency import ConcurrencyPromises
 from skunkqueue.contract.control import ControlPromises
 from skunkqueue.contract.crash import CrashPromises
@@ -30,6 +31,7 @@ class BackendContract(
     RhythmPromises,
     WorkerPromises,
     WakeupPromises,
+    ClosingPromises,
     ConcurrencyPromises,
     CrashPromises,
     StatefulPromises,

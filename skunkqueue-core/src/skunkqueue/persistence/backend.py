@@ -12,6 +12,15 @@ it and some after. Counters are statistics: exact as long as nobody dies, and ne
 (``docs/adr/0006`` says why.)
 
 A backend is opened in the process that uses it, never carried over a fork.
+
+A store retries by itself what is worth a retry (a conflict between two transactions, a lost connection, a fail-over), for
+as long as its settings allow, and raises ``BackendUnavailableError`` then. Callers repeat nothing on their own account. A
+request whose reply was lost may have been carried out: a verb that is sent again answers as the first time.
+
+After ``close`` every verb raises ``BackendError``; those that block (``wait``, ``claim_next``, ``wait_settled``, ``listen``)
+may return nothing instead. ``location`` and ``version`` go on answering.
+
+``persistence/rules.py`` has what all stores compute alike.
 """
 
 from __future__ import annotations
@@ -60,10 +69,13 @@ class BackendConfig(msgspec.Struct, frozen=True, kw_only=True):
 
     backend: str
     url: str | None = None
-    """``None``: the backend's default place."""
+    """``None``: the backend's default place. Its query is still there, though ``options`` has it already."""
     dbname: str = "skunkqueue"
+    """Which of several stores of one server. A name that nobody gave cannot be told from this default given on purpose:
+    a store whose URL may name one as well (``mongodb://host/shop``) takes the URL's where this is the default."""
     options: dict[str, str] = {}
-    """From the URL's query (``sqlite:////var/lib/app.db?durability=power``) or keyword arguments."""
+    """From the URL's query (``sqlite:////var/lib/app.db?durability=power``) and keyword arguments, which win. Read settings
+    only from here; refuse a name that is not an option of yours."""
 
 
 class Backend(ABC):
@@ -122,7 +134,8 @@ class Backend(ABC):
         on is claimable again, in its old place, and counts a death with cause ``lease``. A firing with
         ``deaths`` > 0 comes alone: a batch ends before it, and it is the only one of its own, so that the
         next death under it can be told from its neighbours'. Nothing comes from a paused route or queue,
-        nor another worker's ``target``. Firings past their expiry are handed out like others; the worker
+        nor another worker's ``target``; but a lease that ended on another's target is taken back and counted like
+        any other. Firings past their expiry are handed out like others; the worker
         settles them.
         """
 
@@ -131,8 +144,27 @@ class Backend(ABC):
         """Hand in outcomes, each with all that follows from it; return the ids of the stale ones.
 
         An outcome is stale where the firing is no longer running under that token; it then changes
-        nothing at all. The others are settled, each in one atomic step, also when some are stale. A firing
-        settled as retry, snooze or release is pending again (a kill requested meanwhile is kept).
+        nothing at all. The others are settled, each in one atomic step, also when some are stale.
+
+        What each verdict does to the fields of the record (*kept*: as it was; *outcome's*: as the outcome says):
+
+        ========  ========  ==========================  =============  =============  ==========
+        verdict   state     due                         began, result  finished, ttl  counted as
+        ========  ========  ==========================  =============  =============  ==========
+        complete  complete  kept                        outcome's      now, its ttl   complete
+        error     error     kept                        outcome's      now, its ttl   error
+        killed    killed    kept                        outcome's      now, its ttl   killed
+        expired   expired   kept                        outcome's      now, its ttl   expired
+        retry     pending   outcome's                   kept           none           retried
+        snooze    pending   outcome's                   kept           none           nothing
+        release   pending   kept, or outcome's if any   kept           none           nothing
+        advance   running   kept                        kept           none           nothing
+        ========  ========  ==========================  =============  =============  ==========
+
+        With each of them: a ``carry`` that is not ``None`` takes the place of the old one; deaths, evidence, token, a kill
+        request and the last progress stay; the worker's id stays too, as that of the last holder. Only ``advance`` keeps the
+        lease. A finished firing gives its idempotency key up.
+
         ``follow`` is enqueued as by ``enqueue``, after the firing itself is settled, so a finished one's
         key is free for it; ``refire`` as ``Refire`` says. Adds to the counters (``counters.tally``).
         """
@@ -208,8 +240,8 @@ class Backend(ABC):
     def kill(self, ids: Sequence[str]) -> dict[str, State | None]:
         """Kill firings; return the state each had before (``None``: unknown).
 
-        A pending one is killed at once. A running one is marked (``kill_requested``) and a ``kill``
-        command put into its holder's mailbox. Finished ones stay as they are.
+        A pending one is killed at once, and counted as ``killed``. A running one is marked (``kill_requested``) and a
+        ``kill`` command put into its holder's mailbox; it is counted when it is settled. Finished ones stay as they are.
         """
 
     @abstractmethod
@@ -217,7 +249,7 @@ class Backend(ABC):
         """Make finished firings pending and due now, as if fired anew.
 
         Deaths, carry, result, progress, kill request and expiry are cleared (one that has expired would
-        only expire again); body, priority, key and target stay, and the token goes on growing.
+        only expire again); body, priority, key and target stay, and the token goes on growing. Nothing is counted.
 
         Returns the ids that were; not those that are not finished, unknown, or whose idempotency key
         is in use by another.
@@ -262,7 +294,7 @@ class Backend(ABC):
 
     @abstractmethod
     def unregister(self, worker: str) -> None:
-        """Take it off the list. Its claims are not touched."""
+        """Take it off the list, with its mailbox. Its claims are not touched."""
 
     @abstractmethod
     def workers(self, queue: str | None = None, route: str | None = None) -> list[WorkerRecord]:
@@ -289,7 +321,8 @@ class Backend(ABC):
         """Do bounded housekeeping that any worker may do at any time; return how much was done.
 
         Forgets dead workers, kills what is targeted at a worker that is not listed (pending, or running
-        with its lease over, since nobody else may claim it), and prunes some.
+        with its lease over, since nobody else may claim it), and prunes some. Returns 0 where nothing was left to
+        do, so that calling it until then cleans a store up.
         """
 
     # --- schedules --------------------------------------------------------------------------------
@@ -301,6 +334,10 @@ class Backend(ABC):
         Same means: route, strategy, params, body and priority. Otherwise the old declaration is
         replaced, its armed firing (if pending) removed, its generation raised; history and pause stay.
         A paused schedule stays paused: the firing is not enqueued.
+
+        From ``schedule`` come queue, name, route, strategy, params, state, body, priority and interval. The store sets all
+        other fields, whatever they hold there (``rules.declared_over``): generation, declared, firing and next_run anew;
+        paused, runs, last_run, took and verdict as they were.
 
         ``over``: what the declaration was planned over. ``None`` is answered, and nothing is changed, where
         that is no longer so: another generation, firing or number of runs, or its firing runs unexpectedly.

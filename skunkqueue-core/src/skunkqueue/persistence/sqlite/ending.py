@@ -8,9 +8,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 
-from skunkqueue.persistence.backend import COMPLETE_TTL, FAILED_TTL
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.sqlite import routes
-from skunkqueue.persistence.sqlite.schema import COMPLETE, KILLED, PENDING
+from skunkqueue.persistence.sqlite.schema import KILLED, PENDING, STATES
+from skunkqueue.records import State
 
 
 def file_away(
@@ -23,8 +24,7 @@ def file_away(
     ttl: float | None = None,
 ) -> int:
     """List ids as finished now; return the number of the chunk they are in."""
-    if ttl is None:
-        ttl = COMPLETE_TTL if state == COMPLETE else FAILED_TTL
+    ttl = rules.kept_for(State(STATES[state]), ttl)
     row = db.execute(
         "SELECT max(chunk) FROM ended WHERE route = ? AND state = ? AND finished = ?", (route, state, now)
     ).fetchone()

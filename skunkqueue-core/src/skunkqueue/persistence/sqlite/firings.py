@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.sqlite import leases, routes
 from skunkqueue.persistence.sqlite.writer import Repeat
 from skunkqueue.records import MAX_PRIORITY, Claim, Firing
@@ -81,12 +82,8 @@ def put(
     counts: dict[int, int] = {}
     last: tuple[int, int, float] | None = None
     for firing in firings:
-        due = firing.due
-        if due is None:
-            due = now + firing.delay
-        expires = firing.expires
-        if expires is None and firing.expires_in is not None:
-            expires = now + firing.expires_in
+        due = rules.due_of(firing, now)
+        expires = rules.expiry_of(firing, now)
         id_ = firing.id
         route = numbers[firing.queue, firing.route]
         rank = MAX_PRIORITY - firing.priority
@@ -242,15 +239,10 @@ def _pick(
     if not rows:
         return [], False
     more = len(rows) >= limit
-    if rows[0][3]:
+    length = rules.batch_length([found[3] for found in rows])
+    if length < len(rows):
         more = True
-        rows = rows[:1]
-    else:
-        for i, found in enumerate(rows):
-            if found[3]:
-                more = True
-                rows = rows[:i]
-                break
+        rows = rows[:length]
     if aimed:
         db.executemany(
             _TAKE_AIMED, [(route, found[1], found[2], found[0]) for found in rows if found[11] is not None]

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.sqlite import routes
 from skunkqueue.persistence.sqlite.schema import PENDING, RUNNING
 from skunkqueue.records import ClaimRef, Death
@@ -201,11 +202,6 @@ def to_pending(db: sqlite3.Connection, ids: Collection[str]) -> None:
         db.executemany(_TO_AIMED, rows)
 
 
-def line(death: Death) -> str:
-    """One line of evidence."""
-    return msgspec.json.encode(death).decode() + "\n"
-
-
 def reclaim(db: sqlite3.Connection, route: int, mono: float, now: float) -> bool:
     """Take back some of what leases of a route ran out on; say whether there was any."""
     rows = db.execute(
@@ -213,7 +209,7 @@ def reclaim(db: sqlite3.Connection, route: int, mono: float, now: float) -> bool
     ).fetchall()
     for lease in map(_read, rows):
         expired = [firing for firing in lease.held if lease.end_of(firing) <= mono]
-        evidence = line(Death(at=now, worker=holder_name(db, lease.holder), cause="lease"))
+        evidence = rules.evidence_line(Death(at=now, worker=holder_name(db, lease.holder), cause="lease"))
         give_back(db, lease, expired, dict.fromkeys(expired, evidence))
     return bool(rows)
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
-from skunkqueue.errors import BackendError
 from skunkqueue.ids import ID_LENGTH
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.sqlite import leases
 from skunkqueue.persistence.sqlite.schema import PENDING, RUNNING, STATES
@@ -141,7 +141,7 @@ def page(
     limit = max(1, min(limit, MAX_PAGE))
     number = STATES.index(state.value)
     shape = (int, float, str) if number in {PENDING, RUNNING} else (float, int, int)
-    place = _cursor(after, state, shape)
+    place = None if after is None else rules.place_in(after, state, shape)
     if route is None:
         return Page(records=(), next=None)
     if number == PENDING:
@@ -153,29 +153,8 @@ def page(
     more = len(found) > limit
     found = found[:limit]
     by_id = records(db, [id_ for id_, _ in found], mono)
-    following = f"{state.value}:" + ":".join(map(_text, found[-1][1])) if more else None
+    following = rules.cursor_after(state, found[-1][1]) if more else None
     return Page(records=tuple(by_id[id_] for id_, _ in found if id_ in by_id), next=following)
-
-
-def _text(value: object) -> str:
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-def _cursor(after: str | None, state: State, shape: tuple[type, ...]) -> tuple[Any, ...] | None:
-    if after is None:
-        return None
-    name, *parts = after.split(":")
-    try:
-        if name != state.value or len(parts) != len(shape):
-            raise ValueError(after)  # noqa: TRY301 - the one message is below
-        place = tuple(kind(part) for kind, part in zip(shape, parts, strict=True))
-        if any(isinstance(value, int) and not -(1 << 63) <= value < 1 << 63 for value in place):
-            raise ValueError(after)  # noqa: TRY301 - as above
-        "".join(parts).encode()
-    except ValueError as error:
-        msg = f"{after!r} is no cursor of a page of {state.value} firings: leave `after` out to begin at the top"
-        raise BackendError(msg) from error
-    return place
 
 
 def _pending_page(

@@ -9,6 +9,7 @@ import sqlite3
 
 import msgspec
 
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import HISTORY_LENGTH
 from skunkqueue.persistence.sqlite import ending, firings
 from skunkqueue.records import Firing, Refire, Run, Schedule, Standing
@@ -17,6 +18,7 @@ _COLUMNS = (
     "queue, name, route, strategy, params, state, body, priority, generation, paused, firing, declared, runs,"
     " last_run, took, next_run, interval, verdict"
 )
+_FIELDS = _COLUMNS.split(", ")
 
 
 def declare(
@@ -29,7 +31,7 @@ def declare(
     old = one(db, schedule.queue, schedule.name)
     if old is not None and old.declares_the_same_as(schedule):
         raise Unchanged
-    if over is not None and _has_moved(db, old, over):
+    if over is not None and rules.has_moved(old, over, running=_is_running(db, old)):
         raise Moved
     if old is not None and old.firing is not None:
         ending.forget_pending(db, [old.firing])
@@ -38,30 +40,9 @@ def declare(
     )
     # Counted for the whole store, so that no generation comes back after a schedule was removed.
     db.execute("REPLACE INTO meta (name, value) VALUES ('generation', ?)", (generation,))
-    db.execute(
-        f"REPLACE INTO schedule ({_COLUMNS}) VALUES ({', '.join('?' * 18)})",  # noqa: S608 - constants
-        (
-            schedule.queue,
-            schedule.name,
-            schedule.route,
-            schedule.strategy,
-            schedule.params,
-            schedule.state,
-            schedule.body,
-            schedule.priority,
-            generation,
-            old is not None and old.paused,
-            None,
-            now,
-            0 if old is None else old.runs,
-            None if old is None else old.last_run,
-            None if old is None else old.took,
-            None,
-            schedule.interval,
-            None if old is None else old.verdict,
-        ),
-    )
-    if old is not None and old.paused:
+    new = rules.declared_over(schedule, old, generation=generation, now=now)
+    _keep(db, new)
+    if new.paused:
         return None
     return _arm(db, schedule.queue, schedule.name, firing, now)
 
@@ -147,7 +128,7 @@ def refire(db: sqlite3.Connection, settled: str, refire: Refire, now: float) -> 
     """Note a run and arm the next, as ``records.Refire`` says; return what was armed."""
     place = (refire.queue, refire.name)
     old = one(db, *place)
-    if old is None or old.generation != refire.generation or old.firing != settled:
+    if old is None or not rules.may_refire(old, refire, settled):
         return None
     if refire.firing is None:
         remove(db, *place)
@@ -161,11 +142,7 @@ def refire(db: sqlite3.Connection, settled: str, refire: Refire, now: float) -> 
         " (SELECT no FROM history WHERE queue = ? AND name = ? ORDER BY no DESC LIMIT 1 OFFSET ?)",
         (*place, *place, HISTORY_LENGTH),
     )
-    db.execute(
-        "UPDATE schedule SET state = ?, interval = ?, runs = runs + 1, last_run = ?, took = ?, verdict = ?"
-        " WHERE queue = ? AND name = ?",
-        (refire.state, run.interval, run.began, run.took, run.verdict, *place),
-    )
+    _keep(db, rules.after_run(old, refire))
     return None if old.paused else _arm(db, *place, refire.firing, now)
 
 
@@ -192,7 +169,7 @@ def history(db: sqlite3.Connection, queue: str, name: str) -> list[Run]:
 
 def _arm(db: sqlite3.Connection, queue: str, name: str, firing: Firing, now: float) -> Firing:
     ids = firings.put_checked(db, [firing], now)
-    due = firing.due if firing.due is not None else now + firing.delay
+    due = rules.due_of(firing, now)
     db.execute(
         "UPDATE schedule SET firing = ?, next_run = ? WHERE queue = ? AND name = ?",
         (ids[0], due, queue, name),
@@ -200,12 +177,18 @@ def _arm(db: sqlite3.Connection, queue: str, name: str, firing: Firing, now: flo
     return firing
 
 
-def _has_moved(db: sqlite3.Connection, old: Schedule | None, over: Standing) -> bool:
-    if old is None or not over.is_that_of(old):
-        return True
-    if over.running or old.firing is None or not ending.is_live(db, old.firing):
+def _is_running(db: sqlite3.Connection, schedule: Schedule | None) -> bool:
+    if schedule is None or schedule.firing is None or not ending.is_live(db, schedule.firing):
         return False
-    return not ending.pending_among(db, [old.firing])
+    return not ending.pending_among(db, [schedule.firing])
+
+
+def _keep(db: sqlite3.Connection, schedule: Schedule) -> None:
+    """Write a schedule's record, in the place of the one of its name."""
+    db.execute(
+        f"REPLACE INTO schedule ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})",  # noqa: S608 - constants
+        [getattr(schedule, field) for field in _FIELDS],
+    )
 
 
 def _remember(db: sqlite3.Connection, queue: str, name: str, state: bytes | None) -> None:
@@ -223,6 +206,6 @@ def one(db: sqlite3.Connection, queue: str, name: str) -> Schedule | None:
 
 
 def _schedule(row: tuple[object, ...]) -> Schedule:
-    values = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    values = dict(zip(_FIELDS, row, strict=True))
     values["paused"] = bool(values["paused"])
     return msgspec.convert(values, Schedule)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from skunkqueue.counters import tally
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.sqlite import ending, firings, leases, routes, schedules
 from skunkqueue.persistence.sqlite.schema import COMPLETE, ERROR, EXPIRED, KILLED, PENDING, RUNNING
 from skunkqueue.records import Outcome, Verdict
@@ -71,9 +72,7 @@ class _Held:
 
     def again(self, outcome: Outcome, due: float, now: float) -> None:
         """Note one that is pending again."""
-        when = outcome.due
-        if when is None and (outcome.verdict is not Verdict.RELEASE or outcome.delay):
-            when = now + outcome.delay
+        when = rules.due_again(outcome, now)
         self.due_again.append((self.lease.token, self.lease.holder, when, outcome.carry, outcome.id))
         tally(self.values, outcome.verdict, due, outcome.began, outcome.took)
 

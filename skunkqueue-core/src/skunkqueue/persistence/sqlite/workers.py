@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.sqlite import ending, leases
 from skunkqueue.records import Command, Death, WorkerRecord
 
@@ -52,7 +53,7 @@ def bury(
     remove(db, worker)
     n = 0
     routes: set[int] = set()
-    evidence = dict.fromkeys(begun, leases.line(death))
+    evidence = dict.fromkeys(begun, rules.evidence_line(death))
     for lease in leases.of_holder(db, leases.holder_number(db, worker, now)):
         n += len(lease.held)
         routes.add(lease.route)

@@ -10,9 +10,9 @@ from abc import ABC
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
 from pymongo import UpdateMany
 
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.mongodb.documents import aim_of, claim_of, route_id
 from skunkqueue.persistence.mongodb.link import Link
 from skunkqueue.persistence.mongodb.putting import Putting
@@ -43,7 +43,7 @@ class Claiming(Putting, ABC):
             if overdue:
                 self._reclaim(link, overdue, now)
                 continue
-            batch = _without_suspects(ready)
+            batch = ready[: rules.batch_length([one["deaths"] for one in ready])]
             if not batch:
                 break
             claims = self._lend(link, batch, worker, now, lease)
@@ -201,7 +201,7 @@ def given_back(death: Death | None = None) -> list[Document]:
     """Make the update that takes a firing from its holder, with a line of evidence where that has died."""
     back: Document = {"state": "pending", "rung": rung()}
     if death is not None:
-        line = msgspec.json.encode(death).decode()
+        line = rules.evidence_line(death).rstrip("\n")
         before = {"$cond": [{"$eq": ["$evidence", ""]}, "", {"$concat": ["$evidence", "\n"]}]}
         back["deaths"] = {"$add": ["$deaths", 1]}
         back["evidence"] = {"$concat": [before, {"$literal": line}]}
@@ -221,11 +221,3 @@ def rung() -> Any:
             {"$toString": {"$rand": {}}},
         ]
     }
-
-
-def _without_suspects(ready: list[Document]) -> list[Document]:
-    """End a batch before a firing under which workers have died, or let it be that one alone."""
-    for number, one in enumerate(ready):
-        if one["deaths"]:
-            return ready[:number] or ready[:1]
-    return ready

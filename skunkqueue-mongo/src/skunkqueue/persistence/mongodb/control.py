@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC
+from collections import Counter
 from collections.abc import Sequence
 
 from pymongo.errors import DuplicateKeyError
 
 from skunkqueue.errors import BackendError
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.mongodb.claiming import rung
 from skunkqueue.persistence.mongodb.documents import (
     FINALS,
@@ -17,7 +19,6 @@ from skunkqueue.persistence.mongodb.documents import (
     emptied,
     place_of,
     route_id,
-    ttl_of,
 )
 from skunkqueue.persistence.mongodb.link import Link
 from skunkqueue.persistence.mongodb.schema import CLAIMABLE, Document
@@ -56,13 +57,16 @@ class Control(Waiting, ABC):
             return []
         nonce = self._nonce()
         moment = link.moment
-        ttl = ttl_of(State.KILLED.value, None)
+        ttl = rules.kept_for(State.KILLED, None)
         ended = {"state": "killed", "by": nonce, "finished": moment.now, "gone": moment.date_after(ttl)}
         update: list[Document] = [{"$set": {**ended, "began": None}}, {"$unset": list(LIVE_ONLY)}]
         link.run(link.firings.update_many, query, update)
         mine = {"_id": {"$in": list(ids)}, "by": nonce}
-        done = [one["_id"] for one in link.find(link.firings, mine, {"_id": True})]
+        found = link.find(link.firings, mine, {"queue": True, "route": True})
+        done = [one["_id"] for one in found]
         self._bells.ring(ids=done)
+        places = Counter((one["queue"], one["route"]) for one in found)
+        self._count({place: {"killed": number} for place, number in places.items()})
         return done
 
     def _mark_killed(self, link: Link, ids: list[str]) -> list[str]:

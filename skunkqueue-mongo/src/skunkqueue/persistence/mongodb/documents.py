@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from skunkqueue.persistence.backend import COMPLETE_TTL, FAILED_TTL
 from skunkqueue.persistence.mongodb.moments import Moment
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.records import Claim, Firing, Record, State
@@ -32,13 +31,6 @@ def route_id(queue: str, route: str | None = None) -> Document:
 def aim_of(target: str | None) -> str:
     """Say who may claim a firing, so that one index serves targeted and other firings; empty: anybody."""
     return "" if target is None else f"@{target}"
-
-
-def ttl_of(state: str, ttl: float | None) -> float:
-    """Tell how long a finished firing is kept."""
-    if ttl is None:
-        return COMPLETE_TTL if state == State.COMPLETE.value else FAILED_TTL
-    return float(ttl)
 
 
 def packed(firing: Firing) -> Document:

@@ -12,6 +12,7 @@ from typing import Any
 from pymongo import ReturnDocument
 
 from skunkqueue.errors import BackendError
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.persistence.mongodb.workers import Workers
 from skunkqueue.records import DECLARED, Firing, Run, Schedule, Standing
@@ -310,22 +311,17 @@ def _id(queue: str, name: str) -> Document:
     return {"queue": queue, "name": name}
 
 
-def _due(firing: Firing, now: float) -> float:
-    return now + firing.delay if firing.due is None else firing.due
-
-
 def _declared(schedule: Schedule, firing: Firing, old: Document | None, now: float) -> Document:
     """Make what a declaration writes, all but its generation."""
-    kept = ("paused", "runs", "last_run", "took", "verdict")
-    new: Document = {name: getattr(schedule, name) for name in (*DECLARED, "state", "interval")}
-    new |= {name: old[name] for name in kept if name in old} if old else {"paused": False, "runs": 0}
-    new |= {"declared": now, "firing": None, "next_run": None}
-    return new if new["paused"] else {**new, **_next_one(firing, now, None)}
+    over = None if old is None else _schedule(old)
+    said = rules.declared_over(schedule, over, generation=0, now=now)
+    new = {name: getattr(said, name) for name in _FIELDS if name != "generation"}
+    return new if said.paused else {**new, **_next_one(firing, now, None)}
 
 
 def _next_one(firing: Firing, now: float, state: bytes | None) -> Document:
     """Say what changes in a schedule that names this firing."""
-    change: Document = {"firing": firing.id, "next_run": _due(firing, now)}
+    change: Document = {"firing": firing.id, "next_run": rules.due_of(firing, now)}
     return change if state is None else {**change, "state": state}
 
 

@@ -15,9 +15,10 @@ import msgspec
 from pymongo import UpdateMany
 
 from skunkqueue.counters import tally_batch
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.mongodb.arming import Arming
 from skunkqueue.persistence.mongodb.claiming import rung
-from skunkqueue.persistence.mongodb.documents import LIVE_ONLY, place_of, stored, ttl_of, unstored
+from skunkqueue.persistence.mongodb.documents import LIVE_ONLY, place_of, stored, unstored
 from skunkqueue.persistence.mongodb.link import Link
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.records import Outcome, Refire, Verdict
@@ -190,7 +191,7 @@ def _write(link: Link, group: list[Outcome], nonce: str) -> UpdateMany:
     change: Document = {"state": verdict.state.value, "settled": nonce}
     gone: list[str] = []
     if verdict.state.final:
-        ttl = ttl_of(verdict.value, first.ttl)
+        ttl = rules.kept_for(verdict.state, first.ttl)
         # One that owes something is not to be removed before it has paid.
         gone_at = "gone" if not (first.follow or first.refire) else "gone_then"
         change |= {"finished": moment.now, gone_at: moment.date_after(ttl)}
@@ -200,7 +201,7 @@ def _write(link: Link, group: list[Outcome], nonce: str) -> UpdateMany:
     elif verdict is not Verdict.ADVANCE:
         change["rung"] = rung()
         gone.append("lease")
-        if verdict is not Verdict.RELEASE or first.due is not None or first.delay:
+        if not rules.keeps_place(first):
             change["due"] = moment.after(first.delay) if first.due is None else float(first.due)
     if first.carry is not None:
         change["carry"] = _each(ids, [outcome.carry for outcome in group])

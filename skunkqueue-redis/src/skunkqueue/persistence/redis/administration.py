@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from skunkqueue.ids import new_id
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.redis import wire
 from skunkqueue.persistence.redis.base import StoreBackend
 from skunkqueue.persistence.redis.keys import names_in, place_of, quote
@@ -104,7 +105,7 @@ class Administration(StoreBackend, ABC):
 
     def bury(self, worker: str, begun: Sequence[str], death: Death) -> int:
         """Give back what a dead worker held; see ``Backend.bury``."""
-        evidence = msgspec.json.encode(death).decode() + "\n"
+        evidence = rules.evidence_line(death)
         return wire.as_count(self._link.call(_BURY, worker, list(begun), evidence, new_id(), kept=True))
 
     def send(self, worker: str, command: Command) -> bool:

@@ -7,7 +7,8 @@ from typing import Any
 
 from skunkqueue.counters import tally, tally_batch
 from skunkqueue.ids import new_id
-from skunkqueue.persistence.backend import COMPLETE_TTL, FAILED_TTL, HISTORY_LENGTH
+from skunkqueue.persistence import rules
+from skunkqueue.persistence.backend import HISTORY_LENGTH
 from skunkqueue.persistence.redis import wire
 from skunkqueue.persistence.redis.administration import Administration
 from skunkqueue.persistence.redis.claiming import Claiming
@@ -132,7 +133,7 @@ class RedisBackend(Claiming, Reading, Administration):
             [min(outcome.took, _ENDLESS) for outcome in began],
         )
         counters = [part for pair in values.items() for part in pair]
-        return [wire.token(token), state, _ttl(verdict, ttl), chunk, listed, before, counters]
+        return [wire.token(token), state, rules.kept_for(verdict.state, ttl), chunk, listed, before, counters]
 
     def _due(self, outcome: Outcome) -> float:
         began = outcome.began or 0.0
@@ -159,7 +160,7 @@ class RedisBackend(Claiming, Reading, Administration):
                     verdict.value,
                     end,
                     chunk,
-                    _ttl(verdict, outcome.ttl),
+                    rules.kept_for(verdict.state, outcome.ttl),
                     False if outcome.due is None else outcome.due,
                     float(outcome.delay),
                     blobs.maybe(outcome.carry),
@@ -172,12 +173,6 @@ class RedisBackend(Claiming, Reading, Administration):
                 refires.append((number, _refire(outcome.refire, blobs)))
         reply = self._link.call(_SETTLE, items, follows, refires, blobs=blobs, kept=True)
         return wire.as_ids(reply)
-
-
-def _ttl(verdict: Verdict, ttl: float | None) -> float:
-    if ttl is None:
-        return COMPLETE_TTL if verdict is Verdict.COMPLETE else FAILED_TTL
-    return float(ttl)
 
 
 def _refire(refire: Refire, blobs: wire.Blobs) -> list[Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import re
 from abc import ABC
 from collections.abc import Sequence
 from typing import Any
 
-from skunkqueue.errors import BackendError
 from skunkqueue.ids import ID_LENGTH
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import COUNTER_TTL, MAX_PAGE
 from skunkqueue.persistence.redis import wire
 from skunkqueue.persistence.redis.base import StoreBackend
@@ -48,9 +47,10 @@ class Reading(StoreBackend, ABC):
     def page(self, queue: str, route: str, state: State, limit: int = 50, after: str | None = None) -> Page:
         """List firings of one state."""
         limit = max(1, min(limit, MAX_PAGE))
-        place = _cursor(after, state)
+        shape = (float, float, str) if not state.final else (float, str, float)
+        place = False if after is None else list(rules.place_in(after, state, shape))
         found, last = _as_page(self._link.call(_PAGE, place_of(queue, route), state.value, limit, place))
-        following = None if last is None else ":".join([state.value, *map(_text, last)])
+        following = None if last is None else rules.cursor_after(state, last)
         return Page(records=tuple(map(wire.record_of, found)), next=following)
 
     def routes(self, queue: str | None = None) -> list[RouteInfo]:
@@ -88,26 +88,3 @@ def _route(row: _RouteRow) -> RouteInfo:
         counts=dict(zip(State, counts, strict=True)),
         oldest_due=oldest,
     )
-
-
-def _text(value: float | str) -> str:
-    return value if isinstance(value, str) else repr(value)
-
-
-def _cursor(after: str | None, state: State) -> list[Any] | bool:
-    """Read what a page ended with. Raises BackendError where no page gave it."""
-    if after is None:
-        return False
-    name, *parts = after.split(":", 3)
-    shape = (float, float, str) if not state.final else (float, str, float)
-    try:
-        if name != state.value or len(parts) != len(shape):
-            raise ValueError(after)  # noqa: TRY301 - the one message is below
-        place = [kind(part) for kind, part in zip(shape, parts, strict=True)]
-        if any(isinstance(value, float) and not math.isfinite(value) for value in place):
-            raise ValueError(after)  # noqa: TRY301 - as above
-        "".join(parts).encode()
-    except ValueError as error:
-        msg = f"{after!r} is no cursor of a page of {state.value} firings: leave `after` out to begin at the top"
-        raise BackendError(msg) from error
-    return place
