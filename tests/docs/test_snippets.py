@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import shlex
 import subprocess
+import symtable
 from importlib.metadata import distribution
 
 import click
@@ -15,6 +17,7 @@ from tests.docs.pages import PAGES, Block, blocks
 
 PYTHON = [block for page in PAGES for block in blocks(page, "python")]
 PROGRAMS = [block for block in PYTHON if 'SkunkQueue("demo")' in block.code]
+GUIDES = [block for block in PYTHON if block.page.startswith("docs/writing-a-")]
 SHELL = [block for page in PAGES for block in blocks(page, "bash")]
 CONSOLE = [
     Block(block.page, block.line, "console", line[2:])
@@ -33,6 +36,20 @@ COMMANDS = {
 @pytest.mark.parametrize("block", PYTHON, ids=str)
 def test_python_compiles(block: Block) -> None:
     ast.parse(block.code)
+
+
+@pytest.mark.parametrize("block", GUIDES, ids=str)
+def test_a_guides_snippet_imports_what_it_uses(block: Block) -> None:
+    top = symtable.symtable(block.code, str(block), "exec")
+    made = {symbol.get_name() for symbol in top.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    assert _globals_of(top) - made - set(dir(builtins)) == set()
+
+
+def _globals_of(table: symtable.SymbolTable) -> set[str]:
+    """Name what a piece of code and all within it look for at the top."""
+    top = table.get_type() == "module"
+    found = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() or top}
+    return found.union(*map(_globals_of, table.get_children()))
 
 
 @pytest.mark.parametrize("block", SHELL, ids=str)
