@@ -78,9 +78,18 @@ def test_a_wrong_backoff_is_refused_when_declared(rule: object) -> None:
         {"cap": 0},
         {"cap": float("inf")},
         {"jitter": 2},
-        {"base": timedelta(seconds=1)},
+        {"base": timedelta(0)},
+        {"cap": timedelta.max},
+        {"base": "1"},
     ],
 )
 def test_a_wrong_exponential_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(PolicyError, match="must be over 0"):
         Exponential(**wrong)
+
+
+def test_base_and_cap_may_be_timedeltas() -> None:
+    rule = Exponential(base=timedelta(minutes=1), cap=timedelta(hours=1), jitter=0)
+
+    assert rule == Exponential(base=60.0, cap=3600.0, jitter=0)
+    assert delay_after(rule, 2, ERROR) == 120.0

@@ -24,8 +24,9 @@ def test_seconds_and_timedeltas_say_how_long_to_wait(kind: Any, after: Any, seco
 @pytest.mark.parametrize("kind", [Retry, Snooze])
 @pytest.mark.parametrize("after", [float("nan"), float("inf"), 1e300, 10**400, "soon", True])
 def test_what_is_no_time_is_refused_where_it_is_raised(kind: Any, after: Any) -> None:
-    with pytest.raises(PolicyError, match=f"{kind.__name__}\\(after="):
+    with pytest.raises(PolicyError, match=f"{kind.__name__}\\(after=") as caught:
         kind(after)
+    assert isinstance(caught.value, TypeError) == (after in ("soon", True))
 
 
 def test_a_retry_may_leave_the_time_to_the_backoff() -> None:

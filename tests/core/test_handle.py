@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,14 @@ import pytest
 
 from skunkqueue import JobHandle, SkunkQueue, State
 from skunkqueue import queue as queues
-from skunkqueue.errors import ConfigError, DamagedPayloadError, FiringFailedError
+from skunkqueue.errors import (
+    ConfigError,
+    DamagedPayloadError,
+    FiringFailedError,
+    PolicyTypeError,
+    WaitTimeoutError,
+    WrongTypeError,
+)
 from skunkqueue.payload import Carry, Failure, encode
 from skunkqueue.plugins import hookimpl
 from skunkqueue.plugins.notify import Notifier
@@ -167,3 +176,51 @@ def test_a_failure_is_told_though_what_was_carried_is_damaged(queue: SkunkQueue)
     conclude(queue, Verdict.ERROR, encode(Failure("ValueError", "no")))
 
     assert failed(handle).attempts == 1
+
+
+@pytest.mark.parametrize("timeout", [0.01, timedelta(milliseconds=10), -1, timedelta.min])
+def test_patience_may_be_seconds_or_a_timedelta(queue: SkunkQueue, timeout: Any) -> None:
+    handle = queue.job(add).fire(1, 2)
+
+    with pytest.raises(WaitTimeoutError, match=r"still pending after 0(\.01)? s"):
+        handle.wait(timeout)
+    with pytest.raises(WaitTimeoutError, match=r"not finished after 0(\.01)? s"):
+        queue.results([handle], timeout)
+
+
+@pytest.mark.parametrize("timeout", [None, float("inf"), timedelta.max])
+def test_patience_may_have_no_end(queue: SkunkQueue, timeout: Any) -> None:
+    handle = queue.job(add).fire(1, 2)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(handle.wait, timeout)
+        conclude(queue, Verdict.COMPLETE, get_serializer("typed").dumps(3, "it"))
+
+        assert waiting.result() == 3
+    assert queue.results([handle], timeout) == [3]
+
+
+@pytest.mark.parametrize("timeout", ["5", True, float("nan"), datetime.now(timezone.utc)])
+def test_patience_that_is_no_time_is_refused_with_the_way_out(queue: SkunkQueue, timeout: Any) -> None:
+    handle = queue.job(add).fire(1, 2)
+
+    for wait in (handle.wait, lambda timeout: queue.results([handle], timeout)):
+        with pytest.raises(WrongTypeError, match="seconds or a timedelta, or None for no limit"):
+            wait(timeout)
+
+
+@pytest.mark.parametrize("wrong", [None, 5, b"abc"])
+def test_an_id_that_is_none_is_refused_where_the_handle_is_made(queue: SkunkQueue, wrong: Any) -> None:
+    with pytest.raises(WrongTypeError, match=r"queue\.handle\(.*a string such as handle\.id"):
+        queue.handle(wrong)
+
+
+@pytest.mark.parametrize("wrong", [None, "0" * 24, 3])
+def test_only_handles_have_results(queue: SkunkQueue, wrong: Any) -> None:
+    with pytest.raises(WrongTypeError, match=r"results are of handles.*give queue\.handle\(id\)"):
+        queue.results([wrong])
+
+
+def test_no_time_is_not_now(queue: SkunkQueue) -> None:
+    with pytest.raises(PolicyTypeError, match="fire_at must be a datetime with a time zone"):
+        queue.job(add).fire_at(None, 1, 2)  # type: ignore[arg-type]  # wrong on purpose
+    assert not queue.backend.claim("demo", "default", "w", 1, 60.0)

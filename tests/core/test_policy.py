@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from skunkqueue.errors import NaiveDatetimeError, SkunkQueueError
-from skunkqueue.policy import Policy, change_policy, check_routes, moment
+from skunkqueue.errors import PolicyError, PolicyTypeError, SkunkQueueError
+from skunkqueue.policy import Policy, change_policy, check_routes
 
 
 @pytest.mark.parametrize(
@@ -64,20 +64,14 @@ def test_a_lone_route_and_doubles_are_put_right() -> None:
     assert check_routes([]) == ("default",)
 
 
-def test_a_moment_is_absolute_and_a_delay_is_relative() -> None:
-    at = datetime(2030, 1, 1, tzinfo=timezone.utc)
-
-    assert moment(at, "x") == (at.timestamp(), 0.0)
-    assert moment(timedelta(seconds=60), "x") == (None, 60.0)
-    assert moment(1.5, "x") == (None, 1.5)
-
-
-def test_a_delay_in_the_past_means_now() -> None:
-    assert moment(timedelta(seconds=-5), "x") == (None, 0.0)
+@pytest.mark.parametrize("rule", ["timeout", "result_ttl", "expires", "backoff"])
+def test_a_time_of_another_type_is_a_type_error_too(rule: str) -> None:
+    with pytest.raises(PolicyTypeError, match=f"{rule} .*'soon'") as caught:
+        change_policy(Policy(), {rule: "soon"})
+    assert isinstance(caught.value, TypeError)
 
 
-def test_a_datetime_without_a_zone_is_refused_with_the_way_out() -> None:
-    with pytest.raises(
-        NaiveDatetimeError, match=r"fire_at of a:b got the datetime 2030-01-01T00:00:00 .*timezone\.utc"
-    ):
-        moment(datetime(2030, 1, 1), "fire_at of a:b")  # noqa: DTZ001 - wrong on purpose
+@pytest.mark.parametrize("expires", [timedelta(seconds=-1), -1, float("nan"), float("inf"), timedelta.max])
+def test_a_job_cannot_expire_before_it_is_fired_nor_after_a_year(expires: Any) -> None:
+    with pytest.raises(PolicyError, match="expires must be between 0 and"):
+        change_policy(Policy(), {"expires": expires})

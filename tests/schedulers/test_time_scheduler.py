@@ -57,6 +57,9 @@ def test_an_interval_that_is_none_is_refused(queue: SkunkQueue, interval: object
         ({"start": timedelta(seconds=-1)}, "start"),
         ({"until": timedelta(hours=1)}, "until"),
         ({"start": LATER, "until": EARLIER}, "until.*before its start"),
+        ({"until": datetime.max.replace(tzinfo=UTC)}, "until.*before the year 5138.*9999.*leave it out"),
+        ({"start": datetime.max.replace(tzinfo=UTC)}, "start.*before the year 5138"),
+        ({"start": timedelta.max}, "start.*at most a hundred years"),
     ],
 )
 def test_what_makes_no_sense_is_refused(queue: SkunkQueue, others: dict[str, object], told: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from typing_extensions import assert_type
 
-from skunkqueue import SkunkQueue, SkunkQueueError
+from skunkqueue import Exponential, SkunkQueue, SkunkQueueError
 from skunkqueue.errors import FiringFailedError
 from skunkqueue.job import Job, JobMixin
 from skunkqueue.records import State
@@ -61,6 +61,9 @@ bare.routes = ["foo"]
 queue += bare
 assert_type(add.fire(4, 5).result, int | None)
 assert_type(add.fire(4, second=5).wait(timeout=1), int)
+assert_type(add.fire(4, 5).wait(timeout=timedelta(seconds=1)), int)
+assert_type(queue.results([add.fire(4, 5)], timedelta(seconds=1)), list[int])
+Exponential(base=timedelta(seconds=1), cap=timedelta(hours=1))
 assert_type(add.fire(4, 5).state, State | None)
 assert_type(add.fire_at(timedelta(seconds=60), 4, 5).wait(), int)
 assert_type(add.fire_at(datetime.now(timezone.utc), 4, 5).wait(), int)

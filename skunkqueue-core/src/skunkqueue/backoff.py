@@ -13,6 +13,7 @@ from datetime import timedelta
 import msgspec
 
 from skunkqueue.errors import MAX_DELAY, PolicyError
+from skunkqueue.times import Seconds, as_delay
 
 _MAX_FACTOR = 1_000.0
 # 1,000 ** 64 is still a float; without a bound, the hundredth failure could overflow.
@@ -20,21 +21,25 @@ _MAX_EXPONENT = 64
 
 
 class Exponential(msgspec.Struct, frozen=True):
-    """``base * factor ** (failures - 1)`` seconds, at most ``cap``, less a random part of up to ``jitter``."""
+    """``base * factor ** (failures - 1)`` seconds, at most ``cap``, less a random part of up to ``jitter``.
 
-    base: float = 1.0
+    ``base`` and ``cap`` are seconds or timedeltas, and seconds once it is made.
+    """
+
+    base: Seconds = 1.0
     factor: float = 2.0
-    cap: float = 3600.0
+    cap: Seconds = 3600.0
     jitter: float = 0.5
     """0: none; 0.5: between half and the whole delay; 1: between nothing and the whole."""
 
     def __post_init__(self) -> None:
-        numbers = (self.base, self.factor, self.cap, self.jitter)
+        base, cap = _plain(self.base), _plain(self.cap)
+        numbers = (base, self.factor, cap, self.jitter)
         if not (
             all(isinstance(number, (int, float)) for number in numbers)
-            and 0 < self.base <= MAX_DELAY
+            and 0 < base <= MAX_DELAY
             and 1 <= self.factor <= _MAX_FACTOR
-            and 0 < self.cap <= MAX_DELAY
+            and 0 < cap <= MAX_DELAY
             and 0 <= self.jitter <= 1
         ):
             msg = (
@@ -42,9 +47,14 @@ class Exponential(msgspec.Struct, frozen=True):
                 f"factor between 1 and 1,000, jitter between 0 and 1"
             )
             raise PolicyError(msg)
+        msgspec.structs.force_setattr(self, "base", base)
+        msgspec.structs.force_setattr(self, "cap", cap)
 
 
-Seconds = float | timedelta
+def _plain(length: Seconds) -> float:
+    return length.total_seconds() if isinstance(length, timedelta) else length
+
+
 Backoff = Exponential | Seconds | Sequence[Seconds] | Callable[[int, BaseException], Seconds]
 
 
@@ -60,26 +70,15 @@ def delay_after(
     answer that is no delay; what the callable itself raises passes through.
     """
     if isinstance(backoff, Exponential):
-        whole = min(backoff.cap, backoff.base * backoff.factor ** min(failures - 1, _MAX_EXPONENT))
+        whole = min(
+            _plain(backoff.cap), _plain(backoff.base) * backoff.factor ** min(failures - 1, _MAX_EXPONENT)
+        )
         return whole * (1 - backoff.jitter * uniform())
     if callable(backoff):
         return as_delay(backoff(failures, error), "the backoff function's answer")
     if isinstance(backoff, (int, float, timedelta)):
         return as_delay(backoff, "backoff")
     return as_delay(backoff[min(failures, len(backoff)) - 1], "backoff")
-
-
-def as_delay(value: object, what: str) -> float:
-    """Turn seconds or a timedelta into seconds; PolicyError where it is neither, negative or endless."""
-    seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        msg = f"{what} must be seconds or a timedelta, not {type(value).__name__}: {value!r}"
-        raise PolicyError(msg)
-    # Not NaN either; and an int that no float can hold is compared all the same.
-    if not 0 <= seconds <= MAX_DELAY:
-        msg = f"{what} must be between 0 and {MAX_DELAY:.0f} seconds (a year), not {value!r}"
-        raise PolicyError(msg)
-    return float(seconds)
 
 
 def check_backoff(backoff: object) -> Backoff:

@@ -15,9 +15,10 @@ import msgspec
 from skunkqueue.errors import NoQueueError, NotAJobError, PolicyError
 from skunkqueue.handle import JobHandle
 from skunkqueue.payload import Step
-from skunkqueue.policy import Policy, PolicyOptions, When, change_policy
+from skunkqueue.policy import Policy, PolicyOptions, change_policy
 from skunkqueue.records import State
 from skunkqueue.serializers import get_serializer
+from skunkqueue.times import When, moment
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # in typing from Python 3.11 on
@@ -95,7 +96,12 @@ class Fireable(Generic[R]):
         return self._queue().fire_call(self)
 
     def fire_at(self, when: When) -> JobHandle[R]:
-        """Enqueue it for a moment (aware datetime) or after a delay (timedelta, seconds)."""
+        """Enqueue it for a moment (aware datetime) or after a delay (timedelta, seconds).
+
+        Raises NaiveDatetimeError for a datetime without a time zone, and PolicyError for what is no time.
+        """
+        if when is None:
+            moment(when, "fire_at")  # what a user failed to work out is not now
         return self._queue().fire_call(self, when)
 
     def steps(self) -> tuple[Step, ...]:

@@ -27,6 +27,14 @@ class PolicyError(SkunkQueueError, ValueError):
     """A job policy (retries, backoff, timeout, priority, ...) has an impossible value."""
 
 
+class WrongTypeError(SkunkQueueError, TypeError):
+    """A value is of another type than what is asked for: seconds, a moment, an id, a handle."""
+
+
+class PolicyTypeError(PolicyError, WrongTypeError):
+    """A job policy or a delay is of another type than what it can be."""
+
+
 class ScheduleError(SkunkQueueError, ValueError):
     """A schedule's rule (an interval, a bound, a cron line, ...) makes no sense."""
 
@@ -206,9 +214,10 @@ class Interrupted(BaseException):
         super().__init__(reason)
 
 
-def _seconds(what: str, after: object) -> float:
+def _seconds(what: str, after: Any) -> float:
     seconds = after.total_seconds() if isinstance(after, timedelta) else after
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not seconds <= MAX_DELAY:
+    wrong_type = isinstance(seconds, bool) or not isinstance(seconds, (int, float))
+    if wrong_type or not seconds <= MAX_DELAY:
         msg = f"{what}(after={after!r}): give at most {MAX_DELAY:.0f} seconds (a year), or a timedelta"
-        raise PolicyError(msg)
+        raise PolicyTypeError(msg) if wrong_type else PolicyError(msg)
     return max(0.0, float(seconds))

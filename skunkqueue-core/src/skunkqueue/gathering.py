@@ -6,11 +6,12 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from skunkqueue.errors import SkunkQueueError, UnknownFiringError, WaitTimeoutError
+from skunkqueue.errors import SkunkQueueError, UnknownFiringError, WaitTimeoutError, WrongTypeError
 from skunkqueue.handle import JobHandle, failed, result_of, state_of
 from skunkqueue.imports import Gate
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.records import Record, State
+from skunkqueue.times import Seconds, as_timeout
 
 _SLICE = 5.0
 """Seconds after which one looks at firings that may have expired, though nobody settled them."""
@@ -20,15 +21,20 @@ def gather(
     backend: Backend,
     handles: Sequence[JobHandle[Any]],
     gate: Gate,
-    timeout: float | None,
+    timeout: Seconds | None,
     *,
     errors: bool,
 ) -> list[Any]:
     """Wait for all; return their results in order. See ``SkunkQueue.results``."""
+    for handle in handles:
+        if not isinstance(handle, JobHandle):
+            msg = f"results are of handles, as fire returns them, not of {handle!r}: for an id, give queue.handle(id)"
+            raise WrongTypeError(msg)
+    patience = as_timeout(timeout, "the timeout of results")
     # Some of them may be handles of one and the same firing.
     pending = list(dict.fromkeys(handle.id for handle in handles if handle.id))
     values: dict[str, Any] = {"": None}
-    deadline = None if timeout is None else time.monotonic() + timeout
+    deadline = None if patience is None else time.monotonic() + patience
     look = pending[:MAX_PAGE]
     while pending:
         for id_, record in zip(look, backend.get(look), strict=True):
@@ -47,7 +53,7 @@ def gather(
         front = pending[:MAX_PAGE]
         left = _SLICE if deadline is None else min(deadline - time.monotonic(), _SLICE)
         if left <= 0:
-            msg = f"{len(pending)} of {len(values) - 1 + len(pending)} firings are not finished after {timeout} s, such as {front[0]}"
+            msg = f"{len(pending)} of {len(values) - 1 + len(pending)} firings are not finished after {patience:g} s, such as {front[0]}"
             raise WaitTimeoutError(msg)
         look = backend.wait_settled(front, left)[:MAX_PAGE] or front
     return [values[handle.id] for handle in handles]

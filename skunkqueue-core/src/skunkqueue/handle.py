@@ -18,6 +18,7 @@ from skunkqueue.payload import (
 )
 from skunkqueue.records import Death, Record, State
 from skunkqueue.serializers import get_serializer
+from skunkqueue.times import Seconds, as_timeout
 
 if TYPE_CHECKING:
     from skunkqueue.imports import Gate
@@ -96,15 +97,16 @@ class JobHandle(Generic[R]):
         found = self._look()
         return None if found is None or found.progress is None else decode_progress(found.progress)
 
-    def wait(self, timeout: float | None = None) -> R:
-        """Block until it is finished, at most ``timeout`` seconds, and return the job's result.
+    def wait(self, timeout: Seconds | None = None) -> R:
+        """Block until it is finished, at most ``timeout`` (seconds or a timedelta), and return the job's result.
 
         Raises FiringFailedError where it ended as error, killed or expired, WaitTimeoutError, and
         UnknownFiringError.
         """
         if self._store is None:
             return None  # type: ignore[return-value]  # an ignored firing, at a worker's import
-        deadline = None if timeout is None else time.monotonic() + timeout
+        patience = as_timeout(timeout, "the timeout of wait")
+        deadline = None if patience is None else time.monotonic() + patience
         while True:
             found = self.record()
             backend = self._store.backend
@@ -116,7 +118,7 @@ class JobHandle(Generic[R]):
                 raise failed(found, state)
             left = _WAIT_SLICE if deadline is None else deadline - time.monotonic()
             if left <= 0:
-                msg = f"firing {self.id} is still {state.value} after {timeout} s"
+                msg = f"firing {self.id} is still {state.value} after {patience:g} s"
                 if state is State.PENDING and not backend.workers(found.queue, found.route):
                     msg = (
                         f"{msg}: no worker listens on route {found.route!r} of queue {found.queue!r}; "
@@ -126,7 +128,7 @@ class JobHandle(Generic[R]):
             if found.expires is not None and state is State.PENDING:
                 # Nobody may be there to settle it as expired, so the wait looks again at that time.
                 left = min(left, max(found.expires - backend.now(), 0.0) + 0.001)
-            backend.wait_settled([self.id], left)
+            backend.wait_settled([self.id], min(left, _WAIT_SLICE))
 
     def kill(self) -> State | None:
         """Kill it: at once while pending, else by interrupting the job; return the state it had."""

@@ -17,8 +17,9 @@ from skunkqueue.errors import DamagedPayloadError, NotAJobError
 from skunkqueue.handle import JobHandle
 from skunkqueue.imports import public_module_name
 from skunkqueue.names import check_name
-from skunkqueue.policy import POLICY_FIELDS, Policy, PolicyOptions, When, change_policy, check_own
+from skunkqueue.policy import POLICY_FIELDS, Policy, PolicyOptions, change_policy, check_own
 from skunkqueue.records import State
+from skunkqueue.times import When
 
 if TYPE_CHECKING:
     from datetime import timedelta

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal, TypedDict
 
 import msgspec
 
-from skunkqueue.backoff import Backoff, Exponential, as_delay, check_backoff
-from skunkqueue.errors import NaiveDatetimeError, PolicyError
+from skunkqueue.backoff import Backoff, Exponential, check_backoff
+from skunkqueue.errors import PolicyError
 from skunkqueue.names import check_name
 from skunkqueue.records import DEFAULT_PRIORITY, DEFAULT_ROUTE, MAX_PRIORITY, MIN_PRIORITY
 from skunkqueue.serializers import DEFAULT_SERIALIZER
+from skunkqueue.times import When, as_delay, moment
 
 MAX_RETRIES = 1_000_000
-When = datetime | timedelta | float
 Errors = tuple[type[BaseException], ...]
 
 
@@ -124,24 +124,6 @@ def check_scheduled(name: str, policy: Policy) -> float | None:
     return after
 
 
-def moment(when: object, what: str) -> tuple[float | None, float]:
-    """Turn a moment or delay into (absolute seconds or None, delay in seconds).
-
-    Raises NaiveDatetimeError for a datetime without a zone, and PolicyError for what is no time.
-    """
-    if isinstance(when, datetime):
-        if when.utcoffset() is None:
-            msg = (
-                f"{what} got the datetime {when.isoformat()} without a time zone: "
-                f"write datetime.now(timezone.utc) + ..., or .astimezone(), or give a timedelta"
-            )
-            raise NaiveDatetimeError(msg)
-        return when.timestamp(), 0.0
-    if isinstance(when, timedelta) and when < timedelta(0):
-        return None, 0.0
-    return None, as_delay(when, what)
-
-
 def _whole(name: str, low: int, high: int) -> Callable[[object], int]:
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -188,8 +170,9 @@ def _choice(name: str, *choices: str) -> Callable[[object], str]:
 
 
 def _check_expires(value: object) -> Any:
-    if value is not None:
-        moment(value, "expires")
+    # Kept as it was given, since a length of time counts from when each firing is fired.
+    if value is not None and moment(value, "expires")[0] is None:
+        as_delay(value, "expires")
     return value
 
 

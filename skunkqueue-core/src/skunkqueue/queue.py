@@ -13,7 +13,13 @@ from skunkqueue import timetable
 from skunkqueue.call import Call, Conjoinable, Fireable, Memory
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.config import open_backend, resolve
-from skunkqueue.errors import ConfigError, NobodyListensError, PayloadTooLargeError, SkunkQueueError
+from skunkqueue.errors import (
+    ConfigError,
+    NobodyListensError,
+    PayloadTooLargeError,
+    SkunkQueueError,
+    WrongTypeError,
+)
 from skunkqueue.gathering import gather
 from skunkqueue.handle import JobHandle
 from skunkqueue.ids import new_id
@@ -23,8 +29,9 @@ from skunkqueue.names import check_name
 from skunkqueue.payload import MAX_PAYLOAD, Body, encode
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.plugins.notify import Notifier
-from skunkqueue.policy import Policy, PolicyOptions, When, change_policy, check_scheduled, moment
+from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_scheduled
 from skunkqueue.records import Firing, Record, Schedule
+from skunkqueue.times import Seconds, When, moment
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # in typing from Python 3.11 on
@@ -179,20 +186,30 @@ class SkunkQueue:
             start += size
 
     def handle(self, firing_id: str) -> JobHandle[Any]:
-        """Return a handle for a firing made elsewhere, by its id."""
+        """Return a handle for a firing made elsewhere, by its id; whether it exists is seen when it is asked.
+
+        Raises WrongTypeError for what is no string.
+        """
+        if not isinstance(firing_id, str):
+            msg = f"queue.handle({firing_id!r}): give the firing's id, a string such as handle.id, not {type(firing_id).__name__}"
+            raise WrongTypeError(msg)
         return JobHandle(firing_id, self, default_gate())
 
     @overload
     def results(
-        self, handles: Iterable[JobHandle[R]], timeout: float | None = None, *, errors: Literal[False] = False
+        self,
+        handles: Iterable[JobHandle[R]],
+        timeout: Seconds | None = None,
+        *,
+        errors: Literal[False] = False,
     ) -> list[R]: ...
     @overload
     def results(
-        self, handles: Iterable[JobHandle[R]], timeout: float | None = None, *, errors: bool
+        self, handles: Iterable[JobHandle[R]], timeout: Seconds | None = None, *, errors: bool
     ) -> list[R | SkunkQueueError]: ...
 
     def results(
-        self, handles: Iterable[JobHandle[R]], timeout: float | None = None, *, errors: bool = False
+        self, handles: Iterable[JobHandle[R]], timeout: Seconds | None = None, *, errors: bool = False
     ) -> list[Any]:
         """Wait until all of these are finished, and return their results in order.
 
@@ -200,7 +217,7 @@ class SkunkQueue:
         handle after the other. Raises FiringFailedError as soon as it comes to one that has failed,
         UnknownFiringError for one that is gone, and PayloadError for a result that cannot be read; with
         ``errors`` that error takes the place of the result instead. Raises WaitTimeoutError after
-        ``timeout`` seconds.
+        ``timeout`` (seconds or a timedelta).
         """
         return gather(self.backend, list(handles), default_gate(), timeout, errors=errors)
 

@@ -16,13 +16,12 @@ from skunkqueue.ids import new_id
 from skunkqueue.payload import decode_body
 from skunkqueue.plugins import STRATEGIES, registry
 from skunkqueue.records import Firing, Refire, Run, Schedule, Verdict
+from skunkqueue.times import MAX_MOMENT
 
 logger = logging.getLogger(__name__)
 
 MAX_STATE = 65_536
 """Bytes that a strategy may remember."""
-MAX_MOMENT = 1e11
-"""Seconds since the epoch, some thousand years from now: what comes later no store can keep."""
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):

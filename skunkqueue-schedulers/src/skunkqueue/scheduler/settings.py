@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from skunkqueue.errors import NaiveDatetimeError, ScheduleError
+from skunkqueue.times import MAX_MOMENT
 
 Moment = Annotated[float, msgspec.Meta(ge=-1e11, le=1e11)]
 """Seconds since the epoch, as a store may bring them back."""
@@ -81,7 +82,14 @@ def instant(what: str, when: object) -> float:
             f"write datetime(..., tzinfo=ZoneInfo('Europe/Berlin')), or .astimezone()"
         )
         raise NaiveDatetimeError(msg)
-    return when.timestamp()
+    try:
+        seconds = when.timestamp()
+    except OverflowError:
+        seconds = math.inf
+    if abs(seconds) > MAX_MOMENT:
+        msg = f"{what} must be before the year 5138, not {when.replace(tzinfo=None).isoformat()}; leave it out for none"
+        raise ScheduleError(msg)
+    return seconds
 
 
 def spell(span: float) -> str:
