@@ -60,7 +60,7 @@ def test_an_unknown_backend_is_told_with_the_way_out() -> None:
 
 
 def test_what_is_no_backend_is_told() -> None:
-    with pytest.raises(PluginError, match="no Backend class"):
+    with pytest.raises(PluginError, match="not a subclass of skunkqueue"):
         open_backend(BackendConfig(backend="collections:OrderedDict"))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import cast
 from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
@@ -50,10 +51,7 @@ def open_backend(config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> Backe
     Raises PluginError where its distribution is missing or broken, and BackendError or ConfigError
     where the store cannot be opened.
     """
-    found = registry.find(BACKENDS, config.backend)
-    if not (isinstance(found, type) and issubclass(found, Backend)):
-        msg = f"the backend {config.backend!r} is {found!r}, which is no Backend class: mend or remove its plugin"
-        raise PluginError(msg)
+    found = cast("type[Backend]", registry.find(BACKENDS, config.backend))
     return found.open(config, clock=clock)
 
 

@@ -36,13 +36,13 @@ def test_our_own_parts_are_listed_with_distribution_and_version(skunq: Skunq) ->
     ("group", "source", "reason"),
     [
         (BACKENDS, "raise RuntimeError('no steam')", "no steam"),
-        (BACKENDS, "class x: pass", "no subclass"),
+        (BACKENDS, "class x: pass", "not a subclass"),
         (
             BACKENDS,
             "from skunkqueue.persistence import Backend\nclass x(Backend): pass",
-            "it lacks arm, beat",
+            "verbs: arm, beat",
         ),
-        (COMMANDS, "def x(): pass", "no click command"),
+        (COMMANDS, "def x(): pass", "not a click command"),
         (
             HOOKS,
             "from skunkqueue.plugins import hookimpl\nclass L:\n @hookimpl\n def skunkqueue_frog(self): pass\nx = L()",
@@ -70,3 +70,13 @@ def test_a_broken_plugin_is_exit_code_1_and_its_problem_is_in_the_json(site: Pat
 
     assert "No module named 'no_such_thing'" in problems["broken"]
     assert problems["sqlite"] is None
+
+
+def test_a_claim_on_a_name_of_cores_is_a_problem_and_core_goes_on(site: Path, skunq: Skunq) -> None:
+    install(site, "acme-grab", COMMANDS, {"queues": "acme_grab:x"}, acme_grab="x = 1")
+
+    told = skunq("plugins", expect=1)
+
+    (line,) = [line for line in told.splitlines() if " broken " in line]
+    assert "acme-grab 1.0 claims its name" in line
+    assert "Show" in skunq("queues", "--help")

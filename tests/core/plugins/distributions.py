@@ -5,6 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import dedent
 
+STRATEGY = """
+class X:
+    def first(self, params, now): ...
+    def after(self, params, state, seen): ...
+"""
+"""A module with a strategy that is one, though it plans nothing."""
+
 
 def install(
     folder: Path, name: str, group: str, entries: dict[str, str], *, version: str = "1.0", **modules: str

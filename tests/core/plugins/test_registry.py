@@ -9,7 +9,14 @@ import pytest
 
 from skunkqueue.errors import PluginError
 from skunkqueue.plugins import BACKENDS, COMMANDS, GROUPS, HOOKS, SERIALIZERS, STRATEGIES, registry
-from tests.core.plugins.distributions import install
+from tests.core.plugins.distributions import STRATEGY, install
+
+EARS = """
+    from skunkqueue.plugins import hookimpl
+
+    @hookimpl
+    def skunkqueue_firing_enqueued(firing): ...
+"""
 
 
 def test_our_own_parts_are_plugins_like_others() -> None:
@@ -19,15 +26,15 @@ def test_our_own_parts_are_plugins_like_others() -> None:
 
 
 def test_a_plugin_is_found_by_its_name(site: Path) -> None:
-    install(site, "acme-rules", STRATEGIES, {"moon": "acme_moon:Moon"}, acme_moon="class Moon: pass")
+    install(site, "acme-rules", STRATEGIES, {"moon": "acme_moon:X"}, acme_moon=STRATEGY)
 
     found = registry.find(STRATEGIES, "moon")
 
-    assert getattr(found, "__name__", None) == "Moon"
+    assert getattr(found, "__name__", None) == "X"
 
 
 def test_a_module_may_be_a_plugin(site: Path) -> None:
-    install(site, "acme-ears", HOOKS, {"ears": "acme_ears"}, acme_ears="")
+    install(site, "acme-ears", HOOKS, {"ears": "acme_ears"}, acme_ears=EARS)
 
     assert registry.find(HOOKS, "ears") is sys.modules["acme_ears"]
 
@@ -38,8 +45,8 @@ def test_naming_one_plugin_imports_no_other(site: Path) -> None:
         "acme-two",
         STRATEGIES,
         {"one": "acme_one:X", "two": "acme_two:X"},
-        acme_one="X = 1",
-        acme_two="X = 2",
+        acme_one=STRATEGY,
+        acme_two=STRATEGY,
     )
 
     registry.find(STRATEGIES, "one")
@@ -48,7 +55,7 @@ def test_naming_one_plugin_imports_no_other(site: Path) -> None:
 
 
 def test_names_are_listed_without_importing(site: Path) -> None:
-    install(site, "acme-idle", STRATEGIES, {"idle": "acme_idle:X"}, acme_idle="X = 1")
+    install(site, "acme-idle", STRATEGIES, {"idle": "acme_idle:X"}, acme_idle=STRATEGY)
 
     assert "idle" in registry.names(STRATEGIES)
     assert "acme_idle" not in sys.modules
@@ -103,19 +110,26 @@ def test_an_entry_that_is_no_object_path_is_a_plugin_error(site: Path) -> None:
 
 
 def test_two_plugins_of_one_name_are_an_error_that_names_both(site: Path) -> None:
-    install(site, "acme-left", STRATEGIES, {"same": "acme_left:X"}, acme_left="X = 1")
-    install(site, "acme-right", STRATEGIES, {"same": "acme_right:X"}, acme_right="X = 2")
+    install(site, "acme-left", STRATEGIES, {"same": "acme_left:X"}, acme_left=STRATEGY)
+    install(site, "acme-right", STRATEGIES, {"same": "acme_right:X"}, acme_right=STRATEGY)
 
     with pytest.raises(PluginError, match=r"acme-left 1\.0 and acme-right 1\.0"):
         registry.find(STRATEGIES, "same")
 
 
 def test_an_explicit_path_needs_no_metadata(site: Path) -> None:
-    (site / "acme_packed.py").write_text("class Store: pass\n")
+    (site / "acme_packed.py").write_text(STRATEGY)
 
-    found = registry.find(BACKENDS, "acme_packed:Store")
+    found = registry.find(STRATEGIES, "acme_packed:X")
 
-    assert getattr(found, "__name__", None) == "Store"
+    assert getattr(found, "__name__", None) == "X"
+
+
+def test_an_explicit_path_to_something_else_says_what_it_is(site: Path) -> None:
+    (site / "acme_packed.py").write_text("Store = 7\n")
+
+    with pytest.raises(PluginError, match=r"'acme_packed:Store' is 7, .*Correct the name"):
+        registry.find(BACKENDS, "acme_packed:Store")
 
 
 def test_an_explicit_path_that_leads_nowhere_says_so() -> None:
@@ -131,7 +145,7 @@ def test_the_listing_holds_the_broken_ones_with_the_reason_and_all_others(site: 
         {"bad": "acme_bad:X", "good": "acme_good:X"},
         version="2.5",
         acme_bad="raise OSError('no hardware')",
-        acme_good="X = 1",
+        acme_good=STRATEGY,
     )
 
     found = {info.name: info for info in registry.installed()}
@@ -143,8 +157,8 @@ def test_the_listing_holds_the_broken_ones_with_the_reason_and_all_others(site: 
 
 
 def test_the_listing_names_doubles_on_both_lines(site: Path) -> None:
-    install(site, "acme-left", STRATEGIES, {"same": "acme_left:X"}, acme_left="X = 1")
-    install(site, "acme-right", STRATEGIES, {"same": "acme_right:X"}, acme_right="X = 2")
+    install(site, "acme-left", STRATEGIES, {"same": "acme_left:X"}, acme_left=STRATEGY)
+    install(site, "acme-right", STRATEGIES, {"same": "acme_right:X"}, acme_right=STRATEGY)
 
     found = [info for info in registry.installed([STRATEGIES]) if info.name == "same"]
 
@@ -153,7 +167,7 @@ def test_the_listing_names_doubles_on_both_lines(site: Path) -> None:
 
 
 def test_damaged_metadata_does_not_stop_the_listing(site: Path) -> None:
-    install(site, "acme-bare", STRATEGIES, {"bare": "acme_bare:X"}, acme_bare="X = 1")
+    install(site, "acme-bare", STRATEGIES, {"bare": "acme_bare:X"}, acme_bare=STRATEGY)
     (site / "acme_bare-1.0.dist-info" / "METADATA").write_text("")
 
     assert "bare" in {info.name for info in registry.installed([STRATEGIES])}

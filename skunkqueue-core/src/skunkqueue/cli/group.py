@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 from difflib import get_close_matches
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import click
 
@@ -18,6 +18,7 @@ from skunkqueue.cli import exits
 from skunkqueue.cli.text import one_line
 from skunkqueue.errors import BackendError, ConfigError, NameInvalidError, PluginError, SkunkQueueError
 from skunkqueue.plugins import COMMANDS, registry
+from skunkqueue.plugins.requirements import explain
 
 ENV_DEBUG = "SKUNKQUEUE_DEBUG"
 
@@ -78,12 +79,9 @@ class SkunqGroup(click.Group):
         if cmd_name not in self.list_commands(ctx):
             return None
         try:
-            found = registry.find(COMMANDS, cmd_name)
+            return cast("click.Command", registry.find(COMMANDS, cmd_name))
         except PluginError as error:
             return Unavailable(cmd_name, str(error))
-        if isinstance(found, click.Command):
-            return found
-        return Unavailable(cmd_name, f"{found!r} is no click command; mend or remove its plugin")
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -156,7 +154,7 @@ def _judge(error: Exception) -> tuple[str, int]:
             return error.format_message(), error.exit_code
         case SkunkQueueError():
             return str(error), next((code for kind, code in _CODES if isinstance(error, kind)), exits.NOTHING)
-    told = registry.explain(error)
+    told = explain(error)
     return f"a fault in skunq or a plugin: {told} ({ENV_DEBUG}=1 shows the traceback)", exits.FAULT
 
 

@@ -9,7 +9,7 @@ import click
 from skunkqueue.cli import exits
 from skunkqueue.cli.output import document, json_option, table
 from skunkqueue.cli.text import one_line
-from skunkqueue.plugins import BACKENDS, COMMANDS, GROUPS, HOOKS, registry
+from skunkqueue.plugins import GROUPS, HOOKS, registry
 from skunkqueue.plugins.registry import PluginInfo
 
 
@@ -42,38 +42,16 @@ def plugins(ctx: click.Context, *, as_json: bool) -> None:
 
 def survey() -> list[PluginInfo]:
     """Load all plugins and say of each whether it is what its group asks for."""
-    return [info for group in GROUPS for info in (_hooks() if group == HOOKS else _others(group))]
-
-
-def _others(group: str) -> list[PluginInfo]:
-    found = []
-    for info, plugin in registry.load_each(group):
-        problem = info.problem
-        if problem is None:
-            problem = _unfit(group, plugin)
-        found.append(info._replace(problem=problem))
-    return found
-
-
-def _unfit(group: str, plugin: object) -> str | None:
-    """Say why something that can be imported is not what its group holds."""
-    from skunkqueue.persistence.backend import Backend  # noqa: PLC0415 - help need not wait for it
-
-    if group == BACKENDS:
-        if not (isinstance(plugin, type) and issubclass(plugin, Backend)):
-            return f"{plugin!r} is no subclass of skunkqueue.persistence.Backend"
-        lacking = sorted(getattr(plugin, "__abstractmethods__", ()))
-        return f"it lacks {', '.join(lacking)}" if lacking else None
-    if group == COMMANDS and not isinstance(plugin, click.Command):
-        return f"{plugin!r} is no click command"
-    return None
+    # The problems are in the table; they need not be logged beside it.
+    logging.getLogger("skunkqueue.plugins").addHandler(logging.NullHandler())
+    others = [group for group in GROUPS if group != HOOKS]
+    return [*registry.installed(others), *_hooks()]
 
 
 def _hooks() -> list[PluginInfo]:
-    from skunkqueue.plugins.notify import Notifier, logger  # noqa: PLC0415 - help need not wait for it
+    from skunkqueue.plugins.notify import Notifier  # noqa: PLC0415 - help need not wait for it
 
-    # The problems are in the table; they need not be logged beside it.
-    logger.addHandler(logging.NullHandler())
+    # Loaded together, since one plugin may come under two names.
     notifier = Notifier()
     found = []
     for info, plugin in registry.load_each(HOOKS):

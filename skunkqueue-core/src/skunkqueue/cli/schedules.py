@@ -65,7 +65,7 @@ class Rules:
 
     def of(self, schedule: Schedule) -> str:
         """Tell a rule in a few words; empty where nobody here can."""
-        from skunkqueue.plugins.registry import LOAD_FAILURES  # noqa: PLC0415 - help need not wait for it
+        from skunkqueue.plugins.requirements import LOAD_FAILURES  # noqa: PLC0415 - help need not wait for it
         from skunkqueue.schedule import describe, find_strategy  # noqa: PLC0415 - as above
 
         name = schedule.strategy

@@ -7,18 +7,15 @@ plugins. pluggy's own entry-point loader and its plain call give neither, hence 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 
 import pluggy
 
 from skunkqueue.plugins import HOOKS, PROJECT, hookspecs
-from skunkqueue.plugins.registry import LOAD_FAILURES, explain, load_each
+from skunkqueue.plugins.registry import load_each
+from skunkqueue.plugins.requirements import LOAD_FAILURES, hook_mistake, hook_names
 
 logger = logging.getLogger("skunkqueue.plugins")
-
-HOOK_NAMES = tuple(name for name in vars(hookspecs) if name.startswith("skunkqueue_"))
 
 
 class Notifier:
@@ -48,7 +45,7 @@ class Notifier:
             self._plugins.register(plugin, name)
             self._plugins.check_pending()
         except LOAD_FAILURES as error:
-            self._leave_out(name, _mistake(error))
+            self._leave_out(name, hook_mistake(error))
             if self._plugins.get_plugin(name) is plugin:
                 self._plugins.unregister(name=name)
             return False
@@ -80,7 +77,7 @@ class Notifier:
     def _arrange(self) -> None:
         everybody = self._plugins.list_name_plugin()
         callers: dict[str, list[tuple[str, pluggy.HookCaller]]] = {}
-        for hook_name in HOOK_NAMES:
+        for hook_name in hook_names():
             implementing = {
                 impl.plugin_name for impl in getattr(self._plugins.hook, hook_name).get_hookimpls()
             }
@@ -90,14 +87,3 @@ class Notifier:
                     caller = self._plugins.subset_hook_caller(hook_name, others)
                     callers.setdefault(hook_name, []).append((name, caller))
         self._callers = callers
-
-
-def _mistake(error: BaseException) -> str:
-    """Tell a registration error; for a misspelt hook, with the name that may have been meant."""
-    text = explain(error)
-    for word in re.findall(r"skunkqueue_\w+", text):
-        if word not in HOOK_NAMES:
-            near = get_close_matches(word, HOOK_NAMES, n=1)
-            if near:
-                return f"{text} (did you mean {near[0]}?)"
-    return text

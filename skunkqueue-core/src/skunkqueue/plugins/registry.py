@@ -1,12 +1,15 @@
 """Find one plugin by group and name; list all, broken ones with the reason.
 
 Plugins are entry points. Which there are is read from the installed distributions' metadata without
-importing any of them; a plugin is imported when it is named. Knows nothing of what a plugin does.
+importing any of them; a plugin is imported when it is named. What a plugin must be is said in
+``requirements``. A name that core itself brings stays core's, whoever else claims it.
 """
 
 from __future__ import annotations
 
 import importlib
+import logging
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
@@ -14,7 +17,10 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import NamedTuple
 
 from skunkqueue.errors import PluginError
-from skunkqueue.plugins import BACKENDS, COMMANDS, GROUPS, STRATEGIES
+from skunkqueue.plugins import BACKENDS, COMMANDS, GROUPS, PROJECT, STRATEGIES
+from skunkqueue.plugins.requirements import LOAD_FAILURES, explain, unmet
+
+logger = logging.getLogger("skunkqueue.plugins")
 
 _EXTRAS = {
     (BACKENDS, "redis"): "redis",
@@ -30,9 +36,6 @@ _EXTRAS = {
     (COMMANDS, "web"): "web",
 }
 """Which extra of ``skunkqueue`` brings a plugin that the project itself publishes."""
-
-LOAD_FAILURES = (Exception, SystemExit)
-"""What counts as a plugin's own failure while it is imported; a Ctrl-C is none."""
 
 
 class PluginInfo(NamedTuple):
@@ -55,15 +58,25 @@ class Loaded(NamedTuple):
     """``None`` where ``info.problem`` says why."""
 
 
+class Entries(NamedTuple):
+    """The entry points of one group."""
+
+    usable: tuple[EntryPoint, ...]
+    claims: tuple[EntryPoint, ...]
+    """Those of other distributions under a name that core itself brings."""
+
+
 def find(group: str, name: str) -> object:
     """Import and return the plugin called ``name``; ``PluginError`` says what to do where there is none.
+
+    It is what its group asks for (``requirements``), or that is a PluginError too.
 
     An explicit ``package.module:object`` is imported as it stands, for programs packed in a way that
     loses metadata. Such a name must come from the user's own settings, never from a store.
     """
     if ":" in name:
         return _load(EntryPoint(name=name, value=name, group=group))
-    found = [entry for entry in _entries(group) if entry.name == name]
+    found = [entry for entry in _entries(group).usable if entry.name == name]
     if not found:
         raise PluginError(_missing(group, name))
     if len(found) > 1:
@@ -73,12 +86,20 @@ def find(group: str, name: str) -> object:
 
 def names(group: str) -> list[str]:
     """List the names in a group, sorted, without importing anything."""
-    return sorted({entry.name for entry in _entries(group)})
+    return sorted({entry.name for entry in _entries(group).usable})
+
+
+def origin(group: str, name: str) -> str:
+    """Name the distribution and version that brings a plugin, without importing it; ``?`` where none does."""
+    return next((_origin(entry) for entry in _entries(group).usable if entry.name == name), "?")
 
 
 def load_each(group: str) -> Iterator[Loaded]:
     """Import every plugin of a group, by name, each on its own: a broken one comes with its problem."""
-    entries = sorted(_entries(group), key=lambda entry: (entry.name, entry.value))
+    usable, claims = _entries(group)
+    for entry in claims:
+        yield Loaded(_info(entry, _claimed(entry)), None)
+    entries = sorted(usable, key=lambda entry: (entry.name, entry.value))
     for entry in entries:
         same = [other for other in entries if other.name == entry.name]
         if len(same) > 1:
@@ -97,22 +118,33 @@ def installed(groups: Iterable[str] = GROUPS) -> list[PluginInfo]:
     return [loaded.info for group in groups for loaded in load_each(group)]
 
 
-def explain(error: BaseException) -> str:
-    """Tell an exception in one line, with its type."""
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _entries(group: str) -> tuple[EntryPoint, ...]:
+def _entries(group: str) -> Entries:
     # Reading metadata costs some 20 ms, so once a process; again only where somebody changed sys.path.
     return _entries_on(tuple(sys.path), group)
 
 
 @lru_cache(maxsize=32)
-def _entries_on(path: tuple[str, ...], group: str) -> tuple[EntryPoint, ...]:
+def _entries_on(path: tuple[str, ...], group: str) -> Entries:
     del path  # the key of the cache: entry_points() reads sys.path itself
-    # One distribution may be seen twice (a wheel and an editable install): equal entries are one.
-    return tuple(dict.fromkeys(entry_points(group=group)))
+    # One distribution may be seen twice (a wheel and an editable install): equal entries are one, and core's
+    # where it is among them.
+    found = dict.fromkeys(sorted(entry_points(group=group), key=lambda entry: not _is_core(entry)))
+    own = {entry.name for entry in found if _is_core(entry)}
+    claims = tuple(entry for entry in found if entry.name in own and not _is_core(entry))
+    for entry in claims:
+        logger.warning(
+            "plugin name claimed: %s=%r distribution=%r: core's own is used",
+            _kind(group),
+            entry.name,
+            _origin(entry),
+        )
+    return Entries(tuple(entry for entry in found if entry not in claims), claims)
+
+
+def _is_core(entry: EntryPoint) -> bool:
+    name = entry.dist.name if entry.dist else None
+    # As installers compare names; damaged metadata has none, whatever the types say.
+    return name is not None and re.sub(r"[-_.]+", "-", name).lower() == PROJECT
 
 
 def _load(entry: EntryPoint) -> object:
@@ -130,6 +162,10 @@ def _load(entry: EntryPoint) -> object:
     except LOAD_FAILURES as error:
         msg = f"{_called(entry)} is not in its module: {explain(error)}. {_cure(entry)}"
         raise PluginError(msg) from error
+    problem = unmet(entry.group, plugin)
+    if problem is not None:
+        msg = f"{_called(entry)} {problem}. {_cure(entry)}"
+        raise PluginError(msg)
     return plugin
 
 
@@ -142,7 +178,7 @@ def _called(entry: EntryPoint) -> str:
 def _cure(entry: EntryPoint) -> str:
     if entry.name == entry.value:
         return "Correct the name, or install its package"
-    return f"Reinstall or remove {_origin(entry)}"
+    return f"Update, reinstall or remove {_origin(entry)}"
 
 
 def _missing(group: str, name: str) -> str:
@@ -159,6 +195,13 @@ def _missing(group: str, name: str) -> str:
 def _doubled(group: str, name: str, found: Iterable[EntryPoint]) -> str:
     origins = " and ".join(sorted({_origin(entry) for entry in found}))
     return f"the {_kind(group)} {name!r} is claimed by {origins}; uninstall one of them"
+
+
+def _claimed(entry: EntryPoint) -> str:
+    return (
+        f"the {_kind(entry.group)} {entry.name!r} is core's own, which is used; {_origin(entry)} claims its name "
+        f"({entry.value}): it must choose another"
+    )
 
 
 def _kind(group: str) -> str:
@@ -182,4 +225,4 @@ def _info(entry: EntryPoint, problem: str | None) -> PluginInfo:
 
 def _origin(entry: EntryPoint) -> str:
     dist = entry.dist
-    return f"{dist.name} {dist.version}" if dist else "an unknown distribution"
+    return f"{dist.name} {dist.version}" if dist and dist.name else "an unknown distribution"

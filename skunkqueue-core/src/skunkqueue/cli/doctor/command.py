@@ -67,7 +67,7 @@ def examine(url: str | None, backend: str | None) -> list[Finding]:
 
 def _run_all(checks: Iterable[tuple[str, Check]]) -> list[Finding]:
     from skunkqueue.cli.doctor.finding import PROBLEM, Finding  # noqa: PLC0415 - as above
-    from skunkqueue.plugins.registry import explain  # noqa: PLC0415 - as above
+    from skunkqueue.plugins.requirements import explain  # noqa: PLC0415 - as above
 
     findings: list[Finding] = []
     for name, check in checks:

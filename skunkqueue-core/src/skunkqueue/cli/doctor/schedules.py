@@ -12,7 +12,7 @@ from skunkqueue.cli.text import cut, plural
 from skunkqueue.cli.views import failure_line
 from skunkqueue.errors import JobNotFoundError, PluginError
 from skunkqueue.persistence.backend import Backend, BackendConfig
-from skunkqueue.plugins.registry import LOAD_FAILURES, explain
+from skunkqueue.plugins.requirements import LOAD_FAILURES, explain
 from skunkqueue.records import Schedule, State
 from skunkqueue.schedule import find_strategy
 
