@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import click
+from skunkqueue.cli.options import option
 
 if TYPE_CHECKING:
     from skunkqueue.persistence.backend import Backend
@@ -16,20 +16,22 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def connection_options(command: F) -> F:
     """Add ``--url`` and ``-b`` to a command; it gets ``url`` and ``backend``."""
-    for option in (
-        click.option(
+    for add in (
+        option(
             "-b",
             "--backend",
             metavar="NAME",
             help="Store by name, such as sqlite or redis; a URL's scheme says the same.",
         ),
-        click.option(
+        option(
             "--url",
             metavar="URL",
+            way_out="a command works on one store",
+            shown=_without_password,
             help="Where the store is. Default: SKUNKQUEUE_URL, else the SQLite file in your data folder.",
         ),
     ):
-        command = option(command)
+        command = add(command)
     return command
 
 
@@ -58,10 +60,17 @@ def open_store(url: str | None, backend: str | None) -> Backend:
 
 def queue_options(*, required: bool) -> Callable[[F], F]:
     """Add ``-q`` and ``-r`` (one queue, one route) to a command."""
+    each = "run the command once for each"
 
     def add(command: F) -> F:
-        routed = click.option("-r", "--route", metavar="ROUTE", help="Only this route.")(command)
+        routed = option("-r", "--route", metavar="ROUTE", way_out=each, help="Only this route.")(command)
         wording = "Queue." if required else "Only this queue."
-        return click.option("-q", "--queue", required=required, metavar="QUEUE", help=wording)(routed)
+        return option("-q", "--queue", required=required, metavar="QUEUE", way_out=each, help=wording)(routed)
 
     return add
+
+
+def _without_password(url: str) -> str:
+    from skunkqueue.config import redact  # noqa: PLC0415 - help need not wait for it
+
+    return repr(redact(url))

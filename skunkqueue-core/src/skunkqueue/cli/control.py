@@ -11,6 +11,7 @@ import click
 from skunkqueue.cli import exits
 from skunkqueue.cli.connection import queue_options, with_backend
 from skunkqueue.cli.lookup import firing_id
+from skunkqueue.cli.options import option
 from skunkqueue.cli.output import note, say
 from skunkqueue.cli.text import plural
 
@@ -65,7 +66,12 @@ def kill(store: Backend, ctx: click.Context, ids: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("ids", metavar="[ID...]", nargs=-1)
-@click.option("--state", type=click.Choice(FINISHED), help="Requeue all of this state; needs -q.")
+@option(
+    "--state",
+    type=click.Choice(FINISHED),
+    way_out="run the command once for each",
+    help="Requeue all of this state; needs -q.",
+)
 @queue_options(required=False)
 @click.pass_context
 @with_backend
@@ -103,7 +109,7 @@ def requeue(
 
 
 @click.command()
-@click.option(
+@option(
     "--older-than",
     type=Duration(),
     metavar="TIME",

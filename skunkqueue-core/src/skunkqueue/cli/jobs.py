@@ -11,6 +11,7 @@ import click
 
 from skunkqueue.cli import exits
 from skunkqueue.cli.connection import queue_options, with_backend
+from skunkqueue.cli.options import option
 from skunkqueue.cli.output import json_option, jsonable, note, say, table
 from skunkqueue.cli.text import iso
 
@@ -32,10 +33,8 @@ Place = tuple[str, str, str]
 @click.option(
     "--state", "states", multiple=True, type=click.Choice(STATES), help="Only this state; repeatable."
 )
-@click.option(
-    "--limit", default=50, show_default=True, type=click.IntRange(1, 100_000), help="At most so many."
-)
-@click.option("--after", metavar="CURSOR", help="Go on where an earlier listing ended.")
+@option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000), help="At most so many.")
+@option("--after", metavar="CURSOR", help="Go on where an earlier listing ended.")
 @click.option("--all", "everything", is_flag=True, help="List all, whatever --limit says.")
 @json_option
 @click.pass_context

@@ -11,6 +11,7 @@ import click
 
 from skunkqueue.cli import exits
 from skunkqueue.cli.connection import with_backend
+from skunkqueue.cli.options import option
 from skunkqueue.cli.output import document, json_option, note, say, table
 from skunkqueue.cli.text import clean, from_now, iso, span
 from skunkqueue.errors import UnknownScheduleError
@@ -44,7 +45,7 @@ def schedule(ctx: click.Context) -> None:
 
 def _naming(command: F) -> F:
     """Let a command take a schedule's name, and its queue."""
-    command = click.option("-q", "--queue", metavar="QUEUE", help="Queue of the schedule.")(command)
+    command = option("-q", "--queue", metavar="QUEUE", help="Queue of the schedule.")(command)
     return click.argument("name", metavar="NAME")(command)
 
 

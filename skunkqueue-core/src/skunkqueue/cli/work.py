@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skunkqueue.cli.connection import connection_options
+from skunkqueue.cli.options import option
 
 if TYPE_CHECKING:
     from skunkqueue.worker.settings import PoolSettings
@@ -25,6 +26,8 @@ class WorkCommand(click.Command):
         if words:
             routes = " ".join([*ctx.params.get("routes", ()), *words])
             ctx.fail(f"{words[0]!r} belongs to no option; if it is a route, write -r {routes}")
+        for route in ctx.params.get("routes", ()):
+            _refuse_commas(ctx, route)
         return rest
 
 
@@ -53,9 +56,23 @@ def _spread(ctx: click.Context, args: Sequence[str]) -> list[str]:
     return spread
 
 
+def _refuse_commas(ctx: click.Context, route: str) -> None:
+    """Refuse ``mail,downloads``, which people write for two routes and which would be one of that name."""
+    if "," in route:
+        routes = [part.strip() for part in route.split(",") if part.strip()] or ["ROUTE"]
+        ctx.fail(f"-r {route!r} is one word with a comma: write -r {' '.join(routes)}")
+
+
 @click.command(cls=WorkCommand)
 @click.argument("words", nargs=-1, metavar="")
-@click.option("-q", "--queue", required=True, metavar="QUEUE", help="The queue to work on.")
+@option(
+    "-q",
+    "--queue",
+    required=True,
+    metavar="QUEUE",
+    way_out="a pool works on one queue; start one pool for each",
+    help="The queue to work on.",
+)
 @click.option(
     "-r",
     "--route",
@@ -65,12 +82,10 @@ def _spread(ctx: click.Context, args: Sequence[str]) -> list[str]:
     metavar="ROUTE [ROUTE ...]",
     help="Routes to listen on, one worker each; all words up to the next option. Default: default.",
 )
-@click.option(
-    "-c", "--count", default=1, type=click.IntRange(1, 1_000), help="Workers on each route.", metavar="N"
-)
+@option("-c", "--count", default=1, type=click.IntRange(1, 1_000), help="Workers on each route.", metavar="N")
 @connection_options
-@click.option("-l", "--logfile", type=click.Path(dir_okay=False), help="Log there, not to standard error.")
-@click.option("-p", "--pidfile", type=click.Path(dir_okay=False), help="Write the pool's process id there.")
+@option("-l", "--logfile", type=click.Path(dir_okay=False), help="Log there, not to standard error.")
+@option("-p", "--pidfile", type=click.Path(dir_okay=False), help="Write the pool's process id there.")
 @click.option(
     "--path",
     "paths",
@@ -85,41 +100,39 @@ def _spread(ctx: click.Context, args: Sequence[str]) -> list[str]:
     help="Installed package whose jobs may be run; repeatable.",
 )
 @click.option("--burst", is_flag=True, help="Stop when nothing is due.")
-@click.option("--max-jobs", type=click.IntRange(1), metavar="N", help="Replace a worker after N jobs.")
-@click.option("--max-memory", type=click.IntRange(1), metavar="MIB", help="Replace a worker that uses more.")
-@click.option(
+@option("--max-jobs", type=click.IntRange(1), metavar="N", help="Replace a worker after N jobs.")
+@option("--max-memory", type=click.IntRange(1), metavar="MIB", help="Replace a worker that uses more.")
+@option(
     "--concurrency",
     type=click.IntRange(1, 100_000),
     metavar="N",
     help="Async jobs that a worker runs at a time.",
 )
-@click.option(
+@option(
     "--lease",
     type=click.FloatRange(0.1),
     metavar="SECONDS",
     help="How long a silent worker keeps its firings.",
 )
-@click.option(
+@option(
     "--grace",
     type=click.FloatRange(0),
     metavar="SECONDS",
     help="How long a job may resist its interruption before its worker is killed.",
 )
-@click.option(
-    "--max-payload", type=click.IntRange(1), metavar="BYTES", help="The most bytes a result may have."
-)
+@option("--max-payload", type=click.IntRange(1), metavar="BYTES", help="The most bytes a result may have.")
 @click.option("--reload", is_flag=True, help="For development: start afresh when code changes.")
 @click.option("-v", "--verbose", count=True, help="Log more.")
 @click.pass_context
 def work(ctx: click.Context, /, **given: Any) -> None:
-    r"""Run the jobs of a queue's routes, until told to stop.
+    """Run the jobs of a queue's routes, until told to stop.
 
     \b
     skunq work -q demo -r foo bar     one worker for foo, one for bar
     skunq work -q demo -r foo -c 4    four workers for foo
 
     HUP, ABRT, QUIT and TERM stop it gently: running jobs end first. INT (Ctrl-C) stops it roughly.
-    """
+    """  # noqa: D301 - click wants the control character, not a backslash
     from skunkqueue.worker.pool import Pool  # noqa: PLC0415 - help need not wait for it
 
     ctx.exit(Pool(settings_of(**given)).run())
