@@ -116,6 +116,8 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
                     lost.append(ref.id)
                 else:
                     entry.lease_end = self.now() + lease
+            # A lease may end sooner now than those who wait know.
+            self._ring()
             return lost
 
     def wait(self, queue: str, route: str, worker: str, timeout: float) -> bool:

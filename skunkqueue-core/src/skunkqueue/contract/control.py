@@ -23,6 +23,7 @@ from skunkqueue.contract.makers import (
     ids,
     outcome,
     read,
+    ref,
     route_info,
     settled,
     state,
@@ -167,6 +168,20 @@ class ControlPromises(Kit):
         (fresh,) = claim(backend)
         assert (fresh.deaths, fresh.carry, fresh.kill_requested) == (0, None, False)
         assert (fresh.body, fresh.priority) == (b"kept", 8)
+
+    def test_requeued_firing_has_no_progress_and_no_evidence(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        lent = claimed(backend)
+        backend.bury(WORKER, [lent.id], death(clock.now()))
+        (again,) = claim(backend)
+        assert backend.progress(ref(again), b"half") is True
+        backend.settle([outcome(again, Verdict.ERROR)])
+        backend.requeue([lent.id])
+        record = read(backend, lent.id)
+        assert (record.progress, record.deaths, record.evidence) == (None, 0, "")
+        (fresh,) = claim(backend)
+        assert (fresh.deaths, fresh.evidence) == (0, "")
 
     def test_requeued_firing_has_no_result_and_no_expiry(self, backend: Backend, clock: VirtualClock) -> None:
         backend.enqueue([firing(expires_in=10.0)])

@@ -5,6 +5,7 @@ Knows how a backend is opened and closed, and no promise of it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar, cast
@@ -65,6 +66,14 @@ class Kit:
         """Lend threads; a test asks their futures with ``PATIENCE``."""
         with ThreadPoolExecutor(8, thread_name_prefix="contract") as pool:
             yield pool
+
+    @pytest.fixture
+    def hasty(self) -> Iterator[None]:
+        """Have threads take turns a thousand times as often, so that what is not atomic is seen to be so."""
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        yield
+        sys.setswitchinterval(before)
 
     @pytest.fixture
     def processes(self, tested_class: type[Backend]) -> None:

@@ -115,6 +115,17 @@ class LeasePromises(Kit):
         for kept in (lent[1], lent[3]):
             assert read(backend, kept.id).lease_left == pytest.approx(LEASE, abs=0.002)
 
+    @pytest.mark.parametrize("newest_first", [False, True])
+    def test_one_firing_under_two_tokens_is_extended_and_lost(
+        self, backend: Backend, clock: VirtualClock, *, newest_first: bool
+    ) -> None:
+        old = claimed(backend)
+        clock.advance(LEASE + 1)
+        (new,) = claim(backend)
+        both = [ref(new), ref(old)] if newest_first else [ref(old), ref(new)]
+        assert backend.extend(both, 500.0) == [old.id]
+        assert read(backend, new.id).lease_left == pytest.approx(500, abs=0.002)
+
     # --- what comes back --------------------------------------------------------------------------
 
     def test_expired_lease_is_claimable_again(self, backend: Backend, clock: VirtualClock) -> None:

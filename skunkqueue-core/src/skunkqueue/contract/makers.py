@@ -67,11 +67,11 @@ def claim(
     return backend.claim(queue, route, worker, limit, lease)
 
 
-def claimed(backend: Backend, worker: str = WORKER, **fields: Any) -> Claim:
+def claimed(backend: Backend, worker: str = WORKER, lease: float = LEASE, **fields: Any) -> Claim:
     """Enqueue one firing and claim it."""
     made = firing(**fields)
     backend.enqueue([made])
-    (lent,) = claim(backend, worker=worker, queue=made.queue, route=made.route)
+    (lent,) = claim(backend, worker=worker, lease=lease, queue=made.queue, route=made.route)
     assert lent.id == made.id
     return lent
 

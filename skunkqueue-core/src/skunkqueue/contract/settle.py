@@ -242,6 +242,18 @@ class SettlePromises(Kit):
         assert [state(backend, lent.id) for lent in fresh] == [State.COMPLETE] * 3
         assert [state(backend, lent.id) for lent in old] == [State.RUNNING] * 3
 
+    @pytest.mark.parametrize("newest_first", [False, True])
+    def test_one_firing_under_two_tokens_is_settled_and_stale(
+        self, backend: Backend, clock: VirtualClock, *, newest_first: bool
+    ) -> None:
+        old = claimed(backend)
+        clock.advance(LEASE + 1)
+        (new,) = claim(backend)
+        both = [outcome(new, result=b"new"), outcome(old, Verdict.ERROR, result=b"old")]
+        assert backend.settle(both if newest_first else both[::-1]) == [old.id]
+        record = read(backend, new.id)
+        assert (record.state, record.result) == (State.COMPLETE, b"new")
+
     def test_outcome_twice_in_a_batch_counts_once(self, backend: Backend) -> None:
         lent = claimed(backend)
         twice = [outcome(lent, result=b"one"), outcome(lent, result=b"two")]

@@ -28,6 +28,7 @@ from skunkqueue.contract.makers import (
     ids,
     outcome,
     planned,
+    ref,
     refire,
     settled,
     state,
@@ -42,6 +43,8 @@ PROMPT = 5.0
 """Seconds that even a machine under load does not need to wake a sleeper; hundreds of times what is usual."""
 QUICK = 0.1
 """Seconds within which most of some wake-ups must come; a look once in a while is slower than this."""
+
+COMMANDS = 200
 
 T = TypeVar("T")
 
@@ -135,6 +138,27 @@ class WakeupPromises(Kit):
         real_backend.enqueue([made])
         claim(real_backend, worker=OTHER, lease=0.2)
         assert until_claimed(real_backend) == [made.id]
+
+    def test_shortened_lease_wakes_the_waiting(
+        self, real_backend: Backend, threads: ThreadPoolExecutor
+    ) -> None:
+        lent = claimed(real_backend, worker=OTHER, lease=LONG * 4)
+        found, took = woken(
+            threads, lambda: until_claimed(real_backend), lambda: real_backend.extend([ref(lent)], 0.2)
+        )
+        assert found == [lent.id]
+        assert took < PROMPT
+
+    def test_shortened_lease_of_one_of_several_wakes_the_waiting(
+        self, real_backend: Backend, threads: ThreadPoolExecutor
+    ) -> None:
+        real_backend.enqueue(firings(3))
+        _, lent, _ = claim(real_backend, 3, worker=OTHER, lease=LONG * 4)
+        found, took = woken(
+            threads, lambda: until_claimed(real_backend), lambda: real_backend.extend([ref(lent)], 0.2)
+        )
+        assert found == [lent.id]
+        assert took < PROMPT
 
     @pytest.mark.parametrize("verdict", [Verdict.RELEASE, Verdict.RETRY, Verdict.SNOOZE])
     def test_firing_given_back_wakes_the_waiting(
@@ -492,6 +516,44 @@ class WakeupPromises(Kit):
         )
         assert found == [Command(verb="kill", firing=lent.id)]
         assert took < PROMPT
+
+    def test_command_sent_while_a_worker_listens_is_heard_once_and_in_order(
+        self, real_backend: Backend, threads: ThreadPoolExecutor, hasty: None
+    ) -> None:
+        del hasty
+        sent = [Command(verb="kill", firing=f"{number:024x}") for number in range(COMMANDS)]
+        assert heard_by(1, real_backend, sent, threads) == sent
+
+    def test_no_command_is_lost_between_two_who_listen(
+        self, real_backend: Backend, threads: ThreadPoolExecutor, hasty: None
+    ) -> None:
+        del hasty
+        sent = [Command(verb="kill", firing=f"{number:024x}") for number in range(COMMANDS)]
+        heard = {command.firing for command in heard_by(2, real_backend, sent, threads)}
+        assert heard == {command.firing for command in sent}
+
+
+def heard_by(
+    listeners: int, backend: Backend, sent: list[Command], threads: ThreadPoolExecutor
+) -> list[Command]:
+    """Send commands one by one to a worker that listens in so many threads; return what these heard."""
+    backend.register(worker(), 60.0)
+    last = Command(verb="stop")
+
+    def listen() -> list[Command]:
+        heard: list[Command] = []
+        end = time.monotonic() + PATIENCE
+        while last not in heard and time.monotonic() < end:
+            heard += backend.listen(WORKER, 1.0)
+        # Whoever hears the last one lets the others go, too.
+        backend.send(WORKER, last)
+        return [command for command in heard if command != last]
+
+    listening = [threads.submit(listen) for _ in range(listeners)]
+    for command in sent:
+        assert backend.send(WORKER, command) is True
+    backend.send(WORKER, last)
+    return [command for future in listening for command in future.result(2 * PATIENCE)]
 
 
 def until_claimed(backend: Backend, worker: str = WORKER) -> list[str]:

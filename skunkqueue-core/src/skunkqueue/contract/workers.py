@@ -268,6 +268,22 @@ class WorkerPromises(Kit):
         backend.unregister(WORKER)
         assert backend.send(WORKER, Command(verb="stop")) is False
 
+    def test_worker_registered_anew_finds_an_empty_mailbox(self, backend: Backend) -> None:
+        backend.register(worker(), 60.0)
+        backend.send(WORKER, Command(verb="stop"))
+        backend.unregister(WORKER)
+        backend.register(worker(), 60.0)
+        assert backend.listen(WORKER, 0.0) == []
+
+    def test_worker_registered_after_its_burial_finds_an_empty_mailbox(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        backend.register(worker(), 60.0)
+        backend.send(WORKER, Command(verb="stop"))
+        backend.bury(WORKER, [], death(clock.now()))
+        backend.register(worker(), 60.0)
+        assert backend.listen(WORKER, 0.0) == []
+
     # --- sweeping ---------------------------------------------------------------------------------
 
     def test_sweep_of_a_clean_store_does_nothing(self, backend: Backend) -> None:

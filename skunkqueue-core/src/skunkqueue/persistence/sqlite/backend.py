@@ -102,7 +102,10 @@ class SQLiteBackend(Administration):
         if not claims:
             return []
         store = self._store
-        return store.writer.run(lambda db: leases.extend(db, claims, store.clock.monotonic() + lease))
+        lost, sooner = store.writer.run(lambda db: leases.extend(db, claims, store.clock.monotonic() + lease))
+        # Whoever waits goes by the ends that it knew.
+        store.ring_numbers(sooner)
+        return lost
 
     def wait(self, queue: str, route: str, worker: str, timeout: float) -> bool:
         """Block until something may be claimable; see ``Backend.wait``."""

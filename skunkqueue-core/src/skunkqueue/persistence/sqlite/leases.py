@@ -156,9 +156,10 @@ def save(db: sqlite3.Connection, lease: Lease) -> None:
     )
 
 
-def extend(db: sqlite3.Connection, claims: Sequence[ClaimRef], ends: float) -> list[str]:
-    """Let claims end at ``ends``; return the ids of those that are lost."""
+def extend(db: sqlite3.Connection, claims: Sequence[ClaimRef], ends: float) -> tuple[list[str], set[int]]:
+    """Let claims end at ``ends``; return the ids of those that are lost, and the routes where one ends sooner now."""
     lost: list[str] = []
+    sooner: set[int] = set()
     tokens: dict[int, list[str]] = {}
     for claim in claims:
         tokens.setdefault(claim.token, []).append(claim.id)
@@ -169,6 +170,8 @@ def extend(db: sqlite3.Connection, claims: Sequence[ClaimRef], ends: float) -> l
             continue
         kept = {firing for firing in ids if firing in lease.held}
         lost.extend(firing for firing in ids if firing not in kept)
+        if any(ends < lease.end_of(firing) for firing in kept):
+            sooner.add(lease.route)
         if len(kept) == len(lease.held):
             db.execute(
                 "UPDATE lease SET ends = ?, apart = NULL WHERE route = ? AND token = ?",
@@ -177,7 +180,7 @@ def extend(db: sqlite3.Connection, claims: Sequence[ClaimRef], ends: float) -> l
         elif kept:
             lease.apart = {firing: ends if firing in kept else lease.end_of(firing) for firing in lease.held}
             save(db, lease)
-    return lost
+    return lost, sooner
 
 
 def give_back(

@@ -47,8 +47,9 @@ class StoreBackend(Backend, ABC):
 
     def _begin(self, link: Link) -> None:
         self._opened_bells = Bells(link, streams=self._kind == "set")
-        self._held: dict[str, tuple[str, str, float]] = {}
-        """Of firings that this handle has claimed: queue, route and due time, for the counters."""
+        self._held: dict[str, tuple[str, str, float, float]] = {}
+        """Of firings that this handle has claimed: queue, route and due time, for the counters; and when the
+        lease ends, by the monotonic clock."""
         self._listed: dict[tuple[str, str], float] = {}
         """When this handle last saw a route listed."""
         self._nonces = map(f"{secrets.token_hex(5)}{{:x}}".format, itertools.count())

@@ -13,7 +13,7 @@ from typing import Any
 from pymongo import UpdateMany
 
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.mongodb.documents import aim_of, claim_of, route_id
+from skunkqueue.persistence.mongodb.documents import aim_of, claim_of, place_of, route_id
 from skunkqueue.persistence.mongodb.link import Link
 from skunkqueue.persistence.mongodb.putting import Putting
 from skunkqueue.persistence.mongodb.schema import Document
@@ -92,12 +92,12 @@ class Claiming(Putting, ABC):
         if not documents:
             documents = {one["_id"]: one for one in link.find(link.firings, mine, hint="_id_")}
         claims = [claim_of(documents[id_]) for id_ in ids if id_ in documents]
-        held = self._held
+        held, ends = self._held, link.clock.monotonic() + lease
         if len(held) > _MANY:
             # Of claims that were lost long ago.
             held.clear()
         for claim in claims:
-            held[claim.id] = (claim.queue, claim.route, claim.due)
+            held[claim.id] = (claim.queue, claim.route, claim.due, ends)
         return claims
 
     def _reclaim(self, link: Link, overdue: list[Document], now: float) -> None:
@@ -122,12 +122,17 @@ class Claiming(Putting, ABC):
         tokens: dict[int, list[str]] = {}
         for claim in claims:
             tokens.setdefault(claim.token, []).append(claim.id)
-        longer = [{"$set": {"lease": link.moment.after(lease)}}]
+        longer: list[Document] = [{"$set": {"lease": link.moment.after(lease)}}]
+        places = self._end_sooner(claims, link.clock.monotonic() + lease)
+        if places:
+            # Whoever waits goes by the ends that it knew.
+            longer[0]["$set"]["rung"] = rung()
         writes = [
             UpdateMany({"_id": {"$in": ids}, "token": token, "state": "running"}, longer, hint="_id_")
             for token, ids in tokens.items()
         ]
         done = link.run(link.firings.bulk_write, writes, ordered=False)
+        self._bells.ring(places)
         if done.matched_count == len(claims):
             return []
         wanted = {"_id": {"$in": [claim.id for claim in claims]}, "state": "running"}
@@ -137,6 +142,28 @@ class Claiming(Putting, ABC):
         for id_ in lost:
             self._held.pop(id_, None)
         return lost
+
+    def _end_sooner(self, claims: Sequence[ClaimRef], ends: float) -> set[str]:
+        """Remember when leases end from now on; tell the places where one may end sooner than it was to."""
+        held = self._held
+        places: set[str] = set()
+        strange = []
+        for claim in claims:
+            known = held.get(claim.id)
+            if known is None:
+                strange.append(claim.id)
+                continue
+            queue, route, due, before = known
+            held[claim.id] = (queue, route, due, ends)
+            if ends < before:
+                places.add(place_of(queue, route))
+        if strange:
+            # Another handle has claimed them.
+            found = self._link.find(
+                self._link.firings, {"_id": {"$in": strange}}, {"queue": True, "route": True}
+            )
+            places |= {place_of(one["queue"], one["route"]) for one in found}
+        return places
 
     def progress(self, ref: ClaimRef, data: bytes) -> bool:
         """Save what a running job says of itself; see ``Backend.progress``."""

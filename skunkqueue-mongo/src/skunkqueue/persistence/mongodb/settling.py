@@ -72,7 +72,7 @@ class Settling(Arming, ABC):
             if found is None:
                 missing.append(outcome.id)
             else:
-                known[outcome.id] = found
+                known[outcome.id] = found[:3]
         for start in range(0, len(missing), 1_000):
             for record in self.get(missing[start : start + 1_000]):
                 if record is not None:

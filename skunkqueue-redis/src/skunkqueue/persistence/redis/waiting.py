@@ -127,7 +127,7 @@ class Waiting(StoreBackend, ABC):
             found = _as_mail(link.call(_MAILBOX, worker))
             if found:
                 # They are taken out only now that they are here.
-                link.call(_TAKE, worker, len(found))
+                link.call(_TAKE, worker, 2, blobs=found)
                 return [_as_command(one) for one in found]
             left = end - time.monotonic()
             if left <= 0:

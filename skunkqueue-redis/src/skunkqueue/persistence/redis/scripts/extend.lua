@@ -27,15 +27,23 @@ for _, one in ipairs(R[4]) do
       end
     end
     local line = P .. 'e:' .. meta.place
+    local before = tonumber(call('ZSCORE', line, token))
+    local sooner = before and ends < before and #kept > 0
     if #kept == call('HLEN', key) - 1 and not apart then
       call('ZADD', line, ends, token)
     else
       for _, pair in ipairs(kept) do
+        local own = apart and tonumber(call('ZSCORE', line, token .. ':' .. pair[1]))
+        sooner = sooner or (own and ends < own)
         if not pair[2]:find('!', 1, true) then
           call('HSET', key, pair[1], pair[2] .. '!')
         end
         call('ZADD', line, ends, token .. ':' .. pair[1])
       end
+    end
+    if sooner then
+      -- Whoever waits goes by the end that it knew.
+      ring(meta.place)
     end
   end
 end

@@ -1,4 +1,6 @@
 --@ base once wire
--- take: worker, how many commands were heard.
-call('LTRIM', P .. 'm:' .. R[4], R[5], -1)
+-- take: worker, where the commands begin that were heard. Another who listens may have taken some, so each is looked for.
+for at = R[5], #ARGV do
+  call('LREM', P .. 'm:' .. R[4], 1, ARGV[at])
+end
 return done(NIL)
