@@ -1,11 +1,15 @@
-"""What a running job can know of itself: ``current_job()``."""
+"""What a running job can know of itself, ``current_job()``; and its log records, by ``FiringFilter``."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from contextvars import ContextVar
 
 from skunkqueue.errors import SkunkQueueError
+
+NO_JOB = "-"
+"""What ``FiringFilter`` says outside of a job."""
 
 Report = Callable[[float, "float | None", str], None]
 
@@ -43,3 +47,20 @@ def current_job() -> JobContext:
     if context is None:
         raise SkunkQueueError("current_job() is called outside of a job that a worker runs")
     return context
+
+
+class FiringFilter(logging.Filter):
+    """Let every log record pass, and add what a format can use as ``%(firing)s`` and ``%(job)s``.
+
+    They are the firing's id and the job's name, ``"-"`` outside of a job. For handlers that a program
+    configures itself; a thread that a job starts is outside, unless it was given the job's context.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Add both, unless the record has them."""
+        if not hasattr(record, "firing"):
+            # A worker's own records are about any firing, not about the one that has just run.
+            context = None if record.name.startswith("skunkqueue.") else current.get()
+            record.firing = NO_JOB if context is None else context.id
+            record.job = NO_JOB if context is None else context.name
+        return True

@@ -10,7 +10,7 @@ import pytest
 
 from skunkqueue.cli.work import settings_of, work
 from skunkqueue.errors import NameInvalidError
-from skunkqueue.worker.settings import PoolSettings
+from skunkqueue.worker.settings import LOG_FORMATS, LOG_LEVELS, PoolSettings
 from tests.core.cli.program import Skunq
 
 
@@ -74,8 +74,11 @@ def test_what_is_not_given_keeps_the_pools_default() -> None:
 
 
 def test_every_option_reaches_the_pool(tmp_path: Path) -> None:
+    config = tmp_path / "log.json"
+    config.write_text('{"version": 1}')
     words = (
-        f"-q demo -r a b -c 3 --url sqlite:///{tmp_path}/x.db -l pool.log -p pool.pid --path {tmp_path} --path / "
+        f"-q demo -r a b -c 3 --url sqlite:///{tmp_path}/x.db -l pool.log -p pool.pid "
+        f"--log-level Warning --log-format json --log-config {config} --path {tmp_path} --path / "
         "--allow shop --allow bakery --burst --max-jobs 7 --max-memory 99 --concurrency 5 --lease 3 --grace 2 "
         "--max-payload 1000 --reload -vv"
     )
@@ -100,6 +103,9 @@ def test_every_option_reaches_the_pool(tmp_path: Path) -> None:
         pidfile="pool.pid",
         reload=True,
         verbose=2,
+        log_level="warning",
+        log_format="json",
+        log_config={"version": 1},
     )
     assert settings.config.url == f"sqlite:///{tmp_path}/x.db"
 
@@ -111,6 +117,14 @@ def test_a_route_named_twice_counts_once() -> None:
 def test_a_name_that_cannot_be_is_refused_before_anything_starts() -> None:
     with pytest.raises(NameInvalidError, match="queue"):
         made("-q", "de\nmo")
+
+
+@pytest.mark.parametrize(("option", "choices"), [("log_level", LOG_LEVELS), ("log_format", LOG_FORMATS)])
+def test_what_may_be_chosen_for_the_log_is_what_the_pool_takes(option: str, choices: tuple[str, ...]) -> None:
+    (found,) = [parameter for parameter in work.params if parameter.name == option]
+
+    assert isinstance(found.type, click.Choice)
+    assert tuple(found.type.choices) == choices
 
 
 def test_every_option_of_the_issue_is_there() -> None:

@@ -85,6 +85,18 @@ def _refuse_commas(ctx: click.Context, route: str) -> None:
 @option("-c", "--count", default=1, type=click.IntRange(1, 1_000), help="Workers on each route.", metavar="N")
 @connection_options
 @option("-l", "--logfile", type=click.Path(dir_okay=False), help="Log there, not to standard error.")
+@option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error", "critical"], case_sensitive=False),
+    help="The least that is logged, by workers and by jobs. Default: info.",
+)
+@option("--log-format", type=click.Choice(["text", "json"]), help="json: one object a line. Default: text.")
+@option(
+    "--log-config",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Configure logging by this file: JSON or TOML, as logging.config.dictConfig takes it.",
+)
 @option("-p", "--pidfile", type=click.Path(dir_okay=False), help="Write the pool's process id there.")
 @click.option(
     "--path",
@@ -148,6 +160,7 @@ def settings_of(
     logfile: str | None,
     pidfile: str | None,
     paths: Sequence[str],
+    log_config: str | None,
     **others: Any,
 ) -> PoolSettings:
     """Make the pool's settings of the command line; what was not given keeps the pool's own default."""
@@ -163,7 +176,14 @@ def settings_of(
         path=tuple(paths),
         logfile=logfile,
         pidfile=pidfile,
+        log_config=None if log_config is None else _read(log_config),
         **{name: value for name, value in others.items() if value is not None},
     )
     settings.check()
     return settings
+
+
+def _read(log_config: str) -> dict[str, Any]:
+    from skunkqueue.worker.log_config import read  # noqa: PLC0415 - most commands need none
+
+    return read(log_config)

@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> None:
     sys.path[:0] = [os.getcwd(), *settings.path]  # noqa: PTH109 - a string is wanted
     streams = Streams()
     try:
-        logs.set_up(settings.logfile, settings.verbose)
+        logs.set_up_worker(settings)
         # A crash inside C code tells at least where it was.
         faulthandler.enable()
         backend = open_backend(settings.config)

@@ -14,6 +14,9 @@ import signal
 import time
 from collections.abc import Iterable
 
+import msgspec
+
+from skunkqueue.errors import ConfigError
 from skunkqueue.ids import new_id
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.records import Death, WorkerRecord
@@ -54,7 +57,7 @@ class Pool:
     def __init__(self, settings: PoolSettings) -> None:
         """Raise ConfigError or NameInvalidError for settings that make no sense."""
         settings.check()
-        self.settings = settings
+        self.settings = settings = _with_whole_paths(settings)
         self.host = os.uname().nodename
         self.id = f"{self.host}:{os.getpid()}"
         self._posts = [Post(route) for route in settings.routes for _ in range(settings.processes)]
@@ -70,7 +73,7 @@ class Pool:
     def run(self) -> int:
         """Work until stopped or done; return the exit code (``settings.EXIT_*``)."""
         settings = self.settings
-        logs.set_up(settings.logfile, settings.verbose)
+        logs.set_up_pool(settings, self.id)
         heard = not_ignored(STOP_SIGNALS)
         with Pidfile(settings.pidfile), SignalBell((*heard, signal.SIGCHLD)) as bell:
             notifier = Notifier.load()
@@ -330,6 +333,19 @@ def _death(child: Child, end: End, cause: str) -> Death:
         exit_code=end.exit_code,
         rss=end.rss or None,
     )
+
+
+def _with_whole_paths(settings: PoolSettings) -> PoolSettings:
+    """Make paths absolute: a worker may be started, or a job may go, where relative ones mean others."""
+    try:
+        return msgspec.structs.replace(
+            settings,
+            path=tuple(map(os.path.abspath, settings.path)),
+            logfile=settings.logfile and os.path.abspath(settings.logfile),  # noqa: PTH100 - links are not to be followed now
+        )
+    except FileNotFoundError as error:
+        msg = "the working folder has been removed: start the pool in one that exists"
+        raise ConfigError(msg) from error
 
 
 def _routes(settings: PoolSettings) -> str:

@@ -6,6 +6,7 @@ Plain data, sent from pool to worker as one line of JSON. Knows nothing of proce
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import Any
 
 import msgspec
 
@@ -18,6 +19,8 @@ from skunkqueue.records import DEFAULT_ROUTE
 MAX_CONCURRENCY = 1_000
 MAX_PROCESSES = 1_000
 MIN_LEASE = 0.5
+LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
+LOG_FORMATS = ("text", "json")
 
 EXIT_OK = 0
 """Stopped gently, nothing left to do in a burst, or every worker was stopped by command."""
@@ -96,6 +99,12 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Replace workers when a source file changes; for development."""
     verbose: int = 0
     """1 and more: debug messages and whole tracebacks."""
+    log_level: str | None = None
+    """One of ``LOG_LEVELS``: the least that is logged, by the pool, its workers and their jobs; ``info``."""
+    log_format: str = "text"
+    """One of ``LOG_FORMATS``."""
+    log_config: dict[str, Any] | None = None
+    """What ``logging.config.dictConfig`` takes; it then decides where all log records go."""
 
     def check(self) -> None:
         """Raise ConfigError or NameInvalidError for what makes no sense."""
@@ -104,6 +113,8 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError("no routes are named: give at least one, or leave routes out for 'default'")
         for route in self.routes:
             check_name("route", route)
+        _one_of("log_level", self.log_level or LOG_LEVELS[1], LOG_LEVELS)
+        _one_of("log_format", self.log_format, LOG_FORMATS)
         _within("processes", self.processes, 1, MAX_PROCESSES)
         _within("concurrency", self.concurrency, 1, MAX_CONCURRENCY)
         _within("lease", self.lease, MIN_LEASE, 86_400.0)
@@ -134,6 +145,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_payload: int = MAX_PAYLOAD
     logfile: str | None = None
     verbose: int = 0
+    log_level: str | None = None
+    log_format: str = "text"
+    log_config: dict[str, Any] | None = None
 
 
 def settings_for(settings: PoolSettings, *, worker: str, pool: str, route: str) -> WorkerSettings:
@@ -149,4 +163,10 @@ def settings_for(settings: PoolSettings, *, worker: str, pool: str, route: str) 
 def _within(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
         msg = f"{name} must be between {low:g} and {high:g}, not {value!r}"
+        raise ConfigError(msg)
+
+
+def _one_of(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        msg = f"{name} must be one of {', '.join(choices)}, not {value!r}"
         raise ConfigError(msg)

@@ -188,6 +188,7 @@ class Settler:
             one.claim.id,
             one.claim.token,
             why,
+            extra=_about(one),
         )
         if self._notifier.wants("skunkqueue_firing_lost"):
             self._notifier.tell("skunkqueue_firing_lost", claim=one.claim, worker=self._worker)
@@ -201,11 +202,12 @@ class Settler:
             if one.note is not None and (few or verdict not in _QUIET):
                 level = logging.ERROR if verdict is Verdict.ERROR else logging.WARNING
                 level = logging.INFO if verdict is Verdict.SNOOZE else level
-                logger.log(level, "%s %s", _head(one), one.note)
+                logger.log(level, "%s %s", _head(one), one.note, extra=_about(one))
             elif few and verdict is Verdict.COMPLETE:
-                logger.info("%s in %s -> %s", _head(one), duration(one.outcome.took), brief(one.value))
+                took = duration(one.outcome.took)
+                logger.info("%s in %s -> %s", _head(one), took, brief(one.value), extra=_about(one))
             elif few:
-                logger.debug("%s", _head(one))
+                logger.debug("%s", _head(one), extra=_about(one))
             else:
                 self._summed += 1
         now = time.monotonic()
@@ -219,6 +221,10 @@ def _tell_end(one: Finished) -> None:
     refire = one.outcome.refire
     if refire is not None and refire.firing is None:
         logger.info("schedule %r is over, by its own rule", one.schedule)
+
+
+def _about(one: Finished) -> dict[str, str]:
+    return {"firing": one.claim.id, "job": one.name}
 
 
 def _head(one: Finished) -> str:

@@ -33,6 +33,7 @@ from skunkqueue.worker.execute import Performer
 from skunkqueue.worker.guard import Guard
 from skunkqueue.worker.holdings import Holdings
 from skunkqueue.worker.interrupt import Interrupter
+from skunkqueue.worker.logs import keep_enabled
 from skunkqueue.worker.memory import resident
 from skunkqueue.worker.refires import Refires
 from skunkqueue.worker.runner import Runner
@@ -80,6 +81,8 @@ class Worker:
         self._monotonic = clock.monotonic if self._is_virtual else time.monotonic
         self._notifier = Notifier() if notifier is None else notifier
         self._streams = streams
+        self._loggers = 0
+        """How many loggers there were when ours were last looked after."""
         self._ended = threading.Event()
         self._bell = bell = Bell()
         self._folder = os.getcwd()  # noqa: PTH109 - as it is compared with
@@ -240,6 +243,9 @@ class Worker:
         self._interrupter.keep()
         if self._streams is not None:
             self._streams.keep()
+            if len(logging.Logger.manager.loggerDict) != self._loggers:
+                self._loggers = len(logging.Logger.manager.loggerDict)
+                keep_enabled()
             with contextlib.suppress(OSError):
                 if os.getcwd() != self._folder:  # noqa: PTH109 - called often
                     os.chdir(self._folder)
