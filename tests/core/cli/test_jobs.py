@@ -72,7 +72,8 @@ def test_people_are_told_how_to_see_more(store: Backend, skunq: Skunq) -> None:
 def test_all_is_not_held_by_the_size_of_a_page(
     store: Backend, skunq: Skunq, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("skunkqueue.cli.jobs.LISTING_PAGE", 2)
+    monkeypatch.setattr("skunkqueue.cli.jobs.BLOCK", 2)
+    monkeypatch.setattr("skunkqueue.cli.listing.LISTING_PAGE", 2)
     for _ in range(5):
         fire(store)
 
@@ -92,7 +93,7 @@ def test_no_firings_is_exit_code_1(store: Backend, skunq: Skunq) -> None:
 def test_a_cursor_of_another_listing_is_refused(store: Backend, skunq: Skunq) -> None:
     fire(store)
 
-    assert "no cursor of this listing" in skunq.error("jobs", "--after", "bm9uc2Vuc2U", expect=2)
+    assert "not a cursor of this listing" in skunq.error("jobs", "--after", "bm9uc2Vuc2U", expect=2)
 
 
 def test_the_listing_tells_progress_and_failures(store: Backend, skunq: Skunq) -> None:
