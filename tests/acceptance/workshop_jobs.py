@@ -49,8 +49,8 @@ def which() -> int:
 
 @queue.job
 def sleep(seconds: float = 1000.0) -> str:
-    mark("begun")
     try:
+        mark("begun")
         time.sleep(seconds)
     finally:
         mark("finally")
@@ -60,8 +60,8 @@ def sleep(seconds: float = 1000.0) -> str:
 @queue.job
 def receive() -> bytes:
     left, _right = socket.socketpair()
-    mark("begun")
     try:
+        mark("begun")
         return left.recv(1)
     finally:
         mark("finally")
@@ -71,8 +71,8 @@ def receive() -> bytes:
 def lock() -> bool:
     taken = threading.Lock()
     taken.acquire()
-    mark("begun")
     try:
+        mark("begun")
         return taken.acquire()
     finally:
         mark("finally")
@@ -80,8 +80,8 @@ def lock() -> bool:
 
 @queue.job
 def loop() -> None:
-    mark("begun")
     try:
+        mark("begun")
         while True:
             pass
     finally:
@@ -90,9 +90,9 @@ def loop() -> None:
 
 @queue.job
 def stubborn() -> None:
-    mark("begun")
     while True:
         try:
+            mark("begun")
             time.sleep(1000)
         except BaseException:  # noqa: BLE001 - that is the point
             mark("caught")
@@ -107,8 +107,8 @@ def in_c() -> None:
 
 @queue.job
 async def doze(seconds: float = 1000.0) -> str:
-    mark("begun")
     try:
+        mark("begun")
         await asyncio.sleep(seconds)
     finally:
         mark("finally")
@@ -179,6 +179,60 @@ def fork() -> str:
     if os.fork() == 0:
         mark("copy")
     return "forked"
+
+
+@queue.job
+async def fork_async() -> str:
+    """Fork, and let the copy return like the original; a neighbour's step is due at the same moment."""
+    neighbour = asyncio.ensure_future(count_steps())
+    await asyncio.sleep(0)
+    if os.fork() == 0:
+        mark("copy")
+        return "the copy"
+    await neighbour
+    return "forked"
+
+
+async def count_steps() -> None:
+    """Note each step in a file, which a copy that went on would add to."""
+    for _ in range(3):
+        with (HERE / f"steps-{current_job().id}").open("a") as file:
+            file.write(f"{os.getpid()} ")
+        await asyncio.sleep(0)
+
+
+@queue.job
+async def fork_and_wait() -> str:
+    """Fork, and let the copy wait for the loop, as the original does."""
+    pid = os.fork()
+    if pid == 0:
+        mark("copy")
+    await asyncio.sleep(0.01)
+    return "forked"
+
+
+@queue.job
+async def fork_and_close() -> str:
+    """Let a copy close what the loop watches for this process."""
+    left, right = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=left)
+    if os.fork() == 0:
+        writer.close()
+        mark("copy")
+        return "the copy"
+    while not (HERE / f"copy-{current_job().id}").exists():  # noqa: ASYNC110 - what it waits for is a file
+        await asyncio.sleep(0.01)
+    right.send(b"a line\n")
+    line = await reader.readline()
+    writer.close()
+    right.close()
+    return line.decode().strip()
+
+
+@queue.job
+async def which_async() -> int:
+    await asyncio.sleep(0)
+    return os.getpid()
 
 
 @queue.job

@@ -186,7 +186,7 @@ class Retry(Exception):  # noqa: N818 - a request from within a job, not an erro
     """
 
     def __init__(self, after: float | timedelta | None = None) -> None:
-        self.after = None if after is None else _seconds("Retry", after)
+        self.after = None if after is None else seconds_asked("Retry", after)
         super().__init__(f"retry after {self.after} s" if self.after is not None else "retry")
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -198,7 +198,7 @@ class Snooze(Exception):  # noqa: N818 - a request from within a job, not an err
     """Raise in a job to run again ``after`` seconds (or a timedelta) from now, at no cost in attempts."""
 
     def __init__(self, after: float | timedelta) -> None:
-        self.after = _seconds("Snooze", after)
+        self.after = seconds_asked("Snooze", after)
         super().__init__(f"snooze for {self.after} s")
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -214,7 +214,8 @@ class Interrupted(BaseException):
         super().__init__(reason)
 
 
-def _seconds(what: str, after: Any) -> float:
+def seconds_asked(what: str, after: Any) -> float:
+    """Return what a ``Retry`` or ``Snooze`` asks for in seconds; PolicyError where it is not a delay."""
     seconds = after.total_seconds() if isinstance(after, timedelta) else after
     wrong_type = isinstance(seconds, bool) or not isinstance(seconds, (int, float))
     if wrong_type or not seconds <= MAX_DELAY:

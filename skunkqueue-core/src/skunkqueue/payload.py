@@ -113,6 +113,20 @@ encode = msgspec.msgpack.Encoder().encode
 """Turn any of these structs into bytes."""
 
 _T = TypeVar("_T")
+
+
+def storable(text: str, limit: int | None = None) -> str:
+    """Return text that any store and log can hold: a plain ``str`` in valid UTF-8, cut to ``limit`` characters.
+
+    The name of a file may hold lone surrogates, which UTF-8 cannot carry: they become escapes.
+    """
+    # A subclass of str may do anything in its own methods.
+    text = str.__str__(text)
+    if limit is not None and len(text) > limit:
+        text = f"{text[:limit]}..."
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 _body = msgspec.msgpack.Decoder(Body)
 _carry = msgspec.msgpack.Decoder(Carry)
 _failure = msgspec.msgpack.Decoder(Failure)

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 from skunkqueue import JobMixin, Retry, SkunkQueue, Snooze, current_job
@@ -117,6 +118,29 @@ def nap(seconds: float) -> str:
 @queue.job
 def report(done: Any) -> None:
     current_job().progress(done, 10, "so far")
+
+
+VARIABLE: ContextVar[str] = ContextVar("VARIABLE", default="unset")
+
+
+@queue.job
+def set_variable() -> None:
+    VARIABLE.set("set by another job")
+
+
+@queue.job
+def read_variable() -> str:
+    return VARIABLE.get()
+
+
+@queue.job
+async def read_variable_async() -> str:
+    return VARIABLE.get()
+
+
+@queue.job
+def plain_wrapper(number: int) -> Any:
+    return double.work(number)
 
 
 @queue.job

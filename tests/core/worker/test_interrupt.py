@@ -22,7 +22,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.subject: object = None
-        self.interrupter = Interrupter(Stage.run.__code__, lambda: self.subject)
+        self.interrupter = Interrupter((Stage.run.__code__,), lambda: self.subject)
 
     def run(self, job: Callable[[], Any]) -> BaseException | None:
         try:

@@ -238,6 +238,46 @@ def test_progress_that_is_no_number_fails_the_job(bench: Bench) -> None:
     assert "half" in bench.failure(firing).message
 
 
+def test_progress_that_no_float_can_hold_fails_the_job(bench: Bench) -> None:
+    firing = bench.fire(jobs.report(10**400))
+
+    bench.work()
+
+    assert "finite numbers" in bench.failure(firing).message
+
+
+def test_context_variables_that_a_job_sets_are_not_seen_by_others(bench: Bench) -> None:
+    bench.fire(jobs.set_variable())
+    later = [bench.fire(jobs.read_variable()), bench.fire(jobs.read_variable_async())]
+
+    bench.work()
+
+    assert [bench.result(firing) for firing in later] == ["unset"] * 2
+
+
+def test_a_plain_function_that_returns_a_coroutine_is_an_error(bench: Bench) -> None:
+    firing = bench.fire(jobs.plain_wrapper(1))
+
+    bench.work()
+
+    assert bench.failure(firing).kind == "UnsupportedTypeError"
+    assert "is a coroutine, so its work was not done" in bench.failure(firing).message
+    assert jobs.RAN == []
+
+
+def test_the_log_counts_no_attempt_that_was_not_made(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    firing = bench.fire(jobs.add(1, 1))
+    for number in range(3):
+        bench.backend.claim("shop", "default", f"gone{number}", 1, 15.0)
+        bench.pass_time(16.0)
+
+    bench.work()
+
+    assert bench.state(firing) is State.ERROR
+    assert f"error tests.core.worker.jobs_of_tests:add {firing} " in caplog.text
+    assert "attempt" not in caplog.text
+
+
 def test_max_jobs_ends_the_worker_to_be_replaced(bench: Bench) -> None:
     firings = [bench.fire(jobs.add(number, 0)) for number in range(10)]
 

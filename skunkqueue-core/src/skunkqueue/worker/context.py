@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from skunkqueue.context import JobContext
 from skunkqueue.errors import SkunkQueueError
-from skunkqueue.payload import Progress
+from skunkqueue.payload import Progress, encode, storable
 from skunkqueue.records import Claim
 from skunkqueue.worker.holdings import Holdings, ref_of
+from skunkqueue.worker.logs import brief
 
 _NOTE_LENGTH = 500
 
@@ -26,11 +29,16 @@ class WorkerContext(JobContext):
         self._holdings = holdings
 
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:
-        """Tell how far the job is; SkunkQueueError for what is no number."""
+        """Report how far the job is; SkunkQueueError for what is not a number.
+
+        Encoded here, in the job's own code, so that nothing in it can fail anywhere else.
+        """
         try:
-            whole = None if total is None else float(total)
-            report = Progress(float(done), whole, str(note)[:_NOTE_LENGTH], self._holdings.store_time())
-        except (TypeError, ValueError) as error:
-            msg = f"progress({done!r}, {total!r}) wants numbers: how much is done, and of how much"
+            numbers = (float(done), None if total is None else float(total))
+            if not all(number is None or math.isfinite(number) for number in numbers):
+                raise ValueError  # noqa: TRY301 - the message is the same for all
+        except (TypeError, ValueError, OverflowError) as error:
+            msg = f"progress({brief(done)}, {brief(total)}) wants finite numbers: how much is done, and of how much"
             raise SkunkQueueError(msg) from error
-        self._holdings.progress[ref_of(self._claim)] = report
+        report = Progress(*numbers, storable(str(note), _NOTE_LENGTH), self._holdings.store_time())
+        self._holdings.progress[ref_of(self._claim)] = encode(report)

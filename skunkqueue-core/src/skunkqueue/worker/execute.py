@@ -1,6 +1,6 @@
 """Running one job: find it, read its arguments, call it, write its result.
 
-Knows nothing of stores, claims or outcomes. ``Performer.perform`` is the stage of ``interrupt``: all
+Knows nothing of stores, claims or outcomes. ``STAGES`` are the functions under which ``interrupt`` may raise: all
 that may raise there is the user's doing, and nothing it raises gets out.
 """
 
@@ -8,19 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import IntEnum
-from typing import Any, NamedTuple
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from typing import Any, NamedTuple, TypeVar
 
-from skunkqueue.errors import DamagedPayloadError, JobNotFoundError, PayloadTooLargeError
+from skunkqueue.errors import (
+    DamagedPayloadError,
+    JobNotFoundError,
+    PayloadTooLargeError,
+    UnsupportedTypeError,
+)
 from skunkqueue.imports import Gate
 from skunkqueue.job import declaration
 from skunkqueue.payload import MAX_PAYLOAD, Step
 from skunkqueue.policy import Policy
 from skunkqueue.serializers import get_serializer
-from skunkqueue.worker.logs import brief
+from skunkqueue.worker.logs import Shown, brief
 
-AWAITED = b"\xc1"
-"""What ``perform`` returns for an async job, which it does not run. No serializer writes this byte."""
-
+_R = TypeVar("_R")
+# What can be shown in the log at any later time, without running the user's code.
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+_UNRUN = {
+    CoroutineType: "a coroutine",
+    GeneratorType: "a generator",
+    AsyncGeneratorType: "an async generator",
+}
 Arguments = tuple["list[Any]", "dict[str, Any]", "dict[str, Any] | None"]
 
 
@@ -50,61 +61,67 @@ class Performer:
     def __init__(self, gate: Gate, max_payload: int = MAX_PAYLOAD) -> None:
         self._gate = gate
         self._max = max_payload
-        self._known: dict[str, Known] = {}
         self.error: BaseException | None = None
         """What was raised; ``None``: nothing."""
         self.phase = Phase.CALL
         """Where it was raised."""
         self.value: Any = None
-        """What was returned."""
+        """What to show in the log of what was returned; it runs none of the user's code."""
+        self._known: dict[str, Known] = {}
+        self.known = self._known.get
+        """Return a job that was found before, or ``None``."""
 
-    def perform(self, step: Step) -> bytes | None:
-        """Run one step; return its encoded result, ``AWAITED``, or ``None`` and ``error`` is set."""
-        phase = Phase.FIND
+    def perform(self, step: Step, known: Known, start: Callable[[], object] | None) -> bytes | None:
+        """Run one step of a job that is not async; return its encoded result, or ``None`` and ``error`` is set.
+
+        ``start`` is called when the job's own code is about to begin.
+        """
+        phase = Phase.LOAD
         try:
-            known = self._known.get(step.job)
-            if known is None:
-                known = self.find(step.job)
-            if known.is_async:
-                return AWAITED
-            phase = Phase.LOAD
             serializer = get_serializer(step.serializer)
             args, kwargs, attrs = _checked(serializer.loads(step.args, self._gate))
             phase = Phase.CALL
+            if start is not None:
+                start()
             value = known.call(args, kwargs, attrs)
             phase = Phase.SAVE
+            kind = type(value)
+            if kind in _UNRUN:
+                _refuse_unrun(known, value)
             data = serializer.dumps(value, known.what)
             if len(data) > self._max:
                 self._refuse(known, data)
+            self.value = value if kind in _PLAIN else Shown(value)
         except BaseException as error:  # noqa: BLE001 - a job may raise anything, and nothing may get out
             self.error = error
             self.phase = phase
             return None
-        self.value = value
         return data
 
-    async def perform_async(self, step: Step) -> tuple[Phase, bytes | None, object]:
-        """Run one async step on an event loop; return how far it got, its result, and value or error."""
+    async def perform_async(
+        self, step: Step, known: Known, start: Callable[[], object]
+    ) -> tuple[Phase, bytes | None, object]:
+        """Run one async step on an event loop; return how far it got, its result, and what to show, or the error."""
         phase = Phase.LOAD
         try:
-            known = self.find(step.job)
             serializer = get_serializer(step.serializer)
             args, kwargs, attrs = _checked(serializer.loads(step.args, self._gate))
             phase = Phase.CALL
+            start()
             value = await known.call(args, kwargs, attrs)
             phase = Phase.SAVE
+            if type(value) in _UNRUN:
+                _refuse_unrun(known, value)
             data = serializer.dumps(value, known.what)
             if len(data) > self._max:
                 self._refuse(known, data)
+            shown = value if type(value) in _PLAIN else Shown(value)
         except BaseException as error:  # noqa: BLE001 - as in perform
             return phase, None, error
-        return phase, data, value
+        return phase, data, shown
 
     def find(self, job: str) -> Known:
-        """Find a job by ``module:qualname``; JobNotFoundError where it cannot be had or is none."""
-        known = self._known.get(job)
-        if known is not None:
-            return known
+        """Find a job by ``module:qualname``, importing its module if need be; JobNotFoundError where there is none."""
         module, _, qualname = job.partition(":")
         found = declaration(self._gate.find(module, qualname)) if qualname else None
         if found is None:
@@ -120,6 +137,31 @@ class Performer:
     def _refuse(self, known: Known, data: bytes) -> None:
         msg = f"{known.what} has {len(data)} bytes: at most {self._max} are allowed. Store it elsewhere and return its id"
         raise PayloadTooLargeError(msg)
+
+
+def attempt(function: Callable[..., _R], *arguments: Any) -> tuple[_R | None, BaseException | None]:
+    """Call what may run the user's code; return what it returned, or ``None`` and what it raised."""
+    try:
+        return function(*arguments), None
+    except BaseException as error:  # noqa: BLE001 - as in perform
+        return None, error
+
+
+STAGES = (Performer.perform.__code__, attempt.__code__)
+"""The code under which a job may be interrupted."""
+
+
+def _refuse_unrun(known: Known, value: Any) -> None:
+    """Raise for what has run none of the job's code, or only a part of it."""
+    kind = _UNRUN[type(value)]
+    if not isinstance(value, AsyncGeneratorType):
+        # Or Python warns that it was never awaited.
+        value.close()
+    msg = (
+        f"{known.what} is {kind}, so its work was not done: make the job itself an `async def` that awaits what it "
+        f"calls, or collect what a generator yields, as by list(...)"
+    )
+    raise UnsupportedTypeError(msg)
 
 
 def _checked(loaded: Any) -> Arguments:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from skunkqueue.payload import Body, Carry, Progress
+from skunkqueue.payload import Body, Carry
 from skunkqueue.records import Claim, ClaimRef, Outcome
 
 NEVER = float("inf")
@@ -24,9 +24,9 @@ class Running(NamedTuple):
 
     claim: Claim
     began: float
-    """Monotonic."""
+    """Monotonic; NEVER: its job's code has not begun, it waits for the event loop."""
     deadline: float
-    """Monotonic; NEVER without a timeout."""
+    """Monotonic; NEVER without a timeout, and while its module is imported or its arguments are read."""
 
 
 class Finished(NamedTuple):
@@ -36,7 +36,7 @@ class Finished(NamedTuple):
     outcome: Outcome
     name: str
     value: Any = None
-    """What the job returned, for the log."""
+    """What the job returned, as the log may show it; it runs none of the user's code."""
     note: str | None = None
     """What to log instead; a failure has one."""
     schedule: str | None = None
@@ -103,8 +103,8 @@ class Holdings:
         """Ids of firings that somebody wants killed, and when that was heard (monotonic)."""
         self.lost: set[ClaimRef] = set()
         """Claims whose lease is lost: their outcomes count for nothing."""
-        self.progress: dict[ClaimRef, Progress] = {}
-        """What jobs told of themselves and nobody has sent yet."""
+        self.progress: dict[ClaimRef, bytes] = {}
+        """Encoded reports that jobs told of themselves and nobody has sent yet."""
 
     def take(self, claims: Sequence[Claim], asked: float) -> None:
         """Take claims in hand that were asked for at that (monotonic) time; by the main thread or the doorman."""

@@ -2,8 +2,8 @@
 
 Another thread asks for it and sends the process SIGURG. The signal wakes the main thread also from a
 sleep, a lock or a socket, and Python then calls our handler between two bytecodes of whatever runs. The
-handler raises only where the job's own code is above ``stage`` (the function that calls the job) on the
-stack; anywhere else it does nothing and the asker asks again. So no exception can escape into our own
+handler raises only where the job's own code is above one of the ``stages`` (the functions that call the
+user's code) on the stack; anywhere else it does nothing and the asker asks again. So no exception can escape into our own
 code, however the moments fall.
 
 SIGURG, because the system ignores it by default and hardly anybody uses it: a job that sets or resets
@@ -33,9 +33,9 @@ POLITE_FOR = 1.0
 class Interrupter:
     """One for each worker; made, installed and removed in the main thread."""
 
-    def __init__(self, stage: CodeType, subject: Callable[[], object]) -> None:
-        """``subject`` tells what the main thread works on now."""
-        self._stage = stage
+    def __init__(self, stages: tuple[CodeType, ...], subject: Callable[[], object]) -> None:
+        """``subject`` returns what the main thread works on now."""
+        self._stages = stages
         self._subject = subject
         self._main = 0
         self._before: Any = None
@@ -70,6 +70,10 @@ class Interrupter:
         if self._main:
             signal.pthread_kill(self._main, SIGNAL)
 
+    def forget(self) -> None:
+        """Drop what was asked for and has not struck yet."""
+        self._wanted = None
+
     def _handle(self, _number: int, frame: FrameType | None) -> None:
         self.strike(frame)
 
@@ -86,7 +90,7 @@ class Interrupter:
         polite = time.monotonic() - since < POLITE_FOR
         inner = frame
         while frame is not None:
-            if frame.f_code is self._stage:
+            if any(frame.f_code is stage for stage in self._stages):
                 return frame is not inner
             if polite and str(frame.f_globals.get("__name__", "")).startswith(_DELICATE):
                 return False

@@ -1,22 +1,31 @@
 """Where async jobs run: one event loop on a thread of its own, a bounded number at a time.
 
 Made when the first async job comes, since asyncio costs memory that other workers need not spend.
-Knows nothing of stores.
+Knows nothing of stores. Whatever a job does to the loop, each firing on it ends, and the next one runs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
+import os
+import selectors
 import threading
+from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from skunkqueue.context import JobContext, current
-from skunkqueue.payload import Step
 from skunkqueue.worker.board import Board
-from skunkqueue.worker.execute import Performer, Phase
+from skunkqueue.worker.execute import Known, Performer, Phase
+from skunkqueue.worker.failures import failure_of
 from skunkqueue.worker.holdings import KILL_AFTER, NEVER, Holdings, Running
 from skunkqueue.worker.verdict import Try
+
+logger = logging.getLogger("skunkqueue.worker")
+
+_Result = tuple[Phase, "bytes | None", object]
 
 
 class Ran(NamedTuple):
@@ -27,16 +36,40 @@ class Ran(NamedTuple):
     data: bytes | None
     """Its encoded result; ``None``: it failed."""
     value: Any
-    """What it returned or raised."""
+    """What to show of what it returned, or what it raised."""
     reason: str | None
     """Why it was cancelled, if it was."""
+    began: float | None
+    """When its code began (monotonic); ``None``: it did not."""
 
 
-class _Place(NamedTuple):
+class _Place:
     """One job on the loop."""
 
-    slot: int
-    task: asyncio.Task[None]
+    __slots__ = ("began", "context", "known", "reason", "slot", "task", "tried")
+
+    def __init__(self, slot: int, tried: Try, known: Known, context: JobContext) -> None:
+        self.slot = slot
+        self.tried = tried
+        self.known = known
+        self.context = context
+        self.began: float | None = None
+        self.reason: str | None = None
+        self.task: asyncio.Task[_Result] | None = None
+
+
+class _NothingReady:
+    """Takes the place of what the loop has to do, in a copy of the process that a job made: it ends there."""
+
+    def __len__(self) -> int:
+        return 0
+
+    def append(self, _handle: object) -> None:
+        """Leave it."""
+
+    def popleft(self) -> NoReturn:
+        """End the copy."""
+        os._exit(1)
 
 
 class Lane:
@@ -51,7 +84,7 @@ class Lane:
         done: Callable[[Ran], None],
         ring: Callable[[], None],
     ) -> None:
-        """``done`` and then ``ring`` are called on the loop's thread when a job has ended."""
+        """``done``, which raises nothing, and then ``ring`` are called on the loop's thread when a job has ended."""
         self._performer = performer
         self._holdings = holdings
         self._board = board
@@ -59,9 +92,12 @@ class Lane:
         self._ring = ring
         self._slots = list(range(board.slots - 1, 0, -1))
         self._places: dict[str, _Place] = {}
-        self._reasons: dict[str, str] = {}
-        """Why jobs were cancelled; only the loop's thread writes it."""
-        self._loop = asyncio.new_event_loop()
+        """By firing; only the loop's thread changes it."""
+        self._errands: deque[Callable[[], None]] = deque()
+        """What is to be done on the loop's thread; it outlives a loop that a job closes."""
+        self._pid = os.getpid()
+        self._closing = False
+        self._loop = _new_loop()
         self._thread = threading.Thread(target=self._run, name="skunkqueue-lane", daemon=True)
         self._thread.start()
 
@@ -72,66 +108,154 @@ class Lane:
 
     @property
     def busy(self) -> bool:
-        """Say whether anything runs."""
+        """Return whether anything runs."""
         return bool(self._holdings.beside)
 
     @property
     def has_suspect(self) -> bool:
-        """Say whether a firing runs under which workers died before."""
+        """Return whether a firing runs under which workers died before."""
         return any(running.claim.deaths for running in self._holdings.beside.copy().values())
 
-    def submit(self, tried: Try, step: Step, running: Running, context: JobContext) -> None:
+    def submit(self, tried: Try, known: Known, context: JobContext) -> None:
         """Begin a job; only the main thread calls it, and only while there is a free place."""
-        slot = self._slots.pop()
-        claim = running.claim
-        self._holdings.beside[claim.id] = running
-        # A deadline that the loop cannot keep, because a job blocks it, is kept by the pool.
-        limit = 0.0 if running.deadline == NEVER else running.deadline + KILL_AFTER
-        self._board.begin(slot, claim.id, claim.token, limit, claim.deaths > 0)
-        self._loop.call_soon_threadsafe(self._begin, slot, tried, step, running, context)
+        place = _Place(self._slots.pop(), tried, known, context)
+        claim = tried.claim
+        self._holdings.beside[claim.id] = Running(claim, NEVER, NEVER)
+        self._do(lambda: self._begin(place))
 
     def slot_of(self, firing: str) -> int | None:
-        """Tell a job's slot on the board; ``None`` where it has not begun or has ended."""
+        """Return a job's slot on the board; ``None`` where it has not begun or has ended."""
         place = self._places.get(firing)
         return None if place is None else place.slot
 
     def cancel(self, firing: str, reason: str) -> None:
         """Cancel a job, if it still runs; from any thread."""
-        self._loop.call_soon_threadsafe(self._cancel, firing, reason)
+        self._do(lambda: self._cancel(firing, reason))
 
     def close(self) -> None:
         """End the loop; what still runs on it is abandoned."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._closing = True
+        self._do(self._stop)
         self._thread.join(1.0)
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        try:
-            self._loop.run_forever()
-        finally:
-            self._loop.close()
+    def note_fork(self) -> None:
+        """Prepare a copy of this process, made by a job: when its code comes back to the loop, the copy ends.
 
-    def _begin(self, slot: int, tried: Try, step: Step, running: Running, context: JobContext) -> None:
-        task = self._loop.create_task(self._perform(slot, tried, step, running, context))
-        self._places[running.claim.id] = _Place(slot, task)
+        Nothing else of the loop runs there, and what the copy closes stays open in this process: both share what
+        the loop's selector holds in the system. Loops of other makes lack these parts; a copy on such a one ends
+        when its job returns.
+        """
+        loop: Any = self._loop
+        if hasattr(loop, "_ready") and hasattr(loop, "_selector"):
+            loop._ready = _NothingReady()  # noqa: SLF001 - asyncio has no way of its own to leave a loop in a copy
+            loop._selector = selectors.SelectSelector()  # noqa: SLF001 - as above
+            loop.stop()
+
+    # --- on the loop's thread ---------------------------------------------------------------------
+
+    def _do(self, errand: Callable[[], None]) -> None:
+        self._errands.append(errand)
+        # Where a job has closed the loop, the next one finds it.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._do_errands)
+
+    def _do_errands(self) -> None:
+        while self._errands:
+            self._errands.popleft()()
+
+    def _run(self) -> None:
+        while not self._closing:
+            # Of use to callbacks only; the policy that does it may be a job's.
+            with contextlib.suppress(BaseException):
+                asyncio.set_event_loop(self._loop)
+            try:
+                self._loop.call_soon(self._do_errands)
+                self._loop.run_forever()
+            except BaseException as error:  # noqa: BLE001 - what a task of a job's own raises, such as SystemExit
+                # Not by exc_info, since the exception may be such as cannot be shown.
+                logger.error(  # noqa: TRY400 - as above
+                    "a job has stopped the event loop; it goes on\n%s", failure_of(error).traceback
+                )
+            if os.getpid() != self._pid:
+                os._exit(1)
+            if self._loop.is_closed():
+                self._replace_loop()
+        self._loop.close()
+
+    def _replace_loop(self) -> None:
+        """End what ran on a loop that a job has closed, and begin another."""
+        self._loop = _new_loop()
+        logger.error(
+            "a job has closed the event loop: what ran on it ends as an error, and another takes its place"
+        )
+        for place in tuple(self._places.values()):
+            self._conclude(
+                place, (Phase.CALL, None, RuntimeError("a job has closed the event loop of its worker"))
+            )
+
+    def _stop(self) -> None:
+        self._loop.stop()
+
+    def _begin(self, place: _Place) -> None:
+        claim = place.tried.claim
+        self._places[claim.id] = place
+        # Not by the loop's own way, which a job may have changed.
+        place.task = asyncio.Task(self._perform(place), loop=self._loop)
+        place.task.add_done_callback(lambda task: self._ended(place, task))
 
     def _cancel(self, firing: str, reason: str) -> None:
         place = self._places.get(firing)
-        if place is not None:
-            self._reasons[firing] = reason
+        if place is not None and place.task is not None:
+            place.reason = reason
             place.task.cancel(reason)
 
-    async def _perform(
-        self, slot: int, tried: Try, step: Step, running: Running, context: JobContext
-    ) -> None:
-        current.set(context)
-        phase, data, value = await self._performer.perform_async(step)
-        firing = running.claim.id
-        del self._places[firing]
-        ran = Ran(tried, phase, data, value, self._reasons.pop(firing, None))
-        self._board.clear(slot)
+    async def _perform(self, place: _Place) -> _Result:
+        current.set(place.context)
+        claim = place.tried.claim
+        self._board.begin(place.slot, claim.id, claim.token, 0.0, claim.deaths > 0)
+        place.began = began = self._holdings.monotonic()
+        self._holdings.beside[claim.id] = Running(claim, began, NEVER)
+        return await self._performer.perform_async(
+            place.tried.step, place.known, lambda: self._start_clock(place)
+        )
+
+    def _start_clock(self, place: _Place) -> None:
+        """Begin to count a job's time limit: its own code is about to begin."""
+        timeout = place.tried.step.timeout
+        if timeout is None:
+            return
+        claim = place.tried.claim
+        place.began = began = self._holdings.monotonic()
+        deadline = began + timeout
+        # A deadline that the loop cannot keep, because a job blocks it, is kept by the pool.
+        self._board.begin(place.slot, claim.id, claim.token, deadline + KILL_AFTER, claim.deaths > 0)
+        self._holdings.beside[claim.id] = Running(claim, began, deadline)
+
+    def _ended(self, place: _Place, task: asyncio.Task[_Result]) -> None:
+        try:
+            result = task.result()
+        except BaseException as error:  # noqa: BLE001 - it was cancelled before it began
+            result = (Phase.CALL, None, error)
+        self._conclude(place, result)
+
+    def _conclude(self, place: _Place, result: _Result) -> None:
+        firing = place.tried.claim.id
+        if self._places.get(firing) is not place:
+            return
+        phase, data, value = result
         # In this order, so that at no moment the job seems to be neither running nor finished.
-        self._done(ran)
+        self._done(Ran(place.tried, phase, data, value, place.reason, place.began))
+        del self._places[firing]
+        self._board.clear(place.slot)
         del self._holdings.beside[firing]
-        self._slots.append(slot)
+        self._slots.append(place.slot)
         self._ring()
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    try:
+        return asyncio.new_event_loop()
+    except BaseException:
+        # A job may have changed what makes loops.
+        logger.exception("the event loop policy of a job's module makes no loop; Python's own loop is used")
+        return asyncio.SelectorEventLoop()

@@ -9,12 +9,14 @@ import logging
 import os
 import random
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from contextvars import copy_context
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from skunkqueue.context import current
-from skunkqueue.errors import DamagedPayloadError, PayloadTooLargeError, SkunkQueueError
+from skunkqueue.errors import DamagedPayloadError, PayloadTooLargeError
 from skunkqueue.payload import EMPTY_CARRY, Body, Carry, decode_body, decode_carry, encode
 from skunkqueue.policy import Policy
 from skunkqueue.records import Claim, Outcome, Verdict
@@ -22,8 +24,8 @@ from skunkqueue.serializers import DEFAULT_SERIALIZER, get_serializer
 from skunkqueue.worker import verdict
 from skunkqueue.worker.board import Board
 from skunkqueue.worker.context import WorkerContext
-from skunkqueue.worker.execute import AWAITED, Performer, Phase
-from skunkqueue.worker.failures import place_of
+from skunkqueue.worker.execute import Known, Performer, Phase, attempt
+from skunkqueue.worker.failures import failure_of, kind_of, place_of
 from skunkqueue.worker.holdings import KILL_AFTER, NEVER, Finished, Holdings, Midway, Running, ref_of
 from skunkqueue.worker.interrupt import Interrupter
 from skunkqueue.worker.logs import duration
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("skunkqueue.worker")
 
 _SUSPECT_DELAY = 0.5
+RULING_LIMIT = 5.0
+"""Seconds that a job's own rules (a backoff function, say) may take to answer."""
 
 
 class Runner:
@@ -68,8 +72,10 @@ class Runner:
         self.lane: Lane | None = None
 
     def note_fork(self) -> None:
-        """See to it that a copy of this process, made by a job, is noticed when the job returns in it."""
+        """Prepare a copy of this process, made by a job, to end when the job's code comes back in it."""
         self._interrupter.delivered = (None, "forked")
+        if self.lane is not None:
+            self.lane.note_fork()
 
     def run(self, claim: Claim) -> bool:
         """Run a claim, or begin to; False: there is no room for it on the event loop now."""
@@ -148,44 +154,55 @@ class Runner:
         if death is None:
             return None
         tried = tried._replace(took=tried.step.timeout or 0.0, worker=death.worker)
-        return verdict.timed_out(tried, self._policy(tried) or Policy(), death, random.random)
+        if self._performer.known(tried.step.job) is None:
+            _, _, reason = self._staged(claim, NEVER, self._performer.find, tried.step.job)
+            if reason in (verdict.KILL, verdict.ROUGH):
+                return verdict.interrupted(tried, reason)
+        return self._rule(tried, partial(verdict.timed_out, tried, self._policy(tried), death, random.random))
 
     def _release(self, claim: Claim, delay: float) -> None:
         self._holdings.finished.append(Finished(claim, verdict.released(claim, delay), "a firing"))
 
-    def _policy(self, tried: Try) -> Policy | None:
-        try:
-            return self._performer.find(tried.step.job).policy
-        except SkunkQueueError:
-            return None
+    def _policy(self, tried: Try) -> Policy:
+        """Return the rules of a job that was found; one that could not be has those of any job."""
+        known = self._performer.known(tried.step.job)
+        return Policy() if known is None else known.policy
 
     # --- the job ----------------------------------------------------------------------------------
 
-    def _steps(self, claim: Claim, body: Body, carry: Carry, number: int, first: float | None = None) -> bool:
-        holdings = self._holdings
+    def _steps(  # noqa: C901 - the hot path in one piece, since every call in it costs
+        self, claim: Claim, body: Body, carry: Carry, number: int, first: float | None = None
+    ) -> bool:
+        holdings, performer = self._holdings, self._performer
         steps = body.steps
         given = carry
         while True:
             step = steps[len(carry.done)]
             context = WorkerContext(claim, number, step.job, holdings)
             current.set(context)
+            known = performer.known(step.job)
+            if known is None:
+                before = holdings.monotonic()
+                known = self._found(Try(claim, body, carry, number, first))
+                if known is None:
+                    return True
+                if first is not None:
+                    # Importing is no time of the job's, in whichever step.
+                    first += holdings.monotonic() - before
+            if known.is_async:
+                tried = Try(claim, body, carry, number, first)
+                return self._to_lane(tried, known, context) or self._put_aside(tried, given)
             began = holdings.monotonic()
             if first is None:
                 first = began
-            if step.timeout is None:
-                deadline, limit = NEVER, 0.0
-            else:
-                deadline = began + step.timeout
-                limit = deadline + KILL_AFTER
-            self._board.begin(0, claim.id, claim.token, limit, claim.deaths > 0)
-            holdings.running = Running(claim, began, deadline)
-            data = self._performer.perform(step)
+            # Without a deadline: the clock of one that has a timeout starts when its code begins.
+            self._board.begin(0, claim.id, claim.token, 0.0, claim.deaths > 0)
+            holdings.running = Running(claim, began, NEVER)
+            start = None if step.timeout is None else partial(self._start_clock, claim, step.timeout)
+            # In a context of its own, so that what it sets is not seen by the jobs after it.
+            data = copy_context().run(performer.perform, step, known, start)
             holdings.running = None
             took = holdings.monotonic() - first
-            if data is AWAITED:
-                self._board.clear(0)
-                tried = Try(claim, body, carry, number, first)
-                return self._to_lane(tried, context, first) or self._put_aside(tried, given)
             if data is None or self._interrupter.delivered is not None or holdings.progress or holdings.lost:
                 tried = Try(claim, body, carry, number, first + holdings.offset, took, self._worker)
                 if not self._went_well(tried, data):
@@ -199,7 +216,7 @@ class Runner:
                 continue
             if len(steps) > 1:
                 tried = Try(claim, body, carry, number, first + holdings.offset, took, self._worker)
-                self._complete_chain(tried, data)
+                self._complete_chain(tried, data, performer.value)
                 return True
             outcome = Outcome(
                 id=claim.id,
@@ -211,15 +228,61 @@ class Runner:
                 ttl=body.ttl,
             )
             holdings.finished.append(
-                Finished(claim, outcome, step.job, self._performer.value, None, body.schedule, number)
+                Finished(claim, outcome, step.job, performer.value, None, body.schedule, number)
             )
             return True
 
+    def _start_clock(self, claim: Claim, timeout: float) -> None:
+        began = self._holdings.monotonic()
+        deadline = began + timeout
+        self._board.begin(0, claim.id, claim.token, deadline + KILL_AFTER, claim.deaths > 0)
+        self._holdings.running = Running(claim, began, deadline)
+
+    def _found(self, tried: Try) -> Known | None:
+        """Find a job, importing its module; where that fails, conclude the attempt and return ``None``.
+
+        No time limit holds, but leases are kept, and its firing may be killed meanwhile.
+        """
+        known: Known | None
+        known, error, reason = self._staged(tried.claim, NEVER, self._performer.find, tried.step.job)
+        if known is not None and reason is None:
+            return known
+        # An attempt all the same, though it took no time: a schedule goes on from when it was made.
+        now = self._holdings.monotonic()
+        first = now if tried.began is None else tried.began
+        tried = tried._replace(began=first + self._holdings.offset, took=now - first, worker=self._worker)
+        self._judge(tried, reason, Phase.FIND, error)
+        return None
+
+    def _staged(
+        self, claim: Claim, limit: float, function: Callable[..., Any], *arguments: Any
+    ) -> tuple[Any, BaseException | None, str | None]:
+        """Call what runs the user's code outside of the job itself, in the main thread, where it may be interrupted.
+
+        Returns what ``attempt`` does, and why it was interrupted, if it was.
+        """
+        holdings, interrupter = self._holdings, self._interrupter
+        began = holdings.monotonic()
+        deadline = began + limit
+        self._board.begin(
+            0, claim.id, claim.token, 0.0 if limit == NEVER else deadline + KILL_AFTER, claim.deaths > 0
+        )
+        holdings.running = Running(claim, began, deadline)
+        value, error = attempt(function, *arguments)
+        holdings.running = None
+        self._end_copy()
+        delivered, interrupter.delivered = interrupter.delivered, None
+        reason = delivered[1] if delivered is not None and delivered[0] is claim else None
+        return value, error, reason
+
+    def _end_copy(self) -> None:
+        """End this process if it is a copy that a job has made: it must not go on as a second worker."""
+        if os.getpid() != self._pid:
+            os._exit(1)
+
     def _went_well(self, tried: Try, data: bytes | None) -> bool:
         """Conclude an attempt that did not; True where the result counts."""
-        if os.getpid() != self._pid:
-            # The job has forked and its copy came back here: it must not go on as a second worker.
-            os._exit(1)
+        self._end_copy()
         performer, interrupter = self._performer, self._interrupter
         error, performer.error = performer.error, None
         delivered, interrupter.delivered = interrupter.delivered, None
@@ -227,7 +290,15 @@ class Runner:
         self._send_progress(tried.claim)
         return self._judge(tried, reason, performer.phase, None if data is not None else error)
 
-    def _judge(self, tried: Try, reason: str | None, phase: Phase, error: BaseException | None) -> bool:
+    def _judge(
+        self,
+        tried: Try,
+        reason: str | None,
+        phase: Phase,
+        error: BaseException | None,
+        *,
+        on_loop: bool = False,
+    ) -> bool:
         """Conclude an attempt that failed or was interrupted; True: neither."""
         claim = tried.claim
         if ref_of(claim) in self._holdings.lost:
@@ -237,19 +308,42 @@ class Runner:
         if reason in (verdict.KILL, verdict.ROUGH):
             ruling = verdict.interrupted(tried, reason)
         elif reason == verdict.TIMEOUT:
-            ruling = verdict.timed_out(tried, self._policy(tried) or Policy(), None, random.random)
+            call = partial(verdict.timed_out, tried, self._policy(tried), None, random.random)
+            ruling = self._rule(tried, call, on_loop=on_loop)
         elif error is not None:
-            policy = self._policy(tried) if phase is Phase.CALL else None
-            ruling = verdict.failed(tried, policy, phase, error, random.random)
-            place = place_of(error)
-            ruling = Ruling(ruling.outcome, f"{ruling.note} ({place})" if place else ruling.note)
-            logger.debug("firing %s raised", claim.id, exc_info=error)
+            ruling = self._rule(tried, partial(self._failed, tried, phase, error), on_loop=on_loop)
         else:
             return True
         self._conclude(claim, ruling, tried.body.name, tried.body, tried.number)
         return False
 
-    def _complete_chain(self, tried: Try, last: bytes) -> None:
+    def _failed(self, tried: Try, phase: Phase, error: BaseException) -> Ruling:
+        policy = self._policy(tried) if phase is Phase.CALL else None
+        ruling = verdict.failed(tried, policy, phase, error, random.random)
+        if logger.isEnabledFor(logging.DEBUG):
+            # Not by exc_info, since the exception may be such as cannot be shown.
+            logger.debug("firing %s raised\n%s", tried.claim.id, failure_of(error).traceback)
+        place = place_of(error)
+        return Ruling(ruling.outcome, f"{ruling.note} ({place})" if place else ruling.note)
+
+    def _rule(self, tried: Try, ruling: Callable[[], Ruling], *, on_loop: bool = False) -> Ruling:
+        """Work out a ruling, which may run the user's code: backoff functions, and what exceptions say of themselves."""
+        reason: str | None = None
+        ruled: Ruling | None
+        if on_loop:
+            ruled, broken = attempt(ruling)
+            self._end_copy()
+        else:
+            # What was to interrupt the attempt itself comes too late.
+            self._interrupter.forget()
+            ruled, broken, reason = self._staged(tried.claim, RULING_LIMIT, ruling)
+        if reason in (verdict.KILL, verdict.ROUGH):
+            return verdict.interrupted(tried, reason)
+        if ruled is None:
+            return verdict.unruled(tried, "?" if broken is None else kind_of(broken))
+        return ruled
+
+    def _complete_chain(self, tried: Try, last: bytes, value: object) -> None:
         claim, body = tried.claim, tried.body
         parts = [*tried.carry.done, last]
         result = get_serializer(DEFAULT_SERIALIZER).dumps(parts, "the results of the chain")
@@ -267,7 +361,6 @@ class Runner:
             took=tried.took,
             ttl=body.ttl,
         )
-        value = self._performer.value
         self._holdings.finished.append(
             Finished(claim, outcome, body.name, value, None, body.schedule, tried.number)
         )
@@ -297,34 +390,44 @@ class Runner:
         self._holdings.midway.append(Midway(tried.claim, tried.body, tried.carry, tried.began or 0.0))
         return True
 
-    def _to_lane(self, tried: Try, context: WorkerContext, first: float) -> bool:
+    def _to_lane(self, tried: Try, known: Known, context: WorkerContext) -> bool:
         lane = self.lane
         if lane is None:
             lane = self.lane = self._open_lane()
         if not lane.free:
             return False
-        step = tried.step
-        began = self._holdings.monotonic()
-        deadline = NEVER if step.timeout is None else began + step.timeout
-        lane.submit(tried._replace(began=first), step, Running(tried.claim, began, deadline), context)
+        lane.submit(tried, known, context)
         return True
 
     def ended_async(self, ran: Ran) -> None:
-        """Take what came of an async step; on the loop's thread."""
+        """Take what came of an async step; on the loop's thread, where nothing may be raised."""
+        try:
+            self._ended_async(ran)
+        except BaseException as error:  # noqa: BLE001 - a fault of ours, or what nobody thought of in a job
+            logger.error(  # noqa: TRY400 - the exception may be such as cannot be shown
+                "a fault in concluding firing %s\n%s", ran.tried.claim.id, failure_of(error).traceback
+            )
+            tried = ran.tried._replace(began=None)
+            ruling = verdict.unruled(tried, kind_of(error))
+            self._conclude(tried.claim, ruling, tried.body.name, tried.body, tried.number)
+
+    def _ended_async(self, ran: Ran) -> None:
         holdings = self._holdings
-        tried, phase, data, value, reason = ran
-        first = tried.began if tried.began is not None else holdings.monotonic()
-        tried = tried._replace(
-            began=first + holdings.offset, took=holdings.monotonic() - first, worker=self._worker
-        )
+        self._end_copy()
+        tried, phase, data, value, reason = ran.tried, ran.phase, ran.data, ran.value, ran.reason
+        first = tried.began if tried.began is not None else ran.began
+        if first is not None:
+            took = holdings.monotonic() - first
+            tried = tried._replace(began=first + holdings.offset, took=took)
+        tried = tried._replace(worker=self._worker)
         self._send_progress(tried.claim)
-        error = value if data is None else None
-        if self._judge(tried, reason, phase, error) and data is not None:
+        error = value if isinstance(value, BaseException) and data is None else None
+        if self._judge(tried, reason, phase, error, on_loop=True) and data is not None:
             if len(tried.carry.done) + 1 < len(tried.body.steps):
                 carry = _one_further(tried.carry, data)
-                holdings.midway.append(Midway(tried.claim, tried.body, carry, first))
+                holdings.midway.append(Midway(tried.claim, tried.body, carry, first or 0.0))
             elif len(tried.body.steps) > 1:
-                self._complete_chain(tried, data)
+                self._complete_chain(tried, data, value)
             else:
                 outcome = Outcome(
                     id=tried.claim.id,

@@ -18,7 +18,7 @@ from skunkqueue.errors import (
     BackendReadOnlyError,
     BackendUnavailableError,
 )
-from skunkqueue.payload import Failure, Progress, encode
+from skunkqueue.payload import Failure, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.records import ClaimRef, Outcome, Verdict
@@ -104,10 +104,10 @@ class Settler:
         self._contact.answered()
         return not stale
 
-    def report(self, ref: ClaimRef, progress: Progress) -> None:
+    def report(self, ref: ClaimRef, progress: bytes) -> None:
         """Save a job's progress, unless the store does not take it now."""
         try:
-            self._backend.progress(ref, encode(progress))
+            self._backend.progress(ref, progress)
         except BackendError as error:
             logger.debug("the progress of firing %s is not saved: %s", ref.id, error)
 
@@ -228,5 +228,6 @@ def _about(one: Finished) -> dict[str, str]:
 
 
 def _head(one: Finished) -> str:
-    attempt = f" attempt {one.attempts}" if one.attempts > 1 else ""
+    # One that was ruled on before it could begin is no attempt.
+    attempt = f" attempt {one.attempts}" if one.attempts > 1 and one.outcome.began is not None else ""
     return f"{one.outcome.verdict.value} {one.name} {one.claim.id}{attempt}"

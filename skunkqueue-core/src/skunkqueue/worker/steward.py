@@ -13,7 +13,6 @@ from collections.abc import Callable
 
 from skunkqueue.clock import Clock
 from skunkqueue.errors import BackendError
-from skunkqueue.payload import encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.records import Claim, WorkerRecord
@@ -196,7 +195,7 @@ class Steward(threading.Thread):
         progress = self._holdings.progress
         while progress:
             ref, report = progress.popitem()
-            self._backend.progress(ref, encode(report))
+            self._backend.progress(ref, report)
 
     def _forget_kills(self, now: float) -> None:
         # A kill may be heard just before the claim it is for has come back from the store, so it is kept

@@ -11,20 +11,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from skunkqueue.backoff import delay_after
-from skunkqueue.errors import (
-    DamagedPayloadError,
-    Interrupted,
-    JobTimeoutError,
-    Retry,
-    Snooze,
-    WorkerDiedError,
-)
+from skunkqueue.errors import DamagedPayloadError, Interrupted, JobTimeoutError, WorkerDiedError
 from skunkqueue.payload import Attempt, Body, Carry, Failure, Step, encode
 from skunkqueue.policy import Policy
 from skunkqueue.records import Claim, Death, Outcome, Verdict
 from skunkqueue.worker.execute import Phase
-from skunkqueue.worker.failures import failure_of, kind_of, message_of
+from skunkqueue.worker.failures import cause_of, failure_of, kind_of, message_of
+from skunkqueue.worker.retrying import asks_again, delay_of, may_retry, snoozes
 
 MAX_DEATHS = 3
 """A firing whose workers died under it so often is put aside."""
@@ -35,8 +28,6 @@ TIMEOUT = "timeout"
 """Reasons for which a job is interrupted."""
 _KILLED = {KILL: "it was killed by request", ROUGH: "its worker was stopped roughly"}
 _DEATHS = frozenset({"signal", "exit", "lease"})
-# What ends a process elsewhere is a failure like any other here, so `retry_on=Exception` means it too.
-_EXITS = (SystemExit, KeyboardInterrupt, GeneratorExit)
 _NOTE_LENGTH = 300
 
 _death = msgspec.json.Decoder(Death)
@@ -135,31 +126,48 @@ def interrupted(tried: Try, reason: str) -> Ruling:
 def failed(
     tried: Try, policy: Policy | None, phase: Phase, error: BaseException, uniform: Callable[[], float]
 ) -> Ruling:
-    """Rule on an attempt that raised; without a policy there is no retry."""
+    """Rule on an attempt that raised; without a policy there is no retry.
+
+    May run the user's code (a backoff function, an exception's ``__str__``): what that raises is part of the
+    ruling, but an interrupt passes through.
+    """
     note = f"{kind_of(error)}: {message_of(error)}".removesuffix(": ")
     if policy is not None and phase is Phase.CALL:
-        if isinstance(error, Snooze):
-            return _again(tried, Verdict.SNOOZE, error.after, note)
-        if tried.carry.failures < tried.step.retries and _may_retry(policy, error):
-            try:
-                delay = _delay(tried, policy, error, uniform)
-            except Exception as broken:  # noqa: BLE001 - the user's backoff function may raise anything
+        try:
+            again = _what_again(tried, policy, error, uniform)
+        except Interrupted:
+            raise
+        except BaseException as broken:  # noqa: BLE001 - the user's code may raise anything
+            if broken is not error:
                 broken.__context__ = error
-                error = broken
-                note = f"its backoff failed with {kind_of(broken)}: {message_of(broken)} after {note}"
-            else:
-                return _again(tried, Verdict.RETRY, delay, note)
+            error = broken
+            note = f"its rules for retries failed with {kind_of(broken)}: {message_of(broken)} after {note}"
+        else:
+            if again is not None:
+                return _again(tried, *again, note)
     if phase is Phase.LOAD and not isinstance(error, DamagedPayloadError):
         note = f"its arguments cannot be read: {note}"
     if isinstance(error, Interrupted):
         note = f"the job raised {note} itself"
-    if isinstance(error, Retry):
+    if phase is Phase.CALL and asks_again(error):
         note = f"the job asked to be retried after its last attempt ({tried.step.retries} retries)"
-        failure = failure_of(error.__cause__ or error.__context__ or error)
+        failure = failure_of(cause_of(error))
     else:
         failure = failure_of(error)
     outcome = _final(tried.claim, tried.body, Verdict.ERROR, failure, began=tried.began, took=tried.took)
     return Ruling(outcome, note)
+
+
+def unruled(tried: Try, kind: str) -> Ruling:
+    """Rule on an attempt of which nothing could be worked out: that raised an error of this kind, or took too long."""
+    note = (
+        f"what follows from this attempt could not be worked out ({kind}): its exception, or its job's backoff, "
+        f"retry_on or give_up_on, does not answer"
+    )
+    failure = Failure(kind, note)
+    return Ruling(
+        _final(tried.claim, tried.body, Verdict.ERROR, failure, began=tried.began, took=tried.took), note
+    )
 
 
 def unreadable(claim: Claim, error: DamagedPayloadError) -> Ruling:
@@ -189,20 +197,15 @@ def tell_death(death: Death) -> str:
 _NEVER_RUN = Carry()
 
 
-def _may_retry(policy: Policy, error: BaseException) -> bool:
-    if isinstance(error, Retry):
-        return True
-    if isinstance(error, policy.give_up_on):
-        return False
-    return isinstance(error, policy.retry_on) or (
-        isinstance(error, _EXITS) and any(kind is Exception for kind in policy.retry_on)
-    )
-
-
-def _delay(tried: Try, policy: Policy, error: BaseException, uniform: Callable[[], float]) -> float:
-    if isinstance(error, Retry) and error.after is not None:
-        return max(0.0, error.after)
-    return delay_after(policy.backoff, tried.carry.failures + 1, error, uniform)
+def _what_again(
+    tried: Try, policy: Policy, error: BaseException, uniform: Callable[[], float]
+) -> tuple[Verdict, float] | None:
+    snooze = snoozes(error)
+    if snooze is not None:
+        return Verdict.SNOOZE, snooze
+    if tried.carry.failures < tried.step.retries and may_retry(policy, error):
+        return Verdict.RETRY, delay_of(policy, tried.carry.failures + 1, error, uniform)
+    return None
 
 
 def _again(tried: Try, verdict: Verdict, delay: float, note: str) -> Ruling:

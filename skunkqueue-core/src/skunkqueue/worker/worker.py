@@ -29,7 +29,7 @@ from skunkqueue.worker.contact import Contact
 from skunkqueue.worker.cycle import Cycle
 from skunkqueue.worker.doorman import Doorman
 from skunkqueue.worker.ear import Ear
-from skunkqueue.worker.execute import Performer
+from skunkqueue.worker.execute import STAGES, Performer
 from skunkqueue.worker.guard import Guard
 from skunkqueue.worker.holdings import Holdings
 from skunkqueue.worker.interrupt import Interrupter
@@ -92,9 +92,7 @@ class Worker:
         self._contact = contact = Contact(clock, settings.lease)
         self.holdings = holdings = Holdings(self._monotonic)
         self._refires = Refires(backend, settings.queue, settings.route)
-        self._interrupter = Interrupter(
-            Performer.perform.__code__, lambda: holdings.running and holdings.running.claim
-        )
+        self._interrupter = Interrupter(STAGES, lambda: holdings.running and holdings.running.claim)
         self._settler = Settler(
             backend,
             holdings,

@@ -1,0 +1,127 @@
+"""Importing a job's module is not the job's time: no limit holds, leases are kept, and people may end it."""
+
+from __future__ import annotations
+
+import pytest
+
+from skunkqueue.ids import new_id
+from skunkqueue.payload import Body, Step, encode
+from skunkqueue.records import Firing, State
+from skunkqueue.serializers import get_serializer
+from tests.acceptance.stage import PATIENCE
+from tests.acceptance.workshop import QUEUE, Workshop, ended
+from tests.support.waiting import eventually
+
+SLOW = """
+import time
+from pathlib import Path
+from jobs import mark, queue, wait_for
+Path("imports.txt").open("a").write("x")
+{body}
+@queue.job(timeout=0.3)
+def quick(number):
+    Path("runs.txt").open("a").write(f"{{number}} ")
+    return number
+@queue.job(timeout=0.3)
+async def quick_async(number):
+    return number
+"""
+
+
+def write(shop: Workshop, body: str) -> None:
+    (shop.folder / "slow.py").write_text(SLOW.format(body=body))
+
+
+@pytest.mark.parametrize("job", ["quick", "quick_async"])
+def test_a_job_is_not_timed_while_its_module_is_imported(shop: Workshop, job: str) -> None:
+    # Busy, so that an interrupt would find Python code; and longer than the lease.
+    write(shop, "end = time.monotonic() + 2.5\nwhile time.monotonic() < end: pass")
+    shop.work("--lease", "1")
+    firings = [shop.fire(f"slow:{job}", number, timeout=0.3) for number in range(3)]
+
+    assert [shop.result(firing) for firing in firings] == [0, 1, 2]
+    first = shop.record(firings[0])
+    assert (first.deaths, (shop.folder / "imports.txt").read_text()) == (0, "x")
+    assert first.finished is not None
+    assert first.began is not None
+    assert first.finished - first.began < 2.5
+
+
+@pytest.mark.parametrize("body", ["wait_for('never')", "import ctypes; ctypes.PyDLL(None).sleep(1000)"])
+def test_an_import_that_never_ends_can_be_killed(shop: Workshop, body: str) -> None:
+    write(shop, body)
+    shop.work("--grace", "0.5")
+    firing = shop.fire("slow:quick", 1, timeout=0.3)
+    eventually((shop.folder / "imports.txt").exists, PATIENCE, what="the import has begun")
+
+    shop.backend.kill([firing])
+
+    assert shop.settled(firing).state is State.KILLED
+    assert shop.result(shop.fire("add", 1, 2)) == 3
+
+
+def test_a_rough_stop_ends_an_import(shop: Workshop) -> None:
+    write(shop, "wait_for('never')")
+    pool = shop.work()
+    firing = shop.fire("slow:quick", 1)
+    eventually((shop.folder / "imports.txt").exists, PATIENCE, what="the import has begun")
+
+    pool.process.send_signal(2)
+
+    assert ended(pool) == 130
+    assert shop.settled(firing).state is State.KILLED
+
+
+def test_a_module_that_fails_is_imported_once_for_a_firing(shop: Workshop) -> None:
+    write(shop, "raise RuntimeError('no')")
+    shop.work()
+    firing = shop.fire("slow:quick", 1, timeout=0.3, retries=3)
+
+    assert "RuntimeError: no" in shop.failure(firing).message
+    assert (shop.folder / "imports.txt").read_text() == "x"
+
+
+def test_each_step_of_a_chain_is_timed_from_its_own_code_on(shop: Workshop) -> None:
+    write(shop, "end = time.monotonic() + 1\nwhile time.monotonic() < end: pass")
+    steps = []
+    for job in ("jobs:add", "slow:quick", "slow:quick_async"):
+        arguments = (1, 2) if job == "jobs:add" else (1,)
+        steps.append(Step(job, get_serializer("typed").dumps_call(arguments, {}, None), 0, 0.5))
+    firing = Firing(id=new_id(), queue=QUEUE, route="default", body=encode(Body(tuple(steps))))
+    shop.work()
+    shop.backend.enqueue([firing])
+
+    assert shop.settled(firing.id).state is State.COMPLETE, shop.failure(firing.id)
+
+
+def test_arguments_that_import_much_are_not_the_jobs_time(shop: Workshop) -> None:
+    (shop.folder / "kinds.py").write_text(
+        "import dataclasses, os, time\n"
+        "if os.environ.get('SLOW'): time.sleep(1)\n"
+        "@dataclasses.dataclass\nclass Point:\n    x: int\n"
+    )
+    (shop.folder / "points.py").write_text(
+        "from jobs import queue\n@queue.job(timeout=0.3)\ndef show(point):\n    return point.x\n"
+    )
+    (shop.folder / "fires.py").write_text(
+        "import kinds, points\nprint(points.show.fire(kinds.Point(7)).id)\n"
+    )
+    firing = shop.stage.run("fires.py").strip()
+    shop.stage.environment["SLOW"] = "1"
+    shop.work()
+
+    assert shop.result(firing) == 7
+
+
+def test_a_backoff_that_never_answers_ends_the_attempt(shop: Workshop) -> None:
+    (shop.folder / "hangs.py").write_text(
+        "import time\nfrom jobs import queue\n"
+        "@queue.job(retries=1, backoff=lambda failures, error: time.sleep(1000))\n"
+        "def fails():\n    raise ValueError\n"
+    )
+    shop.work()
+    firing = shop.fire("hangs:fails", retries=1)
+
+    assert "backoff" in shop.failure(firing).message
+    assert shop.record(firing).deaths == 0
+    assert shop.result(shop.fire("add", 1, 2)) == 3
