@@ -16,6 +16,8 @@ ROOT = Path(__file__).parent
 DISTRIBUTIONS = sorted(path.parent.name for path in ROOT.glob("skunkqueue-*/pyproject.toml"))
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
 CORE = "skunkqueue-core"
+BUILT: list[str] = []
+"""The wheels, once they have been built: two sessions want them."""
 THOROUGH = "tests/thorough"
 PARALLEL = ("-n", "3", "--dist", "worksteal")
 """How all tests run: servers answer while others wait, so three tests at once take half the time of one."""
@@ -39,15 +41,26 @@ def editable(extras: str = "contract") -> list[str]:
     return [argument for folder in folders for argument in ("-e", folder)]
 
 
+def install(session: nox.Session, *names: str) -> None:
+    """Install the dependency groups of these names, and then all distributions, editable.
+
+    The groups must bring what builds the distributions, as ``tests`` does: then pip need not make an
+    environment for each build, which takes longer than all the rest.
+    """
+    session.install(*(requirement for name in names for requirement in group(name)))
+    session.install("--no-build-isolation", *editable())
+
+
 def build_wheels(session: nox.Session) -> list[str]:
-    """Build a wheel of each distribution from the working tree, in a fresh folder of the session."""
-    folder = Path(session.create_tmp()) / "wheels"
-    for old in folder.glob("*.whl"):
-        old.unlink()
-    session.run(
-        "pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), *(f"./{name}" for name in DISTRIBUTIONS)
-    )
-    return [str(path) for path in sorted(folder.glob("*.whl"))]
+    """Build a wheel of each distribution from the working tree, once in a run of nox."""
+    if not BUILT:
+        folder = session.cache_dir / "wheels"
+        for old in folder.glob("*.whl"):
+            old.unlink()
+        sources = [f"./{name}" for name in DISTRIBUTIONS]
+        session.run("pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), *sources)
+        BUILT.extend(str(path) for path in sorted(folder.glob("*.whl")))
+    return BUILT
 
 
 @nox.session(reuse_venv=True)
@@ -69,7 +82,7 @@ def fix(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def types(session: nox.Session) -> None:
     """Check types, strictly, tests included."""
-    session.install(*group("types"), *editable())
+    install(session, "types")
     session.run("mypy", *session.posargs)
 
 
@@ -85,14 +98,14 @@ def layers(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def tests(session: nox.Session) -> None:
     """Run the quick tests, all but ``tests/thorough``, or what is named after ``--``."""
-    session.install(*group("tests"), *editable())
+    install(session, "tests")
     session.run("pytest", *(session.posargs or (*PARALLEL, f"--ignore={THOROUGH}")))
 
 
 @nox.session(reuse_venv=True)
 def thorough(session: nox.Session) -> None:
     """Run the long tests, and the contract kit in its long form, or what is named after ``--``."""
-    session.install(*group("tests"), *editable())
+    install(session, "tests")
     long = {"SKUNKQUEUE_CONTRACT_EFFORT": "thorough"}
     session.run("pytest", *(session.posargs or (*PARALLEL, THOROUGH, "tests/contract")), env=long)
 
@@ -100,14 +113,14 @@ def thorough(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def contract(session: nox.Session) -> None:
     """Run the contract kit on each backend."""
-    session.install(*group("tests"), *editable())
+    install(session, "tests")
     session.run("pytest", "tests/contract", *session.posargs)
 
 
 @nox.session(reuse_venv=True)
 def coverage(session: nox.Session) -> None:
     """Run the test suite and report which lines and branches it left out, worker processes included."""
-    session.install(*group("coverage"), *editable())
+    install(session, "coverage")
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
     session.run("coverage", "combine", "--quiet")
