@@ -13,9 +13,11 @@ from typing import Any
 
 from redis import Redis
 
+from benchmarks.jobs import noop
 from benchmarks.peers.awake import awake
 from benchmarks.peers.server import server
-from skunkqueue import SkunkQueue
+from skunkqueue import Job, SkunkQueue
+from skunkqueue.call import Memory
 from skunkqueue.imports import Gate
 from skunkqueue.payload import decode_body
 from skunkqueue.records import Claim, Outcome, Verdict
@@ -26,18 +28,13 @@ BATCH = 500
 ROUNDS = 5
 
 
-def noop(number: int) -> int:
-    """Do nothing with one small argument."""
-    return number
-
-
 class Anatomy:
     """Times parts of a firing's life on one server."""
 
     def __init__(self, url: str) -> None:
         self.client: Any = Redis.from_url(url)
         self.queue = SkunkQueue("bench", conn_url=url)
-        self.job = self.queue.job(routes=["bench"])(noop)
+        self.job = Job(noop.work, noop.policy, Memory(self.queue), noop.target)
         self.performer = Performer(Gate((), (), worker=True))
         self.rows: dict[str, list[tuple[float, float]]] = {}
 

@@ -14,8 +14,12 @@ from skunkqueue.errors import FiringFailedError, PayloadError, UnknownFiringErro
 from skunkqueue.payload import Failure, encode
 from skunkqueue.records import Claim, Outcome, Verdict
 from skunkqueue.serializers import get_serializer
+from tests.support.jobs import on
+
+declared = SkunkQueue("demo", conn_url="sqlite:////nonexistent/never-opened.db")
 
 
+@declared.job
 def double(number: int) -> int:
     return 2 * number
 
@@ -27,7 +31,7 @@ def queue(tmp_path: Path) -> Iterator[SkunkQueue]:
 
 
 def fire(queue: SkunkQueue, count: int) -> list[JobHandle[Any]]:
-    job = queue.job(double)
+    job = on(queue, double)
     return queue.fire_many(job(number) for number in range(count))
 
 
@@ -126,7 +130,7 @@ def test_an_exception_that_a_job_returns_is_a_result(
     queue: SkunkQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SKUNKQUEUE_SECRET", "a secret that is long enough")
-    handle = queue.job(double).options(serializer="pickle").fire(1)
+    handle = on(queue, double).options(serializer="pickle").fire(1)
     (claim,) = claimed(queue, 1)
     result = get_serializer("pickle").dumps(ValueError("returned"), "it")
     queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=Verdict.COMPLETE, result=result)])

@@ -26,8 +26,12 @@ from skunkqueue.plugins import hookimpl
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.records import Death, Firing, Outcome, Verdict
 from skunkqueue.serializers import get_serializer
+from tests.support.jobs import on
+
+declared = SkunkQueue("demo", conn_url="sqlite:////nonexistent/never-opened.db")
 
 
+@declared.job
 def add(first: int, second: int) -> int:
     return first + second
 
@@ -39,14 +43,14 @@ def queue(tmp_path: Path) -> Iterator[SkunkQueue]:
 
 
 def test_a_handle_looks_again_after_its_queue_was_closed(queue: SkunkQueue) -> None:
-    handle = queue.job(add).fire(1, 2)
+    handle = on(queue, add).fire(1, 2)
     queue.close()
 
     assert handle.state is State.PENDING
 
 
 def test_a_handle_in_a_forked_child_uses_the_childs_own_store(queue: SkunkQueue) -> None:
-    handle = queue.job(add).fire(1, 2)
+    handle = on(queue, add).fire(1, 2)
     parents = queue.backend
     child = os.fork()
     if not child:
@@ -65,12 +69,12 @@ def test_firing_needs_no_working_directory(
     monkeypatch.chdir(gone)
     gone.rmdir()
 
-    assert queue.job(add).fire(1, 2).state is State.PENDING
+    assert on(queue, add).fire(1, 2).state is State.PENDING
     queues.default_gate.cache_clear()
 
 
 def test_a_chains_result_that_is_none_is_damage(queue: SkunkQueue) -> None:
-    job = queue.job(add)
+    job = on(queue, add)
     handle = (job(1, 2) & job(3, 4)).fire()
     (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
     data = get_serializer("typed").dumps([b"\x01", 5], "it")
@@ -93,10 +97,10 @@ def test_hook_plugins_hear_of_every_firing_that_was_put_in(
     notifier = Notifier()
     notifier.add(Listener(), "listener")
     monkeypatch.setattr(queues, "default_notifier", lambda: notifier)
-    job = queue.job(idempotency_key="one")(add)
+    job = on(queue, add, idempotency_key="one")
     first = job.fire(1, 2)
     job.fire(1, 2)
-    many = queue.fire_many([queue.job(add)(i, i) for i in range(2)])
+    many = queue.fire_many([on(queue, add)(i, i) for i in range(2)])
 
     assert heard == [first.id, *(handle.id for handle in many)]
 
@@ -121,7 +125,7 @@ def failed(handle: JobHandle[Any]) -> FiringFailedError:
 
 
 def test_a_failure_says_of_what_it_is(queue: SkunkQueue) -> None:
-    handle = queue.job(add).fire(1, 2)
+    handle = on(queue, add).fire(1, 2)
     result = encode(Failure("shop.OutOfStock", "no more", "Traceback ..."))
     conclude(queue, Verdict.ERROR, result)
 
@@ -133,7 +137,7 @@ def test_a_failure_says_of_what_it_is(queue: SkunkQueue) -> None:
 
 
 def test_what_was_killed_before_it_began_was_never_tried(queue: SkunkQueue) -> None:
-    handle = queue.job(add).fire(1, 2)
+    handle = on(queue, add).fire(1, 2)
     handle.kill()
 
     error = failed(handle)
@@ -142,7 +146,7 @@ def test_what_was_killed_before_it_began_was_never_tried(queue: SkunkQueue) -> N
 
 
 def test_failures_and_deaths_are_attempts_and_snoozes_are_none(queue: SkunkQueue) -> None:
-    handle = queue.job(add).fire(1, 2)
+    handle = on(queue, add).fire(1, 2)
     carry = encode(Carry(failures=2, snoozes=5))
     (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
     queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=Verdict.SNOOZE, carry=carry)])
@@ -158,7 +162,7 @@ def test_failures_and_deaths_are_attempts_and_snoozes_are_none(queue: SkunkQueue
 def test_a_worker_killed_for_a_timeout_counts_as_one_attempt(
     queue: SkunkQueue, seen: int, attempts: int
 ) -> None:
-    handle = queue.job(add).fire(1, 2)
+    handle = on(queue, add).fire(1, 2)
     carry = encode(Carry(failures=2, seen_deaths=seen))
     (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
     queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=Verdict.RETRY, carry=carry)])
@@ -170,7 +174,7 @@ def test_a_worker_killed_for_a_timeout_counts_as_one_attempt(
 
 
 def test_a_failure_is_told_though_what_was_carried_is_damaged(queue: SkunkQueue) -> None:
-    handle = queue.job(add).fire(1, 2)
+    handle = on(queue, add).fire(1, 2)
     (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
     queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=Verdict.RETRY, carry=b"?")])
     conclude(queue, Verdict.ERROR, encode(Failure("ValueError", "no")))
@@ -180,7 +184,7 @@ def test_a_failure_is_told_though_what_was_carried_is_damaged(queue: SkunkQueue)
 
 @pytest.mark.parametrize("timeout", [0.01, timedelta(milliseconds=10), -1, timedelta.min])
 def test_patience_may_be_seconds_or_a_timedelta(queue: SkunkQueue, timeout: Any) -> None:
-    handle = queue.job(add).fire(1, 2)
+    handle = on(queue, add).fire(1, 2)
 
     with pytest.raises(WaitTimeoutError, match=r"still pending after 0(\.01)? s"):
         handle.wait(timeout)
@@ -190,7 +194,7 @@ def test_patience_may_be_seconds_or_a_timedelta(queue: SkunkQueue, timeout: Any)
 
 @pytest.mark.parametrize("timeout", [None, float("inf"), timedelta.max])
 def test_patience_may_have_no_end(queue: SkunkQueue, timeout: Any) -> None:
-    handle = queue.job(add).fire(1, 2)
+    handle = on(queue, add).fire(1, 2)
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(handle.wait, timeout)
         conclude(queue, Verdict.COMPLETE, get_serializer("typed").dumps(3, "it"))
@@ -201,7 +205,7 @@ def test_patience_may_have_no_end(queue: SkunkQueue, timeout: Any) -> None:
 
 @pytest.mark.parametrize("timeout", ["5", True, float("nan"), datetime.now(timezone.utc)])
 def test_patience_that_is_no_time_is_refused_with_the_way_out(queue: SkunkQueue, timeout: Any) -> None:
-    handle = queue.job(add).fire(1, 2)
+    handle = on(queue, add).fire(1, 2)
 
     for wait in (handle.wait, lambda timeout: queue.results([handle], timeout)):
         with pytest.raises(WrongTypeError, match="seconds or a timedelta, or None for no limit"):
@@ -222,5 +226,5 @@ def test_only_handles_have_results(queue: SkunkQueue, wrong: Any) -> None:
 
 def test_no_time_is_not_now(queue: SkunkQueue) -> None:
     with pytest.raises(PolicyTypeError, match="fire_at must be a datetime with a time zone"):
-        queue.job(add).fire_at(None, 1, 2)  # type: ignore[arg-type]  # wrong on purpose
+        on(queue, add).fire_at(None, 1, 2)  # type: ignore[arg-type]  # wrong on purpose
     assert not queue.backend.claim("demo", "default", "w", 1, 60.0)

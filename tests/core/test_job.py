@@ -140,7 +140,7 @@ def test_an_object_may_set_rules_of_its_own() -> None:
 
     assert call.routes == ["elsewhere"]
     assert call.policy.retries == 9
-    assert arguments(call)[2] == {"greeting": "hi"}
+    assert arguments(call)[2] == {"greeting": "hi", "retries": 9, "routes": ["elsewhere"]}
 
 
 def test_a_mixin_works_without_super_init() -> None:
@@ -207,11 +207,12 @@ def test_a_job_in_a_function_is_refused_when_declared() -> None:
         def local() -> None: ...
 
 
-def test_a_lambda_or_a_class_is_no_function_to_decorate() -> None:
-    with pytest.raises(NotAJobError, match="top of a module"):
-        queue.job(lambda: 1)
-    with pytest.raises(NotAJobError, match="inherit JobMixin"):
-        queue.job(Greet)
+def test_a_class_that_does_not_inherit_jobmixin_is_refused_with_the_way_out() -> None:
+    for kind in (int, Callable):
+        with pytest.raises(NotAJobError, match="for a class, inherit JobMixin"):
+            queue.job(kind)
+    with pytest.raises(NotAJobError, match="JobMixin itself"):
+        queue.job(JobMixin)
 
 
 def test_a_wrong_rule_is_refused_when_declared() -> None:

@@ -26,8 +26,10 @@ from skunkqueue.errors import (
 from skunkqueue.payload import Failure, decode_body, encode
 from skunkqueue.records import Outcome, Verdict, WorkerRecord
 from skunkqueue.serializers import get_serializer
+from tests.support.jobs import on
 
 LEASE = 60.0
+declared = SkunkQueue("demo", conn_url="sqlite:////nonexistent/never-opened.db")
 
 
 class Hello(JobMixin):
@@ -35,6 +37,7 @@ class Hello(JobMixin):
         return name
 
 
+@declared.job
 def add(first: int, second: int) -> int:
     return first + second
 
@@ -64,7 +67,7 @@ def settle(
 
 
 def test_a_firing_is_pending_then_complete_with_its_result(queue: SkunkQueue) -> None:
-    job = queue.job(add)
+    job = on(queue, add)
     handle = job.fire(4, 5)
 
     assert (handle.state, handle.result) == (State.PENDING, None)
@@ -73,14 +76,14 @@ def test_a_firing_is_pending_then_complete_with_its_result(queue: SkunkQueue) ->
 
 
 def test_it_is_fired_once_on_each_route(queue: SkunkQueue) -> None:
-    handle = queue.job(routes=["a", "b"])(add).fire(1, 2)
+    handle = on(queue, add, routes=["a", "b"]).fire(1, 2)
 
     assert [copy.record().route for copy in handle.copies] == ["a", "b"]
     assert len(queue.backend.claim("demo", "a", "w", 10, LEASE)) == 1
 
 
 def test_adding_to_a_queue_fires_jobs_objects_calls_and_chains(queue: SkunkQueue) -> None:
-    job = queue.job(add)
+    job = on(queue, add)
     hello = Hello()
     queue += hello
     queue += hello("Jed")
@@ -103,7 +106,7 @@ def test_an_object_added_once_can_fire_by_itself(queue: SkunkQueue) -> None:
 def test_fire_at_holds_a_firing_back_until_its_time(
     queue: SkunkQueue, clock: VirtualClock, when: float
 ) -> None:
-    queue.job(add).fire_at(when, 4, 5)
+    on(queue, add).fire_at(when, 4, 5)
 
     assert not queue.backend.claim("demo", "default", "w", 1, LEASE)
     clock.advance(60)
@@ -113,19 +116,19 @@ def test_fire_at_holds_a_firing_back_until_its_time(
 def test_fire_at_a_moment(queue: SkunkQueue, clock: VirtualClock) -> None:
     moment = datetime.fromtimestamp(clock.now() + 60, timezone.utc)
 
-    assert queue.job(add).fire_at(moment, 4, 5).record().due == pytest.approx(moment.timestamp())
+    assert on(queue, add).fire_at(moment, 4, 5).record().due == pytest.approx(moment.timestamp())
 
 
 def test_fire_at_refuses_a_naive_datetime_and_fires_nothing(queue: SkunkQueue) -> None:
     with pytest.raises(NaiveDatetimeError, match="time zone"):
-        queue.job(add).fire_at(datetime(2030, 1, 1), 4, 5)  # noqa: DTZ001 - wrong on purpose
+        on(queue, add).fire_at(datetime(2030, 1, 1), 4, 5)  # noqa: DTZ001 - wrong on purpose
     assert not queue.backend.claim("demo", "default", "w", 1, LEASE)
 
 
 def test_state_and_result_speak_of_the_firing_that_settled_last(
     queue: SkunkQueue, clock: VirtualClock
 ) -> None:
-    job = queue.job(add)
+    job = on(queue, add)
     job.fire(4, 5)
     job.fire(1, 1)
     job.fire_at(60, 7, 7)
@@ -150,11 +153,11 @@ def test_objects_speak_of_their_own_firings(queue: SkunkQueue) -> None:
 
 
 def test_a_job_never_fired_has_no_state(queue: SkunkQueue) -> None:
-    assert (queue.job(add).state, queue.job(add).result, Hello().state) == (None, None, None)
+    assert (on(queue, add).state, on(queue, add).result, Hello().state) == (None, None, None)
 
 
 def test_a_chains_result_is_the_list_of_its_steps(queue: SkunkQueue) -> None:
-    job = queue.job(add)
+    job = on(queue, add)
     chain = job(1, 2) & Hello()("Jed")
     handle = chain.fire()
     parts = [get_serializer("typed").dumps(value, "it") for value in (3, "Jed")]
@@ -165,7 +168,7 @@ def test_a_chains_result_is_the_list_of_its_steps(queue: SkunkQueue) -> None:
 
 
 def test_fire_many_fires_all_in_order(queue: SkunkQueue) -> None:
-    job = queue.job(add)
+    job = on(queue, add)
     handles = queue.fire_many(job(number, 1) for number in range(2_500))
 
     claims = queue.backend.claim("demo", "default", "w", 3_000, LEASE)
@@ -174,7 +177,7 @@ def test_fire_many_fires_all_in_order(queue: SkunkQueue) -> None:
 
 
 def test_fire_many_keeps_copies_and_keys_apart(queue: SkunkQueue) -> None:
-    job = queue.job(routes=["a", "b"], idempotency_key=lambda first, _second: f"k{first}")(add)
+    job = on(queue, add, routes=["a", "b"], idempotency_key=lambda first, _second: f"k{first}")
     handles = queue.fire_many([job(1, 1), job(2, 1), job(1, 9)])
 
     assert [len(handle.copies) for handle in handles] == [2, 2, 2]
@@ -186,7 +189,7 @@ def test_fire_many_of_nothing_is_nothing(queue: SkunkQueue) -> None:
 
 
 def test_a_bad_argument_in_fire_many_fires_nothing_of_its_batch(queue: SkunkQueue) -> None:
-    job = queue.job(add)
+    job = on(queue, add)
     with pytest.raises(UnsupportedTypeError, match="argument 1"):
         queue.fire_many([job(1, 2), job(object(), 2)])  # type: ignore[arg-type]  # wrong on purpose
 
@@ -194,7 +197,7 @@ def test_a_bad_argument_in_fire_many_fires_nothing_of_its_batch(queue: SkunkQueu
 
 
 def test_a_second_firing_with_the_key_is_the_first(queue: SkunkQueue) -> None:
-    job = queue.job(idempotency_key="nightly")(add)
+    job = on(queue, add, idempotency_key="nightly")
     first = job.fire(1, 2)
 
     assert job.fire(3, 4).id == first.id
@@ -203,7 +206,7 @@ def test_a_second_firing_with_the_key_is_the_first(queue: SkunkQueue) -> None:
 
 
 def test_a_key_may_be_made_of_the_arguments(queue: SkunkQueue) -> None:
-    job = queue.job(idempotency_key=lambda first, second: f"{first}/{second}")(add)
+    job = on(queue, add, idempotency_key=lambda first, second: f"{first}/{second}")
 
     assert job.fire(1, 2).id == job.fire(1, 2).id != job.fire(1, 3).id
 
@@ -221,18 +224,18 @@ def test_a_broadcast_reaches_every_live_worker(queue: SkunkQueue) -> None:
     for name in ("w1", "w2"):
         worker = WorkerRecord(id=name, queue="demo", route="default", pool="p", host="h", pid=1, started=0.0)
         queue.backend.register(worker, LEASE)
-    handle = queue.job(queue_type="broadcast")(add).fire(1, 2)
+    handle = on(queue, add, queue_type="broadcast").fire(1, 2)
 
     assert sorted(str(copy.record().target) for copy in handle.copies) == ["w1", "w2"]
 
 
 def test_a_broadcast_to_nobody_is_an_error_that_tells_the_way_out(queue: SkunkQueue) -> None:
     with pytest.raises(NobodyListensError, match="skunq work -q demo -r default"):
-        queue.job(queue_type="broadcast")(add).fire(1, 2)
+        on(queue, add, queue_type="broadcast").fire(1, 2)
 
 
 def test_waiting_raises_what_became_of_it(queue: SkunkQueue) -> None:
-    handle = queue.job(add).fire(1, 2)
+    handle = on(queue, add).fire(1, 2)
 
     with pytest.raises(WaitTimeoutError, match="still pending"):
         handle.wait(0)
@@ -242,7 +245,7 @@ def test_waiting_raises_what_became_of_it(queue: SkunkQueue) -> None:
 
 
 def test_a_killed_firing_is_killed(queue: SkunkQueue) -> None:
-    handle = queue.job(add).fire(1, 2)
+    handle = on(queue, add).fire(1, 2)
 
     assert handle.kill() == State.PENDING
     with pytest.raises(FiringFailedError, match="is killed"):
@@ -252,7 +255,7 @@ def test_a_killed_firing_is_killed(queue: SkunkQueue) -> None:
 def test_a_firing_past_its_time_counts_as_expired_though_nobody_settles_it(
     queue: SkunkQueue, clock: VirtualClock
 ) -> None:
-    handle = queue.job(expires=30)(add).fire(1, 2)
+    handle = on(queue, add, expires=30).fire(1, 2)
     before = handle.state
     clock.advance(31)
 
@@ -262,7 +265,7 @@ def test_a_firing_past_its_time_counts_as_expired_though_nobody_settles_it(
 
 
 def test_a_handle_can_be_had_by_id(queue: SkunkQueue) -> None:
-    fired = queue.job(add).fire(1, 2)
+    fired = on(queue, add).fire(1, 2)
 
     assert queue.handle(fired.id).state == State.PENDING
     with pytest.raises(UnknownFiringError, match="no firing 'nothing'"):
@@ -280,12 +283,12 @@ def test_a_queue_opens_its_store_only_when_used() -> None:
     queue = SkunkQueue("demo", conn_url="sqlite:////proc/no/such/place.db")
 
     with pytest.raises(SkunkQueueError) as caught:
-        queue.job(add).fire(1, 2)
+        on(queue, add).fire(1, 2)
     assert isinstance(caught.value, BackendError) or "place.db" in str(caught.value)
 
 
 def test_a_forked_child_fires_through_a_connection_of_its_own(queue: SkunkQueue) -> None:
-    job = queue.job(add)
+    job = on(queue, add)
     job.fire(1, 1)
     child = os.fork()
     if child == 0:

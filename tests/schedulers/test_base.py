@@ -171,6 +171,7 @@ def named(job: JobMixin, **attributes: object) -> JobMixin:
         (Foo()("Jed", 3), f"{HERE}:Foo('Jed', 3)"),
         (Bar()(city="Rome"), f"{HERE}:Bar(city='Rome')"),
         (named(Foo(), city="Rome"), f"{HERE}:Foo(city='Rome')"),
+        (named(Foo(), routes=["foo"], priority=9), f"{HERE}:Foo"),
         (
             Foo()([1, ("a", None)], {"k": date(2026, 1, 2)}),
             f"{HERE}:Foo([1, ('a', None)], {{'k': datetime.date(2026, 1, 2)}})",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from skunkqueue import SkunkQueue
+from skunkqueue import JobMixin, SkunkQueue
 
 queue = SkunkQueue("demo")
 
@@ -19,6 +19,18 @@ async def fetch(url: str) -> bytes:
     return url.encode()
 
 
+@queue.job
+class Report(JobMixin):
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.title = title
+
+    def work(self) -> str:
+        return self.title
+
+
+Report(5)  # error: arg-type
+Report("Sales").options(prority=9)  # error: call-arg
 add.fire(4, "x")  # error: arg-type
 add.fire(4)  # error: call-arg
 add.fire(4, 5, 6)  # error: call-arg

@@ -47,6 +47,33 @@ class Fetch(JobMixin):
         return self.url.encode()
 
 
+@queue.job
+class Report(JobMixin):
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.title = title
+
+    def work(self, year: int) -> str:
+        return f"{self.title} {year}"
+
+
+@queue.job(retries=3)
+class Urgent(Report):
+    def total(self) -> int:
+        return len(self.title)
+
+
+assert_type(Report("Sales"), Report)
+assert_type(Urgent("Sales").options(priority=9), Urgent)
+Urgent("Sales").options(priority=9).fire(2025)
+Report("Sales").fire_at(timedelta(hours=3), 2025)
+Report("Sales")(2025).options(priority=9).fire()
+add(4, 5).options(priority=9)
+assert_type(add(4, 5).options(expires=60).fire().wait(), int)
+assert_type(queue.fire_call(add(4, 5), timedelta(hours=3)).wait(), int)
+queue.fire_call(Report("Sales"))
+
+
 class Bare(JobMixin):
     def work(self) -> None: ...
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from skunkqueue.checks import Target
 from skunkqueue.errors import NoQueueError, NotAJobError, PolicyError
 from skunkqueue.handle import JobHandle
 from skunkqueue.payload import Step
-from skunkqueue.policy import Policy, PolicyOptions, change_policy
+from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_own
 from skunkqueue.records import State
 from skunkqueue.serializers import get_serializer
 from skunkqueue.times import When, moment
@@ -33,6 +34,10 @@ MAX_REMEMBERED = 1_000
 
 class Enqueuer(Protocol):
     """What a call needs of its queue."""
+
+    @property
+    def policy(self) -> Policy:
+        """The rules of jobs that say nothing else."""
 
     def fire_call(self, call: Fireable[T], when: When | None = None) -> JobHandle[T]:
         """Enqueue one call."""
@@ -119,7 +124,10 @@ class Fireable(Generic[R]):
 
     def _queue(self) -> Enqueuer:
         if self.memory.queue is None:
-            msg = f"{self.name} belongs to no queue yet: write `queue += job`, or declare it with @queue.job"
+            msg = (
+                f"{self.name} belongs to no queue yet: put @queue.job above its class, or give it to a queue, by "
+                f"`queue += job` or `queue.fire_call(job, when)`"
+            )
             raise NoQueueError(msg)
         return self.memory.queue
 
@@ -127,7 +135,7 @@ class Fireable(Generic[R]):
 class Call(Fireable[R]):
     """A job with its arguments."""
 
-    __slots__ = ("args", "attrs", "kwargs")
+    __slots__ = ("args", "attrs", "kwargs", "target")
 
     def __init__(
         self,
@@ -138,6 +146,7 @@ class Call(Fireable[R]):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
         attrs: Mapping[str, Any] | None = None,
+        target: Target | None = None,
     ) -> None:
         self.name = name
         self.policy = policy
@@ -145,6 +154,7 @@ class Call(Fireable[R]):
         self.args = args
         self.kwargs = kwargs or {}
         self.attrs = attrs
+        self.target = target
 
     def __repr__(self) -> str:
         given = [repr(value) for value in self.args] + [
@@ -158,6 +168,19 @@ class Call(Fireable[R]):
     def calls(self) -> tuple[Call[Any], ...]:
         """Tell what it consists of: itself."""
         return (self,)
+
+    def options(self, **policy: Unpack[PolicyOptions]) -> Call[R]:
+        """Return the same call with other rules (``priority=9``, ``expires=60``, ...)."""
+        check_own(self.name, policy)
+        return Call(
+            self.name,
+            change_policy(self.policy, policy),
+            self.memory,
+            args=self.args,
+            kwargs=self.kwargs,
+            attrs=self.attrs,
+            target=self.target,
+        )
 
     def key(self) -> str | None:
         """Tell its idempotency key, made of the arguments where the policy has a function for it."""
@@ -174,7 +197,13 @@ class Call(Fireable[R]):
             raise PolicyError(msg) from error
 
     def steps(self) -> tuple[Step, ...]:
-        """Encode; PayloadError names the argument that cannot be stored."""
+        """Encode; PayloadError names the argument that cannot be stored.
+
+        Raises ArgumentsError for arguments that the job does not take, and NotAJobError where its name leads
+        a worker to something else.
+        """
+        if self.target is not None:
+            self.target.check(self.args, self.kwargs)
         policy = self.policy
         serializer = get_serializer(policy.serializer)
         try:

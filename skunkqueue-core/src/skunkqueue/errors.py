@@ -47,6 +47,14 @@ class NotAJobError(SkunkQueueError, TypeError):
     """Something that is no job was used as one."""
 
 
+class DuplicateJobError(SkunkQueueError, ValueError):
+    """Two jobs of one module have the same name."""
+
+
+class ArgumentsError(SkunkQueueError, TypeError):
+    """A job was fired with arguments that its function does not take, or without some that it needs."""
+
+
 class JobNotFoundError(SkunkQueueError):
     """The job a firing names cannot be had: its module, its name, or its being a job is missing."""
 

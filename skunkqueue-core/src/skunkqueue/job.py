@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar
 
 from skunkqueue.backoff import Backoff
 from skunkqueue.call import Call, Chain, Conjoinable, Enqueuer, Fireable, Memory, conjoin
-from skunkqueue.errors import DamagedPayloadError, NotAJobError
+from skunkqueue.checks import Target, check_alone, check_function, check_returns, job_name
+from skunkqueue.errors import DamagedPayloadError, NotAJobError, SkunkQueueError
 from skunkqueue.handle import JobHandle
-from skunkqueue.imports import public_module_name
-from skunkqueue.names import check_name
 from skunkqueue.policy import POLICY_FIELDS, Policy, PolicyOptions, change_policy, check_own
 from skunkqueue.records import State
 from skunkqueue.times import When
@@ -24,13 +24,15 @@ from skunkqueue.times import When
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from typing_extensions import Unpack  # in typing from Python 3.11 on
+    from typing_extensions import Self, Unpack  # in typing from Python 3.11 on
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _MEMORY = "_skunkqueue_memory"
 _POLICY = "_skunkqueue_policy"
+_QUEUE = "_skunkqueue_queue"
+_TARGET = "_skunkqueue_target"
 _DEFAULT = Policy()
 
 
@@ -40,21 +42,24 @@ class Job(Generic[P, R]):
     Calling it does not run it but gives it its arguments: ``queue += add(4, 5)``. ``work`` runs it here.
     """
 
-    def __init__(self, work: Callable[P, Any], policy: Policy, memory: Memory) -> None:
-        if isinstance(work, Job):
-            msg = f"{work!r} is a job already: declare it once, and use its options(...) for other rules"
-            raise NotAJobError(msg)
-        if isinstance(work, staticmethod):
-            work = work.__func__
-        if not callable(work) or isinstance(work, type):
-            msg = f"@queue.job makes jobs of functions, not of {work!r}; for a class, inherit JobMixin"
-            raise NotAJobError(msg)
+    def __init__(
+        self, work: Callable[P, Any], policy: Policy, memory: Memory, target: Target | None = None
+    ) -> None:
+        if target is None:
+            if isinstance(work, Job):
+                msg = f"{work!r} is a job already: declare it once, and use its options(...) for other rules"
+                raise NotAJobError(msg)
+            if isinstance(work, staticmethod):
+                work = work.__func__
+            check_function(work)
+            target = Target(job_name(work), work, work, bound=False, is_job=_is_job)
         functools.update_wrapper(self, work)
         self.work: Callable[P, Any] = work
         """The function itself."""
         self.policy = policy
         self.memory = memory
-        self.name = job_name(work)
+        self.target = target
+        self.name = target.name
 
     def __repr__(self) -> str:
         return f"<Job {self.name}>"
@@ -62,7 +67,7 @@ class Job(Generic[P, R]):
     # The slashes leave every name to the job's own parameters, also `self` and `when`.
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
         """Give it its arguments; nothing is fired."""
-        return Call(self.name, self.policy, self.memory, args=args, kwargs=kwargs)
+        return Call(self.name, self.policy, self.memory, args=args, kwargs=kwargs, target=self.target)
 
     def __and__(self, other: Conjoinable) -> Chain:
         return conjoin(self, other)
@@ -105,19 +110,23 @@ class Job(Generic[P, R]):
     def options(self, **policy: Unpack[PolicyOptions]) -> Job[P, R]:
         """Return the same job with other rules (``retries=3``, ``priority=9``, ...)."""
         check_own(self.name, policy)
-        return Job(self.work, change_policy(self.policy, policy), self.memory)
+        return Job(self.work, change_policy(self.policy, policy), self.memory, self.target)
 
     def calls(self) -> tuple[Call[Any], ...]:
         """Stand for a call without arguments."""
-        return (Call(self.name, self.policy, self.memory),)
+        return (Call(self.name, self.policy, self.memory, target=self.target),)
 
 
 class JobMixin:
     """Inherit it, write ``work``, and the class is a job.
 
+    ``@queue.job`` above the class makes that the queue of its objects, so that ``Report("Sales").fire(2025)``
+    fires. Without it, an object belongs to the queue it was first added to: ``queue += report``.
+
     Rules are class attributes (``retries = 3``, ``routes = ["foo"]``), and all but those for failures
-    (``backoff``, ``retry_on``, ``give_up_on``) may be set on an object too. Other attributes of the object
-    travel with it and are there again when ``work`` runs, without ``__init__`` being called a second time.
+    (``backoff``, ``retry_on``, ``give_up_on``) may be set on an object too: every attribute of that name is
+    a rule. The attributes of the object, these included, travel with it and are there again when ``work``
+    runs, without ``__init__`` being called a second time.
     """
 
     work: Callable[..., Any]
@@ -141,6 +150,14 @@ class JobMixin:
     def __init__(self) -> None:
         memory_of(self)
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        work = vars(cls).get("work")
+        if isinstance(work, FunctionType):
+            check_returns(work)
+            if "<" not in cls.__qualname__:
+                check_alone(f"{cls.__module__}:{cls.__qualname__}", cls, work)
+
     def __call__(self, /, *args: Any, **kwargs: Any) -> Call[Any]:
         """Give it its arguments; nothing is fired."""
         return _call_of(self, args, kwargs)
@@ -159,12 +176,25 @@ class JobMixin:
         return _call_of(self).result
 
     def fire(self, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
-        """Enqueue a run as soon as possible; it needs to have been added to a queue once."""
+        """Enqueue a run as soon as possible.
+
+        Raises NoQueueError where the class is not marked with ``@queue.job``, and this object was never
+        added to a queue.
+        """
         return self(*args, **kwargs).fire()
 
     def fire_at(self, when: When, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         """Enqueue a run for a moment (aware datetime) or after a delay (timedelta, seconds)."""
         return self(*args, **kwargs).fire_at(when)
+
+    def options(self, **policy: Unpack[PolicyOptions]) -> Self:
+        """Return a copy of the object with other rules (``priority=9``, ``expires=60``, ...)."""
+        kind = type(self)
+        check_own(job_name(kind), policy)
+        change_policy(_class_policy(kind), policy)
+        made = kind.__new__(kind)
+        vars(made).update({**vars(self), _MEMORY: memory_of(self), **policy})
+        return made
 
     def calls(self) -> tuple[Call[Any], ...]:
         """Stand for a call without arguments."""
@@ -191,8 +221,8 @@ def declaration(found: object) -> Declaration | None:
             return work(*args, **kwargs)
 
         return Declaration(found.name, found.policy, inspect.iscoroutinefunction(work), call)
-    if isinstance(found, type) and issubclass(found, JobMixin) and found is not JobMixin:
-        kind = found
+    if _is_job(found):
+        kind: type[JobMixin] = found  # type: ignore[assignment]  # no Job, hence a class
 
         def make(args: list[Any], kwargs: dict[str, Any], attrs: dict[str, Any] | None) -> Any:
             made = kind.__new__(kind)
@@ -210,22 +240,17 @@ def declaration(found: object) -> Declaration | None:
     return None
 
 
-def job_name(declared: Any) -> str:
-    """Tell the ``module:qualname`` by which a worker finds it again; NotAJobError where none could."""
-    qualname = getattr(declared, "__qualname__", "") or ""
-    module = public_module_name(getattr(declared, "__module__", None) or "")
-    if not qualname or "<" in qualname:
-        msg = (
-            f"a job must be defined at the top of a module, where a worker can import it, unlike {declared!r}"
-        )
+def bind(kind: type[JobMixin], queue: Enqueuer, rules: Mapping[str, Any]) -> None:
+    """Make a queue the one of a class's objects, and set rules of the class as its body would."""
+    if kind is JobMixin:
+        msg = "JobMixin itself is not a job: inherit it, and write what the job does in a method `work`"
         raise NotAJobError(msg)
-    if not module:
-        msg = (
-            f"{qualname} is defined in a prompt, a notebook or a script that no worker can import by name: "
-            f"put it into a file named like a module, such as jobs.py"
-        )
-        raise NotAJobError(msg)
-    return check_name("job", f"{module}:{qualname}")
+    job_name(kind)
+    for name, value in rules.items():
+        # A function would become a method.
+        setattr(kind, name, staticmethod(value) if isinstance(value, FunctionType) else value)
+    setattr(kind, _QUEUE, queue)
+    setattr(kind, _POLICY, _read_policy(kind))
 
 
 def memory_of(job: JobMixin) -> Memory:
@@ -235,7 +260,7 @@ def memory_of(job: JobMixin) -> Memory:
     """
     memory: Memory | None = vars(job).get(_MEMORY)
     if memory is None:
-        memory = vars(job)[_MEMORY] = Memory()
+        memory = vars(job)[_MEMORY] = Memory(getattr(type(job), _QUEUE, None))
     return memory
 
 
@@ -256,13 +281,50 @@ def as_fireable(thing: object) -> Fireable[Any]:
 
 def _call_of(job: JobMixin, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Call[Any]:
     kind = type(job)
-    attrs = {key: value for key, value in vars(job).items() if key != _MEMORY and key not in POLICY_FIELDS}
-    own = {key: value for key, value in vars(job).items() if key in POLICY_FIELDS}
-    policy = _class_policy(kind)
-    if own:
-        check_own(job_name(kind), own)
+    policy, target = _class_policy(kind), _target_of(kind)
+    attrs = {key: value for key, value in vars(job).items() if key != _MEMORY}
+    if not POLICY_FIELDS.isdisjoint(attrs):
+        policy = _own_policy(target.name, policy, attrs)
+    if "work" in attrs:
+        msg = f"an object of {target.name} has an attribute `work` in the place of the method: rename it"
+        raise NotAJobError(msg)
+    return Call(
+        target.name, policy, memory_of(job), args=args, kwargs=kwargs, attrs=attrs or None, target=target
+    )
+
+
+def _own_policy(name: str, policy: Policy, attrs: dict[str, Any]) -> Policy:
+    """Return the rules of one object; leave in ``attrs`` what can travel."""
+    own = {key: value for key, value in attrs.items() if key in POLICY_FIELDS}
+    check_own(name, own)
+    try:
         policy = change_policy(policy, own)
-    return Call(job_name(kind), policy, memory_of(job), args=args, kwargs=kwargs, attrs=attrs or None)
+    except SkunkQueueError as error:
+        msg = f"{error}. On an object of {name}, an attribute of that name is a rule: rename one that is your own"
+        raise type(error)(msg) from error
+    for key, value in own.items():
+        if callable(value):
+            del attrs[key]
+    if "routes" in own:
+        attrs["routes"] = list(policy.routes)
+    return policy
+
+
+def _is_job(found: object) -> bool:
+    return isinstance(found, Job) or (
+        isinstance(found, type) and issubclass(found, JobMixin) and found is not JobMixin
+    )
+
+
+def _target_of(kind: type[JobMixin]) -> Target:
+    known: Target | None = vars(kind).get(_TARGET)
+    if known is None:
+        work = inspect.getattr_static(kind, "work", None)
+        bound = not isinstance(work, staticmethod)
+        function = work.__func__ if isinstance(work, (staticmethod, classmethod)) else work
+        known = Target(job_name(kind), kind, function, bound=bound, is_job=_is_job)
+        setattr(kind, _TARGET, known)
+    return known
 
 
 def _class_policy(kind: type[JobMixin]) -> Policy:
@@ -279,6 +341,7 @@ def _read_policy(kind: type[JobMixin]) -> Policy:
     if not callable(getattr(kind, "work", None)):
         msg = f"{kind.__qualname__} has no method `work`: write what the job does in it"
         raise NotAJobError(msg)
+    check_returns(inspect.getattr_static(kind, "work"))
     if any(vars(parent).get("__slots__") for parent in kind.__mro__):
         msg = f"{kind.__qualname__} has __slots__, whose values would not travel with the job: leave them out"
         raise NotAJobError(msg)
@@ -290,7 +353,8 @@ def _read_policy(kind: type[JobMixin]) -> Policy:
                 value = vars(parent)[field]
                 found[field] = value.__func__ if isinstance(value, staticmethod) else value
                 break
-    return change_policy(_DEFAULT, found)
+    queue: Enqueuer | None = getattr(kind, _QUEUE, None)
+    return change_policy(_DEFAULT if queue is None else queue.policy, found)
 
 
 __all__ = [
@@ -299,6 +363,7 @@ __all__ = [
     "Job",
     "JobMixin",
     "as_fireable",
+    "bind",
     "declaration",
     "job_name",
     "memory_of",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, TypeVar, 
 
 from skunkqueue import timetable
 from skunkqueue.call import Call, Conjoinable, Fireable, Memory
+from skunkqueue.checks import check_alone, check_is_own
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.config import open_backend, resolve
 from skunkqueue.errors import (
@@ -24,7 +25,7 @@ from skunkqueue.gathering import gather
 from skunkqueue.handle import JobHandle
 from skunkqueue.ids import new_id
 from skunkqueue.imports import Gate, suppress_firing
-from skunkqueue.job import Job, as_fireable
+from skunkqueue.job import Job, JobMixin, as_fireable, bind
 from skunkqueue.names import check_name
 from skunkqueue.payload import MAX_PAYLOAD, Body, encode
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+J = TypeVar("J", bound=JobMixin)
 _BULK = 1_000
 
 
@@ -107,6 +109,8 @@ class SkunkQueue:
             self._opened = None
 
     @overload
+    def job(self, work: type[J], /) -> type[J]: ...  # type: ignore[overload-overlap]  # a class can be called too
+    @overload
     def job(self, work: Callable[P, Coroutine[Any, Any, R]], /) -> Job[P, R]: ...
     @overload
     def job(self, work: Callable[P, R], /) -> Job[P, R]: ...
@@ -116,9 +120,12 @@ class SkunkQueue:
     def job(self, work: Any = None, /, **policy: Any) -> Any:
         """Make a function a job of this queue: ``@queue.job`` or ``@queue.job(routes=["foo"], retries=3)``.
 
-        The rules are those of ``policy.Policy``; PolicyError names one that is wrong.
+        Above a class that inherits JobMixin, it makes this the queue of the class's objects. The rules are
+        those of ``policy.Policy``; PolicyError names one that is wrong. Raises NotAJobError, with the way out,
+        for what no worker would find by its name, and DuplicateJobError for a name that the module has given
+        to another job.
         """
-        declare = _Declare(self, change_policy(self.policy, policy))
+        declare = _Declare(self, policy)
         return declare if work is None else declare(work)
 
     def __iadd__(self, job: Conjoinable) -> SkunkQueue:  # noqa: PYI034 - Self is not in Python 3.10
@@ -128,8 +135,21 @@ class SkunkQueue:
         self.fire_call(fireable)
         return self
 
-    def fire_call(self, call: Fireable[R], when: When | None = None) -> JobHandle[R]:
-        """Enqueue one call, once on each of its routes; return the handle of the first, with all copies."""
+    @overload
+    def fire_call(self, call: Fireable[R], when: When | None = None) -> JobHandle[R]: ...
+    @overload
+    def fire_call(self, call: Conjoinable, when: When | None = None) -> JobHandle[Any]: ...
+
+    def fire_call(self, call: Conjoinable, when: When | None = None) -> JobHandle[Any]:
+        """Enqueue one job, call or chain, once on each of its routes; return the handle of the first, with all copies.
+
+        ``when``: a moment (aware datetime) or a delay (timedelta, seconds); ``None`` is as soon as possible.
+        What has no queue yet has this one from now on.
+        """
+        if not isinstance(call, Fireable):
+            call = as_fireable(call)
+        if call.memory.queue is None:
+            call.memory.queue = self
         if suppress_firing():
             return JobHandle("", None, None)
         firings = self._firings(call, self._places(call.policy, when))
@@ -344,21 +364,30 @@ class _Places(NamedTuple):
 
 
 class _Declare:
-    """What ``@queue.job(...)`` returns: makes one function a job."""
+    """What ``@queue.job(...)`` returns: makes one function a job, or one class a job of this queue."""
 
-    __slots__ = ("_policy", "_queue")
+    __slots__ = ("_policy", "_queue", "_rules")
 
-    def __init__(self, queue: SkunkQueue, policy: Policy) -> None:
+    def __init__(self, queue: SkunkQueue, rules: dict[str, Any]) -> None:
         self._queue = queue
-        self._policy = policy
+        self._rules = rules
+        self._policy = change_policy(queue.policy, rules)
 
+    @overload
+    def __call__(self, work: type[J], /) -> type[J]: ...  # type: ignore[overload-overlap]  # as above
     @overload
     def __call__(self, work: Callable[P, Coroutine[Any, Any, R]], /) -> Job[P, R]: ...
     @overload
     def __call__(self, work: Callable[P, R], /) -> Job[P, R]: ...
 
     def __call__(self, work: Callable[..., Any], /) -> Any:
-        return Job(work, self._policy, Memory(self._queue))
+        if isinstance(work, type) and issubclass(work, JobMixin):
+            bind(work, self._queue, self._rules)
+            return work
+        job: Job[..., Any] = Job(work, self._policy, Memory(self._queue))
+        check_is_own(job.name, job.work)
+        check_alone(job.name, job.work, job.work)
+        return job
 
 
 def _tell(firings: list[Firing], ids: list[str]) -> None:

@@ -174,7 +174,12 @@ def test_a_chain_shows_every_call(store: Backend, skunq: Skunq) -> None:
     made = fire(
         store,
         encode(
-            Body((Step("shop:buy", packed([[1], {}, None])), Step("shop:sell", packed([[2], {}, {"at": 3}]))))
+            Body(
+                (
+                    Step("shop:buy", packed([[1], {}, None])),
+                    Step("shop:sell", packed([[2], {}, {"at": 3, "routes": ["a"]}])),
+                )
+            )
         ),
     )
 

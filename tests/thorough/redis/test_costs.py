@@ -15,6 +15,7 @@ from skunkqueue.contract.makers import LEASE, QUEUE, ROUTE, WORKER, claim, firin
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.persistence.redis import RedisBackend
 from tests.redis.opening import OpenStore
+from tests.support.jobs import on
 from tests.support.redis_binaries import find_redis62, find_valkey
 from tests.support.redis_server import RedisServer
 from tests.support.store_fixtures import ConfigOf
@@ -39,6 +40,10 @@ def backend(own: RedisServer, open_store: OpenStore, config_of: ConfigOf) -> Bac
     return open_store(config_of(own.url()))
 
 
+declared = SkunkQueue("demo", conn_url="sqlite:////nonexistent/never-opened.db")
+
+
+@declared.job
 def noop(number: int) -> int:
     return number
 
@@ -64,7 +69,7 @@ def sent(server: RedisServer, what: Callable[[], object]) -> dict[str, int]:
 def test_a_pending_firing_takes_less_than_its_limit(own: RedisServer, config_of: ConfigOf) -> None:
     config = config_of(own.url())
     with SkunkQueue("demo", conn_url=config.url, dbname=config.dbname) as queue:
-        job = queue.job(noop)
+        job = on(queue, noop)
         job.fire(0)
         before = used(own)
 

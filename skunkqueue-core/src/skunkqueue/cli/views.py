@@ -10,6 +10,7 @@ from typing import Any
 from skunkqueue.cli.text import cut, from_now, iso, size, span
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.payload import Body, Step, decode_body, decode_failure, decode_progress
+from skunkqueue.policy import POLICY_FIELDS
 from skunkqueue.records import Record, State, WorkerRecord
 from skunkqueue.serializers import get_serializer
 
@@ -136,14 +137,18 @@ def arguments(step: Step) -> tuple[list[Any], dict[str, Any], dict[str, Any]] | 
 
 
 def call_line(step: Step) -> str:
-    """Write a step as it might have been called: ``demo:add(4, second=5)``."""
+    """Write a step as it might have been called: ``demo:add(4, second=5)``.
+
+    Attributes of an object that are its rules are left out, as they are told elsewhere.
+    """
     found = arguments(step)
     if isinstance(found, str):
         return f"{step.job}{found if found.startswith('(') else f'({found})'}"
     args, kwargs, attrs = found
     given = [repr(value) for value in args] + [f"{key}={value!r}" for key, value in kwargs.items()]
     line = f"{step.job}({', '.join(given)})"
-    return f"{line} with {attrs!r}" if attrs else line
+    own = {key: value for key, value in attrs.items() if key not in POLICY_FIELDS}
+    return f"{line} with {own!r}" if own else line
 
 
 def worker_json(worker: WorkerRecord, now: float) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from skunkqueue.errors import NameInvalidError, ScheduleError
 from skunkqueue.imports import suppress_firing
 from skunkqueue.job import as_fireable
 from skunkqueue.names import MAX_NAME_BYTES, check_name
+from skunkqueue.policy import POLICY_FIELDS
 from skunkqueue.queue import SkunkQueue
 
 if TYPE_CHECKING:
@@ -135,7 +136,9 @@ def name_of(job: Fireable[Any]) -> str:
 
 
 def _arguments(call: Call[Any]) -> str:
-    named = {**(call.attrs or {}), **call.kwargs}
+    # Rules that are set on an object are no arguments, and may change while the schedule stays the same.
+    attrs = {key: value for key, value in (call.attrs or {}).items() if key not in POLICY_FIELDS}
+    named = {**attrs, **call.kwargs}
     for value in (*call.args, *named.values()):
         if not _is_plain(value):
             msg = (
