@@ -136,6 +136,16 @@ def test_a_failure_says_of_what_it_is(queue: SkunkQueue) -> None:
     assert error.attempts == 1
 
 
+def test_waiting_for_what_keeps_no_result_ends_with_none(queue: SkunkQueue) -> None:
+    handle = on(queue, add, result_ttl=0).fire(1, 2)
+    conclude(queue, Verdict.COMPLETE, None)
+
+    assert handle.wait(0) is None
+    assert (handle.state, handle.result) == (State.COMPLETE, None)
+    kept: list[Any] = queue.results([handle])
+    assert kept == [None]
+
+
 def test_what_was_killed_before_it_began_was_never_tried(queue: SkunkQueue) -> None:
     handle = on(queue, add).fire(1, 2)
     handle.kill()

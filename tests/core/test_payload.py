@@ -87,7 +87,10 @@ def test_a_body_names_its_jobs() -> None:
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), -1.0, 0.0, 1e300])
 def test_a_body_with_an_impossible_duration_is_damaged(number: float) -> None:
-    for body in (Body((Step("demo:add", b"", 0, number),)), Body((Step("demo:add", b""),), ttl=number)):
+    step = Step("demo:add", b"")
+    impossible = [Body((Step("demo:add", b"", 0, number),)), Body((step,), expires_in=number)]
+    # No time to live is one: the result is not kept.
+    for body in [*impossible, Body((step,), ttl=number or -1.0)]:
         with pytest.raises(DamagedPayloadError):
             decode_body(encode(body))
 

@@ -24,7 +24,9 @@ from skunkqueue.policy import Policy, change_policy, check_routes
         {"timeout": -5},
         {"timeout": "soon"},
         {"timeout": float("nan")},
-        {"result_ttl": 0},
+        {"timeout": timedelta(0)},
+        {"result_ttl": -1},
+        {"result_ttl": timedelta(seconds=-1)},
         {"retry_on": "ValueError"},
         {"retry_on": [ValueError, 3]},
         {"give_up_on": int},
@@ -52,6 +54,11 @@ def test_durations_may_be_timedeltas() -> None:
     made = change_policy(Policy(), {"timeout": timedelta(minutes=2), "result_ttl": timedelta(days=1)})
 
     assert (made.timeout, made.result_ttl) == (120.0, 86_400.0)
+
+
+@pytest.mark.parametrize("nothing", [0, 0.0, timedelta(0)])
+def test_no_result_need_be_kept(nothing: Any) -> None:
+    assert change_policy(Policy(), {"result_ttl": nothing}).result_ttl == 0
 
 
 def test_one_exception_may_stand_alone() -> None:

@@ -22,6 +22,7 @@ MAX_TRACEBACK = 16_000
 
 # A body may be written by anybody, and what stores and workers reckon with must be a number.
 _Seconds = Annotated[float, msgspec.Meta(gt=0, le=MAX_DELAY)]
+_SecondsOrNone = Annotated[float, msgspec.Meta(ge=0, le=MAX_DELAY)]
 
 
 class Step(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -41,8 +42,8 @@ class Body(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
 
     steps: tuple[Step, ...]
     """One; or several for a chain, run in order."""
-    ttl: _Seconds | None = None
-    """Seconds to keep it once finished."""
+    ttl: _SecondsOrNone | None = None
+    """Seconds to keep it once finished; 0: its result is not kept at all."""
     schedule: str | None = None
     """Name of the schedule that made it."""
     expires_in: _Seconds | None = None

@@ -38,7 +38,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_key: str | Callable[..., str] | None = None
     """A key, or a function that makes one of the firing's arguments."""
     result_ttl: float | None = None
-    """Seconds a finished firing is kept; ``None``: the backend's default (a day, failures a week)."""
+    """Seconds a finished firing is kept; ``None``: the backend's default (a day, failures a week).
+
+    0: no result is kept. That it is complete is known for a minute, and failures are kept by default.
+    """
     queue_type: Literal["default", "broadcast"] = "default"
     serializer: str = DEFAULT_SERIALIZER
 
@@ -134,17 +137,14 @@ def _whole(name: str, low: int, high: int) -> Callable[[object], int]:
     return check
 
 
-def _duration(name: str) -> Callable[[object], float | None]:
-    def check(value: object) -> float | None:
-        if value is None:
-            return None
-        seconds = as_delay(value, name)
-        if seconds <= 0:
-            msg = f"{name} must be more than 0 seconds, not {value!r}; leave it out for no limit"
-            raise PolicyError(msg)
-        return seconds
-
-    return check
+def _check_timeout(value: object) -> float | None:
+    if value is None:
+        return None
+    seconds = as_delay(value, "timeout")
+    if seconds <= 0:
+        msg = f"timeout must be more than 0 seconds, not {value!r}; leave it out for no limit"
+        raise PolicyError(msg)
+    return seconds
 
 
 def _errors(name: str) -> Callable[[object], Errors]:
@@ -186,11 +186,11 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "backoff": check_backoff,
     "retry_on": _errors("retry_on"),
     "give_up_on": _errors("give_up_on"),
-    "timeout": _duration("timeout"),
+    "timeout": _check_timeout,
     "priority": _whole("priority", MIN_PRIORITY, MAX_PRIORITY),
     "expires": _check_expires,
     "idempotency_key": _check_key,
-    "result_ttl": _duration("result_ttl"),
+    "result_ttl": lambda value: None if value is None else as_delay(value, "result_ttl"),
     "queue_type": _choice("queue_type", "default", "broadcast"),
     "serializer": lambda value: check_name("serializer", value),
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 
+from skunkqueue.call import Call, Chain
 from skunkqueue.payload import decode_progress
 from skunkqueue.plugins import hookimpl
 from skunkqueue.records import Claim, Outcome, State, WorkerRecord
@@ -391,6 +393,28 @@ def test_time_to_live_is_the_jobs_own(bench: Bench) -> None:
     bench.backend.prune()
 
     assert bench.backend.get([firing]) == [None]
+
+
+@pytest.mark.parametrize("call", [jobs.add(1, 1), jobs.add(1, 1) & jobs.add(2, 2), jobs.double(1)], ids=str)
+def test_no_result_is_kept_where_a_job_says_so(bench: Bench, call: Call[Any] | Chain) -> None:
+    firing = bench.fire(call.options(result_ttl=0))
+    bench.work()
+    (found,) = bench.backend.get([firing])
+
+    assert found is not None
+    assert (found.state, found.result) == (State.COMPLETE, None)
+    bench.pass_time(61.0)
+    bench.backend.prune()
+    assert bench.backend.get([firing]) == [None]
+
+
+def test_a_failure_is_kept_where_no_result_is(bench: Bench) -> None:
+    firing = bench.fire(jobs.unstorable().options(result_ttl=0))
+    bench.work()
+    bench.pass_time(2 * 86_400.0)
+    bench.backend.prune()
+
+    assert bench.failure(firing).kind == "UnsupportedTypeError"
 
 
 def test_an_idle_worker_starts_what_is_fired_later(live_bench: Bench) -> None:

@@ -150,6 +150,8 @@ def _show_end(record: Record) -> None:
             say(f"  {line}")
     elif record.state.value == "complete":
         value, problem = _result(record)
+        if record.result is None:
+            problem = "not kept, since the job has result_ttl=0"
         heading("Result")
         say(f"  {clean(cut(repr(value), MAX_SHOWN) if problem is None else problem)}")
 
@@ -169,7 +171,7 @@ def _policy(record: Record, body: Body | None, now: float) -> list[tuple[str, ob
     rules.append(("expires", _moment(record.expires, now)))
     rules.append(("key", record.key))
     if body is not None:
-        rules.append(("kept for", None if body.ttl is None else span(body.ttl)))
+        rules.append(("kept for", None if body.ttl is None else span(body.ttl) if body.ttl else "no result"))
         rules.append(("schedule", body.schedule))
     return rules
 

@@ -218,15 +218,7 @@ class Runner:
                 tried = Try(claim, body, carry, number, first + holdings.offset, took, self._worker)
                 self._complete_chain(tried, data, performer.value)
                 return True
-            outcome = Outcome(
-                id=claim.id,
-                token=claim.token,
-                verdict=Verdict.COMPLETE,
-                result=data,
-                began=first + holdings.offset,
-                took=took,
-                ttl=body.ttl,
-            )
+            outcome = verdict.completed(claim, body, data, first + holdings.offset, took)
             holdings.finished.append(
                 Finished(claim, outcome, step.job, performer.value, None, body.schedule, number)
             )
@@ -352,15 +344,7 @@ class Runner:
             ruling = verdict.failed(tried, None, Phase.SAVE, PayloadTooLargeError(msg), random.random)
             self._conclude(claim, ruling, body.name, body, tried.number)
             return
-        outcome = Outcome(
-            id=claim.id,
-            token=claim.token,
-            verdict=Verdict.COMPLETE,
-            result=result,
-            began=tried.began,
-            took=tried.took,
-            ttl=body.ttl,
-        )
+        outcome = verdict.completed(claim, body, result, tried.began, tried.took)
         self._holdings.finished.append(
             Finished(claim, outcome, body.name, value, None, body.schedule, tried.number)
         )
@@ -429,15 +413,7 @@ class Runner:
             elif len(tried.body.steps) > 1:
                 self._complete_chain(tried, data, value)
             else:
-                outcome = Outcome(
-                    id=tried.claim.id,
-                    token=tried.claim.token,
-                    verdict=Verdict.COMPLETE,
-                    result=data,
-                    began=tried.began,
-                    took=tried.took,
-                    ttl=tried.body.ttl,
-                )
+                outcome = verdict.completed(tried.claim, tried.body, data, tried.began, tried.took)
                 schedule = tried.body.schedule
                 holdings.finished.append(
                     Finished(tried.claim, outcome, tried.body.name, value, None, schedule, tried.number)

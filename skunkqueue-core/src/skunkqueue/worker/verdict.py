@@ -21,6 +21,8 @@ from skunkqueue.worker.retrying import asks_again, delay_of, may_retry, snoozes
 
 MAX_DEATHS = 3
 """A firing whose workers died under it so often is put aside."""
+NO_RESULT_TTL = 60.0
+"""Seconds for which a complete firing without a result is kept, for those who wait for it."""
 LOST = "lost"
 KILL = "kill"
 ROUGH = "rough"
@@ -170,6 +172,20 @@ def unruled(tried: Try, kind: str) -> Ruling:
     )
 
 
+def completed(claim: Claim, body: Body, result: bytes, began: float | None, took: float) -> Outcome:
+    """Record what a job returned; where no result is to be kept, only that it is complete, and for a short time."""
+    kept = body.ttl != 0
+    return Outcome(
+        id=claim.id,
+        token=claim.token,
+        verdict=Verdict.COMPLETE,
+        result=result if kept else None,
+        began=began,
+        took=took,
+        ttl=body.ttl if kept else NO_RESULT_TTL,
+    )
+
+
 def unreadable(claim: Claim, error: DamagedPayloadError) -> Ruling:
     """Rule on a claim whose body or carry cannot be read."""
     failure = failure_of(error)
@@ -265,5 +281,6 @@ def _final(
         result=encode(failure),
         began=began,
         took=took,
-        ttl=body.ttl,
+        # Where no result is to be kept, a failure still is.
+        ttl=body.ttl or None,
     )
