@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from skunkqueue.cli import output, text
+from skunkqueue.cli.columns import Shape
 from skunkqueue.persistence.backend import Backend
 from tests.core.cli.program import body, fire
 
@@ -152,7 +153,7 @@ def test_any_value_has_a_place_in_json() -> None:
 
 
 def test_wide_characters_keep_the_columns_aligned(capsys: pytest.CaptureFixture[str]) -> None:
-    output.table(("NAME", ">COUNT"), [("日本", 1), ("four", 22)])
+    output.table(Shape(("NAME", ">COUNT")), [("日本", 1), ("four", 22)])
 
     assert capsys.readouterr().out.splitlines() == ["NAME  COUNT", "日本      1", "four     22"]
 
@@ -160,6 +161,8 @@ def test_wide_characters_keep_the_columns_aligned(capsys: pytest.CaptureFixture[
 def test_a_rich_table_shows_cells_as_they_are() -> None:
     out = io.StringIO()
 
-    Console(file=out, markup=False, width=80).print(output.rich_table(("NAME",), [["[bold]x[/bold]"]]))
+    Console(file=out, markup=False, width=80).print(
+        output.rich_table(Shape(("NAME",)), [["[bold]x[/bold]"]], 80)
+    )
 
     assert "[bold]x[/bold]" in out.getvalue()

@@ -1,13 +1,101 @@
-"""Which columns of a table a terminal has room for, and how wide each is. Knows no schedules and prints nothing."""
+"""Which columns of a table a terminal has room for, and how wide each is. Prints nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
-from skunkqueue.cli.text import width_of
+from skunkqueue.cli.text import shortened, width_of
 
 GAP = 2
 """Columns of the terminal between two of a table."""
+SMALLEST = 4
+"""Columns that a cell keeps at least, where room is too short for all."""
+SAYS_NOTHING = frozenset({"", "0"})
+
+
+class Shape(NamedTuple):
+    """The columns of a table, and what becomes of them on a terminal that is too narrow."""
+
+    titles: tuple[str, ...]
+    """One that begins with ``>`` has its column to the right."""
+    spare: tuple[str, ...] = ()
+    """Titles of what is left out, in this order."""
+    least: Mapping[str, int] = {}
+    """What may be shortened, and to what width."""
+    ends: frozenset[str] = frozenset()
+    """Of those, what keeps its end and not its start."""
+    folds: bool = False
+    """Long cells are folded between words over several lines; else they are cut."""
+
+
+class Fitted(NamedTuple):
+    """A table as a terminal has room for it."""
+
+    titles: list[str]
+    cells: list[list[str]]
+    widths: list[int]
+
+
+def fitted(shape: Shape, cells: Sequence[Sequence[str]], room: int) -> Fitted:
+    """Choose columns and widths, so that each row takes one line; where it folds, as few as can be."""
+    if shape.folds:
+        widths = fit(shape.titles, cells, room, shape.spare, shape.least)
+    else:
+        widths = squeeze(shape, cells, room)
+    kept = [at for at, title in enumerate(shape.titles) if title in widths]
+    titles = [shape.titles[at] for at in kept]
+    if shape.folds:
+        return Fitted(titles, [[row[at] for at in kept] for row in cells], [widths[each] for each in titles])
+
+    def cut(at: int, cell: str) -> str:
+        title = shape.titles[at]
+        return shortened(cell, widths[title], keep_end=title in shape.ends)
+
+    short = [">" * title.startswith(">") + shortened(title.lstrip(">"), widths[title]) for title in titles]
+    rows = [[cut(at, row[at]) for at in kept] for row in cells]
+    return Fitted(short, rows, [widths[title] for title in titles])
+
+
+def squeeze(shape: Shape, cells: Sequence[Sequence[str]], room: int) -> dict[str, int]:
+    """Choose columns, and tell the width of each, where what is too long is cut.
+
+    Of those that are spare, the ones in which no row says anything go first, before anything is cut.
+    """
+    natural, narrow = {}, {}
+    blank = set()
+    for at, title in enumerate(shape.titles):
+        longest = max(width_of(line) for line in (title.lstrip(">"), *(row[at] for row in cells)))
+        natural[title] = min(longest, max(room, 1))
+        narrow[title] = min(shape.least.get(title, natural[title]), natural[title])
+        if all(row[at] in SAYS_NOTHING for row in cells):
+            blank.add(title)
+    kept = list(shape.titles)
+    for title in shape.spare:
+        if title in blank and _over(kept, natural, room) > 0:
+            kept.remove(title)
+    for title in shape.spare:
+        if title in kept and _over(kept, narrow, room) > 0:
+            kept.remove(title)
+    widths = {title: natural[title] for title in kept}
+    cut = [title for title in shape.least if title in kept]
+    # Where there is too little room even so, what may be cut gets less than its least, and then all of it.
+    for candidates, smallest in ((cut, narrow), (cut, {}), (kept, {})):
+        _take(widths, candidates, smallest, _over(kept, widths, room))
+    return widths
+
+
+def _take(widths: dict[str, int], candidates: Sequence[str], smallest: Mapping[str, int], over: int) -> None:
+    """Take columns of the terminal from those that have most, measured by what they must have."""
+    for _ in range(over):
+        able = [title for title in candidates if widths[title] > smallest.get(title, SMALLEST)]
+        if not able:
+            return
+        widths[max(able, key=lambda title: widths[title] / smallest.get(title, SMALLEST))] -= 1
+
+
+def _over(kept: Sequence[str], widths: Mapping[str, int], room: int) -> int:
+    return sum(widths[title] for title in kept) + GAP * (len(kept) - 1) - room
 
 
 def fit(
@@ -26,7 +114,7 @@ def fit(
     natural, narrow = _widths(titles, cells, least)
     for folding in ([title for title in least if title in spare], list(least)):
         for kept, folds in _choices(titles, spare, folding):
-            over = sum(natural[title] for title in kept) + GAP * (len(kept) - 1) - room
+            over = _over(kept, natural, room)
             if over <= sum(natural[title] - narrow[title] for title in folds):
                 return _folded(kept, folds, natural, narrow, over)
     # There is too little room even so: what may be folded is broken within words.

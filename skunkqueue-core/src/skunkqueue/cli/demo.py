@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from skunkqueue.cli import exits
+from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.output import console, note, on_terminal, rich_table, say, table
 from skunkqueue.cli.text import clean, clean_lines, span
 from skunkqueue.errors import SkunkQueueError
@@ -39,6 +40,8 @@ DELAY = 2.0
 GENTLE = 5.0
 ROUGH = 2.0
 TITLES = (">TIME", "KIND", "FIRED", "STATE", "RESULT")
+SPARE = (">TIME", "KIND")
+LEAST = {"RESULT": 12, "FIRED": 16}
 
 
 class Shown(NamedTuple):
@@ -183,17 +186,18 @@ def _board(shown: list[Shown], seen: dict[str, tuple[float, Sight]]) -> Iterator
     if not on_terminal():
         yield line
         say()
-        table(TITLES[1:], [row(each)[1:] for each in shown])
+        table(Shape(TITLES[1:]), [row(each)[1:] for each in shown])
         say()
         return
     from rich.live import Live  # noqa: PLC0415 - slow to import
 
     live: Live
-    with Live(console=console(), auto_refresh=False) as live:
+    out = console()
+    with Live(console=out, auto_refresh=False) as live:
 
         def redraw(_: Shown) -> None:
             rows = [[clean(cell) for cell in row(each)] for each in shown if each.id in seen]
-            live.update(rich_table(TITLES, rows), refresh=True)
+            live.update(rich_table(Shape(TITLES, SPARE, LEAST), rows, out.width), refresh=True)
 
         yield redraw
 

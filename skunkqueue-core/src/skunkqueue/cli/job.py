@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import with_backend
 from skunkqueue.cli.lookup import firing_id
 from skunkqueue.cli.output import document, facts, heading, json_option, say, table
@@ -19,6 +20,11 @@ if TYPE_CHECKING:
 
 MAX_SHOWN = 4_000
 """Characters of arguments or a result shown to people; ``--json`` gives all."""
+ATTEMPTS = Shape(
+    (">", "VERDICT", "BEGAN", ">TOOK", "WORKER", "NOTE"),
+    spare=("WORKER", "BEGAN"),
+    least={"NOTE": 20},
+)
 
 
 @click.command()
@@ -131,7 +137,7 @@ def _show(record: Record, now: float) -> None:
     if attempts:
         heading("Attempts")
         table(
-            (">", "VERDICT", "BEGAN", ">TOOK", "WORKER", "NOTE"),
+            ATTEMPTS,
             [(a.number, a.verdict, iso(a.began), span(a.took), a.worker, cut(a.note, 200)) for a in attempts],
         )
     heading("Timeline")

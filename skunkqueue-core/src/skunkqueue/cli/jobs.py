@@ -59,7 +59,7 @@ def jobs(
 
 
 def _print_table(listing: Listing, now: float) -> int:
-    from skunkqueue.cli.views import FIRING_TITLES, firing_row  # noqa: PLC0415 - help need not wait for it
+    from skunkqueue.cli.views import FIRINGS, firing_row  # noqa: PLC0415 - help need not wait for it
 
     waiting: list[Record] = []
     shown = 0
@@ -67,11 +67,11 @@ def _print_table(listing: Listing, now: float) -> int:
         waiting.append(record)
         # A long listing is printed as it comes, so that memory does not grow with it.
         if len(waiting) >= BLOCK:
-            table(FIRING_TITLES, [firing_row(one, now) for one in waiting], header=not shown)
+            table(FIRINGS, [firing_row(one, now) for one in waiting], header=not shown)
             shown += len(waiting)
             waiting = []
     if waiting:
-        table(FIRING_TITLES, [firing_row(one, now) for one in waiting], header=not shown)
+        table(FIRINGS, [firing_row(one, now) for one in waiting], header=not shown)
     if listing.following is not None:
         note(f"there is more: add --after {listing.following}, or --all")
     if not shown + len(waiting):

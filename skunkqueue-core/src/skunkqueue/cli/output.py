@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from skunkqueue.cli.columns import fit
+from skunkqueue.cli.columns import Shape, fitted
 from skunkqueue.cli.text import clean, width_of
 
 if TYPE_CHECKING:
@@ -86,28 +86,17 @@ def jsonable(value: Any, depth: int = 0) -> Any:
     return repr(value)
 
 
-def table(
-    titles: Sequence[str],
-    rows: Iterable[Sequence[object]],
-    *,
-    header: bool = True,
-    spare: Sequence[str] = (),
-    least: Mapping[str, int] | None = None,
-) -> None:
-    """Print rows under titles; a title that begins with ``>`` has its column to the right.
+def table(shape: Shape, rows: Iterable[Sequence[object]], *, header: bool = True) -> None:
+    """Print rows under titles: all of it in a pipe, what there is room for on a terminal.
 
-    Without ``header`` they go on below an earlier table. A terminal that is too narrow gets the columns and the
-    widths that ``columns.fit`` chooses by ``spare`` and ``least``.
+    Without ``header`` they go on below an earlier table.
     """
     cells = [[clean(cell) for cell in row] for row in rows]
     if on_terminal():
         out = console()
-        chosen = fit(titles, cells, out.width, spare, least) if least else {}
-        kept = [at for at, title in enumerate(titles) if title in (chosen or titles)]
-        out.print(
-            rich_table([titles[at] for at in kept], [[row[at] for at in kept] for row in cells], chosen)
-        )
+        out.print(rich_table(shape, cells, out.width))
         return
+    titles = shape.titles
     widths = [len(title.lstrip(">")) for title in titles]
     for row in cells:
         widths = [max(width, width_of(cell)) for width, cell in zip(widths, row, strict=True)]
@@ -116,25 +105,23 @@ def table(
         say(_aligned(titles, row, widths))
 
 
-def rich_table(
-    titles: Sequence[str], cells: Iterable[Sequence[str]], widths: Mapping[str, int] | None = None
-) -> Table:
-    """Lay out cells that are already clean, for a terminal; columns without a given width find one."""
+def rich_table(shape: Shape, cells: Sequence[Sequence[str]], room: int) -> Table:
+    """Lay out cells that are already clean, for a terminal of so many columns."""
     from rich import box  # noqa: PLC0415 - as above
     from rich.table import Table  # noqa: PLC0415 - as above
 
-    # Where room is short, columns stand as close as `columns.GAP` says.
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=bool(widths))
-    for title in titles:
+    found = fitted(shape, cells, room)
+    # Columns stand as close as `columns.GAP` says.
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
+    for title, width in zip(found.titles, found.widths, strict=True):
         made.add_column(
             title.lstrip(">"),
             justify="right" if title.startswith(">") else "left",
             overflow="fold",
-            # An id must stay in one piece, so that a double click takes all of it.
-            no_wrap=title == "ID",
-            width=(widths or {}).get(title),
+            no_wrap=not shape.folds,
+            width=width,
         )
-    for row in cells:
+    for row in found.cells:
         made.add_row(*(styled(cell) for cell in row))
     return made
 

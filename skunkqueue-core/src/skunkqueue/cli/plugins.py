@@ -7,10 +7,17 @@ import logging
 import click
 
 from skunkqueue.cli import exits
-from skunkqueue.cli.output import document, json_option, table
+from skunkqueue.cli.columns import Shape
+from skunkqueue.cli.output import document, json_option, on_terminal, say, table
 from skunkqueue.cli.text import one_line
 from skunkqueue.plugins import GROUPS, HOOKS, registry
 from skunkqueue.plugins.registry import PluginInfo
+
+PLUGINS = Shape(
+    ("GROUP", "NAME", "STATUS", "DISTRIBUTION", "VERSION", "OBJECT OR PROBLEM"),
+    spare=("VERSION", "OBJECT OR PROBLEM", "DISTRIBUTION"),
+    least={"OBJECT OR PROBLEM": 14, "DISTRIBUTION": 12},
+)
 
 
 @click.command()
@@ -23,7 +30,7 @@ def plugins(ctx: click.Context, *, as_json: bool) -> None:
         document({"plugins": [each._asdict() for each in found]})
     else:
         table(
-            ("GROUP", "NAME", "STATUS", "DISTRIBUTION", "VERSION", "OBJECT OR PROBLEM"),
+            PLUGINS,
             [
                 (
                     each.group,
@@ -36,6 +43,11 @@ def plugins(ctx: click.Context, *, as_json: bool) -> None:
                 for each in found
             ],
         )
+        if on_terminal():
+            # There is seldom room for it in the table.
+            for each in found:
+                if each.problem:
+                    say(one_line(f"{each.name} of {each.group} is broken: {each.problem}"))
     if any(each.problem for each in found):
         ctx.exit(exits.NOTHING)
 

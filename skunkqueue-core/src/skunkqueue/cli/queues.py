@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skunkqueue.cli import exits
+from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import queue_options, with_backend
 from skunkqueue.cli.output import document, json_option, note, say, table
 from skunkqueue.cli.text import clean, from_now, iso, plural
@@ -16,6 +17,25 @@ from skunkqueue.cli.text import clean, from_now, iso, plural
 if TYPE_CHECKING:
     from skunkqueue.persistence.backend import Backend
     from skunkqueue.records import RouteInfo
+
+
+ROUTES = Shape(
+    (
+        "QUEUE",
+        "ROUTE",
+        "PAUSED",
+        ">PENDING",
+        ">RUNNING",
+        ">COMPLETE",
+        ">ERROR",
+        ">KILLED",
+        ">EXPIRED",
+        "OLDEST DUE",
+        ">WORKERS",
+    ),
+    spare=(">EXPIRED", ">KILLED", ">COMPLETE", "OLDEST DUE", ">ERROR", ">WORKERS", "PAUSED", ">RUNNING"),
+    least={"ROUTE": 10, "QUEUE": 8},
+)
 
 
 def overview(store: Backend, queue: str | None, route: str | None = None) -> list[dict[str, Any]]:
@@ -60,22 +80,14 @@ def queues(
     if as_json:
         document({"now": iso(now), "routes": found})
     elif found:
-        states = list(found[0]["counts"])
         table(
-            (
-                "QUEUE",
-                "ROUTE",
-                "PAUSED",
-                *(f">{state.upper()}" for state in states),
-                "OLDEST DUE",
-                ">WORKERS",
-            ),
+            ROUTES,
             [
                 (
                     each["queue"],
                     each["route"],
                     "paused" if each["paused"] else "",
-                    *each["counts"].values(),
+                    *(each["counts"][title[1:].lower()] for title in ROUTES.titles[3:9]),
                     "" if each["oldest_due_age"] is None else from_now(now - each["oldest_due_age"], now),
                     each["workers"],
                 )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from skunkqueue.cli import exits
+from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import with_backend
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import document, json_option, note, say, table
@@ -147,7 +148,7 @@ def history(store: Backend, ctx: click.Context, name: str, queue: str | None, *,
         intervals = [each.interval or 0.0 for each in runs]
         longest = max((interval for interval in intervals if math.isfinite(interval)), default=0.0)
         table(
-            ("BEGAN", ">TOOK", "VERDICT", ">INTERVAL", ""),
+            Shape(("BEGAN", ">TOOK", "VERDICT", ">INTERVAL", ""), spare=("", ">TOOK")),
             [
                 (
                     from_now(each.began, now) if _has_begun(each) else "",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from skunkqueue.cli import exits
+from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import queue_options, with_backend
 from skunkqueue.cli.output import document, json_option, note, table
 from skunkqueue.cli.text import cut, from_now, iso, span
@@ -99,7 +100,8 @@ def schedules(
     elif found:
         single = len({view.schedule.queue for view in found}) == 1
         spare = [title for title in SPARE if single or title != "QUEUE"]
-        table(TITLES, [_row(view, rules, now) for view in found], spare=spare, least=LEAST)
+        shape = Shape(TITLES, tuple(spare), LEAST, folds=True)
+        table(shape, [_row(view, rules, now) for view in found])
     elif queue is None and route is None:
         note(DECLARING)
     else:

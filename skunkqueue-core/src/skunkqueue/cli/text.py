@@ -35,6 +35,19 @@ def cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
 
 
+def shortened(text: str, width: int, *, keep_end: bool = False) -> str:
+    """Shorten a line to so many columns of a terminal, and show that it was."""
+    if width_of(text) <= width:
+        return text
+    left, kept = max(width - 1, 0), []
+    for char in reversed(text) if keep_end else text:
+        left -= _columns(char)
+        if left < 0:
+            break
+        kept.append(char)
+    return f"…{''.join(reversed(kept))}" if keep_end else f"{''.join(kept)}…"
+
+
 def one_line(text: object) -> str:
     """Fold a text of several lines into one, and make it safe."""
     return clean(" ".join(str(text).split()))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import with_backend
 from skunkqueue.cli.output import document, heading, json_option, on_terminal, say, table
 from skunkqueue.cli.text import clean, from_now, iso, size, span
@@ -28,21 +29,35 @@ MAX_RUNNING = 20
 MAX_WORKERS = 30
 _FINAL = ("complete", "error", "killed", "expired")
 
-ROUTE_TITLES = (
-    "QUEUE",
-    "ROUTE",
-    "",
-    ">PENDING",
-    ">RUNNING",
-    ">ERROR",
-    ">IN/S",
-    ">DONE/S",
-    ">WAIT",
-    ">RUN",
-    "OLDEST DUE",
+ROUTES = Shape(
+    (
+        "QUEUE",
+        "ROUTE",
+        "",
+        ">PENDING",
+        ">RUNNING",
+        ">ERROR",
+        ">IN/S",
+        ">DONE/S",
+        ">WAIT",
+        ">RUN",
+        "OLDEST DUE",
+    ),
+    spare=("OLDEST DUE", ">RUN", ">WAIT", ">ERROR", ">IN/S", "", ">DONE/S", ">RUNNING"),
+    least={"ROUTE": 10, "QUEUE": 8},
 )
-WORKER_TITLES = ("WORKER", "ROUTE", "STATE", ">DONE", ">MEMORY", "CURRENT")
-RUNNING_TITLES = ("ID", "JOB", "ROUTE", ">FOR", "PROGRESS")
+WORKERS = Shape(
+    ("WORKER", "ROUTE", "STATE", ">DONE", ">MEMORY", "CURRENT"),
+    spare=(">MEMORY", ">DONE", "CURRENT"),
+    least={"ROUTE": 10},
+    ends=frozenset({"ROUTE"}),
+)
+RUNNING = Shape(
+    ("ID", "JOB", "ROUTE", ">FOR", "PROGRESS"),
+    spare=("ROUTE", "PROGRESS"),
+    least={"PROGRESS": 12, "ROUTE": 10, "JOB": 10},
+    ends=frozenset({"JOB", "ROUTE"}),
+)
 
 Totals = dict[tuple[str, str], tuple[float, float]]
 """Firings enqueued and settled on a route since this watch began to look."""
@@ -151,9 +166,9 @@ def top(store: Backend, *, once: bool, as_json: bool) -> None:
 
 def _print(frame: dict[str, Any]) -> None:
     say(_title(frame))
-    for name, titles, rows in _tables(frame):
+    for name, shape, rows in _tables(frame):
         heading(name)
-        table(titles, rows)
+        table(shape, rows)
 
 
 def _live(watch: Watch) -> None:
@@ -162,9 +177,10 @@ def _live(watch: Watch) -> None:
     from skunkqueue.cli.output import console  # noqa: PLC0415 - as above
 
     try:
-        with _keys() as pressed, Live(console=console(), screen=True, auto_refresh=False) as live:
+        out = console()
+        with _keys() as pressed, Live(console=out, screen=True, auto_refresh=False) as live:
             while True:
-                live.update(_screen(watch.frame()), refresh=True)
+                live.update(_screen(watch.frame(), out.width), refresh=True)
                 if pressed(PERIOD):
                     return
     except KeyboardInterrupt:
@@ -172,17 +188,17 @@ def _live(watch: Watch) -> None:
         return
 
 
-def _screen(frame: dict[str, Any]) -> RenderableType:
+def _screen(frame: dict[str, Any], room: int) -> RenderableType:
     from rich.console import Group  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
     from skunkqueue.cli.output import rich_table  # noqa: PLC0415 - as above
 
     parts: list[RenderableType] = [Text(f"{_title(frame)}  (q ends)", style="bold")]
-    for name, titles, rows in _tables(frame):
+    for name, shape, rows in _tables(frame):
         parts += [
             Text(f"\n{name}", style="bold"),
-            rich_table(titles, [[clean(cell) for cell in row] for row in rows]),
+            rich_table(shape, [[clean(cell) for cell in row] for row in rows], room),
         ]
     return Group(*parts)
 
@@ -217,8 +233,8 @@ def _title(frame: dict[str, Any]) -> str:
     return clean(f"skunq top  {frame['now']}  {frame['store']}")
 
 
-def _tables(frame: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...], list[list[object]]]]:
-    """Lay a frame out as tables: name, titles, rows; empty ones are left out."""
+def _tables(frame: dict[str, Any]) -> Iterator[tuple[str, Shape, list[list[object]]]]:
+    """Lay a frame out as tables: name, shape, rows; empty ones are left out."""
     routes = frame["routes"]
     shown: list[list[object]] = [
         [
@@ -236,7 +252,7 @@ def _tables(frame: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...], list[
         ]
         for each in routes[:MAX_ROUTES]
     ]
-    yield _counted("Routes", routes, MAX_ROUTES), ROUTE_TITLES, shown
+    yield _counted("Routes", routes, MAX_ROUTES), ROUTES, shown
     workers = frame["workers"]
     if workers:
         rows: list[list[object]] = [
@@ -250,7 +266,7 @@ def _tables(frame: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...], list[
             ]
             for each in workers[:MAX_WORKERS]
         ]
-        yield _counted("Workers", workers, MAX_WORKERS), WORKER_TITLES, rows
+        yield _counted("Workers", workers, MAX_WORKERS), WORKERS, rows
     if frame["running"]:
         running: list[list[object]] = [
             [
@@ -262,7 +278,7 @@ def _tables(frame: dict[str, Any]) -> Iterator[tuple[str, tuple[str, ...], list[
             ]
             for each in frame["running"]
         ]
-        yield "Running", RUNNING_TITLES, running
+        yield "Running", RUNNING, running
 
 
 def _counted(name: str, things: list[Any], limit: int) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.text import cut, from_now, iso, size, span
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.payload import Body, Step, decode_body, decode_failure, decode_progress
@@ -17,8 +18,17 @@ from skunkqueue.serializers import get_serializer
 DAMAGED = "(damaged)"
 NOTE_WIDTH = 60
 
-FIRING_TITLES = ("ID", "JOB", "QUEUE", "ROUTE", "STATE", ">PRIORITY", "WHEN", "NOTE")
-WORKER_TITLES = ("ID", "QUEUE", "ROUTE", "STATE", "CURRENT", ">DONE", ">MEMORY", "HOST", ">PID", "UP", "BEAT")
+FIRINGS = Shape(
+    ("ID", "JOB", "QUEUE", "ROUTE", "STATE", ">PRIORITY", "WHEN", "NOTE"),
+    spare=(">PRIORITY", "QUEUE", "ROUTE", "NOTE", "WHEN"),
+    least={"NOTE": 12, "QUEUE": 8, "ROUTE": 8, "JOB": 10},
+    ends=frozenset({"JOB"}),
+)
+WORKERS = Shape(
+    ("ID", "QUEUE", "ROUTE", "STATE", "CURRENT", ">DONE", ">MEMORY", "HOST", ">PID", "UP", "BEAT"),
+    spare=("UP", ">MEMORY", "QUEUE", "BEAT", "HOST", ">PID", ">DONE", "CURRENT", "ROUTE"),
+    least={"HOST": 8, "QUEUE": 8, "ROUTE": 12},
+)
 
 
 def body_of(record: Record) -> Body | None:
@@ -61,7 +71,7 @@ def firing_json(record: Record) -> dict[str, Any]:
 
 
 def firing_row(record: Record, now: float) -> tuple[str, ...]:
-    """Tell a firing in the columns of FIRING_TITLES."""
+    """Tell a firing in the columns of FIRINGS."""
     return (
         record.id,
         name_of(record),
@@ -171,7 +181,7 @@ def worker_json(worker: WorkerRecord, now: float) -> dict[str, Any]:
 
 
 def worker_row(worker: WorkerRecord, now: float) -> tuple[str, ...]:
-    """Tell a worker in the columns of WORKER_TITLES."""
+    """Tell a worker in the columns of WORKERS."""
     return (
         worker.id,
         worker.queue,

@@ -25,14 +25,14 @@ def workers(
     store: Backend, ctx: click.Context, queue: str | None, route: str | None, *, as_json: bool
 ) -> None:
     """Show live workers, and what they do."""
-    from skunkqueue.cli.views import WORKER_TITLES, worker_json, worker_row  # noqa: PLC0415 - help need not wait
+    from skunkqueue.cli.views import WORKERS, worker_json, worker_row  # noqa: PLC0415 - help need not wait
 
     now = store.now()
     found = [each for each in store.workers(queue) if route is None or each.route == route]
     if as_json:
         document({"now": iso(now), "workers": [worker_json(worker, now) for worker in found]})
     elif found:
-        table(WORKER_TITLES, [worker_row(worker, now) for worker in found])
+        table(WORKERS, [worker_row(worker, now) for worker in found])
     else:
         note("no workers; start some with `skunq work -q QUEUE -r ROUTE`")
     if not found:

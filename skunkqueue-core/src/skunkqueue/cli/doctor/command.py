@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -87,5 +88,15 @@ def _tell(finding: Finding) -> None:
         say("\n".join(lines))
         return
     style = "" if finding.level == "ok" else STYLES[finding.level]
-    for line, look in zip(lines, (style, ""), strict=False):
-        console().print(line, style=look, soft_wrap=True)
+    out = console()
+    for line, look, indent in zip(lines, (style, ""), (22, 25), strict=False):
+        # Paths and commands stay in one piece, so that they can be copied.
+        wrapped = textwrap.wrap(
+            line,
+            max(out.width, 2 * indent),
+            subsequent_indent=" " * indent,
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for part in wrapped:
+            out.print(part, style=look, soft_wrap=True)
