@@ -1,6 +1,8 @@
-"""What holds for all tests: none may hang."""
+"""What holds for all tests: none may hang, and none may be fast or fail."""
 
 from __future__ import annotations
+
+from hypothesis import HealthCheck, settings
 
 from tests.support.hangs import (
     pytest_addoption,
@@ -19,3 +21,7 @@ __all__ = [
     "pytest_runtest_teardown",
     "pytest_unconfigure",
 ]
+
+# On a busy machine an example takes as long as it takes.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")

@@ -110,7 +110,7 @@ def test_the_same_state_and_observation_give_the_same_plan(name: str, history: l
         assert plans[0] == plans[1]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(took=some.floats(0.01, 400))
 def test_rto_settles_just_above_the_time_of_a_steady_job(took: float) -> None:
     last = alone("rto", lambda _: took, until=100 * max(took, 10))[-10:]
@@ -119,7 +119,7 @@ def test_rto_settles_just_above_the_time_of_a_steady_job(took: float) -> None:
 
 
 @pytest.mark.parametrize("name", ["aimd", "slow_start"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(took=some.floats(0.01, 400))
 def test_a_rate_swings_between_half_and_one_increase_above_what_a_steady_job_allows(
     name: str, took: float
@@ -159,7 +159,7 @@ def test_failures_make_it_slower_step_by_step_up_to_its_bound(name: str) -> None
 
 
 @pytest.mark.parametrize("name", ["aimd", "slow_start"])
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(first=some.floats(3, 400), second=some.floats(3, 400), took=some.floats(2, 10))
 def test_two_that_share_a_worker_come_to_equal_shares(
     name: str, first: float, second: float, took: float

@@ -141,7 +141,7 @@ def walk(cron: CronLine, since: float, until: float) -> Iterator[float]:
         found = cron.after(found)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(near_changes(), lines(), st.floats(0, 59.9))
 def test_a_line_runs_when_the_watched_clock_shows_its_times(
     where: tuple[ZoneInfo, int], line: str, fraction: float
@@ -161,7 +161,7 @@ def test_a_line_runs_when_the_watched_clock_shows_its_times(
     assert found == expected[:12]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(near_changes(), lines(), st.floats(0, 1))
 def test_the_next_time_is_always_later(where: tuple[ZoneInfo, int], line: str, fraction: float) -> None:
     zone, moment = where
@@ -173,7 +173,7 @@ def test_the_next_time_is_always_later(where: tuple[ZoneInfo, int], line: str, f
     assert CronLine(line, zone).after((found[0] + found[1]) / 2) == found[1]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(near_changes(), st.integers(0, 23), st.integers(0, 59), st.booleans())
 def test_a_fixed_daily_line_runs_once_a_day(
     where: tuple[ZoneInfo, int],
@@ -283,7 +283,7 @@ def ticks_between(rule: Params, first: float, last: float) -> list[float]:
     return found
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rules("all"), LUCK, st.integers(FIRST, LAST))
 def test_under_all_each_tick_has_exactly_one_run(
     rule: Params, luck: list[tuple[float, float, float]], begin: int
@@ -302,7 +302,7 @@ def _about(tick: float, others: list[float]) -> float:
     return min(others, key=lambda other: abs(other - tick), default=tick)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rules("one"), LUCK, st.integers(FIRST, LAST))
 def test_under_one_a_run_stands_for_all_that_passed_before_it_began(
     rule: Params, luck: list[tuple[float, float, float]], begin: int
@@ -318,7 +318,7 @@ def test_under_one_a_run_stands_for_all_that_passed_before_it_began(
     check_always(seen)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rules("none"), LUCK, st.integers(FIRST, LAST))
 def test_under_none_no_run_begins_later_than_its_grace(
     rule: Params, luck: list[tuple[float, float, float]], begin: int
@@ -340,7 +340,7 @@ def check_always(seen: list[Seen]) -> None:
         assert one.due < two.tick
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     st.one_of(rules("one"), rules("all"), rules("none")),
     st.one_of(rules("one"), rules("all"), rules("none")),

@@ -27,7 +27,7 @@ SIGNAL = getattr(signal, "SIGRTMAX", signal.SIGUSR2)
 """One that no test and nothing of ours uses."""
 EVERY = 0.5
 """Seconds between two looks, or a fifth of the limit where that is less."""
-INTERRUPTS = 20
+INTERRUPTS = 10
 """How often, at most, a test is interrupted: code that catches everything may have caught the last one."""
 EXIT = 70
 

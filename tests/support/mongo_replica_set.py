@@ -93,6 +93,14 @@ class MongoReplicaSet:
         """Wait until all members that run are primary or secondary: none still copies or recovers."""
         eventually(self._whole, PATIENCE, every=0.05, what=f"all members of {self} have caught up")
 
+    def heal(self) -> None:
+        """Start those that were killed, and wait until all are in the set again and one leads."""
+        for server in self.servers:
+            if not server.running:
+                server.start()
+        self.whole()
+        self.primary()
+
     def step_down(self, seconds: int = 5) -> MongoServer:
         """Have the primary give up, and not stand again for so long; return it, which lives on.
 

@@ -132,9 +132,9 @@ def test_without_fifos_everybody_looks_often(path: Path, monkeypatch: pytest.Mon
         waits = [threads.submit(backend.wait, "q", "r", "w", 30.0)]
         pause(0.05)
         backend.enqueue([made := firing()])
-        assert waits[0].result(5) is True
+        assert waits[0].result(10) is True
         settled = threads.submit(backend.wait_settled, [made.id], 30.0)
         pause(0.05)
         backend.settle([done(lent) for lent in claim(backend)])
-        assert settled.result(5) == [made.id]
+        assert settled.result(10) == [made.id]
     backend.close()

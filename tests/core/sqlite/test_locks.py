@@ -159,7 +159,7 @@ def test_close_waits_for_nobody_and_frees_those_who_wait(path: Path) -> None:
         assert entered.wait(10)
         pause(0.05)
         backend.close()
-        assert (waiting.result(5), listening.result(5)) == (False, [])
+        assert (waiting.result(10), listening.result(10)) == (False, [])
 
 
 def test_log_that_grew_large_is_cut_back_by_sweep(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -28,7 +28,7 @@ from skunkqueue.records import FINAL_STATES, Command, State
 from tests.acceptance.workshop import Workshop
 from tests.mongo.opening import OpenStore
 from tests.redis.patience import persistently
-from tests.support.mongo_fixtures import MongoConfigOf, NewReplicaSet
+from tests.support.mongo_fixtures import MongoConfigOf
 from tests.support.mongo_replica_set import MongoReplicaSet
 from tests.support.waiting import eventually, never
 from tests.thorough.mongo.load import Load
@@ -36,7 +36,7 @@ from tests.thorough.mongo.load import Load
 Failover = Callable[[MongoReplicaSet], None]
 LONG = 60.0
 """Nobody may wait to the end of it."""
-SOON = 5.0
+SOON = 10.0
 """Less than the time after which sleepers look though nobody rang."""
 
 
@@ -50,9 +50,22 @@ def stepped_down(servers: MongoReplicaSet) -> None:
     eventually(lambda: servers.primary() is not old, LONG, what="another leads")
 
 
+@pytest.fixture(scope="module")
+def trio(mongod_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MongoReplicaSet]:
+    """Give three servers, for all tests of this file: they take long to start."""
+    made = MongoReplicaSet(mongod_binary, tmp_path_factory.mktemp("trio"), 3)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.close()
+
+
 @pytest.fixture
-def servers(new_replica_set: NewReplicaSet) -> MongoReplicaSet:
-    return new_replica_set(3)
+def servers(trio: MongoReplicaSet) -> Iterator[MongoReplicaSet]:
+    """Give them whole, and have them whole again afterwards."""
+    yield trio
+    trio.heal()
 
 
 @pytest.fixture(params=[killed, stepped_down])

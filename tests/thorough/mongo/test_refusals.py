@@ -76,7 +76,8 @@ def test_where_nobody_listens_the_place_is_named_soon(open_store: OpenStore, con
     assert f"{HOST}:{port}" in str(error)
     assert "check that the server runs" in str(error)
     assert WRONG[:5] not in told(error)
-    assert time.monotonic() - began < 5.0
+    # Where the time to connect did not count, it would look for as long as an election lasts.
+    assert time.monotonic() - began < 15.0
 
 
 def test_a_server_that_goes_away_is_named_and_welcome_back(
@@ -90,7 +91,7 @@ def test_a_server_that_goes_away_is_named_and_welcome_back(
     with pytest.raises(BackendUnavailableError, match=str(server.port)) as refused:
         store.enqueue([firing()])
     assert "check that the server runs" in str(refused.value)
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < 15.0
 
     server.start()
 

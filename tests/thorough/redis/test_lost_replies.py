@@ -384,7 +384,7 @@ def test_threads_that_wait_leave_each_others_claims_alone(line: Line) -> None:
             threads.submit(line.far.claim_next, QUEUE, "other", f"w{number}", 1, LEASE, timeout=20.0)
             for number in range(2)
         ]
-        held = [line.far.claim_next(QUEUE, ROUTE, WORKER, 1, LEASE, timeout=5.0)[0] for _ in range(40)]
+        held = [line.far.claim_next(QUEUE, ROUTE, WORKER, 1, LEASE, timeout=20.0)[0] for _ in range(40)]
         assert line.near.settle([outcome(one) for one in held]) == []
         line.near.enqueue(firings(2, route="other"))
         for one in waiting:

@@ -99,7 +99,7 @@ def test_a_paused_server_holds_its_answer_back(new_server: NewServer) -> None:
         never(answer.done, 0.1)
         server.go_on()
 
-        assert answer.result(5)
+        assert answer.result(10)
 
 
 def test_passwords_and_users_are_asked_for(new_server: NewServer) -> None:
@@ -220,7 +220,7 @@ def test_a_cut_ends_what_is_open_and_a_refusal_what_would_come(
 
 def test_a_frozen_proxy_passes_all_on_once_it_thaws(valkey: RedisServer, new_proxy: NewProxy) -> None:
     proxy = new_proxy(valkey.port)
-    with socket.create_connection((HOST, proxy.port), 5) as plain:
+    with socket.create_connection((HOST, proxy.port), 10) as plain:
         proxy.freeze()
         plain.sendall(b"PING\r\n")
         plain.settimeout(0.1)
@@ -233,7 +233,7 @@ def test_a_frozen_proxy_passes_all_on_once_it_thaws(valkey: RedisServer, new_pro
 
 def test_a_frozen_proxy_may_be_cut(valkey: RedisServer, new_proxy: NewProxy) -> None:
     proxy = new_proxy(valkey.port)
-    with socket.create_connection((HOST, proxy.port), 5) as plain:
+    with socket.create_connection((HOST, proxy.port), 10) as plain:
         plain.sendall(b"PING\r\n")
         assert plain.recv(100) == b"+PONG\r\n"
         proxy.freeze()

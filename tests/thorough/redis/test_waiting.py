@@ -108,7 +108,7 @@ def test_the_shortest_wait_ends(line: Line, threads: ThreadPoolExecutor, timeout
     # Redis 6.2 takes the timeout 0.001 of a blocking command for none, and blocks for ever.
     waiting = threads.submit(line.near.wait, QUEUE, ROUTE, WORKER, timeout)
 
-    assert waiting.result(2.0) is False
+    assert waiting.result(SOON) is False
 
 
 def test_closing_ends_a_wait(line: Line, threads: ThreadPoolExecutor) -> None:
