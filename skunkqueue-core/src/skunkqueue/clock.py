@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
+from collections.abc import Callable
 from typing import Protocol
 
 
@@ -36,6 +38,17 @@ class SystemClock:
     def wait(self, event: threading.Event, timeout: float) -> bool:
         """Wait for real."""
         return event.wait(timeout)
+
+
+def lease_clock() -> Callable[[], float]:
+    """Return what tells how much of a lease is over: seconds that also pass while the machine is suspended.
+
+    Where a system has no such clock (``CLOCK_BOOTTIME``), it is the monotonic one, which then counts that time
+    itself (macOS) or does not.
+    """
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME)
+    return time.monotonic
 
 
 class VirtualClock:

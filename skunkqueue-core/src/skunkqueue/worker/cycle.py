@@ -19,6 +19,7 @@ from skunkqueue.worker.board import Board
 from skunkqueue.worker.contact import FIRST_WAIT, Backoff, Contact
 from skunkqueue.worker.doorman import Doorman
 from skunkqueue.worker.holdings import Ahead, Finished, Holdings
+from skunkqueue.worker.logs import duration
 from skunkqueue.worker.memory import resident
 from skunkqueue.worker.refires import OFFER, Refires
 from skunkqueue.worker.runner import Runner
@@ -101,7 +102,7 @@ class Cycle:
                 self._bell.wait()
                 continue
             try:
-                claims, asked = self._claim(limit)
+                claims, asked, leased = self._claim(limit)
             except BackendError as error:
                 logger.warning("cannot claim: %s", error)
                 self._bell.wait(backoff.next())
@@ -109,7 +110,7 @@ class Cycle:
             self._contact.answered()
             backoff.reset()
             if claims:
-                self._holdings.take(claims, asked)
+                self._holdings.take(claims, asked, leased)
                 self._notifier.tell_each(
                     "skunkqueue_firing_claimed", "claim", claims, worker=self._settings.id
                 )
@@ -131,15 +132,16 @@ class Cycle:
         while not self.stopping and (left := until - self._holdings.monotonic()) > 0:
             self._bell.wait(left)
 
-    def _claim(self, limit: int) -> tuple[list[Claim], float]:
-        """Claim, or take what was asked for ahead; tell when that was."""
+    def _claim(self, limit: int) -> tuple[list[Claim], float, float]:
+        """Claim, or take what was asked for ahead; return when that was, monotonic and by the lease clock."""
         settings = self._settings
         ahead = self._holdings.pop_ahead()
         # That there was nothing while the last batch ran says nothing of now.
         if ahead is not None and (claims := ahead.answer()):
-            return claims, ahead.asked
+            return claims, ahead.asked, ahead.leased
+        asked, leased = self._holdings.monotonic(), self._holdings.lease_clock()
         claims = self._backend.claim(settings.queue, settings.route, settings.id, limit, settings.lease)
-        return claims, self._holdings.monotonic()
+        return claims, asked, leased
 
     def _ask_ahead(self) -> None:
         """Where firings are short and many, let the store look for the next batch while this one runs."""
@@ -153,10 +155,10 @@ class Cycle:
             or self._lane_busy
         ):
             return
-        asked = holdings.monotonic()
+        asked, leased = holdings.monotonic(), holdings.lease_clock()
         answer = self._backend.claim_ahead(settings.queue, settings.route, settings.id, limit, settings.lease)
         if answer is not None:
-            holdings.ahead.append(Ahead(answer, asked))
+            holdings.ahead.append(Ahead(answer, asked, leased))
 
     def _limit(self) -> int:
         """Tell how many to claim; 0: none now."""
@@ -189,12 +191,17 @@ class Cycle:
         holdings = self._holdings
         self._ask_ahead()
         began = holdings.monotonic()
-        unbegun, run = holdings.unbegun, self._runner.run
+        unbegun, run, lease_clock = holdings.unbegun, self._runner.run, holdings.lease_clock
         count = 0
         while not self.stopping:
             try:
                 claim = unbegun.popleft()
             except IndexError:
+                break
+            # In full, since a call costs: what the lease clock says now, after whatever may have stopped us.
+            if lease_clock() - holdings.leased > holdings.lease:
+                unbegun.appendleft(claim)
+                self._let_go()
                 break
             if run(claim):
                 count += 1
@@ -206,6 +213,15 @@ class Cycle:
         self._ran += count
         self.batch.ran(count, holdings.monotonic() - began)
         self._settler.settle()
+
+    def _let_go(self) -> None:
+        """Give back what has not begun, since its lease may be over: this process was stopped, or had to wait."""
+        count = self._release_unbegun()
+        logger.warning(
+            "late: unbegun=%d lease=%s; their leases may be over (was this process stopped?), so they are given back",
+            count,
+            duration(self._settings.lease),
+        )
 
     def _await_room(self) -> None:
         """Wait for a place on the event loop; the steward gives back what waits here for long."""
@@ -285,10 +301,16 @@ class Cycle:
             claim, _, carry, _ = holdings.midway.popleft()
             if self._runner.advance(claim, carry):
                 holdings.finished.append(Finished(claim, verdict.released(claim), "a chain"))
+        self._release_unbegun()
+
+    def _release_unbegun(self) -> int:
+        holdings = self._holdings
+        count = 0
         # The steward may take some at the same time.
-        try:
-            while True:
+        while True:
+            try:
                 claim = holdings.unbegun.popleft()
-                holdings.finished.append(Finished(claim, verdict.released(claim), "a firing"))
-        except IndexError:
-            pass
+            except IndexError:
+                return count
+            holdings.finished.append(Finished(claim, verdict.released(claim), "a firing"))
+            count += 1

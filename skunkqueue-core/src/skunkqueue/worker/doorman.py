@@ -75,6 +75,7 @@ class Doorman(threading.Thread):
         while (limit := self._asked.get()) != _END and not self._ended.is_set():
             backoff = Backoff()
             while not self._ended.is_set():
+                asked = self._holdings.lease_clock()
                 try:
                     claims = self._claim(limit)
                     now = self._holdings.monotonic()
@@ -89,7 +90,7 @@ class Doorman(threading.Thread):
                     backoff.reset()
                     self._contact.answered()
                     if claims:
-                        self._take_in(claims, now)
+                        self._take_in(claims, now, self._holdings.lent_since(asked))
                         break
             self.is_waiting = False
             self._ring()
@@ -100,11 +101,11 @@ class Doorman(threading.Thread):
             settings.queue, settings.route, settings.id, limit, settings.lease, timeout=self._slice
         )
 
-    def _take_in(self, claims: list[Claim], now: float) -> None:
+    def _take_in(self, claims: list[Claim], now: float, leased: float) -> None:
         with self._lock:
             too_late = self._dismissed
             if not too_late:
-                self._holdings.take(claims, now)
+                self._holdings.take(claims, now, leased)
         if too_late:
             try:
                 self._backend.settle([released(claim) for claim in claims])

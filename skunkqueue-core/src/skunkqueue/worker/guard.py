@@ -156,6 +156,7 @@ class Guard(threading.Thread):
         """Interrupt what is to be interrupted; return the seconds until the next look."""
         now = self._clock.monotonic()
         self._board.look(now)
+        self._holdings.look()
         self._notice_silence(now)
         begun = self._holdings.begun()
         if not begun:

@@ -15,6 +15,8 @@ from skunkqueue.payload import Body, Carry
 from skunkqueue.records import Claim, ClaimRef, Outcome
 
 NEVER = float("inf")
+GAP = 0.5
+"""Seconds without a look after which a process was stopped; the guard looks several times as often."""
 KILL_AFTER = 2.0
 """Seconds that a job which has timed out has to clean up before its worker is killed."""
 
@@ -60,6 +62,8 @@ class Ahead(NamedTuple):
     answer: Callable[[], list[Claim]]
     asked: float
     """Monotonic."""
+    leased: float
+    """The same by the lease clock."""
 
 
 class Holdings:
@@ -69,8 +73,12 @@ class Holdings:
         "ahead",
         "beside",
         "finished",
+        "gap",
         "kills",
+        "lease",
+        "lease_clock",
         "leased",
+        "looked",
         "lost",
         "midway",
         "monotonic",
@@ -81,8 +89,13 @@ class Holdings:
         "waiting",
     )
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float], lease_clock: Callable[[], float], lease: float
+    ) -> None:
         self.monotonic = monotonic
+        self.lease_clock = lease_clock
+        """What leases are reckoned by here: it goes on while the machine is suspended, as a store's clock does."""
+        self.lease = lease
         self.offset = 0.0
         """What to add to monotonic time to get the store's, as of the last claim."""
         self.ahead: deque[Ahead] = deque()
@@ -98,7 +111,11 @@ class Holdings:
         self.waiting = 0.0
         """Since when the main thread waits for room on the event loop (monotonic); 0: it does not."""
         self.leased = 0.0
-        """Monotonic time since when no lease of ours was extended."""
+        """Since when a lease of ours may not have been extended, by the lease clock."""
+        self.looked = lease_clock()
+        """When this process last was seen to run, by the lease clock."""
+        self.gap = (self.looked, self.looked)
+        """The last time for which it did not run: it was stopped, or a job held the GIL."""
         self.kills: dict[str, float] = {}
         """Ids of firings that somebody wants killed, and when that was heard (monotonic)."""
         self.lost: set[ClaimRef] = set()
@@ -106,14 +123,20 @@ class Holdings:
         self.progress: dict[ClaimRef, bytes] = {}
         """Encoded reports that jobs told of themselves and nobody has sent yet."""
 
-    def take(self, claims: Sequence[Claim], asked: float) -> None:
-        """Take claims in hand that were asked for at that (monotonic) time; by the main thread or the doorman."""
+    def take(self, claims: Sequence[Claim], asked: float, leased: float) -> None:
+        """Take claims in hand; by the main thread or the doorman.
+
+        ``asked``: when they were asked for, monotonic. ``leased``: when they were lent at the earliest, by the
+        lease clock.
+        """
         # The store lent them between asking and now.
         claimed = claims[0].claimed
         self.offset = min(max(self.offset, claimed - self.monotonic()), claimed - asked)
         if not (self.beside or self.unbegun or self.running is not None):
-            self.leased = asked
+            self.leased = leased
             self.lost.clear()
+        else:
+            self.leased = min(self.leased, leased)
         self.unbegun.extend(claims)
 
     def pop_ahead(self) -> Ahead | None:
@@ -122,6 +145,26 @@ class Holdings:
             return self.ahead.popleft()
         except IndexError:
             return None
+
+    def look(self) -> None:
+        """Note that this process runs; the guard calls it all the time."""
+        now = self.lease_clock()
+        if now - self.looked > GAP:
+            self.gap = (self.looked, now)
+        self.looked = now
+
+    def lent_since(self, asked: float) -> float:
+        """Return when claims that have just come were lent at the earliest, by the lease clock.
+
+        They may have come long ago, if this process was stopped. ``asked``: when the wait for them began.
+        """
+        began, ended = self.gap
+        return max(asked, began if ended > asked else self.looked)
+
+    @property
+    def is_late(self) -> bool:
+        """Return whether a lease of what is held may be over, so that nothing more of it must begin."""
+        return self.lease_clock() - self.leased > self.lease
 
     def store_time(self) -> float:
         """Tell the store's time without asking it."""

@@ -21,7 +21,7 @@ from skunkqueue.worker.board import Board
 from skunkqueue.worker.execute import Known, Performer, Phase
 from skunkqueue.worker.failures import failure_of
 from skunkqueue.worker.holdings import KILL_AFTER, NEVER, Holdings, Running
-from skunkqueue.worker.verdict import Try
+from skunkqueue.worker.verdict import LATE, Try
 
 logger = logging.getLogger("skunkqueue.worker")
 
@@ -210,8 +210,11 @@ class Lane:
             place.task.cancel(reason)
 
     async def _perform(self, place: _Place) -> _Result:
-        current.set(place.context)
         claim = place.tried.claim
+        if self._holdings.is_late:
+            place.reason = LATE
+            return Phase.FIND, None, None
+        current.set(place.context)
         self._board.begin(place.slot, claim.id, claim.token, 0.0, claim.deaths > 0)
         place.began = began = self._holdings.monotonic()
         self._holdings.beside[claim.id] = Running(claim, began, NEVER)

@@ -399,6 +399,9 @@ class Runner:
         holdings = self._holdings
         self._end_copy()
         tried, phase, data, value, reason = ran.tried, ran.phase, ran.data, ran.value, ran.reason
+        if reason == verdict.LATE:
+            self._release(tried.claim, 0.0)
+            return
         first = tried.began if tried.began is not None else ran.began
         if first is not None:
             took = holdings.monotonic() - first

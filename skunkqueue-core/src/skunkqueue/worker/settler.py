@@ -21,7 +21,7 @@ from skunkqueue.errors import (
 from skunkqueue.payload import Failure, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins.notify import Notifier
-from skunkqueue.records import ClaimRef, Outcome, Verdict
+from skunkqueue.records import Claim, ClaimRef, Outcome, Verdict
 from skunkqueue.worker.board import Board
 from skunkqueue.worker.contact import Contact
 from skunkqueue.worker.holdings import Finished, Holdings, ref_of
@@ -177,6 +177,11 @@ class Settler:
                 self._unsure.discard(ref)
                 logger.debug("the outcome of firing %s was settled before, or its lease is lost", ref.id)
                 continue
+            if one.outcome.verdict is Verdict.RELEASE:
+                # It was given back because its lease might be over.
+                logger.debug("firing %s is another's already", ref.id, extra=_about(one))
+                self._tell_lost(one.claim)
+                continue
             self.refuse(one, "the store knows a newer claim")
         return kept
 
@@ -190,8 +195,11 @@ class Settler:
             why,
             extra=_about(one),
         )
+        self._tell_lost(one.claim)
+
+    def _tell_lost(self, claim: Claim) -> None:
         if self._notifier.wants("skunkqueue_firing_lost"):
-            self._notifier.tell("skunkqueue_firing_lost", claim=one.claim, worker=self._worker)
+            self._notifier.tell("skunkqueue_firing_lost", claim=claim, worker=self._worker)
 
     def _log(self, batch: list[Finished]) -> None:
         few = len(batch) <= _EACH

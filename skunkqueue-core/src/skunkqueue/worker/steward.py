@@ -100,7 +100,7 @@ class Steward(threading.Thread):
         running = self._holdings.running
         self._take_in_ahead(now)
         self._give_back_neighbours(running, now)
-        self._keep_leases(now)
+        self._keep_leases()
         self._send_progress()
         self._forget_kills(now)
         self._beat(running, now)
@@ -122,6 +122,7 @@ class Steward(threading.Thread):
             if now - holdings.ahead[0].asked < LONG:
                 return
             ahead = holdings.ahead.popleft()
+            holdings.leased = min(holdings.leased, ahead.leased)
         except IndexError:
             # There is none, or the main thread took it just now.
             return
@@ -158,8 +159,9 @@ class Steward(threading.Thread):
             raise
         self._contact.answered()
 
-    def _keep_leases(self, now: float) -> None:
+    def _keep_leases(self) -> None:
         holdings = self._holdings
+        now = holdings.lease_clock()
         if now - holdings.leased < self._lease / 3:
             return
         held = holdings.held()

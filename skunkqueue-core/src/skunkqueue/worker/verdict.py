@@ -28,6 +28,8 @@ KILL = "kill"
 ROUGH = "rough"
 TIMEOUT = "timeout"
 """Reasons for which a job is interrupted."""
+LATE = "late"
+"""The reason for which an async job did not begin: its lease may be over."""
 _KILLED = {KILL: "it was killed by request", ROUGH: "its worker was stopped roughly"}
 _DEATHS = frozenset({"signal", "exit", "lease"})
 _NOTE_LENGTH = 300

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from skunkqueue.clock import SYSTEM_CLOCK, Clock, SystemClock
+from skunkqueue.clock import SYSTEM_CLOCK, Clock, SystemClock, lease_clock
 from skunkqueue.errors import BackendError
 from skunkqueue.imports import Gate
 from skunkqueue.persistence.backend import Backend
@@ -90,7 +90,9 @@ class Worker:
 
         me = settings.id
         self._contact = contact = Contact(clock, settings.lease)
-        self.holdings = holdings = Holdings(self._monotonic)
+        self.holdings = holdings = Holdings(
+            self._monotonic, self._monotonic if self._is_virtual else lease_clock(), settings.lease
+        )
         self._refires = Refires(backend, settings.queue, settings.route)
         self._interrupter = Interrupter(STAGES, lambda: holdings.running and holdings.running.claim)
         self._settler = Settler(
