@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from skunkqueue.clock import VirtualClock
-from skunkqueue.contract.makers import OTHER, claim, claimed, firing, firings, ids, read, worker
+from skunkqueue.contract.makers import OTHER, claim, claimed, firing, firings, ids, read, ref, worker
 from skunkqueue.persistence.redis import RedisBackend
 from tests.support.redis_server import RedisServer
 from tests.support.store_fixtures import ConfigOf
 
 HOUR = 3_600.0
+SHORT = 15.0
 
 
 @pytest.fixture
@@ -116,3 +117,67 @@ def test_a_clock_set_forward_moves_nothing(backend: RedisBackend, clock: Virtual
 
     assert claim(backend) == []
     assert read(backend, later.id).due == due
+
+
+def test_a_lease_renewed_since_the_clock_was_set_back_is_left_alone(
+    backend: RedisBackend, clock: VirtualClock
+) -> None:
+    lent = claimed(backend, worker=OTHER)
+    backend.sweep()
+    clock.jump(-600.0)
+    clock.advance(SHORT / 3)
+
+    assert backend.extend([ref(lent)], SHORT) == []
+    backend.sweep()
+
+    assert claim(backend) == []
+    assert read(backend, lent.id).lease_left == pytest.approx(SHORT, abs=0.01)
+    clock.advance(SHORT + 1)
+    assert ids(claim(backend)) == [lent.id]
+
+
+def test_a_lease_made_since_the_clock_was_set_back_is_left_alone(
+    backend: RedisBackend, clock: VirtualClock
+) -> None:
+    # One that is older than the jump is long, too.
+    old = claimed(backend, worker=OTHER)
+    clock.advance(1_000.0)
+    backend.extend([ref(old)], SHORT)
+    recent = claimed(backend, worker=OTHER)
+    clock.jump(-600.0)
+    new = claimed(backend, worker=OTHER)
+
+    backend.sweep()
+
+    left = [read(backend, one.id).lease_left for one in (old, recent, new)]
+    assert left == pytest.approx([SHORT] * 3, abs=1.01)
+    clock.advance(SHORT + 1)
+    assert sorted(ids(claim(backend) + claim(backend) + claim(backend))) == sorted(ids([old, recent, new]))
+
+
+def test_only_what_was_renewed_is_kept_when_the_clock_is_set_back(
+    backend: RedisBackend, clock: VirtualClock
+) -> None:
+    kept, lost = claimed(backend, worker=OTHER), claimed(backend, worker=OTHER)
+    backend.sweep()
+    clock.jump(-600.0)
+    for _ in range(6):
+        clock.advance(SHORT / 3)
+        backend.extend([ref(kept)], SHORT)
+
+    assert ids(claim(backend, 10)) == [lost.id]
+    assert read(backend, kept.id).deaths == 0
+
+
+def test_a_worker_that_beats_when_the_clock_is_set_back_stays_listed(
+    backend: RedisBackend, clock: VirtualClock
+) -> None:
+    backend.register(worker(), SHORT)
+    backend.sweep()
+    clock.jump(-600.0)
+    clock.advance(SHORT / 3)
+
+    assert backend.beat(worker(), SHORT)
+    backend.sweep()
+
+    assert len(backend.workers()) == 1

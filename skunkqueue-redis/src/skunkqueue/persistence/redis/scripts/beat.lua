@@ -1,5 +1,6 @@
---@ base wire room
+--@ base wire places bells stats put records holding leases clock room
 -- register and beat: worker, record, seconds. Answers whether it was listed before.
+look_at_clock()
 local ends = call('ZSCORE', P .. 'wz', R[4])
 call('ZADD', P .. 'wz', now + R[6], R[4])
 call('HSET', P .. 'w', R[4], f64(now) .. bin(ARGV[R[5]]))

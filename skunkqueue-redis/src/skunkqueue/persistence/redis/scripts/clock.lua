@@ -1,8 +1,20 @@
 -- What follows when the server's clock was set back, or a failover ended at a machine whose clock is behind: what was due
 -- at once stays due, and leases end no later than they would have. A clock set forward needs nothing.
+-- Whatever sets the end of a lease or of a worker's listing looks here first; so all ends that were set before the last
+-- look are by the old time, but for leases that a claim has made since, for claims are not slowed down by this.
 local function shift_all(key, back)
   for _, member in ipairs(call('ZRANGE', key, 0, -1)) do
     call('ZINCRBY', key, -back, member)
+  end
+end
+local function shift_leases(place, back, seen)
+  local key = P .. 'e:' .. place
+  for _, name in ipairs(call('ZRANGE', key, 0, -1)) do
+    local token = name:match('^%d+')
+    local meta = tonumber(token) > seen and meta_of(token)
+    if not (meta and meta.claimed <= now) then
+      call('ZINCRBY', key, -back, name)
+    end
   end
 end
 local function pull_back_running(place, back)
@@ -51,19 +63,24 @@ local function go_on_pulling(back)
   end
   return 2000 - left
 end
-local function mind_the_clock()
-  local last = tonumber(call('GET', P .. 'clock') or 0)
+local function look_at_clock()
+  local back = tonumber(call('GET', P .. 'clock') or 0) - now
+  local seen = call('GET', P .. 'clocktoken')
   call('SET', P .. 'clock', precise(now))
-  local back = last - now
-  if back > 1 then
-    for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
-      shift_all(P .. 'e:' .. place, back)
-      pull_back_running(place, back)
-    end
-    shift_all(P .. 'wz', back)
-    call('SET', P .. 'clockback', precise(back), 'EX', 3600)
+  call('SET', P .. 'clocktoken', call('GET', P .. 'token') or 0)
+  if back <= 1 then
+    return
   end
-  back = tonumber(call('GET', P .. 'clockback') or 0)
+  for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
+    shift_leases(place, back, tonumber(seen or 0))
+    pull_back_running(place, back)
+  end
+  shift_all(P .. 'wz', back)
+  call('SET', P .. 'clockback', precise(back), 'EX', 3600)
+end
+local function mind_the_clock()
+  look_at_clock()
+  local back = tonumber(call('GET', P .. 'clockback') or 0)
   if back == 0 then
     return 0
   end

@@ -1,5 +1,6 @@
---@ base wire places bells stats put records holding leases room
+--@ base wire places bells stats put records holding leases clock room
 -- extend: R[4]: [token, ids] each; R[5]: seconds. Answers with the ids that are lost.
+look_at_clock()
 local lost = {}
 local ends = now + R[5]
 for _, one in ipairs(R[4]) do
