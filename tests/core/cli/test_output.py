@@ -12,7 +12,7 @@ import pexpect
 import pytest
 from rich.console import Console
 
-from skunkqueue.cli import output, text
+from skunkqueue.cli import output, text, values
 from skunkqueue.cli.columns import Shape
 from skunkqueue.persistence.backend import Backend
 from tests.core.cli.program import body, fire
@@ -142,7 +142,7 @@ def test_any_value_has_a_place_in_json() -> None:
         deep = [deep]
     value = {"nan": float("nan"), "bytes": b"\x00", "keys": {1: 2}, "tuple": (1, None, True), "deep": deep}
 
-    told = json.loads(json.dumps(output.jsonable(value), allow_nan=False))
+    told = json.loads(json.dumps(values.jsonable(value), allow_nan=False))
 
     assert (told["nan"], told["bytes"], told["keys"], told["tuple"]) == (
         "nan",
@@ -166,3 +166,59 @@ def test_a_rich_table_shows_cells_as_they_are() -> None:
     )
 
     assert "[bold]x[/bold]" in out.getvalue()
+
+
+@pytest.mark.parametrize("words", [["jobs"], ["jobs", "--json"], ["--help"], ["jobs", "--help"]])
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")  # noqa: PTH110 - evaluated as the file is read
+def test_output_that_cannot_be_written_is_one_line_and_exit_code_1(store: Backend, words: list[str]) -> None:
+    fire(store)
+
+    with open("/dev/full", "wb") as full:  # noqa: PTH123 - a device
+        told = subprocess.run(
+            [sys.executable, "-m", "skunkqueue.cli", *words],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+
+    assert (told.returncode, told.stderr) == (
+        1,
+        b"skunq: error: the output cannot be written: No space left on device\n",
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "<&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_do_no_harm(store: Backend, closed: str) -> None:
+    made = fire(store)
+    command = f'"$@" jobs {closed}'
+
+    told = subprocess.run(
+        ["/bin/sh", "-c", command, "sh", sys.executable, "-m", "skunkqueue.cli"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (told.returncode, told.stderr) == (0, "")
+    assert (made in told.stdout) is (">&-" not in closed or closed == "2>&-")
+    assert store.get([made])[0] is not None
+
+
+def test_a_terminal_without_unicode_gets_rows_of_one_line(store: Backend) -> None:
+    fire(store, body("küche.of.a_rather_long_module_name:sell_everything_there_is"))
+
+    skunq = pexpect.spawn(
+        sys.executable,
+        ["-m", "skunkqueue.cli", "jobs"],
+        env={**os.environ, "TERM": "dumb", "PYTHONIOENCODING": "ascii"},
+        encoding="utf-8",
+        timeout=20,
+        dimensions=(40, 60),
+    )
+    lines = skunq.read().splitlines()
+
+    assert len(lines) == 3
+    assert all(line.isascii() and len(line) <= 60 for line in lines)
+    assert "~" in lines[2]

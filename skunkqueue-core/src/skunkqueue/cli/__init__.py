@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
     """Run ``skunq`` with this process's arguments."""
+    _fill_streams()
     # What a terminal's encoding cannot show becomes an escape, not a crash.
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -14,3 +16,16 @@ def main() -> None:
     from skunkqueue.cli.group import skunq  # noqa: PLC0415 - importing a command's module needs no group
 
     skunq.main()
+
+
+def _fill_streams() -> None:
+    """Put something in the place of standard streams that are closed, or a store's file would get their number."""
+    if None not in (sys.stdin, sys.stdout, sys.stderr):
+        return
+    opened = 0
+    while opened <= 2:
+        opened = os.open(os.devnull, os.O_RDWR)
+    os.close(opened)
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115 - a stream for as long as the process lives
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115 - as above
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115 - as above

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from skunkqueue.cli.text import shortened, width_of
+from skunkqueue.cli.text import ELLIPSIS, shortened, width_of
 
 GAP = 2
 """Columns of the terminal between two of a table."""
@@ -37,8 +37,11 @@ class Fitted(NamedTuple):
     widths: list[int]
 
 
-def fitted(shape: Shape, cells: Sequence[Sequence[str]], room: int) -> Fitted:
-    """Choose columns and widths, so that each row takes one line; where it folds, as few as can be."""
+def fitted(shape: Shape, cells: Sequence[Sequence[str]], room: int, mark: str = ELLIPSIS) -> Fitted:
+    """Choose columns and widths, so that each row takes one line; where it folds, as few as can be.
+
+    ``mark``, one column wide, stands where a cell was cut.
+    """
     if shape.folds:
         widths = fit(shape.titles, cells, room, shape.spare, shape.least)
     else:
@@ -50,9 +53,12 @@ def fitted(shape: Shape, cells: Sequence[Sequence[str]], room: int) -> Fitted:
 
     def cut(at: int, cell: str) -> str:
         title = shape.titles[at]
-        return shortened(cell, widths[title], keep_end=title in shape.ends)
+        return shortened(cell, widths[title], keep_end=title in shape.ends, mark=mark)
 
-    short = [">" * title.startswith(">") + shortened(title.lstrip(">"), widths[title]) for title in titles]
+    short = [
+        ">" * title.startswith(">") + shortened(title.lstrip(">"), widths[title], mark=mark)
+        for title in titles
+    ]
     rows = [[cut(at, row[at]) for at in kept] for row in cells]
     return Fitted(short, rows, [widths[title] for title in titles])
 

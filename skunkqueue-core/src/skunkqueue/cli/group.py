@@ -6,6 +6,7 @@ as unavailable and fails when it is run; the others do not notice.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -47,6 +48,8 @@ _CODES: tuple[tuple[type[SkunkQueueError], int], ...] = (
     (PluginError, exits.USAGE),
 )
 """Errors that are more than a problem found."""
+_UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+"""What a full or failing disk says to whoever writes to standard output."""
 
 
 class Unavailable(click.Command):
@@ -105,8 +108,7 @@ class SkunqGroup(click.Group):
             answer = super().invoke(ctx)
             sys.stdout.flush()
         except BrokenPipeError:
-            # Python's own flush at exit must not stumble over it again.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            _drop_output()
             ctx.exit(exits.BROKEN_PIPE)
         return answer
 
@@ -133,6 +135,11 @@ class SkunqGroup(click.Group):
         sys.exit(answer if type(answer) is int else exits.OK)
 
 
+def _drop_output() -> None:
+    """Let Python's own flush at exit not stumble over the same error again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def _report(error: Exception) -> int:
     """Tell an error on standard error; return the exit code that goes with it."""
     message, code = _judge(error)
@@ -141,7 +148,7 @@ def _report(error: Exception) -> int:
     return code
 
 
-def _judge(error: Exception) -> tuple[str, int]:
+def _judge(error: Exception) -> tuple[str, int]:  # noqa: PLR0911 - one return a kind of error
     match error:
         case click.Abort(__cause__=KeyboardInterrupt()):
             return "", exits.INTERRUPTED
@@ -154,6 +161,9 @@ def _judge(error: Exception) -> tuple[str, int]:
             return error.format_message(), error.exit_code
         case SkunkQueueError():
             return str(error), next((code for kind, code in _CODES if isinstance(error, kind)), exits.NOTHING)
+        case OSError(filename=None) if error.errno in _UNWRITTEN:
+            _drop_output()
+            return f"the output cannot be written: {error.strerror}", exits.NOTHING
     told = explain(error)
     return f"a fault in skunq or a plugin: {told} ({ENV_DEBUG}=1 shows the traceback)", exits.FAULT
 

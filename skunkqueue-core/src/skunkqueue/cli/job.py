@@ -155,11 +155,13 @@ def _show_end(record: Record) -> None:
         for line in clean_lines(failure.traceback).splitlines():
             say(f"  {line}")
     elif record.state.value == "complete":
+        from skunkqueue.cli.values import shown  # noqa: PLC0415 - help need not wait for it
+
         value, problem = _result(record)
         if record.result is None:
             problem = "not kept, since the job has result_ttl=0"
         heading("Result")
-        say(f"  {clean(cut(repr(value), MAX_SHOWN) if problem is None else problem)}")
+        say(f"  {clean(cut(shown(value), MAX_SHOWN) if problem is None else problem)}")
 
 
 def _policy(record: Record, body: Body | None, now: float) -> list[tuple[str, object]]:

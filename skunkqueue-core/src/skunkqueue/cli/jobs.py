@@ -9,7 +9,7 @@ import click
 from skunkqueue.cli import exits
 from skunkqueue.cli.connection import queue_options, with_backend
 from skunkqueue.cli.options import option
-from skunkqueue.cli.output import json_option, jsonable, note, say, table
+from skunkqueue.cli.output import json_option, note, say, table
 from skunkqueue.cli.text import iso
 
 if TYPE_CHECKING:
@@ -83,6 +83,7 @@ def _print_json(listing: Listing, now: float) -> int:
     """Write one document piece by piece, for the same reason."""
     import json  # noqa: PLC0415 - help need not wait for it
 
+    from skunkqueue.cli.values import jsonable  # noqa: PLC0415 - as above
     from skunkqueue.cli.views import firing_json  # noqa: PLC0415 - as above
 
     shown = 0

@@ -5,15 +5,16 @@ What is printed here passes through ``text.clean`` first, and rich is told of no
 
 from __future__ import annotations
 
-import math
+import os
+import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from skunkqueue.cli.columns import Shape, fitted
-from skunkqueue.cli.text import clean, width_of
+from skunkqueue.cli.text import ELLIPSIS, clean, width_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -37,8 +38,6 @@ STYLES = {
 }
 """How a cell that says exactly this is shown on a terminal."""
 
-MAX_DEPTH = 20
-
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
@@ -51,7 +50,10 @@ def console() -> Console:
     """Make a console that interprets nothing in what it prints."""
     from rich.console import Console  # noqa: PLC0415 - slow to import, and pipes do without
 
-    return Console(markup=False, emoji=False, highlight=False)
+    # Of a terminal that can do nothing but print, rich takes for granted that it has 80 columns.
+    dumb = os.environ.get("TERM", "").lower() in ("dumb", "unknown")
+    width, height = shutil.get_terminal_size() if dumb else (None, None)
+    return Console(markup=False, emoji=False, highlight=False, width=width, height=height)
 
 
 def say(text: str = "") -> None:
@@ -68,22 +70,9 @@ def document(value: Any) -> None:
     """Print one JSON document; escapes in it keep any terminal safe."""
     import json  # noqa: PLC0415 - only where asked for
 
+    from skunkqueue.cli.values import jsonable  # noqa: PLC0415 - as above
+
     click.echo(json.dumps(jsonable(value), indent=2, allow_nan=False))
-
-
-def jsonable(value: Any, depth: int = 0) -> Any:
-    """Turn any value into what JSON can carry; what it cannot is told by its ``repr``."""
-    if value is None or isinstance(value, (bool, int, str)):
-        # Also the values of our string enums.
-        return value if type(value) in (type(None), bool, int, str) else getattr(value, "value", value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else repr(value)
-    if depth < MAX_DEPTH:
-        if isinstance(value, (list, tuple)):
-            return [jsonable(item, depth + 1) for item in value]
-        if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
-            return {str(key): jsonable(item, depth + 1) for key, item in value.items()}
-    return repr(value)
 
 
 def table(shape: Shape, rows: Iterable[Sequence[object]], *, header: bool = True) -> None:
@@ -91,7 +80,7 @@ def table(shape: Shape, rows: Iterable[Sequence[object]], *, header: bool = True
 
     Without ``header`` they go on below an earlier table.
     """
-    cells = [[clean(cell) for cell in row] for row in rows]
+    cells = [[_encodable(clean(cell)) for cell in row] for row in rows]
     if on_terminal():
         out = console()
         out.print(rich_table(shape, cells, out.width))
@@ -110,7 +99,8 @@ def rich_table(shape: Shape, cells: Sequence[Sequence[str]], room: int) -> Table
     from rich import box  # noqa: PLC0415 - as above
     from rich.table import Table  # noqa: PLC0415 - as above
 
-    found = fitted(shape, cells, room)
+    mark = ELLIPSIS if _encodable(ELLIPSIS) == ELLIPSIS else "~"
+    found = fitted(shape, cells, room, mark)
     # Columns stand as close as `columns.GAP` says.
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     for title, width in zip(found.titles, found.widths, strict=True):
@@ -124,6 +114,12 @@ def rich_table(shape: Shape, cells: Sequence[Sequence[str]], room: int) -> Table
     for row in found.cells:
         made.add_row(*(styled(cell) for cell in row))
     return made
+
+
+def _encodable(text: str) -> str:
+    """Write what standard output cannot show as escapes, so that widths are right."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    return text if text.isascii() else text.encode(encoding, "backslashreplace").decode(encoding)
 
 
 def styled(cell: str) -> Text:

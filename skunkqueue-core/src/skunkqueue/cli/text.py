@@ -13,6 +13,8 @@ from datetime import datetime, timezone
 MINUTE = 60.0
 HOUR = 3_600.0
 DAY = 86_400.0
+ELLIPSIS = "…"
+"""Stands where a text was cut."""
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -32,10 +34,10 @@ def clean_lines(text: object) -> str:
 
 def cut(text: str, width: int) -> str:
     """Shorten a line, and show that it was."""
-    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
+    return text if len(text) <= width else text[: max(width - 1, 0)] + ELLIPSIS
 
 
-def shortened(text: str, width: int, *, keep_end: bool = False) -> str:
+def shortened(text: str, width: int, *, keep_end: bool = False, mark: str = ELLIPSIS) -> str:
     """Shorten a line to so many columns of a terminal, and show that it was."""
     if width_of(text) <= width:
         return text
@@ -45,7 +47,7 @@ def shortened(text: str, width: int, *, keep_end: bool = False) -> str:
         if left < 0:
             break
         kept.append(char)
-    return f"…{''.join(reversed(kept))}" if keep_end else f"{''.join(kept)}…"
+    return f"{mark}{''.join(reversed(kept))}" if keep_end else f"{''.join(kept)}{mark}"
 
 
 def one_line(text: object) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.text import cut, from_now, iso, size, span
+from skunkqueue.cli.values import shown
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.payload import Body, Step, decode_body, decode_failure, decode_progress
 from skunkqueue.policy import POLICY_FIELDS
@@ -143,7 +144,7 @@ def arguments(step: Step) -> tuple[list[Any], dict[str, Any], dict[str, Any]] | 
     match found:
         case [list() | tuple() as args, dict() as kwargs, (dict() | None) as attrs]:
             return list(args), kwargs, attrs or {}
-    return str(found)
+    return shown(found)
 
 
 def call_line(step: Step) -> str:
@@ -155,10 +156,10 @@ def call_line(step: Step) -> str:
     if isinstance(found, str):
         return f"{step.job}{found if found.startswith('(') else f'({found})'}"
     args, kwargs, attrs = found
-    given = [repr(value) for value in args] + [f"{key}={value!r}" for key, value in kwargs.items()]
+    given = [shown(value) for value in args] + [f"{key}={shown(value)}" for key, value in kwargs.items()]
     line = f"{step.job}({', '.join(given)})"
     own = {key: value for key, value in attrs.items() if key not in POLICY_FIELDS}
-    return f"{line} with {own!r}" if own else line
+    return f"{line} with {shown(own)}" if own else line
 
 
 def worker_json(worker: WorkerRecord, now: float) -> dict[str, Any]:
