@@ -99,6 +99,8 @@ def test_a_strategy_that_is_not_registered_is_not_loaded(name: str) -> None:
         Plan(due=1.0, state=b"x" * 70_000),
         Plan(due=1.0, state=b"", interval="often"),  # type: ignore[arg-type]
         Plan(due=1.0, state=b"", expires=float("nan")),
+        Plan(due=1.0, state=b"", expires=0.5),
+        Plan(due=1.0, state=b"", interval=-1.0),
     ],
     ids=repr,
 )
@@ -139,3 +141,37 @@ def test_a_strategy_that_cannot_go_on_begins_anew(caplog: pytest.LogCaptureFixtu
 
     assert (plan.due, plan.state) == (100.0, b"0")
     assert "'nightly' begins anew" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "before", "due", "expires"),
+    [
+        ("expired", "expired", 106.0, 107.5),
+        ("expired", "complete", 105.0, 106.5),
+        ("complete", "expired", 105.0, 106.5),
+        ("complete", "complete", 105.0, 106.5),
+    ],
+)
+def test_a_schedule_whose_runs_expire_one_after_the_other_is_slowed_down(
+    verdict: str, before: str, due: float, expires: float
+) -> None:
+    class AtOnce(Every):
+        def after(self, params: bytes, state: bytes, seen: Observation) -> Plan:  # noqa: ARG002 - as above
+            return Plan(due=seen.now, expires=seen.now + 1.5, state=b"")
+
+    schedule = msgspec.structs.replace(SCHEDULE, verdict=before)
+    seen = msgspec.structs.replace(SEEN, verdict=verdict)
+
+    firing = refire(schedule, "f1", AtOnce(), seen).firing
+
+    assert firing is not None
+    assert (firing.due, firing.expires) == (due, expires)
+
+
+def test_a_run_planned_for_long_ago_is_due_now() -> None:
+    class Ancient(Every):
+        def first(self, params: bytes, now: float) -> Plan:  # noqa: ARG002 - as above
+            return Plan(due=float(params), state=b"")
+
+    assert plan_declared(Ancient(), b"0", 1.7e9).due == 1.7e9
+    assert plan_declared(Ancient(), b"1.6e9", 1.7e9).due == 1.6e9

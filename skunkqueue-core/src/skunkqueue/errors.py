@@ -95,6 +95,10 @@ class PluginError(SkunkQueueError):
     """A plugin named is not installed, or is broken."""
 
 
+class PluginTimeoutError(PluginError, TimeoutError):
+    """A plugin's code did not return within the time it has."""
+
+
 class BackendError(SkunkQueueError):
     """A store refused or failed; the store's own error is the cause."""
 

@@ -7,21 +7,27 @@ pure rule: the same parameters, state and observation always give the same plan.
 from __future__ import annotations
 
 import logging
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 import msgspec
 
-from skunkqueue.errors import DamagedPayloadError, PluginError
+from skunkqueue.errors import DamagedPayloadError, PluginError, PluginTimeoutError
 from skunkqueue.ids import new_id
 from skunkqueue.payload import decode_body
-from skunkqueue.plugins import STRATEGIES, registry
+from skunkqueue.plugins import STRATEGIES, calls, registry
 from skunkqueue.records import Firing, Refire, Run, Schedule, Verdict
 from skunkqueue.times import MAX_MOMENT
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 MAX_STATE = 65_536
 """Bytes that a strategy may remember."""
+MAX_LATE = 10 * 366 * 86_400.0
+"""Seconds that a run may be overdue when it is planned; what is planned for longer ago is due now."""
+EXPIRED_PAUSE = 1.0
+"""Seconds to the next run, at least, where two runs in a row could not begin before they expired."""
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +60,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     interval: float | None = None
     """Seconds between runs it now holds right, for listings."""
     expires: float | None = None
-    """When it is too late for that run to begin; it then counts as seen, expired, and another is planned."""
+    """When it is too late for that run to begin; it then counts as seen, expired, and another is planned.
+
+    Not before ``due``.
+    """
 
 
 class Before(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,8 +104,28 @@ def find_strategy(name: str) -> Strategy:
     return strategy
 
 
+def ask(name: str, function: Callable[[], T], limit: float | None = None) -> T:
+    """Call what runs a strategy's code, for ``limit`` seconds at most (``calls.LIMIT``), and return what it returns.
+
+    Raises what the strategy raises, and PluginTimeoutError, which names the strategy, where it does not return
+    in time.
+    """
+    limit = calls.LIMIT if limit is None else limit
+    try:
+        return calls.call_within(limit, function)
+    except PluginTimeoutError:
+        msg = (
+            f"the strategy {name!r} (from {registry.origin(STRATEGIES, name)}) did not return within {limit:g} s: "
+            f"update or remove it, or declare the schedule with another"
+        )
+        raise PluginTimeoutError(msg) from None
+
+
 def describe(strategy: Strategy, params: bytes) -> str:
-    """Tell a rule in a few words; empty where the strategy cannot say."""
+    """Return a rule in a few words; empty where the strategy has none, or raises.
+
+    It may also not return: see ``ask``.
+    """
     tell = getattr(strategy, "describe", None)
     if not callable(tell):
         return ""
@@ -142,19 +171,19 @@ def plan_declared(
     A strategy that stays the same goes on where it was. ``running``: the old one's firing has begun.
     """
     if old is None:
-        return _sound(strategy.first(params, now))
+        return _sound(strategy.first(params, now), now)
     again = getattr(strategy, "again", None)
     if again is not None:
         due = old.next_run
         before = Before(params=old.params, state=old.state, due=due, running=running)
         try:
-            return _sound(again(params, before, now))
+            return _sound(again(params, before, now), now)
         except Exception:
             # Damaged parameters or state must not keep a schedule from being declared anew.
             logger.exception("schedule %r begins anew, since its strategy cannot go on", old.name)
-            return _sound(strategy.first(params, now))
+            return _sound(strategy.first(params, now), now)
     if old.params != params:
-        return _sound(strategy.first(params, now))
+        return _sound(strategy.first(params, now), now)
     if old.next_run is not None and not running:
         return Plan(due=old.next_run, state=old.state, interval=old.interval)
     return skipped(old, strategy, now, began=now if running else None)
@@ -171,10 +200,10 @@ def skipped(schedule: Schedule, strategy: Strategy, now: float, *, began: float 
         attempts=0,
         interval=schedule.interval,
     )
-    return _sound(strategy.after(schedule.params, schedule.state, seen))
+    return _sound(strategy.after(schedule.params, schedule.state, seen), now)
 
 
-def _sound(plan: Plan) -> Plan:
+def _sound(plan: Plan, now: float) -> Plan:
     """Return a plan that a store can keep; PluginError says what is wrong with another."""
     if not isinstance(plan, Plan):
         msg = f"a strategy must return a skunkqueue.schedule.Plan, not {plan!r}"
@@ -185,16 +214,35 @@ def _sound(plan: Plan) -> Plan:
         if value is not None and not fine:
             msg = f"a strategy's plan has {name}={value!r}: it must be None, or a number of seconds up to {MAX_MOMENT:g}"
             raise PluginError(msg)
+    if plan.interval is not None and plan.interval < 0:
+        msg = f"a strategy's plan has interval={plan.interval!r}: it must be None, or at least 0 seconds"
+        raise PluginError(msg)
+    if plan.due is not None and plan.expires is not None and plan.expires < plan.due:
+        msg = f"a strategy's plan has expires={plan.expires!r}, before due={plan.due!r}: the run could never begin"
+        raise PluginError(msg)
     if not isinstance(plan.state, bytes) or len(plan.state) > MAX_STATE:
         size = f"{len(plan.state)} bytes" if isinstance(plan.state, bytes) else repr(plan.state)
         msg = f"a strategy's state must be bytes, at most {MAX_STATE}, not {size}"
         raise PluginError(msg)
+    if plan.due is not None and plan.due < now - MAX_LATE:
+        # It would come before everything else that waits on its route.
+        return _put_off(plan, now)
     return plan
+
+
+def _put_off(plan: Plan, least: float) -> Plan:
+    """Return a plan that is not due before ``least``; when it expires moves with it."""
+    if plan.due is None or plan.due >= least:
+        return plan
+    expires = None if plan.expires is None else plan.expires + least - plan.due
+    return msgspec.structs.replace(plan, due=least, expires=expires)
 
 
 def refire(schedule: Schedule, firing_id: str, strategy: Strategy, seen: Observation) -> Refire:
     """Work out what follows a run of a schedule, to be settled together with it."""
-    plan = _sound(strategy.after(schedule.params, schedule.state, seen))
+    plan = _sound(strategy.after(schedule.params, schedule.state, seen), seen.now)
+    if seen.verdict == Verdict.EXPIRED.value == schedule.verdict:
+        plan = _put_off(plan, seen.now + EXPIRED_PAUSE)
     return Refire(
         queue=schedule.queue,
         name=schedule.name,

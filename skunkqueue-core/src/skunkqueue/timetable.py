@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import msgspec
 
 from skunkqueue.errors import BackendUnavailableError, UnknownScheduleError
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Firing, Schedule, Standing, State
-from skunkqueue.schedule import Plan, find_strategy, firing_for, plan_declared, skipped
+from skunkqueue.schedule import Plan, ask, find_strategy, firing_for, plan_declared, skipped
 
 _TRIES = 20
 logger = logging.getLogger(__name__)
@@ -28,17 +29,15 @@ def declare(backend: Backend, said: Schedule) -> tuple[bool, Firing | None]:
 
     Tells whether that changed anything, and the firing that was enqueued for it, if any. Where all is over by
     the strategy's own rule, an old one of the name is removed. Raises PluginError where the strategy is not
-    installed, and BackendError where others change the schedule without end.
+    installed, does not return, or plans what cannot be; and BackendError where others change the schedule without
+    end.
     """
-    strategy = None
     for _ in range(_TRIES):
         old = backend.get_schedule(said.queue, said.name)
         if old is not None and old.declares_the_same_as(said):
             return False, None
-        strategy = strategy or find_strategy(said.strategy)
         running = old is not None and _is_running(backend, old)
-        going_on = old if old is not None and old.strategy == said.strategy else None
-        plan = plan_declared(strategy, said.params, backend.now(), going_on, running=running)
+        plan = ask(said.strategy, partial(_planned, said, backend.now(), old, running=running))
         planned = msgspec.structs.replace(said, state=plan.state, interval=plan.interval)
         firing = firing_for(planned, plan)
         if firing is None:
@@ -54,6 +53,12 @@ def declare(backend: Backend, said: Schedule) -> tuple[bool, Firing | None]:
         # It ran, or was declared by somebody else, meanwhile.
     msg = f"schedule {said.name!r} of queue {said.queue!r} changes all the time: declare it again when less goes on"
     raise BackendUnavailableError(msg)
+
+
+def _planned(said: Schedule, now: float, old: Schedule | None, *, running: bool) -> Plan:
+    strategy = find_strategy(said.strategy)
+    going_on = old if old is not None and old.strategy == said.strategy else None
+    return plan_declared(strategy, said.params, now, going_on, running=running)
 
 
 def _is_running(backend: Backend, schedule: Schedule) -> bool:
@@ -75,12 +80,12 @@ def pause(backend: Backend, queue: str, name: str) -> bool:
 def resume(backend: Backend, queue: str, name: str) -> bool:
     """End a pause, and plan the next run as if those of the pause had been left out; False: there is no pause.
 
-    Raises PluginError where the strategy is not installed here. A schedule that would have ended during
+    Raises PluginError where the strategy is not installed here, or does not return. A schedule that would have ended during
     the pause is removed.
     """
     found = find(backend, queue, name)
     while found.paused:
-        plan = _planned_anew(found, backend.now())
+        plan = ask(found.strategy, partial(_planned_anew, found, backend.now()))
         firing = firing_for(found, plan)
         if firing is None:
             done = backend.remove_schedule(queue, name, found.generation)

@@ -247,6 +247,27 @@ def test_schedules_with_nothing_pending_and_no_worker_are_found(store: Backend, 
     )
 
 
+@pytest.mark.usefixtures("weekly")
+def test_schedules_whose_next_run_no_worker_plans_are_found(
+    store: Backend, skunq: Skunq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hire(store)
+    declare(store, "just now", after=60.0, strategy="weekly")
+    store.purge("demo")
+    declare(store, "well", after=60.0, strategy="weekly")
+
+    with monkeypatch.context() as later:
+        later.setattr("skunkqueue.cli.doctor.schedules.IDLE_FOR", -120.0)
+        told = findings(skunq, "schedules", expect=1)
+
+    assert told.startswith(
+        "problem: schedule just now of queue demo has no run planned: its strategy 'weekly' fails or does not return"
+    )
+    assert "skunq schedule remove 'just now' -q demo" in told
+    assert told.count("\n") == 0
+    assert findings(skunq, "schedules", expect=0).startswith("ok: 2 schedules")
+
+
 def run_badly(store: Backend, name: str, failure: Failure | None) -> None:
     """Declare a schedule and have its first run end as error."""
     declare(store, name, after=-60.0, strategy="weekly")

@@ -205,6 +205,21 @@ def test_a_strategy_that_cannot_tell_its_rule_stops_no_listing(
     assert strategy in skunq("schedules")
 
 
+def test_a_strategy_that_does_not_return_stops_no_listing(
+    store: Backend, skunq: Skunq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skunkqueue.cli.schedules.DESCRIBE_LIMIT", 0.3)
+    for number in range(3):
+        declare(store, f"poor{number}", strategy="hanging")
+    declare(store, "good")
+
+    told = {each["name"]: each["rule"] for each in skunq.json("schedules")["schedules"]}
+
+    hanging = "(describe() does not return)"
+    assert told == {"good": "every 60 s", "poor0": hanging, "poor1": hanging, "poor2": hanging}
+    assert hanging in skunq("schedules")
+
+
 def test_what_comes_from_the_store_cannot_steer_a_terminal(store: Backend, skunq: Skunq) -> None:
     declare(store, body=body("shop:\x1b[2Jsell"), params=b"\x1b]0;x\x07")
 

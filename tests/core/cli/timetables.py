@@ -16,6 +16,7 @@ from tests.core.cli.program import Skunq, begin, body
 from tests.core.plugins.distributions import install
 
 STRATEGY = """
+    import threading
     from skunkqueue.schedule import Plan
 
     class Every:
@@ -36,6 +37,10 @@ STRATEGY = """
         def describe(self, params):
             raise RuntimeError("er")
 
+    class Hanging(Every):
+        def describe(self, params):
+            threading.Event().wait()
+
     class Stillborn:
         def __init__(self):
             raise SystemExit(3)
@@ -47,7 +52,8 @@ def strategies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Install the strategy ``every``, and some that are worse."""
     site = tmp_path / "site"
     names = {
-        name: f"cli_strategies:{name.capitalize()}" for name in ("every", "mute", "stammering", "stillborn")
+        name: f"cli_strategies:{name.capitalize()}"
+        for name in ("every", "mute", "stammering", "hanging", "stillborn")
     }
     install(
         site, "cli-strategies", STRATEGIES, {**names, "broken": "no_such_module:x"}, cli_strategies=STRATEGY

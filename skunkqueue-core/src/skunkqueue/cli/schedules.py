@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 WIDTH = 40
 """Characters of a rule, and of the jobs' names, shown to people; ``--json`` gives all."""
+DESCRIBE_LIMIT = 2.0
+"""Seconds that a strategy has to describe a rule."""
+HANGING = "(describe() does not return)"
+"""What stands for the rule of one that does not."""
 LOOKS = 2
 """How often the store is read where a schedule seems idle, since it may only just have moved on."""
 
@@ -59,25 +63,39 @@ class View(NamedTuple):
 
 
 class Rules:
-    """Tells schedules' rules, where their strategies are installed here; each is loaded once."""
+    """Returns schedules' rules, where their strategies are installed here; each is loaded once."""
 
     def __init__(self) -> None:
         self._strategies: dict[str, Strategy | None] = {}
+        self._hanging: set[str] = set()
 
     def of(self, schedule: Schedule) -> str:
-        """Tell a rule in a few words; empty where nobody here can."""
-        from skunkqueue.plugins.requirements import LOAD_FAILURES  # noqa: PLC0415 - help need not wait for it
-        from skunkqueue.schedule import describe, find_strategy  # noqa: PLC0415 - as above
+        """Return a rule in a few words; empty where nobody here can say it."""
+        from skunkqueue.errors import PluginTimeoutError  # noqa: PLC0415 - help need not wait for it
+        from skunkqueue.plugins.requirements import LOAD_FAILURES  # noqa: PLC0415 - as above
+        from skunkqueue.schedule import ask  # noqa: PLC0415 - as above
 
         name = schedule.strategy
+        if name in self._hanging:
+            return HANGING
+        try:
+            return ask(name, lambda: self._describe(name, schedule.params), DESCRIBE_LIMIT)
+        except PluginTimeoutError:
+            # Once is enough: the other schedules of it would take as long.
+            self._hanging.add(name)
+            return HANGING
+        except LOAD_FAILURES:
+            # `skunq doctor` says what is wrong with it; a listing must go on.
+            self._strategies[name] = None
+            return ""
+
+    def _describe(self, name: str, params: bytes) -> str:
+        from skunkqueue.schedule import describe, find_strategy  # noqa: PLC0415 - help need not wait for it
+
         if name not in self._strategies:
-            try:
-                self._strategies[name] = find_strategy(name)
-            except LOAD_FAILURES:
-                # `skunq doctor` says what is wrong with it; a listing must go on.
-                self._strategies[name] = None
+            self._strategies[name] = find_strategy(name)
         strategy = self._strategies[name]
-        return "" if strategy is None else describe(strategy, schedule.params)
+        return "" if strategy is None else describe(strategy, params)
 
 
 @click.command()

@@ -1,5 +1,7 @@
 """A page of memory that a worker and its pool share: what has begun, and until when it may run.
 
+Beside jobs that is the code of plugins, so that the pool knows whom to blame.
+
 The worker writes it without a system call, many thousand times a second, and the pool reads it also
 when the worker is dead or holds its GIL for ever. Knows nothing of jobs; times are
 ``time.monotonic()``, which all processes of a boot share.
@@ -30,9 +32,16 @@ _BEGUN = struct.Struct("=24sqdB7x")
 _ORDER = struct.Struct("=24sqdB7x")
 _SLOT = _BEGUN.size + _ORDER.size
 _EMPTY = 0
+# A call of a plugin's code: whether it goes on, for which firing, when it must be over; then words.
+_CALL = struct.Struct("=24sqd")
+_CALL_SIZE = 1024
+_CALLS = 3
+"""Places for such calls: strategies asked by the main thread and by the steward, and hooks."""
 
-TIMEOUT, ROUGH = "timeout", "rough"
+TIMEOUT, ROUGH, STRATEGY = "timeout", "rough", "strategy"
+"""What a worker was killed for, or died of."""
 _CAUSES = (TIMEOUT, ROUGH)
+NOBODY = ClaimRef("", 0)
 
 
 class Begun(NamedTuple):
@@ -51,6 +60,17 @@ class Begun(NamedTuple):
     def ref(self) -> ClaimRef:
         """What proves the worker's claim to the store."""
         return ClaimRef(self.id, self.token)
+
+
+class PluginCall(NamedTuple):
+    """A call of a plugin's code, as the pool sees it."""
+
+    ref: ClaimRef
+    """The claim that it is for; NOBODY: none in particular."""
+    deadline: float
+    """When the worker must be killed for it."""
+    words: tuple[str, ...]
+    """``strategy`` or ``hook``, the key under which it is left alone, its name, and the schedule or hook."""
 
 
 class Board:
@@ -104,6 +124,19 @@ class Board:
         """Ask the pool to kill this worker at ``deadline`` if the firing still runs then."""
         at = _SLOTS_AT + slot * _SLOT + _BEGUN.size
         _ORDER.pack_into(self._map, at, ref.id.encode(), ref.token, deadline, _CAUSES.index(cause))
+
+    def call_plugin(self, place: int, call: PluginCall) -> None:
+        """Say that a plugin's code begins; costs about 2 µs."""
+        at = self._call_at(place)
+        text = "\0".join(call.words).encode(errors="replace")[: _CALL_SIZE - _CALL.size - 2]
+        _CALL.pack_into(self._map, at + 1, call.ref.id.encode(), call.ref.token, call.deadline)
+        begin = at + 1 + _CALL.size
+        self._map[begin : begin + len(text) + 1] = text + b"\n"
+        self._map[at] = 1
+
+    def end_plugin_call(self, place: int) -> None:
+        """Say that it has returned."""
+        self._map[self._call_at(place)] = _EMPTY
 
     def ready(self, started: float) -> None:
         """Say that it is registered, and since when (store's time)."""
@@ -171,6 +204,22 @@ class Board:
             found.append(Begun(firing.decode("ascii", "replace"), token, bool(suspect), deadline, cause))
         return found
 
+    def plugin_calls(self) -> list[PluginCall]:
+        """List the calls of plugins that go on, or went on when the worker died."""
+        found = []
+        for place in range(_CALLS):
+            at = self._call_at(place)
+            if self._map[at] == _EMPTY:
+                continue
+            firing, token, deadline = _CALL.unpack_from(self._map, at + 1)
+            text = self._map[at + 1 + _CALL.size : at + _CALL_SIZE].split(b"\n")[0].decode(errors="replace")
+            ref = ClaimRef(firing.rstrip(b"\0").decode("ascii", "replace"), token)
+            found.append(PluginCall(ref, deadline, tuple(text.split("\0"))))
+        return found
+
+    def _call_at(self, place: int) -> int:
+        return _SLOTS_AT + self.slots * _SLOT + place * _CALL_SIZE
+
 
 def _size(slots: int) -> int:
-    return _SLOTS_AT + slots * _SLOT
+    return _SLOTS_AT + slots * _SLOT + _CALLS * _CALL_SIZE

@@ -83,8 +83,10 @@ class Holdings:
         "midway",
         "monotonic",
         "offset",
+        "planning",
         "progress",
         "running",
+        "settling",
         "unbegun",
         "waiting",
     )
@@ -107,6 +109,10 @@ class Holdings:
         self.beside: dict[str, Running] = {}
         """On the event loop, by firing id."""
         self.finished: deque[Finished] = deque()
+        self.planning: Running | None = None
+        """What has run in the main thread and is a schedule's, while its strategy is asked what follows."""
+        self.settling: dict[ClaimRef, Claim] = {}
+        """What was finished and is about to be settled, while strategies are asked what follows."""
         self.midway: deque[Midway] = deque()
         self.waiting = 0.0
         """Since when the main thread waits for room on the event loop (monotonic); 0: it does not."""
@@ -173,7 +179,7 @@ class Holdings:
     @property
     def is_busy(self) -> bool:
         """Say whether any claim is held."""
-        return self.running is not None or bool(self.beside or self.unbegun or self.finished)
+        return self.running is not None or bool(self.beside or self.unbegun or self.finished or self.settling)
 
     def begun(self) -> list[Running]:
         """List what runs now."""
@@ -184,6 +190,7 @@ class Holdings:
     def held(self) -> list[Claim]:
         """List every claim whose lease is to be kept."""
         found = [one.claim for one in self.finished.copy()]
+        found += self.settling.copy().values()
         found += [one.claim for one in self.midway.copy()]
         found += self.unbegun.copy()
         found += [one.claim for one in self.begun()]

@@ -22,9 +22,11 @@ from skunkqueue.plugins.notify import Notifier
 from skunkqueue.records import Death, WorkerRecord
 from skunkqueue.worker import logs
 from skunkqueue.worker.board import ROUGH as ROUGH_CAUSE
+from skunkqueue.worker.board import STRATEGY as STRATEGY_CAUSE
 from skunkqueue.worker.child import Child, End
 from skunkqueue.worker.clerk import Clerk
 from skunkqueue.worker.pidfile import Pidfile
+from skunkqueue.worker.plugin_deaths import PluginDeaths
 from skunkqueue.worker.post import Post
 from skunkqueue.worker.reload import Watch
 from skunkqueue.worker.settings import (
@@ -64,6 +66,7 @@ class Pool:
         self._leaving: list[Child] = []
         """Workers that are being replaced but still end their job."""
         self._clerk = Clerk(settings.config, _CLERK_PATIENCE)
+        self._plugins = PluginDeaths()
         self._order = b""
         self._kill_at = float("inf")
         self._was_ready = False
@@ -132,7 +135,13 @@ class Pool:
             if post.is_due(now):
                 try:
                     post.child = Child(
-                        settings_for(self.settings, worker=new_id(), pool=self.id, route=post.route),
+                        settings_for(
+                            self.settings,
+                            worker=new_id(),
+                            pool=self.id,
+                            route=post.route,
+                            resting=self._plugins.left(),
+                        ),
                         code_changes=self.settings.reload,
                     )
                 except OSError as error:
@@ -220,6 +229,13 @@ class Pool:
             self._clerk.bury(child.settings.id, (), _death(child, end, "exit"))
 
     def _bury(self, child: Child, end: End) -> None:
+        called = child.board.plugin_calls() if child.killed_for in (None, STRATEGY_CAUSE) else []
+        if called:
+            # Jobs that ran beside a plugin's code are taken to be innocent.
+            blamed = self._plugins.blame(called, str(end))
+            logger.error("%s died: %s", child, end)
+            self._clerk.bury(child.settings.id, blamed, _death(child, end, STRATEGY_CAUSE))
+            return
         begun = child.board.begun()
         word = f" while it ran {', '.join(one.id for one in begun)}" if begun else ""
         if child.killed_for is None or not self._order:
@@ -270,8 +286,12 @@ class Pool:
         for child in self._children():
             if child.killed_for is not None:
                 continue
+            called = child.board.plugin_calls()
             over = [one for one in child.board.begun() if one.deadline and one.deadline <= now]
-            if over:
+            if any(call.deadline <= now for call in called):
+                logger.error("%s is killed: the code of a plugin does not return", child)
+                child.kill(STRATEGY_CAUSE, ())
+            elif over and not called:
                 cause = over[0].cause
                 logger.error("%s is killed: its job did not end when it was interrupted (%s)", child, cause)
                 child.kill(cause, tuple(one.id for one in over if one.cause == cause))

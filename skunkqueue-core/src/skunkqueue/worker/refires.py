@@ -1,18 +1,32 @@
-"""Schedules as a worker sees them: what follows a run, and schedules that have nothing armed."""
+"""Schedules as a worker sees them: what follows a run, and schedules that have nothing armed.
+
+Strategies are strangers' code. They are loaded and asked on a thread of their own, for a limited time, and what
+is asked stands on the board meanwhile. One that fails costs its schedule the next run, and nothing else.
+"""
 
 from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
 
 import msgspec
 
-from skunkqueue.errors import BackendError
+from skunkqueue.errors import BackendError, PluginTimeoutError
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import Claim, Outcome, Schedule
-from skunkqueue.schedule import Observation, Strategy, find_strategy, firing_for, refire, skipped
-from skunkqueue.worker.verdict import deaths_of
+from skunkqueue.plugins import STRATEGIES, calls, registry
+from skunkqueue.plugins.calls import Call, Caller, Rests, Result
+from skunkqueue.plugins.requirements import explain
+from skunkqueue.records import Claim, ClaimRef, Outcome, Refire, Schedule
+from skunkqueue.schedule import Observation, Plan, Strategy, find_strategy, firing_for, refire, skipped
+from skunkqueue.worker.board import NOBODY, STRATEGY, Board, PluginCall
+from skunkqueue.worker.holdings import NEVER, Finished, Holdings, Running
+from skunkqueue.worker.logs import duration
+from skunkqueue.worker.verdict import deaths_of, read_evidence
 
 logger = logging.getLogger("skunkqueue.worker")
 
@@ -24,33 +38,70 @@ FIRST_DELAY = 0.2
 """Seconds for which a firing that nobody took then is put off."""
 LONGEST_DELAY = 5.0
 """The same after it has come back again and again, each time for twice as long."""
+LEAST_LIMIT = 1.0
+"""Seconds that a strategy has at least, however short the lease is."""
+KILL_AFTER = 2.0
+"""Seconds after which a worker is killed whose threads a strategy keeps from giving it up."""
+
+
+class _Asking(NamedTuple):
+    """About whom a strategy is asked."""
+
+    schedule: str
+    strategy: str
+    claim: Claim | None
 
 
 class Refires:
     """Works out refires for one worker; strategies are loaded once."""
 
-    def __init__(self, backend: Backend, queue: str, route: str) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        queue: str,
+        route: str,
+        *,
+        holdings: Holdings | None = None,
+        board: Board | None = None,
+        lease: float = 15.0,
+        rests: Rests | None = None,
+    ) -> None:
+        """``rests``: schedules whose strategies were given up, or ended workers, a short while ago."""
         self._backend = backend
         self._queue = queue
         self._route = route
+        self._holdings = holdings
+        self._board = board
+        self._rests = Rests() if rests is None else rests
+        # The steward asks too, and must get back to its leases.
+        self._limit = max(min(calls.LIMIT, lease / 3), LEAST_LIMIT)
+        # The main thread's and the steward's, so that neither waits for what the other has asked.
+        self._callers = [self._caller(slot) for slot in (0, 1)]
         self._strategies: dict[str, Strategy] = {}
         self._missing: set[str] = set()
-        self._failing: set[tuple[str, int]] = set()
-        """Schedules, by name and generation, whose strategy has failed and was told of."""
+        self._failing: set[str] = set()
+        """Schedules whose strategy has failed and was told of."""
         self._left: dict[str, tuple[str, float, bool]] = {}
         """By schedule: the firing last left to others, the longest delay it had, and if it was last given none."""
         self._offered = False
 
-    def lacks(self, name: str, strategy: str | None, firing: str) -> bool:
+    def close(self) -> None:
+        """Let the threads end on which strategies are asked."""
+        for caller in self._callers:
+            caller.close()
+
+    def lacks(self, name: str, strategy: str | None, claim: Claim) -> bool:
         """Say whether what follows a schedule's firing cannot be planned here, so that it must not run here."""
-        if strategy is None or self._strategy(strategy, name) is not None:
+        if strategy is None or strategy in self._strategies or _ended_a_worker(claim):
+            return False
+        if self._load(strategy, name, claim) is not None:
             return False
         try:
             schedule = self._backend.get_schedule(self._queue, name)
         except BackendError:
             return True
         # Nothing follows one that was requeued by hand, or whose schedule is gone.
-        return schedule is not None and schedule.firing == firing
+        return schedule is not None and schedule.firing == claim.id
 
     def delay_for_others(self, name: str, firing: str) -> float:
         """Say for how long a firing is given back whose schedule's strategy is missing here.
@@ -75,16 +126,37 @@ class Refires:
         offered, self._offered = self._offered, False
         return offered
 
-    def attach(self, claim: Claim, outcome: Outcome, name: str, attempts: int, now: float) -> Outcome:
-        """Add what follows to the final outcome of a schedule's firing; raises BackendError."""
-        if not outcome.verdict.state.final:
-            return outcome
-        schedule = self._backend.get_schedule(self._queue, name)
-        if schedule is None or schedule.firing != claim.id:
-            return outcome
-        strategy = self._strategy(schedule.strategy, schedule.name)
+    def attach_each(self, batch: Sequence[Finished], now: float) -> list[Finished]:
+        """Add what follows to the final outcomes of schedules' firings; raises BackendError."""
+        found, asked, asking = list(batch), list[tuple[int, Schedule]](), list[Call]()
+        for index, one in enumerate(batch):
+            if one.schedule is None or one.outcome.refire is not None or not one.outcome.verdict.state.final:
+                continue
+            schedule = self._backend.get_schedule(self._queue, one.schedule)
+            if schedule is None or schedule.firing != one.claim.id:
+                continue
+            if _ended_a_worker(one.claim) or self._rests.has(_key_of(schedule)):
+                # Its outcome is to be recorded. The schedule is armed by whoever heals it.
+                continue
+            asked.append((index, schedule))
+            about = _Asking(schedule.name, schedule.strategy, one.claim)
+            asking.append(Call(_key_of(schedule), partial(self._follow, schedule, one, now), about))
+        for (index, schedule), result in zip(asked, self._ask(asking), strict=True):
+            if result.error is not None:
+                # Idle schedules are armed again by whoever sees them, so nothing is lost but the observation.
+                self._complain(schedule, result.error)
+            elif result.value is not None:
+                self._rests.end(_key_of(schedule))
+                outcome: Outcome = msgspec.structs.replace(batch[index].outcome, refire=result.value)
+                found[index] = batch[index]._replace(outcome=outcome)
+        return found
+
+    def _follow(self, schedule: Schedule, one: Finished, now: float) -> Refire | None:
+        """Ask a strategy what follows a run; ``None`` where it is not installed."""
+        strategy = self._found(schedule.strategy, schedule.name)
         if strategy is None:
-            return outcome
+            return None
+        claim, outcome = one.claim, one.outcome
         seen = Observation(
             now=now,
             # A claim's due time moves when it is put back; and a pause takes the schedule's away.
@@ -93,18 +165,12 @@ class Refires:
             took=outcome.took,
             verdict=outcome.verdict.value,
             # A worker's death is no failure of the job.
-            attempts=attempts - deaths_of(claim),
+            attempts=one.attempts - deaths_of(claim),
             # One that comes back has done a part before: it was retried, put off, or a chain is further on.
             whole=claim.carry is None and not claim.deaths,
             interval=schedule.interval,
         )
-        try:
-            follows = refire(schedule, claim.id, strategy, seen)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin may raise anything
-            # Idle schedules are armed again by whoever sees them, so nothing is lost but the observation.
-            self._complain(schedule, error)
-            return outcome
-        return msgspec.structs.replace(outcome, refire=follows)
+        return refire(schedule, claim.id, strategy, seen)
 
     def heal(self) -> bool:
         """Arm the schedules of this route that have no firing (it was killed or purged); raises BackendError.
@@ -116,57 +182,131 @@ class Refires:
         random.shuffle(idle)
         end = time.monotonic() + HEAL_FOR
         for seen in idle:
-            strategy = self._strategy(seen.strategy, seen.name)
-            if strategy is None:
+            if self._rests.has(_key_of(seen)):
                 continue
             if time.monotonic() > end:
                 return True
-            self._heal(seen, strategy)
+            self._heal(seen)
         return False
 
-    def _heal(self, schedule: Schedule, strategy: Strategy) -> None:
+    def _heal(self, schedule: Schedule) -> None:
         now, place = self._backend.now(), (schedule.queue, schedule.name)
-        try:
-            plan = skipped(schedule, strategy, now)
-            firing = firing_for(schedule, plan)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - as above
-            self._complain(schedule, error)
+        about = _Asking(schedule.name, schedule.strategy, None)
+        (result,) = self._ask([Call(_key_of(schedule), partial(self._skip, schedule, now), about)])
+        if result.error is not None:
+            self._complain(schedule, result.error)
             return
+        plan: Plan | None = result.value
+        if plan is None:
+            return
+        self._rests.end(_key_of(schedule))
+        firing = firing_for(schedule, plan)
         if firing is None:
             self._backend.remove_schedule(*place, schedule.generation)
         elif self._backend.arm(*place, schedule.generation, firing, plan.state, over=schedule.firing):
             logger.info("schedule %r had no run planned (killed or purged): the next is", schedule.name)
 
-    def _complain(self, schedule: Schedule, error: BaseException) -> None:
-        """Tell of a strategy's failure, once for each declaration."""
-        which = (schedule.name, schedule.generation)
-        if which in self._failing:
-            return
-        self._failing.add(which)
-        logger.error(
-            "the strategy %r of schedule %r fails, so that nothing more is planned: declare it again with another "
-            "rule, or `skunq schedule remove %s`",
-            schedule.strategy,
-            schedule.name,
-            schedule.name,
-            exc_info=error,
+    def _skip(self, schedule: Schedule, now: float) -> Plan | None:
+        strategy = self._found(schedule.strategy, schedule.name)
+        return None if strategy is None else skipped(schedule, strategy, now)
+
+    # --- asking -----------------------------------------------------------------------------------
+
+    def _caller(self, slot: int) -> Caller:
+        return Caller(
+            "skunkqueue-strategy",
+            self._limit,
+            enter=partial(self._enter, slot),
+            leave=partial(self._leave, slot),
         )
 
-    def _strategy(self, name: str, schedule: str) -> Strategy | None:
+    def _ask(self, calls: Sequence[Call]) -> list[Result]:
+        if not calls:
+            return []
+        steward = threading.current_thread() is not threading.main_thread()
+        return self._callers[steward].call_each(calls)
+
+    def _enter(self, slot: int, call: Call) -> None:
+        """Let others know what a strategy is asked: the pool if it ends this process, and who lists workers."""
+        about: _Asking = call.about
+        if self._board is not None:
+            ref = NOBODY if about.claim is None else ClaimRef(about.claim.id, about.claim.token)
+            deadline = time.monotonic() + self._limit + KILL_AFTER
+            words = (STRATEGY, call.key, about.strategy, about.schedule)
+            self._board.call_plugin(slot, PluginCall(ref, deadline, words))
+        if self._holdings is not None and slot == 0 and about.claim is not None:
+            self._holdings.planning = Running(about.claim, self._holdings.monotonic(), NEVER)
+
+    def _leave(self, slot: int) -> None:
+        if self._board is not None:
+            self._board.end_plugin_call(slot)
+        if self._holdings is not None and slot == 0:
+            self._holdings.planning = None
+
+    def _complain(self, schedule: Schedule, error: BaseException) -> None:
+        """Log a strategy's failure: of what it raises or plans once for each declaration, of a hang each time."""
+        key = _key_of(schedule)
+        if isinstance(error, PluginTimeoutError):
+            again = f"again in {duration(self._rests.begin(key))}"
+        elif key in self._failing:
+            return
+        else:
+            again = "again by every sweep"
+        self._failing.add(key)
+        logger.error(
+            "strategy failed: schedule=%r strategy=%r distribution=%r reason=%r: nothing more is planned for now, it "
+            "is asked %s; declare the schedule with another rule, or `skunq schedule remove %s`",
+            schedule.name,
+            schedule.strategy,
+            registry.origin(STRATEGIES, schedule.strategy),
+            explain(error),
+            again,
+            schedule.name,
+            exc_info=None if isinstance(error, PluginTimeoutError) else error,
+        )
+
+    def _load(self, name: str, schedule: str, claim: Claim) -> Strategy | None:
+        """Load a strategy in the main thread; ``None`` where it is missing, broken, or does not load in time."""
+        key = f"strategy {name}"
+        if self._rests.has(key):
+            return None
+        about = _Asking(schedule, name, claim)
+        (result,) = self._ask([Call(key, lambda: self._found(name, schedule), about)])
+        if result.error is None:
+            strategy: Strategy | None = result.value
+            return strategy
+        self._rests.begin(key)
+        self._tell_missing(name, schedule, result.error)
+        return None
+
+    def _found(self, name: str, schedule: str) -> Strategy | None:
+        """Find a strategy; on the thread of its own."""
         found = self._strategies.get(name)
         if found is None:
             try:
                 found = find_strategy(name)
             except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-                if name not in self._missing:
-                    self._missing.add(name)
-                    logger.warning(
-                        "firings of schedule %r are left to other workers until this one is restarted "
-                        "with its strategy: %s",
-                        schedule,
-                        error,
-                    )
+                self._tell_missing(name, schedule, error)
                 return None
             self._strategies[name] = found
             self._missing.discard(name)
         return found
+
+    def _tell_missing(self, name: str, schedule: str, error: BaseException) -> None:
+        if name not in self._missing:
+            self._missing.add(name)
+            logger.warning(
+                "firings of schedule %r are left to other workers until this one is restarted with its strategy: %s",
+                schedule,
+                error,
+            )
+
+
+def _key_of(schedule: Schedule) -> str:
+    # A schedule that is declared anew is asked for at once.
+    return f"schedule {schedule.generation} {schedule.name}"
+
+
+def _ended_a_worker(claim: Claim) -> bool:
+    """Return whether a worker died under this firing while the strategy was asked what follows it."""
+    return bool(claim.deaths) and any(death.cause == STRATEGY for death in read_evidence(claim))

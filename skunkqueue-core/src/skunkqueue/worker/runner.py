@@ -140,7 +140,7 @@ class Runner:
         """Say whether this is a schedule's run whose next this worker cannot plan; also if it must not run."""
         if body.schedule is None or claim.kill_requested or claim.id in self._holdings.kills:
             return False
-        return self._refires.lacks(body.schedule, body.strategy, claim.id)
+        return self._refires.lacks(body.schedule, body.strategy, claim)
 
     def _forestall(self, tried: Try) -> Ruling | None:
         """Rule on a firing that must not run (any more)."""

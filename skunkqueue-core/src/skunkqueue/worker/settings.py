@@ -148,16 +148,20 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str | None = None
     log_format: str = "text"
     log_config: dict[str, Any] | None = None
+    resting: dict[str, float] = {}
+    """Plugins that ended workers of this pool, and for how many seconds more they are not called."""
 
 
-def settings_for(settings: PoolSettings, *, worker: str, pool: str, route: str) -> WorkerSettings:
+def settings_for(
+    settings: PoolSettings, *, worker: str, pool: str, route: str, resting: dict[str, float] | None = None
+) -> WorkerSettings:
     """Tell one worker of a pool what it needs to know."""
     shared = {
         name: getattr(settings, name)
         for name in WorkerSettings.__struct_fields__
-        if name not in ("id", "pool", "route")
+        if name not in ("id", "pool", "route", "resting")
     }
-    return WorkerSettings(id=worker, pool=pool, route=route, **shared)
+    return WorkerSettings(id=worker, pool=pool, route=route, resting=resting or {}, **shared)
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

@@ -78,8 +78,7 @@ class Settler:
             return True
         try:
             if any(one.schedule is not None for one in batch):
-                now = self._backend.now()
-                batch = [self._with_refire(one, now) for one in batch]
+                batch = self._with_refires(batch)
             stale = self._backend.settle([one.outcome for one in batch])
         except _PASSING as error:
             self._keep(batch, error)
@@ -111,11 +110,16 @@ class Settler:
         except BackendError as error:
             logger.debug("the progress of firing %s is not saved: %s", ref.id, error)
 
-    def _with_refire(self, one: Finished, now: float) -> Finished:
-        if one.schedule is None or one.outcome.refire is not None:
-            return one
-        outcome = self._refires.attach(one.claim, one.outcome, one.schedule, one.attempts, now)
-        return one._replace(outcome=outcome)
+    def _with_refires(self, batch: list[Finished]) -> list[Finished]:
+        """Add what follows; the steward keeps the leases meanwhile, since strategies may take their time."""
+        claims = {ref_of(one.claim): one.claim for one in batch}
+        settling = self._holdings.settling
+        settling.update(claims)
+        try:
+            return self._refires.attach_each(batch, self._backend.now())
+        finally:
+            for ref in claims:
+                settling.pop(ref, None)
 
     def _keep(self, batch: list[Finished], error: BackendError) -> None:
         self._holdings.finished.extendleft(reversed(batch))

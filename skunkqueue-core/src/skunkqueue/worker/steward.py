@@ -103,7 +103,7 @@ class Steward(threading.Thread):
         self._keep_leases()
         self._send_progress()
         self._forget_kills(now)
-        self._beat(running, now)
+        self._beat(running or self._holdings.planning, now)
         if now >= self._next_chores:
             self._next_chores = now + _CHORES_EVERY * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
             if self._backend.sweep() >= _MUCH:

@@ -31,7 +31,7 @@ TIMEOUT = "timeout"
 LATE = "late"
 """The reason for which an async job did not begin: its lease may be over."""
 _KILLED = {KILL: "it was killed by request", ROUGH: "its worker was stopped roughly"}
-_DEATHS = frozenset({"signal", "exit", "lease"})
+_DEATHS = frozenset({"signal", "exit", "lease", "strategy"})
 _NOTE_LENGTH = 300
 
 _death = msgspec.json.Decoder(Death)
@@ -209,6 +209,8 @@ def tell_death(death: Death) -> str:
         how = f"exit code {death.exit_code}"
     else:
         how = "its lease ended"
+    if death.cause == "strategy":
+        how = f"{how}, while the strategy of its schedule was asked for the next run"
     return f"{how}, memory {death.rss / 1_048_576:.0f} MiB" if death.rss else how
 
 

@@ -21,6 +21,7 @@ from skunkqueue.clock import SYSTEM_CLOCK, Clock, SystemClock, lease_clock
 from skunkqueue.errors import BackendError
 from skunkqueue.imports import Gate
 from skunkqueue.persistence.backend import Backend
+from skunkqueue.plugins.calls import Rests
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.records import Command, WorkerRecord
 from skunkqueue.worker.bell import Bell
@@ -93,7 +94,15 @@ class Worker:
         self.holdings = holdings = Holdings(
             self._monotonic, self._monotonic if self._is_virtual else lease_clock(), settings.lease
         )
-        self._refires = Refires(backend, settings.queue, settings.route)
+        self._refires = Refires(
+            backend,
+            settings.queue,
+            settings.route,
+            holdings=holdings,
+            board=board,
+            lease=settings.lease,
+            rests=Rests(settings.resting),
+        )
         self._interrupter = Interrupter(STAGES, lambda: holdings.running and holdings.running.claim)
         self._settler = Settler(
             backend,
@@ -231,6 +240,7 @@ class Worker:
         self._guard.end()
         self._doorman.end()
         self._interrupter.remove()
+        self._refires.close()
         if self.runner.lane is not None:
             self.runner.lane.close()
         reason = self.cycle.ending.name.lower()
@@ -282,6 +292,8 @@ class Worker:
 
     def _describe(self) -> WorkerRecord:
         begun = self.holdings.begun()
+        if not begun and (planning := self.holdings.planning) is not None:
+            begun = [planning]
         if self._contact.is_deaf:
             state = "deaf"
         elif self.cycle.stopping:

@@ -16,6 +16,8 @@ from skunkqueue.plugins.requirements import LOAD_FAILURES, explain
 from skunkqueue.records import Schedule, State
 from skunkqueue.schedule import find_strategy
 
+IDLE_FOR = 60.0
+"""Seconds after which workers should long have planned a run."""
 REASON = 120
 """Characters shown of why a run failed."""
 CURE = "skunq schedules shows them all"
@@ -25,7 +27,12 @@ CURE = "skunq schedules shows them all"
 def schedules(store: Backend, _: BackendConfig) -> Iterator[Finding]:
     """Look at all schedules."""
     there = store.schedules()
-    found = [*_without_strategy(there), *first(_without_worker(store, there), CURE), *_failed(store, there)]
+    found = [
+        *_without_strategy(there),
+        *first(_without_worker(store, there), CURE),
+        *first(_idle(store, there), CURE),
+        *_failed(store, there),
+    ]
     yield from found
     if not found:
         fine = ", their strategies are here, and no last run was an error" if there else ""
@@ -64,6 +71,28 @@ def _without_worker(store: Backend, there: Sequence[Schedule]) -> list[Finding]:
         )
         for (queue, route), names in sorted(running_on(there).items())
         if (queue, route) not in known
+    ]
+
+
+def _idle(store: Backend, there: Sequence[Schedule]) -> list[Finding]:
+    """Look for schedules with workers that do not plan their next run."""
+    now = store.now()
+    known = {(worker.queue, worker.route) for worker in store.workers()}
+    idle = [
+        each for place in sorted(running_on(there)) if place in known for each in store.idle_schedules(*place)
+    ]
+    return [
+        Finding(
+            "schedules",
+            PROBLEM,
+            f"schedule {each.name} of queue {each.queue} has no run planned: its strategy {each.strategy!r} fails or "
+            f"does not return where its workers run",
+            "look for `strategy failed` in their log; then update or remove its distribution, declare the schedule "
+            f"with another rule, or: skunq schedule remove {shlex.quote(each.name)} -q {each.queue}",
+        )
+        for each in idle
+        if now - max(each.declared, each.next_run or 0.0, (each.last_run or 0.0) + (each.took or 0.0))
+        > IDLE_FOR
     ]
 
 

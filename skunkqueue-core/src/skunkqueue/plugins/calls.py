@@ -1,0 +1,275 @@
+"""Call plugins' code under a time limit, and leave a plugin alone for a while after it failed.
+
+A plugin's code runs on a thread of its own, since no thread can be made to return from a call that hangs. A
+call that is over its limit is given up: whoever waits goes on, Python code in it is interrupted, and a call
+that blocks in C stays behind on a thread that nothing waits for. Code that keeps all other threads from
+running cannot be given up so; in a worker, its pool ends that. Knows no store and no particular plugin.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Any, NamedTuple, TypeVar
+
+from skunkqueue.errors import PluginError, PluginTimeoutError
+
+T = TypeVar("T")
+
+LIMIT = 5.0
+"""Seconds for which a call of a strategy or hook may last; a third of the default lease."""
+FIRST_REST = 60.0
+"""Seconds for which a plugin is not called after it hung or ended its process, the first time."""
+LONGEST_REST = 3_600.0
+"""The same after it has done so again and again, each time for twice as long."""
+
+
+class Call(NamedTuple):
+    """A call of a plugin's code."""
+
+    key: str
+    """Who is left alone if it fails."""
+    function: Callable[[], Any]
+    about: Any = None
+    """Whatever ``enter`` wants to know of it."""
+
+
+class Result(NamedTuple):
+    """What came of a call."""
+
+    value: Any
+    error: BaseException | None
+    """What it raised; PluginTimeoutError where it did not return in time."""
+
+
+def call_within(limit: float, function: Callable[[], T]) -> T:
+    """Call once; raise what it raises, or PluginTimeoutError where it does not return in so many seconds.
+
+    What ends a process elsewhere, such as SystemExit, is a PluginError here.
+    """
+    caller = Caller("skunkqueue-plugin", limit)
+    try:
+        (result,) = caller.call_each([Call("", function)])
+    finally:
+        caller.close()
+    if result.error is None:
+        value: T = result.value
+        return value
+    if isinstance(result.error, Exception):
+        raise result.error
+    msg = f"a plugin raised {type(result.error).__name__}: {result.error}"
+    raise PluginError(msg) from result.error
+
+
+class _GivenUp(BaseException):
+    """Raised in a call that is over its limit."""
+
+
+class _Batch:
+    """Calls that were handed over together."""
+
+    __slots__ = ("calls", "done", "results")
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        self.calls = calls
+        self.results: list[Result] = []
+        # A bare lock costs a fifth of an Event.
+        self.done = threading.Lock()
+        self.done.acquire()
+
+
+class _Current(NamedTuple):
+    """The call that goes on."""
+
+    batch: _Batch
+    began: float
+
+
+class Caller:
+    """Makes calls one after another, in the order in which they were handed over, from any thread.
+
+    ``enter`` and ``leave`` are called around each; ``leave`` also for one that is given up. The thread is
+    started by the first call.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        limit: float = LIMIT,
+        *,
+        enter: Callable[[Call], None] | None = None,
+        leave: Callable[[], None] | None = None,
+    ) -> None:
+        self._name = name
+        self._limit = limit
+        self._enter = enter
+        self._leave = leave
+        self._prepare()
+
+    def _prepare(self) -> None:
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+        self._queue: SimpleQueue[_Batch | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._current: _Current | None = None
+
+    def hand_over(self, calls: Sequence[Call], after: Callable[[list[Result]], None] | None = None) -> _Batch:
+        """Have calls made without waiting for them; ``after`` hears on the thread what came of them."""
+        if self._pid != os.getpid():
+            # The thread stayed behind in the process that forked.
+            self._prepare()
+        batch = _Batch(calls)
+        if after is not None:
+            # The last of the batch, so that it comes also where others of it were given up.
+            batch.calls = [*calls, Call("", lambda: after(batch.results))]
+        with self._lock:
+            self._queue.put(batch)
+            if self._thread is None:
+                self._begin(None)
+        return batch
+
+    def call_each(self, calls: Sequence[Call]) -> list[Result]:
+        """Make calls and wait for them; each may take as long as the limit says."""
+        batch = self.hand_over(calls)
+        self.wait_for(batch)
+        return batch.results
+
+    def wait_for(self, batch: _Batch) -> None:
+        """Wait until all calls of a batch have been made, or given up."""
+        while not batch.done.acquire(timeout=self._left()):
+            self.watch()
+
+    def watch(self) -> None:
+        """Give up the call that goes on, if it is over its limit; the next ones are made on a new thread."""
+        with self._lock:
+            current = self._current
+            if current is None or time.monotonic() - current.began < self._limit:
+                return
+            self._current = None
+            text = f"it did not return within {self._limit:g} s"
+            current.batch.results.append(Result(None, PluginTimeoutError(text)))
+            if self._leave is not None:
+                self._leave()
+            given_up = self._thread
+            self._begin(current.batch)
+            # Under the lock the thread cannot have ended, so that its number is nobody else's.
+            if given_up is not None and given_up.ident is not None:
+                _interrupt(given_up.ident)
+
+    def close(self) -> None:
+        """Let the thread end once all calls are made; another call starts a new one."""
+        with self._lock:
+            if self._thread is not None:
+                self._queue.put(None)
+
+    def _left(self) -> float:
+        current = self._current
+        passed = 0.0 if current is None else time.monotonic() - current.began
+        return max(self._limit - passed, 0.01)
+
+    def _begin(self, batch: _Batch | None) -> None:
+        thread = threading.Thread(target=self._work, args=(batch,), name=self._name, daemon=True)
+        self._thread = thread
+        try:
+            thread.start()
+        except RuntimeError as error:
+            # No more threads can be had now. Nobody may wait for this one.
+            self._thread = None
+            while batch is not None or not self._queue.empty():
+                batch = batch or self._queue.get()
+                if batch is not None:
+                    missing = len(batch.calls) - len(batch.results)
+                    batch.results += [Result(None, error)] * missing
+                    batch.done.release()
+                batch = None
+
+    def _work(self, batch: _Batch | None) -> None:
+        me = threading.current_thread()
+        try:
+            while True:
+                if batch is None and (batch := self._queue.get()) is None:
+                    with self._lock:
+                        if self._thread is not me:
+                            return
+                        if self._queue.empty():
+                            self._thread = None
+                            return
+                    continue
+                if not self._make(me, batch):
+                    return
+                batch.done.release()
+                batch = None
+        except BaseException:
+            # Interrupted too late, when it was given up and had just returned.
+            if self._thread is me:
+                raise
+
+    def _make(self, me: threading.Thread, batch: _Batch) -> bool:
+        """Make the calls of a batch that are left; False: this thread was given up."""
+        while len(batch.results) < len(batch.calls):
+            call = batch.calls[len(batch.results)]
+            with self._lock:
+                if self._thread is not me:
+                    return False
+                self._current = _Current(batch, time.monotonic())
+                if self._enter is not None:
+                    self._enter(call)
+            try:
+                result = Result(call.function(), None)
+            except BaseException as error:  # noqa: BLE001 - a plugin may raise anything
+                result = Result(None, error)
+            with self._lock:
+                if self._thread is not me:
+                    return False
+                self._current = None
+                if self._leave is not None:
+                    self._leave()
+                batch.results.append(result)
+        return True
+
+
+class Rests:
+    """Who is not called for a while, by key, since it hung or ended its process. For one process."""
+
+    def __init__(self, until: dict[str, float] | None = None) -> None:
+        """``until``: seconds from now that some are still left alone for."""
+        now = time.monotonic()
+        self._until = {key: now + seconds for key, seconds in (until or {}).items()}
+        self._last: dict[str, float] = {}
+
+    def begin(self, key: str) -> float:
+        """Leave one alone from now on; return for how many seconds."""
+        rest = min(2 * self._last.get(key, FIRST_REST / 2), LONGEST_REST)
+        self._last[key] = rest
+        self._until[key] = time.monotonic() + rest
+        return rest
+
+    def end(self, key: str) -> None:
+        """Forget that one has failed, since a call of it went well."""
+        if self._last:
+            self._last.pop(key, None)
+
+    def has(self, key: str) -> bool:
+        """Return whether one is to be left alone now."""
+        until = self._until.get(key) if self._until else None
+        if until is None:
+            return False
+        if time.monotonic() < until:
+            return True
+        self._until.pop(key, None)
+        return False
+
+    def left(self) -> dict[str, float]:
+        """Return who is to be left alone now, and for how many seconds."""
+        now = time.monotonic()
+        return {key: until - now for key, until in tuple(self._until.items()) if until > now}
+
+
+def _interrupt(thread: int) -> None:
+    """Raise an exception in another thread, as soon as it runs Python code."""
+    import ctypes  # noqa: PLC0415 - large, and plugins that hang are rare
+
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(_GivenUp))

@@ -1,0 +1,104 @@
+"""Plugins that hang or end their process, in the processes of a real pool: named in its log, and nobody else suffers."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from skunkqueue import SkunkQueue
+from skunkqueue.plugins import STRATEGIES
+from skunkqueue.records import State
+from tests.acceptance.stage import PATIENCE
+from tests.acceptance.workshop import QUEUE, Workshop, ended
+from tests.core.plugins.distributions import install
+from tests.support.waiting import eventually
+
+STRATEGY = """
+    import ctypes, os, threading
+    from skunkqueue.schedule import Plan
+
+    class Well:
+        def first(self, params, now):
+            return Plan(due=now, state=b"", interval=1.0)
+
+    class Hanging(Well):
+        def after(self, params, state, seen):
+            threading.Event().wait()
+
+    class Leaving(Well):
+        def after(self, params, state, seen):
+            os._exit(7)
+
+    class Greedy(Well):
+        def after(self, params, state, seen):
+            # Keeps all threads of its process from running.
+            ctypes.PyDLL(None).sleep(1000)
+"""
+NAMES = ("hanging", "leaving", "greedy")
+
+
+@pytest.fixture
+def shop(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    """The shop with strange strategies, installed for the test and for the pool."""
+    site = shop.folder / "site"
+    names = {name: f"acme_stranger:{name.capitalize()}" for name in NAMES}
+    install(site, "acme-stranger", STRATEGIES, names, acme_stranger=STRATEGY)
+    monkeypatch.syspath_prepend(str(site))
+    monkeypatch.delitem(sys.modules, "acme_stranger", raising=False)
+    shop.stage.environment["PYTHONPATH"] = str(site)
+    return shop
+
+
+def declare(shop: Workshop, strategy: str) -> str:
+    """Declare a schedule of ``jobs.which``; return the id of its first firing."""
+    jobs = {"__name__": "jobs", "__file__": str(shop.folder / "jobs.py")}
+    exec(compile(Path(jobs["__file__"]).read_text(), "jobs.py", "exec"), jobs)  # noqa: S102 - our own file
+    assert shop.config.url is not None
+    with SkunkQueue(QUEUE, conn_url=shop.config.url) as queue:
+        queue.declare("tick", jobs["which"](), strategy=strategy, params=b"")  # type: ignore[operator]  # made by exec
+    (schedule,) = shop.backend.schedules(QUEUE)
+    assert schedule.firing is not None
+    return schedule.firing
+
+
+def test_a_strategy_that_hangs_takes_no_worker_and_no_stop(shop: Workshop) -> None:
+    firing = declare(shop, "hanging")
+    pool = shop.work()
+    asked = eventually(
+        lambda: [one for one in shop.backend.workers() if one.current == firing and one.state == "busy"],
+        PATIENCE,
+        what="the worker is listed as busy with the firing",
+    )
+    assert asked
+
+    pool.process.send_signal(signal.SIGTERM)
+
+    assert ended(pool) == 0
+    assert shop.state(firing) is State.COMPLETE
+    assert "strategy failed: schedule='tick' strategy='hanging' distribution='acme-stranger 1.0'" in pool.said
+
+
+@pytest.mark.parametrize(
+    ("strategy", "reason"),
+    [
+        ("leaving", "its worker died: exit code 7"),
+        ("greedy", "it did not return, so its worker was killed: killed by SIGKILL"),
+    ],
+)
+def test_a_strategy_that_ends_its_worker_does_so_once(shop: Workshop, strategy: str, reason: str) -> None:
+    firing = declare(shop, strategy)
+    pool = shop.work()
+
+    record = shop.settled(firing)
+
+    assert record.state is State.COMPLETE
+    assert (record.deaths, '"cause":"strategy"' in record.evidence) == (1, True)
+    told = f"strategy failed: schedule='tick' strategy='{strategy}' distribution='acme-stranger 1.0' reason='{reason}"
+    assert told in pool.said
+    # The next worker is told to leave it alone, also where it looks for schedules that have nothing planned.
+    assert shop.result(shop.fire("add", 1, 2)) == 3
+    assert pool.said.count("strategy failed: ") == 1
+    assert pool.stop() == 0

@@ -1,0 +1,206 @@
+"""Calling plugins' code under a time limit."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from skunkqueue.errors import PluginError, PluginTimeoutError
+from skunkqueue.plugins.calls import FIRST_REST, LONGEST_REST, Call, Caller, Rests, call_within
+from tests.support.waiting import eventually
+
+SHORT = 0.2
+"""A limit for what never returns; what does return has a long one."""
+LONG = 60.0
+
+
+@pytest.fixture
+def blocked() -> Iterator[Callable[[], object]]:
+    """Make something that blocks until the test is over."""
+    released = threading.Event()
+    yield released.wait
+    released.set()
+
+
+@pytest.fixture
+def busy() -> Iterator[Callable[[], None]]:
+    """Make something that runs Python code until the test is over."""
+    over: list[int] = []
+
+    def loop() -> None:
+        while not over:
+            pass
+
+    yield loop
+    over.append(1)
+
+
+def test_what_a_call_returns_or_raises_comes_back() -> None:
+    with pytest.raises(ZeroDivisionError):
+        call_within(LONG, lambda: 1 // 0)
+    assert call_within(LONG, lambda: "here") == "here"
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit])
+def test_what_ends_a_process_elsewhere_is_a_plugin_error(kind: type[BaseException]) -> None:
+    def leave() -> None:
+        raise kind
+
+    with pytest.raises(PluginError, match=kind.__name__):
+        call_within(LONG, leave)
+
+
+def test_a_call_that_blocks_is_given_up(blocked: Callable[[], object]) -> None:
+    with pytest.raises(PluginTimeoutError, match=r"did not return within 0\.2 s"):
+        call_within(SHORT, blocked)
+
+
+def test_python_code_that_is_given_up_is_interrupted(busy: Callable[[], None]) -> None:
+    ran: list[threading.Thread] = []
+
+    def spin() -> None:
+        ran.append(threading.current_thread())
+        busy()
+
+    with pytest.raises(PluginTimeoutError):
+        call_within(SHORT, spin)
+    eventually(lambda: not ran[0].is_alive(), what="the thread ends")
+
+
+def test_the_calls_after_one_that_hangs_are_made(blocked: Callable[[], object]) -> None:
+    caller = Caller("calls", SHORT)
+
+    results = caller.call_each([Call("a", lambda: 1), Call("b", blocked), Call("c", lambda: 3)])
+
+    assert [result.value for result in results] == [1, None, 3]
+    assert [type(result.error) for result in results] == [type(None), PluginTimeoutError, type(None)]
+    assert caller.call_each([Call("d", lambda: 4)])[0].value == 4
+    caller.close()
+
+
+def test_each_call_has_a_limit_of_its_own() -> None:
+    caller = Caller("calls", 2.0)
+
+    results = caller.call_each([Call("a", lambda: time.sleep(0.3))] * 10)
+
+    assert [result.error for result in results] == [None] * 10
+    caller.close()
+
+
+def test_calls_are_made_in_the_order_in_which_they_came() -> None:
+    caller, made = Caller("calls", LONG), list[int]()
+
+    for number in range(100):
+        caller.hand_over([Call("a", lambda number=number: made.append(number))])  # type: ignore[misc]  # mypy cannot type a lambda's default
+    caller.call_each([Call("b", lambda: None)])
+
+    assert made == list(range(100))
+    caller.close()
+
+
+def test_what_came_of_calls_nobody_waits_for_is_told(blocked: Callable[[], object]) -> None:
+    caller, told = Caller("calls", SHORT), list[str]()
+
+    caller.hand_over(
+        [Call("a", lambda: 1), Call("b", blocked)],
+        lambda results: told.extend(type(result.error).__name__ for result in results),
+    )
+
+    def watched() -> bool:
+        caller.watch()
+        return bool(told)
+
+    eventually(watched)
+    assert told == ["NoneType", "PluginTimeoutError"]
+    caller.close()
+
+
+def test_one_that_was_closed_may_be_called_again() -> None:
+    caller = Caller("calls", LONG)
+
+    for number in range(50):
+        assert caller.call_each([Call("a", lambda number=number: number)])[0].value == number  # type: ignore[misc]  # as above
+        caller.close()
+
+
+def test_those_around_a_call_hear_of_its_end_also_where_it_is_given_up(blocked: Callable[[], object]) -> None:
+    heard: list[object] = []
+    caller = Caller(
+        "calls", SHORT, enter=lambda call: heard.append(call.about), leave=lambda: heard.append("left")
+    )
+
+    caller.call_each([Call("a", blocked, "first"), Call("a", lambda: 1, "second")])
+
+    assert heard == ["first", "left", "second", "left"]
+    caller.close()
+
+
+def test_threads_that_wait_behind_one_that_hangs_get_their_turn(blocked: Callable[[], object]) -> None:
+    caller = Caller("calls", SHORT)
+    caller.hand_over([Call("a", blocked)])
+    found: list[object] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(caller.call_each([Call("b", lambda: 2)])[0].value))
+        for _ in range(5)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert found == [2] * 5
+    caller.close()
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # forking beside threads is the point
+def test_calls_are_made_also_after_a_fork() -> None:
+    caller = Caller("calls", LONG)
+    caller.call_each([Call("a", lambda: 1)])
+
+    child = os.fork()
+    if child == 0:
+        os._exit(caller.call_each([Call("a", lambda: 7)])[0].value)
+
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    caller.close()
+
+
+def test_where_no_thread_can_be_had_a_call_fails_and_the_next_may_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caller = Caller("calls", LONG)
+    with monkeypatch.context() as exhausted:
+
+        def refuse(_thread: threading.Thread) -> None:
+            raise RuntimeError("can't start new thread")
+
+        exhausted.setattr(threading.Thread, "start", refuse)
+        (result,) = caller.call_each([Call("a", lambda: 1)])
+    assert isinstance(result.error, RuntimeError)
+
+    assert caller.call_each([Call("a", lambda: 1)])[0].value == 1
+    caller.close()
+
+
+def test_rests_grow_up_to_a_longest_and_begin_anew_after_a_success() -> None:
+    rests = Rests()
+
+    found = [rests.begin("a") for _ in range(9)]
+
+    assert found[:3] == [FIRST_REST, 2 * FIRST_REST, 4 * FIRST_REST]
+    assert found[-1] == LONGEST_REST
+    assert (rests.has("a"), rests.has("b")) == (True, False)
+    rests.end("a")
+    assert rests.begin("a") == FIRST_REST
+
+
+def test_a_rest_is_handed_on_and_ends() -> None:
+    rests = Rests({"a": 30.0, "b": -1.0})
+
+    assert (rests.has("a"), rests.has("b")) == (True, False)
+    assert 0 < rests.left()["a"] <= 30.0
+    assert "b" not in rests.left()
