@@ -20,7 +20,10 @@ BUILT: list[str] = []
 """The wheels, once they have been built: two sessions want them."""
 THOROUGH = "tests/thorough"
 PARALLEL = ("-n", "3", "--dist", "worksteal")
-"""How all tests run: servers answer while others wait, so three tests at once take half the time of one."""
+"""Servers answer while others wait: three tests at once take half the time of one.
+
+No other way to distribute tests: with ``loadgroup`` one that takes its process along is run again and again.
+"""
 
 nox.needs_version = ">=2025.5"
 nox.options.sessions = ["lint", "types", "layers", "tests", "wheels"]
