@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from skunkqueue import JobHandle
 from skunkqueue.call import Call, Chain
+from skunkqueue.errors import FiringFailedError
 from skunkqueue.payload import decode_progress
 from skunkqueue.plugins import hookimpl
 from skunkqueue.records import Claim, Outcome, State, WorkerRecord
@@ -406,6 +408,20 @@ def test_no_result_is_kept_where_a_job_says_so(bench: Bench, call: Call[Any] | C
     bench.pass_time(61.0)
     bench.backend.prune()
     assert bench.backend.get([firing]) == [None]
+
+
+def test_whoever_waits_learns_all_of_a_failure(bench: Bench) -> None:
+    firing = bench.fire(jobs.fail(9))
+    for _ in range(4):
+        bench.work()
+        bench.pass_time(30.0)
+
+    with pytest.raises(FiringFailedError) as caught:
+        JobHandle(firing, bench, None).wait(0)
+    error = caught.value
+    assert (error.id, error.job, error.state) == (firing, jobs.fail.name, State.ERROR)
+    assert (error.kind, error.message, error.attempts) == ("ValueError", "not yet", 4)
+    assert "jobs_of_tests.py" in error.traceback
 
 
 def test_a_failure_is_kept_where_no_result_is(bench: Bench) -> None:
