@@ -202,7 +202,7 @@ def test_patience_may_be_seconds_or_a_timedelta(queue: SkunkQueue, timeout: Any)
         queue.results([handle], timeout)
 
 
-@pytest.mark.parametrize("timeout", [None, float("inf"), timedelta.max])
+@pytest.mark.parametrize("timeout", [None, float("inf"), timedelta.max, 1e10])
 def test_patience_may_have_no_end(queue: SkunkQueue, timeout: Any) -> None:
     handle = on(queue, add).fire(1, 2)
     with ThreadPoolExecutor(1) as threads:

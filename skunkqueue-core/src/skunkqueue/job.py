@@ -247,8 +247,7 @@ def bind(kind: type[JobMixin], queue: Enqueuer, rules: Mapping[str, Any]) -> Non
         raise NotAJobError(msg)
     job_name(kind)
     for name, value in rules.items():
-        # A function would become a method.
-        setattr(kind, name, staticmethod(value) if isinstance(value, FunctionType) else value)
+        setattr(kind, name, value)
     setattr(kind, _QUEUE, queue)
     setattr(kind, _POLICY, _read_policy(kind))
 
