@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skunkqueue.contract import BackendContract
+from skunkqueue.contract.effort import EFFORT
 from skunkqueue.persistence import BackendConfig
 from tests.support.mongo_fixtures import MongoConfigOf
 from tests.support.mongo_server import MongoServer
@@ -14,7 +15,7 @@ class TestStandalone(BackendContract):
     """No transactions, no change streams."""
 
     # Some hundred requests each; the whole walk is taken on SQLite and Redis.
-    examples = 75
+    examples = EFFORT.examples // 3
 
     @pytest.fixture
     def config(self, mongod: MongoServer, mongo_config_of: MongoConfigOf) -> BackendConfig:
