@@ -9,10 +9,11 @@ import sqlite3
 import subprocess
 import sys
 
+import msgspec
 import psutil
 import pytest
 
-from skunkqueue.records import State
+from skunkqueue.records import Death, State
 from tests.acceptance.stage import PATIENCE, SKUNQ
 from tests.acceptance.workshop import LONG_LEASE, QUEUE, Workshop, ended, gone
 from tests.support.waiting import eventually
@@ -158,6 +159,35 @@ def test_a_stopped_worker_wakes_up_to_a_lost_lease(shop: Workshop) -> None:
 
     assert shop.result(firing) == 42
     assert shop.record(firing).token > token
+
+
+def test_a_stopped_worker_begins_nothing_of_the_batch_it_had(shop: Workshop) -> None:
+    # Short jobs, so that a batch is of many when the stop comes.
+    before = [shop.fire("add", 1, number) for number in range(300)]
+    stopping = shop.fire("stop_worker")
+    behind = [shop.fire("tally") for _ in range(100)]
+    shop.work("--lease", "1")
+    shop.begun(stopping)
+    (pid,) = shop.pids()
+    others = shop.work("--lease", "1", workers=0)
+    try:
+        ran = [shop.result(firing) for firing in behind]
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert pid not in ran
+    # The stopped worker has come back, and settled what it had.
+    eventually(
+        lambda: shop.state(stopping) is State.COMPLETE, PATIENCE, what="the job that stopped has ended"
+    )
+    others.stop()
+
+    assert shop.result(shop.fire("which")) == pid
+    for firing in behind:
+        assert str(pid) not in (shop.folder / f"tally-{firing}").read_text().split()
+        # Nobody holds it against a firing that its lease ended before it had begun.
+        lines = shop.record(firing).evidence.splitlines()
+        assert not any(msgspec.json.decode(line, type=Death).begun for line in lines)
+    assert [shop.result(firing) for firing in before] == [1 + number for number in range(300)]
 
 
 UNSHARE = [shutil.which("unshare") or "", "--pid", "--fork", "--kill-child"]

@@ -43,6 +43,22 @@ def hold(until: str) -> int:
 
 
 @queue.job
+def stop_worker() -> None:
+    """Stop the worker, as a suspended machine would; once."""
+    if not (HERE / f"begun-{current_job().id}").exists():
+        mark("begun")
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+@queue.job
+def tally() -> int:
+    """Note who ran it."""
+    with (HERE / f"tally-{current_job().id}").open("a") as file:
+        file.write(f"{os.getpid()} ")
+    return os.getpid()
+
+
+@queue.job
 def which() -> int:
     return os.getpid()
 

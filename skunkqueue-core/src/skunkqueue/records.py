@@ -130,7 +130,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
     carry: bytes | None
     """What earlier attempts left for this one (``payload.Carry``); no store looks inside."""
     deaths: int
-    """How often a lease of it ended, or its worker died while it ran."""
+    """How often a lease of it ended, or its worker died while it ran: the lines of ``evidence``."""
     evidence: str
     """One line of JSON (``Death``) for each of these deaths, oldest first."""
     kill_requested: bool
@@ -142,6 +142,8 @@ class ClaimRef(msgspec.Struct, frozen=True, gc=False):
 
     id: str
     token: int
+    begun: bool = False
+    """In ``extend``: its job's code has begun. It proves nothing, and no other verb looks at it."""
 
 
 class Death(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -158,6 +160,8 @@ class Death(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     exit_code: int | None = None
     rss: int | None = None
     """Peak resident memory of the worker in bytes, where known."""
+    begun: bool = True
+    """The firing's job had begun. False, only with ``lease``: nobody had said so before the lease ended, so it may not have."""
 
 
 class Refire(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from skunkqueue.ids import new_id
 from skunkqueue.payload import Body, Carry, Failure, decode_carry, decode_failure, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins.notify import Notifier
-from skunkqueue.records import Firing, Record, State
+from skunkqueue.records import ClaimRef, Firing, Record, State
 from skunkqueue.serializers import get_serializer
 from skunkqueue.worker.settings import Ending, WorkerSettings
 from skunkqueue.worker.worker import Worker
@@ -67,6 +67,15 @@ class Bench:
         body = encode(Body(call.steps(), call.policy.result_ttl, schedule))
         firing = Firing(**{"id": new_id(), "queue": QUEUE, "route": ROUTE, "body": body, **changes})
         return self.backend.enqueue([firing])[0]
+
+    def lose(self, times: int, *, begun: bool) -> None:
+        """Let workers claim what is due and vanish; ``begun``: they had said that its job began."""
+        for number in range(times):
+            lent = self.backend.claim(QUEUE, ROUTE, f"gone{number}", 1, 15.0)
+            assert lent
+            if begun:
+                self.backend.extend([ClaimRef(one.id, one.token, begun=True) for one in lent], 15.0)
+            self.pass_time(16.0)
 
     def record(self, firing: str) -> Record:
         """Read a firing."""

@@ -76,6 +76,26 @@ def test_the_third_death_puts_it_aside_with_the_evidence(causes: tuple[str, ...]
     assert why(ruling.outcome).message.count("signal 9, memory 50 MiB") == 3
 
 
+def test_leases_that_ended_before_anything_was_known_to_begin_let_it_run() -> None:
+    line = msgspec.json.encode(Death(at=1.0, worker="w", cause="lease", begun=False)).decode() + "\n"
+    unknown = claim("signal", "lease")
+
+    lost = msgspec.structs.replace(unknown, deaths=7, evidence=unknown.evidence + 5 * line)
+
+    assert verdict.before(lost, BODY, Carry()) is None
+    assert verdict.attempt_number(lost, Carry()) == 8
+
+
+@pytest.mark.parametrize(
+    ("causes", "words"), [(("signal",) * 3, "its worker died"), (("lease",) * 3, "it lost its worker")]
+)
+def test_a_worker_is_said_to_have_died_where_that_is_known(causes: tuple[str, ...], words: str) -> None:
+    ruling = verdict.before(claim(*causes), BODY, Carry())
+
+    assert ruling is not None
+    assert ruling.note.startswith(f"{words} 3 times while it ran")
+
+
 def test_a_death_in_a_rough_stop_is_the_order_carried_out() -> None:
     ruling = verdict.before(claim("rough"), BODY, Carry())
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from skunkqueue import JobHandle
 from skunkqueue.call import Call, Chain
-from skunkqueue.errors import FiringFailedError
+from skunkqueue.errors import BackendUnavailableError, FiringFailedError
 from skunkqueue.payload import decode_progress
 from skunkqueue.plugins import hookimpl
-from skunkqueue.records import Claim, Outcome, State, WorkerRecord
+from skunkqueue.records import Claim, ClaimRef, Outcome, State, WorkerRecord
 from skunkqueue.serializers import get_serializer
 from skunkqueue.worker.settings import Ending
+from skunkqueue.worker.verdict import read_evidence
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import Bench, with_rules
+from tests.core.worker.test_settler import Faulty, as_backend
 from tests.support.waiting import eventually
 
 
@@ -271,9 +274,7 @@ def test_a_plain_function_that_returns_a_coroutine_is_an_error(bench: Bench) -> 
 
 def test_the_log_counts_no_attempt_that_was_not_made(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     firing = bench.fire(jobs.add(1, 1))
-    for number in range(3):
-        bench.backend.claim("shop", "default", f"gone{number}", 1, 15.0)
-        bench.pass_time(16.0)
+    bench.lose(3, begun=True)
 
     bench.work()
 
@@ -335,11 +336,57 @@ def test_a_firing_that_was_killed_while_its_holder_was_out_of_reach_does_not_run
     assert jobs.RAN == []
 
 
-def test_a_lease_that_ended_three_times_puts_the_firing_aside(bench: Bench) -> None:
-    firing = bench.fire(jobs.add(1, 1))
-    for number in range(3):
-        assert bench.backend.claim("shop", "default", f"gone{number}", 1, 15.0)
+def test_a_lease_that_ended_before_its_job_had_begun_is_held_against_nobody(bench: Bench) -> None:
+    firing = bench.fire(jobs.tell())
+    bench.lose(5, begun=False)
+
+    bench.work()
+
+    assert bench.state(firing) is State.COMPLETE
+    assert bench.record(firing).deaths == 5
+
+
+def test_a_job_of_a_firing_with_a_past_is_known_to_begin_before_it_does(bench: Bench) -> None:
+    firing = bench.fire(jobs.call_hook("die"))
+    bench.lose(1, begun=False)
+    said: list[Sequence[ClaimRef]] = []
+
+    def once(claims: Sequence[ClaimRef], _lease: float) -> None:
+        if said:
+            raise BackendUnavailableError("the host is gone")
+        said.append(claims)
+
+    def die() -> None:
+        """Take the whole host away: nothing is said any more, and the lease ends."""
         bench.pass_time(16.0)
+        (lent,) = bench.backend.claim("shop", "default", "another", 1, 15.0)
+        jobs.RAN.append([death.begun for death in read_evidence(lent)])
+
+    jobs.HOOKS["die"] = die
+    bench.worker(as_backend(Faulty(bench.backend, extend=once))).run()
+
+    assert jobs.RAN == [[False, True]]
+    assert bench.record(firing).worker == "another"
+
+
+def test_what_has_begun_is_known_when_its_lease_is_extended(live_bench: Bench) -> None:
+    bench = live_bench
+    extended: list[list[bool]] = []
+
+    def note(claims: Sequence[ClaimRef], _lease: float) -> None:
+        extended.append([claim.begun for claim in claims])
+
+    bench.fire(jobs.call_hook("wait"))
+    worker = bench.worker(as_backend(Faulty(bench.backend, extend=note)), lease=0.6)
+    jobs.HOOKS["wait"] = lambda: eventually(lambda: extended, what="the lease is extended")
+    worker.run()
+
+    assert extended[0] == [True]
+
+
+def test_a_lease_that_ended_three_times_while_its_job_ran_puts_the_firing_aside(bench: Bench) -> None:
+    firing = bench.fire(jobs.add(1, 1))
+    bench.lose(3, begun=True)
 
     bench.work()
 

@@ -17,7 +17,6 @@ from skunkqueue.records import (
     Claim,
     ClaimRef,
     Command,
-    Death,
     Firing,
     Minute,
     Outcome,
@@ -89,6 +88,7 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
             for entry in batch:
                 entry.token += 1
                 entry.worker, entry.lease_end, entry.began = worker, now + lease, now
+                entry.begun = False
                 self._shelf.move(entry, State.RUNNING)
             return [entry.claim(now) for entry in batch]
 
@@ -116,6 +116,7 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
                     lost.append(ref.id)
                 else:
                     entry.lease_end = self.now() + lease
+                    entry.begun |= ref.begun
             # A lease may end sooner now than those who wait know.
             self._ring()
             return lost
@@ -164,7 +165,7 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
     def _reclaim(self, place: Place, now: float) -> None:
         """Take back what leases ran out on."""
         for entry in [entry for entry in self._shelf.live[place].values() if entry.overdue(now)]:
-            entry.died(Death(at=now, worker=entry.worker or "", cause="lease"))
+            entry.died(rules.lease_ended(now, entry.worker or "", begun=entry.begun))
             self._shelf.move(entry, State.PENDING)
 
     # --- reading ----------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ class Entry:
     token: int = 0
     worker: str | None = None
     lease_end: float = 0.0
+    begun: bool = False
     began: float | None = None
     finished: float = 0.0
     ttl: float | None = None

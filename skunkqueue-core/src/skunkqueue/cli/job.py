@@ -92,6 +92,7 @@ def _json(record: Record, now: float) -> dict[str, Any]:
                 "at": iso(death.at),
                 "worker": death.worker,
                 "cause": death.cause,
+                "begun": death.begun,
                 "signal": death.signal,
                 "exit_code": death.exit_code,
                 "rss": death.rss,
@@ -204,6 +205,9 @@ def _timeline(record: Record) -> list[tuple[float, str]]:
 
 
 def _death_line(death: Death) -> str:
+    if death.cause == "lease":
+        begun = "while it ran" if death.begun else "and nobody knows whether it had begun"
+        return f"the lease of worker {death.worker} ended {begun}"
     parts = [f"worker {death.worker} died under it ({death.cause}"]
     if death.signal is not None:
         parts.append(f", signal {death.signal}")

@@ -145,6 +145,44 @@ class LeasePromises(Kit):
         assert (found.cause, found.worker) == ("lease", WORKER)
         assert found.at == pytest.approx(clock.now(), abs=0.002)
 
+    def test_expired_lease_says_whether_its_job_was_known_to_have_begun(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        backend.enqueue(firings(4))
+        lent = claim(backend, 4)
+        begun = {lent[1].id, lent[2].id}
+        backend.extend([ref(one, begun=one.id in begun) for one in lent[:3]], LEASE)
+        clock.advance(LEASE + 1)
+        again = [claim(backend, worker=OTHER)[0] for _ in range(4)]
+        assert sorted(ids(again)) == sorted(ids(lent))
+        assert all(one.deaths == 1 for one in again)
+        assert {one.id for one in again if deaths_of(one)[0].begun} == begun
+
+    def test_what_had_begun_stays_so_until_its_claim_ends(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        backend.enqueue(firings(2))
+        first, second = claim(backend, 2)
+        backend.extend([ref(first, begun=True)], LEASE)
+        backend.extend([ref(first), ref(second)], LEASE)
+        backend.settle([outcome(second)])
+        clock.advance(LEASE + 1)
+        (again,) = claim(backend, worker=OTHER)
+        clock.advance(LEASE + 1)
+        (last,) = claim(backend)
+        assert [found.begun for found in deaths_of(again)] == [True]
+        assert [found.begun for found in deaths_of(last)] == [True, False]
+
+    def test_firing_that_is_run_anew_has_not_begun(self, backend: Backend, clock: VirtualClock) -> None:
+        lent = claimed(backend)
+        backend.extend([ref(lent, begun=True)], LEASE)
+        backend.settle([outcome(lent, Verdict.RELEASE)])
+        (again,) = claim(backend)
+        assert backend.extend([ref(lent, begun=True)], LEASE) == [lent.id]
+        clock.advance(LEASE + 1)
+        (last,) = claim(backend, worker=OTHER)
+        assert (last.id, [found.begun for found in deaths_of(last)]) == (again.id, [False])
+
     def test_evidence_is_a_line_for_each_death_oldest_first(
         self, backend: Backend, clock: VirtualClock
     ) -> None:

@@ -81,9 +81,9 @@ def ids(items: Sequence[Firing | Claim | Record]) -> list[str]:
     return [item.id for item in items]
 
 
-def ref(lent: Claim) -> ClaimRef:
+def ref(lent: Claim, *, begun: bool = False) -> ClaimRef:
     """Make the proof of a claim."""
-    return ClaimRef(lent.id, lent.token)
+    return ClaimRef(lent.id, lent.token, begun)
 
 
 def outcome(lent: Claim, verdict: Verdict = Verdict.COMPLETE, **fields: Any) -> Outcome:

@@ -24,7 +24,11 @@ class Lot:
     token: int = 0
     worker: str = ""
     lease_end: float = 0.0
+    begun: bool = False
+    """``extend`` was told so of this claim."""
     deaths: int = 0
+    known: int = 0
+    """Of these, how many had begun for certain."""
     carry: bytes | None = None
     result: bytes | None = None
     kill_requested: bool = False
@@ -106,6 +110,8 @@ class Model:
         """Note a claim that came as told; the store chooses the token."""
         if lot.overdue(now):
             lot.deaths += 1
+            lot.known += lot.begun
+        lot.begun = False
         lot.state, lot.worker, lot.token, lot.lease_end = State.RUNNING, worker, lent.token, now + lease
 
     def held(self, ref: ClaimRef | Outcome) -> Lot | None:
@@ -137,6 +143,7 @@ class Model:
         lot = self.held(ref)
         if lot is not None:
             lot.lease_end = now + lease
+            lot.begun |= ref.begun
         return lot is not None
 
     # --- control ----------------------------------------------------------------------------------
@@ -163,6 +170,7 @@ class Model:
             if lot is None or not lot.state.final or self._key_holder(lot.firing) is not None:
                 continue
             lot.state, lot.due, lot.deaths, lot.carry, lot.kill_requested = State.PENDING, now, 0, None, False
+            lot.known = 0
             lot.result = None
             done.append(id_)
         return done
@@ -195,6 +203,7 @@ class Model:
         for lot in held:
             lot.state = State.PENDING
             lot.deaths += lot.firing.id in begun
+            lot.known += lot.firing.id in begun
         self.workers.discard(worker)
         self._kill_copies({worker}, now)
         return len(held)
@@ -283,6 +292,7 @@ class Model:
         elif lot.overdue(now) and record.state is State.PENDING:
             lot.state = State.PENDING
             lot.deaths += 1
+            lot.known += lot.begun
 
     # --- inside -----------------------------------------------------------------------------------
 

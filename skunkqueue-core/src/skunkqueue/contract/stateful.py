@@ -13,6 +13,7 @@ import sys
 from collections import Counter
 from typing import Any, ClassVar
 
+import msgspec
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -30,7 +31,7 @@ from skunkqueue.contract.effort import EFFORT, chosen_seed
 from skunkqueue.contract.kit import Kit
 from skunkqueue.contract.model import Model
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import Claim, Firing, Outcome, Refire, State, Verdict
+from skunkqueue.records import Claim, Death, Firing, Outcome, Refire, State, Verdict
 
 ROUTES = ("x", "y")
 SETTINGS = settings(
@@ -146,7 +147,8 @@ class Machine(RuleBasedStateMachine):
                 self.model.lend(lot, one, worker, lease, now)
                 assert (one.carry, one.deaths, one.body) == (lot.carry, lot.deaths, lot.firing.body)
                 assert one.kill_requested == lot.kill_requested
-                assert len(one.evidence.splitlines()) == lot.deaths
+                lines = [msgspec.json.decode(line, type=Death) for line in one.evidence.splitlines()]
+                assert (len(lines), sum(line.begun for line in lines)) == (lot.deaths, lot.known)
             self.claims = [*self.claims, *lent][-12:]
 
     @rule(batch=st.lists(endings, min_size=1, max_size=4))
@@ -157,11 +159,11 @@ class Machine(RuleBasedStateMachine):
         expected = [given.id for given in outcomes if not self.model.settle(given, now)]
         assert sorted(self.backend.settle(outcomes)) == sorted(expected)
 
-    @rule(picked=picks, lease=st.sampled_from([4.5, 30.5]))
+    @rule(picked=picks, lease=st.sampled_from([4.5, 30.5]), begun=st.booleans())
     @precondition(lambda self: self.claims)
-    def extend(self, picked: list[int], lease: float) -> None:
+    def extend(self, picked: list[int], lease: float, *, begun: bool) -> None:
         now = self.clock.now()
-        refs = list(dict.fromkeys(makers.ref(self.picked_claim(pick)) for pick in picked))
+        refs = list(dict.fromkeys(makers.ref(self.picked_claim(pick), begun=begun) for pick in picked))
         lost = [ref.id for ref in refs if not self.model.extend(ref, lease, now)]
         assert sorted(self.backend.extend(refs, lease)) == sorted(lost)
         for ref in refs:

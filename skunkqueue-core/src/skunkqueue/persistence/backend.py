@@ -131,7 +131,8 @@ class Backend(ABC):
         """Lend up to ``limit`` due firings of a route to a worker for ``lease`` seconds.
 
         Highest priority first, then earliest due, then lowest id. What another worker's lease ran out
-        on is claimable again, in its old place, and counts a death with cause ``lease``. A firing with
+        on is claimable again, in its old place, and counts a death with cause ``lease``; ``begun`` is False in it
+        unless ``extend`` was told of this claim that its job had begun. A firing with
         ``deaths`` > 0 comes alone: a batch ends before it, and it is the only one of its own, so that the
         next death under it can be told from its neighbours'. Nothing comes from a paused route or queue,
         nor another worker's ``target``; but a lease that ended on another's target is taken back and counted like
@@ -172,6 +173,8 @@ class Backend(ABC):
     @abstractmethod
     def extend(self, claims: Sequence[ClaimRef], lease: float) -> list[str]:
         """Make leases last ``lease`` seconds from now; return the ids of those that are lost.
+
+        A claim that comes with ``begun`` is remembered as such until it ends, also if later calls leave it out.
 
         A lease that ran out but was not reclaimed is extended like any other.
         """

@@ -61,6 +61,11 @@ def due_again(outcome: Outcome, now: float) -> float | None:
     return now + outcome.delay
 
 
+def lease_ended(at: float, worker: str, *, begun: bool) -> Death:
+    """Return the death that a lease counts which ran out. ``begun``: ``extend`` was told that its job had begun."""
+    return Death(at=at, worker=worker, cause="lease", begun=begun)
+
+
 def evidence_line(death: Death) -> str:
     """Write a death down as one line of a firing's evidence, its line break included."""
     return msgspec.json.encode(death).decode() + "\n"

@@ -58,8 +58,8 @@ class Begun(NamedTuple):
 
     @property
     def ref(self) -> ClaimRef:
-        """What proves the worker's claim to the store."""
-        return ClaimRef(self.id, self.token)
+        """What proves the worker's claim to the store, and says that it has begun."""
+        return ClaimRef(self.id, self.token, begun=True)
 
 
 class PluginCall(NamedTuple):

@@ -187,6 +187,12 @@ class Holdings:
         # list() of a dictionary's values is one step, unless somebody's __del__ runs in between.
         return [*self.beside.copy().values(), *((running,) if running is not None else ())]
 
+    def begun_ids(self) -> set[str]:
+        """List what has begun of all that is held, whether it still runs or not."""
+        found = {one.claim.id for one in self.begun() if one.began != NEVER}
+        found |= {one.claim.id for one in self.midway.copy()}
+        return found | {one.claim.id for one in self.finished.copy() if one.outcome.began is not None}
+
     def held(self) -> list[Claim]:
         """List every claim whose lease is to be kept."""
         found = [one.claim for one in self.finished.copy()]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from skunkqueue.context import current
-from skunkqueue.errors import DamagedPayloadError, PayloadTooLargeError
+from skunkqueue.errors import BackendError, DamagedPayloadError, PayloadTooLargeError
 from skunkqueue.payload import EMPTY_CARRY, Body, Carry, decode_body, decode_carry, encode
 from skunkqueue.policy import Policy
 from skunkqueue.records import Claim, Outcome, Verdict
@@ -134,7 +134,24 @@ class Runner:
             # would not be known which.
             self._release(claim, _SUSPECT_DELAY)
             return None
-        return carry
+        return carry if not claim.deaths or self._may_begin(tried) else None
+
+    def _may_begin(self, tried: Try) -> bool:
+        """Have the store know that a firing with a past begins; where it does not answer, the firing must not."""
+        claim, lane = tried.claim, self.lane
+        known = self._performer.known(tried.step.job)
+        if known is not None and known.is_async and lane is not None and not lane.free:
+            # It does not begin yet.
+            return True
+        try:
+            if self._settler.begin(claim, self._holdings.lease):
+                return True
+        except BackendError as error:
+            logger.warning("firing %s is given back: its beginning cannot be noted: %s", claim.id, error)
+            self._release(claim, 0.0)
+        else:
+            logger.warning("firing %s, claim %d, is not begun: its lease is lost", claim.id, claim.token)
+        return False
 
     def _is_for_others(self, claim: Claim, body: Body) -> bool:
         """Say whether this is a schedule's run whose next this worker cannot plan; also if it must not run."""

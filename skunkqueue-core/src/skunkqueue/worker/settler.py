@@ -103,6 +103,16 @@ class Settler:
         self._contact.answered()
         return not stale
 
+    def begin(self, claim: Claim, lease: float) -> bool:
+        """Have the store know that a job begins, before it does; False where its claim is lost. Raises BackendError.
+
+        For firings with a past alone, since it costs a round trip: if the job takes this worker's host with it, the
+        lease that ends then counts.
+        """
+        lost = self._backend.extend([ClaimRef(claim.id, claim.token, begun=True)], lease)
+        self._contact.answered()
+        return not lost
+
     def report(self, ref: ClaimRef, progress: bytes) -> None:
         """Save a job's progress, unless the store does not take it now."""
         try:

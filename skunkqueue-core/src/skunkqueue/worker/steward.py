@@ -15,7 +15,7 @@ from skunkqueue.clock import Clock
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins.notify import Notifier
-from skunkqueue.records import Claim, WorkerRecord
+from skunkqueue.records import Claim, ClaimRef, WorkerRecord
 from skunkqueue.worker.contact import Backoff, Contact
 from skunkqueue.worker.holdings import Holdings, Running, ref_of
 from skunkqueue.worker.refires import Refires
@@ -168,7 +168,10 @@ class Steward(threading.Thread):
         if not held:
             return
         refs = [ref_of(claim) for claim in held]
-        lost = set(self._backend.extend(refs, self._lease))
+        # So that, if this worker dies with its host, what had begun can be told from what had not.
+        begun_ids = holdings.begun_ids()
+        shown = [ClaimRef(ref.id, ref.token, ref.id in begun_ids) for ref in refs]
+        lost = set(self._backend.extend(shown, self._lease))
         self._contact.answered()
         holdings.leased = now
         if not lost:

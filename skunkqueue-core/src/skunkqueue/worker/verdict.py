@@ -75,12 +75,16 @@ def read_evidence(claim: Claim) -> list[Death]:
 
 
 def attempt_number(claim: Claim, carry: Carry) -> int:
-    """Tell the number of the attempt that is about to begin."""
+    """Return the number of the attempt that is about to begin.
+
+    A lease that ended counts, also where nobody knows whether the job had begun: a job that asks whether it is the
+    first must not be told so by mistake.
+    """
     return carry.failures + 1 + deaths_of(claim)
 
 
 def deaths_of(claim: Claim) -> int:
-    """Count the attempts that ended with their worker."""
+    """Count the attempts that ended, or may have, with their worker."""
     if not claim.deaths:
         return 0
     return sum(1 for death in read_evidence(claim) if death.cause in _DEATHS)
@@ -96,9 +100,11 @@ def before(claim: Claim, body: Body, carry: Carry) -> Ruling | None:
     if claim.expires is not None and claim.expires < claim.claimed and carry == _NEVER_RUN and not deaths:
         note = f"it could not begin before it expired, {claim.claimed - claim.expires:.3g} s ago"
         return Ruling(_final(claim, body, Verdict.EXPIRED, Failure("Expired", note)), note)
-    real = [death for death in deaths if death.cause in _DEATHS]
+    # A lease that ended before the job was known to have begun is no evidence against it.
+    real = [death for death in deaths if death.cause in _DEATHS and death.begun]
     if len(real) >= MAX_DEATHS:
-        note = f"its worker died {len(real)} times while it ran: {'; '.join(map(tell_death, real))}"
+        what = "it lost its worker" if any(death.cause == "lease" for death in real) else "its worker died"
+        note = f"{what} {len(real)} times while it ran: {'; '.join(map(tell_death, real))}"
         return Ruling(_final(claim, body, Verdict.ERROR, Failure(WorkerDiedError.__name__, note)), note)
     return None
 

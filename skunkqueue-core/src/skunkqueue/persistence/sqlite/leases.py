@@ -17,7 +17,7 @@ import msgspec
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.sqlite import routes
 from skunkqueue.persistence.sqlite.schema import PENDING, RUNNING
-from skunkqueue.records import ClaimRef, Death
+from skunkqueue.records import ClaimRef
 
 _ROUTE_BITS = 24
 _ROUTE_MASK = (1 << _ROUTE_BITS) - 1
@@ -26,7 +26,7 @@ AIMED = 2
 _RECLAIM_AT_ONCE = 8
 """Leases taken back in one call, so that nobody pays for a thousand dead workers at once."""
 
-_SELECT = "SELECT token, route, ends, holder, claimed, special, apart, dues, ids FROM lease WHERE "
+_SELECT = "SELECT token, route, ends, holder, claimed, special, apart, dues, ids, begun FROM lease WHERE "
 _BACK = "UPDATE firing SET token = ?, holder = ?, deaths = deaths + ?, evidence = evidence || ? WHERE id = ?"
 _TO_READY = (
     "INSERT INTO ready (route, rank, due, id, alone)"
@@ -50,6 +50,8 @@ class Lease(msgspec.Struct, kw_only=True):
     apart: dict[str, float] | None
     held: dict[str, float]
     """Due time by id, in the order of claiming."""
+    begun: set[str]
+    """Whose job is known to have begun."""
 
     def end_of(self, firing: str) -> float:
         """When the lease of one of its firings ends."""
@@ -57,7 +59,7 @@ class Lease(msgspec.Struct, kw_only=True):
 
 
 def _read(row: Sequence[Any]) -> Lease:
-    token, route, ends, holder, claimed, special, apart, dues, ids = row
+    token, route, ends, holder, claimed, special, apart, dues, ids, begun = row
     times = array("d")
     times.frombytes(dues)
     return Lease(
@@ -69,6 +71,7 @@ def _read(row: Sequence[Any]) -> Lease:
         special=special,
         apart=None if apart is None else json.loads(apart),
         held=dict(zip(ids.split(","), times, strict=True)),
+        begun=set(begun.split(",")) if begun else set(),
     )
 
 
@@ -144,12 +147,13 @@ def save(db: sqlite3.Connection, lease: Lease) -> None:
         lease.apart = {firing: lease.apart[firing] for firing in lease.held}
         lease.ends = min(lease.apart.values())
     db.execute(
-        "UPDATE lease SET ends = ?, apart = ?, dues = ?, ids = ? WHERE route = ? AND token = ?",
+        "UPDATE lease SET ends = ?, apart = ?, dues = ?, ids = ?, begun = ? WHERE route = ? AND token = ?",
         (
             lease.ends,
             None if lease.apart is None else json.dumps(lease.apart),
             array("d", lease.held.values()).tobytes(),
             ",".join(lease.held),
+            ",".join(lease.begun & lease.held.keys()),
             lease.route,
             lease.token,
         ),
@@ -161,8 +165,11 @@ def extend(db: sqlite3.Connection, claims: Sequence[ClaimRef], ends: float) -> t
     lost: list[str] = []
     sooner: set[int] = set()
     tokens: dict[int, list[str]] = {}
+    begun: set[tuple[int, str]] = set()
     for claim in claims:
         tokens.setdefault(claim.token, []).append(claim.id)
+        if claim.begun:
+            begun.add((claim.token, claim.id))
     for token, ids in tokens.items():
         lease = by_token(db, token)
         if lease is None:
@@ -172,10 +179,11 @@ def extend(db: sqlite3.Connection, claims: Sequence[ClaimRef], ends: float) -> t
         lost.extend(firing for firing in ids if firing not in kept)
         if any(ends < lease.end_of(firing) for firing in kept):
             sooner.add(lease.route)
+        lease.begun |= {firing for firing in kept if (token, firing) in begun}
         if len(kept) == len(lease.held):
             db.execute(
-                "UPDATE lease SET ends = ?, apart = NULL WHERE route = ? AND token = ?",
-                (ends, lease.route, token),
+                "UPDATE lease SET ends = ?, apart = NULL, begun = ? WHERE route = ? AND token = ?",
+                (ends, ",".join(lease.begun), lease.route, token),
             )
         elif kept:
             lease.apart = {firing: ends if firing in kept else lease.end_of(firing) for firing in lease.held}
@@ -212,8 +220,12 @@ def reclaim(db: sqlite3.Connection, route: int, mono: float, now: float) -> bool
     ).fetchall()
     for lease in map(_read, rows):
         expired = [firing for firing in lease.held if lease.end_of(firing) <= mono]
-        evidence = rules.evidence_line(Death(at=now, worker=holder_name(db, lease.holder), cause="lease"))
-        give_back(db, lease, expired, dict.fromkeys(expired, evidence))
+        holder = holder_name(db, lease.holder)
+        evidence = {
+            firing: rules.evidence_line(rules.lease_ended(now, holder, begun=firing in lease.begun))
+            for firing in expired
+        }
+        give_back(db, lease, expired, evidence)
     return bool(rows)
 
 

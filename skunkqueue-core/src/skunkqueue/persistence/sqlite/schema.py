@@ -163,7 +163,10 @@ CREATE INDEX history_by_schedule ON history (queue, name);
 
 _SECOND = "ALTER TABLE schedule ADD COLUMN verdict TEXT"
 
-STEPS = (_FIRST, _SECOND)
+_THIRD = "ALTER TABLE lease ADD COLUMN begun TEXT NOT NULL DEFAULT ''"
+# Comma between the ids of those whose job is known to have begun.
+
+STEPS = (_FIRST, _SECOND, _THIRD)
 """Step n brings a file from version n to n + 1 (``PRAGMA user_version``); never change one that was released."""
 
 

@@ -102,15 +102,17 @@ class Claiming(Putting, ABC):
 
     def _reclaim(self, link: Link, overdue: list[Document], now: float) -> None:
         """Take back what leases ran out on; a death for each."""
-        by_worker: dict[str, list[str]] = {}
+        alike: dict[tuple[str, bool], list[str]] = {}
         for one in overdue:
-            by_worker.setdefault(one["worker"], []).append(one["_id"])
+            # By the token, so that it holds for one claim and no other.
+            begun = one.get("begun") == one["token"]
+            alike.setdefault((one["worker"], begun), []).append(one["_id"])
         writes = [
             UpdateMany(
                 {"_id": {"$in": ids}, "state": "running", "lease": {"$lte": now}},
-                given_back(Death(at=now, worker=worker, cause="lease")),
+                given_back(rules.lease_ended(now, worker, begun=begun)),
             )
-            for worker, ids in by_worker.items()
+            for (worker, begun), ids in alike.items()
         ]
         link.run(link.firings.bulk_write, writes, ordered=False)
 
@@ -119,17 +121,22 @@ class Claiming(Putting, ABC):
         if not claims:
             return []
         link = self._link
-        tokens: dict[int, list[str]] = {}
+        tokens: dict[tuple[int, bool], list[str]] = {}
         for claim in claims:
-            tokens.setdefault(claim.token, []).append(claim.id)
+            tokens.setdefault((claim.token, claim.begun), []).append(claim.id)
         longer: list[Document] = [{"$set": {"lease": link.moment.after(lease)}}]
         places = self._end_sooner(claims, link.clock.monotonic() + lease)
         if places:
             # Whoever waits goes by the ends that it knew.
             longer[0]["$set"]["rung"] = rung()
+        begun: Document = {"$set": {"begun": "$token"}}
         writes = [
-            UpdateMany({"_id": {"$in": ids}, "token": token, "state": "running"}, longer, hint="_id_")
-            for token, ids in tokens.items()
+            UpdateMany(
+                {"_id": {"$in": ids}, "token": token, "state": "running"},
+                [*longer, begun] if has_begun else longer,
+                hint="_id_",
+            )
+            for (token, has_begun), ids in tokens.items()
         ]
         done = link.run(link.firings.bulk_write, writes, ordered=False)
         self._bells.ring(places)
@@ -197,7 +204,7 @@ def looking(link: Link, queue: str, route: str, worker: str, *, limit: int, unti
         {"$match": {"queue": queue, "route": route, "state": "running", **past(link, "lease")}},
         {"$sort": {"lease": 1}},
         {"$limit": _RECLAIMED},
-        {"$project": {"_id": True, "worker": True}},
+        {"$project": {"_id": True, "worker": True, "token": True, "begun": True}},
     ]
     return asking(link, queue, route, ready=ready, overdue=overdue)
 

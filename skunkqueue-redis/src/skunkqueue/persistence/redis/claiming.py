@@ -97,9 +97,12 @@ class Claiming(Waiting, ABC):
         if not claims:
             return []
         tokens: dict[int, list[str]] = {}
+        begun: dict[int, list[str]] = {}
         for claim in claims:
             tokens.setdefault(claim.token, []).append(claim.id)
-        known = [(wire.token(token), ids) for token, ids in tokens.items()]
+            if claim.begun:
+                begun.setdefault(claim.token, []).append(claim.id)
+        known = [(wire.token(token), ids, begun.get(token, [])) for token, ids in tokens.items()]
         lost = wire.as_ids(self._link.call(_EXTEND, known, float(lease)))
         for id_ in lost:
             self._dues.pop(id_, None)

@@ -1,5 +1,5 @@
 --@ base wire places bells stats put records holding leases clock room
--- extend: R[4]: [token, ids] each; R[5]: seconds. Answers with the ids that are lost.
+-- extend: R[4]: [token, ids, those of them that have begun] each; R[5]: seconds. Answers with the ids that are lost.
 look_at_clock()
 local lost = {}
 local ends = now + R[5]
@@ -13,6 +13,12 @@ for _, one in ipairs(R[4]) do
     end
   else
     unfold(token)
+    for _, id in ipairs(one[3]) do
+      local flags = call('HGET', key, id)
+      if flags and not flags:find('b', 1, true) then
+        call('HSET', key, id, flags .. 'b')
+      end
+    end
     local kept, apart = {}, false
     for first = 1, #ids, SLICE do
       local last = math.min(first + SLICE - 1, #ids)

@@ -59,8 +59,9 @@ local function give_back(id, token, meta, death)
   note(firing, changes)
   into_line(firing)
 end
-local function death_by_lease(worker)
-  return string.format('{"at":%.6f,"worker":%s,"cause":"lease"}\n', now, cjson.encode(worker))
+local function death_by_lease(worker, begun)
+  local unknown = begun and '' or ',"begun":false'
+  return string.format('{"at":%.6f,"worker":%s,"cause":"lease"%s}\n', now, cjson.encode(worker), unknown)
 end
 -- Takes back some of what leases of a place ran out on; says whether there was any.
 local function reclaim(place)
@@ -73,12 +74,11 @@ local function reclaim(place)
     if not meta then
       call('ZREM', ends, name)
     else
-      local death = death_by_lease(meta.worker)
       for id, flags in pairs(held_by(token)) do
         local apart = flags:find('!', 1, true)
         if one == id or (not one and not apart) then
           take_from(token, meta, id, flags)
-          give_back(id, token, meta, death)
+          give_back(id, token, meta, death_by_lease(meta.worker, flags:find('b', 1, true)))
         end
       end
       call('ZREM', ends, name)
