@@ -1,39 +1,30 @@
-"""What users declare: functions (``Job``) and classes (``JobMixin``) as jobs.
+"""Functions as jobs (``Job``), and how a worker sees a function or a class (``Declaration``).
 
-Also how a worker sees them (``Declaration``). Knows nothing of stores and workers.
+Knows nothing of stores and workers.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from types import FunctionType
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-from skunkqueue.backoff import Backoff
 from skunkqueue.call import Call, Chain, Conjoinable, Enqueuer, Fireable, Memory, conjoin
-from skunkqueue.checks import Target, check_alone, check_function, check_returns, job_name
-from skunkqueue.errors import DamagedPayloadError, NotAJobError, SkunkQueueError
+from skunkqueue.checks import Target, check_function, job_name
+from skunkqueue.errors import DamagedPayloadError, NotAJobError
 from skunkqueue.handle import JobHandle
-from skunkqueue.policy import POLICY_FIELDS, Policy, PolicyOptions, change_policy, check_own
+from skunkqueue.mixin import JobMixin, class_policy, is_class_job
+from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_own
 from skunkqueue.records import State
 from skunkqueue.times import When
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
-    from typing_extensions import Self, Unpack  # in typing from Python 3.11 on
+    from typing_extensions import Unpack  # in typing from Python 3.11 on
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-_MEMORY = "_skunkqueue_memory"
-_POLICY = "_skunkqueue_policy"
-_QUEUE = "_skunkqueue_queue"
-_TARGET = "_skunkqueue_target"
-_DEFAULT = Policy()
 
 
 class Job(Generic[P, R]):
@@ -52,7 +43,9 @@ class Job(Generic[P, R]):
             if isinstance(work, staticmethod):
                 work = work.__func__
             check_function(work)
-            target = Target(job_name(work), work, work, bound=False, is_job=_is_job)
+            target = Target(
+                job_name(work), work, work, bound=False, is_job=lambda found: isinstance(found, Job)
+            )
         functools.update_wrapper(self, work)
         self.work: Callable[P, Any] = work
         """The function itself."""
@@ -117,90 +110,6 @@ class Job(Generic[P, R]):
         return (Call(self.name, self.policy, self.memory, target=self.target),)
 
 
-class JobMixin:
-    """Inherit it, write ``work``, and the class is a job.
-
-    ``@queue.job`` above the class makes that the queue of its objects, so that ``Report("Sales").fire(2025)``
-    fires. Without it, an object belongs to the queue it was first added to: ``queue += report``.
-
-    Rules are class attributes (``retries = 3``, ``routes = ["foo"]``), and all but those for failures
-    (``backoff``, ``retry_on``, ``give_up_on``) may be set on an object too: every attribute of that name is
-    a rule. The attributes of the object, these included, travel with it and are there again when ``work``
-    runs, without ``__init__`` being called a second time.
-    """
-
-    work: Callable[..., Any]
-    """Write this method; it may be ``async``."""
-
-    # The rules, for type checkers: `job.routes = ["foo"]`. They have no value here, so that a class says
-    # only what it changes.
-    routes: Iterable[str]
-    retries: int
-    backoff: Backoff
-    retry_on: type[BaseException] | Sequence[type[BaseException]]
-    give_up_on: type[BaseException] | Sequence[type[BaseException]]
-    timeout: float | timedelta | None
-    priority: int
-    expires: When | None
-    idempotency_key: str | Callable[..., str] | None
-    result_ttl: float | timedelta | None
-    queue_type: Literal["default", "broadcast"]
-    serializer: str
-
-    def __init__(self) -> None:
-        memory_of(self)
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        work = vars(cls).get("work")
-        if isinstance(work, FunctionType):
-            check_returns(work)
-            if "<" not in cls.__qualname__:
-                check_alone(f"{cls.__module__}:{cls.__qualname__}", cls, work)
-
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Call[Any]:
-        """Give it its arguments; nothing is fired."""
-        return _call_of(self, args, kwargs)
-
-    def __and__(self, other: Conjoinable) -> Chain:
-        return conjoin(self, other)
-
-    @property
-    def state(self) -> State | None:
-        """State of the firing, of those made through this object, that settled last, or is the newest."""
-        return _call_of(self).state
-
-    @property
-    def result(self) -> Any:
-        """Result of the firing that ``state`` speaks of; ``None`` while there is none."""
-        return _call_of(self).result
-
-    def fire(self, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
-        """Enqueue a run as soon as possible.
-
-        Raises NoQueueError where the class is not marked with ``@queue.job``, and this object was never
-        added to a queue.
-        """
-        return self(*args, **kwargs).fire()
-
-    def fire_at(self, when: When, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
-        """Enqueue a run for a moment (aware datetime) or after a delay (timedelta, seconds)."""
-        return self(*args, **kwargs).fire_at(when)
-
-    def options(self, **policy: Unpack[PolicyOptions]) -> Self:
-        """Return a copy of the object with other rules (``priority=9``, ``expires=60``, ...)."""
-        kind = type(self)
-        check_own(job_name(kind), policy)
-        change_policy(_class_policy(kind), policy)
-        made = kind.__new__(kind)
-        vars(made).update({**vars(self), _MEMORY: memory_of(self), **policy})
-        return made
-
-    def calls(self) -> tuple[Call[Any], ...]:
-        """Stand for a call without arguments."""
-        return (_call_of(self),)
-
-
 @dataclass(frozen=True)
 class Declaration:
     """A job as a worker sees it."""
@@ -221,8 +130,8 @@ def declaration(found: object) -> Declaration | None:
             return work(*args, **kwargs)
 
         return Declaration(found.name, found.policy, inspect.iscoroutinefunction(work), call)
-    if _is_job(found):
-        kind: type[JobMixin] = found  # type: ignore[assignment]  # no Job, hence a class
+    if is_class_job(found):
+        kind = found
 
         def make(args: list[Any], kwargs: dict[str, Any], attrs: dict[str, Any] | None) -> Any:
             made = kind.__new__(kind)
@@ -236,31 +145,8 @@ def declaration(found: object) -> Declaration | None:
                 vars(made).update(attrs)
             return made.work(*args, **kwargs)
 
-        return Declaration(job_name(kind), _class_policy(kind), inspect.iscoroutinefunction(kind.work), make)
+        return Declaration(job_name(kind), class_policy(kind), inspect.iscoroutinefunction(kind.work), make)
     return None
-
-
-def bind(kind: type[JobMixin], queue: Enqueuer, rules: Mapping[str, Any]) -> None:
-    """Make a queue the one of a class's objects, and set rules of the class as its body would."""
-    if kind is JobMixin:
-        msg = "JobMixin itself is not a job: inherit it, and write what the job does in a method `work`"
-        raise NotAJobError(msg)
-    job_name(kind)
-    for name, value in rules.items():
-        setattr(kind, name, value)
-    setattr(kind, _QUEUE, queue)
-    setattr(kind, _POLICY, _read_policy(kind))
-
-
-def memory_of(job: JobMixin) -> Memory:
-    """Return the memory of a mixin's object, which is made at first need.
-
-    It sits in one attribute with a long name, since all others are the user's own.
-    """
-    memory: Memory | None = vars(job).get(_MEMORY)
-    if memory is None:
-        memory = vars(job)[_MEMORY] = Memory(getattr(type(job), _QUEUE, None))
-    return memory
 
 
 def as_fireable(thing: object) -> Fireable[Any]:
@@ -278,92 +164,12 @@ def as_fireable(thing: object) -> Fireable[Any]:
     raise NotAJobError(msg)
 
 
-def _call_of(job: JobMixin, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Call[Any]:
-    kind = type(job)
-    policy, target = _class_policy(kind), _target_of(kind)
-    attrs = {key: value for key, value in vars(job).items() if key != _MEMORY}
-    if not POLICY_FIELDS.isdisjoint(attrs):
-        policy = _own_policy(target.name, policy, attrs)
-    if "work" in attrs:
-        msg = f"an object of {target.name} has an attribute `work` in the place of the method: rename it"
-        raise NotAJobError(msg)
-    return Call(
-        target.name, policy, memory_of(job), args=args, kwargs=kwargs, attrs=attrs or None, target=target
-    )
-
-
-def _own_policy(name: str, policy: Policy, attrs: dict[str, Any]) -> Policy:
-    """Return the rules of one object; leave in ``attrs`` what can travel."""
-    own = {key: value for key, value in attrs.items() if key in POLICY_FIELDS}
-    check_own(name, own)
-    try:
-        policy = change_policy(policy, own)
-    except SkunkQueueError as error:
-        msg = f"{error}. On an object of {name}, an attribute of that name is a rule: rename one that is your own"
-        raise type(error)(msg) from error
-    for key, value in own.items():
-        if callable(value):
-            del attrs[key]
-    if "routes" in own:
-        attrs["routes"] = list(policy.routes)
-    return policy
-
-
-def _is_job(found: object) -> bool:
-    return isinstance(found, Job) or (
-        isinstance(found, type) and issubclass(found, JobMixin) and found is not JobMixin
-    )
-
-
-def _target_of(kind: type[JobMixin]) -> Target:
-    known: Target | None = vars(kind).get(_TARGET)
-    if known is None:
-        work = inspect.getattr_static(kind, "work", None)
-        bound = not isinstance(work, staticmethod)
-        function = work.__func__ if isinstance(work, (staticmethod, classmethod)) else work
-        known = Target(job_name(kind), kind, function, bound=bound, is_job=_is_job)
-        setattr(kind, _TARGET, known)
-    return known
-
-
-def _class_policy(kind: type[JobMixin]) -> Policy:
-    # Kept on the class itself (not inherited: a subclass may change a rule).
-    known = vars(kind).get(_POLICY)
-    if known is None:
-        known = _read_policy(kind)
-        setattr(kind, _POLICY, known)
-    policy: Policy = known
-    return policy
-
-
-def _read_policy(kind: type[JobMixin]) -> Policy:
-    if not callable(getattr(kind, "work", None)):
-        msg = f"{kind.__qualname__} has no method `work`: write what the job does in it"
-        raise NotAJobError(msg)
-    check_returns(inspect.getattr_static(kind, "work"))
-    if any(vars(parent).get("__slots__") for parent in kind.__mro__):
-        msg = f"{kind.__qualname__} has __slots__, whose values would not travel with the job: leave them out"
-        raise NotAJobError(msg)
-    found = {}
-    for field in POLICY_FIELDS:
-        for parent in kind.__mro__:
-            # A plain lookup would bind functions given as backoff or idempotency_key to the class.
-            if field in vars(parent):
-                value = vars(parent)[field]
-                found[field] = value.__func__ if isinstance(value, staticmethod) else value
-                break
-    queue: Enqueuer | None = getattr(kind, _QUEUE, None)
-    return change_policy(_DEFAULT if queue is None else queue.policy, found)
-
-
 __all__ = [
     "Declaration",
     "Enqueuer",
     "Job",
     "JobMixin",
     "as_fireable",
-    "bind",
     "declaration",
     "job_name",
-    "memory_of",
 ]

@@ -19,7 +19,18 @@ _NO_LIMIT = 1 << 30
 class Parameters:
     """The parameters of one function."""
 
-    __slots__ = ("_by_name", "_keywords", "_least", "_most", "_names", "_needed", "_others", "_text")
+    __slots__ = (
+        "_by_name",
+        "_keywords",
+        "_known",
+        "_least",
+        "_missing_after",
+        "_most",
+        "_names",
+        "_needed",
+        "_others",
+        "_text",
+    )
 
     def __init__(self, function: FunctionType, *, bound: bool = False) -> None:
         """Read them; ``bound``: without the first, which is the object that a method belongs to."""
@@ -34,6 +45,10 @@ class Parameters:
         keywords = code.co_varnames[count : count + code.co_kwonlyargcount]
         self._keywords = {name: name in defaults for name in keywords}
         """Those that must be given by name, and whether they may be left out."""
+        self._known = self._by_name.keys() | self._keywords.keys()
+        must = frozenset(name for name, optional in self._keywords.items() if not optional)
+        self._missing_after = [must.union(self._needed[at:]) for at in range(len(self._needed) + 1)]
+        """What must be given by name after so many arguments without one."""
         self._others = bool(code.co_flags & inspect.CO_VARKEYWORDS)
         self._most = _NO_LIMIT if code.co_flags & inspect.CO_VARARGS else len(self._names)
         # Where a name must be given, no number of arguments without one is enough.
@@ -45,9 +60,18 @@ class Parameters:
 
     def fit(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
         """Return whether the function can be called with these."""
-        if kwargs:
-            return not self.problems(args, kwargs)
-        return self._least <= len(args) <= self._most
+        count = len(args)
+        if not kwargs:
+            return self._least <= count <= self._most
+        names = kwargs.keys()
+        # Most calls are seen to fit by a few comparisons of sets; the others are looked at name by name.
+        plain = (
+            count <= len(self._names)
+            and names <= self._known
+            and names >= self._missing_after[min(count, len(self._needed))]
+            and (not count or names.isdisjoint(self._names[:count]))
+        )
+        return plain or not self.problems(args, kwargs)
 
     def problems(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
         """Say what is missing, too much, unknown or given twice."""

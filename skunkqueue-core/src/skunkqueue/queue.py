@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, TypeVar, 
 
 from skunkqueue import timetable
 from skunkqueue.call import Call, Conjoinable, Fireable, Memory
-from skunkqueue.checks import check_alone, check_is_own
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.config import open_backend, resolve
+from skunkqueue.decorator import JobDecorator
 from skunkqueue.errors import (
     ConfigError,
     NobodyListensError,
@@ -25,7 +25,8 @@ from skunkqueue.gathering import gather
 from skunkqueue.handle import JobHandle
 from skunkqueue.ids import new_id
 from skunkqueue.imports import Gate, suppress_firing
-from skunkqueue.job import Job, JobMixin, as_fireable, bind
+from skunkqueue.job import Job, as_fireable
+from skunkqueue.mixin import JobMixin
 from skunkqueue.names import check_name
 from skunkqueue.payload import MAX_PAYLOAD, Body, encode
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
@@ -115,7 +116,7 @@ class SkunkQueue:
     @overload
     def job(self, work: Callable[P, R], /) -> Job[P, R]: ...
     @overload
-    def job(self, /, **policy: Unpack[PolicyOptions]) -> _Declare: ...
+    def job(self, /, **policy: Unpack[PolicyOptions]) -> JobDecorator: ...
 
     def job(self, work: Any = None, /, **policy: Any) -> Any:
         """Make a function a job of this queue: ``@queue.job`` or ``@queue.job(routes=["foo"], retries=3)``.
@@ -125,7 +126,7 @@ class SkunkQueue:
         for what no worker would find by its name, and DuplicateJobError for a name that the module has given
         to another job.
         """
-        declare = _Declare(self, policy)
+        declare = JobDecorator(self, policy)
         return declare if work is None else declare(work)
 
     def __iadd__(self, job: Conjoinable) -> SkunkQueue:  # noqa: PYI034 - Self is not in Python 3.10
@@ -361,33 +362,6 @@ class _Places(NamedTuple):
     each: list[dict[str, Any]]
     """The fields of one firing each: one a route, or one a worker of a broadcast."""
     keyed: bool
-
-
-class _Declare:
-    """What ``@queue.job(...)`` returns: makes one function a job, or one class a job of this queue."""
-
-    __slots__ = ("_policy", "_queue", "_rules")
-
-    def __init__(self, queue: SkunkQueue, rules: dict[str, Any]) -> None:
-        self._queue = queue
-        self._rules = rules
-        self._policy = change_policy(queue.policy, rules)
-
-    @overload
-    def __call__(self, work: type[J], /) -> type[J]: ...  # type: ignore[overload-overlap]  # as above
-    @overload
-    def __call__(self, work: Callable[P, Coroutine[Any, Any, R]], /) -> Job[P, R]: ...
-    @overload
-    def __call__(self, work: Callable[P, R], /) -> Job[P, R]: ...
-
-    def __call__(self, work: Callable[..., Any], /) -> Any:
-        if isinstance(work, type) and issubclass(work, JobMixin):
-            bind(work, self._queue, self._rules)
-            return work
-        job: Job[..., Any] = Job(work, self._policy, Memory(self._queue))
-        check_is_own(job.name, job.work)
-        check_alone(job.name, job.work, job.work)
-        return job
 
 
 def _tell(firings: list[Firing], ids: list[str]) -> None:
