@@ -25,6 +25,7 @@ from skunkqueue.contract.makers import (
     outcome,
     schedule,
 )
+from skunkqueue.contract.pace import pace
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.records import Firing, State, Verdict
 
@@ -125,11 +126,23 @@ class ConcurrencyPromises(Kit):
         self, processes: None, tested_class: type[Backend], config: BackendConfig
     ) -> None:
         del processes
+        backend = tested_class.open(config)
+        # Most are to be lost, and some not.
+        lease = max(0.02, 10 * pace(backend))
+        backend.close()
         total = 150
         producers = [orders(tested_class, config, "produce", "p", total=total)]
         workers = [
             orders(
-                tested_class, config, "work", f"w{n}", seed=n, total=total, limit=5, lease=0.02, stall=0.06
+                tested_class,
+                config,
+                "work",
+                f"w{n}",
+                seed=n,
+                total=total,
+                limit=5,
+                lease=lease,
+                stall=3 * lease,
             )
             for n in range(4)
         ]

@@ -28,6 +28,7 @@ from skunkqueue.contract.makers import (
     schedule,
     state,
 )
+from skunkqueue.contract.pace import pace
 from skunkqueue.persistence.backend import HALF_DONE, Backend, BackendConfig
 from skunkqueue.records import Record, State
 
@@ -45,15 +46,17 @@ class CrashPromises(Kit):
         del processes, durable
         backend = tested_class.open(config)
         backend.declare(schedule(SCHEDULE, route=SCHEDULED_ROUTE, state=b"0"), firing(route=SCHEDULED_ROUTE))
+        # So that, on the whole, some do something before they die.
+        life = 0.08 + 10 * pace(backend)
         told: list[Line] = []
         seed = random.randrange(1 << 30)  # noqa: S311 - no secret
         with ThreadPoolExecutor(LANES) as lanes:
             lives = [
-                lanes.submit(live_and_die, tested_class, config, seed + number)
+                lanes.submit(live_and_die, tested_class, config, seed + number, life)
                 for number in range(EFFORT.kills)
             ]
-            for life in lives:
-                told += life.result()
+            for one in lives:
+                told += one.result()
         try:
             drain(backend)
             check_firings(backend, told)
@@ -87,14 +90,14 @@ class CrashPromises(Kit):
             backend.close()
 
 
-def live_and_die(tested_class: type[Backend], config: BackendConfig, seed: int) -> list[Line]:
-    """Start a child, kill it after a moment of work, and return what it had said by then."""
+def live_and_die(tested_class: type[Backend], config: BackendConfig, seed: int, life: float) -> list[Line]:
+    """Start a child, kill it after up to ``life`` seconds of work, and return what it had said by then."""
     chance = random.Random(seed)  # noqa: S311 - no secret
     given = orders(tested_class, config, "chaos", f"c{seed}", seed=seed, lease=LEASE)
     with started(given) as (child,):
         first = child.next_line()
         if first == ["ready"]:
-            Event().wait(chance.uniform(0.005, 0.08))
+            Event().wait(chance.uniform(0.005, life))
         child.kill()
         lines, complaints = child.rest()
     assert (first, complaints) == (["ready"], ""), f"child with seed {seed} failed"

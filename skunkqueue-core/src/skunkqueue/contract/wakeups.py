@@ -35,6 +35,7 @@ from skunkqueue.contract.makers import (
     state,
     worker,
 )
+from skunkqueue.contract.pace import pace
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.records import Claim, Command, State, Verdict
 
@@ -45,7 +46,7 @@ PROMPT = 10.0
 QUICK = 0.1
 """Seconds within which most of some wake-ups must come; a look once in a while is slower than this."""
 LATE = 10
-"""How many times as long as an enqueue and a claim by another thread they may take, on a machine too busy for that."""
+"""How many times as long as a firing takes through the store they may take, on a machine too busy for that."""
 
 COMMANDS = 200
 
@@ -75,13 +76,8 @@ def at_once(backend: Backend, took: list[float]) -> None:
     """See that most wake-ups came at once, by the measure of a machine that may be busy with something else."""
     if median(took) < QUICK:
         return
-    usual = []
-    with ThreadPoolExecutor(1) as another:
-        for _ in range(EFFORT.rounds):
-            before = time.monotonic()
-            another.submit(claimed, backend, route="beside").result(PATIENCE)
-            usual.append(time.monotonic() - before)
-    assert median(took) < QUICK + LATE * median(usual), (took, usual)
+    usual = pace(backend)
+    assert median(took) < QUICK + LATE * usual, (took, usual)
 
 
 class WakeupPromises(Kit):
