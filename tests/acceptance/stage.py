@@ -133,6 +133,8 @@ class Pool:
 
     def ready(self, workers: int = 1) -> Pool:
         """Wait until so many workers are listed."""
+        # Before its first worker is ready, the store may not be there yet.
+        self.says(" is ready for route ")
         eventually(
             lambda: len(self.stage.skunq("workers")["workers"]) >= workers,
             PATIENCE,

@@ -107,6 +107,10 @@ class BackendUnavailableError(BackendError):
     """The store cannot be reached or is busy now; the same call may work later."""
 
 
+class StoreMissingError(BackendUnavailableError):
+    """There is no store there (yet), and whoever opened it did not want one made."""
+
+
 class BackendReadOnlyError(BackendError):
     """The store can be read but not written."""
 

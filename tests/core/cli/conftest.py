@@ -36,7 +36,7 @@ def store(url: str) -> Iterator[Backend]:
 
 
 @pytest.fixture
-def skunq(url: str) -> Skunq:
-    """Run commands."""
-    del url  # set in the environment
+def skunq(store: Backend) -> Skunq:
+    """Run commands on that store."""
+    del store  # its URL is set in the environment
     return Skunq()

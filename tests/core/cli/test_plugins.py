@@ -14,6 +14,12 @@ from tests.core.plugins.distributions import install
 
 
 @pytest.fixture
+def skunq() -> Skunq:
+    """Run commands; no plugin is loaded before."""
+    return Skunq()
+
+
+@pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = tmp_path / "site"
     folder.mkdir()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from skunkqueue.cli.options import option
 
 if TYPE_CHECKING:
-    from skunkqueue.persistence.backend import Backend
+    from skunkqueue.persistence.backend import Backend, BackendConfig
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -36,7 +36,10 @@ def connection_options(command: F) -> F:
 
 
 def with_backend(command: Callable[..., None]) -> Callable[..., None]:
-    """Open the store for a command, which gets it as its first argument, and close it afterwards."""
+    """Open the store for a command, which gets it as its first argument, and close it afterwards.
+
+    A store that is not there is not made: to look into it, or to change what lies in it, would make no sense.
+    """
 
     @connection_options
     @functools.wraps(command)
@@ -51,11 +54,20 @@ def with_backend(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def open_store(url: str | None, backend: str | None) -> Backend:
-    """Open the store that these options mean."""
+    """Open the store that these options mean. Raises StoreMissingError where there is none."""
     # Imported here so that `--help` need not wait for it.
-    from skunkqueue.config import open_backend, resolve  # noqa: PLC0415
+    from skunkqueue.config import open_backend  # noqa: PLC0415
 
-    return open_backend(resolve(backend, url))
+    return open_backend(existing(url, backend))
+
+
+def existing(url: str | None, backend: str | None) -> BackendConfig:
+    """Work out which store these options mean, which is not to be made."""
+    import msgspec  # noqa: PLC0415 - help need not wait for it
+
+    from skunkqueue.config import resolve  # noqa: PLC0415 - as above
+
+    return msgspec.structs.replace(resolve(backend, url), create=False)
 
 
 def queue_options(*, required: bool) -> Callable[[F], F]:

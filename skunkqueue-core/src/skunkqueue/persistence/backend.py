@@ -76,6 +76,9 @@ class BackendConfig(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, str] = {}
     """From the URL's query (``sqlite:////var/lib/app.db?durability=power``) and keyword arguments, which win. Read settings
     only from here; refuse a name that is not an option of yours."""
+    create: bool = True
+    """Whether a store that is not there is made. ``False``, as commands that only read ask: raise StoreMissingError instead,
+    and make nothing. A backend that does not look at this makes it all the same."""
 
 
 class Backend(ABC):

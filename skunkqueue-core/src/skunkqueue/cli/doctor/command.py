@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from skunkqueue.cli import exits
-from skunkqueue.cli.connection import connection_options
+from skunkqueue.cli.connection import connection_options, existing
 from skunkqueue.cli.output import STYLES, console, document, json_option, on_terminal, say
 from skunkqueue.cli.text import one_line, plural
 
@@ -43,14 +43,19 @@ def examine(url: str | None, backend: str | None) -> list[Finding]:
     """Run all checks; those of the store only where it can be opened."""
     # Imported here so that `--help` need not wait for it.
     from skunkqueue.cli.doctor import jobs, machine, schedules, store  # noqa: PLC0415
-    from skunkqueue.cli.doctor.finding import OK, PROBLEM, Finding  # noqa: PLC0415
-    from skunkqueue.config import open_backend, redact, resolve  # noqa: PLC0415
-    from skunkqueue.errors import SkunkQueueError  # noqa: PLC0415
+    from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, Finding  # noqa: PLC0415
+    from skunkqueue.config import open_backend, redact  # noqa: PLC0415
+    from skunkqueue.errors import SkunkQueueError, StoreMissingError  # noqa: PLC0415
 
     findings = _run_all(machine.CHECKS)
     try:
-        config = resolve(backend, url)
+        config = existing(url, backend)
         opened = open_backend(config)
+    except StoreMissingError as error:
+        # Nobody has named a store, so perhaps none was ever used.
+        level = NOTICE if url is None and config.url is None else PROBLEM
+        cure = "fire a first job, or start `skunq work`; if your store is elsewhere, name it by --url or SKUNKQUEUE_URL"
+        return [*findings, Finding("store", level, str(error), cure)]
     except SkunkQueueError as error:
         meant = redact(url) if url else backend or "the default store"
         findings.append(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.persistence.sqlite.opening import Store, open_store
-from skunkqueue.persistence.sqlite.place import place_of
+from skunkqueue.persistence.sqlite.place import place_of, require
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -38,8 +38,14 @@ class StoreBackend(Backend, ABC):
 
     @classmethod
     def open(cls, config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> Self:
-        """Open the file, making it and its tables where there are none."""
-        return cls(open_store(place_of(config), clock, default=config.url is None))
+        """Open the file, making it and its tables where there are none.
+
+        Raises StoreMissingError where the config does not want them made.
+        """
+        where = place_of(config)
+        if not config.create:
+            require(where.path)
+        return cls(open_store(where, clock, default=config.url is None))
 
     def close(self) -> None:
         """Close the file and let blocked waits return."""

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from skunkqueue.errors import BackendUnavailableError, ConfigError
+from skunkqueue.errors import BackendUnavailableError, ConfigError, StoreMissingError
 from skunkqueue.ids import new_id
 from skunkqueue.persistence.backend import BackendConfig
 from skunkqueue.persistence.sqlite.errors import not_ours, read_only
@@ -69,6 +69,22 @@ def place_of(config: BackendConfig) -> Place:
     return Place(path=path, synchronous=DURABILITIES[durability], busy_timeout=busy_timeout)
 
 
+def require(path: Path) -> None:
+    """Raise StoreMissingError where there is no file, or one in which nobody has put anything yet."""
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        missing = True
+    except OSError:
+        # `prepare` says what is wrong there.
+        missing = False
+    else:
+        missing = stat.S_ISREG(found.st_mode) and not found.st_size
+    if missing:
+        msg = f"there is no store at {path}: name another by a URL; the first firing or `skunq work` makes one there"
+        raise StoreMissingError(msg)
+
+
 def prepare(path: Path, *, default: bool) -> None:
     """Make the file (mode 0600) where there is none, in a folder fit for it.
 
@@ -81,10 +97,14 @@ def prepare(path: Path, *, default: bool) -> None:
         except OSError as error:
             msg = f"the folder {folder} for the store cannot be made ({error.strerror}): name a file by a sqlite:/// URL"
             raise BackendUnavailableError(msg) from error
-    if not folder.is_dir():
+    try:
+        is_folder, is_path_folder = folder.is_dir(), path.is_dir()
+    except OSError as error:
+        raise _unreachable(path, error) from error
+    if not is_folder:
         msg = f"the folder {folder} of the store {path.name} does not exist: make it (`mkdir -p {folder}`) or mend the URL"
         raise ConfigError(msg)
-    if path.is_dir():
+    if is_path_folder:
         msg = f"{path} is a folder: name a file in it, such as {path / 'skunkqueue.db'}"
         raise ConfigError(msg)
     kind = network_kind(path)
@@ -118,11 +138,15 @@ def _touch(path: Path) -> int:
     except OSError as error:
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise read_only(path) from error
-        msg = f"{path}: cannot be opened ({error.strerror}): name another file by a sqlite:/// URL"
-        raise BackendUnavailableError(msg) from error
+        raise _unreachable(path, error) from error
     if not stat.S_ISREG(found.st_mode):
         raise not_ours(path, "it is no file")
     return found.st_size
+
+
+def _unreachable(path: Path, error: OSError) -> BackendUnavailableError:
+    msg = f"{path}: cannot be opened ({error.strerror}): name another file by a sqlite:/// URL"
+    return BackendUnavailableError(msg)
 
 
 def _make(path: Path) -> None:

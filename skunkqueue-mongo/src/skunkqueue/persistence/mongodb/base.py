@@ -14,11 +14,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
-from skunkqueue.errors import BackendError
+from skunkqueue.errors import BackendError, StoreMissingError
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.persistence.mongodb.bells import Bells
 from skunkqueue.persistence.mongodb.link import Link
-from skunkqueue.persistence.mongodb.schema import FORMAT, Document, prepare
+from skunkqueue.persistence.mongodb.schema import FORMAT, Document, exists, prepare
 from skunkqueue.persistence.mongodb.settings import settings_of
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class StoreBackend(Backend, ABC):
         """Connect, and see whether what answers there will do. Raises BackendError and ConfigError."""
         link = Link(settings_of(config), clock)
         try:
-            version, kind = _inspect(link)
+            version, kind = _inspect(link, create=config.create)
             return cls(link, version, kind)
         except BaseException:
             link.close()
@@ -107,8 +107,11 @@ class StoreBackend(Backend, ABC):
         return next(self._nonces)
 
 
-def _inspect(link: Link) -> tuple[str, str]:
-    """Tell what the server is. Raises BackendError where it is too old, or the store of another version."""
+def _inspect(link: Link, *, create: bool) -> tuple[str, str]:
+    """Tell what the server is. Raises BackendError where it is too old, or the store of another version.
+
+    Where it is not to be made, StoreMissingError says that there is no store.
+    """
     settings = link.settings
     patience = min(settings.retry_for, settings.connect_timeout)
     hello: Document = link.run_for(patience, link.client.admin.command, "hello")
@@ -123,6 +126,12 @@ def _inspect(link: Link) -> tuple[str, str]:
     elif "setName" in hello:
         kind = "set"
     link.learn(hello["localTime"].timestamp())
+    if not create and not link.run(exists, link.db):
+        msg = (
+            f"{settings.shown}: there is no store {settings.dbname!r}: name another by its URL or dbname; the first"
+            f" firing or `skunq work` makes one there"
+        )
+        raise StoreMissingError(msg)
     found = link.run(prepare, link.db)
     if found != FORMAT:
         msg = (

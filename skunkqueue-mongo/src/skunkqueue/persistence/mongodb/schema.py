@@ -79,6 +79,11 @@ PARCELS = (
 )
 
 
+def exists(db: Database[Document]) -> bool:
+    """Tell whether anybody has made a store here."""
+    return db.meta.find_one({"_id": "store"}) is not None
+
+
 def prepare(db: Database[Document]) -> int:
     """Make what is missing of a store; tell the format that it has.
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
-from skunkqueue.errors import BackendError
+from skunkqueue.errors import BackendError, StoreMissingError
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.persistence.redis import wire
 from skunkqueue.persistence.redis.link import Link
@@ -58,7 +58,7 @@ class StoreBackend(Backend, ABC):
         """Connect, and see whether what answers there will do. Raises BackendError and ConfigError."""
         link = Link(settings_of(config), clock)
         try:
-            return cls(link, _inspect(link))
+            return cls(link, _inspect(link, create=config.create))
         except BaseException:
             link.close()
             raise
@@ -94,8 +94,11 @@ class StoreBackend(Backend, ABC):
         return link
 
 
-def _inspect(link: Link) -> str:
-    """Tell what the server is. Raises BackendError where it is too old, or the store of another version."""
+def _inspect(link: Link, *, create: bool) -> str:
+    """Tell what the server is. Raises BackendError where it is too old, or the store of another version.
+
+    Where it is not to be made, StoreMissingError says that there is no store.
+    """
     known: dict[str, str] = {}
     for section in ("server", "memory"):
         for line in link.command("INFO", section).decode(errors="replace").splitlines():
@@ -111,8 +114,15 @@ def _inspect(link: Link) -> str:
     if policy != "noeviction":
         _warn_of(link.settings.url, policy)
     store = f"{link.prefix}format"
-    link.command("SET", store, _FORMAT.decode(), "NX")
+    if create:
+        link.command("SET", store, _FORMAT.decode(), "NX")
     found = link.command("GET", store)
+    if found is None:
+        msg = (
+            f"{link.settings.url}: there is no store {link.settings.dbname!r}: name another by its URL; the first"
+            f" firing or `skunq work` makes one there"
+        )
+        raise StoreMissingError(msg)
     if found != _FORMAT:
         msg = (
             f"{link.settings.url}: the store {link.settings.dbname!r} has the format {found!r}, which this version of"
