@@ -129,6 +129,54 @@ def test_a_module_that_cannot_be_imported_is_named(shop: Workshop) -> None:
     assert "nothing_of_that_name" in shop.failure(firing).message
 
 
+PATCHES = {
+    "gevent": (
+        "monkey.py",
+        "def patch_all():\n    import time\n    time.sleep = None\n",
+        "from gevent import monkey; monkey.patch_all()",
+    ),
+    "eventlet": (
+        "patcher.py",
+        "def monkey_patch():\n    import time\n    time.sleep = None\n",
+        "import eventlet; eventlet.patcher.monkey_patch()",
+    ),
+}
+
+
+@pytest.mark.parametrize("library", PATCHES)
+def test_a_module_that_patches_python_is_told_not_to(shop: Workshop, library: str) -> None:
+    # A stand-in for the library: it is not needed to see that its function is not called.
+    file, text, use = PATCHES[library]
+    (shop.folder / library).mkdir()
+    (shop.folder / library / "__init__.py").write_text(f"from {library} import {file.removesuffix('.py')}\n")
+    (shop.folder / library / file).write_text(text)
+    (shop.folder / "patches.py").write_text(f"{use}\nfrom jobs import queue\n@queue.job\ndef job(): pass\n")
+    shop.work()
+    pid = shop.result(shop.fire("which"))
+    firing = shop.fire("patches:job")
+
+    failure = shop.failure(firing)
+
+    assert failure.kind == "JobNotFoundError"
+    assert "patch" in failure.message
+    assert "a worker needs" in failure.message
+    assert same_worker_still_works(shop, pid)
+
+
+def test_a_worker_of_a_python_that_is_patched_does_not_begin(shop: Workshop) -> None:
+    (shop.folder / "gevent").mkdir()
+    (shop.folder / "gevent" / "__init__.py").write_text("")
+    (shop.folder / "gevent" / "monkey.py").write_text("def is_module_patched(name): return True\n")
+    (shop.folder / "sitecustomize.py").write_text("import gevent.monkey\n")
+    shop.stage.environment["PYTHONPATH"] = str(shop.folder)
+
+    pool = shop.stage.work("-q", QUEUE)
+
+    assert pool.process.wait(PATIENCE) != 0
+    assert "gevent.monkey has patched this process" in pool.said
+    assert "Traceback" not in pool.said
+
+
 def test_a_store_that_cannot_be_opened_ends_the_pool_with_one_line(shop: Workshop) -> None:
     (shop.folder / "not.db").write_bytes(b"this is no database, but a letter to a friend" * 100)
 

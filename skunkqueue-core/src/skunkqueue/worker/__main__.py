@@ -19,6 +19,7 @@ from skunkqueue.errors import BackendError, SkunkQueueError
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.worker import logs
 from skunkqueue.worker.board import Board
+from skunkqueue.worker.monkey_patches import refuse_monkey_patches
 from skunkqueue.worker.settings import Ending, WorkerSettings
 from skunkqueue.worker.signals import not_ignored
 from skunkqueue.worker.streams import Streams
@@ -43,6 +44,7 @@ def main(arguments: list[str]) -> None:
         logs.set_up_worker(settings)
         # A crash inside C code tells at least where it was.
         faulthandler.enable()
+        refuse_monkey_patches()
         backend = open_backend(settings.config)
         worker = Worker(
             backend,
