@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.support.mongo_fixtures import mongo_config_of, mongod, mongod_binary
-from tests.support.redis_fixtures import valkey
+from tests.support.mongo_fixtures import mongo_config_of, mongod, mongod_binary, new_mongo_proxy, new_mongod
+from tests.support.redis_fixtures import new_proxy, new_server, valkey
 from tests.support.store_fixtures import config_of, dbname
 
 __all__ = [
@@ -15,6 +15,10 @@ __all__ = [
     "mongo_config_of",
     "mongod",
     "mongod_binary",
+    "new_mongo_proxy",
+    "new_mongod",
+    "new_proxy",
+    "new_server",
     "valkey",
 ]
 

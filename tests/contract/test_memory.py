@@ -17,3 +17,7 @@ class TestMemory(BackendContract):
     @pytest.fixture
     def config(self) -> BackendConfig:
         return BackendConfig(backend="memory")
+
+    @pytest.fixture
+    def config_with_password(self) -> BackendConfig:
+        return BackendConfig(backend="memory", url="memory://user:s3cret@here")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from skunkqueue.contract import BackendContract
+from skunkqueue.contract import BackendContract, Outage
 from skunkqueue.contract.effort import EFFORT
 from skunkqueue.persistence import BackendConfig
-from tests.support.mongo_fixtures import MongoConfigOf
-from tests.support.mongo_server import MongoServer
+from tests.support.mongo_fixtures import MongoConfigOf, NewMongod, NewMongoProxy
+from tests.support.mongo_server import MongoServer, User
+from tests.support.outages import outage_of
 
 
 class TestStandalone(BackendContract):
@@ -20,3 +21,15 @@ class TestStandalone(BackendContract):
     @pytest.fixture
     def config(self, mongod: MongoServer, mongo_config_of: MongoConfigOf) -> BackendConfig:
         return mongo_config_of(mongod)
+
+    @pytest.fixture
+    def outage(
+        self, mongod: MongoServer, mongo_config_of: MongoConfigOf, new_mongo_proxy: NewMongoProxy
+    ) -> Outage:
+        proxy = new_mongo_proxy(mongod)
+        url = mongod.url(port=proxy.port)
+        return outage_of(proxy, mongo_config_of(mongod, url, retry_for="0", connect_timeout="0.25"))
+
+    @pytest.fixture
+    def config_with_password(self, new_mongod: NewMongod, mongo_config_of: MongoConfigOf) -> BackendConfig:
+        return mongo_config_of(new_mongod(users=[User("worker", "secret")]))

@@ -6,13 +6,30 @@ from pathlib import Path
 
 import pytest
 
-from skunkqueue.contract import BackendContract
+from skunkqueue.contract import BackendContract, Outage
 from skunkqueue.persistence import BackendConfig
 
 
 class TestSQLite(BackendContract):
-    """A fresh file for every test."""
+    """A fresh file for every test. There are no passwords."""
 
     @pytest.fixture
     def config(self, tmp_path: Path) -> BackendConfig:
         return BackendConfig(backend="sqlite", url=f"sqlite:///{tmp_path}/q.db")
+
+    @pytest.fixture
+    def outage(self, tmp_path: Path) -> Outage:
+        """Its folder is no longer there, as where a disk is taken away; a file keeps it from being made anew."""
+        folder, elsewhere = tmp_path / "disk", tmp_path / "elsewhere"
+        folder.mkdir()
+
+        def begin() -> None:
+            folder.rename(elsewhere)
+            folder.touch()
+
+        def end() -> None:
+            if elsewhere.exists():
+                folder.unlink()
+                elsewhere.rename(folder)
+
+        return Outage(BackendConfig(backend="sqlite", url=f"sqlite:///{folder}/q.db"), begin, end)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
+from skunkqueue.config import redact
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import MAX_PAGE, Backend, BackendConfig
 from skunkqueue.records import (
@@ -40,20 +41,21 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
     default_cfg: ClassVar[Mapping[str, Any]] = default_cfg
     capabilities: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, url: str | None = None) -> None:
         super().__init__(clock)
+        self._url = url
         self._paused: defaultdict[str, set[str | None]] = defaultdict(set)
         """Paused routes by queue; ``None`` among them stands for the whole queue."""
 
     @classmethod
     def open(cls, config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> MemoryBackend:
-        """Make an empty store; each call makes its own."""
-        del config  # there is nothing to set
-        return cls(clock)
+        """Make an empty store; each call makes its own, whatever its URL."""
+        return cls(clock, config.url)
 
     def location(self) -> str:
-        """Say that it is nowhere."""
-        return "memory of this process"
+        """Say that it is nowhere, and by which name; a URL may hold a password, which no log may show."""
+        name = f" ({redact(self._url)})" if self._url else ""
+        return f"memory of this process{name}"
 
     def version(self) -> str:
         """Name what answers."""

@@ -11,6 +11,9 @@ Subclass it, and say how a fresh store is configured; the class comes from the e
         def config(self, tmp_path):
             return BackendConfig(backend="mine", url=f"mine://{tmp_path}/store")
 
+Two more fixtures are worth their lines: ``outage`` says how the store is made unreachable, and
+``config_with_password`` how it is opened with a password; what they are for is skipped without them.
+
 What a backend claims in its ``capabilities`` decides what it is asked beyond the common part; its name
 decides nothing.
 
@@ -26,19 +29,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from skunkqueue.contract.kit import Outage
     from skunkqueue.contract.suite import BackendContract
 
-__all__ = ["BackendContract"]
+__all__ = ["BackendContract", "Outage"]
 
 
 def __getattr__(name: str) -> object:
     # Late, since the child processes of the kit import this package too and need no pytest.
-    if name != "BackendContract":
+    if name not in __all__:
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)
     from skunkqueue.contract.asserts import show_values_in_asserts  # noqa: PLC0415 - see above
 
     show_values_in_asserts()
-    from skunkqueue.contract.suite import BackendContract  # noqa: PLC0415 - see above
+    from skunkqueue.contract import kit, suite  # noqa: PLC0415 - see above
 
-    return BackendContract
+    return suite.BackendContract if name == "BackendContract" else kit.Outage

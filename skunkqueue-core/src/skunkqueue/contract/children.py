@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -29,6 +29,7 @@ class Child:
 
     def __init__(self, given: Orders) -> None:
         self.name = given.name
+        self._given = given
         # What this process can import the child can too, installed or not.
         env = {**os.environ, "PYTHONPATH": os.pathsep.join(entry for entry in sys.path if entry)}
         command = [sys.executable, "-m", "skunkqueue.contract.child", msgspec.json.encode(given).decode()]
@@ -47,8 +48,29 @@ class Child:
         """Send SIGKILL."""
         self._process.kill()
 
-    def rest(self) -> tuple[list[Line], str]:
-        """Wait for its end; return the lines not read yet, and what it complained of."""
+    def expect(self, line: Line) -> None:
+        """Read its next line, which must be this one."""
+        found = self.next_line()
+        if found != line:
+            self.kill()
+            self._fail(f"said {found} instead of {line}", self.reap()[1])
+
+    def rest(self, *, killed: bool = False) -> list[Line]:
+        """Wait for its end, which must be a good one; return the lines not read yet.
+
+        ``killed``: it was; then it must have had nothing to complain of until then.
+        """
+        try:
+            lines, complaints = self.reap()
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self._fail(f"did not end within {3 * PATIENCE:g} s", self.reap()[1])
+        if complaints or not (killed or self._process.returncode == 0):
+            self._fail(f"ended with exit code {self._process.returncode}", complaints)
+        return lines
+
+    def reap(self) -> tuple[list[Line], str]:
+        """Wait for its end, whichever it is; return the lines not read yet, and what it complained of."""
         out, complaints = self._process.communicate(timeout=3 * PATIENCE)
         lines = [
             msgspec.json.decode(line, type=Line)
@@ -57,10 +79,12 @@ class Child:
         ]
         return lines, complaints.decode(errors="replace")
 
-    @property
-    def exit_code(self) -> int:
-        """Tell how it ended; negative: by which signal."""
-        return self._process.returncode
+    def _fail(self, what: str, complaints: str) -> NoReturn:
+        """Fail the test with all that the child has to say; pytest would cut a comparison short."""
+        given = self._given
+        wrote = f"it wrote:\n{complaints}" if complaints else "it wrote nothing"
+        msg = f"the child process {given.name!r} ({given.role}, seed {given.seed}) {what}; to its standard error {wrote}"
+        raise AssertionError(msg)
 
 
 @contextmanager
@@ -73,4 +97,4 @@ def started(*given: Orders) -> Iterator[list[Child]]:
     finally:
         for child in children:
             child.kill()
-            child.rest()
+            child.reap()

@@ -6,11 +6,12 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
 
 from skunkqueue.contract.child import Orders
 from skunkqueue.contract.children import orders, started
 from skunkqueue.contract.effort import EFFORT
-from skunkqueue.contract.kit import PATIENCE, Kit
+from skunkqueue.contract.kit import PATIENCE, Kit, open_empty
 from skunkqueue.contract.makers import (
     QUEUE,
     ROUTE,
@@ -32,6 +33,8 @@ from skunkqueue.records import Firing, State, Verdict
 
 class ConcurrencyPromises(Kit):
     """What holds when several use a store at the same time."""
+
+    stage: ClassVar[int] = 2
 
     # --- threads ----------------------------------------------------------------------------------
 
@@ -111,6 +114,7 @@ class ConcurrencyPromises(Kit):
         self, processes: None, tested_class: type[Backend], config: BackendConfig
     ) -> None:
         del processes
+        open_empty(tested_class, config).close()
         total = EFFORT.firings
         producers = [
             orders(tested_class, config, "produce", f"p{n}", seed=n, total=total // 2) for n in range(2)
@@ -126,7 +130,7 @@ class ConcurrencyPromises(Kit):
         self, processes: None, tested_class: type[Backend], config: BackendConfig
     ) -> None:
         del processes
-        backend = tested_class.open(config)
+        backend = open_empty(tested_class, config)
         # Most are to be lost, and some not.
         lease = max(0.02, 10 * pace(backend))
         backend.close()
@@ -177,9 +181,7 @@ def run_all(
     stale = 0
     with started(*producers, *workers) as children:
         for child in children:
-            lines, complaints = child.rest()
-            assert (child.exit_code, complaints) == (0, ""), f"{child.name} failed"
-            for what, told in lines:
+            for what, told in child.rest():
                 if what == "accepted":
                     accepted += told
                 elif what == "settled":

@@ -11,11 +11,12 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
+from typing import ClassVar
 
 from skunkqueue.contract.child import SCHEDULE, SCHEDULED_ROUTE, finish
 from skunkqueue.contract.children import Line, orders, started
 from skunkqueue.contract.effort import EFFORT
-from skunkqueue.contract.kit import PATIENCE, Kit
+from skunkqueue.contract.kit import PATIENCE, Kit, open_empty
 from skunkqueue.contract.makers import (
     QUEUE,
     ROUTE,
@@ -40,11 +41,13 @@ LEASE = 0.3
 class CrashPromises(Kit):
     """What survives."""
 
+    stage: ClassVar[int] = 3
+
     def test_nothing_is_lost_or_doubled_when_processes_are_killed(
         self, processes: None, durable: None, tested_class: type[Backend], config: BackendConfig
     ) -> None:
         del processes, durable
-        backend = tested_class.open(config)
+        backend = open_empty(tested_class, config)
         backend.declare(schedule(SCHEDULE, route=SCHEDULED_ROUTE, state=b"0"), firing(route=SCHEDULED_ROUTE))
         # So that, on the whole, some do something before they die.
         life = 0.08 + 10 * pace(backend)
@@ -74,13 +77,11 @@ class CrashPromises(Kit):
             given = orders(tested_class, config, "open", f"o{number}")
             with started(given, given) as children:
                 for child in children:
-                    assert child.next_line() == ["opening"]
+                    child.expect(["opening"])
                 Event().wait(chance.random() * 0.02)
                 for child in children:
                     child.kill()
-                    lines, complaints = child.rest()
-                    assert complaints == ""
-                    accepted += [id_ for _, ids in lines for id_ in ids]
+                    accepted += [id_ for _, ids in child.rest(killed=True) for id_ in ids]
         backend = tested_class.open(config)
         try:
             assert [state(backend, id_) for id_ in accepted] == [State.PENDING] * len(accepted)
@@ -95,13 +96,10 @@ def live_and_die(tested_class: type[Backend], config: BackendConfig, seed: int, 
     chance = random.Random(seed)  # noqa: S311 - no secret
     given = orders(tested_class, config, "chaos", f"c{seed}", seed=seed, lease=LEASE)
     with started(given) as (child,):
-        first = child.next_line()
-        if first == ["ready"]:
-            Event().wait(chance.uniform(0.005, life))
+        child.expect(["ready"])
+        Event().wait(chance.uniform(0.005, life))
         child.kill()
-        lines, complaints = child.rest()
-    assert (first, complaints) == (["ready"], ""), f"child with seed {seed} failed"
-    return lines
+        return child.rest(killed=True)
 
 
 def drain(backend: Backend) -> None:

@@ -6,13 +6,15 @@ Knows how a backend is opened and closed, and no promise of it.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import ClassVar, cast
 
 import pytest
 
-from skunkqueue.clock import VirtualClock
+from skunkqueue.clock import SYSTEM_CLOCK, Clock, VirtualClock
+from skunkqueue.contract.order import keep_order
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.plugins import BACKENDS
 from skunkqueue.plugins.registry import find
@@ -21,11 +23,29 @@ PATIENCE = 20.0
 """Real seconds after which something that must happen is taken to have failed."""
 
 
+@dataclass(frozen=True)
+class Outage:
+    """A store that can be made unreachable, as by a cable that is pulled."""
+
+    config: BackendConfig
+    """Opens the store over what can be cut. Where the backend is patient, its options should make it less so."""
+    begin: Callable[[], object]
+    """Make it unreachable: connections that are open break, and new ones are refused."""
+    end: Callable[[], object]
+    """Make it reachable again, with all that was in it."""
+
+
 class Kit:
     """Fixtures of the suite; a subclass supplies ``config``."""
 
     backend_class: ClassVar[type[Backend] | None] = None
     """The class under test; ``None``: what the entry point named in the config says."""
+    stage: ClassVar[int] = 0
+    """When an area's tests run: 0 what is plain, 1 what sleeps, 2 what is crowded, 3 what is random or kills."""
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        """Have the tests run in the order of their stages; pytest asks while it collects them."""
+        keep_order(metafunc.config)
 
     @pytest.fixture
     def config(self) -> BackendConfig:
@@ -50,16 +70,26 @@ class Kit:
         self, tested_class: type[Backend], config: BackendConfig, clock: VirtualClock
     ) -> Iterator[Backend]:
         """Open the store under the virtual clock."""
-        opened = tested_class.open(config, clock=clock)
+        opened = open_empty(tested_class, config, clock)
         yield opened
         opened.close()
 
     @pytest.fixture
     def real_backend(self, tested_class: type[Backend], config: BackendConfig) -> Iterator[Backend]:
         """Open the store under the machine's own clock, for what must wait."""
-        opened = tested_class.open(config)
+        opened = open_empty(tested_class, config)
         yield opened
         opened.close()
+
+    @pytest.fixture
+    def outage(self) -> Outage | None:
+        """Say how the store is made unreachable, and reachable again; ``None``: that is not tested."""
+        return None
+
+    @pytest.fixture
+    def config_with_password(self) -> BackendConfig | None:
+        """Say how to open a store by a URL (or options) with a password in it; ``None``: that is not tested."""
+        return None
 
     @pytest.fixture
     def threads(self) -> Iterator[ThreadPoolExecutor]:
@@ -84,6 +114,32 @@ class Kit:
     def durable(self, tested_class: type[Backend]) -> None:
         """Go on only where what was accepted survives the process."""
         require(tested_class, "durable")
+
+
+def open_empty(tested_class: type[Backend], config: BackendConfig, clock: Clock = SYSTEM_CLOCK) -> Backend:
+    """Open the store that a test begins with; fails with the reason where something is in it already."""
+    opened = tested_class.open(config, clock=clock)
+    found = leftovers(opened)
+    if found:
+        opened.close()
+        pytest.fail(
+            f"this store is not empty: it has {found}. Every test needs an empty one: have the fixture `config`"
+            f" name another store each time, or empty the one it names",
+            pytrace=False,
+        )
+    return opened
+
+
+def leftovers(backend: Backend) -> str:
+    """Name what is in a store; an empty text where nothing is."""
+    found = []
+    for info in backend.routes():
+        counted = ", ".join(f"{count} {state}" for state, count in info.counts.items() if count)
+        found.append(f"the route {info.route!r} of the queue {info.queue!r} ({counted or 'without firings'})")
+    found += [f"the schedule {one.name!r} of the queue {one.queue!r}" for one in backend.schedules()]
+    found += [f"the worker {one.id!r}" for one in backend.workers()]
+    more = len(found) - 3
+    return "; ".join(found[:3]) + (f"; and {more} more" if more > 0 else "")
 
 
 def require(tested_class: type[Backend], capability: str) -> None:

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Event, Lock
-from typing import final
+from typing import ClassVar, final
 
 from skunkqueue.clock import VirtualClock
 from skunkqueue.contract.child import GO, VERSIONS
 from skunkqueue.contract.children import orders, started
 from skunkqueue.contract.effort import EFFORT, chosen_seed
-from skunkqueue.contract.kit import PATIENCE, Kit
+from skunkqueue.contract.kit import PATIENCE, Kit, open_empty
 from skunkqueue.contract.makers import LEASE, QUEUE, ROUTE, counts, firing, firings, listed, planned, state
 from skunkqueue.contract.storm import NAME, Storm, versioned, with_refire
 from skunkqueue.persistence.backend import Backend, BackendConfig
@@ -38,6 +38,8 @@ PAUSE = 0.004
 
 class RhythmPromises(Kit):
     """What holds of a schedule that much happens to."""
+
+    stage: ClassVar[int] = 2
 
     def test_schedule_neither_stops_nor_doubles_whatever_happens(
         self, backend: Backend, clock: VirtualClock
@@ -74,14 +76,14 @@ class RhythmPromises(Kit):
         self, processes: None, tested_class: type[Backend], config: BackendConfig
     ) -> None:
         del processes
-        backend = tested_class.open(config)
+        backend = open_empty(tested_class, config)
         hosts = [
             orders(tested_class, config, "declare", f"host-{number}", total=NAMES) for number in range(HOSTS)
         ]
         try:
             with started(*hosts) as children:
                 for child in children:
-                    assert child.next_line() == ["ready"], child.rest()
+                    child.expect(["ready"])
                 # First all of them anew, then all of them changed.
                 for _ in range(VERSIONS):
                     backend.enqueue(firings(HOSTS, route=GO, body=b"%f" % (backend.now() + 0.05)))

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from skunkqueue.contract.arming import ArmingPromises
+from skunkqueue.contract.burial import BurialPromises
 from skunkqueue.contract.claim import ClaimPromises
 from skunkqueue.contract.closing import ClosingPromises
 from skunkqueue.contract.concurrency import ConcurrencyPromises
 from skunkqueue.contract.control import ControlPromises
 from skunkqueue.contract.crash import CrashPromises
 from skunkqueue.contract.enqueue import EnqueuePromises
+from skunkqueue.contract.fencing import FencingPromises
+from skunkqueue.contract.follow import FollowPromises
+from skunkqueue.contract.idling import IdlePromises
+from skunkqueue.contract.kill import KillPromises
 from skunkqueue.contract.leases import LeasePromises
+from skunkqueue.contract.lending import LendingPromises
+from skunkqueue.contract.mailboxes import MailboxPromises
+from skunkqueue.contract.outage import OutagePromises
 from skunkqueue.contract.reading import ReadingPromises
+from skunkqueue.contract.requeue import RequeuePromises
+from skunkqueue.contract.results import ResultPromises
 from skunkqueue.contract.rhythm import RhythmPromises
 from skunkqueue.contract.schedules import SchedulePromises
 from skunkqueue.contract.settle import SettlePromises
@@ -19,21 +29,32 @@ from skunkqueue.contract.wakeups import WakeupPromises
 from skunkqueue.contract.workers import WorkerPromises
 
 
+# pytest collects the tests of the last base first, so what is plain stands at the end.
 class BackendContract(
-    EnqueuePromises,
-    ClaimPromises,
-    SettlePromises,
-    LeasePromises,
-    ReadingPromises,
-    ControlPromises,
-    SchedulePromises,
-    ArmingPromises,
+    StatefulPromises,
+    CrashPromises,
+    ConcurrencyPromises,
     RhythmPromises,
-    WorkerPromises,
+    OutagePromises,
+    IdlePromises,
+    MailboxPromises,
+    ResultPromises,
+    LendingPromises,
     WakeupPromises,
     ClosingPromises,
-    ConcurrencyPromises,
-    CrashPromises,
-    StatefulPromises,
+    BurialPromises,
+    WorkerPromises,
+    ArmingPromises,
+    SchedulePromises,
+    ControlPromises,
+    RequeuePromises,
+    KillPromises,
+    ReadingPromises,
+    LeasePromises,
+    FollowPromises,
+    FencingPromises,
+    SettlePromises,
+    ClaimPromises,
+    EnqueuePromises,
 ):
     """What a backend must keep; subclass it as ``Test...`` with a fixture ``config``."""

@@ -1,4 +1,4 @@
-"""Workers: who is listed and how long, mailboxes, and what becomes of the firings of the dead."""
+"""Workers: who is listed and how long, and what is swept away after them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ from skunkqueue.clock import VirtualClock
 from skunkqueue.contract.kit import Kit
 from skunkqueue.contract.makers import (
     LEASE,
-    ODD_NAMES,
     OTHER,
     WORKER,
     claim,
     claimed,
     counts,
-    death,
     firing,
     firings,
-    ids,
     outcome,
     read,
     settled,
@@ -26,7 +23,7 @@ from skunkqueue.contract.makers import (
     worker,
 )
 from skunkqueue.persistence.backend import COMPLETE_TTL, Backend
-from skunkqueue.records import Command, Death, State, Verdict, WorkerRecord
+from skunkqueue.records import State, Verdict, WorkerRecord
 
 
 def swept(backend: Backend) -> int:
@@ -125,164 +122,6 @@ class WorkerPromises(Kit):
         backend.unregister(WORKER)
         assert state(backend, lent.id) is State.RUNNING
         assert backend.settle([outcome(lent)]) == []
-
-    # --- burial -----------------------------------------------------------------------------------
-
-    def test_burial_gives_claims_back_at_once(self, backend: Backend, clock: VirtualClock) -> None:
-        backend.enqueue(firings(3))
-        lent = claim(backend, 3)
-        assert backend.bury(WORKER, [lent[0].id], death(clock.now())) == 3
-        assert counts(backend) == {State.PENDING: 3}
-
-    def test_burial_counts_a_death_for_what_had_begun(self, backend: Backend, clock: VirtualClock) -> None:
-        lent = claimed(backend)
-        evidence = death(clock.now(), cause="exit", exit_code=3, signal=None)
-        backend.bury(WORKER, [lent.id], evidence)
-        (again,) = claim(backend, worker=OTHER)
-        assert again.deaths == 1
-        assert [msgspec.json.decode(line, type=Death) for line in again.evidence.splitlines()] == [evidence]
-
-    def test_burial_releases_what_had_not_begun(self, backend: Backend, clock: VirtualClock) -> None:
-        begun, first, second = firings(3)
-        backend.enqueue([begun, first, second])
-        claim(backend, 3)
-        clock.advance(5)
-        backend.bury(WORKER, [begun.id], death(clock.now()))
-        assert ids(claim(backend, 9, worker=OTHER)) == [begun.id]
-        rest = claim(backend, 9, worker=OTHER)
-        assert [(lent.id, lent.deaths, lent.evidence) for lent in rest] == [
-            (first.id, 0, ""),
-            (second.id, 0, ""),
-        ]
-
-    def test_burial_keeps_every_place(self, backend: Backend, clock: VirtualClock) -> None:
-        lent = claimed(backend)
-        clock.advance(5)
-        backend.enqueue(firings(2))
-        backend.bury(WORKER, [lent.id], death(clock.now()))
-        (again,) = claim(backend, worker=OTHER)
-        assert (again.id, again.due) == (lent.id, lent.due)
-
-    def test_burial_takes_a_worker_off_the_list(self, backend: Backend, clock: VirtualClock) -> None:
-        backend.register(worker(), 60.0)
-        backend.bury(WORKER, [], death(clock.now()))
-        assert backend.workers() == []
-        assert backend.send(WORKER, Command(verb="stop")) is False
-
-    def test_burial_leaves_the_living_alone(self, backend: Backend, clock: VirtualClock) -> None:
-        backend.register(worker(OTHER), 60.0)
-        mine, theirs = claimed(backend), claimed(backend, worker=OTHER)
-        assert backend.bury(WORKER, [mine.id, theirs.id], death(clock.now())) == 1
-        assert listed(backend.workers()) == [OTHER]
-        record = read(backend, theirs.id)
-        assert (record.state, record.deaths) == (State.RUNNING, 0)
-
-    def test_burial_of_one_without_claims_gives_nothing_back(
-        self, backend: Backend, clock: VirtualClock
-    ) -> None:
-        done = settled(backend)
-        assert backend.bury(WORKER, [done, "f" * 24], death(clock.now())) == 0
-        assert backend.bury("nobody", [], death(clock.now())) == 0
-        assert read(backend, done).deaths == 0
-
-    def test_outcome_of_the_buried_is_stale(self, backend: Backend, clock: VirtualClock) -> None:
-        lent = claimed(backend)
-        backend.bury(WORKER, [lent.id], death(clock.now()))
-        assert backend.settle([outcome(lent)]) == [lent.id]
-        claim(backend, worker=OTHER)
-        assert backend.settle([outcome(lent)]) == [lent.id]
-        assert state(backend, lent.id) is State.RUNNING
-
-    def test_burial_and_the_end_of_a_lease_are_one_death(self, backend: Backend, clock: VirtualClock) -> None:
-        lent = claimed(backend)
-        clock.advance(LEASE + 1)
-        backend.bury(WORKER, [lent.id], death(clock.now()))
-        (again,) = claim(backend, worker=OTHER)
-        assert again.deaths == 1
-
-    def test_burial_does_not_take_what_another_reclaimed(self, backend: Backend, clock: VirtualClock) -> None:
-        lent = claimed(backend)
-        clock.advance(LEASE + 1)
-        claim(backend, worker=OTHER)
-        assert backend.bury(WORKER, [lent.id], death(clock.now())) == 0
-        record = read(backend, lent.id)
-        assert (record.state, record.worker, record.deaths) == (State.RUNNING, OTHER, 1)
-
-    def test_burial_kills_the_copies_for_the_dead(self, backend: Backend, clock: VirtualClock) -> None:
-        backend.register(worker(), 60.0)
-        running = claimed(backend, target=WORKER)
-        waiting, elsewhere = firing(target=WORKER), firing(target=OTHER)
-        backend.enqueue([waiting, elsewhere])
-        backend.bury(WORKER, [running.id], death(clock.now()))
-        assert (state(backend, running.id), state(backend, waiting.id)) == (State.KILLED, State.KILLED)
-        assert state(backend, elsewhere.id) is State.PENDING
-
-    # --- mailboxes --------------------------------------------------------------------------------
-
-    def test_command_reaches_its_worker_once(self, backend: Backend) -> None:
-        backend.register(worker(), 60.0)
-        assert backend.send(WORKER, Command(verb="stop")) is True
-        assert backend.listen(WORKER, 0.0) == [Command(verb="stop")]
-        assert backend.listen(WORKER, 0.0) == []
-
-    def test_commands_come_in_the_order_they_were_sent(self, backend: Backend) -> None:
-        backend.register(worker(), 60.0)
-        commands = [Command(verb="kill", firing=f"{number:024x}") for number in range(5)]
-        for command in commands:
-            backend.send(WORKER, command)
-        heard: list[Command] = []
-        while more := backend.listen(WORKER, 0.0):
-            heard += more
-        assert heard == commands
-
-    @pytest.mark.parametrize("name", ODD_NAMES)
-    def test_names_of_workers_may_hold_anything(
-        self, backend: Backend, clock: VirtualClock, name: str
-    ) -> None:
-        backend.register(worker(name, queue=name, route=name), 60.0)
-        assert listed(backend.workers(name, name)) == [name]
-        assert backend.send(name, Command(verb="stop")) is True
-        assert backend.listen(name, 0.0) == [Command(verb="stop")]
-        lent = claimed(backend, worker=name)
-        assert backend.bury(name, [lent.id], death(clock.now(), name)) == 1
-        assert backend.workers() == []
-
-    def test_mailboxes_are_apart(self, backend: Backend) -> None:
-        backend.register(worker(), 60.0)
-        backend.register(worker(OTHER), 60.0)
-        backend.send(OTHER, Command(verb="rough"))
-        assert backend.listen(WORKER, 0.0) == []
-        assert backend.listen(OTHER, 0.0) == [Command(verb="rough")]
-
-    def test_nothing_is_sent_to_the_unknown(self, backend: Backend) -> None:
-        assert backend.send("nobody", Command(verb="stop")) is False
-        assert backend.listen("nobody", 0.0) == []
-
-    def test_nothing_is_sent_to_the_vanished(self, backend: Backend, clock: VirtualClock) -> None:
-        backend.register(worker(), 10.0)
-        clock.advance(11)
-        assert backend.send(WORKER, Command(verb="stop")) is False
-
-    def test_nothing_is_sent_to_the_unregistered(self, backend: Backend) -> None:
-        backend.register(worker(), 10.0)
-        backend.unregister(WORKER)
-        assert backend.send(WORKER, Command(verb="stop")) is False
-
-    def test_worker_registered_anew_finds_an_empty_mailbox(self, backend: Backend) -> None:
-        backend.register(worker(), 60.0)
-        backend.send(WORKER, Command(verb="stop"))
-        backend.unregister(WORKER)
-        backend.register(worker(), 60.0)
-        assert backend.listen(WORKER, 0.0) == []
-
-    def test_worker_registered_after_its_burial_finds_an_empty_mailbox(
-        self, backend: Backend, clock: VirtualClock
-    ) -> None:
-        backend.register(worker(), 60.0)
-        backend.send(WORKER, Command(verb="stop"))
-        backend.bury(WORKER, [], death(clock.now()))
-        backend.register(worker(), 60.0)
-        assert backend.listen(WORKER, 0.0) == []
 
     # --- sweeping ---------------------------------------------------------------------------------
 

@@ -111,7 +111,8 @@ class Store:
         log = Path(f"{self.place.path}-wal")
         try:
             large = log.stat().st_size > _LARGEST_LOG
-        except FileNotFoundError:
+        except OSError:
+            # It is not there, or its folder is not: whoever reads or writes next says so.
             return
         if large:
             # Does what it can without waiting for anybody; the next sweep tries again.

@@ -1,0 +1,90 @@
+"""Waiting and claiming in one: ``claim_next``. Under the real clock."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
+
+from skunkqueue.contract.kit import Kit
+from skunkqueue.contract.makers import (
+    OTHER,
+    QUEUE,
+    ROUTE,
+    WORKER,
+    claim,
+    firing,
+    firings,
+    ids,
+    state,
+)
+from skunkqueue.contract.sleepers import LONG, PROMPT, come_soon, until_lent, woken
+from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.records import State
+
+
+class LendingPromises(Kit):
+    """What ``claim_next`` promises."""
+
+    stage: ClassVar[int] = 1
+
+    def test_claim_next_lends_at_once_what_is_due(self, real_backend: Backend) -> None:
+        batch = firings(3)
+        real_backend.enqueue(batch)
+        before = time.monotonic()
+        lent = real_backend.claim_next(QUEUE, ROUTE, WORKER, 2, LONG, timeout=LONG)
+        assert ids(lent) == ids(batch[:2])
+        assert time.monotonic() - before < PROMPT
+
+    def test_claim_next_ends_with_its_timeout(self, real_backend: Backend) -> None:
+        before = time.monotonic()
+        assert real_backend.claim_next(QUEUE, ROUTE, WORKER, 1, LONG, timeout=0.1) == []
+        assert 0.05 < time.monotonic() - before < PROMPT
+
+    def test_claim_next_lends_what_comes_meanwhile(
+        self, real_backend: Backend, threads: ThreadPoolExecutor
+    ) -> None:
+        def measure() -> float:
+            made = firing()
+            found, took = woken(
+                threads,
+                lambda: until_lent(real_backend),
+                lambda: real_backend.enqueue([made]),
+            )
+            assert ids(found) == [made.id]
+            assert state(real_backend, made.id) is State.RUNNING
+            return took
+
+        come_soon(real_backend, measure)
+
+    def test_claim_next_lends_what_becomes_due(self, real_backend: Backend) -> None:
+        made = firing(delay=0.2)
+        real_backend.enqueue([made])
+        assert ids(until_lent(real_backend)) == [made.id]
+
+    def test_claim_next_lends_what_another_lost(self, real_backend: Backend) -> None:
+        made = firing()
+        real_backend.enqueue([made])
+        claim(real_backend, worker=OTHER, lease=0.2)
+        assert ids(until_lent(real_backend)) == [made.id]
+
+    def test_claim_next_that_was_closed_holds_nothing(
+        self,
+        processes: None,
+        real_backend: Backend,
+        tested_class: type[Backend],
+        config: BackendConfig,
+        threads: ThreadPoolExecutor,
+    ) -> None:
+        del processes
+        second = tested_class.open(config)
+        lent, _ = woken(
+            threads,
+            lambda: real_backend.claim_next(QUEUE, ROUTE, WORKER, 1, LONG, timeout=LONG),
+            real_backend.close,
+        )
+        made = firing()
+        second.enqueue([made])
+        again = ids(until_lent(second, OTHER))
+        second.close()
+        assert (lent, again) == ([], [made.id])

@@ -1,0 +1,88 @@
+"""What the tests of waiting stand on: threads that fall asleep, and are to be woken. Under the real clock."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from statistics import median
+from typing import TypeVar
+
+from skunkqueue.contract.effort import EFFORT
+from skunkqueue.contract.kit import PATIENCE
+from skunkqueue.contract.makers import (
+    QUEUE,
+    ROUTE,
+    WORKER,
+    claim,
+    ids,
+)
+from skunkqueue.contract.pace import pace
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import Claim
+
+LONG = 15.0
+"""A timeout that no wake-up comes near to."""
+PROMPT = 10.0
+"""Seconds that even a machine under load does not need to wake a sleeper; hundreds of times what is usual."""
+QUICK = 0.1
+"""Seconds within which most of some wake-ups must come; a look once in a while is slower than this."""
+LATE = 10
+"""How many times as long as a firing takes through the store they may take, on a machine too busy for that."""
+TRIES = 3
+"""How often they are measured where they come late: the machine may be busy for a moment."""
+
+T = TypeVar("T")
+
+
+def woken(threads: ThreadPoolExecutor, sleep: Callable[[], T], wake: Callable[[], object]) -> tuple[T, float]:
+    """Let a thread fall asleep, then do what must wake it; tell what it woke to, and after how long."""
+    started = threading.Event()
+
+    def sleeper() -> tuple[T, float]:
+        started.set()
+        found = sleep()
+        return found, time.monotonic()
+
+    future = threads.submit(sleeper)
+    assert started.wait(PATIENCE)
+    # The promise holds whether it sleeps already or not; mostly it should.
+    threading.Event().wait(0.03)
+    before = time.monotonic()
+    wake()
+    found, after = future.result(PATIENCE)
+    return found, after - before
+
+
+def come_soon(backend: Backend, measure: Callable[[], float]) -> None:
+    """Measure wake-ups; fails where most come late by the measure of the machine, every time that some are measured."""
+    tries = []
+    for _ in range(TRIES):
+        took = [measure() for _ in range(EFFORT.rounds)]
+        if median(took) < QUICK:
+            return
+        usual = pace(backend)
+        if median(took) < QUICK + LATE * usual:
+            return
+        tries.append(f"{median(took):.3f} s, where a firing takes {usual:.3f} s through the store")
+    msg = f"wake-ups come late, in each of {TRIES} tries: {'; '.join(tries)}"
+    raise AssertionError(msg)
+
+
+def until_claimed(backend: Backend, worker: str = WORKER) -> list[str]:
+    """Do what a worker does: wait, then try to claim one, since a wait may end too early."""
+    deadline = time.monotonic() + LONG
+    while (left := deadline - time.monotonic()) > 0:
+        backend.wait(QUEUE, ROUTE, worker, left)
+        if lent := claim(backend, worker=worker):
+            return ids(lent)
+    return []
+
+
+def until_lent(backend: Backend, worker: str = WORKER) -> list[Claim]:
+    """Ask for a claim until there is one, as ``claim_next`` may come back too early."""
+    end = time.monotonic() + PATIENCE
+    while not (lent := backend.claim_next(QUEUE, ROUTE, worker, 1, LONG, timeout=LONG)):
+        assert time.monotonic() < end, "nothing was lent"
+    return lent

@@ -1,0 +1,66 @@
+"""Every verb as one call with harmless arguments, for promises that hold of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from skunkqueue.contract.makers import (
+    LEASE,
+    QUEUE,
+    ROUTE,
+    WORKER,
+    death,
+    firing,
+    outcome,
+    ref,
+    schedule,
+    worker,
+)
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import Claim, Command, State
+
+Call = Callable[[Backend, Claim], object]
+"""What is called, with a claim that is held."""
+
+ASKING: Mapping[str, Call] = {
+    "enqueue": lambda backend, _: backend.enqueue([firing()]),
+    "claim": lambda backend, _: backend.claim(QUEUE, ROUTE, WORKER, 1, LEASE),
+    "settle": lambda backend, lent: backend.settle([outcome(lent)]),
+    "extend": lambda backend, lent: backend.extend([ref(lent)], LEASE),
+    "get": lambda backend, lent: backend.get([lent.id]),
+    "find": lambda backend, lent: backend.find(lent.id[:6]),
+    "page": lambda backend, _: backend.page(QUEUE, ROUTE, State.PENDING),
+    "routes": lambda backend, _: backend.routes(),
+    "minutes": lambda backend, _: backend.minutes(QUEUE, ROUTE, 0, 1 << 40),
+    "kill": lambda backend, lent: backend.kill([lent.id]),
+    "requeue": lambda backend, lent: backend.requeue([lent.id]),
+    "purge": lambda backend, _: backend.purge(QUEUE),
+    "pause": lambda backend, _: backend.pause(QUEUE),
+    "resume": lambda backend, _: backend.resume(QUEUE),
+    "prune": lambda backend, _: backend.prune(),
+    "progress": lambda backend, lent: backend.progress(ref(lent), b""),
+    "register": lambda backend, _: backend.register(worker(), LEASE),
+    "beat": lambda backend, _: backend.beat(worker(), LEASE),
+    "unregister": lambda backend, _: backend.unregister(WORKER),
+    "workers": lambda backend, _: backend.workers(),
+    "bury": lambda backend, _: backend.bury(WORKER, [], death(1.0)),
+    "send": lambda backend, _: backend.send(WORKER, Command(verb="stop")),
+    "sweep": lambda backend, _: backend.sweep(),
+    "declare": lambda backend, _: backend.declare(schedule(), firing()),
+    "schedules": lambda backend, _: backend.schedules(),
+    "get_schedule": lambda backend, _: backend.get_schedule(QUEUE, "hourly"),
+    "arm": lambda backend, _: backend.arm(QUEUE, "hourly", 1, firing()),
+    "resume_schedule": lambda backend, _: backend.resume_schedule(QUEUE, "hourly", firing()),
+    "pause_schedule": lambda backend, _: backend.pause_schedule(QUEUE, "hourly"),
+    "remove_schedule": lambda backend, _: backend.remove_schedule(QUEUE, "hourly"),
+    "history": lambda backend, _: backend.history(QUEUE, "hourly"),
+    "idle_schedules": lambda backend, _: backend.idle_schedules(QUEUE, ROUTE),
+}
+"""The verbs that answer at once."""
+BLOCKING: Mapping[str, Call] = {
+    "wait": lambda backend, _: backend.wait(QUEUE, ROUTE, WORKER, 60.0),
+    "claim_next": lambda backend, _: backend.claim_next(QUEUE, ROUTE, WORKER, 1, LEASE, timeout=60.0),
+    "wait_settled": lambda backend, lent: backend.wait_settled([lent.id], 60.0),
+    "listen": lambda backend, _: backend.listen(WORKER, 60.0),
+}
+"""The verbs that wait for something; nothing comes."""
