@@ -54,7 +54,7 @@ def test_a_handle_in_a_forked_child_uses_the_childs_own_store(queue: SkunkQueue)
     parents = queue.backend
     child = os.fork()
     if not child:
-        own = handle.state is State.PENDING and queue._opened is not parents
+        own = handle.state is State.PENDING and queue._store.opened is not parents
         os._exit(0 if own else 1)
 
     assert os.waitpid(child, 0)[1] == 0

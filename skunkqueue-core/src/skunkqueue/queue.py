@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import itertools
 import os
-import threading
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, TypeVar, overload
 
 from skunkqueue import timetable
 from skunkqueue.call import Call, Conjoinable, Fireable, Memory
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
-from skunkqueue.config import open_backend, resolve
+from skunkqueue.config import resolve
 from skunkqueue.decorator import JobDecorator
 from skunkqueue.errors import (
     ConfigError,
@@ -28,6 +27,7 @@ from skunkqueue.imports import Gate, suppress_firing
 from skunkqueue.job import Job, as_fireable
 from skunkqueue.mixin import JobMixin
 from skunkqueue.names import check_name
+from skunkqueue.opening import StoreOpening
 from skunkqueue.payload import MAX_PAYLOAD, Body, encode
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.plugins.notify import Notifier
@@ -53,7 +53,8 @@ class SkunkQueue:
     firing's body may have.
 
     The store is opened at first use, in the process that uses it, also after a fork. Threads may share
-    a queue.
+    a queue, and a process may fork while they use it. In a signal handler a use works, or raises
+    BackendError in the few moments in which it cannot.
     """
 
     def __init__(
@@ -76,10 +77,7 @@ class SkunkQueue:
             msg = f"max_payload must be a number of bytes, at least 1, not {max_payload!r}"
             raise ConfigError(msg)
         self.max_payload = max_payload
-        self._clock = clock
-        self._opening = threading.Lock()
-        self._opened: Backend | None = None
-        self._pid = 0
+        self._store = StoreOpening(self.config, clock)
 
     def __repr__(self) -> str:
         return f"<SkunkQueue {self.name!r} on {self.config.backend}>"
@@ -93,21 +91,14 @@ class SkunkQueue:
     @property
     def backend(self) -> Backend:
         """The store, opened if need be."""
-        if self._opened is not None and self._pid == os.getpid():
-            return self._opened
-        with self._opening:
-            if self._opened is None or self._pid != os.getpid():
-                # A connection of the parent's is left alone: closing it here would disturb the parent.
-                self._opened = open_backend(self.config, clock=self._clock)
-                self._pid = os.getpid()
-            return self._opened
+        store = self._store
+        if store.opened is not None and store.pid == os.getpid():
+            return store.opened
+        return store.open()
 
     def close(self) -> None:
         """Let go of the store; the next use opens it again."""
-        with self._opening:
-            if self._opened is not None and self._pid == os.getpid():
-                self._opened.close()
-            self._opened = None
+        self._store.close()
 
     @overload
     def job(self, work: type[J], /) -> type[J]: ...  # type: ignore[overload-overlap]  # a class can be called too

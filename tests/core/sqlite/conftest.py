@@ -34,3 +34,9 @@ def virtual(path: Path, clock: VirtualClock) -> Iterator[SQLiteBackend]:
     opened = open_at(path, clock)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def step() -> int:
+    """Of how many moments of a call one is tried."""
+    return 9

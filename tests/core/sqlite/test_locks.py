@@ -1,8 +1,7 @@
-"""Other processes and programs on the same file: waiting for them, opening together, forks."""
+"""Other processes and programs on the same file: waiting for them, opening together."""
 
 from __future__ import annotations
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -120,30 +119,6 @@ def test_two_stores_in_one_process_see_each_other(path: Path) -> None:
     first.close()
     assert second.get([made.id])[0] is not None
     second.close()
-
-
-def test_child_of_a_fork_opens_the_store_anew(backend: SQLiteBackend) -> None:
-    backend.enqueue([before := firing()])
-    in_child = firing()
-    pid = os.fork()
-    if pid == 0:
-        good = False
-        try:
-            good = backend.enqueue([in_child]) == [in_child.id] and backend.get([before.id])[0] is not None
-        finally:
-            os._exit(0 if good else 1)
-    assert os.waitpid(pid, 0)[1] == 0
-    assert [lent.id for lent in claim(backend)] == [before.id, in_child.id]
-
-
-def test_close_in_the_child_of_a_fork_does_the_parent_no_harm(backend: SQLiteBackend) -> None:
-    backend.enqueue(many(10))
-    pid = os.fork()
-    if pid == 0:
-        backend.close()
-        os._exit(0)
-    os.waitpid(pid, 0)
-    assert len(claim(backend, 100)) == 10
 
 
 def test_close_waits_for_nobody_and_frees_those_who_wait(path: Path) -> None:

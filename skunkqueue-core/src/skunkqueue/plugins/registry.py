@@ -161,6 +161,8 @@ def _load(entry: EntryPoint) -> object:
             plugin = getattr(plugin, attribute)
     except LOAD_FAILURES as error:
         msg = f"{_called(entry)} is not in its module: {explain(error)}. {_cure(entry)}"
+        if getattr(getattr(plugin, "__spec__", None), "_initializing", False):
+            msg = f"{_called(entry)} is being imported at this moment: a signal handler that interrupts that must not use it"
         raise PluginError(msg) from error
     problem = unmet(entry.group, plugin)
     if problem is not None:

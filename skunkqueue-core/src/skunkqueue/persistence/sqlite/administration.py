@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from skunkqueue.persistence.sqlite import control, housekeeping, schedules, workers
 from skunkqueue.persistence.sqlite.base import StoreBackend
 from skunkqueue.persistence.sqlite.opening import filed
+from skunkqueue.persistence.sqlite.readers import snapshot
 from skunkqueue.persistence.sqlite.wakeup import mail_topic
-from skunkqueue.persistence.sqlite.writer import snapshot
 from skunkqueue.records import ClaimRef, Command, Death, Firing, Run, Schedule, Standing, State, WorkerRecord
 
 _SWEPT_AT_ONCE = 500

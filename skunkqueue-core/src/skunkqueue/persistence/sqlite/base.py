@@ -34,7 +34,6 @@ class StoreBackend(Backend, ABC):
 
     def __init__(self, store: Store) -> None:
         self._opened = store
-        self._inherited: list[Store] = []
 
     @classmethod
     def open(cls, config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> Self:
@@ -68,8 +67,6 @@ class StoreBackend(Backend, ABC):
     def _store(self) -> Store:
         store = self._opened
         if store.pid != os.getpid():
-            # Born by a fork: SQLite's connections must not be used here, nor closed, which would drop the
-            # parent's file leases; so they are kept, and others opened.
-            self._inherited.append(store)
+            # Born by a fork: what belongs to the parent is not used here.
             self._opened = store = open_store(store.place, store.clock, default=False)
         return store

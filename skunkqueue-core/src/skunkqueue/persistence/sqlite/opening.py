@@ -10,11 +10,13 @@ from typing import TypeVar
 
 from skunkqueue.clock import Clock
 from skunkqueue.errors import ConfigError
-from skunkqueue.persistence.sqlite import housekeeping, inbox, place, routes, schema, wakeup
+from skunkqueue.persistence.sqlite import forks, housekeeping, inbox, place, routes, schema, wakeup
+from skunkqueue.persistence.sqlite.connections import closed, connect, patiently
 from skunkqueue.persistence.sqlite.errors import translate
 from skunkqueue.persistence.sqlite.place import Place
+from skunkqueue.persistence.sqlite.readers import Readers, snapshot
 from skunkqueue.persistence.sqlite.waiting import Waiting
-from skunkqueue.persistence.sqlite.writer import Readers, Writer, closed, connect, patiently, snapshot
+from skunkqueue.persistence.sqlite.writer import Writer
 from skunkqueue.records import Firing
 
 _OLDEST_SQLITE = (3, 35, 0)
@@ -149,18 +151,23 @@ def _make_schema(where: Place, clock: Clock) -> None:
     boot = housekeeping.boot_id(clock)
     db = patiently(where, lambda: connect(where, write=True))
     try:
-        # In one snapshot, or another process that makes the schema meanwhile looks like another program.
-        version = patiently(where, lambda: snapshot(lambda db: schema.version_of(db, where.path))(db))
-        patiently(where, lambda: db.execute("PRAGMA journal_mode = WAL").fetchall())
-        if version == len(schema.STEPS) and patiently(where, lambda: housekeeping.boot_is(db, boot)):
-            return
-        patiently(where, lambda: db.execute("BEGIN IMMEDIATE"))
-        try:
-            schema.migrate(db, where.path)
-            housekeeping.note_boot(db, boot, clock.now() - clock.monotonic())
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
+        patiently(where, lambda: forks.guarded(db, _make_tables, db, where, clock, boot))
     finally:
-        db.close()
+        forks.guarded(db, db.close)
+
+
+def _make_tables(db: sqlite3.Connection, where: Place, clock: Clock, boot: str) -> None:
+    """Do so, or raise that the file is busy; what was done before that stays right."""
+    # In one snapshot, or another process that makes the schema meanwhile looks like another program.
+    version = snapshot(lambda db: schema.version_of(db, where.path))(db)
+    db.execute("PRAGMA journal_mode = WAL").fetchall()
+    if version == len(schema.STEPS) and housekeeping.boot_is(db, boot):
+        return
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        schema.migrate(db, where.path)
+        housekeeping.note_boot(db, boot, clock.now() - clock.monotonic())
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")

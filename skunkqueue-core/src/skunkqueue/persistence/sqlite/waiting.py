@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from skunkqueue.clock import Clock, SystemClock
+from skunkqueue.persistence.sqlite.readers import Readers, snapshot
 from skunkqueue.persistence.sqlite.wakeup import Bells
-from skunkqueue.persistence.sqlite.writer import Readers, snapshot
 
 T = TypeVar("T")
 
@@ -49,22 +49,35 @@ class Waiting:
 
         ``moments`` tells when to look again at the latest, by the wall clock and by the monotonic clock.
         """
-        deadline = self._clock.monotonic() + timeout
         db = self._readers.borrow()
         try:
-            self._bells.drain(fd)
-            while True:
-                version = self._readers.run_on(db, _version)
-                seen = self._readers.run_on(db, snapshot(look))
-                if seen or self._closed.is_set():
-                    return seen
-                ahead = (None, None) if moments is None else self._readers.run_on(db, snapshot(moments))
-                if not self._real:
-                    return self._virtual(db, timeout, look, ahead)
-                if not self._pause(fd, db, version, deadline, ahead):
-                    return seen
-        finally:
-            self._readers.give_back(db)
+            seen = self._until(db, fd, timeout, look, moments)
+        except BaseException:
+            self._readers.discard(db)
+            raise
+        self._readers.give_back(db)
+        return seen
+
+    def _until(
+        self,
+        db: sqlite3.Connection,
+        fd: int,
+        timeout: float,
+        look: Callable[[sqlite3.Connection], T],
+        moments: Callable[[sqlite3.Connection], Moments] | None,
+    ) -> T:
+        deadline = self._clock.monotonic() + timeout
+        self._bells.drain(fd)
+        while True:
+            version = self._readers.run_on(db, _version)
+            seen = self._readers.run_on(db, snapshot(look))
+            if seen or self._closed.is_set():
+                return seen
+            ahead = (None, None) if moments is None else self._readers.run_on(db, snapshot(moments))
+            if not self._real:
+                return self._virtual(db, timeout, look, ahead)
+            if not self._pause(fd, db, version, deadline, ahead):
+                return seen
 
     def _pause(
         self, fd: int, db: sqlite3.Connection, version: int, deadline: float, moments: Moments

@@ -2,6 +2,9 @@
 
 A bell says "look again" and carries nothing else, so one too many does no harm and one that was lost
 costs a second: whoever waits looks at the store now and then anyway. Knows nothing of the store.
+
+Nothing is locked here, since a signal handler may ring while its thread rings: what threads share is replaced in
+one step, and a descriptor is closed once nobody uses it.
 """
 
 from __future__ import annotations
@@ -12,7 +15,6 @@ import hashlib
 import itertools
 import os
 import select
-import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -27,15 +29,35 @@ tick of the file system's clock."""
 _NO_BELLS_PAUSE = 0.02
 
 
+class _Bell:
+    """An open FIFO; closed when it is forgotten, so that nobody writes into what has its descriptor by then."""
+
+    __slots__ = ("checked", "fd")
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.checked = time.monotonic()
+
+    def ring(self) -> None:
+        """Wake one who waits; a full FIFO (EAGAIN) has rung often enough."""
+        with contextlib.suppress(OSError):
+            os.write(self.fd, b"!")
+
+    def __del__(self) -> None:
+        fd = getattr(self, "fd", -1)
+        # At the interpreter's end the modules may be gone already, and so are the descriptors.
+        if fd >= 0 and os is not None:
+            os.close(fd)
+
+
 class Bells:
     """The folder of bells of one store, as one process uses it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._mutex = threading.Lock()
-        self._open: OrderedDict[str, tuple[int, float]] = OrderedDict()
-        self._listeners: list[str] = []
-        self._listed: tuple[int, bool] = (-1, False)
+        self._open: OrderedDict[str, _Bell] = OrderedDict()
+        self._listed: tuple[int, bool, list[str]] = (-1, False, [])
+        """When the folder last changed, whether nothing can have come since, and who listened then."""
         self._numbers = itertools.count(1)
         self._shut_read, self._shut_write = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
         self.closed = False
@@ -43,48 +65,38 @@ class Bells:
 
     def ring(self, topic: str) -> None:
         """Wake one who waits for ``topic`` (more may wake, and find nothing); one ``write`` as a rule."""
-        if not self.works:
+        if not self.works or self.closed:
             return
-        with self._mutex:
-            if self.closed:
-                return
-            fd = self._writable(topic)
-            if fd is not None:
-                with contextlib.suppress(OSError):
-                    # A full FIFO (EAGAIN) has bells enough.
-                    os.write(fd, b"!")
+        bell = self._bell(topic)
+        if bell is not None:
+            bell.ring()
 
     def ring_settled(self) -> None:
         """Wake every process that waits for firings to finish."""
-        if not self.works:
+        if not self.works or self.closed:
             return
         try:
             changed = os.stat(self._folder).st_mtime_ns  # noqa: PTH116 - on the hot path
         except OSError:
             return
-        with self._mutex:
-            if self.closed:
-                return
-            if self._listed != (changed, True):
-                self._listeners = [name for name in os.listdir(self._folder) if name.startswith("d-")]  # noqa: PTH208
-                # A later change in this same tick would not be seen: list again until the tick is over.
-                self._listed = (changed, time.time_ns() - changed > _FRESH * 1e9)
-            if self._listeners:
-                self._listeners = [name for name in self._listeners if self._ring_listener(name)]
+        before, complete, listeners = self._listed
+        if (before, complete) != (changed, True):
+            listeners = [name for name in os.listdir(self._folder) if name.startswith("d-")]  # noqa: PTH208
+            # A later change in this same tick would not be seen: list again until the tick is over.
+            complete = time.time_ns() - changed > _FRESH * 1e9
+            self._listed = (changed, complete, listeners)
+        if listeners:
+            self._listed = (changed, complete, [name for name in listeners if self._ring_listener(name)])
 
     @contextlib.contextmanager
     def listening(self, topic: str) -> Iterator[int]:
         """Hear ``topic`` while inside; gives what ``pause`` wants."""
-        fd = -1
+        bell = None
         if self.works:
             # Without its bell a wait looks at the store instead, and is no less right.
             with contextlib.suppress(OSError):
-                fd = self._make(topic)
-        try:
-            yield fd
-        finally:
-            if fd >= 0:
-                os.close(fd)
+                bell = self._make(topic)
+        yield -1 if bell is None else bell.fd
 
     @contextlib.contextmanager
     def listening_settled(self) -> Iterator[int]:
@@ -126,24 +138,16 @@ class Bells:
         """Remove a bell that nobody will wait for again."""
         if not self.works:
             return
-        with self._mutex:
-            cached = self._open.pop(topic, None)
-            if cached is not None:
-                os.close(cached[0])
+        self._open.pop(topic, None)
         with contextlib.suppress(OSError):
             (self._folder / topic).unlink()
 
     def close(self) -> None:
         """Wake everybody who waits in this process, for good."""
-        with self._mutex:
-            if self.closed:
-                return
-            self.closed = True
-            for fd, _ in self._open.values():
-                os.close(fd)
-            self._open.clear()
-            # The read end stays open as long as somebody may wait on it: until this object is gone.
-            os.write(self._shut_write, b"!")
+        self.closed = True
+        self._open.clear()
+        # The read end stays open as long as somebody may wait on it: until this object is gone.
+        os.write(self._shut_write, b"!")
 
     def __del__(self) -> None:
         for fd in (getattr(self, "_shut_read", -1), getattr(self, "_shut_write", -1)):
@@ -156,50 +160,48 @@ class Bells:
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             topic = f"t-{os.getpid()}-{id(self)}"
-            os.close(self._make(topic))
+            self._make(topic)
             (self._folder / topic).unlink()
         except OSError:
             # Some file systems have no FIFOs; then everybody looks 50 times a second instead.
             return False
         return True
 
-    def _make(self, topic: str) -> int:
+    def _make(self, topic: str) -> _Bell:
         path = self._folder / topic
         # Opened for both, so that there is always somebody on the other side: opening never fails or
         # blocks, and poll() never reports a hang-up. Linux, macOS and the BSDs allow that for FIFOs.
         flags = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            return os.open(path, flags)
+            return _Bell(os.open(path, flags))
         except FileNotFoundError:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 os.mkfifo(path, 0o600)
-            return os.open(path, flags)
+            return _Bell(os.open(path, flags))
 
-    def _writable(self, topic: str) -> int | None:
+    def _bell(self, topic: str) -> _Bell | None:
         now = time.monotonic()
-        cached = self._open.get(topic)
-        if cached is not None:
-            fd, checked = cached
-            if now - checked < _RECHECK:
-                return fd
+        bell = self._open.get(topic)
+        if bell is not None:
+            if now - bell.checked < _RECHECK:
+                return bell
             try:
-                if os.stat(self._folder / topic).st_ino == os.fstat(fd).st_ino:  # noqa: PTH116 - pairs with fstat
-                    self._open[topic] = (fd, now)
-                    return fd
+                if os.stat(self._folder / topic).st_ino == os.fstat(bell.fd).st_ino:  # noqa: PTH116 - pairs with fstat
+                    bell.checked = now
+                    return bell
             except OSError:
                 pass
-            del self._open[topic]
-            os.close(fd)
+            self._open.pop(topic, None)
         try:
-            fd = self._make(topic)
+            bell = self._make(topic)
         except OSError:
             return None
-        self._open[topic] = (fd, now)
+        self._open[topic] = bell
         if len(self._open) > _OPEN_BELLS:
-            _, (oldest, _) = self._open.popitem(last=False)
-            os.close(oldest)
-        return fd
+            with contextlib.suppress(KeyError):
+                self._open.popitem(last=False)
+        return bell
 
     def _ring_listener(self, name: str) -> bool:
         path = self._folder / name

@@ -1,105 +1,75 @@
-"""Connections: one that writes, shared by all threads of a process, and a pool of those that read.
+"""The connection that writes, shared by all threads of a process.
 
-The writer commits in groups without a thread of its own: whoever comes while nobody commits does it,
-at no hand-over; whoever comes meanwhile is carried along by the next commit. Waiting for other
-processes is done here and not by SQLite, whose own pauses grow to 100 ms.
+It commits in groups without a thread of its own: whoever comes while nobody commits does it, at no hand-over;
+whoever comes meanwhile is carried along by the next commit.
 
-Knows nothing of tables.
+A thread may be interrupted anywhere here, by what a signal handler raises, and such a handler may come here
+itself. So nothing is locked: all that must be taken back hangs on a turn, and each turn, group and connection
+can be seen to be left over. Knows nothing of tables.
 """
 
 from __future__ import annotations
 
-import os
-import random
+import itertools
 import sqlite3
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from skunkqueue.errors import BackendError, BackendUnavailableError
-from skunkqueue.persistence.sqlite.errors import is_busy, locked, replaced, translate
+from skunkqueue.persistence.sqlite import forks
+from skunkqueue.persistence.sqlite.connections import closed, connect, identity_of, patiently
+from skunkqueue.persistence.sqlite.errors import is_busy, replaced, translate
 from skunkqueue.persistence.sqlite.place import Place
+from skunkqueue.turns import Turn, Turned
 
 T = TypeVar("T")
 
 _GROUP = 64
-_SHORTEST_PAUSE = 0.0002
-_LONGEST_PAUSE = 0.003
-_WRITE_CACHE_KIB = 4096
-_READ_CACHE_KIB = 1024
-_WAL_KEPT = 16 << 20
-_CHECKPOINT_PAGES = 4000
+_COMMIT = ("COMMIT",)
+_LOOK_EVERY = 0.2
+"""Seconds after which whoever waits looks whether the thread it waits for is still at work."""
 
 
 class Repeat(Exception):  # noqa: N818 - steers a verb and never leaves the backend
     """Raised by an operation that took a short cut which does not hold: undo it, take the long way."""
 
 
-class _Ticket(Generic[T]):
+class _Ticket(Turned, Generic[T]):
     """One thread's operation on its way through a commit."""
 
-    __slots__ = ("done", "error", "gate", "leads", "operation", "solo", "value")
+    __slots__ = ("done", "error", "gate", "leads", "left", "operation", "solo", "value")
 
     def __init__(self, operation: Callable[[sqlite3.Connection], T], *, solo: bool) -> None:
+        self.thread = threading.get_ident()
         self.operation = operation
         self.solo = solo
         self.value: T | None = None
         self.error: BaseException | None = None
         self.done = False
         self.leads = False
+        """Whether it has begun to use its turn; until then a signal handler in its thread may have that."""
+        self.left = False
         self.gate: threading.Lock | None = None
 
-
-def connect(place: Place, *, write: bool) -> sqlite3.Connection:
-    """Open the file as it is; its schema is somebody else's business."""
-    db = sqlite3.connect(
-        place.path, timeout=0.0, isolation_level=None, check_same_thread=False, cached_statements=256
-    )
-    try:
-        db.execute(f"PRAGMA cache_size = -{_WRITE_CACHE_KIB if write else _READ_CACHE_KIB}")
-        if write:
-            db.execute(f"PRAGMA synchronous = {place.synchronous}")
-            db.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
-            # Four times SQLite's default: a page that many commits touch is copied and synced less often.
-            db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-            # Some builds overwrite what is deleted with zeros, at a third of the speed.
-            db.execute("PRAGMA secure_delete = OFF")
-            db.execute("PRAGMA temp_store = MEMORY")
-        else:
-            db.execute("PRAGMA query_only = ON")
-    except BaseException:
-        db.close()
-        raise
-    return db
+    def wake(self) -> None:
+        """Let its thread look again, if it waits."""
+        if self.gate is not None:
+            with suppress(RuntimeError):  # it has been woken already
+                self.gate.release()
 
 
-def identity_of(place: Place) -> tuple[int, int] | None:
-    """Tell which file the path leads to now; ``None``: to none. SQLite itself would not notice a change."""
-    try:
-        found = os.stat(place.path)  # noqa: PTH116 - a third of the price, at each transaction
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
+class _Group:
+    """Tickets that are committed together, and whether they have been."""
 
+    __slots__ = ("committed", "tickets")
 
-def patiently(place: Place, attempt: Callable[[], T]) -> T:
-    """Call until the file is not busy, for ``busy_timeout`` seconds at most."""
-    deadline = None
-    while True:
-        try:
-            return attempt()
-        except sqlite3.OperationalError as error:
-            if not is_busy(error):
-                raise
-            now = time.monotonic()
-            if deadline is None:
-                deadline = now + place.busy_timeout
-            if now >= deadline:
-                raise locked(place.path, place.busy_timeout) from error
-        # Random, so that many processes do not come back all at once.
-        time.sleep(random.uniform(_SHORTEST_PAUSE, _LONGEST_PAUSE))  # noqa: S311 - no secret
+    def __init__(self, tickets: list[_Ticket[Any]]) -> None:
+        self.tickets = tickets
+        self.committed: list[Any] = []
+        """Empty until then. Filled by the very call that commits, so that no bytecode is in between."""
 
 
 class Writer:
@@ -107,11 +77,10 @@ class Writer:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        # Reentrant, since a signal handler may fire while this thread holds it.
-        self._mutex = threading.RLock()
-        self._leader = 0
+        self._turn: Turn[_Ticket[Any]] = Turn(Writer.run.__code__, "ticket")
         self._waiting: deque[_Ticket[Any]] = deque()
-        self._busy = False
+        self._group: _Group | None = None
+        self._main = threading.main_thread().ident
         self._db: sqlite3.Connection | None = patiently(place, lambda: connect(place, write=True))
         self._identity = identity_of(place)
 
@@ -119,35 +88,25 @@ class Writer:
         """Run an operation in a transaction and return its value once that is committed.
 
         It may be run twice, when another one of its group fails, so it must depend on nothing it changes
-        itself outside of the database. Its own error undoes it alone. ``solo`` keeps it out of groups.
+        itself outside of the database. Its own error undoes it alone. ``solo`` runs it outside of any transaction.
         """
         if not solo and identity_of(self._place) != self._identity:
             raise replaced(self._place.path)
-        if self._leader == threading.get_ident():
-            msg = (
-                f"{self._place.path}: this thread is in the middle of a transaction, which a signal handler has"
-                f" interrupted to start another: set a flag in the handler, or fire from a thread of its own"
-            )
-            raise BackendError(msg)
         ticket = _Ticket(operation, solo=solo)
-        with self._mutex:
-            if self._busy:
-                ticket.gate = threading.Lock()
-                ticket.gate.acquire()
-            else:
-                self._busy = ticket.leads = True
-            self._waiting.append(ticket)
+        # Twice, since an exception may also come in the middle of leaving.
         try:
-            if ticket.gate is not None:
-                ticket.gate.acquire()
-            if ticket.leads:
-                self._leader = threading.get_ident()
-                try:
-                    self._commit_group()
-                finally:
-                    self._leader = 0
+            try:
+                while not ticket.done:
+                    holder = self._turn.take(ticket)
+                    if holder is ticket:
+                        self._lead(ticket)
+                    else:
+                        self._wait_for(ticket, holder)
+            finally:
+                self._leave(ticket)
         finally:
-            self._leave(ticket)
+            if not ticket.left:
+                self._leave(ticket)
         if ticket.error is not None:
             if isinstance(ticket.error, sqlite3.Error):
                 raise translate(ticket.error, self._place.path) from ticket.error
@@ -156,188 +115,154 @@ class Writer:
 
     def alone(self, action: Callable[[sqlite3.Connection], T]) -> T:
         """Use the connection outside of any transaction (checkpoints, pragmas), between two groups."""
-        box: list[T] = []
-
-        def outside(db: sqlite3.Connection) -> None:
-            db.execute("ROLLBACK")
-            try:
-                box.append(action(db))
-            finally:
-                db.execute("BEGIN")
-
-        self.run(outside, solo=True)
-        return box[-1]
+        return self.run(action, solo=True)
 
     def close(self) -> None:
         """Wait for the commit under way, and close."""
 
         def shut(db: sqlite3.Connection) -> None:
-            db.execute("ROLLBACK")
-            db.close()
             self._db = None
+            db.close()
 
-        with self._mutex:
-            gone = self._db is None
-        if not gone:
+        if self._db is not None:
             self.run(shut, solo=True)
 
-    def _leave(self, ticket: _Ticket[Any]) -> None:
-        """Hand the lead on, also when an exception was thrown into this thread from outside."""
-        with self._mutex:
-            if not ticket.done and ticket in self._waiting:
-                self._waiting.remove(ticket)
-            if not ticket.leads:
-                return
-            ticket.leads = False
-            if self._waiting:
-                heir = self._waiting[0]
-                heir.leads = True
-                if heir.gate is not None:
-                    heir.gate.release()
+    # --- turns ------------------------------------------------------------------------------------
+
+    def _wait_for(self, ticket: _Ticket[Any], holder: _Ticket[Any]) -> None:
+        """Wait until another thread has run the operation, or it may be this one's turn."""
+        if holder.thread == ticket.thread:
+            if not self._turn.is_under_way(holder):
+                self._turn.take_over(holder, ticket)
+            elif holder.leads:
+                msg = (
+                    f"{self._place.path}: this thread is in the middle of a transaction, which a signal handler has"
+                    f" interrupted to start another: set a flag in the handler, or fire from a thread of its own"
+                )
+                raise BackendError(msg)
             else:
-                self._busy = False
+                self._turn.pass_on(ticket)
+        elif ticket.gate is None:
+            gate = threading.Lock()
+            gate.acquire()
+            ticket.gate = gate
+            # The caller looks once more: whoever gives the turn back looks at those who wait.
+            self._waiting.append(ticket)
+        elif not (ticket.gate.acquire(timeout=_LOOK_EVERY) or ticket.done or self._turn.is_under_way(holder)):
+            self._turn.take_over(holder, ticket)
 
-    def _commit_group(self) -> None:
-        with self._mutex:
-            group = [self._waiting.popleft()]
-            while self._waiting and len(group) < _GROUP and not (group[0].solo or self._waiting[0].solo):
-                group.append(self._waiting.popleft())
+    def _leave(self, ticket: _Ticket[Any]) -> None:
+        """Give back whatever this thread has of the writer; safe to do twice."""
+        if ticket.gate is not None:
+            self._remove(ticket)
+        if self._turn.holder is ticket:
+            if self._group is not None:
+                self._clear_up()
+            heir = self._first() if self._waiting else None
+            if heir is None:
+                self._turn.give_back()
+            else:
+                self._turn.pass_on(heir)
+        if self._waiting:
+            # Also one who has begun to wait in between.
+            following = self._turn.holder or self._first()
+            if following is not None:
+                following.wake()
+        ticket.left = True
+
+    def _first(self) -> _Ticket[Any] | None:
         try:
-            if not self._try_all(group):
-                for ticket in group:
-                    self._try_alone(ticket)
-        except BaseException:
-            # Thrown into this thread from outside (a job is interrupted while it fires): the others
-            # have done nothing wrong, so the next leader takes them along.
-            self._undo()
-            with self._mutex:
-                self._waiting.extendleft(t for t in reversed(group) if not t.done and not t.leads)
-            raise
-        finally:
-            for ticket in group:
-                if ticket.done and ticket.gate is not None and not ticket.leads:
-                    ticket.gate.release()
+            return self._waiting[0]
+        except IndexError:
+            return None
 
-    def _try_all(self, group: list[_Ticket[Any]]) -> bool:
+    def _remove(self, ticket: _Ticket[Any]) -> None:
+        with suppress(ValueError):
+            self._waiting.remove(ticket)
+
+    # --- commits ----------------------------------------------------------------------------------
+
+    def _lead(self, ticket: _Ticket[Any]) -> None:
+        """Run the operation, and with it those of others that wait."""
+        ticket.leads = True
+        if self._turn.holder is not ticket:
+            # A signal handler had the turn a moment ago.
+            ticket.leads = False
+            return
+        if self._group is not None:
+            self._clear_up()
+            if ticket.done:
+                return
+        if ticket.gate is not None:
+            self._remove(ticket)
+        group = [ticket]
+        # The main thread runs nobody else's, for signal handlers run there: what they raise is nobody else's failure.
+        if self._waiting and not ticket.solo and ticket.thread != self._main:
+            waiting = list(itertools.islice(self._waiting, _GROUP - 1))
+            group += [other for other in waiting if not other.solo and other is not ticket]
+        if not self._run_group(group):
+            # Each one alone, so that it is seen which of them fails.
+            for one in group:
+                self._run_group([one])
+
+    def _run_group(self, tickets: list[_Ticket[Any]]) -> bool:
         """Commit the whole group; False, and nothing is changed, where one of several fails."""
+        self._group = group = _Group(tickets)
         try:
-            db = self._begin()
-            for ticket in group:
-                ticket.value = ticket.operation(db)
-            if self._db is not None:
-                db.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - an operation may raise anything, and its caller gets it
+            try:
+                forks.guarded(group, self._commit, group)
+            except sqlite3.OperationalError as error:
+                if not is_busy(error):
+                    raise
+                patiently(self._place, lambda: forks.guarded(group, self._commit, group))
+        except Exception as error:
+            if group.committed:
+                raise
             self._undo()
-            if len(group) > 1 and not isinstance(error, BackendUnavailableError):
+            if len(tickets) > 1 and not isinstance(error, BackendUnavailableError):
                 return False
-            for ticket in group:
+            for ticket in tickets:
                 ticket.error = error
-        for ticket in group:
-            ticket.done = True
+        self._finish(group)
         return True
 
-    def _try_alone(self, ticket: _Ticket[Any]) -> None:
-        self._try_all([ticket])
-
-    def _begin(self) -> sqlite3.Connection:
+    def _commit(self, group: _Group) -> None:
         db = self._db
         if db is None:
             raise closed(self._place)
-        try:
-            db.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError as error:
-            if not is_busy(error):
-                raise
-            patiently(self._place, lambda: db.execute("BEGIN IMMEDIATE"))
-        return db
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        if group.tickets[0].solo:
+            group.tickets[0].value = group.tickets[0].operation(db)
+            group.committed.append(True)
+            return
+        db.execute("BEGIN IMMEDIATE")
+        for ticket in group.tickets:
+            ticket.value = ticket.operation(db)
+        group.committed.extend(map(db.execute, _COMMIT))
+
+    def _finish(self, group: _Group) -> None:
+        """Let the threads have what their operations gave; safe to do twice."""
+        for ticket in group.tickets:
+            ticket.done = True
+            if ticket.gate is not None:
+                self._remove(ticket)
+                ticket.wake()
+        self._group = None
+
+    def _clear_up(self) -> None:
+        """Bring a group to its end that was interrupted."""
+        group = self._group
+        if group is not None and group.committed:
+            self._finish(group)
+        else:
+            self._undo()
+            self._group = None
 
     def _undo(self) -> None:
+        """Roll back what was begun and not committed."""
         db = self._db
         if db is not None and db.in_transaction:
-            try:
-                db.execute("ROLLBACK")
-            except sqlite3.Error:
-                # SQLite rolls back by itself on a full disk or an I/O error; then there is nothing to undo.
-                return
-
-
-class Readers:
-    """Connections that only read, as many as threads read at once; writers never hold them up."""
-
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        self._idle: list[sqlite3.Connection] = []
-        self._closed = False
-        self._identity = identity_of(place)
-
-    def run(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a query; several statements see one state only within ``snapshot``."""
-        db = self.borrow()
-        try:
-            return self.run_on(db, query)
-        finally:
-            self.give_back(db)
-
-    def run_on(self, db: sqlite3.Connection, query: Callable[[sqlite3.Connection], T]) -> T:
-        """Run a query on a connection borrowed earlier."""
-        self._check_identity()
-        try:
-            try:
-                return query(db)
-            except sqlite3.OperationalError as error:
-                # Only while another process recovers or closes the file.
-                if not is_busy(error):
-                    raise
-                return patiently(self._place, lambda: query(db))
-        except sqlite3.Error as error:
-            raise translate(error, self._place.path) from error
-
-    def borrow(self) -> sqlite3.Connection:
-        """Take a connection for oneself until ``give_back``."""
-        if self._closed:
-            raise closed(self._place)
-        self._check_identity()
-        try:
-            return self._idle.pop()
-        except IndexError:
-            pass
-        try:
-            return patiently(self._place, lambda: connect(self._place, write=False))
-        except sqlite3.Error as error:
-            raise translate(error, self._place.path) from error
-
-    def _check_identity(self) -> None:
-        # Before connecting too, since SQLite would make an empty file in the place of one that is gone.
-        if identity_of(self._place) != self._identity:
-            raise replaced(self._place.path)
-
-    def give_back(self, db: sqlite3.Connection) -> None:
-        """Let others use a borrowed connection."""
-        if self._closed:
-            db.close()
-        else:
-            self._idle.append(db)
-
-    def close(self) -> None:
-        """Close the idle ones now, and those in use when they are given back."""
-        self._closed = True
-        while self._idle:
-            self._idle.pop().close()
-
-
-def snapshot(query: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3.Connection], T]:
-    """Let all statements of a query see one state of the store."""
-
-    def within(db: sqlite3.Connection) -> T:
-        db.execute("BEGIN")
-        try:
-            return query(db)
-        finally:
-            db.execute("COMMIT")
-
-    return within
-
-
-def closed(place: Place) -> BackendError:
-    """Somebody uses a backend after ``close``."""
-    return BackendError(f"{place.path}: this backend was closed: open the store again")
+            # SQLite rolls back by itself on a full disk or an I/O error; then there is nothing to undo.
+            with suppress(sqlite3.Error):
+                forks.guarded(db, db.execute, "ROLLBACK")

@@ -1,0 +1,89 @@
+"""One call at a time, for code that may be interrupted at any bytecode, run again by a signal handler, or forked.
+
+A ``threading.Lock`` stays locked for ever where a signal handler raises between its being taken and the ``try``
+that gives it back. A turn is recorded together with the call that has it, so it can be found out whether that
+call is still under way; where it is not, the turn is taken over.
+"""
+
+from __future__ import annotations
+
+import sys
+from threading import get_ident
+from types import CodeType, FrameType
+from typing import Generic, TypeVar
+
+
+class Turned:
+    """One call that wants a turn."""
+
+    __slots__ = ("thread",)
+
+    def __init__(self) -> None:
+        self.thread = get_ident()
+
+
+C = TypeVar("C", bound=Turned)
+
+
+class Turn(Generic[C]):
+    """Which of several calls may go on; every step is a single operation on a ``dict``, which nothing divides."""
+
+    __slots__ = ("_code", "_heirs", "_holder", "_variable")
+
+    def __init__(self, code: CodeType, variable: str) -> None:
+        """``code`` is that of the function whose calls take turns, each of which is in this local variable."""
+        self._code = code
+        self._variable = variable
+        self._holder: dict[int, C] = {}
+        self._heirs: dict[C, C] = {}
+
+    @property
+    def holder(self) -> C | None:
+        """The call whose turn it is."""
+        return self._holder.get(0)
+
+    def take(self, call: C) -> C:
+        """Take the turn if it is free; return the call that has it now, which is ``call`` itself where it worked."""
+        return self._holder.setdefault(0, call)
+
+    def pass_on(self, heir: C) -> None:
+        """Give the turn to another call; only its holder may."""
+        self._holder[0] = heir
+
+    def give_back(self) -> None:
+        """Let the next one have the turn; only its holder may."""
+        self._holder.pop(0, None)
+
+    def take_over(self, lost: C, call: C) -> bool:
+        """Take the turn of a holder that is under way no more, unless another call was faster."""
+        last = lost
+        while self._holder.get(0) is lost:
+            following = self._heirs.setdefault(last, call)
+            if following is call:
+                # Nobody else gets here, since everybody finds this call in the line and sees that it is under way.
+                if self._holder.get(0) is not lost:
+                    return False
+                self._holder[0] = call
+                return True
+            if self.is_under_way(following):
+                return False
+            last = following
+        return False
+
+    def is_under_way(self, call: C) -> bool:
+        """Look for the call on its thread's stack; costs some microseconds for each thread of the process."""
+        if call.thread == get_ident():
+            top: FrameType | None = sys._getframe()  # noqa: SLF001 - documented, as is the next
+        else:
+            top = sys._current_frames().get(call.thread)  # noqa: SLF001
+        return any(frame.f_locals.get(self._variable) is call for frame in frames_of(top, self._code))
+
+
+def frames_of(top: FrameType | None, code: CodeType) -> list[FrameType]:
+    """List the calls of one function on a stack."""
+    found = []
+    while top is not None:
+        if top.f_code is code:
+            found.append(top)
+        top = top.f_back
+    return found

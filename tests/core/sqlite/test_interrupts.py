@@ -1,0 +1,363 @@
+"""What a signal handler does to a store, at each moment of what it interrupts: it raises, or fires by itself.
+
+Every call is made as often as it has bytecodes, and disturbed at another one each time. Here that is done with
+each moment of ``fire``, and with some of other calls; ``tests/thorough/sqlite`` leaves none out.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import random
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from types import FrameType
+
+import pytest
+
+from skunkqueue import SkunkQueue
+from skunkqueue.errors import BackendError
+from skunkqueue.persistence.sqlite import SQLiteBackend
+from skunkqueue.persistence.sqlite.writer import Writer
+from skunkqueue.records import Record, State
+from tests.core.sqlite.makers import done, firing, many, open_at
+from tests.support.moments import Moment, Stop, moments, stop
+from tests.support.waiting import eventually, pause
+
+OURS = ("skunkqueue/persistence/sqlite/", "skunkqueue/turns.py")
+LONG = 60.0
+"""Seconds after which a call is taken to be blocked for ever."""
+
+Deed = Callable[[SQLiteBackend], object]
+Run = Callable[[Callable[[], object]], object]
+
+
+def fire(backend: SQLiteBackend) -> None:
+    backend.enqueue([firing()])
+
+
+def fire_in_bulk(backend: SQLiteBackend) -> None:
+    backend.enqueue(many(6))
+
+
+def fire_with_a_key(backend: SQLiteBackend) -> None:
+    backend.enqueue([firing(key="k")])
+
+
+def read(backend: SQLiteBackend) -> None:
+    backend.get(["0" * 24])
+
+
+def list_routes(backend: SQLiteBackend) -> None:
+    backend.enqueue([firing()])  # so that it has to be filed
+    backend.routes()
+
+
+def run_one(backend: SQLiteBackend) -> None:
+    backend.settle([done(lent) for lent in backend.claim("q", "other", "w", 1, 60.0)])
+    backend.enqueue([firing(route="other")])
+
+
+def wait(backend: SQLiteBackend) -> None:
+    backend.wait_settled([backend.enqueue([firing()])[0]], 0.0005)
+
+
+DEEDS: list[Deed] = [fire, fire_in_bulk, fire_with_a_key, read, list_routes, run_one, wait]
+
+
+@pytest.fixture
+def other() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as thread:
+        yield thread
+
+
+@pytest.fixture(params=["main thread", "another thread"])
+def run(request: pytest.FixtureRequest) -> Iterator[Run]:
+    """Where the calls are made: the main thread commits alone, others with whoever waits."""
+    if request.param == "main thread":
+        yield lambda call: call()
+        return
+    with ThreadPoolExecutor(1) as thread:
+        yield lambda call: thread.submit(call).result(LONG)
+
+
+def pending(backend: SQLiteBackend) -> set[str]:
+    found: set[str] = set()
+    after = None
+    while True:
+        page = backend.page("q", "r", State.PENDING, 500, after)
+        found.update(record.id for record in page.records)
+        after = page.next
+        if after is None:
+            return found
+
+
+def assert_sound(backend: SQLiteBackend, accepted: set[str]) -> None:
+    """All that was accepted is there, once, and the counts are those of what is there."""
+    there = pending(backend)
+    assert there >= accepted
+    (route,) = [info for info in backend.routes() if info.route == "r"]
+    assert route.counts[State.PENDING] == len(there)
+
+
+def works(backend: SQLiteBackend, accepted: set[str]) -> None:
+    made = firing()
+    accepted.update(backend.enqueue([made]))
+    assert backend.get([made.id])[0] is not None
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_exception_at_any_moment_leaves_the_store_usable(
+    backend: SQLiteBackend, other: ThreadPoolExecutor, run: Run, deed: Deed, step: int
+) -> None:
+    accepted: set[str] = set()
+    works(backend, accepted)
+    deed(backend)
+    writer = backend._store.writer
+
+    def disturbed(moment: Moment) -> None:
+        with suppress(Stop):
+            moment(lambda: deed(backend))
+
+    for moment in moments(OURS, stop, step=1 if deed is fire else step):
+        run(partial(disturbed, moment))
+        # Nothing stays begun, which other processes would have to wait for.
+        assert writer._db is not None
+        assert not writer._db.in_transaction, moment.where
+        other.submit(works, backend, accepted).result(LONG)
+        run(lambda: works(backend, accepted))
+    assert_sound(backend, accepted)
+
+
+@pytest.mark.parametrize("deed", DEEDS)
+def test_firing_at_any_moment_works_or_is_refused(
+    backend: SQLiteBackend, other: ThreadPoolExecutor, run: Run, deed: Deed, step: int
+) -> None:
+    accepted: set[str] = set()
+    works(backend, accepted)
+    deed(backend)
+    answers: list[str] = []
+
+    def handler() -> None:
+        try:
+            works(backend, accepted)
+        except BackendError as error:
+            answers.append(str(error))
+        else:
+            answers.append("fired")
+
+    for moment in moments(OURS, handler, step=1 if deed is fire else step):
+        run(partial(moment, partial(deed, backend)))
+        other.submit(works, backend, accepted).result(LONG)
+        run(lambda: works(backend, accepted))
+    assert_sound(backend, accepted)
+    assert "fired" in answers
+    assert {answer for answer in answers if answer != "fired"} <= {
+        answer for answer in answers if "set a flag in the handler" in answer
+    }
+
+
+class Held:
+    """A commit that is kept open, so that others gather behind it."""
+
+    def __init__(self, backend: SQLiteBackend, threads: ThreadPoolExecutor) -> None:
+        self._writer = backend._store.writer
+        self._entered, self._leave = threading.Event(), threading.Event()
+        self._commit = threads.submit(self._writer.run, lambda _: self._hold())
+        assert self._entered.wait(LONG)
+
+    def _hold(self) -> None:
+        self._entered.set()
+        assert self._leave.wait(LONG)
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        eventually(condition, LONG, every=0.0005)
+
+    def waiting(self) -> int:
+        return len(self._writer._waiting)
+
+    def let_go(self) -> None:
+        self._leave.set()
+        self._commit.result(LONG)
+
+
+@pytest.mark.parametrize("act", ["raise", "fire"])
+@pytest.mark.parametrize("place", ["first of them", "last of them"])
+def test_one_of_many_who_commit_together_may_be_disturbed_at_any_moment(
+    backend: SQLiteBackend, act: str, place: str, step: int
+) -> None:
+    accepted: set[str] = set()
+    works(backend, accepted)
+
+    def handler() -> None:
+        if act == "raise":
+            raise Stop
+        with suppress(BackendError):
+            works(backend, accepted)
+
+    def disturbed(moment: Moment) -> None:
+        with suppress(Stop):
+            moment(lambda: accepted.update(backend.enqueue([firing()])))
+
+    def gather(held: Held, moment: Moment) -> list[Future[None]]:
+        """Have one that is disturbed and two others wait for the next commit, in the order asked for."""
+
+        def disturbing() -> list[Future[None]]:
+            before = held.waiting()
+            part = threads.submit(disturbed, moment)
+            held.until(lambda: held.waiting() > before or moment.came)
+            return [part]
+
+        def others() -> list[Future[None]]:
+            before = held.waiting()
+            parts = [threads.submit(works, backend, accepted) for _ in range(2)]
+            held.until(lambda: held.waiting() >= before + 2)
+            return parts
+
+        return disturbing() + others() if place == "first of them" else others() + disturbing()
+
+    with ThreadPoolExecutor(4) as threads:
+        for moment in moments(OURS, handler, step=step):
+            held = Held(backend, threads)
+            parts = gather(held, moment)
+            held.let_go()
+            for part in parts:
+                part.result(LONG)
+            works(backend, accepted)
+    assert_sound(backend, accepted)
+
+
+def test_two_exceptions_close_together_leave_the_store_usable(
+    backend: SQLiteBackend, other: ThreadPoolExecutor
+) -> None:
+    """The second one may come while the first one's traces are removed."""
+    accepted: set[str] = set()
+    works(backend, accepted)
+    chance = random.Random(11)  # noqa: S311 - no secret
+
+    def interrupt() -> None:
+        # Not by the tracing itself, which ends at the first exception. It comes where Python looks for signals.
+        ident = ctypes.c_ulong(threading.get_ident())
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(Stop))
+
+    def disturb(first: int) -> bool:
+        def again() -> None:
+            moment.number, moment.came, moment.act = first + distance, False, interrupt
+            interrupt()
+
+        distance = chance.randrange(1, 60)
+        moment = Moment(first, OURS, again)
+        with suppress(Stop):
+            moment(lambda: fire(backend))
+        return moment.act is interrupt
+
+    first = 0
+    while disturb(first):
+        first += 1
+        other.submit(works, backend, accepted).result(LONG)
+        works(backend, accepted)
+    assert first > 500
+    assert_sound(backend, accepted)
+
+
+@pytest.mark.parametrize("who_is_next", ["same thread", "another thread", "handler"])
+def test_turn_of_a_thread_that_could_not_give_it_back_is_taken_over(
+    backend: SQLiteBackend, other: ThreadPoolExecutor, who_is_next: str
+) -> None:
+    """Two exceptions, each at the worst of moments."""
+    accepted: set[str] = set()
+    works(backend, accepted)
+    leave = Writer._leave.__code__
+    raised: list[str] = []
+
+    def raises(how: str, after: list[str]) -> Callable[[FrameType, str, object], None]:
+        def look(frame: FrameType, event: str, _arg: object) -> None:
+            if frame.f_code is leave and event == "call" and raised == after:
+                raised.append(how)
+                raise Stop
+
+        return look
+
+    # Each of them ends with the first exception that it raises.
+    sys.setprofile(raises("profile", ["trace"]))
+    sys.settrace(raises("trace", []))
+    try:
+        with suppress(Stop):
+            fire(backend)
+    finally:
+        sys.settrace(None)
+        sys.setprofile(None)
+    assert raised == ["trace", "profile"]
+    assert backend._store.writer._turn.holder is not None
+    if who_is_next == "another thread":
+        other.submit(works, backend, accepted).result(LONG)
+    elif who_is_next == "handler":
+        Moment(100, OURS, lambda: works(backend, accepted))(lambda: read(backend))
+    works(backend, accepted)
+    assert backend._store.writer._turn.holder is None
+    assert_sound(backend, accepted)
+
+
+@pytest.mark.parametrize("act", ["raise", "fire", "fire on another queue"])
+def test_store_may_be_disturbed_at_any_moment_while_it_is_opened(path: Path, act: str, step: int) -> None:
+    url = f"sqlite:///{path}"
+    open_at(path).close()
+    queue, another = SkunkQueue("one", conn_url=url), SkunkQueue("two", conn_url=url)
+    answers: list[str] = []
+
+    def handler() -> None:
+        if act == "raise":
+            raise Stop
+        used = another if act.endswith("queue") else queue
+        try:
+            used.backend.enqueue([firing()])
+            answers.append("fired")
+        except BackendError as error:
+            answers.append(str(error))
+
+    def disturbed(moment: Moment) -> None:
+        with suppress(Stop):
+            moment(lambda: queue.backend)
+
+    with ThreadPoolExecutor(1) as threads:
+        for moment in moments(
+            (*OURS, "skunkqueue/opening.py", "skunkqueue/config.py"), handler, step=4 * step
+        ):
+            disturbed(moment)
+            threads.submit(lambda: queue.backend.enqueue([firing()])).result(LONG)
+            queue.backend.enqueue([firing()])
+            queue.close()
+            another.close()
+    assert all(answer == "fired" or "set a flag in the handler" in answer for answer in answers)
+
+
+def test_interrupted_opening_is_no_obstacle_to_those_who_wait_for_it(path: Path) -> None:
+    queue = SkunkQueue("q", conn_url=f"sqlite:///{path}")
+    entered, leave = threading.Event(), threading.Event()
+
+    def opener() -> None:
+        def act() -> None:
+            entered.set()
+            leave.wait(LONG)
+            raise Stop
+
+        with pytest.raises(Stop):
+            Moment(500, OURS, act)(lambda: queue.backend)
+
+    def record() -> Record | None:
+        return queue.backend.get(["0" * 24])[0]
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(opener)
+        assert entered.wait(LONG)
+        second = threads.submit(record)
+        pause(0.02)
+        assert not second.done()
+        leave.set()
+        first.result(LONG)
+        assert second.result(LONG) is None
+    queue.close()

@@ -1,0 +1,97 @@
+"""Turns: one call at a time, and none that is over keeps the others from theirs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from skunkqueue.turns import Turn, Turned
+
+
+def calls(turn: Turn[Turned] | None, action: Callable[[Turn[Turned], Turned], object]) -> Turned:
+    """Make a call that takes turns, and leave without giving anything back."""
+    call = Turned()
+    action(turn or made(), call)
+    return call
+
+
+def made() -> Turn[Turned]:
+    return Turn(calls.__code__, "call")
+
+
+def test_one_call_has_the_turn_until_it_gives_it_back() -> None:
+    turn = made()
+
+    def first(turn: Turn[Turned], call: Turned) -> None:
+        assert turn.take(call) is call
+        assert turn.holder is call
+        calls(turn, lambda turn, second: turn.take(second))
+        assert turn.holder is call
+        turn.give_back()
+
+    calls(turn, first)
+    assert turn.holder is None
+
+
+def test_turn_is_passed_on() -> None:
+    turn = made()
+
+    def first(turn: Turn[Turned], call: Turned) -> None:
+        turn.take(call)
+        turn.pass_on(heir)
+        assert turn.take(call) is heir
+
+    heir = Turned()
+    calls(turn, first)
+    assert turn.holder is heir
+
+
+def test_turn_of_a_call_that_is_over_is_taken_over_by_one() -> None:
+    turn = made()
+    lost = calls(turn, lambda turn, call: turn.take(call))
+    assert not turn.is_under_way(lost)
+
+    def next_one(turn: Turn[Turned], call: Turned) -> None:
+        assert turn.take(call) is lost
+        assert turn.take_over(lost, call)
+        # Another one that has seen the same comes too late, now and afterwards.
+        calls(turn, late_is_refused)
+        turn.give_back()
+        calls(turn, late_is_refused)
+
+    def late_is_refused(turn: Turn[Turned], late: Turned) -> None:
+        assert not turn.take_over(lost, late)
+
+    calls(turn, next_one)
+    assert turn.holder is None
+
+
+def test_turn_is_taken_over_though_the_one_before_died_of_that_too() -> None:
+    turn = made()
+    lost = calls(turn, lambda turn, call: turn.take(call))
+    # It got in line, and no further.
+    calls(turn, lambda turn, call: turn._heirs.setdefault(lost, call))
+    last = calls(turn, lambda turn, call: turn.take_over(lost, call))
+    assert turn.holder is last
+
+
+def test_call_in_another_thread_is_seen_to_be_under_way() -> None:
+    turn = made()
+    taken, leave = threading.Event(), threading.Event()
+
+    def hold(turn: Turn[Turned], call: Turned) -> None:
+        turn.take(call)
+        taken.set()
+        assert leave.wait(60)
+
+    with ThreadPoolExecutor(1) as threads:
+        over = threads.submit(calls, turn, hold)
+        assert taken.wait(60)
+        holder = turn.holder
+        assert holder is not None
+        assert turn.is_under_way(holder)
+        leave.set()
+        assert over.result() is holder
+        assert not turn.is_under_way(holder)
+    assert not turn.is_under_way(holder)

@@ -1,0 +1,71 @@
+"""Doing something at each moment of a call: before each bytecode, in turn, as a signal handler may run there.
+
+Knows nothing of queues or stores.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+
+class Stop(BaseException):
+    """What a handler raises."""
+
+
+class Moment:
+    """The nth moment of one call."""
+
+    def __init__(self, number: int, folders: tuple[str, ...], act: Callable[[], object]) -> None:
+        self.number = number
+        self.came = False
+        self.where = ""
+        self.act = act
+        self._folders = folders
+        self.passed = 0
+
+    def __call__(self, call: Callable[[], object]) -> None:
+        """Make the call, and act within it."""
+        sys.settrace(self._enter)
+        try:
+            call()
+        finally:
+            sys.settrace(None)
+
+    def _enter(self, frame: FrameType, _event: str, _arg: object) -> Any:
+        # What is raised within a finalizer is reported by Python itself, and goes no further.
+        if frame.f_code.co_name == "__del__" or not any(
+            folder in frame.f_code.co_filename for folder in self._folders
+        ):
+            return None
+        frame.f_trace_opcodes = True
+        return self._step
+
+    def _step(self, frame: FrameType, event: str, _arg: object) -> Any:
+        if event in {"opcode", "line"} and not self.came:
+            if self.passed == self.number:
+                self.came = True
+                self.where = f"{frame.f_code.co_name}, line {frame.f_lineno}"
+                self.act()
+            self.passed += 1
+        return self._step
+
+
+def moments(
+    folders: tuple[str, ...], act: Callable[[], object], *, begin: int = 0, step: int = 1
+) -> Iterator[Moment]:
+    """Give one moment after the other, until a call is over before its moment has come."""
+    number = begin
+    while True:
+        moment = Moment(number, folders, act)
+        yield moment
+        if not moment.came:
+            return
+        number += step
+
+
+def stop() -> None:
+    """Do what a handler does that raises."""
+    raise Stop

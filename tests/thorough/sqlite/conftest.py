@@ -1,0 +1,15 @@
+"""Fixtures as those of the quick tests, but that nothing is left out."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.core.sqlite.conftest import backend, path
+
+__all__ = ["backend", "path"]
+
+
+@pytest.fixture
+def step() -> int:
+    """Of how many moments of a call one is tried."""
+    return 1
