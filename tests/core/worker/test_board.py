@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import resource
+import tempfile
+from pathlib import Path
+
+import pytest
 
 from skunkqueue.ids import new_id
 from skunkqueue.records import ClaimRef
@@ -68,6 +73,31 @@ def test_the_earlier_of_deadline_and_order_counts() -> None:
     board.order(0, ClaimRef(firing, 1), 99.0, ROUGH)
 
     assert board.begun()[0][3:] == (50.0, TIMEOUT)
+
+
+def test_last_words_may_name_a_file_whose_name_is_not_utf8() -> None:
+    board = Board.private(1)
+
+    board.leave(Ending.NO_STORE, "no such file: \udcff")
+
+    assert board.word == "no such file: \\udcff"
+
+
+def test_a_board_that_finds_no_room_is_an_error_and_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    descriptors = len([*Path("/dev/fd").iterdir()])
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"too large|No space"):
+            Board.shared(11)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    assert len([*Path("/dev/fd").iterdir()]) == descriptors
 
 
 def test_last_words_are_cut_to_what_fits() -> None:

@@ -30,6 +30,25 @@ def test_a_pidfile_in_use_is_refused_by_name(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_a_pidfile_of_another_pool_that_took_its_place_is_left(tmp_path: Path) -> None:
+    path = tmp_path / "pid"
+
+    with Pidfile(str(path)):
+        path.unlink()
+        path.write_text("1\n")
+
+    assert path.read_text() == "1\n"
+
+
+def test_a_pidfile_whose_folder_was_removed_does_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "pid"
+    path.parent.mkdir()
+
+    with Pidfile(str(path)):
+        path.unlink()
+        path.parent.rmdir()
+
+
 def test_a_pidfile_that_cannot_be_written_is_a_setting_that_makes_no_sense(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--pidfile"), Pidfile(str(tmp_path / "no" / "pid")):
         pass

@@ -11,11 +11,18 @@ import os
 import signal
 import sys
 import threading
+import traceback
 
 import msgspec
 
 from skunkqueue.config import open_backend
-from skunkqueue.errors import BackendError, SkunkQueueError
+from skunkqueue.errors import (
+    BackendError,
+    BackendFullError,
+    BackendReadOnlyError,
+    BackendUnavailableError,
+    SkunkQueueError,
+)
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.worker import logs
 from skunkqueue.worker.board import Board
@@ -27,6 +34,8 @@ from skunkqueue.worker.worker import Worker
 
 logger = logging.getLogger("skunkqueue.worker")
 
+_PASSING = (BackendUnavailableError, BackendFullError, BackendReadOnlyError)
+"""What may be otherwise in a moment; a replica, which takes nothing, may become a primary."""
 _PR_SET_PDEATHSIG = 1
 _LAST_WORDS = 2.0
 """Seconds that a module's own exit functions may take."""
@@ -38,9 +47,9 @@ def main(arguments: list[str]) -> None:
     _die_with(pool)
     board = Board.opened(board_end, slots)
     settings = msgspec.json.decode(_read_line(leash), type=WorkerSettings)
-    sys.path[:0] = [os.getcwd(), *settings.path]  # noqa: PTH109 - a string is wanted
     streams = Streams()
     try:
+        sys.path[:0] = [_folder(board), *settings.path]
         logs.set_up_worker(settings)
         # A crash inside C code tells at least where it was.
         faulthandler.enable()
@@ -63,15 +72,29 @@ def main(arguments: list[str]) -> None:
         word = worker.cycle.word
         # Whatever a wait was lent in this very moment goes back.
         backend.close()
+    except _PASSING as error:
+        ending, word = Ending.NO_STORE, str(error)
     except BackendError as error:
         ending, word = Ending.REFUSED_STORE, str(error)
     except SkunkQueueError as error:
         ending, word = Ending.REFUSED_SETTINGS, str(error)
-    except BaseException:
-        logger.exception("a fault in the worker")
-        os._exit(1)
+    except BaseException as error:
+        is_told = settings.quiet and not board.is_ready
+        logger.log(logging.DEBUG if is_told else logging.ERROR, "a fault in the worker", exc_info=True)
+        if board.is_ready:
+            os._exit(1)
+        # Nothing has been lent to it yet.
+        ending, word = Ending.FAULT, "".join(traceback.format_exception_only(type(error), error)).strip()
     board.leave(ending, word)
     _exit(ending.exit_code, streams)
+
+
+def _folder(board: Board) -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 - a string is wanted
+    except FileNotFoundError:
+        board.leave(Ending.NO_CODE, "the working folder was removed")
+        os._exit(Ending.NO_CODE.exit_code)
 
 
 def _hear_signals(worker: Worker) -> None:

@@ -9,6 +9,7 @@ when the worker is dead or holds its GIL for ever. Knows nothing of jobs; times 
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import struct
@@ -23,7 +24,8 @@ _HEAD = struct.Struct("=BB6xQdd")
 _SETTLED = struct.Struct("=Q")
 _MOMENT = struct.Struct("=d")
 _SETTLED_AT, _LOOK_AT, _STARTED_AT = 8, 16, 24
-_WORD_AT, _WORD_SIZE = 32, 480
+ENDING_AT, WORD_AT, WORD_SIZE = 0, 32, 480
+"""Where ``leave`` writes."""
 _SLOTS_AT = 512
 # What has begun: id, token, when it must be over (0: whenever), suspect. Then the order to end it: id,
 # token, deadline, cause. The order names its firing, so that one which comes too late, when the slot
@@ -91,13 +93,13 @@ class Board:
     @classmethod
     def shared(cls, slots: int) -> tuple[Board, int]:
         """Make one and return it with the file descriptor by which a child opens it too."""
-        if hasattr(os, "memfd_create"):
-            descriptor = os.memfd_create("skunkqueue-board")
-        else:
-            with tempfile.TemporaryFile() as file:
-                descriptor = os.dup(file.fileno())
-        os.ftruncate(descriptor, _size(slots))
-        return cls(mmap.mmap(descriptor, _size(slots)), slots), descriptor
+        descriptor = _memory()
+        try:
+            _take_room(descriptor, _size(slots))
+            return cls(mmap.mmap(descriptor, _size(slots)), slots), descriptor
+        except BaseException:
+            os.close(descriptor)
+            raise
 
     @classmethod
     def opened(cls, descriptor: int, slots: int) -> Board:
@@ -153,9 +155,9 @@ class Board:
 
     def leave(self, ending: Ending, word: str = "") -> None:
         """Say that the worker ends by its own decision, with a word on why."""
-        text = word.encode()[: _WORD_SIZE - 1]
-        self._map[_WORD_AT : _WORD_AT + len(text) + 1] = text + b"\0"
-        self._map[0] = ending
+        text = word.encode(errors="backslashreplace")[: WORD_SIZE - 1]
+        self._map[WORD_AT : WORD_AT + len(text) + 1] = text + b"\0"
+        self._map[ENDING_AT] = ending
 
     # --- the pool's side --------------------------------------------------------------------------
 
@@ -182,12 +184,12 @@ class Board:
     @property
     def ending(self) -> Ending:
         """Why it ended by its own decision."""
-        return Ending(self._map[0])
+        return Ending(self._map[ENDING_AT])
 
     @property
     def word(self) -> str:
         """What it said on leaving."""
-        return self._map[_WORD_AT : _WORD_AT + _WORD_SIZE].split(b"\0")[0].decode(errors="replace")
+        return self._map[WORD_AT : WORD_AT + WORD_SIZE].split(b"\0")[0].decode(errors="replace")
 
     def begun(self) -> list[Begun]:
         """List what runs, or ran when the worker died."""
@@ -219,6 +221,24 @@ class Board:
 
     def _call_at(self, place: int) -> int:
         return _SLOTS_AT + self.slots * _SLOT + place * _CALL_SIZE
+
+
+def _memory() -> int:
+    if hasattr(os, "memfd_create"):
+        try:
+            return os.memfd_create("skunkqueue-board")
+        except OSError as error:
+            # Some sandboxes do not have it.
+            if error.errno not in (errno.ENOSYS, errno.EPERM):
+                raise
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
+
+
+def _take_room(descriptor: int, size: int) -> None:
+    # Written and not only made so long: room that is lacking is an error here, and not a SIGBUS later.
+    if os.write(descriptor, bytes(size)) < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _size(slots: int) -> int:

@@ -18,16 +18,26 @@ from typing import NamedTuple
 
 import msgspec
 
-from skunkqueue.worker.board import Board
+from skunkqueue.worker.board import ENDING_AT, WORD_AT, WORD_SIZE, Board
 from skunkqueue.worker.settings import Ending, WorkerSettings
 
 _MIB = 1024 * 1024
 # As `python -m skunkqueue.worker`, but without the working directory on the path while our own modules
 # are imported: a user may well have a `queue.py` there.
-_START = (
-    "import sys; sys.path[:] = filter(None, sys.path); "
-    "from skunkqueue.worker.__main__ import main; main(sys.argv[1:])"
-)
+_START = f"""
+import os, sys
+sys.path[:] = filter(None, sys.path)
+try:
+    from skunkqueue.worker.__main__ import main
+except Exception as error:
+    # As while an environment is being replaced. What `Board.leave` does needs a module of ours.
+    board = int(sys.argv[2])
+    word = f"{{type(error).__name__}}: {{error}}"
+    os.pwrite(board, word.encode(errors="backslashreplace")[:{WORD_SIZE - 1}] + bytes(1), {WORD_AT})
+    os.pwrite(board, bytes([{int(Ending.NO_CODE)}]), {ENDING_AT})
+    os._exit({Ending.NO_CODE.exit_code})
+main(sys.argv[1:])
+"""
 # Linux counts it in KiB, macOS in bytes.
 _RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -55,8 +65,14 @@ class End(NamedTuple):
 class Child:
     """A worker process."""
 
-    def __init__(self, settings: WorkerSettings, *, code_changes: bool = False) -> None:
-        """Start it; where its code changes all the time, no compiled copies of that are kept."""
+    def __init__(
+        self, settings: WorkerSettings, *, code_changes: bool = False, folder: str | None = None
+    ) -> None:
+        """Start it in this folder or, where none is named, in this process' own.
+
+        Where its code changes all the time, no compiled copies of that are kept. Raises OSError and
+        MemoryError, and leaves nothing open then.
+        """
         self.settings = settings
         self.began = time.monotonic()
         self.killed_for: str | None = None
@@ -66,9 +82,13 @@ class Child:
         self.is_stopped = False
         """Somebody has sent it SIGSTOP."""
         slots = 1 + settings.concurrency
-        self.board, board_end = Board.shared(slots)
-        leash_end, self._leash = os.pipe()
-        try:
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as childs:
+            self.board, board_end = Board.shared(slots)
+            ours.callback(self.board.close)
+            childs.callback(os.close, board_end)
+            leash_end, self._leash = os.pipe()
+            ours.callback(os.close, self._leash)
+            childs.callback(os.close, leash_end)
             self._process = subprocess.Popen(  # noqa: S603 - our own module
                 [
                     sys.executable,
@@ -84,14 +104,9 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 pass_fds=(leash_end, board_end),
                 start_new_session=True,
+                cwd=folder,
             )
-        except OSError:
-            os.close(self._leash)
-            self.board.close()
-            raise
-        finally:
-            os.close(leash_end)
-            os.close(board_end)
+            ours.pop_all()
         self.pid = self._process.pid
         # The pipe holds 4 KiB and more before anybody reads, and settings are shorter; a child that is
         # dead already is found when it is reaped.

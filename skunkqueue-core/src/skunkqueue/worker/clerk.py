@@ -98,8 +98,14 @@ class Clerk:
     def _take(self, note: Callable[[Backend], None]) -> None:
         self._notes.put(note)
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="skunkqueue-clerk", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._work, name="skunkqueue-clerk", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                # No room for a thread now. The next note tries again, and the leases do without it.
+                logger.error("the store is told later what happened to a worker: %s", error)  # noqa: TRY400 - the message says it
+                return
+            self._thread = thread
 
     def _work(self) -> None:
         while (note := self._notes.get()) is not None:

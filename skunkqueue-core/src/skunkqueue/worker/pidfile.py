@@ -36,7 +36,9 @@ class Pidfile:
     ) -> None:
         if self._path is not None and self._descriptor >= 0:
             with contextlib.suppress(OSError):
-                self._path.unlink()
+                # Another pool's may lie there by now, where somebody has removed ours.
+                if os.path.samestat(self._path.stat(), os.fstat(self._descriptor)):
+                    self._path.unlink()
             os.close(self._descriptor)
             self._descriptor = -1
 

@@ -14,10 +14,6 @@ import signal
 import time
 from collections.abc import Iterable
 
-import msgspec
-
-from skunkqueue.errors import ConfigError
-from skunkqueue.ids import new_id
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.records import Death, WorkerRecord
 from skunkqueue.worker import logs
@@ -39,17 +35,21 @@ from skunkqueue.worker.settings import (
     ROUGH,
     Ending,
     PoolSettings,
-    settings_for,
 )
 from skunkqueue.worker.signals import SignalBell, not_ignored
+from skunkqueue.worker.starter import Starter, Troubles, explain, hold_standard_streams
 
 logger = logging.getLogger("skunkqueue.pool")
 
 GENTLE_SIGNALS = (signal.SIGHUP, signal.SIGABRT, signal.SIGQUIT, signal.SIGTERM)
 STOP_SIGNALS = (*GENTLE_SIGNALS, signal.SIGINT)
 _LOOK_EVERY = 0.5
+_LOOK_AGAIN = 1.0
 _RELOAD_EVERY = 0.3
 _CLERK_PATIENCE = 10.0
+_BURST_TRIES = 3
+_OBSTACLES = {Ending.NO_STORE: EXIT_STORE, Ending.NO_CODE: EXIT_FAULT, Ending.FAULT: EXIT_FAULT}
+"""Why a worker could not start, where that may pass; and with what a burst ends that waits in vain."""
 _REFUSALS = {Ending.REFUSED_SETTINGS: EXIT_SETTINGS, Ending.REFUSED_STORE: EXIT_STORE}
 
 
@@ -59,9 +59,11 @@ class Pool:
     def __init__(self, settings: PoolSettings) -> None:
         """Raise ConfigError or NameInvalidError for settings that make no sense."""
         settings.check()
-        self.settings = settings = _with_whole_paths(settings)
         self.host = os.uname().nodename
         self.id = f"{self.host}:{os.getpid()}"
+        self._starter = Starter(settings, self.id)
+        self._troubles = Troubles()
+        self.settings = settings = self._starter.settings
         self._posts = [Post(route) for route in settings.routes for _ in range(settings.processes)]
         self._leaving: list[Child] = []
         """Workers that are being replaced but still end their job."""
@@ -76,6 +78,7 @@ class Pool:
     def run(self) -> int:
         """Work until stopped or done; return the exit code (``settings.EXIT_*``)."""
         settings = self.settings
+        hold_standard_streams()
         logs.set_up_pool(settings, self.id)
         heard = not_ignored(STOP_SIGNALS)
         with Pidfile(settings.pidfile), SignalBell((*heard, signal.SIGCHLD)) as bell:
@@ -132,24 +135,23 @@ class Pool:
             return
         now = time.monotonic()
         for post in self._posts:
-            if post.is_due(now):
-                try:
-                    post.child = Child(
-                        settings_for(
-                            self.settings,
-                            worker=new_id(),
-                            pool=self.id,
-                            route=post.route,
-                            resting=self._plugins.left(),
-                        ),
-                        code_changes=self.settings.reload,
-                    )
-                except OSError as error:
-                    # No memory, no processes left: such things pass.
-                    logger.error("a worker of route %r cannot be started: %s", post.route, error)  # noqa: TRY400 - the message says it
-                    self._back_off(post)
-                else:
-                    logger.debug("%s is started", post.child)
+            if not post.is_due(now):
+                continue
+            obstacle = self._starter.obstacle()
+            if obstacle is not None:
+                self._cannot_start(post, obstacle, obstacle)
+                # To look again costs next to nothing.
+                post.due = min(post.due, now + _LOOK_AGAIN)
+                continue
+            try:
+                post.child = self._starter.start(
+                    post.route, resting=self._plugins.left(), quiet=bool(self._troubles)
+                )
+            except (OSError, MemoryError) as error:
+                word = explain(error)
+                self._cannot_start(post, word, word)
+            else:
+                logger.debug("%s is started", post.child)
 
     def _hear(self, number: int) -> None:
         if number == signal.SIGCHLD:
@@ -205,8 +207,12 @@ class Pool:
         self._see_off(child, end)
         if self._order:
             post.closed = True
-        elif end.ending in _REFUSALS or not (child.board.is_ready or end.ending):
+        elif end.ending in _REFUSALS:
             self._refused(post, child, end)
+        elif end.ending in _OBSTACLES:
+            self._cannot_start(post, end.ending, child.board.word, _OBSTACLES[end.ending])
+        elif not (child.board.is_ready or end.ending):
+            self._back_off(post, EXIT_FAULT)
         elif end.ending in (Ending.FINISHED, Ending.DISMISSED):
             logger.debug("%s has ended: %s", child, end.ending.name.lower())
             post.closed = True
@@ -251,15 +257,19 @@ class Pool:
 
     def _refused(self, post: Post, child: Child, end: End) -> None:
         """See to one that ended before it was ready."""
-        word = child.board.word or str(end)
+        word = child.board.word
         if not self._was_ready and not any(one.board.is_ready for one in self._children()):
             post.closed = post.refused = True
             if all(other.closed for other in self._posts):
                 logger.error("no worker can start: %s", word)
-                self._exit_code = _REFUSALS.get(end.ending, EXIT_FAULT)
+                self._exit_code = _REFUSALS[end.ending]
             return
-        logger.error("%s cannot start: %s", child, word)
-        self._back_off(post)
+        self._cannot_start(post, end.ending, word, _REFUSALS[end.ending])
+
+    def _cannot_start(self, post: Post, kind: object, word: str, code: int = EXIT_FAULT) -> None:
+        """See to a post whose worker could not start for what may pass."""
+        is_news = self._troubles.tell(kind, post.route, word)
+        self._back_off(post, code, quiet=not is_news)
 
     def _note_ready(self) -> None:
         if self._was_ready:
@@ -271,9 +281,15 @@ class Pool:
                 post.closed = post.refused = False
                 self._back_off(post)
 
-    def _back_off(self, post: Post) -> None:
+    def _back_off(self, post: Post, code: int | None = None, *, quiet: bool = False) -> None:
+        """Fill a post later; a burst gives it up after some workers that never were ready, with that exit code."""
         wait = post.back_off()
-        if wait:
+        if code is not None and self.settings.burst and post.futile >= _BURST_TRIES:
+            post.closed = True
+            if not self._was_ready and all(other.closed for other in self._posts):
+                logger.error("no worker can start, and a burst does not wait: giving up")
+                self._exit_code = code
+        elif wait and not quiet:
             logger.info("the next worker of route %r is started in %s", post.route, logs.duration(wait))
 
     # --- workers that do not end ------------------------------------------------------------------
@@ -299,6 +315,9 @@ class Pool:
                 self._vouch(child, now)
         if not self._was_ready and any(child.board.is_ready for child in self._children()):
             self._note_ready()
+        if self._troubles:
+            for child in self._children():
+                self._troubles.end_with(child)
 
     def _vouch(self, child: Child, now: float) -> None:
         """Keep the leases of a worker whose job holds the GIL, so that none of its threads can.
@@ -353,19 +372,6 @@ def _death(child: Child, end: End, cause: str) -> Death:
         exit_code=end.exit_code,
         rss=end.rss or None,
     )
-
-
-def _with_whole_paths(settings: PoolSettings) -> PoolSettings:
-    """Make paths absolute: a worker may be started, or a job may go, where relative ones mean others."""
-    try:
-        return msgspec.structs.replace(
-            settings,
-            path=tuple(map(os.path.abspath, settings.path)),
-            logfile=settings.logfile and os.path.abspath(settings.logfile),  # noqa: PTH100 - links are not to be followed now
-        )
-    except FileNotFoundError as error:
-        msg = "the working folder has been removed: start the pool in one that exists"
-        raise ConfigError(msg) from error
 
 
 def _routes(settings: PoolSettings) -> str:

@@ -29,7 +29,7 @@ EXIT_SETTINGS = 2
 EXIT_STORE = 3
 """The store cannot be opened."""
 EXIT_FAULT = 4
-"""Workers die before they are ready."""
+"""A burst whose workers end before they are ready, again and again."""
 EXIT_ROUGH = 130
 """Stopped roughly, as shells count a Ctrl-C."""
 
@@ -59,7 +59,13 @@ class Ending(IntEnum):
     REFUSED_SETTINGS = 6
     """It cannot start with these settings."""
     REFUSED_STORE = 7
-    """It cannot start since the store cannot be opened."""
+    """It cannot start since the store cannot be opened, and will not by itself."""
+    NO_STORE = 8
+    """It cannot start since the store does not answer now, or takes nothing."""
+    NO_CODE = 9
+    """It cannot start since code of ours, or the working folder, is not there now."""
+    FAULT = 10
+    """It cannot start for a fault of ours or of a plugin, which may be passing."""
 
     @property
     def exit_code(self) -> int:
@@ -150,18 +156,26 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_config: dict[str, Any] | None = None
     resting: dict[str, float] = {}
     """Plugins that ended workers of this pool, and for how many seconds more they are not called."""
+    quiet: bool = False
+    """Its pool has told already why workers cannot start."""
 
 
 def settings_for(
-    settings: PoolSettings, *, worker: str, pool: str, route: str, resting: dict[str, float] | None = None
+    settings: PoolSettings,
+    *,
+    worker: str,
+    pool: str,
+    route: str,
+    resting: dict[str, float] | None = None,
+    quiet: bool = False,
 ) -> WorkerSettings:
     """Tell one worker of a pool what it needs to know."""
     shared = {
         name: getattr(settings, name)
         for name in WorkerSettings.__struct_fields__
-        if name not in ("id", "pool", "route", "resting")
+        if name not in ("id", "pool", "route", "resting", "quiet")
     }
-    return WorkerSettings(id=worker, pool=pool, route=route, resting=resting or {}, **shared)
+    return WorkerSettings(id=worker, pool=pool, route=route, resting=resting or {}, quiet=quiet, **shared)
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:
