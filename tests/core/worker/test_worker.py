@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from skunkqueue import JobHandle
+from skunkqueue import JobHandle, SkunkQueueError, current_job
 from skunkqueue.call import Call, Chain
 from skunkqueue.errors import BackendUnavailableError, FiringFailedError
 from skunkqueue.payload import decode_progress
@@ -37,6 +37,15 @@ def test_a_thousand_firings_are_each_run_once_in_order(bench: Bench) -> None:
 
     assert [(number, 0) for number in range(1000)] == jobs.RAN
     assert [bench.result(firing) for firing in firings] == list(range(1000))
+
+
+def test_after_a_job_no_job_runs(bench: Bench) -> None:
+    bench.fire(jobs.tell())
+
+    bench.work()
+
+    with pytest.raises(SkunkQueueError, match="outside of a job"):
+        current_job()
 
 
 def test_a_class_gets_its_attributes_back(bench: Bench) -> None:

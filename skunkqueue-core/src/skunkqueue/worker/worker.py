@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock, SystemClock, lease_clock
+from skunkqueue.context import current
 from skunkqueue.errors import BackendError
 from skunkqueue.imports import Gate
 from skunkqueue.persistence.backend import Backend
@@ -251,6 +252,8 @@ class Worker:
         """Undo what jobs may have done to the process."""
         self._guard.leave_if_cut_off()
         self._interrupter.keep()
+        # What hooks log from here on is not the last job's.
+        current.set(None)
         if self._streams is not None:
             self._streams.keep()
             if len(logging.Logger.manager.loggerDict) != self._loggers:
