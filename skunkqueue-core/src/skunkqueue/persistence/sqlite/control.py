@@ -77,8 +77,9 @@ def requeue(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[lis
 def purge(db: sqlite3.Connection, queue: str, route: str | None) -> int:
     """Remove all that is pending on a route or queue; return how many."""
     found = db.execute(
-        "SELECT no, pending FROM route WHERE queue = ?1 AND (?2 IS NULL OR name = ?2) AND pending > 0",
-        (queue, route),
+        "SELECT no, pending FROM route WHERE queue = :queue AND (:route IS NULL OR name = :route)"
+        " AND pending > 0",
+        {"queue": queue, "route": route},
     ).fetchall()
     for number, pending in found:
         for table in ("ready", "aimed"):

@@ -59,11 +59,11 @@ def note_boot(db: sqlite3.Connection, boot: str, offset: float) -> None:
 def needs_sweep(db: sqlite3.Connection, now: float, mono: float) -> bool:
     """Say whether ``sweep`` would find anything to do; cheap, and only reads."""
     row = db.execute(
-        "SELECT EXISTS (SELECT 1 FROM worker WHERE ends <= ?2) OR EXISTS (SELECT 1 FROM ended WHERE gone <= ?1)"  # noqa: S608 - constants
-        f" OR EXISTS (SELECT 1 FROM lease WHERE special & {leases.AIMED} AND ends <= ?2)"
-        " OR EXISTS (SELECT 1 FROM aimed WHERE target NOT IN (SELECT id FROM worker WHERE ends > ?2))"
-        f" OR (SELECT abs(value - (?1 - ?2)) > {_DRIFT} FROM meta WHERE name = 'offset')",
-        (now, mono),
+        "SELECT EXISTS (SELECT 1 FROM worker WHERE ends <= :mono) OR EXISTS (SELECT 1 FROM ended WHERE gone <= :now)"  # noqa: S608 - constants
+        f" OR EXISTS (SELECT 1 FROM lease WHERE special & {leases.AIMED} AND ends <= :mono)"
+        " OR EXISTS (SELECT 1 FROM aimed WHERE target NOT IN (SELECT id FROM worker WHERE ends > :mono))"
+        f" OR (SELECT abs(value - (:now - :mono)) > {_DRIFT} FROM meta WHERE name = 'offset')",
+        {"now": now, "mono": mono},
     ).fetchone()
     return bool(row[0])
 

@@ -35,7 +35,7 @@ _RECORDS = (
 _OLDEST = (
     "SELECT min(due) FROM ("  # noqa: S608 - constants
     + " UNION ALL ".join(
-        f"SELECT min(due) AS due FROM {table} WHERE route = ?1 AND rank = {rank}"  # noqa: S608 - constants
+        f"SELECT min(due) AS due FROM {table} WHERE route = :route AND rank = {rank}"  # noqa: S608 - constants
         for rank in range(MAX_PRIORITY + 1)
         for table in ("ready", "aimed")
     )
@@ -112,10 +112,10 @@ def _record(row: tuple[Any, ...], lease: leases.Lease | None, names: dict[int, s
 def settled_among(db: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
     """Those of the ids that are finished or unknown, in order."""
     rows = db.execute(
-        "SELECT f.id FROM json_each(?1) j CROSS JOIN firing f ON f.id = j.value"
+        "SELECT f.id FROM json_each(:ids) j CROSS JOIN firing f ON f.id = j.value"
         " WHERE NOT EXISTS (SELECT 1 FROM done d WHERE d.id = f.id)"
-        " UNION ALL SELECT id FROM inbox WHERE id IN (SELECT value FROM json_each(?1))",
-        (as_json(ids),),
+        " UNION ALL SELECT id FROM inbox WHERE id IN (SELECT value FROM json_each(:ids))",
+        {"ids": as_json(ids)},
     )
     live = {row[0] for row in rows}
     return [id_ for id_ in ids if id_ not in live]
@@ -208,8 +208,8 @@ def route_infos(db: sqlite3.Connection, queue: str | None) -> list[RouteInfo]:
     """All routes (of one queue) with their counts."""
     rows = db.execute(
         f"SELECT no, queue, name, paused, {', '.join(STATES)} FROM route"  # noqa: S608 - constants
-        " WHERE ?1 IS NULL OR queue = ?1 ORDER BY queue, name",
-        (queue,),
+        " WHERE :queue IS NULL OR queue = :queue ORDER BY queue, name",
+        {"queue": queue},
     ).fetchall()
     return [
         RouteInfo(
@@ -217,7 +217,7 @@ def route_infos(db: sqlite3.Connection, queue: str | None) -> list[RouteInfo]:
             route=name,
             paused=bool(paused),
             counts=dict(zip(map(State, STATES), counts, strict=True)),
-            oldest_due=db.execute(_OLDEST, (no,)).fetchone()[0] if counts[PENDING] else None,
+            oldest_due=db.execute(_OLDEST, {"route": no}).fetchone()[0] if counts[PENDING] else None,
         )
         for no, owner, name, paused, *counts in rows
     ]

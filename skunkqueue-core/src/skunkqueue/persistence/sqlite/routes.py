@@ -23,7 +23,7 @@ _SHIFT_ONLY = f"{_SHIFT} WHERE no = ?"
 _SHIFT_AND_TALLY = f"{_SHIFT}, tallies = ? WHERE no = ?"
 _ENTER = "UPDATE route SET pending = pending + ?, enqueued = enqueued + ? WHERE no = ? AND minute = ?"
 _LEND = (
-    "UPDATE route SET pending = pending - ?1, running = running + ?1, claims = claims + 1 WHERE no = ?2"
+    "UPDATE route SET pending = pending - ?, running = running + ?, claims = claims + 1 WHERE no = ?"
     " RETURNING claims"
 )
 
@@ -68,7 +68,7 @@ def entered(db: sqlite3.Connection, route: int, n: int, now: float) -> None:
 
 def lent(db: sqlite3.Connection, route: int, n: int) -> int:
     """Count ``n`` pending firings as running; return the number of this claim, one up from the last."""
-    return int(db.execute(_LEND, (n, route)).fetchall()[0][0])
+    return int(db.execute(_LEND, (n, n, route)).fetchall()[0][0])
 
 
 def settled(

@@ -149,8 +149,8 @@ def refire(db: sqlite3.Connection, settled: str, refire: Refire, now: float) -> 
 def listed(db: sqlite3.Connection, queue: str | None) -> list[Schedule]:
     """Read all schedules (of one queue), in order of queue and name."""
     rows = db.execute(
-        f"SELECT {_COLUMNS} FROM schedule WHERE ?1 IS NULL OR queue = ?1 ORDER BY queue, name",  # noqa: S608 - constants
-        (queue,),
+        f"SELECT {_COLUMNS} FROM schedule WHERE :queue IS NULL OR queue = :queue ORDER BY queue, name",  # noqa: S608 - constants
+        {"queue": queue},
     )
     return [_schedule(row) for row in rows]
 

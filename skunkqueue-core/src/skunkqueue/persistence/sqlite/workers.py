@@ -33,9 +33,10 @@ def lives(db: sqlite3.Connection, worker: str, mono: float) -> bool:
 def listed(db: sqlite3.Connection, queue: str | None, route: str | None, mono: float) -> list[WorkerRecord]:
     """Read live workers, oldest first."""
     rows = db.execute(
-        "SELECT record FROM worker WHERE ends > ?3 AND (?1 IS NULL OR queue = ?1) AND (?2 IS NULL OR route = ?2)"
+        "SELECT record FROM worker WHERE ends > :mono AND (:queue IS NULL OR queue = :queue)"
+        " AND (:route IS NULL OR route = :route)"
         " ORDER BY started, id",
-        (queue, route, mono),
+        {"queue": queue, "route": route, "mono": mono},
     )
     return [msgspec.msgpack.decode(row[0], type=WorkerRecord) for row in rows]
 
