@@ -95,7 +95,7 @@ class Code(Exception):  # noqa: N818 - its name does not matter
     number: int
 
 
-Nameless = dataclasses.make_dataclass("Nameless", ["width"])
+Nameless = dataclasses.make_dataclass("NotItsNameHere", ["width"])
 T = TypeVar("T")
 
 

@@ -142,8 +142,8 @@ def _entries_on(path: tuple[str, ...], group: str) -> Entries:
 
 
 def _is_core(entry: EntryPoint) -> bool:
-    name = entry.dist.name if entry.dist else None
-    # As installers compare names; damaged metadata has none, whatever the types say.
+    name, _ = _distribution(entry)
+    # As installers compare names.
     return name is not None and re.sub(r"[-_.]+", "-", name).lower() == PROJECT
 
 
@@ -213,18 +213,27 @@ def _kind(group: str) -> str:
 
 
 def _info(entry: EntryPoint, problem: str | None) -> PluginInfo:
-    dist = entry.dist
+    distribution, version = _distribution(entry)
     return PluginInfo(
         group=entry.group,
         name=entry.name,
         value=entry.value,
-        # Damaged metadata has no name or version, whatever the types say.
-        distribution=(dist and dist.name) or "?",
-        version=(dist and dist.version) or "?",
+        distribution=distribution or "?",
+        version=version or "?",
         problem=problem,
     )
 
 
 def _origin(entry: EntryPoint) -> str:
-    dist = entry.dist
-    return f"{dist.name} {dist.version}" if dist and dist.name else "an unknown distribution"
+    name, version = _distribution(entry)
+    return f"{name} {version}" if name else "an unknown distribution"
+
+
+def _distribution(entry: EntryPoint) -> tuple[str | None, str | None]:
+    """Return the name and version of the distribution that an entry point is from; damaged metadata has none."""
+    if entry.dist is None:
+        return None, None
+    # Not by index, which warns or raises where a field is missing, by the version of Python.
+    fields = entry.dist.metadata
+    name, version = (fields[field] if field in fields else None for field in ("Name", "Version"))  # noqa: SIM401 - the type has no get
+    return name, version
