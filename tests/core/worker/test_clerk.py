@@ -1,0 +1,34 @@
+"""What a pool tells the store itself."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from skunkqueue.records import Death, State
+from skunkqueue.worker.clerk import Clerk
+from tests.core.worker import jobs_of_tests as jobs
+from tests.core.worker.bench import QUEUE, ROUTE, Bench
+
+
+def test_what_it_has_to_tell_is_kept_while_there_is_no_room_for_a_thread(
+    live_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firings = [live_bench.fire(jobs.add(1, number)) for number in range(2)]
+    for worker in ("gone0", "gone1"):
+        live_bench.backend.claim(QUEUE, ROUTE, worker, 1, 60.0)
+    clerk = Clerk(live_bench.config, 10.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_room)
+        clerk.bury("gone0", [], Death(at=0.0, worker="gone0", cause="signal", signal=9))
+    assert live_bench.record(firings[0]).state is State.RUNNING
+
+    clerk.bury("gone1", [], Death(at=0.0, worker="gone1", cause="signal", signal=9))
+    clerk.finish(10.0)
+
+    assert [live_bench.record(firing).state for firing in firings] == [State.PENDING] * 2
+
+
+def no_room(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
