@@ -132,9 +132,9 @@ class ConcurrencyPromises(Kit):
         del processes
         backend = open_empty(tested_class, config)
         # Most are to be lost, and some not.
-        lease = max(0.02, 10 * pace(backend))
+        lease = min(max(0.02, 5 * pace(backend)), 0.5)
         backend.close()
-        total = 150
+        total = 150 if lease < 0.2 else 50
         producers = [orders(tested_class, config, "produce", "p", total=total)]
         workers = [
             orders(
