@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from skunkqueue import SkunkQueue
-from skunkqueue.plugins import STRATEGIES
+from skunkqueue.plugins import HOOKS, STRATEGIES
 from skunkqueue.records import State
 from tests.acceptance.stage import PATIENCE
 from tests.acceptance.workshop import QUEUE, Workshop, ended
@@ -101,4 +101,78 @@ def test_a_strategy_that_ends_its_worker_does_so_once(shop: Workshop, strategy: 
     # The next worker is told to leave it alone, also where it looks for schedules that have nothing planned.
     assert shop.result(shop.fire("add", 1, 2)) == 3
     assert pool.said.count("strategy failed: ") == 1
+    assert pool.stop() == 0
+
+
+HOOK = """
+    import ctypes, os, threading
+    from pathlib import Path
+    from skunkqueue.plugins import hookimpl
+
+    def hang():
+        threading.Event().wait()
+
+    def leave():
+        os._exit(7)
+
+    def be_greedy():
+        # Keeps all threads of its process from running.
+        ctypes.PyDLL(None).sleep(1000)
+
+    class Strange:
+        pass
+
+    def misbehave(self):
+        {deed}()
+
+    misbehave.__name__ = "{hook}"
+    Strange.{hook} = hookimpl(misbehave)
+    strange = Strange()
+"""
+
+
+def trouble(shop: Workshop, hook: str, deed: str) -> None:
+    """Install a plugin whose one hook is so."""
+    source = HOOK.replace("{hook}", hook).replace("{deed}", deed)
+    install(shop.folder / "site", "acme-hooks", HOOKS, {"ears": "acme_hooks:strange"}, acme_hooks=source)
+
+
+@pytest.mark.parametrize(
+    ("hook", "deed", "reason"),
+    [
+        ("skunkqueue_firing_claimed", "hang", "PluginTimeoutError: it did not return within 5 s"),
+        ("skunkqueue_firing_claimed", "leave", "its worker died: exit code 7"),
+        ("skunkqueue_worker_started", "leave", "its worker died: exit code 7"),
+        ("skunkqueue_pool_started", "hang", "PluginTimeoutError: it did not return within 5 s"),
+    ],
+)
+def test_a_hook_that_hangs_or_ends_its_process_is_named_and_costs_no_firing_anything(
+    shop: Workshop, hook: str, deed: str, reason: str
+) -> None:
+    trouble(shop, hook, deed)
+    firings = [shop.fire("add", number, 2, timeout=3.0) for number in range(3)]
+    pool = shop.work()
+
+    assert [shop.result(firing) for firing in firings] == [2, 3, 4]
+    assert shop.result(shop.fire("add", 1, 2, timeout=3.0)) == 3
+
+    assert [shop.record(firing).deaths for firing in firings] == [0, 0, 0]
+    told = f"hook failed: plugin='ears' distribution='acme-hooks 1.0' hook='{hook}' reason='{reason}"
+    pool.says(told)
+    assert pool.said.count("hook failed: ") == 1
+    assert pool.stop() == 0
+
+
+def test_jobs_beside_a_hook_that_ends_their_worker_count_no_death_and_no_timeout(shop: Workshop) -> None:
+    beside = [shop.fire("doze", 0.5, timeout=2.5) for _ in range(3)]
+    settled = shop.fire("add", 1, 2)
+    trouble(shop, "skunkqueue_firing_settled", "be_greedy")
+    pool = shop.work()
+
+    assert shop.result(settled) == 3
+    records = [shop.settled(firing) for firing in beside]
+
+    assert [(record.state, record.deaths) for record in records] == [(State.COMPLETE, 0)] * 3
+    assert "plugin='ears' distribution='acme-hooks 1.0' hook='skunkqueue_firing_settled'" in pool.said
+    assert "it did not return, so its worker was killed: killed by SIGKILL" in pool.said
     assert pool.stop() == 0

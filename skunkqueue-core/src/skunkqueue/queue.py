@@ -30,7 +30,7 @@ from skunkqueue.names import check_name
 from skunkqueue.opening import StoreOpening
 from skunkqueue.payload import MAX_PAYLOAD, Body, encode
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
-from skunkqueue.plugins.notify import Notifier
+from skunkqueue.plugins.notify import default_notifier
 from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_scheduled
 from skunkqueue.records import Firing, Record, Schedule
 from skunkqueue.times import Seconds, When, moment
@@ -358,16 +358,9 @@ class _Places(NamedTuple):
 def _tell(firings: list[Firing], ids: list[str]) -> None:
     notifier = default_notifier()
     if notifier.wants("skunkqueue_firing_enqueued"):
-        for firing, accepted in zip(firings, ids, strict=True):
-            # Another id is that of an earlier firing with the same key.
-            if firing.id == accepted:
-                notifier.tell("skunkqueue_firing_enqueued", firing=firing)
-
-
-@functools.cache
-def default_notifier() -> Notifier:
-    """Return the hook plugins of this process, loaded when something is first fired."""
-    return Notifier.load()
+        # Another id is that of an earlier firing with the same key.
+        made = [firing for firing, accepted in zip(firings, ids, strict=True) if firing.id == accepted]
+        notifier.tell_each("skunkqueue_firing_enqueued", "firing", made)
 
 
 @functools.cache

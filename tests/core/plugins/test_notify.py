@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+import threading
 from pathlib import Path
 
 import pytest
 
 from skunkqueue.plugins import HOOKS, hookimpl
-from skunkqueue.plugins.notify import Notifier
+from skunkqueue.plugins.notify import PATIENCE, Notifier
 from skunkqueue.records import Claim, Firing
 from tests.core.plugins.distributions import install
+from tests.support.waiting import eventually
 
 FIRING = Firing(id="0" * 24, queue="demo", route="foo", body=b"")
 ENQUEUED = "skunkqueue_firing_enqueued"
@@ -89,7 +91,69 @@ def test_a_listener_that_raises_is_logged_and_the_others_still_hear(
     notifier.tell(ENQUEUED, firing=FIRING)
 
     assert (before.heard, after.heard) == ([FIRING.id], [FIRING.id])
-    assert f"hook plugin 'faulty' raised in {ENQUEUED}" in caplog.text
+    assert f"hook failed: plugin='faulty' distribution='?' hook='{ENQUEUED}' reason=" in caplog.text
+
+
+def test_a_listener_that_raises_again_and_again_is_left_alone_for_a_while(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    notifier, listener = Notifier(), Listener()
+    notifier.add(Faulty(OSError("no disk")), "faulty")
+    notifier.add(listener, "listener")
+
+    for _ in range(10):
+        notifier.tell(ENQUEUED, firing=FIRING)
+
+    told = [text for text in caplog.messages if text.startswith("hook failed: plugin='faulty'")]
+    assert len(told) == PATIENCE
+    assert told[-1].endswith("reason='OSError: no disk': it is called again in 60 s")
+    assert len(listener.heard) == 10
+
+
+def test_one_failure_among_successes_is_only_logged() -> None:
+    class Moody(Listener):
+        @hookimpl
+        def skunkqueue_firing_enqueued(self, firing: Firing) -> None:
+            self.heard.append(firing.id)
+            if len(self.heard) % 2:
+                raise ValueError(firing.id)
+
+    notifier, moody = Notifier(), Moody()
+    notifier.add(moody, "moody")
+
+    for _ in range(20):
+        notifier.tell(ENQUEUED, firing=FIRING)
+
+    assert len(moody.heard) == 20
+
+
+def test_a_listener_that_hangs_in_a_producer_is_named_and_other_threads_go_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("skunkqueue.plugins.calls.LIMIT", 0.2)
+    over, began = threading.Event(), threading.Event()
+
+    class Hanging:
+        @hookimpl
+        def skunkqueue_firing_enqueued(self) -> None:
+            began.set()
+            over.wait()
+
+    notifier, listener = Notifier(), Listener()
+    notifier.add(Hanging(), "hanging")
+    notifier.add(listener, "listener")
+    caller = threading.Thread(target=notifier.tell, args=(ENQUEUED,), kwargs={"firing": FIRING})
+    caller.start()
+    began.wait()
+
+    eventually(lambda: "hook failed: plugin='hanging'" in caplog.text)
+    notifier.tell(ENQUEUED, firing=FIRING)
+
+    assert "it did not return within 0.2 s': it is called again in 60 s" in caplog.text
+    assert listener.heard == [FIRING.id]
+    over.set()
+    caller.join()
+    assert listener.heard == [FIRING.id] * 2
 
 
 def test_a_ctrl_c_in_a_listener_travels_on() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from skunkqueue.clock import SystemClock, VirtualClock
+from skunkqueue.context import current
 from tests.core.worker import jobs_of_tests
 from tests.core.worker.bench import Bench
 
@@ -30,3 +31,5 @@ def _bench(folder: Path, clock: VirtualClock | SystemClock) -> Iterator[Bench]:
     made = Bench(folder, clock)
     yield made
     made.backend.close()
+    # A worker in the test's own thread leaves behind what it ran last.
+    current.set(None)

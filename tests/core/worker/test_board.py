@@ -11,7 +11,7 @@ import pytest
 
 from skunkqueue.ids import new_id
 from skunkqueue.records import ClaimRef
-from skunkqueue.worker.board import ROUGH, TIMEOUT, Begun, Board
+from skunkqueue.worker.board import NOBODY, ROUGH, TIMEOUT, Begun, Board, PluginCall
 from skunkqueue.worker.settings import Ending
 
 
@@ -30,9 +30,38 @@ def test_what_one_side_writes_the_other_reads() -> None:
     assert (here.is_ready, here.started, here.looked, here.settled) == (True, 1_750_000_000.25, 55.5, 12)
 
 
+def test_calls_of_plugins_stand_there_until_they_end() -> None:
+    board = Board.private(2)
+    first = PluginCall(ClaimRef(new_id(), 7), 12.5, ("strategy", "schedule 1 tick", "moon", "tick"))
+    second = PluginCall(NOBODY, 99.0, ("hook", "hook ears", "ears", "skunkqueue_firing_lost"))
+    board.begin(1, new_id(), 7, 123.5, suspect=1)
+
+    board.call_plugin(0, first)
+    board.call_plugin(2, second)
+
+    assert board.plugin_calls() == [first, second]
+    board.end_plugin_call(0)
+    assert board.plugin_calls() == [second]
+    assert len(board.begun()) == 1
+
+
+def test_long_names_of_plugins_are_cut_and_reach_no_neighbour() -> None:
+    board = Board.private(1)
+    last = PluginCall(NOBODY, 1.0, ("hook", "ä" * 2_000))
+    board.call_plugin(2, last)
+
+    board.call_plugin(1, PluginCall(NOBODY, 1.0, ("strategy", "ä" * 300, "b" * 2_000)))
+
+    long, cut = board.plugin_calls()
+    assert long.words[:2] == ("strategy", "ä" * 300)
+    assert long.words[2].startswith("bbb")
+    assert cut.words[1].startswith("äää")
+
+
 def test_a_fresh_board_says_nothing() -> None:
     board = Board.private(2)
 
+    assert board.plugin_calls() == []
     assert (board.begun(), board.is_ready, board.ending, board.word) == ([], False, Ending.NONE, "")
 
 

@@ -91,8 +91,8 @@ class _Current(NamedTuple):
 class Caller:
     """Makes calls one after another, in the order in which they were handed over, from any thread.
 
-    ``enter`` and ``leave`` are called around each; ``leave`` also for one that is given up. The thread is
-    started by the first call.
+    ``enter`` and ``leave`` are called around each; ``leave`` also for one that is given up, after which
+    ``given_up`` hears of it before the next is made. The thread is started by the first call.
     """
 
     def __init__(
@@ -102,11 +102,13 @@ class Caller:
         *,
         enter: Callable[[Call], None] | None = None,
         leave: Callable[[], None] | None = None,
+        given_up: Callable[[Call], None] | None = None,
     ) -> None:
         self._name = name
         self._limit = limit
         self._enter = enter
         self._leave = leave
+        self._given_up = given_up
         self._prepare()
 
     def _prepare(self) -> None:
@@ -116,15 +118,12 @@ class Caller:
         self._thread: threading.Thread | None = None
         self._current: _Current | None = None
 
-    def hand_over(self, calls: Sequence[Call], after: Callable[[list[Result]], None] | None = None) -> _Batch:
-        """Have calls made without waiting for them; ``after`` hears on the thread what came of them."""
+    def hand_over(self, calls: Sequence[Call]) -> _Batch:
+        """Have calls made without waiting for them."""
         if self._pid != os.getpid():
             # The thread stayed behind in the process that forked.
             self._prepare()
         batch = _Batch(calls)
-        if after is not None:
-            # The last of the batch, so that it comes also where others of it were given up.
-            batch.calls = [*calls, Call("", lambda: after(batch.results))]
         with self._lock:
             self._queue.put(batch)
             if self._thread is None:
@@ -144,6 +143,8 @@ class Caller:
 
     def watch(self) -> None:
         """Give up the call that goes on, if it is over its limit; the next ones are made on a new thread."""
+        if self._current is None:
+            return
         with self._lock:
             current = self._current
             if current is None or time.monotonic() - current.began < self._limit:
@@ -153,11 +154,13 @@ class Caller:
             current.batch.results.append(Result(None, PluginTimeoutError(text)))
             if self._leave is not None:
                 self._leave()
-            given_up = self._thread
+            if self._given_up is not None:
+                self._given_up(current.batch.calls[len(current.batch.results) - 1])
+            old = self._thread
             self._begin(current.batch)
             # Under the lock the thread cannot have ended, so that its number is nobody else's.
-            if given_up is not None and given_up.ident is not None:
-                _interrupt(given_up.ident)
+            if old is not None and old.ident is not None:
+                _interrupt(old.ident)
 
     def close(self) -> None:
         """Let the thread end once all calls are made; another call starts a new one."""

@@ -1,8 +1,9 @@
 """Every hook, its arguments, and who calls it when. No logic.
 
 All hooks are told what has happened and can change nothing; what they return is thrown away and what
-they raise is logged. They run in the thread that did the thing, so a slow hook slows it down.
-A hook function may leave out arguments it does not need.
+they raise is logged. In a producer they run in the thread that did the thing, so a slow hook slows it down;
+in a worker and a pool on one thread of their own, for 5 seconds at most. A plugin that hangs or ends its
+process is not called for a while. A hook function may leave out arguments it does not need.
 """
 
 from __future__ import annotations

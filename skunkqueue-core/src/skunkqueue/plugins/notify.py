@@ -1,43 +1,63 @@
 """Tell every hook plugin what happened, each on its own.
 
-A plugin that cannot be loaded or that raises is logged and harms nobody: not the firing, not the other
-plugins. pluggy's own entry-point loader and its plain call give neither, hence this module.
+A plugin that cannot be loaded, that raises or that hangs is named in the log and harms nobody: not the firing,
+not the other plugins. pluggy's own entry-point loader and its plain call give neither, hence this module.
+
+Here hooks are called in the thread that did the thing, as suits a producer. A worker and a pool call them on a thread
+of their own (``worker.hooks``).
 """
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 import pluggy
 
-from skunkqueue.plugins import HOOKS, PROJECT, hookspecs
-from skunkqueue.plugins.registry import load_each
-from skunkqueue.plugins.requirements import LOAD_FAILURES, hook_mistake, hook_names
+from skunkqueue.errors import PluginTimeoutError
+from skunkqueue.plugins import HOOKS, PROJECT, calls, hookspecs, registry
+from skunkqueue.plugins.calls import Rests
+from skunkqueue.plugins.overdue import Overdue
+from skunkqueue.plugins.requirements import LOAD_FAILURES, explain, hook_mistake, hook_names
 
 logger = logging.getLogger("skunkqueue.plugins")
 
+PATIENCE = 3
+"""How often in a row a plugin may raise before it is left alone for a while."""
+_OWN_EXITS = (*LOAD_FAILURES, KeyboardInterrupt, GeneratorExit)
+
 
 class Notifier:
-    """The hook plugins of this process. Made once, then only read, so threads may share it."""
+    """The hook plugins of this process; threads may share it."""
 
-    def __init__(self) -> None:
+    def __init__(self, rests: Rests | None = None) -> None:
+        """``rests``: plugins that hung, or ended a process, a short while ago."""
         self.problems: dict[str, str] = {}
         """Plugins that were left out, and why."""
         self._plugins = pluggy.PluginManager(PROJECT)
         self._plugins.add_hookspecs(hookspecs)
         self._callers: dict[str, list[tuple[str, pluggy.HookCaller]]] = {}
+        self._rests = Rests() if rests is None else rests
+        self._raised: dict[str, int] = {}
+        """How often plugins have raised since they last did not."""
+        self._overdue = Overdue(calls.LIMIT, self._give_up)
 
     @classmethod
     def load(cls) -> Notifier:
         """Load all plugins of the group ``skunkqueue.hooks``; broken ones are left out and logged."""
         notifier = cls()
-        for loaded in load_each(HOOKS):
-            if loaded.plugin is None:
-                notifier._leave_out(loaded.info.name, loaded.info.problem or "nothing there")
-            else:
-                notifier.add(loaded.plugin, loaded.info.name)
+        notifier.add_installed()
         return notifier
+
+    def add_installed(self) -> None:
+        """Take in all plugins of the group ``skunkqueue.hooks``; broken ones are left out and logged."""
+        for loaded in registry.load_each(HOOKS):
+            if loaded.plugin is None:
+                self._leave_out(loaded.info.name, loaded.info.problem or "nothing there")
+            else:
+                self.add(loaded.plugin, loaded.info.name)
 
     def add(self, plugin: object, name: str) -> bool:
         """Take in a module or object with hooks; False where it was left out (see ``problems``)."""
@@ -58,17 +78,72 @@ class Notifier:
 
     def tell(self, hook_name: str, **arguments: object) -> None:
         """Call one hook of all plugins; all its specified arguments must be given."""
-        for name, caller in self._callers.get(hook_name, ()):
-            try:
-                caller(**arguments)
-            except LOAD_FAILURES:  # each on its own is the point
-                logger.exception("hook plugin %r raised in %s; it is ignored", name, hook_name)
+        if hook_name in self._callers:
+            self.tell_all(hook_name, [arguments])
 
     def tell_each(self, hook_name: str, argument: str, things: Iterable[object], **others: object) -> None:
         """Call one hook for each of several things; costs one look-up where nobody implements it."""
-        if self.wants(hook_name):
-            for thing in things:
-                self.tell(hook_name, **{argument: thing}, **others)
+        if hook_name in self._callers:
+            self.tell_all(hook_name, [{argument: thing, **others} for thing in things])
+
+    def tell_all(self, hook_name: str, occasions: Iterable[Mapping[str, object]]) -> None:
+        """Call one hook for each of several sets of arguments, of all plugins."""
+        for arguments in occasions:
+            for name, caller in self._callers.get(hook_name, ()):
+                with self._overdue.watched((name, hook_name)):
+                    self._call(name, hook_name, caller, arguments, LOAD_FAILURES)
+
+    def catch_up(self) -> None:
+        """Wait for what other threads have told and plugins have not heard yet."""
+
+    def watch(self) -> None:
+        """Give up a call that does not return, where nobody waits for it; called now and then."""
+
+    def close(self) -> None:
+        """Let go of what calls plugins."""
+
+    def _call(
+        self,
+        name: str,
+        hook_name: str,
+        caller: Callable[..., object],
+        arguments: Mapping[str, Any],
+        failures: tuple[type[BaseException], ...] = _OWN_EXITS,
+    ) -> None:
+        """Call a plugin, unless it is left alone for now; what is among ``failures`` is logged and goes no further."""
+        key = key_of(name)
+        if self._rests.has(key):
+            return
+        try:
+            caller(**arguments)
+        except failures as error:
+            self._complain(name, hook_name, error)
+        else:
+            if self._raised:
+                self._raised.pop(name, None)
+            self._rests.end(key)
+
+    def _give_up(self, which: tuple[str, str]) -> None:
+        name, hook_name = which
+        self._complain(name, hook_name, PluginTimeoutError(f"it did not return within {calls.LIMIT:g} s"))
+
+    def _complain(self, name: str, hook_name: str, error: BaseException) -> None:
+        """Log a plugin's failure; after a hang, and after several in a row, it is left alone for a while."""
+        hung = isinstance(error, PluginTimeoutError)
+        count = self._raised[name] = self._raised.get(name, 0) + 1
+        again = "it is ignored"
+        if hung or count >= PATIENCE:
+            self._raised.pop(name, None)
+            again = f"it is called again in {self._rests.begin(key_of(name)):.0f} s"
+        logger.error(
+            "hook failed: plugin=%r distribution=%r hook=%r reason=%r: %s",
+            name,
+            registry.origin(HOOKS, name),
+            hook_name,
+            explain(error),
+            again,
+            exc_info=None if hung else error,
+        )
 
     def _leave_out(self, name: str, problem: str) -> None:
         self.problems[name] = problem
@@ -87,3 +162,32 @@ class Notifier:
                     caller = self._plugins.subset_hook_caller(hook_name, others)
                     callers.setdefault(hook_name, []).append((name, caller))
         self._callers = callers
+
+
+def key_of(name: str) -> str:
+    """Return the key under which a plugin is left alone."""
+    return f"hook {name}"
+
+
+class _Default:
+    """The notifier of this process."""
+
+    notifier: Notifier | None = None
+
+
+@functools.cache
+def _default() -> _Default:
+    return _Default()
+
+
+def use(notifier: Notifier) -> None:
+    """Have this process tell all its hooks by one notifier, also those of what jobs fire."""
+    _default().notifier = notifier
+
+
+def default_notifier() -> Notifier:
+    """Return the hook plugins of this process, loaded when something is first told."""
+    default = _default()
+    if default.notifier is None:
+        default.notifier = Notifier.load()
+    return default.notifier

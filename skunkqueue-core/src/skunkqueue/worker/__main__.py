@@ -23,9 +23,11 @@ from skunkqueue.errors import (
     BackendUnavailableError,
     SkunkQueueError,
 )
-from skunkqueue.plugins.notify import Notifier
+from skunkqueue.plugins.calls import Rests
+from skunkqueue.plugins.notify import use
 from skunkqueue.worker import logs
 from skunkqueue.worker.board import Board
+from skunkqueue.worker.hooks import TimedNotifier
 from skunkqueue.worker.monkey_patches import refuse_monkey_patches
 from skunkqueue.worker.settings import Ending, WorkerSettings
 from skunkqueue.worker.signals import not_ignored
@@ -55,10 +57,13 @@ def main(arguments: list[str]) -> None:
         faulthandler.enable()
         refuse_monkey_patches()
         backend = open_backend(settings.config)
+        notifier = TimedNotifier(board, Rests(settings.resting))
+        notifier.add_installed()
+        use(notifier)
         worker = Worker(
             backend,
             settings,
-            notifier=Notifier.load(),
+            notifier=notifier,
             board=board,
             leash=leash,
             streams=streams,

@@ -39,6 +39,7 @@ _CALL = struct.Struct("=24sqd")
 _CALL_SIZE = 1024
 _CALLS = 3
 """Places for such calls: strategies asked by the main thread and by the steward, and hooks."""
+HOOKS_PLACE = 2
 
 TIMEOUT, ROUGH, STRATEGY = "timeout", "rough", "strategy"
 """What a worker was killed for, or died of."""

@@ -190,6 +190,7 @@ class Cycle:
         """Run what has not begun, and settle it."""
         holdings = self._holdings
         self._ask_ahead()
+        self._notifier.catch_up()
         began = holdings.monotonic()
         unbegun, run, lease_clock = holdings.unbegun, self._runner.run, holdings.lease_clock
         count = 0

@@ -105,11 +105,13 @@ class Doorman(threading.Thread):
         with self._lock:
             too_late = self._dismissed
             if not too_late:
+                # Before the main thread can begin them.
+                self._notifier.tell_each(
+                    "skunkqueue_firing_claimed", "claim", claims, worker=self._settings.id
+                )
                 self._holdings.take(claims, now, leased)
         if too_late:
             try:
                 self._backend.settle([released(claim) for claim in claims])
             except BackendError as error:
                 logger.warning("%d firings came too late to be run: their leases end: %s", len(claims), error)
-        else:
-            self._notifier.tell_each("skunkqueue_firing_claimed", "claim", claims, worker=self._settings.id)

@@ -51,10 +51,10 @@ class PluginDeaths:
                 )
             else:
                 logger.error(
-                    "hook failed: plugin=%r hook=%r distribution=%r reason=%r: it is called again in %s",
+                    "hook failed: plugin=%r distribution=%r hook=%r reason=%r: it is called again in %s",
                     name,
-                    where,
                     registry.origin(HOOKS, name),
+                    where,
                     reason,
                     rest,
                 )

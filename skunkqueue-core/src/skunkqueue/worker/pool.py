@@ -14,13 +14,13 @@ import signal
 import time
 from collections.abc import Iterable
 
-from skunkqueue.plugins.notify import Notifier
 from skunkqueue.records import Death, WorkerRecord
 from skunkqueue.worker import logs
 from skunkqueue.worker.board import ROUGH as ROUGH_CAUSE
 from skunkqueue.worker.board import STRATEGY as STRATEGY_CAUSE
 from skunkqueue.worker.child import Child, End
 from skunkqueue.worker.clerk import Clerk
+from skunkqueue.worker.hooks import TimedNotifier
 from skunkqueue.worker.pidfile import Pidfile
 from skunkqueue.worker.plugin_deaths import PluginDeaths
 from skunkqueue.worker.post import Post
@@ -82,7 +82,8 @@ class Pool:
         logs.set_up_pool(settings, self.id)
         heard = not_ignored(STOP_SIGNALS)
         with Pidfile(settings.pidfile), SignalBell((*heard, signal.SIGCHLD)) as bell:
-            notifier = Notifier.load()
+            notifier = TimedNotifier()
+            notifier.add_installed()
             notifier.tell(
                 "skunkqueue_pool_started",
                 pool=self.id,

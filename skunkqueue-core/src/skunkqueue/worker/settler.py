@@ -175,8 +175,10 @@ class Settler:
         if self._unsure:
             self._unsure.difference_update(ref_of(one.claim) for one in batch)
         if self._notifier.wants("skunkqueue_firing_settled"):
-            for one in batch:
-                self._notifier.tell("skunkqueue_firing_settled", claim=one.claim, outcome=one.outcome)
+            self._notifier.tell_all(
+                "skunkqueue_firing_settled",
+                [{"claim": one.claim, "outcome": one.outcome} for one in batch],
+            )
         self._log(batch)
 
     def _without_stale(self, batch: list[Finished], stale: set[str]) -> list[Finished]:

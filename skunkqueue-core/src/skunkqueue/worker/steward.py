@@ -98,6 +98,7 @@ class Steward(threading.Thread):
     def look(self, now: float) -> None:
         """Do what is due now; raises BackendError."""
         running = self._holdings.running
+        self._notifier.watch()
         self._take_in_ahead(now)
         self._give_back_neighbours(running, now)
         self._keep_leases()
@@ -127,9 +128,9 @@ class Steward(threading.Thread):
             # There is none, or the main thread took it just now.
             return
         claims = ahead.answer()
+        self._notifier.tell_each("skunkqueue_firing_claimed", "claim", claims, worker=self._describe().id)
         holdings.unbegun.extend(claims)
         self._ring()
-        self._notifier.tell_each("skunkqueue_firing_claimed", "claim", claims, worker=self._describe().id)
 
     def _give_back_neighbours(self, running: Running | None, now: float) -> None:
         holdings = self._holdings

@@ -246,6 +246,7 @@ class Worker:
             self.runner.lane.close()
         reason = self.cycle.ending.name.lower()
         self._notifier.tell("skunkqueue_worker_stopped", worker=self._describe(), reason=reason)
+        self._notifier.close()
         logger.info("worker %s has ended: %s", self._settings.id, self.cycle.word or reason)
 
     def _tidy(self) -> None:

@@ -1,0 +1,66 @@
+"""Notice calls that do not return, where they cannot be made on another thread. Ends nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Overdue(Generic[T]):
+    """Reports each call that has gone on for longer than ``limit``, once.
+
+    A thread looks at them while there are any, and sleeps otherwise; it is started by the first.
+    """
+
+    def __init__(self, limit: float, report: Callable[[T], None]) -> None:
+        """``report`` is called on that thread."""
+        self._limit = limit
+        self._report = report
+        self._pid = 0
+
+    @contextlib.contextmanager
+    def watched(self, what: T) -> Iterator[None]:
+        """Watch a call for as long as the block lasts."""
+        if self._pid != os.getpid():
+            # The first call; or the thread stayed behind in the process that forked.
+            self._begin()
+        number = next(self._numbers)
+        self._calls[number] = (what, time.monotonic())
+        if not self._awake.is_set():
+            self._awake.set()
+        try:
+            yield
+        finally:
+            self._calls.pop(number, None)
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._numbers = itertools.count()
+        self._calls: dict[int, tuple[T, float]] = {}
+        self._awake = threading.Event()
+        thread = threading.Thread(target=self._watch, name="skunkqueue-hooks-overdue", daemon=True)
+        # Without threads the call goes on unwatched.
+        with contextlib.suppress(RuntimeError):
+            thread.start()
+
+    def _watch(self) -> None:
+        pause, reported = threading.Event(), set[int]()
+        while self._awake.wait():
+            while calls := self._calls.copy():
+                pause.wait(self._limit / 4)
+                now = time.monotonic()
+                for number, (what, began) in calls.items():
+                    if number in self._calls and number not in reported and now - began >= self._limit:
+                        reported.add(number)
+                        self._report(what)
+                reported.intersection_update(self._calls.copy())
+            self._awake.clear()
+            if self._calls:
+                self._awake.set()
