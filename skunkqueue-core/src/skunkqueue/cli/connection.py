@@ -65,9 +65,22 @@ def existing(url: str | None, backend: str | None) -> BackendConfig:
     """Work out which store these options mean, which is not to be made."""
     import msgspec  # noqa: PLC0415 - help need not wait for it
 
-    from skunkqueue.config import resolve  # noqa: PLC0415 - as above
+    return msgspec.structs.replace(resolved(url, backend), create=False)
 
-    return msgspec.structs.replace(resolve(backend, url), create=False)
+
+def resolved(url: str | None, backend: str | None) -> BackendConfig:
+    """Work out which store these options and the environment mean. Raises ConfigError."""
+    from skunkqueue.config import ENV_URL, resolve  # noqa: PLC0415 - help need not wait for it
+    from skunkqueue.errors import ConfigError  # noqa: PLC0415 - as above
+
+    config = resolve(backend, url)
+    try:
+        (config.url or "").encode()
+    except UnicodeEncodeError as error:
+        # Settings go to workers as JSON. The value is not shown: it may hold a password.
+        msg = f"the URL of the store in {ENV_URL} is not UTF-8: write it in UTF-8, or rename the file"
+        raise ConfigError(msg) from error
+    return config
 
 
 def queue_options(*, required: bool) -> Callable[[F], F]:

@@ -92,7 +92,10 @@ class SkunqGroup(click.Group):
         """Pick the command; where there is none, say which may have been meant."""
         name, there = args[0], self.list_commands(ctx)
         if name in there or name.startswith("-"):
-            return super().resolve_command(ctx, args)
+            found, command, rest = super().resolve_command(ctx, args)
+            if command is not None and _is_ours(command):
+                _refuse_bytes(ctx, rest)
+            return found, command, rest
         near = get_close_matches(name, there, n=1)
         if near:
             ctx.fail(f"no such command: {name!r}; did you mean {near[0]!r}?")
@@ -133,6 +136,22 @@ class SkunqGroup(click.Group):
             sys.exit(_report(error))
         # Exit codes given by `ctx.exit` come back as answers.
         sys.exit(answer if type(answer) is int else exits.OK)
+
+
+def _is_ours(command: click.Command) -> bool:
+    """Say whether a command is core's; what others take is their business."""
+    return getattr(command.callback, "__module__", "").startswith(f"{__package__}.")
+
+
+def _refuse_bytes(ctx: click.Context, words: Sequence[str]) -> None:
+    """Refuse what is not UTF-8: no name, id or URL is, and no store or worker could be told of it."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            # A URL may hold a password.
+            told = "the URL" if "://" in word else repr(word)
+            ctx.fail(f"{told} is not UTF-8: write it in UTF-8, or rename the file")
 
 
 def _drop_output() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from skunkqueue.cli.connection import connection_options
+from skunkqueue.cli.connection import connection_options, resolved
 from skunkqueue.cli.options import option
 
 if TYPE_CHECKING:
@@ -164,15 +164,14 @@ def settings_of(
     **others: Any,
 ) -> PoolSettings:
     """Make the pool's settings of the command line; what was not given keeps the pool's own default."""
-    from skunkqueue.config import resolve  # noqa: PLC0415 - help need not wait for it
-    from skunkqueue.records import DEFAULT_ROUTE  # noqa: PLC0415 - as above
+    from skunkqueue.records import DEFAULT_ROUTE  # noqa: PLC0415 - help need not wait for it
     from skunkqueue.worker.settings import PoolSettings  # noqa: PLC0415 - as above
 
     settings = PoolSettings(
         queue=queue,
         routes=tuple(dict.fromkeys(routes)) or (DEFAULT_ROUTE,),
         processes=count,
-        config=resolve(backend, url),
+        config=resolved(url, backend),
         path=tuple(paths),
         logfile=logfile,
         pidfile=pidfile,

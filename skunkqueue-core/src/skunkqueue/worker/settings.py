@@ -5,6 +5,7 @@ Plain data, sent from pool to worker as one line of JSON. Knows nothing of proce
 
 from __future__ import annotations
 
+import os
 from enum import IntEnum
 from typing import Any
 
@@ -129,6 +130,19 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
         for name, value in (("max_jobs", self.max_jobs), ("max_memory", self.max_memory)):
             if value is not None:
                 _within(name, value, 1, 2**40)
+        self._check_texts()
+
+    def _check_texts(self) -> None:
+        """Raise ConfigError for what cannot be told to a worker, since settings travel as JSON."""
+        paths = [("path", path) for path in self.path]
+        paths += [("logfile", self.logfile)] if self.logfile else []
+        texts = [(name, os.path.abspath(path)) for name, path in paths]  # noqa: PTH100 - links are not to be followed
+        for name, text in [*texts, *(("allow", package) for package in self.allow)]:
+            try:
+                text.encode()
+            except UnicodeEncodeError as error:
+                msg = f"{name} {text!r} is not UTF-8: name it in UTF-8, or rename the file"
+                raise ConfigError(msg) from error
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):

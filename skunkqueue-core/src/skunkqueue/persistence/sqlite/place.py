@@ -207,7 +207,12 @@ def _path(text: str | None, dbname: str) -> Path:
     if text == ":memory:" or "\0" in text:
         msg = f"{text!r} cannot hold a queue, which several processes share: name a file"
         raise ConfigError(msg)
-    return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100 - resolve() would follow links
+    try:
+        # resolve() would follow links.
+        return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100
+    except RuntimeError as error:
+        msg = f"{text!r}: whose home folder `~` means is not known here: write the path in full"
+        raise ConfigError(msg) from error
 
 
 def _default_path(dbname: str) -> Path:
@@ -217,4 +222,12 @@ def _default_path(dbname: str) -> Path:
     # Imported here because naming a file is the usual case in a worker, and this saves it 1 MiB.
     import platformdirs  # noqa: PLC0415
 
-    return Path(platformdirs.user_data_dir("skunkqueue", appauthor=False)) / f"{dbname}.db"
+    try:
+        return Path(platformdirs.user_data_dir("skunkqueue", appauthor=False)) / f"{dbname}.db"
+    except RuntimeError as error:
+        # HOME is not set, and the user has no entry in the system's list of users, as in many containers.
+        msg = (
+            f"there is no default place for a store, since user {os.getuid()} has no home folder: set HOME or"
+            f" XDG_DATA_HOME, or name a store (SKUNKQUEUE_URL, conn_url=... or --url)"
+        )
+        raise ConfigError(msg) from error
