@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -100,24 +102,26 @@ def test_damaged_pages_are_told(path: Path) -> None:
     backend.close()
 
 
-def let_others_in(path: Path) -> None:
-    """Open the folders that pytest keeps to its user; each process of a parallel run adds one."""
-    for folder in list(path.parents)[: 3 + ("PYTEST_XDIST_WORKER" in os.environ)]:
-        folder.chmod(0o755)
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A path that other users may reach: pytest keeps its own folders to its user, whenever it starts."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder) / "q.db"
 
 
-def test_read_only_file(path: Path) -> None:
+def test_read_only_file(shared: Path) -> None:
+    path = shared
     open_at(path).close()
     path.chmod(0o444)
-    let_others_in(path)
     said = result_of(child("read_only", path))
     assert said.startswith(f"BackendReadOnlyError {path}: this user may not write")
 
 
-def test_folder_that_may_not_be_written(path: Path) -> None:
+def test_folder_that_may_not_be_written(shared: Path) -> None:
+    path = shared
     open_at(path).close()
     path.chmod(0o666)
-    let_others_in(path)
     path.parent.chmod(0o555)
     assert result_of(child("read_only", path)).startswith("BackendReadOnlyError")
 
