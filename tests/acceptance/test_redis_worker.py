@@ -243,3 +243,29 @@ def test_a_gentle_stop_leaves_no_worker_and_nothing_running(shop: Workshop) -> N
 
     assert shop.listed() == 0
     assert State.RUNNING not in states(shop, firings)
+
+
+def test_a_claim_that_came_while_its_worker_was_stopped_is_not_begun(
+    shop: Workshop, server: RedisServer
+) -> None:
+    """An idle worker's claim is made by the server, whether or not anybody takes it in."""
+    stopped = shop.work("--lease", "1")
+    (pid,) = shop.pids()
+    # One waits for firings, one for commands.
+    eventually(lambda: server.ask("CLIENT", "LIST").count(b"cmd=blpop") >= 2, what="the worker is idle")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        firing = shop.fire("tally")
+        shop.work("--lease", "1", workers=0)
+        ran = shop.result(firing)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    # It works again, and has let go of what it was lent.
+    eventually(
+        lambda: shop.result(shop.fire("which")) == pid, PATIENCE, every=0.1, what="the worker works again"
+    )
+    assert ran != pid
+    assert (shop.folder / f"tally-{firing}").read_text().split() == [str(ran)]
+    assert "late: unbegun=1" in stopped.said
+    assert stopped.process.poll() is None
