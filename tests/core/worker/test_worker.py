@@ -10,7 +10,6 @@ import pytest
 
 from skunkqueue import JobHandle, SkunkQueueError, current_job
 from skunkqueue.call import Call, Chain
-from skunkqueue.context import current
 from skunkqueue.errors import BackendUnavailableError, FiringFailedError
 from skunkqueue.payload import decode_progress
 from skunkqueue.plugins import hookimpl
@@ -270,14 +269,6 @@ def test_context_variables_that_a_job_sets_are_not_seen_by_others(bench: Bench) 
     bench.work()
 
     assert [bench.result(firing) for firing in later] == ["unset"] * 2
-
-
-def test_no_job_is_current_once_a_batch_is_done(bench: Bench) -> None:
-    bench.fire(jobs.tell())
-
-    bench.work()
-
-    assert current.get() is None
 
 
 def test_a_plain_function_that_returns_a_coroutine_is_an_error(bench: Bench) -> None:

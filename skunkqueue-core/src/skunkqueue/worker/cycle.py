@@ -8,7 +8,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from skunkqueue.context import current
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins.notify import Notifier
@@ -210,8 +209,6 @@ class Cycle:
             else:
                 unbegun.appendleft(claim)
                 self._await_room()
-        # What is logged from here on is about no job.
-        current.set(None)
         self._tidy()
         self._board.clear(0)
         self._ran += count
