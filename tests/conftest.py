@@ -1,9 +1,10 @@
-"""What holds for all tests: none may hang, and none may be fast or fail."""
+"""What holds for all tests: none may hang, none has to be fast, and their files are in memory."""
 
 from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
+from tests.support.folders import keep_in_memory
 from tests.support.hangs import (
     pytest_addoption,
     pytest_configure,
@@ -22,6 +23,7 @@ __all__ = [
     "pytest_unconfigure",
 ]
 
+keep_in_memory()
 # On a busy machine an example takes as long as it takes.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")

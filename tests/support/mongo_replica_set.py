@@ -18,7 +18,7 @@ from tests.support.server_process import HOST
 from tests.support.waiting import eventually
 
 NAME = "rs"
-PATIENCE = 30.0
+PATIENCE = 60.0
 SETTINGS: Mapping[str, Any] = {"electionTimeoutMillis": 1_000, "heartbeatIntervalMillis": 200}
 """A tenth of the usual: how long a primary may be silent, and how often they ask."""
 

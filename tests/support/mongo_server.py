@@ -6,7 +6,6 @@ Knows the server's options and how to ask it things; knows nothing of queues.
 from __future__ import annotations
 
 import contextlib
-import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,14 +17,11 @@ import pymongo
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from tests.support.folders import memory
 from tests.support.server_process import HOST, ServerProcess
 
 Document = dict[str, Any]
 
-MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of its own is made there
-"""A file system in memory, where there is one: making and dropping databases waits for the disk."""
-ROOM = 1 << 30
-"""Bytes that must be free there; containers often have next to nothing."""
 PARAMETERS: Mapping[str, str] = {
     "diagnosticDataCollectionEnabled": "false",
     # It deletes by the real clock, and many tests have a clock of their own.
@@ -86,7 +82,7 @@ class MongoServer(ServerProcess):
         self._began = 0
         self._client: MongoClient[Document] | None = None
         # Deleted at the end in both cases: an empty server has 20 MB, and pytest keeps its folders.
-        self.scratch = Path(tempfile.mkdtemp(prefix="data-", dir=folder if durable else _memory(folder)))
+        self.scratch = Path(tempfile.mkdtemp(prefix="data-", dir=None if durable else memory() or folder))
 
     def __repr__(self) -> str:
         return f"mongod on port {self.port}"
@@ -126,7 +122,7 @@ class MongoServer(ServerProcess):
             self._client = self.connect()
         return self._client
 
-    def connect(self, *, login: bool = True, patience: float = 10.0) -> MongoClient[Document]:
+    def connect(self, *, login: bool = True, patience: float = 60.0) -> MongoClient[Document]:
         """Make a client of this one server, for the caller to close."""
         milliseconds = int(patience * 1e3)
         return MongoClient(
@@ -223,10 +219,3 @@ def let_go(client: MongoClient[Document]) -> None:
 
 def _create(client: MongoClient[Document], user: User) -> None:
     client[user.database].command("createUser", user.name, pwd=user.password, roles=list(user.roles))
-
-
-def _memory(otherwise: Path) -> Path:
-    with contextlib.suppress(OSError), tempfile.TemporaryFile(dir=MEMORY):
-        if shutil.disk_usage(MEMORY).free >= ROOM:
-            return MEMORY
-    return otherwise

@@ -164,7 +164,7 @@ class TcpProxy(ABC, Generic[L]):
             try:
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if self._tls is not None:
-                    client.settimeout(5)
+                    client.settimeout(30)
                     client = self._tls.wrap_socket(client, server_side=True)
                     stack.callback(client.close)
                     client.settimeout(None)

@@ -97,6 +97,6 @@ class Proxy(TcpProxy[_Link]):
     def _let_it_finish(self, link: _Link) -> None:
         # A pipeline may still be at work: the server has done all of it when it closes too.
         link.server.shutdown(socket.SHUT_WR)
-        link.server.settimeout(5)
+        link.server.settimeout(30)
         while link.server.recv(CHUNK):
             pass

@@ -19,7 +19,7 @@ from tests.support.server_process import HOST, ServerProcess
 from tests.support.waiting import eventually
 
 NAME = "mymaster"
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 @final
@@ -56,7 +56,7 @@ class Sentinel(ServerProcess):
     def client(self) -> redis.Redis:
         """Give the test's own client."""
         if self._client is None:
-            self._client = redis.Redis(host=HOST, port=self.port, socket_timeout=5)
+            self._client = redis.Redis(host=HOST, port=self.port, socket_timeout=30)
         return self._client
 
     def ask(self, *command: str) -> Any:

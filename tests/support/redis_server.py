@@ -82,7 +82,7 @@ class RedisServer(ServerProcess):
         """Give the test's own client, always the same; any thread may use it."""
         if self._client is None:
             self._client = redis.Redis(
-                host=HOST, port=self.port, password=self.password or None, socket_timeout=10
+                host=HOST, port=self.port, password=self.password or None, socket_timeout=30
             )
         return self._client
 
@@ -161,6 +161,6 @@ class RedisServer(ServerProcess):
         super().close()
 
 
-def connect(port: int, password: str = "", *, timeout: float = 5.0) -> redis.Redis:
+def connect(port: int, password: str = "", *, timeout: float = 30.0) -> redis.Redis:
     """Make a client that tries nothing again by itself."""
     return redis.Redis(host=HOST, port=port, password=password or None, socket_timeout=timeout, retry=ONCE)

@@ -20,7 +20,7 @@ from tests.support.waiting import eventually, pause
 HOST = "127.0.0.1"
 PORTS = range(20_000, 32_000)
 """Below what systems give to outgoing connections: those could take the port of a server that is down."""
-START = 20.0
+START = 60.0
 """Seconds until a server that does not answer is taken to have failed."""
 STOP = 5.0
 """Seconds until one that does not stop by itself is killed."""
