@@ -5,8 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
-from skunkqueue.turns import Turn, Turned
+from skunkqueue.turns import Exclusive, Turn, Turned
+from tests.support.moments import Stop, moments
 
 
 def calls(turn: Turn[Turned] | None, action: Callable[[Turn[Turned], Turned], object]) -> Turned:
@@ -95,3 +97,33 @@ def test_call_in_another_thread_is_seen_to_be_under_way() -> None:
         assert over.result() is holder
         assert not turn.is_under_way(holder)
     assert not turn.is_under_way(holder)
+
+
+def test_exclusive_actions_do_not_overlap() -> None:
+    alone = Exclusive()
+    inside: list[int] = []
+
+    def action() -> int:
+        inside.append(1)
+        found = len(inside)
+        inside.pop()
+        return found
+
+    with ThreadPoolExecutor(4) as threads:
+        runs = [threads.submit(alone.run, action, otherwise=0) for _ in range(400)]
+        assert {run.result(60) for run in runs} == {1}
+
+
+def test_exclusive_action_may_be_interrupted_at_any_moment() -> None:
+    alone = Exclusive()
+
+    def handler() -> None:
+        assert alone.run(lambda: 1, otherwise=2) in {1, 2}
+        raise Stop
+
+    with ThreadPoolExecutor(1) as threads:
+        for moment in moments(("skunkqueue/turns.py",), handler):
+            with suppress(Stop):
+                moment(lambda: alone.run(lambda: 1, otherwise=2))
+            assert threads.submit(alone.run, lambda: 1, otherwise=2).result(60) == 1
+            assert alone.run(lambda: 1, otherwise=2) == 1

@@ -8,6 +8,8 @@ call is still under way; where it is not, the turn is taken over.
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Callable
 from threading import get_ident
 from types import CodeType, FrameType
 from typing import Generic, TypeVar
@@ -23,6 +25,9 @@ class Turned:
 
 
 C = TypeVar("C", bound=Turned)
+T = TypeVar("T")
+U = TypeVar("U")
+_PAUSE = 0.0005
 
 
 class Turn(Generic[C]):
@@ -77,6 +82,31 @@ class Turn(Generic[C]):
         else:
             top = sys._current_frames().get(call.thread)  # noqa: SLF001
         return any(frame.f_locals.get(self._variable) is call for frame in frames_of(top, self._code))
+
+
+class Exclusive:
+    """Short actions, one at a time, of which a signal handler may interrupt any."""
+
+    __slots__ = ("_turn",)
+
+    def __init__(self) -> None:
+        self._turn: Turn[Turned] = Turn(Exclusive.run.__code__, "call")
+
+    def run(self, action: Callable[[], T], *, otherwise: U) -> T | U:
+        """Run it alone; ``otherwise`` is the answer to a handler that has interrupted such an action."""
+        call = Turned()
+        try:
+            while (holder := self._turn.take(call)) is not call:
+                if not self._turn.is_under_way(holder):
+                    self._turn.take_over(holder, call)
+                elif holder.thread == call.thread:
+                    return otherwise
+                else:
+                    time.sleep(_PAUSE)
+            return action()
+        finally:
+            if self._turn.holder is call:
+                self._turn.give_back()
 
 
 def frames_of(top: FrameType | None, code: CodeType) -> list[FrameType]:

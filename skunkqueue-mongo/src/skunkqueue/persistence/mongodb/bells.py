@@ -9,16 +9,17 @@ A change stream (or cursor) is read by one thread for the whole process, as long
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from bson import Timestamp
 
+from skunkqueue.latch import Latch
 from skunkqueue.persistence.mongodb.link import Link
 from skunkqueue.persistence.mongodb.readers import Reader, StreamReader, TailReader
 from skunkqueue.persistence.mongodb.schema import Document
+from skunkqueue.turns import Exclusive
 
 _LINGER = 30.0
 """Seconds for which one goes on listening though nobody waits: they will again."""
@@ -35,7 +36,7 @@ class Ear:
         """Of the ids waited for, those that there is news of."""
         self.deaf = False
         """Whether it listens since before anybody did for it."""
-        self._rung = threading.Event()
+        self._rung = Latch()
 
     def ring(self, id_: str | None = None) -> None:
         """Wake who waits here."""
@@ -56,7 +57,7 @@ class Bells:
     def __init__(self, link: Link, *, streams: bool) -> None:
         self._link = link
         self._streams = streams
-        self._lock = threading.Lock()
+        self._alone = Exclusive()
         self._ears: set[Ear] = set()
         self._reader: Reader | None = None
         self._idle_since = 0.0
@@ -83,26 +84,32 @@ class Bells:
         once it can.
         """
         made = Ear(topics, ids)
-        with self._lock:
-            self._ears.add(made)
-            reader = self._reader
-            if reader is None or not reader.hears(made):
-                wanted = frozenset().union(*(ear.topics for ear in self._ears))
-                before = reader
-                if before is not None:
-                    # One who listens for more takes its place; what both hear rings twice.
-                    wanted |= before.topics
-                for_ids = any(ear.ids for ear in self._ears)
-                kind = StreamReader if self._streams else TailReader
-                reader = self._reader = kind(self._link, self, wanted, ids=for_ids, before=before)
-                reader.start()
+        self._ears.add(made)
         try:
-            made.deaf = not reader.ready.wait(min(timeout, _PATIENCE))
+            # A handler that interrupts just that has to do without, as where the server cannot be listened to.
+            reader = self._alone.run(lambda: self._reader_for(made), otherwise=None)
+            made.deaf = reader is None or not reader.ready.wait(min(timeout, _PATIENCE))
             yield made
         finally:
-            with self._lock:
-                self._ears.discard(made)
-                self._idle_since = time.monotonic()
+            self._ears.discard(made)
+            self._idle_since = time.monotonic()
+
+    def _reader_for(self, made: Ear) -> Reader:
+        """Find or start what hears for an ear."""
+        reader = self._reader
+        if reader is None or not reader.hears(made):
+            ears = list(self._ears)
+            wanted = frozenset().union(*(ear.topics for ear in ears))
+            before = reader
+            if before is not None:
+                # One who listens for more takes its place; what both hear rings twice.
+                wanted |= before.topics
+            kind = StreamReader if self._streams else TailReader
+            reader = self._reader = kind(
+                self._link, self, wanted, ids=any(ear.ids for ear in ears), before=before
+            )
+            reader.start()
+        return reader
 
     def dispatch(self, topics: Iterable[str], ids: Iterable[str]) -> None:
         """Ring those who wait for one of these."""
@@ -123,8 +130,7 @@ class Bells:
 
     def close(self) -> None:
         """Wake all who wait, and the thread that listens."""
-        with self._lock:
-            reader = self._reader
+        reader = self._reader
         if reader is not None:
             reader.retire()
             reader.interrupt()
@@ -132,12 +138,14 @@ class Bells:
 
     def retire_if_idle(self, reader: Reader) -> bool:
         """Let a reader end that nobody listens to; one that is to be replaced goes on until its successor can hear."""
-        with self._lock:
+
+        def retire() -> bool:
             if self._reader is not reader or self._ears or time.monotonic() - self._idle_since < _LINGER:
                 return False
             self._reader = None
             return True
 
+        return self._alone.run(retire, otherwise=False)
+
     def _listening(self) -> list[Ear]:
-        with self._lock:
-            return list(self._ears)
+        return list(self._ears)

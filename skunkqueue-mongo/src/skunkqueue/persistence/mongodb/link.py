@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -26,6 +25,8 @@ from pymongo.read_concern import ReadConcern
 
 from skunkqueue.clock import Clock, SystemClock
 from skunkqueue.errors import BackendError, BackendUnavailableError, ConfigError
+from skunkqueue.latch import Latch
+from skunkqueue.persistence.mongodb.calls import Calls
 from skunkqueue.persistence.mongodb.errors import is_passing, translate
 from skunkqueue.persistence.mongodb.moments import Moment
 from skunkqueue.persistence.mongodb.schema import Document
@@ -51,7 +52,8 @@ class Link:
         self.clock = clock
         self.is_virtual = not isinstance(clock, SystemClock)
         self.pid = os.getpid()
-        self.closed = threading.Event()
+        self.closed = Latch()
+        self._calls = Calls()
         self.client = _connect(settings)
         options: dict[str, Any] = {
             "read_preference": ReadPreference.PRIMARY,
@@ -81,9 +83,14 @@ class Link:
     def close(self) -> None:
         """Let go of the server; safe to call twice."""
         self.closed.set()
-        # With the server gone, pymongo would look for it once more, to say goodbye.
-        with suppress(PyMongoError), pymongo.timeout(_GOODBYE):
-            self.client.close()
+
+        def say_goodbye() -> None:
+            # With the server gone, pymongo would look for it once more.
+            with suppress(PyMongoError), pymongo.timeout(_GOODBYE):
+                self.client.close()
+
+        self.aside(say_goodbye)
+        self._calls.close()
 
     @property
     def moment(self) -> Moment:
@@ -117,6 +124,10 @@ class Link:
         """Reckon the server's time, less so many seconds, as a date to compare with those of documents."""
         return datetime.fromtimestamp(self.about_now() - past, timezone.utc)
 
+    def aside(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do something with pymongo where no signal handler can interrupt it; every call of it goes this way."""
+        return self._calls.run(action, *args, **kwargs)
+
     def run(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do something that may be done twice, again and again while the server is away.
 
@@ -139,7 +150,7 @@ class Link:
         end, pause = None, _FIRST_PAUSE
         while True:
             try:
-                return action(*args, **kwargs)
+                return self.aside(action, *args, **kwargs)
             except (PyMongoError, BSONError, OverflowError) as error:
                 if self.closed.is_set():
                     msg = f"{self.settings.shown}: this store was closed"
@@ -164,7 +175,7 @@ class Link:
     def try_once(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """Do something that must not be done twice and may be left undone; ``None`` where it was."""
         try:
-            return action(*args, **kwargs)
+            return self.aside(action, *args, **kwargs)
         except PyMongoError as error:
             if not is_passing(error) and not self.closed.is_set():
                 raise self.translated(error) from error

@@ -78,11 +78,14 @@ class Putting(StoreBackend, ABC):
                 continue
             # Before it is counted: somebody may be waiting. And also where it was there before, which may have
             # been a first try whose reply was lost.
-            self._bells.ring([place_of(firing.queue, firing.route)])
-            if done.upserted_id is not None:
-                self._count_in([firing])
+            link.aside(self._announce, firing, new=done.upserted_id is not None)
             return firing.id
         raise BackendError(_unsettled(firing))
+
+    def _announce(self, firing: Firing, *, new: bool) -> None:
+        self._bells.ring([place_of(firing.queue, firing.route)])
+        if new:
+            self._count_in([firing])
 
     # --- several ----------------------------------------------------------------------------------
 

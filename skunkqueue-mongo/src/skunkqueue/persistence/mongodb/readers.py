@@ -17,6 +17,7 @@ from pymongo import CursorType
 from pymongo.errors import OperationFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
+from skunkqueue.latch import Latch
 from skunkqueue.persistence.mongodb.documents import FINALS, place_of
 from skunkqueue.persistence.mongodb.link import Link
 from skunkqueue.persistence.mongodb.schema import Document
@@ -40,7 +41,7 @@ class Reader(threading.Thread):
     ) -> None:
         super().__init__(name="skunkqueue-bells", daemon=True)
         self.topics = topics
-        self.ready = threading.Event()
+        self.ready = Latch()
         """Set as long as nothing that happens from now on is missed."""
         self._link = link
         self._bells = bells
@@ -64,8 +65,12 @@ class Reader(threading.Thread):
 
         It does not do so at once for a cursor that is killed, only where there is news.
         """
-        with suppress(PyMongoError), pymongo.timeout(_GOODBYE):
-            self._link.bells.insert_one(_silence())
+
+        def insert() -> None:
+            with suppress(PyMongoError), pymongo.timeout(_GOODBYE):
+                self._link.bells.insert_one(_silence())
+
+        self._link.aside(insert)
 
     @property
     def over(self) -> bool:

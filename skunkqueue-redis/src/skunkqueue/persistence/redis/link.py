@@ -23,6 +23,7 @@ from redis.exceptions import ConnectionError as Unreachable
 from redis.exceptions import MovedError, NoScriptError, RedisError, ResponseError
 from skunkqueue.clock import Clock, SystemClock
 from skunkqueue.errors import BackendError, BackendUnavailableError
+from skunkqueue.latch import Latch
 from skunkqueue.persistence.redis.errors import is_passing, may_be_done, translate
 from skunkqueue.persistence.redis.nodes import AnyConnection, node_of
 from skunkqueue.persistence.redis.scripts import Script
@@ -46,12 +47,11 @@ class Link:
         self.clock = clock
         self.pid = os.getpid()
         self.prefix = f"{{{settings.dbname}}}:"
-        self.closed = threading.Event()
+        self.closed = Latch()
         self.is_virtual = not isinstance(clock, SystemClock)
         self._node = node_of(settings)
         self._idle: deque[AnyConnection] = deque()
         self._blocked: set[AnyConnection] = set()
-        self._lock = threading.Lock()
         self._nonces = itertools.count()
         self._nonce = secrets.token_hex(8)
         key = self.prefix.encode()
@@ -323,19 +323,18 @@ class Link:
     def _blocking(self) -> Iterator[AnyConnection]:
         """Lend a connection that ``close`` may break, and keep it where it is whole afterwards."""
         connection = self._borrow()
-        with self._lock:
-            if self.closed.is_set():
-                connection.disconnect()
-                raise Unreachable(_CLOSED)
-            self._blocked.add(connection)
         try:
+            # In this order, as ``close`` cuts off who blocks after it has closed. Without a lock, which an exception
+            # of a signal handler could leave taken, and which such a handler would wait for.
+            self._blocked.add(connection)
+            if self.closed.is_set():
+                raise Unreachable(_CLOSED)  # noqa: TRY301 - to be disconnected below, as after any other
             yield connection
         except BaseException:
             connection.disconnect()
             raise
         finally:
-            with self._lock:
-                self._blocked.discard(connection)
+            self._blocked.discard(connection)
         self._idle.append(connection)
 
     # --- connections ------------------------------------------------------------------------------
@@ -366,9 +365,7 @@ class Link:
 
     def close(self) -> None:
         """Let go of all connections; calls that block return."""
-        with self._lock:
-            self.closed.set()
-            blocked = list(self._blocked)
-        for connection in blocked:
+        self.closed.set()
+        for connection in list(self._blocked):
             connection.cut()
         self._drop_idle()

@@ -5,7 +5,6 @@ Each knows how to make connections to the one server that takes writes, and how 
 
 from __future__ import annotations
 
-import threading
 from functools import partial
 from typing import Any, Protocol
 
@@ -119,16 +118,15 @@ class ClusterNode:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._slot = key_slot(b"{%b}:" % settings.dbname.encode())
-        self._lock = threading.Lock()
         self._known: list[tuple[str, int]] = list(settings.hosts)
         self._owner: tuple[str, int] | None = None
 
     def connect(self) -> AnyConnection:
         """Connect to the owner of our slot, asking who that is where it is not known."""
-        with self._lock:
-            owner = self._owner
-            if owner is None:
-                self._owner = owner = self._ask()
+        owner = self._owner
+        if owner is None:
+            # Several threads may ask at once, rather than wait for one that a signal handler may have interrupted.
+            self._owner = owner = self._ask()
         try:
             return self._reach(owner)
         except RedisError:
