@@ -10,8 +10,9 @@ import runpy
 import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -55,6 +56,25 @@ class Loose(JobMixin):
         return name
 
 
+class Proxy:
+    """A function's stand-in that says it is a function, as wrapt makes them, and gives it one argument more."""
+
+    def __init__(self, function: Any) -> None:
+        self._function = function
+
+    __class__: Any = property(lambda _: FunctionType)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._function, name)
+
+    def __call__(self, *args: Any) -> Any:
+        return self._function("Jed", *args)
+
+
+class Proxied(JobMixin):
+    work = Proxy(Loose.work)
+
+
 def generator() -> Iterator[int]:
     yield 1
 
@@ -80,6 +100,12 @@ def passed_on(function: Any) -> Any:
 @passed_on
 def injected(who: str, name: str) -> str:
     return who + name
+
+
+@queue.job
+@Proxy
+def proxied(name: str) -> str:
+    return name
 
 
 @pytest.fixture
@@ -172,6 +198,11 @@ def test_what_a_decorator_takes_counts_and_not_what_it_wraps() -> None:
     assert len(injected("Ian").steps()) == 1
 
 
+def test_what_a_proxy_of_a_function_takes_is_its_own_business() -> None:
+    assert len(proxied().steps()) == 1
+    assert len(Proxied()().steps()) == 1
+
+
 def test_a_work_without_self_gets_no_object() -> None:
     assert len(Loose()("Jed").steps()) == 1
     with pytest.raises(ArgumentsError, match=r"It takes \(name\)"):
@@ -203,6 +234,19 @@ def test_a_job_whose_name_is_gone_is_refused_when_fired(folder: Path) -> None:
         NotAJobError, match=r"module 'gone' has no 'add'.* keep it under the name of its function"
     ):
         module.plus(1, 2).steps()
+
+
+def test_a_job_fires_while_a_test_has_a_mock_in_its_place(folder: Path) -> None:
+    module = load(folder, "spied", ADD)
+    with mock.patch.object(module, "add", wraps=module.add) as spy:
+        assert len(module.add(1, 2).steps()) == 1
+    spy.assert_called_once_with(1, 2)
+
+    # It was not taken for found meanwhile.
+    plus = module.add
+    del module.add
+    with pytest.raises(NotAJobError, match="has no 'add'"):
+        plus(1, 2).steps()
 
 
 def test_a_job_is_looked_up_again_where_its_module_was_not_whole(folder: Path) -> None:
@@ -275,12 +319,13 @@ def test_a_module_may_be_run_and_imported(folder: Path) -> None:
     runpy.run_path(str(folder / "script.py"), run_name="__main__")
 
 
-def test_a_prompt_may_declare_everything_again(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("module", ["__main__", "__console__"])
+def test_a_prompt_may_declare_everything_again(monkeypatch: pytest.MonkeyPatch, module: str) -> None:
     def again(value: int) -> Any:
         def typed() -> int:
             return value
 
-        typed.__qualname__, typed.__module__ = "typed", "__main__"
+        typed.__qualname__, typed.__module__ = "typed", module
         return typed
 
     first, second = again(1), again(2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import pytest
 
@@ -51,6 +51,14 @@ class Ruled(JobMixin):
 
 
 class Empty(JobMixin): ...
+
+
+T = TypeVar("T")
+
+
+class Box(JobMixin, Generic[T]):
+    def work(self) -> list[str]:
+        return sorted(vars(self))
 
 
 @pytest.fixture
@@ -196,3 +204,9 @@ def test_an_attribute_in_the_place_of_work_is_refused_when_fired() -> None:
 
     with pytest.raises(NotAJobError, match="attribute `work`"):
         job(2025)
+
+
+def test_an_object_of_a_generic_class_is_fired(queue: SkunkQueue) -> None:
+    queue += Box[int]()
+
+    assert run(queue) == []

@@ -239,6 +239,10 @@ def test_the_script_is_known_by_its_name_in_children_of_multiprocessing_too(
     assert public_module_name("__mp_main__") == "demo"
 
 
+def test_what_is_typed_at_a_prompt_of_pythons_own_is_in_no_module() -> None:
+    assert public_module_name("__console__") is None
+
+
 def test_a_gate_needs_no_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()

@@ -35,7 +35,8 @@ class Target:
         self._declared = declared
         self._is_job = is_job
         self._found = False
-        self._parameters = Parameters(work, bound=bound) if isinstance(work, FunctionType) else None
+        # A proxy of a function, such as wrapt's, says that it is one, but may take other arguments.
+        self._parameters = Parameters(work, bound=bound) if type(work) is FunctionType else None
 
     def check(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Raise ArgumentsError where it cannot be called so, and NotAJobError where no worker would find it."""
@@ -54,8 +55,8 @@ class Target:
         if module is not None:
             found = _member(module, declared.__qualname__)
             if not self._is_job(found):
-                if _is_being_imported(module):
-                    # The name may be given later; so it is looked up again.
+                if _is_being_imported(module) or _is_mock(found):
+                    # The name may be given later, or a test has replaced it for a while; so it is looked up again.
                     return
                 raise NotAJobError(_leads_elsewhere(self.name, found))
         self._found = True
@@ -139,7 +140,8 @@ def check_alone(name: str, declared: Any, work: Any) -> None:
     declared again.
     """
     module: str = declared.__module__
-    if module == "__main__" and (hasattr(sys, "ps1") or sys.flags.interactive):
+    at_prompt = hasattr(sys, "ps1") or sys.flags.interactive
+    if at_prompt and (module == "__main__" or module not in sys.modules):
         return
     namespace = getattr(inspect.unwrap(work), "__globals__", None)
     this = _Declared(inspect.unwrap(work), getattr(sys.modules.get(module), "__spec__", None), namespace)
@@ -165,6 +167,11 @@ def _member(module: ModuleType, qualname: str) -> object:
         return member(module, qualname)
     except LookupError:
         return None
+
+
+def _is_mock(found: object) -> bool:
+    mock: Any = sys.modules.get("unittest.mock")
+    return mock is not None and isinstance(found, mock.NonCallableMock)
 
 
 def _is_being_imported(module: ModuleType) -> bool:

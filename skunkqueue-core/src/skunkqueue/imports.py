@@ -26,8 +26,9 @@ logger = logging.getLogger(__name__)
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
 # Python's own modules are nobody's jobs, also where a worker is started in "/", as in many containers.
 _PYTHON = os.path.realpath(Path(os.__file__).parent) + os.sep
-# The second is what multiprocessing calls the script in the children it starts afresh.
-_MAINS = ("__main__", "__mp_main__")
+# The second is what multiprocessing calls the script in the children it starts afresh, and the third a prompt
+# of the module `code`, such as Django's shell.
+_MAINS = ("__main__", "__mp_main__", "__console__")
 _MAX_SLEEPS = 10_000
 """Sleeps that a script's body may skip; one that goes on is a loop that never ends."""
 

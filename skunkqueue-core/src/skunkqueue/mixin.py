@@ -26,6 +26,8 @@ _MEMORY = "_skunkqueue_memory"
 _POLICY = "_skunkqueue_policy"
 _QUEUE = "_skunkqueue_queue"
 _TARGET = "_skunkqueue_target"
+_NOT_OWN = frozenset({_MEMORY, "__orig_class__"})
+"""Attributes that do not travel; the second is what ``Report[int](...)`` sets on an object of a generic class."""
 _DEFAULT = Policy()
 
 
@@ -139,7 +141,7 @@ def memory_of(job: JobMixin) -> Memory:
 def _call_of(job: JobMixin, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Call[Any]:
     kind = type(job)
     policy, target = class_policy(kind), _target_of(kind)
-    attrs = {key: value for key, value in vars(job).items() if key != _MEMORY}
+    attrs = {key: value for key, value in vars(job).items() if key not in _NOT_OWN}
     if not POLICY_FIELDS.isdisjoint(attrs):
         policy = _own_policy(target.name, policy, attrs)
     if "work" in attrs:
