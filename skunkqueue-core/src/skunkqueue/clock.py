@@ -8,6 +8,14 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+monotonic: Callable[[], float] = functools.partial(
+    time.clock_gettime,
+    # On macOS the one that ``time.monotonic`` reads, and that stands still while the machine sleeps.
+    getattr(time, "CLOCK_UPTIME_RAW", time.CLOCK_MONOTONIC),
+)
+"""Seconds that only ever grow; not ``time.monotonic``, which libraries that freeze time in tests replace in all
+modules, so that no wait would ever end."""
+
 
 class Clock(Protocol):
     """Where a part of the project gets its time from."""
@@ -33,7 +41,7 @@ class SystemClock:
 
     def monotonic(self) -> float:
         """Read ``CLOCK_MONOTONIC``, which all processes of this boot share."""
-        return time.monotonic()
+        return monotonic()
 
     def wait(self, event: threading.Event, timeout: float) -> bool:
         """Wait for real."""
@@ -48,7 +56,7 @@ def lease_clock() -> Callable[[], float]:
     """
     if hasattr(time, "CLOCK_BOOTTIME"):
         return functools.partial(time.clock_gettime, time.CLOCK_BOOTTIME)
-    return time.monotonic
+    return monotonic
 
 
 class VirtualClock:

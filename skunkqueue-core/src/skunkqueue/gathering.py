@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
+from skunkqueue.clock import monotonic
 from skunkqueue.errors import SkunkQueueError, UnknownFiringError, WaitTimeoutError, WrongTypeError
 from skunkqueue.handle import JobHandle, failed, result_of, state_of
 from skunkqueue.imports import Gate
@@ -34,7 +34,7 @@ def gather(
     # Some of them may be handles of one and the same firing.
     pending = list(dict.fromkeys(handle.id for handle in handles if handle.id))
     values: dict[str, Any] = {"": None}
-    deadline = None if patience is None else time.monotonic() + patience
+    deadline = None if patience is None else monotonic() + patience
     look = pending[:MAX_PAGE]
     while pending:
         for id_, record in zip(look, backend.get(look), strict=True):
@@ -51,7 +51,7 @@ def gather(
             break
         # First come is first served, so the first of them are the next to end.
         front = pending[:MAX_PAGE]
-        left = _SLICE if deadline is None else min(deadline - time.monotonic(), _SLICE)
+        left = _SLICE if deadline is None else min(deadline - monotonic(), _SLICE)
         if left <= 0:
             msg = f"{len(pending)} of {len(values) - 1 + len(pending)} firings are not finished after {patience:g} s, such as {front[0]}"
             raise WaitTimeoutError(msg)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from skunkqueue.clock import monotonic
 from skunkqueue.errors import DamagedPayloadError, FiringFailedError, UnknownFiringError, WaitTimeoutError
 from skunkqueue.payload import (
     EMPTY_CARRY,
@@ -106,7 +106,7 @@ class JobHandle(Generic[R]):
         if self._store is None:
             return None  # type: ignore[return-value]  # an ignored firing, at a worker's import
         patience = as_timeout(timeout, "the timeout of wait")
-        deadline = None if patience is None else time.monotonic() + patience
+        deadline = None if patience is None else monotonic() + patience
         while True:
             found = self.record()
             backend = self._store.backend
@@ -116,7 +116,7 @@ class JobHandle(Generic[R]):
                 return value
             if state.final:
                 raise failed(found, state)
-            left = _WAIT_SLICE if deadline is None else deadline - time.monotonic()
+            left = _WAIT_SLICE if deadline is None else deadline - monotonic()
             if left <= 0:
                 msg = f"firing {self.id} is still {state.value} after {patience:g} s"
                 if state is State.PENDING and not backend.workers(found.queue, found.route):

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
+from skunkqueue.clock import monotonic
 from skunkqueue.errors import PluginError, PluginTimeoutError
 
 T = TypeVar("T")
@@ -147,7 +147,7 @@ class Caller:
             return
         with self._lock:
             current = self._current
-            if current is None or time.monotonic() - current.began < self._limit:
+            if current is None or monotonic() - current.began < self._limit:
                 return
             self._current = None
             text = f"it did not return within {self._limit:g} s"
@@ -170,7 +170,7 @@ class Caller:
 
     def _left(self) -> float:
         current = self._current
-        passed = 0.0 if current is None else time.monotonic() - current.began
+        passed = 0.0 if current is None else monotonic() - current.began
         return max(self._limit - passed, 0.01)
 
     def _begin(self, batch: _Batch | None) -> None:
@@ -217,7 +217,7 @@ class Caller:
             with self._lock:
                 if self._thread is not me:
                     return False
-                self._current = _Current(batch, time.monotonic())
+                self._current = _Current(batch, monotonic())
                 if self._enter is not None:
                     self._enter(call)
             try:
@@ -239,7 +239,7 @@ class Rests:
 
     def __init__(self, until: dict[str, float] | None = None) -> None:
         """``until``: seconds from now that some are still left alone for."""
-        now = time.monotonic()
+        now = monotonic()
         self._until = {key: now + seconds for key, seconds in (until or {}).items()}
         self._last: dict[str, float] = {}
 
@@ -247,7 +247,7 @@ class Rests:
         """Leave one alone from now on; return for how many seconds."""
         rest = min(2 * self._last.get(key, FIRST_REST / 2), LONGEST_REST)
         self._last[key] = rest
-        self._until[key] = time.monotonic() + rest
+        self._until[key] = monotonic() + rest
         return rest
 
     def end(self, key: str) -> None:
@@ -260,14 +260,14 @@ class Rests:
         until = self._until.get(key) if self._until else None
         if until is None:
             return False
-        if time.monotonic() < until:
+        if monotonic() < until:
             return True
         self._until.pop(key, None)
         return False
 
     def left(self) -> dict[str, float]:
         """Return who is to be left alone now, and for how many seconds."""
-        now = time.monotonic()
+        now = monotonic()
         return {key: until - now for key, until in tuple(self._until.items()) if until > now}
 
 

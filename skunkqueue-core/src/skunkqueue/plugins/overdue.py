@@ -6,9 +6,10 @@ import contextlib
 import itertools
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
+
+from skunkqueue.clock import monotonic
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ class Overdue(Generic[T]):
             # The first call; or the thread stayed behind in the process that forked.
             self._begin()
         number = next(self._numbers)
-        self._calls[number] = (what, time.monotonic())
+        self._calls[number] = (what, monotonic())
         if not self._awake.is_set():
             self._awake.set()
         try:
@@ -55,7 +56,7 @@ class Overdue(Generic[T]):
         while self._awake.wait():
             while calls := self._calls.copy():
                 pause.wait(self._limit / 4)
-                now = time.monotonic()
+                now = monotonic()
                 for number, (what, began) in calls.items():
                     if number in self._calls and number not in reported and now - began >= self._limit:
                         reported.add(number)

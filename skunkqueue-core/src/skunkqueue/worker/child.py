@@ -13,11 +13,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from typing import NamedTuple
 
 import msgspec
 
+from skunkqueue.clock import monotonic
 from skunkqueue.worker.board import ENDING_AT, WORD_AT, WORD_SIZE, Board
 from skunkqueue.worker.settings import Ending, WorkerSettings
 
@@ -74,7 +74,7 @@ class Child:
         MemoryError, and leaves nothing open then.
         """
         self.settings = settings
-        self.began = time.monotonic()
+        self.began = monotonic()
         self.killed_for: str | None = None
         """``timeout`` or ``rough`` once the pool has killed it."""
         self.blamed: tuple[str, ...] = ()

@@ -11,9 +11,9 @@ import logging
 import queue
 import random
 import threading
-import time
 from collections.abc import Callable, Sequence
 
+from skunkqueue.clock import monotonic
 from skunkqueue.config import open_backend
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.payload import Failure, encode
@@ -114,7 +114,7 @@ class Clerk:
             self._backend.close()
 
     def _deliver(self, note: Callable[[Backend], None]) -> None:
-        deadline = time.monotonic() + self._patience
+        deadline = monotonic() + self._patience
         wait = _FIRST_WAIT
         while True:
             try:
@@ -122,7 +122,7 @@ class Clerk:
                     self._backend = open_backend(self._config)
                 note(self._backend)
             except SkunkQueueError as error:
-                if time.monotonic() + wait > deadline or self._ending.is_set():
+                if monotonic() + wait > deadline or self._ending.is_set():
                     logger.error("the pool cannot tell the store what happened to a worker: %s", error)  # noqa: TRY400 - the message says it
                     return
             except Exception:

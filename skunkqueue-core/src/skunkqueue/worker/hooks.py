@@ -8,10 +8,10 @@ that the pool can name it if the process ends.
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterable, Mapping
 from functools import partial
 
+from skunkqueue.clock import monotonic
 from skunkqueue.plugins import calls
 from skunkqueue.plugins.calls import Call, Caller, Rests
 from skunkqueue.plugins.notify import Notifier, key_of
@@ -72,7 +72,7 @@ class TimedNotifier(Notifier):
     def _enter(self, call: Call) -> None:
         if self._board is not None:
             name, hook_name = call.about
-            deadline = time.monotonic() + self._limit + KILL_AFTER
+            deadline = monotonic() + self._limit + KILL_AFTER
             self._board.call_plugin(
                 HOOKS_PLACE, PluginCall(NOBODY, deadline, ("hook", call.key, name, hook_name))
             )

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
+from skunkqueue.clock import monotonic
 from skunkqueue.errors import Interrupted
 
 SIGNAL = signal.SIGURG
@@ -65,7 +65,7 @@ class Interrupter:
     def ask(self, subject: object, reason: str) -> None:
         """Interrupt the job if it still works on ``subject``; from any thread, as often as need be."""
         wanted = self._wanted
-        since = wanted[2] if wanted is not None and wanted[0] is subject else time.monotonic()
+        since = wanted[2] if wanted is not None and wanted[0] is subject else monotonic()
         self._wanted = (subject, reason, since)
         if self._main:
             signal.pthread_kill(self._main, SIGNAL)
@@ -87,7 +87,7 @@ class Interrupter:
         raise Interrupted(wanted[1])
 
     def _in_job(self, frame: FrameType | None, since: float) -> bool:
-        polite = time.monotonic() - since < POLITE_FOR
+        polite = monotonic() - since < POLITE_FOR
         inner = frame
         while frame is not None:
             if any(frame.f_code is stage for stage in self._stages):

@@ -10,8 +10,9 @@ import contextlib
 import logging
 import os
 import select
-import time
 from collections.abc import Callable
+
+from skunkqueue.clock import monotonic
 
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0
 _PATIENCE = 1_000
@@ -23,7 +24,7 @@ class LogOutput(logging.Handler):
     """Writes each record as one line; several processes may write to one file."""
 
     def __init__(
-        self, path: str | None, *, errors: int = _STDERR, monotonic: Callable[[], float] = time.monotonic
+        self, path: str | None, *, errors: int = _STDERR, monotonic: Callable[[], float] = monotonic
     ) -> None:
         """``path``: absolute, or ``None`` for the stream behind the descriptor ``errors`` alone."""
         super().__init__()

@@ -7,9 +7,9 @@ by themselves.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 
+from skunkqueue.clock import monotonic
 from skunkqueue.plugins import HOOKS, STRATEGIES, registry
 from skunkqueue.plugins.calls import Rests
 from skunkqueue.worker.board import STRATEGY, PluginCall
@@ -31,7 +31,7 @@ class PluginDeaths:
     def blame(self, calls: Sequence[PluginCall], how: str) -> list[str]:
         """Note the plugins whose code ran when a worker ended; return the firings that they ran for."""
         # One that had to be killed was killed for those that are over their time.
-        late = [call for call in calls if call.deadline <= time.monotonic()]
+        late = [call for call in calls if call.deadline <= monotonic()]
         blamed = late or list(calls)
         for call in blamed:
             kind, key, name, where = (*call.words, "?", "?", "?", "?")[:4]

@@ -14,6 +14,7 @@ import signal
 import time
 from collections.abc import Iterable
 
+from skunkqueue.clock import monotonic
 from skunkqueue.records import Death, WorkerRecord
 from skunkqueue.worker import logs
 from skunkqueue.worker.board import ROUGH as ROUGH_CAUSE
@@ -125,7 +126,7 @@ class Pool:
         return [post.child for post in self._posts if post.child is not None] + self._leaving
 
     def _pause(self) -> float:
-        now = time.monotonic()
+        now = monotonic()
         waits = [_RELOAD_EVERY if self.settings.reload else _LOOK_EVERY, self._kill_at - now]
         if not self._order:
             waits += [post.due - now for post in self._posts if post.child is None and not post.closed]
@@ -134,7 +135,7 @@ class Pool:
     def _fill(self) -> None:
         if self._order:
             return
-        now = time.monotonic()
+        now = monotonic()
         for post in self._posts:
             if not post.is_due(now):
                 continue
@@ -165,7 +166,7 @@ class Pool:
         elif self._order != ROUGH:
             logger.info("%s: stopping roughly, current jobs are interrupted", name)
             self._exit_code = EXIT_ROUGH
-            self._kill_at = time.monotonic() + self.settings.grace
+            self._kill_at = monotonic() + self.settings.grace
             self._stop(ROUGH)
         else:
             logger.info("%s again: killing the workers", name)
@@ -296,7 +297,7 @@ class Pool:
     # --- workers that do not end ------------------------------------------------------------------
 
     def _look(self) -> None:
-        now = time.monotonic()
+        now = monotonic()
         if now >= self._kill_at:
             logger.info("the grace of %s is over: killing the workers", logs.duration(self.settings.grace))
             self._kill_all("its job did not end when it was interrupted")

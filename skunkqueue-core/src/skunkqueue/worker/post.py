@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+from skunkqueue.clock import monotonic
 from skunkqueue.worker.child import Child
 
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
@@ -38,5 +37,5 @@ class Post:
         if self.futile:
             wait = min(FIRST_WAIT * 2.0 ** min(self.futile - 1, 10), LONGEST_WAIT)
         self.futile += 1
-        self.due = time.monotonic() + wait
+        self.due = monotonic() + wait
         return wait

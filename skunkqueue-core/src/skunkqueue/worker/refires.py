@@ -9,13 +9,13 @@ from __future__ import annotations
 import logging
 import random
 import threading
-import time
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
 import msgspec
 
+from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendError, PluginTimeoutError
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins import STRATEGIES, calls, registry
@@ -180,11 +180,11 @@ class Refires:
         idle = self._backend.idle_schedules(self._queue, self._route)
         # Several workers see the same.
         random.shuffle(idle)
-        end = time.monotonic() + HEAL_FOR
+        end = monotonic() + HEAL_FOR
         for seen in idle:
             if self._rests.has(_key_of(seen)):
                 continue
-            if time.monotonic() > end:
+            if monotonic() > end:
                 return True
             self._heal(seen)
         return False
@@ -231,7 +231,7 @@ class Refires:
         about: _Asking = call.about
         if self._board is not None:
             ref = NOBODY if about.claim is None else ClaimRef(about.claim.id, about.claim.token)
-            deadline = time.monotonic() + self._limit + KILL_AFTER
+            deadline = monotonic() + self._limit + KILL_AFTER
             words = (STRATEGY, call.key, about.strategy, about.schedule)
             self._board.call_plugin(slot, PluginCall(ref, deadline, words))
         if self._holdings is not None and slot == 0 and about.claim is not None:

@@ -7,10 +7,10 @@ there, so an outcome is settled by one of them. What the store does not take for
 from __future__ import annotations
 
 import logging
-import time
 
 import msgspec
 
+from skunkqueue.clock import monotonic
 from skunkqueue.errors import (
     BackendDamagedError,
     BackendError,
@@ -234,7 +234,7 @@ class Settler:
                 logger.debug("%s", _head(one), extra=_about(one))
             else:
                 self._summed += 1
-        now = time.monotonic()
+        now = monotonic()
         if self._summed and now >= self._summary_due:
             logger.info("complete: %d firings", self._summed)
             self._summed = 0

@@ -10,10 +10,10 @@ import errno
 import logging
 import os
 import sys
-import time
 
 import msgspec
 
+from skunkqueue.clock import monotonic
 from skunkqueue.errors import ConfigError
 from skunkqueue.ids import new_id
 from skunkqueue.worker.child import Child
@@ -103,7 +103,7 @@ class Troubles:
 
     def tell(self, kind: object, route: str, word: str) -> bool:
         """Log a trouble, unless one of its kind was; return whether it was news."""
-        self._newest = time.monotonic()
+        self._newest = monotonic()
         is_news = kind not in self._told
         self._told.add(kind)
         logger.log(

@@ -11,13 +11,12 @@ import contextlib
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from skunkqueue.clock import SYSTEM_CLOCK, Clock, SystemClock, lease_clock
+from skunkqueue.clock import SYSTEM_CLOCK, Clock, SystemClock, lease_clock, monotonic
 from skunkqueue.context import current
 from skunkqueue.errors import BackendError
 from skunkqueue.imports import Gate
@@ -80,7 +79,7 @@ class Worker:
         self._settings = settings
         self._clock = clock
         self._is_virtual = not isinstance(clock, SystemClock)
-        self._monotonic = clock.monotonic if self._is_virtual else time.monotonic
+        self._monotonic = clock.monotonic if self._is_virtual else monotonic
         self._notifier = Notifier() if notifier is None else notifier
         self._streams = streams
         self._loggers = 0

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.sqlite import forks
 from skunkqueue.persistence.sqlite.errors import is_busy, locked
@@ -79,7 +80,7 @@ def patiently(place: Place, attempt: Callable[[], T]) -> T:
         except sqlite3.OperationalError as error:
             if not is_busy(error):
                 raise
-            now = time.monotonic()
+            now = monotonic()
             if deadline is None:
                 deadline = now + place.busy_timeout
             if now >= deadline:

@@ -19,6 +19,7 @@ from functools import partial
 from threading import get_ident
 from typing import Any, TypeVar
 
+from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendError
 from skunkqueue.turns import frames_of
 
@@ -72,10 +73,10 @@ def guarded(call: object, action: Callable[..., T], *args: Any) -> T:
         while True:
             # In this order, as a fork looks for who is inside after it has announced itself.
             _inside[number] = get_ident()
-            if not _forking or (end is not None and time.monotonic() > end):
+            if not _forking or (end is not None and monotonic() > end):
                 return action(*args)
             del _inside[number]
-            end = end or time.monotonic() + _LONGEST
+            end = end or monotonic() + _LONGEST
             time.sleep(_PAUSE)
     finally:
         _inside.pop(number, None)
@@ -120,7 +121,7 @@ def _wait_for_others() -> None:
                 _inside.pop(number, None)
             elif thread == me:
                 return
-        now = time.monotonic()
+        now = monotonic()
         end = end or now + _LONGEST
         if now > end:
             return

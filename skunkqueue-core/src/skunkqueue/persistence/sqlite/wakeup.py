@@ -20,6 +20,8 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 
+from skunkqueue.clock import monotonic
+
 _OPEN_BELLS = 64
 _RECHECK = 2.0
 """Seconds after which a cached bell is compared with the one on disk, which may have been replaced."""
@@ -36,7 +38,7 @@ class _Bell:
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        self.checked = time.monotonic()
+        self.checked = monotonic()
 
     def ring(self) -> None:
         """Wake one who waits; a full FIFO (EAGAIN) has rung often enough."""
@@ -181,7 +183,7 @@ class Bells:
             return _Bell(os.open(path, flags))
 
     def _bell(self, topic: str) -> _Bell | None:
-        now = time.monotonic()
+        now = monotonic()
         bell = self._open.get(topic)
         if bell is not None:
             if now - bell.checked < _RECHECK:

@@ -9,12 +9,12 @@ A change stream (or cursor) is read by one thread for the whole process, as long
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from bson import Timestamp
 
+from skunkqueue.clock import monotonic
 from skunkqueue.latch import Latch
 from skunkqueue.persistence.mongodb.link import Link
 from skunkqueue.persistence.mongodb.readers import Reader, StreamReader, TailReader
@@ -92,7 +92,7 @@ class Bells:
             yield made
         finally:
             self._ears.discard(made)
-            self._idle_since = time.monotonic()
+            self._idle_since = monotonic()
 
     def _reader_for(self, made: Ear) -> Reader:
         """Find or start what hears for an ear."""
@@ -140,7 +140,7 @@ class Bells:
         """Let a reader end that nobody listens to; one that is to be replaced goes on until its successor can hear."""
 
         def retire() -> bool:
-            if self._reader is not reader or self._ears or time.monotonic() - self._idle_since < _LINGER:
+            if self._reader is not reader or self._ears or monotonic() - self._idle_since < _LINGER:
                 return False
             self._reader = None
             return True

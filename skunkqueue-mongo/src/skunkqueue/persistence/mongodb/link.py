@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import os
 import random
-import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,7 +22,7 @@ from pymongo.collection import Collection
 from pymongo.errors import ConfigurationError, InvalidName, InvalidURI, PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from skunkqueue.clock import Clock, SystemClock
+from skunkqueue.clock import Clock, SystemClock, monotonic
 from skunkqueue.errors import BackendError, BackendUnavailableError, ConfigError
 from skunkqueue.latch import Latch
 from skunkqueue.persistence.mongodb.calls import Calls
@@ -108,14 +107,14 @@ class Link:
 
     def learn(self, now: float) -> None:
         """Take in what the server's clock showed a moment ago."""
-        self._learnt = time.monotonic()
+        self._learnt = monotonic()
         self._offset = now - self._learnt
 
     def about_now(self) -> float:
         """Reckon the server's time, good to some milliseconds; costs nothing while it was heard of lately."""
         if self.is_virtual:
             return self.clock.now()
-        passed = time.monotonic()
+        passed = monotonic()
         if self._offset is None or passed - self._learnt > _ANEW:
             return self.now()
         return passed + self._offset
@@ -155,7 +154,7 @@ class Link:
                 if self.closed.is_set():
                     msg = f"{self.settings.shown}: this store was closed"
                     raise BackendUnavailableError(msg) from error
-                now = time.monotonic()
+                now = monotonic()
                 if end is None:
                     end = now + patience
                 if not is_passing(error) or now + pause > end:

@@ -7,11 +7,11 @@ are probably still at it.
 from __future__ import annotations
 
 import logging
-import time
 from abc import ABC
 from datetime import datetime, timezone
 from typing import Any
 
+from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendError, BackendUnavailableError
 from skunkqueue.persistence.backend import HALF_DONE
 from skunkqueue.persistence.mongodb.documents import FINALS, unstored
@@ -37,7 +37,7 @@ class LooseEnds(Settling, ABC):
 
     def _tie_up(self, link: Link) -> None:
         """Do so if it was not done just now."""
-        now = time.monotonic()
+        now = monotonic()
         if link.is_virtual or now - self._tied_up >= _OFTEN:
             self._tied_up = now
             self._tie_up_now(link)

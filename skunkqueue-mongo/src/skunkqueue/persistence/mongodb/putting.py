@@ -8,7 +8,6 @@ firing whose id is known already stays as it is.
 
 from __future__ import annotations
 
-import time
 from abc import ABC
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
@@ -17,6 +16,7 @@ from typing import Any
 from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
+from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendError
 from skunkqueue.ids import new_id
 from skunkqueue.persistence.backend import COUNTER_TTL
@@ -226,7 +226,7 @@ class Putting(StoreBackend, ABC):
 
     def _list_routes(self, firings: Iterable[Firing]) -> None:
         """See that the routes of firings are listed before these are in."""
-        now = time.monotonic()
+        now = monotonic()
         for place in {(firing.queue, firing.route) for firing in firings}:
             # Not for ever: what was seen may have been undone, by a failover or by hand.
             if now - self._listed.get(place, -_LISTED) >= _LISTED:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from abc import ABC
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.ids import new_id
 from skunkqueue.persistence.mongodb.bells import Ear
@@ -65,7 +65,7 @@ class Waiting(LooseEnds, ABC):
         link = self._link
         if link.is_virtual:
             return super().claim_next(queue, route, worker, limit, lease, timeout=timeout)
-        end = time.monotonic() + timeout
+        end = monotonic() + timeout
         with self._bells.ear([place_of(queue, route)], timeout=timeout) as ear:
             while self._wait(link, ear, (queue, route, worker), end):
                 # Others may be faster.
@@ -160,10 +160,10 @@ class Waiting(LooseEnds, ABC):
         heard: Callable[[], list[T]] | None = None,
     ) -> list[T]:
         """Look, and again whenever the ear rings, until there is something or the time is over."""
-        end = time.monotonic() + timeout
+        end = monotonic() + timeout
         while not link.closed.is_set():
             found = look()
-            left = end - time.monotonic()
+            left = end - monotonic()
             if found or left <= 0:
                 return found
             while left > 0 and ear.wait(min(left, LONGEST)) and heard is not None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import time
 from abc import ABC
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from redis.exceptions import RedisError
+from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.redis import wire
 from skunkqueue.persistence.redis.keys import place_of
@@ -57,7 +57,7 @@ class Claiming(Waiting, ABC):
             return super().claim_next(queue, route, worker, limit, lease, timeout=timeout)
         self._settle_doubts(link)
         place = (queue, route, worker)
-        end = time.monotonic() + timeout
+        end = monotonic() + timeout
         while not link.closed.is_set():
             request = _Request(link, place, limit, lease)
             # Until the next one: `close` takes back what is left of it.
@@ -70,16 +70,16 @@ class Claiming(Waiting, ABC):
                 # `close` may have come too early to see them.
                 self._take_back(link, request)
                 return []
-            if claims or time.monotonic() >= end:
+            if claims or monotonic() >= end:
                 return claims
         return []
 
     def _claim_when_rung(self, link: Link, request: _Request, end: float) -> list[Claim]:
         """Sleep until somebody rings or a moment comes that the last empty claim told of, and claim."""
         asked, due, ends = self._moments.pop(request.place)
-        passed = time.monotonic() - asked
+        passed = monotonic() - asked
         moments = [when - passed for when in (due, ends) if when is not None]
-        pause = min([end - time.monotonic(), LONGEST, *moments])
+        pause = min([end - monotonic(), LONGEST, *moments])
         if pause <= 0:
             return []
         try:
@@ -131,7 +131,7 @@ class Claiming(Waiting, ABC):
             kind, claims, due, ends = wire.claims_of(link.call(_CLAIM_ANY, *request.arguments))
         if not claims:
             if remember:
-                self._moments[request.place] = (time.monotonic(), due, ends)
+                self._moments[request.place] = (monotonic(), due, ends)
             return claims
         dues = self._dues
         if len(dues) > _MANY:

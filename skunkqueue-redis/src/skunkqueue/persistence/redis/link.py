@@ -10,7 +10,6 @@ import os
 import random
 import secrets
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,7 +20,7 @@ import msgspec
 
 from redis.exceptions import ConnectionError as Unreachable
 from redis.exceptions import MovedError, NoScriptError, RedisError, ResponseError
-from skunkqueue.clock import Clock, SystemClock
+from skunkqueue.clock import Clock, SystemClock, monotonic
 from skunkqueue.errors import BackendError, BackendUnavailableError
 from skunkqueue.latch import Latch
 from skunkqueue.persistence.redis.errors import is_passing, may_be_done, translate
@@ -157,7 +156,7 @@ class Link:
 
     def _again(self, error: RedisError, attempt: Callable[[], T]) -> T:
         """Try a call again that failed, where that makes sense, until it succeeds or the time is over."""
-        began = time.monotonic()
+        began = monotonic()
         deadline = began + self.settings.retry_for
         pause = _FIRST_WAIT
         doubtful = False
@@ -166,11 +165,11 @@ class Link:
             doubtful = doubtful or may_be_done(error)
             self._lost(error)
             if not isinstance(error, MovedError):
-                if not is_passing(error) or time.monotonic() + pause > deadline:
+                if not is_passing(error) or monotonic() + pause > deadline:
                     raise self._final(error, doubtful=doubtful) from error
                 self.closed.wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
                 pause = min(2 * pause, _LONGEST_WAIT)
-            elif time.monotonic() > deadline:
+            elif monotonic() > deadline:
                 raise self._final(error, doubtful=doubtful) from error
             else:
                 # Not at once for ever: two nodes may each name the other.
@@ -278,15 +277,15 @@ class Link:
 
         Raises BackendError.
         """
-        end = time.monotonic() + timeout
+        end = monotonic() + timeout
         while True:
             try:
-                return self._block(keys, max(end - time.monotonic(), _SHORTEST))
+                return self._block(keys, max(end - monotonic(), _SHORTEST))
             except RedisError as error:
                 if self.closed.is_set():
                     return None
                 ours = self.translated(error)
-                if not isinstance(error, MovedError) or time.monotonic() >= end:
+                if not isinstance(error, MovedError) or monotonic() >= end:
                     raise ours from error
 
     def _block(self, keys: Sequence[str], timeout: float) -> tuple[bytes, bytes] | None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import itertools
 import secrets
-import time
 from abc import ABC
 from collections.abc import Sequence
 from contextlib import suppress
 
-from skunkqueue.clock import SystemClock
+from skunkqueue.clock import SystemClock, monotonic
 from skunkqueue.errors import BackendError, BackendUnavailableError
 from skunkqueue.ids import ID_LENGTH
 from skunkqueue.persistence.redis import wire
@@ -42,7 +41,7 @@ class Waiting(StoreBackend, ABC):
         end = _clock(link) + timeout
         # An empty claim has told all that a look would tell; what came since has rung.
         asked, due, ends = self._moments.pop((queue, route, worker), (0.0, None, None))
-        passed = time.monotonic() - asked
+        passed = monotonic() - asked
         known = timeout > 0 and passed < _FRESH and isinstance(link.clock, SystemClock)
         while not link.closed.is_set():
             if known:
@@ -71,13 +70,13 @@ class Waiting(StoreBackend, ABC):
         link = self._link
         wanted = [id_ for id_ in ids if id_.isascii()]
         strange = [id_ for id_ in ids if not id_.isascii()]
-        end = time.monotonic() + timeout
+        end = monotonic() + timeout
         waiter = f"{secrets.token_hex(6)}{next(_waiters):x}" if timeout > 0 and ids else None
         try:
             while not link.closed.is_set():
                 reply = link.call(_SETTLED, wanted, waiter or False, 3 * LONGEST)
                 found = strange + wire.as_ids(reply)
-                left = end - time.monotonic()
+                left = end - monotonic()
                 if found or left <= 0 or waiter is None:
                     return _in_order(ids, found)
                 if not isinstance(link.clock, SystemClock):
@@ -97,8 +96,8 @@ class Waiting(StoreBackend, ABC):
     def _hear(self, link: Link, waiter: str, wanted: set[str], end: float) -> list[str]:
         """Listen for news of some ids; nothing where one should look instead."""
         bell = f"{link.prefix}y:{waiter}"
-        until = min(end, time.monotonic() + 2 * LONGEST)
-        while (left := until - time.monotonic()) > 0 and not link.closed.is_set():
+        until = min(end, monotonic() + 2 * LONGEST)
+        while (left := until - monotonic()) > 0 and not link.closed.is_set():
             try:
                 popped = link.block([bell], left)
             except BackendUnavailableError:
@@ -122,14 +121,14 @@ class Waiting(StoreBackend, ABC):
     def listen(self, worker: str, timeout: float) -> list[Command]:
         """Block until commands arrive; see ``Backend.listen``."""
         link = self._link
-        end = time.monotonic() + timeout
+        end = monotonic() + timeout
         while not link.closed.is_set():
             found = _as_mail(link.call(_MAILBOX, worker))
             if found:
                 # They are taken out only now that they are here.
                 link.call(_TAKE, worker, 2, blobs=found)
                 return [_as_command(one) for one in found]
-            left = end - time.monotonic()
+            left = end - monotonic()
             if left <= 0:
                 break
             if not isinstance(link.clock, SystemClock):
@@ -142,7 +141,7 @@ class Waiting(StoreBackend, ABC):
 
 def _clock(link: Link) -> float:
     # Only differences count.
-    return time.monotonic() if isinstance(link.clock, SystemClock) else link.clock.monotonic()
+    return monotonic() if isinstance(link.clock, SystemClock) else link.clock.monotonic()
 
 
 def _in_order(ids: Sequence[str], found: Sequence[str]) -> list[str]:
