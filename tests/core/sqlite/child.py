@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import suppress
+from pathlib import Path
 
 from skunkqueue.clock import SYSTEM_CLOCK
-from skunkqueue.errors import BackendError
+from skunkqueue.errors import BackendError, BackendFullError
 from skunkqueue.ids import new_id
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.sqlite import SQLiteBackend
@@ -59,6 +61,21 @@ def read_only(path: str) -> None:
         opened(path)
     except BackendError as error:
         print(type(error).__name__, error)
+
+
+def read_on_full_disk(path: str) -> None:
+    """Put some in, fill the disk, and tell what can be read then."""
+    backend = opened(path)
+    for _ in range(20):
+        backend.enqueue([made()])
+    with suppress(OSError), Path(path).with_name("fill").open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 512)
+    try:
+        backend.enqueue([made()] * 5)
+    except BackendFullError:
+        (info,) = backend.routes()
+        print(info.counts[State.PENDING], len(backend.page("q", "r", State.PENDING, 100).records))
 
 
 def list_pending(path: str) -> None:

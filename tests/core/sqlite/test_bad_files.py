@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +15,7 @@ import pytest
 from skunkqueue.errors import BackendDamagedError, BackendError, BackendFullError
 from skunkqueue.persistence.sqlite import SQLiteBackend, schema
 from skunkqueue.records import State
-from tests.core.sqlite.makers import child, claim, done, firing, many, open_at, plain, result_of
+from tests.core.sqlite.makers import CHILD, child, claim, done, firing, many, open_at, plain, result_of
 
 
 def test_file_that_is_no_database(path: Path) -> None:
@@ -157,6 +160,26 @@ def test_settling_on_a_full_disk_can_be_repeated(backend: SQLiteBackend) -> None
         backend.settle(outcomes)
     limit_pages(backend, None)
     assert backend.settle(outcomes) == []
+
+
+def test_full_disk_can_be_read(tmp_path: Path) -> None:
+    """What was put in one by one has to be filed to be seen, which writes."""
+    small = tmp_path / "disk"
+    small.mkdir()
+    script = 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"'
+    call = ["unshare", "--map-root-user", "--mount", "sh", "-c", script, str(small)]
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*call, "true"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("this system lets nobody have a small disk")
+    said = subprocess.run(
+        [*call, sys.executable, str(CHILD), "read_on_full_disk", str(small / "q.db")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (said.stdout, said.stderr) == ("20 20\n", "")
 
 
 def test_closed_backend_says_so(path: Path) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+import time
 from pathlib import Path
 
 import pytest
 
+from skunkqueue.clock import VirtualClock
 from skunkqueue.errors import BackendError, ConfigError
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.sqlite import SQLiteBackend, default_cfg
@@ -166,3 +168,38 @@ def test_a_store_behind_a_link_to_nothing_yet_is_made_there(tmp_path: Path) -> N
 
 def test_a_store_may_have_a_long_name(tmp_path: Path) -> None:
     open_at(tmp_path / ("x" * 235)).close()
+
+
+def left_behind(folder: Path, age: float) -> Path:
+    made = int((time.time() - age) * 1000)
+    return folder / f".skunkqueue-{made:012x}{'0' * 12}"
+
+
+def test_what_killed_openers_left_is_removed_when_a_store_is_made(tmp_path: Path) -> None:
+    left, young = left_behind(tmp_path, 3_600.0), left_behind(tmp_path, 1.0)
+    others = [
+        tmp_path / ".skunkqueue-mine",
+        tmp_path / f".skunkqueue-{'0' * 25}",
+        left_behind(tmp_path, 7_200.0),
+    ]
+    for file in (left, young, *others):
+        file.touch()
+    others[-1].write_text("not empty")
+    open_at(tmp_path / "q.db").close()
+
+    assert not left.exists()
+    assert [file.exists() for file in (young, *others)] == [True] * 4
+
+
+def test_second_name_that_a_killed_opener_left_is_removed_by_a_sweep(
+    virtual: SQLiteBackend, clock: VirtualClock, path: Path
+) -> None:
+    virtual.enqueue([firing()])
+    left = left_behind(path.parent, 3_600.0)
+    left.hardlink_to(path)
+    clock.advance(3_600.0)
+    virtual.sweep()
+
+    assert not left.exists()
+    assert len(virtual.enqueue([firing()])) == 1
+    assert path.stat().st_nlink == 1

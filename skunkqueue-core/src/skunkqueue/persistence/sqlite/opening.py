@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from skunkqueue.clock import Clock
-from skunkqueue.errors import ConfigError
+from skunkqueue.errors import BackendFullError, ConfigError
 from skunkqueue.persistence.sqlite import forks, housekeeping, inbox, place, routes, schema, wakeup
 from skunkqueue.persistence.sqlite.connections import closed, connect, patiently
 from skunkqueue.persistence.sqlite.errors import translate
@@ -79,7 +79,10 @@ class Store:
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Read one state of the store, in which everything is filed that was put in before."""
         if not self.readers.run(inbox.is_empty):
-            self.writer.run(inbox.file_all)
+            try:
+                self.writer.run(inbox.file_all)
+            except BackendFullError:
+                return self.writer.alone(lambda db: _as_if_filed(db, query))
         return self.readers.run(snapshot(query))
 
     def ring_route(self, queue: str, route: str) -> None:
@@ -106,9 +109,10 @@ class Store:
             self.ring_route(firing.queue, firing.route)
 
     def mind_the_log(self, now: float) -> None:
-        """Cut the write-ahead log back when long readers kept it from being used anew, and drop old counters."""
+        """Cut the write-ahead log back when long readers kept it from being used anew, and drop what is old."""
         if abs(now - self._cleaned) > _CLEAN_EVERY:
             self._cleaned = now
+            place.clear_up(self.place.path)
             self.writer.run(filed(lambda db: housekeeping.drop_old(db, now)))
         log = Path(f"{self.place.path}-wal")
         try:
@@ -119,6 +123,16 @@ class Store:
         if large:
             # Does what it can without waiting for anybody; the next sweep tries again.
             self.writer.alone(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+
+
+def _as_if_filed(db: sqlite3.Connection, query: Callable[[sqlite3.Connection], T]) -> T:
+    """Read on a full disk: what is undone before it is committed needs no room."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        inbox.file_all(db)
+        return query(db)
+    finally:
+        db.execute("ROLLBACK")
 
 
 def filed(operation: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3.Connection], T]:

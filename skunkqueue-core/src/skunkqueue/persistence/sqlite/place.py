@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote
@@ -16,7 +18,7 @@ from urllib.parse import parse_qsl, unquote
 import msgspec
 
 from skunkqueue.errors import BackendUnavailableError, ConfigError, StoreMissingError
-from skunkqueue.ids import new_id
+from skunkqueue.ids import ID_LENGTH, new_id
 from skunkqueue.persistence.backend import BackendConfig
 from skunkqueue.persistence.sqlite.errors import not_ours, read_only
 
@@ -24,6 +26,11 @@ DURABILITIES = {"process": "NORMAL", "power": "FULL"}
 """What a store survives, and the ``PRAGMA synchronous`` that gives it."""
 BUSY_TIMEOUT = 30.0
 _SCHEME = "sqlite://"
+_FRESH = ".skunkqueue-"
+"""How the names of files begin that are about to become stores."""
+_FRESH_NAME = re.compile(rf"{re.escape(_FRESH)}([0-9a-f]{{12}})[0-9a-f]{{{ID_LENGTH - 12}}}")
+_LEFT = 60.0
+"""Seconds after which such a file belongs to nobody any more; making a store takes less than one."""
 _SMALLEST = 512
 """Bytes of the smallest page, so of the smallest database."""
 # WAL mode needs memory shared by all processes, which these do not give.
@@ -153,7 +160,8 @@ def _make(path: Path) -> None:
     """Make an empty file that nobody else can read, unless another process does so first."""
     # Under a name of its own at first: by the time it can be opened by its name, it is closed here.
     path = Path(os.path.realpath(path))
-    fresh = path.with_name(f".skunkqueue-{new_id()}")
+    clear_up(path)
+    fresh = path.with_name(f"{_FRESH}{new_id()}")
     os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
         os.link(fresh, path)
@@ -167,6 +175,22 @@ def _make(path: Path) -> None:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     finally:
         fresh.unlink()
+
+
+def clear_up(path: Path) -> None:
+    """Remove what processes left beside the file that were killed while they made it."""
+    path = Path(os.path.realpath(path))
+    with suppress(OSError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            made = _FRESH_NAME.fullmatch(entry.name)
+            # An id begins with the milliseconds of its making; that of the file changes with the store's.
+            if made is None or time.time() - int(made[1], 16) / 1000 < _LEFT:
+                continue
+            with suppress(OSError):
+                found = entry.stat(follow_symlinks=False)
+                # Either it was not linked yet, or not unlinked: then it is a second name of the store.
+                if stat.S_ISREG(found.st_mode) and (not found.st_size or path.samefile(entry.path)):
+                    os.unlink(entry.path)  # noqa: PTH108 - what scandir gives is no Path
 
 
 def network_kind(path: Path) -> str | None:
