@@ -13,7 +13,7 @@ import pytest
 
 from skunkqueue.records import FINAL_STATES, State
 from tests.acceptance.stage import PATIENCE, SEED, Pool, Stage
-from tests.acceptance.workshop import LONG_LEASE, QUEUE, Workshop, gone
+from tests.acceptance.workshop import LONG_LEASE, QUEUE, Workshop, ended, gone
 from tests.redis.patience import persistently
 from tests.support.redis_fixtures import NewServer, new_sentinels, new_server, redis62
 from tests.support.redis_sentinel import RedisSentinels
@@ -138,6 +138,32 @@ def kill_tree(pool: Pool) -> None:
             continue
     for process in tree:
         eventually(gone(process.pid), PATIENCE, what=f"process {process.pid} is gone")
+
+
+# --- a server that is not there, or refuses -----------------------------------------------------------
+
+
+def test_a_pool_that_starts_before_its_server_works_as_soon_as_that_is_there(
+    tmp_path: Path, server: RedisServer
+) -> None:
+    with Workshop(tmp_path, server.url()) as shop:
+        firing = shop.fire("add", 1, 2)
+        server.kill()
+        pool = shop.stage.work("-q", QUEUE)
+        pool.says("no worker of route 'default' can start now")
+        server.start()
+
+        assert shop.result(firing) == 3
+        assert pool.said.count("can start now") == 1
+
+
+def test_a_pool_whose_login_is_refused_ends_at_once(shop: Workshop, server: RedisServer) -> None:
+    url = server.url().replace("://", "://nobody:wrong@", 1)
+    pool = shop.stage.work("-q", QUEUE, "--url", url)
+
+    assert ended(pool) == 3
+    assert "no worker can start" in pool.said
+    assert "refuses the login" in pool.said
 
 
 # --- a server that fails ------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
@@ -81,18 +82,19 @@ def start(shop: Workshop) -> Iterator[Callable[..., Pool]]:
 
 def worker_of(pool: Pool) -> int:
     """Wait for the pool's worker process; return its number."""
-    parent = psutil.Process(pool.process.pid)
-    return eventually(
-        lambda: [one.pid for one in parent.children() if one.status() != psutil.STATUS_ZOMBIE],
-        PATIENCE,
-        what="the pool has a worker",
-    )[0]
+    return eventually(lambda: living(pool), PATIENCE, what="the pool has a worker")[0]
+
+
+def living(pool: Pool) -> list[int]:
+    """List the pool's processes that are not dead."""
+    return [child.pid for child in psutil.Process(pool.process.pid).children() if not gone(child.pid)()]
 
 
 def replaced(pool: Pool) -> None:
     """Kill the only worker of a pool."""
     pid = worker_of(pool)
-    os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
     eventually(gone(pid), PATIENCE, what="the worker is gone")
 
 
@@ -107,6 +109,14 @@ def test_a_fresh_pool_whose_workers_are_killed_before_they_are_ready_goes_on(med
     hold.unlink()
 
     assert meddled.result(firing) == 3
+    assert pool.stop() == 0
+
+
+def test_a_pool_whose_workers_cannot_start_can_be_stopped(meddled: Workshop) -> None:
+    (meddled.folder / "first" / "die").touch()
+    pool = meddled.stage.work("-q", QUEUE)
+    pool.says("is started in")
+
     assert pool.stop() == 0
 
 

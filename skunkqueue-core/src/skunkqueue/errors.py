@@ -111,6 +111,10 @@ class StoreMissingError(BackendUnavailableError):
     """There is no store there (yet), and whoever opened it did not want one made."""
 
 
+class BackendLoginError(BackendUnavailableError):
+    """The server refuses the login, or its certificate is not trusted; somebody must change a setting."""
+
+
 class BackendReadOnlyError(BackendError):
     """The store can be read but not written."""
 

@@ -28,6 +28,8 @@ def written(folder: Path, name: str, text: str) -> str:
         ("log.json", "{", "is not JSON"),
         ("log.ini", "version = 1", "TOML needs a name that ends with .toml"),
         ("log.json", "[]", "holds a list"),
+        ("log.json", "[" * 20_000, "is not JSON"),
+        ("log.json", "\0", "is not JSON"),
         ("log.json", "{}" + " " * 40_000, "at most 32768"),
         ("log.toml", "version =", "log.toml"),
     ],

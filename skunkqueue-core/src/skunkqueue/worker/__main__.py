@@ -19,6 +19,7 @@ from skunkqueue.config import open_backend
 from skunkqueue.errors import (
     BackendError,
     BackendFullError,
+    BackendLoginError,
     BackendReadOnlyError,
     BackendUnavailableError,
     SkunkQueueError,
@@ -77,6 +78,8 @@ def main(arguments: list[str]) -> None:
         word = worker.cycle.word
         # Whatever a wait was lent in this very moment goes back.
         backend.close()
+    except BackendLoginError as error:
+        ending, word = Ending.REFUSED_STORE, str(error)
     except _PASSING as error:
         ending, word = Ending.NO_STORE, str(error)
     except BackendError as error:

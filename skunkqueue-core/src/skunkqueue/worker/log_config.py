@@ -27,10 +27,14 @@ def read(path: str) -> dict[str, Any]:
     if len(data) > MAX_SIZE:
         msg = f"the log config {path!r} has {len(data)} bytes: at most {MAX_SIZE} are read"
         raise ConfigError(msg)
+    is_toml = path.endswith(".toml")
+    if is_toml and sys.version_info < (3, 11):
+        msg = f"the log config {path!r} is TOML, which needs Python 3.11: write it as JSON"
+        raise ConfigError(msg)
     try:
-        found = _toml(path, data.decode()) if path.endswith(".toml") else json.loads(data)
-    except ValueError as error:
-        kind = "TOML" if path.endswith(".toml") else "JSON (TOML needs a name that ends with .toml)"
+        found = importlib.import_module("tomllib").loads(data.decode()) if is_toml else json.loads(data)
+    except (ValueError, RecursionError) as error:
+        kind = "TOML" if is_toml else "JSON (TOML needs a name that ends with .toml)"
         msg = f"the log config {path!r} is not {kind}: {error}"
         raise ConfigError(msg) from error
     if not isinstance(found, dict):
@@ -53,13 +57,6 @@ def apply(config: Mapping[str, Any], paths: Sequence[str]) -> None:
                 told += f": {type(cause).__name__}: {cause}"
             msg = f"the log config (--log-config) cannot be used: {told}"
             raise ConfigError(msg) from error
-
-
-def _toml(path: str, text: str) -> Any:
-    if sys.version_info < (3, 11):
-        msg = f"the log config {path!r} is TOML, which needs Python 3.11: write it as JSON"
-        raise ConfigError(msg)
-    return importlib.import_module("tomllib").loads(text)
 
 
 @contextlib.contextmanager

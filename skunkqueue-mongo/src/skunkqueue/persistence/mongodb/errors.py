@@ -9,6 +9,7 @@ from skunkqueue.errors import (
     BackendDamagedError,
     BackendError,
     BackendFullError,
+    BackendLoginError,
     BackendUnavailableError,
 )
 
@@ -68,7 +69,7 @@ def translate(error: Exception, location: str) -> Exception:  # noqa: PLR0911 - 
     text = _text(error)
     code = error.code if isinstance(error, theirs.OperationFailure) else None
     if code == BAD_LOGIN or isinstance(error, theirs.ConfigurationError):
-        return BackendUnavailableError(
+        return BackendLoginError(
             f"{location}: the server refuses the login ({text}): check user name, password and authSource in the URL"
             f" (mongodb://USER:PASSWORD@HOST/?authSource=admin)"
         )
@@ -82,7 +83,7 @@ def translate(error: Exception, location: str) -> Exception:  # noqa: PLR0911 - 
             f" reference (a file, a key in an object store)"
         )
     if "CERTIFICATE" in text.upper():
-        return BackendUnavailableError(
+        return BackendLoginError(
             f"{location}: the server's certificate is not trusted ({text}): name the authority that signed it with"
             f" the option tlsCAFile=/path/to/ca.pem"
         )

@@ -7,6 +7,7 @@ from skunkqueue.errors import (
     BackendDamagedError,
     BackendError,
     BackendFullError,
+    BackendLoginError,
     BackendReadOnlyError,
     BackendUnavailableError,
 )
@@ -42,7 +43,7 @@ def translate(error: theirs.RedisError, location: str) -> BackendError:  # noqa:
     """Make our error out of redis-py's; the caller raises it ``from`` the original."""
     text = str(error)
     if isinstance(error, (theirs.AuthenticationError, theirs.AuthorizationError)):
-        return BackendUnavailableError(
+        return BackendLoginError(
             f"{location}: the server refuses the login ({text}): check user name and password in the URL"
             f" (redis://USER:PASSWORD@HOST)"
         )
@@ -62,7 +63,7 @@ def translate(error: theirs.RedisError, location: str) -> BackendError:  # noqa:
             f" redis+sentinel:// so that the master is found"
         )
     if "CERTIFICATE" in text.upper():
-        return BackendUnavailableError(
+        return BackendLoginError(
             f"{location}: the server's certificate is not trusted ({text}): name the authority that signed it with"
             f" the option ssl_ca_certs=/path/to/ca.pem"
         )
