@@ -188,7 +188,7 @@ def test_a_schedule_is_named_by_its_jobs(queue: SkunkQueue, job: Any, name: str)
     assert schedule.flush() == name
 
 
-@pytest.mark.parametrize("argument", [{"b", "a"}, [{1}], Point(1, 2), object()])
+@pytest.mark.parametrize("argument", [{"b", "a"}, [{1}], [2**20_000], Point(1, 2), object()], ids=range(5))
 def test_arguments_that_another_process_may_write_otherwise_need_a_name(
     queue: SkunkQueue, argument: object
 ) -> None:

@@ -19,7 +19,8 @@ from tests.schedulers.ticking import NOON, dues
 UTC = timezone.utc
 LATER, EARLIER = datetime(2024, 5, 2, tzinfo=UTC), datetime(2024, 5, 1, tzinfo=UTC)
 NO_INTERVALS = [
-    0, 0.0, -1, timedelta(0), timedelta(seconds=-3), math.nan, math.inf, True, None, [], b"* * * * *", 1e12
+    0, 0.0, -1, timedelta(0), timedelta(seconds=-3), math.nan, math.inf, True, None, [], b"* * * * *", 1e12,
+    2**20_000
 ]  # fmt: skip
 
 
@@ -28,7 +29,7 @@ def queue(tmp_path: Path) -> SkunkQueue:
     return SkunkQueue("demo", conn_url=f"sqlite:///{tmp_path}/x.db")
 
 
-@pytest.mark.parametrize("interval", NO_INTERVALS)
+@pytest.mark.parametrize("interval", NO_INTERVALS, ids=range(len(NO_INTERVALS)))
 def test_an_interval_that_is_none_is_refused(queue: SkunkQueue, interval: object) -> None:
     with pytest.raises(ScheduleError, match="interval"):
         TimeScheduler(queue, interval)  # type: ignore[arg-type]
@@ -51,6 +52,7 @@ def test_an_interval_that_is_none_is_refused(queue: SkunkQueue, interval: object
         ({"times": -1}, "times"),
         ({"times": True}, "times"),
         ({"times": 2.0}, "times"),
+        ({"times": -(2**20_000)}, "times.*bits"),
         ({"catch_up": "some"}, "catch_up.*'some'"),
         ({"catch_up": None}, "catch_up"),
         ({"start": "tomorrow"}, "start"),

@@ -13,6 +13,7 @@ from datetime import timedelta
 import msgspec
 
 from skunkqueue.errors import MAX_DELAY, PolicyError
+from skunkqueue.show import brief
 from skunkqueue.times import Seconds, as_delay
 
 _MAX_FACTOR = 1_000.0
@@ -43,7 +44,7 @@ class Exponential(msgspec.Struct, frozen=True):
             and 0 <= self.jitter <= 1
         ):
             msg = (
-                f"{self!r}: base and cap must be over 0 and at most {MAX_DELAY:.0f} seconds (a year), "
+                f"{brief(self)}: base and cap must be over 0 and at most {MAX_DELAY:.0f} seconds (a year), "
                 f"factor between 1 and 1,000, jitter between 0 and 1"
             )
             raise PolicyError(msg)

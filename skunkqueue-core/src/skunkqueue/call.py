@@ -19,6 +19,7 @@ from skunkqueue.payload import Step
 from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_own
 from skunkqueue.records import State
 from skunkqueue.serializers import get_serializer
+from skunkqueue.show import brief, shown
 from skunkqueue.times import When, moment
 
 if TYPE_CHECKING:
@@ -157,8 +158,8 @@ class Call(Fireable[R]):
         self.target = target
 
     def __repr__(self) -> str:
-        given = [repr(value) for value in self.args] + [
-            f"{key}={value!r}" for key, value in self.kwargs.items()
+        given = [shown(value) for value in self.args] + [
+            f"{key}={shown(value)}" for key, value in self.kwargs.items()
         ]
         return f"<Call {self.name}({', '.join(given)})>"
 
@@ -279,6 +280,6 @@ class Conjoinable(Protocol):
 def conjoin(first: Conjoinable, second: Conjoinable) -> Chain:
     """Join two into one; NotAJobError where the second is nothing of ours."""
     if isinstance(second, type) or not callable(getattr(second, "calls", None)):
-        msg = f"{second!r} of type {type(second).__name__} is no job, call or chain, so & cannot join it to {first!r}"
+        msg = f"{brief(second)} of type {type(second).__name__} is no job, call or chain, so & cannot join it to {brief(first)}"
         raise NotAJobError(msg)
     return Chain((*first.calls(), *second.calls()))

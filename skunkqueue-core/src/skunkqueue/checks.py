@@ -17,6 +17,7 @@ from skunkqueue.errors import ArgumentsError, DuplicateJobError, NotAJobError
 from skunkqueue.imports import member, public_module_name
 from skunkqueue.names import check_name
 from skunkqueue.parameters import Parameters
+from skunkqueue.show import brief
 
 
 class Target:
@@ -67,7 +68,7 @@ def job_name(declared: Any) -> str:
     qualname = getattr(declared, "__qualname__", "") or ""
     if not qualname or "<" in qualname:
         msg = (
-            f"a job must be defined at the top of a module, where a worker can import it, unlike {declared!r}: "
+            f"a job must be defined at the top of a module, where a worker can import it, unlike {brief(declared)}: "
             f"{_way_out(declared, qualname)}"
         )
         raise NotAJobError(msg)
@@ -87,7 +88,7 @@ def check_function(work: object) -> None:
         msg = f"{work!r} cannot be a job, since a worker has no class to call it with: make it a staticmethod"
         raise NotAJobError(msg)
     if not callable(work) or isinstance(work, type):
-        msg = f"@queue.job makes jobs of functions, not of {work!r}; for a class, inherit JobMixin"
+        msg = f"@queue.job makes jobs of functions, not of {brief(work)}; for a class, inherit JobMixin"
         raise NotAJobError(msg)
     owner = getattr(work, "__self__", None)
     if owner is not None and not isinstance(owner, ModuleType):

@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from skunkqueue.show import brief
+
 if TYPE_CHECKING:
     from skunkqueue.records import State
 
@@ -239,6 +241,6 @@ def seconds_asked(what: str, after: Any) -> float:
     seconds = after.total_seconds() if isinstance(after, timedelta) else after
     wrong_type = isinstance(seconds, bool) or not isinstance(seconds, (int, float))
     if wrong_type or not seconds <= MAX_DELAY:
-        msg = f"{what}(after={after!r}): give at most {MAX_DELAY:.0f} seconds (a year), or a timedelta"
+        msg = f"{what}(after={brief(after)}): give at most {MAX_DELAY:.0f} seconds (a year), or a timedelta"
         raise PolicyTypeError(msg) if wrong_type else PolicyError(msg)
     return max(0.0, float(seconds))

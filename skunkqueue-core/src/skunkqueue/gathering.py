@@ -11,6 +11,7 @@ from skunkqueue.handle import JobHandle, failed, result_of, state_of
 from skunkqueue.imports import Gate
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.records import Record, State
+from skunkqueue.show import brief
 from skunkqueue.times import Seconds, as_timeout
 
 _SLICE = 5.0
@@ -28,7 +29,7 @@ def gather(
     """Wait for all; return their results in order. See ``SkunkQueue.results``."""
     for handle in handles:
         if not isinstance(handle, JobHandle):
-            msg = f"results are of handles, as fire returns them, not of {handle!r}: for an id, give queue.handle(id)"
+            msg = f"results are of handles, as fire returns them, not of {brief(handle)}: for an id, give queue.handle(id)"
             raise WrongTypeError(msg)
     patience = as_timeout(timeout, "the timeout of results")
     # Some of them may be handles of one and the same firing.

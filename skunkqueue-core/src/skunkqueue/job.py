@@ -18,6 +18,7 @@ from skunkqueue.handle import JobHandle
 from skunkqueue.mixin import JobMixin, class_policy, is_class_job
 from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_own
 from skunkqueue.records import State
+from skunkqueue.show import brief
 from skunkqueue.times import When
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ def as_fireable(thing: object) -> Fireable[Any]:
         hint = "; make an object of the class first"
     elif inspect.isroutine(thing):
         hint = "; mark the function with @queue.job first"
-    msg = f"{thing!r} of type {type(thing).__name__} is no job, call or chain, and cannot be fired{hint}"
+    msg = f"{brief(thing)} of type {type(thing).__name__} is no job, call or chain, and cannot be fired{hint}"
     raise NotAJobError(msg)
 
 

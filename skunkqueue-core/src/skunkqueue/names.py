@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from skunkqueue.errors import NameInvalidError
+from skunkqueue.show import brief
 
 MAX_NAME_BYTES = 200
 
@@ -16,7 +17,7 @@ def check_name(what: str, value: object) -> str:
     control characters (line breaks, NUL, and characters that change the direction of text).
     """
     if not isinstance(value, str):
-        msg = f"{_article(what)} {what} name must be a string, not {type(value).__name__}: {value!r}"
+        msg = f"{_article(what)} {what} name must be a string, not {type(value).__name__}: {brief(value)}"
         raise NameInvalidError(msg)
     # Most names are plain ASCII words; the loop over characters is for the others.
     if value.isascii() and value.isprintable() and 0 < len(value) <= MAX_NAME_BYTES:

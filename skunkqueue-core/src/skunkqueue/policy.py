@@ -13,6 +13,7 @@ from skunkqueue.errors import PolicyError
 from skunkqueue.names import check_name
 from skunkqueue.records import DEFAULT_PRIORITY, DEFAULT_ROUTE, MAX_PRIORITY, MIN_PRIORITY
 from skunkqueue.serializers import DEFAULT_SERIALIZER
+from skunkqueue.show import brief
 from skunkqueue.times import When, as_delay, moment
 
 MAX_RETRIES = 1_000_000
@@ -92,7 +93,7 @@ def check_routes(value: object) -> tuple[str, ...]:
     if isinstance(value, str):
         value = (value,)
     if not isinstance(value, Iterable):
-        msg = f"routes must be a list of names, not {type(value).__name__}: {value!r}"
+        msg = f"routes must be a list of names, not {type(value).__name__}: {brief(value)}"
         raise PolicyError(msg)
     routes = tuple(dict.fromkeys(check_name("route", one) for one in value))
     return routes or (DEFAULT_ROUTE,)
@@ -122,7 +123,7 @@ def check_scheduled(name: str, policy: Policy) -> float | None:
         )
         raise PolicyError(msg)
     if after <= 0:
-        msg = f"schedule {name!r} has a job with expires={policy.expires!r}, so that no run could ever begin"
+        msg = f"schedule {name!r} has a job with expires={brief(policy.expires)}, so that no run could ever begin"
         raise PolicyError(msg)
     return after
 
@@ -130,7 +131,7 @@ def check_scheduled(name: str, policy: Policy) -> float | None:
 def _whole(name: str, low: int, high: int) -> Callable[[object], int]:
     def check(value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            msg = f"{name} must be a whole number from {low} to {high}, not {value!r}"
+            msg = f"{name} must be a whole number from {low} to {high}, not {brief(value)}"
             raise PolicyError(msg)
         return value
 
@@ -142,7 +143,7 @@ def _check_timeout(value: object) -> float | None:
         return None
     seconds = as_delay(value, "timeout")
     if seconds <= 0:
-        msg = f"timeout must be more than 0 seconds, not {value!r}; leave it out for no limit"
+        msg = f"timeout must be more than 0 seconds, not {brief(value)}; leave it out for no limit"
         raise PolicyError(msg)
     return seconds
 
@@ -152,7 +153,7 @@ def _errors(name: str) -> Callable[[object], Errors]:
         kinds = value if isinstance(value, (tuple, list)) else (value,)
         for kind in kinds:
             if not (isinstance(kind, type) and issubclass(kind, BaseException)):
-                msg = f"{name} must be an exception class or a list of them, not {kind!r}"
+                msg = f"{name} must be an exception class or a list of them, not {brief(kind)}"
                 raise PolicyError(msg)
         return tuple(kinds)
 
@@ -162,7 +163,7 @@ def _errors(name: str) -> Callable[[object], Errors]:
 def _choice(name: str, *choices: str) -> Callable[[object], str]:
     def check(value: object) -> str:
         if value not in choices:
-            msg = f"{name} must be one of {', '.join(map(repr, choices))}, not {value!r}"
+            msg = f"{name} must be one of {', '.join(map(repr, choices))}, not {brief(value)}"
             raise PolicyError(msg)
         return str(value)
 

@@ -33,6 +33,7 @@ from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.plugins.notify import default_notifier
 from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_scheduled
 from skunkqueue.records import Firing, Record, Schedule
+from skunkqueue.show import brief
 from skunkqueue.times import Seconds, When, moment
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class SkunkQueue:
         self.config = resolve(backend, conn_url, dbname, **options)
         self.policy = change_policy(Policy(), {"queue_type": queue_type, "serializer": serializer})
         if isinstance(max_payload, bool) or not isinstance(max_payload, int) or max_payload < 1:
-            msg = f"max_payload must be a number of bytes, at least 1, not {max_payload!r}"
+            msg = f"max_payload must be a number of bytes, at least 1, not {brief(max_payload)}"
             raise ConfigError(msg)
         self.max_payload = max_payload
         self._store = StoreOpening(self.config, clock)
@@ -203,7 +204,7 @@ class SkunkQueue:
         Raises WrongTypeError for what is no string.
         """
         if not isinstance(firing_id, str):
-            msg = f"queue.handle({firing_id!r}): give the firing's id, a string such as handle.id, not {type(firing_id).__name__}"
+            msg = f"queue.handle({brief(firing_id)}): give the firing's id, a string such as handle.id, not {type(firing_id).__name__}"
             raise WrongTypeError(msg)
         return JobHandle(firing_id, self, default_gate())
 

@@ -17,6 +17,7 @@ from skunkqueue.ids import new_id
 from skunkqueue.payload import decode_body
 from skunkqueue.plugins import STRATEGIES, calls, registry
 from skunkqueue.records import Firing, Refire, Run, Schedule, Verdict
+from skunkqueue.show import brief
 from skunkqueue.times import MAX_MOMENT
 
 logger = logging.getLogger(__name__)
@@ -206,22 +207,22 @@ def skipped(schedule: Schedule, strategy: Strategy, now: float, *, began: float 
 def _sound(plan: Plan, now: float) -> Plan:
     """Return a plan that a store can keep; PluginError says what is wrong with another."""
     if not isinstance(plan, Plan):
-        msg = f"a strategy must return a skunkqueue.schedule.Plan, not {plan!r}"
+        msg = f"a strategy must return a skunkqueue.schedule.Plan, not {brief(plan)}"
         raise PluginError(msg)
     for name in ("due", "interval", "expires"):
         value = getattr(plan, name)
         fine = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= MAX_MOMENT
         if value is not None and not fine:
-            msg = f"a strategy's plan has {name}={value!r}: it must be None, or a number of seconds up to {MAX_MOMENT:g}"
+            msg = f"a strategy's plan has {name}={brief(value)}: it must be None, or a number of seconds up to {MAX_MOMENT:g}"
             raise PluginError(msg)
     if plan.interval is not None and plan.interval < 0:
-        msg = f"a strategy's plan has interval={plan.interval!r}: it must be None, or at least 0 seconds"
+        msg = f"a strategy's plan has interval={brief(plan.interval)}: it must be None, or at least 0 seconds"
         raise PluginError(msg)
     if plan.due is not None and plan.expires is not None and plan.expires < plan.due:
-        msg = f"a strategy's plan has expires={plan.expires!r}, before due={plan.due!r}: the run could never begin"
+        msg = f"a strategy's plan has expires={brief(plan.expires)}, before due={brief(plan.due)}: the run could never begin"
         raise PluginError(msg)
     if not isinstance(plan.state, bytes) or len(plan.state) > MAX_STATE:
-        size = f"{len(plan.state)} bytes" if isinstance(plan.state, bytes) else repr(plan.state)
+        size = f"{len(plan.state)} bytes" if isinstance(plan.state, bytes) else brief(plan.state)
         msg = f"a strategy's state must be bytes, at most {MAX_STATE}, not {size}"
         raise PluginError(msg)
     if plan.due is not None and plan.due < now - MAX_LATE:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from skunkqueue.errors import MAX_DELAY, NaiveDatetimeError, PolicyError, PolicyTypeError, WrongTypeError
+from skunkqueue.show import brief
 
 MAX_MOMENT = 1e11
 """Seconds since the epoch, some thousand years from now: no store keeps a later moment."""
@@ -24,11 +25,11 @@ def as_delay(value: object, what: str) -> float:
     """Turn seconds or a timedelta into seconds; PolicyError where it is neither, negative or endless."""
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        msg = f"{what} must be seconds or a timedelta, not {type(value).__name__}: {value!r}"
+        msg = f"{what} must be seconds or a timedelta, not {type(value).__name__}: {brief(value)}"
         raise PolicyTypeError(msg)
     # Not NaN either; and an int that no float can hold is compared all the same.
     if not 0 <= seconds <= MAX_DELAY:
-        msg = f"{what} must be between 0 and {MAX_DELAY:.0f} seconds (a year), not {value!r}"
+        msg = f"{what} must be between 0 and {MAX_DELAY:.0f} seconds (a year), not {brief(value)}"
         raise PolicyError(msg)
     return float(seconds)
 
@@ -43,7 +44,7 @@ def as_timeout(value: Any, what: str) -> float | None:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
     number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
     if not number or (isinstance(seconds, float) and math.isnan(seconds)):
-        msg = f"{what} must be seconds or a timedelta, or None for no limit, not {type(value).__name__}: {value!r}"
+        msg = f"{what} must be seconds or a timedelta, or None for no limit, not {type(value).__name__}: {brief(value)}"
         raise WrongTypeError(msg)
     return None if seconds > MAX_MOMENT else float(max(0, seconds))
 
@@ -81,5 +82,5 @@ def moment(when: object, what: str) -> tuple[float | None, float]:
         when = when.total_seconds()
     if isinstance(when, (int, float)) and not isinstance(when, bool):
         return None, as_delay(0.0 if when < 0 else when, what)
-    msg = f"{what} must be a datetime with a time zone, a timedelta or seconds, not {type(when).__name__}: {when!r}"
+    msg = f"{what} must be a datetime with a time zone, a timedelta or seconds, not {type(when).__name__}: {brief(when)}"
     raise PolicyTypeError(msg)

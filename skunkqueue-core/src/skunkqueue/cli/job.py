@@ -156,7 +156,7 @@ def _show_end(record: Record) -> None:
         for line in clean_lines(failure.traceback).splitlines():
             say(f"  {line}")
     elif record.state.value == "complete":
-        from skunkqueue.cli.values import shown  # noqa: PLC0415 - help need not wait for it
+        from skunkqueue.show import shown  # noqa: PLC0415 - help need not wait for it
 
         value, problem = _result(record)
         if record.result is None:

@@ -9,12 +9,12 @@ from typing import Any
 
 from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.text import cut, from_now, iso, size, span
-from skunkqueue.cli.values import shown
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.payload import Body, Step, decode_body, decode_failure, decode_progress
 from skunkqueue.policy import POLICY_FIELDS
 from skunkqueue.records import Record, State, WorkerRecord
 from skunkqueue.serializers import get_serializer
+from skunkqueue.show import shown
 
 DAMAGED = "(damaged)"
 NOTE_WIDTH = 60

@@ -57,12 +57,3 @@ def _is_found(kind: type) -> bool:
         return member(sys.modules[kind.__module__], kind.__qualname__) is kind
     except LookupError:
         return False
-
-
-def brief(value: Any) -> str:
-    """Show a value in at most 80 characters, whatever its ``__repr__`` does."""
-    try:
-        text = repr(value)
-    except Exception:  # noqa: BLE001 - a broken __repr__ must not hide the error it appears in
-        text = f"<{type(value).__name__}>"
-    return text if len(text) <= 80 else text[:77] + "..."

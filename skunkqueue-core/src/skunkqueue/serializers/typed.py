@@ -21,7 +21,8 @@ import msgspec
 from skunkqueue.errors import DamagedPayloadError, JobNotFoundError, PayloadError, UnsupportedTypeError
 from skunkqueue.imports import Gate
 from skunkqueue.serializers import Serializer
-from skunkqueue.serializers.classes import RefusedError, brief, check_fields, class_name
+from skunkqueue.serializers.classes import RefusedError, check_fields, class_name
+from skunkqueue.show import brief, written
 
 _ATOMS = frozenset({type(None), bool, float, bytes, str})
 _PLAIN = _ATOMS | {int}
@@ -59,8 +60,8 @@ class Opaque:
 
     def __repr__(self) -> str:
         if isinstance(self.value, dict):
-            return f"{self.name}({', '.join(f'{key}={value!r}' for key, value in self.value.items())})"
-        return f"{self.name}.{self.value}"
+            return f"{self.name}({', '.join(f'{key}={written(value)}' for key, value in self.value.items())})"
+        return f"{self.name}.{self.value if isinstance(self.value, str) else written(self.value)}"
 
 
 _encode = msgspec.msgpack.Encoder().encode

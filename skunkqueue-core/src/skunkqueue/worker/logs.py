@@ -15,6 +15,7 @@ from typing import Any
 
 from skunkqueue.context import FiringFilter
 from skunkqueue.errors import ConfigError
+from skunkqueue.show import shown
 from skunkqueue.worker.log_format import JsonFormatter, TextFormatter, is_ours
 from skunkqueue.worker.log_output import LogOutput
 from skunkqueue.worker.settings import PoolSettings, WorkerSettings
@@ -165,7 +166,7 @@ def brief(value: object) -> str:
     """Show a value in at most MAX_REPR characters, whatever its ``__repr__`` does."""
     try:
         # A subclass of str may do anything in its own methods.
-        text = str.__str__(repr(value))
+        text = str.__str__(shown(value))
     except BaseException as error:  # noqa: BLE001 - a user's __repr__ may raise anything
         text = f"<{_name_of(value)}, whose repr raised {_name_of(error)}>"
     return text if len(text) <= MAX_REPR else text[: MAX_REPR - 3] + "..."

@@ -21,6 +21,7 @@ from skunkqueue.job import as_fireable
 from skunkqueue.names import MAX_NAME_BYTES, check_name
 from skunkqueue.policy import POLICY_FIELDS
 from skunkqueue.queue import SkunkQueue
+from skunkqueue.show import MAX_BITS, brief
 
 if TYPE_CHECKING:
     from typing_extensions import Self  # in typing from Python 3.11 on
@@ -50,7 +51,7 @@ class Scheduler:
 
     def __init__(self, queue: SkunkQueue, strategy: str, params: bytes, *, name: str | None = None) -> None:
         if not isinstance(queue, SkunkQueue):
-            msg = f"{type(self).__name__} needs the SkunkQueue that its jobs go to, not {queue!r}"
+            msg = f"{type(self).__name__} needs the SkunkQueue that its jobs go to, not {brief(queue)}"
             raise ScheduleError(msg)
         self.queue = queue
         if name is not None and len(check_name("schedule", name).encode()) > MAX_NAME_BYTES - _SUFFIX:
@@ -142,7 +143,7 @@ def _arguments(call: Call[Any]) -> str:
     for value in (*call.args, *named.values()):
         if not _is_plain(value):
             msg = (
-                f"the schedule of {call.name} cannot be named by its argument {value!r} of type {type(value).__name__}, "
+                f"the schedule of {call.name} cannot be named by its argument {brief(value)} of type {type(value).__name__}, "
                 f"which the next process may write otherwise: give the scheduler a name="
             )
             raise ScheduleError(msg)
@@ -157,7 +158,8 @@ def _is_plain(value: object) -> bool:
         return all(map(_is_plain, value))
     if isinstance(value, dict):
         return all(map(_is_plain, (*value, *value.values())))
-    return isinstance(value, _PLAIN)
+    # A long integer is not always written in decimals, which depends on the process.
+    return isinstance(value, _PLAIN) and not (isinstance(value, int) and value.bit_length() > MAX_BITS)
 
 
 def _digest(text: str) -> str:

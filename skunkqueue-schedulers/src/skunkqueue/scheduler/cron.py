@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 from skunkqueue.errors import ScheduleError
+from skunkqueue.show import brief
 
 UTC = timezone.utc
 _FIELDS = ("second", "minute", "hour", "day-of-month", "month", "day-of-week")
@@ -118,7 +119,7 @@ class CronLine:
 def normal(line: str) -> str:
     """Return a line as fields, in place of its nickname; ScheduleError says which field is wrong, and why."""
     if not isinstance(line, str):
-        msg = f"a cron line must be text, such as '0 3 * * *', not {line!r}"
+        msg = f"a cron line must be text, such as '0 3 * * *', not {brief(line)}"
         raise ScheduleError(msg)
     if len(line) > _LONGEST:
         msg = f"the cron line {line[:40]!r}... has {len(line)} characters: give at most {_LONGEST}"

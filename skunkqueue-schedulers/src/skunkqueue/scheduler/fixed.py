@@ -39,6 +39,7 @@ from skunkqueue.scheduler.ticks import (
     plan_tick,
     rhythm,
 )
+from skunkqueue.show import brief
 
 _params = msgspec.json.Decoder(Params)
 _state = msgspec.json.Decoder(State)
@@ -205,17 +206,17 @@ class TimeScheduler(Scheduler):
             msg = f"TimeScheduler's jitter ({spread:g} s) must be less than its interval ({interval:g} s)"
             raise ScheduleError(msg)
         if catch_up not in ("one", "all", "none"):
-            msg = f"TimeScheduler's catch_up must be 'one', 'all' or 'none', not {catch_up!r}"
+            msg = f"TimeScheduler's catch_up must be 'one', 'all' or 'none', not {brief(catch_up)}"
             raise ScheduleError(msg)
         if times is not None and (isinstance(times, bool) or not isinstance(times, int) or times < 1):
-            msg = f"TimeScheduler's times must be a whole number of at least 1, not {times!r}"
+            msg = f"TimeScheduler's times must be a whole number of at least 1, not {brief(times)}"
             raise ScheduleError(msg)
         if cron is None and zone_name(tz) != "UTC":
-            msg = f"TimeScheduler's tz ({tz!r}) is for cron lines; an interval is as long in every zone: leave it out"
+            msg = f"TimeScheduler's tz ({brief(tz)}) is for cron lines; an interval is as long in every zone: leave it out"
             raise ScheduleError(msg)
         relative = isinstance(start, timedelta)
         if start is not None and not isinstance(start, (datetime, timedelta)):
-            msg = f"TimeScheduler's start must be a datetime with a time zone, or a timedelta from now on, not {start!r}"
+            msg = f"TimeScheduler's start must be a datetime with a time zone, or a timedelta from now on, not {brief(start)}"
             raise ScheduleError(msg)
         begin = None if start is None or relative else instant("TimeScheduler's start", start)
         end = None if until is None else instant("TimeScheduler's until", until)
@@ -248,5 +249,5 @@ def zone_name(tz: object) -> str:
     try:
         return ZoneInfo(cast("str", name)).key
     except (KeyError, ValueError, TypeError, OSError) as error:
-        msg = f"tz must be the name of a time zone, such as 'Europe/Berlin', or a ZoneInfo, not {tz!r}"
+        msg = f"tz must be the name of a time zone, such as 'Europe/Berlin', or a ZoneInfo, not {brief(tz)}"
         raise ScheduleError(msg) from error

@@ -9,6 +9,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from skunkqueue.errors import NaiveDatetimeError, ScheduleError
+from skunkqueue.show import brief
 from skunkqueue.times import MAX_MOMENT
 
 Moment = Annotated[float, msgspec.Meta(ge=-1e11, le=1e11)]
@@ -40,10 +41,10 @@ def seconds(what: str, value: object, *, least: float = SHORTEST) -> float:
     """Return a length of time in seconds; ScheduleError, naming ``what``, below ``least`` or for what is none."""
     given = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(given, bool) or not isinstance(given, (int, float)):
-        msg = f"{what} must be a timedelta or a number of seconds, not {value!r}"
+        msg = f"{what} must be a timedelta or a number of seconds, not {brief(value)}"
         raise ScheduleError(msg)
     if not least <= given <= LONGEST:
-        msg = f"{what} must be at least {least:g} s and at most a hundred years, not {value!r}"
+        msg = f"{what} must be at least {least:g} s and at most a hundred years, not {brief(value)}"
         raise ScheduleError(msg)
     return float(given)
 
@@ -52,7 +53,7 @@ def number(what: str, value: object, low: float, high: float) -> float:
     """Return a number strictly between two others; ScheduleError, naming ``what``, otherwise."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low < value < high:
         above = f"more than {low:g}" + (f" and less than {high:g}" if math.isfinite(high) else "")
-        msg = f"{what} must be a number of {above}, not {value!r}"
+        msg = f"{what} must be a number of {above}, not {brief(value)}"
         raise ScheduleError(msg)
     return float(value)
 
@@ -74,7 +75,7 @@ def within(name: str, value: float, low: tuple[str, float], high: tuple[str, flo
 def instant(what: str, when: object) -> float:
     """Return a moment in seconds since the epoch; NaiveDatetimeError without a time zone."""
     if not isinstance(when, datetime):
-        msg = f"{what} must be a datetime with a time zone, not {when!r}"
+        msg = f"{what} must be a datetime with a time zone, not {brief(when)}"
         raise ScheduleError(msg)
     if when.utcoffset() is None:
         msg = (
