@@ -50,6 +50,17 @@ class Ruled(JobMixin):
     def work(self) -> None: ...
 
 
+class Hurried(JobMixin):
+    @property
+    def priority(self) -> Any:
+        return "soon"
+
+    @priority.setter
+    def priority(self, _: Any) -> None: ...
+
+    def work(self) -> None: ...
+
+
 class Empty(JobMixin): ...
 
 
@@ -183,6 +194,15 @@ def test_an_attribute_that_is_wrong_as_a_rule_is_told_why_it_is_one() -> None:
         PolicyError, match=r"timeout must be more than 0.*an attribute of that name is a rule: rename"
     ):
         job()
+
+
+def test_a_wrong_rule_of_a_class_is_told_with_the_class(queue: SkunkQueue) -> None:
+    told = (
+        r"priority must be a whole number.*In the class Hurried, an attribute of that name is a rule: rename"
+    )
+    for use in (queue.fire_call, lambda job: queue.job(type(job))):
+        with pytest.raises(PolicyError, match=told):
+            use(Hurried())
 
 
 def test_routes_travel_whatever_holds_them_and_functions_do_not() -> None:

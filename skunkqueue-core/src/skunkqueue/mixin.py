@@ -212,4 +212,11 @@ def _read_policy(kind: type[JobMixin]) -> Policy:
                 found[field] = value.__func__ if isinstance(value, staticmethod) else value
                 break
     queue: Enqueuer | None = getattr(kind, _QUEUE, None)
-    return change_policy(_DEFAULT if queue is None else queue.policy, found)
+    try:
+        return change_policy(_DEFAULT if queue is None else queue.policy, found)
+    except SkunkQueueError as error:
+        msg = (
+            f"{error}. In the class {kind.__qualname__}, an attribute of that name is a rule: "
+            f"rename one that is your own"
+        )
+        raise type(error)(msg) from error
