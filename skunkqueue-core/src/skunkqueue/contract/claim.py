@@ -101,7 +101,8 @@ class ClaimPromises(Kit):
         assert ids(claim(backend, 10)) == ids(batch)
 
     def test_highest_priority_comes_first(self, backend: Backend, clock: VirtualClock) -> None:
-        batch = [firing(priority=priority, due=clock.now() - priority) for priority in (0, 9, 5, 1, 8)]
+        # The more urgent one is due later each time.
+        batch = [firing(priority=priority, due=clock.now() - 10 + priority) for priority in (0, 9, 5, 1, 8)]
         backend.enqueue(batch)
         assert [lent.priority for lent in claim(backend, 10)] == [9, 8, 5, 1, 0]
 

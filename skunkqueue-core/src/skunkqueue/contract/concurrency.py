@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
+import pytest
+
 from skunkqueue.contract.child import Orders
 from skunkqueue.contract.children import orders, started
 from skunkqueue.contract.effort import EFFORT
@@ -15,6 +17,7 @@ from skunkqueue.contract.kit import PATIENCE, Kit, open_empty
 from skunkqueue.contract.makers import (
     QUEUE,
     ROUTE,
+    WORKER,
     claim,
     counters,
     counts,
@@ -25,10 +28,14 @@ from skunkqueue.contract.makers import (
     listed,
     outcome,
     schedule,
+    state,
 )
 from skunkqueue.contract.pace import pace
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.records import Firing, State, Verdict
+
+FEW = 12
+"""Firings that two threads are after, pausing at every step."""
 
 
 class ConcurrencyPromises(Kit):
@@ -81,6 +88,52 @@ class ConcurrencyPromises(Kit):
             calls = [threads.submit(real_backend.settle, [outcome(lent)]) for _ in range(8)]
             assert sorted(len(call.result(PATIENCE)) for call in calls) == [0] + [1] * 7
         assert counters(real_backend)["complete"] == 10
+
+    @pytest.mark.parametrize("verb", ["kill", "purge"])
+    def test_each_firing_is_taken_away_or_claimed_and_never_both(
+        self, real_backend: Backend, polite: None, threads: ThreadPoolExecutor, verb: str
+    ) -> None:
+        del polite
+        batch = firings(FEW)
+        real_backend.enqueue(batch)
+
+        def take_away() -> list[str]:
+            if verb == "purge":
+                real_backend.purge(QUEUE, ROUTE)
+                return [
+                    id_
+                    for id_, record in zip(ids(batch), real_backend.get(ids(batch)), strict=True)
+                    if record is None
+                ]
+            before = {id_: was for made in batch for id_, was in real_backend.kill([made.id]).items()}
+            return [id_ for id_, was in before.items() if was is State.PENDING]
+
+        def work() -> list[str]:
+            return [lent.id for _ in batch for lent in claim(real_backend)]
+
+        calls = [threads.submit(work), threads.submit(take_away)]
+        claimed, taken = (call.result(PATIENCE) for call in calls)
+        assert sorted([*claimed, *taken]) == ids(batch)
+        assert {state(real_backend, id_) for id_ in claimed} <= {State.RUNNING}
+        assert {state(real_backend, id_) for id_ in taken} <= {State.KILLED if verb == "kill" else None}
+
+    def test_each_claim_is_settled_or_given_back_and_never_both(
+        self, real_backend: Backend, polite: None, threads: ThreadPoolExecutor
+    ) -> None:
+        del polite
+        batch = firings(FEW)
+        real_backend.enqueue(batch)
+        lent = claim(real_backend, FEW)
+
+        def settle() -> list[str]:
+            return [one.id for one in lent if not real_backend.settle([outcome(one)])]
+
+        settling = threads.submit(settle)
+        burial = threads.submit(real_backend.bury, WORKER, [], death(real_backend.now()))
+        settled = settling.result(PATIENCE)
+        assert len(settled) + burial.result(PATIENCE) == FEW
+        assert [state(real_backend, id_) for id_ in settled] == [State.COMPLETE] * len(settled)
+        assert counts(real_backend).get(State.PENDING, 0) == FEW - len(settled)
 
     def test_schedule_declared_by_many_threads_is_declared_once(
         self, real_backend: Backend, threads: ThreadPoolExecutor

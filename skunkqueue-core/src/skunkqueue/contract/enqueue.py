@@ -11,6 +11,7 @@ from skunkqueue.contract.kit import Kit
 from skunkqueue.contract.makers import (
     ODD_NAMES,
     QUEUE,
+    ROUTE,
     WORKER,
     claim,
     claimed,
@@ -67,6 +68,7 @@ class EnqueuePromises(Kit):
 
     def test_claimed_firing_is_what_was_put_in(self, backend: Backend, clock: VirtualClock) -> None:
         lent = claimed(backend, body=b"\x01" * 10, priority=7, expires_in=30.0)
+        assert (lent.queue, lent.route) == (QUEUE, ROUTE)
         assert (lent.body, lent.priority, lent.carry, lent.target) == (b"\x01" * 10, 7, None, None)
         assert (lent.deaths, lent.evidence, lent.kill_requested) == (0, "", False)
         assert lent.enqueued == pytest.approx(clock.now(), abs=0.002)

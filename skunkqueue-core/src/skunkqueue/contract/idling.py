@@ -1,7 +1,7 @@
 """Idling: who waits for nothing sleeps, and does not look again and again. Under the real clock.
 
-How often a process wakes is what the system counts: each time that one of its threads goes to sleep of its own
-accord. Other threads of the process count too, so it is measured first with nobody waiting.
+What waiting costs is what the system counts: each time that a thread of this process goes to sleep of its own
+accord, and the time for which one keeps a processor. Other threads count too, so it is counted first with nobody waiting.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import pytest
 
@@ -25,15 +25,18 @@ from skunkqueue.contract.makers import (
     WORKER,
     claim,
     firing,
+    outcome,
     worker,
 )
 from skunkqueue.persistence.backend import Backend
 
 LONG = 60.0
 SPAN = 0.8
-"""Seconds over which wake-ups are counted."""
-OFTEN = 10.0
-"""Wake-ups a second, beyond those of a process in which nobody waits, that are too many."""
+"""Seconds over which is counted what waiting costs."""
+OFTEN = 15.0
+"""Wake-ups a second, beyond those of a process in which nobody waits, that are too many for a few who wait."""
+BUSY = 0.25
+"""The share of one processor that is."""
 TRIES = 3
 """Spans that must all be too busy: other threads may be, for a while."""
 
@@ -62,53 +65,85 @@ class IdlePromises(Kit):
     def test_who_waits_does_not_look_again_and_again(
         self, real_backend: Backend, threads: ThreadPoolExecutor
     ) -> None:
+        wait, made = real_backend.wait, firing(delay=LONG)
         real_backend.register(worker(), LONG)
-        made = firing(delay=LONG)
-        real_backend.enqueue([made])
+        real_backend.enqueue([made, firing(route="another's", target=OTHER), firing(route="paused")])
+        real_backend.enqueue([firing(route="running")])
+        real_backend.pause(QUEUE, "paused")
+        claim(real_backend, worker=OTHER, lease=LONG, route="running")
         waits: Mapping[str, Callable[[float], object]] = {
-            "wait": partial(real_backend.wait, QUEUE, ROUTE, WORKER),
+            "wait": partial(wait, QUEUE, ROUTE, WORKER),
+            "wait for nothing": partial(wait, QUEUE, "empty", WORKER),
+            "wait for what another may have": partial(wait, QUEUE, "another's", WORKER),
+            "wait for a paused route": partial(wait, QUEUE, "paused", WORKER),
+            "wait for the end of a lease": partial(wait, QUEUE, "running", WORKER),
             "claim_next": lambda left: real_backend.claim_next(QUEUE, ROUTE, WORKER, 1, LEASE, timeout=left),
             "wait_settled": partial(real_backend.wait_settled, [made.id]),
             "listen": partial(real_backend.listen, WORKER),
         }
-        if too_often(waits, threads) is None:
+
+        def disturb() -> None:
+            # Whoever is woken by what does not concern it goes back to sleep.
+            real_backend.enqueue([firing(route="bar")])
+            real_backend.settle([outcome(lent) for lent in claim(real_backend, route="bar", worker=OTHER)])
+
+        together = too_often(waits, threads, disturb)
+        if together is None:
             return
         # Which of them it is shows when they wait alone.
-        alone = {verb: too_often({verb: wait}, threads) for verb, wait in waits.items()}
-        busy = [
-            f"{verb} wakes {often:.0f} times a second" for verb, often in alone.items() if often is not None
-        ]
-        assert not busy, (
-            f"{', '.join(busy)} with nothing to wait for: it must block in the store, and not poll"
+        alone = {verb: too_often({verb: wait}, threads, disturb, tries=1) for verb, wait in waits.items()}
+        busy = [f"{verb} alone {cost}" for verb, cost in alone.items() if cost is not None]
+        pytest.fail(
+            f"who waits {together} though nothing happens; it must block in the store, and not poll"
+            f" ({', '.join(busy) or 'each alone does not'})"
         )
 
 
-def too_often(waits: Mapping[str, Callable[[float], object]], threads: ThreadPoolExecutor) -> float | None:
-    """Let threads wait; tell how often a second they woke where that was too often in every span."""
-    found = []
-    for _ in range(TRIES):
-        quiet = wakeups_while(lambda: threading.Event().wait(SPAN))
+def too_often(
+    waits: Mapping[str, Callable[[float], object]],
+    threads: ThreadPoolExecutor,
+    disturb: Callable[[], None],
+    tries: int = TRIES,
+) -> str | None:
+    """Let threads wait; tell what it cost where that was too much in every span."""
+    cost = ""
+    for _ in range(tries):
+        quiet = Cost.of(SPAN)
         end = time.monotonic() + 2 * SPAN
         waiting = [threads.submit(until, end, wait) for wait in waits.values()]
-        # By now all of them sleep.
-        threading.Event().wait(SPAN / 2)
-        busy = wakeups_while(lambda: threading.Event().wait(SPAN))
+        # Afterwards all of them sleep.
+        threading.Event().wait(SPAN / 4)
+        disturb()
+        threading.Event().wait(SPAN / 4)
+        found = Cost.of(SPAN)
         for one in waiting:
             one.result(PATIENCE)
-        found.append((busy - quiet) / SPAN)
-        if found[-1] <= OFTEN:
+        wakeups, share = found.wakeups - quiet.wakeups, found.share - quiet.share
+        if wakeups <= OFTEN and share <= BUSY:
             return None
-    return min(found)
+        cost = f"wakes {wakeups:.0f} times a second and keeps a processor busy for {share:.0%} of the time"
+    return cost
+
+
+class Cost(NamedTuple):
+    """What this process costs."""
+
+    wakeups: float
+    """How often a second one of its threads went to sleep."""
+    share: float
+    """Of one processor."""
+
+    @classmethod
+    def of(cls, seconds: float) -> Cost:
+        """Count for so many seconds."""
+        before, began = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
+        threading.Event().wait(seconds)
+        after, took = resource.getrusage(resource.RUSAGE_SELF), time.monotonic() - began
+        spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return cls((after.ru_nvcsw - before.ru_nvcsw) / took, spent / took)
 
 
 def until(end: float, wait: Callable[[float], object]) -> None:
     """Wait until then, again and again, as a wait may end too early."""
     while (left := end - time.monotonic()) > 0:
         wait(left)
-
-
-def wakeups_while(sleep: Callable[[], object]) -> int:
-    """Count how often threads of this process went to sleep meanwhile."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw
-    sleep()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_nvcsw - before

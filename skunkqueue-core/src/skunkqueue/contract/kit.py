@@ -5,11 +5,13 @@ Knows how a backend is opened and closed, and no promise of it.
 
 from __future__ import annotations
 
-import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import ClassVar, cast
+from types import FrameType
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pytest
 
@@ -19,8 +21,13 @@ from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.plugins import BACKENDS
 from skunkqueue.plugins.registry import find
 
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
+
 PATIENCE = 20.0
 """Real seconds after which something that must happen is taken to have failed."""
+STEP = 2e-5
+"""Seconds that a ``polite`` thread pauses at each step, long enough for others to go on."""
 
 
 @dataclass(frozen=True)
@@ -98,12 +105,22 @@ class Kit:
             yield pool
 
     @pytest.fixture
-    def hasty(self) -> Iterator[None]:
-        """Have threads take turns a thousand times as often, so that what is not atomic is seen to be so."""
-        before = sys.getswitchinterval()
-        sys.setswitchinterval(1e-6)
+    def polite(self, tested_class: type[Backend]) -> Iterator[None]:
+        """Have threads that begin now pause at every step of the backend's own code, so that what is not atomic shows."""
+        package = tested_class.__module__.rpartition(".")[0] or tested_class.__module__
+
+        def pause(frame: FrameType, event: str, argument: Any) -> TraceFunction | None:
+            del event, argument
+            if not frame.f_globals.get("__name__", "").startswith(package):
+                return None
+            frame.f_trace_opcodes = True
+            time.sleep(STEP)
+            return pause
+
+        before = threading.gettrace()
+        threading.settrace(pause)
         yield
-        sys.setswitchinterval(before)
+        threading.settrace(before)
 
     @pytest.fixture
     def processes(self, tested_class: type[Backend]) -> None:

@@ -60,13 +60,17 @@ class LendingPromises(Kit):
     def test_claim_next_lends_what_becomes_due(self, real_backend: Backend) -> None:
         made = firing(delay=0.2)
         real_backend.enqueue([made])
+        before = time.monotonic()
         assert ids(until_lent(real_backend)) == [made.id]
+        assert time.monotonic() - before < PROMPT
 
     def test_claim_next_lends_what_another_lost(self, real_backend: Backend) -> None:
         made = firing()
         real_backend.enqueue([made])
         claim(real_backend, worker=OTHER, lease=0.2)
+        before = time.monotonic()
         assert ids(until_lent(real_backend)) == [made.id]
+        assert time.monotonic() - before < PROMPT
 
     def test_claim_next_that_was_closed_holds_nothing(
         self,

@@ -11,6 +11,7 @@ from skunkqueue.contract.kit import Kit
 from skunkqueue.contract.makers import (
     QUEUE,
     claimed,
+    declared,
     firing,
     outcome,
     settled,
@@ -73,6 +74,19 @@ class ResultPromises(Kit):
             threads, lambda: real_backend.wait_settled([made.id], LONG), lambda: real_backend.purge(QUEUE)
         )
         assert found == [made.id]
+        assert took < PROMPT
+
+    @pytest.mark.parametrize("verb", ["pause_schedule", "remove_schedule"])
+    def test_firing_that_goes_with_its_schedule_wakes_those_who_wait_for_its_result(
+        self, real_backend: Backend, threads: ThreadPoolExecutor, verb: str
+    ) -> None:
+        _, armed = declared(real_backend)
+        found, took = woken(
+            threads,
+            lambda: real_backend.wait_settled([armed.id], LONG),
+            lambda: getattr(real_backend, verb)(QUEUE, "hourly"),
+        )
+        assert found == [armed.id]
         assert took < PROMPT
 
     def test_result_is_told_within_milliseconds(

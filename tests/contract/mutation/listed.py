@@ -1,0 +1,8 @@
+"""All mutants in one list."""
+
+from __future__ import annotations
+
+from tests.contract.mutation.of_firings import OF_FIRINGS
+from tests.contract.mutation.of_the_rest import OF_THE_REST
+
+MUTANTS = (*OF_FIRINGS, *OF_THE_REST)

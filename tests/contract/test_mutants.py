@@ -1,0 +1,61 @@
+"""The kit kills what is wrong: mutants of the memory backend, one line changed in each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pytest
+
+from tests.contract.mutation.listed import MUTANTS
+from tests.contract.mutation.mutant import FAR, PACKAGE, Mutant, OutdatedMutantError, mutated
+from tests.contract.mutation.of_firings import OF_FIRINGS
+from tests.contract.mutation.of_the_rest import OF_THE_REST
+from tests.contract.mutation.runner import KILLED, SURVIVED, Job, area_of, run
+
+SLEEPING = tuple(mutant for mutant in MUTANTS if vars(area_of(mutant.killer)).get("stage", 0))
+"""Those that are noticed only after a while: all of them at the same time, then."""
+GROUPS: Mapping[str, Sequence[Mutant]] = {
+    "of firings": [mutant for mutant in OF_FIRINGS if mutant not in SLEEPING],
+    "of the rest": [mutant for mutant in OF_THE_REST if mutant not in SLEEPING],
+    "sleeping": SLEEPING,
+}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_kit_kills_every_mutant(group: str) -> None:
+    mutants = GROUPS[group]
+    healthy = Job(None, tuple(sorted({mutant.killer for mutant in mutants})))
+    (found,) = run([healthy])
+    assert found.code == SURVIVED, f"the package as it is fails too:\n{found.output}"
+    results = run(
+        [Job(mutant, (mutant.killer,)) for mutant in mutants], at_once=12 if group == "sleeping" else 3
+    )
+    alive = [
+        f"{mutant.name} ({mutant.file}: {mutant.new}), exit code {result.code} of {mutant.killer}:\n{result.output}"
+        for mutant, result in zip(mutants, results, strict=True)
+        if result.code != KILLED
+    ]
+    assert not alive, "mutants that the kit lets live:\n" + "\n".join(alive)
+
+
+def test_there_are_mutants_enough_and_each_has_a_name_of_its_own() -> None:
+    names = [mutant.name for mutant in MUTANTS]
+    assert len(names) == len(set(names)) >= 40
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name.replace(" ", "-"))
+def test_mutant_differs_in_one_line(mutant: Mutant) -> None:
+    file = FAR if mutant.file == FAR.name else PACKAGE / mutant.file
+    before = file.read_text()
+    after = mutated(before, mutant)
+    compile(after, mutant.file, "exec")
+    pairs = zip(before.splitlines(), after.splitlines(), strict=True)
+    assert sum(old != new for old, new in pairs) == 1
+
+
+def test_mutant_whose_line_is_gone_or_doubled_is_refused() -> None:
+    mutant = Mutant("wrong", "x.py", "a = 1", "a = 2", "test_anything")
+    assert mutated("if b:\n    a = 1\n", mutant) == "if b:\n    a = 2\n"
+    for source in ("a = 3\n", "a = 1\na = 1\n"):
+        with pytest.raises(OutdatedMutantError, match=r"'a = 1' is \d times in x\.py, not once"):
+            mutated(source, mutant)
