@@ -172,7 +172,7 @@ def test_only_jobs_are_conjoined(other: Any) -> None:
 
 @pytest.mark.parametrize("thing", [3, print, Greet, JobMixin, lambda: 1])
 def test_only_jobs_are_fired(thing: Any) -> None:
-    with pytest.raises(NotAJobError, match="is no job"):
+    with pytest.raises(NotAJobError, match="is not a job, call or chain"):
         as_fireable(thing)
 
 

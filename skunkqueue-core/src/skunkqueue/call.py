@@ -280,6 +280,6 @@ class Conjoinable(Protocol):
 def conjoin(first: Conjoinable, second: Conjoinable) -> Chain:
     """Join two into one; NotAJobError where the second is nothing of ours."""
     if isinstance(second, type) or not callable(getattr(second, "calls", None)):
-        msg = f"{brief(second)} of type {type(second).__name__} is no job, call or chain, so & cannot join it to {brief(first)}"
+        msg = f"{brief(second)} of type {type(second).__name__} is not a job, call or chain, so & cannot join it to {brief(first)}"
         raise NotAJobError(msg)
     return Chain((*first.calls(), *second.calls()))

@@ -161,7 +161,7 @@ def as_fireable(thing: object) -> Fireable[Any]:
         hint = "; make an object of the class first"
     elif inspect.isroutine(thing):
         hint = "; mark the function with @queue.job first"
-    msg = f"{brief(thing)} of type {type(thing).__name__} is no job, call or chain, and cannot be fired{hint}"
+    msg = f"{brief(thing)} of type {type(thing).__name__} is not a job, call or chain, and cannot be fired{hint}"
     raise NotAJobError(msg)
 
 
