@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,21 @@ def add(first: int, second: int) -> int:
 @queue.job
 async def later() -> str:
     return "later"
+
+
+def counting(function: Any) -> Any:
+    @functools.wraps(function)
+    def wrapper(*args: Any) -> Any:
+        wrapper.calls += 1  # type: ignore[attr-defined]  # as counters are often written
+        return function(*args)
+
+    vars(wrapper).update(calls=0, options={}, name="counter", limit=3)
+    return wrapper
+
+
+@queue.job
+@counting
+def counted() -> None: ...
 
 
 class Greet(JobMixin):
@@ -87,6 +103,22 @@ def test_a_job_keeps_the_functions_name_and_doc() -> None:
     assert (add.__name__, add.__doc__) == ("add", "Add.")  # type: ignore[attr-defined]  # copied from the function
     assert add.name == f"{__name__}:add"
     assert add.work(4, 5) == 9
+
+
+def test_what_a_decorator_puts_on_a_function_hides_nothing_of_its_job() -> None:
+    job: Any = counted
+
+    assert (job.limit, job.__wrapped__) == (3, job.work)
+    assert (len(as_fireable(job).calls()), len((add(1, 2) & job).calls())) == (1, 2)
+    assert job.options(retries=1)().policy.retries == 1
+
+
+def test_an_attribute_of_an_object_may_be_called_as_anything_of_ours() -> None:
+    job = Greet("hello")
+    vars(job)["calls"] = 0
+
+    assert [call.attrs for call in (job & job).calls()] == [{"greeting": "hello", "calls": 0}] * 2
+    assert as_fireable(job).calls()[0].attrs == {"greeting": "hello", "calls": 0}
 
 
 def test_calling_a_job_gives_it_its_arguments_and_fires_nothing() -> None:

@@ -279,7 +279,8 @@ class Conjoinable(Protocol):
 
 def conjoin(first: Conjoinable, second: Conjoinable) -> Chain:
     """Join two into one; NotAJobError where the second is nothing of ours."""
-    if isinstance(second, type) or not callable(getattr(second, "calls", None)):
+    if not callable(getattr(type(second), "calls", None)):
         msg = f"{brief(second)} of type {type(second).__name__} is not a job, call or chain, so & cannot join it to {brief(first)}"
         raise NotAJobError(msg)
-    return Chain((*first.calls(), *second.calls()))
+    # Of their classes: an object's attributes are the user's own.
+    return Chain((*type(first).calls(first), *type(second).calls(second)))

@@ -190,7 +190,7 @@ class Gate:
         except (Exception, SystemExit) as error:
             msg = (
                 f"module {name!r} cannot be imported: {type(error).__name__}: {error}; "
-                f"mend it, then `skunq requeue` what failed for it"
+                f"fix it, then `skunq requeue` what failed for it"
             )
             raise JobNotFoundError(msg) from error
         finally:

@@ -47,7 +47,10 @@ class Job(Generic[P, R]):
             target = Target(
                 job_name(work), work, work, bound=False, is_job=lambda found: isinstance(found, Job)
             )
-        functools.update_wrapper(self, work)
+        # What a decorator has put on the function, such as a count of its `calls`, hides nothing of the job's own.
+        given = getattr(work, "__dict__", {})
+        vars(self).update({name: value for name, value in given.items() if not hasattr(Job, name)})
+        functools.update_wrapper(self, work, updated=())
         self.work: Callable[P, Any] = work
         """The function itself."""
         self.policy = policy
@@ -154,8 +157,11 @@ def as_fireable(thing: object) -> Fireable[Any]:
     """Turn what is added to a queue into what can be enqueued; NotAJobError for anything else."""
     if isinstance(thing, Fireable):
         return thing
-    if isinstance(thing, (Job, JobMixin)):
+    if isinstance(thing, Job):
         return thing.calls()[0]
+    if isinstance(thing, JobMixin):
+        # Of the class: an object's attributes are the user's own.
+        return type(thing).calls(thing)[0]
     hint = ""
     if isinstance(thing, type):
         hint = "; make an object of the class first"
