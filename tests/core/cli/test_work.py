@@ -49,6 +49,9 @@ def test_routes_may_be_written_in_every_usual_way(words: str, routes: tuple[str,
         ("-q demo -c 0", "-c"),
         ("-q demo -c two", "-c"),
         ("-q demo --path /no/such/folder", "/no/such/folder"),
+        ("-q demo --concurrency 1001", "'--concurrency': 1001 is not in the range 1<=x<=1000"),
+        ("-q demo --lease 0.4", "'--lease': 0.4 is not in the range 0.5<=x<=86400"),
+        ("-q demo --grace 86401", "'--grace': 86401.0 is not in the range 0<=x<=86400"),
     ],
 )
 def test_a_wrong_command_line_is_told_in_one_line(skunq: Skunq, words: str, part: str) -> None:

@@ -116,19 +116,19 @@ def _refuse_commas(ctx: click.Context, route: str) -> None:
 @option("--max-memory", type=click.IntRange(1), metavar="MIB", help="Replace a worker that uses more.")
 @option(
     "--concurrency",
-    type=click.IntRange(1, 100_000),
+    type=click.IntRange(1, 1_000),
     metavar="N",
     help="Async jobs that a worker runs at a time.",
 )
 @option(
     "--lease",
-    type=click.FloatRange(0.1),
+    type=click.FloatRange(0.5, 86_400),
     metavar="SECONDS",
     help="How long a silent worker keeps its firings.",
 )
 @option(
     "--grace",
-    type=click.FloatRange(0),
+    type=click.FloatRange(0, 86_400),
     metavar="SECONDS",
     help="How long a job may resist its interruption before its worker is killed.",
 )
