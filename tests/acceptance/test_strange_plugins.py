@@ -17,7 +17,7 @@ from tests.core.plugins.distributions import install
 from tests.support.waiting import eventually
 
 STRATEGY = """
-    import ctypes, os, threading
+    import ctypes, os, signal, threading
     from skunkqueue.schedule import Plan
 
     class Well:
@@ -36,8 +36,17 @@ STRATEGY = """
         def after(self, params, state, seen):
             # Keeps all threads of its process from running.
             ctypes.PyDLL(None).sleep(1000)
+
+    class Unlucky(Well):
+        def after(self, params, state, seen):
+            try:
+                os.close(os.open("asked", os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                return Plan(due=seen.now + 3600, state=b"", interval=3600.0)
+            # As if somebody did, or the kernel for want of memory.
+            os.kill(os.getpid(), signal.SIGKILL)
 """
-NAMES = ("hanging", "leaving", "greedy")
+NAMES = ("hanging", "leaving", "greedy", "unlucky")
 
 
 @pytest.fixture
@@ -79,6 +88,19 @@ def test_a_strategy_that_hangs_takes_no_worker_and_no_stop(shop: Workshop) -> No
     assert ended(pool) == 0
     assert shop.state(firing) is State.COMPLETE
     assert "strategy failed: schedule='tick' strategy='hanging' distribution='acme-stranger 1.0'" in pool.said
+
+
+def test_a_worker_that_is_killed_while_a_strategy_thinks_costs_no_run(shop: Workshop) -> None:
+    firing = declare(shop, "unlucky")
+    pool = shop.work()
+
+    record = shop.settled(firing)
+
+    assert (record.state, record.deaths) == (State.COMPLETE, 1)
+    (schedule,) = shop.backend.schedules()
+    assert (schedule.runs, schedule.interval) == (1, 3600.0)
+    assert "strategy failed" not in pool.said
+    assert pool.stop() == 0
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,20 @@ by themselves.
 from __future__ import annotations
 
 import logging
+import signal
+from collections import deque
 from collections.abc import Sequence
 
 from skunkqueue.clock import monotonic
 from skunkqueue.plugins import HOOKS, STRATEGIES, registry
 from skunkqueue.plugins.calls import Rests
 from skunkqueue.worker.board import STRATEGY, PluginCall
+from skunkqueue.worker.child import End
 from skunkqueue.worker.logs import duration
 
 logger = logging.getLogger("skunkqueue.pool")
+
+_DOUBTS = 100
 
 
 class PluginDeaths:
@@ -23,10 +28,25 @@ class PluginDeaths:
 
     def __init__(self) -> None:
         self._rests = Rests()
+        self._doubts: deque[tuple[str, str]] = deque(maxlen=_DOUBTS)
+        """Whose code ran, and for which firing, when somebody killed a worker."""
 
     def left(self) -> dict[str, float]:
         """Return who is to be left alone, and for how many seconds more."""
         return self._rests.left()
+
+    def may_be_innocent(self, calls: Sequence[PluginCall], end: End) -> bool:
+        """Return whether a worker's end says nothing yet against the plugins whose code ran at that moment.
+
+        A SIGKILL comes from outside, from a person or from a kernel that lacks memory. Only when it comes again under
+        the same call is the plugin taken to be the cause.
+        """
+        if end.signal != signal.SIGKILL:
+            return False
+        keys = [(call.words[1] if len(call.words) > 1 else "?", call.ref.id) for call in calls]
+        innocent = not any(key in self._doubts for key in keys)
+        self._doubts.extend(keys)
+        return innocent
 
     def blame(self, calls: Sequence[PluginCall], how: str) -> list[str]:
         """Note the plugins whose code ran when a worker ended; return the firings that they ran for."""

@@ -238,6 +238,11 @@ class Pool:
 
     def _bury(self, child: Child, end: End) -> None:
         called = child.board.plugin_calls() if child.killed_for in (None, STRATEGY_CAUSE) else []
+        if called and child.killed_for is None and self._plugins.may_be_innocent(called, end):
+            logger.error("%s died while the code of a plugin ran: %s", child, end)
+            refs = [call.ref.id for call in called if call.ref.id]
+            self._clerk.bury(child.settings.id, refs, _death(child, end, "signal"))
+            return
         if called:
             # Jobs that ran beside a plugin's code are taken to be innocent.
             blamed = self._plugins.blame(called, str(end))
