@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 
 LONG = 60
@@ -14,7 +15,10 @@ LONG = 60
 
 def fork(part: Callable[[], object]) -> int:
     """Have a child do its part; return its process id."""
-    pid = os.fork()
+    with warnings.catch_warnings():
+        # From Python 3.12 on it warns where there are threads; that this works all the same is what is tested.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
     if pid == 0:
         # Its end must not run what the parent has registered, nor what a test does after it.
         try:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 from skunkqueue.clock import monotonic
+from skunkqueue.latch import Latch
 
 T = TypeVar("T")
 
@@ -42,10 +43,11 @@ class Overdue(Generic[T]):
             self._calls.pop(number, None)
 
     def _begin(self) -> None:
-        self._pid = os.getpid()
         self._numbers = itertools.count()
         self._calls: dict[int, tuple[T, float]] = {}
-        self._awake = threading.Event()
+        # A signal handler may fire, and so set it, while its thread does.
+        self._awake = Latch()
+        self._pid = os.getpid()
         thread = threading.Thread(target=self._watch, name="skunkqueue-hooks-overdue", daemon=True)
         # Without threads the call goes on unwatched.
         with contextlib.suppress(RuntimeError):

@@ -7,11 +7,11 @@ happen unheard in between.
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Callable
 from typing import TypeVar
 
 from skunkqueue.clock import Clock, SystemClock
+from skunkqueue.latch import Latch
 from skunkqueue.persistence.sqlite.readers import Readers, snapshot
 from skunkqueue.persistence.sqlite.wakeup import Bells
 
@@ -31,7 +31,7 @@ class Waiting:
         self._real = isinstance(clock, SystemClock)
         self._readers = readers
         self._bells = bells
-        self._closed = threading.Event()
+        self._closed = Latch()
 
     def close(self) -> None:
         """Let every wait return."""
