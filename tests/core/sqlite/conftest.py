@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +35,13 @@ def virtual(path: Path, clock: VirtualClock) -> Iterator[SQLiteBackend]:
     opened = open_at(path, clock)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """Collect what a test has left, before the next one begins."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

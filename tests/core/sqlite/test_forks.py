@@ -20,6 +20,12 @@ from tests.support.forking import ended_well, fork
 from tests.support.moments import Moment, Stop, moments, stop
 from tests.support.waiting import eventually
 
+pytestmark = [
+    # A connection that an exception comes between is closed when it is collected, of which Python 3.13 warns.
+    pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning"),
+    pytest.mark.usefixtures("collected"),
+]
+
 OURS = ("skunkqueue/persistence/sqlite/",)
 
 

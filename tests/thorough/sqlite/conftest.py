@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.sqlite.conftest import backend, path
+from tests.core.sqlite.conftest import backend, collected, path
 
-__all__ = ["backend", "path"]
+__all__ = ["backend", "collected", "path"]
 
 
 @pytest.fixture

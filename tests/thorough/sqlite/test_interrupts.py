@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.core.sqlite.test_interrupts import (
     other,
+    pytestmark,
     run,
     test_exception_at_any_moment_leaves_the_store_usable,
     test_firing_at_any_moment_works_or_is_refused,
@@ -13,6 +14,7 @@ from tests.core.sqlite.test_interrupts import (
 
 __all__ = [
     "other",
+    "pytestmark",
     "run",
     "test_exception_at_any_moment_leaves_the_store_usable",
     "test_firing_at_any_moment_works_or_is_refused",
