@@ -150,7 +150,9 @@ def test_network_file_systems_are_told_by_the_nearest_mount(file: str, kind: str
 def test_location_and_version_are_for_people(backend: SQLiteBackend, path: Path) -> None:
     assert backend.location() == f"sqlite:///{path}"
     assert backend.version().startswith("SQLite 3.")
-    assert open_at(place(backend.location())).location() == backend.location()
+    second = open_at(place(backend.location()))
+    assert second.location() == backend.location()
+    second.close()
     assert os.path.isabs(path)  # noqa: PTH117 - so the URL above has four slashes
 
 
