@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from statistics import median
 from typing import ClassVar, NamedTuple
 
 import pytest
@@ -31,14 +32,15 @@ from skunkqueue.contract.makers import (
 from skunkqueue.persistence.backend import Backend
 
 LONG = 60.0
-SPAN = 0.8
-"""Seconds over which is counted what waiting costs."""
+SLICE, SLICES = 0.2, 5
+"""Seconds over which is counted what waiting costs, and how often: the middle one counts, since a look that all who
+wait take once a second costs much in one slice, and polling something in each."""
 OFTEN = 15.0
 """Wake-ups a second, beyond those of a process in which nobody waits, that are too many for a few who wait."""
 BUSY = 0.25
 """The share of one processor that is."""
 TRIES = 3
-"""Spans that must all be too busy: other threads may be, for a while."""
+"""Times that it must be too much: other threads may be, for a while."""
 
 
 class IdlePromises(Kit):
@@ -108,14 +110,14 @@ def too_often(
     """Let threads wait; tell what it cost where that was too much in every span."""
     cost = ""
     for _ in range(tries):
-        quiet = Cost.of(SPAN)
-        end = time.monotonic() + 2 * SPAN
+        quiet = Cost.in_the_middle()
+        end = time.monotonic() + SLICE * (SLICES + 3)
         waiting = [threads.submit(until, end, wait) for wait in waits.values()]
         # Afterwards all of them sleep.
-        threading.Event().wait(SPAN / 4)
+        threading.Event().wait(SLICE)
         disturb()
-        threading.Event().wait(SPAN / 4)
-        found = Cost.of(SPAN)
+        threading.Event().wait(SLICE)
+        found = Cost.in_the_middle()
         for one in waiting:
             one.result(PATIENCE)
         wakeups, share = found.wakeups - quiet.wakeups, found.share - quiet.share
@@ -132,6 +134,12 @@ class Cost(NamedTuple):
     """How often a second one of its threads went to sleep."""
     share: float
     """Of one processor."""
+
+    @classmethod
+    def in_the_middle(cls) -> Cost:
+        """Count over some slices of time; give the middle one of each number."""
+        found = [cls.of(SLICE) for _ in range(SLICES)]
+        return cls(median(one.wakeups for one in found), median(one.share for one in found))
 
     @classmethod
     def of(cls, seconds: float) -> Cost:
