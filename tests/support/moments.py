@@ -34,7 +34,7 @@ class Moment:
         sys._getframe().f_trace_opcodes = True
         sys.settrace(self._enter)
         try:
-            call()
+            next(_apart(call))
         finally:
             sys.settrace(None)
 
@@ -55,6 +55,15 @@ class Moment:
                 self.act()
             self.passed += 1
         return self._step
+
+
+def _apart(call: Callable[[], object]) -> Iterator[object]:
+    """Make a call such that no exception stays the one being handled, with the connections its frames refer to.
+
+    That is what becomes of one whose handler is left between two bytecodes where no signal is looked for. Python
+    keeps what a generator handles by itself, and forgets it with the generator.
+    """
+    yield call()
 
 
 def moments(

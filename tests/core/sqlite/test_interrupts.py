@@ -6,7 +6,9 @@ each moment of ``fire``, and with some of other calls; ``tests/thorough/sqlite``
 
 from __future__ import annotations
 
+import gc
 import random
+import sqlite3
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -20,7 +22,7 @@ import pytest
 
 from skunkqueue import SkunkQueue
 from skunkqueue.errors import BackendError
-from skunkqueue.persistence.sqlite import SQLiteBackend
+from skunkqueue.persistence.sqlite import SQLiteBackend, forks
 from skunkqueue.persistence.sqlite.writer import Writer
 from skunkqueue.records import Record, State
 from tests.core.sqlite.makers import done, firing, many, open_at
@@ -164,6 +166,16 @@ def test_firing_at_any_moment_works_or_is_refused(
     assert {answer for answer in answers if answer != "fired"} <= {
         answer for answer in answers if "set a flag in the handler" in answer
     }
+
+
+def still_open() -> int:
+    """Count the connections of this process that nobody has closed."""
+    found = 0
+    for known in list(forks._open.values()):
+        db = known()
+        with suppress(sqlite3.ProgrammingError):  # it is closed
+            found += db is not None and db.total_changes >= 0
+    return found
 
 
 class Held:
@@ -342,6 +354,26 @@ def test_store_may_be_disturbed_at_any_moment_while_it_is_opened(path: Path, act
             queue.close()
             another.close()
     assert all(answer == "fired" or "set a flag in the handler" in answer for answer in answers)
+
+
+def test_opening_that_is_interrupted_closes_the_connection_that_it_made(path: Path) -> None:
+    open_at(path).close()
+    gc.collect()
+    interrupted = 0
+    # Python closes what is forgotten as well, but only when it collects garbage.
+    gc.disable()
+    try:
+        for moment in moments(("sqlite/wakeup.py",), stop):
+            opened: list[SQLiteBackend] = []
+            with suppress(Stop):
+                moment(lambda opened=opened: opened.append(open_at(path)))  # type: ignore[misc] # bound now
+            for backend in opened:
+                backend.close()
+            interrupted += moment.came
+            assert still_open() == 0, moment.where
+    finally:
+        gc.enable()
+    assert interrupted > 100
 
 
 def test_interrupted_opening_is_no_obstacle_to_those_who_wait_for_it(path: Path) -> None:

@@ -33,16 +33,21 @@ class Store:
         self.pid = os.getpid()
         self.place = place
         self.clock = clock
-        self.writer = Writer(place)
-        self.readers = Readers(place)
-        self.bells = wakeup.Bells(place.path.with_name(f"{place.path.name}-bells"))
-        self.waiting = Waiting(clock, self.readers, self.bells)
         self.flowing: set[int] = set()
         """Routes that had more to claim when last looked at."""
         self._numbers: dict[tuple[str, str], int] = {}
         self._topics: dict[tuple[str, str], str] = {}
         self._cleaned = clock.now()
         self._is_closed = False
+        self.readers = Readers(place)
+        self.writer = Writer(place)
+        try:
+            self.bells = wakeup.Bells(place.path.with_name(f"{place.path.name}-bells"))
+            self.waiting = Waiting(clock, self.readers, self.bells)
+        except BaseException:
+            # Python itself would close it too, but only at some later garbage collection.
+            self.writer.close()
+            raise
 
     def close(self) -> None:
         """Let go of it all; safe to call twice."""

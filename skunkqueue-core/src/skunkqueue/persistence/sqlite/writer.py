@@ -81,8 +81,9 @@ class Writer:
         self._waiting: deque[_Ticket[Any]] = deque()
         self._group: _Group | None = None
         self._main = threading.main_thread().ident
-        self._db: sqlite3.Connection | None = patiently(place, lambda: connect(place, write=True))
         self._identity = identity_of(place)
+        # Last, so that no exception comes after it which would leave it open.
+        self._db: sqlite3.Connection | None = patiently(place, lambda: connect(place, write=True))
 
     def run(self, operation: Callable[[sqlite3.Connection], T], *, solo: bool = False) -> T:
         """Run an operation in a transaction and return its value once that is committed.
