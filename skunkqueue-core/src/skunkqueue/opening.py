@@ -9,6 +9,7 @@ from skunkqueue.clock import Clock
 from skunkqueue.config import open_backend
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.serializers import DEFAULT_SERIALIZER, get_serializer
 from skunkqueue.turns import Turn, Turned
 
 _PAUSE = 0.002
@@ -51,6 +52,8 @@ class StoreOpening:
             if opened is None or self.pid != os.getpid():
                 # A connection of the parent's is left alone: closing it here would disturb the parent.
                 opened = open_backend(self._config, clock=self._clock)
+                # The first firing would import it, and a signal handler that fires then would find it half there.
+                get_serializer(DEFAULT_SERIALIZER)
                 self.opened, self.pid = opened, os.getpid()
             return opened
         finally:

@@ -128,7 +128,15 @@ def _entries_on(path: tuple[str, ...], group: str) -> Entries:
     del path  # the key of the cache: entry_points() reads sys.path itself
     # One distribution may be seen twice (a wheel and an editable install): equal entries are one, and core's
     # where it is among them.
-    found = dict.fromkeys(sorted(entry_points(group=group), key=lambda entry: not _is_core(entry)))
+    try:
+        found = dict.fromkeys(sorted(entry_points(group=group), key=lambda entry: not _is_core(entry)))
+    except (ImportError, AttributeError) as error:
+        # The first reading imports what it takes, and in a signal handler that interrupts it that is half there.
+        msg = (
+            f"which plugins are installed cannot be read ({explain(error)}): a signal handler that interrupts the first"
+            f" reading must not use them"
+        )
+        raise PluginError(msg) from error
     own = {entry.name for entry in found if _is_core(entry)}
     claims = tuple(entry for entry in found if entry.name in own and not _is_core(entry))
     for entry in claims:
