@@ -19,8 +19,8 @@ CORE = "skunkqueue-core"
 BUILT: list[str] = []
 """The wheels, once they have been built: two sessions want them."""
 THOROUGH = "tests/thorough"
-PARALLEL = ("-n", "3", "--dist", "worksteal")
-"""Servers answer while others wait: three tests at once take half the time of one.
+PARALLEL = ("-n", "4", "--dist", "worksteal")
+"""Tests wait for servers and for processes most of their time: four at once keep two cores busy.
 
 No other way to distribute tests: with ``loadgroup`` one that takes its process along is run again and again.
 """
