@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skunkqueue.counters import BOUNDS, tally, tally_batch
+from skunkqueue.counters import GROWTH, LONGEST, SHORTEST, add, buckets, percentile, tally, tally_batch
 from skunkqueue.records import Verdict
 
-seconds = st.one_of(st.sampled_from([0.0, *BOUNDS]), st.floats(0, 10_000))
+seconds = st.one_of(st.sampled_from([0.0, SHORTEST, 1.0, GROWTH, LONGEST, 2 * LONGEST]), st.floats(0, 10_000))
 verdicts = st.sampled_from(list(Verdict))
 
 
@@ -38,4 +40,35 @@ def test_batches_add_up() -> None:
     tally_batch(values, Verdict.COMPLETE, 1, [], [])
 
     assert values["complete"] == 3
-    assert (values["wait<0.001"], values["wait<0.005"], values["run<1"]) == (1, 1, 2)
+    (bucket,) = buckets(values, "run")
+    assert bucket == pytest.approx((2**-1.25, 0.5, 2))
+    assert [count for _, _, count in buckets(values, "wait")] == [1, 1]
+
+
+@given(st.lists(st.floats(1e-4, 1e6), min_size=1, max_size=200), st.sampled_from([0.5, 0.95, 0.99]))
+def test_percentile_is_less_than_a_tenth_off(times: list[float], share: float) -> None:
+    values: dict[str, float] = {}
+    tally_batch(values, Verdict.COMPLETE, len(times), times, times)
+
+    exact = sorted(times)[max(math.ceil(share * len(times) - 1e-9), 1) - 1]
+    for of in ("wait", "run"):
+        assert percentile(values, of, share) == pytest.approx(exact, rel=0.1)
+
+
+def test_percentile_of_nothing_is_none() -> None:
+    assert percentile({"complete": 3}, "run", 0.5) is None
+
+
+def test_percentile_reads_the_histograms_of_older_stores() -> None:
+    values = {"wait<0.5": 8.0, "wait<inf": 2.0}
+
+    assert percentile(values, "wait", 0.5) == pytest.approx(2 * 0.2 * 0.5 / 0.7)
+    assert percentile(values, "wait", 0.99) == 3600.0
+
+
+def test_counts_are_added_and_the_largest_sample_stays() -> None:
+    values = {"complete": 1.0, "pending": 5.0}
+
+    add(values, {"complete": 2.0, "pending": 3.0, "oldest": 1.0})
+
+    assert values == {"complete": 3.0, "pending": 5.0, "oldest": 1.0}

@@ -18,6 +18,13 @@ DEFAULT_ROUTE = "default"
 DEFAULT_PRIORITY = 5
 MIN_PRIORITY = 0
 MAX_PRIORITY = 9
+MAX_JOB = 200
+"""Bytes of UTF-8 that a firing's job name has at most."""
+MAX_TAGS = 8
+MAX_TAG = 50
+"""Characters of a tag."""
+MAX_ERROR = 200
+"""Characters of an error line."""
 
 
 class State(str, Enum):
@@ -103,6 +110,14 @@ class Firing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Idempotency key, unique in its queue among pending and running firings."""
     target: str | None = None
     """The one worker that may claim it (a broadcast's copy); ``None``: any worker of the route."""
+    job: str = ""
+    """The job's name, a chain's joined; at most MAX_JOB bytes of UTF-8. For listings and counters, never to run it."""
+    tags: tuple[str, ...] = ()
+    """At most MAX_TAGS words by which people find it."""
+    schedule: str | None = None
+    """Name of the schedule that made it."""
+    parent: str | None = None
+    """Id of the firing whose job fired it."""
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
@@ -135,6 +150,10 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
     """One line of JSON (``Death``) for each of these deaths, oldest first."""
     kill_requested: bool
     """Somebody killed it while its last holder was out of reach: settle it as killed, do not run it."""
+    job: str = ""
+    tags: tuple[str, ...] = ()
+    schedule: str | None = None
+    parent: str | None = None
 
 
 class ClaimRef(msgspec.Struct, frozen=True, gc=False):
@@ -191,6 +210,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     """The final state the firing reached: complete, error, killed or expired."""
     interval: float | None
     """Seconds the strategy chose to wait until the next run; ``None``: there is no next."""
+    late: float = 0.0
+    """Seconds from its due time to its beginning."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -216,6 +237,17 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     follow: tuple[Firing, ...] = ()
     """Firings to enqueue in the same step."""
     refire: Refire | None = None
+    queue: str = ""
+    """Queue, route, due time, job, tags and key of the claim, so that no store has to look them up to count and to file
+    the outcome. The worker sets them all; where ``queue`` is empty they are not known."""
+    route: str = ""
+    was_due: float | None = None
+    job: str = ""
+    tags: tuple[str, ...] = ()
+    key: str | None = None
+    error: str | None = None
+    """Why it failed, for people and for grouping: one line ``type: message`` of at most MAX_ERROR characters, or the type
+    alone. With error, killed, expired and retry."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -246,6 +278,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     result: bytes | None = None
     progress: bytes | None = None
     kill_requested: bool = False
+    job: str = ""
+    tags: tuple[str, ...] = ()
+    schedule: str | None = None
+    parent: str | None = None
+    error: str | None = None
+    """The line that the last outcome which had one brought."""
+    took: float | None = None
+    """Seconds that the last attempt's code ran, once finished."""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -302,14 +342,24 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Resident memory in bytes."""
     version: str = ""
     """Version of ``skunkqueue`` it runs, so that `skunq doctor` can see what was not restarted."""
+    running: tuple[str, ...] = ()
+    """Every firing that it runs, at most MAX_RUNNING of them."""
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """An order in a worker's mailbox."""
+MAX_RUNNING = 100
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An order in the mailbox of a worker or of a pool."""
 
     verb: str
-    """``stop`` (gentle), ``rough`` (stop roughly) or ``kill`` (one firing)."""
+    """To a worker: ``stop`` (gentle), ``rough`` (stop roughly), ``restart``, or ``kill`` (one firing). To a pool: ``quiet``
+    (begin nothing more, stay listed), ``resume`` (end that), ``stop``, ``rough``, ``restart`` (its workers one after
+    another); with ``worker``, what is for one of its workers."""
     firing: str | None = None
+    worker: str | None = None
+    id: str | None = None
+    """Of its entry in the audit log, to which the receipt goes; ``None``: nobody waits for one."""
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,6 +32,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
+from skunkqueue.persistence.asking import Asking
 from skunkqueue.records import (
     Claim,
     ClaimRef,
@@ -81,7 +82,7 @@ class BackendConfig(msgspec.Struct, frozen=True, kw_only=True):
     and make nothing. A backend that does not look at this makes it all the same."""
 
 
-class Backend(ABC):
+class Backend(Asking, ABC):
     """One store. See the module for what holds of every verb."""
 
     name: ClassVar[str]
@@ -90,7 +91,8 @@ class Backend(ABC):
     """What ``SkunkQueue('demo', **default_cfg)`` needs."""
     capabilities: ClassVar[frozenset[str]] = frozenset()
     """What it can do beyond the contract's core. ``durable``: survives a process crash.
-    ``processes``: several processes may open one store at once."""
+    ``processes``: several processes may open one store at once. ``rows``, ``counters``, ``pools``, ``audit``,
+    ``schedule pages``: the verbs of ``asking`` under these heads."""
     max_payload: ClassVar[int | None] = None
     """Bytes that a body, a carry or a result may have at most; ``None``: as many as users allow."""
 
@@ -160,8 +162,8 @@ class Backend(ABC):
         killed    killed    kept                        outcome's      now, its ttl   killed
         expired   expired   kept                        outcome's      now, its ttl   expired
         retry     pending   outcome's                   kept           none           retried
-        snooze    pending   outcome's                   kept           none           nothing
-        release   pending   kept, or outcome's if any   kept           none           nothing
+        snooze    pending   outcome's                   kept           none           snoozed
+        release   pending   kept, or outcome's if any   kept           none           released
         advance   running   kept                        kept           none           nothing
         ========  ========  ==========================  =============  =============  ==========
 

@@ -1,0 +1,126 @@
+"""Plain data of listings: what is asked for, and rows without bodies or results.
+
+As in ``records``: frozen, keyword-only, and knows nothing of stores.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from skunkqueue.records import State
+
+MAX_ROWS = 1_000
+"""The largest ``limit`` of a page of rows; larger ones are cut to it."""
+MAX_LOOK = 10_000
+"""Firings that one call may look at to find those which match."""
+
+
+class Query(msgspec.Struct, frozen=True, kw_only=True):
+    """Which firings, and in which order. What is ``None`` or empty does not restrict.
+
+    The order is one line through time. First the finished ones, by the moment they finished; then the running ones, then
+    the pending ones, both in the order in which they are claimed: priority (highest first), due time. Equal ones
+    are ordered by id. It goes over all routes and states asked for. ``newest`` goes through that line from its end.
+    """
+
+    queue: str | None = None
+    route: str | None = None
+    states: tuple[State, ...] = ()
+    """Empty: all."""
+    job: str | None = None
+    """Its whole name."""
+    tag: str | None = None
+    key: str | None = None
+    """Idempotency key; also of those that have given it up."""
+    error: str | None = None
+    """Type of the error: what its line has before the first colon."""
+    schedule: str | None = None
+    worker: str | None = None
+    """Id of the worker that holds or last held it."""
+    enqueued: tuple[float | None, float | None] | None = None
+    """From (included) to (excluded), store times; ``None`` on either side: open."""
+    due: tuple[float | None, float | None] | None = None
+    finished: tuple[float | None, float | None] | None = None
+    """Only finished ones can be in it."""
+    newest: bool = True
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One firing in a listing: what people look for, and nothing that may be large."""
+
+    id: str
+    queue: str
+    route: str
+    job: str
+    """Empty: it was put in by a version that did not tell."""
+    tags: tuple[str, ...]
+    state: State
+    waits: str | None
+    """What a pending one waits for: ``pause``, ``retry``, ``snooze``, ``time`` or ``turn``; ``None`` otherwise."""
+    priority: int
+    enqueued: float
+    due: float
+    began: float | None
+    """As in ``Record``."""
+    finished: float | None
+    took: float | None
+    worker: str | None
+    attempts: int
+    """How often its job began, as far as the store knows: outcomes that said when, deaths, and one that runs now."""
+    deaths: int
+    key: str | None
+    schedule: str | None
+    parent: str | None
+    progress: tuple[float, float | None] | None
+    """How much is done, of how much."""
+    error: str | None
+    body_size: int
+    """Bytes."""
+    result_size: int
+    expires: float | None = None
+
+
+class Rows(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of a listing."""
+
+    rows: tuple[Row, ...]
+    next: str | None
+    """Opaque cursor of what comes after; ``None``: nothing does. A page may have fewer rows than asked for, even
+    none, and a cursor: then ``looked`` has come to its bound."""
+    previous: str | None
+    """Cursor of the page before; ``None``: this one is the first, as far as the cursors tell."""
+    looked: int
+    """Firings that were looked at for this page."""
+
+
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """How many firings match."""
+
+    number: int
+    exact: bool
+    """False: at least so many; the look has come to its bound."""
+
+
+class JobCount(msgspec.Struct, frozen=True, kw_only=True):
+    """How many firings of one job are on a route, by state."""
+
+    queue: str
+    route: str
+    job: str
+    """OTHER_JOBS stands for all over the first MAX_JOBS of a route."""
+    counts: dict[State, int]
+    """Every state is there, also with 0."""
+    exact: bool = True
+    """False: at least so many."""
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What became of one firing, without its body."""
+
+    id: str
+    state: State
+    result: bytes | None
+    """As ``Record.result``; ``None`` until it is finished."""
+    error: str | None = None
+    expires: float | None = None
+    """When it is too late to begin; only while it is pending."""

@@ -1,0 +1,182 @@
+"""The verbs by which people and programs ask of a store: rows, counts, results, counters, pools, the audit log.
+
+Part of ``Backend``; what its module says holds of these, too. None of them reads a body, a carry or a result, but
+``results``. Each looks at a bounded number of firings, however many there are.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Sequence
+from typing import NoReturn
+
+from skunkqueue.counters import Counters
+from skunkqueue.errors import BackendError
+from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Rows
+from skunkqueue.pools import Entries, Entry, PoolRecord
+from skunkqueue.records import Run, Schedule, State
+
+MINUTES_KEPT = 86_400.0
+"""Seconds for which the counters of each minute are kept."""
+HOURS_KEPT = 30 * 86_400.0
+"""Seconds for which the counters of each hour are kept."""
+MAX_JOBS = 200
+"""Job names that the counters and counts of a route tell apart; all others are counted as OTHER_JOBS."""
+OTHER_JOBS = "(other jobs)"
+
+
+class Asking(ABC):  # noqa: B024 - they become abstract once every store has them
+    """What a store answers people. The capabilities say which of these it can do."""
+
+    # --- firings: capability ``rows`` ----------------------------------------------------------------
+
+    def rows(self, query: Query, limit: int = 50, cursor: str | None = None) -> Rows:
+        """List firings that match, in the order of ``Query``; ``cursor``: the ``next`` or ``previous`` of another page.
+
+        A firing that matches from the first page to the last, and keeps its state (and, while pending, its due time), is
+        on exactly one page, in whichever direction one goes. Finished ones are found by an index where the query names any
+        of queue, route, states, job, tag, key, error or finished; what else it names is checked on those that are left, at
+        most MAX_LOOK of them in a call. Running and pending ones are looked through in their order, at most MAX_LOOK
+        of them in a call.
+
+        A cursor that no page of this store gave, or one of another query, raises ``BackendError``.
+        """
+        del query, limit, cursor
+        self._cannot("rows")
+
+    def count(self, query: Query, most: int = MAX_LOOK) -> Count:
+        """Count the firings that match, looking at no more than ``most`` of them; ``newest`` does not matter.
+
+        A queue, a route and states alone are counted exactly and at once, however many there are, where
+        ``RouteInfo.exact`` says so.
+        """
+        del query, most
+        self._cannot("rows")
+
+    def job_counts(self, queue: str | None = None, route: str | None = None) -> list[JobCount]:
+        """Count firings by route, job and state, in the order of these names. A job without any is left out."""
+        del queue, route
+        self._cannot("rows")
+
+    def results(self, ids: Sequence[str]) -> list[Result | None]:
+        """Read how firings ended, in order; ``None`` where there is none (any more). At most MAX_PAGE, in one round trip.
+
+        No body is read.
+        """
+        del ids
+        self._cannot("rows")
+
+    def delete(self, ids: Sequence[str]) -> dict[str, State | None]:
+        """Remove firings, finished or pending; return the state each had before (``None``: unknown).
+
+        A running one stays, and everything of it. What is removed is known no more to ``get``; the key of a pending
+        one is free. A schedule whose pending firing is removed is armed again by ``idle_schedules``, as after a kill.
+        """
+        del ids
+        self._cannot("rows")
+
+    def run_now(self, ids: Sequence[str]) -> dict[str, State | None]:
+        """Make pending firings due now; return the state each had before (``None``: unknown).
+
+        One that is due already keeps its place. Its priority, its target and a pause of its route still count.
+        """
+        del ids
+        self._cannot("rows")
+
+    # --- counters: capability ``counters`` -----------------------------------------------------------
+
+    def counters(
+        self,
+        routes: Sequence[tuple[str, str]],
+        since: float,
+        until: float,
+        *,
+        hours: bool = False,
+        jobs: bool = False,
+    ) -> list[Counters]:
+        """Read what was counted on these routes, for each minute or hour that begins in ``since <= begin < until``.
+
+        Those without any are left out. In the order of ``routes``, then of time; with ``jobs`` one for each job, in the
+        order of names, otherwise the sum of all jobs, which has the samples, too. See ``counters`` for the values.
+        """
+        del routes, since, until, hours, jobs
+        self._cannot("counters")
+
+    def totals(self, queue: str | None = None) -> list[Counters]:
+        """Read what was counted by route and job since the store was made. No value ever falls. No samples."""
+        del queue
+        self._cannot("counters")
+
+    def sample(self) -> int:
+        """Take the samples of this minute, on each route where nobody has yet; return on how many. ``sweep`` calls it."""
+        self._cannot("counters")
+
+    # --- pools: capability ``pools`` -----------------------------------------------------------------
+
+    def register_pool(self, pool: PoolRecord, lease: float) -> None:
+        """List a pool until ``lease`` seconds after its last beat. From then on it has a mailbox, as a worker has."""
+        del pool, lease
+        self._cannot("pools")
+
+    def beat_pool(self, pool: PoolRecord, lease: float) -> bool:
+        """Say that it lives, and how it is; False where it had vanished (it is listed again)."""
+        del pool, lease
+        self._cannot("pools")
+
+    def unregister_pool(self, pool: str) -> None:
+        """Take it off the list, with its mailbox."""
+        del pool
+        self._cannot("pools")
+
+    def pools(self, queue: str | None = None) -> list[PoolRecord]:
+        """List live pools, oldest first; dead ones are not listed even before anybody cleaned up."""
+        del queue
+        self._cannot("pools")
+
+    # --- the audit log: capability ``audit`` ---------------------------------------------------------
+
+    def log_entry(self, entry: Entry) -> None:
+        """Add an entry to the audit log, dated now. One whose id is known already is left as it is."""
+        del entry
+        self._cannot("audit")
+
+    def note_entry(
+        self, id_: str, *, did: str | None = None, heard: bool = False, done: bool = False
+    ) -> bool:
+        """Add to an entry what became of it: ``did`` takes the place of the old text, ``heard`` and ``done`` date it now.
+
+        A date that is there stays. False where there is no such entry (any more).
+        """
+        del id_, did, heard, done
+        self._cannot("audit")
+
+    def audit(
+        self,
+        limit: int = 50,
+        cursor: str | None = None,
+        *,
+        who: str | None = None,
+        verb: str | None = None,
+        id_: str | None = None,
+    ) -> Entries:
+        """List the audit log, newest first, at most MAX_PAGE; of one person, verb or id. A strange cursor raises ``BackendError``."""
+        del limit, cursor, who, verb, id_
+        self._cannot("audit")
+
+    # --- schedules: capability ``schedule pages`` ----------------------------------------------------
+
+    def schedule_page(
+        self, queue: str | None = None, limit: int = 50, after: tuple[str, str] | None = None
+    ) -> list[Schedule]:
+        """List up to ``limit`` (MAX_PAGE) schedules (of one queue) by queue and name, those after this queue and name."""
+        del queue, limit, after
+        self._cannot("schedule pages")
+
+    def histories(self, names: Sequence[tuple[str, str]]) -> list[list[Run]]:
+        """Tell the last runs of several schedules (queue, name), each as ``history`` does, in one round trip."""
+        del names
+        self._cannot("schedule pages")
+
+    def _cannot(self, capability: str) -> NoReturn:
+        msg = f"{type(self).__name__} does not have the capability {capability!r}: update the package it comes with"
+        raise BackendError(msg)
