@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
+from tests.support.dispositions import hear_in_children
 from tests.support.folders import keep_in_memory
 from tests.support.hangs import (
     pytest_addoption,
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 keep_in_memory()
+hear_in_children()
 # On a busy machine an example takes as long as it takes.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
