@@ -26,6 +26,7 @@ from skunkqueue.payload import (
     decode_failure,
     decode_progress,
     encode,
+    job_label,
 )
 
 BODY = Body((Step("demo:add", b"\x93", 3, 1.5), Step("demo:sub", b"")), ttl=60.0, schedule="nightly")
@@ -98,3 +99,27 @@ def test_a_body_with_an_impossible_duration_is_damaged(number: float) -> None:
 def test_a_body_with_fewer_than_no_retries_is_damaged() -> None:
     with pytest.raises(DamagedPayloadError):
         decode_body(encode(Body((Step("demo:add", b"", -1),))))
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "line"),
+    [
+        ("ValueError", "no\n  such\tthing ", "ValueError: no such thing"),
+        ("ValueError", "", "ValueError"),
+        ("ValueError", "a: b", "ValueError: a: b"),
+        ("m:Odd", "why", "m.Odd: why"),
+        ("E", "\ud800", "E: \\ud800"),
+        ("E", "x" * 5_000, "E: " + "x" * 197),
+        ("K" * 203, "why", "K" * 200),
+    ],
+)
+def test_an_error_line_is_one_short_line_that_begins_with_the_type(
+    kind: str, message: str, line: str
+) -> None:
+    assert Failure(kind, message).line == line
+
+
+def test_a_job_label_has_at_most_so_many_bytes() -> None:
+    assert job_label("m:ä" * 50) == "m:ä" * 50
+    assert job_label("€" * 100) == "€" * 66
+    assert job_label("x" * 300) == "x" * 200

@@ -175,3 +175,18 @@ def test_a_run_planned_for_long_ago_is_due_now() -> None:
 
     assert plan_declared(Ancient(), b"0", 1.7e9).due == 1.7e9
     assert plan_declared(Ancient(), b"1.6e9", 1.7e9).due == 1.6e9
+
+
+def test_a_schedule_s_firings_have_its_name_its_job_and_its_tags() -> None:
+    body = encode(Body((Step("m:one", b""), Step("m:two", b"")), tags=("nightly",)))
+    firing = firing_for(msgspec.structs.replace(SCHEDULE, body=body), Plan(due=1.0, state=b""))
+
+    assert firing is not None
+    assert (firing.schedule, firing.job, firing.tags) == ("nightly", "m:one & m:two", ("nightly",))
+
+
+def test_a_schedule_with_a_damaged_body_fires_without_a_job_s_name() -> None:
+    firing = firing_for(SCHEDULE, Plan(due=1.0, state=b""))
+
+    assert firing is not None
+    assert (firing.schedule, firing.job, firing.tags) == ("nightly", "", ())

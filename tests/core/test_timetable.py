@@ -15,6 +15,7 @@ from skunkqueue import JobMixin, SkunkQueue, State, timetable
 from skunkqueue.clock import VirtualClock
 from skunkqueue.errors import BackendUnavailableError, PluginError, PolicyError, UnknownScheduleError
 from skunkqueue.ids import new_id
+from skunkqueue.payload import decode_body
 from skunkqueue.records import Firing, Outcome, Schedule, Verdict
 from skunkqueue.schedule import Observation, find_strategy, refire
 
@@ -386,3 +387,11 @@ def test_a_schedule_survives_its_encoding(queue: SkunkQueue) -> None:
     schedule = found(queue)
 
     assert msgspec.json.decode(msgspec.json.encode(schedule), type=Schedule) == schedule
+
+
+def test_a_schedule_keeps_the_tags_that_its_job_had_when_it_was_declared(queue: SkunkQueue) -> None:
+    tick = Tick()
+    tick.tags = lambda what: f"for-{what}"
+    queue.declare("tick", tick("x"), strategy="every", params=b"60")
+
+    assert decode_body(found(queue).body).tags == ("for-x",)

@@ -33,6 +33,7 @@ async def fetch(url: str) -> bytes:
 class SayHello(JobMixin):
     retries = 3
     routes = ["foo"]  # noqa: RUF012 - as a user writes it
+    tags = ("greeting",)
 
     def work(self, name: str = "you") -> None:
         print("hello", name)
@@ -57,7 +58,7 @@ class Report(JobMixin):
         return f"{self.title} {year}"
 
 
-@queue.job(retries=3)
+@queue.job(retries=3, tags=["slow", "vip"])
 class Urgent(Report):
     def total(self) -> int:
         return len(self.title)

@@ -7,7 +7,7 @@ business, which is reached through the ``Enqueuer`` protocol.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -16,7 +16,7 @@ from skunkqueue.checks import Target
 from skunkqueue.errors import NoQueueError, NotAJobError, PolicyError
 from skunkqueue.handle import JobHandle
 from skunkqueue.payload import Step
-from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_own
+from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_own, check_tags
 from skunkqueue.records import State
 from skunkqueue.serializers import get_serializer
 from skunkqueue.show import brief, shown
@@ -123,6 +123,11 @@ class Fireable(Generic[R]):
         key = self.policy.idempotency_key
         return None if key is None or callable(key) else key
 
+    def tags(self) -> tuple[str, ...]:
+        """Tell the words by which people find its firings; made of the arguments where the policy has a function for it."""
+        tags = self.policy.tags
+        return () if callable(tags) else tags
+
     def _queue(self) -> Enqueuer:
         if self.memory.queue is None:
             msg = (
@@ -188,11 +193,26 @@ class Call(Fireable[R]):
         key = self.policy.idempotency_key
         if not callable(key):
             return key
+        return self._made_by(key, "idempotency_key")
+
+    def tags(self) -> tuple[str, ...]:
+        """Tell its tags, made of the arguments where the policy has a function for it; PolicyError for wrong ones."""
+        tags = self.policy.tags
+        if not callable(tags):
+            return tags
+        made = self._made_by(tags, "tags")
         try:
-            return key(*self.args, **self.kwargs)
+            return check_tags(made)
+        except PolicyError as error:
+            msg = f"the tags function of {self.name} returned {brief(made)}: {error}"
+            raise PolicyError(msg) from error
+
+    def _made_by(self, function: Callable[..., T], rule: str) -> T:
+        try:
+            return function(*self.args, **self.kwargs)
         except TypeError as error:
             msg = (
-                f"the idempotency_key function of {self.name} fails for this firing's arguments: {error}; "
+                f"the {rule} function of {self.name} fails for this firing's arguments: {error}; "
                 f"it takes what the job takes (in a class without `self`: make it a staticmethod)"
             )
             raise PolicyError(msg) from error
@@ -230,8 +250,8 @@ class Call(Fireable[R]):
 class Chain(Fireable[list[Any]]):
     """Calls conjoined: one firing that runs them in order, and stops at the first that fails for good.
 
-    Its result is the list of their results. Routes, priority, expiry, key and life time are its own (the
-    first call's to begin with); retries, backoff, timeout and serializer are each step's.
+    Its result is the list of their results. Routes, priority, expiry, key, tags and life time are its own (the
+    first call's to begin with; a function that makes tags gets the first call's arguments); retries, backoff, timeout and serializer are each step's.
     """
 
     __slots__ = ("_calls",)
@@ -264,6 +284,13 @@ class Chain(Fireable[list[Any]]):
         changed.policy = change_policy(self.policy, policy)
         changed.memory = self.memory
         return changed
+
+    def tags(self) -> tuple[str, ...]:
+        """Tell its tags: its own, or what its function for them makes of the first call's arguments."""
+        tags, first = self.policy.tags, self._calls[0]
+        if not callable(tags):
+            return tags
+        return (first if tags is first.policy.tags else first.options(tags=tags)).tags()
 
     def steps(self) -> tuple[Step, ...]:
         """Encode all calls."""

@@ -60,6 +60,7 @@ class JobMixin:
     result_ttl: float | timedelta | None
     queue_type: Literal["default", "broadcast"]
     serializer: str
+    tags: str | Iterable[str] | Callable[..., str | Iterable[str]]
 
     def __init__(self) -> None:
         memory_of(self)
@@ -166,6 +167,8 @@ def _own_policy(name: str, policy: Policy, attrs: dict[str, Any]) -> Policy:
             del attrs[key]
     if "routes" in own:
         attrs["routes"] = list(policy.routes)
+    if "tags" in own and not callable(policy.tags):
+        attrs["tags"] = list(policy.tags)
     return policy
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, TypeVar
 import msgspec
 
 from skunkqueue.errors import MAX_DELAY, DamagedPayloadError
+from skunkqueue.records import MAX_ERROR, MAX_JOB
 
 MAX_PAYLOAD = 1024 * 1024
 """Bytes an encoded body or result may have unless configured otherwise."""
@@ -50,6 +51,8 @@ class Body(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """Seconds after it is due by which each firing of the schedule must have begun."""
     strategy: str | None = None
     """Name of that schedule's strategy: a worker that lacks it leaves the firing to others."""
+    tags: tuple[str, ...] = ()
+    """Of each firing of the schedule."""
 
     @property
     def name(self) -> str:
@@ -98,6 +101,14 @@ class Failure(msgspec.Struct, frozen=True, array_like=True):
     def __str__(self) -> str:
         return f"{self.kind}: {self.message}" if self.message else self.kind
 
+    @property
+    def line(self) -> str:
+        """The same as one line of at most MAX_ERROR characters, whose type ends at the first colon."""
+        kind = self.kind.replace(":", ".")
+        # Cut before it is split: a message may be long.
+        text = f"{kind}: {self.message[: 2 * MAX_ERROR]}" if self.message else kind
+        return storable(" ".join(text.split()))[:MAX_ERROR].rstrip()
+
 
 class Progress(msgspec.Struct, frozen=True, array_like=True):
     """How far a running job says it is."""
@@ -126,6 +137,14 @@ def storable(text: str, limit: int | None = None) -> str:
     if limit is not None and len(text) > limit:
         text = f"{text[:limit]}..."
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def job_label(name: str) -> str:
+    """Return a job's name as firings show it: cut to MAX_JOB bytes of UTF-8, between two characters."""
+    if len(name) <= MAX_JOB // 4:
+        return name
+    data = name.encode("utf-8", "replace")
+    return name if len(data) <= MAX_JOB else data[:MAX_JOB].decode("utf-8", "ignore")
 
 
 _body = msgspec.msgpack.Decoder(Body)

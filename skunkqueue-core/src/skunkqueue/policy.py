@@ -9,9 +9,16 @@ from typing import Any, Literal, TypedDict
 import msgspec
 
 from skunkqueue.backoff import Backoff, Exponential, check_backoff
-from skunkqueue.errors import PolicyError
+from skunkqueue.errors import NameInvalidError, PolicyError
 from skunkqueue.names import check_name
-from skunkqueue.records import DEFAULT_PRIORITY, DEFAULT_ROUTE, MAX_PRIORITY, MIN_PRIORITY
+from skunkqueue.records import (
+    DEFAULT_PRIORITY,
+    DEFAULT_ROUTE,
+    MAX_PRIORITY,
+    MAX_TAG,
+    MAX_TAGS,
+    MIN_PRIORITY,
+)
 from skunkqueue.serializers import DEFAULT_SERIALIZER
 from skunkqueue.show import brief
 from skunkqueue.times import When, as_delay, moment
@@ -45,6 +52,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """
     queue_type: Literal["default", "broadcast"] = "default"
     serializer: str = DEFAULT_SERIALIZER
+    tags: tuple[str, ...] | Callable[..., str | Iterable[str]] = ()
+    """Words by which people find its firings, or a function that makes them of the firing's arguments."""
 
 
 class PolicyOptions(TypedDict, total=False):
@@ -62,6 +71,7 @@ class PolicyOptions(TypedDict, total=False):
     result_ttl: float | timedelta | None
     queue_type: Literal["default", "broadcast"]
     serializer: str
+    tags: str | Iterable[str] | Callable[..., str | Iterable[str]]
 
 
 POLICY_FIELDS = frozenset(Policy.__struct_fields__)
@@ -97,6 +107,36 @@ def check_routes(value: object) -> tuple[str, ...]:
         raise PolicyError(msg)
     routes = tuple(dict.fromkeys(check_name("route", one) for one in value))
     return routes or (DEFAULT_ROUTE,)
+
+
+def check_tags(value: object) -> tuple[str, ...]:
+    """Return the tags as a tuple without doubles; a lone string counts as one tag. PolicyError says what is wrong."""
+    if isinstance(value, str):
+        value = (value,)
+    if not isinstance(value, Iterable) or isinstance(value, (bytes, bytearray, Mapping)):
+        msg = f"tags must be a list of words, or a function that makes one, not {type(value).__name__}: {brief(value)}"
+        raise PolicyError(msg)
+    tags = tuple(dict.fromkeys(_check_tag(one) for one in value))
+    if len(tags) > MAX_TAGS:
+        msg = f"tags has {len(tags)} words, beginning {', '.join(map(repr, tags[:3]))}: at most {MAX_TAGS} are allowed"
+        raise PolicyError(msg)
+    return tags
+
+
+def _check_tag(value: object) -> str:
+    try:
+        tag = check_name("tag", value)
+    except NameInvalidError as error:
+        msg = f"tags: {error}"
+        raise PolicyError(msg) from error
+    if len(tag) > MAX_TAG:
+        msg = f"tags: {brief(tag)} has {len(tag)} characters: at most {MAX_TAG} are allowed"
+        raise PolicyError(msg)
+    if any(character.isspace() for character in tag):
+        msg = f"tags: {tag!r} has a space: a tag is one word, such as {'-'.join(tag.split()) or 'urgent'!r}"
+        raise PolicyError(msg)
+    # A plain string: one of a class of the user's own may do anything when it is asked.
+    return str.__str__(tag)
 
 
 def check_scheduled(name: str, policy: Policy) -> float | None:
@@ -181,6 +221,11 @@ def _check_key(value: object) -> Any:
     return value if value is None or callable(value) else check_name("idempotency key", value)
 
 
+def _check_tags_rule(value: object) -> Any:
+    # As a type is callable too, but makes no tags: `tags=str` is a mistake.
+    return value if callable(value) and not isinstance(value, type) else check_tags(value)
+
+
 _CHECKS: dict[str, Callable[[Any], Any]] = {
     "routes": check_routes,
     "retries": _whole("retries", 0, MAX_RETRIES),
@@ -194,4 +239,5 @@ _CHECKS: dict[str, Callable[[Any], Any]] = {
     "result_ttl": lambda value: None if value is None else as_delay(value, "result_ttl"),
     "queue_type": _choice("queue_type", "default", "broadcast"),
     "serializer": lambda value: check_name("serializer", value),
+    "tags": _check_tags_rule,
 }

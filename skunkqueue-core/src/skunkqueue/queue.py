@@ -12,6 +12,7 @@ from skunkqueue import timetable
 from skunkqueue.call import Call, Conjoinable, Fireable, Memory
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.config import resolve
+from skunkqueue.context import current
 from skunkqueue.decorator import JobDecorator
 from skunkqueue.errors import (
     ConfigError,
@@ -28,7 +29,7 @@ from skunkqueue.job import Job, as_fireable
 from skunkqueue.mixin import JobMixin
 from skunkqueue.names import check_name
 from skunkqueue.opening import StoreOpening
-from skunkqueue.payload import MAX_PAYLOAD, Body, encode
+from skunkqueue.payload import MAX_PAYLOAD, Body, encode, job_label
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.plugins.notify import default_notifier
 from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_scheduled
@@ -175,9 +176,10 @@ class SkunkQueue:
             if call.policy is not policy:
                 policy = call.policy
                 places = self._places(policy, when)
-                place = places.each[0] if len(places.each) == 1 and not places.keyed else None
+                alike = len(places.each) == 1 and not places.keyed and not places.tagged
+                place = places.each[0] if alike else None
             if place is not None:
-                firings.append(Firing(id=new_id(), body=self._body(call), **place))
+                firings.append(Firing(id=new_id(), body=self._body(call), job=job_label(call.name), **place))
                 owners.append((call.memory, 1))
             else:
                 made = self._firings(call, places)
@@ -283,7 +285,8 @@ class SkunkQueue:
         strategy: str | None = None,
         expires_in: float | None = None,
     ) -> bytes:
-        body = encode(Body(call.steps(), call.policy.result_ttl, schedule, expires_in, strategy))
+        tags = () if schedule is None else call.tags()
+        body = encode(Body(call.steps(), call.policy.result_ttl, schedule, expires_in, strategy, tags))
         if len(body) > self.max_payload:
             msg = (
                 f"a firing of {call.name} has {len(body)} bytes: at most {self.max_payload} are allowed. "
@@ -300,9 +303,15 @@ class SkunkQueue:
         return body
 
     def _places(self, policy: Policy, when: When | None) -> _Places:
-        """Work out all that a policy says of firings but their bodies and keys."""
+        """Work out all that a policy says of firings but their bodies, keys and jobs."""
         rest: dict[str, Any] = {"queue": self.name, "priority": policy.priority}
         # What keeps its default is left out: a struct is made the faster the less is given.
+        running = current.get()
+        if running is not None:
+            rest["parent"] = running.id
+        tagged = callable(policy.tags)
+        if policy.tags and not tagged:
+            rest["tags"] = policy.tags
         if when is not None:
             rest["due"], rest["delay"] = moment(when, "fire_at")
         if policy.expires is not None:
@@ -314,21 +323,23 @@ class SkunkQueue:
             ]
         else:
             each = [{**rest, "route": route} for route in policy.routes]
-        return _Places(each, policy.idempotency_key is not None)
+        return _Places(each, policy.idempotency_key is not None, tagged)
 
     def _firings(self, call: Fireable[Any], places: _Places) -> list[Firing]:
-        body = self._body(call)
+        shared: dict[str, Any] = {"body": self._body(call), "job": job_label(call.name)}
+        if places.tagged:
+            shared["tags"] = call.tags()
         if not places.keyed:
-            return [Firing(id=new_id(), body=body, **place) for place in places.each]
+            return [Firing(id=new_id(), **shared, **place) for place in places.each]
         key = self._key(call)
         if len(places.each) == 1:
-            return [Firing(id=new_id(), body=body, key=key, **places.each[0])]
+            return [Firing(id=new_id(), key=key, **shared, **places.each[0])]
         # Copies of one firing are different firings, so each needs a key of its own.
         return [
             Firing(
                 id=new_id(),
-                body=body,
                 key=check_name("idempotency key", f"{key}@{place.get('target') or place['route']}"),
+                **shared,
                 **place,
             )
             for place in places.each
@@ -349,11 +360,13 @@ class SkunkQueue:
 
 
 class _Places(NamedTuple):
-    """What a policy says of firings but their bodies and keys."""
+    """What a policy says of firings but their bodies, keys and jobs."""
 
     each: list[dict[str, Any]]
     """The fields of one firing each: one a route, or one a worker of a broadcast."""
     keyed: bool
+    tagged: bool
+    """Its tags are made of the arguments."""
 
 
 def _tell(firings: list[Firing], ids: list[str]) -> None:

@@ -14,7 +14,7 @@ import msgspec
 
 from skunkqueue.errors import DamagedPayloadError, PluginError, PluginTimeoutError
 from skunkqueue.ids import new_id
-from skunkqueue.payload import decode_body
+from skunkqueue.payload import Body, decode_body, job_label
 from skunkqueue.plugins import STRATEGIES, calls, registry
 from skunkqueue.records import Firing, Refire, Run, Schedule, Verdict
 from skunkqueue.show import brief
@@ -140,8 +140,8 @@ def firing_for(schedule: Schedule, plan: Plan) -> Firing | None:
     """Make the firing that a plan asks for; ``None`` where the schedule ends."""
     if plan.due is None:
         return None
-    limit = expires_in(schedule.body)
-    ends = [] if limit is None else [plan.due + limit]
+    said = _read(schedule.body)
+    ends = [] if said is None or said.expires_in is None else [plan.due + said.expires_in]
     if plan.expires is not None:
         ends.append(plan.expires)
     return Firing(
@@ -152,13 +152,15 @@ def firing_for(schedule: Schedule, plan: Plan) -> Firing | None:
         priority=schedule.priority,
         due=plan.due,
         expires=min(ends, default=None),
+        job="" if said is None else job_label(said.name),
+        tags=() if said is None else said.tags,
+        schedule=schedule.name,
     )
 
 
-def expires_in(body: bytes) -> float | None:
-    """Read how long after its due time a scheduled firing may still begin."""
+def _read(body: bytes) -> Body | None:
     try:
-        return decode_body(body).expires_in
+        return decode_body(body)
     except DamagedPayloadError:
         # The worker that runs it says what is wrong with it.
         return None
@@ -239,8 +241,10 @@ def _put_off(plan: Plan, least: float) -> Plan:
     return msgspec.structs.replace(plan, due=least, expires=expires)
 
 
-def refire(schedule: Schedule, firing_id: str, strategy: Strategy, seen: Observation) -> Refire:
-    """Work out what follows a run of a schedule, to be settled together with it."""
+def refire(
+    schedule: Schedule, firing_id: str, strategy: Strategy, seen: Observation, late: float = 0.0
+) -> Refire:
+    """Work out what follows a run of a schedule, to be settled together with it; ``late``: as in ``Run``."""
     plan = _sound(strategy.after(schedule.params, schedule.state, seen), seen.now)
     if seen.verdict == Verdict.EXPIRED.value == schedule.verdict:
         plan = _put_off(plan, seen.now + EXPIRED_PAUSE)
@@ -256,5 +260,6 @@ def refire(schedule: Schedule, firing_id: str, strategy: Strategy, seen: Observa
             took=seen.took,
             verdict=seen.verdict,
             interval=plan.interval,
+            late=late,
         ),
     )

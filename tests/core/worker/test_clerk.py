@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
-from skunkqueue.records import Death, State
-from skunkqueue.worker.clerk import Clerk
+from skunkqueue.payload import Failure
+from skunkqueue.records import ClaimRef, Death, State
+from skunkqueue.worker.clerk import Clerk, killed_outcome
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import QUEUE, ROUTE, Bench
 
@@ -28,6 +29,21 @@ def test_what_it_has_to_tell_is_kept_while_there_is_no_room_for_a_thread(
     clerk.finish(10.0)
 
     assert [live_bench.record(firing).state for firing in firings] == [State.PENDING] * 2
+
+
+def test_what_it_settles_says_all_that_the_store_knows_of_the_firing(live_bench: Bench) -> None:
+    firing = live_bench.fire(jobs.add(1, 1), key="one")
+    (claim,) = live_bench.backend.claim(QUEUE, ROUTE, "stuck", 1, 60.0)
+    clerk = Clerk(live_bench.config, 10.0)
+
+    clerk.kill([ClaimRef(claim.id, claim.token)], "its worker had to be killed")
+    clerk.finish(10.0)
+
+    assert live_bench.failure(firing).message == "its worker had to be killed"
+    record = live_bench.record(firing)
+    outcome = killed_outcome(ClaimRef(claim.id, claim.token), record, Failure("Killed", "why"))
+    assert (outcome.queue, outcome.route, outcome.was_due, outcome.key) == (QUEUE, ROUTE, claim.due, "one")
+    assert outcome.error == "Killed: why"
 
 
 def no_room(_thread: threading.Thread) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from skunkqueue.errors import JobTimeoutError, Snooze
+from skunkqueue.errors import DamagedPayloadError, JobTimeoutError, Retry, Snooze
 from skunkqueue.payload import Attempt, Body, Carry, Failure, Step, decode_carry, decode_failure
 from skunkqueue.policy import Policy
 from skunkqueue.records import Claim, Death, Outcome, Verdict
@@ -198,3 +198,62 @@ def test_a_long_message_is_cut() -> None:
 
     assert len(failure.message) < MAX_MESSAGE + 10
     assert len(failure.traceback) < 17_000
+
+
+KNOWN = claim(queue="shop", route="mail", due=7.0, job="m:job", tags=("vip",), key="one")
+
+
+def known(outcome: Outcome) -> tuple[object, ...]:
+    return (outcome.queue, outcome.route, outcome.was_due, outcome.job, outcome.tags, outcome.key)
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        verdict.completed(KNOWN, BODY, b"5", 1.0, 2.0),
+        verdict.released(KNOWN, 3.0),
+        verdict.unreadable(KNOWN, DamagedPayloadError("odd")).outcome,
+        verdict.interrupted(tried(KNOWN), verdict.KILL).outcome,
+        verdict.failed(tried(KNOWN), POLICY, Phase.CALL, ValueError("x"), middle).outcome,
+        verdict.failed(tried(KNOWN), POLICY, Phase.LOAD, ValueError("x"), middle).outcome,
+        verdict.failed(tried(KNOWN), POLICY, Phase.CALL, Snooze(30), middle).outcome,
+        verdict.unruled(tried(KNOWN), "ValueError").outcome,
+    ],
+    ids=lambda outcome: outcome.verdict.value,
+)
+def test_every_outcome_says_what_its_claim_was(outcome: Outcome) -> None:
+    assert known(outcome) == ("shop", "mail", 7.0, "m:job", ("vip",), "one")
+
+
+def test_an_outcome_that_failed_has_an_error_line() -> None:
+    retried = verdict.failed(tried(), POLICY, Phase.CALL, ValueError("x\ny"), middle).outcome
+    last = tried(carry=Carry(failures=2))
+    final = verdict.failed(last, POLICY, Phase.CALL, ValueError("x\ny"), middle).outcome
+    expired = verdict.before(claim(expires=99.0), BODY, Carry())
+    killed = verdict.interrupted(tried(), verdict.KILL).outcome
+
+    assert (retried.verdict, retried.error) == (Verdict.RETRY, "ValueError: x y")
+    assert (final.verdict, final.error) == (Verdict.ERROR, "ValueError: x y")
+    assert expired is not None
+    assert (expired.outcome.error or "").startswith("Expired: ")
+    assert killed.error == "Killed: it was killed by request"
+
+
+def test_an_outcome_that_did_not_fail_has_no_error_line() -> None:
+    put_off = verdict.failed(tried(), POLICY, Phase.CALL, Snooze(30), middle).outcome
+
+    assert put_off.error is None
+    assert verdict.released(claim()).error is None
+    assert verdict.completed(claim(), BODY, b"5", 1.0, 2.0).error is None
+
+
+def test_a_retry_that_was_asked_for_is_told_by_its_cause() -> None:
+    asked = Retry(after=1.0)
+    asked.__cause__ = ConnectionError("refused")
+
+    assert (
+        verdict.failed(tried(), POLICY, Phase.CALL, asked, middle).outcome.error == "ConnectionError: refused"
+    )
+    assert (verdict.failed(tried(), POLICY, Phase.CALL, Retry(1.0), middle).outcome.error or "").startswith(
+        "Retry"
+    )

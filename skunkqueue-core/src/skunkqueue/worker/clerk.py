@@ -13,12 +13,14 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from skunkqueue.clock import monotonic
 from skunkqueue.config import open_backend
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.payload import Failure, encode
 from skunkqueue.persistence.backend import Backend, BackendConfig
-from skunkqueue.records import ClaimRef, Death, Outcome, Verdict, WorkerRecord
+from skunkqueue.records import ClaimRef, Death, Outcome, Record, Verdict, WorkerRecord
 
 logger = logging.getLogger("skunkqueue.pool")
 
@@ -56,13 +58,14 @@ class Clerk:
 
     def kill(self, refs: Sequence[ClaimRef], word: str) -> None:
         """Settle firings as killed whose worker had to be killed for not letting them be interrupted."""
-        result = encode(Failure("Killed", word))
-        outcomes = [
-            Outcome(id=ref.id, token=ref.token, verdict=Verdict.KILLED, result=result) for ref in refs
-        ]
+        failure = Failure("Killed", word)
 
         def note(backend: Backend) -> None:
-            backend.settle(outcomes)
+            # The pool knows no more of them than that they ran.
+            known = backend.get([ref.id for ref in refs])
+            backend.settle(
+                [killed_outcome(ref, record, failure) for ref, record in zip(refs, known, strict=True)]
+            )
 
         self._take(note)
 
@@ -132,3 +135,21 @@ class Clerk:
                 return
             self._ending.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             wait = min(2 * wait, _LONGEST_WAIT)
+
+
+def killed_outcome(ref: ClaimRef, record: Record | None, failure: Failure) -> Outcome:
+    """Make the outcome of a firing whose worker was killed for it, with all that the store told of it."""
+    outcome = Outcome(
+        id=ref.id, token=ref.token, verdict=Verdict.KILLED, result=encode(failure), error=failure.line
+    )
+    if record is None:
+        return outcome
+    return msgspec.structs.replace(
+        outcome,
+        queue=record.queue,
+        route=record.route,
+        was_due=record.due,
+        job=record.job,
+        tags=record.tags,
+        key=record.key,
+    )

@@ -14,8 +14,9 @@ import signal
 import time
 from collections.abc import Iterable
 
+from skunkqueue import __version__
 from skunkqueue.clock import monotonic
-from skunkqueue.records import Death, WorkerRecord
+from skunkqueue.records import MAX_RUNNING, Death, WorkerRecord
 from skunkqueue.worker import logs
 from skunkqueue.worker.board import ROUGH as ROUGH_CAUSE
 from skunkqueue.worker.board import STRATEGY as STRATEGY_CAUSE
@@ -349,7 +350,9 @@ class Pool:
             started=child.board.started,
             state="busy",
             current=begun[0].id,
+            running=tuple(one.id for one in begun[:MAX_RUNNING]),
             done=child.board.settled,
+            version=__version__,
         )
         ids = tuple(one.id for one in begun)
         self._clerk.vouch(record, [one.ref for one in begun], lease, lambda: child.kill(ROUGH_CAUSE, ids))

@@ -170,7 +170,10 @@ class Refires:
             whole=claim.carry is None and not claim.deaths,
             interval=schedule.interval,
         )
-        return refire(schedule, claim.id, strategy, seen)
+        # One that comes back began late for another reason than its schedule's: this attempt has its own due time.
+        since = seen.due if seen.whole else claim.due
+        late = 0.0 if outcome.began is None else max(outcome.began - since, 0.0)
+        return refire(schedule, claim.id, strategy, seen, late)
 
     def heal(self) -> bool:
         """Arm the schedules of this route that have no firing (it was killed or purged); raises BackendError.

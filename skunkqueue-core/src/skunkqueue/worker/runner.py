@@ -19,7 +19,7 @@ from skunkqueue.context import current
 from skunkqueue.errors import BackendError, DamagedPayloadError, PayloadTooLargeError
 from skunkqueue.payload import EMPTY_CARRY, Body, Carry, decode_body, decode_carry, encode
 from skunkqueue.policy import Policy
-from skunkqueue.records import Claim, Outcome, Verdict
+from skunkqueue.records import Claim, Verdict
 from skunkqueue.serializers import DEFAULT_SERIALIZER, get_serializer
 from skunkqueue.worker import verdict
 from skunkqueue.worker.board import Board
@@ -105,7 +105,7 @@ class Runner:
 
     def advance(self, claim: Claim, carry: Carry) -> bool:
         """Save how far a chain has come; False where the claim is lost."""
-        outcome = Outcome(id=claim.id, token=claim.token, verdict=Verdict.ADVANCE, carry=encode(carry))
+        outcome = verdict.outcome_of(claim, Verdict.ADVANCE, carry=encode(carry))
         if self._settler.advance(outcome):
             return True
         self._settler.refuse(Finished(claim, outcome, ""), "the store knows a newer claim")

@@ -158,11 +158,9 @@ class Settler:
         if one.outcome.verdict is Verdict.ERROR and one.outcome.carry is None:
             logger.error("firing %s cannot be settled, its lease will end: %s", one.claim.id, error)
             return True
+        failure = Failure(type(error).__name__, note)
         outcome = msgspec.structs.replace(
-            one.outcome,
-            verdict=Verdict.ERROR,
-            result=encode(Failure(type(error).__name__, note)),
-            carry=None,
+            one.outcome, verdict=Verdict.ERROR, result=encode(failure), carry=None, error=failure.line
         )
         self._holdings.finished.append(one._replace(outcome=outcome, note=note))
         return self.settle()

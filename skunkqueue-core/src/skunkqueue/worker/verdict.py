@@ -7,7 +7,7 @@ not at all.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -154,7 +154,7 @@ def failed(
             note = f"its rules for retries failed with {kind_of(broken)}: {message_of(broken)} after {note}"
         else:
             if again is not None:
-                return _again(tried, *again, note)
+                return _again(tried, *again, note, _retried_for(again[0], error))
     if phase is Phase.LOAD and not isinstance(error, DamagedPayloadError):
         note = f"its arguments cannot be read: {note}"
     if isinstance(error, Interrupted):
@@ -183,6 +183,7 @@ def unruled(tried: Try, kind: str) -> Ruling:
 def completed(claim: Claim, body: Body, result: bytes, began: float | None, took: float) -> Outcome:
     """Record what a job returned; where no result is to be kept, only that it is complete, and for a short time."""
     kept = body.ttl != 0
+    # In full and not by `outcome_of`, since each call of a job that ends well comes here.
     return Outcome(
         id=claim.id,
         token=claim.token,
@@ -191,20 +192,41 @@ def completed(claim: Claim, body: Body, result: bytes, began: float | None, took
         began=began,
         took=took,
         ttl=body.ttl if kept else NO_RESULT_TTL,
+        queue=claim.queue,
+        route=claim.route,
+        was_due=claim.due,
+        job=claim.job,
+        tags=claim.tags,
+        key=claim.key,
     )
 
 
 def unreadable(claim: Claim, error: DamagedPayloadError) -> Ruling:
     """Rule on a claim whose body or carry cannot be read."""
     failure = failure_of(error)
-    return Ruling(
-        Outcome(id=claim.id, token=claim.token, verdict=Verdict.ERROR, result=encode(failure)), str(failure)
-    )
+    outcome = outcome_of(claim, Verdict.ERROR, result=encode(failure), error=failure.line)
+    return Ruling(outcome, str(failure))
 
 
 def released(claim: Claim, delay: float = 0.0) -> Outcome:
     """Give a claim back that was not begun; without a delay it keeps its place."""
-    return Outcome(id=claim.id, token=claim.token, verdict=Verdict.RELEASE, delay=delay)
+    return outcome_of(claim, Verdict.RELEASE, delay=delay)
+
+
+def outcome_of(claim: Claim, verdict: Verdict, **fields: Any) -> Outcome:
+    """Make an outcome of a claim, with all that the store wants to know of the claim again."""
+    return Outcome(
+        id=claim.id,
+        token=claim.token,
+        verdict=verdict,
+        queue=claim.queue,
+        route=claim.route,
+        was_due=claim.due,
+        job=claim.job,
+        tags=claim.tags,
+        key=claim.key,
+        **fields,
+    )
 
 
 def tell_death(death: Death) -> str:
@@ -234,7 +256,7 @@ def _what_again(
     return None
 
 
-def _again(tried: Try, verdict: Verdict, delay: float, note: str) -> Ruling:
+def _again(tried: Try, verdict: Verdict, delay: float, note: str, error: str | None) -> Ruling:
     carry = tried.carry
     if verdict is Verdict.RETRY:
         carry = msgspec.structs.replace(carry, failures=carry.failures + 1)
@@ -250,27 +272,31 @@ def _again(tried: Try, verdict: Verdict, delay: float, note: str) -> Ruling:
             worker=tried.worker,
         )
     )
-    outcome = Outcome(
-        id=tried.claim.id,
-        token=tried.claim.token,
-        verdict=verdict,
+    outcome = outcome_of(
+        tried.claim,
+        verdict,
         carry=encode(carry),
         delay=delay,
         began=tried.began,
         took=tried.took,
+        error=error,
     )
     return Ruling(outcome, note)
 
 
+def _retried_for(verdict: Verdict, error: BaseException) -> str | None:
+    """Return the error line of an attempt that is made again; ``None``: it was put off, and did not fail."""
+    if verdict is not Verdict.RETRY:
+        return None
+    error = cause_of(error) if asks_again(error) else error
+    return Failure(kind_of(error), message_of(error)).line
+
+
 def _killed(claim: Claim, reason: str, began: float | None, took: float) -> Ruling:
     note = _KILLED.get(reason, reason)
-    outcome = Outcome(
-        id=claim.id,
-        token=claim.token,
-        verdict=Verdict.KILLED,
-        result=encode(Failure("Killed", note)),
-        began=began,
-        took=took,
+    failure = Failure("Killed", note)
+    outcome = outcome_of(
+        claim, Verdict.KILLED, result=encode(failure), began=began, took=took, error=failure.line
     )
     return Ruling(outcome, note)
 
@@ -284,13 +310,13 @@ def _final(
     began: float | None = None,
     took: float = 0.0,
 ) -> Outcome:
-    return Outcome(
-        id=claim.id,
-        token=claim.token,
-        verdict=verdict,
+    return outcome_of(
+        claim,
+        verdict,
         result=encode(failure),
         began=began,
         took=took,
         # Where no result is to be kept, a failure still is.
         ttl=body.ttl or None,
+        error=failure.line,
     )

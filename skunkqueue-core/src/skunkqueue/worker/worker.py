@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from skunkqueue import __version__
 from skunkqueue.clock import SYSTEM_CLOCK, Clock, SystemClock, lease_clock, monotonic
 from skunkqueue.context import current
 from skunkqueue.errors import BackendError
@@ -23,7 +24,7 @@ from skunkqueue.imports import Gate
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins.calls import Rests
 from skunkqueue.plugins.notify import Notifier
-from skunkqueue.records import Command, WorkerRecord
+from skunkqueue.records import MAX_RUNNING, Command, WorkerRecord
 from skunkqueue.worker.bell import Bell
 from skunkqueue.worker.board import Board
 from skunkqueue.worker.contact import Contact
@@ -32,7 +33,7 @@ from skunkqueue.worker.doorman import Doorman
 from skunkqueue.worker.ear import Ear
 from skunkqueue.worker.execute import STAGES, Performer
 from skunkqueue.worker.guard import Guard
-from skunkqueue.worker.holdings import Holdings
+from skunkqueue.worker.holdings import NEVER, Holdings
 from skunkqueue.worker.interrupt import Interrupter
 from skunkqueue.worker.logs import keep_enabled
 from skunkqueue.worker.memory import resident
@@ -187,6 +188,7 @@ class Worker:
             host=os.uname().nodename,
             pid=os.getpid(),
             started=0.0,
+            version=__version__,
         )
 
     # --- life -------------------------------------------------------------------------------------
@@ -307,6 +309,7 @@ class Worker:
             self._record,
             state=state,
             current=begun[0].claim.id if begun else None,
+            running=tuple(one.claim.id for one in begun if one.began != NEVER)[:MAX_RUNNING],
             done=self._settler.done,
             rss=resident(),
         )
