@@ -145,6 +145,14 @@ class UnknownWorkerError(SkunkQueueError, KeyError):
         return Exception.__str__(self)
 
 
+class UnknownPoolError(SkunkQueueError, KeyError):
+    """No live pool has this id."""
+
+    def __str__(self) -> str:
+        """Read as a sentence; ``KeyError`` would show the repr of its argument."""
+        return Exception.__str__(self)
+
+
 class UnknownScheduleError(SkunkQueueError, KeyError):
     """No schedule of this queue has this name."""
 

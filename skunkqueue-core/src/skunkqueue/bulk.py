@@ -1,0 +1,154 @@
+"""Doing one thing to all firings that a filter matches, however many: a page at a time, stoppable, with progress.
+
+Only what was there at the beginning is touched, and each firing once. Knows no command line and no web page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+
+from skunkqueue.control import DONE, Control, deleted, killed, made_due
+from skunkqueue.errors import WrongTypeError
+from skunkqueue.listings import MAX_ROWS, Count, Query, Row
+from skunkqueue.records import FINAL_STATES, State
+from skunkqueue.show import brief
+
+_STATES = {
+    "kill": (State.PENDING, State.RUNNING),
+    "requeue": FINAL_STATES,
+    "delete": (State.PENDING, *FINAL_STATES),
+    "run_now": (State.PENDING,),
+}
+"""In which states a firing must be for a verb to change it."""
+Span = tuple[float | None, float | None]
+
+
+class BulkProgress(msgspec.Struct, frozen=True, kw_only=True):
+    """How far it has come."""
+
+    matched: Count
+    """How many matched at the beginning."""
+    seen: int = 0
+    """Firings that it was done to so far."""
+    done: int = 0
+    """Those of them that it changed: others had begun, or ended, in the meantime."""
+    stopped: bool = False
+    """It was told to stop before it came to the end."""
+
+
+class Bulk:
+    """One verb over one filter: count first, then run."""
+
+    def __init__(
+        self,
+        control: Control,
+        verb: str,
+        query: Query,
+        *,
+        keep: Callable[[Sequence[Row]], Iterable[Row]] | None = None,
+    ) -> None:
+        """Fix what is meant: what matches now, and no firing that comes, or ends, later.
+
+        ``verb``: ``kill``, ``requeue``, ``delete`` or ``run_now``; WrongTypeError for another. ``keep`` says which rows
+        of a page are meant, where the filter alone cannot.
+        """
+        if verb not in _STATES:
+            msg = f"{brief(verb)} cannot be done to all that a filter matches: {', '.join(_STATES)} can"
+            raise WrongTypeError(msg)
+        self.verb = verb
+        self._control = control
+        self._keep = keep
+        self._about = describe(query)
+        states = tuple(state for state in _STATES[verb] if not query.states or state in query.states)
+        self._is_empty = not states
+        now = control.backend.now()
+        self.query = msgspec.structs.replace(
+            query,
+            states=states,
+            enqueued=_until(query.enqueued, now),
+            # Where pending ones are meant too, one that ends meanwhile is one of those that were there.
+            finished=_until(query.finished, now) if set(states) <= set(FINAL_STATES) else query.finished,
+            # From the beginning of the line: what is done moves a firing to a place that was passed already, or
+            # out of the filter.
+            newest=False,
+        )
+        """What is meant: the filter, in the states that the verb changes, and only what was there."""
+
+    def count(self) -> Count:
+        """Count what matches, before ``keep`` is asked."""
+        if self._is_empty:
+            return Count(number=0, exact=True)
+        return self._control.backend.count(self.query)
+
+    def run(
+        self,
+        tell: Callable[[BulkProgress], object] | None = None,
+        stop: Callable[[], bool] | None = None,
+    ) -> BulkProgress:
+        """Do it, as one entry of the audit log; ``tell`` is called after each page, ``stop`` is asked before each.
+
+        Where the store fails, its error is raised, and the entry says how far it had come.
+        """
+        with self._control.action(self.verb, self._about) as action:
+            progress = BulkProgress(matched=self.count())
+            interrupted: set[str] = set()
+            cursor: str | None = None
+            more = not self._is_empty
+            while more:
+                if stop is not None and stop():
+                    progress = msgspec.structs.replace(progress, stopped=True)
+                    break
+                page = self._control.backend.rows(self.query, MAX_ROWS, cursor)
+                rows = list(page.rows if self._keep is None else self._keep(page.rows))
+                ids = [row.id for row in rows if row.id not in interrupted]
+                # They come to another place of the line when they go back to pending.
+                interrupted.update(row.id for row in rows if row.state is State.RUNNING)
+                progress = msgspec.structs.replace(
+                    progress,
+                    seen=progress.seen + len(ids),
+                    done=progress.done + (self._do(ids) if ids else 0),
+                )
+                cursor, more = page.next, page.next is not None
+                if more:
+                    action.note(self._words(progress))
+                if tell is not None:
+                    tell(progress)
+            action.finish(self._words(progress) + (", then told to stop" if progress.stopped else ""))
+        return progress
+
+    def _do(self, ids: Sequence[str]) -> int:
+        backend = self._control.backend
+        if self.verb == "requeue":
+            return len(backend.requeue(ids))
+        if self.verb == "kill":
+            return killed(backend.kill(ids))
+        if self.verb == "delete":
+            return deleted(backend.delete(ids))
+        return made_due(backend.run_now(ids))
+
+    def _words(self, progress: BulkProgress) -> str:
+        matched = progress.matched
+        of = f"{matched.number}" if matched.exact else f"at least {matched.number}"
+        return f"{DONE[self.verb]} {progress.done} of {of}"
+
+
+def describe(query: Query) -> str:
+    """Tell a filter in words: ``all with queue=shop states=error``."""
+    parts = []
+    for name in Query.__struct_fields__:
+        value = getattr(query, name)
+        if name == "newest" or value in (None, ()):
+            continue
+        if name == "states":
+            value = ",".join(state.value for state in query.states)
+        elif isinstance(value, tuple):
+            value = "..".join("" if end is None else f"{end:.3f}" for end in value)
+        parts.append(f"{name}={value}")
+    return f"all with {' '.join(parts)}" if parts else "all"
+
+
+def _until(span: Span | None, now: float) -> Span:
+    begin, end = (None, None) if span is None else span
+    return begin, now if end is None else min(end, now)
