@@ -103,6 +103,13 @@ class LeasePromises(Kit):
         assert backend.extend([ref(lent)], LEASE) == [lent.id]
         assert state(backend, lent.id) is State.PENDING
 
+    def test_lease_of_what_is_removed_is_lost(self, backend: Backend, clock: VirtualClock) -> None:
+        lent = claimed(backend)
+        backend.settle([outcome(lent)])
+        clock.advance(1)
+        backend.prune(older=0.5)
+        assert backend.extend([ref(lent)], LEASE) == [lent.id]
+
     def test_unknown_lease_is_lost(self, backend: Backend) -> None:
         assert backend.extend([ClaimRef("f" * 24, 1)], LEASE) == ["f" * 24]
 

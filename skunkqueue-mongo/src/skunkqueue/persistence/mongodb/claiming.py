@@ -166,9 +166,8 @@ class Claiming(Putting, ABC):
                 places.add(place_of(queue, route))
         if strange:
             # Another handle has claimed them.
-            found = self._link.find(
-                self._link.firings, {"_id": {"$in": strange}}, {"queue": True, "route": True}
-            )
+            mine = {"_id": {"$in": strange}, "state": "running"}
+            found = self._link.find(self._link.firings, mine, {"queue": True, "route": True})
             places |= {place_of(one["queue"], one["route"]) for one in found}
         return places
 

@@ -36,11 +36,14 @@ class Workers(Control, ABC):
         said = msgspec.structs.asdict(worker)
         id_ = said.pop("id")
         said.pop("beat")
+        # Beside the rest, since versions that do not know it read all that is in there.
+        running = said.pop("running")
         update = [
             {
                 "$set": {
                     "was": {"$gt": ["$until", moment.now]},
                     "said": {"$literal": said},
+                    "running": {"$literal": running},
                     "queue": {"$literal": worker.queue},
                     "route": {"$literal": worker.route},
                     "beat": moment.now,
@@ -73,7 +76,7 @@ class Workers(Control, ABC):
         if route is not None:
             wanted["route"] = route
         found = link.find(link.workers, wanted)
-        records = [WorkerRecord(id=one["_id"], beat=one["beat"], **one["said"]) for one in found]
+        records = [_record_of(one) for one in found]
         return sorted(records, key=lambda record: (record.started, record.id))
 
     def bury(self, worker: str, begun: Sequence[str], death: Death) -> int:
@@ -133,3 +136,9 @@ class Workers(Control, ABC):
             ids = [one["_id"] for one in found]
             killed += len(self._kill_where(link, {"_id": {"$in": ids}, **query}, ids))
         return killed
+
+
+def _record_of(document: Document) -> WorkerRecord:
+    """Read a worker, also one that a newer version has listed with more in it."""
+    said = {"id": document["_id"], "beat": document["beat"], "running": document.get("running", ())}
+    return msgspec.convert({**document["said"], **said}, WorkerRecord)
