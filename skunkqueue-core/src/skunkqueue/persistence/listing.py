@@ -1,0 +1,209 @@
+"""Listings of rows, as every store makes them: their order, their cursors, what matches, what a pending firing waits for.
+
+A store only has to walk through its firings from one position in one direction (``Walk``). Pure; knows no store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from skunkqueue.errors import BackendError, DamagedPayloadError
+from skunkqueue.listings import MAX_LOOK, MAX_ROWS, Query, Row, Rows
+from skunkqueue.payload import decode_progress
+from skunkqueue.records import State, Verdict
+
+FINISHED, RUNNING, PENDING = 0, 1, 2
+"""Groups, in the order of the line through time."""
+_GROUPS = {State.RUNNING: RUNNING, State.PENDING: PENDING}
+_JUST_AFTER = "~"
+"""Put behind an id, it comes after that id and before the next: it sorts after all digits."""
+
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Position(NamedTuple):
+    """Where a firing stands in the line through time (``listings.Query``); positions compare as the firings do."""
+
+    group: int
+    """FINISHED, RUNNING or PENDING."""
+    first: float
+    """When it finished; for the others, minus its priority."""
+    second: float
+    """0; for the others, when it is due."""
+    id: str
+
+
+class Look(NamedTuple):
+    """What a walk has found."""
+
+    rows: list[Row]
+    """Those that match, in the order of the walk; at most as many as were wanted."""
+    at: Position | None
+    """Of the last firing looked at, whether it matched or not; ``None``: none was."""
+    looked: int
+    ended: bool
+    """Nothing lies beyond ``at``."""
+
+
+class Walk(Protocol):
+    """Goes through a store's firings."""
+
+    def __call__(self, after: Position | None, *, onward: bool, want: int) -> Look:
+        """Look from a position on, which is itself left out; ``None``: from the end.
+
+        ``onward``: forwards in time, otherwise backwards. Up to ``want`` rows, among at most MAX_LOOK firings.
+        """
+
+
+# --- one firing -------------------------------------------------------------------------------------
+
+
+def position_of(row: Row) -> Position:
+    """Return where a firing stands."""
+    group = _GROUPS.get(row.state, FINISHED)
+    if group == FINISHED:
+        return Position(FINISHED, row.finished or 0.0, 0.0, row.id)
+    return Position(group, -row.priority, row.due, row.id)
+
+
+def waits_for(*, due: float, now: float, paused: bool, again: str | None) -> str:
+    """Return what a pending firing waits for (``Row.waits``); ``again``: ``retry``, ``snooze`` or ``None``."""
+    if paused:
+        return "pause"
+    if due <= now:
+        return "turn"
+    return again or "time"
+
+
+def again_after(verdict: Verdict) -> str | None:
+    """Return what a firing waits for that this verdict made pending again, while it is not due."""
+    return verdict.value if verdict in (Verdict.RETRY, Verdict.SNOOZE) else None
+
+
+def numbers_of(progress: bytes | None) -> tuple[float, float | None] | None:
+    """Return how much is done, of how much, as a progress report says; ``None`` for what is none."""
+    if progress is None:
+        return None
+    try:
+        found = decode_progress(progress)
+    except DamagedPayloadError:
+        return None
+    return found.done, found.total
+
+
+def error_type(line: str | None) -> str | None:
+    """Return the type that an error line names."""
+    return None if line is None else line.partition(":")[0].strip()
+
+
+def states_of(query: Query) -> tuple[State, ...]:
+    """Return the states that can match."""
+    wanted = query.states or tuple(State)
+    return tuple(state for state in State if state in wanted and (query.finished is None or state.final))
+
+
+def matches(row: Row, query: Query) -> bool:
+    """Return whether a firing is one of those asked for."""
+    return (
+        (not query.states or row.state in query.states)
+        and query.queue in (None, row.queue)
+        and query.route in (None, row.route)
+        and query.job in (None, row.job)
+        and (query.tag is None or query.tag in row.tags)
+        and query.key in (None, row.key)
+        and (query.error is None or error_type(row.error) == query.error)
+        and query.schedule in (None, row.schedule)
+        and query.worker in (None, row.worker)
+        and _within(row.enqueued, query.enqueued)
+        and _within(row.due, query.due)
+        and _within(row.finished, query.finished)
+    )
+
+
+def _within(moment: float | None, span: tuple[float | None, float | None] | None) -> bool:
+    if span is None:
+        return True
+    if moment is None:
+        return False
+    since, until = span
+    return (since is None or moment >= since) and (until is None or moment < until)
+
+
+# --- pages ------------------------------------------------------------------------------------------
+
+
+def look_through(candidates: Iterable[Row], query: Query, want: int, most: int = MAX_LOOK) -> Look:
+    """Look at firings one after the other, until enough match or the bound is reached."""
+    rows: list[Row] = []
+    at, looked = None, 0
+    for row in candidates:
+        if looked >= most or len(rows) >= want:
+            return Look(rows, at, looked, ended=False)
+        looked += 1
+        at = position_of(row)
+        if matches(row, query):
+            rows.append(row)
+    return Look(rows, at, looked, ended=True)
+
+
+def page_of(query: Query, limit: int, cursor: str | None, walk: Walk) -> Rows:
+    """Make a page. Raises ``BackendError`` for a cursor that no page of this query gave."""
+    limit = max(1, min(limit, MAX_ROWS))
+    place, back = (None, False) if cursor is None else _read_cursor(cursor, query)
+    # Going back from a page of newest first means forwards in time.
+    found = walk(place, onward=query.newest == back, want=limit + 1)
+    rows = found.rows[:limit]
+    more = found.at if not found.ended else None
+    if len(found.rows) > limit:
+        more = position_of(rows[-1])
+    if more is not None and more == place:
+        more = None
+    onward = None if more is None else _cursor(query, more, back=back)
+    if cursor is None:
+        return Rows(rows=tuple(rows), next=onward, previous=None, looked=found.looked)
+    behind = position_of(rows[0]) if rows else _beside(place, later=query.newest == back)
+    return_ = None if behind is None else _cursor(query, behind, back=not back)
+    if back:
+        rows.reverse()
+        return Rows(rows=tuple(rows), next=return_, previous=onward, looked=found.looked)
+    return Rows(rows=tuple(rows), next=onward, previous=return_, looked=found.looked)
+
+
+def _beside(place: Position | None, *, later: bool) -> Position | None:
+    """Return a position just after this one (``later``) or just before it, from where a walk finds what stands here."""
+    if place is None:
+        return None
+    id_ = place.id.rstrip(_JUST_AFTER)
+    return place._replace(id=id_ + _JUST_AFTER if later else id_[:-1])
+
+
+def _fingerprint(query: Query) -> str:
+    return hashlib.blake2b(_encode(query), digest_size=4).hexdigest()
+
+
+def _cursor(query: Query, place: Position, *, back: bool) -> str:
+    direction = "p" if back else "n"
+    return f"{direction}{_fingerprint(query)}:{place.group}:{place.first!r}:{place.second!r}:{place.id}"
+
+
+def _read_cursor(text: str, query: Query) -> tuple[Position, bool]:
+    head, *parts = text.split(":", 4)
+    try:
+        group, first, second, id_ = parts
+        place = Position(int(group), float(first), float(second), id_)
+        text.encode()
+        is_place = place.group in (FINISHED, RUNNING, PENDING) and math.isfinite(place.first + place.second)
+    except ValueError:
+        is_place = False
+    if not is_place or head[:1] not in ("n", "p") or len(id_) > 100:
+        msg = f"{text[:100]!r} is not a cursor of a listing: leave it out to begin at the first page"
+        raise BackendError(msg)
+    if head[1:] != _fingerprint(query):
+        msg = f"the cursor {text[:100]!r} belongs to a listing with other filters: leave it out to begin at the first page"
+        raise BackendError(msg)
+    return place, head[0] == "p"
