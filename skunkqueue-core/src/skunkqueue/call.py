@@ -118,6 +118,10 @@ class Fireable(Generic[R]):
         """Tell what it consists of."""
         raise NotImplementedError
 
+    def serializers(self) -> tuple[str, ...]:
+        """Tell how the results of its steps are written."""
+        return tuple(call.policy.serializer for call in self.calls())
+
     def key(self) -> str | None:
         """Tell its idempotency key."""
         key = self.policy.idempotency_key
@@ -174,6 +178,10 @@ class Call(Fireable[R]):
     def calls(self) -> tuple[Call[Any], ...]:
         """Tell what it consists of: itself."""
         return (self,)
+
+    def serializers(self) -> tuple[str, ...]:
+        """Tell how its result is written."""
+        return (self.policy.serializer,)
 
     def options(self, **policy: Unpack[PolicyOptions]) -> Call[R]:
         """Return the same call with other rules (``priority=9``, ``expires=60``, ...)."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import SkunkQueueError, UnknownFiringError, WaitTimeoutError, WrongTypeError
-from skunkqueue.handle import JobHandle, failed, result_of, state_of
+from skunkqueue.handle import JobHandle, failed, look, result_of, state_of, value_of
 from skunkqueue.imports import Gate
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
-from skunkqueue.records import Record, State
+from skunkqueue.records import State
 from skunkqueue.show import brief
 from skunkqueue.times import Seconds, as_timeout
 
@@ -33,20 +33,13 @@ def gather(
             raise WrongTypeError(msg)
     patience = as_timeout(timeout, "the timeout of results")
     # Some of them may be handles of one and the same firing.
-    pending = list(dict.fromkeys(handle.id for handle in handles if handle.id))
+    serializers = {handle.id: handle.serializers for handle in handles if handle.id}
+    pending = list(serializers)
     values: dict[str, Any] = {"": None}
     deadline = None if patience is None else monotonic() + patience
-    look = pending[:MAX_PAGE]
+    asked = pending[:MAX_PAGE]
     while pending:
-        for id_, record in zip(look, backend.get(look), strict=True):
-            try:
-                value = _value(id_, record, backend, gate)
-            except SkunkQueueError as error:
-                if not errors:
-                    raise
-                value = error
-            if value is not _NOT_YET:
-                values[id_] = value
+        values.update(_values(backend, asked, serializers, gate, errors=errors))
         pending = [id_ for id_ in pending if id_ not in values]
         if not pending:
             break
@@ -56,20 +49,53 @@ def gather(
         if left <= 0:
             msg = f"{len(pending)} of {len(values) - 1 + len(pending)} firings are not finished after {patience:g} s, such as {front[0]}"
             raise WaitTimeoutError(msg)
-        look = backend.wait_settled(front, left)[:MAX_PAGE] or front
+        asked = backend.wait_settled(front, left)[:MAX_PAGE] or front
     return [values[handle.id] for handle in handles]
 
 
-_NOT_YET = object()
+def _values(
+    backend: Backend,
+    ids: Sequence[str],
+    serializers: Mapping[str, tuple[str, ...] | None],
+    gate: Gate,
+    *,
+    errors: bool,
+) -> dict[str, Any]:
+    """Read the results of those that are finished; with ``errors``, what is wrong with one takes its place."""
+    values: dict[str, Any] = {}
+    left: list[str] = []
+    for id_, found in zip(ids, look(backend, ids), strict=True):
+        known = serializers[id_]
+        if found is None or found.state is not State.COMPLETE or (known is None and found.result is not None):
+            if found is None or state_of(found, backend).final:
+                left.append(id_)
+            continue
+        try:
+            values[id_] = None if found.result is None else value_of(found, known or (), gate)
+        except SkunkQueueError as error:
+            if not errors:
+                raise
+            values[id_] = error
+    if left:
+        values.update(_values_by_body(backend, left, gate, errors=errors))
+    return values
 
 
-def _value(id_: str, record: Record | None, backend: Backend, gate: Gate) -> Any:
-    if record is None:
-        msg = f"there is no firing {id_!r} (any more): it was purged, or pruned after its result_ttl"
-        raise UnknownFiringError(msg)
-    state = state_of(record, backend)
-    if state is State.COMPLETE:
-        return result_of(record, gate)
-    if state.final:
-        raise failed(record, state)
-    return _NOT_YET
+def _values_by_body(backend: Backend, ids: Sequence[str], gate: Gate, *, errors: bool) -> dict[str, Any]:
+    """Read what only whole records tell: why a firing failed, and a result that may be written in any way."""
+    values: dict[str, Any] = {}
+    for id_, record in zip(ids, backend.get(ids), strict=True):
+        try:
+            if record is None:
+                msg = f"there is no firing {id_!r} (any more): it was purged, or pruned after its result_ttl"
+                raise UnknownFiringError(msg)
+            state = state_of(record, backend)
+            if state is State.COMPLETE:
+                values[id_] = result_of(record, gate)
+            elif state.final:
+                raise failed(record, state)
+        except SkunkQueueError as error:
+            if not errors:
+                raise
+            values[id_] = error
+    return values

@@ -17,11 +17,14 @@ from skunkqueue.payload import (
     decode_progress,
 )
 from skunkqueue.records import Death, Record, State
-from skunkqueue.serializers import get_serializer
+from skunkqueue.serializers import DEFAULT_SERIALIZER, get_serializer
 from skunkqueue.times import Seconds, as_timeout
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from skunkqueue.imports import Gate
+    from skunkqueue.listings import Result
     from skunkqueue.persistence.backend import Backend
 
 R = TypeVar("R")
@@ -46,15 +49,22 @@ class JobHandle(Generic[R]):
     that of the first, and ``copies`` has them all.
     """
 
-    __slots__ = ("_copies", "_gate", "_store", "id")
+    __slots__ = ("_copies", "_gate", "_store", "id", "serializers")
 
     def __init__(
-        self, firing_id: str, store: Store | None, gate: Gate | None, copies: tuple[str, ...] = ()
+        self,
+        firing_id: str,
+        store: Store | None,
+        gate: Gate | None,
+        copies: tuple[str, ...] = (),
+        serializers: tuple[str, ...] | None = None,
     ) -> None:
         self.id = firing_id
         self._store = store
         self._gate = gate
         self._copies = copies
+        self.serializers = serializers
+        """How the results of its steps are written; ``None``: only the firing's body tells."""
 
     def __repr__(self) -> str:
         return f"<JobHandle {self.id or 'of nothing'}>"
@@ -62,19 +72,24 @@ class JobHandle(Generic[R]):
     @property
     def copies(self) -> tuple[JobHandle[R], ...]:
         """Handles of all firings that the one ``fire`` made; this one is the first of them."""
-        return (self, *(JobHandle(one, self._store, self._gate) for one in self._copies))
+        return (
+            self,
+            *(JobHandle(one, self._store, self._gate, (), self.serializers) for one in self._copies),
+        )
 
     def record(self) -> Record:
         """Read everything the store knows; UnknownFiringError where it is pruned or never was."""
-        found = self._look()
+        found = None if self._store is None else self._store.backend.get([self.id])[0]
         if found is None:
-            msg = (
-                f"there is no firing {self.id!r} (any more): finished firings are pruned after their result_ttl"
-                if self.id
-                else "this firing was ignored, since it was made while a worker imported its module"
-            )
-            raise UnknownFiringError(msg)
+            raise self._unknown()
         return found
+
+    def _unknown(self) -> UnknownFiringError:
+        return UnknownFiringError(
+            f"there is no firing {self.id!r} (any more): finished firings are pruned after their result_ttl"
+            if self.id
+            else "this firing was ignored, since it was made while a worker imported its module"
+        )
 
     @property
     def state(self) -> State | None:
@@ -88,13 +103,12 @@ class JobHandle(Generic[R]):
         found = self._look()
         if found is None or found.state is not State.COMPLETE:
             return None
-        value: R = result_of(found, self._gate)
-        return value
+        return self._value(found)
 
     @property
     def progress(self) -> Progress | None:
         """What the job last told of its progress."""
-        found = self._look()
+        found = None if self._store is None else self._store.backend.get([self.id])[0]
         return None if found is None or found.progress is None else decode_progress(found.progress)
 
     def wait(self, timeout: Seconds | None = None) -> R:
@@ -108,37 +122,61 @@ class JobHandle(Generic[R]):
         patience = as_timeout(timeout, "the timeout of wait")
         deadline = None if patience is None else monotonic() + patience
         while True:
-            found = self.record()
+            found = self._look()
+            if found is None:
+                raise self._unknown()
             backend = self._store.backend
             state = state_of(found, backend)
             if state is State.COMPLETE:
-                value: R = result_of(found, self._gate)
-                return value
+                # None where no result is kept.
+                return self._value(found)  # type: ignore[return-value]
             if state.final:
-                raise failed(found, state)
+                record = self.record()
+                if (state := state_of(record, backend)).final:
+                    raise failed(record, state)
             left = _WAIT_SLICE if deadline is None else deadline - monotonic()
             if left <= 0:
-                msg = f"firing {self.id} is still {state.value} after {patience:g} s"
-                if state is State.PENDING and not backend.workers(found.queue, found.route):
-                    msg = (
-                        f"{msg}: no worker listens on route {found.route!r} of queue {found.queue!r}; "
-                        f"start one with `skunq work -q {found.queue} -r {found.route}`"
-                    )
-                raise WaitTimeoutError(msg)
+                raise WaitTimeoutError(self._too_late(state, patience or 0.0))
             if found.expires is not None and state is State.PENDING:
                 # Nobody may be there to settle it as expired, so the wait looks again at that time.
                 left = min(left, max(found.expires - backend.now(), 0.0) + 0.001)
             backend.wait_settled([self.id], min(left, _WAIT_SLICE))
 
+    def _too_late(self, state: State, patience: float) -> str:
+        text = f"firing {self.id} is still {state.value} after {patience:g} s"
+        found = self.record() if state is State.PENDING else None
+        if found is None or self._store is None or self._store.backend.workers(found.queue, found.route):
+            return text
+        return (
+            f"{text}: no worker listens on route {found.route!r} of queue {found.queue!r}; "
+            f"start one with `skunq work -q {found.queue} -r {found.route}`"
+        )
+
     def kill(self) -> State | None:
         """Kill it: at once while pending, else by interrupting the job; return the state it had."""
         return None if self._store is None else self._store.backend.kill([self.id])[self.id]
 
-    def _look(self) -> Record | None:
-        return None if self._store is None else self._store.backend.get([self.id])[0]
+    def _look(self) -> Result | Record | None:
+        return None if self._store is None else look(self._store.backend, [self.id])[0]
+
+    def _value(self, found: Result | Record) -> R | None:
+        """Decode the result of a complete firing, by its body where only that tells how."""
+        value: R
+        if found.result is None:
+            return None
+        if self.serializers is not None:
+            value = value_of(found, self.serializers, self._gate)
+            return value
+        value = result_of(found if isinstance(found, Record) else self.record(), self._gate)
+        return value
 
 
-def state_of(record: Record, backend: Backend) -> State:
+def look(backend: Backend, ids: Sequence[str]) -> Sequence[Result | Record | None]:
+    """Read what became of firings, without their bodies where the store can."""
+    return backend.results(ids) if "rows" in backend.capabilities else backend.get(ids)
+
+
+def state_of(record: Record | Result, backend: Backend) -> State:
     """Tell a firing's state, counting one whose time to begin has passed as expired already."""
     if record.state is State.PENDING and record.expires is not None:
         return State.EXPIRED if record.expires < backend.now() else State.PENDING
@@ -149,14 +187,19 @@ def result_of(record: Record, gate: Gate | None) -> Any:
     """Decode the result of a complete firing; a chain's is the list of its steps' results."""
     if record.result is None:
         return None
-    steps = decode_body(record.body).steps
-    if len(steps) == 1:
-        return get_serializer(steps[0].serializer).loads(record.result, gate)
-    parts = get_serializer("typed").loads(record.result, None)
-    if not (type(parts) is list and len(parts) == len(steps) and {bytes}.issuperset(map(type, parts))):
-        msg = f"the result of firing {record.id} is no list of its {len(steps)} steps' results: it is damaged"
+    return value_of(record, tuple(step.serializer for step in decode_body(record.body).steps), gate)
+
+
+def value_of(found: Record | Result, serializers: tuple[str, ...], gate: Gate | None) -> Any:
+    """Decode a result that is kept, written by these serializers, one a step."""
+    data = found.result or b""
+    if len(serializers) == 1:
+        return get_serializer(serializers[0]).loads(data, gate)
+    parts = get_serializer(DEFAULT_SERIALIZER).loads(data, None)
+    if not (type(parts) is list and len(parts) == len(serializers) and {bytes}.issuperset(map(type, parts))):
+        msg = f"the result of firing {found.id} is no list of its {len(serializers)} steps' results: it is damaged"
         raise DamagedPayloadError(msg)
-    return [get_serializer(step.serializer).loads(part, gate) for step, part in zip(steps, parts)]  # noqa: B905 - of one length
+    return [get_serializer(one).loads(part, gate) for one, part in zip(serializers, parts)]  # noqa: B905 - of one length
 
 
 def failed(record: Record, state: State) -> FiringFailedError:

@@ -150,7 +150,9 @@ class SkunkQueue:
         ids = self.backend.enqueue(firings)
         _tell(firings, ids)
         call.memory.ids.extend(ids)
-        return JobHandle(ids[0], self, default_gate(), tuple(ids[1:]))
+        # Another id is that of an earlier firing with the same key, which may be of any job.
+        serializers = call.serializers() if ids == [firing.id for firing in firings] else None
+        return JobHandle(ids[0], self, default_gate(), tuple(ids[1:]), serializers)
 
     def fire_many(self, calls: Iterable[Conjoinable], when: When | None = None) -> list[JobHandle[Any]]:
         """Enqueue many calls, a thousand in one step; return a handle for each.
@@ -168,8 +170,10 @@ class SkunkQueue:
 
     def _fire_batch(self, calls: list[Conjoinable], when: When | None, handles: list[JobHandle[Any]]) -> None:
         policy: Policy | None = None
+        name = label = ""
+        serializers: tuple[str, ...] = ()
         firings: list[Firing] = []
-        owners: list[tuple[Memory, int]] = []
+        owners: list[tuple[Memory, int, tuple[str, ...]]] = []
         for one in calls:
             call = one if type(one) is Call else as_fireable(one)
             # Most of a batch share one policy, so what follows from it is worked out once.
@@ -178,27 +182,33 @@ class SkunkQueue:
                 places = self._places(policy, when)
                 alike = len(places.each) == 1 and not places.keyed and not places.tagged
                 place = places.each[0] if alike else None
+                serializers = call.serializers()
             if place is not None:
-                firings.append(Firing(id=new_id(), body=self._body(call), job=job_label(call.name), **place))
-                owners.append((call.memory, 1))
+                if call.name is not name:
+                    name, label = call.name, job_label(call.name)
+                firings.append(Firing(id=new_id(), body=self._body(call), job=label, **place))
+                owners.append((call.memory, 1, serializers))
             else:
                 made = self._firings(call, places)
                 firings += made
-                owners.append((call.memory, len(made)))
+                owners.append((call.memory, len(made), call.serializers()))
         ids = self.backend.enqueue(firings)
         _tell(firings, ids)
         gate, start = default_gate(), 0
-        for memory, size in owners:
+        # Another id is that of an earlier firing with the same key, which may be of any job.
+        all_own = ids == [firing.id for firing in firings]
+        for memory, size, known in owners:
             if memory.queue is None:
                 memory.queue = self
-            first = ids[start]
+            first, end = ids[start], start + size
+            how = known if all_own or all(ids[i] == firings[i].id for i in range(start, end)) else None
             if size == 1:
                 memory.ids.append(first)
-                handles.append(JobHandle(first, self, gate))
+                handles.append(JobHandle(first, self, gate, (), how))
             else:
-                memory.ids.extend(ids[start : start + size])
-                handles.append(JobHandle(first, self, gate, tuple(ids[start + 1 : start + size])))
-            start += size
+                memory.ids.extend(ids[start:end])
+                handles.append(JobHandle(first, self, gate, tuple(ids[start + 1 : end]), how))
+            start = end
 
     def handle(self, firing_id: str) -> JobHandle[Any]:
         """Return a handle for a firing made elsewhere, by its id; whether it exists is seen when it is asked.
@@ -326,6 +336,8 @@ class SkunkQueue:
         return _Places(each, policy.idempotency_key is not None, tagged)
 
     def _firings(self, call: Fireable[Any], places: _Places) -> list[Firing]:
+        if len(places.each) == 1 and not places.keyed and not places.tagged:
+            return [Firing(id=new_id(), body=self._body(call), job=job_label(call.name), **places.each[0])]
         shared: dict[str, Any] = {"body": self._body(call), "job": job_label(call.name)}
         if places.tagged:
             shared["tags"] = call.tags()

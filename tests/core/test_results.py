@@ -1,0 +1,153 @@
+"""Results are read without the bodies of their firings, in one round trip, where handle and store allow that."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from skunkqueue_memory import MemoryBackend
+
+from skunkqueue import JobHandle, SkunkQueue, State
+from skunkqueue.clock import SYSTEM_CLOCK
+from skunkqueue.errors import FiringFailedError, UnknownFiringError
+from skunkqueue.listings import Result
+from skunkqueue.payload import Failure, decode_body, encode
+from skunkqueue.records import Outcome, Record, Verdict
+from skunkqueue.serializers import get_serializer
+from tests.support.jobs import on
+
+declared = SkunkQueue("demo", conn_url="sqlite:////nonexistent/never-opened.db")
+
+
+@declared.job
+def double(number: int) -> int:
+    return 2 * number
+
+
+class Counting(MemoryBackend):
+    """Counts how often whole records are read, and results alone."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.read: list[str] = []
+
+    def get(self, ids: Sequence[str]) -> list[Record | None]:
+        self.read.append("get")
+        return super().get(ids)
+
+    def results(self, ids: Sequence[str]) -> list[Result | None]:
+        self.read.append("results")
+        return super().results(ids)
+
+
+@pytest.fixture
+def store() -> Counting:
+    if "rows" not in Counting.capabilities:
+        pytest.skip("the example backend lacks rows")
+    return Counting(SYSTEM_CLOCK)
+
+
+@pytest.fixture
+def queue(store: Counting) -> Iterator[SkunkQueue]:
+    with SkunkQueue("demo", conn_url="sqlite:////nonexistent/never-opened.db") as queue:
+        # The example is not installed, so no URL leads to it.
+        queue._store.opened, queue._store.pid = store, os.getpid()
+        yield queue
+
+
+def settle(queue: SkunkQueue, count: int, verdict: Verdict = Verdict.COMPLETE) -> None:
+    """Play the worker: what it runs returns twice its argument, or fails."""
+    for claim in queue.backend.claim("demo", "default", "w", count, 60.0):
+        (argument,), _, _ = get_serializer("typed").loads(decode_body(claim.body).steps[0].args, None)
+        result = get_serializer("typed").dumps(2 * argument, "it")
+        if verdict is not Verdict.COMPLETE:
+            result = encode(Failure("ValueError", "no such luck"))
+        assert not queue.backend.settle(
+            [Outcome(id=claim.id, token=claim.token, verdict=verdict, result=result)]
+        )
+
+
+def test_results_are_read_in_one_round_trip_and_without_bodies(queue: SkunkQueue, store: Counting) -> None:
+    job = on(queue, double)
+    handles = queue.fire_many(job(number) for number in range(1_000))
+    settle(queue, 1_000)
+
+    assert queue.results(handles) == [2 * number for number in range(1_000)]
+    assert store.read == ["results"]
+
+
+def test_a_handle_reads_no_body(queue: SkunkQueue, store: Counting) -> None:
+    handle = on(queue, double).fire(4)
+    assert (handle.state, handle.result) == (State.PENDING, None)
+    settle(queue, 1)
+
+    assert (handle.state, handle.result, handle.wait(0)) == (State.COMPLETE, 8, 8)
+    assert set(store.read) == {"results"}
+
+
+def test_a_handle_made_of_an_id_finds_out_how_its_result_is_written(queue: SkunkQueue) -> None:
+    handle = queue.handle(on(queue, double).fire(4).id)
+    settle(queue, 1)
+
+    assert (handle.result, handle.wait(0), queue.results([handle])) == (8, 8, [8])
+
+
+def test_a_failure_says_all_that_its_record_does(queue: SkunkQueue) -> None:
+    handle = on(queue, double).fire(4)
+    settle(queue, 1, Verdict.ERROR)
+
+    (found,) = queue.results([handle], errors=True)
+    assert isinstance(found, FiringFailedError)
+    assert (found.job, found.kind, found.message) == (f"{__name__}:double", "ValueError", "no such luck")
+    with pytest.raises(FiringFailedError, match="no such luck"):
+        handle.wait(0)
+
+
+def test_what_is_gone_is_unknown(queue: SkunkQueue) -> None:
+    handle = on(queue, double).fire(4)
+    queue.backend.purge("demo")
+
+    with pytest.raises(UnknownFiringError):
+        handle.wait(0)
+    (found,) = queue.results([handle], errors=True)
+    assert isinstance(found, UnknownFiringError)
+
+
+def test_a_handle_knows_how_the_results_of_a_chain_are_written(plain_queue: SkunkQueue) -> None:
+    handle = plain_queue.fire_call(on(plain_queue, double)(4) & on(plain_queue, double)(5))
+
+    assert handle.serializers == ("typed", "typed")
+    assert complete(plain_queue, ["eight", "ten"]) == handle.id
+    assert handle.result == plain_queue.handle(handle.id).result == ["eight", "ten"]
+
+
+def test_a_firing_that_another_job_s_key_led_to_is_read_as_that_job_wrote_it(plain_queue: SkunkQueue) -> None:
+    chain = (on(plain_queue, double)(4) & on(plain_queue, double)(5)).options(idempotency_key="one")
+    first = plain_queue.fire_call(chain)
+    second = on(plain_queue, double, idempotency_key="one").fire(6)
+    (third,) = plain_queue.fire_many([on(plain_queue, double, idempotency_key="one")(6)])
+    complete(plain_queue, ["eight", "ten"])
+
+    assert first.id == second.id == third.id
+    assert second.serializers is third.serializers is None
+    handles: list[JobHandle[Any]] = [first, second, third]
+    assert plain_queue.results(handles) == [["eight", "ten"]] * 3
+    assert second.wait(0) == third.result == ["eight", "ten"]
+
+
+@pytest.fixture
+def plain_queue(tmp_path: Path) -> Iterator[SkunkQueue]:
+    with SkunkQueue("demo", conn_url=tmp_path / "q.db") as queue:
+        yield queue
+
+
+def complete(queue: SkunkQueue, parts: list[object]) -> str:
+    """Settle a chain with these results."""
+    typed = get_serializer("typed")
+    result = typed.dumps([typed.dumps(part, "it") for part in parts], "them")
+    (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
+    queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=Verdict.COMPLETE, result=result)])
+    return claim.id
