@@ -101,7 +101,7 @@ OF_FIRINGS = (
     ),
     Mutant(
         "the pause of a queue holds for none of its routes",
-        "backend.py",
+        "store.py",
         "return bool(self._paused[queue] & {None, route})",
         "return route in self._paused[queue]",
         "test_nothing_comes_from_a_paused_queue",
@@ -131,15 +131,15 @@ OF_FIRINGS = (
     Mutant(
         "a lease that ran out counts no death",
         "backend.py",
-        'entry.died(rules.lease_ended(now, entry.worker or "", begun=entry.begun))',
+        "self._shelf.died(entry, death, now)",
         "pass",
         "test_expired_lease_counts_a_death_with_evidence",
     ),
     Mutant(
         "whatever a lease ran out on had begun",
         "backend.py",
-        'entry.died(rules.lease_ended(now, entry.worker or "", begun=entry.begun))',
-        'entry.died(rules.lease_ended(now, entry.worker or "", begun=True))',
+        'death = rules.lease_ended(now, entry.worker or "", begun=entry.begun)',
+        'death = rules.lease_ended(now, entry.worker or "", begun=True)',
         "test_expired_lease_says_whether_its_job_was_known_to_have_begun",
     ),
     Mutant(
@@ -309,16 +309,16 @@ OF_FIRINGS = (
     ),
     Mutant(
         "counters are read one minute too far",
-        "backend.py",
-        "if place == (queue, route) and since <= minute < until",
-        "if place == (queue, route) and since <= minute <= until",
+        "tallies.py",
+        "if since <= begin < until:",
+        "if since <= begin <= until:",
         "test_minutes_are_read_from_since_until_before_until",
     ),
     Mutant(
         "old counters are kept for ever",
-        "shelf.py",
-        "oldest = int((now - COUNTER_TTL) // 60)",
-        "oldest = 0",
+        "tallies.py",
+        "self.minutes.drop(now)",
+        "pass",
         "test_counters_are_dropped_by_prune_when_old",
     ),
     # --- control --------------------------------------------------------------------------------------

@@ -106,6 +106,7 @@ OF_THE_REST = (
         "return alive",
         "return True",
         "test_beat_of_the_vanished_lists_it_again",
+        after="self.register(worker, lease)",
     ),
     Mutant(
         "workers are listed for ever",
@@ -153,8 +154,8 @@ OF_THE_REST = (
     Mutant(
         "commands are sent to the vanished",
         "workers.py",
-        "if not self._alive(worker, self.now()):",
-        "if worker not in self._workers:",
+        "if not (self._alive(worker, self.now()) or self._pool_alive(worker, self.now())):",
+        "if not (worker in self._workers or self._pool_alive(worker, self.now())):",
         "test_nothing_is_sent_to_the_vanished",
     ),
     Mutant(
@@ -175,15 +176,15 @@ OF_THE_REST = (
     Mutant(
         "sweep has always done something",
         "workers.py",
-        "return len(dead) + killed + self.prune(limit=SWEEP_LIMIT)",
-        "return 1 + len(dead) + killed + self.prune(limit=SWEEP_LIMIT)",
+        "return gone + killed + self.prune(limit=SWEEP_LIMIT)",
+        "return 1 + gone + killed + self.prune(limit=SWEEP_LIMIT)",
         "test_sweep_of_a_clean_store_does_nothing",
     ),
     Mutant(
         "sweep does not prune",
         "workers.py",
-        "return len(dead) + killed + self.prune(limit=SWEEP_LIMIT)",
-        "return len(dead) + killed",
+        "return gone + killed + self.prune(limit=SWEEP_LIMIT)",
+        "return gone + killed",
         "test_sweep_prunes",
     ),
     # --- schedules ------------------------------------------------------------------------------------

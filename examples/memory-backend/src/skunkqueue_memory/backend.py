@@ -1,18 +1,17 @@
 """The verbs about firings: the hot path, reading, and control.
 
-Lives in one process and forgets everything at its end, so it claims no capability: the contract's kit
+Lives in one process and forgets everything at its end, and its capabilities say so: the contract's kit
 then asks neither for several processes nor for a life after a crash.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.config import redact
-from skunkqueue.persistence import rules
+from skunkqueue.persistence import listing, rules
 from skunkqueue.persistence.backend import MAX_PAGE, Backend, BackendConfig
 from skunkqueue.records import (
     Claim,
@@ -27,6 +26,7 @@ from skunkqueue.records import (
     State,
     Verdict,
 )
+from skunkqueue_memory.asking import AskingVerbs
 from skunkqueue_memory.schedules import ScheduleVerbs
 from skunkqueue_memory.shelf import Entry, Place
 from skunkqueue_memory.workers import WorkerVerbs
@@ -34,18 +34,18 @@ from skunkqueue_memory.workers import WorkerVerbs
 default_cfg: dict[str, Any] = {"backend": "memory"}
 
 
-class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
+class MemoryBackend(WorkerVerbs, ScheduleVerbs, AskingVerbs, Backend):
     """Dictionaries behind a lock."""
 
     name: ClassVar[str] = "memory"
     default_cfg: ClassVar[Mapping[str, Any]] = default_cfg
-    capabilities: ClassVar[frozenset[str]] = frozenset()
+    capabilities: ClassVar[frozenset[str]] = frozenset(
+        {"rows", "counters", "pools", "audit", "schedule pages"}
+    )
 
     def __init__(self, clock: Clock, url: str | None = None) -> None:
         super().__init__(clock)
         self._url = url
-        self._paused: defaultdict[str, set[str | None]] = defaultdict(set)
-        """Paused routes by queue; ``None`` among them stands for the whole queue."""
 
     @classmethod
     def open(cls, config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> MemoryBackend:
@@ -151,13 +151,19 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
         self._shelf.tally(entry, outcome, now)
         if outcome.carry is not None:
             entry.carry = outcome.carry
+        if outcome.error is not None:
+            entry.error = outcome.error
+        if outcome.began is not None and outcome.verdict is not Verdict.ADVANCE:
+            entry.attempts += 1
         if outcome.verdict.state.final:
             entry.began, entry.result = outcome.began, outcome.result
+            entry.took = None if outcome.began is None else outcome.took
             self._shelf.finish(entry, outcome.verdict.state, now, outcome.ttl)
         elif outcome.verdict is not Verdict.ADVANCE:
             due = rules.due_again(outcome, now)
             if due is not None:
                 entry.due = due
+            entry.again = listing.again_after(outcome.verdict)
             self._shelf.move(entry, State.PENDING)
         for firing in outcome.follow:
             self._shelf.put(Entry.of(firing, now))
@@ -167,7 +173,8 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
     def _reclaim(self, place: Place, now: float) -> None:
         """Take back what leases ran out on."""
         for entry in [entry for entry in self._shelf.live[place].values() if entry.overdue(now)]:
-            entry.died(rules.lease_ended(now, entry.worker or "", begun=entry.begun))
+            death = rules.lease_ended(now, entry.worker or "", begun=entry.begun)
+            self._shelf.died(entry, death, now)
             self._shelf.move(entry, State.PENDING)
 
     # --- reading ----------------------------------------------------------------------------------
@@ -223,9 +230,8 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
         """Read the counters."""
         with self._open():
             return [
-                Minute(queue=queue, route=route, minute=minute, values=dict(values))
-                for (place, minute), values in sorted(self._shelf.minutes.items(), key=lambda item: item[0])
-                if place == (queue, route) and since <= minute < until
+                Minute(queue=queue, route=route, minute=int(begin // 60), values=values)
+                for begin, values in self._shelf.tallies.minutes.sums((queue, route), since * 60, until * 60)
             ]
 
     def wait_settled(self, ids: Sequence[str], timeout: float) -> list[str]:
@@ -305,7 +311,7 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
             ][:limit]
             for entry in doomed:
                 self._shelf.remove(entry)
-            self._shelf.drop_counters(now)
+            self._shelf.tallies.drop(now)
             self._ring()
             return len(doomed)
 
@@ -316,7 +322,3 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, Backend):
             if entry is not None:
                 entry.progress = data
             return entry is not None
-
-    def _is_paused(self, place: Place) -> bool:
-        queue, route = place
-        return bool(self._paused[queue] & {None, route})

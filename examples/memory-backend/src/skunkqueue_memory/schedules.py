@@ -6,12 +6,13 @@ A schedule moves on where its firing is settled (``_refire``), so nothing here r
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
 from skunkqueue.clock import Clock
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.backend import HISTORY_LENGTH
+from skunkqueue.persistence.backend import HISTORY_LENGTH, MAX_PAGE
 from skunkqueue.records import Firing, Refire, Run, Schedule, Standing, State
 from skunkqueue_memory.shelf import Entry
 from skunkqueue_memory.store import Store
@@ -124,6 +125,18 @@ class ScheduleVerbs(Store):
         """Tell its last runs."""
         with self._open():
             return list(self._history.get((queue, name), ()))
+
+    def schedule_page(
+        self, queue: str | None = None, limit: int = 50, after: tuple[str, str] | None = None
+    ) -> list[Schedule]:
+        """List some of them; a real store asks an index."""
+        listed = [one for one in self.schedules(queue) if after is None or (one.queue, one.name) > after]
+        return listed[: min(limit, MAX_PAGE)]
+
+    def histories(self, names: Sequence[tuple[str, str]]) -> list[list[Run]]:
+        """Tell the last runs of several."""
+        with self._open():
+            return [self.history(queue, name) for queue, name in names]
 
     def idle_schedules(self, queue: str, route: str) -> list[Schedule]:
         """List those that nothing will move on."""

@@ -1,4 +1,4 @@
-"""The firings of one store and what is kept up to date with them: counts, keys, counters.
+"""The firings of one store and what is kept up to date with them: counts, keys.
 
 Knows nothing of locks, workers or schedules. Its one rule: a firing changes its state through ``move``
 and leaves through ``remove``, so no index can be forgotten. Real stores have the same shape: the
@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 
-from skunkqueue.counters import tally
-from skunkqueue.persistence import rules
-from skunkqueue.persistence.backend import COUNTER_TTL
+from skunkqueue.listings import Result, Row
+from skunkqueue.persistence import listing, rules
 from skunkqueue.records import Claim, Death, Firing, Outcome, Record, State
+from skunkqueue_memory.tallies import Tallies
 
 Place = tuple[str, str]
 """A queue and a route of it."""
@@ -41,6 +41,12 @@ class Entry:
     result: bytes | None = None
     progress: bytes | None = None
     kill_requested: bool = False
+    attempts: int = 0
+    """Attempts that began and were settled."""
+    again: str | None = None
+    """Why it is pending once more: ``retry`` or ``snooze``."""
+    error: str | None = None
+    took: float | None = None
 
     @classmethod
     def of(cls, firing: Firing, now: float) -> Entry:
@@ -96,6 +102,10 @@ class Entry:
             kill_requested=self.kill_requested,
             target=self.firing.target,
             key=self.firing.key,
+            job=self.firing.job,
+            tags=self.firing.tags,
+            schedule=self.firing.schedule,
+            parent=self.firing.parent,
         )
 
     def record(self, now: float) -> Record:
@@ -123,6 +133,52 @@ class Entry:
             result=self.result,
             progress=self.progress,
             kill_requested=self.kill_requested,
+            job=self.firing.job,
+            tags=self.firing.tags,
+            schedule=self.firing.schedule,
+            parent=self.firing.parent,
+            error=self.error,
+            took=self.took,
+        )
+
+    def row(self, now: float, *, paused: bool) -> Row:
+        """Show it in a listing."""
+        waits = listing.waits_for(due=self.due, now=now, paused=paused, again=self.again)
+        return Row(
+            id=self.id,
+            queue=self.firing.queue,
+            route=self.firing.route,
+            job=self.firing.job,
+            tags=self.firing.tags,
+            state=self.state,
+            waits=waits if self.state is State.PENDING else None,
+            priority=self.firing.priority,
+            enqueued=self.enqueued,
+            due=self.due,
+            began=self.began,
+            finished=self.finished if self.state.final else None,
+            took=self.took,
+            worker=self.worker,
+            attempts=self.attempts + self.deaths + (self.state is State.RUNNING),
+            deaths=self.deaths,
+            key=self.firing.key,
+            schedule=self.firing.schedule,
+            parent=self.firing.parent,
+            progress=listing.numbers_of(self.progress),
+            error=self.error,
+            body_size=len(self.firing.body),
+            result_size=len(self.result or b""),
+            expires=self.expires,
+        )
+
+    def ended(self) -> Result:
+        """Show what became of it, and nothing else."""
+        return Result(
+            id=self.id,
+            state=self.state,
+            result=self.result if self.state.final else None,
+            error=self.error,
+            expires=self.expires if self.state is State.PENDING else None,
         )
 
 
@@ -133,7 +189,7 @@ class Shelf:
         self.entries: dict[str, Entry] = {}
         self.live: defaultdict[Place, dict[str, Entry]] = defaultdict(dict)
         self.counts: defaultdict[Place, Counter[State]] = defaultdict(Counter)
-        self.minutes: defaultdict[tuple[Place, int], dict[str, float]] = defaultdict(dict)
+        self.tallies = Tallies()
         self._keys: dict[tuple[str, str], str] = {}
 
     def put(self, entry: Entry) -> str:
@@ -145,8 +201,7 @@ class Shelf:
             return holder
         self.entries[entry.id] = entry
         self._index(entry)
-        values = self.counters(entry.place, entry.enqueued)
-        values["enqueued"] = values.get("enqueued", 0) + 1
+        self.count(entry, "enqueued", entry.enqueued)
         return entry.id
 
     def key_holder(self, entry: Entry) -> str | None:
@@ -165,7 +220,8 @@ class Shelf:
         """Make a finished firing wait again; its token stays, so old claims stay stale."""
         entry.due, entry.deaths, entry.evidence = now, 0, ""
         entry.carry = entry.result = entry.progress = entry.expires = None
-        entry.kill_requested = False
+        entry.error = entry.took = entry.again = None
+        entry.kill_requested, entry.attempts = False, 0
         self.move(entry, State.PENDING)
 
     def finish(self, entry: Entry, state: State, now: float, ttl: float | None = None) -> None:
@@ -176,8 +232,13 @@ class Shelf:
     def kill(self, entry: Entry, now: float) -> None:
         """Finish a firing that nobody runs."""
         self.finish(entry, State.KILLED, now)
-        values = self.counters(entry.place, now)
-        values["killed"] = values.get("killed", 0) + 1
+        self.count(entry, "killed", now)
+
+    def died(self, entry: Entry, death: Death, now: float) -> None:
+        """Note a death; it is counted where the job had begun."""
+        entry.died(death)
+        if death.begun:
+            self.count(entry, "deaths", now)
 
     def remove(self, entry: Entry) -> None:
         """Forget a firing."""
@@ -190,17 +251,12 @@ class Shelf:
 
     def tally(self, entry: Entry, outcome: Outcome, now: float) -> None:
         """Count an outcome that is about to be settled."""
-        tally(self.counters(entry.place, now), outcome.verdict, entry.due, outcome.began, outcome.took)
+        # Queue, route, job and due time are in the outcome, too, for stores that would have to look them up.
+        self.tallies.settled(entry.place, entry.firing.job, outcome, entry.due, now)
 
-    def counters(self, place: Place, now: float) -> dict[str, float]:
-        """Open the counters of this minute."""
-        return self.minutes[place, int(now // 60)]
-
-    def drop_counters(self, now: float) -> None:
-        """Forget the counters that are older than anybody asks for."""
-        oldest = int((now - COUNTER_TTL) // 60)
-        for place, minute in [key for key in self.minutes if key[1] < oldest]:
-            del self.minutes[place, minute]
+    def count(self, entry: Entry, what: str, now: float) -> None:
+        """Count one thing that happened to a firing."""
+        self.tallies.add(entry.place, entry.firing.job, {what: 1}, now)
 
     def _index(self, entry: Entry) -> None:
         self.counts[entry.place][entry.state] += 1

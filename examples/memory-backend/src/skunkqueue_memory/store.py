@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -17,7 +18,7 @@ from skunkqueue.errors import BackendError
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import State
-from skunkqueue_memory.shelf import Entry, Shelf
+from skunkqueue_memory.shelf import Entry, Place, Shelf
 
 T = TypeVar("T")
 
@@ -31,6 +32,8 @@ class Store(Backend):
         self._waiting: set[threading.Event] = set()
         self._closed = False
         self._shelf = Shelf()
+        self._paused: defaultdict[str, set[str | None]] = defaultdict(set)
+        """Paused routes by queue; ``None`` among them stands for the whole queue."""
 
     def close(self) -> None:
         """Wake all who wait; what was kept goes with the object."""
@@ -45,6 +48,10 @@ class Store(Backend):
     @abstractmethod
     def _alive(self, worker: str, now: float) -> bool:
         """Say whether a worker is listed."""
+
+    def _is_paused(self, place: Place) -> bool:
+        queue, route = place
+        return bool(self._paused[queue] & {None, route})
 
     def _known(self, ids: Iterable[str]) -> list[Entry]:
         return [self._shelf.entries[id_] for id_ in dict.fromkeys(ids) if id_ in self._shelf.entries]

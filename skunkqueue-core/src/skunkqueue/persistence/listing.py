@@ -15,6 +15,7 @@ import msgspec
 from skunkqueue.errors import BackendError, DamagedPayloadError
 from skunkqueue.listings import MAX_LOOK, MAX_ROWS, Query, Row, Rows
 from skunkqueue.payload import decode_progress
+from skunkqueue.pools import Entry
 from skunkqueue.records import State, Verdict
 
 FINISHED, RUNNING, PENDING = 0, 1, 2
@@ -105,6 +106,12 @@ def states_of(query: Query) -> tuple[State, ...]:
     """Return the states that can match."""
     wanted = query.states or tuple(State)
     return tuple(state for state in State if state in wanted and (query.finished is None or state.final))
+
+
+def is_by_place_and_state(query: Query) -> bool:
+    """Return whether queue, route and states are all that restricts it, so that the counts of routes answer it."""
+    restricted = msgspec.structs.replace(query, queue=None, route=None, states=(), newest=True)
+    return restricted == Query()
 
 
 def matches(row: Row, query: Query) -> bool:
@@ -207,3 +214,27 @@ def _read_cursor(text: str, query: Query) -> tuple[Position, bool]:
         msg = f"the cursor {text[:100]!r} belongs to a listing with other filters: leave it out to begin at the first page"
         raise BackendError(msg)
     return place, head[0] == "p"
+
+
+# --- the audit log ----------------------------------------------------------------------------------
+
+
+def entry_cursor(entry: Entry) -> str:
+    """Write the cursor that continues the audit log, newest first, after this entry."""
+    return f"{entry.at!r}:{entry.id}"
+
+
+def entry_before(cursor: str) -> tuple[float, str]:
+    """Read it back as time and id: older entries come next. Raises ``BackendError`` for what no page gave."""
+    at, colon, id_ = cursor.partition(":")
+    try:
+        place = float(at), id_
+        cursor.encode()
+    except ValueError:
+        place = math.nan, ""
+    if not (colon and id_ and math.isfinite(place[0])):
+        msg = (
+            f"{cursor[:100]!r} is not a cursor of the audit log: leave it out to begin with the newest entry"
+        )
+        raise BackendError(msg)
+    return place
