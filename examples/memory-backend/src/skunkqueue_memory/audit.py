@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from skunkqueue.clock import Clock
 from skunkqueue.persistence import listing
 from skunkqueue.persistence.backend import MAX_PAGE
-from skunkqueue.pools import ENTRY_TTL, MAX_ENTRIES, Entries, Entry
+from skunkqueue.pools import ENTRY_TTL, MAX_ENTRIES, MAX_ON, Entries, Entry
 from skunkqueue_memory.store import Store
 
 
@@ -21,7 +21,7 @@ class AuditVerbs(Store):
     def log_entry(self, entry: Entry) -> None:
         """Add an entry."""
         with self._open():
-            self._entries.setdefault(entry.id, replace(entry, at=self.now()))
+            self._entries.setdefault(entry.id, replace(entry, at=self.now(), on=entry.on[:MAX_ON]))
 
     def note_entry(
         self, id_: str, *, did: str | None = None, heard: bool = False, done: bool = False

@@ -89,6 +89,30 @@ class Kit:
         opened.close()
 
     @pytest.fixture
+    def listing_backend(self, tested_class: type[Backend], backend: Backend) -> Backend:
+        """Go on only where the store lists rows."""
+        require(tested_class, "rows")
+        return backend
+
+    @pytest.fixture
+    def counting_backend(self, tested_class: type[Backend], backend: Backend) -> Backend:
+        """Go on only where the store counts by job."""
+        require(tested_class, "counters")
+        return backend
+
+    @pytest.fixture
+    def pool_backend(self, tested_class: type[Backend], backend: Backend) -> Backend:
+        """Go on only where the store lists pools."""
+        require(tested_class, "pools")
+        return backend
+
+    @pytest.fixture
+    def audit_backend(self, tested_class: type[Backend], backend: Backend) -> Backend:
+        """Go on only where the store has an audit log."""
+        require(tested_class, "audit")
+        return backend
+
+    @pytest.fixture
     def outage(self) -> Outage | None:
         """Say how the store is made unreachable, and reachable again; ``None``: that is not tested."""
         return None

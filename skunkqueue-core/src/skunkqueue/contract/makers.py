@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from skunkqueue.ids import new_id
+from skunkqueue.listings import Query, Row
 from skunkqueue.persistence.backend import Backend
+from skunkqueue.pools import Entry, PoolRecord
 from skunkqueue.records import (
     Claim,
     ClaimRef,
@@ -30,6 +32,7 @@ QUEUE = "demo"
 ROUTE = "foo"
 WORKER = "worker-1"
 OTHER = "worker-2"
+POOL = "pool-1"
 LEASE = 15.0
 
 ODD_NAMES = (
@@ -76,7 +79,7 @@ def claimed(backend: Backend, worker: str = WORKER, lease: float = LEASE, **fiel
     return lent
 
 
-def ids(items: Sequence[Firing | Claim | Record]) -> list[str]:
+def ids(items: Sequence[Firing | Claim | Record | Row]) -> list[str]:
     """List the ids of firings, claims or records."""
     return [item.id for item in items]
 
@@ -87,8 +90,16 @@ def ref(lent: Claim, *, begun: bool = False) -> ClaimRef:
 
 
 def outcome(lent: Claim, verdict: Verdict = Verdict.COMPLETE, **fields: Any) -> Outcome:
-    """Make an outcome of a claim."""
-    return Outcome(**{"id": lent.id, "token": lent.token, "verdict": verdict, **fields})
+    """Make an outcome of a claim, with all that a worker tells of it."""
+    told = {
+        "queue": lent.queue,
+        "route": lent.route,
+        "was_due": lent.due,
+        "job": lent.job,
+        "tags": lent.tags,
+        "key": lent.key,
+    }
+    return Outcome(**{"id": lent.id, "token": lent.token, "verdict": verdict, **told, **fields})
 
 
 def settled(backend: Backend, verdict: Verdict = Verdict.COMPLETE, **fields: Any) -> str:
@@ -140,6 +151,21 @@ def listed(
         after = page.next
 
 
+def rows_of(backend: Backend, limit: int = 50, **asked: Any) -> list[Row]:
+    """Page through a listing of rows to its end."""
+    query = Query(**asked)
+    found: list[Row] = []
+    cursor = None
+    while True:
+        page = backend.rows(query, limit, cursor)
+        assert len(page.rows) <= limit
+        found.extend(page.rows)
+        if page.next is None:
+            return found
+        assert page.next != cursor, "the cursor does not move on"
+        cursor = page.next
+
+
 def counters(
     backend: Backend, queue: str = QUEUE, route: str = ROUTE, now: float | None = None
 ) -> dict[str, float]:
@@ -150,6 +176,25 @@ def counters(
         for name, value in entry.values.items():
             total[name] = total.get(name, 0.0) + value
     return total
+
+
+def pool(id_: str = POOL, **fields: Any) -> PoolRecord:
+    """Make a pool's record."""
+    given = {
+        "id": id_,
+        "host": "host",
+        "pid": 1,
+        "queue": QUEUE,
+        "routes": (ROUTE,),
+        "workers": 1,
+        "started": 1.0,
+    }
+    return PoolRecord(**{**given, **fields})
+
+
+def audit_entry(**fields: Any) -> Entry:
+    """Make an entry of the audit log."""
+    return Entry(**{"id": new_id(), "who": "ada@host", "verb": "kill", "on": "a firing", **fields})
 
 
 def worker(id_: str = WORKER, **fields: Any) -> WorkerRecord:

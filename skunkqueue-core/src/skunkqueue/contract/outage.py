@@ -19,7 +19,7 @@ import pytest
 
 from skunkqueue.contract.kit import PATIENCE, Kit, Outage, open_empty
 from skunkqueue.contract.makers import claimed, firing, firings, ids, state
-from skunkqueue.contract.verbs import ASKING, BLOCKING
+from skunkqueue.contract.verbs import BLOCKING, asking_of
 from skunkqueue.errors import BackendError, BackendUnavailableError, ConfigError
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.records import State
@@ -66,7 +66,8 @@ class OutagePromises(Kit):
             lent = claimed(backend)
             cable.begin()
             calls = {
-                verb: threads.submit(raised, partial(call, backend, lent)) for verb, call in ASKING.items()
+                verb: threads.submit(raised, partial(call, backend, lent))
+                for verb, call in asking_of(tested_class).items()
             }
             found = {verb: call.result(3 * PATIENCE) for verb, call in calls.items()}
         finally:

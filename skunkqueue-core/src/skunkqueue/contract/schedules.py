@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from skunkqueue.clock import VirtualClock
-from skunkqueue.contract.kit import Kit
+from skunkqueue.contract.kit import Kit, require
 from skunkqueue.contract.makers import (
     LEASE,
     ODD_NAMES,
@@ -327,3 +327,30 @@ class SchedulePromises(Kit):
         backend.settle([outcome(lent, Verdict.RETRY)])
         assert planned(backend).firing == armed.id
         assert backend.idle_schedules(QUEUE, ROUTE) == []
+
+    # --- many at once -----------------------------------------------------------------------------
+
+    def test_schedules_are_listed_a_page_at_a_time(
+        self, tested_class: type[Backend], backend: Backend
+    ) -> None:
+        require(tested_class, "schedule pages")
+        for name in ("c", "a", "b"):
+            declared(backend, name)
+        backend.declare(schedule("d", queue="another"), firing(queue="another"))
+        first = backend.schedule_page(limit=3)
+        assert [(one.queue, one.name) for one in first] == [("another", "d"), (QUEUE, "a"), (QUEUE, "b")]
+        (last,) = backend.schedule_page(limit=3, after=(QUEUE, "b"))
+        assert last == planned(backend, "c")
+        assert [one.name for one in backend.schedule_page(QUEUE, 2)] == ["a", "b"]
+        assert backend.schedule_page(QUEUE, after=(QUEUE, "c")) == []
+
+    def test_histories_of_several_come_in_order(self, tested_class: type[Backend], backend: Backend) -> None:
+        require(tested_class, "schedule pages")
+        declared(backend)
+        run = ran(backend)
+        assert backend.histories([(QUEUE, "nobody"), (QUEUE, "hourly")]) == [
+            [],
+            backend.history(QUEUE, "hourly"),
+        ]
+        assert [one.id for one in backend.history(QUEUE, "hourly")] == [run.id]
+        assert backend.histories([]) == []

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from skunkqueue.contract.arming import ArmingPromises
+from skunkqueue.contract.audit import AuditPromises
 from skunkqueue.contract.burial import BurialPromises
 from skunkqueue.contract.claim import ClaimPromises
 from skunkqueue.contract.closing import ClosingPromises
 from skunkqueue.contract.concurrency import ConcurrencyPromises
 from skunkqueue.contract.control import ControlPromises
+from skunkqueue.contract.counting import CountingPromises
 from skunkqueue.contract.crash import CrashPromises
+from skunkqueue.contract.deleting import DeletingPromises
 from skunkqueue.contract.enqueue import EnqueuePromises
 from skunkqueue.contract.fencing import FencingPromises
 from skunkqueue.contract.follow import FollowPromises
@@ -18,10 +21,12 @@ from skunkqueue.contract.leases import LeasePromises
 from skunkqueue.contract.lending import LendingPromises
 from skunkqueue.contract.mailboxes import MailboxPromises
 from skunkqueue.contract.outage import OutagePromises
+from skunkqueue.contract.pools import PoolPromises
 from skunkqueue.contract.reading import ReadingPromises
 from skunkqueue.contract.requeue import RequeuePromises
 from skunkqueue.contract.results import ResultPromises
 from skunkqueue.contract.rhythm import RhythmPromises
+from skunkqueue.contract.rows import RowPromises
 from skunkqueue.contract.schedules import SchedulePromises
 from skunkqueue.contract.settle import SettlePromises
 from skunkqueue.contract.stateful import StatefulPromises
@@ -42,6 +47,11 @@ class BackendContract(
     LendingPromises,
     WakeupPromises,
     ClosingPromises,
+    AuditPromises,
+    PoolPromises,
+    CountingPromises,
+    DeletingPromises,
+    RowPromises,
     BurialPromises,
     WorkerPromises,
     ArmingPromises,

@@ -6,16 +6,21 @@ from collections.abc import Callable, Mapping
 
 from skunkqueue.contract.makers import (
     LEASE,
+    POOL,
     QUEUE,
     ROUTE,
     WORKER,
+    audit_entry,
     death,
     firing,
     outcome,
+    pool,
     ref,
     schedule,
     worker,
 )
+from skunkqueue.ids import new_id
+from skunkqueue.listings import Query
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Claim, Command, State
 
@@ -57,6 +62,37 @@ ASKING: Mapping[str, Call] = {
     "idle_schedules": lambda backend, _: backend.idle_schedules(QUEUE, ROUTE),
 }
 """The verbs that answer at once."""
+ASKING_MORE: Mapping[str, Mapping[str, Call]] = {
+    "rows": {
+        "rows": lambda backend, _: backend.rows(Query()),
+        "count": lambda backend, _: backend.count(Query()),
+        "job_counts": lambda backend, _: backend.job_counts(),
+        "results": lambda backend, lent: backend.results([lent.id]),
+        "delete": lambda backend, lent: backend.delete([lent.id]),
+        "run_now": lambda backend, lent: backend.run_now([lent.id]),
+    },
+    "counters": {
+        "counters": lambda backend, _: backend.counters([(QUEUE, ROUTE)], 0.0, 1e12),
+        "totals": lambda backend, _: backend.totals(),
+        "sample": lambda backend, _: backend.sample(),
+    },
+    "pools": {
+        "register_pool": lambda backend, _: backend.register_pool(pool(), LEASE),
+        "beat_pool": lambda backend, _: backend.beat_pool(pool(), LEASE),
+        "unregister_pool": lambda backend, _: backend.unregister_pool(POOL),
+        "pools": lambda backend, _: backend.pools(),
+    },
+    "audit": {
+        "log_entry": lambda backend, _: backend.log_entry(audit_entry()),
+        "note_entry": lambda backend, _: backend.note_entry(new_id(), done=True),
+        "audit": lambda backend, _: backend.audit(),
+    },
+    "schedule pages": {
+        "schedule_page": lambda backend, _: backend.schedule_page(),
+        "histories": lambda backend, _: backend.histories([(QUEUE, "hourly")]),
+    },
+}
+"""The same, by the capability that a store needs for them."""
 BLOCKING: Mapping[str, Call] = {
     "wait": lambda backend, _: backend.wait(QUEUE, ROUTE, WORKER, 60.0),
     "claim_next": lambda backend, _: backend.claim_next(QUEUE, ROUTE, WORKER, 1, LEASE, timeout=60.0),
@@ -64,3 +100,12 @@ BLOCKING: Mapping[str, Call] = {
     "listen": lambda backend, _: backend.listen(WORKER, 60.0),
 }
 """The verbs that wait for something; nothing comes."""
+
+
+def asking_of(tested_class: type[Backend]) -> dict[str, Call]:
+    """Return the verbs that answer at once, as far as the store has what they ask for."""
+    found = dict(ASKING)
+    for capability, calls in ASKING_MORE.items():
+        if capability in tested_class.capabilities:
+            found.update(calls)
+    return found

@@ -1,0 +1,90 @@
+"""Pools: who is listed and how long, and their mailboxes."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from skunkqueue.clock import VirtualClock
+from skunkqueue.contract.kit import Kit
+from skunkqueue.contract.makers import LEASE, POOL, QUEUE, pool, worker
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.pools import Process, Sample
+from skunkqueue.records import Command
+
+
+class PoolPromises(Kit):
+    """What a store promises of pools."""
+
+    def test_registered_pool_is_listed_as_it_said(self, pool_backend: Backend, clock: VirtualClock) -> None:
+        samples = (Sample(1.5, 1 << 33, 0.25), Sample(2.5, 7, 0.5))
+        said = pool(
+            host="☃",
+            routes=("a", "b"),
+            workers=3,
+            started=5.5,
+            state="quiet",
+            version="1.2",
+            processes=(Process(worker="w", pid=7, route="a", state="running", started=1.0, samples=samples),),
+        )
+        pool_backend.register_pool(said, 60.0)
+        (found,) = pool_backend.pools()
+        assert msgspec.structs.replace(found, beat=0.0) == said
+        assert found.beat == pytest.approx(clock.now(), abs=0.002)
+
+    def test_pool_that_does_not_beat_is_not_listed(self, pool_backend: Backend, clock: VirtualClock) -> None:
+        pool_backend.register_pool(pool(), 10.0)
+        clock.advance(9)
+        assert pool_backend.beat_pool(pool(state="quiet"), 10.0) is True
+        clock.advance(9)
+        assert [one.state for one in pool_backend.pools()] == ["quiet"]
+        clock.advance(2)
+        assert pool_backend.pools() == []
+        assert pool_backend.send(POOL, Command(verb="stop")) is False
+        assert pool_backend.beat_pool(pool(), 10.0) is False
+        assert len(pool_backend.pools()) == 1
+
+    def test_pools_come_oldest_first_and_of_the_queue_asked_for(self, pool_backend: Backend) -> None:
+        for number, name in enumerate(("c", "a", "b")):
+            pool_backend.register_pool(pool(name, started=float(number)), LEASE)
+        pool_backend.register_pool(pool("d", queue="other"), LEASE)
+        assert [one.id for one in pool_backend.pools(QUEUE)] == ["c", "a", "b"]
+        assert [one.id for one in pool_backend.pools("other")] == ["d"]
+        assert len(pool_backend.pools()) == 4
+
+    def test_pool_has_a_mailbox_like_a_worker(self, pool_backend: Backend) -> None:
+        pool_backend.register_pool(pool(), LEASE)
+        pool_backend.register(worker(), LEASE)
+        commands = [
+            Command(verb="quiet", id="a" * 24),
+            Command(verb="rough", worker="worker-1", id="b" * 24),
+        ]
+        for command in commands:
+            assert pool_backend.send(POOL, command) is True
+        assert pool_backend.listen("worker-1", 0.0) == []
+        assert pool_backend.listen(POOL, 1.0) == commands
+        assert pool_backend.listen(POOL, 0.0) == []
+
+    def test_unregistered_pool_is_gone_with_its_mail(self, pool_backend: Backend) -> None:
+        pool_backend.register_pool(pool(), LEASE)
+        pool_backend.send(POOL, Command(verb="stop"))
+        pool_backend.unregister_pool(POOL)
+        pool_backend.unregister_pool(POOL)
+        assert pool_backend.pools() == []
+        pool_backend.register_pool(pool(), LEASE)
+        assert pool_backend.listen(POOL, 0.0) == []
+
+    def test_pools_are_no_workers(self, pool_backend: Backend) -> None:
+        pool_backend.register_pool(pool(), LEASE)
+        assert pool_backend.workers() == []
+        pool_backend.register(worker(), LEASE)
+        assert [one.id for one in pool_backend.pools()] == [POOL]
+
+    def test_dead_pool_is_swept_away(self, pool_backend: Backend, clock: VirtualClock) -> None:
+        pool_backend.register_pool(pool(), 10.0)
+        pool_backend.send(POOL, Command(verb="stop"))
+        clock.advance(3600)
+        while pool_backend.sweep():
+            pass
+        pool_backend.register_pool(pool(), 10.0)
+        assert pool_backend.listen(POOL, 0.0) == []
