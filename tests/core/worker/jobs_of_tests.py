@@ -93,6 +93,12 @@ def count_me(number: int) -> int:
 
 
 @queue.job
+async def until_hook(name: str) -> None:
+    while not HOOKS[name]():  # noqa: ASYNC110 - set from another thread
+        await asyncio.sleep(0.01)
+
+
+@queue.job
 async def tell_async() -> list[Any]:
     await asyncio.sleep(0.01)
     return [current_job().id, current_job().attempt]

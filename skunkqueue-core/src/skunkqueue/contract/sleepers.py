@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import select
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 from typing import TypeVar
+
+import pytest
 
 from skunkqueue.contract.effort import EFFORT
 from skunkqueue.contract.kit import PATIENCE
@@ -19,6 +22,7 @@ from skunkqueue.contract.makers import (
     ids,
 )
 from skunkqueue.contract.pace import pace
+from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Claim
 
@@ -86,3 +90,29 @@ def until_lent(backend: Backend, worker: str = WORKER) -> list[Claim]:
     while not (lent := backend.claim_next(QUEUE, ROUTE, worker, 1, LONG, timeout=LONG)):
         assert time.monotonic() < end, "nothing was lent"
     return lent
+
+
+def begin(backend: Backend, worker: str = WORKER) -> AwaitedClaim:
+    """Begin to claim one; skips where the store cannot be waited for by a descriptor."""
+    begun = backend.begin_claim(QUEUE, ROUTE, worker, 1, LONG)
+    if begun is None:
+        pytest.skip("this store cannot be waited for by a file descriptor")
+    return begun
+
+
+def until_answered(begun: AwaitedClaim) -> list[Claim]:
+    """Do what a worker's main thread does: sleep at the descriptor, and ask when there may be an answer."""
+    end = time.monotonic() + PATIENCE
+    while not (lent := begun.answer() if may_answer(begun, end - time.monotonic()) else []):
+        assert time.monotonic() < end, "nothing was lent"
+    return list(lent)
+
+
+def may_answer(begun: AwaitedClaim, seconds: float) -> bool:
+    """Sleep at its descriptor until there may be an answer; False after so many seconds."""
+    left = begun.until - time.monotonic()
+    if left <= 0:
+        return True
+    poll = select.poll()
+    poll.register(begun.fileno(), select.POLLIN)
+    return bool(poll.poll(max(min(left, seconds), 0.0) * 1000)) or left <= seconds

@@ -33,6 +33,7 @@ import msgspec
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.persistence.asking import Asking
+from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.records import (
     Claim,
     ClaimRef,
@@ -202,6 +203,17 @@ class Backend(Asking, ABC):
         if not self.wait(queue, route, worker, timeout):
             return []
         return self.claim(queue, route, worker, limit, lease)
+
+    def begin_claim(
+        self, queue: str, route: str, worker: str, limit: int, lease: float
+    ) -> AwaitedClaim | None:
+        """Begin what ``claim_next`` does, for a thread that waits for something else at the same time.
+
+        So a worker's main thread is woken by the store itself, and no other thread has to wake it. ``None``: this store
+        cannot be waited for by a file descriptor, or not as it was opened.
+        """
+        del queue, route, worker, limit, lease
+        return None
 
     def claim_ahead(
         self, queue: str, route: str, worker: str, limit: int, lease: float

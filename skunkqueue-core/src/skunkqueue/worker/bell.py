@@ -2,29 +2,48 @@
 
 from __future__ import annotations
 
-import queue
+import contextlib
+import os
+import select
 
 
 class Bell:
     """Rings are kept until somebody waits; several count as one.
 
-    A SimpleQueue, since its ``put`` may interrupt its own ``get`` (in a signal handler) without harm.
+    A pipe, so that the main thread can wait for it and for a store's descriptor at once. Writing into it takes no lock, so
+    a signal handler may ring while its thread rings or waits.
     """
 
-    __slots__ = ("_rings",)
+    __slots__ = ("_read", "_write")
 
     def __init__(self) -> None:
-        self._rings: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
 
     def ring(self) -> None:
-        """Wake whoever waits, or the next one who does."""
-        self._rings.put(None)
+        """Wake whoever waits, or the next one who does; a full pipe (EAGAIN) has rung often enough."""
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, b"!")
 
-    def wait(self, timeout: float | None = None) -> None:
-        """Block until it rings, or the timeout (seconds) is over."""
-        try:
-            self._rings.get(timeout=timeout)
-            while True:
-                self._rings.get_nowait()
-        except queue.Empty:
-            pass
+    def wait(self, timeout: float | None = None, fd: int = -1) -> bool:
+        """Block until it rings, ``fd`` (if any) can be read, or the timeout (seconds) is over; say if it rang."""
+        poll = select.poll()
+        poll.register(self._read, select.POLLIN)
+        if fd >= 0:
+            poll.register(fd, select.POLLIN)
+        found = poll.poll(None if timeout is None else max(timeout, 0.0) * 1000)
+        if not any(one == self._read for one, _ in found):
+            return False
+        with contextlib.suppress(BlockingIOError):
+            while len(os.read(self._read, 4096)) == 4096:
+                pass
+        return True
+
+    def __del__(self) -> None:
+        # Not before nobody can ring any more: the number may be another's by then.
+        for fd in (getattr(self, "_read", -1), getattr(self, "_write", -1)):
+            # At the interpreter's end the modules may be gone already, and so are the descriptors.
+            if fd >= 0 and contextlib is not None and os is not None:
+                with contextlib.suppress(OSError):
+                    os.close(fd)

@@ -18,6 +18,7 @@ from skunkqueue.worker.bell import Bell
 from skunkqueue.worker.board import Board
 from skunkqueue.worker.contact import FIRST_WAIT, Backoff, Contact
 from skunkqueue.worker.doorman import Doorman
+from skunkqueue.worker.fetcher import Fetcher
 from skunkqueue.worker.holdings import Ahead, Finished, Holdings
 from skunkqueue.worker.logs import duration
 from skunkqueue.worker.memory import resident
@@ -64,6 +65,7 @@ class Cycle:
         self._board = board
         self._bell = bell
         self._doorman = doorman
+        self._fetcher = Fetcher(backend, settings, holdings, bell, contact=contact, notifier=notifier)
         self._tidy = tidy
         self._ran = 0
         self.batch = BatchSize()
@@ -252,6 +254,8 @@ class Cycle:
                 return
         elif self._doorman is None:
             self._pass_time()
+            return
+        elif not busy and not self._doorman.is_waiting and self._fetcher.fetch(limit):
             return
         else:
             self._doorman.ask(limit)

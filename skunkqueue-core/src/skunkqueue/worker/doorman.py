@@ -1,7 +1,6 @@
-"""The thread that waits for work on the main thread's behalf.
+"""The thread that waits for work on the main thread's behalf, where that cannot do so itself (``fetcher``).
 
-The main thread itself must be free to hear that it shall stop, or that an async job has ended, while
-the store blocks.
+The main thread must be free to hear that it shall stop, or that an async job has ended, while the store blocks.
 """
 
 from __future__ import annotations

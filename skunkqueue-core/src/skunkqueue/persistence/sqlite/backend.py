@@ -6,11 +6,15 @@ Each opens a transaction, calls the module that does the work, and rings the bel
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from skunkqueue.clock import SystemClock
+from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.sqlite import firings, inbox, leases, reading, routes, settling
 from skunkqueue.persistence.sqlite.administration import Administration
+from skunkqueue.persistence.sqlite.awaited import BellClaim
 from skunkqueue.persistence.sqlite.opening import filed
+from skunkqueue.persistence.sqlite.waiting import Moments
 from skunkqueue.persistence.sqlite.wakeup import route_topic
 from skunkqueue.persistence.sqlite.writer import Repeat
 from skunkqueue.records import Claim, ClaimRef, Firing, Minute, Outcome, Page, Record, RouteInfo, State
@@ -62,12 +66,40 @@ class SQLiteBackend(Administration):
             lambda db: firings.look(db, number, worker, clock.now(), clock.monotonic())
         ):
             return []
+        return self._lend(number, (queue, route), worker, limit, lease)
+
+    def begin_claim(
+        self, queue: str, route: str, worker: str, limit: int, lease: float
+    ) -> AwaitedClaim | None:
+        """Wait at the route's FIFO; see ``Backend.begin_claim``."""
+        store = self._store
+        if not store.bells.works or not isinstance(store.clock, SystemClock):
+            return None
+
+        def claim(rung: bool) -> Sequence[Claim]:  # noqa: FBT001 - as it is called
+            # Whoever rang has put something in, so that a look is not worth its time.
+            number = store.known_route(queue, route) if rung else None
+            if number is None:
+                return self.claim(queue, route, worker, limit, lease)
+            return self._lend(number, (queue, route), worker, limit, lease)
+
+        look, moments = self._lookout(queue, route, worker)
+        listening = store.bells.listening(route_topic(queue, route))
+        begun = BellClaim(store, listening, claim=claim, look=look, moments=moments)
+        if begun.fileno() < 0:
+            begun.cancel()
+            return None
+        return begun
+
+    def _lend(self, number: int, name: tuple[str, str], worker: str, limit: int, lease: float) -> list[Claim]:
+        store = self._store
+        clock = store.clock
         claims, more = store.writer.run(
             filed(
                 lambda db: firings.claim(
                     db,
                     number,
-                    (queue, route),
+                    name,
                     worker,
                     limit=limit,
                     lease=lease,
@@ -78,7 +110,7 @@ class SQLiteBackend(Administration):
         )
         if more:
             store.flowing.add(number)
-            store.ring_route(queue, route)
+            store.ring_route(*name)
         else:
             store.flowing.discard(number)
         return claims
@@ -110,18 +142,26 @@ class SQLiteBackend(Administration):
     def wait(self, queue: str, route: str, worker: str, timeout: float) -> bool:
         """Block until something may be claimable; see ``Backend.wait``."""
         store = self._store
+        look, moments = self._lookout(queue, route, worker)
+        with store.bells.listening(route_topic(queue, route)) as bell:
+            return store.waiting.until(bell, timeout, look, moments)
+
+    def _lookout(
+        self, queue: str, route: str, worker: str
+    ) -> tuple[Callable[[sqlite3.Connection], bool], Callable[[sqlite3.Connection], Moments]]:
+        """Return what looks whether something may be claimed, and what tells when it may be."""
+        store = self._store
         clock = store.clock
 
         def look(db: sqlite3.Connection) -> bool:
             number = store.known_route(queue, route, db)
             return number is not None and firings.look(db, number, worker, clock.now(), clock.monotonic())
 
-        def moments(db: sqlite3.Connection) -> tuple[float | None, float | None]:
+        def moments(db: sqlite3.Connection) -> Moments:
             number = store.known_route(queue, route, db)
             return (None, None) if number is None else firings.next_moments(db, number, worker)
 
-        with store.bells.listening(route_topic(queue, route)) as bell:
-            return store.waiting.until(bell, timeout, look, moments)
+        return look, moments
 
     # --- reading ----------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from skunkqueue.persistence.sqlite.wakeup import Bells
 
 T = TypeVar("T")
 
-_LOOK_EVERY = 1.0
+LOOK_EVERY = 1.0
 """Seconds after which a waiter asks whether the file has changed, in case a bell was lost."""
 
 Moments = tuple["float | None", "float | None"]
@@ -69,7 +69,7 @@ class Waiting:
         deadline = self._clock.monotonic() + timeout
         self._bells.drain(fd)
         while True:
-            version = self._readers.run_on(db, _version)
+            version = self._readers.run_on(db, data_version)
             seen = self._readers.run_on(db, snapshot(look))
             if seen or self._closed.is_set():
                 return seen
@@ -88,7 +88,7 @@ class Waiting:
             mono = self._clock.monotonic()
             if mono >= deadline:
                 return False
-            seconds = min(deadline - mono, _LOOK_EVERY)
+            seconds = min(deadline - mono, LOOK_EVERY)
             if ends is not None:
                 seconds = min(seconds, ends - mono)
             if due is not None:
@@ -96,7 +96,7 @@ class Waiting:
                 seconds = min(seconds, due - self._clock.now())
             if self._bells.pause(fd, seconds) and fd >= 0:
                 return True
-            if self._closed.is_set() or self._readers.run_on(db, _version) != version:
+            if self._closed.is_set() or self._readers.run_on(db, data_version) != version:
                 return True
             if due is not None and due <= self._clock.now():
                 return True
@@ -120,5 +120,6 @@ class Waiting:
         return self._readers.run_on(db, snapshot(look))
 
 
-def _version(db: sqlite3.Connection) -> int:
+def data_version(db: sqlite3.Connection) -> int:
+    """Return a number that changes when any other connection has written."""
     return int(db.execute("PRAGMA data_version").fetchone()[0])

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 from abc import ABC
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 
 from redis.exceptions import RedisError
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendError
+from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.redis import wire
 from skunkqueue.persistence.redis.keys import place_of
-from skunkqueue.persistence.redis.link import Link
+from skunkqueue.persistence.redis.link import GRACE, Link, reply_of
 from skunkqueue.persistence.redis.scripts import load
 from skunkqueue.persistence.redis.waiting import LONGEST, Waiting
 from skunkqueue.records import Claim, ClaimRef
 
 _CLAIM, _CLAIM_ANY, _EXTEND = map(load, ("claim", "claim_any", "extend"))
 _MANY = 100_000
+_AT_ONCE = float("-inf")
+_Waits = Generator["tuple[int, float]", None, "list[Claim]"]
 
 
 class Claiming(Waiting, ABC):
@@ -76,10 +79,7 @@ class Claiming(Waiting, ABC):
 
     def _claim_when_rung(self, link: Link, request: _Request, end: float) -> list[Claim]:
         """Sleep until somebody rings or a moment comes that the last empty claim told of, and claim."""
-        asked, due, ends = self._moments.pop(request.place)
-        passed = monotonic() - asked
-        moments = [when - passed for when in (due, ends) if when is not None]
-        pause = min([end - monotonic(), LONGEST, *moments])
+        pause = min(end - monotonic(), self._pause(request))
         if pause <= 0:
             return []
         try:
@@ -87,10 +87,63 @@ class Claiming(Waiting, ABC):
         except RedisError as error:
             if link.closed.is_set():
                 return []
-            self._doubts[request.nonce] = request
-            self._settle_doubts(link)
-            raise link.translated(error) from error
+            raise self._broken(link, request, error) from error
         return [] if reply is None else self._claims_in(reply, link, request)
+
+    def _pause(self, request: _Request) -> float:
+        """Return for how long to sleep at most; 0 where it has to be asked first whether there is anything."""
+        known = self._moments.pop(request.place, None)
+        if known is None:
+            return 0.0
+        asked, due, ends = known
+        passed = monotonic() - asked
+        return min([LONGEST, *(when - passed for when in (due, ends) if when is not None)])
+
+    def _broken(self, link: Link, request: _Request, error: RedisError) -> BackendError:
+        """Take back what a wait may have been lent whose connection broke; return what to raise."""
+        self._doubts[request.nonce] = request
+        self._settle_doubts(link)
+        return link.translated(error)
+
+    def begin_claim(
+        self, queue: str, route: str, worker: str, limit: int, lease: float
+    ) -> AwaitedClaim | None:
+        """Send a claim along with a wait, for a caller that waits at the socket; see ``Backend.begin_claim``."""
+        link = self._link
+        # TLS may have something to read that is no reply, and reading it would block.
+        if link.is_virtual or link.settings.tls:
+            return None
+        return _SocketClaim(self._waits(link, (queue, route, worker), limit, lease))
+
+    def _waits(self, link: Link, place: tuple[str, str, str], limit: int, lease: float) -> _Waits:
+        """Give where to wait, and until when, and go on after that; return what was lent in the end."""
+        while True:
+            self._settle_doubts(link)
+            request = _Request(link, place, limit, lease)
+            # Until the next one: `close` takes back what is left of it.
+            self._latest[place] = request
+            pause = self._pause(request)
+            if pause <= 0:
+                yield -1, _AT_ONCE
+                claims = self._claim_now(link, request)
+            else:
+                exchange = link.exchange(self._bells(link, *place), pause, _CLAIM, request.values)
+                try:
+                    yield next(exchange), monotonic() + pause + GRACE
+                    reply = reply_of(exchange)
+                except RedisError as error:
+                    raise self._broken(link, request, error) from error
+                except GeneratorExit:
+                    exchange.close()
+                    self._doubts[request.nonce] = request
+                    raise
+                claims = [] if reply is None else self._claims_in(reply, link, request)
+            if claims and link.closed.is_set():
+                # `close` may have come too early to see them.
+                self._take_back(link, request)
+                claims = []
+            if claims:
+                return claims
 
     def extend(self, claims: Sequence[ClaimRef], lease: float) -> list[str]:
         """Make leases last longer; see ``Backend.extend``."""
@@ -146,6 +199,31 @@ class Claiming(Waiting, ABC):
             with suppress(BackendError):
                 link.plain(_CLAIM_ANY, [link.encoded(nonce, request.taking_back)])
                 self._doubts.pop(nonce, None)
+
+
+class _SocketClaim(AwaitedClaim):
+    """A wait and a claim that the server does together, as in ``claim_next``."""
+
+    def __init__(self, waits: _Waits) -> None:
+        self._waits = waits
+        self._fd, self.until = next(waits)
+
+    def fileno(self) -> int:
+        """Return the socket."""
+        return self._fd
+
+    def answer(self) -> list[Claim]:
+        """Read what the server has said, and ask it again where that was nothing."""
+        try:
+            self._fd, self.until = next(self._waits)
+        except StopIteration as end:
+            claims: list[Claim] | None = end.value
+            return claims or []
+        return []
+
+    def cancel(self) -> None:
+        """Break the connection, and have taken back what was lent in that moment."""
+        self._waits.close()
 
 
 class _Request:

@@ -78,6 +78,11 @@ class _Asking(_Base):
             raise
         return reply
 
+    def fileno(self) -> int:
+        """Return the socket's descriptor; -1 where it was closed."""
+        sock = self._sock
+        return -1 if sock is None else int(sock.fileno())
+
     def cut(self) -> None:
         """Let whoever reads from it, in another thread, see it end; that thread disconnects it."""
         with suppress(OSError, AttributeError):

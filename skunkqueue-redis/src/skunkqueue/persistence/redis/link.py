@@ -11,7 +11,7 @@ import random
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
@@ -33,9 +33,11 @@ T = TypeVar("T")
 _FIRST_WAIT, _LONGEST_WAIT = 0.02, 0.5
 _SHORTEST = 0.01
 """Seconds; Redis 6.2 takes a blocking call's timeout of a millisecond for none at all, and blocks for ever."""
-_GRACE = 5.0
+GRACE = 5.0
 """Seconds beyond a blocking call's timeout after which its connection is taken to be dead."""
 _CLOSED = "this backend is closed"
+Exchange = Generator[int, None, "bytes | None"]
+"""A request under way: gives its descriptor first, and its reply in the end."""
 
 
 class Link:
@@ -291,7 +293,7 @@ class Link:
     def _block(self, keys: Sequence[str], timeout: float) -> tuple[bytes, bytes] | None:
         with self._blocking() as connection:
             connection.send_command("BLPOP", *keys, f"{timeout:.3f}")
-            reply = connection.hear_within(timeout + _GRACE)
+            reply = connection.hear_within(timeout + GRACE)
         return None if reply is None else (reply[0], reply[1])
 
     def block_and_run(
@@ -301,13 +303,26 @@ class Link:
 
         Raises redis-py's errors; then the script may have been run.
         """
+        exchange = self.exchange(keys, timeout, script, values)
+        next(exchange)
+        return reply_of(exchange)
+
+    def exchange(
+        self, keys: Sequence[str], timeout: float, script: Script, values: Sequence[bytes]
+    ) -> Exchange:
+        """Send what ``block_and_run`` does, and give the descriptor to wait at; then read the reply, and return it.
+
+        Closing it in between breaks the connection.
+        """
         with self._blocking() as connection:
             pops = connection.pack_command("BLPOP", *keys, f"{max(timeout, _SHORTEST):.3f}")
             connection.send_packed_command(
                 (b"".join(pops) + self._message(script, values),), check_health=False
             )
+            end = monotonic() + timeout + GRACE
+            yield connection.fileno()
             try:
-                connection.hear_within(timeout + _GRACE)
+                connection.hear_within(max(end - monotonic(), _SHORTEST))
             except ResponseError:
                 # The other reply is there too, and is as good as this one.
                 connection.disconnect()
@@ -368,3 +383,14 @@ class Link:
         for connection in list(self._blocked):
             connection.cut()
         self._drop_idle()
+
+
+def reply_of(exchange: Exchange) -> bytes | None:
+    """Read the reply to what was sent; see ``Link.block_and_run``."""
+    try:
+        next(exchange)
+    except StopIteration as end:
+        reply: bytes | None = end.value
+        return reply
+    msg = "an exchange has one reply"
+    raise RuntimeError(msg)
