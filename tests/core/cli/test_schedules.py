@@ -210,7 +210,7 @@ def test_a_strategy_that_cannot_tell_its_rule_stops_no_listing(
 def test_a_strategy_that_does_not_return_stops_no_listing(
     store: Backend, skunq: Skunq, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("skunkqueue.cli.schedules.DESCRIBE_LIMIT", 0.3)
+    monkeypatch.setattr("skunkqueue.cli.schedules.DESCRIBE_LIMIT", 3.0)
     for number in range(3):
         declare(store, f"poor{number}", strategy="hanging")
     declare(store, "good")
