@@ -16,7 +16,7 @@ MAX_LOOK = 10_000
 
 
 class Query(msgspec.Struct, frozen=True, kw_only=True):
-    """Which firings, and in which order. What is ``None`` or empty does not restrict.
+    """Which firings, and in which order. What is ``None`` does not restrict, nor do ``states`` without any.
 
     The order is one line through time. First the finished ones, by the moment they finished; then the running ones, then
     the pending ones, both in the order in which they are claimed: priority (highest first), due time. Equal ones
@@ -28,7 +28,7 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     states: tuple[State, ...] = ()
     """Empty: all."""
     job: str | None = None
-    """Its whole name."""
+    """Its whole name; empty: those of which it is not known."""
     tag: str | None = None
     key: str | None = None
     """Idempotency key; also of those that have given it up."""
@@ -56,7 +56,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     tags: tuple[str, ...]
     state: State
     waits: str | None
-    """What a pending one waits for: ``pause``, ``retry``, ``snooze``, ``time`` or ``turn``; ``None`` otherwise."""
+    """What a pending one waits for: ``pause`` (of its route or queue, due or not); while it is not due, ``retry`` or ``snooze``
+    where such an outcome made it pending again, otherwise ``time``; and once it is due, its ``turn``. ``None`` for the others."""
     priority: int
     enqueued: float
     due: float
@@ -66,7 +67,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     took: float | None
     worker: str | None
     attempts: int
-    """How often its job began, as far as the store knows: outcomes that said when, deaths, and one that runs now."""
+    """How often its job began, as far as the store knows: outcomes that said when (but ``advance``), deaths, and one that runs
+    now; since it was fired or requeued."""
     deaths: int
     key: str | None
     schedule: str | None

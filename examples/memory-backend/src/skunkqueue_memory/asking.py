@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
+from msgspec.structs import replace
+
 from skunkqueue.counters import Counters
 from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Row, Rows
 from skunkqueue.persistence import listing
@@ -70,12 +72,15 @@ class AskingVerbs(Store):
             return [entry.ended() if entry is not None else None for entry in entries]
 
     def _rows(self, query: Query) -> list[Row]:
-        """Show all firings in states that can match."""
-        now, states = self.now(), listing.states_of(query)
+        """Show the live firings, and the finished ones that a real store would find by its indexes."""
+        now = self.now()
+        indexed = replace(query, schedule=None, worker=None, enqueued=None, due=None)
+        rows = [entry.row(now, paused=self._is_paused(entry.place)) for entry in self._shelf.entries.values()]
+        states = listing.states_of(query)
         return [
-            entry.row(now, paused=self._is_paused(entry.place))
-            for entry in self._shelf.entries.values()
-            if entry.state in states
+            row
+            for row in rows
+            if row.state in states and (not row.state.final or listing.matches(row, indexed))
         ]
 
     # --- what is done to single firings -----------------------------------------------------------

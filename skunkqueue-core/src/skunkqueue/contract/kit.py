@@ -179,6 +179,10 @@ def leftovers(backend: Backend) -> str:
         found.append(f"the route {info.route!r} of the queue {info.queue!r} ({counted or 'without firings'})")
     found += [f"the schedule {one.name!r} of the queue {one.queue!r}" for one in backend.schedules()]
     found += [f"the worker {one.id!r}" for one in backend.workers()]
+    if "pools" in backend.capabilities:
+        found += [f"the pool {one.id!r}" for one in backend.pools()]
+    if "audit" in backend.capabilities:
+        found += [f"the entry {one.id!r} of the audit log" for one in backend.audit(3).entries]
     more = len(found) - 3
     return "; ".join(found[:3]) + (f"; and {more} more" if more > 0 else "")
 

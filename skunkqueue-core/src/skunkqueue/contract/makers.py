@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from skunkqueue.ids import new_id
-from skunkqueue.listings import Query, Row
+from skunkqueue.listings import Query, Row, Rows
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.pools import Entry, PoolRecord
 from skunkqueue.records import (
@@ -80,7 +80,7 @@ def claimed(backend: Backend, worker: str = WORKER, lease: float = LEASE, **fiel
 
 
 def ids(items: Sequence[Firing | Claim | Record | Row]) -> list[str]:
-    """List the ids of firings, claims or records."""
+    """List the ids of firings, claims, records or rows."""
     return [item.id for item in items]
 
 
@@ -100,6 +100,11 @@ def outcome(lent: Claim, verdict: Verdict = Verdict.COMPLETE, **fields: Any) -> 
         "key": lent.key,
     }
     return Outcome(**{"id": lent.id, "token": lent.token, "verdict": verdict, **told, **fields})
+
+
+def bare_outcome(lent: Claim, verdict: Verdict = Verdict.COMPLETE, **fields: Any) -> Outcome:
+    """Make an outcome that tells nothing of its claim, as workers of older versions do."""
+    return Outcome(**{"id": lent.id, "token": lent.token, "verdict": verdict, **fields})
 
 
 def settled(backend: Backend, verdict: Verdict = Verdict.COMPLETE, **fields: Any) -> str:
@@ -153,17 +158,23 @@ def listed(
 
 def rows_of(backend: Backend, limit: int = 50, **asked: Any) -> list[Row]:
     """Page through a listing of rows to its end."""
-    query = Query(**asked)
-    found: list[Row] = []
-    cursor = None
-    while True:
-        page = backend.rows(query, limit, cursor)
-        assert len(page.rows) <= limit
-        found.extend(page.rows)
-        if page.next is None:
-            return found
-        assert page.next != cursor, "the cursor does not move on"
-        cursor = page.next
+    return [row for page in pages_of(backend, Query(**asked), limit) for row in page.rows]
+
+
+def pages_of(backend: Backend, query: Query, limit: int = 50) -> list[Rows]:
+    """Read all pages of a listing of rows."""
+    found = [backend.rows(query, limit)]
+    while found[-1].next is not None:
+        found.append(backend.rows(query, limit, found[-1].next))
+        assert found[-1].next != found[-2].next, "the cursor does not move on"
+    assert all(len(page.rows) <= limit for page in found)
+    return found
+
+
+def row(backend: Backend, id_: str) -> Row:
+    """Find the row of a firing that is there."""
+    (found,) = [one for one in rows_of(backend) if one.id == id_]
+    return found
 
 
 def counters(

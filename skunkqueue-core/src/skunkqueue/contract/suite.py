@@ -10,10 +10,12 @@ from skunkqueue.contract.closing import ClosingPromises
 from skunkqueue.contract.concurrency import ConcurrencyPromises
 from skunkqueue.contract.control import ControlPromises
 from skunkqueue.contract.counting import CountingPromises
+from skunkqueue.contract.counts import CountPromises
 from skunkqueue.contract.crash import CrashPromises
 from skunkqueue.contract.deleting import DeletingPromises
 from skunkqueue.contract.enqueue import EnqueuePromises
 from skunkqueue.contract.fencing import FencingPromises
+from skunkqueue.contract.filters import FilterPromises
 from skunkqueue.contract.follow import FollowPromises
 from skunkqueue.contract.idling import IdlePromises
 from skunkqueue.contract.kill import KillPromises
@@ -21,6 +23,7 @@ from skunkqueue.contract.leases import LeasePromises
 from skunkqueue.contract.lending import LendingPromises
 from skunkqueue.contract.mailboxes import MailboxPromises
 from skunkqueue.contract.outage import OutagePromises
+from skunkqueue.contract.paging import PagingPromises
 from skunkqueue.contract.pools import PoolPromises
 from skunkqueue.contract.reading import ReadingPromises
 from skunkqueue.contract.requeue import RequeuePromises
@@ -50,7 +53,10 @@ class BackendContract(
     AuditPromises,
     PoolPromises,
     CountingPromises,
+    CountPromises,
     DeletingPromises,
+    PagingPromises,
+    FilterPromises,
     RowPromises,
     BurialPromises,
     WorkerPromises,

@@ -54,7 +54,10 @@ class Asking(ABC):  # noqa: B024 - they become abstract once every store has the
         self._cannot("rows")
 
     def job_counts(self, queue: str | None = None, route: str | None = None) -> list[JobCount]:
-        """Count firings by route, job and state, in the order of these names. A job without any is left out."""
+        """Count firings by route, job and state, in the order of these names. A job without any is left out.
+
+        The jobs told apart are those that the counters tell apart.
+        """
         del queue, route
         self._cannot("rows")
 
@@ -108,7 +111,10 @@ class Asking(ABC):  # noqa: B024 - they become abstract once every store has the
         self._cannot("counters")
 
     def sample(self) -> int:
-        """Take the samples of this minute, on each route where nobody has yet; return on how many. ``sweep`` calls it."""
+        """Take the samples of this minute, on each route where nobody has yet; return on how many.
+
+        ``sweep`` calls it, and does not count that as something done.
+        """
         self._cannot("counters")
 
     # --- pools: capability ``pools`` -----------------------------------------------------------------
@@ -136,7 +142,7 @@ class Asking(ABC):  # noqa: B024 - they become abstract once every store has the
     # --- the audit log: capability ``audit`` ---------------------------------------------------------
 
     def log_entry(self, entry: Entry) -> None:
-        """Add an entry to the audit log, dated now. One whose id is known already is left as it is."""
+        """Add an entry to the audit log, dated now, otherwise as it is given. One whose id is known already is left as it is."""
         del entry
         self._cannot("audit")
 

@@ -170,7 +170,8 @@ class Backend(Asking, ABC):
 
         With each of them: a ``carry`` that is not ``None`` takes the place of the old one; deaths, evidence, token, a kill
         request and the last progress stay; the worker's id stays too, as that of the last holder. Only ``advance`` keeps the
-        lease. A finished firing gives its idempotency key up.
+        lease. A finished firing gives its idempotency key up. An error line takes the place of the old one where the outcome has one. What
+        the outcome says of its claim (``queue`` and so on) may be relied on where ``queue`` is not empty.
 
         ``follow`` is enqueued as by ``enqueue``, after the firing itself is settled, so a finished one's
         key is free for it; ``refire`` as ``Refire`` says. Adds to the counters (``counters.tally``).
@@ -269,7 +270,8 @@ class Backend(Asking, ABC):
         """Make finished firings pending and due now, as if fired anew.
 
         Deaths, carry, result, progress, kill request and expiry are cleared (one that has expired would
-        only expire again); body, priority, key and target stay, and the token goes on growing. Nothing is counted.
+        only expire again), the error line, the number of attempts and how long it ran, too; all else stays, and the token
+        goes on growing. Nothing is counted.
 
         Returns the ids that were; not those that are not finished, unknown, or whose idempotency key
         is in use by another.
