@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import os
 import secrets
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,6 +17,7 @@ from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.errors import BackendError, StoreMissingError
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.persistence.mongodb.bells import Bells
+from skunkqueue.persistence.mongodb.later import Later, Span
 from skunkqueue.persistence.mongodb.link import Link
 from skunkqueue.persistence.mongodb.schema import FORMAT, Document, exists, prepare
 from skunkqueue.persistence.mongodb.settings import settings_of
@@ -47,9 +48,11 @@ class StoreBackend(Backend, ABC):
 
     def _begin(self, link: Link) -> None:
         self._opened_bells = Bells(link, streams=self._kind == "set")
-        self._held: dict[str, tuple[str, str, float, float]] = {}
-        """Of firings that this handle has claimed: queue, route and due time, for the counters; and when the
-        lease ends, by the monotonic clock."""
+        self._held: dict[str, tuple[str, str, float]] = {}
+        """Of firings that this handle has claimed: queue and route, and when the lease ends, by the monotonic clock."""
+        self._later = Later(link, self._opened_bells.ring, self._write_counts)
+        self._known_jobs: dict[tuple[str, str], frozenset[str]] = {}
+        """Jobs of a route that its counters tell apart, as far as this handle knows."""
         self._listed: dict[tuple[str, str], float] = {}
         """When this handle last saw a route listed."""
         self._nonces = map(f"{secrets.token_hex(5)}{{:x}}".format, itertools.count())
@@ -70,6 +73,7 @@ class StoreBackend(Backend, ABC):
     def close(self) -> None:
         """Let go of the connections and let blocked waits return."""
         if self._opened.pid == os.getpid():
+            self._later.close()
             self._opened.closed.set()
             self._opened_bells.close()
             self._opened.close()
@@ -101,6 +105,10 @@ class StoreBackend(Backend, ABC):
         # After a fork both are made anew.
         _ = self._link
         return self._opened_bells
+
+    @abstractmethod
+    def _write_counts(self, counted: Mapping[Span, dict[str, float]]) -> None:
+        """Add what was counted to the counters."""
 
     def _nonce(self) -> str:
         """Make a word that marks what one call has changed, so that it knows it again after a lost reply."""

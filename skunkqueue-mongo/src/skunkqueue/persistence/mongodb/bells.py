@@ -56,7 +56,8 @@ class Bells:
 
     def __init__(self, link: Link, *, streams: bool) -> None:
         self._link = link
-        self._streams = streams
+        self.streams = streams
+        """Whether the server tells of what was written, so that nobody has to ring."""
         self._alone = Exclusive()
         self._ears: set[Ear] = set()
         self._reader: Reader | None = None
@@ -66,7 +67,7 @@ class Bells:
 
     def ring(self, topics: Iterable[str] = (), ids: Iterable[str] = ()) -> None:
         """Wake whoever waits, in any process, for one of these places and mailboxes, or for news of these ids."""
-        if self._streams or self._link.is_virtual:
+        if self.streams or self._link.is_virtual:
             return
         said: Document = {"ts": Timestamp(0, 0), "topics": list(topics), "ids": list(ids)}
         if said["topics"] or said["ids"]:
@@ -104,7 +105,7 @@ class Bells:
             if before is not None:
                 # One who listens for more takes its place; what both hear rings twice.
                 wanted |= before.topics
-            kind = StreamReader if self._streams else TailReader
+            kind = StreamReader if self.streams else TailReader
             reader = self._reader = kind(
                 self._link, self, wanted, ids=any(ear.ids for ear in ears), before=before
             )

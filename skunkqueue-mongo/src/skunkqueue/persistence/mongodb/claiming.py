@@ -7,6 +7,7 @@ word of this call's own, and read what was marked. Whoever dies between them lea
 from __future__ import annotations
 
 from abc import ABC
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -97,24 +98,38 @@ class Claiming(Putting, ABC):
             # Of claims that were lost long ago.
             held.clear()
         for claim in claims:
-            held[claim.id] = (claim.queue, claim.route, claim.due, ends)
+            held[claim.id] = (claim.queue, claim.route, ends)
         return claims
 
     def _reclaim(self, link: Link, overdue: list[Document], now: float) -> None:
         """Take back what leases ran out on; a death for each."""
         alike: dict[tuple[str, bool], list[str]] = {}
+        begun_ids = set()
         for one in overdue:
             # By the token, so that it holds for one claim and no other.
             begun = one.get("begun") == one["token"]
+            if begun:
+                begun_ids.add(one["_id"])
             alike.setdefault((one["worker"], begun), []).append(one["_id"])
+        nonce = self._nonce()
         writes = [
             UpdateMany(
                 {"_id": {"$in": ids}, "state": "running", "lease": {"$lte": now}},
-                given_back(rules.lease_ended(now, worker, begun=begun)),
+                given_back(rules.lease_ended(now, worker, begun=begun), nonce),
             )
             for (worker, begun), ids in alike.items()
         ]
         link.run(link.firings.bulk_write, writes, ordered=False)
+        self._count_deaths(link, sorted(begun_ids), nonce)
+
+    def _count_deaths(self, link: Link, ids: list[str], nonce: str) -> None:
+        """Count the deaths of those among these firings that were given back under this word."""
+        if not ids:
+            return
+        back = {"_id": {"$in": ids}, "back": nonce}
+        found = link.find(link.firings, back, {"queue": True, "route": True, "job": True})
+        places = Counter((one["queue"], one["route"], one.get("job", "")) for one in found)
+        self._count({place: {"deaths": number} for place, number in places.items()})
 
     def extend(self, claims: Sequence[ClaimRef], lease: float) -> list[str]:
         """Make leases last longer; see ``Backend.extend``."""
@@ -160,8 +175,8 @@ class Claiming(Putting, ABC):
             if known is None:
                 strange.append(claim.id)
                 continue
-            queue, route, due, before = known
-            held[claim.id] = (queue, route, due, ends)
+            queue, route, before = known
+            held[claim.id] = (queue, route, ends)
             if ends < before:
                 places.add(place_of(queue, route))
         if strange:
@@ -230,15 +245,15 @@ def asking(link: Link, queue: str, route: str, **questions: list[Document]) -> l
     ]
 
 
-def given_back(death: Death | None = None) -> list[Document]:
+def given_back(death: Death | None, nonce: str) -> list[Document]:
     """Make the update that takes a firing from its holder, with a line of evidence where that has died."""
-    back: Document = {"state": "pending", "rung": rung()}
+    back: Document = {"state": "pending", "rung": rung(), "back": nonce}
     if death is not None:
         line = rules.evidence_line(death).rstrip("\n")
         before = {"$cond": [{"$eq": ["$evidence", ""]}, "", {"$concat": ["$evidence", "\n"]}]}
         back["deaths"] = {"$add": ["$deaths", 1]}
         back["evidence"] = {"$concat": [before, {"$literal": line}]}
-    return [{"$set": back}, {"$unset": "lease"}]
+    return [{"$set": back}, {"$unset": ["lease", "again"]}]
 
 
 def rung() -> Any:

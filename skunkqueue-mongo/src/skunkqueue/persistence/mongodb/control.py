@@ -62,10 +62,10 @@ class Control(Waiting, ABC):
         update: list[Document] = [{"$set": {**ended, "began": None}}, {"$unset": list(LIVE_ONLY)}]
         link.run(link.firings.update_many, query, update)
         mine = {"_id": {"$in": list(ids)}, "by": nonce}
-        found = link.find(link.firings, mine, {"queue": True, "route": True})
+        found = link.find(link.firings, mine, {"queue": True, "route": True, "job": True})
         done = [one["_id"] for one in found]
         self._bells.ring(ids=done)
-        places = Counter((one["queue"], one["route"]) for one in found)
+        places = Counter((one["queue"], one["route"], one.get("job", "")) for one in found)
         self._count({place: {"killed": number} for place, number in places.items()})
         return done
 
@@ -121,6 +121,11 @@ class Control(Waiting, ABC):
                 "gone",
                 "began",
                 "worker",
+                "error",
+                "error_type",
+                "took",
+                "tries",
+                "again",
             ]
             update: list[Document] = [{"$set": again}, {"$unset": cleared}]
             try:
@@ -182,7 +187,7 @@ class Control(Waiting, ABC):
     def prune(self, older: float | None = None, limit: int = 1_000) -> int:
         """Remove what was kept long enough; see ``Backend.prune``."""
         link = self._link
-        self._drop_counters(link)
+        self._drop_counters()
         if older is None:
             return self._prune(link, {"gone": {"$lte": link.date()}, "state": {"$in": list(FINALS)}}, limit)
         before = link.now() - older
@@ -222,6 +227,3 @@ class Control(Waiting, ABC):
             if len(found) < some:
                 break
         return done
-
-    def _drop_counters(self, link: Link) -> None:
-        link.run(link.minutes.delete_many, {"gone": {"$lte": link.date()}})

@@ -12,7 +12,7 @@ from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.records import Claim, Firing, Record, State
 
 FINALS = tuple(state.value for state in State if state.final)
-LIVE_ONLY = ("lease", "held_key", "aimed")
+LIVE_ONLY = ("lease", "held_key", "aimed", "again")
 """Fields that a finished firing has no more."""
 REMEMBERED = 600.0
 """Seconds for which the id of a firing that is gone stays known, lest what was put in once come in again late."""
@@ -51,6 +51,11 @@ def packed(firing: Firing) -> Document:
         made["target"] = firing.target
     if firing.key is not None:
         made["key"] = made["held_key"] = firing.key
+    for name in ("job", "schedule", "parent"):
+        if value := getattr(firing, name):
+            made[name] = value
+    if firing.tags:
+        made["tags"] = list(firing.tags)
     return made
 
 
@@ -89,7 +94,8 @@ def stored(firing: Firing) -> Document:
 
 def unstored(document: Mapping[str, Any]) -> Firing:
     """Undo ``stored``."""
-    return Firing(**{name: value for name, value in document.items() if name in _FIRING_FIELDS})
+    known = {name: value for name, value in document.items() if name in _FIRING_FIELDS}
+    return Firing(**{**known, "tags": tuple(known.get("tags", ()))})
 
 
 def claim_of(document: Document) -> Claim:
@@ -112,7 +118,19 @@ def claim_of(document: Document) -> Claim:
         deaths=document["deaths"],
         evidence=document["evidence"],
         kill_requested=get("kill", False),
+        **_names_of(document),
     )
+
+
+def _names_of(document: Document) -> dict[str, Any]:
+    """Read what a firing is called, which the version before did not write down."""
+    get = document.get
+    return {
+        "job": get("job", ""),
+        "tags": tuple(get("tags", ())),
+        "schedule": get("schedule"),
+        "parent": get("parent"),
+    }
 
 
 def record_of(document: Document, now: float) -> Record:
@@ -141,4 +159,7 @@ def record_of(document: Document, now: float) -> Record:
         result=get("result"),
         progress=get("progress"),
         kill_requested=get("kill", False),
+        error=get("error"),
+        took=get("took"),
+        **_names_of(document),
     )

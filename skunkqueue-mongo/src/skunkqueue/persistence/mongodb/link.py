@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import random
+import time
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -39,6 +40,8 @@ _LONGEST_PAUSE = 1.0
 _SELECTION = 2.0
 """Seconds for which pymongo itself looks for a server at most, before it is asked again."""
 _GOODBYE = 0.5
+_STRAY = 0.1
+"""Seconds by which the clocks of this machine may differ in what has passed before the server is asked again."""
 _ANEW = 30.0
 """Seconds after which the server's time is asked for anew, rather than reckoned."""
 
@@ -58,12 +61,11 @@ class Link:
             "read_preference": ReadPreference.PRIMARY,
             "read_concern": ReadConcern("local"),
         }
-        given = self.client.write_concern
-        # What was accepted shall survive an election, unless somebody chose otherwise.
-        durable = given
-        if "w" not in given.document:
-            durable = WriteConcern(**{"w": "majority", "wtimeout": 10_000, **given.document})
-        self.db = self.client.get_database(settings.dbname, write_concern=durable, **options)
+        accepted = self.client.write_concern
+        # Where the URL names none it is the server's own default, which is for those to choose who run it.
+        if accepted.document.get("w") == "majority":
+            accepted = WriteConcern(**{"wtimeout": 10_000, **accepted.document})
+        self.db = self.client.get_database(settings.dbname, write_concern=accepted, **options)
         self.firings: Collection[Document] = self.db.firings
         self.routes: Collection[Document] = self.db.routes
         self.workers: Collection[Document] = self.db.workers
@@ -72,12 +74,14 @@ class Link:
         self.parcels: Collection[Document] = self.db.parcels
         one = WriteConcern(w=1)
         # A count that is lost with a server is lost.
+        self.tallies: Collection[Document] = self.db.get_collection("tallies", write_concern=one)
         self.minutes: Collection[Document] = self.db.get_collection("minutes", write_concern=one)
+        """Counters of the version before."""
         self.spent: Collection[Document] = self.db.get_collection("parcels", write_concern=one)
         self.rings: Collection[Document] = self.db.get_collection("bells", write_concern=WriteConcern(w=0))
         self.bells: Collection[Document] = self.db.get_collection("bells", write_concern=one)
         self._offset: float | None = None
-        self._learnt = 0.0
+        self._learnt = self._learnt_by_day = 0.0
 
     def close(self) -> None:
         """Let go of the server; safe to call twice."""
@@ -107,7 +111,7 @@ class Link:
 
     def learn(self, now: float) -> None:
         """Take in what the server's clock showed a moment ago."""
-        self._learnt = monotonic()
+        self._learnt, self._learnt_by_day = monotonic(), time.time()
         self._offset = now - self._learnt
 
     def about_now(self) -> float:
@@ -115,7 +119,10 @@ class Link:
         if self.is_virtual:
             return self.clock.now()
         passed = monotonic()
-        if self._offset is None or passed - self._learnt > _ANEW:
+        since = passed - self._learnt
+        # A machine that slept has not counted that; then its other clock has gone on.
+        slept = abs(time.time() - self._learnt_by_day - since) > _STRAY
+        if self._offset is None or since > _ANEW or slept:
             return self.now()
         return passed + self._offset
 

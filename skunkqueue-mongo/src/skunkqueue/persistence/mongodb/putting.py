@@ -9,8 +9,7 @@ firing whose id is known already stays as it is.
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timezone
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -19,15 +18,12 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendError
 from skunkqueue.ids import new_id
-from skunkqueue.persistence.backend import COUNTER_TTL
-from skunkqueue.persistence.mongodb.base import StoreBackend
+from skunkqueue.persistence.mongodb.counting import Counting
 from skunkqueue.persistence.mongodb.documents import (
     made,
-    packed,
     place_of,
     route_id,
     stored,
-    times_of,
 )
 from skunkqueue.persistence.mongodb.errors import DUPLICATE
 from skunkqueue.persistence.mongodb.schema import Document
@@ -45,7 +41,7 @@ _TRIES = 20
 """Rounds after which one gives up to find out who holds a key that comes and goes."""
 
 
-class Putting(StoreBackend, ABC):
+class Putting(Counting, ABC):
     """``enqueue``, and what other verbs need of it."""
 
     def enqueue(self, firings: Sequence[Firing]) -> list[str]:
@@ -61,13 +57,9 @@ class Putting(StoreBackend, ABC):
 
     def _put_one(self, firing: Firing) -> str:
         link = self._link
-        moment = link.moment
-        new = {"$mergeObjects": [{"$literal": packed(firing)}, times_of(firing, moment)]}
-        # The server's own clock dates it, in the same step; one that is known stays as it is.
-        update = [{"$replaceWith": {"$cond": [IS_NEW, new, "$$ROOT"]}}]
         for _ in range(_TRIES):
             try:
-                done = link.run(link.firings.update_one, {"_id": firing.id}, update, upsert=True)
+                link.run(self._insert_and_tell, firing)
             except BackendError as error:
                 if not isinstance(error.__cause__, DuplicateKeyError) or firing.key is None:
                     raise
@@ -76,15 +68,26 @@ class Putting(StoreBackend, ABC):
                     return holder
                 # It has just let go of the key.
                 continue
-            # Before it is counted: somebody may be waiting. And also where it was there before, which may have
-            # been a first try whose reply was lost.
-            link.aside(self._announce, firing, new=done.upserted_id is not None)
             return firing.id
         raise BackendError(_unsettled(firing))
 
-    def _announce(self, firing: Firing, *, new: bool) -> None:
-        self._bells.ring([place_of(firing.queue, firing.route)])
-        if new:
+    def _insert_and_tell(self, firing: Firing) -> None:
+        """Put a firing in, ring, and count it; one whose id is known stays as it is."""
+        link = self._link
+        # The server's clock, as it was reckoned a moment ago: to have it computed there takes three times as long.
+        new = made(firing, link.about_now())
+        known = False
+        try:
+            link.firings.insert_one(new)
+        except DuplicateKeyError as error:
+            if by_key(error.details):
+                raise
+            known = True
+        # Before it is counted: somebody may be waiting. And also where it was there before, which may have
+        # been a first try whose reply was lost.
+        if not self._bells.streams:
+            self._later.ring(place_of(firing.queue, firing.route))
+        if not known:
             self._count_in([firing])
 
     # --- several ----------------------------------------------------------------------------------
@@ -201,7 +204,7 @@ class Putting(StoreBackend, ABC):
                     one["code"] != DUPLICATE for one in problems
                 ):
                     raise
-                return {one["index"]: "held_key" in one.get("keyPattern", ()) for one in problems}
+                return {one["index"]: by_key(one) for one in problems}
             return {}
 
         return link.run(insert)
@@ -240,34 +243,10 @@ class Putting(StoreBackend, ABC):
             link.routes.update_one, {"_id": route_id(queue, route)}, {"$setOnInsert": names}, upsert=True
         )
 
-    def _count_in(self, firings: Sequence[Firing]) -> None:
-        numbers: dict[tuple[str, str], dict[str, float]] = {}
-        for firing in firings:
-            values = numbers.setdefault((firing.queue, firing.route), {"enqueued": 0})
-            values["enqueued"] += 1
-        self._count(numbers)
 
-    def _count(self, numbers: dict[tuple[str, str], dict[str, float]]) -> None:
-        """Add to the counters of this minute, once: better one missing than one there twice."""
-        link = self._link
-        try:
-            minute = int(link.about_now() // 60)
-        except BackendError:
-            # What is counted has happened, so nobody shall hear of an error.
-            return
-        gone = datetime.fromtimestamp((minute + 1) * 60 + COUNTER_TTL, timezone.utc)
-        for (queue, route), values in numbers.items():
-            if not values:
-                continue
-            added: dict[str, Any] = {
-                f"values.{name.replace('.', '_')}": value for name, value in values.items()
-            }
-            link.try_once(
-                link.minutes.update_one,
-                {"_id": {"queue": queue, "route": route, "minute": minute}},
-                {"$inc": added, "$setOnInsert": {"gone": gone}},
-                upsert=True,
-            )
+def by_key(problem: Mapping[str, Any] | None) -> bool:
+    """Tell of a refused insert whether its idempotency key is in use; otherwise its id is known."""
+    return "held_key" in (problem or {}).get("keyPattern", ())
 
 
 IS_NEW: Document = {"$eq": [{"$type": "$state"}, "missing"]}

@@ -13,7 +13,7 @@ from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.mongodb.base import StoreBackend
 from skunkqueue.persistence.mongodb.documents import record_of
 from skunkqueue.persistence.mongodb.schema import CLAIMABLE, FINISHED, RUNNING, Document
-from skunkqueue.records import MAX_PRIORITY, MIN_PRIORITY, Minute, Page, Record, RouteInfo, State
+from skunkqueue.records import MAX_PRIORITY, MIN_PRIORITY, Page, Record, RouteInfo, State
 
 _SINCE_EVER = -1e300
 _AT_ONCE = 10
@@ -83,25 +83,6 @@ class Reading(StoreBackend, ABC):
             seen = link.aggregate(link.routes, pipeline)
             infos += [_info(one, number, seen, halted) for number, one in enumerate(some)]
         return sorted(infos, key=lambda info: (info.queue, info.route))
-
-    def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
-        """Read counters; see ``Backend.minutes``."""
-        link = self._link
-
-        def id_of(minute: int) -> Document:
-            return {"queue": queue, "route": route, "minute": minute}
-
-        among = {"_id": {"$gte": id_of(since), "$lt": id_of(until)}}
-        found = link.find(link.minutes, among, sort=[("_id", 1)])
-        return [
-            Minute(
-                queue=queue,
-                route=route,
-                minute=one["_id"]["minute"],
-                values={name.replace("_", "."): value for name, value in one["values"].items()},
-            )
-            for one in found
-        ]
 
 
 def _counting(places: list[tuple[str, str]]) -> list[Document]:

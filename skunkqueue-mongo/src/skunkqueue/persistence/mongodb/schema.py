@@ -6,6 +6,7 @@ it is part of, so that what is finished costs those nothing who claim.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, IndexModel
@@ -15,6 +16,8 @@ from pymongo.errors import OperationFailure
 Document = dict[str, Any]
 
 FORMAT = 1
+LAYOUT = 2
+"""Which indexes there are; 1 had no number. Versions that know another find all that they need."""
 BELLS_SIZE = 4 << 20
 """Bytes of the collection in which rings wait to be heard."""
 GRACE = 3_600
@@ -23,7 +26,7 @@ CLAIMABLE = "claimable"
 RUNNING = "running"
 FINISHED = "finished"
 GONE = "gone"
-HELD = "held"
+JOBS, TAGS, KEYS, ERRORS = "jobs", "tags", "keys", "errors"
 HELD_KEY = "held_key"
 _NAMESPACE_EXISTS = 48
 
@@ -48,7 +51,6 @@ FIRINGS = (
         name=RUNNING,
         partialFilterExpression={"state": "running"},
     ),
-    IndexModel([("worker", ASCENDING)], name=HELD, partialFilterExpression={"state": "running"}),
     IndexModel(
         [
             ("queue", ASCENDING),
@@ -59,6 +61,15 @@ FIRINGS = (
         ],
         name=FINISHED,
         partialFilterExpression={"finished": {"$exists": True}},
+    ),
+    # Of finished ones, by what people look for; only those that have it.
+    *(
+        IndexModel(
+            [(field, ASCENDING), ("state", ASCENDING), ("finished", DESCENDING), ("_id", DESCENDING)],
+            name=name,
+            partialFilterExpression={"finished": {"$exists": True}, field: {"$exists": True}},
+        )
+        for name, field in ((JOBS, "job"), (TAGS, "tags"), (KEYS, "key"), (ERRORS, "error_type"))
     ),
     IndexModel(
         [("queue", ASCENDING), ("held_key", ASCENDING)],
@@ -72,7 +83,7 @@ FIRINGS = (
     IndexModel([("void", ASCENDING)], name="void", sparse=True, expireAfterSeconds=0),
 )
 COMMANDS = (IndexModel([("worker", ASCENDING), ("_id", ASCENDING)], name="mailbox"),)
-MINUTES = (IndexModel([("gone", ASCENDING)], name=GONE, expireAfterSeconds=0),)
+COUNTERS = (IndexModel([("gone", ASCENDING)], name=GONE, expireAfterSeconds=0),)
 PARCELS = (
     IndexModel([("at", ASCENDING)], name="at"),
     IndexModel([("touched", ASCENDING)], name="touched"),
@@ -93,11 +104,15 @@ def prepare(db: Database[Document]) -> int:
         {"_id": "store"}, {"$setOnInsert": {"format": FORMAT}}, upsert=True, return_document=True
     )
     found = int((meta or {}).get("format", 0))
-    if found != FORMAT or (meta or {}).get("ready"):
+    if found != FORMAT or (meta or {}).get("layout", 1) >= LAYOUT:
         return found
     db.firings.create_indexes(list(FIRINGS))
+    with suppress(OperationFailure):
+        # It cost each claim and each settling two entries, for what happens when a worker dies.
+        db.firings.drop_index("held")
     db.commands.create_indexes(list(COMMANDS))
-    db.minutes.create_indexes(list(MINUTES))
+    db.minutes.create_indexes(list(COUNTERS))
+    db.tallies.create_indexes(list(COUNTERS))
     db.parcels.create_indexes(list(PARCELS))
     try:
         # Asking first whether it is there would take one more right.
@@ -108,5 +123,5 @@ def prepare(db: Database[Document]) -> int:
         if not db.bells.options().get("capped"):
             # Made by a ring, after somebody had dropped the database under running processes.
             db.command("convertToCapped", "bells", size=BELLS_SIZE)
-    db.meta.update_one({"_id": "store"}, {"$set": {"ready": True}})
+    db.meta.update_one({"_id": "store"}, {"$set": {"ready": True, "layout": LAYOUT}})
     return found

@@ -15,7 +15,7 @@ import msgspec
 from pymongo import UpdateMany
 
 from skunkqueue.counters import tally_batch
-from skunkqueue.persistence import rules
+from skunkqueue.persistence import listing, rules
 from skunkqueue.persistence.mongodb.arming import Arming
 from skunkqueue.persistence.mongodb.claiming import rung
 from skunkqueue.persistence.mongodb.documents import LIVE_ONLY, place_of, stored, unstored
@@ -30,8 +30,8 @@ _ROOM = 4 << 20
 _LARGEST = 500
 """Outcomes in one statement, which looks each of them up in a list."""
 
-Held = tuple[str, str, float]
-"""Queue, route and due time of a firing."""
+Held = tuple[str, str, str, float]
+"""Queue, route, job and due time of a firing."""
 
 
 class Settling(Arming, ABC):
@@ -64,40 +64,44 @@ class Settling(Arming, ABC):
         return stale
 
     def _learn_held(self, outcomes: Sequence[Outcome]) -> dict[str, Held]:
-        """Recall the places and due times of firings; ask for those that another handle claimed."""
+        """Tell the places, jobs and due times of firings; ask for those whose outcomes do not say."""
         held, known, missing = self._held, {}, []
         for outcome in outcomes:
-            verdict = outcome.verdict
-            found = held.get(outcome.id) if verdict is Verdict.ADVANCE else held.pop(outcome.id, None)
-            if found is None:
-                missing.append(outcome.id)
+            if outcome.verdict is not Verdict.ADVANCE:
+                held.pop(outcome.id, None)
+            if outcome.queue and outcome.was_due is not None:
+                known[outcome.id] = (outcome.queue, outcome.route, outcome.job, outcome.was_due)
             else:
-                known[outcome.id] = found[:3]
+                missing.append(outcome.id)
         for start in range(0, len(missing), 1_000):
-            for record in self.get(missing[start : start + 1_000]):
-                if record is not None:
-                    known[record.id] = (record.queue, record.route, record.due)
+            wanted = {"_id": {"$in": missing[start : start + 1_000]}, "state": "running"}
+            shown = {"queue": True, "route": True, "job": True, "due": True}
+            for one in self._link.find(self._link.firings, wanted, shown):
+                known[one["_id"]] = (one["queue"], one["route"], one.get("job", ""), one["due"])
         return known
 
     def _tell_of(self, outcomes: Sequence[Outcome], known: dict[str, Held]) -> None:
         """Count what was settled, and wake those who wait for it."""
-        numbers: dict[tuple[str, str], dict[str, float]] = {}
+        numbers: dict[tuple[str, str, str], dict[str, float]] = {}
         places, ended = set(), []
-        by: dict[tuple[str, str, Verdict], tuple[list[Outcome], list[float]]] = {}
+        by: dict[tuple[str, str, str, Verdict], tuple[list[Outcome], list[float]]] = {}
         for outcome in outcomes:
             verdict = outcome.verdict
-            queue, route, due = known[outcome.id]
-            some, waits = by.setdefault((queue, route, verdict), ([], []))
+            if verdict.state.final:
+                ended.append(outcome.id)
+            if outcome.id not in known:
+                # A second try, whose first did it, of one that was not known.
+                continue
+            queue, route, job, due = known[outcome.id]
+            some, waits = by.setdefault((queue, route, job, verdict), ([], []))
             some.append(outcome)
             if outcome.began is not None:
                 waits.append(min(max(outcome.began - due, 0.0), _ENDLESS))
-            if verdict.state.final:
-                ended.append(outcome.id)
-            elif verdict is not Verdict.ADVANCE:
+            if not verdict.state.final and verdict is not Verdict.ADVANCE:
                 places.add(place_of(queue, route))
-        for (queue, route, verdict), (some, waits) in by.items():
+        for (queue, route, job, verdict), (some, waits) in by.items():
             tooks = [min(outcome.took, _ENDLESS) for outcome in some if outcome.began is not None]
-            tally_batch(numbers.setdefault((queue, route), {}), verdict, len(some), waits, tooks)
+            tally_batch(numbers.setdefault((queue, route, job), {}), verdict, len(some), waits, tooks)
         self._bells.ring(places, ended)
         self._count(numbers)
 
@@ -157,6 +161,8 @@ def _kind(outcome: Outcome) -> tuple[Any, ...]:
         -1.0 if outcome.due is None or final else outcome.due,
         0.0 if final else outcome.delay,
         outcome.carry is not None,
+        outcome.began is not None,
+        outcome.error is not None,
         alone,
     )
 
@@ -197,12 +203,21 @@ def _write(link: Link, group: list[Outcome], nonce: str) -> UpdateMany:
         change |= {"finished": moment.now, gone_at: moment.date_after(ttl)}
         change["began"] = _each(ids, [outcome.began for outcome in group])
         change["result"] = _each(ids, [outcome.result for outcome in group])
+        change["took"] = None
+        if first.began is not None:
+            change["took"] = _each(ids, [outcome.took for outcome in group])
         gone += LIVE_ONLY
     elif verdict is not Verdict.ADVANCE:
         change["rung"] = rung()
         gone.append("lease")
+        again = listing.again_after(verdict)
+        if again is None:
+            gone.append("again")
+        else:
+            change["again"] = again
         if not rules.keeps_place(first):
             change["due"] = moment.after(first.delay) if first.due is None else float(first.due)
+    change |= _for_listings(ids, group)
     if first.carry is not None:
         change["carry"] = _each(ids, [outcome.carry for outcome in group])
     if first.follow or first.refire is not None:
@@ -214,6 +229,17 @@ def _write(link: Link, group: list[Outcome], nonce: str) -> UpdateMany:
     if gone:
         update.append({"$unset": gone})
     return UpdateMany(mine, update, hint="_id_")
+
+
+def _for_listings(ids: list[str], group: list[Outcome]) -> Document:
+    """Make what only people ask for: how often it was tried, and why it failed."""
+    change: Document = {}
+    if group[0].began is not None and group[0].verdict is not Verdict.ADVANCE:
+        change["tries"] = {"$add": [{"$ifNull": ["$tries", 0]}, 1]}
+    if group[0].error is not None:
+        change["error"] = _each(ids, [outcome.error for outcome in group])
+        change["error_type"] = _each(ids, [listing.error_type(outcome.error) for outcome in group])
+    return change
 
 
 def _each(ids: list[str], values: list[Any]) -> Any:

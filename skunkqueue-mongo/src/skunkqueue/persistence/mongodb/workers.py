@@ -11,7 +11,7 @@ from pymongo import UpdateMany
 from skunkqueue.persistence.mongodb.claiming import given_back
 from skunkqueue.persistence.mongodb.control import Control
 from skunkqueue.persistence.mongodb.documents import aim_of, place_of
-from skunkqueue.persistence.mongodb.schema import Document
+from skunkqueue.persistence.mongodb.schema import RUNNING, Document
 from skunkqueue.records import Command, Death, WorkerRecord
 
 _SWEPT = 200
@@ -83,12 +83,13 @@ class Workers(Control, ABC):
         """Give back what a dead worker held; see ``Backend.bury``."""
         link = self._link
         mine = {"worker": worker, "state": "running"}
-        held = link.find(link.firings, mine, {"queue": True, "route": True})
+        held = link.find(link.firings, mine, {"queue": True, "route": True}, hint=RUNNING)
         suspected = set(begun)
         suspects = [one["_id"] for one in held if one["_id"] in suspected]
         others = [one["_id"] for one in held if one["_id"] not in suspected]
+        nonce = self._nonce()
         writes = [
-            UpdateMany({"_id": {"$in": ids}, **mine}, given_back(how))
+            UpdateMany({"_id": {"$in": ids}, **mine}, given_back(how, nonce))
             for ids, how in ((suspects, death), (others, None))
             if ids
         ]
@@ -97,6 +98,7 @@ class Workers(Control, ABC):
             done, again = link.run_and_tell(link.firings.bulk_write, writes, ordered=False)
             # The first try may have done it.
             given = len(held) if again else done.modified_count
+            self._count_deaths(link, suspects, nonce)
         # Only now: as long as it is on the list, a sweep would do what is not done yet.
         self._kill_copies([worker])
         self.unregister(worker)
