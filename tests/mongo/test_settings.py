@@ -126,7 +126,7 @@ def test_a_password_with_a_question_mark_is_not_shown() -> None:
 
 
 @pytest.mark.parametrize("option", ["wTimeoutMS=5000", "journal=true"])
-def test_other_options_of_writes_leave_the_majority(option: str) -> None:
+def test_a_write_concern_without_a_number_of_members_asks_for_a_majority(option: str) -> None:
     link = Link(read(f"mongodb://example?{option}"), SYSTEM_CLOCK)
     try:
         assert link.firings.write_concern.document["w"] == "majority"
@@ -134,14 +134,21 @@ def test_other_options_of_writes_leave_the_majority(option: str) -> None:
         link.close()
 
 
-def test_writes_need_a_majority_unless_the_url_says_otherwise() -> None:
-    default, other = (
-        Link(read("mongodb://example"), SYSTEM_CLOCK),
-        Link(read("mongodb://example?w=1&journal=true"), SYSTEM_CLOCK),
-    )
+@pytest.mark.parametrize(
+    ("query", "sent"),
+    [
+        ("", {}),
+        ("?w=1&journal=true", {"w": 1, "j": True}),
+        ("?w=majority", {"w": "majority", "wtimeout": 10_000}),
+        ("?w=majority&wTimeoutMS=50", {"w": "majority", "wtimeout": 50}),
+    ],
+)
+def test_the_servers_write_concern_counts_where_the_url_names_none(
+    query: str, sent: dict[str, object]
+) -> None:
+    link = Link(read(f"mongodb://example{query}"), SYSTEM_CLOCK)
     try:
-        assert default.firings.write_concern.document["w"] == "majority"
-        assert other.firings.write_concern.document == {"w": 1, "j": True}
+        assert link.firings.write_concern.document == sent
+        assert link.parcels.write_concern.document == sent
     finally:
-        default.close()
-        other.close()
+        link.close()

@@ -9,5 +9,5 @@ from skunkqueue.persistence.mongodb.scheduling import Scheduling
 class MongoBackend(Scheduling, Reading):
     """A store in a MongoDB database, for any number of processes on any number of machines.
 
-    What it accepted survives what the write concern says (``majority``, unless the URL names another).
+    What it accepted survives what the write concern says (the URL's, or else the server's own).
     """

@@ -62,9 +62,10 @@ class Link:
             "read_concern": ReadConcern("local"),
         }
         accepted = self.client.write_concern
-        # Where the URL names none it is the server's own default, which is for those to choose who run it.
-        if accepted.document.get("w") == "majority":
-            accepted = WriteConcern(**{"wtimeout": 10_000, **accepted.document})
+        # Where the URL names none it is the server's own default, which is for those to choose who run it. Of one
+        # that says less than all (``journal=true``) the server would make w=1, whatever its default.
+        if accepted.document and accepted.document.get("w", "majority") == "majority":
+            accepted = WriteConcern(**{"w": "majority", "wtimeout": 10_000, **accepted.document})
         self.db = self.client.get_database(settings.dbname, write_concern=accepted, **options)
         self.firings: Collection[Document] = self.db.firings
         self.routes: Collection[Document] = self.db.routes
