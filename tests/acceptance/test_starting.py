@@ -191,12 +191,24 @@ def test_a_folder_of_path_that_is_removed_costs_no_firing(shop: Workshop) -> Non
     assert pool.said.count("is missing") == 1
 
 
+def steady_files(process: psutil.Process) -> int:
+    """Wait until the pool has opened its store, which it does beside its other work; return how many files it holds."""
+    seen = [0]
+
+    def is_steady() -> bool:
+        seen.append(process.num_fds())
+        return len(set(seen[-20:])) == 1 and any(file.path.endswith(".db") for file in process.open_files())
+
+    eventually(is_steady, every=0.05, what="the pool opens no more files")
+    return seen[-1]
+
+
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits another process")
 def test_a_pool_that_may_open_no_more_files_says_so_and_waits(shop: Workshop) -> None:
     pool = shop.work()
     process = psutil.Process(pool.process.pid)
     before = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
-    held = process.num_fds()
+    held = steady_files(process)
     # Room for what a worker leaves free, and one more: too little for another.
     resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (held - 1, before[1]))
     replaced(pool)

@@ -333,7 +333,8 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     beat: float = 0.0
     """Last heartbeat, store's time."""
     state: str = "starting"
-    """``starting``, ``idle``, ``busy``, ``stopping`` or ``deaf`` (its last good round trip is too long ago)."""
+    """``starting``, ``idle``, ``busy``, ``quiet`` (idle, and told to begin nothing more), ``stopping`` or ``deaf`` (its last
+    good round trip is too long ago)."""
     current: str | None = None
     """Firing that runs now."""
     done: int = 0

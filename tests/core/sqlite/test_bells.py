@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -138,3 +139,44 @@ def test_without_fifos_everybody_looks_often(path: Path, monkeypatch: pytest.Mon
         backend.settle([done(lent) for lent in claim(backend)])
         assert settled.result(10) == [made.id]
     backend.close()
+
+
+def test_a_process_that_may_open_no_more_files_does_its_work_and_rings_later(
+    backend: SQLiteBackend, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    backend.enqueue([firing()])
+    with ThreadPoolExecutor(1) as threads:
+        (lent,) = claim(backend)
+        waiting = threads.submit(backend.wait_settled, [lent.id], 30.0)
+        eventually(lambda: names(folder, "d-"), what="somebody listens")
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "listdir", no_room)
+            assert backend.settle([done(lent)]) == []
+        assert waiting.result(10) == [lent.id]
+
+
+def is_listed(bells: Bells) -> bool:
+    bells.ring_settled()
+    return bells._listed[1]
+
+
+def test_a_listener_is_not_forgotten_while_no_file_can_be_opened(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object, **__: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    bells, others = Bells(folder), Bells(folder)
+    with bells.listening_settled() as fd:
+        eventually(lambda: is_listed(others), what="the list of listeners is kept")
+        bells.drain(fd)
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "open", no_room)
+            others.ring_settled()
+        others.ring_settled()
+        assert bells.pause(fd, 10.0)
+    bells.close()
+    others.close()

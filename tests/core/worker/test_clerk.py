@@ -9,6 +9,7 @@ import pytest
 from skunkqueue.payload import Failure
 from skunkqueue.records import ClaimRef, Death, State
 from skunkqueue.worker.clerk import Clerk, killed_outcome
+from skunkqueue.worker.store_link import StoreLink
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import QUEUE, ROUTE, Bench
 
@@ -19,7 +20,7 @@ def test_what_it_has_to_tell_is_kept_while_there_is_no_room_for_a_thread(
     firings = [live_bench.fire(jobs.add(1, number)) for number in range(2)]
     for worker in ("gone0", "gone1"):
         live_bench.backend.claim(QUEUE, ROUTE, worker, 1, 60.0)
-    clerk = Clerk(live_bench.config, 10.0)
+    clerk = Clerk(StoreLink(live_bench.config), 10.0)
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", no_room)
         clerk.bury("gone0", [], Death(at=0.0, worker="gone0", cause="signal", signal=9))
@@ -34,7 +35,7 @@ def test_what_it_has_to_tell_is_kept_while_there_is_no_room_for_a_thread(
 def test_what_it_settles_says_all_that_the_store_knows_of_the_firing(live_bench: Bench) -> None:
     firing = live_bench.fire(jobs.add(1, 1), key="one")
     (claim,) = live_bench.backend.claim(QUEUE, ROUTE, "stuck", 1, 60.0)
-    clerk = Clerk(live_bench.config, 10.0)
+    clerk = Clerk(StoreLink(live_bench.config), 10.0)
 
     clerk.kill([ClaimRef(claim.id, claim.token)], "its worker had to be killed")
     clerk.finish(10.0)

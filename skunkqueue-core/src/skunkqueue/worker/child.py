@@ -19,7 +19,7 @@ import msgspec
 
 from skunkqueue.clock import monotonic
 from skunkqueue.worker.board import ENDING_AT, WORD_AT, WORD_SIZE, Board
-from skunkqueue.worker.settings import Ending, WorkerSettings
+from skunkqueue.worker.settings import BEGIN, HOLD, Ending, WorkerSettings
 
 _MIB = 1024 * 1024
 # As `python -m skunkqueue.worker`, but without the working directory on the path while our own modules
@@ -81,6 +81,14 @@ class Child:
         """The firings it was killed for."""
         self.is_stopped = False
         """Somebody has sent it SIGSTOP."""
+        self.is_leaving = False
+        """It was told to end."""
+        self.is_dismissed = False
+        """Nobody is to take its place."""
+        self.kill_at = float("inf")
+        """When it is to be killed, if it was told alone to end at once (monotonic)."""
+        self.receipts: list[str] = []
+        """Entries of the audit log that are done once it has ended."""
         slots = 1 + settings.concurrency
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as childs:
             self.board, board_end = Board.shared(slots)
@@ -116,7 +124,9 @@ class Child:
         return f"worker {self.settings.id} (pid {self.pid}) of route {self.settings.route!r}"
 
     def order(self, verb: bytes) -> None:
-        """Tell it to end, gently or roughly; saying it twice does no harm."""
+        """Tell it something, one of the orders of ``settings``; saying it twice does no harm."""
+        if verb not in (HOLD, BEGIN):
+            self.is_leaving = True
         self._say(verb)
 
     def kill(self, cause: str, blamed: tuple[str, ...]) -> None:

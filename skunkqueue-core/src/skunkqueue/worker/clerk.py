@@ -1,8 +1,7 @@
 """What a pool has to tell the store itself: that a worker died, and that one too busy to say so lives.
 
 Works on a thread of its own, so that a store that hangs never keeps the pool from its signals and its
-children, and opens the store at the first need. What fails is tried again for a while; if the store
-stays away, the leases do the rest.
+children. What fails is tried again for a while; if the store stays away, the leases do the rest.
 """
 
 from __future__ import annotations
@@ -16,11 +15,11 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from skunkqueue.clock import monotonic
-from skunkqueue.config import open_backend
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.payload import Failure, encode
-from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import ClaimRef, Death, Outcome, Record, Verdict, WorkerRecord
+from skunkqueue.worker.store_link import StoreLink
 
 logger = logging.getLogger("skunkqueue.pool")
 
@@ -30,13 +29,12 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
 class Clerk:
     """Takes notes to the store, in order."""
 
-    def __init__(self, config: BackendConfig, patience: float) -> None:
+    def __init__(self, link: StoreLink, patience: float) -> None:
         """Make one that gives a note up after ``patience`` seconds."""
-        self._config = config
+        self._link = link
         self._patience = patience
         self._notes: queue.SimpleQueue[Callable[[Backend], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
-        self._backend: Backend | None = None
         self._ending = threading.Event()
 
     def bury(self, worker: str, begun: Sequence[str], death: Death) -> None:
@@ -88,17 +86,28 @@ class Clerk:
 
         self._take(note)
 
+    def note(self, entry: str, did: str | None = None, *, done: bool = False) -> None:
+        """Tell the audit log that a command was heard, or with ``done`` what became of it."""
+
+        def note(backend: Backend) -> None:
+            if "audit" in backend.capabilities:
+                backend.note_entry(entry, did=did, heard=not done, done=done)
+
+        self._take(note)
+
     def finish(self, timeout: float) -> None:
         """Write what is left, for at most ``timeout`` seconds, and let go of the store."""
+        if self._thread is None and not self._link.is_open:
+            return
+        self._take(None)
         if self._thread is None:
             return
-        self._notes.put(None)
         self._thread.join(timeout)
         self._ending.set()
         if self._thread.is_alive():
             logger.warning("the store was not told of every worker that ended: leases will see to the rest")
 
-    def _take(self, note: Callable[[Backend], None]) -> None:
+    def _take(self, note: Callable[[Backend], None] | None) -> None:
         self._notes.put(note)
         if self._thread is None:
             thread = threading.Thread(target=self._work, name="skunkqueue-clerk", daemon=True)
@@ -113,17 +122,14 @@ class Clerk:
     def _work(self) -> None:
         while (note := self._notes.get()) is not None:
             self._deliver(note)
-        if self._backend is not None:
-            self._backend.close()
+        self._link.close()
 
     def _deliver(self, note: Callable[[Backend], None]) -> None:
         deadline = monotonic() + self._patience
         wait = _FIRST_WAIT
         while True:
             try:
-                if self._backend is None:
-                    self._backend = open_backend(self._config)
-                note(self._backend)
+                note(self._link.backend())
             except SkunkQueueError as error:
                 if monotonic() + wait > deadline or self._ending.is_set():
                     logger.error("the pool cannot tell the store what happened to a worker: %s", error)  # noqa: TRY400 - the message says it

@@ -70,6 +70,10 @@ class Cycle:
         self._ran = 0
         self.batch = BatchSize()
         self.stopping = False
+        self._has_let_go = False
+        """While it holds: nothing is lent to it any more."""
+        self._begins = True
+        """It neither stops nor holds: one look for each firing."""
         self.hurried = False
         """It is to end without much patience."""
         self.ending = Ending.STOPPED
@@ -81,6 +85,20 @@ class Cycle:
         if not self.stopping:
             self.ending = ending
         self.stopping = True
+        self._begins = False
+        self._bell.ring()
+
+    def hold(self, *, holding: bool) -> None:
+        """Begin nothing more but stay, or go on; from any thread."""
+        if self._doorman is not None:
+            self._doorman.admit(not (holding or self.stopping))
+        self._holdings.holding = holding
+        self._begins = not holding
+        if self.stopping:
+            # Also where it was told so in this very moment.
+            self._begins = False
+            if self._doorman is not None:
+                self._doorman.dismiss()
         self._bell.ring()
 
     def run(self) -> None:
@@ -91,6 +109,10 @@ class Cycle:
                 self._bell.wait(backoff.next())
                 continue
             self._go_on_midway()
+            if self._holdings.holding:
+                self._bell.wait(None if self._hold_still() else backoff.next())
+                continue
+            self._has_let_go = False
             if self._holdings.unbegun:
                 # From the doorman.
                 self._work()
@@ -120,6 +142,25 @@ class Cycle:
             else:
                 self._rest(limit)
         self._wind_down()
+
+    def _hold_still(self) -> bool:
+        """Give back what has not begun; False where the store does not take it now."""
+        settings, holdings = self._settings, self._holdings
+        self._give_back_all()
+        if not self._settler.settle():
+            return False
+        if not self._has_let_go:
+            # What a wait that was ended is lent all the same comes with the next claim, or never.
+            try:
+                lent = self._backend.claim(settings.queue, settings.route, settings.id, 1, settings.lease)
+            except BackendError as error:
+                logger.warning("cannot ask for what may have been lent: %s", error)
+                return False
+            self._has_let_go = True
+            holdings.unbegun.extend(lent)
+            self._release_unbegun()
+            return self._settler.settle()
+        return True
 
     @property
     def _lane_busy(self) -> bool:
@@ -196,7 +237,7 @@ class Cycle:
         began = holdings.monotonic()
         unbegun, run, lease_clock = holdings.unbegun, self._runner.run, holdings.lease_clock
         count = 0
-        while not self.stopping:
+        while self._begins:
             try:
                 claim = unbegun.popleft()
             except IndexError:
@@ -295,18 +336,23 @@ class Cycle:
         self._release_all()
         self._settler.settle()
 
-    def _release_all(self) -> None:
+    def _give_back_all(self) -> None:
+        """Give back what has not begun, also what was asked for and is not here yet."""
         holdings = self._holdings
         while (ahead := holdings.pop_ahead()) is not None:
             try:
                 holdings.unbegun.extend(ahead.answer())
             except BackendError as error:
                 logger.warning("what was asked for ahead cannot be given back, its lease ends: %s", error)
+        self._release_unbegun()
+
+    def _release_all(self) -> None:
+        holdings = self._holdings
+        self._give_back_all()
         while holdings.midway:
             claim, _, carry, _ = holdings.midway.popleft()
             if self._runner.advance(claim, carry):
                 holdings.finished.append(Finished(claim, verdict.released(claim), "a chain"))
-        self._release_unbegun()
 
     def _release_unbegun(self) -> int:
         holdings = self._holdings

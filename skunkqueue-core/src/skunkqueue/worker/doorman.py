@@ -65,6 +65,11 @@ class Doorman(threading.Thread):
         with self._lock:
             self._dismissed = True
 
+    def admit(self, admitted: bool) -> None:  # noqa: FBT001 - it says what is from now on
+        """Let it take something in again, or nothing more."""
+        with self._lock:
+            self._dismissed = not admitted
+
     def end(self) -> None:
         """Let the thread end, as soon as the store's wait returns."""
         self._asked.put(_END)

@@ -74,6 +74,7 @@ class Holdings:
         "beside",
         "finished",
         "gap",
+        "holding",
         "kills",
         "lease",
         "lease_clock",
@@ -114,6 +115,8 @@ class Holdings:
         self.settling: dict[ClaimRef, Claim] = {}
         """What was finished and is about to be settled, while strategies are asked what follows."""
         self.midway: deque[Midway] = deque()
+        self.holding = False
+        """Nothing more is to begin, until somebody says so."""
         self.waiting = 0.0
         """Since when the main thread waits for room on the event loop (monotonic); 0: it does not."""
         self.leased = 0.0

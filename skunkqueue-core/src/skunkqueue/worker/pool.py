@@ -3,7 +3,8 @@
 The signals are the seed's: HUP, ABRT, QUIT and TERM stop gently (each worker ends its current job and
 records it), INT stops roughly (an exception is raised in each running job). INT after a gentle one
 makes it rough; a second INT, or the end of the grace, kills. What a SIGKILL of the pool leaves, its
-workers see to: they end when the leash closes (``child``).
+workers see to: they end when the leash closes (``child``). Commands from the store do the same, and more
+(``pool_commands``).
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from collections.abc import Iterable
 
 from skunkqueue import __version__
 from skunkqueue.clock import monotonic
-from skunkqueue.records import MAX_RUNNING, Death, WorkerRecord
+from skunkqueue.ids import new_id
+from skunkqueue.pools import PoolRecord
+from skunkqueue.records import Command
 from skunkqueue.worker import logs
 from skunkqueue.worker.board import ROUGH as ROUGH_CAUSE
 from skunkqueue.worker.board import STRATEGY as STRATEGY_CAUSE
@@ -25,8 +28,13 @@ from skunkqueue.worker.clerk import Clerk
 from skunkqueue.worker.hooks import TimedNotifier
 from skunkqueue.worker.pidfile import Pidfile
 from skunkqueue.worker.plugin_deaths import PluginDeaths
+from skunkqueue.worker.pool_commands import PoolCommands
+from skunkqueue.worker.pool_crew import Crew
+from skunkqueue.worker.pool_reaper import PoolReaper
+from skunkqueue.worker.pool_reporter import PoolReporter, View
 from skunkqueue.worker.post import Post
 from skunkqueue.worker.reload import Watch
+from skunkqueue.worker.rolling_restart import RollingRestart
 from skunkqueue.worker.settings import (
     EXIT_FAULT,
     EXIT_OK,
@@ -40,6 +48,7 @@ from skunkqueue.worker.settings import (
 )
 from skunkqueue.worker.signals import SignalBell, not_ignored
 from skunkqueue.worker.starter import Starter, Troubles, explain, hold_standard_streams
+from skunkqueue.worker.store_link import StoreLink
 
 logger = logging.getLogger("skunkqueue.pool")
 
@@ -49,6 +58,8 @@ _LOOK_EVERY = 0.5
 _LOOK_AGAIN = 1.0
 _RELOAD_EVERY = 0.3
 _CLERK_PATIENCE = 10.0
+_LAST_BEAT = 2.0
+"""Seconds to wait until the pool is taken off the list."""
 _BURST_TRIES = 3
 _OBSTACLES = {Ending.NO_STORE: EXIT_STORE, Ending.NO_CODE: EXIT_FAULT, Ending.FAULT: EXIT_FAULT}
 """Why a worker could not start, where that may pass; and with what a burst ends that waits in vain."""
@@ -62,19 +73,26 @@ class Pool:
         """Raise ConfigError or NameInvalidError for settings that make no sense."""
         settings.check()
         self.host = os.uname().nodename
-        self.id = f"{self.host}:{os.getpid()}"
+        # With something random: process 1 of a container has the same number each time.
+        self.id = f"{self.host}:{os.getpid()}:{new_id()[-6:]}"
         self._starter = Starter(settings, self.id)
         self._troubles = Troubles()
         self.settings = settings = self._starter.settings
-        self._posts = [Post(route) for route in settings.routes for _ in range(settings.processes)]
-        self._leaving: list[Child] = []
-        """Workers that are being replaced but still end their job."""
-        self._clerk = Clerk(settings.config, _CLERK_PATIENCE)
+        self._crew = Crew(settings)
         self._plugins = PluginDeaths()
-        self._order = b""
+        self._link = link = StoreLink(settings.config)
+        self._clerk = Clerk(link, _CLERK_PATIENCE)
+        self._reaper = PoolReaper(
+            self._clerk, self._plugins, pool=self.id, host=self.host, lease=settings.lease
+        )
+        self._restart = RollingRestart(
+            self._crew, self._start, lambda entry, did: self._clerk.note(entry, did, done=True)
+        )
+        self._commands = PoolCommands(
+            self._crew, self._clerk, self._restart, grace=settings.grace, stop=self._stop
+        )
         self._kill_at = float("inf")
         self._was_ready = False
-        self._vouched: dict[str, float] = {}
         self._exit_code = EXIT_OK
 
     def run(self) -> int:
@@ -97,11 +115,14 @@ class Pool:
             logger.info("pool %s works on queue %r, %s", self.id, settings.queue, _routes(settings))
             if ignored := [number.name for number in STOP_SIGNALS if number not in heard]:
                 logger.info("signals ignored since the start: %s", ", ".join(ignored))
+            reporter = self._reporter(bell)
             try:
-                self._watch(bell)
+                self._watch(bell, reporter)
             finally:
                 self._end_all()
-            self._clerk.finish(_CLERK_PATIENCE)
+                reporter.finish(_LAST_BEAT)
+                self._commands.finish()
+                self._clerk.finish(_CLERK_PATIENCE)
             notifier.tell(
                 "skunkqueue_pool_stopped", pool=self.id, queue=settings.queue, exit_code=self._exit_code
             )
@@ -110,34 +131,66 @@ class Pool:
 
     # --- the loop ---------------------------------------------------------------------------------
 
-    def _watch(self, bell: SignalBell) -> None:
+    def _watch(self, bell: SignalBell, reporter: PoolReporter) -> None:
+        crew = self._crew
         watch = Watch((".", *self.settings.path)) if self.settings.reload else None
         while True:
             self._fill()
-            if not self._children() and (self._order or all(post.closed for post in self._posts)):
+            self._restart.go_on(monotonic())
+            if crew.is_done():
                 return
+            reporter.show(View(self._state(), crew.wanted(), crew.seen()))
             for number in bell.wait(self._pause()):
                 self._hear(number)
+            self._commands.obey()
             self._reap()
             self._look()
-            if watch is not None and not self._order and (path := watch.changed()):
+            if watch is not None and not crew.order and (path := watch.changed()):
                 self._reload(path)
 
-    def _children(self) -> list[Child]:
-        return [post.child for post in self._posts if post.child is not None] + self._leaving
+    def _reporter(self, bell: SignalBell) -> PoolReporter:
+        def hear(command: Command) -> None:
+            self._commands.hear(command)
+            bell.ring()
+
+        settings = self.settings
+        record = PoolRecord(
+            id=self.id,
+            host=self.host,
+            pid=os.getpid(),
+            queue=settings.queue,
+            routes=settings.routes,
+            workers=self._crew.wanted(),
+            started=0.0,
+            version=__version__,
+        )
+        return PoolReporter(self._link, record, settings.lease, hear)
+
+    def _state(self) -> str:
+        if self._crew.order:
+            return "stopping"
+        if self._restart.is_active:
+            return "restarting"
+        return "quiet" if self._crew.is_quiet else "running"
 
     def _pause(self) -> float:
         now = monotonic()
-        waits = [_RELOAD_EVERY if self.settings.reload else _LOOK_EVERY, self._kill_at - now]
-        if not self._order:
-            waits += [post.due - now for post in self._posts if post.child is None and not post.closed]
+        crew = self._crew
+        waits = [
+            _RELOAD_EVERY if self.settings.reload else _LOOK_EVERY,
+            self._kill_at - now,
+            crew.next_kill(),
+            self._restart.pause(now),
+        ]
+        if not crew.order:
+            waits += [post.due - now for post in crew.posts if post.child is None and not post.closed]
         return max(0.0, min(waits))
 
     def _fill(self) -> None:
-        if self._order:
+        if self._crew.order:
             return
         now = monotonic()
-        for post in self._posts:
+        for post in self._crew.posts:
             if not post.is_due(now):
                 continue
             obstacle = self._starter.obstacle()
@@ -147,60 +200,66 @@ class Pool:
                 post.due = min(post.due, now + _LOOK_AGAIN)
                 continue
             try:
-                post.child = self._starter.start(
-                    post.route, resting=self._plugins.left(), quiet=bool(self._troubles)
-                )
+                post.take(self._start(post.route))
             except (OSError, MemoryError) as error:
                 word = explain(error)
                 self._cannot_start(post, word, word)
-            else:
-                logger.debug("%s is started", post.child)
+
+    def _start(self, route: str) -> Child:
+        child = self._starter.start(
+            route,
+            resting=self._plugins.left(),
+            quiet=bool(self._troubles),
+            holds=self._crew.is_quiet,
+        )
+        logger.debug("%s is started", child)
+        return child
 
     def _hear(self, number: int) -> None:
-        if number == signal.SIGCHLD:
-            return
-        name = signal.Signals(number).name
-        if number != signal.SIGINT:
-            if not self._order:
-                logger.info("%s: stopping gently, current jobs are ended first", name)
-                self._stop(GENTLE)
-        elif self._order != ROUGH:
-            logger.info("%s: stopping roughly, current jobs are interrupted", name)
+        if number != signal.SIGCHLD:
+            self._stop(ROUGH if number == signal.SIGINT else GENTLE, signal.Signals(number).name)
+
+    def _stop(self, order: bytes, why: str) -> None:
+        crew = self._crew
+        if order == GENTLE:
+            if not crew.order:
+                logger.info("%s: stopping gently, current jobs are ended first", why)
+                crew.tell_all(GENTLE)
+        elif crew.order != ROUGH:
+            logger.info("%s: stopping roughly, current jobs are interrupted", why)
             self._exit_code = EXIT_ROUGH
             self._kill_at = monotonic() + self.settings.grace
-            self._stop(ROUGH)
+            crew.tell_all(ROUGH)
         else:
-            logger.info("%s again: killing the workers", name)
+            logger.info("%s again: killing the workers", why)
             self._kill_all("the pool was told twice to stop roughly")
-
-    def _stop(self, order: bytes) -> None:
-        self._order = order
-        for child in self._children():
-            child.order(order)
 
     def _reload(self, path: str) -> None:
         logger.info("%s has changed: replacing the workers", path)
-        for post in self._posts:
-            if post.child is not None:
-                post.child.order(GENTLE)
-                self._leaving.append(post.child)
-                post.child = None
-            post.fill_at_once()
+        for post in self._crew.posts:
+            self._crew.give_place(post)
 
     # --- workers that end -------------------------------------------------------------------------
 
     def _reap(self) -> None:
-        for post in self._posts:
+        crew = self._crew
+        for post in crew.posts:
             if post.child is not None and (end := post.child.reap()) is not None:
                 child, post.child = post.child, None
                 self._ended(post, child, end)
-        for child in tuple(self._leaving):
+        for child in tuple(crew.leaving):
             if (end := child.reap()) is not None:
-                self._leaving.remove(child)
+                crew.leaving.remove(child)
                 self._see_off(child, end)
                 child.close()
+        new = crew.successor
+        if new is not None and (end := new.reap()) is not None:
+            crew.successor = None
+            self._see_off(new, end)
+            self._restart.lost(new, end, monotonic())
+            new.close()
         if os.getpid() == 1:
-            _reap_strangers({child.pid for child in self._children()})
+            _reap_strangers({child.pid for child in crew.children()})
 
     def _ended(self, post: Post, child: Child, end: End) -> None:
         if child.board.is_ready:
@@ -208,7 +267,7 @@ class Pool:
         if child.board.settled:
             post.futile = 0
         self._see_off(child, end)
-        if self._order:
+        if self._crew.order or child.is_dismissed:
             post.closed = True
         elif end.ending in _REFUSALS:
             self._refused(post, child, end)
@@ -229,46 +288,17 @@ class Pool:
         child.close()
 
     def _see_off(self, child: Child, end: End) -> None:
-        """Give back what a worker has left."""
-        if end.ending is Ending.NONE:
-            self._bury(child, end)
-        elif child.board.is_ready:
-            # It ended by itself, but something may have been lent to it in its last moment. What it ran is
-            # not to blame, so nothing counts as begun.
-            self._clerk.bury(child.settings.id, (), _death(child, end, "exit"))
-
-    def _bury(self, child: Child, end: End) -> None:
-        called = child.board.plugin_calls() if child.killed_for in (None, STRATEGY_CAUSE) else []
-        if called and child.killed_for is None and self._plugins.may_be_innocent(called, end):
-            logger.error("%s died while the code of a plugin ran: %s", child, end)
-            refs = [call.ref.id for call in called if call.ref.id]
-            self._clerk.bury(child.settings.id, refs, _death(child, end, "signal"))
-            return
-        if called:
-            # Jobs that ran beside a plugin's code are taken to be innocent.
-            blamed = self._plugins.blame(called, str(end))
-            logger.error("%s died: %s", child, end)
-            self._clerk.bury(child.settings.id, blamed, _death(child, end, STRATEGY_CAUSE))
-            return
-        begun = child.board.begun()
-        word = f" while it ran {', '.join(one.id for one in begun)}" if begun else ""
-        if child.killed_for is None or not self._order:
-            logger.error("%s died%s: %s", child, word, end)
-        cause = child.killed_for or ("signal" if end.signal is not None else "exit")
-        counted = [one for one in begun if not child.blamed or one.id in child.blamed]
-        if child.killed_for is None and any(one.suspect for one in begun):
-            # Others that ran beside one which killed workers before are taken to be innocent.
-            counted = [one for one in begun if one.suspect]
-        if cause == ROUGH_CAUSE:
-            self._clerk.kill([one.ref for one in counted], f"its worker had to be killed: {end}")
-        self._clerk.bury(child.settings.id, [one.id for one in counted], _death(child, end, cause))
+        """Give back what a worker has left, and tell those who wanted it to end."""
+        is_ordered = bool(self._crew.order) or child.is_dismissed
+        self._reaper.see_off(child, end, is_ordered=is_ordered)
+        self._commands.ended(child, end)
 
     def _refused(self, post: Post, child: Child, end: End) -> None:
         """See to one that ended before it was ready."""
         word = child.board.word
-        if not self._was_ready and not any(one.board.is_ready for one in self._children()):
+        if not self._was_ready and not any(one.board.is_ready for one in self._crew.children()):
             post.closed = post.refused = True
-            if all(other.closed for other in self._posts):
+            if all(other.closed for other in self._crew.posts):
                 logger.error("no worker can start: %s", word)
                 self._exit_code = _REFUSALS[end.ending]
             return
@@ -283,7 +313,7 @@ class Pool:
         if self._was_ready:
             return
         self._was_ready = True
-        for post in self._posts:
+        for post in self._crew.posts:
             if post.refused:
                 # What one worker could do, another can: its trouble has passed, or will.
                 post.closed = post.refused = False
@@ -294,7 +324,7 @@ class Pool:
         wait = post.back_off()
         if code is not None and self.settings.burst and post.futile >= _BURST_TRIES:
             post.closed = True
-            if not self._was_ready and all(other.closed for other in self._posts):
+            if not self._was_ready and all(other.closed for other in self._crew.posts):
                 logger.error("no worker can start, and a burst does not wait: giving up")
                 self._exit_code = code
         elif wait and not quiet:
@@ -307,7 +337,11 @@ class Pool:
         if now >= self._kill_at:
             logger.info("the grace of %s is over: killing the workers", logs.duration(self.settings.grace))
             self._kill_all("its job did not end when it was interrupted")
-        for child in self._children():
+        for child in self._crew.overdue(now):
+            child.kill_at = float("inf")
+            logger.info("%s is killed: its job did not end when it was interrupted", child)
+            child.kill(ROUGH_CAUSE, ())
+        for child in self._crew.children():
             if child.killed_for is not None:
                 continue
             called = child.board.plugin_calls()
@@ -320,68 +354,27 @@ class Pool:
                 logger.error("%s is killed: its job did not end when it was interrupted (%s)", child, cause)
                 child.kill(cause, tuple(one.id for one in over if one.cause == cause))
             else:
-                self._vouch(child, now)
-        if not self._was_ready and any(child.board.is_ready for child in self._children()):
+                self._reaper.vouch(child, now)
+        if not self._was_ready and any(child.board.is_ready for child in self._crew.children()):
             self._note_ready()
         if self._troubles:
-            for child in self._children():
+            for child in self._crew.children():
                 self._troubles.end_with(child)
-
-    def _vouch(self, child: Child, now: float) -> None:
-        """Keep the leases of a worker whose job holds the GIL, so that none of its threads can.
-
-        Not of one that somebody has stopped (SIGSTOP), since its job does not get on.
-        """
-        lease = self.settings.lease
-        looked = child.board.looked
-        begun = child.board.begun()
-        if not begun or child.is_stopped or not looked or now - looked < lease / 3:
-            return
-        if now - self._vouched.get(child.settings.id, 0.0) < lease / 3:
-            return
-        self._vouched[child.settings.id] = now
-        record = WorkerRecord(
-            id=child.settings.id,
-            queue=child.settings.queue,
-            route=child.settings.route,
-            pool=self.id,
-            host=self.host,
-            pid=child.pid,
-            started=child.board.started,
-            state="busy",
-            current=begun[0].id,
-            running=tuple(one.id for one in begun[:MAX_RUNNING]),
-            done=child.board.settled,
-            version=__version__,
-        )
-        ids = tuple(one.id for one in begun)
-        self._clerk.vouch(record, [one.ref for one in begun], lease, lambda: child.kill(ROUGH_CAUSE, ids))
 
     def _kill_all(self, word: str) -> None:
         self._kill_at = float("inf")
-        for child in self._children():
+        for child in self._crew.children():
             logger.info("%s is killed: %s", child, word)
             child.kill(ROUGH_CAUSE, ())
 
     def _end_all(self) -> None:
         """Leave no process behind, also where the pool itself fails."""
-        for child in self._children():
+        for child in self._crew.children():
             child.kill(ROUGH_CAUSE, ())
-        self._order = self._order or GENTLE
-        while self._children():
+        self._crew.order = self._crew.order or GENTLE
+        while self._crew.children():
             self._reap()
             time.sleep(0.01)
-
-
-def _death(child: Child, end: End, cause: str) -> Death:
-    return Death(
-        at=0.0,
-        worker=child.settings.id,
-        cause=cause,
-        signal=end.signal,
-        exit_code=end.exit_code,
-        rss=end.rss or None,
-    )
 
 
 def _routes(settings: PoolSettings) -> str:

@@ -14,6 +14,8 @@ class Post:
     def __init__(self, route: str) -> None:
         self.route = route
         self.child: Child | None = None
+        self.last = ""
+        """Id of the worker that has it, or had it last."""
         self.due = 0.0
         """When to fill it (monotonic)."""
         self.closed = False
@@ -22,6 +24,10 @@ class Post:
         """Closed because its worker could not start."""
         self.futile = 0
         """Workers in a row that died without having settled anything."""
+
+    def take(self, child: Child) -> None:
+        """Give it to a worker."""
+        self.child, self.last = child, child.settings.id
 
     def is_due(self, now: float) -> bool:
         """Say whether to fill it now."""

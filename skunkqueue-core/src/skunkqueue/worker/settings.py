@@ -37,6 +37,10 @@ EXIT_ROUGH = 130
 
 GENTLE, ROUGH = b"g", b"r"
 """Orders that a pool gives its workers: end after the current job; end now."""
+DISMISS, DISMISS_ROUGH = b"d", b"D"
+"""The same for one worker that somebody wants to be gone."""
+HOLD, BEGIN = b"h", b"b"
+"""Begin nothing more, but stay; go on."""
 
 
 class Ending(IntEnum):
@@ -172,6 +176,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Plugins that ended workers of this pool, and for how many seconds more they are not called."""
     quiet: bool = False
     """Its pool has told already why workers cannot start."""
+    holds: bool = False
+    """It is to begin nothing until its pool says so."""
 
 
 def settings_for(
@@ -182,14 +188,17 @@ def settings_for(
     route: str,
     resting: dict[str, float] | None = None,
     quiet: bool = False,
+    holds: bool = False,
 ) -> WorkerSettings:
     """Tell one worker of a pool what it needs to know."""
     shared = {
         name: getattr(settings, name)
         for name in WorkerSettings.__struct_fields__
-        if name not in ("id", "pool", "route", "resting", "quiet")
+        if name not in ("id", "pool", "route", "resting", "quiet", "holds")
     }
-    return WorkerSettings(id=worker, pool=pool, route=route, resting=resting or {}, quiet=quiet, **shared)
+    return WorkerSettings(
+        id=worker, pool=pool, route=route, resting=resting or {}, quiet=quiet, holds=holds, **shared
+    )
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

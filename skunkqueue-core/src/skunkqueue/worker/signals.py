@@ -5,9 +5,11 @@ Python writes the number of each signal that has a handler into a pipe; the pool
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
+import threading
 from collections.abc import Iterable
 from types import FrameType, TracebackType
 from typing import Any
@@ -30,6 +32,8 @@ class SignalBell:
         self._wakeup_before = -1
         self._read_end = -1
         self._write_end = -1
+        self._lock = threading.Lock()
+        """Whoever rings must not write to what was closed."""
 
     def __enter__(self) -> SignalBell:  # noqa: PYI034 - Self is not in Python 3.10
         self._read_end, self._write_end = os.pipe()
@@ -47,14 +51,23 @@ class SignalBell:
             # None: a handler that was not set from Python, and cannot be set back from here.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         signal.set_wakeup_fd(self._wakeup_before)
-        os.close(self._read_end)
-        os.close(self._write_end)
+        with self._lock:
+            os.close(self._read_end)
+            os.close(self._write_end)
+            self._write_end = -1
+
+    def ring(self) -> None:
+        """End a wait without a signal; from any thread, but not from a signal handler."""
+        with self._lock:
+            if self._write_end >= 0:
+                with contextlib.suppress(BlockingIOError):
+                    os.write(self._write_end, bytes(1))
 
     def wait(self, timeout: float) -> list[int]:
         """Block until a signal comes or the timeout (seconds) is over; list what came, in order."""
         select.select([self._read_end], [], [], max(timeout, 0.0))
         try:
-            return list(os.read(self._read_end, 4096))
+            return [number for number in os.read(self._read_end, 4096) if number]
         except BlockingIOError:
             return []
 

@@ -59,11 +59,17 @@ class Starter:
             return f"the working folder {self._folder!r} was removed"
         return None
 
-    def start(self, route: str, *, resting: dict[str, float], quiet: bool) -> Child:
+    def start(self, route: str, *, resting: dict[str, float], quiet: bool, holds: bool = False) -> Child:
         """Start a worker; raises OSError and MemoryError, which ``explain`` explains."""
         return Child(
             settings_for(
-                self.settings, worker=new_id(), pool=self._pool, route=route, resting=resting, quiet=quiet
+                self.settings,
+                worker=new_id(),
+                pool=self._pool,
+                route=route,
+                resting=resting,
+                quiet=quiet,
+                holds=holds,
             ),
             code_changes=self.settings.reload,
             folder=self._place(),

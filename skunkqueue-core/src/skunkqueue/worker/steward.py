@@ -72,7 +72,7 @@ class Steward(threading.Thread):
         self._next_beat = 0.0
         # Workers that start together are not to do their chores together.
         self._next_chores = clock.monotonic() + _CHORES_EVERY * random.uniform(0.2, 1.0)  # noqa: S311 - jitter
-        self._told: str | None = None
+        self._told: tuple[str | None, bool] = (None, False)
         self._backoff = Backoff()
         self._resume = 0.0
 
@@ -215,12 +215,13 @@ class Steward(threading.Thread):
 
     def _beat(self, running: Running | None, now: float) -> None:
         current = running.claim.id if running is not None and now - running.began > 1.0 else None
+        told = (current, self._holdings.holding)
         if now < self._next_beat and not (
-            current != self._told and now >= self._next_beat - self._beat_every + 1
+            told != self._told and now >= self._next_beat - self._beat_every + 1
         ):
             return
         self._next_beat = now + self._beat_every
-        self._told = current
+        self._told = told
         if not self._backend.beat(self._describe(), self._lease):
             logger.warning("this worker had vanished from the list, and is listed again")
         self._contact.answered()

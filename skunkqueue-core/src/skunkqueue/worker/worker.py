@@ -39,7 +39,16 @@ from skunkqueue.worker.logs import keep_enabled
 from skunkqueue.worker.memory import resident
 from skunkqueue.worker.refires import Refires
 from skunkqueue.worker.runner import Runner
-from skunkqueue.worker.settings import GENTLE, ROUGH, Ending, WorkerSettings
+from skunkqueue.worker.settings import (
+    BEGIN,
+    DISMISS,
+    DISMISS_ROUGH,
+    GENTLE,
+    HOLD,
+    ROUGH,
+    Ending,
+    WorkerSettings,
+)
 from skunkqueue.worker.settler import Settler
 from skunkqueue.worker.steward import Steward
 
@@ -180,6 +189,8 @@ class Worker:
             doorman=None if self._is_virtual else self._doorman,
             tidy=self._tidy,
         )
+        if settings.holds:
+            self.cycle.hold(holding=True)
         self._record = WorkerRecord(
             id=me,
             queue=settings.queue,
@@ -281,6 +292,10 @@ class Worker:
             self.stop()
         elif order == ROUGH:
             self.stop(rough=True)
+        elif order in (DISMISS, DISMISS_ROUGH):
+            self.stop(rough=order == DISMISS_ROUGH, ending=Ending.DISMISSED)
+        elif order in (HOLD, BEGIN):
+            self.cycle.hold(holding=order == HOLD)
 
     def _obey(self, command: Command) -> None:
         if command.verb == "kill" and command.firing is not None:
@@ -288,9 +303,25 @@ class Worker:
             self._guard.wake()
         elif command.verb in ("stop", "rough"):
             logger.info("told to stop%s by command", " roughly" if command.verb == "rough" else "")
+            self._note(command, "ends without another in its place")
             self.stop(rough=command.verb == "rough", ending=Ending.DISMISSED)
+        elif command.verb == "restart":
+            logger.info("told to end by command, for another to take its place")
+            self.cycle.word = "told to by command"
+            self._note(command, "ends for another to take its place")
+            self.stop(ending=Ending.RECYCLED)
         else:
             logger.warning("an unknown command is ignored: %r", command.verb)
+            self._note(command, f"nothing: this version does not know {command.verb!r}")
+
+    def _note(self, command: Command, did: str) -> None:
+        """Leave a receipt for whoever sent a command, where the pool did not get it."""
+        if command.id is None or "audit" not in self._backend.capabilities:
+            return
+        try:
+            self._backend.note_entry(command.id, did=did, heard=True, done=True)
+        except BackendError as error:
+            logger.warning("not noted in the audit log: entry=%s reason=%s", command.id, error)
 
     def _give_up(self) -> None:
         self.stop(rough=True, ending=Ending.DEAF)
@@ -303,8 +334,10 @@ class Worker:
             state = "deaf"
         elif self.cycle.stopping:
             state = "stopping"
+        elif begun:
+            state = "busy"
         else:
-            state = "busy" if begun else "idle"
+            state = "quiet" if self.holdings.holding else "idle"
         return msgspec.structs.replace(
             self._record,
             state=state,

@@ -83,7 +83,12 @@ class Bells:
             return
         before, complete, listeners = self._listed
         if (before, complete) != (changed, True):
-            listeners = [name for name in os.listdir(self._folder) if name.startswith("d-")]  # noqa: PTH208
+            try:
+                found = os.listdir(self._folder)  # noqa: PTH208 - as above
+            except OSError:
+                # This process may open no more files now; what was done is done, and those who wait look by themselves.
+                return
+            listeners = [name for name in found if name.startswith("d-")]
             # A later change in this same tick would not be seen: list again until the tick is over.
             complete = time.time_ns() - changed > _FRESH * 1e9
             self._listed = (changed, complete, listeners)
@@ -212,7 +217,8 @@ class Bells:
             fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
             if error.errno != errno.ENXIO:
-                return False
+                # Where this process may open no more files, the listener is there all the same.
+                return error.errno in (errno.EMFILE, errno.ENFILE)
             with contextlib.suppress(OSError):
                 if time.time() - path.stat().st_mtime < _RECHECK:
                     return True  # made this moment, and about to be opened

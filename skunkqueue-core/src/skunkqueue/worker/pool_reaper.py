@@ -1,0 +1,106 @@
+"""What a pool does for the firings of a worker that died, or that is too busy to keep them."""
+
+from __future__ import annotations
+
+import logging
+
+from skunkqueue import __version__
+from skunkqueue.records import MAX_RUNNING, Death, WorkerRecord
+from skunkqueue.worker.board import ROUGH as ROUGH_CAUSE
+from skunkqueue.worker.board import STRATEGY as STRATEGY_CAUSE
+from skunkqueue.worker.child import Child, End
+from skunkqueue.worker.clerk import Clerk
+from skunkqueue.worker.plugin_deaths import PluginDeaths
+from skunkqueue.worker.settings import Ending
+
+logger = logging.getLogger("skunkqueue.pool")
+
+
+class PoolReaper:
+    """For one pool."""
+
+    def __init__(self, clerk: Clerk, plugins: PluginDeaths, *, pool: str, host: str, lease: float) -> None:
+        self._clerk = clerk
+        self._plugins = plugins
+        self._pool = pool
+        self._host = host
+        self._lease = lease
+        self._vouched: dict[str, float] = {}
+
+    def see_off(self, child: Child, end: End, *, is_ordered: bool) -> None:
+        """Give back what a worker has left; ``is_ordered``: it was told to end, so a killing is no news."""
+        self._vouched.pop(child.settings.id, None)
+        if end.ending is Ending.NONE:
+            self._bury(child, end, is_ordered=is_ordered)
+        elif child.board.is_ready:
+            # It ended by itself, but something may have been lent to it in its last moment. What it ran is
+            # not to blame, so nothing counts as begun.
+            self._clerk.bury(child.settings.id, (), _death(child, end, "exit"))
+
+    def _bury(self, child: Child, end: End, *, is_ordered: bool) -> None:
+        called = child.board.plugin_calls() if child.killed_for in (None, STRATEGY_CAUSE) else []
+        if called and child.killed_for is None and self._plugins.may_be_innocent(called, end):
+            logger.error("%s died while the code of a plugin ran: %s", child, end)
+            refs = [call.ref.id for call in called if call.ref.id]
+            self._clerk.bury(child.settings.id, refs, _death(child, end, "signal"))
+            return
+        if called:
+            # Jobs that ran beside a plugin's code are taken to be innocent.
+            blamed = self._plugins.blame(called, str(end))
+            logger.error("%s died: %s", child, end)
+            self._clerk.bury(child.settings.id, blamed, _death(child, end, STRATEGY_CAUSE))
+            return
+        begun = child.board.begun()
+        word = f" while it ran {', '.join(one.id for one in begun)}" if begun else ""
+        if child.killed_for is None or not is_ordered:
+            logger.error("%s died%s: %s", child, word, end)
+        cause = child.killed_for or ("signal" if end.signal is not None else "exit")
+        counted = [one for one in begun if not child.blamed or one.id in child.blamed]
+        if child.killed_for is None and any(one.suspect for one in begun):
+            # Others that ran beside one which killed workers before are taken to be innocent.
+            counted = [one for one in begun if one.suspect]
+        if cause == ROUGH_CAUSE:
+            self._clerk.kill([one.ref for one in counted], f"its worker had to be killed: {end}")
+        self._clerk.bury(child.settings.id, [one.id for one in counted], _death(child, end, cause))
+
+    def vouch(self, child: Child, now: float) -> None:
+        """Keep the leases of a worker whose job holds the GIL, so that none of its threads can.
+
+        Not of one that somebody has stopped (SIGSTOP), since its job does not get on.
+        """
+        looked = child.board.looked
+        begun = child.board.begun()
+        if not begun or child.is_stopped or not looked or now - looked < self._lease / 3:
+            return
+        if now - self._vouched.get(child.settings.id, 0.0) < self._lease / 3:
+            return
+        self._vouched[child.settings.id] = now
+        record = WorkerRecord(
+            id=child.settings.id,
+            queue=child.settings.queue,
+            route=child.settings.route,
+            pool=self._pool,
+            host=self._host,
+            pid=child.pid,
+            started=child.board.started,
+            state="busy",
+            current=begun[0].id,
+            running=tuple(one.id for one in begun[:MAX_RUNNING]),
+            done=child.board.settled,
+            version=__version__,
+        )
+        ids = tuple(one.id for one in begun)
+        self._clerk.vouch(
+            record, [one.ref for one in begun], self._lease, lambda: child.kill(ROUGH_CAUSE, ids)
+        )
+
+
+def _death(child: Child, end: End, cause: str) -> Death:
+    return Death(
+        at=0.0,
+        worker=child.settings.id,
+        cause=cause,
+        signal=end.signal,
+        exit_code=end.exit_code,
+        rss=end.rss or None,
+    )
