@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from skunkqueue.listings import Query
 from skunkqueue.persistence.backend import COMPLETE_TTL, FAILED_TTL
 from skunkqueue.records import Claim, ClaimRef, Firing, Outcome, Record, Refire, Schedule, State, Verdict
 
@@ -34,6 +35,18 @@ class Lot:
     kill_requested: bool = False
     finished: float = 0.0
     ttl: float = 0.0
+    attempts: int = 0
+    """Those that began and were settled."""
+    again: str | None = None
+    """Verdict by which it is pending once more, if that is a reason to wait."""
+    error: str | None = None
+
+    @property
+    def place_in_line(self) -> tuple[float | str, ...]:
+        """Sort key of rows."""
+        if self.state.final:
+            return 0, self.finished, self.firing.id
+        return (1 if self.state is State.RUNNING else 2), *self.order
 
     @property
     def order(self) -> tuple[int, float, str]:
@@ -126,6 +139,8 @@ class Model:
             return False
         if outcome.carry is not None:
             lot.carry = outcome.carry
+        lot.error = outcome.error or lot.error
+        lot.attempts += outcome.began is not None and outcome.verdict is not Verdict.ADVANCE
         if outcome.verdict.state.final:
             lot.result = outcome.result
             lot.finish(outcome.verdict.state, now, outcome.ttl)
@@ -133,6 +148,8 @@ class Model:
             if outcome.verdict is not Verdict.RELEASE or outcome.due is not None or outcome.delay:
                 lot.due = outcome.due if outcome.due is not None else now + outcome.delay
             lot.state = State.PENDING
+            waits = outcome.verdict in (Verdict.RETRY, Verdict.SNOOZE)
+            lot.again = outcome.verdict.value if waits else None
         self.enqueue(outcome.follow, now)
         if outcome.refire is not None:
             self._refire(outcome.id, outcome.refire, now)
@@ -172,8 +189,49 @@ class Model:
             lot.state, lot.due, lot.deaths, lot.carry, lot.kill_requested = State.PENDING, now, 0, None, False
             lot.known = 0
             lot.result = None
+            lot.attempts, lot.again, lot.error = 0, None, None
             done.append(id_)
         return done
+
+    def delete(self, ids: Sequence[str]) -> dict[str, State | None]:
+        """Remove what does not run."""
+        before = self.states(ids)
+        self._remove([self.lots[id_] for id_, was in before.items() if was not in (None, State.RUNNING)])
+        return before
+
+    def run_now(self, ids: Sequence[str], now: float) -> dict[str, State | None]:
+        """Make due what is pending."""
+        before = self.states(ids)
+        for id_, was in before.items():
+            if was is State.PENDING:
+                self.lots[id_].due = min(self.lots[id_].due, now)
+        return before
+
+    def states(self, ids: Sequence[str]) -> dict[str, State | None]:
+        """Tell the state of each; ``None`` where it is not known."""
+        return {id_: self.lots[id_].state if id_ in self.lots else None for id_ in ids}
+
+    def asked(self, query: Query) -> list[Lot]:
+        """List what a listing is to show, in its order."""
+        found = [
+            lot
+            for lot in self.lots.values()
+            if query.route in (None, lot.firing.route)
+            and (not query.states or lot.state in query.states)
+            and query.job in (None, lot.firing.job)
+            and (query.tag is None or query.tag in lot.firing.tags)
+            and query.key in (None, lot.firing.key)
+            and (query.error is None or (lot.error or "").partition(":")[0] == query.error)
+        ]
+        return sorted(found, key=lambda lot: lot.place_in_line, reverse=query.newest)
+
+    def waits(self, lot: Lot, now: float) -> str | None:
+        """Tell what a firing waits for, if it is pending."""
+        if lot.state is not State.PENDING:
+            return None
+        if self.paused & {None, lot.firing.route}:
+            return "pause"
+        return "turn" if lot.due <= now else lot.again or "time"
 
     def purge(self, route: str | None) -> int:
         """Remove what is pending."""

@@ -13,9 +13,10 @@ from hypothesis.stateful import (
 )
 
 from skunkqueue.clock import VirtualClock
+from skunkqueue.contract.choices import SETTINGS
 from skunkqueue.contract.effort import chosen_seed
 from skunkqueue.contract.kit import Kit
-from skunkqueue.contract.walk import SETTINGS, Machine
+from skunkqueue.contract.walk import Machine
 from skunkqueue.persistence.backend import Backend
 
 

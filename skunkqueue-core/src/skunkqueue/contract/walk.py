@@ -8,12 +8,10 @@ them, so that nothing hangs on whether their last moment belongs to them.
 from __future__ import annotations
 
 import itertools
-import os
 from collections import Counter
 from typing import Any
 
 import msgspec
-from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -25,51 +23,11 @@ from hypothesis.stateful import (
 
 from skunkqueue.clock import VirtualClock
 from skunkqueue.contract import makers
-from skunkqueue.contract.effort import EFFORT
+from skunkqueue.contract.choices import ROUTES, any_route, asked, endings, names, picks, routes, seats, specs
 from skunkqueue.contract.model import Model
+from skunkqueue.listings import Query
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import Claim, Death, Firing, Outcome, Refire, State, Verdict
-
-ROUTES = ("x", "y")
-SETTINGS = settings(
-    max_examples=EFFORT.examples,
-    stateful_step_count=EFFORT.steps,
-    deadline=None,
-    database=None,
-    # Shrinking takes minutes, so it is for who wants to understand a failure, not for every run.
-    phases=(Phase.generate, *([Phase.shrink] if os.environ.get("SKUNKQUEUE_CONTRACT_SHRINK") else [])),
-    report_multiple_bugs=False,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
-)
-
-routes = st.sampled_from(ROUTES)
-any_route = st.sampled_from([None, *ROUTES])
-seats = st.integers(0, 2)
-"""Which worker; the store knows it as ``QUEUE-w0`` and so on."""
-names = st.sampled_from(["hourly", "nightly"])
-picks = st.lists(st.integers(0, 40), max_size=5)
-"""Indices into what there is, wrapped around."""
-specs = st.fixed_dictionaries(
-    {
-        "route": routes,
-        "priority": st.sampled_from([5, 5, 9, 0]),
-        "delay": st.sampled_from([0.0, 0.0, 0.0, 3.0, 30.0]),
-        "key": st.sampled_from([None, None, None, "k1"]),
-        "target": st.sampled_from([None, None, None, 0, 1]),
-    }
-)
-endings = st.fixed_dictionaries(
-    {
-        "pick": st.integers(0, 40),
-        "verdict": st.sampled_from([*[Verdict.COMPLETE] * 4, *Verdict]),
-        "delay": st.sampled_from([0.0, 0.0, 5.0]),
-        "carry": st.sampled_from([None, None, b"c1", b""]),
-        "result": st.sampled_from([None, b"r", b"\x00"]),
-        "ttl": st.sampled_from([None, None, 0.5, 40.5]),
-        "follow": st.sampled_from([None, None, "plain", "keyed"]),
-        "refire": st.sampled_from(["next", "next", "end", "none"]),
-    }
-)
+from skunkqueue.records import Claim, Death, Firing, Outcome, Refire, State
 
 
 class Machine(RuleBasedStateMachine):
@@ -79,6 +37,7 @@ class Machine(RuleBasedStateMachine):
         super().__init__()
         self.backend, self.clock = backend, clock
         self.queue = f"model-{number}"
+        self.lists = "rows" in backend.capabilities
         self.model = Model()
         self.claims: list[Claim] = []
         """The last claims, also those that are stale by now."""
@@ -170,9 +129,12 @@ class Machine(RuleBasedStateMachine):
     def time_passes(self, seconds: float) -> None:
         self.clock.advance(seconds)
 
-    def ending(self, *, pick: int, follow: str | None, refire: str, alone: bool, **fields: Any) -> Outcome:
+    def ending(
+        self, *, pick: int, follow: str | None, refire: str, alone: bool, began: bool, **fields: Any
+    ) -> Outcome:
         """Make an outcome; what follows and refires as chosen."""
         lent = self.picked_claim(pick)
+        fields["began"] = self.clock.now() if began else None
         # Two outcomes of a batch may not fight over a key: which one wins is the store's choice.
         key = "k1" if follow == "keyed" and alone else None
         follows = (self.firing({"route": "x", "key": key}),) if follow else ()
@@ -202,6 +164,18 @@ class Machine(RuleBasedStateMachine):
     def requeue(self, picked: list[int]) -> None:
         ids = self.some(picked, finished=True)
         assert self.backend.requeue(ids) == self.model.requeue(ids, self.clock.now())
+
+    @rule(picked=picks, finished=st.booleans())
+    @precondition(lambda self: self.lists and len(self.model.lots) > 8)
+    def delete(self, picked: list[int], *, finished: bool) -> None:
+        ids = self.some(picked, finished=finished)
+        assert self.backend.delete(ids) == self.model.delete(ids)
+
+    @rule(picked=picks)
+    @precondition(lambda self: self.lists)
+    def run_now(self, picked: list[int]) -> None:
+        ids = self.some(picked)
+        assert self.backend.run_now(ids) == self.model.run_now(ids, self.clock.now())
 
     @rule(route=any_route, verb=st.sampled_from(["purge", "prune", "prune by age", "sweep"]))
     @precondition(lambda self: len(self.model.lots) > 8)
@@ -280,6 +254,25 @@ class Machine(RuleBasedStateMachine):
                 expected = self.model.arm(name, generation, made, now)
                 assert self.backend.arm(self.queue, name, generation, made) is expected
 
+    # --- what people ask --------------------------------------------------------------------------
+
+    @rule(filters=asked, limit=st.integers(1, 9))
+    @precondition(lambda self: self.lists)
+    def ask(self, filters: dict[str, Any], limit: int) -> None:
+        query = Query(queue=self.queue, **filters)
+        expected = self.model.asked(query)
+        pages = makers.pages_of(self.backend, query, limit)
+        assert [row.id for page in pages for row in page.rows] == [lot.firing.id for lot in expected]
+        back: list[str] = []
+        cursor = pages[-1].previous
+        while cursor is not None:
+            page = self.backend.rows(query, limit, cursor)
+            back[:0] = makers.ids(page.rows)
+            cursor = page.previous
+        assert back == [row.id for page in pages[:-1] for row in page.rows]
+        count = self.backend.count(query)
+        assert (count.number, count.exact) == (len(expected), True)
+
     # --- what must be the same --------------------------------------------------------------------
 
     @invariant()
@@ -287,6 +280,8 @@ class Machine(RuleBasedStateMachine):
         self.same_firings()  # comes first: it follows the store where that is free to choose
         self.same_counts_and_order()
         self.same_schedules()
+        if self.lists:
+            self.same_rows()
 
     def same_firings(self) -> None:
         """Compare single firings."""
@@ -319,6 +314,25 @@ class Machine(RuleBasedStateMachine):
                 shown = makers.ids(makers.listed(self.backend, state, queue=self.queue, route=route))
                 expected = sorted((lot for lot in lots if lot.state is state), key=lambda lot: lot.order)
                 assert shown == [lot.firing.id for lot in expected]
+
+    def same_rows(self) -> None:
+        """Compare what is told of every firing in one listing, and of every job."""
+        now, lots = self.clock.now(), self.model.lots.values()
+        shown = makers.rows_of(self.backend, queue=self.queue, newest=False)
+        expected = sorted(lots, key=lambda lot: lot.place_in_line)
+        assert makers.ids(shown) == [lot.firing.id for lot in expected]
+        for row, lot in zip(shown, expected, strict=True):
+            attempts = lot.attempts + lot.deaths + (lot.state is State.RUNNING)
+            assert (row.state, row.waits, row.attempts) == (lot.state, self.model.waits(lot, now), attempts)
+            assert (row.error, row.job, row.tags) == (lot.error, lot.firing.job, lot.firing.tags)
+        counted = Counter((lot.firing.route, lot.firing.job, lot.state) for lot in lots)
+        told = {
+            (one.route, one.job, state): number
+            for one in self.backend.job_counts(self.queue)
+            for state, number in one.counts.items()
+            if number
+        }
+        assert told == dict(counted)
 
     def same_schedules(self) -> None:
         """Compare schedules and their histories."""
