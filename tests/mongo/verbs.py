@@ -72,6 +72,7 @@ def schedules(store: Backend) -> None:
     """Do all that can be done with a schedule."""
     of, _ = declared(store, "hourly")
     store.get_schedule(QUEUE, "hourly")
+    store.get_schedules(QUEUE, ["hourly", "daily"])
     (lent,) = claim(store, route="other")
     store.settle([outcome(lent, refire=refire(lent, of, firing()))])
     store.declare(schedule("hourly", params=b"others"), firing())

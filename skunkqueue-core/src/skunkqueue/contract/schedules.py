@@ -21,6 +21,7 @@ from skunkqueue.contract.makers import (
     death,
     declared,
     firing,
+    ids,
     outcome,
     planned,
     ran,
@@ -237,6 +238,38 @@ class SchedulePromises(Kit):
         assert planned(backend).verdict == "error"
         backend.declare(schedule(params=b"new"), firing())
         assert planned(backend).verdict == "error"
+
+    def test_several_schedules_are_read_in_the_order_asked_for(self, backend: Backend) -> None:
+        for name in ("hourly", "daily: 5 o'clock", "ганец"):
+            declared(backend, name)
+        names = ["ганец", "unknown", "hourly", "daily: 5 o'clock"]
+        assert backend.get_schedules(QUEUE, names) == [backend.get_schedule(QUEUE, name) for name in names]
+        assert backend.get_schedules("other queue", names) == [None] * 4
+        assert backend.get_schedules(QUEUE, []) == []
+
+    def test_schedules_settled_together_each_move_on_as_they_would_alone(self, backend: Backend) -> None:
+        names = ["goes on", "removed", "paused", "over", "goes on too"]
+        before = {armed.id: found for found, armed in (declared(backend, name) for name in names)}
+        lent = claim(backend, 10)
+        backend.remove_schedule(QUEUE, "removed")
+        backend.pause_schedule(QUEUE, "paused")
+        following = {one.id: None if before[one.id].name == "over" else firing() for one in lent}
+        outcomes = [outcome(one, refire=refire(one, before[one.id], following[one.id])) for one in lent]
+        assert backend.settle(outcomes) == []
+        found = dict(zip(names, backend.get_schedules(QUEUE, names), strict=True))
+        assert {name: one and one.runs for name, one in found.items()} == {
+            "goes on": 1,
+            "removed": None,
+            "paused": 1,
+            "over": None,
+            "goes on too": 1,
+        }
+        assert [run.id for run in backend.history(QUEUE, "goes on too")] == [
+            one.id for one in lent if before[one.id].name == "goes on too"
+        ]
+        assert sorted(ids(claim(backend, 10))) == sorted(
+            str(one.firing) for one in found.values() if one is not None and not one.paused
+        )
 
     def test_history_is_bounded_and_oldest_first(self, backend: Backend, clock: VirtualClock) -> None:
         declared(backend)

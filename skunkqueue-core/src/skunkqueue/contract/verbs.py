@@ -54,6 +54,7 @@ ASKING: Mapping[str, Call] = {
     "declare": lambda backend, _: backend.declare(schedule(), firing()),
     "schedules": lambda backend, _: backend.schedules(),
     "get_schedule": lambda backend, _: backend.get_schedule(QUEUE, "hourly"),
+    "get_schedules": lambda backend, _: backend.get_schedules(QUEUE, ["hourly"]),
     "arm": lambda backend, _: backend.arm(QUEUE, "hourly", 1, firing()),
     "resume_schedule": lambda backend, _: backend.resume_schedule(QUEUE, "hourly", firing()),
     "pause_schedule": lambda backend, _: backend.pause_schedule(QUEUE, "hourly"),

@@ -373,6 +373,13 @@ class Backend(Asking, ABC):
     def get_schedule(self, queue: str, name: str) -> Schedule | None:
         """Read one schedule; ``None`` where there is none."""
 
+    def get_schedules(self, queue: str, names: Sequence[str]) -> list[Schedule | None]:
+        """Read schedules of a queue by name, in order; ``None`` where there is none. At most MAX_PAGE.
+
+        A store that reads them in one round trip runs schedules faster.
+        """
+        return [self.get_schedule(queue, name) for name in names]
+
     @abstractmethod
     def arm(
         self,

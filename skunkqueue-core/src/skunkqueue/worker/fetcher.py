@@ -78,8 +78,9 @@ class Fetcher:
             claims = begun.answer()
             now = holdings.monotonic()
             self._backoff.reset()
-            self._contact.answered()
             if claims:
+                # Nothing proves nothing: it may have been no more than a look, where the store takes no writes.
+                self._contact.answered()
                 holdings.take(claims, now, holdings.lent_since(asked))
                 self._notifier.tell_each(
                     "skunkqueue_firing_claimed", "claim", claims, worker=self._settings.id

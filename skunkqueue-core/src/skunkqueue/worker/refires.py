@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ import msgspec
 
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendError, PluginTimeoutError
-from skunkqueue.persistence.backend import Backend
+from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.plugins import STRATEGIES, calls, registry
 from skunkqueue.plugins.calls import Call, Caller, Rests, Result
 from skunkqueue.plugins.requirements import explain
@@ -129,10 +129,7 @@ class Refires:
     def attach_each(self, batch: Sequence[Finished], now: float) -> list[Finished]:
         """Add what follows to the final outcomes of schedules' firings; raises BackendError."""
         found, asked, asking = list(batch), list[tuple[int, Schedule]](), list[Call]()
-        for index, one in enumerate(batch):
-            if one.schedule is None or one.outcome.refire is not None or not one.outcome.verdict.state.final:
-                continue
-            schedule = self._backend.get_schedule(self._queue, one.schedule)
+        for index, one, schedule in self._ended_runs(batch):
             if schedule is None or schedule.firing != one.claim.id:
                 continue
             if _ended_a_worker(one.claim) or self._rests.has(_key_of(schedule)):
@@ -150,6 +147,19 @@ class Refires:
                 outcome: Outcome = msgspec.structs.replace(batch[index].outcome, refire=result.value)
                 found[index] = batch[index]._replace(outcome=outcome)
         return found
+
+    def _ended_runs(self, batch: Sequence[Finished]) -> Iterator[tuple[int, Finished, Schedule | None]]:
+        """Give what has ended for good of the firings of schedules, with its place and its schedule."""
+        runs = [
+            (index, one, one.schedule)
+            for index, one in enumerate(batch)
+            if one.schedule is not None and one.outcome.refire is None and one.outcome.verdict.state.final
+        ]
+        for start in range(0, len(runs), MAX_PAGE):
+            some = runs[start : start + MAX_PAGE]
+            schedules = self._backend.get_schedules(self._queue, [name for _, _, name in some])
+            for (index, one, _), schedule in zip(some, schedules, strict=True):
+                yield index, one, schedule
 
     def _follow(self, schedule: Schedule, one: Finished, now: float) -> Refire | None:
         """Ask a strategy what follows a run; ``None`` where it is not installed."""

@@ -176,6 +176,12 @@ class Administration(StoreBackend, ABC):
         """Read one schedule."""
         return self._store.readers.run(lambda db: schedules.one(db, queue, name))
 
+    def get_schedules(self, queue: str, names: Sequence[str]) -> list[Schedule | None]:
+        """Read schedules by name."""
+        found = self._store.readers.run(lambda db: schedules.several(db, queue, names))
+        known = {one.name: one for one in found}
+        return [known.get(name) for name in names]
+
     def arm(
         self,
         queue: str,

@@ -29,6 +29,7 @@ _INSERT_READY_MANY = (
 )
 _INSERT_AIMED = "INSERT INTO aimed (route, rank, due, id, alone, target) VALUES (?, ?, ?, ?, 0, ?)"
 
+_KNOWN = "SELECT f.id FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value"
 _RANKS = range(MAX_PRIORITY + 1)
 # One seek for each priority, since a range over several of them would walk through all that is not due yet.
 _DUE_READY = " UNION ALL ".join(
@@ -123,37 +124,49 @@ def _store(
                 db.executemany(statement, rows)
     except sqlite3.IntegrityError as error:
         raise Repeat from error
-    for place, ids in lines.items():
-        if len(ids) == 1:
-            db.execute(_INSERT_READY, (*place, ids[0]))
-        else:
-            # One statement for all that come due together costs half of one for each.
-            db.execute(_INSERT_READY_MANY, (*place, msgspec.json.encode(ids).decode()))
+    alone = [(*place, ids[0]) for place, ids in lines.items() if len(ids) == 1]
+    if alone:
+        db.executemany(_INSERT_READY, alone)
+    if len(alone) < len(lines):
+        for place, ids in lines.items():
+            if len(ids) > 1:
+                # One statement for all that come due together costs half of one for each.
+                db.execute(_INSERT_READY_MANY, (*place, msgspec.json.encode(ids).decode()))
     if aimed:
         db.executemany(_INSERT_AIMED, aimed)
 
 
 def put_checked(db: sqlite3.Connection, firings: Sequence[Firing], now: float) -> list[str]:
-    """Enqueue firings one by one, leaving known ids as they are and giving back the holders of known keys."""
+    """Enqueue firings in order, leaving known ids as they are and giving back the holders of known keys."""
+    wanted = msgspec.json.encode([firing.id for firing in firings]).decode()
+    known = {row[0] for row in db.execute(_KNOWN, (wanted,))}
     ids: list[str] = []
+    fresh: list[Firing] = []
+    numbers: dict[tuple[str, str], int] = {}
     for firing in firings:
-        if db.execute("SELECT 1 FROM firing WHERE id = ?", (firing.id,)).fetchone() is not None:
-            ids.append(firing.id)
+        id_ = firing.id
+        holder = None if firing.key is None or id_ in known else _holder(db, firing)
+        ids.append(id_ if holder is None else holder)
+        if holder is not None or id_ in known:
             continue
-        if firing.key is not None:
-            row = db.execute(
-                "SELECT id FROM keyed WHERE queue = ? AND key = ?", (firing.queue, firing.key)
-            ).fetchone()
-            if row is not None:
-                ids.append(str(row[0]))
-                continue
-            db.execute(
-                "INSERT INTO keyed (queue, key, id) VALUES (?, ?, ?)", (firing.queue, firing.key, firing.id)
-            )
+        known.add(id_)
         name = (firing.queue, firing.route)
-        put(db, [firing], {name: routes.make(db, *name)}, now)
-        ids.append(firing.id)
+        if name not in numbers:
+            numbers[name] = routes.make(db, *name)
+        fresh.append(firing)
+    if fresh:
+        put(db, fresh, numbers, now)
     return ids
+
+
+def _holder(db: sqlite3.Connection, firing: Firing) -> str | None:
+    """Return the id of the live firing that has this one's key; where there is none, this one takes it."""
+    key = (firing.queue, firing.key)
+    row = db.execute("SELECT id FROM keyed WHERE queue = ? AND key = ?", key).fetchone()
+    if row is not None:
+        return str(row[0])
+    db.execute("INSERT INTO keyed (queue, key, id) VALUES (?, ?, ?)", (*key, firing.id))
+    return None
 
 
 def look(db: sqlite3.Connection, route: int, worker: str, now: float, mono: float) -> bool:

@@ -6,6 +6,7 @@ Every function here runs inside a transaction somebody else began, and takes the
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 import msgspec
 
@@ -19,6 +20,21 @@ _COLUMNS = (
     " last_run, took, next_run, interval, verdict"
 )
 _FIELDS = _COLUMNS.split(", ")
+_SEVERAL = (
+    f"SELECT {', '.join('s.' + field for field in _FIELDS)} FROM json_each(?) j"  # noqa: S608 - constants
+    " CROSS JOIN schedule s ON s.queue = ? AND s.name = j.value"
+)
+_MOVE = (
+    "UPDATE schedule SET state = ?, interval = ?, runs = ?, last_run = ?, took = ?, verdict = ?, firing = ?,"
+    " next_run = ? WHERE queue = ? AND name = ?"
+)
+_PRUNE = (
+    "DELETE FROM history WHERE queue = ? AND name = ? AND no <="
+    " (SELECT no FROM history WHERE queue = ? AND name = ? ORDER BY no DESC LIMIT 1 OFFSET ?)"
+)
+_PRUNE_EVERY = 10
+"""Runs after which a history is cut to its length, since finding its end means walking through it."""
+_encode = msgspec.msgpack.Encoder().encode
 
 
 def declare(
@@ -124,26 +140,50 @@ def remove(db: sqlite3.Connection, queue: str, name: str, generation: int | None
     return True
 
 
-def refire(db: sqlite3.Connection, settled: str, refire: Refire, now: float) -> Firing | None:
-    """Note a run and arm the next, as ``records.Refire`` says; return what was armed."""
-    place = (refire.queue, refire.name)
-    old = one(db, *place)
-    if old is None or not rules.may_refire(old, refire, settled):
-        return None
-    if refire.firing is None:
-        remove(db, *place)
-        return None
-    run = refire.run
-    db.execute(
-        "INSERT INTO history (queue, name, run) VALUES (?, ?, ?)", (*place, msgspec.msgpack.encode(run))
-    )
-    db.execute(
-        "DELETE FROM history WHERE queue = ? AND name = ? AND no <="
-        " (SELECT no FROM history WHERE queue = ? AND name = ? ORDER BY no DESC LIMIT 1 OFFSET ?)",
-        (*place, *place, HISTORY_LENGTH),
-    )
-    _keep(db, rules.after_run(old, refire))
-    return None if old.paused else _arm(db, *place, refire.firing, now)
+def refire_each(db: sqlite3.Connection, settled: Sequence[tuple[str, Refire]], now: float) -> list[Firing]:
+    """Note runs and what is armed next, as ``records.Refire`` says; return the firings that are to be put in.
+
+    ``settled``: ids of firings, and what follows each.
+    """
+    by_queue: dict[str, list[str]] = {}
+    for _, refire in settled:
+        by_queue.setdefault(refire.queue, []).append(refire.name)
+    known = {
+        (one.queue, one.name): one for queue, names in by_queue.items() for one in several(db, queue, names)
+    }
+    runs: list[tuple[str, str, bytes]] = []
+    full: list[tuple[str, str, str, str, int]] = []
+    moved: list[tuple[object, ...]] = []
+    armed: list[Firing] = []
+    for id_, refire in settled:
+        place = (refire.queue, refire.name)
+        old = known.get(place)
+        if old is None or not rules.may_refire(old, refire, id_):
+            continue
+        if refire.firing is None:
+            remove(db, *place)
+            continue
+        new = rules.after_run(old, refire)
+        firing, due = old.firing, None
+        if not old.paused:
+            armed.append(refire.firing)
+            firing, due = refire.firing.id, rules.due_of(refire.firing, now)
+        runs.append((*place, _encode(refire.run)))
+        if new.runs > HISTORY_LENGTH and new.runs % _PRUNE_EVERY == 0:
+            full.append((*place, *place, HISTORY_LENGTH))
+        moved.append(
+            (new.state, new.interval, new.runs, new.last_run, new.took, new.verdict, firing, due, *place)
+        )
+    db.executemany("INSERT INTO history (queue, name, run) VALUES (?, ?, ?)", runs)
+    db.executemany(_PRUNE, full)
+    db.executemany(_MOVE, moved)
+    return armed
+
+
+def several(db: sqlite3.Connection, queue: str, names: Sequence[str]) -> list[Schedule]:
+    """Read those of some schedules of a queue that there are."""
+    wanted = msgspec.json.encode(list(names)).decode()
+    return [_schedule(row) for row in db.execute(_SEVERAL, (wanted, queue))]
 
 
 def listed(db: sqlite3.Connection, queue: str | None) -> list[Schedule]:
@@ -162,9 +202,12 @@ def idle(db: sqlite3.Connection, queue: str, route: str) -> list[Schedule]:
 
 
 def history(db: sqlite3.Connection, queue: str, name: str) -> list[Run]:
-    """Read the runs of a schedule, oldest first."""
-    rows = db.execute("SELECT run FROM history WHERE queue = ? AND name = ? ORDER BY no", (queue, name))
-    return [msgspec.msgpack.decode(row[0], type=Run) for row in rows]
+    """Read the last runs of a schedule, oldest first."""
+    rows = db.execute(
+        "SELECT run FROM history WHERE queue = ? AND name = ? ORDER BY no DESC LIMIT ?",
+        (queue, name, HISTORY_LENGTH),
+    ).fetchall()
+    return [msgspec.msgpack.decode(row[0], type=Run) for row in reversed(rows)]
 
 
 def _arm(db: sqlite3.Connection, queue: str, name: str, firing: Firing, now: float) -> Firing:

@@ -138,12 +138,9 @@ def settle(db: sqlite3.Connection, outcomes: Sequence[Outcome], now: float) -> S
 
 def _follow(db: sqlite3.Connection, outcomes: Sequence[Outcome], now: float) -> set[tuple[str, str]]:
     """Enqueue what outcomes bring with them; return the routes it is on."""
-    touched: set[tuple[str, str]] = set()
-    for outcome in outcomes:
-        firings.put_checked(db, outcome.follow, now)
-        touched.update((firing.queue, firing.route) for firing in outcome.follow)
-        if outcome.refire is not None:
-            armed = schedules.refire(db, outcome.id, outcome.refire, now)
-            if armed is not None:
-                touched.add((armed.queue, armed.route))
-    return touched
+    refires = [(outcome.id, outcome.refire) for outcome in outcomes if outcome.refire is not None]
+    following = [firing for outcome in outcomes for firing in outcome.follow]
+    if refires:
+        following += schedules.refire_each(db, refires, now)
+    firings.put_checked(db, following, now)
+    return {(firing.queue, firing.route) for firing in following}

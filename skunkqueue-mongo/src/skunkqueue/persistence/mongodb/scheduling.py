@@ -7,6 +7,7 @@ Where nobody gets that far, the schedule has no live firing, and is told of as i
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Sequence
 from typing import Any
 
 from pymongo import ReturnDocument
@@ -109,6 +110,14 @@ class Scheduling(Workers, ABC):
         """Read a schedule; see ``Backend.get_schedule``."""
         found = self._find(queue, name)
         return None if found is None else _schedule(found)
+
+    def get_schedules(self, queue: str, names: Sequence[str]) -> list[Schedule | None]:
+        """Read schedules by name; see ``Backend.get_schedules``."""
+        link = self._link
+        wanted = {"_id": {"$in": [_id(queue, name) for name in names]}}
+        found = map(_schedule, link.find(link.schedules, wanted, {"history": False}))
+        known = {one.name: one for one in found}
+        return [known.get(name) for name in names]
 
     def arm(
         self,
