@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from skunkqueue.counters import tally, tally_batch
 from skunkqueue.ids import new_id
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.backend import HISTORY_LENGTH
+from skunkqueue.persistence.backend import HISTORY_LENGTH, MAX_PAGE
 from skunkqueue.persistence.redis import wire
 from skunkqueue.persistence.redis.administration import Administration
 from skunkqueue.persistence.redis.claiming import Claiming
 from skunkqueue.persistence.redis.keys import place_of
 from skunkqueue.persistence.redis.reading import Reading
 from skunkqueue.persistence.redis.scripts import load
-from skunkqueue.records import Firing, Outcome, Refire, Verdict
+from skunkqueue.records import Firing, Outcome, Record, Refire, Verdict
 
 _FIRE, _ENQUEUE = map(load, ("fire", "enqueue"))
 _FINISH, _SETTLE = map(load, ("finish", "settle"))
@@ -26,6 +28,8 @@ _ENDLESS = 1e9
 _CHUNK = 1_000
 """Firings that end together at most, since a chunk is read and written as one."""
 _NOTHING = b"\xc0"
+_Shared = tuple[int, Verdict, float | None, str]
+"""Token, verdict, ttl and job, which the firings of a chunk share."""
 
 
 class RedisBackend(Claiming, Reading, Administration):
@@ -57,23 +61,23 @@ class RedisBackend(Claiming, Reading, Administration):
         """Hand in outcomes; see ``Backend.settle``."""
         if not outcomes:
             return []
-        self._learn_dues(outcomes)
-        stale = self._settle(list(outcomes))
-        forget = self._dues.pop
-        for outcome in outcomes:
-            if outcome.verdict is not Verdict.ADVANCE:
-                forget(outcome.id, None)
-        return stale
+        return self._settle(self._complete(outcomes))
 
     # --- settling ---------------------------------------------------------------------------------
 
-    def _learn_dues(self, outcomes: Sequence[Outcome]) -> None:
-        """Ask for the due times of what another handle claimed."""
-        missing = [outcome.id for outcome in outcomes if outcome.id not in self._dues]
-        for start in range(0, len(missing), 1_000):
-            for record in self.get(missing[start : start + 1_000]):
-                if record is not None:
-                    self._dues[record.id] = record.due
+    def _complete(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Look up what those lack that do not bring what their claim said, as workers of other versions."""
+        missing = [outcome.id for outcome in outcomes if not outcome.queue]
+        if not missing:
+            return list(outcomes)
+        known: dict[str, Record] = {}
+        for start in range(0, len(missing), MAX_PAGE):
+            found = self.get(missing[start : start + MAX_PAGE])
+            known.update({record.id: record for record in found if record is not None})
+        return [
+            _with_claim(outcome, known[outcome.id]) if not outcome.queue and outcome.id in known else outcome
+            for outcome in outcomes
+        ]
 
     def _settle(self, outcomes: list[Outcome]) -> list[str]:
         stale: list[str] = []
@@ -100,11 +104,11 @@ class RedisBackend(Claiming, Reading, Administration):
 
     def _groups(self, outcomes: list[Outcome], blobs: wire.Blobs) -> list[Any]:
         """Sort final outcomes as ``finish.lua`` wants them: those of one token, verdict and ttl together."""
-        groups: dict[tuple[int, Verdict, float | None], list[Outcome]] = {}
-        last: tuple[int, Verdict, float | None] | None = None
+        groups: dict[_Shared, list[Outcome]] = {}
+        last: _Shared | None = None
         group: list[Outcome] = []
         for outcome in outcomes:
-            shared = (outcome.token, outcome.verdict, outcome.ttl)
+            shared = (outcome.token, outcome.verdict, outcome.ttl, outcome.job)
             if shared != last:
                 last = shared
                 group = groups.setdefault(shared, [])
@@ -115,15 +119,24 @@ class RedisBackend(Claiming, Reading, Administration):
             for start in range(0, len(group), _CHUNK)
         ]
 
-    def _group(
-        self, token: int, verdict: Verdict, ttl: float | None, outcomes: list[Outcome], blobs: wire.Blobs
+    def _group(  # noqa: PLR0917 - what its firings share, and they
+        self,
+        token: int,
+        verdict: Verdict,
+        ttl: float | None,
+        job: str,
+        outcomes: list[Outcome],
+        blobs: wire.Blobs,
     ) -> list[Any]:
-        chunk, state, dues = new_id(), verdict.value, self._dues
+        chunk, state = new_id(), verdict.value
         listed = blobs.put("".join([outcome.id for outcome in outcomes]).encode())
         before = len(blobs) + 1
         blobs += [wire.end_of(outcome, chunk, state) for outcome in outcomes]
         began = [outcome for outcome in outcomes if outcome.began is not None]
-        waits = [outcome.began - dues.get(outcome.id, outcome.began) for outcome in began]  # type: ignore[operator]
+        waits = [
+            0.0 if outcome.was_due is None else outcome.began - outcome.was_due  # type: ignore[operator] # it began
+            for outcome in began
+        ]
         values: dict[str, float] = {}
         tally_batch(
             values,
@@ -133,14 +146,11 @@ class RedisBackend(Claiming, Reading, Administration):
             [min(outcome.took, _ENDLESS) for outcome in began],
         )
         counters = [part for pair in values.items() for part in pair]
-        return [wire.token(token), state, rules.kept_for(verdict.state, ttl), chunk, listed, before, counters]
-
-    def _due(self, outcome: Outcome) -> float:
-        began = outcome.began or 0.0
-        return max(self._dues.get(outcome.id, began), began - _ENDLESS)
+        ttl = rules.kept_for(verdict.state, ttl)
+        return [wire.token(token), state, ttl, chunk, listed, before, counters, job, wire.marks_of(outcomes)]
 
     def _settle_each(self, outcomes: list[Outcome]) -> list[str]:
-        chunks: dict[tuple[int, Verdict, float | None, int], str] = {}
+        chunks: dict[tuple[_Shared, int], str] = {}
         items, follows, refires = [], [], []
         blobs = wire.Blobs()
         for number, outcome in enumerate(outcomes, 1):
@@ -148,11 +158,12 @@ class RedisBackend(Claiming, Reading, Administration):
             end: int | bool = False
             chunk = ""
             if verdict in _FINAL:
-                chunk = chunks.setdefault((outcome.token, verdict, outcome.ttl, number // _CHUNK), new_id())
+                shared = (outcome.token, verdict, outcome.ttl, outcome.job)
+                chunk = chunks.setdefault((shared, number // _CHUNK), new_id())
                 end = blobs.put(wire.end_of(outcome, chunk, verdict.value))
             values: dict[str, float] = {}
             began = outcome.began
-            tally(values, verdict, self._due(outcome), began, min(outcome.took, _ENDLESS))
+            tally(values, verdict, _due(outcome), began, min(outcome.took, _ENDLESS))
             items.append(
                 (
                     outcome.id,
@@ -165,6 +176,10 @@ class RedisBackend(Claiming, Reading, Administration):
                     float(outcome.delay),
                     blobs.maybe(outcome.carry),
                     [part for pair in values.items() for part in pair],
+                    outcome.job,
+                    [mark for mark, _ in wire.marks_of([outcome])],
+                    outcome.error or False,
+                    began is not None,
                 )
             )
             for group in wire.groups_of(outcome.follow, blobs):
@@ -173,6 +188,23 @@ class RedisBackend(Claiming, Reading, Administration):
                 refires.append((number, _refire(outcome.refire, blobs)))
         reply = self._link.call(_SETTLE, items, follows, refires, blobs=blobs, kept=True)
         return wire.as_ids(reply)
+
+
+def _with_claim(outcome: Outcome, record: Record) -> Outcome:
+    return msgspec.structs.replace(
+        outcome,
+        queue=record.queue,
+        route=record.route,
+        was_due=record.due,
+        job=record.job,
+        tags=record.tags,
+        key=record.key,
+    )
+
+
+def _due(outcome: Outcome) -> float:
+    began = outcome.began or 0.0
+    return began if outcome.was_due is None else max(outcome.was_due, began - _ENDLESS)
 
 
 def _refire(refire: Refire, blobs: wire.Blobs) -> list[Any]:

@@ -44,8 +44,6 @@ class StoreBackend(Backend, ABC):
     def __init__(self, link: Link, version: str) -> None:
         self._opened = link
         self._version = version
-        self._dues: dict[str, float] = {}
-        """Due times of what this handle has claimed, for the counters."""
         self._moments: dict[tuple[str, str, str], tuple[float, float | None, float | None]] = {}
         """What the last empty claim said of when to look again, and when it said so."""
         self._doubts: dict[str, Any] = {}
@@ -87,7 +85,6 @@ class StoreBackend(Backend, ABC):
         if link.pid != os.getpid():
             # Born by a fork: the connections are the parent's, so they are neither used nor closed here.
             self._opened = link = Link(link.settings, link.clock)
-            self._dues = {}
             self._moments = {}
             self._doubts = {}
             self._latest = {}

@@ -19,7 +19,6 @@ from skunkqueue.persistence.redis.waiting import LONGEST, Waiting
 from skunkqueue.records import Claim, ClaimRef
 
 _CLAIM, _CLAIM_ANY, _EXTEND = map(load, ("claim", "claim_any", "extend"))
-_MANY = 100_000
 _AT_ONCE = float("-inf")
 _Waits = Generator["tuple[int, float]", None, "list[Claim]"]
 
@@ -156,10 +155,7 @@ class Claiming(Waiting, ABC):
             if claim.begun:
                 begun.setdefault(claim.token, []).append(claim.id)
         known = [(wire.token(token), ids, begun.get(token, [])) for token, ids in tokens.items()]
-        lost = wire.as_ids(self._link.call(_EXTEND, known, float(lease)))
-        for id_ in lost:
-            self._dues.pop(id_, None)
-        return lost
+        return wire.as_ids(self._link.call(_EXTEND, known, float(lease)))
 
     def close(self) -> None:
         """Let go of the connections, let blocked waits return, and take back what they were just lent."""
@@ -182,15 +178,8 @@ class Claiming(Waiting, ABC):
         kind, claims, due, ends = wire.claims_of(reply)
         if kind == wire.NOT_PLAIN:
             kind, claims, due, ends = wire.claims_of(link.call(_CLAIM_ANY, *request.arguments))
-        if not claims:
-            if remember:
-                self._moments[request.place] = (monotonic(), due, ends)
-            return claims
-        dues = self._dues
-        if len(dues) > _MANY:
-            # Of claims that were lost long ago.
-            dues.clear()
-        dues.update([(claim.id, claim.due) for claim in claims])
+        if not claims and remember:
+            self._moments[request.place] = (monotonic(), due, ends)
         return claims
 
     def _settle_doubts(self, link: Link) -> None:

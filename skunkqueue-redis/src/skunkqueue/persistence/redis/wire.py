@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
 from skunkqueue.errors import BackendDamagedError, BackendError
 from skunkqueue.ids import ID_LENGTH
+from skunkqueue.persistence.listing import error_type
 from skunkqueue.persistence.redis.keys import place_of
 from skunkqueue.records import MAX_PRIORITY, MIN_PRIORITY, Claim, Firing, Outcome, Record, State
 
@@ -56,7 +58,8 @@ class Stored(msgspec.Struct, array_like=True, frozen=True, gc=False):
     body: bytes
     carry: None
     deaths: int
-    evidence: str
+    labels: str
+    """Where a claim has its evidence, of which a firing has none yet: see ``label``."""
     kill: bool
 
 
@@ -72,6 +75,7 @@ class Extras(msgspec.Struct, array_like=True, frozen=True, gc=False):
     progress: bytes | None
     worker: str | None
     never_expires: bool
+    error: str | None = None
 
 
 class Running(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -93,6 +97,8 @@ class End(msgspec.Struct, array_like=True, frozen=True, gc=False):
     worker: str | None
     carry: bytes | None
     result: bytes | None
+    took: float | None = None
+    error: str | None = None
 
 
 class Found(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -115,6 +121,42 @@ _as_claims = reader(tuple[int, list[Claim] | float | None, list[ClaimExtras] | f
 as_found = reader(list[Found | None])
 
 
+class Labels(NamedTuple):
+    """What people find a firing by."""
+
+    job: str = ""
+    tags: tuple[str, ...] = ()
+    schedule: str | None = None
+    parent: str | None = None
+
+
+_NO_LABELS = Labels()
+_force = msgspec.structs.force_setattr
+_labels = msgspec.json.Decoder(tuple[str, tuple[str, ...], str | None, str | None]).decode
+
+
+@lru_cache(1024)
+def label(job: str, tags: tuple[str, ...], schedule: str | None, parent: str | None) -> str:
+    """Write a firing's labels as the text that stands in the place of its evidence.
+
+    A version before reads the array as ever, and has no eye for the evidence of a firing without deaths.
+    """
+    labels = Labels(job, tags, schedule, parent)
+    return "" if labels == _NO_LABELS else msgspec.json.encode(labels).decode()
+
+
+@lru_cache(1024)
+def labels_of(text: str) -> Labels:
+    """Read labels; raises BackendDamagedError for what are none."""
+    if not text:
+        return _NO_LABELS
+    try:
+        return Labels(*_labels(text))
+    except msgspec.MsgspecError as error:
+        msg = f"the store holds what no part of SkunkQueue wrote ({error}): give it a dbname of its own"
+        raise BackendDamagedError(msg) from error
+
+
 def fragment(firing: Firing) -> bytes:
     """Encode what of a firing does not depend on the server's time, as the tail of an array."""
     whole = encode(
@@ -128,7 +170,7 @@ def fragment(firing: Firing) -> bytes:
             firing.body,
             None,
             0,
-            "",
+            label(firing.job, firing.tags, firing.schedule, firing.parent),
             False,
         )
     )
@@ -158,8 +200,16 @@ def is_plain(firing: Firing) -> bool:
 
 def fire_of(firing: Firing) -> tuple[bytes, ...]:
     """Encode a plain firing as ``fire.lua`` wants it."""
-    place = place_of(firing.queue, firing.route).encode()
-    return (place, b"%d" % (MAX_PRIORITY - firing.priority), firing.id.encode(), fragment(firing))
+    rank = b"%d" % (MAX_PRIORITY - firing.priority)
+    job = firing.job.encode()
+    return (
+        place_of(firing.queue, firing.route).encode(),
+        rank,
+        firing.id.encode(),
+        fragment(firing),
+        b"enqueued\n" + job if job else b"enqueued",
+        rank + b"\n" + job,
+    )
 
 
 class Blobs(list[bytes]):
@@ -176,7 +226,7 @@ class Blobs(list[bytes]):
 
 
 def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
-    """Sort firings into groups that share all but id, body and key.
+    """Sort firings into groups that share all but id, body, key, tags and parent.
 
     Raises BackendError for what no store could keep.
     """
@@ -198,6 +248,7 @@ def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
             firing.expires,
             firing.expires_in,
             firing.target,
+            firing.job,
         )
         key = firing.key
         # Of several with one key the first is put in, so those with keys must keep their order.
@@ -208,7 +259,7 @@ def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
                 found = known[shared] = _new_group(shared)
                 groups.append(found)
             current = found
-            ids, keys, fragments = current[7:]
+            ids, keys, fragments = current[7:10]
         id_ = firing.id
         if id_ in seen:
             continue
@@ -232,7 +283,7 @@ def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
 
 
 def _new_group(shared: tuple[Any, ...]) -> Group:
-    queue, route, priority, due, delay, expires, expires_in, target = shared
+    queue, route, priority, due, delay, expires, expires_in, target, job = shared
     if not MIN_PRIORITY <= priority <= MAX_PRIORITY:
         msg = f"priority {priority!r} is not between {MIN_PRIORITY} and {MAX_PRIORITY}"
         raise BackendError(msg)
@@ -251,6 +302,7 @@ def _new_group(shared: tuple[Any, ...]) -> Group:
         [],
         [],
         [],
+        job,
     ]
 
 
@@ -261,7 +313,34 @@ def _or_false(value: float | None) -> float | bool:
 
 def end_of(outcome: Outcome, chunk: str, state: str) -> bytes:
     """Encode how a firing ended, as ``End`` reads it."""
-    return encode((chunk, state, outcome.token, outcome.began, None, outcome.carry, outcome.result))
+    return encode(
+        (
+            chunk,
+            state,
+            outcome.token,
+            outcome.began,
+            None,
+            outcome.carry,
+            outcome.result,
+            None if outcome.began is None else outcome.took,
+            outcome.error,
+        )
+    )
+
+
+def marks_of(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
+    """List by what some of these are found, each with their ids one after the other."""
+    found: dict[str, str] = {}
+    for outcome in outcomes:
+        if outcome.tags or outcome.key is not None or outcome.error is not None:
+            marks = [f"t:{tag}" for tag in outcome.tags]
+            if outcome.key is not None:
+                marks.append(f"k:{outcome.key}")
+            if outcome.error is not None:
+                marks.append(f"e:{error_type(outcome.error)}")
+            for mark in dict.fromkeys(marks):
+                found[mark] = found.get(mark, "") + outcome.id
+    return list(found.items())
 
 
 def claims_of(reply: bytes) -> tuple[int, list[Claim], float | None, float | None]:
@@ -269,6 +348,19 @@ def claims_of(reply: bytes) -> tuple[int, list[Claim], float | None, float | Non
     kind, first, second = _as_claims(reply)
     if not isinstance(first, list):
         return kind, [], first, second if isinstance(second, float) else None
+    for claim in first:
+        text = claim.evidence
+        if text:
+            # In place, since each copy would cost as much as reading it has cost.
+            job, tags, schedule, parent = labels_of(text)
+            _force(claim, "evidence", "")
+            _force(claim, "job", job)
+            if tags:
+                _force(claim, "tags", tags)
+            if schedule is not None:
+                _force(claim, "schedule", schedule)
+            if parent is not None:
+                _force(claim, "parent", parent)
     if isinstance(second, list):
         for index, due, never_expires, carry, deaths, evidence, kill in second:
             old = first[index]
@@ -289,6 +381,8 @@ def record_of(found: Found) -> Record:
     stored, extras, running, end = found.stored, found.extras, found.running, found.end
     state, token, began, worker, lease_left = State.PENDING, 0, None, None, None
     carry, due, expires = None, stored.due, stored.expires
+    labels = labels_of(stored.labels)
+    error = None if extras is None else extras.error
     if extras is not None:
         token, worker, carry = extras.token or 0, extras.worker, extras.carry
         due = stored.due if extras.due is None else extras.due
@@ -300,6 +394,7 @@ def record_of(found: Found) -> Record:
         state, token, began = end.state, end.token, end.began
         worker = found.worker or end.worker
         carry = carry if end.carry is None else end.carry
+        error = error if end.error is None else end.error
     return Record(
         id=stored.id,
         queue=stored.queue,
@@ -323,4 +418,10 @@ def record_of(found: Found) -> Record:
         result=None if end is None else end.result,
         progress=None if extras is None else extras.progress,
         kill_requested=extras is not None and extras.kill,
+        job=labels.job,
+        tags=labels.tags,
+        schedule=labels.schedule,
+        parent=labels.parent,
+        error=error,
+        took=None if end is None else end.took,
     )

@@ -1,7 +1,7 @@
---@ base once wire places bells stats put records holding leases ending pruning
+--@ base once wire places bells stats put records holding leases ending chunks pruning
 -- finish: what settle does where all outcomes are final and nothing follows. R[4]: groups of one token, state and ttl:
 -- token, state, ttl, chunk, the number of their ids (one after the other), the number before that of the first end,
--- counters. Where some are stale it changes nothing and answers with them, so that the counters of the others can be
+-- counters, job, marks (ending.lua). Where some are stale it changes nothing and answers with them, so that the counters of the others can be
 -- added up anew.
 local stale, ids_of, held_of = {}, {}, {}
 for g, group in ipairs(R[4]) do
@@ -38,7 +38,7 @@ for _, ids in ipairs(ids_of) do
 end
 prune_past_ttl(2 * coming)
 for g, group in ipairs(R[4]) do
-  local token, state, ttl, chunk, all, before, values = unpack(group, 1, 7)
+  local token, state, ttl, chunk, all, before, values, job, marks = unpack(group, 1, 9)
   local ids, held, meta = ids_of[g], held_of[g], meta_of(token)
   if held then
     for i, flags in ipairs(held) do
@@ -67,7 +67,7 @@ for g, group in ipairs(R[4]) do
     end
     call('HSET', P .. 'd:' .. bucket, unpack(fields))
   end)
-  file_away(meta.place, state, ids, chunk, ttl, meta.worker, ARGV[all])
-  tally(meta.place, values)
+  file_away(meta.place, state, ids, chunk, ttl, meta.worker, ARGV[all], job, #marks > 0 and marks or nil)
+  tally(meta.place, values, job)
 end
 return done(NIL)

@@ -2,22 +2,31 @@
 local function file_killed(firings, chunk)
   local open, chunks = {}, {}
   for _, firing in ipairs(firings) do
-    local one = open[firing.place]
+    local labels = labels_of(firing)
+    local shared = firing.place .. '\n' .. labels[1]
+    local one = open[shared]
     if not one or #one.ids >= 1000 then
-      one = { place = firing.place, ids = {}, name = chunk .. '/' .. #chunks }
-      open[firing.place] = one
+      one = { place = firing.place, job = labels[1], ids = {}, marks = {}, name = chunk .. '/' .. #chunks }
+      open[shared] = one
       chunks[#chunks + 1] = one
     end
     one.ids[#one.ids + 1] = firing.id
+    for _, tag in ipairs(labels[2]) do
+      one.marks[#one.marks + 1] = { 't:' .. tag, firing.id }
+    end
+    if firing.key then
+      one.marks[#one.marks + 1] = { 'k:' .. firing.key, firing.id }
+    end
     local token = firing.extras and tonumber(firing.extras.token) or 0
     local worker = firing.extras and firing.extras.worker
-    -- As wire.py encodes an end: chunk, state, token, began, worker, carry, result.
+    -- As wire.py encodes an end, but for what it did not get to: chunk, state, token, began, worker, carry, result.
     local fragment = '\151' .. str(one.name) .. str('killed') .. u64(token) .. NIL .. maybe(str, worker)
       .. NIL .. NIL
     call('HSET', P .. 'd:' .. bucket_of(firing.id), firing.id, fragment)
   end
   for _, one in ipairs(chunks) do
-    file_away(one.place, 'killed', one.ids, one.name, 604800, '')
-    count(one.place, 'killed', #one.ids)
+    local marks = #one.marks > 0 and one.marks or nil
+    file_away(one.place, 'killed', one.ids, one.name, 604800, '', nil, one.job, marks)
+    count(one.place, 'killed', #one.ids, one.job)
   end
 end

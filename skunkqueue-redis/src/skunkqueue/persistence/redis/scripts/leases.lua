@@ -53,6 +53,9 @@ local function give_back(id, token, meta, death)
   end
   local changes = { token = token, worker = meta.worker }
   if death then
+    if not death:find('"begun":false', 1, true) then
+      count(meta.place, 'deaths', 1, job_of(firing))
+    end
     changes.deaths = firing.deaths + 1
     changes.evidence = (firing.extras and firing.extras.evidence or '') .. death
   end

@@ -1,4 +1,4 @@
---@ base once wire places bells stats put records pruning room
+--@ base once wire places bells stats put records ending chunks pruning room
 -- prune: age in seconds (false: by ttl), limit. Answers how many firings were forgotten.
 local older, limit = R[4], R[5]
 if not older then

@@ -1,4 +1,4 @@
---@ base once wire places bells stats put records room
+--@ base once wire places bells stats put records holding jobs room
 -- purge: queue (quoted), place or false. Answers how many firings were removed.
 local n = 0
 local function empty(line)
@@ -34,6 +34,7 @@ for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
       end
     end
     call('HDEL', P .. 'q:' .. place, 'aimed')
+    none_waits(place)
   end
 end
 return done(u64(n))

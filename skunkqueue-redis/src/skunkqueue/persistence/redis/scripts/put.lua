@@ -1,8 +1,11 @@
 -- Putting firings in. A group is those of one batch that share all but id, body and key:
--- place, rank, due, delay, expires, expires_in, target, ids, keys, the number before that of the first fragment.
+-- place, rank, due, delay, expires, expires_in, target, ids, keys, the number before that of the first fragment, job.
 local function register(place, rank)
   local key = P .. 'q:' .. place
   local ranks = call('HGET', key, 'ranks') or ''
+  if ranks:find(rank, 1, true) then
+    return
+  end
   local all = {}
   for digit in (ranks .. rank):gmatch('.') do
     all[#all + 1] = digit
@@ -30,7 +33,7 @@ local function store(bucket, ids, fields, first, last)
 end
 -- Calls other(i, id) where a firing of the group is not put in because its key is in use by `id`.
 local function put(group, other)
-  local place, rank, due, delay, expires, expires_in, target, ids, keys, before = unpack(group, 1, 10)
+  local place, rank, due, delay, expires, expires_in, target, ids, keys, before, job = unpack(group, 1, 11)
   due = due or now + delay
   expires = expires or (expires_in and now + expires_in)
   local head = '\203' .. struct.pack('>d', now) .. '\203' .. struct.pack('>d', due)
@@ -80,10 +83,10 @@ local function put(group, other)
   if added == 0 then
     return
   end
-  if call('HINCRBY', P .. 'q:' .. place, 'e' .. rank, added) == added then
+  if add_up(jobs_of(place), place, tostring(rank), added, job) then
     register(place, rank)
   end
-  count(place, 'enqueued', added)
+  count(place, 'enqueued', added, job)
   if target then
     call('HINCRBY', P .. 'q:' .. place, 'aimed', added)
     call('SADD', P .. 't', place .. '\n' .. target)

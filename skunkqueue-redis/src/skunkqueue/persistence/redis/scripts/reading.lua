@@ -33,9 +33,9 @@ local function lease_of(place, id, known)
   end
 end
 local function extras_of(x)
-  return '\153' .. maybe(f64, tonumber(x.due)) .. maybe(u64, tonumber(x.token)) .. maybe(bin, x.carry)
+  return '\154' .. maybe(f64, tonumber(x.due)) .. maybe(u64, tonumber(x.token)) .. maybe(bin, x.carry)
     .. u64(tonumber(x.deaths or 0)) .. str(x.evidence or '') .. (x.kill and YES or NO) .. maybe(bin, x.progress)
-    .. maybe(str, x.worker) .. (x.noexp and YES or NO)
+    .. maybe(str, x.worker) .. (x.noexp and YES or NO) .. maybe(str, x.error)
 end
 -- Nothing where the firing is unknown.
 local function record(id, known)

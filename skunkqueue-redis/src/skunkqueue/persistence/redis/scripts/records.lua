@@ -7,17 +7,53 @@ local function fields_of(flat)
   end
   return found
 end
+-- How many bytes a MessagePack binary (or nil) at this place has, and where the next value begins.
+local function bin_at(s, at)
+  local kind = s:byte(at)
+  if kind == 192 then
+    return 0, at + 1
+  elseif kind == 196 then
+    local size = s:byte(at + 1)
+    return size, at + 2 + size
+  elseif kind == 197 then
+    local size = struct.unpack('>I2', s, at + 1)
+    return size, at + 3 + size
+  end
+  local size = struct.unpack('>I4', s, at + 1)
+  return size, at + 5 + size
+end
+-- What wire.py keeps where every firing has an empty line of evidence: its job, tags, schedule and parent, as JSON, or
+-- nothing; and how large the body is. `offset`: where the body begins.
+local function labels_at(stored, offset)
+  local size, at = bin_at(stored, offset + 1)
+  -- Behind the carry (nil) and the deaths (0).
+  local _, labels = cmsgpack.unpack_one(stored, at + 1)
+  return labels, size
+end
+local decoded = {}
+local function labels_of(firing)
+  local text = labels_at(firing.stored, firing.offset)
+  if text == '' then
+    return { '', {} }
+  end
+  decoded[text] = decoded[text] or cjson.decode(text)
+  return decoded[text]
+end
+local function job_of(firing)
+  return labels_of(firing)[1]
+end
 local function load(id)
   local stored = call('HGET', P .. 'f:' .. bucket_of(id), id)
   if not stored or stored == '' then
     return nil
   end
-  local _, enqueued, due, _, _, queue, route, priority, target, key = cmsgpack.unpack_limit(stored, 9)
+  local offset, enqueued, due, _, _, queue, route, priority, target, key = cmsgpack.unpack_limit(stored, 9)
   local flat = call('HGETALL', P .. 'x:' .. id)
   local extras = #flat > 0 and fields_of(flat) or nil
   return {
     id = id,
     stored = stored,
+    offset = offset,
     extras = extras,
     due = extras and tonumber(extras.due) or due,
     enqueued = enqueued,
@@ -27,6 +63,10 @@ local function load(id)
     key = key,
     deaths = extras and tonumber(extras.deaths) or 0,
   }
+end
+-- How many attempts of it began and were settled, before the one that ended it.
+local function tries_of(firing)
+  return tonumber(firing.extras and firing.extras.tries or 0)
 end
 -- Its name in the line: the id, and what a claim must know before it reads the firing.
 local function member_of(firing)

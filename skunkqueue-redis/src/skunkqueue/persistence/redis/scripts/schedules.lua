@@ -23,6 +23,7 @@ local function disarm(schedule)
     return false
   end
   forget({ firing.id })
+  note_job(firing.place, '-', 1, job_of(firing))
   announce({ firing.id })
   return true
 end

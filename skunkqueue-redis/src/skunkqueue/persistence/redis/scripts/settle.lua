@@ -1,11 +1,11 @@
 --@ base once wire places bells stats put records holding leases ending schedules room
 -- settle, with all that may come along. R[4]: outcomes, each id, token, verdict, end, chunk, ttl, due, delay, carry,
--- counters. R[5]: what follows, each the number of its outcome and a group. R[6]: refires, each the number of its
+-- counters, job, marks (ending.lua), error, whether it began. R[5]: what follows, each the number of its outcome and a group. R[6]: refires, each the number of its
 -- outcome and what refire() takes. Answers with the ids of the stale.
 local stale, fresh, chunks, order = {}, {}, {}, {}
 local metas, unfolded = {}, {}
 for n, outcome in ipairs(R[4]) do
-  local id, token, verdict, fragment, chunk, ttl, due, delay, carry, values = unpack(outcome, 1, 10)
+  local id, token, verdict, fragment, chunk, ttl, due, delay, carry, values, job, marks, error_line, began = unpack(outcome, 1, 14)
   if not unfolded[token] then
     unfold(token)
     unfolded[token] = true
@@ -18,7 +18,7 @@ for n, outcome in ipairs(R[4]) do
     local meta = metas[token] or meta_of(token)
     metas[token] = meta
     if verdict == 'advance' then
-      note(load(id), { carry = carry and ARGV[carry] or nil })
+      note(load(id), { carry = carry and ARGV[carry] or nil, error = error_line or nil })
     else
       take_from(token, meta, id, flags)
       if fragment then
@@ -27,21 +27,32 @@ for n, outcome in ipairs(R[4]) do
         end
         call('HSET', P .. 'd:' .. bucket_of(id), id, ARGV[fragment])
         if not chunks[chunk] then
-          chunks[chunk] = { meta = meta, state = verdict, ttl = ttl, ids = {} }
+          chunks[chunk] = { meta = meta, state = verdict, ttl = ttl, ids = {}, job = job, marks = {} }
           order[#order + 1] = chunk
         end
         table.insert(chunks[chunk].ids, id)
+        for _, mark in ipairs(marks or {}) do
+          table.insert(chunks[chunk].marks, { mark, id })
+        end
       else
         local firing = load(id)
         if not due and (verdict ~= 'release' or delay ~= 0) then
           due = now + delay
         end
-        note(firing, { token = token, worker = meta.worker, carry = carry and ARGV[carry] or nil, due = due and precise(due) or nil })
+        note(firing, {
+          token = token,
+          worker = meta.worker,
+          carry = carry and ARGV[carry] or nil,
+          due = due and precise(due) or nil,
+          error = error_line or nil,
+          tries = began and tries_of(firing) + 1 or nil,
+          again = verdict,
+        })
         into_line(firing)
       end
     end
     if #values > 0 then
-      tally(meta.place, values)
+      tally(meta.place, values, job)
     end
   end
 end
@@ -50,7 +61,7 @@ for token, meta in pairs(metas) do
 end
 for _, chunk in ipairs(order) do
   local one = chunks[chunk]
-  file_away(one.meta.place, one.state, one.ids, chunk, one.ttl, one.meta.worker)
+  file_away(one.meta.place, one.state, one.ids, chunk, one.ttl, one.meta.worker, nil, one.job, #one.marks > 0 and one.marks or nil)
 end
 for _, follow in ipairs(R[5]) do
   if fresh[follow[1]] then

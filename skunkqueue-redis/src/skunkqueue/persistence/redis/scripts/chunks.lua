@@ -1,0 +1,48 @@
+-- Takes finished firings out of their chunk, and out of all that names them there; `rest`: what stays.
+local function shrink(chunk, about, ids, rest)
+  local place, state, job, marks = about[3], about[4], about[6] or '', about[7]
+  call('HINCRBY', P .. 'q:' .. place, state, -#ids)
+  note_job(place, '-' .. state, #ids, job)
+  if marks then
+    local gone = {}
+    for _, id in ipairs(ids) do
+      gone[id] = true
+    end
+    for _, mark in ipairs(marks) do
+      local here = {}
+      for _, id in ipairs(split(mark[2])) do
+        if gone[id] then
+          here[#here + 1] = id
+        end
+      end
+      if #here > 0 then
+        call('ZREM', P .. 'i:' .. mark[1], unpack(here))
+      end
+    end
+  end
+  if rest ~= '' then
+    about[5] = rest
+    call('HSET', P .. 'c', chunk, cmsgpack.pack(about))
+    return
+  end
+  call('ZREM', P .. 'n:' .. place .. ':' .. state, chunk)
+  if job ~= '' then
+    call('ZREM', P .. 'nj:' .. place .. ':' .. state .. ':' .. job, chunk)
+  end
+  call('ZREM', P .. 'gone', chunk)
+  call('HDEL', P .. 'c', chunk)
+end
+-- The same for some firings of a chunk: a table with their ids as keys.
+local function take_out(chunk, wanted)
+  local about = cmsgpack.unpack(call('HGET', P .. 'c', chunk))
+  local ids, rest = {}, {}
+  for _, id in ipairs(split(about[5])) do
+    if wanted[id] then
+      ids[#ids + 1] = id
+    else
+      rest[#rest + 1] = id
+    end
+  end
+  shrink(chunk, about, ids, table.concat(rest))
+  return about
+end
