@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,10 +11,12 @@ import msgspec
 
 from skunkqueue.ids import new_id
 from skunkqueue.persistence import rules
+from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.redis import wire
-from skunkqueue.persistence.redis.base import StoreBackend
+from skunkqueue.persistence.redis.counting import Counting
 from skunkqueue.persistence.redis.keys import names_in, place_of, quote
 from skunkqueue.persistence.redis.scripts import load
+from skunkqueue.pools import ENTRY_TTL, MAX_ENTRIES
 from skunkqueue.records import ClaimRef, Command, Death, Firing, Run, Schedule, Standing, State, WorkerRecord
 
 _KILL, _REQUEUE, _PURGE, _PAUSE, _RESUME = map(load, ("kill", "requeue", "purge", "pause", "resume"))
@@ -21,7 +24,7 @@ _PRUNE, _PROGRESS, _BEAT, _UNREGISTER, _WORKERS = map(
     load, ("prune", "progress", "beat", "unregister", "workers")
 )
 _BURY, _SEND, _SWEEP = map(load, ("bury", "send", "sweep"))
-_DECLARE, _SCHEDULES, _ARM, _HISTORY = map(load, ("declare", "schedules_of", "arm", "history"))
+_DECLARE, _SCHEDULES, _ARM, _HISTORIES = map(load, ("declare", "schedules_of", "arm", "histories"))
 _PAUSE_SCHEDULE, _RESUME_SCHEDULE, _REMOVE = map(
     load, ("pause_schedule", "resume_schedule", "remove_schedule")
 )
@@ -29,7 +32,9 @@ _as_states = wire.reader(list[str | bool])
 _as_workers = wire.reader(list[tuple[float, bytes]])
 _as_schedules = wire.reader(list[tuple[str, list[bytes]]])
 _as_declared: Callable[[bytes], bool | None] = wire.reader(bool | None)  # type: ignore[arg-type] # a union
-_as_runs = wire.reader(list[Run])
+_NAMES = load("names")
+_as_names = wire.reader(list[str])
+_as_histories = wire.reader(list[list[Run]])
 _as_worker = wire.reader(WorkerRecord)
 _SWEPT_AT_ONCE = 1_000
 _BYTES = frozenset({"params", "state", "body"})
@@ -37,7 +42,7 @@ _NUMBERS = frozenset({"declared", "last_run", "took", "next_run", "interval"})
 _WHOLE = frozenset({"priority", "generation", "runs"})
 
 
-class Administration(StoreBackend, ABC):
+class Administration(Counting, ABC):
     """The verbs beside the hot path."""
 
     # --- control ----------------------------------------------------------------------------------
@@ -114,7 +119,9 @@ class Administration(StoreBackend, ABC):
 
     def sweep(self) -> int:
         """Do some housekeeping."""
-        return wire.as_count(self._link.call(_SWEEP, _SWEPT_AT_ONCE, new_id()))
+        done = wire.as_count(self._link.call(_SWEEP, _SWEPT_AT_ONCE, new_id(), MAX_ENTRIES, ENTRY_TTL))
+        self._sample_if_due()
+        return done
 
     # --- schedules --------------------------------------------------------------------------------
 
@@ -145,8 +152,19 @@ class Administration(StoreBackend, ABC):
 
     def get_schedule(self, queue: str, name: str) -> Schedule | None:
         """Read one schedule."""
-        found = self._schedules(name=place_of(queue, name))
+        found = self._schedules(names=[place_of(queue, name)])
         return found[0] if found else None
+
+    def schedule_page(
+        self, queue: str | None = None, limit: int = 50, after: tuple[str, str] | None = None
+    ) -> list[Schedule]:
+        """List some schedules, by queue and name."""
+        # The server keeps their names quoted, which sort in another order.
+        quoted = _as_names(self._link.call(_NAMES, "zs", False if queue is None else quote(queue)))
+        names = sorted(map(names_in, quoted))
+        first = 0 if after is None else bisect_right(names, after)
+        page = names[first : first + max(1, min(limit, MAX_PAGE))]
+        return self._schedules(names=[place_of(*name) for name in page]) if page else []
 
     def arm(
         self,
@@ -192,16 +210,22 @@ class Administration(StoreBackend, ABC):
 
     def history(self, queue: str, name: str) -> list[Run]:
         """Tell the last runs of a schedule."""
-        return _as_runs(self._link.call(_HISTORY, place_of(queue, name)))
+        return self.histories([(queue, name)])[0]
+
+    def histories(self, names: Sequence[tuple[str, str]]) -> list[list[Run]]:
+        """Tell the last runs of several schedules."""
+        if not names:
+            return []
+        return _as_histories(self._link.call(_HISTORIES, [place_of(*name) for name in names]))
 
     def idle_schedules(self, queue: str, route: str) -> list[Schedule]:
         """List unpaused schedules whose firing is not live."""
         return self._schedules(queue=quote(queue), idle_on=place_of(queue, route))
 
     def _schedules(
-        self, *, queue: str | None = None, name: str | None = None, idle_on: str | None = None
+        self, *, queue: str | None = None, names: list[str] | None = None, idle_on: str | None = None
     ) -> list[Schedule]:
-        reply = self._link.call(_SCHEDULES, queue or False, name or False, idle_on or False)
+        reply = self._link.call(_SCHEDULES, queue or False, names or False, idle_on or False)
         found = [_schedule(*row) for row in _as_schedules(reply)]
         return sorted(found, key=lambda schedule: (schedule.queue, schedule.name))
 

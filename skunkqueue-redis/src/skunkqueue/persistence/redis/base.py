@@ -39,7 +39,9 @@ class StoreBackend(Backend, ABC):
 
     name: ClassVar[str] = "redis"
     default_cfg: ClassVar[Mapping[str, Any]] = DEFAULT_CFG
-    capabilities: ClassVar[frozenset[str]] = frozenset({"durable", "processes"})
+    capabilities: ClassVar[frozenset[str]] = frozenset(
+        {"durable", "processes", "rows", "counters", "pools", "audit", "schedule pages"}
+    )
 
     def __init__(self, link: Link, version: str) -> None:
         self._opened = link

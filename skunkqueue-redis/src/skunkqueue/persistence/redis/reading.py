@@ -5,23 +5,21 @@ from __future__ import annotations
 import re
 from abc import ABC
 from collections.abc import Sequence
-from typing import Any
 
 from skunkqueue.ids import ID_LENGTH
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.backend import COUNTER_TTL, MAX_PAGE
+from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.redis import wire
 from skunkqueue.persistence.redis.base import StoreBackend
 from skunkqueue.persistence.redis.keys import names_in, place_of, quote
 from skunkqueue.persistence.redis.scripts import load
-from skunkqueue.records import Minute, Page, Record, RouteInfo, State
+from skunkqueue.records import Page, Record, RouteInfo, State
 
-_GET, _FIND, _PAGE, _ROUTES, _MINUTES = map(load, ("get", "find", "page", "routes", "minutes"))
+_GET, _FIND, _PAGE, _ROUTES = map(load, ("get", "find", "page", "routes"))
 _PREFIX = re.compile(rf"[0-9a-f]{{0,{ID_LENGTH}}}")
 _RouteRow = tuple[str, bool, int, int, int, int, int, int, float | None]
 _as_page = wire.reader(tuple[list[wire.Found], tuple[float, float | str, float | str] | None])
 _as_routes = wire.reader(list[_RouteRow])
-_as_minutes = wire.reader(list[list[Any]])
 
 
 class Reading(StoreBackend, ABC):
@@ -59,23 +57,6 @@ class Reading(StoreBackend, ABC):
         rows = _as_routes(reply)
         infos = [_route(row) for row in rows]
         return sorted(infos, key=lambda info: (info.queue, info.route))
-
-    def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
-        """Read counters a minute."""
-        now = int(self.now() // 60)
-        since, until = max(since, now - int(COUNTER_TTL // 60)), min(until, now + 2)
-        if since >= until:
-            return []
-        rows = _as_minutes(self._link.call(_MINUTES, place_of(queue, route), since, until))
-        return [
-            Minute(
-                queue=queue,
-                route=route,
-                minute=int(row[0]),
-                values=dict(zip(row[1::2], row[2::2], strict=True)),
-            )
-            for row in rows
-        ]
 
 
 def _route(row: _RouteRow) -> RouteInfo:

@@ -46,6 +46,8 @@ if new or fresh then
   end
   if fresh then
     call('EXPIRE', stats, 2764800)
+    local minute = math.floor(time[1] / 60)
+    call('ZADD', P .. 'sz:' .. place, minute, minute)
   end
 end
 local bell = P .. 'g:' .. place

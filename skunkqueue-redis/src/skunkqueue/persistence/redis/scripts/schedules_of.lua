@@ -1,7 +1,7 @@
 --@ base wire places bells stats put records schedules
--- schedules_of: queue (quoted) or false, name or false, whether only idle ones of which place (false: all). Answers with
+-- schedules_of: queue (quoted) or false, names or false, whether only idle ones of which place (false: all). Answers with
 -- [name, [field, value, ...]] for each.
-local names = R[5] and { R[5] } or call('ZRANGE', P .. 'zs', 0, -1)
+local names = R[5] or call('ZRANGE', P .. 'zs', 0, -1)
 local reply, n = {}, 0
 for _, name in ipairs(names) do
   local schedule = (R[5] or not R[4] or queue_of(name) == R[4]) and schedule_of(name)

@@ -20,6 +20,11 @@ end
 local function field_of(name, job)
   return job == '' and name or name .. '\n' .. job
 end
+-- Has fold.lua find this minute.
+local function note_minute(place)
+  call('EXPIRE', stats_of(place), KEPT)
+  call('ZADD', P .. 'sz:' .. place, math.floor(now / 60), math.floor(now / 60))
+end
 -- Adds to one counter; says whether it is new, and under which name the job is counted. Only a new one asks for that.
 local function add_up(key, place, name, n, job)
   if call('HINCRBY', key, field_of(name, job), n) ~= n then
@@ -35,14 +40,14 @@ end
 local function count(place, name, n, job)
   local key = stats_of(place)
   if add_up(key, place, name, n, job) then
-    call('EXPIRE', key, KEPT)
+    note_minute(place)
   end
 end
 local function tally(place, values, job)
   local key = stats_of(place)
   local new, as = add_up(key, place, values[1], values[2], job)
   if new then
-    call('EXPIRE', key, KEPT)
+    note_minute(place)
   end
   for i = 3, #values, 2 do
     local name = values[i]

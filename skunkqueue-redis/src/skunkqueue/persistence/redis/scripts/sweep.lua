@@ -1,10 +1,15 @@
---@ base once wire places bells stats put records holding leases ending killing mail burying chunks pruning clock room
--- sweep: limit, chunk. Answers how much was done.
+--@ base once wire places bells stats put records holding leases ending killing mail burying chunks pruning clock entries room
+-- sweep: limit, chunk, how many entries of the audit log are kept, and for how many seconds. Answers how much was done.
 local n = prune_past_ttl(R[4]) + mind_the_clock()
 for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'wz', '-inf', now, 'LIMIT', 0, R[4])) do
   strike_off(worker)
   n = n + 1
 end
+for _, pool in ipairs(call('ZRANGEBYSCORE', P .. 'pz', '-inf', now, 'LIMIT', 0, R[4])) do
+  strike_off(pool)
+  n = n + 1
+end
+n = n + drop_entries(R[6], R[7])
 local workers, order = targets_by_worker()
 local dead = 0
 for i, target in ipairs(order) do

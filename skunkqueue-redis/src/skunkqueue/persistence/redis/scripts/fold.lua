@@ -1,0 +1,123 @@
+-- Minutes that are over are packed: each with the sum of all jobs (`sm`, one hash an hour) and by job (`sj`), and added to
+-- the hours (`hs` and `hj`, one hash a day) and to what was counted ever (`to`). So a day is read from few hashes.
+local MINUTE_KEPT, HOUR_KEPT = 93600, 2764800
+local SAMPLES = { pending = true, running = true, oldest = true }
+-- A field that is a MessagePack number, so that all a hash has is a MessagePack map without more ado.
+local function numbered(n)
+  return u64(n)
+end
+local function merge(into, more)
+  for name, value in pairs(more) do
+    if SAMPLES[name] then
+      into[name] = math.max(into[name] or 0, value)
+    else
+      into[name] = (into[name] or 0) + value
+    end
+  end
+  return into
+end
+local function merge_jobs(into, more)
+  for job, values in pairs(more) do
+    into[job] = merge(into[job] or {}, values)
+  end
+  return into
+end
+local function add_packed(key, field, more, add, kept)
+  local packed = call('HGET', key, field)
+  if packed then
+    more = add(cmsgpack.unpack(packed), more)
+  end
+  call('HSET', key, field, cmsgpack.pack(more))
+  if kept then
+    call('EXPIRE', key, kept)
+  end
+end
+local function fold_minute(place, minute)
+  local key = P .. 's:' .. place .. ':' .. minute
+  local flat = call('HGETALL', key)
+  local jobs, sums = {}, {}
+  for i = 1, #flat, 2 do
+    local name, job = flat[i]:match('^([^\n]*)\n(.*)$')
+    name, job = name or flat[i], job or ''
+    local value = tonumber(flat[i + 1])
+    if name:sub(1, 1) == '@' then
+      sums[name:sub(2)] = value
+    else
+      jobs[job] = jobs[job] or {}
+      jobs[job][name] = value
+      sums[name] = (sums[name] or 0) + value
+    end
+  end
+  if next(sums) then
+    local hour = math.floor(minute / 60)
+    local day = math.floor(hour / 24)
+    if minute * 60 > now - MINUTE_KEPT then
+      add_packed(P .. 'sm:' .. place .. ':' .. hour, numbered(minute), sums, merge, MINUTE_KEPT)
+    end
+    add_packed(P .. 'hs:' .. place .. ':' .. day, numbered(hour), sums, merge, HOUR_KEPT)
+    if next(jobs) then
+      if minute * 60 > now - MINUTE_KEPT then
+        add_packed(P .. 'sj:' .. place .. ':' .. hour, numbered(minute), jobs, merge_jobs, MINUTE_KEPT)
+      end
+      add_packed(P .. 'hj:' .. place .. ':' .. day, numbered(hour), jobs, merge_jobs, HOUR_KEPT)
+      for job, values in pairs(jobs) do
+        add_packed(P .. 'to:' .. place, str(job), values, merge)
+      end
+    end
+  end
+  call('DEL', key)
+end
+-- Takes up to `most` minutes of a place that are over; says how many there were, and whether none is left.
+local function fold(place, most)
+  local this = math.floor(now / 60)
+  local line, about = P .. 'sz:' .. place, P .. 'q:' .. place
+  local seen = tonumber(call('HGET', about, 'folded') or 0)
+  if seen < this - 1 then
+    -- Those of versions before, which note no minute in `sz`.
+    for minute = math.max(seen + 1, this - 2880), this - 1 do
+      if call('EXISTS', P .. 's:' .. place .. ':' .. minute) == 1 then
+        call('ZADD', line, minute, minute)
+      end
+    end
+    call('HSET', about, 'folded', this - 1)
+  end
+  local over = call('ZRANGEBYSCORE', line, '-inf', this - 1, 'LIMIT', 0, most)
+  for _, minute in ipairs(over) do
+    fold_minute(place, tonumber(minute))
+    call('ZREM', line, minute)
+  end
+  return #over, #over < most
+end
+-- The minutes that are not packed, as [minute, name, value, ...] each.
+local function unfolded(place)
+  local this = tostring(math.floor(now / 60))
+  local minutes = call('ZRANGE', P .. 'sz:' .. place, 0, -1)
+  local known = false
+  for _, minute in ipairs(minutes) do
+    known = known or minute == this
+  end
+  if not known then
+    minutes[#minutes + 1] = this
+  end
+  local parts = { array(#minutes) }
+  for _, minute in ipairs(minutes) do
+    local flat = call('HGETALL', P .. 's:' .. place .. ':' .. minute)
+    parts[#parts + 1] = array(1 + #flat) .. u64(tonumber(minute))
+    for i = 1, #flat, 2 do
+      parts[#parts + 1] = str(flat[i]) .. f64(tonumber(flat[i + 1]))
+    end
+  end
+  return table.concat(parts)
+end
+local function packed_in(keys)
+  local parts, n = { '' }, 0
+  for _, key in ipairs(keys) do
+    local flat = call('HGETALL', key)
+    if #flat > 0 then
+      n = n + #flat / 2
+      parts[#parts + 1] = table.concat(flat)
+    end
+  end
+  parts[1] = '\223' .. pack('>I4', n)
+  return table.concat(parts)
+end

@@ -1,0 +1,9 @@
+--@ base wire places
+-- names: of which set, queue (quoted) or false. Answers with the routes (`routes`) or schedules (`zs`) there are.
+local found = {}
+for _, name in ipairs(R[4] == 'zs' and call('ZRANGE', P .. 'zs', 0, -1) or call('SMEMBERS', P .. R[4])) do
+  if not R[5] or queue_of(name) == R[5] then
+    found[#found + 1] = str(name)
+  end
+end
+return array(#found) .. table.concat(found)

@@ -1,0 +1,12 @@
+--@ base wire places bells stats fold room
+-- totals: places. Answers for each as counters.lua does, by job.
+local parts = { array(#R[4]) }
+for i, place in ipairs(R[4]) do
+  local _, all = fold(place, 5)
+  if all then
+    parts[i + 1] = '\147' .. YES .. packed_in({ P .. 'to:' .. place }) .. unfolded(place)
+  else
+    parts[i + 1] = '\147' .. NO .. '\128' .. '\144'
+  end
+end
+return table.concat(parts)
