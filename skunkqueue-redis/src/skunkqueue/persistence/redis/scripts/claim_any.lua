@@ -111,9 +111,10 @@ for i = 1, n do
     if member:find('x', 25, true) then
       extras = extras or {}
       extras[#extras + 1] = { i - 1, id }
+      held[k + 2] = 'x'
     end
     if member:find('k', 25, true) then
-      held[k + 2] = 'k'
+      held[k + 2] = held[k + 2] .. 'k'
     end
   end
   ids[i] = id

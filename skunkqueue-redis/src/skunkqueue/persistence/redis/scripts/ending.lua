@@ -11,6 +11,22 @@ local function split(listed)
   end
   return ids
 end
+-- By what a firing is found whose earlier attempts failed, though what ended it brought no error; `ended`: its end.
+local function past_error(firing, ended)
+  local line = firing.extras and firing.extras.error
+  if not line or line == '' then
+    return nil
+  end
+  if ended then
+    local offset = cmsgpack.unpack_limit(ended, 5, 1)
+    local _, at = bin_at(ended, offset + 1)
+    local _, behind = bin_at(ended, at)
+    if behind <= #ended and select(3, cmsgpack.unpack_limit(ended, 2, behind - 1)) then
+      return nil
+    end
+  end
+  return { 'e:' .. line:match('^([^:]*)'):match('^%s*(.-)%s*$'), firing.id }
+end
 local function file_away(place, state, ids, chunk, ttl, worker, listed, job, marks)
   call('ZADD', P .. 'n:' .. place .. ':' .. state, now, chunk)
   if job ~= '' then

@@ -46,6 +46,9 @@ for g, group in ipairs(R[4]) do
         if flags:find('k', 1, true) then
           call('HDEL', P .. 'k:' .. queue_of(meta.place), load(ids[i]).key)
         end
+        if flags:find('x', 1, true) then
+          marks[#marks + 1] = past_error(load(ids[i]), ARGV[before + i])
+        end
         if flags:find('!', 1, true) then
           call('ZREM', P .. 'e:' .. meta.place, token .. ':' .. ids[i])
         end

@@ -1,5 +1,6 @@
 -- Looking into a lease, which is a hash: under '' who holds it; and either under '*' the ids of all it holds, one after the
--- other, or (once some of them went their own ways) each id with its flags: `k` has a key, `!` its end is its own, `b` its job is known to have begun.
+-- other, or (once some of them went their own ways) each id with its flags: `k` has a key, `!` its end is its own, `b` its job is known to have begun, `x` it
+-- has a past, which its extras tell.
 local function holds(token, id)
   local key = P .. 'l:' .. token
   if #id ~= 24 then

@@ -14,6 +14,7 @@ local function file_killed(firings, chunk)
     for _, tag in ipairs(labels[2]) do
       one.marks[#one.marks + 1] = { 't:' .. tag, firing.id }
     end
+    one.marks[#one.marks + 1] = past_error(firing)
     if firing.key then
       one.marks[#one.marks + 1] = { 'k:' .. firing.key, firing.id }
     end

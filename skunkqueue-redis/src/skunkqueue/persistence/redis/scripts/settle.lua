@@ -31,8 +31,11 @@ for n, outcome in ipairs(R[4]) do
           order[#order + 1] = chunk
         end
         table.insert(chunks[chunk].ids, id)
-        for _, mark in ipairs(marks or {}) do
+        for _, mark in ipairs(marks) do
           table.insert(chunks[chunk].marks, { mark, id })
+        end
+        if flags:find('x', 1, true) then
+          table.insert(chunks[chunk].marks, past_error(load(id), ARGV[fragment]))
         end
       else
         local firing = load(id)
