@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
 import msgspec
 import pytest
 
 from skunkqueue.clock import VirtualClock
-from skunkqueue.contract.kit import Kit
+from skunkqueue.contract.kit import PATIENCE, Kit
 from skunkqueue.contract.makers import ODD_NAMES, audit_entry
 from skunkqueue.errors import BackendError
-from skunkqueue.persistence.backend import Backend
-from skunkqueue.pools import ENTRY_TTL, MAX_ON, Entry
+from skunkqueue.persistence.backend import MAX_PAGE, Backend
+from skunkqueue.pools import ENTRY_TTL, MAX_ENTRIES, MAX_ON, Entry
 
 
 def logged(backend: Backend, limit: int = 50, **asked: str) -> list[Entry]:
@@ -108,3 +111,56 @@ class AuditPromises(Kit):
         while audit_backend.sweep():
             pass
         assert [one.id for one in logged(audit_backend)] == [new.id]
+
+    def test_only_so_many_entries_are_kept(self, audit_backend: Backend, threads: ThreadPoolExecutor) -> None:
+        said = [audit_entry() for _ in range(MAX_ENTRIES + 20)]
+        calls = [threads.submit(log_all, audit_backend, said[part::8]) for part in range(8)]
+        for call in calls:
+            call.result(10 * PATIENCE)
+        while audit_backend.sweep():
+            pass
+        assert [one.id for one in logged(audit_backend, MAX_PAGE)] == [one.id for one in said[:19:-1]]
+
+    def test_entries_that_come_meanwhile_do_not_move_the_pages(
+        self, audit_backend: Backend, clock: VirtualClock
+    ) -> None:
+        said = [audit_entry() for _ in range(9)]
+        log_all(audit_backend, said)
+        shown: list[str] = []
+        cursor = None
+        for _ in range(3):
+            page = audit_backend.audit(3, cursor)
+            shown += [one.id for one in page.entries]
+            cursor = page.next
+            clock.advance(1)
+            log_all(audit_backend, [audit_entry(), audit_entry()])
+        assert (shown, cursor) == ([one.id for one in reversed(said)], None)
+
+    def test_notes_of_many_threads_are_all_kept(
+        self, audit_backend: Backend, threads: ThreadPoolExecutor, clock: VirtualClock
+    ) -> None:
+        for _ in range(10):
+            said = audit_entry()
+            audit_backend.log_entry(said)
+            calls = [
+                threads.submit(audit_backend.note_entry, said.id, heard=True),
+                threads.submit(audit_backend.note_entry, said.id, did="did it"),
+                threads.submit(audit_backend.note_entry, said.id, done=True),
+            ]
+            assert all(call.result(PATIENCE) for call in calls)
+            (found,) = logged(audit_backend, id_=said.id)
+            assert found.did == "did it"
+            assert (found.heard, found.done) == pytest.approx((clock.now(), clock.now()), abs=0.002)
+
+    def test_audit_page_is_bounded(self, audit_backend: Backend) -> None:
+        log_all(audit_backend, [audit_entry() for _ in range(MAX_PAGE + 1)])
+        page = audit_backend.audit(10 * MAX_PAGE)
+        assert len(page.entries) == MAX_PAGE
+        assert page.next is not None
+        assert len(audit_backend.audit(0).entries) == 1
+
+
+def log_all(backend: Backend, entries: Sequence[Entry]) -> None:
+    """Add entries, one after the other."""
+    for entry in entries:
+        backend.log_entry(entry)

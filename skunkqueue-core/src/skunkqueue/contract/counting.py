@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from skunkqueue.clock import VirtualClock
-from skunkqueue.contract.kit import Kit
+from skunkqueue.contract.kit import PATIENCE, Kit
 from skunkqueue.contract.makers import (
     QUEUE,
     ROUTE,
@@ -17,7 +19,10 @@ from skunkqueue.contract.makers import (
     firings,
     ids,
     outcome,
+    planned,
     ref,
+    refire,
+    schedule,
     settled,
 )
 from skunkqueue.counters import Counters, percentile, tally
@@ -257,3 +262,100 @@ class CountingPromises(Kit):
         counting_backend.sample()
         assert not set(of_jobs(counting_backend)["a:x"]) & set(SAMPLES)
         assert not set(total_of(counting_backend, "a:x")) & set(SAMPLES)
+
+    # --- what counts, and what does not ---------------------------------------------------------------
+
+    def test_what_follows_is_counted_under_its_own_job(self, counting_backend: Backend) -> None:
+        backend = counting_backend
+        lent = claimed(backend, job="a:x")
+        backend.settle([outcome(lent, follow=tuple(firings(2, job="a:y")))])
+        assert of_jobs(backend) == {"a:x": {"enqueued": 1, "complete": 1}, "a:y": {"enqueued": 2}}
+
+    def test_next_run_of_a_schedule_is_counted_under_its_job(self, counting_backend: Backend) -> None:
+        backend = counting_backend
+        backend.declare(schedule(), firing(job="a:x"))
+        (lent,) = claim(backend)
+        following = refire(lent, planned(backend), firing(job="a:x", delay=60.0))
+        backend.settle([outcome(lent, refire=following)])
+        assert of_jobs(backend) == {"a:x": {"enqueued": 2, "complete": 1}}
+
+    def test_stale_outcome_counts_nothing(self, counting_backend: Backend, clock: VirtualClock) -> None:
+        backend = counting_backend
+        lent = claimed(backend, job="a:x")
+        backend.settle([outcome(lent)])
+        assert backend.settle([outcome(lent, Verdict.ERROR, began=clock.now())]) == [lent.id]
+        assert of_jobs(backend) == {"a:x": {"enqueued": 1, "complete": 1}}
+
+    def test_requeueing_and_purging_count_nothing(self, counting_backend: Backend) -> None:
+        backend = counting_backend
+        done = settled(backend, job="a:x")
+        backend.requeue([done])
+        backend.purge(QUEUE)
+        assert of_jobs(backend) == {"a:x": {"enqueued": 1, "complete": 1}}
+
+    def test_wait_is_counted_from_the_due_time_of_the_claim(
+        self, counting_backend: Backend, clock: VirtualClock
+    ) -> None:
+        backend = counting_backend
+        lent = claimed(backend, job="a:x")
+        for verdict in (Verdict.RETRY, Verdict.COMPLETE):
+            clock.advance(4)
+            backend.settle([outcome(lent, verdict, began=clock.now(), took=1.0, delay=10.0)])
+            clock.advance(10)
+            (lent,) = claim(backend) or [lent]
+        assert of_jobs(backend)["a:x"]["wait"] == pytest.approx(8.0, abs=0.01)
+
+    def test_totals_come_by_queue_route_and_job(self, counting_backend: Backend) -> None:
+        names = [
+            (queue, route, job)
+            for queue in ("demo", "other")
+            for route in ("bar", "foo")
+            for job in ("", "a:x", "a:y")
+        ]
+        counting_backend.enqueue(
+            [firing(queue=queue, route=route, job=job) for queue, route, job in names[::-1]]
+        )
+        found = counting_backend.totals()
+        assert [(one.queue, one.route, one.job, one.begin) for one in found] == [
+            (*name, 0.0) for name in names
+        ]
+        assert counting_backend.totals("other") == found[6:]
+
+    def test_minutes_of_jobs_come_in_the_order_of_time_and_names(
+        self, counting_backend: Backend, clock: VirtualClock
+    ) -> None:
+        for _ in range(2):
+            counting_backend.enqueue([firing(job=job) for job in ("b", "", "a")])
+            clock.advance(60)
+        found = counting_backend.counters([(QUEUE, ROUTE)], 0.0, 1e12, jobs=True)
+        assert [one.job for one in found] == ["", "a", "b"] * 2
+        assert [one.begin for one in found] == sorted(one.begin for one in found)
+
+    # --- many at once ---------------------------------------------------------------------------------
+
+    def test_nothing_is_counted_twice_or_lost_by_threads(
+        self, counting_backend: Backend, threads: ThreadPoolExecutor
+    ) -> None:
+        backend = counting_backend
+
+        def work(name: str) -> None:
+            for _ in range(10):
+                backend.enqueue(firings(5, job=name))
+                backend.settle([outcome(lent) for lent in claim(backend, 5, worker=name, lease=1e6)])
+
+        names = ("a:x", "a:y", "a:z")
+        for future in [threads.submit(work, name) for name in names]:
+            future.result(PATIENCE)
+        backend.settle([outcome(lent) for lent in claim(backend, 1_000)])
+        expected: dict[str | None, dict[str, float]] = {
+            name: {"enqueued": 50, "complete": 50} for name in names
+        }
+        assert of_jobs(backend) == of_jobs(backend, hours=True) == expected
+        assert {one.job: one.values for one in backend.totals()} == expected
+
+    def test_one_of_many_takes_the_samples_of_a_minute(
+        self, counting_backend: Backend, threads: ThreadPoolExecutor
+    ) -> None:
+        counting_backend.enqueue([firing(route=route) for route in ("a", "b", "c")])
+        calls = [threads.submit(counting_backend.sample) for _ in range(8)]
+        assert sum(call.result(PATIENCE) for call in calls) == 3

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import msgspec
 import pytest
 
 from skunkqueue.clock import VirtualClock
-from skunkqueue.contract.kit import Kit
-from skunkqueue.contract.makers import LEASE, POOL, QUEUE, pool, worker
+from skunkqueue.contract.kit import Kit, require
+from skunkqueue.contract.makers import LEASE, POOL, QUEUE, ROUTE, death, pool, worker
+from skunkqueue.contract.sleepers import LONG, PROMPT, woken
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.pools import Process, Sample
+from skunkqueue.pools import MAX_SAMPLES, Process, Sample
 from skunkqueue.records import Command
 
 
@@ -88,3 +91,44 @@ class PoolPromises(Kit):
             pass
         pool_backend.register_pool(pool(), 10.0)
         assert pool_backend.listen(POOL, 0.0) == []
+
+    def test_command_wakes_the_pool_that_listens(
+        self, tested_class: type[Backend], real_backend: Backend, threads: ThreadPoolExecutor
+    ) -> None:
+        require(tested_class, "pools")
+        real_backend.register_pool(pool(), 60.0)
+        order = Command(verb="restart", id="a" * 24)
+        heard, took = woken(
+            threads, lambda: real_backend.listen(POOL, LONG), lambda: real_backend.send(POOL, order)
+        )
+        assert heard == [order]
+        assert took < PROMPT
+
+    def test_pool_of_many_processes_is_listed_with_all_samples(self, pool_backend: Backend) -> None:
+        processes = tuple(
+            Process(
+                worker=f"{number:024x}",
+                pid=number,
+                route=ROUTE,
+                state="running",
+                started=1.5,
+                samples=tuple(Sample(1e9 + second, 1 << 40, second / 8) for second in range(MAX_SAMPLES)),
+            )
+            for number in range(64)
+        )
+        said = pool(workers=64, processes=processes)
+        pool_backend.register_pool(said, LEASE)
+        (found,) = pool_backend.pools()
+        assert found.processes == processes
+
+    def test_burying_a_worker_leaves_its_pool_listed(
+        self, pool_backend: Backend, clock: VirtualClock
+    ) -> None:
+        pool_backend.register_pool(pool(), LEASE)
+        pool_backend.register(worker(pool=POOL), LEASE)
+        order = Command(verb="stop")
+        pool_backend.send(POOL, order)
+        pool_backend.bury("worker-1", [], death(clock.now()))
+        assert pool_backend.sweep() == 0
+        assert [one.id for one in pool_backend.pools()] == [POOL]
+        assert pool_backend.listen(POOL, 0.0) == [order]

@@ -30,7 +30,7 @@ from skunkqueue.contract.makers import (
     state,
 )
 from skunkqueue.persistence.backend import HISTORY_LENGTH, Backend
-from skunkqueue.records import Standing, State, Verdict
+from skunkqueue.records import Run, Standing, State, Verdict
 
 
 class SchedulePromises(Kit):
@@ -387,3 +387,21 @@ class SchedulePromises(Kit):
         ]
         assert [one.id for one in backend.history(QUEUE, "hourly")] == [run.id]
         assert backend.histories([]) == []
+
+    def test_page_of_schedules_is_bounded_and_follows_names_that_are_gone(
+        self, tested_class: type[Backend], backend: Backend
+    ) -> None:
+        require(tested_class, "schedule pages")
+        for name in "abcd":
+            declared(backend, name)
+        backend.remove_schedule(QUEUE, "b")
+        assert [one.name for one in backend.schedule_page(QUEUE, 1, (QUEUE, "a"))] == ["c"]
+        assert [one.name for one in backend.schedule_page(QUEUE, 50, (QUEUE, "b"))] == ["c", "d"]
+        assert backend.schedule_page("nowhere") == []
+
+    def test_run_tells_how_late_it_began(self, backend: Backend) -> None:
+        declared(backend)
+        (lent,) = claim(backend)
+        run = Run(id=lent.id, began=lent.claimed, took=2.0, verdict="complete", interval=60.0, late=1.5)
+        backend.settle([outcome(lent, refire=refire(lent, planned(backend), firing(delay=60.0), run=run))])
+        assert backend.history(QUEUE, "hourly") == [run]

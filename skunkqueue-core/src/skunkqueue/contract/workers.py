@@ -23,7 +23,7 @@ from skunkqueue.contract.makers import (
     worker,
 )
 from skunkqueue.persistence.backend import COMPLETE_TTL, Backend
-from skunkqueue.records import State, Verdict, WorkerRecord
+from skunkqueue.records import MAX_RUNNING, State, Verdict, WorkerRecord
 
 
 def swept(backend: Backend) -> int:
@@ -52,7 +52,17 @@ class WorkerPromises(Kit):
         assert backend.workers() == []
 
     def test_registered_worker_is_listed_as_it_said(self, backend: Backend, clock: VirtualClock) -> None:
-        said = worker(host="☃", pid=1, started=5.5, state="busy", current="a" * 24, done=3, rss=1 << 33)
+        said = worker(
+            host="☃",
+            pid=1,
+            started=5.5,
+            state="busy",
+            current="a" * 24,
+            done=3,
+            rss=1 << 33,
+            version="1.2",
+            running=tuple(f"{number:024x}" for number in range(MAX_RUNNING)),
+        )
         backend.register(said, 60.0)
         (record,) = backend.workers()
         assert msgspec.structs.replace(record, beat=0.0) == said
