@@ -230,3 +230,27 @@ def test_an_object_of_a_generic_class_is_fired(queue: SkunkQueue) -> None:
     queue += Box[int]()
 
     assert run(queue) == []
+
+
+@pytest.mark.parametrize("name", ["state", "result"])
+def test_attribute_that_is_named_like_a_property_of_mixins_says_which_name_is_taken(name: str) -> None:
+    report = Report("Sales")
+
+    with pytest.raises(AttributeError) as caught:
+        setattr(report, name, "mine")
+
+    assert f"'{name}'" in str(caught.value)
+    assert "Report" in str(caught.value)
+    assert "give your attribute another name" in str(caught.value)
+
+
+def test_class_job_may_have_a_state_of_its_own_where_the_class_says_so() -> None:
+    class Own(JobMixin):
+        state: Any = None
+
+        def work(self) -> None: ...
+
+    job = Own()
+    job.state = "mine"
+
+    assert job.state == "mine"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from skunkqueue.backoff import Backoff
 from skunkqueue.call import Call, Chain, Conjoinable, Enqueuer, Memory, conjoin
@@ -85,10 +85,18 @@ class JobMixin:
         """State of the firing, of those made through this object, that settled last, or is the newest."""
         return _call_of(self).state
 
+    @state.setter
+    def state(self, _value: NoReturn) -> NoReturn:
+        raise _taken(self, "state")
+
     @property
     def result(self) -> Any:
         """Result of the firing that ``state`` speaks of; ``None`` while there is none."""
         return _call_of(self).result
+
+    @result.setter
+    def result(self, _value: NoReturn) -> NoReturn:
+        raise _taken(self, "result")
 
     def fire(self, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         """Enqueue a run as soon as possible.
@@ -137,6 +145,13 @@ def memory_of(job: JobMixin) -> Memory:
     if memory is None:
         memory = vars(job)[_MEMORY] = Memory(getattr(type(job), _QUEUE, None))
     return memory
+
+
+def _taken(job: JobMixin, name: str) -> AttributeError:
+    return AttributeError(
+        f"an object of {type(job).__qualname__} cannot have an attribute {name!r} of its own, since JobMixin has a"
+        f" property of that name, which speaks of the object's firings: give your attribute another name"
+    )
 
 
 def _call_of(job: JobMixin, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Call[Any]:
