@@ -24,7 +24,7 @@ class TestValkey9(BackendContract):
     @pytest.fixture
     def outage(self, valkey: RedisServer, config_of: ConfigOf, new_proxy: NewProxy) -> Outage:
         proxy = new_proxy(valkey.port)
-        return outage_of(proxy, config_of(valkey.url(port=proxy.port), retry_for="0.1"))
+        return outage_of(config_of(valkey.url(port=proxy.port), retry_for="0.1"), proxy)
 
     @pytest.fixture
     def config_with_password(self, new_server: NewServer, config_of: ConfigOf) -> BackendConfig:

@@ -1,4 +1,4 @@
-"""Outages for the contract kit: a proxy that lets nobody through. Knows no server."""
+"""Outages for the contract kit: proxies that let nobody through. Knows no server."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from skunkqueue.persistence import BackendConfig
 from tests.support.proxy import TcpProxy
 
 
-def outage_of(proxy: TcpProxy[Any], config: BackendConfig) -> Outage:
-    """Make an outage of the store that a config opens through a proxy."""
+def outage_of(config: BackendConfig, *proxies: TcpProxy[Any]) -> Outage:
+    """Make an outage of the store that a config opens through proxies."""
     away = False
 
     def begin() -> None:
         nonlocal away
         away = True
-        proxy.refuse()
-        proxy.cut()
+        for proxy in proxies:
+            proxy.refuse()
+            proxy.cut()
 
     def end() -> None:
         nonlocal away
         if away:
             away = False
-            proxy.accept()
+            for proxy in proxies:
+                proxy.accept()
 
     return Outage(config, begin, end)

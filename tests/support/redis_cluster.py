@@ -6,10 +6,10 @@ Knows the cluster's commands and nothing of what is stored.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import redis
 
@@ -29,11 +29,21 @@ class RedisCluster:
     """Three masters that share the slots in three runs; with ``replicas=1`` each has a replica."""
 
     def __init__(
-        self, binary: Path, folder: Path, *, replicas: int = 0, persistence: Persistence = "none"
+        self,
+        binary: Path,
+        folder: Path,
+        *,
+        replicas: int = 0,
+        persistence: Persistence = "none",
+        password: str = "",
     ) -> None:
-        self.masters = [_node(binary, folder / f"master{number}", persistence) for number in range(3)]
+        self.password = password
+        self.masters = [
+            _node(binary, folder / f"master{number}", persistence, password) for number in range(3)
+        ]
         self.replicas = [
-            _node(binary, folder / f"replica{number}", persistence) for number in range(3 * replicas)
+            _node(binary, folder / f"replica{number}", persistence, password)
+            for number in range(3 * replicas)
         ]
         self.names: dict[RedisServer, str] = {}
 
@@ -47,11 +57,13 @@ class RedisCluster:
         """Those that have not been killed."""
         return [node for node in self.nodes if node.running]
 
-    def url(self, dbname: str = "", **options: str) -> str:
-        """Make the URL of a store there."""
-        hosts = ",".join(f"{HOST}:{node.port}" for node in self.masters)
+    def url(self, dbname: str = "", *, ports: Iterable[int] = (), **options: str) -> str:
+        """Make the URL of a store there; ``ports`` where they are others than those of the masters."""
+        found = ports or [node.port for node in self.masters]
+        hosts = ",".join(f"{HOST}:{port}" for port in found)
+        login = f":{quote(self.password, safe='')}@" if self.password else ""
         query = urlencode({**({"dbname": dbname} if dbname else {}), **options})
-        return f"redis+cluster://{hosts}" + (f"?{query}" if query else "")
+        return f"redis+cluster://{login}{hosts}" + (f"?{query}" if query else "")
 
     def start(self) -> None:
         """Start all and wait until every node knows that every slot is served."""
@@ -86,6 +98,16 @@ class RedisCluster:
         """End all nodes."""
         for node in self.nodes:
             node.close()
+
+    def send_clients_to(self, ports: Mapping[RedisServer, int]) -> None:
+        """Have the cluster name other ports than its nodes' own to clients, those of proxies say."""
+        for node, port in ports.items():
+            node.set("cluster-announce-port", str(port))
+        eventually(
+            lambda: all(self._named(asked) == set(ports.values()) for asked in self.live),
+            TOGETHER,
+            what="all nodes name the ports that clients are to use",
+        )
 
     # --- slots ------------------------------------------------------------------------------------
 
@@ -166,6 +188,11 @@ class RedisCluster:
         return any(first <= slot <= last and found[1] == node.port for first, last, found, *_ in ranges)
 
     @staticmethod
+    def _named(asked: RedisServer) -> set[int]:
+        ranges: Any = asked.ask("CLUSTER", "SLOTS")
+        return {found[1] for _first, _last, found, *_ in ranges}
+
+    @staticmethod
     def _text(node: RedisServer, *command: str) -> str:
         said = node.ask(*command)
         return said.decode() if isinstance(said, bytes) else str(said)
@@ -177,11 +204,12 @@ def _pairs(lines: Iterable[str]) -> Iterable[tuple[str, str]]:
         yield name, value.strip()
 
 
-def _node(binary: Path, folder: Path, persistence: Persistence) -> RedisServer:
+def _node(binary: Path, folder: Path, persistence: Persistence, password: str) -> RedisServer:
     return RedisServer(
         binary,
         folder,
         persistence=persistence,
+        password=password,
         bus=free_port(),
         directives={
             "cluster-enabled": "yes",
@@ -189,5 +217,6 @@ def _node(binary: Path, folder: Path, persistence: Persistence) -> RedisServer:
             "cluster-config-file": "nodes.conf",
             "cluster-require-full-coverage": "yes",
             "repl-diskless-sync-delay": "0",
+            **({"masterauth": password} if password else {}),
         },
     )

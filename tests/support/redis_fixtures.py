@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Protocol
 
 import pytest
@@ -32,7 +33,7 @@ __all__ = [
 
 
 class NewServer(Protocol):
-    """Start a Valkey server for one test."""
+    """Start a server for one test, of Valkey unless another ``binary`` is given."""
 
     def __call__(
         self,
@@ -41,6 +42,7 @@ class NewServer(Protocol):
         password: str = "",
         users: tuple[str, ...] = (),
         directives: Mapping[str, str] = NOTHING,
+        binary: Path | None = None,
     ) -> RedisServer: ...
 
 
@@ -88,9 +90,10 @@ def new_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewServer]:
             password: str = "",
             users: tuple[str, ...] = (),
             directives: Mapping[str, str] = NOTHING,
+            binary: Path | None = None,
         ) -> RedisServer:
             server = RedisServer(
-                find_valkey(),
+                binary or find_valkey(),
                 tmp_path_factory.mktemp("server"),
                 persistence=persistence,
                 password=password,
@@ -106,12 +109,16 @@ def new_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewServer]:
 
 @pytest.fixture
 def new_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RedisCluster]]:
-    """Start clusters (``replicas``, ``persistence``) that end with the test."""
+    """Start clusters (``replicas``, ``persistence``, ``password``) that end with the test."""
     with ExitStack() as stack:
 
-        def make(replicas: int = 0, persistence: Persistence = "none") -> RedisCluster:
+        def make(replicas: int = 0, persistence: Persistence = "none", password: str = "") -> RedisCluster:
             made = RedisCluster(
-                find_valkey(), tmp_path_factory.mktemp("cluster"), replicas=replicas, persistence=persistence
+                find_valkey(),
+                tmp_path_factory.mktemp("cluster"),
+                replicas=replicas,
+                persistence=persistence,
+                password=password,
             )
             stack.callback(made.close)
             made.start()

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from tests.support.mongo_fixtures import mongo_config_of, mongod_binary, replica_set
-from tests.support.redis_fixtures import cluster, redis62
+from tests.support.mongo_fixtures import (
+    mongo_config_of,
+    mongod_binary,
+    new_mongo_proxy,
+    new_replica_set,
+    replica_set,
+)
+from tests.support.redis_fixtures import cluster, new_cluster, new_proxy, new_server, redis62
 from tests.support.store_fixtures import config_of, dbname
 
 __all__ = [
@@ -12,6 +18,11 @@ __all__ = [
     "dbname",
     "mongo_config_of",
     "mongod_binary",
+    "new_cluster",
+    "new_mongo_proxy",
+    "new_proxy",
+    "new_replica_set",
+    "new_server",
     "redis62",
     "replica_set",
 ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from skunkqueue.contract import BackendContract
+from skunkqueue.contract import BackendContract, Outage
 from skunkqueue.persistence import BackendConfig
-from tests.support.mongo_fixtures import MongoConfigOf
+from tests.support.mongo_fixtures import MongoConfigOf, NewMongoProxy, NewReplicaSet
 from tests.support.mongo_replica_set import MongoReplicaSet
+from tests.support.mongo_server import User
+from tests.support.outages import outage_of
 
 
 class TestReplicaSet(BackendContract):
@@ -19,3 +21,18 @@ class TestReplicaSet(BackendContract):
     @pytest.fixture
     def config(self, replica_set: MongoReplicaSet, mongo_config_of: MongoConfigOf) -> BackendConfig:
         return mongo_config_of(replica_set)
+
+    @pytest.fixture
+    def outage(
+        self, replica_set: MongoReplicaSet, mongo_config_of: MongoConfigOf, new_mongo_proxy: NewMongoProxy
+    ) -> Outage:
+        (server,) = replica_set.servers
+        proxy = new_mongo_proxy(server)
+        url = server.url(port=proxy.port)
+        return outage_of(mongo_config_of(replica_set, url, retry_for="0", connect_timeout="0.25"), proxy)
+
+    @pytest.fixture
+    def config_with_password(
+        self, new_replica_set: NewReplicaSet, mongo_config_of: MongoConfigOf
+    ) -> BackendConfig:
+        return mongo_config_of(new_replica_set(users=[User("worker", "secret")]))
