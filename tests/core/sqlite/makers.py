@@ -13,6 +13,7 @@ from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.ids import new_id
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.sqlite import SQLiteBackend
+from skunkqueue.persistence.sqlite.forks import Connection
 from skunkqueue.records import Claim, Firing, Outcome, Verdict
 
 T = TypeVar("T")
@@ -61,8 +62,10 @@ def steps(backend: SQLiteBackend, action: Callable[[], T]) -> int:
         return 0
 
     store = backend._store
-    reader = store.readers.borrow()
-    store.readers.give_back(reader)
+    lent: list[Connection] = []
+    store.readers.borrow(lent)
+    reader = lent[0]
+    store.readers.give_back(lent)
     writer = store.writer._db
     assert writer is not None
     for db in (reader, writer):

@@ -7,6 +7,7 @@ each moment of ``fire``, and with some of other calls; ``tests/thorough/sqlite``
 from __future__ import annotations
 
 import gc
+import os
 import random
 import sqlite3
 import sys
@@ -356,24 +357,49 @@ def test_store_may_be_disturbed_at_any_moment_while_it_is_opened(path: Path, act
     assert all(answer == "fired" or "set a flag in the handler" in answer for answer in answers)
 
 
-def test_opening_that_is_interrupted_closes_the_connection_that_it_made(path: Path) -> None:
-    open_at(path).close()
+def descriptors() -> int:
+    return len(os.listdir("/dev/fd"))  # noqa: PTH208 - a number is wanted
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """Python closes what is forgotten as well, but most only when it collects garbage."""
     gc.collect()
-    interrupted = 0
-    # Python closes what is forgotten as well, but only when it collects garbage.
     gc.disable()
-    try:
-        for moment in moments(("sqlite/wakeup.py",), stop):
-            opened: list[SQLiteBackend] = []
-            with suppress(Stop):
-                moment(lambda opened=opened: opened.append(open_at(path)))  # type: ignore[misc] # bound now
-            for backend in opened:
-                backend.close()
-            interrupted += moment.came
-            assert still_open() == 0, moment.where
-    finally:
-        gc.enable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("uncollected")
+def test_opening_that_is_interrupted_leaves_nothing_open(path: Path, step: int) -> None:
+    open_at(path).close()
+    interrupted, before = 0, descriptors()
+    for moment in moments(OURS, stop, step=step):
+        opened: list[SQLiteBackend] = []
+        with suppress(Stop):
+            moment(lambda opened=opened: opened.append(open_at(path)))  # type: ignore[misc] # bound now
+        while opened:
+            opened.pop().close()
+        interrupted += moment.came
+        assert still_open() == 0, moment.where
     assert interrupted > 100
+    assert descriptors() == before
+
+
+@pytest.mark.usefixtures("uncollected")
+@pytest.mark.parametrize("deed", [read, wait])
+def test_reading_that_is_interrupted_leaves_nothing_open(
+    backend: SQLiteBackend, deed: Deed, step: int
+) -> None:
+    deed(backend)
+    store = backend._store
+    interrupted = 0
+    for moment in moments(OURS, stop, step=step):
+        with suppress(Stop):
+            moment(lambda: deed(backend))
+        interrupted += moment.came
+        assert still_open() == 1 + len(store.readers._idle), moment.where
+    assert interrupted > 20
 
 
 def test_interrupted_opening_is_no_obstacle_to_those_who_wait_for_it(path: Path) -> None:

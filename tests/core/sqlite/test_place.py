@@ -105,7 +105,7 @@ def test_nobody_else_may_read_the_file_or_ring_its_bells(backend: SQLiteBackend,
     backend.enqueue([firing()])
     bells = path.with_name("q.db-bells")
     modes = [stat.S_IMODE(found.stat().st_mode) for found in (path, Path(f"{path}-wal"), *bells.iterdir())]
-    assert modes == [0o600] * 3
+    assert modes == [0o600] * 4
     assert stat.S_IMODE(bells.stat().st_mode) == 0o700
 
 

@@ -9,7 +9,10 @@ from tests.core.sqlite.test_interrupts import (
     test_exception_at_any_moment_leaves_the_store_usable,
     test_firing_at_any_moment_works_or_is_refused,
     test_one_of_many_who_commit_together_may_be_disturbed_at_any_moment,
+    test_opening_that_is_interrupted_leaves_nothing_open,
+    test_reading_that_is_interrupted_leaves_nothing_open,
     test_store_may_be_disturbed_at_any_moment_while_it_is_opened,
+    uncollected,
 )
 
 __all__ = [
@@ -19,5 +22,8 @@ __all__ = [
     "test_exception_at_any_moment_leaves_the_store_usable",
     "test_firing_at_any_moment_works_or_is_refused",
     "test_one_of_many_who_commit_together_may_be_disturbed_at_any_moment",
+    "test_opening_that_is_interrupted_leaves_nothing_open",
+    "test_reading_that_is_interrupted_leaves_nothing_open",
     "test_store_may_be_disturbed_at_any_moment_while_it_is_opened",
+    "uncollected",
 ]

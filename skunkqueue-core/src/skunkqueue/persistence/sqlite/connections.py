@@ -10,6 +10,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 from skunkqueue.clock import monotonic
@@ -28,22 +29,35 @@ _WAL_KEPT = 16 << 20
 _CHECKPOINT_PAGES = 4000
 
 
-def connect(place: Place, *, write: bool) -> sqlite3.Connection:
-    """Open the file as it is; its schema is somebody else's business."""
-    return forks.guarded(object(), _connect, place, write)
+_open: Callable[..., forks.Connection] = partial(  # type: ignore[assignment] # of the class that ``factory`` names
+    sqlite3.connect,
+    timeout=0.0,
+    isolation_level=None,
+    check_same_thread=False,
+    cached_statements=256,
+    factory=forks.Connection,
+)
 
 
-def _connect(place: Place, write: bool) -> sqlite3.Connection:  # noqa: FBT001 - called by position
+def connect(place: Place, into: list[forks.Connection], *, write: bool) -> None:
+    """Open the file as it is, and add the connection to a list; its schema is somebody else's business.
+
+    So a connection is never in no list, whenever a signal handler raises.
+    """
+    forks.guarded(into, _connect, place, into, write)
+
+
+def move(source: list[T], target: list[T]) -> None:
+    """Take the last of one list to the end of another, in one call; IndexError: there is none."""
+    target.extend(map(list.pop, (source,)))
+
+
+def _connect(place: Place, into: list[forks.Connection], write: bool) -> None:  # noqa: FBT001 - called by position
     forks.let_go_of_inherited()
-    db = sqlite3.connect(
-        place.path,
-        timeout=0.0,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=256,
-        factory=forks.Connection,
-    )
+    opened: list[forks.Connection] = []
     try:
+        opened.extend(map(_open, (place.path,)))
+        db = opened[0]
         forks.note(db)
         db.execute(f"PRAGMA cache_size = -{_WRITE_CACHE_KIB if write else _READ_CACHE_KIB}")
         if write:
@@ -56,10 +70,11 @@ def _connect(place: Place, write: bool) -> sqlite3.Connection:  # noqa: FBT001 -
             db.execute("PRAGMA temp_store = MEMORY")
         else:
             db.execute("PRAGMA query_only = ON")
+        move(opened, into)
     except BaseException:
-        db.close()
+        for db in opened:
+            db.close()
         raise
-    return db
 
 
 def identity_of(place: Place) -> tuple[int, int] | None:

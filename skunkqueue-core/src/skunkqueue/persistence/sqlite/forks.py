@@ -44,6 +44,21 @@ class Connection(sqlite3.Connection):
     pid = 0
 
 
+class Connections(list[Connection]):
+    """Connections that are closed with their list, where a signal handler's exception has kept anybody else from it.
+
+    Only for what lives long: an exception that a handler raises within ``__del__`` is lost.
+    """
+
+    __slots__ = ()
+
+    def __del__(self) -> None:
+        for db in self:
+            # Not those of the process that this one is a copy of. At the interpreter's end modules may be gone already.
+            if os is not None and db.pid == os.getpid():
+                guarded(db, db.close)
+
+
 class _Process:
     """What this process is."""
 
@@ -89,6 +104,13 @@ def note(db: Connection) -> None:
         if known() is None:
             _open.pop(number, None)
     _open[id(db)] = weakref.ref(db)
+
+
+def close_all(opened: list[Connection]) -> None:
+    """Close connections; safe to do twice."""
+    for db in opened:
+        guarded(db, db.close)
+    opened.clear()
 
 
 def let_go_of_inherited() -> None:

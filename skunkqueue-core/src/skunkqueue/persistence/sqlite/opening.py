@@ -168,11 +168,16 @@ def open_store(where: Place, clock: Clock, *, default: bool) -> Store:
 
 def _make_schema(where: Place, clock: Clock) -> None:
     boot = housekeeping.boot_id(clock)
-    db = patiently(where, lambda: connect(where, write=True))
+    opened: list[forks.Connection] = []
+    # Twice, since an exception may also come in the middle of closing.
     try:
-        patiently(where, lambda: forks.guarded(db, _make_tables, db, where, clock, boot))
+        try:
+            patiently(where, lambda: connect(where, opened, write=True))
+            patiently(where, lambda: forks.guarded(opened, _make_tables, opened[0], where, clock, boot))
+        finally:
+            forks.close_all(opened)
     finally:
-        forks.guarded(db, db.close)
+        forks.close_all(opened)
 
 
 def _make_tables(db: sqlite3.Connection, where: Place, clock: Clock, boot: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 
 from skunkqueue.persistence.sqlite import forks
-from skunkqueue.persistence.sqlite.connections import closed, connect, identity_of, patiently
+from skunkqueue.persistence.sqlite.connections import closed, connect, identity_of, move, patiently
 from skunkqueue.persistence.sqlite.errors import is_busy, replaced, translate
 from skunkqueue.persistence.sqlite.place import Place
 
@@ -19,19 +20,20 @@ class Readers:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._idle: list[sqlite3.Connection] = []
+        self._idle = forks.Connections()
         self._closed = False
         self._identity = identity_of(place)
 
     def run(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run a query; several statements see one state only within ``snapshot``."""
-        db = self.borrow()
+        lent: list[forks.Connection] = []
         try:
-            value = self.run_on(db, query)
+            self.borrow(lent)
+            value = self.run_on(lent[0], query)
+            self.give_back(lent)
         except BaseException:
-            self.discard(db)
+            self.discard(lent)
             raise
-        self.give_back(db)
         return value
 
     def run_on(self, db: sqlite3.Connection, query: Callable[[sqlite3.Connection], T]) -> T:
@@ -48,17 +50,22 @@ class Readers:
         except sqlite3.Error as error:
             raise translate(error, self._place.path) from error
 
-    def borrow(self) -> sqlite3.Connection:
-        """Take a connection for oneself until ``give_back``, or ``discard`` where an exception came."""
+    def borrow(self, into: list[forks.Connection]) -> None:
+        """Add a connection to an empty list, for oneself until ``give_back``, or ``discard`` where an exception came.
+
+        It is always in one list or another, whenever that comes.
+        """
         if self._closed:
             raise closed(self._place)
         self._check_identity()
         try:
-            return self._idle.pop()
+            move(self._idle, into)
         except IndexError:
             pass
+        else:
+            return
         try:
-            return patiently(self._place, lambda: connect(self._place, write=False))
+            patiently(self._place, lambda: connect(self._place, into, write=False))
         except sqlite3.Error as error:
             raise translate(error, self._place.path) from error
 
@@ -67,26 +74,27 @@ class Readers:
         if identity_of(self._place) != self._identity:
             raise replaced(self._place.path)
 
-    def give_back(self, db: sqlite3.Connection) -> None:
+    def give_back(self, lent: list[forks.Connection]) -> None:
         """Let others use a borrowed connection."""
+        move(lent, self._idle)
         if self._closed:
-            self.discard(db)
-        else:
-            self._idle.append(db)
+            # Perhaps only since this was begun.
+            self.close()
 
-    def discard(self, db: sqlite3.Connection) -> None:
+    @staticmethod
+    def discard(lent: list[forks.Connection]) -> None:
         """Close a connection that may be in the middle of something: it would show an old state for ever."""
-        forks.guarded(db, db.close)
+        forks.close_all(lent)
 
     def close(self) -> None:
         """Close the idle ones now, and those in use when they are given back."""
         self._closed = True
-        while True:
-            try:
-                db = self._idle.pop()
-            except IndexError:
-                return
-            self.discard(db)
+        while self._idle:
+            closing: list[forks.Connection] = []
+            # Another thread may have been faster.
+            with suppress(IndexError):
+                move(self._idle, closing)
+            self.discard(closing)
 
 
 def snapshot(query: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3.Connection], T]:

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from skunkqueue.clock import Clock, SystemClock
 from skunkqueue.latch import Latch
+from skunkqueue.persistence.sqlite.forks import Connection
 from skunkqueue.persistence.sqlite.readers import Readers, snapshot
 from skunkqueue.persistence.sqlite.wakeup import Bells
 
@@ -49,13 +50,14 @@ class Waiting:
 
         ``moments`` tells when to look again at the latest, by the wall clock and by the monotonic clock.
         """
-        db = self._readers.borrow()
+        lent: list[Connection] = []
         try:
-            seen = self._until(db, fd, timeout, look, moments)
+            self._readers.borrow(lent)
+            seen = self._until(lent[0], fd, timeout, look, moments)
+            self._readers.give_back(lent)
         except BaseException:
-            self._readers.discard(db)
+            self._readers.discard(lent)
             raise
-        self._readers.give_back(db)
         return seen
 
     def _until(

@@ -18,6 +18,7 @@ import select
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
+from itertools import chain, starmap
 from pathlib import Path
 
 from skunkqueue.clock import monotonic
@@ -29,16 +30,21 @@ _FRESH = 0.1
 """A listing of the folder made sooner than this after its last change may miss what came within the same
 tick of the file system's clock."""
 _NO_BELLS_PAUSE = 0.02
+_PROBE = "probe"
+"""A bell that nobody rings: whether the file system has FIFOs is seen from it."""
 
 
 class _Bell:
     """An open FIFO; closed when it is forgotten, so that nobody writes into what has its descriptor by then."""
 
-    __slots__ = ("checked", "fd")
+    __slots__ = ("_fds", "checked", "fd")
 
-    def __init__(self, fd: int) -> None:
-        self.fd = fd
+    def __init__(self, path: Path, flags: int) -> None:
+        self._fds: list[int] = []
         self.checked = monotonic()
+        # In one call, so that a signal handler cannot raise between opening it and noting that it is open.
+        self._fds.extend(starmap(os.open, ((path, flags),)))
+        self.fd = self._fds[0]
 
     def ring(self) -> None:
         """Wake one who waits; a full FIFO (EAGAIN) has rung often enough."""
@@ -46,10 +52,10 @@ class _Bell:
             os.write(self.fd, b"!")
 
     def __del__(self) -> None:
-        fd = getattr(self, "fd", -1)
-        # At the interpreter's end the modules may be gone already, and so are the descriptors.
-        if fd >= 0 and os is not None:
-            os.close(fd)
+        for fd in getattr(self, "_fds", ()):
+            # At the interpreter's end the modules may be gone already, and so are the descriptors.
+            if os is not None:
+                os.close(fd)
 
 
 class Bells:
@@ -61,7 +67,11 @@ class Bells:
         self._listed: tuple[int, bool, list[str]] = (-1, False, [])
         """When the folder last changed, whether nothing can have come since, and who listened then."""
         self._numbers = itertools.count(1)
-        self._shut_read, self._shut_write = os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe()
+        self._pipe: list[int] = []
+        # In one call, as in `_Bell`. Only macOS lacks `pipe2`.
+        pipes = starmap(os.pipe2, ((os.O_CLOEXEC,),)) if hasattr(os, "pipe2") else starmap(os.pipe, ((),))
+        self._pipe.extend(chain.from_iterable(pipes))
+        self._shut_read, self._shut_write = self._pipe
         self.closed = False
         self.works = self._try()
 
@@ -157,18 +167,17 @@ class Bells:
         os.write(self._shut_write, b"!")
 
     def __del__(self) -> None:
-        for fd in (getattr(self, "_shut_read", -1), getattr(self, "_shut_write", -1)):
+        for fd in getattr(self, "_pipe", ()):
             # At the interpreter's end the modules may be gone already, and so are the descriptors.
-            if fd >= 0 and contextlib is not None and os is not None:
+            if contextlib is not None and os is not None:
                 with contextlib.suppress(OSError):
                     os.close(fd)
 
     def _try(self) -> bool:
         try:
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            topic = f"t-{os.getpid()}-{id(self)}"
-            self._make(topic)
-            (self._folder / topic).unlink()
+            # It stays there: under a name of its own, it would be left by each process that is killed here.
+            self._make(_PROBE)
         except OSError:
             # Some file systems have no FIFOs; then everybody looks 50 times a second instead.
             return False
@@ -180,12 +189,12 @@ class Bells:
         # blocks, and poll() never reports a hang-up. Linux, macOS and the BSDs allow that for FIFOs.
         flags = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
         try:
-            return _Bell(os.open(path, flags))
+            return _Bell(path, flags)
         except FileNotFoundError:
             self._folder.mkdir(mode=0o700, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 os.mkfifo(path, 0o600)
-            return _Bell(os.open(path, flags))
+            return _Bell(path, flags)
 
     def _bell(self, topic: str) -> _Bell | None:
         now = monotonic()
@@ -214,7 +223,7 @@ class Bells:
         path = self._folder / name
         try:
             # Not for both, as above: ENXIO tells that the listener is dead.
-            fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            _Bell(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC).ring()
         except OSError as error:
             if error.errno != errno.ENXIO:
                 # Where this process may open no more files, the listener is there all the same.
@@ -224,11 +233,6 @@ class Bells:
                     return True  # made this moment, and about to be opened
                 path.unlink()
             return False
-        try:
-            with contextlib.suppress(OSError):
-                os.write(fd, b"!")
-        finally:
-            os.close(fd)
         return True
 
 

@@ -82,8 +82,9 @@ class Writer:
         self._group: _Group | None = None
         self._main = threading.main_thread().ident
         self._identity = identity_of(place)
-        # Last, so that no exception comes after it which would leave it open.
-        self._db: sqlite3.Connection | None = patiently(place, lambda: connect(place, write=True))
+        self._opened = forks.Connections()
+        patiently(place, lambda: connect(place, self._opened, write=True))
+        self._db: forks.Connection | None = self._opened[0]
 
     def run(self, operation: Callable[[sqlite3.Connection], T], *, solo: bool = False) -> T:
         """Run an operation in a transaction and return its value once that is committed.
@@ -124,6 +125,7 @@ class Writer:
         def shut(db: sqlite3.Connection) -> None:
             self._db = None
             db.close()
+            self._opened.clear()
 
         if self._db is not None:
             self.run(shut, solo=True)
