@@ -44,12 +44,13 @@ def test_what_waited_past_its_lease_is_not_begun(
     worker = bench.worker(as_backend(out_of_reach(bench)))
     worker.cycle.batch._size = 50
 
-    with caplog.at_level(logging.WARNING):
+    with caplog.at_level(logging.DEBUG):
         worker.run()
 
     assert jobs.RAN == []
     assert bench.record(second).worker == "another"
-    assert "late: unbegun=1" in caplog.text
+    # The steward may be faster than the main thread.
+    assert "late: unbegun=1" in caplog.text or "1 firings are given back" in caplog.text
 
 
 def test_what_nobody_else_has_claimed_goes_back_and_runs(bench: Bench) -> None:
