@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 
 from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.sqlite.connections import closed
+from skunkqueue.persistence.sqlite.forks import Connection
 from skunkqueue.persistence.sqlite.opening import Store
 from skunkqueue.persistence.sqlite.readers import snapshot
 from skunkqueue.persistence.sqlite.waiting import LOOK_EVERY, Moments, data_version
@@ -36,12 +37,12 @@ class BellClaim(AwaitedClaim):
         self._look = look
         self._moments = moments
         self._fd = listening.__enter__()
-        self._db: sqlite3.Connection | None = None
+        self._lent: list[Connection] = []
         self._version = 0
         self._ahead: Moments = (None, None)
         """When something comes due, by the wall clock, and when a lease ends, as of the last look."""
         try:
-            self._db = store.readers.borrow()
+            store.readers.borrow(self._lent)
             self._look_out()
         except BaseException:
             self._end(whole=False)
@@ -67,9 +68,10 @@ class BellClaim(AwaitedClaim):
         self._end(whole=True)
 
     def _answer(self) -> Sequence[Claim]:
-        store, db = self._store, self._db
-        if db is None or store.bells.closed:
+        store = self._store
+        if not self._lent or store.bells.closed:
             raise closed(store.place)
+        db = self._lent[0]
         rung = self._rung()
         if not rung and self._left() > 0 and store.readers.run_on(db, data_version) == self._version:
             self.until = store.clock.monotonic() + self._left()
@@ -88,8 +90,7 @@ class BellClaim(AwaitedClaim):
 
     def _look_out(self) -> None:
         """Forget what rang so far, look, and see when to look again."""
-        store, db = self._store, self._db
-        assert db is not None  # noqa: S101 - of a claim that goes on
+        store, db = self._store, self._lent[0]
         store.bells.drain(self._fd)
         self._version = store.readers.run_on(db, data_version)
         self._ahead = store.readers.run_on(db, snapshot(self._seen))
@@ -106,14 +107,11 @@ class BellClaim(AwaitedClaim):
         return left if ends is None else min(left, ends - clock.monotonic())
 
     def _end(self, *, whole: bool) -> None:
-        db, self._db = self._db, None
         if self._listening is not None:
             self._listening.__exit__(None, None, None)
             self._listening = None
         self._fd, self.until = -1, _AT_ONCE
-        if db is None:
-            return
-        if whole:
-            self._store.readers.give_back(db)
+        if self._lent and whole:
+            self._store.readers.give_back(self._lent)
         else:
-            self._store.readers.discard(db)
+            self._store.readers.discard(self._lent)
