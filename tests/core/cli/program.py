@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from click.testing import CliRunner, Result
 
 from skunkqueue.cli.group import skunq
+from skunkqueue.errors import SkunkQueueError
 from skunkqueue.ids import new_id
-from skunkqueue.payload import Attempt, Body, Carry, Failure, Step, encode
+from skunkqueue.payload import Attempt, Body, Carry, Failure, Step, decode_body, encode, job_label
 from skunkqueue.persistence.backend import Backend
+from skunkqueue.pools import PoolRecord
 from skunkqueue.records import Claim, Firing, Outcome, Verdict, WorkerRecord
 from skunkqueue.serializers import get_serializer
 
 WORKER = "worker-of-the-tests"
+WRONG = "no such shop"
+_FAILED = (Verdict.ERROR, Verdict.KILLED, Verdict.EXPIRED)
 
 
 class Skunq:
@@ -55,8 +60,17 @@ def fire(
     store: Backend, data: bytes | None = None, *, queue: str = "demo", route: str = "foo", **more: Any
 ) -> str:
     """Enqueue a firing and return its id."""
-    given: dict[str, Any] = {"id": new_id(), "body": body() if data is None else data, **more}
+    data = body() if data is None else data
+    given: dict[str, Any] = {"id": new_id(), "body": data, "job": job_of(data), **more}
     return store.enqueue([Firing(queue=queue, route=route, **given)])[0]
+
+
+def job_of(data: bytes) -> str:
+    """Name the job of a call, as whoever fires it does."""
+    try:
+        return job_label(decode_body(data).name)
+    except SkunkQueueError:
+        return ""
 
 
 def begin(store: Backend, *, queue: str = "demo", route: str = "foo", worker: str = WORKER) -> Claim:
@@ -69,23 +83,40 @@ def end(store: Backend, claim: Claim, verdict: Verdict = Verdict.COMPLETE, **mor
     """Settle a claim, with a result or a failure that fits."""
     result = more.pop("result", None)
     if result is None:
-        failed = verdict in (Verdict.ERROR, Verdict.KILLED, Verdict.EXPIRED)
-        result = (
-            encode(Failure("ValueError", "no such shop", "Traceback\n  shop.py")) if failed else packed(9)
-        )
-    outcome = Outcome(
-        id=claim.id, token=claim.token, verdict=verdict, result=result, began=claim.claimed, took=0.5, **more
-    )
+        failure = Failure("ValueError", WRONG, "Traceback\n  shop.py")
+        result = encode(failure) if verdict in _FAILED else packed(9)
+    given: dict[str, Any] = {
+        "began": claim.claimed,
+        "took": 0.5,
+        "queue": claim.queue,
+        "route": claim.route,
+        "was_due": claim.due,
+        "job": claim.job,
+        "tags": claim.tags,
+        "key": claim.key,
+        "error": f"ValueError: {WRONG}" if verdict in _FAILED else None,
+        **more,
+    }
+    outcome = Outcome(id=claim.id, token=claim.token, verdict=verdict, result=result, **given)
     assert store.settle([outcome]) == []
     return claim.id
 
 
 def finish(
-    store: Backend, verdict: Verdict = Verdict.COMPLETE, data: bytes | None = None, **more: Any
+    store: Backend,
+    verdict: Verdict = Verdict.COMPLETE,
+    data: bytes | None = None,
+    *,
+    error: str | None = None,
+    result: bytes | None = None,
+    **more: Any,
 ) -> str:
-    """Put in a firing and see it through to its end."""
-    fire(store, data)
-    return end(store, begin(store), verdict, **more)
+    """Put in a firing and see it through to its end; ``more`` is what the firing has."""
+    fire(store, data, **more)
+    ending = {"error": error, "result": result}
+    places = {name: value for name, value in more.items() if name in ("queue", "route")}
+    given = {name: value for name, value in ending.items() if value is not None}
+    return end(store, begin(store, **places), verdict, **given)
 
 
 def attempted(*notes: str) -> bytes:
@@ -104,3 +135,19 @@ def hire(
     worker = WorkerRecord(id=id_, queue=queue, route=route, **given)
     store.register(worker, 60.0)
     return worker
+
+
+def open_pool(
+    store: Backend, id_: str = "pool-of-the-tests", *, queue: str = "demo", **more: Any
+) -> PoolRecord:
+    """List a pool that lives for a minute."""
+    given: dict[str, Any] = {"host": "here", "pid": 1, "routes": ("foo",), "workers": 1, **more}
+    pool = PoolRecord(id=id_, queue=queue, started=store.now(), **given)
+    store.register_pool(pool, 60.0)
+    return pool
+
+
+def need(store: Backend, capability: str) -> None:
+    """Skip a test of what this store does not have (yet)."""
+    if capability not in store.capabilities:
+        pytest.skip(f"{store.name} does not have the capability {capability!r}")

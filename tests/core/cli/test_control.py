@@ -70,7 +70,7 @@ def test_a_firing_that_is_not_finished_is_not_requeued(store: Backend, skunq: Sk
 
 
 def test_all_of_one_state_are_requeued(store: Backend, skunq: Skunq, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("skunkqueue.cli.control.BATCH", 2)
+    monkeypatch.setattr("skunkqueue.bulk.MAX_ROWS", 2)
     failed = [finish(store, Verdict.ERROR) for _ in range(5)]
     done = finish(store)
 
@@ -90,9 +90,8 @@ def test_requeueing_all_can_be_kept_to_one_route(store: Backend, skunq: Skunq) -
     ("words", "part"),
     [
         ([], "either IDs, or --state"),
-        (["--state", "error"], "needs -q"),
-        (["abc", "--state", "error", "-q", "demo"], "either IDs, or --state"),
-        (["abc", "-q", "demo"], "go with --state"),
+        (["abc", "--state", "error", "-q", "demo"], "either IDs, or filters"),
+        (["abc", "-q", "demo"], "either IDs, or filters"),
         (["--state", "pending", "-q", "demo"], "pending"),
     ],
 )
@@ -103,7 +102,7 @@ def test_requeue_refuses_what_it_cannot_mean(skunq: Skunq, words: list[str], par
 def test_pruning_removes_what_finished_longer_ago(
     store: Backend, skunq: Skunq, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("skunkqueue.cli.control.BATCH", 2)
+    monkeypatch.setattr("skunkqueue.control._PRUNED_AT_ONCE", 2)
     done = [finish(store) for _ in range(5)]
     pending = fire(store)
 

@@ -73,7 +73,7 @@ def test_all_is_not_held_by_the_size_of_a_page(
     store: Backend, skunq: Skunq, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("skunkqueue.cli.jobs.BLOCK", 2)
-    monkeypatch.setattr("skunkqueue.cli.listing.LISTING_PAGE", 2)
+    monkeypatch.setattr("skunkqueue.cli.rows.PAGE", 2)
     for _ in range(5):
         fire(store)
 
@@ -104,7 +104,7 @@ def test_the_listing_tells_progress_and_failures(store: Backend, skunq: Skunq) -
 
     running, failed = skunq("jobs").splitlines()[1:]
 
-    assert "30% (3/10) sorting" in running
+    assert "30% (3/10)" in running
     assert "ValueError: no such shop" in failed
 
 
@@ -114,7 +114,7 @@ def test_a_damaged_firing_does_not_hide_the_others(store: Backend, skunq: Skunq)
 
     lines = skunq("jobs").splitlines()[1:]
 
-    assert "(damaged)" in lines[0]
+    assert "(unknown)" in lines[0]
     assert "shop:sell" in lines[1]
     assert skunq.json("jobs")["jobs"][0]["job"] is None
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import pytest
 
 from skunkqueue.cli import listing
-from skunkqueue.cli.listing import CursorError, Listing, Place
+from skunkqueue.cli.listing import Listing, Place
+from skunkqueue.cli.rows import CursorError
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Outcome, Record, State, Verdict
 from tests.core.cli.program import Skunq, begin, body, end, fire, packed

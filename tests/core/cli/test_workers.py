@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import Command
 from tests.core.cli.program import Skunq, fire, hire
 
 
@@ -40,7 +39,7 @@ def test_a_worker_is_told_to_stop(store: Backend, skunq: Skunq, words: list[str]
 
     skunq("stop", "w-1", *words)
 
-    assert store.listen("w-1", 0.0) == [Command(verb=verb)]
+    assert [told.verb for told in store.listen("w-1", 0.0)] == [verb]
 
 
 def test_the_start_of_an_id_is_enough(store: Backend, skunq: Skunq) -> None:
@@ -49,7 +48,7 @@ def test_the_start_of_an_id_is_enough(store: Backend, skunq: Skunq) -> None:
 
     skunq("stop", "abc")
 
-    assert store.listen("abc-1", 0.0) == [Command(verb="stop")]
+    assert [told.verb for told in store.listen("abc-1", 0.0)] == ["stop"]
     assert store.listen("abd-2", 0.0) == []
 
 

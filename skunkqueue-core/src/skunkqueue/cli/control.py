@@ -1,61 +1,52 @@
-"""``skunq kill``, ``requeue`` and ``prune``: what is done to single firings, and to the finished ones."""
+"""``skunq kill``, ``requeue``, ``delete``, ``run`` and ``prune``: what is done to firings, by id or by filter."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from skunkqueue.cli import exits
-from skunkqueue.cli.connection import queue_options, with_backend
+from skunkqueue.cli import bulk, exits
+from skunkqueue.cli.acting import with_control
+from skunkqueue.cli.bulk import bulk_options, is_bulk
+from skunkqueue.cli.filters import filter_of, filter_options
 from skunkqueue.cli.lookup import firing_id
+from skunkqueue.cli.moments import Duration
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import note, say
 from skunkqueue.cli.text import plural
 
 if TYPE_CHECKING:
+    from skunkqueue.cli.filters import Filter
+    from skunkqueue.control import Control
     from skunkqueue.persistence.backend import Backend
-
-BATCH = 1_000
-"""Firings asked of the store in one step."""
+    from skunkqueue.records import State
 
 FINISHED = ("error", "killed", "expired", "complete")
-_UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
-
-
-class Duration(click.ParamType[float]):
-    """A length of time such as ``7d``, ``12h``, ``1d12h`` or ``90`` (seconds)."""
-
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read it as seconds."""
-        if isinstance(value, float):
-            return value
-        text = str(value).strip().lower()
-        parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw]?)", text)
-        if not parts or "".join(number + unit for number, unit in parts) != text:
-            self.fail(f"{value!r} is no length of time: write 7d, 12h, 30m or 45s", param, ctx)
-        return sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)
 
 
 @click.command()
-@click.argument("ids", metavar="ID...", nargs=-1, required=True)
+@click.argument("ids", metavar="[ID...]", nargs=-1)
+@filter_options(("running", "pending"))
+@bulk_options
 @click.pass_context
-@with_backend
-def kill(store: Backend, ctx: click.Context, ids: tuple[str, ...]) -> None:
+@with_control
+def kill(
+    control: Control, ctx: click.Context, ids: tuple[str, ...], *, everything: bool, yes: bool, **given: Any
+) -> None:
     """Kill firings.
 
-    Pending ones at once, running ones by interrupting the job.
+    Pending ones at once, running ones by interrupting the job. Give their IDs, or filters: kill -q shop --job shop:sell.
     """
-    known = list(dict.fromkeys(firing_id(store, typed) for typed in ids))
+    wanted = filter_of(given)
+    if is_bulk(ctx, ids, wanted, everything=everything):
+        bulk.run(control, ctx, "kill", wanted, ("running", "pending"), yes=yes)
+        return
     late = False
-    for each, state in store.kill(known).items():
+    for each, state in control.kill(_known(control.backend, ids)).items():
         if state is None or state.final:
             late = True
-            note(f"{each} is {'gone' if state is None else state.value} already")
+            note(f"{each} is {_told(state)} already")
         elif state.value == "running":
             say(f"{each} is running: its worker is told to interrupt it")
         else:
@@ -66,45 +57,89 @@ def kill(store: Backend, ctx: click.Context, ids: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("ids", metavar="[ID...]", nargs=-1)
-@option(
-    "--state",
-    type=click.Choice(FINISHED),
-    way_out="run the command once for each",
-    help="Requeue all of this state; needs -q.",
-)
-@queue_options(required=False)
+@filter_options(FINISHED)
+@bulk_options
 @click.pass_context
-@with_backend
+@with_control
 def requeue(
-    store: Backend,
-    ctx: click.Context,
-    *,
-    ids: tuple[str, ...],
-    state: str | None,
-    queue: str | None,
-    route: str | None,
+    control: Control, ctx: click.Context, ids: tuple[str, ...], *, everything: bool, yes: bool, **given: Any
 ) -> None:
     """Run finished firings again.
 
-    Give their IDs, or all of one state: requeue --state error -q QUEUE.
+    Give their IDs, or filters: requeue --state error -q QUEUE. In a script it does not ask where -q is given.
     """
-    if bool(ids) == bool(state):
-        ctx.fail("give either IDs, or --state with -q")
-    if state and not queue:
-        ctx.fail(f"--state {state} needs -q QUEUE: whose firings are meant?")
-    if ids and (queue or route):
-        ctx.fail("-q and -r go with --state; an ID needs neither")
-    if state and queue:
-        count = sum(len(store.requeue(batch)) for batch in _finished(store, queue, route, state))
-        left: list[str] = []
-    else:
-        known = list(dict.fromkeys(firing_id(store, typed) for typed in ids))
-        done = store.requeue(known)
-        count, left = len(done), [each for each in known if each not in done]
-    for each in left:
-        note(f"{each} is not finished, or its idempotency key is in use by another firing")
-    say(f"requeued {plural(count, 'firing')}")
-    if left or not count:
+    wanted = filter_of(given)
+    if "rows" not in control.backend.capabilities and wanted.queue and wanted.states and not ids:
+        _requeue_page_by_page(control, ctx, wanted)
+        return
+    if is_bulk(ctx, ids, wanted, everything=everything):
+        # Scripts that name a queue did so before there was a question.
+        bulk.run(control, ctx, "requeue", wanted, FINISHED, yes=yes, asks=wanted.queue is None)
+        return
+    known = _known(control.backend, ids)
+    done = set(control.requeue(known))
+    for each in known:
+        if each not in done:
+            note(f"{each} is not finished, or its idempotency key is in use by another firing")
+    say(f"requeued {plural(len(done), 'firing')}")
+    if len(done) < len(known):
+        ctx.exit(exits.NOTHING)
+
+
+@click.command()
+@click.argument("ids", metavar="[ID...]", nargs=-1)
+@filter_options(("pending", *FINISHED))
+@bulk_options
+@click.pass_context
+@with_control
+def delete(
+    control: Control, ctx: click.Context, ids: tuple[str, ...], *, everything: bool, yes: bool, **given: Any
+) -> None:
+    """Delete firings, finished or pending, with their results.
+
+    Give their IDs, or filters: delete --state error --error ValueError --since 2h. A running one stays: kill it first.
+    """
+    wanted = filter_of(given)
+    if is_bulk(ctx, ids, wanted, everything=everything):
+        bulk.run(control, ctx, "delete", wanted, ("pending", *FINISHED), yes=yes)
+        return
+    left = False
+    for each, state in control.delete(_known(control.backend, ids)).items():
+        if state is not None and state.value != "running":
+            say(f"{each} is deleted; it was {state.value}")
+            continue
+        left = True
+        note(f"{each} is gone already" if state is None else f"{each} is running: kill it first")
+    if left:
+        ctx.exit(exits.NOTHING)
+
+
+@click.command()
+@click.argument("ids", metavar="[ID...]", nargs=-1)
+@filter_options(("pending",))
+@bulk_options
+@click.pass_context
+@with_control
+def run(
+    control: Control, ctx: click.Context, ids: tuple[str, ...], *, everything: bool, yes: bool, **given: Any
+) -> None:
+    """Make pending firings due now, not when their time comes.
+
+    Give their IDs, or filters: run -q shop --tag urgent. Priority, and a pause of the route, count as before.
+    """
+    wanted = filter_of(given)
+    if is_bulk(ctx, ids, wanted, everything=everything):
+        bulk.run(control, ctx, "run_now", wanted, ("pending",), yes=yes)
+        return
+    left = False
+    for each, state in control.run_now(_known(control.backend, ids)).items():
+        if state is not None and state.value == "pending":
+            say(f"{each} is due now")
+            continue
+        left = True
+        cure = "; to run it again: skunq requeue" if state is not None and state.final else ""
+        note(f"{each} is {_told(state)} already{cure}")
+    if left:
         ctx.exit(exits.NOTHING)
 
 
@@ -115,30 +150,39 @@ def requeue(
     metavar="TIME",
     help="Remove what finished longer ago than this (7d, 12h, 30m), even if it was to be kept longer.",
 )
-@with_backend
-def prune(store: Backend, older_than: float | None) -> None:
+@with_control
+def prune(control: Control, older_than: float | None) -> None:
     """Remove finished firings whose time is over."""
-    count = 0
-    while True:
-        pruned = store.prune(older_than, BATCH)
-        count += pruned
-        if pruned < BATCH:
-            break
-    say(f"pruned {plural(count, 'finished firing')}")
+    say(f"pruned {plural(control.prune(older_than), 'finished firing')}")
 
 
-def _finished(store: Backend, queue: str, route: str | None, state: str) -> Iterator[list[str]]:
-    """Yield the ids of all firings of a state, a batch at a time; each is seen once."""
-    from skunkqueue.records import State  # noqa: PLC0415 - help need not wait for it
+def _known(store: Backend, ids: tuple[str, ...]) -> list[str]:
+    """Find all before anything is done to the first: one that is mistyped stops all."""
+    return list(dict.fromkeys(firing_id(store, typed) for typed in ids))
 
-    routes = [info.route for info in store.routes(queue) if route is None or info.route == route]
-    for each in routes:
-        after: str | None = None
-        while True:
-            # The cursor only goes back in time, so what fails again meanwhile is not met twice.
-            page = store.page(queue, each, State(state), BATCH, after)
-            if page.records:
-                yield [record.id for record in page.records]
-            after = page.next
-            if after is None:
-                break
+
+def _told(state: State | None) -> str:
+    return "gone" if state is None else state.value
+
+
+def _requeue_page_by_page(control: Control, ctx: click.Context, wanted: Filter) -> None:
+    """Requeue all in some states on a store that lists records only."""
+    from skunkqueue.cli.filters import states_called  # noqa: PLC0415 - help need not wait for it
+    from skunkqueue.persistence.backend import MAX_PAGE  # noqa: PLC0415 - as above
+
+    store, queue, count = control.backend, wanted.queue or "", 0
+    routes = [info.route for info in store.routes(queue) if wanted.route in (None, info.route)]
+    for route in routes:
+        for state in states_called(wanted.states):
+            after: str | None = None
+            while True:
+                # The cursor only goes back in time, so what fails again meanwhile is not met twice.
+                page = store.page(queue, route, state, MAX_PAGE, after)
+                if page.records:
+                    count += len(control.requeue([record.id for record in page.records]))
+                after = page.next
+                if after is None:
+                    break
+    say(f"requeued {plural(count, 'firing')}")
+    if not count:
+        ctx.exit(exits.NOTHING)

@@ -1,33 +1,33 @@
-"""``skunq jobs``: firings by queue, route and state, a page at a time."""
+"""``skunq jobs``: firings by what is known of them, a page at a time."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from skunkqueue.cli import exits
-from skunkqueue.cli.connection import queue_options, with_backend
+from skunkqueue.cli.connection import with_backend
+from skunkqueue.cli.filters import STATES, filter_of, filter_options
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import json_option, note, say, table
-from skunkqueue.cli.text import iso
+from skunkqueue.cli.text import iso, plural
 
 if TYPE_CHECKING:
-    from skunkqueue.cli.listing import Listing, Place
+    from skunkqueue.cli.filters import Filter
+    from skunkqueue.cli.listing import OlderRows
+    from skunkqueue.cli.rows import Listing
+    from skunkqueue.listings import Row
     from skunkqueue.persistence.backend import Backend
-    from skunkqueue.records import Record
 
-STATES = ("running", "pending", "error", "killed", "expired", "complete")
-"""In the order in which people want to see them."""
 BLOCK = 500
 """Rows whose columns are made to fit together."""
 
 
 @click.command()
-@queue_options(required=False)
-@click.option(
-    "--state", "states", multiple=True, type=click.Choice(STATES), help="Only this state; repeatable."
-)
+@filter_options(STATES)
+@click.option("--newest", "order", flag_value="newest", help="Newest first, also of what is pending.")
+@click.option("--oldest", "order", flag_value="oldest", help="Oldest first, also of what is finished.")
 @option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000), help="At most so many.")
 @option("--after", metavar="CURSOR", help="Go on where an earlier listing ended.")
 @click.option("--all", "everything", is_flag=True, help="List all, whatever --limit says.")
@@ -38,82 +38,87 @@ def jobs(
     store: Backend,
     ctx: click.Context,
     *,
-    queue: str | None,
-    route: str | None,
-    states: tuple[str, ...],
+    order: str | None,
     limit: int,
     after: str | None,
     everything: bool,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """List firings, a page at a time.
 
     First the running ones, then the pending ones, both in the order of their line: by priority, then by due
     time. Then the finished ones of all states, newest first. So it is over several routes and queues, too.
     """
-    places = _places(store, queue, route, states or STATES)
-    listing = _listing(store, places, after, None if everything else limit)
+    wanted = filter_of(given)
+    listing = _listing(store, wanted, order or "line", after, None if everything else limit)
     shown = _print_json(listing, store.now()) if as_json else _print_table(listing, store.now())
+    _tell_bound(listing, wanted)
     if not shown:
         ctx.exit(exits.NOTHING)
 
 
-def _print_table(listing: Listing, now: float) -> int:
-    from skunkqueue.cli.views import FIRINGS, firing_row  # noqa: PLC0415 - help need not wait for it
+def _print_table(listing: Listing | OlderRows, now: float) -> int:
+    from skunkqueue.cli.views import FIRINGS, row_cells  # noqa: PLC0415 - help need not wait for it
 
-    waiting: list[Record] = []
+    waiting: list[Row] = []
     shown = 0
-    for record in listing:
-        waiting.append(record)
+    for row in listing:
+        waiting.append(row)
         # A long listing is printed as it comes, so that memory does not grow with it.
         if len(waiting) >= BLOCK:
-            table(FIRINGS, [firing_row(one, now) for one in waiting], header=not shown)
+            table(FIRINGS, [row_cells(one, now) for one in waiting], header=not shown)
             shown += len(waiting)
             waiting = []
     if waiting:
-        table(FIRINGS, [firing_row(one, now) for one in waiting], header=not shown)
-    if listing.following is not None:
+        table(FIRINGS, [row_cells(one, now) for one in waiting], header=not shown)
+    shown += len(waiting)
+    if listing.following is not None and not listing.is_cut:
         note(f"there is more: add --after {listing.following}, or --all")
-    if not shown + len(waiting):
+    elif not shown and not listing.is_cut:
         note("no such firings")
-    return shown + len(waiting)
+    return shown
 
 
-def _print_json(listing: Listing, now: float) -> int:
+def _print_json(listing: Listing | OlderRows, now: float) -> int:
     """Write one document piece by piece, for the same reason."""
     import json  # noqa: PLC0415 - help need not wait for it
 
     from skunkqueue.cli.values import jsonable  # noqa: PLC0415 - as above
-    from skunkqueue.cli.views import firing_json  # noqa: PLC0415 - as above
+    from skunkqueue.cli.views import row_json  # noqa: PLC0415 - as above
 
     shown = 0
     say(f'{{"now": {json.dumps(iso(now))}, "jobs": [')
-    for record in listing:
-        click.echo((",\n" if shown else "") + json.dumps(jsonable(firing_json(record))), nl=False)
+    for row in listing:
+        click.echo((",\n" if shown else "") + json.dumps(jsonable(row_json(row))), nl=False)
         shown += 1
-    say(f'\n], "next": {json.dumps(listing.following)}}}')
+    looked = f'"looked": {listing.looked}, "read": {listing.read}'
+    say(f'\n], {looked}, "next": {json.dumps(listing.following)}}}')
     return shown
 
 
-def _places(
-    store: Backend, queue: str | None, route: str | None, states: tuple[str, ...]
-) -> dict[Place, int]:
-    """Tell what is to be listed, and how many firings are there."""
-    from skunkqueue.cli.listing import Place  # noqa: PLC0415 - help need not wait for it
-    from skunkqueue.records import State  # noqa: PLC0415 - as above
-
-    routes = [info for info in store.routes(queue) if route is None or info.route == route]
-    wanted = [State(state) for state in states]
-    return {
-        Place(info.queue, info.route, state): info.counts.get(state, 0) for info in routes for state in wanted
-    }
+def _tell_bound(listing: Listing | OlderRows, wanted: Filter) -> None:
+    """Say how far it looked, where that was not to the end."""
+    if not listing.is_cut:
+        return
+    what = f"read the arguments of {plural(listing.read, 'firing')}"
+    if wanted.text is None:
+        what = f"looked at {plural(listing.looked, 'firing')}"
+    note(f"{what}, and not at the rest: to go on, add --after {listing.following}")
 
 
-def _listing(store: Backend, places: dict[Place, int], after: str | None, limit: int | None) -> Listing:
-    from skunkqueue.cli.listing import CursorError, Listing  # noqa: PLC0415 - help need not wait for it
+def _listing(
+    store: Backend, wanted: Filter, order: str, after: str | None, limit: int | None
+) -> Listing | OlderRows:
+    from skunkqueue.cli.rows import CursorError, Listing  # noqa: PLC0415 - help need not wait for it
 
+    plain = wanted._replace(queue=None, route=None, states=()).is_empty() and order == "line"
     try:
-        return Listing(store, places, after, limit)
+        if plain and "rows" not in store.capabilities:
+            from skunkqueue.cli.listing import OlderRows  # noqa: PLC0415 - as above
+
+            return OlderRows(store, wanted, wanted.states or STATES, after, limit)
+        return Listing(store, wanted, wanted.states or STATES, order=order, after=after, limit=limit)
     except CursorError as error:
         msg = f"--after {error}: use the one that the same command printed"
         raise click.UsageError(msg) from error

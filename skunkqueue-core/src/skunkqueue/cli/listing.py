@@ -15,9 +15,12 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from skunkqueue.cli.rows import CursorError
 from skunkqueue.records import State
 
 if TYPE_CHECKING:
+    from skunkqueue.cli.filters import Filter
+    from skunkqueue.listings import Row
     from skunkqueue.persistence.backend import Backend
     from skunkqueue.records import Record
 
@@ -33,10 +36,6 @@ GROUPS: tuple[tuple[State, ...], ...] = (
 """What is merged, in the order in which people want to see it."""
 
 Key = tuple[float, ...]
-
-
-class CursorError(ValueError):
-    """A cursor that this listing has not given."""
 
 
 class Place(NamedTuple):
@@ -95,6 +94,35 @@ class Listing:
             for source in sources:
                 source.go_on(start.key, at.get(source.place))
         return sources
+
+
+class OlderRows:
+    """What ``rows.Listing`` is, of a store that lists records only: no filter but queue, route and states."""
+
+    def __init__(
+        self, store: Backend, wanted: Filter, states: Sequence[str], after: str | None, limit: int | None
+    ) -> None:
+        routes = [info for info in store.routes(wanted.queue) if wanted.route in (None, info.route)]
+        self._paused = {(info.queue, info.route) for info in routes if info.paused}
+        self._now = store.now()
+        places = {
+            Place(info.queue, info.route, state): info.counts.get(state, 0)
+            for info in routes
+            for state in map(State, states)
+        }
+        self._listing = Listing(store, places, after, limit)
+        self.looked = self.read = 0
+        self.is_cut = False
+
+    @property
+    def following(self) -> str | None:
+        """As that of ``Listing``."""
+        return self._listing.following
+
+    def __iter__(self) -> Iterator[Row]:
+        for record in self._listing:
+            self.looked += 1
+            yield row_of(record, self._now, paused=(record.queue, record.route) in self._paused)
 
 
 class _Mark(NamedTuple):
@@ -181,6 +209,41 @@ class _Source:
         if self._page is None and last is None:
             return None
         return _Mark(self.place, self._page, last)
+
+
+def row_of(record: Record, now: float, *, paused: bool) -> Row:
+    """Make a row of a listing of what an older store tells."""
+    from skunkqueue.cli.views import failure_line, name_of  # noqa: PLC0415 - knows the command line's words
+    from skunkqueue.listings import Row  # noqa: PLC0415 - as above
+    from skunkqueue.persistence.listing import numbers_of, waits_for  # noqa: PLC0415 - as above
+
+    is_pending = record.state is State.PENDING
+    return Row(
+        id=record.id,
+        queue=record.queue,
+        route=record.route,
+        job=record.job or name_of(record),
+        tags=record.tags,
+        state=record.state,
+        waits=waits_for(due=record.due, now=now, paused=paused, again=None) if is_pending else None,
+        priority=record.priority,
+        enqueued=record.enqueued,
+        due=record.due,
+        began=record.began,
+        finished=record.finished,
+        took=record.took,
+        worker=record.worker,
+        attempts=record.deaths + (record.began is not None),
+        deaths=record.deaths,
+        key=record.key,
+        schedule=record.schedule,
+        parent=record.parent,
+        progress=numbers_of(record.progress),
+        error=record.error or failure_line(record),
+        body_size=len(record.body),
+        result_size=len(record.result or b""),
+        expires=record.expires,
+    )
 
 
 def _key(record: Record) -> Key:

@@ -1,14 +1,14 @@
-"""Finding firings and workers by the start of their id, for people who type."""
+"""Finding firings, workers and pools by the start of their id, for people who type."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from skunkqueue.errors import UnknownFiringError, UnknownWorkerError
+from skunkqueue.errors import UnknownFiringError, UnknownPoolError, UnknownWorkerError
 
 if TYPE_CHECKING:
     from skunkqueue.persistence.backend import Backend
-    from skunkqueue.records import WorkerRecord
+    from skunkqueue.pools import PoolRecord
 
 SHOWN = 5
 """Candidates named where a start of an id fits several."""
@@ -26,16 +26,35 @@ def firing_id(store: Backend, typed: str) -> str:
     raise UnknownFiringError(_several("firing", typed, found))
 
 
-def worker_called(store: Backend, typed: str) -> WorkerRecord:
-    """Find the one live worker whose id begins so; UnknownWorkerError where there is none, or several."""
-    found = [worker for worker in store.workers() if typed and worker.id.startswith(typed)]
-    exact = [worker for worker in found if worker.id == typed]
+def pool_called(store: Backend, typed: str) -> PoolRecord:
+    """Find the one live pool whose id begins so; UnknownPoolError where there is none, or several."""
+    found = [pool for pool in store.pools() if typed and pool.id.startswith(typed)]
+    exact = [pool for pool in found if pool.id == typed]
     if len(exact or found) == 1:
         return (exact or found)[0]
     if not found:
-        msg = f"there is no live worker {typed!r}: see `skunq workers`"
+        msg = f"there is no live pool {typed!r}: see `skunq pools`"
+        raise UnknownPoolError(msg)
+    raise UnknownPoolError(_several("pool", typed, [pool.id for pool in found]))
+
+
+def pool_or_worker_called(store: Backend, typed: str) -> tuple[str, str]:
+    """Find the one live pool or worker whose id begins so, as (``pool`` or ``worker``, id).
+
+    UnknownWorkerError where there is none, or several.
+    """
+    pools = [pool.id for pool in store.pools()] if "pools" in store.capabilities else []
+    there = [("pool", id_) for id_ in pools] + [("worker", worker.id) for worker in store.workers()]
+    found = [each for each in there if typed and each[1].startswith(typed)]
+    exact = [each for each in found if each[1] == typed]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    if not found:
+        listings = "`skunq workers` and `skunq pools`" if pools else "`skunq workers`"
+        msg = f"there is no live worker {typed!r}: see {listings}"
         raise UnknownWorkerError(msg)
-    raise UnknownWorkerError(_several("worker", typed, [worker.id for worker in found]))
+    what = "worker" if all(kind == "worker" for kind, _ in found) else "worker or pool"
+    raise UnknownWorkerError(_several(what, typed, [id_ for _, id_ in found]))
 
 
 def _several(what: str, typed: str, found: list[str]) -> str:

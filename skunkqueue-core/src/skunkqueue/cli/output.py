@@ -53,7 +53,10 @@ def console() -> Console:
     # Of a terminal that can do nothing but print, rich takes for granted that it has 80 columns.
     dumb = os.environ.get("TERM", "").lower() in ("dumb", "unknown")
     width, height = shutil.get_terminal_size() if dumb else (None, None)
-    return Console(markup=False, emoji=False, highlight=False, width=width, height=height)
+    ctx = click.get_current_context(silent=True)
+    # None leaves it to the environment (NO_COLOR).
+    no_color = True if ctx is not None and ctx.meta.get("no_color") else None
+    return Console(markup=False, emoji=False, highlight=False, width=width, height=height, no_color=no_color)
 
 
 def say(text: str = "") -> None:
@@ -94,12 +97,17 @@ def table(shape: Shape, rows: Iterable[Sequence[object]], *, header: bool = True
         say(_aligned(titles, row, widths))
 
 
+def can_print(text: str) -> bool:
+    """Return whether standard output can show a text as it is."""
+    return _encodable(text) == text
+
+
 def rich_table(shape: Shape, cells: Sequence[Sequence[str]], room: int) -> Table:
     """Lay out cells that are already clean, for a terminal of so many columns."""
     from rich import box  # noqa: PLC0415 - as above
     from rich.table import Table  # noqa: PLC0415 - as above
 
-    mark = ELLIPSIS if _encodable(ELLIPSIS) == ELLIPSIS else "~"
+    mark = ELLIPSIS if can_print(ELLIPSIS) else "~"
     found = fitted(shape, cells, room, mark)
     # Columns stand as close as `columns.GAP` says.
     made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)

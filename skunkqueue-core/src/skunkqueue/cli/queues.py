@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from skunkqueue.cli import exits
+from skunkqueue.cli.acting import with_control
 from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import queue_options, with_backend
 from skunkqueue.cli.output import document, json_option, note, say, table
 from skunkqueue.cli.text import clean, from_now, iso, plural
 
 if TYPE_CHECKING:
+    from skunkqueue.control import Control
     from skunkqueue.persistence.backend import Backend
     from skunkqueue.records import RouteInfo
 
@@ -106,11 +108,11 @@ def queues(
 @queue_options(required=True)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
-@with_backend
-def purge(store: Backend, ctx: click.Context, queue: str, route: str | None, *, yes: bool) -> None:
+@with_control
+def purge(control: Control, ctx: click.Context, queue: str, route: str | None, *, yes: bool) -> None:
     """Remove all pending firings of a queue or route."""
     place = describe(queue, route)
-    pending = sum(each["counts"]["pending"] for each in overview(store, queue, route))
+    pending = sum(each["counts"]["pending"] for each in overview(control.backend, queue, route))
     if not pending:
         note(f"nothing is pending in {place}")
         ctx.exit(exits.NOTHING)
@@ -118,36 +120,36 @@ def purge(store: Backend, ctx: click.Context, queue: str, route: str | None, *, 
         if not sys.stdin.isatty():
             ctx.fail(f"this removes {plural(pending, 'pending firing')} of {place}: add --yes if you mean it")
         click.confirm(f"Remove {plural(pending, 'pending firing')} of {clean(place)}?", abort=True)
-    say(f"removed {plural(store.purge(queue, route), 'pending firing')} of {clean(place)}")
+    say(f"removed {plural(control.purge(queue, route), 'pending firing')} of {clean(place)}")
 
 
 @click.command()
 @queue_options(required=True)
-@with_backend
-def pause(store: Backend, queue: str, route: str | None) -> None:
+@with_control
+def pause(control: Control, queue: str, route: str | None) -> None:
     """Let workers begin nothing more of a queue or route.
 
     What runs goes on.
     """
     _check_names(queue, route)
-    store.pause(queue, route)
+    control.pause(queue, route)
     say(f"paused {clean(describe(queue, route))}")
-    if not overview(store, queue, route):
+    if not overview(control.backend, queue, route):
         note(f"nothing was ever fired there: is {queue!r} the right name?")
 
 
 @click.command()
 @queue_options(required=True)
-@with_backend
-def resume(store: Backend, queue: str, route: str | None) -> None:
+@with_control
+def resume(control: Control, queue: str, route: str | None) -> None:
     """End a pause.
 
     Without -r that of the queue and those of all its routes.
     """
     _check_names(queue, route)
-    store.resume(queue, route)
+    control.resume(queue, route)
     say(f"resumed {clean(describe(queue, route))}")
-    if route is not None and any(each["paused"] for each in overview(store, queue, route)):
+    if route is not None and any(each["paused"] for each in overview(control.backend, queue, route)):
         note(f"the whole queue is paused still: skunq resume -q {queue}")
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from skunkqueue.cli import exits
+from skunkqueue.cli.acting import with_control
 from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import with_backend
 from skunkqueue.cli.options import option
@@ -20,6 +21,7 @@ from skunkqueue.errors import UnknownScheduleError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from skunkqueue.control import Control
     from skunkqueue.persistence.backend import Backend
     from skunkqueue.records import Run, Schedule
 
@@ -52,16 +54,14 @@ def _naming(command: F) -> F:
 
 @schedule.command()
 @_naming
-@with_backend
-def pause(store: Backend, name: str, queue: str | None) -> None:
+@with_control
+def pause(control: Control, name: str, queue: str | None) -> None:
     """Plan no more runs until it is resumed.
 
     What runs goes on.
     """
-    from skunkqueue import timetable  # noqa: PLC0415 - help need not wait for it
-
-    found = schedule_called(store, name, queue)
-    if timetable.pause(store, found.queue, found.name):
+    found = schedule_called(control.backend, name, queue)
+    if control.pause_schedule(found.queue, found.name):
         say(f"paused {_told(found)}")
     else:
         note(f"{_told(found)} is paused already")
@@ -69,31 +69,30 @@ def pause(store: Backend, name: str, queue: str | None) -> None:
 
 @schedule.command()
 @_naming
-@with_backend
-def resume(store: Backend, name: str, queue: str | None) -> None:
+@with_control
+def resume(control: Control, name: str, queue: str | None) -> None:
     """End a pause, and say when it runs next."""
-    from skunkqueue import timetable  # noqa: PLC0415 - help need not wait for it
-
-    found = schedule_called(store, name, queue)
-    if timetable.resume(store, found.queue, found.name):
-        say(f"resumed {_told(found)}: {_next_run(store, found)}")
+    found = schedule_called(control.backend, name, queue)
+    if control.resume_schedule(found.queue, found.name):
+        say(f"resumed {_told(found)}: {_next_run(control.backend, found)}")
     else:
-        note(f"{_told(found)} is not paused: {_next_run(store, found)}")
+        note(f"{_told(found)} is not paused: {_next_run(control.backend, found)}")
 
 
 @schedule.command()
 @_naming
 @click.pass_context
-@with_backend
-def run(store: Backend, ctx: click.Context, name: str, queue: str | None) -> None:
+@with_control
+def run(control: Control, ctx: click.Context, name: str, queue: str | None) -> None:
     """Run it now, not when its rule says.
 
     The rule then goes on as after any other run.
     """
     from skunkqueue import timetable  # noqa: PLC0415 - help need not wait for it
 
+    store = control.backend
     found = schedule_called(store, name, queue)
-    if timetable.run_now(store, found.queue, found.name):
+    if control.run_schedule(found.queue, found.name):
         say(f"{_told(found)} is due now")
         if any(info.paused for info in store.routes(found.queue) if info.route == found.route):
             note(f"its route is paused: skunq resume -q {found.queue} -r {found.route}")
@@ -111,20 +110,18 @@ def run(store: Backend, ctx: click.Context, name: str, queue: str | None) -> Non
 @_naming
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @click.pass_context
-@with_backend
-def remove(store: Backend, ctx: click.Context, name: str, queue: str | None, *, yes: bool) -> None:
+@with_control
+def remove(control: Control, ctx: click.Context, name: str, queue: str | None, *, yes: bool) -> None:
     """Forget it and its history.
 
     What runs goes on. A program that declares it again makes it anew.
     """
-    from skunkqueue import timetable  # noqa: PLC0415 - help need not wait for it
-
-    found = schedule_called(store, name, queue)
+    found = schedule_called(control.backend, name, queue)
     if not yes:
         if not sys.stdin.isatty():
             ctx.fail(f"this removes {_told(found)} and its history: add --yes if you mean it")
         click.confirm(f"Remove {_told(found)} and its history?", abort=True)
-    timetable.remove(store, found.queue, found.name)
+    control.remove_schedule(found.queue, found.name)
     say(f"removed {_told(found)}")
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import Any
 
 from skunkqueue.cli.columns import Shape
-from skunkqueue.cli.text import cut, from_now, iso, size, span
+from skunkqueue.cli.text import cut, from_now, iso, plural, size, span
 from skunkqueue.errors import SkunkQueueError
+from skunkqueue.listings import Row
 from skunkqueue.payload import Body, Step, decode_body, decode_failure, decode_progress
 from skunkqueue.policy import POLICY_FIELDS
 from skunkqueue.records import Record, State, WorkerRecord
@@ -17,12 +18,22 @@ from skunkqueue.serializers import get_serializer
 from skunkqueue.show import shown
 
 DAMAGED = "(damaged)"
+UNTOLD = "(unknown)"
+"""Stands for the job of a firing that was put in by a version which did not tell."""
 NOTE_WIDTH = 60
+WAITS = {
+    "pause": "its route is paused",
+    "retry": "waits for its retry",
+    "snooze": "snoozes",
+    "time": "waits for its time",
+    "turn": "waits for its turn",
+}
+"""What a pending firing waits for, for people."""
 
 FIRINGS = Shape(
-    ("ID", "JOB", "QUEUE", "ROUTE", "STATE", ">PRIORITY", "WHEN", "NOTE"),
-    spare=(">PRIORITY", "QUEUE", "ROUTE", "NOTE", "WHEN"),
-    least={"NOTE": 12, "QUEUE": 8, "ROUTE": 8, "JOB": 10},
+    ("ID", "JOB", "TAGS", "QUEUE", "ROUTE", "STATE", ">PRIORITY", "WHEN", "NOTE"),
+    spare=(">PRIORITY", "TAGS", "QUEUE", "ROUTE", "NOTE", "WHEN"),
+    least={"NOTE": 12, "QUEUE": 8, "ROUTE": 8, "JOB": 10, "TAGS": 8},
     ends=frozenset({"JOB"}),
 )
 WORKERS = Shape(
@@ -71,37 +82,68 @@ def firing_json(record: Record) -> dict[str, Any]:
     }
 
 
-def firing_row(record: Record, now: float) -> tuple[str, ...]:
-    """Tell a firing in the columns of FIRINGS."""
+def row_json(row: Row) -> dict[str, Any]:
+    """Tell a firing of a listing with stable keys."""
+    return {
+        "id": row.id,
+        "job": row.job or None,
+        "tags": list(row.tags),
+        "queue": row.queue,
+        "route": row.route,
+        "state": row.state.value,
+        "waits": row.waits,
+        "priority": row.priority,
+        "enqueued": iso(row.enqueued),
+        "due": iso(row.due),
+        "began": iso(row.began),
+        "finished": iso(row.finished),
+        "took": row.took,
+        "expires": iso(row.expires),
+        "key": row.key,
+        "worker": row.worker,
+        "attempts": row.attempts,
+        "deaths": row.deaths,
+        "schedule": row.schedule,
+        "parent": row.parent,
+        "progress": None if row.progress is None else {"done": row.progress[0], "total": row.progress[1]},
+        "error": row.error,
+        "body_size": row.body_size,
+        "result_size": row.result_size,
+    }
+
+
+def row_cells(row: Row, now: float) -> tuple[str, ...]:
+    """Tell a firing of a listing in the columns of FIRINGS."""
     return (
-        record.id,
-        name_of(record),
-        record.queue,
-        record.route,
-        record.state.value,
-        str(record.priority),
-        when(record, now),
-        cut(remark(record), NOTE_WIDTH),
+        row.id,
+        row.job or UNTOLD,
+        " ".join(row.tags),
+        row.queue,
+        row.route,
+        row.state.value,
+        str(row.priority),
+        when(row, now),
+        cut(remark(row), NOTE_WIDTH),
     )
 
 
-def when(record: Record, now: float) -> str:
+def when(row: Row, now: float) -> str:
     """Tell the time that matters in the state a firing is in."""
-    if record.state is State.PENDING:
-        return f"due {from_now(record.due, now)}"
-    if record.state is State.RUNNING:
-        return f"for {span(max(now - record.began, 0.0))}" if record.began is not None else ""
-    return from_now(record.finished, now) if record.finished is not None else ""
+    if row.state is State.PENDING:
+        return f"due {from_now(row.due, now)}"
+    if row.state is State.RUNNING:
+        return f"for {span(max(now - row.began, 0.0))}" if row.began is not None else ""
+    return from_now(row.finished, now) if row.finished is not None else ""
 
 
-def remark(record: Record) -> str:
-    """Tell the one thing worth saying: progress, what is asked of it, or why it failed."""
-    if record.state is State.RUNNING:
-        asked = "kill asked for; " if record.kill_requested else ""
-        return asked + progress_line(record)
-    if record.state is State.PENDING:
-        return f"{record.deaths} deaths" if record.deaths else ""
-    return failure_line(record) or ""
+def remark(row: Row) -> str:
+    """Tell the one thing worth saying: progress, what it waits for, or why it failed."""
+    if row.state is State.RUNNING:
+        return "" if row.progress is None else share_of(*row.progress)
+    if row.state is State.PENDING:
+        waits = WAITS.get(row.waits or "", "")
+        return f"{waits}; {plural(row.deaths, 'death')}" if row.deaths else waits
+    return row.error or ""
 
 
 def progress_json(record: Record) -> dict[str, Any] | None:
@@ -120,9 +162,12 @@ def progress_line(record: Record) -> str:
     told = progress_json(record)
     if told is None:
         return ""
-    done, total, remark_ = told["done"], told["total"], told["note"]
-    share = f"{100 * done / total:.0f}% ({done:g}/{total:g})" if total else f"{done:g}"
-    return f"{share} {remark_}".rstrip()
+    return f"{share_of(told['done'], told['total'])} {told['note']}".rstrip()
+
+
+def share_of(done: float, total: float | None) -> str:
+    """Tell how much is done: ``30% (3/10)``."""
+    return f"{100 * done / total:.0f}% ({done:g}/{total:g})" if total else f"{done:g}"
 
 
 def failure_line(record: Record) -> str | None:

@@ -1,4 +1,4 @@
-"""``skunq workers`` and ``skunq stop``."""
+"""``skunq workers``."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ import click
 
 from skunkqueue.cli import exits
 from skunkqueue.cli.connection import queue_options, with_backend
-from skunkqueue.cli.lookup import worker_called
-from skunkqueue.cli.output import document, json_option, note, say, table
-from skunkqueue.cli.text import clean, iso
+from skunkqueue.cli.output import document, json_option, note, table
+from skunkqueue.cli.text import iso
 
 if TYPE_CHECKING:
     from skunkqueue.persistence.backend import Backend
@@ -37,26 +36,3 @@ def workers(
         note("no workers; start some with `skunq work -q QUEUE -r ROUTE`")
     if not found:
         ctx.exit(exits.NOTHING)
-
-
-@click.command()
-@click.argument("worker", metavar="WORKER...", nargs=-1, required=True)
-@click.option("--rough", is_flag=True, help="Interrupt the running job; it ends as killed.")
-@with_backend
-def stop(store: Backend, worker: tuple[str, ...], *, rough: bool) -> None:
-    """Stop workers, gently or roughly.
-
-    Gently: the running job ends first. Roughly: it is interrupted, and ends as killed.
-
-    The start of a worker's ID is enough where no other begins so.
-    """
-    from skunkqueue.errors import UnknownWorkerError  # noqa: PLC0415 - help need not wait for it
-    from skunkqueue.records import Command  # noqa: PLC0415 - as above
-
-    # All are looked up before the first is stopped: a mistyped one stops none.
-    found = [worker_called(store, typed) for typed in worker]
-    for each in found:
-        if not store.send(each.id, Command(verb="rough" if rough else "stop")):
-            msg = f"worker {each.id} is gone already"
-            raise UnknownWorkerError(msg)
-        say(f"told {clean(each.id)} to stop{' roughly' if rough else ''}")

@@ -1,0 +1,44 @@
+"""What all commands that change something share: ``--why``, and in whose name they do it. Knows no command."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from skunkqueue.cli.connection import with_backend
+from skunkqueue.cli.options import option
+
+if TYPE_CHECKING:
+    from skunkqueue.persistence.backend import Backend
+
+
+def with_control(command: Callable[..., None]) -> Callable[..., None]:
+    """Open the store for a command; it gets a ``Control`` in the user's name as its first argument.
+
+    Adds ``--why``, beside the options that say which store.
+    """
+
+    @with_backend
+    @option("--why", metavar="TEXT", help="Why; `skunq audit` shows it.")
+    @functools.wraps(command)
+    def controlled(store: Backend, *args: Any, why: str | None, **kwargs: Any) -> None:
+        from skunkqueue.control import Control  # noqa: PLC0415 - help need not wait for it
+
+        command(Control(store, who(), why), *args, **kwargs)
+
+    return controlled
+
+
+def who() -> str:
+    """Return who gives the order: ``user@host``; the number of a user without a name."""
+    import getpass  # noqa: PLC0415 - help need not wait for it
+    import os  # noqa: PLC0415 - as above
+    import socket  # noqa: PLC0415 - as above
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):
+        # Containers often run as a user that the system does not list.
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}"

@@ -1,0 +1,97 @@
+"""``skunq audit``: who did what to the store, and what became of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from skunkqueue.cli import exits
+from skunkqueue.cli.columns import Shape
+from skunkqueue.cli.connection import with_backend
+from skunkqueue.cli.options import option
+from skunkqueue.cli.output import document, json_option, note, table
+from skunkqueue.cli.text import cut, from_now, iso, span
+
+if TYPE_CHECKING:
+    from skunkqueue.persistence.backend import Backend
+    from skunkqueue.pools import Entry
+
+WIDTH = 80
+"""Characters of a long cell shown to people; ``--json`` gives all."""
+ENTRIES = Shape(
+    ("WHEN", "WHO", "VERB", "ON", "DID", "WHY"),
+    spare=("WHY", "WHEN", "DID", "WHO"),
+    least={"DID": 16, "ON": 16, "WHY": 10, "WHO": 10},
+)
+
+
+@click.command()
+@option("--who", metavar="USER@HOST", help="Only what this user did.")
+@option("--verb", metavar="VERB", help="Only this: kill, requeue, delete, purge, pause, stop and so on.")
+@option("--limit", default=50, show_default=True, type=click.IntRange(1, 1_000), help="At most so many.")
+@option("--after", metavar="CURSOR", help="Go on where an earlier list ended.")
+@json_option
+@click.pass_context
+@with_backend
+def audit(
+    store: Backend,
+    ctx: click.Context,
+    *,
+    who: str | None,
+    verb: str | None,
+    limit: int,
+    after: str | None,
+    as_json: bool,
+) -> None:
+    """Show who did what, newest first."""
+    found = store.audit(limit, after, who=who, verb=verb)
+    now = store.now()
+    if as_json:
+        entries = [entry_json(entry) for entry in found.entries]
+        document({"now": iso(now), "entries": entries, "next": found.next})
+    elif found.entries:
+        table(ENTRIES, [_row(entry, now) for entry in found.entries])
+        if found.next is not None:
+            note(f"there is more: add --after {found.next}")
+    else:
+        note("nobody has done anything yet" if who is None and verb is None else "no such entries")
+    if not found.entries:
+        ctx.exit(exits.NOTHING)
+
+
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """Tell an entry with stable keys."""
+    return {
+        "id": entry.id,
+        "at": iso(entry.at),
+        "who": entry.who,
+        "why": entry.why,
+        "verb": entry.verb,
+        "on": entry.on,
+        "did": entry.did,
+        "heard": iso(entry.heard),
+        "done": iso(entry.done),
+    }
+
+
+def progress_of(entry: Entry) -> str:
+    """Tell what became of an order: what it did, or how far it has come."""
+    if entry.did:
+        return entry.did
+    if entry.done is not None:
+        return f"done after {span(entry.done - entry.at)}"
+    if entry.heard is not None:
+        return f"heard after {span(entry.heard - entry.at)}, not done yet"
+    return "sent, not heard yet"
+
+
+def _row(entry: Entry, now: float) -> tuple[str, ...]:
+    return (
+        from_now(entry.at, now),
+        entry.who,
+        entry.verb,
+        cut(entry.on, WIDTH),
+        cut(progress_of(entry), WIDTH),
+        cut(entry.why or "", WIDTH),
+    )

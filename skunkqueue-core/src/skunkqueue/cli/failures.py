@@ -1,0 +1,146 @@
+"""``skunq errors``: failures grouped by job and error, a bounded number of them."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from skunkqueue.cli import exits
+from skunkqueue.cli.columns import Shape
+from skunkqueue.cli.connection import queue_options, with_backend
+from skunkqueue.cli.filters import Filter, query_of
+from skunkqueue.cli.moments import Moment, MomentType
+from skunkqueue.cli.options import option
+from skunkqueue.cli.output import document, json_option, note, table
+from skunkqueue.cli.text import cut, from_now, iso, plural
+from skunkqueue.cli.views import UNTOLD
+
+if TYPE_CHECKING:
+    from skunkqueue.listings import Row
+    from skunkqueue.persistence.backend import Backend
+
+MOST_LOOKED = 10_000
+"""Failures that are grouped, the newest ones."""
+ALIKE = 40
+"""Characters at the start of a message that must be alike in a group, digits left out."""
+WIDTH = 60
+"""Characters of a message shown to people; ``--json`` gives all that the store keeps."""
+ERRORS = Shape(
+    (">COUNT", "JOB", "ERROR", "MESSAGE", "FIRST", "LAST", "NEWEST ID"),
+    spare=("FIRST", "LAST", "MESSAGE"),
+    least={"MESSAGE": 12, "JOB": 10, "ERROR": 10},
+    ends=frozenset({"JOB"}),
+)
+_VARYING = re.compile(r"0x[0-9a-fA-F]+|\d+")
+"""What differs between two messages of one cause: numbers, ids, addresses."""
+
+
+@click.command()
+@queue_options(required=False)
+@option("--job", metavar="MODULE:JOB", help="Only of this job, by its whole name.")
+@option(
+    "--since", type=MomentType(), metavar="TIME", help="Only failed since: 2h (so long ago), or ISO 8601."
+)
+@option("--until", type=MomentType(), metavar="TIME", help="Only failed before: as --since.")
+@json_option
+@click.pass_context
+@with_backend
+def errors(
+    store: Backend,
+    ctx: click.Context,
+    *,
+    queue: str | None,
+    route: str | None,
+    job: str | None,
+    since: Moment | None,
+    until: Moment | None,
+    as_json: bool,
+) -> None:
+    """Show failures, grouped by job and error.
+
+    A group has one job, one type of error and one beginning of its message, numbers left out. The largest comes first. At
+    most the 10,000 newest failures are looked at.
+    """
+    wanted = Filter(
+        queue=queue, route=route, words=() if job is None else (("job", job),), since=since, until=until
+    )
+    rows, looked, more = _read(store, wanted)
+    now = store.now()
+    groups = grouped(rows)
+    oldest = min((row.finished or now for row in rows), default=now) if more else None
+    if as_json:
+        found = [_json(group) for group in groups]
+        document({"now": iso(now), "errors": found, "looked": looked, "complete_since": iso(oldest)})
+    elif groups:
+        table(ERRORS, [_row(group, now) for group in groups])
+    elif not more:
+        note("no failures there")
+    if more:
+        note(
+            f"looked at the newest {plural(looked, 'failure')}, back to {iso(oldest)}: for older ones, add --until {iso(oldest)}"
+        )
+    if not groups:
+        ctx.exit(exits.NOTHING)
+
+
+def grouped(rows: list[Row]) -> list[list[Row]]:
+    """Group failures, the largest group first; within a group as they came."""
+    found: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        kind, message = parts_of(row)
+        found.setdefault((row.job, kind, _VARYING.sub("#", message)[:ALIKE]), []).append(row)
+    return sorted(found.values(), key=len, reverse=True)
+
+
+def parts_of(row: Row) -> tuple[str, str]:
+    """Part an error line into type and message; a failure of a version that told none has neither."""
+    kind, _, message = (row.error or "").partition(":")
+    return kind.strip(), message.strip()
+
+
+def _read(store: Backend, wanted: Filter) -> tuple[list[Row], int, bool]:
+    """Read failures, newest first; says how many were looked at, and whether there are more."""
+    from skunkqueue.listings import MAX_ROWS  # noqa: PLC0415 - help need not wait for it
+
+    query = query_of(wanted, ("error",), wanted.span(store), newest=True)
+    rows: list[Row] = []
+    looked, cursor = 0, None
+    while True:
+        page = store.rows(query, min(MAX_ROWS, MOST_LOOKED - looked), cursor)
+        rows += page.rows
+        looked += max(page.looked, len(page.rows))
+        cursor = page.next
+        if cursor is None or looked >= MOST_LOOKED:
+            return rows, looked, cursor is not None
+
+
+def _json(group: list[Row]) -> dict[str, Any]:
+    newest = group[0]
+    kind, message = parts_of(newest)
+    places = sorted({(row.queue, row.route) for row in group})
+    return {
+        "count": len(group),
+        "job": newest.job or None,
+        "error": kind or None,
+        "message": message,
+        "first": iso(group[-1].finished),
+        "last": iso(newest.finished),
+        "newest": newest.id,
+        "routes": [{"queue": queue, "route": route} for queue, route in places],
+    }
+
+
+def _row(group: list[Row], now: float) -> tuple[str, ...]:
+    newest = group[0]
+    kind, message = parts_of(newest)
+    return (
+        f"{len(group):,}",
+        newest.job or UNTOLD,
+        kind or UNTOLD,
+        cut(message, WIDTH),
+        from_now(group[-1].finished or now, now),
+        from_now(newest.finished or now, now),
+        newest.id,
+    )

@@ -1,0 +1,136 @@
+"""Which firings a command means: the options that filter, and the queries of a store that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import click
+
+from skunkqueue.cli.connection import queue_options
+from skunkqueue.cli.moments import Moment, MomentType
+from skunkqueue.cli.options import option
+
+if TYPE_CHECKING:
+    from skunkqueue.listings import Query
+    from skunkqueue.persistence.backend import Backend
+    from skunkqueue.records import State
+
+F = TypeVar("F", bound=Callable[..., Any])
+STATES = ("running", "pending", "error", "killed", "expired", "complete")
+"""In the order in which people want to see them."""
+UNFINISHED = ("running", "pending")
+WORDS = ("job", "tag", "key", "error", "schedule", "worker")
+
+
+class Filter(NamedTuple):
+    """What was asked for; what is ``None`` or empty does not restrict."""
+
+    queue: str | None = None
+    route: str | None = None
+    states: tuple[str, ...] = ()
+    words: tuple[tuple[str, str], ...] = ()
+    """Fields of a query, and what they must be."""
+    since: Moment | None = None
+    until: Moment | None = None
+    text: str | None = None
+
+    def is_empty(self) -> bool:
+        """Return whether nothing restricts."""
+        return self == Filter()
+
+    def span(self, store: Backend) -> Span | None:
+        """Work out the times by the store's clock; ``None`` where none was asked for."""
+        if self.since is None and self.until is None:
+            return None
+        return (
+            None if self.since is None else self.since.by(store),
+            None if self.until is None else self.until.by(store),
+        )
+
+
+Span = tuple[float | None, float | None]
+
+
+def filter_options(states: Sequence[str]) -> Callable[[F], F]:
+    """Add the options that filter; the command gets them as ``given``, for ``filter_of``."""
+
+    def add(command: F) -> F:
+        for more in (
+            option(
+                "--text", metavar="WORD", help="Only with this in their arguments, as skunq job shows them."
+            ),
+            option(
+                "--until",
+                type=MomentType(),
+                metavar="TIME",
+                help="Only before this: 2h (so long ago), or ISO 8601.",
+            ),
+            option(
+                "--since",
+                type=MomentType(),
+                metavar="TIME",
+                help="Only since then: 2h (so long ago), or ISO 8601. Of finished ones the time they finished "
+                "counts, of others the time they were enqueued.",
+            ),
+            option("--worker", metavar="ID", help="Only what this worker holds, or held last."),
+            option("--schedule", metavar="NAME", help="Only runs of this schedule."),
+            option("--error", metavar="TYPE", help="Only what failed with this type of error."),
+            option("--key", metavar="KEY", help="Only with this idempotency key."),
+            option("--tag", metavar="TAG", help="Only with this tag."),
+            option("--job", metavar="MODULE:JOB", help="Only of this job, by its whole name."),
+            click.option(
+                "--state",
+                "states",
+                multiple=True,
+                type=click.Choice(states),
+                help="Only in this state; repeatable.",
+            ),
+            queue_options(required=False),
+        ):
+            command = more(command)
+        return command
+
+    return add
+
+
+def filter_of(given: dict[str, Any]) -> Filter:
+    """Take the filter out of a command's options."""
+    return Filter(
+        queue=given["queue"],
+        route=given["route"],
+        states=tuple(dict.fromkeys(given["states"])),
+        words=tuple((name, given[name]) for name in WORDS if given[name] is not None),
+        since=given["since"],
+        until=given["until"],
+        text=given["text"] or None,
+    )
+
+
+def query_of(wanted: Filter, states: Iterable[str], span: Span | None, *, newest: bool) -> Query:
+    """Make the query for some states, which are all finished or all not, or of which no time is asked."""
+    from skunkqueue.listings import Query  # noqa: PLC0415 - help need not wait for it
+
+    found = states_called(states)
+    time = "finished" if all(state.final for state in found) else "enqueued"
+    more: dict[str, Any] = dict(wanted.words)
+    if span is not None:
+        more[time] = span
+    return Query(queue=wanted.queue, route=wanted.route, states=found, newest=newest, **more)
+
+
+def states_called(names: Iterable[str]) -> tuple[State, ...]:
+    """Return the states of these names."""
+    from skunkqueue.records import State  # noqa: PLC0415 - help need not wait for it
+
+    return tuple(State(name) for name in names)
+
+
+def split(states: Iterable[str]) -> list[tuple[str, ...]]:
+    """Part states into those that are not finished and those that are, since different times count for them."""
+    found = list(states)
+    parts = (
+        tuple(each for each in found if each in UNFINISHED),
+        tuple(each for each in found if each not in UNFINISHED),
+    )
+    return [part for part in parts if part]

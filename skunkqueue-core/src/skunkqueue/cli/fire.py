@@ -1,0 +1,220 @@
+"""``skunq fire``: fire a job from the command line, with arguments as JSON."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from skunkqueue.cli import exits
+from skunkqueue.cli.acting import who
+from skunkqueue.cli.connection import connection_options, existing
+from skunkqueue.cli.moments import Duration, Moment, MomentType
+from skunkqueue.cli.options import option
+from skunkqueue.cli.output import document, json_option, note, say
+from skunkqueue.cli.text import clean, cut
+
+if TYPE_CHECKING:
+    from skunkqueue.call import Call
+    from skunkqueue.handle import JobHandle
+    from skunkqueue.persistence.backend import BackendConfig
+    from skunkqueue.queue import SkunkQueue
+    from skunkqueue.times import When
+
+MAX_SHOWN = 4_000
+"""Characters of a result shown to people; ``--json`` gives all."""
+
+
+@click.command()
+@click.argument("job", metavar="MODULE:JOB")
+@click.argument("args", metavar="[ARG...]", nargs=-1)
+@option("--kwargs", metavar="JSON", help="Arguments by name, as a JSON object: '{\"count\": 3}'.")
+@option("-q", "--queue", metavar="QUEUE", help="Fire on this queue. Default: the job's own.")
+@click.option(
+    "-r", "--route", "routes", multiple=True, metavar="ROUTE", help="Not on the job's own; repeatable."
+)
+@option("--in", "delay", type=Duration(), metavar="TIME", help="Begin after this: 30s, 2h, 1d.")
+@option("--at", "moment", type=MomentType(), metavar="TIME", help="Begin then: ISO 8601.")
+@option("--priority", type=click.IntRange(0, 9), metavar="N", help="Not with the job's own; 9 is first.")
+@option("--key", metavar="KEY", help="Idempotency key.")
+@click.option("--tag", "tags", multiple=True, metavar="TAG", help="Tag, by which it is found; repeatable.")
+@click.option(
+    "--path",
+    "paths",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False),
+    help="Folder of your jobs' code, beside the working directory; repeatable.",
+)
+@click.option(
+    "--allow", multiple=True, metavar="PACKAGE", help="Installed package that has the job; repeatable."
+)
+@click.option("--wait", is_flag=True, help="Wait for its result, and print it.")
+@option("--timeout", type=Duration(), metavar="TIME", help="How long --wait waits. Default: no limit.")
+@option("--why", metavar="TEXT", help="Why; `skunq audit` shows it.")
+@json_option
+@connection_options
+@click.pass_context
+def fire(
+    ctx: click.Context,
+    *,
+    job: str,
+    args: tuple[str, ...],
+    kwargs: str | None,
+    queue: str | None,
+    routes: tuple[str, ...],
+    delay: float | None,
+    moment: Moment | None,
+    priority: int | None,
+    key: str | None,
+    tags: tuple[str, ...],
+    paths: tuple[str, ...],
+    allow: tuple[str, ...],
+    wait: bool,
+    timeout: float | None,
+    why: str | None,
+    as_json: bool,
+    url: str | None,
+    backend: str | None,
+) -> None:
+    """Fire a job: fire shop:sell 4 '"apples"' --kwargs '{"gift": true}'.
+
+    Each ARG is JSON; what is not JSON is taken as a string. The job's module is imported as a worker would do it, and the
+    arguments are checked against its signature. Prints the id.
+    """
+    if delay is not None and moment is not None:
+        ctx.fail("give either --in or --at")
+    if moment is not None and moment.ago is not None:
+        ctx.fail("--at takes a moment such as 2026-11-28T09:30; for a delay, write --in")
+    when = delay if moment is None else _as_datetime(moment.at)
+    rules: dict[str, Any] = {
+        "routes": list(routes),
+        "priority": priority,
+        "idempotency_key": key,
+        "tags": list(tags),
+    }
+    call = _called(ctx, _find(job, paths, allow), args, kwargs)
+    call = call.options(**{name: value for name, value in rules.items() if value not in (None, [])})
+    with _queue(ctx, call, queue, url, backend) as opened:
+        handle = _fired(opened, call, when, why)
+        if wait:
+            _wait(ctx, handle, timeout, as_json=as_json)
+        elif as_json:
+            document({"ids": [one.id for one in handle.copies]})
+        else:
+            for one in handle.copies:
+                say(one.id)
+
+
+def _find(job: str, paths: tuple[str, ...], allow: tuple[str, ...]) -> Any:
+    """Import a job as a worker would. Raises JobNotFoundError, and NotAJobError for what is none."""
+    from pathlib import Path  # noqa: PLC0415 - help need not wait for it
+
+    from skunkqueue.errors import NotAJobError  # noqa: PLC0415 - as above
+    from skunkqueue.imports import Gate  # noqa: PLC0415 - as above
+    from skunkqueue.job import Job  # noqa: PLC0415 - as above
+    from skunkqueue.mixin import is_class_job  # noqa: PLC0415 - as above
+
+    module, colon, qualname = job.partition(":")
+    if not colon or not qualname:
+        msg = f"{job!r} is not the name of a job: write MODULE:JOB, such as shop.jobs:sell"
+        raise click.UsageError(msg)
+    sys.path[:0] = [str(Path.cwd()), *paths]
+    found = Gate(paths, allow, worker=True).find(module, qualname)
+    if isinstance(found, Job):
+        return found
+    if is_class_job(found):
+        try:
+            return found()
+        except TypeError as error:
+            msg = f"{job} needs arguments to be made an object ({error}): fire it from Python"
+            raise NotAJobError(msg) from error
+    msg = f"{job} is not a job: mark the function with @queue.job first"
+    raise NotAJobError(msg)
+
+
+def _called(ctx: click.Context, job: Any, args: tuple[str, ...], kwargs: str | None) -> Call[Any]:
+    import json  # noqa: PLC0415 - help need not wait for it
+
+    named: Any = {}
+    if kwargs is not None:
+        try:
+            named = json.loads(kwargs)
+        except ValueError as error:
+            ctx.fail(f"--kwargs is not JSON: {error}")
+        if not isinstance(named, dict):
+            ctx.fail("--kwargs must be a JSON object, such as '{\"count\": 3}'")
+    call: Call[Any] = job(*(_value(arg) for arg in args), **named)
+    if call.target is not None:
+        # Before a store is opened.
+        call.target.check(call.args, call.kwargs)
+    return call
+
+
+def _value(text: str) -> Any:
+    """Read an argument as JSON; a word that is not JSON is itself."""
+    import json  # noqa: PLC0415 - help need not wait for it
+
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _queue(
+    ctx: click.Context, call: Call[Any], name: str | None, url: str | None, backend: str | None
+) -> SkunkQueue:
+    """Make the queue to fire on: the job's own, unless another name or another store is asked for."""
+    import msgspec  # noqa: PLC0415 - help need not wait for it
+
+    from skunkqueue.config import open_backend  # noqa: PLC0415 - as above
+    from skunkqueue.queue import SkunkQueue  # noqa: PLC0415 - as above
+
+    own = call.memory.queue
+    config: BackendConfig = existing(url, backend)
+    if url is None and backend is None and isinstance(own, SkunkQueue):
+        config = msgspec.structs.replace(own.config, create=False)
+    if name is None and not isinstance(own, SkunkQueue):
+        ctx.fail(f"{call.name} belongs to no queue: add -q QUEUE")
+    # Raises where there is no store: a mistyped path makes none.
+    open_backend(config).close()
+    settings: dict[str, Any] = dict(config.options)
+    if isinstance(own, SkunkQueue):
+        settings["max_payload"] = own.max_payload
+        name = name or own.name
+    return SkunkQueue(
+        name or "", backend=config.backend, conn_url=config.url, dbname=config.dbname, **settings
+    )
+
+
+def _fired(queue: SkunkQueue, call: Call[Any], when: When | None, why: str | None) -> JobHandle[Any]:
+    from skunkqueue.control import Control  # noqa: PLC0415 - help need not wait for it
+
+    with Control(queue.backend, who(), why).action("fire", f"{call.name} in queue {queue.name}") as action:
+        handle = queue.fire_call(call, when)
+        action.finish(f"fired {', '.join(one.id for one in handle.copies)}")
+    return handle
+
+
+def _wait(ctx: click.Context, handle: JobHandle[Any], timeout: float | None, *, as_json: bool) -> None:
+    """Wait for the result, and print it."""
+    from skunkqueue.errors import FiringFailedError  # noqa: PLC0415 - help need not wait for it
+    from skunkqueue.show import shown  # noqa: PLC0415 - as above
+
+    try:
+        result = handle.wait(timeout)
+    except FiringFailedError as error:
+        if as_json:
+            told = {"state": error.state and error.state.value, "error": f"{error.kind}: {error.message}"}
+            document({"id": handle.id, **told, "result": None})
+        note(str(error))
+        ctx.exit(exits.NOTHING)
+    if as_json:
+        document({"id": handle.id, "state": "complete", "error": None, "result": result})
+    else:
+        say(clean(cut(shown(result), MAX_SHOWN)))
+
+
+def _as_datetime(at: float) -> datetime:
+    return datetime.fromtimestamp(at, timezone.utc)

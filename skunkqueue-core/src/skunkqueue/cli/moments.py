@@ -1,0 +1,74 @@
+"""Times as people type them: lengths such as ``2h``, and moments."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import click
+
+if TYPE_CHECKING:
+    from skunkqueue.persistence.backend import Backend
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
+LONGEST = 100 * 365 * 86_400.0
+"""Seconds of the longest length of time that a moment may lie back."""
+
+
+class Duration(click.ParamType[float]):
+    """A length of time such as ``7d``, ``12h``, ``1d12h`` or ``90`` (seconds)."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it as seconds."""
+        if isinstance(value, float):
+            return value
+        seconds = seconds_of(str(value))
+        if seconds is None:
+            self.fail(f"{value!r} is no length of time: write 7d, 12h, 30m or 45s", param, ctx)
+        return seconds
+
+
+class Moment(NamedTuple):
+    """A moment, as it was typed: so long ago, or absolute."""
+
+    ago: float | None
+    at: float
+
+    def by(self, store: Backend) -> float:
+        """Return it by the store's clock."""
+        return self.at if self.ago is None else store.now() - self.ago
+
+
+class MomentType(click.ParamType[Moment]):
+    """A moment: ``2h`` (so long ago) or ISO 8601; without a zone it is this machine's time."""
+
+    name = "moment"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Moment:
+        """Read it."""
+        if isinstance(value, Moment):
+            return value
+        text = str(value).strip()
+        seconds = seconds_of(text)
+        if seconds is not None and seconds <= LONGEST:
+            return Moment(seconds, 0.0)
+        try:
+            # Python 3.10 reads no Z.
+            when = datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
+            return Moment(None, when.astimezone().timestamp() if when.tzinfo is None else when.timestamp())
+        except (ValueError, OverflowError, OSError):
+            self.fail(
+                f"{value!r} is not a moment: write 2h or 1d (so long ago), or 2026-11-28T09:30", param, ctx
+            )
+
+
+def seconds_of(text: str) -> float | None:
+    """Read a length of time; ``None`` for what is not one."""
+    text = text.strip().lower()
+    parts = re.findall(r"(\d+(?:\.\d+)?)([smhdw]?)", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        return None
+    return sum(float(number) * _UNITS[unit or "s"] for number, unit in parts)

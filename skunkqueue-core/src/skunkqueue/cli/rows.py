@@ -1,0 +1,184 @@
+"""A listing of rows in the order people want, read page by page, and where it can go on. Prints nothing.
+
+It consists of parts, one query each, one after the other: first what runs, then what is pending, then what is finished,
+newest first; or the line through time, from either end.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from typing import TYPE_CHECKING, NamedTuple
+
+from skunkqueue.cli.filters import UNFINISHED, Filter, Span, query_of, split
+from skunkqueue.cli.searching import AT_ONCE, with_text
+from skunkqueue.listings import MAX_ROWS
+
+if TYPE_CHECKING:
+    from skunkqueue.listings import Query, Row, Rows
+    from skunkqueue.persistence.backend import Backend
+
+PAGE = 500
+"""Rows asked of the store at once."""
+MOST_LOOKED = 50_000
+"""Firings looked at for one listing, unless all are wanted."""
+MOST_READ = 10_000
+"""Bodies read for one listing that looks for text."""
+ORDERS = ("line", "newest", "oldest")
+
+
+class CursorError(ValueError):
+    """A cursor that this listing has not given."""
+
+
+class _Place(NamedTuple):
+    """Where a listing goes on."""
+
+    part: int = 0
+    cursor: str | None = None
+    """The store's; ``None``: the beginning of the part."""
+
+
+class Listing:
+    """Firings that match a filter; read it once, from its beginning to its end."""
+
+    def __init__(
+        self,
+        store: Backend,
+        wanted: Filter,
+        states: Sequence[str],
+        *,
+        order: str,
+        after: str | None,
+        limit: int | None,
+    ) -> None:
+        """``after`` is the ``following`` of another listing of the same filter and order; raises CursorError.
+
+        ``order``: ``line``, ``newest`` or ``oldest``. ``limit``: ``None`` for all, however far that goes.
+        """
+        self._store = store
+        self._wanted = wanted
+        self._states = tuple(states)
+        self._order = order
+        self._limit = limit
+        span = wanted.span(store)
+        self._start, self._span = (_Place(), span) if after is None else self._read(after)
+        self.following: str | None = None
+        """Where another listing can go on, once this one is read to its end; ``None``: nothing is left."""
+        self.looked = 0
+        """Firings that were looked at."""
+        self.read = 0
+        """Bodies that were read."""
+        self.is_cut = False
+        """It ended since it came to a bound, not for the limit."""
+
+    def __iter__(self) -> Iterator[Row]:
+        left = self._limit
+        for number, query in enumerate(self._queries()):
+            if number < self._start.part:
+                continue
+            cursor = self._start.cursor if number == self._start.part else None
+            while True:
+                if self._is_enough(left):
+                    if cursor is None and not self._has_any(query):
+                        break
+                    self.following = self._write(_Place(number, cursor))
+                    return
+                before = cursor
+                page = self._store.rows(query, self._size(left), cursor)
+                self.looked += page.looked
+                rows = self._kept(page.rows)
+                if left is not None and len(rows) > left:
+                    rows = rows[:left]
+                    cursor = self._after(query, before, rows[-1], page)
+                else:
+                    cursor = page.next
+                left = None if left is None else left - len(rows)
+                yield from rows
+                if cursor is None:
+                    break
+
+    def _has_any(self, query: Query) -> bool:
+        page = self._store.rows(query, 1)
+        self.looked += page.looked
+        return bool(page.rows) or page.next is not None
+
+    def _is_enough(self, left: int | None) -> bool:
+        if left is not None and left <= 0:
+            return True
+        bound = left is not None and self.looked >= MOST_LOOKED
+        self.is_cut = bound or (self._wanted.text is not None and self.read >= MOST_READ)
+        return self.is_cut
+
+    def _size(self, left: int | None) -> int:
+        if self._wanted.text is not None:
+            return AT_ONCE
+        return PAGE if left is None else min(left, PAGE)
+
+    def _kept(self, rows: Sequence[Row]) -> Sequence[Row]:
+        if self._wanted.text is None:
+            return rows
+        self.read += len(rows)
+        return with_text(self._store, rows, self._wanted.text)
+
+    def _after(self, query: Query, cursor: str | None, last: Row, page: Rows) -> str | None:
+        """Find the cursor that goes on after one row of a page."""
+        size = next(at for at, row in enumerate(page.rows, 1) if row.id == last.id)
+        # The page is read again as if it ended there. It may have changed by now.
+        for _ in range(3):
+            again = self._store.rows(query, size, cursor)
+            at = [row.id for row in again.rows]
+            if at[-1:] == [last.id]:
+                return again.next
+            size = at.index(last.id) + 1 if last.id in at else min(size + 1, MAX_ROWS)
+        # Some may come twice; none is left out.
+        return cursor
+
+    def _queries(self) -> list[Query]:
+        if self._order == "line":
+            running = [(state,) for state in ("running", "pending") if state in self._states]
+            finished = tuple(state for state in self._states if state not in UNFINISHED)
+            parts = [(part, False) for part in running] + ([(finished, True)] if finished else [])
+        else:
+            newest = self._order == "newest"
+            # In the line through time, the finished ones come first.
+            found = split(self._states)
+            parts = [(part, newest) for part in (found if newest else reversed(found))]
+        return [query_of(self._wanted, part, self._span, newest=newest) for part, newest in parts]
+
+    # --- cursors ----------------------------------------------------------------------------------
+
+    def _write(self, place: _Place) -> str:
+        # What was "2h ago" is kept as the moment it was, so that all pages mean the same.
+        text = json.dumps([self._print(), *place, self._span], separators=(",", ":"))
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    def _read(self, text: str) -> tuple[_Place, Span | None]:
+        try:
+            print_, part, cursor, span = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+            place = _Place(int(part), None if cursor is None else str(cursor))
+            kept = None if span is None else (_time(span[0]), _time(span[1]))
+        except (ValueError, TypeError, IndexError, binascii.Error, RecursionError) as error:
+            msg = f"{text!r} is not a cursor of this listing"
+            raise CursorError(msg) from error
+        if print_ != self._print():
+            msg = f"{text!r} is not a cursor of this listing: it belongs to one with other filters"
+            raise CursorError(msg)
+        return place, kept
+
+    def _print(self) -> str:
+        """Return what tells this listing from others."""
+        wanted = self._wanted._replace(since=None, until=None, states=())
+        times = (self._wanted.since is None, self._wanted.until is None)
+        about = repr((tuple(wanted), times, self._states, self._order))
+        return blake2b(about.encode(), digest_size=4).hexdigest()
+
+
+def _time(value: object) -> float | None:
+    if value is None or isinstance(value, float):
+        return value
+    msg = "not a time"
+    raise TypeError(msg)

@@ -1,0 +1,273 @@
+"""``skunq stats``: rates and percentiles by route and by job, over a time that has passed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+
+from skunkqueue.cli import exits
+from skunkqueue.cli.bars import chart, gathered
+from skunkqueue.cli.columns import Shape
+from skunkqueue.cli.connection import queue_options, with_backend
+from skunkqueue.cli.moments import Moment, MomentType
+from skunkqueue.cli.options import option
+from skunkqueue.cli.output import can_print, document, heading, json_option, note, on_terminal, table
+from skunkqueue.cli.text import iso, span
+
+if TYPE_CHECKING:
+    from skunkqueue.counters import Counters
+    from skunkqueue.persistence.backend import Backend
+
+MINUTE, HOUR = 60.0, 3_600.0
+BY_MINUTES = 2 * HOUR
+"""Up to so many seconds it reads minutes; above, hours."""
+MAX_ROUTES = 100
+MARKS = 30
+"""Bars of a chart at most."""
+FINAL = ("complete", "error", "killed", "expired")
+SHARES = (0.5, 0.95, 0.99)
+_NUMBERS = (
+    ">IN",
+    ">DONE",
+    ">PER S",
+    ">ERROR",
+    ">RETRIED",
+    ">DEATHS",
+    ">WAIT P50",
+    ">WAIT P95",
+    ">WAIT P99",
+    ">RUN P50",
+    ">RUN P95",
+    ">RUN P99",
+)
+_SPARE = (
+    ">DEATHS",
+    ">RETRIED",
+    ">WAIT P50",
+    ">RUN P50",
+    ">RUN P99",
+    ">WAIT P99",
+    ">IN",
+    "DONE OVER TIME",
+    ">RUN P95",
+    ">WAIT P95",
+    ">ERROR",
+    "QUEUE",
+    ">PER S",
+)
+ROUTES = Shape(
+    ("QUEUE", "ROUTE", *_NUMBERS, "DONE OVER TIME", "PENDING"),
+    spare=("PENDING", *_SPARE),
+    least={"ROUTE": 10, "QUEUE": 8},
+)
+JOBS = Shape(
+    ("JOB", "QUEUE", "ROUTE", *_NUMBERS, "DONE OVER TIME"),
+    spare=(*_SPARE, "ROUTE"),
+    least={"JOB": 12, "ROUTE": 10, "QUEUE": 8},
+    ends=frozenset({"JOB"}),
+)
+
+
+class Line(NamedTuple):
+    """What was counted on one route, of one job or of all."""
+
+    queue: str
+    route: str
+    job: str | None
+    values: dict[str, float]
+    """Over all of the time."""
+    done: list[float]
+    """Firings that ended in each minute or hour."""
+    pending: list[float]
+    """The samples of each."""
+
+    @property
+    def ended(self) -> float:
+        """How many ended."""
+        return sum(self.values.get(name, 0.0) for name in FINAL)
+
+
+class Period(NamedTuple):
+    """The time that is asked for, in whole minutes or hours, the present one included."""
+
+    begin: float
+    now: float
+    step: float
+
+    @property
+    def steps(self) -> int:
+        """How many there are."""
+        return int((self.now - self.begin) // self.step) + 1
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return max(self.now - self.begin, 1.0)
+
+
+@click.command()
+@queue_options(required=False)
+@option("--job", metavar="MODULE:JOB", help="Only this job, by its whole name.")
+@option(
+    "--since",
+    type=MomentType(),
+    default="1h",
+    show_default=True,
+    metavar="TIME",
+    help="From then on: 1h (so long ago), or ISO 8601. By minutes up to 2 hours, by hours up to 30 days.",
+)
+@click.option("--minutes", "by", flag_value="minutes", help="By minutes, up to 24 hours.")
+@click.option("--hours", "by", flag_value="hours", help="By hours.")
+@click.option("--no-color", is_flag=True, help="No colours, and charts of plain letters.")
+@json_option
+@click.pass_context
+@with_backend
+def stats(
+    store: Backend,
+    ctx: click.Context,
+    *,
+    queue: str | None,
+    route: str | None,
+    job: str | None,
+    since: Moment,
+    by: str | None,
+    no_color: bool,
+    as_json: bool,
+) -> None:
+    """Show rates, waits and run times by route and by job.
+
+    A percentile is at most 9 % off. The time begins with a whole minute or hour.
+    """
+    ctx.meta["no_color"] = no_color
+    period = _period(store, since, by)
+    places = [(info.queue, info.route) for info in store.routes(queue) if route in (None, info.route)]
+    routes = _read(store, places[:MAX_ROUTES], period, jobs=False)
+    jobs = [line for line in _read(store, places[:MAX_ROUTES], period, jobs=True) if job in (None, line.job)]
+    if job is not None:
+        # What the other jobs of a route did is not asked for.
+        routes = []
+    if as_json:
+        about = {"now": iso(period.now), "since": iso(period.begin), "step": period.step}
+        lines = {
+            "routes": [_json(line, period) for line in routes],
+            "jobs": [_json(line, period) for line in jobs],
+        }
+        document({**about, **lines})
+    elif routes or jobs:
+        _print(routes, jobs, period, plain=no_color or not on_terminal() or bool(os.environ.get("NO_COLOR")))
+    else:
+        note(f"nothing was counted there since {iso(period.begin)}")
+    if len(places) > MAX_ROUTES:
+        note(f"only the first {MAX_ROUTES} of {len(places)} routes are read: choose some with -q and -r")
+    if not (routes or jobs):
+        ctx.exit(exits.NOTHING)
+
+
+def _period(store: Backend, since: Moment, by: str | None) -> Period:
+    from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT  # noqa: PLC0415 - help need not wait
+
+    now = store.now()
+    asked = min(since.by(store), now)
+    hours = by == "hours" or (by is None and now - asked > BY_MINUTES)
+    step, kept = (HOUR, HOURS_KEPT) if hours else (MINUTE, MINUTES_KEPT)
+    if now - asked > kept + step:
+        note(f"{'hours' if hours else 'minutes'} are kept for {span(kept)}: what was before is not shown")
+    return Period(max(asked, now - kept) // step * step, now, step)
+
+
+def _read(store: Backend, places: Sequence[tuple[str, str]], period: Period, *, jobs: bool) -> list[Line]:
+    if not places:
+        return []
+    found = store.counters(places, period.begin, period.now + 1.0, hours=period.step == HOUR, jobs=jobs)
+    return lines_of(found, period)
+
+
+def lines_of(counted: Iterable[Counters], period: Period) -> list[Line]:
+    """Add up what was counted, each route and job; those where nothing was enqueued or ended are left out."""
+    from skunkqueue.counters import add  # noqa: PLC0415 - help need not wait for it
+
+    lines: dict[tuple[str, str, str | None], Line] = {}
+    for each in counted:
+        name = (each.queue, each.route, each.job)
+        line = lines.get(name)
+        if line is None:
+            line = lines[name] = Line(*name, {}, [0.0] * period.steps, [0.0] * period.steps)
+        add(line.values, each.values)
+        at = int((each.begin - period.begin) // period.step)
+        if 0 <= at < period.steps:
+            line.done[at] += sum(each.values.get(state, 0.0) for state in FINAL)
+            line.pending[at] = max(line.pending[at], each.values.get("pending", 0.0))
+    return [line for line in lines.values() if any(line.values.values())]
+
+
+def _print(routes: Sequence[Line], jobs: Sequence[Line], period: Period, *, plain: bool) -> None:
+    plain = plain or not can_print(chart([1.0]))
+
+    def drawn(values: Sequence[float]) -> str:
+        return chart(gathered(values, MARKS), plain=plain)
+
+    def depth(values: Sequence[float]) -> str:
+        return chart(gathered(values, MARKS, max), plain=plain)
+
+    each = "minute" if period.step == MINUTE else "hour"
+    note(f"since {iso(period.begin)}, by {each}")
+    if routes:
+        heading("Routes")
+        table(
+            ROUTES,
+            [
+                (line.queue, line.route, *_numbers(line, period), drawn(line.done), depth(line.pending))
+                for line in routes
+            ],
+        )
+    if jobs:
+        heading("Jobs")
+        busiest = sorted(jobs, key=lambda line: -line.ended)
+        table(
+            JOBS,
+            [
+                (line.job or "(unknown)", line.queue, line.route, *_numbers(line, period), drawn(line.done))
+                for line in busiest
+            ],
+        )
+
+
+def _numbers(line: Line, period: Period) -> tuple[str, ...]:
+    values = line.values
+    counts = [f"{values.get(name, 0.0):,.0f}" for name in ("error", "retried", "deaths")]
+    return (
+        f"{values.get('enqueued', 0.0):,.0f}",
+        f"{line.ended:,.0f}",
+        f"{line.ended / period.seconds:.2f}",
+        *counts,
+        *_shares(line, "wait"),
+        *_shares(line, "run"),
+    )
+
+
+def _shares(line: Line, of: str) -> list[str]:
+    from skunkqueue.counters import percentile  # noqa: PLC0415 - help need not wait for it
+
+    found = [percentile(line.values, of, share) for share in SHARES]
+    return ["" if each is None else span(each) for each in found]
+
+
+def _json(line: Line, period: Period) -> dict[str, Any]:
+    from skunkqueue.counters import percentile  # noqa: PLC0415 - help need not wait for it
+
+    names = ("enqueued", *FINAL, "retried", "snoozed", "released", "deaths")
+    found: dict[str, Any] = {"queue": line.queue, "route": line.route}
+    if line.job is not None:
+        found["job"] = line.job or None
+    found["counts"] = {name: int(line.values.get(name, 0.0)) for name in names}
+    found["enqueued_rate"] = round(line.values.get("enqueued", 0.0) / period.seconds, 6)
+    found["done_rate"] = round(line.ended / period.seconds, 6)
+    for of in ("wait", "run"):
+        found[of] = {f"p{100 * share:g}": percentile(line.values, of, share) for share in SHARES}
+    found["done"] = line.done
+    if line.job is None:
+        found["pending"] = line.pending
+    return found
