@@ -53,7 +53,7 @@ def pool_or_worker_called(store: Backend, typed: str) -> tuple[str, str]:
         listings = "`skunq workers` and `skunq pools`" if pools else "`skunq workers`"
         msg = f"there is no live worker {typed!r}: see {listings}"
         raise UnknownWorkerError(msg)
-    what = "worker" if all(kind == "worker" for kind, _ in found) else "worker or pool"
+    what = "worker" if all(kind == "worker" for kind, _ in found) else "workers or pool"
     raise UnknownWorkerError(_several(what, typed, [id_ for _, id_ in found]))
 
 

@@ -1,0 +1,89 @@
+"""``skunq audit``, and that commands which change something are in it."""
+
+from __future__ import annotations
+
+import getpass
+import socket
+
+import pytest
+
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import Verdict
+from tests.core.cli.program import Skunq, begin, finish, fire, hire, need, open_pool
+
+
+@pytest.fixture(autouse=True)
+def kept(store: Backend) -> None:
+    need(store, "audit")
+
+
+def test_an_order_is_in_the_log_with_who_and_why_and_what_it_did(store: Backend, skunq: Skunq) -> None:
+    made = fire(store)
+    skunq("kill", made, "--why", "sold twice")
+
+    (entry,) = skunq.json("audit")["entries"]
+
+    assert entry["who"] == f"{getpass.getuser()}@{socket.gethostname()}"
+    assert (entry["verb"], entry["on"], entry["why"]) == ("kill", made, "sold twice")
+    assert entry["did"] == "killed 1 of 1"
+    assert "sold twice" in skunq("audit")
+
+
+def test_every_command_that_changes_something_is_in_the_log(store: Backend, skunq: Skunq) -> None:
+    hire(store, "w-1")
+    given: list[tuple[str, ...]] = [
+        ("kill", fire(store, route="a")),
+        ("requeue", finish(store, route="b")),
+        ("purge", "-q", "demo", "--yes"),
+        ("pause", "-q", "demo"),
+        ("resume", "-q", "demo"),
+        ("prune",),
+        ("stop", "w-1"),
+        ("restart", "w-1"),
+    ]
+    if "rows" in store.capabilities:
+        given += [
+            ("run", fire(store, route="c", delay=60.0)),
+            ("delete", finish(store, Verdict.ERROR, route="d")),
+        ]
+    for words in given:
+        skunq(*words, "--why", words[0])
+
+    entries = skunq.json("audit")["entries"]
+
+    assert [entry["why"] for entry in reversed(entries)] == [words[0] for words in given]
+    assert all(entry["did"] for entry in entries if entry["verb"] not in ("stop", "restart"))
+
+
+def test_the_log_of_one_verb_or_person_can_be_asked_for_page_by_page(store: Backend, skunq: Skunq) -> None:
+    for _ in range(3):
+        skunq("kill", fire(store))
+    skunq("prune")
+
+    first = skunq.json("audit", "--verb", "kill", "--limit", "2")
+    rest = skunq.json("audit", "--verb", "kill", "--limit", "2", "--after", first["next"])
+
+    assert [entry["verb"] for entry in first["entries"] + rest["entries"]] == ["kill"] * 3
+    assert rest["next"] is None
+    assert "no such entries" in skunq.error("audit", "--who", "nobody@nowhere", expect=1)
+
+
+def test_an_order_that_nobody_has_heard_says_so(store: Backend, skunq: Skunq) -> None:
+    need(store, "pools")
+    open_pool(store, "pool-1")
+    skunq("stop", "pool-1")
+
+    assert "sent, not heard yet" in skunq("audit")
+
+
+def test_a_bulk_order_is_one_entry(store: Backend, skunq: Skunq) -> None:
+    need(store, "rows")
+    for _ in range(3):
+        fire(store)
+    begin(store)
+
+    skunq("delete", "-q", "demo", "--state", "pending", "--yes")
+
+    (entry,) = skunq.json("audit")["entries"]
+    assert (entry["verb"], entry["did"]) == ("delete", "deleted 2 of 2")
+    assert "queue=demo" in entry["on"]
