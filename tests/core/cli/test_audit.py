@@ -43,8 +43,8 @@ def test_every_command_that_changes_something_is_in_the_log(store: Backend, skun
     ]
     if "rows" in store.capabilities:
         given += [
-            ("run", fire(store, route="c", delay=60.0)),
-            ("delete", finish(store, Verdict.ERROR, route="d")),
+            ("run", fire(store, queue="other", delay=60.0)),
+            ("delete", finish(store, Verdict.ERROR, queue="third")),
         ]
     for words in given:
         skunq(*words, "--why", words[0])

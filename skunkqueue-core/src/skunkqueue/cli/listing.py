@@ -213,7 +213,7 @@ class _Source:
 
 def row_of(record: Record, now: float, *, paused: bool) -> Row:
     """Make a row of a listing of what an older store tells."""
-    from skunkqueue.cli.views import failure_line, name_of  # noqa: PLC0415 - knows the command line's words
+    from skunkqueue.cli.views import body_of, failure_line, name_of  # noqa: PLC0415 - knows the command line's words
     from skunkqueue.listings import Row  # noqa: PLC0415 - as above
     from skunkqueue.persistence.listing import numbers_of, waits_for  # noqa: PLC0415 - as above
 
@@ -222,7 +222,7 @@ def row_of(record: Record, now: float, *, paused: bool) -> Row:
         id=record.id,
         queue=record.queue,
         route=record.route,
-        job=record.job or name_of(record),
+        job=record.job or (name_of(record) if body_of(record) else ""),
         tags=record.tags,
         state=record.state,
         waits=waits_for(due=record.due, now=now, paused=paused, again=None) if is_pending else None,
