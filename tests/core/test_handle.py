@@ -80,7 +80,7 @@ def test_a_chains_result_that_is_none_is_damage(queue: SkunkQueue) -> None:
     data = get_serializer("typed").dumps([b"\x01", 5], "it")
     queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=Verdict.COMPLETE, result=data)])
 
-    with pytest.raises(DamagedPayloadError, match="no list of its 2 steps' results"):
+    with pytest.raises(DamagedPayloadError, match="not a list of its 2 steps' results"):
         _ = handle.result
 
 

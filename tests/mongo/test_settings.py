@@ -74,7 +74,7 @@ def test_options_may_stand_in_the_url_or_beside_it() -> None:
 @pytest.mark.parametrize("name", ["retry_for", "socket_timeout", "connect_timeout"])
 @pytest.mark.parametrize("value", ["soon", "-1", "nan", "1e9"])
 def test_a_number_of_seconds_is_one(name: str, value: str) -> None:
-    with pytest.raises(ConfigError, match=f"{name}='{value}' is no number of seconds"):
+    with pytest.raises(ConfigError, match=f"{name}='{value}' is not a number of seconds"):
         read("mongodb://example", **{name: value})
 
 

@@ -197,7 +197,7 @@ def value_of(found: Record | Result, serializers: tuple[str, ...], gate: Gate | 
         return get_serializer(serializers[0]).loads(data, gate)
     parts = get_serializer(DEFAULT_SERIALIZER).loads(data, None)
     if not (type(parts) is list and len(parts) == len(serializers) and {bytes}.issuperset(map(type, parts))):
-        msg = f"the result of firing {found.id} is no list of its {len(serializers)} steps' results: it is damaged"
+        msg = f"the result of firing {found.id} is not a list of its {len(serializers)} steps' results: it is damaged"
         raise DamagedPayloadError(msg)
     return [get_serializer(one).loads(part, gate) for one, part in zip(serializers, parts)]  # noqa: B905 - of one length
 

@@ -121,7 +121,7 @@ def test_pruning_alone_keeps_what_is_to_be_kept(store: Backend, skunq: Skunq) ->
 
 @pytest.mark.parametrize("typed", ["7x", "-1d", "", "d", "1d 2", "1e3", "nan"])
 def test_a_length_of_time_that_is_none_is_refused(skunq: Skunq, typed: str) -> None:
-    assert "is no length of time" in skunq.error("prune", f"--older-than={typed}", expect=2)
+    assert "is not a length of time" in skunq.error("prune", f"--older-than={typed}", expect=2)
 
 
 @pytest.mark.parametrize("typed", ["7d", "12h", "1d12h", "90", "1.5h", "2W", " 3m "])

@@ -20,14 +20,14 @@ from tests.core.sqlite.makers import CHILD, child, claim, done, firing, many, op
 
 def test_file_that_is_no_database(path: Path) -> None:
     path.write_bytes(b"dear diary, " * 500)
-    with pytest.raises(BackendDamagedError, match=rf"{path}.*no SQLite database.*move this one away"):
+    with pytest.raises(BackendDamagedError, match=rf"{path}.*not an SQLite database.*move this one away"):
         open_at(path)
     assert path.read_bytes() == b"dear diary, " * 500
 
 
 def test_short_file_that_is_no_database(path: Path) -> None:
     path.write_bytes(b"x")
-    with pytest.raises(BackendDamagedError, match="no SQLite database"):
+    with pytest.raises(BackendDamagedError, match="not an SQLite database"):
         open_at(path)
 
 

@@ -27,7 +27,7 @@ class Duration(click.ParamType[float]):
             return value
         seconds = seconds_of(str(value))
         if seconds is None:
-            self.fail(f"{value!r} is no length of time: write 7d, 12h, 30m or 45s", param, ctx)
+            self.fail(f"{value!r} is not a length of time: write 7d, 12h, 30m or 45s", param, ctx)
         return seconds
 
 

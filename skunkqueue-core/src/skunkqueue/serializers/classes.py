@@ -46,7 +46,7 @@ def check_fields(value: Any, kind: type) -> None:
         # `__orig_class__` and the like are Python's own, and what is cached is worked out again.
         if not (name.startswith("__") or isinstance(getattr(kind, name, None), functools.cached_property)):
             msg = (
-                f"is of the dataclass {kind.__qualname__} and has the attribute {name!r}, which is no field "
+                f"is of the dataclass {kind.__qualname__} and has the attribute {name!r}, which is not a field "
                 f"and would be lost: declare it as field(init=False)"
             )
             raise RefusedError(msg)

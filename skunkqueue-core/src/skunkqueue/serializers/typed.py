@@ -211,7 +211,7 @@ def _pack_enum(value: enum.Enum, depth: int) -> Any:
     if value.name in type(value).__members__:
         return msgspec.msgpack.Ext(_Ext.ENUM, _encode([module, qualname, value.name, None]))
     if not isinstance(value, enum.Flag) or type(value.value) is not int:
-        msg = f"is {brief(value)}, which is no member that {qualname} declares"
+        msg = f"is {brief(value)}, which is not a member that {qualname} declares"
         raise RefusedError(msg)
     # A combination of flags has no name of its own, but its value is an int.
     return msgspec.msgpack.Ext(_Ext.ENUM, _encode([module, qualname, None, _pack(value.value, depth + 1)]))
@@ -280,13 +280,13 @@ class _Reader:
             return Opaque(f"{module}:{qualname}", raw if name is None else name)
         found = self._gate.find(module, qualname)
         if not (isinstance(found, type) and issubclass(found, enum.Enum)):
-            msg = f"{module}:{qualname} is no Enum, but a stored value says so"
+            msg = f"{module}:{qualname} is not an Enum, but a stored value says so"
             raise DamagedPayloadError(msg)
         if name is not None:
             return found[name]
         if not issubclass(found, enum.Flag) or type(raw) is not int:
             # Looking up a value would let any `_missing_` of the user's work on bytes of others.
-            msg = f"a stored value is no member of {module}:{qualname}"
+            msg = f"a stored value is not a member of {module}:{qualname}"
             raise DamagedPayloadError(msg)
         return found(raw)
 
@@ -296,7 +296,7 @@ class _Reader:
             return Opaque(f"{module}:{qualname}", fields)
         found = self._gate.find(module, qualname)
         if not (isinstance(found, type) and dataclasses.is_dataclass(found)):
-            msg = f"{module}:{qualname} is no dataclass, but a stored value says so"
+            msg = f"{module}:{qualname} is not a dataclass, but a stored value says so"
             raise DamagedPayloadError(msg)
         names = {field.name for field in dataclasses.fields(found)}
         if names != fields.keys():

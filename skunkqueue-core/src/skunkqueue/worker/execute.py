@@ -170,5 +170,5 @@ def _checked(loaded: Any) -> Arguments:
         args, kwargs, attrs = loaded
         if type(args) is list and type(kwargs) is dict and (attrs is None or type(attrs) is dict):
             return args, kwargs, attrs
-    msg = f"stored arguments are no list of positional, keyword and attributes: {brief(loaded)}"
+    msg = f"stored arguments are not a list of positional ones, keywords and attributes: {brief(loaded)}"
     raise DamagedPayloadError(msg)

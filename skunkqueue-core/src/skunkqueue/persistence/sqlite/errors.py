@@ -45,7 +45,7 @@ def translate(error: sqlite3.Error, path: Path) -> BackendError:  # noqa: PLR091
             f" and that the process has not too many files open"
         )
     if "not a database" in text:
-        return not_ours(path, "it is no SQLite database")
+        return not_ours(path, "it is not an SQLite database")
     if "malformed" in text or "corrupt" in text:
         return BackendDamagedError(
             f"{path}: the database is damaged ({text}): stop everything that uses it, keep a copy of the file"

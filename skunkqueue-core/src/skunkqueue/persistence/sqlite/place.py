@@ -67,7 +67,7 @@ def place_of(config: BackendConfig) -> Place:
     except ValueError:
         busy_timeout = -1.0
     if not 0 <= busy_timeout <= 86_400:
-        msg = f"busy_timeout={busy!r} is no number of seconds: give one from 0 to 86400, such as 30"
+        msg = f"busy_timeout={busy!r} is not a number of seconds: give one from 0 to 86400, such as 30"
         raise ConfigError(msg)
     if options:
         name, value = next(iter(options.items()))
@@ -109,7 +109,7 @@ def prepare(path: Path, *, default: bool) -> None:
     except OSError as error:
         raise _unreachable(path, error) from error
     if not is_folder:
-        msg = f"the folder {folder} of the store {path.name} does not exist: make it (`mkdir -p {folder}`) or mend the URL"
+        msg = f"the folder {folder} of the store {path.name} does not exist: make it (`mkdir -p {folder}`) or correct the URL"
         raise ConfigError(msg)
     if is_path_folder:
         msg = f"{path} is a folder: name a file in it, such as {path / 'skunkqueue.db'}"
@@ -124,7 +124,7 @@ def prepare(path: Path, *, default: bool) -> None:
     size = _touch(path)
     if 0 < size < _SMALLEST:
         # SQLite would take a file of a few bytes for an empty one, and overwrite it. It finds out about larger ones.
-        raise not_ours(path, "it is no SQLite database")
+        raise not_ours(path, "it is not an SQLite database")
     if not os.access(folder, os.W_OK):
         raise read_only(path)
 
@@ -147,7 +147,7 @@ def _touch(path: Path) -> int:
             raise read_only(path) from error
         raise _unreachable(path, error) from error
     if not stat.S_ISREG(found.st_mode):
-        raise not_ours(path, "it is no file")
+        raise not_ours(path, "it is not a regular file")
     return found.st_size
 
 

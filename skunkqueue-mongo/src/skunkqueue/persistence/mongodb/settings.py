@@ -58,7 +58,7 @@ def settings_of(config: BackendConfig) -> Settings:
         url = f"mongodb://{url}"
     scheme, _, rest = url.partition("://")
     if scheme.lower() not in _SCHEMES:
-        msg = f"{scheme!r} is no scheme of the mongodb backend: use mongodb:// or mongodb+srv://"
+        msg = f"{scheme!r} is not a scheme of the mongodb backend: use mongodb:// or mongodb+srv://"
         raise ConfigError(msg)
     rest, _, query = rest.partition("?")
     if "@" in query and "@" not in rest:
@@ -126,6 +126,6 @@ def _seconds(name: str, text: str) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds <= _LONGEST:
-        msg = f"{name}={text!r} is no number of seconds from 0 to {_LONGEST:g}"
+        msg = f"{name}={text!r} is not a number of seconds from 0 to {_LONGEST:g}"
         raise ConfigError(msg)
     return seconds

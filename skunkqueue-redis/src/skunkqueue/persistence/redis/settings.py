@@ -82,7 +82,7 @@ def settings_of(config: BackendConfig) -> Settings:
     _refuse_unknown(options)
     base, _, kind = scheme.lower().partition("+")
     if kind not in _KINDS or base not in {"redis", "rediss", "valkey", "valkeys"}:
-        msg = f"{scheme!r} is no scheme of the redis backend: use redis, rediss, redis+unix, redis+sentinel or redis+cluster"
+        msg = f"{scheme!r} is not a scheme of the redis backend: use redis, rediss, redis+unix, redis+sentinel or redis+cluster"
         raise ConfigError(msg)
     login, at, place = rest.rpartition("@")
     username, colon, password = login.partition(":")
@@ -142,7 +142,7 @@ def _database(text: str) -> int:
     if not text:
         return 0
     if not (text.isascii() and text.isdigit() and int(text) < 1_000_000):
-        msg = f"{text!r} is no number of a Redis database: end the URL in /0, or in nothing"
+        msg = f"{text!r} is not the number of a Redis database: end the URL in /0, or in nothing"
         raise ConfigError(msg)
     return int(text)
 
@@ -156,7 +156,7 @@ def _dbname(name: str) -> str:
 
 def _replicas(text: str) -> int:
     if not (text.isascii() and text.isdigit() and int(text) < 100):
-        msg = f"replicas={text!r} is no number of replicas: give 0 (the master alone) or more"
+        msg = f"replicas={text!r} is not a number of replicas: give 0 (the master alone) or more"
         raise ConfigError(msg)
     return int(text)
 
@@ -167,7 +167,7 @@ def _seconds(name: str, text: str) -> float:
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds <= _LONGEST:
-        msg = f"{name}={text!r} is no number of seconds from 0 to 60"
+        msg = f"{name}={text!r} is not a number of seconds from 0 to 60"
         raise ConfigError(msg)
     return seconds
 
