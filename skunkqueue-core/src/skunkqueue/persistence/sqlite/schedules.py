@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -24,8 +25,13 @@ _SEVERAL = (
     f"SELECT {', '.join('s.' + field for field in _FIELDS)} FROM json_each(?) j"  # noqa: S608 - constants
     " CROSS JOIN schedule s ON s.queue = ? AND s.name = j.value"
 )
+_STANDING = (
+    "SELECT s.name, s.generation, s.firing, s.paused, s.runs FROM json_each(?) j"
+    " CROSS JOIN schedule s ON s.queue = ? AND s.name = j.value"
+)
+_GONE = ("", None, None, False, 0)
 _MOVE = (
-    "UPDATE schedule SET state = ?, interval = ?, runs = ?, last_run = ?, took = ?, verdict = ?, firing = ?,"
+    "UPDATE schedule SET state = ?, interval = ?, runs = runs + 1, last_run = ?, took = ?, verdict = ?, firing = ?,"
     " next_run = ? WHERE queue = ? AND name = ?"
 )
 _PRUNE = (
@@ -148,8 +154,10 @@ def refire_each(db: sqlite3.Connection, settled: Sequence[tuple[str, Refire]], n
     by_queue: dict[str, list[str]] = {}
     for _, refire in settled:
         by_queue.setdefault(refire.queue, []).append(refire.name)
-    known = {
-        (one.queue, one.name): one for queue, names in by_queue.items() for one in several(db, queue, names)
+    standing = {
+        (queue, row[0]): row
+        for queue, names in by_queue.items()
+        for row in db.execute(_STANDING, (_encode_names(names), queue))
     }
     runs: list[tuple[str, str, bytes]] = []
     full: list[tuple[str, str, str, str, int]] = []
@@ -157,23 +165,22 @@ def refire_each(db: sqlite3.Connection, settled: Sequence[tuple[str, Refire]], n
     armed: list[Firing] = []
     for id_, refire in settled:
         place = (refire.queue, refire.name)
-        old = known.get(place)
-        if old is None or not rules.may_refire(old, refire, id_):
+        # As ``rules.may_refire`` and ``rules.after_run``, without reading and writing what a run leaves as it is.
+        _, generation, firing, paused, before = standing.get(place, _GONE)
+        if generation != refire.generation or firing != id_:
             continue
         if refire.firing is None:
             remove(db, *place)
             continue
-        new = rules.after_run(old, refire)
-        firing, due = old.firing, None
-        if not old.paused:
+        due = None
+        if not paused:
             armed.append(refire.firing)
             firing, due = refire.firing.id, rules.due_of(refire.firing, now)
-        runs.append((*place, _encode(refire.run)))
-        if new.runs > HISTORY_LENGTH and new.runs % _PRUNE_EVERY == 0:
+        run = refire.run
+        runs.append((*place, _encode(run)))
+        if before >= HISTORY_LENGTH and before % _PRUNE_EVERY == 0:
             full.append((*place, *place, HISTORY_LENGTH))
-        moved.append(
-            (new.state, new.interval, new.runs, new.last_run, new.took, new.verdict, firing, due, *place)
-        )
+        moved.append((refire.state, run.interval, run.began, run.took, run.verdict, firing, due, *place))
     db.executemany("INSERT INTO history (queue, name, run) VALUES (?, ?, ?)", runs)
     db.executemany(_PRUNE, full)
     db.executemany(_MOVE, moved)
@@ -182,8 +189,11 @@ def refire_each(db: sqlite3.Connection, settled: Sequence[tuple[str, Refire]], n
 
 def several(db: sqlite3.Connection, queue: str, names: Sequence[str]) -> list[Schedule]:
     """Read those of some schedules of a queue that there are."""
-    wanted = msgspec.json.encode(list(names)).decode()
-    return [_schedule(row) for row in db.execute(_SEVERAL, (wanted, queue))]
+    return [_schedule(row) for row in db.execute(_SEVERAL, (_encode_names(names), queue))]
+
+
+def _encode_names(names: Sequence[str]) -> str:
+    return msgspec.json.encode(names).decode()
 
 
 def listed(db: sqlite3.Connection, queue: str | None) -> list[Schedule]:
@@ -249,6 +259,6 @@ def one(db: sqlite3.Connection, queue: str, name: str) -> Schedule | None:
 
 
 def _schedule(row: tuple[object, ...]) -> Schedule:
-    values = dict(zip(_FIELDS, row, strict=True))
+    values: dict[str, Any] = dict(zip(_FIELDS, row))  # noqa: B905 - a check costs, and both come from _COLUMNS
     values["paused"] = bool(values["paused"])
-    return msgspec.convert(values, Schedule)
+    return Schedule(**values)
