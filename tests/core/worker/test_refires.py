@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from skunkqueue import SkunkQueue, current_job
 from skunkqueue.errors import BackendError
+from skunkqueue.ids import new_id
 from skunkqueue.policy import change_policy
-from skunkqueue.records import Outcome, State
+from skunkqueue.records import Firing, Outcome, Schedule, State, Verdict
 from skunkqueue.schedule import Observation, Plan, find_strategy
+from skunkqueue.worker.holdings import Finished
 from skunkqueue.worker.refires import Refires
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import QUEUE, ROUTE, Bench
@@ -75,6 +77,78 @@ def test_a_month_of_hours_runs_each_hour(bench: Bench) -> None:
     assert (len(runs), gaps) == (720, {3600.0})
     history = bench.backend.history(QUEUE, "tick")
     assert {run.verdict for run in history} == {"complete"}
+
+
+@pytest.fixture
+def asked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Collect the names of the schedules that are read together."""
+    names: list[str] = []
+    read = bench.backend.get_schedules
+
+    def noted(queue: str, wanted: Sequence[str]) -> list[Schedule | None]:
+        names.extend(wanted)
+        return read(queue, wanted)
+
+    monkeypatch.setattr(bench.backend, "get_schedules", noted)
+    return names
+
+
+def run_times(bench: Bench, times: int, during: Callable[[int], object] = lambda _: None) -> None:
+    """Let one worker run the schedule so many times; ``during`` is called in each run, with its number."""
+    worker = bench.worker(burst=False, lease=3600.0)
+    runs: list[float] = []
+
+    def tick() -> None:
+        runs.append(bench.backend.now())
+        during(len(runs))
+        if len(runs) == times:
+            worker.stop()
+
+    jobs.HOOKS["tick"] = tick
+    worker.run()
+
+
+@pytest.mark.usefixtures("every")
+def test_what_a_worker_has_planned_it_does_not_read_again(bench: Bench, asked: list[str]) -> None:
+    declare(bench, 60)
+
+    run_times(bench, 20)
+
+    schedule = bench.backend.get_schedule(QUEUE, "tick")
+    assert schedule is not None
+    assert (schedule.runs, asked) == (20, ["tick"])
+
+
+@pytest.mark.usefixtures("every")
+def test_a_declaration_counts_that_comes_while_a_planned_run_runs(bench: Bench) -> None:
+    declare(bench, 60)
+
+    run_times(bench, 5, lambda number: declare(bench, 7) if number == 3 else None)
+
+    assert [run.interval for run in bench.backend.history(QUEUE, "tick")] == [60.0, 60.0, 7.0, 7.0]
+
+
+@pytest.mark.usefixtures("every")
+def test_a_state_counts_that_comes_with_a_run_in_the_place_of_the_planned_one(bench: Bench) -> None:
+    declare(bench, 60)
+    refires = bench.worker()._refires
+
+    def settle_one() -> None:
+        (claim,) = bench.backend.claim(QUEUE, ROUTE, "w", 1, 15.0)
+        outcome = Outcome(id=claim.id, token=claim.token, verdict=Verdict.COMPLETE, began=bench.backend.now())
+        batch = refires.attach_each([Finished(claim, outcome, "tick", schedule="tick")], bench.backend.now())
+        assert bench.backend.settle([one.outcome for one in batch]) == []
+
+    settle_one()
+    planned = bench.backend.get_schedule(QUEUE, "tick")
+    assert planned is not None
+    another = Firing(id=new_id(), queue=QUEUE, route=ROUTE, body=planned.body)
+    assert bench.backend.arm(QUEUE, "tick", planned.generation, another, b"given")
+    settle_one()
+
+    schedule = bench.backend.get_schedule(QUEUE, "tick")
+    assert schedule is not None
+    assert (schedule.runs, schedule.state) == (2, b"given")
 
 
 def test_a_firing_whose_strategy_is_missing_is_left_to_others(

@@ -40,6 +40,10 @@ LONGEST_DELAY = 5.0
 """The same after it has come back again and again, each time for twice as long."""
 LEAST_LIMIT = 1.0
 """Seconds that a strategy has at least, however short the lease is."""
+_PLANS = 2_000
+"""So many schedules are remembered as they were last planned here."""
+_SMALL = 4_096
+"""Bytes of body and state of those."""
 KILL_AFTER = 2.0
 """Seconds after which a worker is killed whose threads a strategy keeps from giving it up."""
 
@@ -84,11 +88,17 @@ class Refires:
         self._left: dict[str, tuple[str, float, bool]] = {}
         """By schedule: the firing last left to others, the longest delay it had, and if it was last given none."""
         self._offered = False
+        self._plans: dict[str, Schedule] = {}
+        """By name: schedules as they are once the store has taken what was planned here."""
 
     def close(self) -> None:
         """Let the threads end on which strategies are asked."""
         for caller in self._callers:
             caller.close()
+
+    def has(self, strategy: str | None) -> bool:
+        """Say whether a strategy is loaded."""
+        return strategy in self._strategies
 
     def lacks(self, name: str, strategy: str | None, claim: Claim) -> bool:
         """Say whether what follows a schedule's firing cannot be planned here, so that it must not run here."""
@@ -146,6 +156,7 @@ class Refires:
                 self._rests.end(_key_of(schedule))
                 outcome: Outcome = msgspec.structs.replace(batch[index].outcome, refire=result.value)
                 found[index] = batch[index]._replace(outcome=outcome)
+                self._remember(schedule, result.value)
         return found
 
     def _ended_runs(self, batch: Sequence[Finished]) -> Iterator[tuple[int, Finished, Schedule | None]]:
@@ -155,11 +166,38 @@ class Refires:
             for index, one in enumerate(batch)
             if one.schedule is not None and one.outcome.refire is None and one.outcome.verdict.state.final
         ]
-        for start in range(0, len(runs), MAX_PAGE):
-            some = runs[start : start + MAX_PAGE]
-            schedules = self._backend.get_schedules(self._queue, [name for _, _, name in some])
-            for (index, one, _), schedule in zip(some, schedules, strict=True):
-                yield index, one, schedule
+        known: list[Schedule | None] = [self._planned_here(one) for _, one, _ in runs]
+        unknown = [place for place, schedule in enumerate(known) if schedule is None]
+        for start in range(0, len(unknown), MAX_PAGE):
+            some = unknown[start : start + MAX_PAGE]
+            read = self._backend.get_schedules(self._queue, [runs[place][2] for place in some])
+            for place, schedule in zip(some, read, strict=True):
+                known[place] = schedule
+        for (index, one, _), schedule in zip(runs, known, strict=True):
+            yield index, one, schedule
+
+    def _planned_here(self, one: Finished) -> Schedule | None:
+        """Return the schedule of a run that this worker has planned itself, without asking the store.
+
+        That the run was armed proves that the store took the plan, and it took the strategy's state with it. Whatever else
+        has happened to the schedule since, the store sees when this run's outcome is settled.
+        """
+        schedule = self._plans.pop(one.schedule or "", None)
+        return schedule if schedule is not None and schedule.firing == one.claim.id else None
+
+    def _remember(self, schedule: Schedule, refire: Refire) -> None:
+        if refire.firing is None or len(schedule.body) + len(refire.state) > _SMALL:
+            return
+        if len(self._plans) >= _PLANS:
+            self._plans.clear()
+        self._plans[schedule.name] = msgspec.structs.replace(
+            schedule,
+            state=refire.state,
+            interval=refire.run.interval,
+            verdict=refire.run.verdict,
+            firing=refire.firing.id,
+            next_run=refire.firing.due,
+        )
 
     def _follow(self, schedule: Schedule, one: Finished, now: float) -> Refire | None:
         """Ask a strategy what follows a run; ``None`` where it is not installed."""

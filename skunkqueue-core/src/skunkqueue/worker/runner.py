@@ -89,7 +89,7 @@ class Runner:
             claim.carry is None
             and not claim.deaths
             and claim.expires is None
-            and body.schedule is None
+            and (body.schedule is None or self._refires.has(body.strategy))
             and not claim.kill_requested
             and not holdings.kills
         ):

@@ -155,6 +155,12 @@ class Administration(Counting, ABC):
         found = self._schedules(names=[place_of(queue, name)])
         return found[0] if found else None
 
+    def get_schedules(self, queue: str, names: Sequence[str]) -> list[Schedule | None]:
+        """Read schedules by name."""
+        places = [place_of(queue, name) for name in names]
+        known = {one.name: one for one in self._schedules(names=places)} if places else {}
+        return [known.get(name) for name in names]
+
     def schedule_page(
         self, queue: str | None = None, limit: int = 50, after: tuple[str, str] | None = None
     ) -> list[Schedule]:

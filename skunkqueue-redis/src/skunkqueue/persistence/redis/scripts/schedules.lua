@@ -46,8 +46,9 @@ end
 -- What Refire says: name, generation, group, state, run, began, took, interval, history length, verdict.
 local function refire(settled, wish)
   local name, generation, group, state, run, began, took, interval, length, verdict = unpack(wish, 1, 10)
-  local schedule = schedule_of(name)
-  if not schedule or tonumber(schedule.generation) ~= generation or schedule.firing ~= settled then
+  local key = P .. 'z:' .. name
+  local known = call('HMGET', key, 'generation', 'firing', 'paused')
+  if tonumber(known[1] or '') ~= generation or known[2] ~= settled then
     return
   end
   if not group then
@@ -56,7 +57,6 @@ local function refire(settled, wish)
   end
   call('RPUSH', P .. 'zh:' .. name, ARGV[run])
   call('LTRIM', P .. 'zh:' .. name, -length, -1)
-  local key = P .. 'z:' .. name
   call('HINCRBY', key, 'runs', 1)
   call('HSET', key, 'state', ARGV[state], 'last_run', precise(began), 'took', precise(took), 'verdict', verdict)
   if interval then
@@ -64,7 +64,7 @@ local function refire(settled, wish)
   else
     call('HDEL', key, 'interval')
   end
-  if not schedule.paused then
+  if not known[3] then
     arm(name, group)
   end
 end
