@@ -326,6 +326,27 @@ def test_a_restart_that_cannot_start_a_worker_keeps_the_old_ones(shop: Workshop,
     assert shop.result(shop.fire("add", 1, 2)) == 3
 
 
+def test_a_pool_that_is_stopped_while_it_restarts_leaves_nobody_behind(
+    shop: Workshop, control: Control
+) -> None:
+    pool = shop.work("-c", "2", workers=2)
+    firing = shop.fire("hold", "go")
+    shop.begun(firing)
+    restart = control.restart_pool(listed(shop).id)
+    heard(control, restart)
+    eventually(pool_is(shop, "restarting"), PATIENCE, what="the pool restarts")
+
+    stop = control.stop_pool(shop.backend.pools()[0].id)
+    heard(control, stop)
+    shop.touch("go")
+
+    assert ended(pool) == 0
+    assert shop.result(firing) == 42
+    assert "the pool was told to stop" in carried_out(control, restart)
+    assert carried_out(control, stop) == "the pool has ended"
+    assert shop.listed() == 0
+
+
 def test_a_pool_is_stopped_gently(shop: Workshop, control: Control) -> None:
     pool = shop.work()
     firing = shop.fire("hold", "go")

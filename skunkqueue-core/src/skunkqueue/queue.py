@@ -171,6 +171,7 @@ class SkunkQueue:
     def _fire_batch(self, calls: list[Conjoinable], when: When | None, handles: list[JobHandle[Any]]) -> None:
         policy: Policy | None = None
         name = label = ""
+        keyed = False
         serializers: tuple[str, ...] = ()
         firings: list[Firing] = []
         owners: list[tuple[Memory, int, tuple[str, ...]]] = []
@@ -180,6 +181,7 @@ class SkunkQueue:
             if call.policy is not policy:
                 policy = call.policy
                 places = self._places(policy, when)
+                keyed = keyed or places.keyed
                 alike = len(places.each) == 1 and not places.keyed and not places.tagged
                 place = places.each[0] if alike else None
                 serializers = call.serializers()
@@ -196,18 +198,21 @@ class SkunkQueue:
         _tell(firings, ids)
         gate, start = default_gate(), 0
         # Another id is that of an earlier firing with the same key, which may be of any job.
-        all_own = ids == [firing.id for firing in firings]
+        all_own = not keyed or ids == [firing.id for firing in firings]
         for memory, size, known in owners:
             if memory.queue is None:
                 memory.queue = self
-            first, end = ids[start], start + size
-            how = known if all_own or all(ids[i] == firings[i].id for i in range(start, end)) else None
+            first = ids[start]
             if size == 1:
                 memory.ids.append(first)
+                how = known if all_own or first == firings[start].id else None
                 handles.append(JobHandle(first, self, gate, (), how))
-            else:
-                memory.ids.extend(ids[start:end])
-                handles.append(JobHandle(first, self, gate, tuple(ids[start + 1 : end]), how))
+                start += 1
+                continue
+            end = start + size
+            memory.ids.extend(ids[start:end])
+            how = known if all_own or ids[start:end] == [one.id for one in firings[start:end]] else None
+            handles.append(JobHandle(first, self, gate, tuple(ids[start + 1 : end]), how))
             start = end
 
     def handle(self, firing_id: str) -> JobHandle[Any]:
