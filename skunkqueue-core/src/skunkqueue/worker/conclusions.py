@@ -1,0 +1,184 @@
+"""What becomes of each attempt: has it ruled on, and puts its outcome among what is to be settled.
+
+Asks ``verdict``, and calls the job's own rules, which are the user's code. Runs no job.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from skunkqueue.errors import PayloadTooLargeError
+from skunkqueue.payload import Body
+from skunkqueue.policy import Policy
+from skunkqueue.records import Claim, Verdict
+from skunkqueue.serializers import DEFAULT_SERIALIZER, get_serializer
+from skunkqueue.worker import verdict
+from skunkqueue.worker.board import Board
+from skunkqueue.worker.execute import Performer, Phase, attempt
+from skunkqueue.worker.failures import failure_of, kind_of, place_of
+from skunkqueue.worker.holdings import KILL_AFTER, NEVER, Finished, Holdings, Running, ref_of
+from skunkqueue.worker.interrupt import Interrupter
+from skunkqueue.worker.logs import duration
+from skunkqueue.worker.settler import Settler
+from skunkqueue.worker.verdict import Ruling, Try
+
+logger = logging.getLogger("skunkqueue.worker")
+
+RULING_LIMIT = 5.0
+"""Seconds that a job's own rules (a backoff function, say) may take to answer."""
+
+
+class Conclusions:
+    """What the ``Runner`` of a worker does at the end of an attempt."""
+
+    def __init__(
+        self,
+        performer: Performer,
+        interrupter: Interrupter,
+        holdings: Holdings,
+        *,
+        settler: Settler,
+        board: Board,
+        worker: str,
+        max_payload: int,
+    ) -> None:
+        self._performer = performer
+        self._interrupter = interrupter
+        self._holdings = holdings
+        self._settler = settler
+        self._board = board
+        self._worker = worker
+        self._max_payload = max_payload
+        self._pid = os.getpid()
+
+    def _release(self, claim: Claim, delay: float) -> None:
+        self._holdings.finished.append(Finished(claim, verdict.released(claim, delay), "a firing"))
+
+    def _policy(self, tried: Try) -> Policy:
+        """Return the rules of a job that was found; one that could not be has those of any job."""
+        known = self._performer.known(tried.step.job)
+        return Policy() if known is None else known.policy
+
+    def _staged(
+        self, claim: Claim, limit: float, function: Callable[..., Any], *arguments: Any
+    ) -> tuple[Any, BaseException | None, str | None]:
+        """Call what runs the user's code outside of the job itself, in the main thread, where it may be interrupted.
+
+        Returns what ``attempt`` does, and why it was interrupted, if it was.
+        """
+        holdings, interrupter = self._holdings, self._interrupter
+        began = holdings.monotonic()
+        deadline = began + limit
+        self._board.begin(
+            0, claim.id, claim.token, 0.0 if limit == NEVER else deadline + KILL_AFTER, claim.deaths > 0
+        )
+        holdings.running = Running(claim, began, deadline)
+        value, error = attempt(function, *arguments)
+        holdings.running = None
+        self._end_copy()
+        delivered, interrupter.delivered = interrupter.delivered, None
+        reason = delivered[1] if delivered is not None and delivered[0] is claim else None
+        return value, error, reason
+
+    def _end_copy(self) -> None:
+        """End this process if it is a copy that a job has made: it must not go on as a second worker."""
+        if os.getpid() != self._pid:
+            os._exit(1)
+
+    def _went_well(self, tried: Try, data: bytes | None) -> bool:
+        """Conclude an attempt that did not; True where the result counts."""
+        self._end_copy()
+        performer, interrupter = self._performer, self._interrupter
+        error, performer.error = performer.error, None
+        delivered, interrupter.delivered = interrupter.delivered, None
+        reason = delivered[1] if delivered is not None and delivered[0] is tried.claim else None
+        self._send_progress(tried.claim)
+        return self._judge(tried, reason, performer.phase, None if data is not None else error)
+
+    def _judge(
+        self,
+        tried: Try,
+        reason: str | None,
+        phase: Phase,
+        error: BaseException | None,
+        *,
+        on_loop: bool = False,
+    ) -> bool:
+        """Conclude an attempt that failed or was interrupted; True: neither."""
+        claim = tried.claim
+        if ref_of(claim) in self._holdings.lost:
+            self._holdings.lost.discard(ref_of(claim))
+            logger.warning("the outcome of firing %s is dropped: its lease was lost", claim.id)
+            return False
+        if reason in (verdict.KILL, verdict.ROUGH):
+            ruling = verdict.interrupted(tried, reason)
+        elif reason == verdict.TIMEOUT:
+            call = partial(verdict.timed_out, tried, self._policy(tried), None, random.random)
+            ruling = self._rule(tried, call, on_loop=on_loop)
+        elif error is not None:
+            ruling = self._rule(tried, partial(self._failed, tried, phase, error), on_loop=on_loop)
+        else:
+            return True
+        self._conclude(claim, ruling, tried.body.name, tried.body, tried.number)
+        return False
+
+    def _failed(self, tried: Try, phase: Phase, error: BaseException) -> Ruling:
+        policy = self._policy(tried) if phase is Phase.CALL else None
+        ruling = verdict.failed(tried, policy, phase, error, random.random)
+        if logger.isEnabledFor(logging.DEBUG):
+            # Not by exc_info, since the exception may be such as cannot be shown.
+            logger.debug("firing %s raised\n%s", tried.claim.id, failure_of(error).traceback)
+        place = place_of(error)
+        return Ruling(ruling.outcome, f"{ruling.note} ({place})" if place else ruling.note)
+
+    def _rule(self, tried: Try, ruling: Callable[[], Ruling], *, on_loop: bool = False) -> Ruling:
+        """Work out a ruling, which may run the user's code: backoff functions, and what exceptions say of themselves."""
+        reason: str | None = None
+        ruled: Ruling | None
+        if on_loop:
+            ruled, broken = attempt(ruling)
+            self._end_copy()
+        else:
+            # What was to interrupt the attempt itself comes too late.
+            self._interrupter.forget()
+            ruled, broken, reason = self._staged(tried.claim, RULING_LIMIT, ruling)
+        if reason in (verdict.KILL, verdict.ROUGH):
+            return verdict.interrupted(tried, reason)
+        if ruled is None:
+            return verdict.unruled(tried, "?" if broken is None else kind_of(broken))
+        return ruled
+
+    def _complete_chain(self, tried: Try, last: bytes, value: object) -> None:
+        claim, body = tried.claim, tried.body
+        parts = [*tried.carry.done, last]
+        result = get_serializer(DEFAULT_SERIALIZER).dumps(parts, "the results of the chain")
+        if len(result) > self._max_payload:
+            msg = f"the results of {body.name} have {len(result)} bytes together: at most {self._max_payload} are allowed"
+            ruling = verdict.failed(tried, None, Phase.SAVE, PayloadTooLargeError(msg), random.random)
+            self._conclude(claim, ruling, body.name, body, tried.number)
+            return
+        outcome = verdict.completed(claim, body, result, tried.began, tried.took)
+        self._holdings.finished.append(
+            Finished(claim, outcome, body.name, value, None, body.schedule, tried.number)
+        )
+
+    def _conclude(
+        self, claim: Claim, ruling: Ruling, name: str, body: Body | None = None, number: int = 1
+    ) -> None:
+        self._holdings.kills.pop(claim.id, None)
+        outcome, note = ruling
+        if outcome.verdict in (Verdict.RETRY, Verdict.SNOOZE):
+            note = f"{note}; again in {duration(outcome.delay)}"
+        schedule = None if body is None else body.schedule
+        self._holdings.finished.append(Finished(claim, outcome, name, None, note, schedule, number))
+
+    def _send_progress(self, claim: Claim) -> None:
+        """Let a job's last word on its progress be known before its outcome is."""
+        report = self._holdings.progress.pop(ref_of(claim), None)
+        if report is not None:
+            self._settler.report(ref_of(claim), report)
