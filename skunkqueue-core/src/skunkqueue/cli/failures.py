@@ -78,9 +78,9 @@ def errors(
     elif not more:
         note("no failures there")
     if more:
-        note(
-            f"looked at the newest {plural(looked, 'failure')}, back to {iso(oldest)}: for older ones, add --until {iso(oldest)}"
-        )
+        # A millisecond later, since a moment is cut to milliseconds: better one twice than one not at all.
+        rest = iso(oldest and oldest + 0.001)
+        note(f"these are the newest {plural(len(rows), 'failure')} only: for older ones, add --until {rest}")
     if not groups:
         ctx.exit(exits.NOTHING)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -88,8 +89,11 @@ def _print_json(listing: Listing | OlderRows, now: float) -> int:
     from skunkqueue.cli.views import row_json  # noqa: PLC0415 - as above
 
     shown = 0
+    rows = iter(listing)
+    # What cannot be listed at all is an error, and not half a document.
+    first = next(rows, None)
     say(f'{{"now": {json.dumps(iso(now))}, "jobs": [')
-    for row in listing:
+    for row in () if first is None else itertools.chain((first,), rows):
         click.echo((",\n" if shown else "") + json.dumps(jsonable(row_json(row))), nl=False)
         shown += 1
     looked = f'"looked": {listing.looked}, "read": {listing.read}'

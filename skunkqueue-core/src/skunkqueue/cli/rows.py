@@ -35,10 +35,10 @@ class CursorError(ValueError):
 
 
 class _Place(NamedTuple):
-    """Where a listing goes on."""
+    """Where a listing goes on in one of its parts."""
 
-    part: int = 0
-    cursor: str | None = None
+    part: int
+    cursor: str | None
     """The store's; ``None``: the beginning of the part."""
 
 
@@ -64,8 +64,9 @@ class Listing:
         self._states = tuple(states)
         self._order = order
         self._limit = limit
-        span = wanted.span(store)
-        self._start, self._span = (_Place(), span) if after is None else self._read(after)
+        self._parts = self._of_order()
+        all_ = [_Place(part, None) for part in range(len(self._parts))]
+        self._left, self._span = (all_, wanted.span(store)) if after is None else self._read(after)
         self.following: str | None = None
         """Where another listing can go on, once this one is read to its end; ``None``: nothing is left."""
         self.looked = 0
@@ -73,45 +74,49 @@ class Listing:
         self.read = 0
         """Bodies that were read."""
         self.is_cut = False
-        """It ended since it came to a bound, not for the limit."""
+        """It came to a bound, and has not looked at all there is."""
 
     def __iter__(self) -> Iterator[Row]:
         left = self._limit
-        for number, query in enumerate(self._queries()):
-            if number < self._start.part:
-                continue
-            cursor = self._start.cursor if number == self._start.part else None
+        more: list[_Place] = []
+        for at, place in enumerate(self._left):
+            query, cursor, bound = self._query(place.part), place.cursor, self.looked + MOST_LOOKED
             while True:
-                if self._is_enough(left):
+                if left is not None and left <= 0:
                     if cursor is None and not self._has_any(query):
                         break
-                    self.following = self._write(_Place(number, cursor))
+                    self.following = self._write([*more, _Place(place.part, cursor), *self._left[at + 1 :]])
                     return
-                before = cursor
-                page = self._store.rows(query, self._size(left), cursor)
-                self.looked += page.looked
-                rows = self._kept(page.rows)
-                if left is not None and len(rows) > left:
-                    rows = rows[:left]
-                    cursor = self._after(query, before, rows[-1], page)
-                else:
-                    cursor = page.next
+                if self._is_at_bound(bound):
+                    # What is finished is found by an index, also where many are pending.
+                    more.append(_Place(place.part, cursor))
+                    break
+                rows, cursor = self._page(query, cursor, left)
                 left = None if left is None else left - len(rows)
                 yield from rows
                 if cursor is None:
                     break
+        self.is_cut = bool(more)
+        self.following = self._write(more) if more else None
+
+    def _page(self, query: Query, before: str | None, left: int | None) -> tuple[Sequence[Row], str | None]:
+        """Read what matches of a page, and the cursor of what comes after."""
+        page = self._store.rows(query, self._size(left), before)
+        self.looked += page.looked
+        rows = self._kept(page.rows)
+        if left is None or len(rows) <= left:
+            return rows, page.next
+        return rows[:left], self._after(query, before, rows[left - 1], page)
 
     def _has_any(self, query: Query) -> bool:
         page = self._store.rows(query, 1)
         self.looked += page.looked
         return bool(page.rows) or page.next is not None
 
-    def _is_enough(self, left: int | None) -> bool:
-        if left is not None and left <= 0:
+    def _is_at_bound(self, bound: int) -> bool:
+        if self._wanted.text is not None and self.read >= MOST_READ:
             return True
-        bound = left is not None and self.looked >= MOST_LOOKED
-        self.is_cut = bound or (self._wanted.text is not None and self.read >= MOST_READ)
-        return self.is_cut
+        return self._limit is not None and self.looked >= bound
 
     def _size(self, left: int | None) -> int:
         if self._wanted.text is not None:
@@ -137,37 +142,41 @@ class Listing:
         # Some may come twice; none is left out.
         return cursor
 
-    def _queries(self) -> list[Query]:
+    def _of_order(self) -> list[tuple[tuple[str, ...], bool]]:
+        """Tell the states of each part, and whether it is read newest first."""
         if self._order == "line":
-            running = [(state,) for state in ("running", "pending") if state in self._states]
+            unfinished = [((state,), False) for state in UNFINISHED if state in self._states]
             finished = tuple(state for state in self._states if state not in UNFINISHED)
-            parts = [(part, False) for part in running] + ([(finished, True)] if finished else [])
-        else:
-            newest = self._order == "newest"
-            # In the line through time, the finished ones come first.
-            found = split(self._states)
-            parts = [(part, newest) for part in (found if newest else reversed(found))]
-        return [query_of(self._wanted, part, self._span, newest=newest) for part, newest in parts]
+            return unfinished + ([(finished, True)] if finished else [])
+        newest = self._order == "newest"
+        # In the line through time, the finished ones come first.
+        found = split(self._states)
+        return [(part, newest) for part in (found if newest else reversed(found))]
+
+    def _query(self, part: int) -> Query:
+        states, newest = self._parts[part]
+        return query_of(self._wanted, states, self._span, newest=newest)
 
     # --- cursors ----------------------------------------------------------------------------------
 
-    def _write(self, place: _Place) -> str:
+    def _write(self, places: Sequence[_Place]) -> str:
         # What was "2h ago" is kept as the moment it was, so that all pages mean the same.
-        text = json.dumps([self._print(), *place, self._span], separators=(",", ":"))
+        text = json.dumps([self._print(), self._span, places], separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
-    def _read(self, text: str) -> tuple[_Place, Span | None]:
+    def _read(self, text: str) -> tuple[list[_Place], Span | None]:
         try:
-            print_, part, cursor, span = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-            place = _Place(int(part), None if cursor is None else str(cursor))
+            print_, span, found = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
             kept = None if span is None else (_time(span[0]), _time(span[1]))
+            all_ = range(len(self._parts))
+            places = [_Place(all_[part], None if cursor is None else str(cursor)) for part, cursor in found]
         except (ValueError, TypeError, IndexError, binascii.Error, RecursionError) as error:
             msg = f"{text!r} is not a cursor of this listing"
             raise CursorError(msg) from error
         if print_ != self._print():
             msg = f"{text!r} is not a cursor of this listing: it belongs to one with other filters"
             raise CursorError(msg)
-        return place, kept
+        return places, kept
 
     def _print(self) -> str:
         """Return what tells this listing from others."""

@@ -1,0 +1,161 @@
+"""``skunq kill``, ``requeue``, ``delete`` and ``run`` by filters: they count, ask, do, and can be stopped."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import pexpect
+import pytest
+
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import State, Verdict
+from tests.core.cli.program import Skunq, begin, body, finish, fire, need
+
+LATER = 3_600.0
+
+
+@pytest.fixture(autouse=True)
+def asked(store: Backend) -> None:
+    need(store, "rows")
+
+
+def states(store: Backend, made: Sequence[str]) -> list[State | None]:
+    return [None if record is None else record.state for record in store.get(made)]
+
+
+def test_all_that_a_filter_matches_is_killed(store: Backend, skunq: Skunq) -> None:
+    running = fire(store, tags=("eu",))
+    begin(store)
+    wanted = [fire(store, tags=("eu",)) for _ in range(3)]
+    other = fire(store)
+
+    assert skunq("kill", "--tag", "eu", "--yes") == "killed 4 firings\n"
+    assert states(store, wanted) == [State.KILLED] * 3
+    assert states(store, [running, other]) == [State.RUNNING, State.PENDING]
+
+
+def test_all_that_a_filter_matches_is_deleted_and_what_runs_stays(store: Backend, skunq: Skunq) -> None:
+    running = fire(store)
+    begin(store)
+    gone = [fire(store), finish(store, route="bar"), finish(store, Verdict.ERROR, route="bar")]
+
+    assert skunq("delete", "-q", "demo", "--yes") == "deleted 3 firings\n"
+    assert states(store, gone) == [None] * 3
+    assert states(store, [running]) == [State.RUNNING]
+
+
+def test_what_waits_is_made_due_by_a_filter(store: Backend, skunq: Skunq) -> None:
+    made = [fire(store, delay=LATER, tags=("eu",)) for _ in range(2)]
+    fire(store, delay=LATER)
+
+    assert skunq("run", "--tag", "eu", "--yes") == "made due 2 firings\n"
+    assert [claim.id for claim in store.claim("demo", "foo", "w", 9, 60.0)] == made
+
+
+def test_what_failed_with_one_error_since_then_is_requeued(store: Backend, skunq: Skunq) -> None:
+    wanted = finish(store, Verdict.ERROR, error="TimeoutError: no answer")
+    other = finish(store, Verdict.ERROR)
+
+    skunq("requeue", "--error", "TimeoutError", "--since", "1h", "-q", "demo")
+
+    assert states(store, [wanted, other]) == [State.PENDING, State.ERROR]
+
+
+def test_times_hold_for_pending_and_finished_ones_alike(store: Backend, skunq: Skunq) -> None:
+    gone = [finish(store), fire(store)]
+
+    assert "no such firings" in skunq.error("delete", "--until", "1h", "--yes", expect=1)
+    assert skunq("delete", "--since", "1h", "--yes") == "deleted 2 firings\n"
+    assert states(store, gone) == [None, None]
+
+
+def test_text_in_arguments_chooses_too(store: Backend, skunq: Skunq) -> None:
+    wanted, other = fire(store, body("shop:sell", "apples")), fire(store, body("shop:sell", "pears"))
+
+    skunq("kill", "--text", "APPLES", "--yes")
+
+    assert states(store, [wanted, other]) == [State.KILLED, State.PENDING]
+
+
+def test_nothing_is_done_without_an_answer(store: Backend, skunq: Skunq) -> None:
+    made = [fire(store), finish(store, route="bar")]
+
+    for verb in ("kill", "delete", "run"):
+        assert "firing" in (told := skunq.error(verb, "-q", "demo", expect=2))
+        assert "add --yes if you mean it" in told
+    assert "2 firings" in skunq.error("delete", "--all", expect=2)
+    assert "1 firing:" in skunq.error("requeue", "--state", "complete", expect=2)
+    assert states(store, made) == [State.PENDING, State.COMPLETE]
+
+
+def test_neither_ids_nor_a_filter_means_nothing(store: Backend, skunq: Skunq) -> None:
+    made = fire(store)
+
+    for verb in ("kill", "delete", "run", "requeue"):
+        assert "--all means all there are" in skunq.error(verb, "--yes", expect=2)
+        assert "either IDs, or filters" in skunq.error(verb, made, "--tag", "eu", expect=2)
+    assert states(store, [made]) == [State.PENDING]
+
+
+def test_a_firing_is_deleted_by_its_id(store: Backend, skunq: Skunq) -> None:
+    done, running = finish(store), fire(store)
+    begin(store)
+
+    told = skunq.result("delete", done, running, expect=1)
+
+    assert told.stdout == f"{done} is deleted; it was complete\n"
+    assert told.stderr == f"{running} is running: kill it first\n"
+    assert states(store, [done, running]) == [None, State.RUNNING]
+
+
+def test_a_firing_is_made_due_by_its_id(store: Backend, skunq: Skunq) -> None:
+    later, done = fire(store, delay=LATER), finish(store, route="bar")
+
+    told = skunq.result("run", later, done, expect=1)
+
+    assert told.stdout == f"{later} is due now\n"
+    assert f"{done} is complete already; to run it again: skunq requeue" in told.stderr
+    assert begin(store).id == later
+
+
+@pytest.mark.parametrize(("answer", "left"), [("n", State.PENDING), ("y", State.KILLED)])
+def test_it_counts_and_asks_on_a_terminal(store: Backend, answer: str, left: State) -> None:
+    made = [fire(store) for _ in range(3)]
+
+    skunq = pexpect.spawn(
+        sys.executable, ["-m", "skunkqueue.cli", "kill", "-q", "demo"], encoding="utf-8", timeout=60
+    )
+    skunq.expect_exact("Kill 3 firings?")
+    skunq.sendline(answer)
+    told = skunq.read()
+
+    assert states(store, made) == [left] * 3
+    assert ("3 of 3" in told) == (answer == "y")
+
+
+STOPPED = """
+import os, signal, sys
+from skunkqueue import bulk
+from skunkqueue.cli.group import skunq
+bulk.MAX_ROWS = 2
+finish = bulk.Bulk._do
+def do(self, ids):
+    os.kill(os.getpid(), signal.SIGINT)
+    return finish(self, ids)
+bulk.Bulk._do = do
+skunq.main(["delete", "-q", "demo", "--yes"])
+"""
+
+
+def test_ctrl_c_stops_after_the_page_at_hand_and_says_how_far_it_came(store: Backend) -> None:
+    made = [finish(store) for _ in range(6)]
+
+    skunq = pexpect.spawn(sys.executable, ["-c", STOPPED], encoding="utf-8", timeout=60)
+    told = skunq.read()
+    skunq.close()
+
+    assert "deleted 2 firings" in told
+    assert "stopped before the end: 2 of 6 firings are done" in told
+    assert skunq.exitstatus == 130
+    assert states(store, made) == [None] * 2 + [State.COMPLETE] * 4
