@@ -81,6 +81,24 @@ def test_a_store_that_cannot_be_opened_is_the_pools_exit_code_too(folder: Path) 
         assert pool.wait(60) == 3
 
 
+@pytest.mark.usefixtures("pool")
+def test_a_job_fired_from_the_command_line_is_run_and_waited_for(folder: Path) -> None:
+    def fired(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "skunkqueue.cli", "fire", "live_jobs:add", *words, "-r", "foo", "--wait"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    assert (fired("4", "5").stdout, fired("4", "5").returncode) == ("9\n", 0)
+    failed = fired("4", '"five"')
+    assert failed.returncode == 1
+    assert "TypeError" in failed.stderr
+
+
 def test_killing_a_running_firing_leaves_its_worker_alive(
     store: Backend, pool: subprocess.Popen[bytes], skunq: Skunq
 ) -> None:
@@ -133,6 +151,6 @@ def test_progress_of_a_running_firing_is_shown(store: Backend, skunq: Skunq) -> 
 
     eventually(told, what="progress is told")
 
-    assert "50% (1/2) waiting" in skunq("jobs")
+    assert "50% (1/2)" in skunq("jobs")
     assert "50% (1/2) waiting" in skunq("top")
     skunq("kill", made)

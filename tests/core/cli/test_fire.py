@@ -1,0 +1,152 @@
+"""``skunq fire``: a job is found, its arguments checked, and it is fired."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from skunkqueue.cli.views import arguments
+from skunkqueue.payload import decode_body
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import Record, State
+from tests.core.cli.program import Skunq, need
+
+JOBS = """
+from skunkqueue import JobMixin, SkunkQueue
+
+queue = SkunkQueue("demo")
+
+@queue.job(routes=["foo"], tags=["shop"])
+def sell(count, what="apples", *, gift=False):
+    return count
+
+@queue.job
+class Buy(JobMixin):
+    def work(self, count):
+        return count
+
+class Needy(JobMixin):
+    def __init__(self, need):
+        super().__init__()
+        self.need = need
+
+    def work(self):
+        return self.need
+
+def plain():
+    pass
+
+if __name__ != "__main__":
+    sell(1).fire()
+"""
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A module of jobs in the working folder, whose body fires one where no worker imports it."""
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "fired_shop.py").write_text(JOBS)
+    monkeypatch.chdir(folder)
+    before = sys.path[:]
+    yield "fired_shop"
+    sys.path[:] = before
+    sys.modules.pop("fired_shop", None)
+
+
+def record(store: Backend, made: str) -> Record:
+    (found,) = store.get([made])
+    assert found is not None
+    return found
+
+
+def given(found: Record) -> object:
+    args = arguments(decode_body(found.body).steps[0])
+    assert not isinstance(args, str)
+    return args[:2]
+
+
+def test_a_job_is_fired_with_arguments_of_json_and_words(store: Backend, skunq: Skunq, shop: str) -> None:
+    told = skunq("fire", f"{shop}:sell", "4", "green apples", "--kwargs", '{"gift": true}')
+
+    found = record(store, told.strip())
+    assert (found.queue, found.route, found.state) == ("demo", "foo", State.PENDING)
+    assert given(found) == ([4, "green apples"], {"gift": True})
+    assert sum(info.counts[State.PENDING] for info in store.routes()) == 1
+
+
+def test_a_string_that_looks_like_json_has_quotes_of_its_own(store: Backend, skunq: Skunq, shop: str) -> None:
+    told = skunq("fire", f"{shop}:sell", '"4"', "[1, null]")
+
+    assert given(record(store, told.strip())) == (["4", [1, None]], {})
+
+
+def test_the_rules_of_a_firing_can_be_given(store: Backend, skunq: Skunq, shop: str) -> None:
+    words = ("-q", "other", "-r", "bar", "--in", "2h", "--priority", "9", "--key", "once", "--tag", "eu")
+
+    (made,) = skunq.json("fire", f"{shop}:sell", "1", *words)["ids"]
+
+    found = record(store, made)
+    assert (found.queue, found.route, found.priority, found.key) == ("other", "bar", 9, "once")
+    assert 7_100 < found.due - found.enqueued < 7_300
+    if "rows" in store.capabilities:
+        assert found.tags == ("eu",)
+
+
+def test_a_firing_may_be_for_a_moment(store: Backend, skunq: Skunq, shop: str) -> None:
+    told = skunq("fire", f"{shop}:sell", "1", "--at", "2100-01-01T00:00Z")
+
+    assert record(store, told.strip()).due == 4_102_444_800.0
+    assert "for a delay, write --in" in skunq.error("fire", f"{shop}:sell", "1", "--at", "2h", expect=2)
+
+
+def test_a_class_is_fired_as_an_object_of_it(store: Backend, skunq: Skunq, shop: str) -> None:
+    assert given(record(store, skunq("fire", f"{shop}:Buy", "3").strip())) == ([3], {})
+
+
+@pytest.mark.parametrize(
+    ("words", "part", "code"),
+    [
+        (["sell"], "'count' is missing", 1),
+        (["sell", "1", "2", "3"], "3 are given by position", 1),
+        (["sell", "1", "--kwargs", '{"price": 1}'], "'price' is not taken by name", 1),
+        (["sell", "1", "--kwargs", "[1]"], "must be a JSON object", 2),
+        (["sell", "1", "--kwargs", "{"], "--kwargs is not JSON", 2),
+        (["plain"], "is not a job: mark the function with @queue.job", 1),
+        (["gone"], "has no 'gone'", 1),
+        (["Needy"], "fire it from Python", 1),
+        (["sell", "1", "--in", "1h", "--at", "2100-01-01"], "either --in or --at", 2),
+    ],
+)
+def test_what_cannot_be_fired_is_refused_before_anything_is(
+    store: Backend, skunq: Skunq, shop: str, *, words: list[str], part: str, code: int
+) -> None:
+    name, *rest = words
+
+    assert part in skunq.error("fire", f"{shop}:{name}", *rest, expect=code)
+    assert store.routes() == []
+
+
+def test_a_name_without_a_module_is_refused(skunq: Skunq) -> None:
+    assert "write MODULE:JOB" in skunq.error("fire", "sell", expect=2)
+
+
+def test_no_store_is_made_for_a_mistyped_path(tmp_path: Path, skunq: Skunq, shop: str) -> None:
+    missing = tmp_path / "missing.db"
+
+    skunq.error("fire", f"{shop}:sell", "1", "--url", f"sqlite:///{missing}", expect=3)
+
+    assert not missing.exists()
+
+
+def test_who_fired_it_is_in_the_audit_log(store: Backend, skunq: Skunq, shop: str) -> None:
+    need(store, "audit")
+    made = skunq("fire", f"{shop}:sell", "1", "--why", "a test").strip()
+
+    (entry,) = skunq.json("audit")["entries"]
+
+    assert (entry["verb"], entry["on"]) == ("fire", f"{shop}:sell in queue demo")
+    assert (entry["did"], entry["why"]) == (f"fired {made}", "a test")
