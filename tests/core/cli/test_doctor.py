@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -337,6 +338,14 @@ def test_a_store_that_is_none_is_found(skunq: Skunq, tmp_path: Path) -> None:
 
 def test_a_missing_backend_is_found(skunq: Skunq) -> None:
     assert "no backend 'sqlight'" in findings(skunq, "store", expect=1, words=("-b", "sqlight"))
+
+
+def test_size_of_a_store_includes_what_is_new_in_it(store: Backend, skunq: Skunq) -> None:
+    store.enqueue([Firing(id=new_id(), queue="demo", route="foo", body=b"x" * 2**20)])
+
+    told = findings(skunq, "disk", expect=1)
+
+    assert re.search(r"the store has 1\.\d MiB", told), told
 
 
 def test_a_store_that_all_can_write_is_found(store: Backend, skunq: Skunq) -> None:

@@ -70,6 +70,12 @@ def durable(store: Backend, config: BackendConfig) -> Iterator[Finding]:
     )
 
 
+def _bytes_of(path: Path) -> int:
+    """Add up a store's file and its write-ahead log, where SQLite keeps what is new."""
+    log = path.with_name(f"{path.name}-wal")
+    return path.stat().st_size + (log.stat().st_size if log.exists() else 0)
+
+
 def room(store: Backend, _: BackendConfig) -> Iterator[Finding]:
     """Look at the disk and the permissions of a store that is a file."""
     path = file_of(store)
@@ -82,7 +88,7 @@ def room(store: Backend, _: BackendConfig) -> Iterator[Finding]:
         yield Finding("disk", PROBLEM, f"only {size(free)} free beside {path}", cure)
     else:
         level = NOTICE if free < SOME_SPACE else OK
-        yield Finding("disk", level, f"{size(free)} free, the store has {size(path.stat().st_size)}")
+        yield Finding("disk", level, f"{size(free)} free, the store has {size(_bytes_of(path))}")
     mode = path.stat().st_mode
     if mode & stat.S_IWOTH:
         yield Finding(
