@@ -8,6 +8,7 @@ import pytest
 
 from tests.contract.mutation.listed import MUTANTS
 from tests.contract.mutation.mutant import FAR, PACKAGE, Mutant, OutdatedMutantError, mutated
+from tests.contract.mutation.of_asking import OF_ASKING
 from tests.contract.mutation.of_firings import OF_FIRINGS
 from tests.contract.mutation.of_the_rest import OF_THE_REST
 from tests.contract.mutation.runner import KILLED, SURVIVED, Job, area_of, run
@@ -16,6 +17,7 @@ SLEEPING = tuple(mutant for mutant in MUTANTS if vars(area_of(mutant.killer)).ge
 """Those that are noticed only after a while: they are among the thorough tests."""
 GROUPS: Mapping[str, Sequence[Mutant]] = {
     "of firings": [mutant for mutant in OF_FIRINGS if mutant not in SLEEPING],
+    "of asking": [mutant for mutant in OF_ASKING if mutant not in SLEEPING],
     "of the rest": [mutant for mutant in OF_THE_REST if mutant not in SLEEPING],
 }
 

@@ -11,6 +11,7 @@ import pytest
 from skunkqueue.clock import VirtualClock
 from skunkqueue.contract.kit import PATIENCE, Kit
 from skunkqueue.contract.makers import ODD_NAMES, audit_entry
+from skunkqueue.contract.workers import swept
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.pools import ENTRY_TTL, MAX_ENTRIES, MAX_ON, Entry
@@ -108,8 +109,7 @@ class AuditPromises(Kit):
         audit_backend.log_entry(old)
         clock.advance(ENTRY_TTL + 60)
         audit_backend.log_entry(new)
-        while audit_backend.sweep():
-            pass
+        swept(audit_backend)
         assert [one.id for one in logged(audit_backend)] == [new.id]
 
     def test_only_so_many_entries_are_kept(self, audit_backend: Backend, threads: ThreadPoolExecutor) -> None:
@@ -117,8 +117,7 @@ class AuditPromises(Kit):
         calls = [threads.submit(log_all, audit_backend, said[part::8]) for part in range(8)]
         for call in calls:
             call.result(10 * PATIENCE)
-        while audit_backend.sweep():
-            pass
+        swept(audit_backend)
         assert [one.id for one in logged(audit_backend, MAX_PAGE)] == [one.id for one in said[:19:-1]]
 
     def test_entries_that_come_meanwhile_do_not_move_the_pages(

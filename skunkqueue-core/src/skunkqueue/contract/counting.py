@@ -331,6 +331,20 @@ class CountingPromises(Kit):
         assert [one.job for one in found] == ["", "a", "b"] * 2
         assert [one.begin for one in found] == sorted(one.begin for one in found)
 
+    @pytest.mark.parametrize("hours", [False, True])
+    def test_minutes_and_hours_of_jobs_end_before_until(
+        self, counting_backend: Backend, clock: VirtualClock, *, hours: bool
+    ) -> None:
+        length = 3600.0 if hours else 60.0
+        clock.advance(length - clock.now() % length)
+        start = clock.now()
+        for _ in range(3):
+            counting_backend.enqueue([firing(job="a:x")])
+            clock.advance(length)
+        asked = start + length, start + 2 * length
+        found = counting_backend.counters([(QUEUE, ROUTE)], *asked, hours=hours, jobs=True)
+        assert [(one.job, one.begin) for one in found] == [("a:x", start + length)]
+
     # --- many at once ---------------------------------------------------------------------------------
 
     def test_nothing_is_counted_twice_or_lost_by_threads(

@@ -234,10 +234,19 @@ class DeletingPromises(Kit):
     def test_run_now_leaves_what_runs_or_is_finished_or_unknown(self, listing_backend: Backend) -> None:
         done = settled(listing_backend)
         lent = claimed(listing_backend)
-        before = listing_backend.get([done, lent.id])
-        told = listing_backend.run_now([done, lent.id, "f" * 24])
-        assert told == {done: State.COMPLETE, lent.id: State.RUNNING, "f" * 24: None}
-        assert listing_backend.get([done, lent.id]) == before
+        killed = firing(delay=1000.0)
+        listing_backend.enqueue([killed])
+        listing_backend.kill([killed.id])
+        asked = [done, lent.id, killed.id]
+        before = listing_backend.get(asked)
+        told = listing_backend.run_now([*asked, "f" * 24])
+        assert told == {
+            done: State.COMPLETE,
+            lent.id: State.RUNNING,
+            killed.id: State.KILLED,
+            "f" * 24: None,
+        }
+        assert listing_backend.get(asked) == before
         assert claim(listing_backend, 5) == []
 
     def test_target_pause_and_priority_still_count_after_run_now(self, listing_backend: Backend) -> None:

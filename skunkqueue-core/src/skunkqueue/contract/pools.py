@@ -11,6 +11,7 @@ from skunkqueue.clock import VirtualClock
 from skunkqueue.contract.kit import Kit, require
 from skunkqueue.contract.makers import LEASE, POOL, QUEUE, ROUTE, death, pool, worker
 from skunkqueue.contract.sleepers import LONG, PROMPT, woken
+from skunkqueue.contract.workers import swept
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.pools import MAX_SAMPLES, Process, Sample
 from skunkqueue.records import Command
@@ -87,8 +88,7 @@ class PoolPromises(Kit):
         pool_backend.register_pool(pool(), 10.0)
         pool_backend.send(POOL, Command(verb="stop"))
         clock.advance(3600)
-        while pool_backend.sweep():
-            pass
+        swept(pool_backend)
         pool_backend.register_pool(pool(), 10.0)
         assert pool_backend.listen(POOL, 0.0) == []
 
