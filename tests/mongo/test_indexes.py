@@ -37,6 +37,7 @@ from tests.support.waiting import eventually
 SMALL = {
     "routes": "one document a route, and routes are few",
     "workers": "one document a live worker",
+    "pools": "one document a live pool",
     "schedules": "one document a schedule",
     "parcels": "empty but for what is on its way, or was left half done",
     "bells": "a capped collection of four megabytes, which one reads in its own order",
@@ -218,6 +219,7 @@ EXPECTED: dict[str, Sequence[Any]] = {
     "commands": schema.COMMANDS,
     "minutes": schema.COUNTERS,
     "tallies": schema.COUNTERS,
+    "audit": schema.AUDIT,
     "parcels": schema.PARCELS,
 }
 

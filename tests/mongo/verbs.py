@@ -9,6 +9,7 @@ from skunkqueue.contract.makers import (
     QUEUE,
     ROUTE,
     WORKER,
+    audit_entry,
     claim,
     death,
     declared,
@@ -16,11 +17,13 @@ from skunkqueue.contract.makers import (
     firings,
     ids,
     outcome,
+    pool,
     ref,
     refire,
     schedule,
     worker,
 )
+from skunkqueue.listings import Query
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Command, State, Verdict
 
@@ -101,6 +104,49 @@ def looking(store: Backend, made: list[str]) -> None:
     store.routes(QUEUE)
     minute = int(store.now() // 60)
     store.minutes(QUEUE, ROUTE, minute - 60, minute + 1)
+    asking(store, made)
+
+
+def asking(store: Backend, made: list[str]) -> None:
+    """Ask what people ask."""
+    span = (store.now() - 60, store.now() + 60)
+    for query in (
+        Query(),
+        Query(queue=QUEUE, newest=False),
+        Query(route=ROUTE, states=(State.COMPLETE, State.PENDING), worker=WORKER),
+        Query(job="shop:add"),
+        Query(job="", schedule="hourly"),
+        Query(tag="urgent", enqueued=span),
+        Query(key="k1", due=span),
+        Query(error="KeyError"),
+        Query(finished=span),
+    ):
+        page = store.rows(query, 5)
+        if page.next is not None:
+            onward = store.rows(query, 5, page.next)
+            assert onward.previous is not None
+            store.rows(query, 5, onward.previous)
+        store.count(query)
+    store.job_counts()
+    store.job_counts(QUEUE, ROUTE)
+    store.results(made)
+    for hours, jobs in ((False, False), (True, True)):
+        store.counters([(QUEUE, ROUTE), (QUEUE, "other")], *span, hours=hours, jobs=jobs)
+    store.totals()
+    store.totals(QUEUE)
+    store.sample()
+    store.register_pool(pool(), LEASE)
+    store.beat_pool(pool(), LEASE)
+    store.pools(QUEUE)
+    store.unregister_pool(pool().id)
+    entry = audit_entry()
+    store.log_entry(entry)
+    store.note_entry(entry.id, did="it", heard=True)
+    store.audit(who=entry.who)
+    store.audit(id_=entry.id)
+    store.schedule_page(QUEUE, 5)
+    store.schedule_page(after=(QUEUE, "a"))
+    store.histories([(QUEUE, "hourly")])
 
 
 def control(store: Backend, made: list[str]) -> None:
@@ -121,13 +167,15 @@ def control(store: Backend, made: list[str]) -> None:
     store.prune()
     store.prune(older=3_600.0)
     store.prune(older=-1.0)
+    store.run_now(made[3:6])
+    store.delete(made[6:9])
     store.purge(QUEUE, "other")
     store.purge(QUEUE)
 
 
 CALLED = frozenset(
     name
-    for part in (every_verb, finish, hot_path, schedules, looking, control)
+    for part in (every_verb, finish, hot_path, schedules, looking, asking, control)
     for name in part.__code__.co_names
 )
 """The names of all that was called."""

@@ -297,7 +297,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RouteInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """One route of one queue at a glance; counts are exact."""
+    """One route of one queue at a glance."""
 
     queue: str
     route: str
@@ -307,6 +307,8 @@ class RouteInfo(msgspec.Struct, frozen=True, kw_only=True):
     """How many firings are in each state (every state is there, also with 0)."""
     oldest_due: float | None
     """Due time of the pending firing that is next in line by time; ``None``: nothing pending."""
+    exact: bool = True
+    """False: there are so many that a store reckons with them, and its numbers may be a little off."""
 
 
 class Minute(msgspec.Struct, frozen=True, kw_only=True):

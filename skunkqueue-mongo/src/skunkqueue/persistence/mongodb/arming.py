@@ -20,6 +20,7 @@ from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.records import Firing
 
 _TRIES = 5
+_LEAVES = {"queue": True, "route": True, "job": True, "state": True}
 
 
 class Arming(Claiming, ABC):
@@ -43,12 +44,16 @@ class Arming(Claiming, ABC):
         update = [{"$replaceWith": {"$cond": [waits, emptied(link.moment), "$$ROOT"]}}]
         for _ in range(_TRIES):
             try:
-                link.run(link.firings.update_one, {"_id": id_}, update, upsert=True)
+                before = link.run(
+                    link.firings.find_one_and_update, {"_id": id_}, update, _LEAVES, upsert=True
+                )
             except BackendError as error:
                 if not isinstance(error.__cause__, DuplicateKeyError):
                     raise
                 # It came in at the same moment.
                 continue
+            if before is not None and before.get("state") == "pending":
+                self._note_moves([(before, "pending", None)])
             self._bells.ring(ids=[id_])
             return
         msg = f"firing {id_} comes and goes all the time: try again"
@@ -63,6 +68,7 @@ class Arming(Claiming, ABC):
             return
         firing = unstored(refire["firing"])
         run = refire["run"]
+        late = {"id": run["id"], "late": refire.get("late", 0.0)}
         moved: Document = {
             "state": refire["state"],
             "last_run": run["began"],
@@ -73,7 +79,10 @@ class Arming(Claiming, ABC):
         }
         more: Document = {
             "$inc": {"runs": 1},
-            "$push": {"history": {"$each": [run], "$slice": -HISTORY_LENGTH}},
+            "$push": {
+                "history": {"$each": [run], "$slice": -HISTORY_LENGTH},
+                "lates": {"$each": [late], "$slice": -HISTORY_LENGTH},
+            },
         }
         due = now + firing.delay if firing.due is None else firing.due
         armed = {**moved, "firing": firing.id, "next_run": due}

@@ -37,7 +37,9 @@ class StoreBackend(Backend, ABC):
 
     name: ClassVar[str] = "mongodb"
     default_cfg: ClassVar[Mapping[str, Any]] = DEFAULT_CFG
-    capabilities: ClassVar[frozenset[str]] = frozenset({"durable", "processes"})
+    capabilities: ClassVar[frozenset[str]] = frozenset(
+        {"durable", "processes", "rows", "counters", "pools", "audit", "schedule pages"}
+    )
     # A document has 16 MiB at most: body, carry and result, with room for what follows.
     max_payload: ClassVar[int | None] = 4 << 20
 

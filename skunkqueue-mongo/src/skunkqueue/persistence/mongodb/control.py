@@ -21,14 +21,16 @@ from skunkqueue.persistence.mongodb.documents import (
     route_id,
 )
 from skunkqueue.persistence.mongodb.link import Link
+from skunkqueue.persistence.mongodb.pools import Pools
 from skunkqueue.persistence.mongodb.schema import CLAIMABLE, Document
-from skunkqueue.persistence.mongodb.waiting import Waiting
 from skunkqueue.records import Command, State
 
 _CHUNK = 1_000
+_KNOWN = {"state": {"$ne": "void"}}
+_PLACED: Document = {"queue": True, "route": True, "job": True}
 
 
-class Control(Waiting, ABC):
+class Control(Pools, ABC):
     """The verbs that people use."""
 
     def kill(self, ids: Sequence[str]) -> dict[str, State | None]:
@@ -83,7 +85,8 @@ class Control(Waiting, ABC):
 
     def _send(self, link: Link, worker: str, command: Command) -> bool:
         alive = {"_id": worker, "until": {"$gt": link.about_now()}}
-        if link.run(link.workers.find_one, alive, {"_id": True}) is None:
+        listed = (link.run(who.find_one, alive, {"_id": True}) for who in (link.workers, link.pools))
+        if not any(found is not None for found in listed):
             return False
         self._put_mail(link, worker, command)
         return True
@@ -93,10 +96,11 @@ class Control(Waiting, ABC):
         link = self._link
         done: list[str] = []
         places: set[str] = set()
+        moves: list[tuple[Document, str, str]] = []
         for id_ in dict.fromkeys(ids):
             # An outbox that is not empty yet goes before.
             over = {"_id": id_, "state": {"$in": list(FINALS)}, "owed": {"$exists": False}}
-            found = link.run(link.firings.find_one, over, {"key": True, "target": True})
+            found = link.run(link.firings.find_one, over, {"key": True, "target": True, "state": True})
             if found is None:
                 continue
             nonce = self._nonce()
@@ -135,12 +139,59 @@ class Control(Waiting, ABC):
                     continue
                 raise
             mine = {"_id": id_, "requeued": nonce}
-            place = link.run(link.firings.find_one, mine, {"queue": True, "route": True})
+            place = link.run(link.firings.find_one, mine, _PLACED)
             if place is not None:
                 done.append(id_)
+                moves.append((place, found["state"], "pending"))
                 places.add(place_of(place["queue"], place["route"]))
         self._bells.ring(places)
+        self._note_moves(moves)
         return done
+
+    def delete(self, ids: Sequence[str]) -> dict[str, State | None]:
+        """Remove what does not run; see ``Backend.delete``."""
+        link = self._link
+        before: dict[str, State | None] = dict.fromkeys(ids)
+        nonce = self._nonce()
+        # Their ids stay known for a while, lest a request that is sent again puts them in once more.
+        emptying = emptied(link.moment) | {"was": "$state", "deleted": nonce}
+        left, gone = list(before), list[str]()
+        while left:
+            found = link.find(link.firings, {"_id": {"$in": left}, **_KNOWN}, {**_PLACED, "state": True})
+            running = [one["_id"] for one in found if one["state"] == "running"]
+            before.update(dict.fromkeys(running, State.RUNNING))
+            others = {one["_id"]: one for one in found if one["state"] != "running"}
+            if not others:
+                break
+            still = {"_id": {"$in": list(others)}, "state": {"$in": ["pending", *FINALS]}}
+            link.run(link.firings.update_many, still, [{"$replaceWith": emptying}])
+            mine = {"_id": {"$in": list(others)}, "deleted": nonce}
+            removed = link.find(link.firings, mine, {"was": True})
+            before.update((one["_id"], State(one["was"])) for one in removed)
+            self._note_moves((others[one["_id"]], one["was"], None) for one in removed)
+            gone += [one["_id"] for one in removed]
+            # What was neither has changed in between: it is looked at again.
+            left = [id_ for id_ in others if before[id_] is None]
+        self._bells.ring(ids=gone)
+        return before
+
+    def run_now(self, ids: Sequence[str]) -> dict[str, State | None]:
+        """Make what waits due; see ``Backend.run_now``."""
+        link = self._link
+        before: dict[str, State | None] = dict.fromkeys(ids)
+        found = link.find(link.firings, {"_id": {"$in": list(before)}, **_KNOWN}, {**_PLACED, "state": True})
+        before.update((one["_id"], State(one["state"])) for one in found)
+        pending = [one for one in found if one["state"] == "pending"]
+        if pending:
+            waiting = {"_id": {"$in": [one["_id"] for one in pending]}, "state": "pending"}
+            # Which one is earlier, its own time or this, is decided where it lies.
+            sooner: list[Document] = [
+                {"$set": {"due": {"$min": ["$due", link.moment.now]}, "rung": rung()}},
+                {"$unset": "again"},
+            ]
+            link.run(link.firings.update_many, waiting, sooner)
+            self._bells.ring({place_of(one["queue"], one["route"]) for one in pending})
+        return before
 
     def purge(self, queue: str, route: str | None = None) -> int:
         """Remove what waits; see ``Backend.purge``."""
@@ -151,7 +202,7 @@ class Control(Waiting, ABC):
         here["enqueued"] = {"$lte": link.now()}
         purged = 0
         while True:
-            found = link.find(link.firings, here, {"_id": True}, hint=CLAIMABLE, limit=_CHUNK)
+            found = link.find(link.firings, here, _PLACED, hint=CLAIMABLE, limit=_CHUNK)
             if not found:
                 return purged
             doomed = [one["_id"] for one in found]
@@ -162,6 +213,7 @@ class Control(Waiting, ABC):
                 purged += len(doomed) - link.run(link.firings.count_documents, {"_id": {"$in": doomed}})
             else:
                 purged += deleted.deleted_count
+            self._note_moves((one, "pending", None) for one in found)
             self._bells.ring(ids=doomed)
 
     def pause(self, queue: str, route: str | None = None) -> None:
@@ -208,7 +260,7 @@ class Control(Waiting, ABC):
         done = 0
         while done < limit:
             some = min(limit - done, _CHUNK)
-            found = link.find(link.firings, query, {"_id": True}, limit=some)
+            found = link.find(link.firings, query, {**_PLACED, "state": True}, limit=some)
             if not found:
                 break
             ids = [one["_id"] for one in found]
@@ -223,6 +275,7 @@ class Control(Waiting, ABC):
                 done += len(ids) - link.run(link.firings.count_documents, again)
             else:
                 done += removed.deleted_count + voided.modified_count
+            self._note_moves((one, one["state"], None) for one in found)
             self._bells.ring(ids=ids)
             if len(found) < some:
                 break

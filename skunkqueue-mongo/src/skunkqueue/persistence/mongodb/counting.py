@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from pymongo import UpdateOne
+from pymongo.errors import DuplicateKeyError
 
 from skunkqueue.counters import Counters, add
 from skunkqueue.errors import BackendError
@@ -22,7 +23,7 @@ from skunkqueue.persistence.mongodb.base import StoreBackend
 from skunkqueue.persistence.mongodb.documents import route_id
 from skunkqueue.persistence.mongodb.later import Span
 from skunkqueue.persistence.mongodb.schema import Document
-from skunkqueue.records import Firing, Minute
+from skunkqueue.records import Firing, Minute, State
 
 MINUTE, HOUR = "minute", "hour"
 _LENGTH = {MINUTE: 60, HOUR: 3_600}
@@ -33,6 +34,9 @@ Values = dict[str, float]
 
 class Counting(StoreBackend, ABC):
     """Adding to the counters, and the verbs that read them."""
+
+    _sampled = -1
+    """The minute of which this handle knows that samples are taken."""
 
     # --- adding -----------------------------------------------------------------------------------
 
@@ -138,8 +142,42 @@ class Counting(StoreBackend, ABC):
         found = [
             _counters((one["_id"]["queue"], one["_id"]["route"]), one["_id"]["job"], 0, one["values"])
             for one in self._spans(places, "ever/job", 0, 1)
+            if "values" in one
         ]
         return sorted(found, key=lambda one: (one.queue, one.route, one.job or ""))
+
+    def sample(self) -> int:
+        """Take the samples of this minute; see ``Backend.sample``."""
+        link = self._link
+        now = link.about_now()
+        begins = {span: int(now // length * length) for span, length in _LENGTH.items()}
+        if self._sampled == begins[MINUTE] and not link.is_virtual:
+            return 0
+        taken = 0
+        for info in self.routes():
+            oldest = 0.0 if info.oldest_due is None else max(now - info.oldest_due, 0.0)
+            values = {
+                "pending": float(info.counts[State.PENDING]),
+                "running": float(info.counts[State.RUNNING]),
+                "oldest": oldest,
+            }
+            id_ = _id(info.queue, info.route, MINUTE, begins[MINUTE])
+            fresh = {"_id": id_, "samples": {"$exists": False}}
+            change = {"$set": {"samples": values}, "$setOnInsert": {"gone": gone(MINUTE, begins[MINUTE])}}
+            try:
+                done = link.run(link.tallies.update_one, fresh, change, upsert=True)
+            except BackendError as error:
+                if not isinstance(error.__cause__, DuplicateKeyError):
+                    raise
+                # Somebody else has.
+                continue
+            taken += bool(done.modified_count or done.upserted_id)
+            largest = {f"samples.{name}": value for name, value in values.items()}
+            hour = {"$max": largest, "$setOnInsert": {"gone": gone(HOUR, begins[HOUR])}}
+            id_ = _id(info.queue, info.route, HOUR, begins[HOUR])
+            link.run(link.tallies.update_one, {"_id": id_}, hour, upsert=True)
+        self._sampled = begins[MINUTE]
+        return taken
 
     def _sums(
         self, places: Sequence[Place], span: str, since: float, until: float, *, samples: bool = False
@@ -191,6 +229,11 @@ def _id(queue: str, route: str, span: str, begin: float, job: str | None = None)
     """Make the id of one document; those of one route and span follow one another in time."""
     made: Document = {"queue": queue, "route": route, "span": span, "begin": begin}
     return made if job is None else made | {"job": job}
+
+
+def ever_id(queue: str, route: str, job: str) -> Document:
+    """Find what was counted of a job ever."""
+    return {"_id": _id(queue, route, "ever/job", 0, job)}
 
 
 def _old_id(queue: str, route: str, minute: float) -> Document:

@@ -73,6 +73,8 @@ class Link:
         self.commands: Collection[Document] = self.db.commands
         self.schedules: Collection[Document] = self.db.schedules
         self.parcels: Collection[Document] = self.db.parcels
+        self.pools: Collection[Document] = self.db.pools
+        self.audit_log: Collection[Document] = self.db.audit
         one = WriteConcern(w=1)
         # A count that is lost with a server is lost.
         self.tallies: Collection[Document] = self.db.get_collection("tallies", write_concern=one)

@@ -18,7 +18,6 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendError
 from skunkqueue.ids import new_id
-from skunkqueue.persistence.mongodb.counting import Counting
 from skunkqueue.persistence.mongodb.documents import (
     made,
     place_of,
@@ -27,6 +26,7 @@ from skunkqueue.persistence.mongodb.documents import (
 )
 from skunkqueue.persistence.mongodb.errors import DUPLICATE
 from skunkqueue.persistence.mongodb.schema import Document
+from skunkqueue.persistence.mongodb.standing import Standings
 from skunkqueue.records import Firing
 
 _LISTED = 60.0
@@ -41,7 +41,7 @@ _TRIES = 20
 """Rounds after which one gives up to find out who holds a key that comes and goes."""
 
 
-class Putting(Counting, ABC):
+class Putting(Standings, ABC):
     """``enqueue``, and what other verbs need of it."""
 
     def enqueue(self, firings: Sequence[Firing]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Looking at firings, routes and counters; changes nothing."""
+"""Looking at single firings and pages of them; changes nothing."""
 
 from __future__ import annotations
 
@@ -9,15 +9,14 @@ from typing import Any
 import msgspec
 
 from skunkqueue.errors import BackendError
+from skunkqueue.listings import Result
 from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.mongodb.base import StoreBackend
 from skunkqueue.persistence.mongodb.documents import record_of
 from skunkqueue.persistence.mongodb.schema import CLAIMABLE, FINISHED, RUNNING, Document
-from skunkqueue.records import MAX_PRIORITY, MIN_PRIORITY, Page, Record, RouteInfo, State
+from skunkqueue.records import Page, Record, State
 
 _SINCE_EVER = -1e300
-_AT_ONCE = 10
-"""Routes that one pipeline counts."""
 _INDEX = {State.PENDING: CLAIMABLE, State.RUNNING: RUNNING}
 _KNOWN = {"state": {"$ne": "void"}}
 
@@ -69,62 +68,26 @@ class Reading(StoreBackend, ABC):
         cursor = _cursor(shown[-1], state) if len(found) > limit else None
         return Page(records=tuple(record_of(one, now) for one in shown), next=cursor)
 
-    def routes(self, queue: str | None = None) -> list[RouteInfo]:
-        """List routes; see ``Backend.routes``."""
+    def results(self, ids: Sequence[str]) -> list[Result | None]:
+        """Read what became of firings; see ``Backend.results``."""
+        wanted = list(ids[:MAX_PAGE])
+        if not wanted:
+            return []
         link = self._link
-        wanted = {} if queue is None else {"queue": queue}
-        documents = link.find(link.routes, wanted)
-        halted = {one["queue"] for one in documents if "route" not in one}
-        known = [one for one in documents if "route" in one]
-        infos: list[RouteInfo] = []
-        for start in range(0, len(known), _AT_ONCE):
-            some = known[start : start + _AT_ONCE]
-            pipeline = _counting([(one["queue"], one["route"]) for one in some])
-            seen = link.aggregate(link.routes, pipeline)
-            infos += [_info(one, number, seen, halted) for number, one in enumerate(some)]
-        return sorted(infos, key=lambda info: (info.queue, info.route))
+        shown = {"state": True, "result": True, "error": True, "expires": True}
+        found = link.find(link.firings, {"_id": {"$in": wanted}, **_KNOWN}, shown, hint="_id_")
+        results = {one["_id"]: _result(one) for one in found}
+        return [results.get(id_) for id_ in wanted]
 
 
-def _counting(places: list[tuple[str, str]]) -> list[Document]:
-    """Make the pipeline that counts the firings of routes by state, from the indexes alone, and finds what is due.
-
-    It begins with nothing, and adds one small answer after the other.
-    """
-    pipeline: list[Document] = [{"$match": {"_id": None}}]
-    for number, (queue, route) in enumerate(places):
-        here = {"queue": queue, "route": route}
-        for state in State:
-            query: Document = {**here, "state": state.value}
-            if state.final:
-                query["finished"] = {"$gt": _SINCE_EVER}
-            count = [{"$match": query}, {"$count": "n"}, {"$set": {"of": number, "state": state.value}}]
-            pipeline.append({"$unionWith": {"coll": "firings", "pipeline": count}})
-        for priority in range(MIN_PRIORITY, MAX_PRIORITY + 1):
-            first = first_due({**here, "state": "pending", "priority": priority})
-            first.append({"$set": {"of": number}})
-            pipeline.append({"$unionWith": {"coll": "firings", "pipeline": first}})
-    return pipeline
-
-
-def first_due(query: Document) -> list[Document]:
-    """Make the pipeline that finds when the first of some pending firings of one priority is due."""
-    return [
-        {"$match": query},
-        {"$sort": {"due": 1}},
-        {"$limit": 1},
-        {"$project": {"_id": False, "due": True}},
-    ]
-
-
-def _info(one: Document, number: int, seen: list[Document], halted: set[str]) -> RouteInfo:
-    mine = [answer for answer in seen if answer["of"] == number]
-    counted = {answer["state"]: answer["n"] for answer in mine if "n" in answer}
-    return RouteInfo(
-        queue=one["queue"],
-        route=one["route"],
-        paused=bool(one.get("paused")) or one["queue"] in halted,
-        counts={state: int(counted.get(state.value, 0)) for state in State},
-        oldest_due=min((answer["due"] for answer in mine if "due" in answer), default=None),
+def _result(document: Document) -> Result:
+    state, get = State(document["state"]), document.get
+    return Result(
+        id=document["_id"],
+        state=state,
+        result=get("result") if state.final else None,
+        error=get("error"),
+        expires=get("expires") if state is State.PENDING else None,
     )
 
 

@@ -14,6 +14,7 @@ from pymongo import ReturnDocument
 
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence import rules
+from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.persistence.mongodb.workers import Workers
 from skunkqueue.records import DECLARED, Firing, Run, Schedule, Standing
@@ -67,7 +68,7 @@ class Scheduling(Workers, ABC):
         """Write a declaration down; False where it would not take the place of this old one."""
         link = self._link
         if old is None:
-            new = {**new, "history": []}
+            new = {**new, "history": [], "lates": []}
             done = link.run(link.schedules.update_one, {"_id": id_}, {"$setOnInsert": new}, upsert=True)
         else:
             unchanged = {
@@ -258,7 +259,37 @@ class Scheduling(Workers, ABC):
     def history(self, queue: str, name: str) -> list[Run]:
         """Tell the last runs; see ``Backend.history``."""
         found = self._find(queue, name)
-        return [] if found is None else [Run(**one) for one in found["history"]]
+        return [] if found is None else _runs(found)
+
+    def schedule_page(
+        self, queue: str | None = None, limit: int = 50, after: tuple[str, str] | None = None
+    ) -> list[Schedule]:
+        """List schedules, some at a time; see ``Backend.schedule_page``."""
+        link = self._link
+        among: Document = {}
+        if queue is not None:
+            # What has one field less comes before, and no name of a queue has the character.
+            among = {"$gte": {"queue": queue}, "$lt": {"queue": f"{queue}\x01"}}
+        if after is not None:
+            among["$gt"] = max(
+                ({"queue": queue or ""}, _id(*after)), key=lambda id_: (id_["queue"], len(id_))
+            )
+            among.pop("$gte", None)
+        wanted = {"_id": among} if among else {}
+        limit = max(1, min(limit, MAX_PAGE))
+        found = link.find(link.schedules, wanted, {"history": False}, sort=[("_id", 1)], limit=limit)
+        return [_schedule(one) for one in found]
+
+    def histories(self, names: Sequence[tuple[str, str]]) -> list[list[Run]]:
+        """Tell the last runs of several schedules; see ``Backend.histories``."""
+        link = self._link
+        wanted = {"_id": {"$in": [_id(*name) for name in names]}}
+        shown = {"history": True, "lates": True}
+        found = {
+            (one["_id"]["queue"], one["_id"]["name"]): _runs(one)
+            for one in link.find(link.schedules, wanted, shown)
+        }
+        return [found.get(name, []) for name in names]
 
     def idle_schedules(self, queue: str, route: str) -> list[Schedule]:
         """List schedules that nothing moves on; see ``Backend.idle_schedules``."""
@@ -326,6 +357,12 @@ def _declared(schedule: Schedule, firing: Firing, old: Document | None, now: flo
     said = rules.declared_over(schedule, over, generation=0, now=now)
     new = {name: getattr(said, name) for name in _FIELDS if name != "generation"}
     return new if said.paused else {**new, **_next_one(firing, now, None)}
+
+
+def _runs(document: Document) -> list[Run]:
+    """Read a history. How late its runs were stands beside it, since versions that do not know that read all that is in it."""
+    lates = {one["id"]: one["late"] for one in document.get("lates", ())}
+    return [Run(**{"late": lates.get(one["id"], 0.0), **one}) for one in document["history"]]
 
 
 def _next_one(firing: Firing, now: float, state: bytes | None) -> Document:

@@ -84,6 +84,7 @@ FIRINGS = (
 )
 COMMANDS = (IndexModel([("worker", ASCENDING), ("_id", ASCENDING)], name="mailbox"),)
 COUNTERS = (IndexModel([("gone", ASCENDING)], name=GONE, expireAfterSeconds=0),)
+AUDIT = (IndexModel([("at", DESCENDING), ("_id", DESCENDING)], name="at"),)
 PARCELS = (
     IndexModel([("at", ASCENDING)], name="at"),
     IndexModel([("touched", ASCENDING)], name="touched"),
@@ -113,6 +114,7 @@ def prepare(db: Database[Document]) -> int:
     db.commands.create_indexes(list(COMMANDS))
     db.minutes.create_indexes(list(COUNTERS))
     db.tallies.create_indexes(list(COUNTERS))
+    db.audit.create_indexes(list(AUDIT))
     db.parcels.create_indexes(list(PARCELS))
     try:
         # Asking first whether it is there would take one more right.

@@ -260,12 +260,14 @@ def _debt(outcome: Outcome, mark: str) -> Document:
 
 
 def _stored_refire(refire: Refire) -> Document:
+    run = msgspec.structs.asdict(refire.run)
     made: Document = {
         "queue": refire.queue,
         "name": refire.name,
         "generation": refire.generation,
         "state": refire.state,
-        "run": msgspec.structs.asdict(refire.run),
+        "late": run.pop("late"),
+        "run": run,
     }
     if refire.firing is not None:
         made["firing"] = stored(refire.firing)

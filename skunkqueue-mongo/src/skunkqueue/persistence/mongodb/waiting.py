@@ -14,8 +14,8 @@ from skunkqueue.persistence.mongodb.claiming import asking
 from skunkqueue.persistence.mongodb.documents import aim_of, place_of
 from skunkqueue.persistence.mongodb.link import Link
 from skunkqueue.persistence.mongodb.loose_ends import LooseEnds
-from skunkqueue.persistence.mongodb.reading import first_due
 from skunkqueue.persistence.mongodb.schema import Document
+from skunkqueue.persistence.mongodb.standing import first_due
 from skunkqueue.records import MAX_PRIORITY, MIN_PRIORITY, Claim, Command
 
 T = TypeVar("T")
@@ -140,7 +140,10 @@ class Waiting(LooseEnds, ABC):
             # They are taken out only now that they are here.
             doomed = {"_id": {"$in": [one["_id"] for one in found]}}
             link.run(link.commands.delete_many, doomed)
-        return [Command(verb=one["verb"], firing=one.get("firing")) for one in found]
+        return [
+            Command(verb=one["verb"], firing=one.get("firing"), worker=one.get("of"), id=one.get("entry"))
+            for one in found
+        ]
 
     def _put_mail(self, link: Link, worker: str, command: Command) -> None:
         # Ids sort by the time of making, so commands come in the order in which they were sent.
@@ -148,6 +151,10 @@ class Waiting(LooseEnds, ABC):
         letter: Document = {"worker": worker, "verb": command.verb}
         if command.firing is not None:
             letter["firing"] = command.firing
+        if command.worker is not None:
+            letter["of"] = command.worker
+        if command.id is not None:
+            letter["entry"] = command.id
         link.run(link.commands.update_one, {"_id": id_}, {"$setOnInsert": letter}, upsert=True)
         self._bells.ring([f"@{worker}"])
 

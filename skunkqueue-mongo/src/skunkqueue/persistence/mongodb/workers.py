@@ -113,7 +113,10 @@ class Workers(Control, ABC):
         """Do some housekeeping; see ``Backend.sweep``."""
         link = self._link
         now = link.about_now()
+        self.sample()
         done = self._tie_up_now(link) + self._drop_orphans(link)
+        done += self._drop_pools(link, now) + self._drop_entries(link, now)
+        self._set_right(link, now)
         dead = link.find(link.workers, {"until": {"$lte": now}}, {"_id": True}, limit=_SWEPT)
         for one in dead:
             # Not one that has beaten again meanwhile.
