@@ -11,7 +11,7 @@ from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.mongodb.link import Link
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.persistence.mongodb.waiting import Waiting
-from skunkqueue.pools import ENTRY_TTL, MAX_ENTRIES, Entries, Entry, PoolRecord
+from skunkqueue.pools import ENTRY_TTL, MAX_ENTRIES, MAX_ON, Entries, Entry, PoolRecord
 
 _SWEPT = 200
 
@@ -79,7 +79,7 @@ class Pools(Waiting, ABC):
     def log_entry(self, entry: Entry) -> None:
         """Add an entry; see ``Backend.log_entry``."""
         link = self._link
-        said = {**msgspec.structs.asdict(entry), "at": link.about_now()}
+        said = {**msgspec.structs.asdict(entry), "at": link.about_now(), "on": entry.on[:MAX_ON]}
         id_ = said.pop("id")
         link.run(link.audit_log.update_one, {"_id": id_}, {"$setOnInsert": said}, upsert=True)
 
