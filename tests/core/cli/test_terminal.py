@@ -15,7 +15,7 @@ from skunkqueue.payload import Progress, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins import COMMANDS, GROUPS, registry
 from skunkqueue.records import ClaimRef, Verdict
-from tests.core.cli.program import Skunq, attempted, begin, body, end, fire, hire
+from tests.core.cli.program import Skunq, attempted, begin, body, end, fire, hire, need, open_pool
 from tests.core.plugins.distributions import install
 
 JOB = "shopjobs.of.a_long_package_name:download_everything_there_is"
@@ -90,6 +90,27 @@ def test_every_row_takes_one_line(full: Backend, columns: int) -> None:
     assert [len(rows) for rows in top] == [len(PLACES), len(PLACES), len(PLACES)]
     assert len(plugins[0]) == sum(len(registry.names(group)) for group in GROUPS)
     for rows in [*queues, *jobs, *workers, *top, *plugins]:
+        assert [row for row in rows if width_of(row.rstrip()) > columns] == []
+
+
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_every_row_of_what_was_counted_and_done_takes_one_line(
+    full: Backend, skunq: Skunq, columns: int
+) -> None:
+    for capability in ("rows", "counters", "pools", "audit"):
+        need(full, capability)
+    for queue, route in PLACES:
+        open_pool(full, f"pool-{route}"[:24], queue=queue, routes=(route, "another-route-of-it"))
+        skunq(
+            "pause", "-q", queue, "-r", route, "--why", "the warehouse is closed until the morning after next"
+        )
+    found = seen(columns, "pools", "audit", "errors", "stats", "jobs --tag gold --newest")
+    pools, audit, errors, stats, _ = [tables(lines) for lines in found]
+
+    assert [len(rows) for rows in (*pools, *audit)] == [len(PLACES)] * 2
+    assert [len(rows) for rows in errors] == [1]
+    assert [len(rows) for rows in stats] == [len(PLACES)] * 2
+    for rows in [*pools, *audit, *errors, *stats]:
         assert [row for row in rows if width_of(row.rstrip()) > columns] == []
 
 

@@ -218,6 +218,7 @@ def worker_json(worker: WorkerRecord, now: float) -> dict[str, Any]:
         "pid": worker.pid,
         "state": worker.state,
         "current": worker.current,
+        "running": list(worker.running),
         "done": worker.done,
         "rss": worker.rss,
         "started": iso(worker.started),

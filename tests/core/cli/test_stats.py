@@ -1,0 +1,126 @@
+"""``skunq stats``: what was counted over a time, by route and by job."""
+
+from __future__ import annotations
+
+import pytest
+
+from skunkqueue.cli.bars import chart, gathered
+from skunkqueue.cli.stats import Period, lines_of
+from skunkqueue.counters import Counters
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import Verdict
+from tests.core.cli.program import Skunq, body, finish, fire, need
+
+
+def counted(store: Backend) -> None:
+    need(store, "counters")
+
+
+def test_what_was_counted_is_told_by_route_and_by_job(store: Backend, skunq: Skunq) -> None:
+    counted(store)
+    for _ in range(3):
+        finish(store)
+    finish(store, Verdict.ERROR, body("shop:buy"))
+    finish(store, route="bar")
+
+    told = skunq.json("stats")
+
+    routes = {each["route"]: each for each in told["routes"]}
+    jobs = {(each["route"], each["job"]): each for each in told["jobs"]}
+    assert routes["foo"]["counts"]["complete"] == 3
+    assert routes["foo"]["counts"]["error"] == 1
+    assert routes["foo"]["counts"]["enqueued"] == 4
+    assert jobs["foo", "shop:buy"]["counts"]["error"] == 1
+    assert jobs["bar", "shop:sell"]["counts"]["complete"] == 1
+    for share in ("p50", "p95", "p99"):
+        assert routes["foo"]["run"][share] == pytest.approx(0.5, rel=0.1)
+    assert sum(routes["foo"]["done"]) == 4
+
+
+def test_people_are_shown_rates_percentiles_and_a_chart(store: Backend, skunq: Skunq) -> None:
+    counted(store)
+    finish(store)
+    finish(store, data=body("shop:buy"))
+
+    told = skunq("stats")
+
+    assert "Routes" in told
+    assert "Jobs" in told
+    header = next(line for line in told.splitlines() if line.startswith("QUEUE"))
+    for title in ("PER S", "WAIT P95", "RUN P99", "DONE OVER TIME"):
+        assert title in header
+    # In a pipe a chart is of plain letters.
+    assert told.isascii()
+    assert "@" in told
+
+
+def test_one_job_can_be_asked_for(store: Backend, skunq: Skunq) -> None:
+    counted(store)
+    finish(store)
+    finish(store, data=body("shop:buy"))
+
+    told = skunq.json("stats", "--job", "shop:buy")
+
+    assert [each["job"] for each in told["jobs"]] == ["shop:buy"]
+    assert told["routes"] == []
+
+
+def test_hours_are_read_where_minutes_would_be_many(store: Backend, skunq: Skunq) -> None:
+    counted(store)
+    finish(store)
+
+    for words, step in ((), 60.0), (("--since", "3h"), 3_600.0), (("--hours",), 3_600.0):
+        assert skunq.json("stats", *words)["step"] == step
+    assert skunq.json("stats", "--since", "3h", "--minutes")["step"] == 60.0
+
+
+def test_what_is_kept_no_more_is_said_to_be_missing(store: Backend, skunq: Skunq) -> None:
+    counted(store)
+    finish(store)
+
+    told = skunq.result("stats", "--since", "40d", expect=0)
+
+    assert "hours are kept for 30 d" in told.stderr
+
+
+def test_nothing_counted_is_exit_code_1(store: Backend, skunq: Skunq) -> None:
+    counted(store)
+    finish(store)
+
+    assert "nothing was counted there" in skunq.error("stats", "-q", "other", expect=1)
+
+
+def test_a_store_that_counts_no_jobs_says_so_in_one_line(store: Backend, skunq: Skunq) -> None:
+    fire(store)
+    if "counters" in store.capabilities:
+        pytest.skip("this store has them")
+
+    assert skunq.error("stats", expect=3).count("\n") == 1
+
+
+def test_counters_are_added_up_over_time_and_samples_are_not() -> None:
+    period = Period(begin=60.0, now=200.0, step=60.0)
+    minutes = [
+        Counters(queue="q", route="r", job=None, begin=60.0, values={"complete": 2, "pending": 7}),
+        Counters(queue="q", route="r", job=None, begin=180.0, values={"error": 1, "pending": 4}),
+    ]
+
+    (line,) = lines_of(minutes, period)
+
+    assert line.ended == 3
+    assert line.done == [2.0, 0.0, 1.0]
+    assert line.pending == [7.0, 0.0, 4.0]
+
+
+def test_a_chart_has_the_largest_number_highest_and_nothing_for_nothing() -> None:
+    assert chart([0.0, 1.0, 4.0, 8.0, None]) == " ▁▄█ "
+    assert chart([0.0, 1.0, 4.0, 8.0], plain=True) == " _=@"
+    assert chart([]) == ""
+    assert chart([0.0, 0.0]) == "  "
+    assert chart([0.001, 1_000.0])[0] == "▁"
+
+
+def test_neighbours_become_one_mark_where_there_is_too_little_room() -> None:
+    assert gathered([1.0, 2.0, 3.0, 4.0, 5.0], 3) == [3.0, 7.0, 5.0]
+    assert gathered([1.0, 2.0, 3.0], 2, max) == [2.0, 3.0]
+    assert gathered([1.0, 2.0], 30) == [1.0, 2.0]
