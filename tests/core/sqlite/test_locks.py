@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from skunkqueue.clock import VirtualClock
 from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.persistence.sqlite import SQLiteBackend
 from skunkqueue.records import State
@@ -72,7 +73,7 @@ def test_reading_goes_on_while_somebody_writes(backend: SQLiteBackend, path: Pat
     kept = backend.enqueue(many(10))
     other = plain(path)
     other.execute("BEGIN IMMEDIATE")
-    other.execute("UPDATE route SET pending = 99")
+    other.execute("UPDATE job SET live = 99")
     assert [record and record.state for record in backend.get(kept)] == [State.PENDING] * 10
     assert backend.routes()[0].counts[State.PENDING] == 10
     other.execute("ROLLBACK")
@@ -80,8 +81,10 @@ def test_reading_goes_on_while_somebody_writes(backend: SQLiteBackend, path: Pat
 
 
 def test_idle_claim_does_not_need_the_write_lock(path: Path) -> None:
-    backend = open_at(path, busy_timeout="0")
+    backend = open_at(path, VirtualClock(), busy_timeout="0")
     backend.enqueue([firing(delay=60.0, key="makes the route known")])
+    # Once a minute somebody notes how long each line is.
+    assert backend.sample() == 1
     other = plain(path)
     other.execute("BEGIN IMMEDIATE")
     assert claim(backend) == []

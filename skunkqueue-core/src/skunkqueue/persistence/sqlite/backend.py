@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 from skunkqueue.clock import SystemClock
 from skunkqueue.persistence.awaited import AwaitedClaim
-from skunkqueue.persistence.sqlite import firings, inbox, leases, reading, routes, settling
-from skunkqueue.persistence.sqlite.administration import Administration
+from skunkqueue.persistence.sqlite import firings, inbox, leases, reading, settling
+from skunkqueue.persistence.sqlite.asking import AskingVerbs
 from skunkqueue.persistence.sqlite.awaited import BellClaim
 from skunkqueue.persistence.sqlite.opening import filed
 from skunkqueue.persistence.sqlite.waiting import Moments
@@ -20,7 +20,7 @@ from skunkqueue.persistence.sqlite.writer import Repeat
 from skunkqueue.records import Claim, ClaimRef, Firing, Minute, Outcome, Page, Record, RouteInfo, State
 
 
-class SQLiteBackend(Administration):
+class SQLiteBackend(AskingVerbs):
     """A store in one file of this machine, for any number of processes.
 
     It keeps what it accepted through the crash of any process; with ``durability=power`` through a
@@ -34,7 +34,7 @@ class SQLiteBackend(Administration):
         if not firings_:
             return []
         store = self._store
-        numbers = {name: store.route(*name) for name in {(f.queue, f.route) for f in firings_}}
+        numbers = store.jobs_of(firings_)
         ids = [f.id for f in firings_]
         clock = store.clock
 
@@ -50,7 +50,7 @@ class SQLiteBackend(Administration):
                 store.writer.run(lambda db: firings.put(db, firings_, numbers, clock.now()))
             except Repeat:
                 ids = checked()
-        for name in numbers:
+        for name in {name[:2] for name in numbers}:
             store.ring_route(*name)
         return ids
 
@@ -101,6 +101,7 @@ class SQLiteBackend(Administration):
                     number,
                     name,
                     worker,
+                    job_names=store.job_names,
                     limit=limit,
                     lease=lease,
                     now=clock.now(),
@@ -189,11 +190,10 @@ class SQLiteBackend(Administration):
 
     def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
         """Read counters a minute."""
-        store = self._store
-        number = store.known_route(queue, route)
-        if number is None:
-            return []
-        return store.read(lambda db: routes.minutes(db, (queue, route), number, since, until))
+        found = self.counters([(queue, route)], since * 60.0, until * 60.0)
+        return [
+            Minute(queue=queue, route=route, minute=int(one.begin // 60), values=one.values) for one in found
+        ]
 
     def wait_settled(self, ids: Sequence[str], timeout: float) -> list[str]:
         """Block until one of the firings is finished or unknown."""

@@ -30,7 +30,9 @@ class StoreBackend(Backend, ABC):
 
     name: ClassVar[str] = "sqlite"
     default_cfg: ClassVar[Mapping[str, Any]] = DEFAULT_CFG
-    capabilities: ClassVar[frozenset[str]] = frozenset({"durable", "processes"})
+    capabilities: ClassVar[frozenset[str]] = frozenset(
+        {"durable", "processes", "rows", "counters", "pools", "audit", "schedule pages"}
+    )
 
     def __init__(self, store: Store) -> None:
         self._opened = store

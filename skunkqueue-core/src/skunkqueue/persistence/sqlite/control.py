@@ -1,4 +1,4 @@
-"""What people do to firings and routes: kill, requeue, purge, pause, resume.
+"""What people do to firings and routes: kill, requeue, delete, run now, purge, pause, resume.
 
 Every function here runs inside a transaction somebody else began, and takes the time as an argument.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from skunkqueue.persistence.sqlite import ending, leases, routes, workers
+from skunkqueue.persistence.sqlite import ending, jobs, leases, routes, workers
 from skunkqueue.persistence.sqlite.routes import PAUSED_ITSELF, PAUSED_WITH_QUEUE
-from skunkqueue.persistence.sqlite.schema import PENDING, STATES
+from skunkqueue.persistence.sqlite.schema import STATES
 from skunkqueue.records import ClaimRef, Command, State
 
 
@@ -48,27 +48,28 @@ def requeue(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[lis
     touched: set[int] = set()
     for id_ in ids:
         row = db.execute(
-            "SELECT f.route, r.queue, f.key, d.state, d.finished, d.chunk, d.token, d.holder"
+            "SELECT f.route, r.queue, f.key, d.state, d.finished, d.chunk, d.token, d.holder, coalesce(f.job, -f.route)"
             " FROM done d JOIN firing f ON f.id = d.id JOIN route r ON r.no = f.route WHERE d.id = ?",
             (id_,),
         ).fetchone()
         if row is None:
             continue
-        route, queue, key, state, finished, chunk, token, holder = row
+        route, queue, key, state, finished, chunk, token, holder, job = row
         if key is not None:
             taken = db.execute("SELECT 1 FROM keyed WHERE queue = ? AND key = ?", (queue, key)).fetchone()
             if taken is not None:
                 continue
             db.execute("INSERT INTO keyed (queue, key, id) VALUES (?, ?, ?)", (queue, key, id_))
+        ending.unmark(db, [id_])
         ending.take_from_chunk(db, (route, state, finished, chunk), {id_})
         db.execute("DELETE FROM done WHERE id = ?", (id_,))
         db.execute(
             "UPDATE firing SET due = ?, deaths = 0, kill = 0, evidence = '', carry = NULL, progress = NULL,"
-            " expires = NULL, token = ?, holder = ? WHERE id = ?",
+            " expires = NULL, tries = 0, again = 0, error = NULL, token = ?, holder = ? WHERE id = ?",
             (now, token, holder, id_),
         )
         leases.to_pending(db, [id_])
-        routes.shift(db, route, {state: -1, PENDING: 1})
+        jobs.shift(db, job, {state: -1, jobs.LIVE: 1})
         again.append(id_)
         touched.add(route)
     return again, touched
@@ -77,18 +78,76 @@ def requeue(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[lis
 def purge(db: sqlite3.Connection, queue: str, route: str | None) -> int:
     """Remove all that is pending on a route or queue; return how many."""
     found = db.execute(
-        "SELECT no, pending FROM route WHERE queue = :queue AND (:route IS NULL OR name = :route)"
-        " AND pending > 0",
+        "SELECT no FROM route WHERE queue = :queue AND (:route IS NULL OR name = :route)",
         {"queue": queue, "route": route},
     ).fetchall()
-    for number, pending in found:
+    purged = 0
+    for (number,) in found:
         for table in ("ready", "aimed"):
             line = f"SELECT id FROM {table} WHERE route = ?"  # noqa: S608 - constants
+            counts = db.execute(
+                f"SELECT coalesce(job, -route), count(*) FROM firing WHERE id IN ({line}) GROUP BY 1",  # noqa: S608 - constants
+                (number,),
+            ).fetchall()
             db.execute(f"DELETE FROM keyed WHERE id IN ({line})", (number,))  # noqa: S608 - constants
             db.execute(f"DELETE FROM firing WHERE id IN ({line})", (number,))  # noqa: S608 - constants
             db.execute(f"DELETE FROM {table} WHERE route = ?", (number,))  # noqa: S608 - constants
-        routes.shift(db, number, {PENDING: -pending})
-    return sum(pending for _, pending in found)
+            for job, n in counts:
+                jobs.shift(db, job, {jobs.LIVE: -n})
+                purged += n
+    return purged
+
+
+def delete(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, State | None]:
+    """Remove what does not run; return the state each had."""
+    before: dict[str, State | None] = {}
+    for id_ in ids:
+        if id_ in before:
+            continue
+        row = db.execute(
+            "SELECT f.route, d.state, d.finished, d.chunk FROM firing f LEFT JOIN done d ON d.id = f.id WHERE f.id = ?",
+            (id_,),
+        ).fetchone()
+        if row is None:
+            before[id_] = None
+        elif row[1] is not None:
+            before[id_] = State(STATES[row[1]])
+            ending.forget_finished(db, row, [id_])
+        elif ending.forget_pending(db, [id_]):
+            before[id_] = State.PENDING
+        else:
+            before[id_] = State.RUNNING
+    return before
+
+
+def run_now(
+    db: sqlite3.Connection, ids: Sequence[str], now: float
+) -> tuple[dict[str, State | None], set[int]]:
+    """Have pending firings be due now; return the state each had, and the routes that have more to claim."""
+    before: dict[str, State | None] = {}
+    touched: set[int] = set()
+    for id_ in ids:
+        row = db.execute(
+            "SELECT f.due, d.state FROM firing f LEFT JOIN done d ON d.id = f.id WHERE f.id = ?", (id_,)
+        ).fetchone()
+        if row is None:
+            before[id_] = None
+        elif row[1] is not None:
+            before[id_] = State(STATES[row[1]])
+        elif found := ending.pending_among(db, [id_]):
+            before[id_] = State.PENDING
+            if row[0] > now:
+                for table in ("ready", "aimed"):
+                    db.execute(
+                        f"UPDATE {table} SET due = ? WHERE (route, rank, due, id) ="  # noqa: S608 - constants
+                        " (SELECT route, rank, due, id FROM firing WHERE id = ?)",
+                        (now, id_),
+                    )
+                db.execute("UPDATE firing SET due = ? WHERE id = ?", (now, id_))
+                touched.add(found[0][1])
+        else:
+            before[id_] = State.RUNNING
+    return before, touched
 
 
 def pause(db: sqlite3.Connection, queue: str, route: str | None) -> None:

@@ -8,32 +8,75 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 
+import msgspec
+
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.sqlite import routes
-from skunkqueue.persistence.sqlite.schema import KILLED, PENDING, STATES
+from skunkqueue.persistence.listing import error_type
+from skunkqueue.persistence.sqlite import jobs
+from skunkqueue.persistence.sqlite.schema import ERROR_MARK, KEY_MARK, KILLED, STATES, TAG_MARK
 from skunkqueue.records import State
 
 
 def file_away(
     db: sqlite3.Connection,
     route: int,
+    job: int,
     state: int,
     ids: Sequence[str],
     *,
     now: float,
     ttl: float | None = None,
 ) -> int:
-    """List ids as finished now; return the number of the chunk they are in."""
+    """List ids of one job as finished now; return the number of the chunk they are in."""
     ttl = rules.kept_for(State(STATES[state]), ttl)
     row = db.execute(
         "SELECT max(chunk) FROM ended WHERE route = ? AND state = ? AND finished = ?", (route, state, now)
     ).fetchone()
     chunk = 0 if row[0] is None else int(row[0]) + 1
     db.execute(
-        "INSERT INTO ended (route, state, finished, chunk, gone, ids) VALUES (?, ?, ?, ?, ?, ?)",
-        (route, state, now, chunk, now + ttl, ",".join(ids)),
+        "INSERT INTO ended (route, state, finished, chunk, gone, ids, job) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (route, state, now, chunk, now + ttl, ",".join(ids), job),
     )
     return chunk
+
+
+def marks_of(
+    id_: str, now: float, key: str | None, tags: Iterable[str], error: str | None
+) -> list[tuple[int, str, float, str]]:
+    """List the marks by which a firing that finishes now is found."""
+    marks = [(TAG_MARK, tag, now, id_) for tag in tags]
+    if key is not None:
+        marks.append((KEY_MARK, key, now, id_))
+    if error is not None:
+        marks.append((ERROR_MARK, error_type(error) or "", now, id_))
+    return marks
+
+
+def mark(db: sqlite3.Connection, marks: Iterable[tuple[int, str, float, str]]) -> None:
+    """Have finished firings found by what they have."""
+    db.executemany("INSERT OR IGNORE INTO mark (kind, word, finished, id) VALUES (?, ?, ?, ?)", marks)
+
+
+def mark_stored(db: sqlite3.Connection, ids: Iterable[str], now: float) -> None:
+    """Do so for firings of which only the store knows what they have."""
+    for id_ in ids:
+        key, label, error = db.execute("SELECT key, label, error FROM firing WHERE id = ?", (id_,)).fetchone()
+        mark(db, marks_of(id_, now, key, jobs.decoded(label)[0], error))
+
+
+def unmark(db: sqlite3.Connection, ids: Iterable[str]) -> None:
+    """Undo this, while the firings are still there."""
+    rows = db.execute(
+        "SELECT d.id, d.finished, f.key, f.label, coalesce(d.error, f.error) FROM json_each(?) j CROSS JOIN done d ON d.id = j.value"
+        " CROSS JOIN firing f ON f.id = d.id WHERE f.key IS NOT NULL OR f.label IS NOT NULL OR d.error IS NOT NULL"
+        " OR f.error IS NOT NULL",
+        (msgspec.json.encode(list(ids)).decode(),),
+    ).fetchall()
+    for id_, finished, key, label, error in rows:
+        db.executemany(
+            "DELETE FROM mark WHERE kind = ? AND word = ? AND finished = ? AND id = ?",
+            marks_of(id_, finished, key, jobs.decoded(label)[0], error),
+        )
 
 
 def pending_among(db: sqlite3.Connection, ids: Iterable[str]) -> list[tuple[str, int]]:
@@ -68,26 +111,45 @@ def kill_pending(db: sqlite3.Connection, found: Iterable[tuple[str, int]], now: 
     by_route: dict[int, list[str]] = {}
     for id_, route in found:
         by_route.setdefault(route, []).append(id_)
-    for route, ids in by_route.items():
+    of_jobs = [
+        (route, job, ids)
+        for route, listed in by_route.items()
+        for job, ids in jobs.of_firings(db, msgspec.json.encode(listed).decode()).items()
+    ]
+    for route, job, ids in of_jobs:
         out_of_line(db, ids)
-        chunk = file_away(db, route, KILLED, ids, now=now)
+        chunk = file_away(db, route, job, KILLED, ids, now=now)
         db.executemany(
             "INSERT INTO done (id, state, finished, chunk, token, holder)"
             " SELECT id, ?, ?, ?, token, holder FROM firing WHERE id = ?",
             [(KILLED, now, chunk, id_) for id_ in ids],
         )
-        routes.settled(db, route, {PENDING: -len(ids), KILLED: len(ids)}, {"killed": len(ids)}, now)
+        mark_stored(db, ids, now)
+        jobs.counted(db, job, {jobs.LIVE: -len(ids), KILLED: len(ids)}, {"killed": len(ids)}, now)
     return sum(map(len, by_route.values()))
 
 
 def forget_pending(db: sqlite3.Connection, ids: Iterable[str]) -> int:
     """Remove those of the ids that are pending; return how many."""
-    found = pending_among(db, ids)
-    out_of_line(db, [id_ for id_, _ in found])
-    for id_, route in found:
-        db.execute("DELETE FROM firing WHERE id = ?", (id_,))
-        routes.shift(db, route, {PENDING: -1})
+    found = [id_ for id_, _ in pending_among(db, ids)]
+    out_of_line(db, found)
+    for job, listed in jobs.of_firings(db, msgspec.json.encode(found).decode()).items():
+        db.executemany("DELETE FROM firing WHERE id = ?", [(id_,) for id_ in listed])
+        jobs.shift(db, job, {jobs.LIVE: -len(listed)})
     return len(found)
+
+
+def forget_finished(db: sqlite3.Connection, place: tuple[int, int, float, int], ids: Sequence[str]) -> None:
+    """Remove finished firings of one chunk, which is at route, state, time and number."""
+    rows = [(id_,) for id_ in ids]
+    listed = msgspec.json.encode(ids).decode()
+    unmark(db, ids)
+    of_jobs = jobs.of_firings(db, listed)
+    db.executemany("DELETE FROM done WHERE id = ?", rows)
+    db.executemany("DELETE FROM firing WHERE id = ?", rows)
+    take_from_chunk(db, place, set(ids))
+    for job, mine in of_jobs.items():
+        jobs.shift(db, job, {place[1]: -len(mine)})
 
 
 def is_live(db: sqlite3.Connection, id_: str) -> bool:

@@ -13,15 +13,16 @@ from typing import Any
 import msgspec
 
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.sqlite import leases, routes
+from skunkqueue.persistence.sqlite import jobs, leases, routes
+from skunkqueue.persistence.sqlite.jobs import Numbers
 from skunkqueue.persistence.sqlite.writer import Repeat
 from skunkqueue.records import MAX_PRIORITY, Claim, Firing
 
 # Every parameter costs, a thousand times a batch, and most firings have neither expiry, key nor target.
-_INSERT = "INSERT INTO firing (id, route, rank, due, enqueued, body) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO firing (id, route, rank, due, enqueued, body, job) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERT_WHOLE = (
-    "INSERT INTO firing (id, route, rank, due, enqueued, body, expires, key, target)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO firing (id, route, rank, due, enqueued, body, job, expires, key, target, label)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_READY = "INSERT INTO ready (route, rank, due, id, alone) VALUES (?, ?, ?, ?, 0)"
 _INSERT_READY_MANY = (
@@ -30,6 +31,7 @@ _INSERT_READY_MANY = (
 _INSERT_AIMED = "INSERT INTO aimed (route, rank, due, id, alone, target) VALUES (?, ?, ?, ?, 0, ?)"
 
 _KNOWN = "SELECT f.id FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value"
+_NO_LABEL: tuple[tuple[str, ...], None, None] = ((), None, None)
 _RANKS = range(MAX_PRIORITY + 1)
 # One seek for each priority, since a range over several of them would walk through all that is not due yet.
 _DUE_READY = " UNION ALL ".join(
@@ -43,7 +45,7 @@ _DUE_AIMED = (
 )
 _COLUMNS = (
     "r.id, r.rank, r.due, r.alone, f.body, f.carry, f.enqueued, f.expires, f.deaths, f.evidence, f.kill, f.target,"
-    " f.key"
+    " f.key, f.job, f.label, f.error IS NOT NULL"
 )
 # CROSS JOIN keeps SQLite from walking through firing and looking each one up in ready.
 _PICK = f"SELECT {_COLUMNS} FROM ({_DUE_READY} LIMIT :limit) r CROSS JOIN firing f ON f.id = r.id"  # noqa: S608 - constants
@@ -72,9 +74,7 @@ _NEXT = (
 )
 
 
-def put(
-    db: sqlite3.Connection, firings: Sequence[Firing], numbers: Mapping[tuple[str, str], int], now: float
-) -> None:
+def put(db: sqlite3.Connection, firings: Sequence[Firing], numbers: Numbers, now: float) -> None:
     """Enqueue firings whose keys are seen to and whose ids are new; raise Repeat where one is not."""
     plain: list[tuple[Any, ...]] = []
     rows: list[tuple[Any, ...]] = []
@@ -86,16 +86,17 @@ def put(
         due = rules.due_of(firing, now)
         expires = rules.expiry_of(firing, now)
         id_ = firing.id
-        route = numbers[firing.queue, firing.route]
+        route, job = numbers[firing.queue, firing.route, firing.job]
         rank = MAX_PRIORITY - firing.priority
         target = firing.target
-        if expires is None and target is None and firing.key is None:
-            plain.append((id_, route, rank, due, now, firing.body))
+        label = jobs.label_of(firing.tags, firing.schedule, firing.parent)
+        if expires is None and target is None and firing.key is None and label is None:
+            plain.append((id_, route, rank, due, now, firing.body, job))
         else:
-            rows.append((id_, route, rank, due, now, firing.body, expires, firing.key, target))
+            rows.append((id_, route, rank, due, now, firing.body, job, expires, firing.key, target, label))
+        counts[job] = counts.get(job, 0) + 1
         if target is not None:
             aimed.append((route, rank, due, id_, target))
-            counts[route] = counts.get(route, 0) + 1
         else:
             place = (route, rank, due)
             # Most of a batch come due together, one after the other.
@@ -104,10 +105,8 @@ def put(
                 line = lines.setdefault(place, [])
             line.append(id_)
     _store(db, ((_INSERT, plain), (_INSERT_WHOLE, rows)), lines, aimed)
-    for (route, _, _), ids in lines.items():
-        counts[route] = counts.get(route, 0) + len(ids)
-    for route, n in counts.items():
-        routes.entered(db, route, n, now)
+    for job, n in counts.items():
+        jobs.entered(db, job, n, now)
 
 
 def _store(
@@ -142,7 +141,7 @@ def put_checked(db: sqlite3.Connection, firings: Sequence[Firing], now: float) -
     known = {row[0] for row in db.execute(_KNOWN, (wanted,))}
     ids: list[str] = []
     fresh: list[Firing] = []
-    numbers: dict[tuple[str, str], int] = {}
+    numbers: dict[tuple[str, str, str], tuple[int, int]] = {}
     for firing in firings:
         id_ = firing.id
         holder = None if firing.key is None or id_ in known else _holder(db, firing)
@@ -150,9 +149,10 @@ def put_checked(db: sqlite3.Connection, firings: Sequence[Firing], now: float) -
         if holder is not None or id_ in known:
             continue
         known.add(id_)
-        name = (firing.queue, firing.route)
+        name = (firing.queue, firing.route, firing.job)
         if name not in numbers:
-            numbers[name] = routes.make(db, *name)
+            route = routes.make(db, firing.queue, firing.route)
+            numbers[name] = (route, jobs.make(db, route, firing.job))
         fresh.append(firing)
     if fresh:
         put(db, fresh, numbers, now)
@@ -187,6 +187,7 @@ def claim(
     name: tuple[str, str],
     worker: str,
     *,
+    job_names: dict[int, str],
     limit: int,
     lease: float,
     now: float,
@@ -207,37 +208,50 @@ def claim(
             special |= leases.KEYED
         if row[11] is not None:
             special |= leases.AIMED
+        if row[15]:
+            special |= leases.FAILED
+    for row in rows:
+        if row[13] is not None and row[13] not in job_names:
+            job_names[row[13]] = jobs.name_of(db, row[13])
     token = leases.lend(
         db,
         route,
         worker,
-        dict(zip(ids, [row[2] for row in rows], strict=True)),
+        ids,
         ends=mono + lease,
         now=now,
         special=special,
     )
     queue, route_name = name
-    claims = [
-        Claim(
-            id=id_,
-            token=token,
-            queue=queue,
-            route=route_name,
-            body=body,
-            carry=carry,
-            priority=MAX_PRIORITY - rank,
-            enqueued=enqueued,
-            due=due,
-            claimed=now,
-            expires=expires,
-            deaths=deaths,
-            evidence=evidence,
-            kill_requested=kill == 1,
-            target=target,
-            key=key,
+    claims = []
+    for (
+        id_, rank, due, _, body, carry, enqueued, expires, deaths, evidence, kill, target, key, job, label, _,
+    ) in rows:  # fmt: skip
+        tags, schedule, parent = _NO_LABEL if label is None else jobs.decoded(label)
+        claims.append(
+            Claim(
+                id=id_,
+                token=token,
+                queue=queue,
+                route=route_name,
+                body=body,
+                carry=carry,
+                priority=MAX_PRIORITY - rank,
+                enqueued=enqueued,
+                due=due,
+                claimed=now,
+                expires=expires,
+                deaths=deaths,
+                evidence=evidence,
+                kill_requested=kill == 1,
+                target=target,
+                key=key,
+                job="" if job is None else job_names[job],
+                tags=tags,
+                schedule=schedule,
+                parent=parent,
+            )
         )
-        for id_, rank, due, _, body, carry, enqueued, expires, deaths, evidence, kill, target, key in rows
-    ]
     return claims, more or reclaimed
 
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from skunkqueue.clock import Clock, SystemClock
-from skunkqueue.persistence.backend import COUNTER_TTL
-from skunkqueue.persistence.sqlite import ending, leases, routes, workers
+from skunkqueue.persistence.sqlite import audit, ending, jobs, leases, tallies, workers
 from skunkqueue.persistence.sqlite.schema import COMPLETE, EXPIRED
+from skunkqueue.pools import ENTRY_TTL
 
 _JUMP = 1.0
 """Seconds by which the wall clock must fall behind to count as set back; less is ordinary slewing."""
@@ -53,24 +53,32 @@ def note_boot(db: sqlite3.Connection, boot: str, offset: float) -> None:
         return
     db.execute("UPDATE lease SET ends = -1.0, apart = NULL")
     db.execute("UPDATE worker SET ends = -1.0")
+    db.execute("UPDATE pool SET ends = -1.0")
     db.execute("REPLACE INTO meta (name, value) VALUES ('boot', ?), ('offset', ?)", (boot, offset))
 
 
 def needs_sweep(db: sqlite3.Connection, now: float, mono: float) -> bool:
     """Say whether ``sweep`` would find anything to do; cheap, and only reads."""
     row = db.execute(
-        "SELECT EXISTS (SELECT 1 FROM worker WHERE ends <= :mono) OR EXISTS (SELECT 1 FROM ended WHERE gone <= :now)"  # noqa: S608 - constants
+        "SELECT EXISTS (SELECT 1 FROM worker WHERE ends <= :mono) OR EXISTS (SELECT 1 FROM pool WHERE ends <= :mono)"  # noqa: S608 - constants
+        " OR EXISTS (SELECT 1 FROM audit WHERE at < :oldest) OR EXISTS (SELECT 1 FROM ended WHERE gone <= :now)"
         f" OR EXISTS (SELECT 1 FROM lease WHERE special & {leases.AIMED} AND ends <= :mono)"
         " OR EXISTS (SELECT 1 FROM aimed WHERE target NOT IN (SELECT id FROM worker WHERE ends > :mono))"
         f" OR (SELECT abs(value - (:now - :mono)) > {_DRIFT} FROM meta WHERE name = 'offset')",
-        {"now": now, "mono": mono},
+        {"now": now, "mono": mono, "oldest": now - ENTRY_TTL},
     ).fetchone()
     return bool(row[0])
 
 
 def sweep(db: sqlite3.Connection, now: float, mono: float, limit: int) -> tuple[int, list[str], set[int]]:
     """Do some of it; return how much, the workers forgotten, and the routes that have more to claim now."""
-    dead = [row[0] for row in db.execute("SELECT id FROM worker WHERE ends <= ? LIMIT ?", (mono, limit))]
+    dead = [
+        row[0]
+        for row in db.execute(
+            "SELECT id FROM worker WHERE ends <= ? UNION ALL SELECT id FROM pool WHERE ends <= ? LIMIT ?",
+            (mono, mono, limit),
+        )
+    ]
     for worker in dead:
         workers.remove(db, worker)
     leases.give_back_orphans(db, mono)
@@ -81,12 +89,14 @@ def sweep(db: sqlite3.Connection, now: float, mono: float, limit: int) -> tuple[
     killed = ending.kill_pending(db, orphans, now)
     moved, touched = _mind_the_clock(db, now, mono)
     pruned = prune(db, now, None, limit)
-    return len(dead) + killed + moved + pruned, dead, touched
+    return len(dead) + killed + moved + pruned + audit.drop_old(db, now), dead, touched
 
 
 def drop_old(db: sqlite3.Connection, now: float) -> None:
     """Drop counters past their time, and the names of workers long gone."""
-    routes.drop_counters(db, int((now - COUNTER_TTL) // 60))
+    jobs.end_minutes(db, now)
+    tallies.drop_old(db, now)
+    audit.drop_old(db, now)
     db.execute(
         "DELETE FROM holder WHERE seen < ? AND name NOT IN (SELECT id FROM worker)"
         " AND no NOT IN (SELECT holder FROM lease)",
@@ -123,11 +133,7 @@ def _remove(db: sqlite3.Connection, chunks: Sequence[tuple[int, int, float, int,
             break
         ids = listed.split(",")[:left]
         left -= len(ids)
-        rows = [(id_,) for id_ in ids]
-        db.executemany("DELETE FROM done WHERE id = ?", rows)
-        db.executemany("DELETE FROM firing WHERE id = ?", rows)
-        ending.take_from_chunk(db, (route, state, finished, chunk), set(ids))
-        routes.shift(db, route, {state: -len(ids)})
+        ending.forget_finished(db, (route, state, finished, chunk), ids)
     return limit - left
 
 
@@ -151,7 +157,7 @@ def _mind_the_clock(db: sqlite3.Connection, now: float, mono: float) -> tuple[in
         return 0, set()
     moved: list[tuple[float, str]] = []
     touched: set[int] = set()
-    for (route,) in db.execute("SELECT no FROM route WHERE pending > 0").fetchall():
+    for (route,) in db.execute("SELECT no FROM route").fetchall():
         for table in ("ready", "aimed"):
             for rank in range(10):
                 # What was put in for at once before the jump is due within the jump's length from now.

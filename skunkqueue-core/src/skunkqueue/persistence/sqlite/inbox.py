@@ -12,19 +12,20 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from skunkqueue.persistence.sqlite import routes
+from skunkqueue.persistence.sqlite import jobs
+from skunkqueue.persistence.sqlite.jobs import Numbers
 from skunkqueue.records import MAX_PRIORITY, Firing
 
 LARGEST = 4
 """So many firings at once are still cheaper to put here than to file."""
 _FULL = 200
-_INSERT = "INSERT INTO inbox (id, route, rank, due, enqueued, expires, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_COLUMNS = "id, route, rank, due, enqueued, expires, body"
+_INSERT = "INSERT INTO inbox (id, route, rank, due, enqueued, expires, body, job, label) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_COLUMNS = "id, route, rank, due, enqueued, expires, body, job, label"
 _FILE = f"INSERT INTO firing ({_COLUMNS}) SELECT {_COLUMNS} FROM inbox WHERE true ON CONFLICT DO NOTHING RETURNING id"  # noqa: S608 - constants
 _LINE_UP = "INSERT INTO ready (route, rank, due, id, alone) SELECT route, rank, due, id, 0 FROM inbox"
-_COUNT = "SELECT route, CAST(enqueued / 60 AS INTEGER), count(*) FROM inbox GROUP BY 1, 2 ORDER BY 1, 2"
+_COUNT = "SELECT coalesce(job, -route), CAST(enqueued / 60 AS INTEGER), count(*) FROM inbox GROUP BY 1, 2 ORDER BY 1, 2"
 _NEW = "(SELECT f.* FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value)"
 _LINE_UP_NEW = _LINE_UP.replace("inbox", _NEW)
 _COUNT_NEW = _COUNT.replace("inbox", _NEW)
@@ -35,9 +36,7 @@ def takes(firings: Sequence[Firing]) -> bool:
     return len(firings) <= LARGEST and all(f.key is None and f.target is None for f in firings)
 
 
-def put(
-    db: sqlite3.Connection, firings: Sequence[Firing], numbers: Mapping[tuple[str, str], int], now: float
-) -> None:
+def put(db: sqlite3.Connection, firings: Sequence[Firing], numbers: Numbers, now: float) -> None:
     """Put firings in; one whose id is known already is dropped when it is filed."""
     last = 0
     for f in firings:
@@ -45,11 +44,10 @@ def put(
         if expires is None and f.expires_in is not None:
             expires = now + f.expires_in
         due = now + f.delay if f.due is None else f.due
-        route = numbers[f.queue, f.route]
-        last = (
-            db.execute(_INSERT, (f.id, route, MAX_PRIORITY - f.priority, due, now, expires, f.body)).lastrowid
-            or 0
-        )
+        route, job = numbers[f.queue, f.route, f.job]
+        label = jobs.label_of(f.tags, f.schedule, f.parent)
+        row = (f.id, route, MAX_PRIORITY - f.priority, due, now, expires, f.body, job, label)
+        last = db.execute(_INSERT, row).lastrowid or 0
     # Numbers begin at 1 again whenever the table was emptied.
     if last >= _FULL:
         file_all(db)
@@ -74,6 +72,6 @@ def file_all(db: sqlite3.Connection) -> None:
         listed = (json.dumps(new),)
         db.execute(_LINE_UP_NEW, listed)
         counts = db.execute(_COUNT_NEW, listed).fetchall()
-    for route, minute, n in counts:
-        routes.entered(db, route, n, minute * 60.0)
+    for job, minute, n in counts:
+        jobs.entered(db, job, n, minute * 60.0)
     db.execute("DELETE FROM inbox")

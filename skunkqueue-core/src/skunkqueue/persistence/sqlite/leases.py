@@ -8,26 +8,27 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from array import array
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from skunkqueue.ids import ID_LENGTH
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.sqlite import routes
-from skunkqueue.persistence.sqlite.schema import PENDING, RUNNING
+from skunkqueue.persistence.sqlite import jobs, routes
 from skunkqueue.records import ClaimRef
 
 _ROUTE_BITS = 24
 _ROUTE_MASK = (1 << _ROUTE_BITS) - 1
 KEYED = 1
 AIMED = 2
+FAILED = 4
+"""Flags of a lease: some firing of it has a key, a target, an error of an earlier attempt."""
 _RECLAIM_AT_ONCE = 8
 """Leases taken back in one call, so that nobody pays for a thousand dead workers at once."""
 
-_SELECT = "SELECT token, route, ends, holder, claimed, special, apart, dues, ids, begun FROM lease WHERE "
-_BACK = "UPDATE firing SET token = ?, holder = ?, deaths = deaths + ?, evidence = evidence || ? WHERE id = ?"
+_SELECT = "SELECT token, route, ends, holder, claimed, special, apart, ids, begun FROM lease WHERE "
+_BACK = "UPDATE firing SET again = 0, token = ?, holder = ?, deaths = deaths + ?, evidence = evidence || ? WHERE id = ?"
 _TO_READY = (
     "INSERT INTO ready (route, rank, due, id, alone)"
     " SELECT route, rank, due, id, deaths > 0 FROM firing WHERE id = ? AND target IS NULL"
@@ -48,8 +49,8 @@ class Lease(msgspec.Struct, kw_only=True):
     claimed: float
     special: int
     apart: dict[str, float] | None
-    held: dict[str, float]
-    """Due time by id, in the order of claiming."""
+    held: dict[str, None]
+    """The ids, in the order of claiming."""
     begun: set[str]
     """Whose job is known to have begun."""
 
@@ -59,9 +60,7 @@ class Lease(msgspec.Struct, kw_only=True):
 
 
 def _read(row: Sequence[Any]) -> Lease:
-    token, route, ends, holder, claimed, special, apart, dues, ids, begun = row
-    times = array("d")
-    times.frombytes(dues)
+    token, route, ends, holder, claimed, special, apart, ids, begun = row
     return Lease(
         token=token,
         route=route,
@@ -70,7 +69,7 @@ def _read(row: Sequence[Any]) -> Lease:
         claimed=claimed,
         special=special,
         apart=None if apart is None else json.loads(apart),
-        held=dict(zip(ids.split(","), times, strict=True)),
+        held=dict.fromkeys(ids.split(",")),
         begun=set(begun.split(",")) if begun else set(),
     )
 
@@ -89,7 +88,7 @@ def lend(
     db: sqlite3.Connection,
     route: int,
     worker: str,
-    held: Mapping[str, float],
+    held: Sequence[str],
     *,
     ends: float,
     now: float,
@@ -97,7 +96,7 @@ def lend(
 ) -> int:
     """Write down a new lease; return its token."""
     # Made of the route's number, too, so that a token tells where its lease is.
-    token = routes.lent(db, route, len(held)) << _ROUTE_BITS | route
+    token = routes.lent(db, route) << _ROUTE_BITS | route
     db.execute(
         "INSERT INTO lease (route, token, ends, holder, claimed, special, dues, ids) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -107,7 +106,7 @@ def lend(
             holder_number(db, worker, now),
             now,
             special,
-            array("d", held.values()).tobytes(),
+            b"",
             ",".join(held),
         ),
     )
@@ -125,6 +124,14 @@ def by_token(db: sqlite3.Connection, token: int) -> Lease | None:
 def of_route(db: sqlite3.Connection, route: int) -> list[Lease]:
     """Read all leases of a route: as many as batches are out."""
     return [_read(row) for row in db.execute(f"{_SELECT}route = ?", (route,))]
+
+
+def counts(db: sqlite3.Connection) -> dict[int, int]:
+    """Count what runs on each route, from the lists of ids alone."""
+    # Ids are of one length, with a comma between.
+    return dict(
+        db.execute(f"SELECT route, sum((length(ids) + 1) / {ID_LENGTH + 1}) FROM lease GROUP BY route")  # noqa: S608 - constants
+    )
 
 
 def of_holder(db: sqlite3.Connection, holder: int) -> list[Lease]:
@@ -147,11 +154,10 @@ def save(db: sqlite3.Connection, lease: Lease) -> None:
         lease.apart = {firing: lease.apart[firing] for firing in lease.held}
         lease.ends = min(lease.apart.values())
     db.execute(
-        "UPDATE lease SET ends = ?, apart = ?, dues = ?, ids = ?, begun = ? WHERE route = ? AND token = ?",
+        "UPDATE lease SET ends = ?, apart = ?, ids = ?, begun = ? WHERE route = ? AND token = ?",
         (
             lease.ends,
             None if lease.apart is None else json.dumps(lease.apart),
-            array("d", lease.held.values()).tobytes(),
             ",".join(lease.held),
             ",".join(lease.begun & lease.held.keys()),
             lease.route,
@@ -192,9 +198,18 @@ def extend(db: sqlite3.Connection, claims: Sequence[ClaimRef], ends: float) -> t
 
 
 def give_back(
-    db: sqlite3.Connection, lease: Lease, ids: Collection[str], evidence: Mapping[str, str]
+    db: sqlite3.Connection,
+    lease: Lease,
+    ids: Collection[str],
+    evidence: Mapping[str, str],
+    *,
+    died: Iterable[str] = (),
+    now: float = 0.0,
 ) -> None:
-    """Make running firings pending in their old place; those with evidence of a death count one."""
+    """Make running firings pending in their old place; those with evidence of a death count one.
+
+    ``died``: those whose death goes to the counters.
+    """
     rows = []
     for firing in ids:
         rows.append((lease.token, lease.holder, int(firing in evidence), evidence.get(firing, ""), firing))
@@ -202,7 +217,9 @@ def give_back(
     db.executemany(_BACK, rows)
     to_pending(db, ids)
     save(db, lease)
-    routes.shift(db, lease.route, {RUNNING: -len(ids), PENDING: len(ids)})
+    counted = [firing for firing in died if firing in ids]
+    for job, listed in jobs.of_firings(db, json.dumps(counted)).items() if counted else ():
+        jobs.counted(db, job, {}, {"deaths": len(listed)}, now)
 
 
 def to_pending(db: sqlite3.Connection, ids: Collection[str]) -> None:
@@ -225,7 +242,7 @@ def reclaim(db: sqlite3.Connection, route: int, mono: float, now: float) -> bool
             firing: rules.evidence_line(rules.lease_ended(now, holder, begun=firing in lease.begun))
             for firing in expired
         }
-        give_back(db, lease, expired, evidence)
+        give_back(db, lease, expired, evidence, died=lease.begun.copy(), now=now)
     return bool(rows)
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from skunkqueue.clock import Clock
 from skunkqueue.errors import BackendFullError, ConfigError
-from skunkqueue.persistence.sqlite import forks, housekeeping, inbox, place, routes, schema, wakeup
+from skunkqueue.persistence.sqlite import forks, housekeeping, inbox, jobs, place, routes, schema, wakeup
 from skunkqueue.persistence.sqlite.connections import closed, connect, patiently
 from skunkqueue.persistence.sqlite.errors import translate
 from skunkqueue.persistence.sqlite.place import Place
@@ -36,6 +36,9 @@ class Store:
         self.flowing: set[int] = set()
         """Routes that had more to claim when last looked at."""
         self._numbers: dict[tuple[str, str], int] = {}
+        self._jobs: dict[tuple[str, str, str], tuple[int, int]] = {}
+        self.job_names: dict[int, str] = {}
+        """Names of jobs by number, as far as they were asked for: neither ever changes."""
         self._topics: dict[tuple[str, str], str] = {}
         self._cleaned = clock.now()
         self._is_closed = False
@@ -65,6 +68,18 @@ class Store:
             number = self.writer.run(lambda db: routes.make(db, queue, route))
             self._numbers[queue, route] = number
         return number
+
+    def jobs_of(self, firings: Iterable[Firing]) -> dict[tuple[str, str, str], tuple[int, int]]:
+        """Give the numbers of the routes and jobs of firings, making them where there are none."""
+        found = {}
+        for name in {(firing.queue, firing.route, firing.job) for firing in firings}:
+            numbers = self._jobs.get(name)
+            if numbers is None:
+                route = self.route(*name[:2])
+                job = self.writer.run(lambda db, route=route, name=name: jobs.make(db, route, name[2]))  # type: ignore[misc] # bound now
+                numbers = self._jobs[name] = (route, job)
+            found[name] = numbers
+        return found
 
     def known_route(self, queue: str, route: str, db: sqlite3.Connection | None = None) -> int | None:
         """Give the number of a route that exists; ``db`` where a reading connection is at hand."""

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.backend import HISTORY_LENGTH
+from skunkqueue.persistence.backend import HISTORY_LENGTH, MAX_PAGE
 from skunkqueue.persistence.sqlite import ending, firings
 from skunkqueue.records import Firing, Refire, Run, Schedule, Standing
 
@@ -201,6 +201,23 @@ def listed(db: sqlite3.Connection, queue: str | None) -> list[Schedule]:
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM schedule WHERE :queue IS NULL OR queue = :queue ORDER BY queue, name",  # noqa: S608 - constants
         {"queue": queue},
+    )
+    return [_schedule(row) for row in rows]
+
+
+def page(
+    db: sqlite3.Connection, queue: str | None, limit: int, after: tuple[str, str] | None
+) -> list[Schedule]:
+    """Read some schedules (of one queue), in order of queue and name."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM schedule WHERE (:queue IS NULL OR queue = :queue)"  # noqa: S608 - constants
+        " AND (:after IS NULL OR (queue, name) > (:after, :name)) ORDER BY queue, name LIMIT :limit",
+        {
+            "queue": queue,
+            "after": None if after is None else after[0],
+            "name": None if after is None else after[1],
+            "limit": max(1, min(limit, MAX_PAGE)),
+        },
     )
     return [_schedule(row) for row in rows]
 
