@@ -14,7 +14,7 @@ from pathlib import Path
 from skunkqueue.clock import Clock, SystemClock
 from skunkqueue.persistence.sqlite import audit, ending, jobs, leases, tallies, workers
 from skunkqueue.persistence.sqlite.schema import COMPLETE, EXPIRED
-from skunkqueue.pools import ENTRY_TTL
+from skunkqueue.pools import ENTRY_TTL, MAX_ENTRIES
 
 _JUMP = 1.0
 """Seconds by which the wall clock must fall behind to count as set back; less is ordinary slewing."""
@@ -61,11 +61,11 @@ def needs_sweep(db: sqlite3.Connection, now: float, mono: float) -> bool:
     """Say whether ``sweep`` would find anything to do; cheap, and only reads."""
     row = db.execute(
         "SELECT EXISTS (SELECT 1 FROM worker WHERE ends <= :mono) OR EXISTS (SELECT 1 FROM pool WHERE ends <= :mono)"  # noqa: S608 - constants
-        " OR EXISTS (SELECT 1 FROM audit WHERE at < :oldest) OR EXISTS (SELECT 1 FROM ended WHERE gone <= :now)"
+        " OR EXISTS (SELECT 1 FROM audit LIMIT 1 OFFSET :most) OR EXISTS (SELECT 1 FROM audit WHERE at < :oldest) OR EXISTS (SELECT 1 FROM ended WHERE gone <= :now)"
         f" OR EXISTS (SELECT 1 FROM lease WHERE special & {leases.AIMED} AND ends <= :mono)"
         " OR EXISTS (SELECT 1 FROM aimed WHERE target NOT IN (SELECT id FROM worker WHERE ends > :mono))"
         f" OR (SELECT abs(value - (:now - :mono)) > {_DRIFT} FROM meta WHERE name = 'offset')",
-        {"now": now, "mono": mono, "oldest": now - ENTRY_TTL},
+        {"now": now, "mono": mono, "oldest": now - ENTRY_TTL, "most": MAX_ENTRIES},
     ).fetchone()
     return bool(row[0])
 
