@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from skunkqueue_memory import MemoryBackend
 
 from skunkqueue import JobHandle, SkunkQueue, State
 from skunkqueue.clock import SYSTEM_CLOCK
-from skunkqueue.errors import FiringFailedError, UnknownFiringError
+from skunkqueue.errors import FiringFailedError, UnknownFiringError, WaitTimeoutError
 from skunkqueue.listings import Result
 from skunkqueue.payload import Failure, decode_body, encode
 from skunkqueue.records import Outcome, Record, Verdict
 from skunkqueue.serializers import get_serializer
 from tests.support.jobs import on
+from tests.support.waiting import eventually
 
 declared = SkunkQueue("demo", conn_url="sqlite:////nonexistent/never-opened.db")
 
@@ -41,6 +43,10 @@ class Counting(MemoryBackend):
     def results(self, ids: Sequence[str]) -> list[Result | None]:
         self.read.append("results")
         return super().results(ids)
+
+    def wait_settled(self, ids: Sequence[str], timeout: float) -> list[str]:
+        self.read.append("wait")
+        return super().wait_settled(ids, timeout)
 
 
 @pytest.fixture
@@ -75,6 +81,31 @@ def test_results_are_read_in_one_round_trip_and_without_bodies(queue: SkunkQueue
 
     assert queue.results(handles) == [2 * number for number in range(1_000)]
     assert store.read == ["results"]
+
+
+def test_many_results_are_read_a_thousand_at_a_time_and_not_waited_for(
+    queue: SkunkQueue, store: Counting
+) -> None:
+    job = on(queue, double)
+    handles = queue.fire_many(job(number) for number in range(2_500))
+    settle(queue, 2_500)
+
+    assert queue.results(handles) == [2 * number for number in range(2_500)]
+    assert store.read == ["results"] * 3
+
+
+def test_what_is_not_finished_is_waited_for(queue: SkunkQueue, store: Counting) -> None:
+    job = on(queue, double)
+    handles = queue.fire_many(job(number) for number in range(1_500))
+    settle(queue, 1_000)
+
+    with pytest.raises(WaitTimeoutError, match="500 of 1500"):
+        queue.results(handles, timeout=0)
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(queue.results, handles, 30)
+        eventually(lambda: "wait" in store.read, what="it waits")
+        settle(queue, 500)
+        assert reading.result(30) == [2 * number for number in range(1_500)]
 
 
 def test_a_handle_reads_no_body(queue: SkunkQueue, store: Counting) -> None:

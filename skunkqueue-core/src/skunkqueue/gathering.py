@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,18 +34,21 @@ def gather(
             raise WrongTypeError(msg)
     patience = as_timeout(timeout, "the timeout of results")
     # Some of them may be handles of one and the same firing.
-    serializers = {handle.id: handle.serializers for handle in handles if handle.id}
-    pending = list(serializers)
+    pending = {handle.id: handle.serializers for handle in handles if handle.id}
     values: dict[str, Any] = {"": None}
     deadline = None if patience is None else monotonic() + patience
-    asked = pending[:MAX_PAGE]
+    asked = list(itertools.islice(pending, MAX_PAGE))
     while pending:
-        values.update(_values(backend, asked, serializers, gate, errors=errors))
-        pending = [id_ for id_ in pending if id_ not in values]
-        if not pending:
-            break
+        found = _values(backend, asked, pending, gate, errors=errors)
+        values.update(found)
+        for id_ in found:
+            del pending[id_]
         # First come is first served, so the first of them are the next to end.
-        front = pending[:MAX_PAGE]
+        front = list(itertools.islice(pending, MAX_PAGE))
+        if len(found) == MAX_PAGE or not pending:
+            # A whole page was finished, so the next one may be as well: it is read before it is waited for.
+            asked = front
+            continue
         left = _SLICE if deadline is None else min(deadline - monotonic(), _SLICE)
         if left <= 0:
             msg = f"{len(pending)} of {len(values) - 1 + len(pending)} firings are not finished after {patience:g} s, such as {front[0]}"
