@@ -14,7 +14,7 @@ import pytest
 from skunkqueue.payload import decode_progress
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import State
-from tests.core.cli.program import Skunq, body, fire
+from tests.core.cli.program import Skunq, body, fire, need
 from tests.support.waiting import eventually
 
 JOBS = """
@@ -137,6 +137,33 @@ def test_a_worker_stopped_gently_goes_when_it_is_done(
 
     assert pool.wait(60) == 0
     assert store.workers() == []
+
+
+@pytest.mark.usefixtures("pool")
+def test_a_pool_is_quiet_restarted_and_stopped_and_says_when_that_is_done(
+    store: Backend, skunq: Skunq
+) -> None:
+    for capability in ("pools", "audit"):
+        need(store, capability)
+    eventually(lambda: store.pools("demo"), what="the pool is listed")
+    (pool,) = skunq.json("pools")["pools"]
+    (before,) = store.workers()
+    wait = ("--wait", "--timeout", "60s")
+
+    quiet = skunq("quiet", pool["id"], *wait)
+    (now,) = skunq.json("pools")["pools"]
+    again = skunq("quiet", pool["id"], "--end", *wait)
+    restarted = skunq("restart", pool["id"], *wait)
+    eventually(store.workers, what="a worker is there again")
+    (after,) = store.workers()
+    stopped = skunq("stop", pool["id"], *wait)
+
+    for told in (quiet, again, restarted, stopped):
+        assert f"pool {pool['id']}: heard after" in told
+        assert f"pool {pool['id']}: done after" in told
+    assert now["state"] == "quiet"
+    assert after.id != before.id
+    eventually(lambda: not store.pools(), what="the pool is gone")
 
 
 @pytest.mark.usefixtures("pool")
