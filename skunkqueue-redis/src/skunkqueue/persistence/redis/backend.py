@@ -21,7 +21,7 @@ from skunkqueue.persistence.redis.scripts import load
 from skunkqueue.records import Firing, Outcome, Record, Refire, Verdict
 
 _FIRE, _ENQUEUE = map(load, ("fire", "enqueue"))
-_FINISH, _SETTLE = map(load, ("finish", "settle"))
+_FINISH, _FINISH_MORE, _SETTLE = map(load, ("finish", "finish_more", "settle"))
 _FINAL = frozenset({Verdict.COMPLETE, Verdict.ERROR, Verdict.KILLED, Verdict.EXPIRED})
 _as_holders = wire.reader(list[tuple[int, int, str]])
 _ENDLESS = 1e9
@@ -82,19 +82,23 @@ class RedisBackend(Claiming, Asking, Watching, Administration):
 
     def _settle(self, outcomes: list[Outcome]) -> list[str]:
         stale: list[str] = []
+        more = False
         for outcome in outcomes:
             verdict = outcome.verdict
-            if (
-                (verdict is not Verdict.COMPLETE and verdict not in _FINAL)
-                or outcome.follow
-                or outcome.refire is not None
-            ):
+            if verdict is not Verdict.COMPLETE and verdict not in _FINAL:
                 return self._settle_each(outcomes)
+            if outcome.follow or outcome.refire is not None:
+                more = True
         if len({outcome.id for outcome in outcomes}) < len(outcomes):
             return self._settle_each(outcomes)
         while outcomes:
             blobs = wire.Blobs()
-            reply = self._link.call(_FINISH, self._groups(outcomes, blobs), blobs=blobs, kept=True)
+            ends = self._groups(outcomes, blobs)
+            if more:
+                following = _following(outcomes, blobs)
+                reply = self._link.call(_FINISH_MORE, ends, *following, blobs=blobs, kept=True)
+            else:
+                reply = self._link.call(_FINISH, ends, blobs=blobs, kept=True)
             if reply == _NOTHING:
                 return stale
             found = wire.as_ids(reply)
@@ -206,6 +210,15 @@ def _with_claim(outcome: Outcome, record: Record) -> Outcome:
 def _due(outcome: Outcome) -> float:
     began = outcome.began or 0.0
     return began if outcome.was_due is None else max(outcome.was_due, began - _ENDLESS)
+
+
+def _following(outcomes: Sequence[Outcome], blobs: wire.Blobs) -> tuple[list[Any], list[Any]]:
+    """Return the groups of what is enqueued with some outcomes, and their refires, as ``finish_more.lua`` wants them."""
+    groups = [group for outcome in outcomes for group in wire.groups_of(outcome.follow, blobs)]
+    refires = [
+        (outcome.id, _refire(outcome.refire, blobs)) for outcome in outcomes if outcome.refire is not None
+    ]
+    return groups, refires
 
 
 def _refire(refire: Refire, blobs: wire.Blobs) -> list[Any]:
