@@ -17,7 +17,7 @@ many took less than that and not less than the bound before); ``percentile`` rea
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -87,15 +87,16 @@ def tally_batch(
     get = values.get
     values[counted] = get(counted, 0) + count
     for total, names, times in (("wait", _WAIT_NAMES, waits), ("run", _RUN_NAMES, tooks)):
-        added = 0.0
-        any_ = False
-        for time in times:
-            any_ = True
-            added += time
-            name = names[bisect_left(_ENDS, time)]
-            values[name] = get(name, 0) + 1
-        if any_:
-            values[total] = get(total, 0.0) + added
+        # In order, so that one looks for each bucket and not for each time.
+        ordered = sorted(times)
+        first, length = 0, len(ordered)
+        if ordered:
+            values[total] = get(total, 0.0) + sum(ordered)
+        while first < length:
+            bucket = bisect_left(_ENDS, ordered[first])
+            last = bisect_right(ordered, _ENDS[bucket], first) if bucket < len(_ENDS) else length
+            values[names[bucket]] = get(names[bucket], 0) + last - first
+            first = last
 
 
 def add(values: dict[str, float], more: Mapping[str, float]) -> None:

@@ -143,13 +143,8 @@ class RedisBackend(Claiming, Asking, Watching, Administration):
             for outcome in began
         ]
         values: dict[str, float] = {}
-        tally_batch(
-            values,
-            verdict,
-            len(outcomes),
-            [min(max(wait, 0.0), _ENDLESS) for wait in waits],
-            [min(outcome.took, _ENDLESS) for outcome in began],
-        )
+        tooks = [outcome.took for outcome in began]
+        tally_batch(values, verdict, len(outcomes), _bounded(waits), _bounded(tooks))
         counters = [part for pair in values.items() for part in pair]
         ttl = rules.kept_for(verdict.state, ttl)
         return [wire.token(token), state, ttl, chunk, listed, before, counters, job, wire.marks_of(outcomes)]
@@ -193,6 +188,13 @@ class RedisBackend(Claiming, Asking, Watching, Administration):
                 refires.append((number, _refire(outcome.refire, blobs)))
         reply = self._link.call(_SETTLE, items, follows, refires, blobs=blobs, kept=True)
         return wire.as_ids(reply)
+
+
+def _bounded(times: list[float]) -> list[float]:
+    """Have no time that is negative, or so long that sums of such are no numbers."""
+    if times and (min(times) < 0.0 or max(times) > _ENDLESS):
+        return [min(max(time, 0.0), _ENDLESS) for time in times]
+    return times
 
 
 def _with_claim(outcome: Outcome, record: Record) -> Outcome:

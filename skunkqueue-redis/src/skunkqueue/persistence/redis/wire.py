@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -121,7 +121,7 @@ _as_claims = reader(tuple[int, list[Claim] | float | None, list[ClaimExtras] | f
 as_found = reader(list[Found | None])
 
 
-class Labels(NamedTuple):
+class Labels(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What people find a firing by."""
 
     job: str = ""
@@ -132,17 +132,19 @@ class Labels(NamedTuple):
 
 _NO_LABELS = Labels()
 _force = msgspec.structs.force_setattr
-_labels = msgspec.json.Decoder(tuple[str, tuple[str, ...], str | None, str | None]).decode
+_labels = msgspec.json.Decoder(Labels).decode
 
 
 @lru_cache(1024)
 def label(job: str, tags: tuple[str, ...], schedule: str | None, parent: str | None) -> str:
-    """Write a firing's labels as the text that stands in the place of its evidence.
+    """Write a firing's labels as the text that stands in the place of its evidence; what is missing at the end is left out.
 
     A version before reads the array as ever, and has no eye for the evidence of a firing without deaths.
     """
-    labels = Labels(job, tags, schedule, parent)
-    return "" if labels == _NO_LABELS else msgspec.json.encode(labels).decode()
+    parts = [job, tags, schedule, parent]
+    while parts and not parts[-1]:
+        parts.pop()
+    return msgspec.json.encode(parts).decode() if parts else ""
 
 
 @lru_cache(1024)
@@ -151,7 +153,7 @@ def labels_of(text: str) -> Labels:
     if not text:
         return _NO_LABELS
     try:
-        return Labels(*_labels(text))
+        return _labels(text)
     except msgspec.MsgspecError as error:
         msg = f"the store holds what no part of SkunkQueue wrote ({error}): give it a dbname of its own"
         raise BackendDamagedError(msg) from error
@@ -230,6 +232,7 @@ def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
 
     Raises BackendError for what no store could keep.
     """
+    firings = _distinct(firings)
     groups: list[Group] = []
     known: dict[tuple[Any, ...], Group] = {}
     current: Group = []
@@ -237,7 +240,6 @@ def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
     ids: list[str] = []
     keys: list[str | bool] = []
     fragments: list[bytes] = []
-    seen: set[str] = set()
     for firing in firings:
         shared = (
             firing.queue,
@@ -261,12 +263,6 @@ def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
             current = found
             ids, keys, fragments = current[7:10]
         id_ = firing.id
-        if id_ in seen:
-            continue
-        seen.add(id_)
-        if len(id_) != ID_LENGTH or not (id_.isascii() and id_.isalnum()):
-            msg = f"the id {id_!r} is none: make ids of {ID_LENGTH} hexadecimal digits with new_id()"
-            raise BackendError(msg)
         ids.append(id_)
         try:
             fragments.append(fragment(firing))
@@ -280,6 +276,25 @@ def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
         group[9] = len(blobs) + 1
         blobs += fragments
     return groups
+
+
+def _distinct(firings: Sequence[Firing]) -> Sequence[Firing]:
+    """Leave out those whose id another has before them. Raises BackendError for what is no id."""
+    ids = [firing.id for firing in firings]
+    if len(set(ids)) < len(ids):
+        first: dict[str, Firing] = {}
+        for firing in firings:
+            first.setdefault(firing.id, firing)
+        firings = list(first.values())
+    joined = "".join(ids)
+    # All at once, since that is quicker than one by one.
+    if joined.isascii() and joined.isalnum() and set(map(len, ids)) == {ID_LENGTH}:
+        return firings
+    for id_ in ids:
+        if len(id_) != ID_LENGTH or not (id_.isascii() and id_.isalnum()):
+            msg = f"the id {id_!r} is none: make ids of {ID_LENGTH} hexadecimal digits with new_id()"
+            raise BackendError(msg)
+    return firings
 
 
 def _new_group(shared: tuple[Any, ...]) -> Group:
@@ -348,19 +363,21 @@ def claims_of(reply: bytes) -> tuple[int, list[Claim], float | None, float | Non
     kind, first, second = _as_claims(reply)
     if not isinstance(first, list):
         return kind, [], first, second if isinstance(second, float) else None
+    last, labels = "", _NO_LABELS
     for claim in first:
         text = claim.evidence
         if text:
-            # In place, since each copy would cost as much as reading it has cost.
-            job, tags, schedule, parent = labels_of(text)
+            # In place, since each copy would cost as much as reading it has cost; and most of a batch are of one job.
+            if text != last:
+                last, labels = text, labels_of(text)
             _force(claim, "evidence", "")
-            _force(claim, "job", job)
-            if tags:
-                _force(claim, "tags", tags)
-            if schedule is not None:
-                _force(claim, "schedule", schedule)
-            if parent is not None:
-                _force(claim, "parent", parent)
+            _force(claim, "job", labels.job)
+            if labels.tags:
+                _force(claim, "tags", labels.tags)
+            if labels.schedule is not None:
+                _force(claim, "schedule", labels.schedule)
+            if labels.parent is not None:
+                _force(claim, "parent", labels.parent)
     if isinstance(second, list):
         for index, due, never_expires, carry, deaths, evidence, kill in second:
             old = first[index]

@@ -39,7 +39,7 @@ local function file_away(place, state, ids, chunk, ttl, worker, listed, job, mar
   for _, mark in ipairs(marks or {}) do
     local flat = {}
     for i, id in ipairs(split(mark[2])) do
-      flat[2 * i - 1], flat[2 * i] = now, id
+      flat[2 * i - 1], flat[2 * i] = precise(now), id
     end
     call('ZADD', P .. 'i:' .. mark[1], unpack(flat))
   end

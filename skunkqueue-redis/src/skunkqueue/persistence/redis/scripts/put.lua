@@ -38,7 +38,7 @@ local function put(group, other)
   expires = expires or (expires_in and now + expires_in)
   local head = '\203' .. struct.pack('>d', now) .. '\203' .. struct.pack('>d', due)
     .. (expires and '\203' .. struct.pack('>d', expires) or '\192')
-  local line = line_of(place, rank, target)
+  local line, score = line_of(place, rank, target), string.format('%.17g', due)
   local added = 0
   if keys then
     local held = P .. 'k:' .. queue_of(place)
@@ -54,7 +54,7 @@ local function put(group, other)
             call('HSET', held, key, id)
           end
           store(bucket, ids, { id, head .. ARGV[before + i] }, i, i)
-          call('ZADD', line, due, key and id .. 'k' or id)
+          call('ZADD', line, score, key and id .. 'k' or id)
           added = added + 1
         end
       end
@@ -69,7 +69,7 @@ local function put(group, other)
           n = n + 2
           fields[n - 1] = id
           fields[n] = head .. ARGV[before + i]
-          members[n - 1] = due
+          members[n - 1] = score
           members[n] = id
         end
       end

@@ -36,8 +36,10 @@ local function labels_of(firing)
   if text == '' then
     return { '', {} }
   end
-  decoded[text] = decoded[text] or cjson.decode(text)
-  return decoded[text]
+  local labels = decoded[text] or cjson.decode(text)
+  labels[2] = labels[2] or {}
+  decoded[text] = labels
+  return labels
 end
 local function job_of(firing)
   return labels_of(firing)[1]
