@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from skunkqueue.counters import SAMPLES, Counters, add
 from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
@@ -16,13 +15,11 @@ from skunkqueue.records import Minute
 
 _COUNTERS, _TOTALS, _SAMPLE, _NAMES = map(load, ("counters", "totals", "sample", "names"))
 _Values = dict[str, float]
-_Span = tuple[int, _Values]
-"""The number of a minute or hour, and what was counted in it."""
-_Open = list[list[Any]]
-"""Minutes that are not packed yet: number, name, value, ..."""
-_as_sums = wire.reader(tuple[bool, dict[int, dict[str, float]], list[list[Any]]])
-_as_jobs = wire.reader(tuple[bool, dict[int, dict[str, dict[str, float]]], list[list[Any]]])
-_as_totals = wire.reader(list[tuple[bool, dict[str, dict[str, float]], list[list[Any]]]])
+_Jobs = dict[str, dict[str, float]]
+_as_sums = wire.reader(tuple[bool, dict[int, dict[str, float]], dict[int, dict[str, float]]])
+_as_jobs = wire.reader(tuple[bool, dict[int, _Jobs], dict[int, _Jobs]])
+_as_totals = wire.reader(list[tuple[bool, _Jobs, dict[int, _Jobs]]])
+"""Whether all minutes that are over are packed; the packed; and, by the number of the minute, those that are not."""
 _as_names = wire.reader(list[str])
 _ALL, _WHERE_DUE = False, True
 _TOGETHER = 50
@@ -97,9 +94,8 @@ class Counting(StoreBackend, ABC):
                 if not whole:
                     again.append(place)
                     continue
-                for _, job, values in _opened(open_, 60):
-                    if job is not None:
-                        add(jobs.setdefault(job, {}), values)
+                for minute in open_.values():
+                    _add_jobs(jobs, minute)
                 queue_, route = names_in(place)
                 found += [
                     Counters(queue=queue_, route=route, job=job, begin=0.0, values=values)
@@ -128,8 +124,8 @@ def _in_all(reply: bytes, length: int) -> _Part:
     whole, spans, open_ = _as_sums(reply)
     if not whole:
         return None
-    for span, _, values in _opened(open_, length):
-        add(spans.setdefault(span, {}), values)
+    for minute, values in open_.items():
+        add(spans.setdefault(minute * 60 // length, {}), values)
     return [(span, None, spans[span]) for span in sorted(spans)]
 
 
@@ -137,21 +133,11 @@ def _by_job(reply: bytes, length: int) -> _Part:
     whole, spans, open_ = _as_jobs(reply)
     if not whole:
         return None
-    for span, job, values in _opened(open_, length):
-        if job is not None:
-            add(spans.setdefault(span, {}).setdefault(job, {}), values)
+    for minute, jobs in open_.items():
+        _add_jobs(spans.setdefault(minute * 60 // length, {}), jobs)
     return [(span, job, jobs[job]) for span, jobs in sorted(spans.items()) for job in sorted(jobs)]
 
 
-def _opened(minutes: _Open, length: int) -> Iterator[tuple[int, str | None, _Values]]:
-    """Read the minutes that are not packed: the minute or hour, the job (``None``: samples), what was counted."""
-    for number, *flat in minutes:
-        jobs: dict[str | None, _Values] = {}
-        for field, value in zip(flat[::2], flat[1::2], strict=True):
-            name, _, job = field.partition("\n")
-            if name.startswith("@"):
-                jobs.setdefault(None, {})[name[1:]] = value
-            else:
-                jobs.setdefault(job, {})[name] = value
-        for one, values in jobs.items():
-            yield number * 60 // length, one, values
+def _add_jobs(jobs: _Jobs, more: _Jobs) -> None:
+    for job, values in more.items():
+        add(jobs.setdefault(job, {}), values)

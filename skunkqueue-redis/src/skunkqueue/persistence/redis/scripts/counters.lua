@@ -3,11 +3,11 @@
 -- minutes that are over are packed (otherwise ask again), the packed ones, and those that are not.
 local place, first, last, hours, jobs = R[4], R[5], R[6], R[7], R[8]
 if call('SISMEMBER', P .. 'routes', place) == 0 then
-  return '\147' .. YES .. '\128' .. '\144'
+  return '\147' .. YES .. '\128\128'
 end
 local _, all = fold(place, 20)
 if not all then
-  return '\147' .. NO .. '\128' .. '\144'
+  return '\147' .. NO .. '\128\128'
 end
 local head, size = P .. (jobs and 'sj:' or 'sm:') .. place .. ':', 60
 if hours then
@@ -17,4 +17,4 @@ local keys = {}
 for part = math.floor(first / size), math.floor(last / size) do
   keys[#keys + 1] = head .. part
 end
-return '\147' .. YES .. packed_in(keys) .. unfolded(place)
+return '\147' .. YES .. packed_in(keys) .. unfolded(place, jobs)

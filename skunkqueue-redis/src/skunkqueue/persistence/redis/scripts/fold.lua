@@ -32,22 +32,27 @@ local function add_packed(key, field, more, add, kept)
     call('EXPIRE', key, kept)
   end
 end
-local function fold_minute(place, minute)
-  local key = P .. 's:' .. place .. ':' .. minute
-  local flat = call('HGETALL', key)
+-- What is counted in a minute that is not packed: by job, and of all with the samples.
+local function open_minute(place, minute)
+  local flat = call('HGETALL', P .. 's:' .. place .. ':' .. minute)
   local jobs, sums = {}, {}
   for i = 1, #flat, 2 do
-    local name, job = flat[i]:match('^([^\n]*)\n(.*)$')
-    name, job = name or flat[i], job or ''
-    local value = tonumber(flat[i + 1])
-    if name:sub(1, 1) == '@' then
-      sums[name:sub(2)] = value
+    local field, value = flat[i], tonumber(flat[i + 1])
+    if field:byte(1) == 64 then
+      sums[field:sub(2)] = value
     else
-      jobs[job] = jobs[job] or {}
-      jobs[job][name] = value
+      local at = field:find('\n', 1, true)
+      local name, job = at and field:sub(1, at - 1) or field, at and field:sub(at + 1) or ''
+      local values = jobs[job] or {}
+      jobs[job], values[name] = values, value
       sums[name] = (sums[name] or 0) + value
     end
   end
+  return jobs, sums
+end
+local function fold_minute(place, minute)
+  local key = P .. 's:' .. place .. ':' .. minute
+  local jobs, sums = open_minute(place, minute)
   if next(sums) then
     local hour = math.floor(minute / 60)
     local day = math.floor(hour / 24)
@@ -88,8 +93,8 @@ local function fold(place, most)
   end
   return #over, #over < most
 end
--- The minutes that are not packed, as [minute, name, value, ...] each.
-local function unfolded(place)
+-- The minutes that are not packed, as a map like those that are.
+local function unfolded(place, by_job)
   local this = tostring(math.floor(now / 60))
   local minutes = call('ZRANGE', P .. 'sz:' .. place, 0, -1)
   local known = false
@@ -99,15 +104,16 @@ local function unfolded(place)
   if not known then
     minutes[#minutes + 1] = this
   end
-  local parts = { array(#minutes) }
+  local parts, n = {}, 0
   for _, minute in ipairs(minutes) do
-    local flat = call('HGETALL', P .. 's:' .. place .. ':' .. minute)
-    parts[#parts + 1] = array(1 + #flat) .. u64(tonumber(minute))
-    for i = 1, #flat, 2 do
-      parts[#parts + 1] = str(flat[i]) .. f64(tonumber(flat[i + 1]))
+    local jobs, sums = open_minute(place, minute)
+    local found = by_job and jobs or sums
+    if next(found) then
+      n = n + 1
+      parts[n] = numbered(tonumber(minute)) .. cmsgpack.pack(found)
     end
   end
-  return table.concat(parts)
+  return '\223' .. pack('>I4', n) .. table.concat(parts)
 end
 local function packed_in(keys)
   local parts, n = { '' }, 0

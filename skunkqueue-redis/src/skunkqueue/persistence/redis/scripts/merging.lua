@@ -61,7 +61,8 @@ local function peek(source, way)
     if source.over then
       return nil
     end
-    source.part, source.at = (source.chunks and refill_chunks or refill_ids)(source, way, way.size), 1
+    source.part, source.at = (source.chunks and refill_chunks or refill_ids)(source, way, source.size), 1
+    source.size = math.min(4 * source.size, 500)
     if #source.part == 0 then
       source.over = true
       return nil
@@ -104,20 +105,20 @@ local function expand(source, way)
       end
     end
   end
-  table.sort(ids, function(a, b)
-    if way.onward then
-      return a < b
+  table.sort(ids)
+  if not way.onward then
+    for i = 1, math.floor(#ids / 2) do
+      ids[i], ids[#ids + 1 - i] = ids[#ids + 1 - i], ids[i]
     end
-    return a > b
-  end)
+  end
   source.ids = ids
 end
 -- Calls visit(score, member) up to `want` times; says whether that was all, and which was the last.
 local function merge(lines, way, want, visit)
   local live = {}
-  way.size = math.max(4, math.ceil(2 * want / #lines))
+  local size = math.max(2, math.ceil(want / #lines))
   for _, line in ipairs(lines) do
-    local source = { line = line[1], chunks = line[2], part = {}, at = 1 }
+    local source = { line = line[1], chunks = line[2], part = {}, at = 1, size = size }
     advance(source, way)
     if source.score then
       live[#live + 1] = source
@@ -140,22 +141,29 @@ local function merge(lines, way, want, visit)
     if not best then
       return true, last
     end
-    local chosen, choice
+    -- Those that have something at this score, until one of them has nothing more there.
+    local here = {}
     for _, source in ipairs(live) do
       if source.score == best then
         expand(source, way)
+        here[#here + 1] = source
+      end
+    end
+    repeat
+      local chosen, choice
+      for _, source in ipairs(here) do
         local id = source.ids[source.next]
         if id and (not choice or (way.onward and id < choice) or (not way.onward and id > choice)) then
           chosen, choice = source, id
         end
       end
-    end
-    if chosen then
-      chosen.next = chosen.next + 1
-      seen = seen + 1
-      last = { best, choice:sub(1, 24) }
-      visit(best, choice, chosen.line)
-    end
+      if chosen then
+        chosen.next = chosen.next + 1
+        seen = seen + 1
+        last = { best, choice:sub(1, 24) }
+        visit(best, choice, chosen.line)
+      end
+    until not chosen or (seen >= want) or (not chosen.chunks and chosen.next > #chosen.ids)
   end
   return false, last
 end

@@ -44,13 +44,14 @@ end
 local function job_of(firing)
   return labels_of(firing)[1]
 end
-local function load(id)
+-- `plain`: it is known to have no past.
+local function load(id, plain)
   local stored = call('HGET', P .. 'f:' .. bucket_of(id), id)
   if not stored or stored == '' then
     return nil
   end
   local offset, enqueued, due, _, _, queue, route, priority, target, key = cmsgpack.unpack_limit(stored, 9)
-  local flat = call('HGETALL', P .. 'x:' .. id)
+  local flat = plain and {} or call('HGETALL', P .. 'x:' .. id)
   local extras = #flat > 0 and fields_of(flat) or nil
   return {
     id = id,

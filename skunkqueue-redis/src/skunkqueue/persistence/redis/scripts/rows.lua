@@ -72,7 +72,7 @@ local function pending()
       local seen, place = 0, nil
       all, place = merge(lines, way, want, function(_, member)
         seen = seen + 1
-        local firing = load(member:sub(1, 24))
+        local firing = load(member:sub(1, 24), not member:find('x', 25, true))
         if firing then
           rows[#rows + 1] = row_of(firing)
         end

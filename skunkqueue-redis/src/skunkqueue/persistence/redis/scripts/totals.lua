@@ -4,9 +4,9 @@ local parts = { array(#R[4]) }
 for i, place in ipairs(R[4]) do
   local _, all = fold(place, 5)
   if all then
-    parts[i + 1] = '\147' .. YES .. packed_in({ P .. 'to:' .. place }) .. unfolded(place)
+    parts[i + 1] = '\147' .. YES .. packed_in({ P .. 'to:' .. place }) .. unfolded(place, true)
   else
-    parts[i + 1] = '\147' .. NO .. '\128' .. '\144'
+    parts[i + 1] = '\147' .. NO .. '\128\128'
   end
 end
 return table.concat(parts)
