@@ -221,6 +221,22 @@ OF_ASKING = (
         "if entry.state is not None:",
         "test_run_now_leaves_what_runs_or_is_finished_or_unknown",
     ),
+    Mutant(
+        "what is to run now wakes nobody",
+        "asking.py",
+        "self._ring()",
+        "pass",
+        "test_firing_that_is_to_run_now_wakes_the_waiting",
+        after="entry.due = min(entry.due, self.now())",
+    ),
+    Mutant(
+        "deleting wakes nobody",
+        "asking.py",
+        "self._ring()",
+        "pass",
+        "test_deleting_wakes_those_who_wait_for_results",
+        after="self._shelf.remove(entry)",
+    ),
     # --- counters -------------------------------------------------------------------------------------
     Mutant(
         "deaths of what had not begun are counted",

@@ -13,7 +13,7 @@ import pytest
 from skunkqueue.contract.child import Orders
 from skunkqueue.contract.children import orders, started
 from skunkqueue.contract.effort import EFFORT
-from skunkqueue.contract.kit import PATIENCE, Kit, open_empty
+from skunkqueue.contract.kit import PATIENCE, Kit, open_empty, require
 from skunkqueue.contract.makers import (
     QUEUE,
     ROUTE,
@@ -27,10 +27,12 @@ from skunkqueue.contract.makers import (
     ids,
     listed,
     outcome,
+    rows_of,
     schedule,
     state,
 )
 from skunkqueue.contract.pace import pace
+from skunkqueue.listings import Query
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.records import Firing, State, Verdict
 
@@ -89,11 +91,18 @@ class ConcurrencyPromises(Kit):
             assert sorted(len(call.result(PATIENCE)) for call in calls) == [0] + [1] * 7
         assert counters(real_backend)["complete"] == 10
 
-    @pytest.mark.parametrize("verb", ["kill", "purge"])
+    @pytest.mark.parametrize("verb", ["kill", "purge", "delete"])
     def test_each_firing_is_taken_away_or_claimed_and_never_both(
-        self, real_backend: Backend, polite: None, threads: ThreadPoolExecutor, verb: str
+        self,
+        tested_class: type[Backend],
+        real_backend: Backend,
+        polite: None,
+        threads: ThreadPoolExecutor,
+        verb: str,
     ) -> None:
         del polite
+        if verb == "delete":
+            require(tested_class, "rows")
         batch = firings(FEW)
         real_backend.enqueue(batch)
 
@@ -105,7 +114,8 @@ class ConcurrencyPromises(Kit):
                     for id_, record in zip(ids(batch), real_backend.get(ids(batch)), strict=True)
                     if record is None
                 ]
-            before = {id_: was for made in batch for id_, was in real_backend.kill([made.id]).items()}
+            take = real_backend.delete if verb == "delete" else real_backend.kill
+            before = {id_: was for made in batch for id_, was in take([made.id]).items()}
             return [id_ for id_, was in before.items() if was is State.PENDING]
 
         def work() -> list[str]:
@@ -145,7 +155,7 @@ class ConcurrencyPromises(Kit):
     def test_verbs_of_all_kinds_at_once_leave_the_counts_right(
         self, real_backend: Backend, threads: ThreadPoolExecutor
     ) -> None:
-        batch = firings(300)
+        batch = firings(300, job="a:x", tags=("s", "t"))
         real_backend.enqueue(batch[:100])
 
         def meddle(seed: int) -> None:
@@ -160,6 +170,15 @@ class ConcurrencyPromises(Kit):
         found = Counter(id_ for some in shown.values() for id_ in some)
         assert set(found.values()) <= {1}
         assert set(found) == {record.id for record in real_backend.get(ids(batch)) if record is not None}
+        if "rows" in real_backend.capabilities:
+            # In one listing, by what an index finds, and in the counts of its job.
+            everything = [(row.id, row.state) for row in rows_of(real_backend)]
+            assert sorted(everything) == sorted((id_, state) for state, some in shown.items() for id_ in some)
+            assert sorted(everything) == sorted(
+                (row.id, row.state) for row in rows_of(real_backend, tag="t", job="a:x")
+            )
+            told = {state: n for one in real_backend.job_counts() for state, n in one.counts.items() if n}
+            assert told == counts(real_backend)
 
     # --- processes --------------------------------------------------------------------------------
 
@@ -218,6 +237,14 @@ class ConcurrencyPromises(Kit):
             assert counts(backend) == {State.COMPLETE: len(settled)}
             counted = counters(backend)
             assert (counted["enqueued"], counted["complete"]) == (len(settled), len(settled))
+            if "rows" in backend.capabilities:
+                assert sorted(ids(rows_of(backend, limit=500, queue=QUEUE))) == sorted(results)
+            if "counters" in backend.capabilities:
+                (total,) = backend.totals(QUEUE)
+                assert {name: total.values[name] for name in ("enqueued", "complete")} == {
+                    "enqueued": len(settled),
+                    "complete": len(settled),
+                }
         finally:
             backend.close()
 
@@ -255,7 +282,16 @@ def verbs_on(
         verdicts = chance.choices([Verdict.COMPLETE, Verdict.ERROR, Verdict.RETRY, Verdict.RELEASE], k=4)
         backend.settle([outcome(one, verdict) for one, verdict in zip(lent, verdicts, strict=False)])
 
+    asked: list[Callable[[], object]] = []
+    if "rows" in backend.capabilities:
+        asked = [
+            lambda: backend.delete(some),
+            lambda: backend.run_now(some),
+            lambda: rows_of(backend, limit=20, newest=chance.random() < 0.5),
+            lambda: backend.count(Query(tag="t")),
+        ]
     return [
+        *asked,
         run,
         run,
         run,

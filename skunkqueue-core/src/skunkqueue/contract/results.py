@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import pytest
 
-from skunkqueue.contract.kit import Kit
+from skunkqueue.contract.kit import Kit, require
 from skunkqueue.contract.makers import (
     QUEUE,
     claimed,
@@ -72,6 +72,27 @@ class ResultPromises(Kit):
         real_backend.enqueue([made])
         found, took = woken(
             threads, lambda: real_backend.wait_settled([made.id], LONG), lambda: real_backend.purge(QUEUE)
+        )
+        assert found == [made.id]
+        assert took < PROMPT
+
+    @pytest.mark.parametrize("running", [False, True])
+    def test_deleting_wakes_those_who_wait_for_results(
+        self,
+        tested_class: type[Backend],
+        real_backend: Backend,
+        threads: ThreadPoolExecutor,
+        *,
+        running: bool,
+    ) -> None:
+        require(tested_class, "rows")
+        made = firing(delay=60.0)
+        real_backend.enqueue([made])
+        others = [claimed(real_backend, route="bar").id] if running else []
+        found, took = woken(
+            threads,
+            lambda: real_backend.wait_settled([made.id, *others], LONG),
+            lambda: real_backend.delete([made.id]),
         )
         assert found == [made.id]
         assert took < PROMPT

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from skunkqueue.contract.kit import PATIENCE, Kit
+from skunkqueue.contract.kit import PATIENCE, Kit, require
 from skunkqueue.contract.makers import (
     ODD_NAMES,
     OTHER,
@@ -94,6 +94,18 @@ class WakeupPromises(Kit):
             threads, lambda: until_claimed(real_backend), lambda: real_backend.enqueue([early])
         )
         assert found == [early.id]
+        assert took < PROMPT
+
+    def test_firing_that_is_to_run_now_wakes_the_waiting(
+        self, tested_class: type[Backend], real_backend: Backend, threads: ThreadPoolExecutor
+    ) -> None:
+        require(tested_class, "rows")
+        late = firing(delay=LONG * 4)
+        real_backend.enqueue([late])
+        found, took = woken(
+            threads, lambda: until_claimed(real_backend), lambda: real_backend.run_now([late.id])
+        )
+        assert found == [late.id]
         assert took < PROMPT
 
     def test_due_time_of_a_targeted_firing_wakes_its_worker(self, real_backend: Backend) -> None:
