@@ -23,7 +23,7 @@ _KILL, _REQUEUE, _PURGE, _PAUSE, _RESUME = map(load, ("kill", "requeue", "purge"
 _PRUNE, _PROGRESS, _BEAT, _UNREGISTER, _WORKERS = map(
     load, ("prune", "progress", "beat", "unregister", "workers")
 )
-_BURY, _SEND, _SWEEP = map(load, ("bury", "send", "sweep"))
+_BURY, _SEND, _SWEEP, _ADOPT = map(load, ("bury", "send", "sweep", "adopt"))
 _DECLARE, _SCHEDULES, _ARM, _HISTORIES = map(load, ("declare", "schedules_of", "arm", "histories"))
 _PAUSE_SCHEDULE, _RESUME_SCHEDULE, _REMOVE = map(
     load, ("pause_schedule", "resume_schedule", "remove_schedule")
@@ -121,7 +121,7 @@ class Administration(Counting, ABC):
         """Do some housekeeping."""
         done = wire.as_count(self._link.call(_SWEEP, _SWEPT_AT_ONCE, new_id(), MAX_ENTRIES, ENTRY_TTL))
         self._sample_if_due()
-        return done
+        return done + wire.as_count(self._link.call(_ADOPT))
 
     # --- schedules --------------------------------------------------------------------------------
 

@@ -27,21 +27,38 @@ local function past_error(firing, ended)
   end
   return { 'e:' .. line:match('^([^:]*)'):match('^%s*(.-)%s*$'), firing.id }
 end
-local function file_away(place, state, ids, chunk, ttl, worker, listed, job, marks)
-  call('ZADD', P .. 'n:' .. place .. ':' .. state, now, chunk)
+-- `at`: when they ended, where that was not now, and nobody waits for them any more.
+local function file_away(place, state, ids, chunk, ttl, worker, listed, job, marks, at)
+  local when = precise(at or now)
+  call('ZADD', P .. 'n:' .. place .. ':' .. state, when, chunk)
   if job ~= '' then
-    call('ZADD', by_job(place, state, job), now, chunk)
+    call('ZADD', by_job(place, state, job), when, chunk)
   end
-  call('ZADD', P .. 'gone', now + ttl, chunk)
-  call('HSET', P .. 'c', chunk, cmsgpack.pack({ now, worker, place, state, listed or table.concat(ids), job, marks }))
+  call('ZADD', P .. 'gone', (at or now) + ttl, chunk)
+  local about = { at or now, worker, place, state, listed or table.concat(ids), job, marks }
+  call('HSET', P .. 'c', chunk, cmsgpack.pack(about))
   call('HINCRBY', P .. 'q:' .. place, state, #ids)
   note_job(place, '+' .. state, #ids, job)
   for _, mark in ipairs(marks or {}) do
     local flat = {}
     for i, id in ipairs(split(mark[2])) do
-      flat[2 * i - 1], flat[2 * i] = precise(now), id
+      flat[2 * i - 1], flat[2 * i] = when, id
     end
     call('ZADD', P .. 'i:' .. mark[1], unpack(flat))
   end
-  announce(ids)
+  if not at then
+    announce(ids)
+  end
+end
+-- By what one is found that ended without a look at its outcome.
+local function marks_of(firing, labels, ended)
+  local marks = {}
+  for _, tag in ipairs(labels[2]) do
+    marks[#marks + 1] = { 't:' .. tag, firing.id }
+  end
+  if firing.key then
+    marks[#marks + 1] = { 'k:' .. firing.key, firing.id }
+  end
+  marks[#marks + 1] = past_error(firing, ended)
+  return marks
 end

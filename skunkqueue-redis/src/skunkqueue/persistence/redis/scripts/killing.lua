@@ -11,12 +11,8 @@ local function file_killed(firings, chunk)
       chunks[#chunks + 1] = one
     end
     one.ids[#one.ids + 1] = firing.id
-    for _, tag in ipairs(labels[2]) do
-      one.marks[#one.marks + 1] = { 't:' .. tag, firing.id }
-    end
-    one.marks[#one.marks + 1] = past_error(firing)
-    if firing.key then
-      one.marks[#one.marks + 1] = { 'k:' .. firing.key, firing.id }
+    for _, mark in ipairs(marks_of(firing, labels)) do
+      one.marks[#one.marks + 1] = mark
     end
     local token = firing.extras and tonumber(firing.extras.token) or 0
     local worker = firing.extras and firing.extras.worker
