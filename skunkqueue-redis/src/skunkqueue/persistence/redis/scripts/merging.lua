@@ -70,7 +70,8 @@ local function peek(source, way)
   end
   return tonumber(source.part[source.at + 1]), source.part[source.at]
 end
--- The next score of a source, and the ids it has there, in order: one for ids, all of them for chunks.
+-- The next score of a source. Where it has ids, the one there as well; all that a chunk source has there is read only when
+-- it is its turn.
 local function advance(source, way)
   local score, member = peek(source, way)
   if not score or (way.onward and way.high and score >= way.high) or (not way.onward and way.low and score < way.low) then
@@ -81,15 +82,7 @@ local function advance(source, way)
   if not source.chunks then
     source.ids = { member }
     source.at = source.at + 2
-    return
   end
-  source.open = {}
-  repeat
-    source.open[#source.open + 1] = member
-    source.at = source.at + 2
-    local another
-    another, member = peek(source, way)
-  until another ~= score
 end
 local function expand(source, way)
   if source.ids then
@@ -97,13 +90,16 @@ local function expand(source, way)
   end
   local ids, from = {}, way.from
   local same = from and from[1] == source.score
-  for _, chunk in ipairs(source.open) do
+  local score, chunk = peek(source, way)
+  while score == source.score do
     local packed = call('HGET', P .. 'c', chunk)
     for _, id in ipairs(packed and split(cmsgpack.unpack(packed)[5]) or {}) do
       if not same or (way.onward and id > from[2]) or (not way.onward and id < from[2]) then
         ids[#ids + 1] = id
       end
     end
+    source.at = source.at + 2
+    score, chunk = peek(source, way)
   end
   table.sort(ids)
   if not way.onward then
