@@ -33,4 +33,4 @@ def test_every_final_state_can_only_be_requeued_or_forgotten() -> None:
     final = {state.value for state in State if state.final}
     ways_out = {(end, label) for start, end, label in ARROW.findall(DIAGRAM) if start in final}
 
-    assert ways_out == {("pending", "requeue"), ("[*]", "prune")}
+    assert ways_out == {("pending", "requeue"), ("[*]", "prune or delete")}
