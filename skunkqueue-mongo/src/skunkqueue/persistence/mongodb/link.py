@@ -76,6 +76,8 @@ class Link:
         self.pools: Collection[Document] = self.db.pools
         self.audit_log: Collection[Document] = self.db.audit
         one = WriteConcern(w=1)
+        # A claim that is lost with a server is a lease that ended: its holder is told so.
+        self.lent: Collection[Document] = self.db.get_collection("firings", write_concern=one)
         # A count that is lost with a server is lost.
         self.tallies: Collection[Document] = self.db.get_collection("tallies", write_concern=one)
         self.minutes: Collection[Document] = self.db.get_collection("minutes", write_concern=one)
