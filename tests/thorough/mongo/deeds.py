@@ -115,7 +115,8 @@ def what_is_claimed_is_lent_once(store: Backend, _pass: Pass) -> Deed:
         assert counts(store) in ({State.RUNNING: 3}, {} if done else {State.PENDING: 3})
         claim(store, 9)
         assert counts(store) == {State.RUNNING: 3}
-        assert [read(store, one.id).token for one in made] == [1, 1, 1]
+        # A second claim would have led them to other tokens than the first, each by itself.
+        assert len({read(store, one.id).token for one in made}) == 1
 
     return Deed(lambda store: ids(claim(store, 9)), ids(made), holds)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.mongodb.moments import Moment
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.records import Claim, Firing, Record, State
@@ -59,19 +60,6 @@ def packed(firing: Firing) -> Document:
     return made
 
 
-def times_of(firing: Firing, moment: Moment) -> Document:
-    """Add the times, as of the moment at which a firing is accepted."""
-    made: Document = {
-        "enqueued": moment.now,
-        "due": moment.after(firing.delay) if firing.due is None else float(firing.due),
-    }
-    if firing.expires is not None:
-        made["expires"] = float(firing.expires)
-    elif firing.expires_in is not None:
-        made["expires"] = moment.after(firing.expires_in)
-    return made
-
-
 def emptied(moment: Moment) -> Document:
     """Make what stays of a firing that is gone: its id, in a state that no verb knows, until the server removes it."""
     # Who settled it may ask again, and what follows from that is owed all the same.
@@ -81,15 +69,23 @@ def emptied(moment: Moment) -> Document:
 
 def made(firing: Firing, now: float) -> Document:
     """Make the whole document of a firing that was accepted at that moment."""
-    return packed(firing) | times_of(firing, Moment(now))
+    new = packed(firing)
+    new["enqueued"] = now
+    new["due"] = float(rules.due_of(firing, now))
+    expires = rules.expiry_of(firing, now)
+    if expires is not None:
+        new["expires"] = float(expires)
+    return new
 
 
+_USUAL = tuple((field.name, field.default) for field in msgspec.structs.fields(Firing))
 _FIRING_FIELDS = frozenset(Firing.__struct_fields__)
 
 
 def stored(firing: Firing) -> Document:
     """Turn a firing into what waits in a parcel or an outbox until it is put among the others."""
-    return {name: value for name, value in msgspec.structs.asdict(firing).items() if value is not None}
+    # What says nothing is left out, for it travels twice.
+    return {name: value for name, usual in _USUAL if (value := getattr(firing, name)) != usual}
 
 
 def unstored(document: Mapping[str, Any]) -> Firing:

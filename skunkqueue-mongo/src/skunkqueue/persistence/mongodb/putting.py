@@ -25,6 +25,7 @@ from skunkqueue.persistence.mongodb.documents import (
     stored,
 )
 from skunkqueue.persistence.mongodb.errors import DUPLICATE
+from skunkqueue.persistence.mongodb.later import Span
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.persistence.mongodb.standing import Standings
 from skunkqueue.records import Firing
@@ -37,6 +38,7 @@ _OVERHEAD = 1_000
 """Bytes that a firing takes beside its body, at most: names may have 200 characters each."""
 CHUNK = 1_000
 """Firings that are put in between two signs of life."""
+_ONE = {"enqueued": 1.0}
 _TRIES = 20
 """Rounds after which one gives up to find out who holds a key that comes and goes."""
 
@@ -75,7 +77,8 @@ class Putting(Standings, ABC):
         """Put a firing in, ring, and count it; one whose id is known stays as it is."""
         link = self._link
         # The server's clock, as it was reckoned a moment ago: to have it computed there takes three times as long.
-        new = made(firing, link.about_now())
+        now = link.about_now()
+        new = made(firing, now)
         known = False
         try:
             link.firings.insert_one(new)
@@ -88,7 +91,7 @@ class Putting(Standings, ABC):
         if not self._bells.streams:
             self._later.ring(place_of(firing.queue, firing.route))
         if not known:
-            self._count_in([firing])
+            self._later.count([(Span(firing.queue, firing.route, firing.job, int(now // 60)), _ONE)])
 
     # --- several ----------------------------------------------------------------------------------
 
