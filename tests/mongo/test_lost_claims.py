@@ -27,3 +27,17 @@ def test_holder_of_a_lost_claim_changes_nothing_of_the_next_one(
     assert read(store, lent.id).worker == OTHER
     assert store.settle([outcome(lent)]) == []
     assert state(store, lent.id) is State.COMPLETE
+
+
+def test_tokens_are_plain_numbers_however_large(
+    mongod: MongoServer, mongo_config_of: MongoConfigOf, open_store: OpenStore
+) -> None:
+    config = mongo_config_of(mongod)
+    store = open_store(config)
+    store.enqueue([firing()])
+    mongod.client()[config.dbname].firings.update_one({}, {"$set": {"token": 1 << 40}})
+    (lent,) = claim(store)
+
+    # The driver has a kind of its own for numbers of 64 bits, which few libraries take.
+    assert type(lent.token) is type(read(store, lent.id).token) is int
+    assert store.settle([outcome(lent)]) == []

@@ -81,7 +81,7 @@ class Claiming(Putting, ABC):
         nonce = self._nonce()
         free = {"_id": {"$in": ids}, "state": "pending", "due": {"$lte": now}, "deaths": batch[0]["deaths"]}
         lent = {"state": "running", "worker": worker, "began": now, "lease": now + lease, "by": nonce}
-        # A claim that is lost with its server (it waits for no other) leaves an old token: no two may lead from there to one.
+        # A claim that is lost with its server (it waits for no other) leaves an old token. No two steps lead from there to one.
         mark = {"$set": lent, "$inc": {"token": random.randint(1, _LEAP)}}  # noqa: S311 - no secret
         mine = {"_id": {"$in": ids}, "by": nonce, "state": "running"}
         documents: dict[str, Document] = {}

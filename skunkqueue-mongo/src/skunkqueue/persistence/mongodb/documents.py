@@ -98,7 +98,7 @@ def claim_of(document: Document) -> Claim:
     """Read a firing that was just lent."""
     get = document.get
     return Claim(
-        token=document["token"],
+        token=int(document["token"]),
         claimed=document["began"],
         enqueued=document["enqueued"],
         due=document["due"],
@@ -141,7 +141,7 @@ def record_of(document: Document, now: float) -> Record:
         priority=document["priority"],
         enqueued=document["enqueued"],
         due=document["due"],
-        token=document["token"],
+        token=int(document["token"]),
         began=get("began"),
         finished=get("finished"),
         expires=get("expires"),
