@@ -9,7 +9,7 @@ import sqlite3
 from abc import ABC
 from collections.abc import Sequence
 
-from skunkqueue.persistence.sqlite import control, housekeeping, schedules, workers
+from skunkqueue.persistence.sqlite import control, counting, housekeeping, pools, schedules, workers
 from skunkqueue.persistence.sqlite.base import StoreBackend
 from skunkqueue.persistence.sqlite.opening import filed
 from skunkqueue.persistence.sqlite.readers import snapshot
@@ -117,7 +117,8 @@ class Administration(StoreBackend, ABC):
         store = self._store
 
         def post(db: sqlite3.Connection) -> bool:
-            if not workers.lives(db, worker, store.clock.monotonic()):
+            mono = store.clock.monotonic()
+            if not workers.lives(db, worker, mono) and not pools.lives(db, worker, mono):
                 return False
             workers.post(db, worker, command)
             return True
@@ -140,6 +141,8 @@ class Administration(StoreBackend, ABC):
         store = self._store
         now, mono = store.clock.now(), store.clock.monotonic()
         store.mind_the_log(now)
+        if store.readers.run(lambda db: counting.unsampled(db, now)):
+            self.sample()
         if not store.readers.run(lambda db: housekeeping.needs_sweep(db, now, mono)):
             return 0
         done, dead, touched = store.writer.run(

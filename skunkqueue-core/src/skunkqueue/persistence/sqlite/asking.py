@@ -1,6 +1,6 @@
-"""The verbs over SQLite by which people ask: rows, counts, results, counters, pools, the audit log.
+"""The verbs over SQLite by which people and programs ask: rows, counts, results, counters, pools, the audit log.
 
-Each opens a transaction, or a snapshot, and calls the module that does the work.
+Each opens a transaction and calls the module that does the work.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ from collections.abc import Sequence
 from skunkqueue.counters import Counters
 from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Rows
 from skunkqueue.persistence.backend import MAX_PAGE
-from skunkqueue.persistence.sqlite import audit, control, jobs, reading, rows, schedules, tallies, workers
+from skunkqueue.persistence.sqlite import (
+    audit,
+    control,
+    counting,
+    housekeeping,
+    pools,
+    reading,
+    schedules,
+    searching,
+)
 from skunkqueue.persistence.sqlite.administration import Administration
 from skunkqueue.persistence.sqlite.opening import filed
 from skunkqueue.persistence.sqlite.readers import snapshot
@@ -21,45 +30,41 @@ from skunkqueue.pools import Entries, Entry, PoolRecord
 from skunkqueue.records import Run, Schedule, State
 
 
-class AskingVerbs(Administration, ABC):
-    """What people ask of the store."""
+class Answers(Administration, ABC):
+    """See ``persistence.asking.Asking``."""
 
     # --- firings ----------------------------------------------------------------------------------
 
     def rows(self, query: Query, limit: int = 50, cursor: str | None = None) -> Rows:
-        """List what matches; see ``Backend.rows``."""
-        clock = self._store.clock
-        return self._store.read(
-            lambda db: rows.page(db, query, limit, cursor, rows.Moment(clock.now(), clock.monotonic()))
-        )
+        """List firings that match."""
+        store = self._store
+        return store.read(lambda db: searching.rows(db, query, limit, cursor, store.clock.now()))
 
     def count(self, query: Query, most: int = MAX_LOOK) -> Count:
-        """Count what matches; see ``Backend.count``."""
-        clock = self._store.clock
-        return self._store.read(
-            lambda db: rows.count(db, query, most, rows.Moment(clock.now(), clock.monotonic()))
-        )
+        """Count firings that match."""
+        store = self._store
+        return store.read(lambda db: searching.count(db, query, most, store.clock.now()))
 
     def job_counts(self, queue: str | None = None, route: str | None = None) -> list[JobCount]:
-        """Count by job and state."""
-        return self._store.read(lambda db: reading.job_counts(db, queue, route))
+        """Count firings by route, job and state."""
+        return self._store.read(lambda db: searching.job_counts(db, queue, route))
 
     def results(self, ids: Sequence[str]) -> list[Result | None]:
         """Read how firings ended."""
-        wanted = ids[:MAX_PAGE]
-        found = self._store.read(lambda db: reading.results(db, wanted))
-        return [found.get(id_) for id_ in wanted]
+        asked = ids[:MAX_PAGE]
+        found = self._store.readers.run(snapshot(lambda db: reading.results(db, asked)))
+        return [found.get(id_) for id_ in asked]
 
     def delete(self, ids: Sequence[str]) -> dict[str, State | None]:
-        """Remove what does not run; see ``Backend.delete``."""
+        """Remove firings that do not run."""
         store = self._store
         before = store.writer.run(filed(lambda db: control.delete(db, ids)))
-        # Whoever waits for one of them waits for nothing.
-        store.bells.ring_settled()
+        if any(before.values()):
+            store.bells.ring_settled()
         return before
 
     def run_now(self, ids: Sequence[str]) -> dict[str, State | None]:
-        """Have what waits for a time wait for its turn."""
+        """Make pending firings due."""
         store = self._store
         before, touched = store.writer.run(filed(lambda db: control.run_now(db, ids, store.clock.now())))
         store.ring_numbers(touched)
@@ -76,35 +81,28 @@ class AskingVerbs(Administration, ABC):
         hours: bool = False,
         jobs: bool = False,
     ) -> list[Counters]:
-        """Read minutes or hours; see ``Backend.counters``."""
+        """Read what was counted in each minute or hour."""
         store = self._store
-        length = tallies.HOUR if hours else tallies.MINUTE
-        numbers = [(name, number) for name in routes if (number := store.known_route(*name)) is not None]
+        read = counting.of_each_job if jobs else counting.of_all_jobs
 
-        def read(db: sqlite3.Connection) -> list[Counters]:
-            return [
-                one
-                for name, number in numbers
-                for one in _read_counters(db, name, number, (since, until), length, jobs_=jobs)
-            ]
+        def found(db: sqlite3.Connection) -> list[Counters]:
+            listed: list[Counters] = []
+            for name in routes:
+                number = store.known_route(*name, db)
+                if number is not None:
+                    listed += read(db, name, number, since, until, hours=hours)
+            return listed
 
-        return store.read(read)
+        return store.read(found)
 
     def totals(self, queue: str | None = None) -> list[Counters]:
-        """Read what was counted since ever."""
-        return self._store.read(lambda db: jobs.totals(db, queue))
+        """Read what was counted since the store was made."""
+        return self._store.read(lambda db: counting.totals(db, queue))
 
     def sample(self) -> int:
-        """Note how long each line is."""
+        """Keep how each route stands in this minute."""
         store = self._store
-        if store.readers.run(lambda db: reading.is_sampled(db, store.clock.now())):
-            return 0
-        return store.writer.run(filed(lambda db: reading.sample(db, store.clock.now())))
-
-    def sweep(self) -> int:
-        """Sample, and do some housekeeping."""
-        self.sample()
-        return super().sweep()
+        return store.writer.run(filed(lambda db: housekeeping.sample(db, store.clock.now())))
 
     # --- pools ------------------------------------------------------------------------------------
 
@@ -118,8 +116,8 @@ class AskingVerbs(Administration, ABC):
 
         def write(db: sqlite3.Connection) -> bool:
             mono = store.clock.monotonic()
-            lived = workers.lives(db, pool.id, mono)
-            workers.write_pool(db, pool, mono + lease, store.clock.now())
+            lived = pools.lives(db, pool.id, mono)
+            pools.write(db, pool, mono + lease, store.clock.now())
             return lived
 
         return store.writer.run(write)
@@ -127,28 +125,28 @@ class AskingVerbs(Administration, ABC):
     def unregister_pool(self, pool: str) -> None:
         """Take a pool off the list."""
         store = self._store
-        store.writer.run(lambda db: workers.remove(db, pool))
+        store.writer.run(lambda db: pools.remove(db, pool))
         store.bells.forget(mail_topic(pool))
 
     def pools(self, queue: str | None = None) -> list[PoolRecord]:
         """List live pools."""
         store = self._store
-        return store.readers.run(lambda db: workers.pools(db, queue, store.clock.monotonic()))
+        return store.readers.run(lambda db: pools.listed(db, queue, store.clock.monotonic()))
 
     # --- the audit log ----------------------------------------------------------------------------
 
     def log_entry(self, entry: Entry) -> None:
-        """Write down who does what."""
+        """Add an entry."""
         store = self._store
-        store.writer.run(lambda db: audit.write(db, entry, store.clock.now()))
+        store.writer.run(lambda db: audit.add(db, entry, store.clock.now()))
 
     def note_entry(
         self, id_: str, *, did: str | None = None, heard: bool = False, done: bool = False
     ) -> bool:
-        """Write down what became of it."""
+        """Add to an entry what became of it."""
         store = self._store
         return store.writer.run(
-            lambda db: audit.note(db, id_, did, heard=heard, done=done, now=store.clock.now())
+            lambda db: audit.note(db, id_, store.clock.now(), did=did, heard=heard, done=done)
         )
 
     def audit(
@@ -160,7 +158,7 @@ class AskingVerbs(Administration, ABC):
         verb: str | None = None,
         id_: str | None = None,
     ) -> Entries:
-        """List the audit log."""
+        """List entries, newest first."""
         return self._store.readers.run(lambda db: audit.page(db, limit, cursor, who=who, verb=verb, id_=id_))
 
     # --- schedules --------------------------------------------------------------------------------
@@ -173,19 +171,4 @@ class AskingVerbs(Administration, ABC):
 
     def histories(self, names: Sequence[tuple[str, str]]) -> list[list[Run]]:
         """List the last runs of several schedules."""
-        return self._store.readers.run(
-            snapshot(lambda db: [schedules.history(db, queue, name) for queue, name in names])
-        )
-
-
-def _read_counters(
-    db: sqlite3.Connection,
-    name: tuple[str, str],
-    number: int,
-    span: tuple[float, float],
-    length: int,
-    *,
-    jobs_: bool,
-) -> list[Counters]:
-    read = tallies.read_jobs if jobs_ else tallies.read
-    return read(db, name, number, span, length, running=jobs.running(db, number))
+        return self._store.readers.run(snapshot(lambda db: [schedules.history(db, *name) for name in names]))

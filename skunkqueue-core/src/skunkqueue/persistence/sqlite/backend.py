@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 from skunkqueue.clock import SystemClock
 from skunkqueue.persistence.awaited import AwaitedClaim
-from skunkqueue.persistence.sqlite import firings, inbox, leases, reading, settling
-from skunkqueue.persistence.sqlite.asking import AskingVerbs
+from skunkqueue.persistence.sqlite import counting, firings, inbox, leases, reading, settling
+from skunkqueue.persistence.sqlite.asking import Answers
 from skunkqueue.persistence.sqlite.awaited import BellClaim
 from skunkqueue.persistence.sqlite.opening import filed
 from skunkqueue.persistence.sqlite.waiting import Moments
@@ -20,7 +20,7 @@ from skunkqueue.persistence.sqlite.writer import Repeat
 from skunkqueue.records import Claim, ClaimRef, Firing, Minute, Outcome, Page, Record, RouteInfo, State
 
 
-class SQLiteBackend(AskingVerbs):
+class SQLiteBackend(Answers):
     """A store in one file of this machine, for any number of processes.
 
     It keeps what it accepted through the crash of any process; with ``durability=power`` through a
@@ -34,7 +34,8 @@ class SQLiteBackend(AskingVerbs):
         if not firings_:
             return []
         store = self._store
-        numbers = store.jobs_of(firings_)
+        numbers = {name: store.route(*name) for name in {(f.queue, f.route) for f in firings_}}
+        jobs = store.jobs({f.job for f in firings_})
         ids = [f.id for f in firings_]
         clock = store.clock
 
@@ -42,15 +43,15 @@ class SQLiteBackend(AskingVerbs):
             return store.writer.run(filed(lambda db: firings.put_checked(db, firings_, clock.now())))
 
         if inbox.takes(firings_):
-            store.writer.run(lambda db: inbox.put(db, firings_, numbers, clock.now()))
+            store.writer.run(lambda db: inbox.put(db, firings_, numbers, jobs, clock.now()))
         elif any(f.key is not None for f in firings_):
             ids = checked()
         else:
             try:
-                store.writer.run(lambda db: firings.put(db, firings_, numbers, clock.now()))
+                store.writer.run(lambda db: firings.put(db, firings_, numbers, jobs, clock.now()))
             except Repeat:
                 ids = checked()
-        for name in {name[:2] for name in numbers}:
+        for name in numbers:
             store.ring_route(*name)
         return ids
 
@@ -101,7 +102,6 @@ class SQLiteBackend(AskingVerbs):
                     number,
                     name,
                     worker,
-                    job_names=store.job_names,
                     limit=limit,
                     lease=lease,
                     now=clock.now(),
@@ -121,7 +121,8 @@ class SQLiteBackend(AskingVerbs):
         if not outcomes:
             return []
         store = self._store
-        settled = store.writer.run(lambda db: settling.settle(db, outcomes, store.clock.now()))
+        jobs = store.jobs({outcome.job for outcome in outcomes})
+        settled = store.writer.run(lambda db: settling.settle(db, outcomes, jobs, store.clock.now()))
         if settled.final:
             store.bells.ring_settled()
         if settled.touched:
@@ -190,7 +191,15 @@ class SQLiteBackend(AskingVerbs):
 
     def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
         """Read counters a minute."""
-        found = self.counters([(queue, route)], since * 60.0, until * 60.0)
+        store = self._store
+        number = store.known_route(queue, route)
+        if number is None:
+            return []
+        found = store.read(
+            lambda db: counting.of_all_jobs(
+                db, (queue, route), number, since * 60.0, until * 60.0, hours=False
+            )
+        )
         return [
             Minute(queue=queue, route=route, minute=int(one.begin // 60), values=one.values) for one in found
         ]

@@ -1,4 +1,4 @@
-"""What people do to firings and routes: kill, requeue, delete, run now, purge, pause, resume.
+"""What people do to firings and routes: kill, requeue, purge, pause, resume.
 
 Every function here runs inside a transaction somebody else began, and takes the time as an argument.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from skunkqueue.persistence.sqlite import ending, jobs, leases, routes, workers
+from skunkqueue.persistence.sqlite import counting, ending, leases, routes, workers
 from skunkqueue.persistence.sqlite.routes import PAUSED_ITSELF, PAUSED_WITH_QUEUE
 from skunkqueue.persistence.sqlite.schema import STATES
 from skunkqueue.records import ClaimRef, Command, State
@@ -48,31 +48,77 @@ def requeue(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[lis
     touched: set[int] = set()
     for id_ in ids:
         row = db.execute(
-            "SELECT f.route, r.queue, f.key, d.state, d.finished, d.chunk, d.token, d.holder, coalesce(f.job, -f.route)"
+            "SELECT f.route, f.job, r.queue, f.key, d.state, d.finished, d.chunk, d.token, d.holder"
             " FROM done d JOIN firing f ON f.id = d.id JOIN route r ON r.no = f.route WHERE d.id = ?",
             (id_,),
         ).fetchone()
         if row is None:
             continue
-        route, queue, key, state, finished, chunk, token, holder, job = row
+        route, job, queue, key, state, finished, chunk, token, holder = row
         if key is not None:
             taken = db.execute("SELECT 1 FROM keyed WHERE queue = ? AND key = ?", (queue, key)).fetchone()
             if taken is not None:
                 continue
             db.execute("INSERT INTO keyed (queue, key, id) VALUES (?, ?, ?)", (queue, key, id_))
-        ending.unmark(db, [id_])
         ending.take_from_chunk(db, (route, state, finished, chunk), {id_})
+        ending.forget_words(db, [id_])
         db.execute("DELETE FROM done WHERE id = ?", (id_,))
         db.execute(
             "UPDATE firing SET due = ?, deaths = 0, kill = 0, evidence = '', carry = NULL, progress = NULL,"
-            " expires = NULL, tries = 0, again = 0, error = NULL, token = ?, holder = ? WHERE id = ?",
+            " expires = NULL, error = NULL, attempts = 0, again = NULL, token = ?, holder = ? WHERE id = ?",
             (now, token, holder, id_),
         )
         leases.to_pending(db, [id_])
-        jobs.shift(db, job, {state: -1, jobs.LIVE: 1})
+        counting.shift(db, route, job, 1, {state: -1})
         again.append(id_)
         touched.add(route)
     return again, touched
+
+
+def delete(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, State | None]:
+    """Remove firings that do not run; return the state each had."""
+    before = _states(db, ids)
+    ending.forget_pending(db, [id_ for id_, state in before.items() if state is State.PENDING])
+    ending.forget_finished(db, [id_ for id_, state in before.items() if state is not None and state.final])
+    return before
+
+
+def run_now(
+    db: sqlite3.Connection, ids: Sequence[str], now: float
+) -> tuple[dict[str, State | None], set[int]]:
+    """Make pending firings due; return the state each had, and the routes of those that were not due before."""
+    before = _states(db, ids)
+    touched: set[int] = set()
+    for id_, state in before.items():
+        if state is not State.PENDING:
+            continue
+        route, due = db.execute("SELECT route, due FROM firing WHERE id = ?", (id_,)).fetchone()
+        if due <= now:
+            continue
+        for table in ("ready", "aimed"):
+            db.execute(
+                f"UPDATE {table} SET due = ? WHERE (route, rank, due, id) ="  # noqa: S608 - constants
+                " (SELECT route, rank, due, id FROM firing WHERE id = ?)",
+                (now, id_),
+            )
+        db.execute("UPDATE firing SET due = ? WHERE id = ?", (now, id_))
+        touched.add(route)
+    return before, touched
+
+
+def _states(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, State | None]:
+    found: dict[str, State | None] = dict.fromkeys(ids)
+    for id_ in found:
+        row = db.execute(
+            "SELECT d.state FROM firing f LEFT JOIN done d ON d.id = f.id WHERE f.id = ?", (id_,)
+        ).fetchone()
+        if row is None:
+            continue
+        if row[0] is not None:
+            found[id_] = State(STATES[row[0]])
+        else:
+            found[id_] = State.PENDING if ending.pending_among(db, [id_]) else State.RUNNING
+    return found
 
 
 def purge(db: sqlite3.Connection, queue: str, route: str | None) -> int:
@@ -84,70 +130,20 @@ def purge(db: sqlite3.Connection, queue: str, route: str | None) -> int:
     purged = 0
     for (number,) in found:
         for table in ("ready", "aimed"):
-            line = f"SELECT id FROM {table} WHERE route = ?"  # noqa: S608 - constants
-            counts = db.execute(
-                f"SELECT coalesce(job, -route), count(*) FROM firing WHERE id IN ({line}) GROUP BY 1",  # noqa: S608 - constants
+            by_job = db.execute(
+                f"SELECT job, count(*) FROM {table} WHERE route = ? GROUP BY job",  # noqa: S608 - constants
                 (number,),
             ).fetchall()
+            if not by_job:
+                continue
+            line = f"SELECT id FROM {table} WHERE route = ?"  # noqa: S608 - constants
             db.execute(f"DELETE FROM keyed WHERE id IN ({line})", (number,))  # noqa: S608 - constants
             db.execute(f"DELETE FROM firing WHERE id IN ({line})", (number,))  # noqa: S608 - constants
             db.execute(f"DELETE FROM {table} WHERE route = ?", (number,))  # noqa: S608 - constants
-            for job, n in counts:
-                jobs.shift(db, job, {jobs.LIVE: -n})
+            for job, n in by_job:
+                counting.shift(db, number, job, -n, {})
                 purged += n
     return purged
-
-
-def delete(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, State | None]:
-    """Remove what does not run; return the state each had."""
-    before: dict[str, State | None] = {}
-    for id_ in ids:
-        if id_ in before:
-            continue
-        row = db.execute(
-            "SELECT f.route, d.state, d.finished, d.chunk FROM firing f LEFT JOIN done d ON d.id = f.id WHERE f.id = ?",
-            (id_,),
-        ).fetchone()
-        if row is None:
-            before[id_] = None
-        elif row[1] is not None:
-            before[id_] = State(STATES[row[1]])
-            ending.forget_finished(db, row, [id_])
-        elif ending.forget_pending(db, [id_]):
-            before[id_] = State.PENDING
-        else:
-            before[id_] = State.RUNNING
-    return before
-
-
-def run_now(
-    db: sqlite3.Connection, ids: Sequence[str], now: float
-) -> tuple[dict[str, State | None], set[int]]:
-    """Have pending firings be due now; return the state each had, and the routes that have more to claim."""
-    before: dict[str, State | None] = {}
-    touched: set[int] = set()
-    for id_ in ids:
-        row = db.execute(
-            "SELECT f.due, d.state FROM firing f LEFT JOIN done d ON d.id = f.id WHERE f.id = ?", (id_,)
-        ).fetchone()
-        if row is None:
-            before[id_] = None
-        elif row[1] is not None:
-            before[id_] = State(STATES[row[1]])
-        elif found := ending.pending_among(db, [id_]):
-            before[id_] = State.PENDING
-            if row[0] > now:
-                for table in ("ready", "aimed"):
-                    db.execute(
-                        f"UPDATE {table} SET due = ? WHERE (route, rank, due, id) ="  # noqa: S608 - constants
-                        " (SELECT route, rank, due, id FROM firing WHERE id = ?)",
-                        (now, id_),
-                    )
-                db.execute("UPDATE firing SET due = ? WHERE id = ?", (now, id_))
-                touched.add(found[0][1])
-        else:
-            before[id_] = State.RUNNING
-    return before, touched
 
 
 def pause(db: sqlite3.Connection, queue: str, route: str | None) -> None:

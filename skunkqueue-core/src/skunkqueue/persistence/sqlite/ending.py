@@ -5,15 +5,14 @@ Every function here runs inside a transaction somebody else began, and takes the
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 
-import msgspec
-
-from skunkqueue.persistence import rules
-from skunkqueue.persistence.listing import error_type
-from skunkqueue.persistence.sqlite import jobs
-from skunkqueue.persistence.sqlite.schema import ERROR_MARK, KEY_MARK, KILLED, STATES, TAG_MARK
+from skunkqueue.persistence import listing, rules
+from skunkqueue.persistence.sqlite import counting, jobs
+from skunkqueue.persistence.sqlite.schema import KILLED, STATES
+from skunkqueue.persistence.sqlite.upgrade import ERROR_TYPE, KEY, TAG
 from skunkqueue.records import State
 
 
@@ -26,70 +25,63 @@ def file_away(
     *,
     now: float,
     ttl: float | None = None,
+    words: bool,
 ) -> int:
-    """List ids of one job as finished now; return the number of the chunk they are in."""
+    """List ids as finished now; return the number of the chunk they are in. ``words``: ``index_words`` will be called."""
     ttl = rules.kept_for(State(STATES[state]), ttl)
     row = db.execute(
         "SELECT max(chunk) FROM ended WHERE route = ? AND state = ? AND finished = ?", (route, state, now)
     ).fetchone()
     chunk = 0 if row[0] is None else int(row[0]) + 1
     db.execute(
-        "INSERT INTO ended (route, state, finished, chunk, gone, ids, job) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (route, state, now, chunk, now + ttl, ",".join(ids), job),
+        "INSERT INTO ended (route, state, finished, chunk, job, words, gone, ids) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (route, state, now, chunk, job, words, now + ttl, ",".join(ids)),
     )
     return chunk
 
 
-def marks_of(
-    id_: str, now: float, key: str | None, tags: Iterable[str], error: str | None
-) -> list[tuple[int, str, float, str]]:
-    """List the marks by which a firing that finishes now is found."""
-    marks = [(TAG_MARK, tag, now, id_) for tag in tags]
-    if key is not None:
-        marks.append((KEY_MARK, key, now, id_))
-    if error is not None:
-        marks.append((ERROR_MARK, error_type(error) or "", now, id_))
-    return marks
+def index_words(db: sqlite3.Connection, ids: Collection[str]) -> None:
+    """Have finished firings found by their tags, key and type of error."""
+    db.executemany(
+        "INSERT INTO word (kind, text, finished, id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+        _words(db, ids),
+    )
 
 
-def mark(db: sqlite3.Connection, marks: Iterable[tuple[int, str, float, str]]) -> None:
-    """Have finished firings found by what they have."""
-    db.executemany("INSERT OR IGNORE INTO mark (kind, word, finished, id) VALUES (?, ?, ?, ?)", marks)
+def forget_words(db: sqlite3.Connection, ids: Collection[str]) -> None:
+    """Have them found no more; before their rows are removed."""
+    db.executemany(
+        "DELETE FROM word WHERE kind = ? AND text = ? AND finished = ? AND id = ?", _words(db, ids)
+    )
 
 
-def mark_stored(db: sqlite3.Connection, ids: Iterable[str], now: float) -> None:
-    """Do so for firings of which only the store knows what they have."""
-    for id_ in ids:
-        key, label, error = db.execute("SELECT key, label, error FROM firing WHERE id = ?", (id_,)).fetchone()
-        mark(db, marks_of(id_, now, key, jobs.decoded(label)[0], error))
+def _words(db: sqlite3.Connection, ids: Collection[str]) -> list[tuple[int, str, float, str]]:
+    found: list[tuple[int, str, float, str]] = []
+    for id_, finished, key, tags, error in db.execute(
+        "SELECT f.id, d.finished, f.key, f.tags, coalesce(d.error, f.error) FROM json_each(?) j"
+        " CROSS JOIN firing f ON f.id = j.value JOIN done d ON d.id = f.id"
+        " WHERE f.key IS NOT NULL OR f.tags IS NOT NULL OR d.error IS NOT NULL OR f.error IS NOT NULL",
+        (json.dumps(list(ids)),),
+    ):
+        if key is not None:
+            found.append((KEY, key, finished, id_))
+        found += [(TAG, tag, finished, id_) for tag in set(jobs.tags_of(tags))]
+        if error is not None:
+            found.append((ERROR_TYPE, listing.error_type(error) or "", finished, id_))
+    return found
 
 
-def unmark(db: sqlite3.Connection, ids: Iterable[str]) -> None:
-    """Undo this, while the firings are still there."""
-    rows = db.execute(
-        "SELECT d.id, d.finished, f.key, f.label, coalesce(d.error, f.error) FROM json_each(?) j CROSS JOIN done d ON d.id = j.value"
-        " CROSS JOIN firing f ON f.id = d.id WHERE f.key IS NOT NULL OR f.label IS NOT NULL OR d.error IS NOT NULL"
-        " OR f.error IS NOT NULL",
-        (msgspec.json.encode(list(ids)).decode(),),
-    ).fetchall()
-    for id_, finished, key, label, error in rows:
-        db.executemany(
-            "DELETE FROM mark WHERE kind = ? AND word = ? AND finished = ? AND id = ?",
-            marks_of(id_, finished, key, jobs.decoded(label)[0], error),
-        )
-
-
-def pending_among(db: sqlite3.Connection, ids: Iterable[str]) -> list[tuple[str, int]]:
-    """Those of the ids that are pending, each with its route."""
+def pending_among(db: sqlite3.Connection, ids: Iterable[str]) -> list[tuple[str, int, int]]:
+    """Those of the ids that are pending, each with its route and job."""
     found = []
     for id_ in ids:
         for table in ("ready", "aimed"):
             row = db.execute(
-                f"SELECT f.id, f.route FROM firing f JOIN {table} r USING (route, rank, due, id) WHERE f.id = ?",  # noqa: S608 - constants
+                f"SELECT f.id, f.route, f.job FROM firing f JOIN {table} r USING (route, rank, due, id) WHERE f.id = ?",  # noqa: S608 - constants
                 (id_,),
             ).fetchone()
             if row is not None:
-                found.append((row[0], row[1]))
+                found.append((row[0], row[1], row[2]))
                 break
     return found
 
@@ -106,50 +98,61 @@ def out_of_line(db: sqlite3.Connection, ids: Collection[str]) -> None:
     db.executemany("DELETE FROM keyed WHERE id = ?", rows)
 
 
-def kill_pending(db: sqlite3.Connection, found: Iterable[tuple[str, int]], now: float) -> int:
-    """End pending firings (with their routes) as killed; return how many."""
-    by_route: dict[int, list[str]] = {}
-    for id_, route in found:
-        by_route.setdefault(route, []).append(id_)
-    of_jobs = [
-        (route, job, ids)
-        for route, listed in by_route.items()
-        for job, ids in jobs.of_firings(db, msgspec.json.encode(listed).decode()).items()
-    ]
-    for route, job, ids in of_jobs:
+def kill_pending(db: sqlite3.Connection, found: Iterable[tuple[str, int, int]], now: float) -> int:
+    """End pending firings (with their routes and jobs) as killed; return how many."""
+    by_job: dict[tuple[int, int], list[str]] = {}
+    for id_, route, job in found:
+        by_job.setdefault((route, job), []).append(id_)
+    for (route, job), ids in by_job.items():
         out_of_line(db, ids)
-        chunk = file_away(db, route, job, KILLED, ids, now=now)
+        chunk = file_away(db, route, job, KILLED, ids, now=now, words=True)
         db.executemany(
             "INSERT INTO done (id, state, finished, chunk, token, holder)"
             " SELECT id, ?, ?, ?, token, holder FROM firing WHERE id = ?",
             [(KILLED, now, chunk, id_) for id_ in ids],
         )
-        mark_stored(db, ids, now)
-        jobs.counted(db, job, {jobs.LIVE: -len(ids), KILLED: len(ids)}, {"killed": len(ids)}, now)
-    return sum(map(len, by_route.values()))
+        index_words(db, ids)
+        counting.settled(
+            db, route, job, {"killed": len(ids)}, now, live=-len(ids), changes={KILLED: len(ids)}
+        )
+    return sum(map(len, by_job.values()))
 
 
 def forget_pending(db: sqlite3.Connection, ids: Iterable[str]) -> int:
     """Remove those of the ids that are pending; return how many."""
-    found = [id_ for id_, _ in pending_among(db, ids)]
-    out_of_line(db, found)
-    for job, listed in jobs.of_firings(db, msgspec.json.encode(found).decode()).items():
-        db.executemany("DELETE FROM firing WHERE id = ?", [(id_,) for id_ in listed])
-        jobs.shift(db, job, {jobs.LIVE: -len(listed)})
+    found = pending_among(db, ids)
+    out_of_line(db, [id_ for id_, _, _ in found])
+    for id_, route, job in found:
+        db.execute("DELETE FROM firing WHERE id = ?", (id_,))
+        counting.shift(db, route, job, -1, {})
     return len(found)
 
 
-def forget_finished(db: sqlite3.Connection, place: tuple[int, int, float, int], ids: Sequence[str]) -> None:
-    """Remove finished firings of one chunk, which is at route, state, time and number."""
+def forget_finished(db: sqlite3.Connection, ids: Sequence[str]) -> None:
+    """Remove finished firings."""
+    chunks: dict[tuple[int, int, float, int], set[str]] = {}
+    counts: dict[tuple[int, int, int], int] = {}
+    rows = db.execute(
+        "SELECT f.id, f.route, f.job, d.state, d.finished, d.chunk FROM json_each(?) j"
+        " CROSS JOIN firing f ON f.id = j.value JOIN done d ON d.id = f.id",
+        (json.dumps(list(ids)),),
+    ).fetchall()
+    for id_, route, job, state, finished, chunk in rows:
+        chunks.setdefault((route, state, finished, chunk), set()).add(id_)
+        counts[route, job, state] = counts.get((route, job, state), 0) + 1
+    forget_words(db, ids)
+    remove_rows(db, [row[0] for row in rows])
+    for place, gone in chunks.items():
+        take_from_chunk(db, place, gone)
+    for (route, job, state), n in counts.items():
+        counting.shift(db, route, job, 0, {state: -n})
+
+
+def remove_rows(db: sqlite3.Connection, ids: Iterable[str]) -> None:
+    """Remove what is stored of finished firings themselves."""
     rows = [(id_,) for id_ in ids]
-    listed = msgspec.json.encode(ids).decode()
-    unmark(db, ids)
-    of_jobs = jobs.of_firings(db, listed)
     db.executemany("DELETE FROM done WHERE id = ?", rows)
     db.executemany("DELETE FROM firing WHERE id = ?", rows)
-    take_from_chunk(db, place, set(ids))
-    for job, mine in of_jobs.items():
-        jobs.shift(db, job, {place[1]: -len(mine)})
 
 
 def is_live(db: sqlite3.Connection, id_: str) -> bool:

@@ -13,29 +13,30 @@ from typing import Any
 import msgspec
 
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.sqlite import jobs, leases, routes
-from skunkqueue.persistence.sqlite.jobs import Numbers
+from skunkqueue.persistence.sqlite import counting, jobs, leases, routes
+from skunkqueue.persistence.sqlite.upgrade import TAGGED
 from skunkqueue.persistence.sqlite.writer import Repeat
 from skunkqueue.records import MAX_PRIORITY, Claim, Firing
 
 # Every parameter costs, a thousand times a batch, and most firings have neither expiry, key nor target.
-_INSERT = "INSERT INTO firing (id, route, rank, due, enqueued, body, job) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO firing (id, route, rank, due, enqueued, job, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERT_WHOLE = (
-    "INSERT INTO firing (id, route, rank, due, enqueued, body, job, expires, key, target, label)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO firing (id, route, rank, due, enqueued, job, body, expires, key, target, schedule, parent, tags)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_INSERT_READY = "INSERT INTO ready (route, rank, due, id, alone) VALUES (?, ?, ?, ?, 0)"
-_INSERT_READY_MANY = (
-    "INSERT INTO ready (route, rank, due, id, alone) SELECT ?, ?, ?, value, 0 FROM json_each(?)"
+_INSERT_READY = "INSERT INTO ready (route, rank, due, job, words, id, alone) VALUES (?, ?, ?, ?, ?, ?, 0)"
+_INSERT_READY_MANY = "INSERT INTO ready (route, rank, due, job, words, id, alone) SELECT ?, ?, ?, ?, ?, value, 0 FROM json_each(?)"
+_INSERT_AIMED = (
+    "INSERT INTO aimed (route, rank, due, job, words, id, alone, target) VALUES (?, ?, ?, ?, ?, ?, 0, ?)"
 )
-_INSERT_AIMED = "INSERT INTO aimed (route, rank, due, id, alone, target) VALUES (?, ?, ?, ?, 0, ?)"
 
 _KNOWN = "SELECT f.id FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value"
-_NO_LABEL: tuple[tuple[str, ...], None, None] = ((), None, None)
+_Line = tuple[int, int, float, int, int]
+"""Route, rank, due time, job and words of firings that go in line together."""
 _RANKS = range(MAX_PRIORITY + 1)
 # One seek for each priority, since a range over several of them would walk through all that is not due yet.
 _DUE_READY = " UNION ALL ".join(
-    f"SELECT * FROM (SELECT * FROM ready WHERE route = :route AND rank = {rank} AND due <= :now"  # noqa: S608 - constants
+    f"SELECT * FROM (SELECT route, rank, due, id, alone FROM ready WHERE route = :route AND rank = {rank} AND due <= :now"  # noqa: S608 - constants
     f" ORDER BY due, id LIMIT :limit)"
     for rank in _RANKS
 )
@@ -45,7 +46,7 @@ _DUE_AIMED = (
 )
 _COLUMNS = (
     "r.id, r.rank, r.due, r.alone, f.body, f.carry, f.enqueued, f.expires, f.deaths, f.evidence, f.kill, f.target,"
-    " f.key, f.job, f.label, f.error IS NOT NULL"
+    " f.key, f.job, f.tags, f.schedule, f.parent, f.error"
 )
 # CROSS JOIN keeps SQLite from walking through firing and looking each one up in ready.
 _PICK = f"SELECT {_COLUMNS} FROM ({_DUE_READY} LIMIT :limit) r CROSS JOIN firing f ON f.id = r.id"  # noqa: S608 - constants
@@ -74,45 +75,61 @@ _NEXT = (
 )
 
 
-def put(db: sqlite3.Connection, firings: Sequence[Firing], numbers: Numbers, now: float) -> None:
+def put(
+    db: sqlite3.Connection,
+    firings: Sequence[Firing],
+    numbers: Mapping[tuple[str, str], int],
+    job_numbers: Mapping[str, int],
+    now: float,
+) -> None:
     """Enqueue firings whose keys are seen to and whose ids are new; raise Repeat where one is not."""
     plain: list[tuple[Any, ...]] = []
     rows: list[tuple[Any, ...]] = []
-    lines: dict[tuple[int, int, float], list[str]] = {}
-    aimed: list[tuple[int, int, float, str, str]] = []
-    counts: dict[int, int] = {}
-    last: tuple[int, int, float] | None = None
+    lines: dict[_Line, list[str]] = {}
+    aimed: list[tuple[int, int, float, int, int, str, str]] = []
+    counts: dict[tuple[int, int], int] = {}
+    last: _Line | None = None
     for firing in firings:
         due = rules.due_of(firing, now)
         expires = rules.expiry_of(firing, now)
         id_ = firing.id
-        route, job = numbers[firing.queue, firing.route, firing.job]
+        route = numbers[firing.queue, firing.route]
         rank = MAX_PRIORITY - firing.priority
         target = firing.target
-        label = jobs.label_of(firing.tags, firing.schedule, firing.parent)
-        if expires is None and target is None and firing.key is None and label is None:
-            plain.append((id_, route, rank, due, now, firing.body, job))
+        job = job_numbers[firing.job]
+        if expires is None and target is None and is_plain(firing):
+            plain.append((id_, route, rank, due, now, job, firing.body))
         else:
-            rows.append((id_, route, rank, due, now, firing.body, job, expires, firing.key, target, label))
-        counts[job] = counts.get(job, 0) + 1
+            rows.append(
+                (id_, route, rank, due, now, job, firing.body, expires, firing.key, target, firing.schedule, firing.parent,
+                 jobs.tags_text(firing.tags))
+            )  # fmt: skip
         if target is not None:
-            aimed.append((route, rank, due, id_, target))
+            aimed.append((route, rank, due, job, TAGGED if firing.tags else 0, id_, target))
+            counts[route, job] = counts.get((route, job), 0) + 1
         else:
-            place = (route, rank, due)
+            place = (route, rank, due, job, TAGGED if firing.tags else 0)
             # Most of a batch come due together, one after the other.
             if place != last:
                 last = place
                 line = lines.setdefault(place, [])
             line.append(id_)
     _store(db, ((_INSERT, plain), (_INSERT_WHOLE, rows)), lines, aimed)
-    for job, n in counts.items():
-        jobs.entered(db, job, n, now)
+    for (route, _, _, job, _), ids in lines.items():
+        counts[route, job] = counts.get((route, job), 0) + len(ids)
+    for (route, job), n in counts.items():
+        counting.entered(db, route, job, n, now)
+
+
+def is_plain(firing: Firing) -> bool:
+    """Say whether a firing has no key, tag, schedule or parent, as most have none."""
+    return firing.key is None and firing.parent is None and firing.schedule is None and not firing.tags
 
 
 def _store(
     db: sqlite3.Connection,
     inserts: Sequence[tuple[str, Sequence[tuple[Any, ...]]]],
-    lines: Mapping[tuple[int, int, float], Sequence[str]],
+    lines: Mapping[_Line, Sequence[str]],
     aimed: Sequence[tuple[Any, ...]],
 ) -> None:
     try:
@@ -141,7 +158,8 @@ def put_checked(db: sqlite3.Connection, firings: Sequence[Firing], now: float) -
     known = {row[0] for row in db.execute(_KNOWN, (wanted,))}
     ids: list[str] = []
     fresh: list[Firing] = []
-    numbers: dict[tuple[str, str, str], tuple[int, int]] = {}
+    numbers: dict[tuple[str, str], int] = {}
+    job_numbers: dict[str, int] = {}
     for firing in firings:
         id_ = firing.id
         holder = None if firing.key is None or id_ in known else _holder(db, firing)
@@ -149,13 +167,14 @@ def put_checked(db: sqlite3.Connection, firings: Sequence[Firing], now: float) -
         if holder is not None or id_ in known:
             continue
         known.add(id_)
-        name = (firing.queue, firing.route, firing.job)
+        name = (firing.queue, firing.route)
         if name not in numbers:
-            route = routes.make(db, firing.queue, firing.route)
-            numbers[name] = (route, jobs.make(db, route, firing.job))
+            numbers[name] = routes.make(db, *name)
+        if firing.job not in job_numbers:
+            job_numbers[firing.job] = jobs.make(db, firing.job)
         fresh.append(firing)
     if fresh:
-        put(db, fresh, numbers, now)
+        put(db, fresh, numbers, job_numbers, now)
     return ids
 
 
@@ -187,7 +206,6 @@ def claim(
     name: tuple[str, str],
     worker: str,
     *,
-    job_names: dict[int, str],
     limit: int,
     lease: float,
     now: float,
@@ -208,11 +226,8 @@ def claim(
             special |= leases.KEYED
         if row[11] is not None:
             special |= leases.AIMED
-        if row[15]:
+        if row[17] is not None:
             special |= leases.FAILED
-    for row in rows:
-        if row[13] is not None and row[13] not in job_names:
-            job_names[row[13]] = jobs.name_of(db, row[13])
     token = leases.lend(
         db,
         route,
@@ -222,36 +237,33 @@ def claim(
         now=now,
         special=special,
     )
+    names = jobs.names(db, {row[13] for row in rows})
     queue, route_name = name
-    claims = []
-    for (
-        id_, rank, due, _, body, carry, enqueued, expires, deaths, evidence, kill, target, key, job, label, _,
-    ) in rows:  # fmt: skip
-        tags, schedule, parent = _NO_LABEL if label is None else jobs.decoded(label)
-        claims.append(
-            Claim(
-                id=id_,
-                token=token,
-                queue=queue,
-                route=route_name,
-                body=body,
-                carry=carry,
-                priority=MAX_PRIORITY - rank,
-                enqueued=enqueued,
-                due=due,
-                claimed=now,
-                expires=expires,
-                deaths=deaths,
-                evidence=evidence,
-                kill_requested=kill == 1,
-                target=target,
-                key=key,
-                job="" if job is None else job_names[job],
-                tags=tags,
-                schedule=schedule,
-                parent=parent,
-            )
+    claims = [
+        Claim(
+            id=row[0],
+            token=token,
+            queue=queue,
+            route=route_name,
+            body=row[4],
+            carry=row[5],
+            priority=MAX_PRIORITY - row[1],
+            enqueued=row[6],
+            due=row[2],
+            claimed=now,
+            expires=row[7],
+            deaths=row[8],
+            evidence=row[9],
+            kill_requested=row[10] == 1,
+            target=row[11],
+            key=row[12],
+            job=names[row[13]],
+            tags=() if row[14] is None else jobs.tags_of(row[14]),
+            schedule=row[15],
+            parent=row[16],
         )
+        for row in rows
+    ]
     return claims, more or reclaimed
 
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from skunkqueue.clock import Clock, SystemClock
-from skunkqueue.persistence.sqlite import audit, ending, jobs, leases, tallies, workers
+from skunkqueue.persistence.sqlite import audit, counting, ending, leases, pools, reading, routes, workers
 from skunkqueue.persistence.sqlite.schema import COMPLETE, EXPIRED
-from skunkqueue.pools import ENTRY_TTL, MAX_ENTRIES
+from skunkqueue.records import State
 
 _JUMP = 1.0
 """Seconds by which the wall clock must fall behind to count as set back; less is ordinary slewing."""
@@ -60,43 +60,59 @@ def note_boot(db: sqlite3.Connection, boot: str, offset: float) -> None:
 def needs_sweep(db: sqlite3.Connection, now: float, mono: float) -> bool:
     """Say whether ``sweep`` would find anything to do; cheap, and only reads."""
     row = db.execute(
-        "SELECT EXISTS (SELECT 1 FROM worker WHERE ends <= :mono) OR EXISTS (SELECT 1 FROM pool WHERE ends <= :mono)"  # noqa: S608 - constants
-        " OR EXISTS (SELECT 1 FROM audit LIMIT 1 OFFSET :most) OR EXISTS (SELECT 1 FROM audit WHERE at < :oldest) OR EXISTS (SELECT 1 FROM ended WHERE gone <= :now)"
+        "SELECT EXISTS (SELECT 1 FROM worker WHERE ends <= :mono) OR EXISTS (SELECT 1 FROM pool WHERE ends <= :mono) OR EXISTS (SELECT 1 FROM ended WHERE gone <= :now)"  # noqa: S608 - constants
         f" OR EXISTS (SELECT 1 FROM lease WHERE special & {leases.AIMED} AND ends <= :mono)"
         " OR EXISTS (SELECT 1 FROM aimed WHERE target NOT IN (SELECT id FROM worker WHERE ends > :mono))"
         f" OR (SELECT abs(value - (:now - :mono)) > {_DRIFT} FROM meta WHERE name = 'offset')",
-        {"now": now, "mono": mono, "oldest": now - ENTRY_TTL, "most": MAX_ENTRIES},
+        {"now": now, "mono": mono},
     ).fetchone()
-    return bool(row[0])
+    return bool(row[0]) or audit.is_too_long(db, now)
+
+
+def sample(db: sqlite3.Connection, now: float) -> int:
+    """Keep how each route stands that has no sample of this minute; return how many."""
+    missing = counting.unsampled(db, now)
+    if not missing:
+        return 0
+    counts = routes.counts(db)
+    for route in missing:
+        of = counts.get(route, {})
+        oldest = reading.oldest_due(db, route) if of.get(State.PENDING) else None
+        counting.keep_sample(
+            db,
+            route,
+            {
+                "pending": float(of.get(State.PENDING, 0)),
+                "running": float(of.get(State.RUNNING, 0)),
+                "oldest": 0.0 if oldest is None else max(now - oldest, 0.0),
+            },
+            now,
+        )
+    counting.turn_idle(db, now)
+    return len(missing)
 
 
 def sweep(db: sqlite3.Connection, now: float, mono: float, limit: int) -> tuple[int, list[str], set[int]]:
     """Do some of it; return how much, the workers forgotten, and the routes that have more to claim now."""
-    dead = [
-        row[0]
-        for row in db.execute(
-            "SELECT id FROM worker WHERE ends <= ? UNION ALL SELECT id FROM pool WHERE ends <= ? LIMIT ?",
-            (mono, mono, limit),
-        )
-    ]
+    dead = [row[0] for row in db.execute("SELECT id FROM worker WHERE ends <= ? LIMIT ?", (mono, limit))]
     for worker in dead:
         workers.remove(db, worker)
-    leases.give_back_orphans(db, mono)
+    dead += pools.remove_dead(db, mono)
+    forgotten = audit.drop_old(db, now, limit)
+    leases.give_back_orphans(db, mono, now)
     orphans = db.execute(
-        "SELECT id, route FROM aimed WHERE target NOT IN (SELECT id FROM worker WHERE ends > ?) LIMIT ?",
+        "SELECT id, route, job FROM aimed WHERE target NOT IN (SELECT id FROM worker WHERE ends > ?) LIMIT ?",
         (mono, limit),
     ).fetchall()
     killed = ending.kill_pending(db, orphans, now)
     moved, touched = _mind_the_clock(db, now, mono)
     pruned = prune(db, now, None, limit)
-    return len(dead) + killed + moved + pruned + audit.drop_old(db, now), dead, touched
+    return len(dead) + killed + moved + pruned + forgotten, dead, touched
 
 
 def drop_old(db: sqlite3.Connection, now: float) -> None:
     """Drop counters past their time, and the names of workers long gone."""
-    jobs.end_minutes(db, now)
-    tallies.drop_old(db, now)
-    audit.drop_old(db, now)
+    counting.drop_old(db, now)
     db.execute(
         "DELETE FROM holder WHERE seen < ? AND name NOT IN (SELECT id FROM worker)"
         " AND no NOT IN (SELECT holder FROM lease)",
@@ -108,7 +124,7 @@ def prune(db: sqlite3.Connection, now: float, older: float | None, limit: int) -
     """Remove up to ``limit`` finished firings whose time is over, or that finished ``older`` seconds ago."""
     if older is None:
         chunks = db.execute(
-            "SELECT route, state, finished, chunk, ids FROM ended WHERE gone <= ? ORDER BY gone LIMIT ?",
+            "SELECT route, state, finished, chunk, job, words, ids FROM ended WHERE gone <= ? ORDER BY gone LIMIT ?",
             (now, limit),
         ).fetchall()
         return _remove(db, chunks, limit)
@@ -116,7 +132,7 @@ def prune(db: sqlite3.Connection, now: float, older: float | None, limit: int) -
     for (route,) in db.execute("SELECT no FROM route").fetchall():
         for state in range(COMPLETE, EXPIRED + 1):
             chunks = db.execute(
-                "SELECT route, state, finished, chunk, ids FROM ended"
+                "SELECT route, state, finished, chunk, job, words, ids FROM ended"
                 " WHERE route = ? AND state = ? AND finished <= ? ORDER BY finished LIMIT ?",
                 (route, state, now - older, limit - n),
             ).fetchall()
@@ -126,14 +142,20 @@ def prune(db: sqlite3.Connection, now: float, older: float | None, limit: int) -
     return n
 
 
-def _remove(db: sqlite3.Connection, chunks: Sequence[tuple[int, int, float, int, str]], limit: int) -> int:
+def _remove(
+    db: sqlite3.Connection, chunks: Sequence[tuple[int, int, float, int, int, int, str]], limit: int
+) -> int:
     left = limit
-    for route, state, finished, chunk, listed in chunks:
+    for route, state, finished, chunk, job, words, listed in chunks:
         if left <= 0:
             break
         ids = listed.split(",")[:left]
         left -= len(ids)
-        ending.forget_finished(db, (route, state, finished, chunk), ids)
+        if words:
+            ending.forget_words(db, ids)
+        ending.remove_rows(db, ids)
+        ending.take_from_chunk(db, (route, state, finished, chunk), set(ids))
+        counting.shift(db, route, job, 0, {state: -len(ids)})
     return limit - left
 
 
@@ -157,7 +179,7 @@ def _mind_the_clock(db: sqlite3.Connection, now: float, mono: float) -> tuple[in
         return 0, set()
     moved: list[tuple[float, str]] = []
     touched: set[int] = set()
-    for (route,) in db.execute("SELECT no FROM route").fetchall():
+    for (route,) in db.execute("SELECT DISTINCT route FROM tally WHERE live > 0").fetchall():
         for table in ("ready", "aimed"):
             for rank in range(10):
                 # What was put in for at once before the jump is due within the jump's length from now.

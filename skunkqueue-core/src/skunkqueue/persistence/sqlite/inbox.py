@@ -12,42 +12,67 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from skunkqueue.persistence.sqlite import jobs
-from skunkqueue.persistence.sqlite.jobs import Numbers
+from skunkqueue.persistence.sqlite import counting, firings, jobs
+from skunkqueue.persistence.sqlite.upgrade import TAGGED
 from skunkqueue.records import MAX_PRIORITY, Firing
 
 LARGEST = 4
 """So many firings at once are still cheaper to put here than to file."""
 _FULL = 200
-_INSERT = "INSERT INTO inbox (id, route, rank, due, enqueued, expires, body, job, label) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_COLUMNS = "id, route, rank, due, enqueued, expires, body, job, label"
+_INSERT = (
+    "INSERT INTO inbox (id, route, rank, due, enqueued, expires, job, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_WHOLE = (
+    "INSERT INTO inbox (id, route, rank, due, enqueued, expires, job, body, tags, schedule, parent)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_COLUMNS = "id, route, rank, due, enqueued, expires, job, body, tags, schedule, parent"
 _FILE = f"INSERT INTO firing ({_COLUMNS}) SELECT {_COLUMNS} FROM inbox WHERE true ON CONFLICT DO NOTHING RETURNING id"  # noqa: S608 - constants
-_LINE_UP = "INSERT INTO ready (route, rank, due, id, alone) SELECT route, rank, due, id, 0 FROM inbox"
-_COUNT = "SELECT coalesce(job, -route), CAST(enqueued / 60 AS INTEGER), count(*) FROM inbox GROUP BY 1, 2 ORDER BY 1, 2"
+_LINE_UP = (
+    "INSERT INTO ready (route, rank, due, id, alone, job, words)"  # noqa: S608 - constants
+    f" SELECT route, rank, due, id, 0, job, (tags IS NOT NULL) * {TAGGED} FROM inbox"
+)
+_COUNT = (
+    "SELECT route, job, CAST(enqueued / 60 AS INTEGER), count(*) FROM inbox GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+)
 _NEW = "(SELECT f.* FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value)"
 _LINE_UP_NEW = _LINE_UP.replace("inbox", _NEW)
 _COUNT_NEW = _COUNT.replace("inbox", _NEW)
 
 
-def takes(firings: Sequence[Firing]) -> bool:
+def takes(put_in: Sequence[Firing]) -> bool:
     """Say whether firings may be put here: few, and none with a key or target, which have to be unique or found."""
-    return len(firings) <= LARGEST and all(f.key is None and f.target is None for f in firings)
+    if len(put_in) > LARGEST:
+        return False
+    for f in put_in:  # noqa: SIM110 - a generator that is interrupted complains of it
+        if f.key is not None or f.target is not None:
+            return False
+    return True
 
 
-def put(db: sqlite3.Connection, firings: Sequence[Firing], numbers: Numbers, now: float) -> None:
+def put(
+    db: sqlite3.Connection,
+    put_in: Sequence[Firing],
+    numbers: Mapping[tuple[str, str], int],
+    job_numbers: Mapping[str, int],
+    now: float,
+) -> None:
     """Put firings in; one whose id is known already is dropped when it is filed."""
     last = 0
-    for f in firings:
+    for f in put_in:
         expires = f.expires
         if expires is None and f.expires_in is not None:
             expires = now + f.expires_in
         due = now + f.delay if f.due is None else f.due
-        route, job = numbers[f.queue, f.route, f.job]
-        label = jobs.label_of(f.tags, f.schedule, f.parent)
-        row = (f.id, route, MAX_PRIORITY - f.priority, due, now, expires, f.body, job, label)
-        last = db.execute(_INSERT, row).lastrowid or 0
+        route = numbers[f.queue, f.route]
+        row = (f.id, route, MAX_PRIORITY - f.priority, due, now, expires, job_numbers[f.job], f.body)
+        if firings.is_plain(f):
+            last = db.execute(_INSERT, row).lastrowid or 0
+        else:
+            more = (jobs.tags_text(f.tags), f.schedule, f.parent)
+            last = db.execute(_INSERT_WHOLE, (*row, *more)).lastrowid or 0
     # Numbers begin at 1 again whenever the table was emptied.
     if last >= _FULL:
         file_all(db)
@@ -72,6 +97,6 @@ def file_all(db: sqlite3.Connection) -> None:
         listed = (json.dumps(new),)
         db.execute(_LINE_UP_NEW, listed)
         counts = db.execute(_COUNT_NEW, listed).fetchall()
-    for job, minute, n in counts:
-        jobs.entered(db, job, n, minute * 60.0)
+    for route, job, minute, n in counts:
+        counting.entered(db, route, job, n, minute * 60.0)
     db.execute("DELETE FROM inbox")

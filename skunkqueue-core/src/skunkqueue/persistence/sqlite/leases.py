@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from skunkqueue.ids import ID_LENGTH
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.sqlite import jobs, routes
+from skunkqueue.persistence.sqlite import counting, routes, upgrade
 from skunkqueue.records import ClaimRef
 
 _ROUTE_BITS = 24
@@ -23,19 +22,19 @@ _ROUTE_MASK = (1 << _ROUTE_BITS) - 1
 KEYED = 1
 AIMED = 2
 FAILED = 4
-"""Flags of a lease: some firing of it has a key, a target, an error of an earlier attempt."""
 _RECLAIM_AT_ONCE = 8
 """Leases taken back in one call, so that nobody pays for a thousand dead workers at once."""
 
 _SELECT = "SELECT token, route, ends, holder, claimed, special, apart, ids, begun FROM lease WHERE "
-_BACK = "UPDATE firing SET again = 0, token = ?, holder = ?, deaths = deaths + ?, evidence = evidence || ? WHERE id = ?"
+_BACK = "UPDATE firing SET token = ?, holder = ?, deaths = deaths + ?, evidence = evidence || ? WHERE id = ?"
+_WORDS = f"(tags IS NOT NULL) * {upgrade.TAGGED} + (error IS NOT NULL) * {upgrade.FAILED}"
 _TO_READY = (
-    "INSERT INTO ready (route, rank, due, id, alone)"
-    " SELECT route, rank, due, id, deaths > 0 FROM firing WHERE id = ? AND target IS NULL"
+    "INSERT INTO ready (route, rank, due, id, alone, job, words)"  # noqa: S608 - constants
+    f" SELECT route, rank, due, id, deaths > 0, job, {_WORDS} FROM firing WHERE id = ? AND target IS NULL"
 )
 _TO_AIMED = (
-    "INSERT INTO aimed (route, rank, due, id, alone, target)"
-    " SELECT route, rank, due, id, deaths > 0, target FROM firing WHERE id = ? AND target IS NOT NULL"
+    "INSERT INTO aimed (route, rank, due, id, alone, target, job, words)"  # noqa: S608 - constants
+    f" SELECT route, rank, due, id, deaths > 0, target, job, {_WORDS} FROM firing WHERE id = ? AND target IS NOT NULL"
 )
 
 
@@ -50,7 +49,7 @@ class Lease(msgspec.Struct, kw_only=True):
     special: int
     apart: dict[str, float] | None
     held: dict[str, None]
-    """The ids, in the order of claiming."""
+    """Ids, in the order of claiming."""
     begun: set[str]
     """Whose job is known to have begun."""
 
@@ -88,7 +87,7 @@ def lend(
     db: sqlite3.Connection,
     route: int,
     worker: str,
-    held: Sequence[str],
+    ids: Sequence[str],
     *,
     ends: float,
     now: float,
@@ -96,9 +95,9 @@ def lend(
 ) -> int:
     """Write down a new lease; return its token."""
     # Made of the route's number, too, so that a token tells where its lease is.
-    token = routes.lent(db, route) << _ROUTE_BITS | route
+    token = routes.next_claim(db, route) << _ROUTE_BITS | route
     db.execute(
-        "INSERT INTO lease (route, token, ends, holder, claimed, special, dues, ids) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO lease (route, token, ends, holder, claimed, special, ids) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
             route,
             token,
@@ -106,8 +105,7 @@ def lend(
             holder_number(db, worker, now),
             now,
             special,
-            b"",
-            ",".join(held),
+            ",".join(ids),
         ),
     )
     return token
@@ -124,14 +122,6 @@ def by_token(db: sqlite3.Connection, token: int) -> Lease | None:
 def of_route(db: sqlite3.Connection, route: int) -> list[Lease]:
     """Read all leases of a route: as many as batches are out."""
     return [_read(row) for row in db.execute(f"{_SELECT}route = ?", (route,))]
-
-
-def counts(db: sqlite3.Connection) -> dict[int, int]:
-    """Count what runs on each route, from the lists of ids alone."""
-    # Ids are of one length, with a comma between.
-    return dict(
-        db.execute(f"SELECT route, sum((length(ids) + 1) / {ID_LENGTH + 1}) FROM lease GROUP BY route")  # noqa: S608 - constants
-    )
 
 
 def of_holder(db: sqlite3.Connection, holder: int) -> list[Lease]:
@@ -203,13 +193,10 @@ def give_back(
     ids: Collection[str],
     evidence: Mapping[str, str],
     *,
-    died: Iterable[str] = (),
-    now: float = 0.0,
+    begun: Collection[str],
+    now: float,
 ) -> None:
-    """Make running firings pending in their old place; those with evidence of a death count one.
-
-    ``died``: those whose death goes to the counters.
-    """
+    """Make running firings pending in their old place; those with evidence have a death, which counts if they had begun."""
     rows = []
     for firing in ids:
         rows.append((lease.token, lease.holder, int(firing in evidence), evidence.get(firing, ""), firing))
@@ -217,9 +204,13 @@ def give_back(
     db.executemany(_BACK, rows)
     to_pending(db, ids)
     save(db, lease)
-    counted = [firing for firing in died if firing in ids]
-    for job, listed in jobs.of_firings(db, json.dumps(counted)).items() if counted else ():
-        jobs.counted(db, job, {}, {"deaths": len(listed)}, now)
+    counted = [firing for firing in ids if firing in evidence and firing in begun]
+    if counted:
+        for job, n in db.execute(
+            "SELECT f.job, count(*) FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value GROUP BY 1",
+            (json.dumps(counted),),
+        ).fetchall():
+            counting.settled(db, lease.route, job, {"deaths": n}, now)
 
 
 def to_pending(db: sqlite3.Connection, ids: Collection[str]) -> None:
@@ -242,11 +233,11 @@ def reclaim(db: sqlite3.Connection, route: int, mono: float, now: float) -> bool
             firing: rules.evidence_line(rules.lease_ended(now, holder, begun=firing in lease.begun))
             for firing in expired
         }
-        give_back(db, lease, expired, evidence, died=lease.begun.copy(), now=now)
+        give_back(db, lease, expired, evidence, begun=lease.begun, now=now)
     return bool(rows)
 
 
-def give_back_orphans(db: sqlite3.Connection, mono: float) -> None:
+def give_back_orphans(db: sqlite3.Connection, mono: float, now: float) -> None:
     """Take back what ran out and is targeted at a worker that is not listed: nobody will ever claim it."""
     rows = db.execute(
         f"{_SELECT}special & {AIMED} AND ends <= ? ORDER BY ends LIMIT {_RECLAIM_AT_ONCE}", (mono,)
@@ -259,7 +250,7 @@ def give_back_orphans(db: sqlite3.Connection, mono: float) -> None:
             (json.dumps(expired), mono),
         ).fetchall()
         if orphans:
-            give_back(db, lease, [row[0] for row in orphans], {})
+            give_back(db, lease, [row[0] for row in orphans], {}, begun=(), now=now)
 
 
 def holder_name(db: sqlite3.Connection, number: int | None) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 _LARGEST_LOG = 64 << 20
 _CLEAN_EVERY = 600.0
+_MAX_NAMES = 10_000
+"""Names of jobs whose numbers a process remembers."""
 
 
 class Store:
@@ -36,9 +39,7 @@ class Store:
         self.flowing: set[int] = set()
         """Routes that had more to claim when last looked at."""
         self._numbers: dict[tuple[str, str], int] = {}
-        self._jobs: dict[tuple[str, str, str], tuple[int, int]] = {}
-        self.job_names: dict[int, str] = {}
-        """Names of jobs by number, as far as they were asked for: neither ever changes."""
+        self._jobs: dict[str, int] = {"": 0}
         self._topics: dict[tuple[str, str], str] = {}
         self._cleaned = clock.now()
         self._is_closed = False
@@ -69,17 +70,17 @@ class Store:
             self._numbers[queue, route] = number
         return number
 
-    def jobs_of(self, firings: Iterable[Firing]) -> dict[tuple[str, str, str], tuple[int, int]]:
-        """Give the numbers of the routes and jobs of firings, making them where there are none."""
-        found = {}
-        for name in {(firing.queue, firing.route, firing.job) for firing in firings}:
-            numbers = self._jobs.get(name)
-            if numbers is None:
-                route = self.route(*name[:2])
-                job = self.writer.run(lambda db, route=route, name=name: jobs.make(db, route, name[2]))  # type: ignore[misc] # bound now
-                numbers = self._jobs[name] = (route, job)
-            found[name] = numbers
-        return found
+    def jobs(self, names: Collection[str]) -> Mapping[str, int]:
+        """Give the numbers of jobs by their names, and maybe of others; those that have none get one."""
+        known = self._jobs
+        new = [name for name in names if name not in known]
+        if new and len(known) > _MAX_NAMES:
+            # Another one, since a thread may use the old one.
+            self._jobs = known = {name: known[name] for name in ("", *names) if name in known}
+        for name in new:
+            number = self.readers.run(partial(jobs.number, name=name))
+            known[name] = self.writer.run(partial(jobs.make, name=name)) if number is None else number
+        return known
 
     def known_route(self, queue: str, route: str, db: sqlite3.Connection | None = None) -> int | None:
         """Give the number of a route that exists; ``db`` where a reading connection is at hand."""

@@ -13,23 +13,24 @@ from typing import Any
 import msgspec
 
 from skunkqueue.ids import ID_LENGTH
-from skunkqueue.listings import JobCount, Result
+from skunkqueue.listings import Result
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import MAX_PAGE
-from skunkqueue.persistence.sqlite import jobs, leases, routes, tallies
+from skunkqueue.persistence.sqlite import jobs, leases, routes
 from skunkqueue.persistence.sqlite.schema import PENDING, RUNNING, STATES
 from skunkqueue.records import MAX_PRIORITY, Page, Record, RouteInfo, State
 
 _FEW = 8
 """Up to so many running firings are looked for one by one, rather than all leases taken apart."""
+_STATES = tuple(State)
 _PREFIX = re.compile(rf"[0-9a-f]{{0,{ID_LENGTH}}}")
 _RECORDS = (
     "SELECT f.id, t.queue, t.name, f.route, f.rank, f.due, f.enqueued, f.token, f.expires, f.deaths, f.kill, f.key,"
     " f.target, f.evidence, f.carry, f.progress, f.body, d.state, d.began, d.finished, d.token, d.carry, d.result,"
-    " h.name, r.id IS NOT NULL OR a.id IS NOT NULL, b.name, f.label, coalesce(d.error, f.error), d.took"
+    " h.name, r.id IS NOT NULL OR a.id IS NOT NULL, n.name, f.tags, f.schedule, f.parent, coalesce(d.error, f.error), d.took"
     " FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value CROSS JOIN route t ON t.no = f.route"
+    " CROSS JOIN job n ON n.no = f.job"
     " LEFT JOIN done d ON d.id = f.id"
-    " LEFT JOIN job b ON b.no = f.job"
     " LEFT JOIN holder h ON h.no = coalesce(d.holder, f.holder)"
     " LEFT JOIN ready r ON r.route = f.route AND r.rank = f.rank AND r.due = f.due AND r.id = f.id"
     " LEFT JOIN aimed a ON a.route = f.route AND a.rank = f.rank AND a.due = f.due AND a.id = f.id"
@@ -53,32 +54,27 @@ def as_json(ids: Iterable[str]) -> str:
 def records(db: sqlite3.Connection, ids: Sequence[str], mono: float) -> dict[str, Record]:
     """Read firings by id."""
     rows = db.execute(_RECORDS, (as_json(ids),)).fetchall()
-    held = leases_of(db, [(row[3], row[0]) for row in rows if row[17] is None and not row[24]])
-    names = {no: leases.holder_name(db, no) for no in {lease.holder for lease in held.values()}}
-    return {row[0]: _record(row, held.get(row[0]), names, mono) for row in rows}
-
-
-def leases_of(db: sqlite3.Connection, running: Sequence[tuple[int, str]]) -> dict[str, leases.Lease]:
-    """Find the leases that running firings (route, id) are under, by id."""
+    running = [(row[3], row[0]) for row in rows if row[17] is None and not row[24]]
     held: dict[str, leases.Lease] = {}
     if len(running) <= _FEW:
         for route, id_ in running:
             lease = leases.of_firing(db, route, id_)
             if lease is not None:
                 held[id_] = lease
-        return held
-    for route in {route for route, _ in running}:
-        for lease in leases.of_route(db, route):
-            held.update(dict.fromkeys(lease.held, lease))
-    return held
+    else:
+        for route in {route for route, _ in running}:
+            for lease in leases.of_route(db, route):
+                held.update(dict.fromkeys(lease.held, lease))
+    names = {no: leases.holder_name(db, no) for no in {lease.holder for lease in held.values()}}
+    return {row[0]: _record(row, held.get(row[0]), names, mono) for row in rows}
 
 
 def _record(row: tuple[Any, ...], lease: leases.Lease | None, names: dict[int, str], mono: float) -> Record:
     (
         id_, queue, route, _, rank, due, enqueued, token, expires, deaths, kill, key, target, evidence, carry,
-        progress, body, done, began, finished, done_token, done_carry, result, worker, _, job, label, error, took,
+        progress, body, done, began, finished, done_token, done_carry, result, worker, _, job, tags, schedule, parent,
+        error, took,
     ) = row  # fmt: skip
-    tags, schedule, parent = jobs.decoded(label)
     state = State.PENDING
     lease_left = None
     if done is not None:
@@ -114,8 +110,8 @@ def _record(row: tuple[Any, ...], lease: leases.Lease | None, names: dict[int, s
         result=result,
         progress=progress,
         kill_requested=kill == 1,
-        job=job or "",
-        tags=tags,
+        job=job,
+        tags=jobs.tags_of(tags),
         schedule=schedule,
         parent=parent,
         error=error,
@@ -221,106 +217,50 @@ def _finished_page(
 def route_infos(db: sqlite3.Connection, queue: str | None) -> list[RouteInfo]:
     """All routes (of one queue) with their counts."""
     rows = db.execute(
-        "SELECT r.no, r.queue, r.name, r.paused, sum(j.live), sum(j.complete), sum(j.error), sum(j.killed), sum(j.expired)"
-        " FROM route r JOIN job j ON j.route = r.no WHERE :queue IS NULL OR r.queue = :queue"
-        " GROUP BY r.no ORDER BY r.queue, r.name",
+        "SELECT no, queue, name, paused FROM route WHERE :queue IS NULL OR queue = :queue ORDER BY queue, name",
         {"queue": queue},
     ).fetchall()
-    running = leases.counts(db)
-    infos = []
-    for no, owner, name, paused, live, *finals in rows:
-        runs = running.get(no, 0)
-        counts = dict(zip(map(State, STATES), (live - runs, runs, *finals), strict=True))
-        infos.append(
-            RouteInfo(
-                queue=owner,
-                route=name,
-                paused=bool(paused),
-                counts=counts,
-                oldest_due=db.execute(_OLDEST, {"route": no}).fetchone()[0] if live > runs else None,
-            )
-        )
-    return infos
-
-
-def job_counts(db: sqlite3.Connection, queue: str | None, route: str | None) -> list[JobCount]:
-    """All jobs (of one queue or route) with their counts."""
-    rows = db.execute(
-        "SELECT j.no, j.route, r.queue, r.name, j.name, j.live, j.complete, j.error, j.killed, j.expired"
-        " FROM route r JOIN job j ON j.route = r.no WHERE j.counts = j.no"
-        " AND (:queue IS NULL OR r.queue = :queue) AND (:route IS NULL OR r.name = :route)"
-        " AND j.live + j.complete + j.error + j.killed + j.expired > 0 ORDER BY r.queue, r.name, j.name",
-        {"queue": queue, "route": route},
-    ).fetchall()
-    running = _running_by_job(db, {row[1] for row in rows})
+    counts = routes.counts(db)
+    none = dict.fromkeys(State, 0)
     return [
-        JobCount(
+        RouteInfo(
             queue=owner,
             route=name,
-            job=job,
-            counts=dict(
-                zip(map(State, STATES), (live - running.get(no, 0), running.get(no, 0), *finals), strict=True)
-            ),
+            paused=bool(paused),
+            counts=counts.get(no, none),
+            oldest_due=oldest_due(db, no) if counts.get(no, none)[State.PENDING] else None,
         )
-        for no, _, owner, name, job, live, *finals in rows
+        for no, owner, name, paused in rows
     ]
 
 
-def _running_by_job(db: sqlite3.Connection, routes: Iterable[int]) -> dict[int, int]:
-    """Count what runs by the job that counts for it; as many as workers hold."""
-    ids = [id_ for route in routes for lease in leases.of_route(db, route) for id_ in lease.held]
-    return dict(
-        db.execute(
-            "SELECT b.counts, count(*) FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value"
-            " CROSS JOIN job b ON b.no = coalesce(f.job, -f.route) GROUP BY 1",
-            (as_json(ids),),
-        ).fetchall()
-    )
-
-
-def sample(db: sqlite3.Connection, now: float) -> int:
-    """Note how long each line is, once a minute; return on how many routes."""
-    taken = 0
-    for info in route_infos(db, None):
-        number = routes.number(db, info.queue, info.route)
-        if number is None:
-            continue
-        oldest = 0.0 if info.oldest_due is None else max(now - info.oldest_due, 0.0)
-        values = {
-            "pending": info.counts[State.PENDING],
-            "running": info.counts[State.RUNNING],
-            "oldest": oldest,
-        }
-        taken += tallies.sample(db, number, values, now)
-    db.execute("REPLACE INTO meta (name, value) VALUES ('sampled', ?)", (int(now // tallies.MINUTE),))
-    return taken
-
-
-def is_sampled(db: sqlite3.Connection, now: float) -> bool:
-    """Say whether this minute has its samples; cheap."""
-    row = db.execute("SELECT value FROM meta WHERE name = 'sampled'").fetchone()
-    return row is not None and row[0] == int(now // tallies.MINUTE)
+def oldest_due(db: sqlite3.Connection, route: int) -> float | None:
+    """When the pending firing of a route that is next in line by time is due."""
+    found: float | None = db.execute(_OLDEST, {"route": route}).fetchone()[0]
+    return found
 
 
 def results(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Result]:
-    """Read how firings ended, by id."""
+    """Read how firings ended; also of those that are not filed yet."""
+    asked = as_json(ids)
     rows = db.execute(
-        "SELECT f.id, f.route, f.expires, d.state, d.result, coalesce(d.error, f.error),"
-        " EXISTS (SELECT 1 FROM ready r WHERE r.route = f.route AND r.rank = f.rank AND r.due = f.due AND r.id = f.id)"
-        " OR EXISTS (SELECT 1 FROM aimed a WHERE a.route = f.route AND a.rank = f.rank AND a.due = f.due AND a.id = f.id)"
-        " FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value LEFT JOIN done d ON d.id = f.id",
-        (as_json(ids),),
+        "SELECT f.id, d.state, d.result, coalesce(d.error, f.error), f.expires, r.id IS NOT NULL OR a.id IS NOT NULL"
+        " FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value LEFT JOIN done d ON d.id = f.id"
+        " LEFT JOIN ready r ON d.id IS NULL AND r.route = f.route AND r.rank = f.rank AND r.due = f.due AND r.id = f.id"
+        " LEFT JOIN aimed a ON d.id IS NULL AND a.route = f.route AND a.rank = f.rank AND a.due = f.due AND a.id = f.id",
+        (asked,),
     )
     found = {}
-    for id_, _, expires, done, result, error, waits in rows:
-        state = State.PENDING if waits else State.RUNNING
+    for id_, done, result, error, expires, waits in rows:
         if done is not None:
-            state = State(STATES[done])
-        found[id_] = Result(
-            id=id_,
-            state=state,
-            result=result,
-            error=error,
-            expires=expires if state is State.PENDING else None,
-        )
+            found[id_] = Result(id=id_, state=_STATES[done], result=result, error=error)
+        elif waits:
+            found[id_] = Result(id=id_, state=State.PENDING, result=None, error=error, expires=expires)
+        else:
+            found[id_] = Result(id=id_, state=State.RUNNING, result=None, error=error)
+    if len(found) < len(ids):
+        for id_, expires in db.execute(
+            "SELECT id, expires FROM inbox WHERE id IN (SELECT value FROM json_each(?))", (asked,)
+        ):
+            found.setdefault(id_, Result(id=id_, state=State.PENDING, result=None, expires=expires))
     return found

@@ -205,10 +205,16 @@ def listed(db: sqlite3.Connection, queue: str | None) -> list[Schedule]:
     return [_schedule(row) for row in rows]
 
 
+def idle(db: sqlite3.Connection, queue: str, route: str) -> list[Schedule]:
+    """Read unpaused schedules of a route whose firing is not live."""
+    found = [s for s in listed(db, queue) if s.route == route and not s.paused]
+    return [s for s in found if s.firing is None or not ending.is_live(db, s.firing)]
+
+
 def page(
     db: sqlite3.Connection, queue: str | None, limit: int, after: tuple[str, str] | None
 ) -> list[Schedule]:
-    """Read some schedules (of one queue), in order of queue and name."""
+    """Read some schedules (of one queue) in order of queue and name, those after these two."""
     rows = db.execute(
         f"SELECT {_COLUMNS} FROM schedule WHERE (:queue IS NULL OR queue = :queue)"  # noqa: S608 - constants
         " AND (:after IS NULL OR (queue, name) > (:after, :name)) ORDER BY queue, name LIMIT :limit",
@@ -220,12 +226,6 @@ def page(
         },
     )
     return [_schedule(row) for row in rows]
-
-
-def idle(db: sqlite3.Connection, queue: str, route: str) -> list[Schedule]:
-    """Read unpaused schedules of a route whose firing is not live."""
-    found = [s for s in listed(db, queue) if s.route == route and not s.paused]
-    return [s for s in found if s.firing is None or not ending.is_live(db, s.firing)]
 
 
 def history(db: sqlite3.Connection, queue: str, name: str) -> list[Run]:

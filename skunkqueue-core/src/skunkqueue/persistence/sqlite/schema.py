@@ -7,31 +7,32 @@ The layout makes a firing's life cheap: its row in ``firing`` is written once an
 - in ``ready`` (or ``aimed``, when only one worker may have it): pending, in claim order;
 - in the list of ids of a row in ``lease``, one row for each batch claimed: running;
 - in ``done``, with its result: finished. ``ended`` lists these in the order of finishing, a row for
-  each job of a batch, so that listing and pruning cost next to nothing a firing. ``mark`` lists those that have a
-  key, tags or an error once more.
+  each batch and job, so that listing and pruning cost next to nothing a firing. ``word`` finds finished firings by
+  their tags, keys and types of error, and has nothing of a firing without any.
 
-So a claim touches only what is pending, be there ten million finished, and nothing is ever counted:
-``job`` carries the counts, of each job of a route; how many of the live ones run, the leases tell.
+So a claim touches only what is pending, be there ten million finished, and nothing is ever counted: ``tally`` has the
+counts of each route and job, and what was counted in the minute that runs. What runs is counted by the leases alone, so a
+claim changes no count.
+
+In ``firing`` and ``done`` what may be large comes last: what stands behind a large value is slow to read.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 from skunkqueue.errors import BackendError
+from skunkqueue.persistence.sqlite import upgrade
 from skunkqueue.persistence.sqlite.errors import not_ours
 
 APPLICATION_ID = 0x534B5551
 """``SKUQ``, in the file's header: this file is ours."""
 
 STATES = ("pending", "running", "complete", "error", "killed", "expired")
-"""States by their number in the store; also the names of the columns that count them."""
+"""States by their number in the store; the finished ones are also the names of the columns that count them."""
 PENDING, RUNNING, COMPLETE, ERROR, KILLED, EXPIRED = range(6)
-KEY_MARK, TAG_MARK, ERROR_MARK = 1, 2, 3
-"""Kinds of marks."""
-AGAIN = (None, "retry", "snooze")
-"""Why a firing is pending once more, by its number in the store."""
 
 _FIRST = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -171,80 +172,7 @@ _SECOND = "ALTER TABLE schedule ADD COLUMN verdict TEXT"
 _THIRD = "ALTER TABLE lease ADD COLUMN begun TEXT NOT NULL DEFAULT ''"
 # Comma between the ids of those whose job is known to have begun.
 
-_FOURTH = """
-CREATE TABLE job ( -- one for each name of a job on a route, with what is counted of it
-    no INTEGER PRIMARY KEY, -- minus the route's: firings of which nobody said what job they are of
-    route INTEGER NOT NULL,
-    name TEXT NOT NULL,
-    counts INTEGER NOT NULL, -- the row that counts for this one: itself, or that of all other jobs
-    live INTEGER NOT NULL DEFAULT 0, -- pending or running
-    complete INTEGER NOT NULL DEFAULT 0,
-    error INTEGER NOT NULL DEFAULT 0,
-    killed INTEGER NOT NULL DEFAULT 0,
-    expired INTEGER NOT NULL DEFAULT 0,
-    minute INTEGER NOT NULL DEFAULT 0, -- the one these two count
-    enqueued INTEGER NOT NULL DEFAULT 0,
-    tallies BLOB,
-    UNIQUE (route, name)
-);
-INSERT INTO job (no, route, name, counts, live, complete, error, killed, expired, minute, enqueued, tallies)
-    SELECT -no, no, '', -no, pending + running, complete, error, killed, expired, minute, enqueued, tallies FROM route;
-ALTER TABLE route DROP COLUMN pending;
-ALTER TABLE route DROP COLUMN running;
-ALTER TABLE route DROP COLUMN complete;
-ALTER TABLE route DROP COLUMN error;
-ALTER TABLE route DROP COLUMN killed;
-ALTER TABLE route DROP COLUMN expired;
-ALTER TABLE route DROP COLUMN minute;
-ALTER TABLE route DROP COLUMN enqueued;
-ALTER TABLE route DROP COLUMN tallies;
--- NULL: minus its route
-ALTER TABLE firing ADD COLUMN job INTEGER;
--- JSON [tags, schedule, parent]; most have none
-ALTER TABLE firing ADD COLUMN label TEXT;
--- attempts that began and ended, and led to another
-ALTER TABLE firing ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
--- pending since: 1: a retry, 2: a snooze
-ALTER TABLE firing ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
--- of the last attempt that was not the last
-ALTER TABLE firing ADD COLUMN error TEXT;
-ALTER TABLE inbox ADD COLUMN job INTEGER;
-ALTER TABLE inbox ADD COLUMN label TEXT;
-ALTER TABLE done ADD COLUMN took REAL;
-ALTER TABLE done ADD COLUMN error TEXT;
-ALTER TABLE ended ADD COLUMN job INTEGER NOT NULL DEFAULT 0;
-UPDATE ended SET job = -route;
-CREATE INDEX ended_by_job ON ended (job, state, finished, chunk);
-CREATE TABLE mark ( -- finished firings by tag, key or type of error, if they have any
-    kind INTEGER, word TEXT, finished REAL, id TEXT, PRIMARY KEY (kind, word, finished, id)
-) WITHOUT ROWID;
-INSERT INTO mark (kind, word, finished, id) SELECT 1, f.key, d.finished, d.id FROM firing f JOIN done d ON d.id = f.id
-    WHERE f.key IS NOT NULL;
-CREATE TABLE tally ( -- counters of a job
-    owner INTEGER, -- the job's number
-    length INTEGER, -- seconds: 60, 3600; 0: ever
-    begin INTEGER, -- seconds since the epoch
-    tallies BLOB NOT NULL, -- msgpack {name: number}
-    PRIMARY KEY (owner, length, begin)
-) WITHOUT ROWID;
-CREATE TABLE period ( -- the same, of all jobs of a route, and the samples of its line
-    route INTEGER, length INTEGER, begin INTEGER,
-    tallies BLOB NOT NULL,
-    PRIMARY KEY (route, length, begin)
-) WITHOUT ROWID;
-INSERT INTO tally (owner, length, begin, tallies) SELECT -route, 60, 60 * minute, tallies FROM minute;
-INSERT INTO period (route, length, begin, tallies) SELECT route, 60, 60 * minute, tallies FROM minute;
-DROP TABLE minute;
-CREATE TABLE pool (
-    id TEXT PRIMARY KEY, queue TEXT NOT NULL, started REAL NOT NULL, ends REAL NOT NULL, record BLOB NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE audit (
-    id TEXT PRIMARY KEY, at REAL NOT NULL, who TEXT NOT NULL, verb TEXT NOT NULL, entry BLOB NOT NULL,
-    did TEXT, heard REAL, done REAL
-) WITHOUT ROWID
-"""
-
-STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH)
+STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (_FIRST, _SECOND, _THIRD, upgrade.to_fourth)
 """Step n brings a file from version n to n + 1 (``PRAGMA user_version``); never change one that was released."""
 
 
@@ -271,9 +199,9 @@ def version_of(db: sqlite3.Connection, path: Path) -> int:
 def migrate(db: sqlite3.Connection, path: Path) -> None:
     """Bring the schema up to date; call inside a write transaction, so that only one process does it."""
     for step in STEPS[version_of(db, path) :]:
-        # Not executescript(): that would commit first.
-        for statement in step.split(";\n"):
-            if statement.strip():
-                db.execute(statement)
+        if isinstance(step, str):
+            upgrade.run(db, step)
+        else:
+            step(db)
     db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     db.execute(f"PRAGMA user_version = {len(STEPS)}")

@@ -5,15 +5,17 @@ Every function here runs inside a transaction somebody else began, and takes the
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-from skunkqueue.counters import tally
-from skunkqueue.persistence import rules
-from skunkqueue.persistence.listing import again_after
-from skunkqueue.persistence.sqlite import ending, firings, jobs, leases, schedules
-from skunkqueue.persistence.sqlite.schema import AGAIN, COMPLETE, ERROR, EXPIRED, KILLED
+from msgspec.structs import replace
+
+from skunkqueue.counters import tally_batch
+from skunkqueue.persistence import listing, rules
+from skunkqueue.persistence.sqlite import counting, ending, firings, jobs, leases, schedules
+from skunkqueue.persistence.sqlite.schema import COMPLETE, ERROR, EXPIRED, KILLED
 from skunkqueue.records import Outcome, Verdict
 
 _FINAL = {
@@ -23,12 +25,12 @@ _FINAL = {
     Verdict.EXPIRED: EXPIRED,
 }
 _DONE = (
-    "INSERT INTO done (id, began, carry, result, token, holder, state, took, error, finished, chunk)"
+    "INSERT INTO done (id, began, took, error, carry, result, token, holder, state, finished, chunk)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _AGAIN = (
-    "UPDATE firing SET token = ?, holder = ?, due = coalesce(?, due), carry = coalesce(?, carry), tries = tries + ?,"
-    " again = ?, error = coalesce(?, error) WHERE id = ?"
+    "UPDATE firing SET token = ?, holder = ?, due = coalesce(?, due), carry = coalesce(?, carry),"
+    " error = coalesce(?, error), attempts = attempts + ?, again = ? WHERE id = ?"
 )
 
 
@@ -44,106 +46,128 @@ class Settled(NamedTuple):
     """Routes of what was enqueued, by name."""
 
 
-class _Told(NamedTuple):
-    """What is known of a claim that an outcome is for."""
-
-    job: int
-    due: float
-    key: str | None
-    tags: tuple[str, ...]
-
-
 class _Held:
     """A lease some outcomes are for, with what they say."""
 
-    __slots__ = ("due_again", "failed", "finished", "keyed", "lease", "marks", "values")
+    __slots__ = ("again", "finished", "lease")
 
     def __init__(self, lease: leases.Lease) -> None:
         self.lease = lease
-        self.values: dict[int, dict[str, float]] = {}
-        """Counters by job."""
-        self.finished: dict[tuple[int, int, float | None], list[tuple[Any, ...]]] = {}
-        """What is finished, by job, state and ttl."""
-        self.due_again: list[tuple[Any, ...]] = []
-        self.keyed: list[tuple[str]] = []
-        self.marks: list[tuple[int, str, float, str]] = []
-        self.failed: list[str] = []
-        """What may have an error of an earlier attempt, and none of its own."""
+        self.finished: dict[tuple[str, Verdict, float | None], list[Outcome]] = {}
+        """By job, verdict and time to live: what goes the same way is written and counted together."""
+        self.again: dict[tuple[str, Verdict], list[Outcome]] = {}
 
-    def end(self, outcome: Outcome, told: _Told, now: float) -> None:
-        """Note one that is finished."""
-        lease = self.lease
+    def note(self, outcome: Outcome) -> None:
+        """Note an outcome that ends the lease of its firing."""
+        del self.lease.held[outcome.id]
         verdict = outcome.verdict
-        id_ = outcome.id
-        error = outcome.error
         # Most are complete, and looking an enum up in a dict takes a call of its own.
-        state = COMPLETE if verdict is Verdict.COMPLETE else _FINAL[verdict]
-        row = (
-            id_, outcome.began, outcome.carry, outcome.result, lease.token, lease.holder, state,
-            None if outcome.began is None else outcome.took, error,
-        )  # fmt: skip
-        kind = (told.job, state, outcome.ttl)
-        if kind in self.finished:
-            self.finished[kind].append(row)
+        if verdict is Verdict.COMPLETE or verdict in _FINAL:
+            kind = (outcome.job, verdict, outcome.ttl)
+            if kind in self.finished:
+                self.finished[kind].append(outcome)
+            else:
+                self.finished[kind] = [outcome]
         else:
-            self.finished[kind] = [row]
-        if lease.special & leases.KEYED:
-            self.keyed.append((id_,))
-        if error is None and lease.special & leases.FAILED:
-            self.failed.append(id_)
-        if error is not None or told.tags or told.key is not None:
-            self.marks += ending.marks_of(id_, now, told.key, told.tags, error)
-        tally(self.counters(told.job), verdict, told.due, outcome.began, outcome.took)
+            self.again.setdefault((outcome.job, verdict), []).append(outcome)
 
-    def again(self, outcome: Outcome, told: _Told, now: float) -> None:
-        """Note one that is pending again."""
-        when = rules.due_again(outcome, now)
-        again = AGAIN.index(again_after(outcome.verdict))
-        began = outcome.began is not None
-        lease = self.lease
-        self.due_again.append(
-            (lease.token, lease.holder, when, outcome.carry, began, again, outcome.error, outcome.id)
-        )
-        tally(self.counters(told.job), outcome.verdict, told.due, outcome.began, outcome.took)
-
-    def counters(self, job: int) -> dict[str, float]:
-        """Open the counters of a job."""
-        found = self.values.get(job)
-        if found is None:
-            found = self.values[job] = {}
-        return found
-
-    def write(self, db: sqlite3.Connection, now: float) -> None:
+    def write(self, db: sqlite3.Connection, numbers: Mapping[str, int], now: float) -> None:
         """Store all that was noted."""
         lease = self.lease
-        counts: dict[int, dict[int, int]] = {job: {} for job in self.values}
         leases.save(db, lease)
-        if self.keyed:
-            db.executemany("DELETE FROM keyed WHERE id = ?", self.keyed)
-        for (job, state, ttl), rows in self.finished.items():
-            mine = counts[job]
-            mine[state] = mine.get(state, 0) + len(rows)
-            mine[jobs.LIVE] = mine.get(jobs.LIVE, 0) - len(rows)
-            chunk = ending.file_away(db, lease.route, job, state, [row[0] for row in rows], now=now, ttl=ttl)
-            rest = (now, chunk)
-            db.executemany(_DONE, [row + rest for row in rows])
-        for id_ in self.failed:
-            (error,) = db.execute("SELECT error FROM firing WHERE id = ?", (id_,)).fetchone()
-            self.marks += ending.marks_of(id_, now, None, (), error)
-        if self.marks:
-            ending.mark(db, self.marks)
-        if self.due_again:
-            db.executemany(_AGAIN, self.due_again)
-            leases.to_pending(db, [row[-1] for row in self.due_again])
-        for job, changes in counts.items():
-            jobs.counted(db, job, changes, self.values[job], now)
+        counted: dict[str, _Counted] = {}
+        for (job, verdict, ttl), outcomes in self.finished.items():
+            state = _FINAL[verdict]
+            ids = [outcome.id for outcome in outcomes]
+            if lease.special & leases.KEYED:
+                db.executemany("DELETE FROM keyed WHERE id = ?", [(id_,) for id_ in ids])
+            words = bool(lease.special & (leases.KEYED | leases.FAILED)) or any(
+                outcome.error is not None or outcome.tags for outcome in outcomes
+            )
+            chunk = ending.file_away(db, lease.route, numbers[job], state, ids, now=now, ttl=ttl, words=words)
+            token, holder = lease.token, lease.holder
+            db.executemany(
+                _DONE,
+                [
+                    (
+                        outcome.id,
+                        outcome.began,
+                        None if outcome.began is None else outcome.took,
+                        outcome.error,
+                        outcome.carry,
+                        outcome.result,
+                        token,
+                        holder,
+                        state,
+                        now,
+                        chunk,
+                    )
+                    for outcome in outcomes
+                ],
+            )
+            if words:
+                ending.index_words(db, ids)
+            of = counted.setdefault(job, _Counted({}, {}))
+            of.changes[state] = of.changes.get(state, 0) + len(outcomes)
+            _tally(of.values, verdict, outcomes)
+        for (job, verdict), outcomes in self.again.items():
+            db.executemany(
+                _AGAIN,
+                [
+                    (
+                        lease.token,
+                        lease.holder,
+                        rules.due_again(outcome, now),
+                        outcome.carry,
+                        outcome.error,
+                        outcome.began is not None,
+                        listing.again_after(verdict),
+                        outcome.id,
+                    )
+                    for outcome in outcomes
+                ],
+            )
+            leases.to_pending(db, [outcome.id for outcome in outcomes])
+            _tally(counted.setdefault(job, _Counted({}, {})).values, verdict, outcomes)
+        for job, of in counted.items():
+            counting.settled(
+                db,
+                lease.route,
+                numbers[job],
+                of.values,
+                now,
+                live=-sum(of.changes.values()),
+                changes=of.changes,
+            )
 
 
-def settle(db: sqlite3.Connection, outcomes: Sequence[Outcome], now: float) -> Settled:
-    """Settle what is not stale, with all that follows from it."""
+class _Counted(NamedTuple):
+    """What outcomes of one job change."""
+
+    changes: dict[int, int]
+    values: dict[str, float]
+
+
+def _tally(values: dict[str, float], verdict: Verdict, outcomes: Sequence[Outcome]) -> None:
+    waits = []
+    tooks = []
+    for outcome in outcomes:
+        began = outcome.began
+        if began is not None:
+            due = outcome.was_due
+            waits.append(0.0 if due is None or began < due else began - due)
+            tooks.append(outcome.took)
+    tally_batch(values, verdict, len(outcomes), waits, tooks)
+
+
+def settle(
+    db: sqlite3.Connection, outcomes: Sequence[Outcome], numbers: Mapping[str, int], now: float
+) -> Settled:
+    """Settle what is not stale, with all that follows from it; ``numbers`` has those of the jobs that outcomes name."""
+    if not all(outcome.queue for outcome in outcomes):
+        outcomes, numbers = _completed(db, outcomes, numbers)
     stale: list[str] = []
     known: dict[int, _Held | None] = {}
-    numbers: dict[tuple[int, str], int | None] = {}
     more: list[Outcome] = []
     token = None
     held: _Held | None = None
@@ -157,45 +181,44 @@ def settle(db: sqlite3.Connection, outcomes: Sequence[Outcome], now: float) -> S
         if held is None or outcome.id not in held.lease.held:
             stale.append(outcome.id)
             continue
-        verdict = outcome.verdict
-        if verdict is Verdict.ADVANCE:
+        if outcome.verdict is Verdict.ADVANCE:
             if outcome.carry is not None:
                 db.execute("UPDATE firing SET carry = ? WHERE id = ?", (outcome.carry, outcome.id))
         else:
-            del held.lease.held[outcome.id]
-            told = _told(db, held.lease.route, outcome, numbers)
-            if verdict is Verdict.COMPLETE or verdict in _FINAL:
-                held.end(outcome, told, now)
-            else:
-                held.again(outcome, told, now)
+            held.note(outcome)
         if outcome.follow or outcome.refire is not None:
             more.append(outcome)
     changed = [held for held in known.values() if held is not None]
     for held in changed:
-        held.write(db, now)
+        held.write(db, numbers, now)
     return Settled(
         stale=stale,
         final=any(held.finished for held in changed),
-        touched={held.lease.route for held in changed if held.due_again},
+        touched={held.lease.route for held in changed if held.again},
         followed=_follow(db, more, now) if more else set(),
     )
 
 
-def _told(
-    db: sqlite3.Connection, route: int, outcome: Outcome, numbers: dict[tuple[int, str], int | None]
-) -> _Told:
-    """Take what the outcome says of its claim, or look it up where it does not."""
-    if outcome.queue and outcome.was_due is not None:
-        name = (route, outcome.job)
-        if name not in numbers:
-            numbers[name] = jobs.number(db, route, outcome.job)
-        job = numbers[name]
-        if job is not None:
-            return _Told(job, outcome.was_due, outcome.key, outcome.tags)
-    job, due, key, label = db.execute(
-        "SELECT coalesce(job, -route), due, key, label FROM firing WHERE id = ?", (outcome.id,)
-    ).fetchone()
-    return _Told(job, due, key, jobs.decoded(label)[0])
+def _completed(
+    db: sqlite3.Connection, outcomes: Sequence[Outcome], numbers: Mapping[str, int]
+) -> tuple[list[Outcome], Mapping[str, int]]:
+    """Look up what outcomes do not say, which come from a worker of an older version."""
+    rows = db.execute(
+        "SELECT f.id, f.due, f.tags, f.key, n.no, n.name FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value"
+        " JOIN job n ON n.no = f.job",
+        (json.dumps([outcome.id for outcome in outcomes if not outcome.queue]),),
+    ).fetchall()
+    found = {row[0]: row[1:] for row in rows}
+    known = dict(numbers)
+    whole = []
+    for outcome in outcomes:
+        if not outcome.queue and outcome.id in found:
+            due, tags, key, number, name = found[outcome.id]
+            known[name] = number
+            whole.append(replace(outcome, was_due=due, tags=jobs.tags_of(tags), key=key, job=name))
+        else:
+            whole.append(outcome)
+    return whole, known
 
 
 def _follow(db: sqlite3.Connection, outcomes: Sequence[Outcome], now: float) -> set[tuple[str, str]]:

@@ -12,7 +12,6 @@ import msgspec
 
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.sqlite import ending, leases
-from skunkqueue.pools import PoolRecord
 from skunkqueue.records import Command, Death, WorkerRecord
 
 
@@ -27,12 +26,8 @@ def write(db: sqlite3.Connection, worker: WorkerRecord, ends: float, now: float)
 
 
 def lives(db: sqlite3.Connection, worker: str, mono: float) -> bool:
-    """Say whether a worker or a pool is listed."""
-    row = db.execute(
-        "SELECT 1 FROM worker WHERE id = :id AND ends > :mono UNION ALL SELECT 1 FROM pool WHERE id = :id AND ends > :mono",
-        {"id": worker, "mono": mono},
-    ).fetchone()
-    return row is not None
+    """Say whether a worker is listed."""
+    return db.execute("SELECT 1 FROM worker WHERE id = ? AND ends > ?", (worker, mono)).fetchone() is not None
 
 
 def listed(db: sqlite3.Connection, queue: str | None, route: str | None, mono: float) -> list[WorkerRecord]:
@@ -47,28 +42,9 @@ def listed(db: sqlite3.Connection, queue: str | None, route: str | None, mono: f
 
 
 def remove(db: sqlite3.Connection, worker: str) -> None:
-    """Take a worker or a pool off the list, with its mail."""
-    db.execute("DELETE FROM pool WHERE id = ?", (worker,))
+    """Take a worker off the list, with its mail."""
     db.execute("DELETE FROM worker WHERE id = ?", (worker,))
     db.execute("DELETE FROM mail WHERE worker = ?", (worker,))
-
-
-def write_pool(db: sqlite3.Connection, pool: PoolRecord, ends: float, now: float) -> None:
-    """List a pool, or list it anew."""
-    record = msgspec.msgpack.encode(msgspec.structs.replace(pool, beat=now))
-    db.execute(
-        "REPLACE INTO pool (id, queue, started, ends, record) VALUES (?, ?, ?, ?, ?)",
-        (pool.id, pool.queue, pool.started, ends, record),
-    )
-
-
-def pools(db: sqlite3.Connection, queue: str | None, mono: float) -> list[PoolRecord]:
-    """Read live pools, oldest first."""
-    rows = db.execute(
-        "SELECT record FROM pool WHERE ends > :mono AND (:queue IS NULL OR queue = :queue) ORDER BY started, id",
-        {"queue": queue, "mono": mono},
-    )
-    return [msgspec.msgpack.decode(row[0], type=PoolRecord) for row in rows]
 
 
 def bury(
@@ -82,8 +58,8 @@ def bury(
     for lease in leases.of_holder(db, leases.holder_number(db, worker, now)):
         n += len(lease.held)
         routes.add(lease.route)
-        leases.give_back(db, lease, list(lease.held), evidence, died=evidence if death.begun else (), now=now)
-    aimed = db.execute("SELECT id, route FROM aimed WHERE target = ?", (worker,)).fetchall()
+        leases.give_back(db, lease, list(lease.held), evidence, begun=evidence, now=now)
+    aimed = db.execute("SELECT id, route, job FROM aimed WHERE target = ?", (worker,)).fetchall()
     ending.kill_pending(db, aimed, now)
     return n, routes
 

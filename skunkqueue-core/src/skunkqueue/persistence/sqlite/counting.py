@@ -1,0 +1,315 @@
+"""Counts of firings and counters of what happened, by route and job.
+
+Both are changed in the transaction that changes the firings, once for each route, job and batch: each page that a commit
+touches costs about as much as a job. What is counted in the minute that runs is kept in the row of the counts, which is
+written anyway. When the minute is over, it is added to rows of its own: to the minute's, the hour's, and those of all time.
+What all jobs of a route did together has rows, too, so that nobody adds up a hundred jobs to draw a day; and the minutes of an
+hour that is over are packed into one row.
+
+Every function here runs inside a transaction somebody else began, and takes the time as an argument.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from skunkqueue.counters import SAMPLES, Counters, add
+from skunkqueue.persistence import asking
+from skunkqueue.persistence.asking import HOURS_KEPT, MAX_JOBS, MINUTES_KEPT
+from skunkqueue.persistence.sqlite import jobs
+from skunkqueue.persistence.sqlite.schema import COMPLETE, STATES
+from skunkqueue.persistence.sqlite.upgrade import ALL_JOBS, EVER, HOUR, MINUTE, OTHER_JOBS, PACKED
+
+_COLUMNS = ("live", *STATES[COMPLETE:])
+_SHIFT = f"UPDATE tally SET {', '.join(f'{name} = {name} + ?' for name in _COLUMNS)}"  # noqa: S608 - constants
+_SHIFT_ONLY = f"{_SHIFT} WHERE route = ? AND job = ?"
+_SHIFT_AND_TALLY = f"{_SHIFT}, tallies = ? WHERE route = ? AND job = ?"
+_ENTER = (
+    "UPDATE tally SET live = live + ?, enqueued = enqueued + ? WHERE route = ? AND job = ? AND minute = ?"
+)
+_RUNNING = "SELECT minute, tallies FROM tally WHERE route = ? AND job = ?"
+_PACK_AFTER = 300.0
+"""Seconds after the end of an hour when its minutes are packed; what comes later still is added when they are read."""
+_TURNED_AT_ONCE = 200
+
+Tallies = dict[str, float]
+_decode = msgspec.msgpack.Decoder(Tallies).decode
+_decode_packed = msgspec.msgpack.Decoder(dict[float, Tallies]).decode
+_encode = msgspec.msgpack.Encoder().encode
+_NONE: tuple[int, ...] = (0, 0, 0, 0, 0)
+
+
+def entered(db: sqlite3.Connection, route: int, job: int, n: int, now: float) -> None:
+    """Count ``n`` firings as pending and as enqueued."""
+    minute = int(now // 60)
+    if db.execute(_ENTER, (n, n, route, job, minute)).rowcount:
+        return
+    job = _slot(db, route, job)
+    if not db.execute(_ENTER, (n, n, route, job, minute)).rowcount:
+        _turn(db, route, job, minute)
+        db.execute(_ENTER, (n, n, route, job, minute))
+
+
+def shift(db: sqlite3.Connection, route: int, job: int, live: int, changes: Mapping[int, int]) -> None:
+    """Add to the counts: how many more are pending or running, and how many more are in each final state."""
+    values = _values(live, changes)
+    if not db.execute(_SHIFT_ONLY, (*values, route, job)).rowcount:
+        db.execute(_SHIFT_ONLY, (*values, route, _slot(db, route, job)))
+
+
+def settled(
+    db: sqlite3.Connection,
+    route: int,
+    job: int,
+    values: Mapping[str, float],
+    now: float,
+    *,
+    live: int = 0,
+    changes: Mapping[int, int] | None = None,
+) -> None:
+    """Add to the counts as ``shift`` does, and to the counters of the current minute."""
+    minute = int(now // 60)
+    row = db.execute(_RUNNING, (route, job)).fetchone()
+    if row is None:
+        job = _slot(db, route, job)
+        row = db.execute(_RUNNING, (route, job)).fetchone()
+    found, tallies = row
+    if found != minute:
+        _turn(db, route, job, minute)
+        tallies = None
+    total = _sum(tallies, values)
+    db.execute(
+        _SHIFT_AND_TALLY,
+        (*(_values(live, changes) if changes else (live, 0, 0, 0, 0)), _encode(total), route, job),
+    )
+
+
+def _values(live: int, changes: Mapping[int, int]) -> tuple[int, ...]:
+    get = changes.get
+    return (live, get(2, 0), get(3, 0), get(4, 0), get(5, 0))
+
+
+def _slot(db: sqlite3.Connection, route: int, job: int) -> int:
+    """Return under which number a job is counted on a route, making its row: its own, or that of all over MAX_JOBS."""
+    if db.execute("SELECT 1 FROM tally WHERE route = ? AND job = ?", (route, job)).fetchone() is not None:
+        return job
+    made = db.execute(
+        "UPDATE route SET jobs = jobs + 1 WHERE no = ? AND jobs < ?", (route, MAX_JOBS)
+    ).rowcount
+    number = job if made else OTHER_JOBS
+    db.execute("INSERT INTO tally (route, job) VALUES (?, ?) ON CONFLICT DO NOTHING", (route, number))
+    return number
+
+
+# --- minutes, hours and totals --------------------------------------------------------------------
+
+
+def _turn(db: sqlite3.Connection, route: int, job: int, minute: int) -> None:
+    """Add the counters of the last minute to the rows they belong to, and begin another."""
+    over, enqueued, tallies = db.execute(
+        "SELECT minute, enqueued, tallies FROM tally WHERE route = ? AND job = ?", (route, job)
+    ).fetchone()
+    if enqueued or tallies is not None:
+        values = _whole(enqueued, tallies)
+        begin = over * 60.0
+        hour = over // 60 * 3600.0
+        for span, of, at in (
+            (MINUTE, job, begin),
+            (MINUTE, ALL_JOBS, begin),
+            (HOUR, job, hour),
+            (HOUR, ALL_JOBS, hour),
+            (EVER, job, 0.0),
+        ):
+            _add(db, (route, span, of, at), values)
+    db.execute(
+        "UPDATE tally SET minute = ?, enqueued = 0, tallies = NULL WHERE route = ? AND job = ?",
+        (minute, route, job),
+    )
+
+
+def _add(db: sqlite3.Connection, place: tuple[int, int, int, float], values: Mapping[str, float]) -> None:
+    row = db.execute(
+        "SELECT tallies FROM counted WHERE route = ? AND span = ? AND job = ? AND begin = ?", place
+    ).fetchone()
+    db.execute(
+        "REPLACE INTO counted (route, span, job, begin, tallies) VALUES (?, ?, ?, ?, ?)",
+        (*place, _encode(_sum(None if row is None else row[0], values))),
+    )
+
+
+def turn_idle(db: sqlite3.Connection, now: float) -> None:
+    """Do so for some jobs of which nothing has happened since."""
+    minute = int(now // 60)
+    rows = db.execute(
+        "SELECT route, job FROM tally WHERE minute <> ? AND (enqueued > 0 OR tallies IS NOT NULL) LIMIT ?",
+        (minute, _TURNED_AT_ONCE),
+    ).fetchall()
+    for route, job in rows:
+        _turn(db, route, job, minute)
+
+
+def drop_old(db: sqlite3.Connection, now: float) -> None:
+    """Pack the minutes of hours that are over, and forget what is older than anybody asks for."""
+    turn_idle(db, now)
+    this_hour = (now - _PACK_AFTER) // 3600 * 3600
+    oldest = (now - MINUTES_KEPT) // 60 * 60
+    for (route,) in db.execute("SELECT no FROM route").fetchall():
+        for span, first in (
+            (MINUTE, oldest),
+            (PACKED, oldest - 3600),
+            (HOUR, (now - HOURS_KEPT) // 3600 * 3600),
+        ):
+            db.execute("DELETE FROM counted WHERE route = ? AND span = ? AND begin < ?", (route, span, first))
+        _pack(db, route, this_hour)
+
+
+def _pack(db: sqlite3.Connection, route: int, before: float) -> None:
+    place = (route, MINUTE, ALL_JOBS, before)
+    where = "route = ? AND span = ? AND job = ? AND begin < ?"
+    hours: dict[float, dict[float, Tallies]] = {}
+    for begin, tallies in db.execute(f"SELECT begin, tallies FROM counted WHERE {where}", place):  # noqa: S608 - constants
+        hours.setdefault(begin // 3600 * 3600, {})[begin] = _decode(tallies)
+    for hour, minutes in hours.items():
+        at = (route, PACKED, ALL_JOBS, hour)
+        row = db.execute(
+            "SELECT tallies FROM counted WHERE route = ? AND span = ? AND job = ? AND begin = ?", at
+        ).fetchone()
+        packed = {} if row is None else _decode_packed(row[0])
+        for begin, values in minutes.items():
+            add(packed.setdefault(begin, {}), values)
+        db.execute(
+            "REPLACE INTO counted (route, span, job, begin, tallies) VALUES (?, ?, ?, ?, ?)",
+            (*at, _encode(dict(sorted(packed.items())))),
+        )
+    if hours:
+        db.execute(f"DELETE FROM counted WHERE {where}", place)  # noqa: S608 - constants
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+def of_all_jobs(
+    db: sqlite3.Connection, name: tuple[str, str], route: int, since: float, until: float, *, hours: bool
+) -> list[Counters]:
+    """Read what all jobs of a route did together, in the order of time; the samples, too."""
+    found: dict[float, Tallies] = {}
+    if not hours:
+        for hour, packed in db.execute(
+            "SELECT begin, tallies FROM counted WHERE route = ? AND span = ? AND job = ? AND begin > ? AND begin < ?",
+            (route, PACKED, ALL_JOBS, since - 3600, until),
+        ):
+            minutes = _decode_packed(packed)
+            if hour < since or hour + 3600 > until:
+                minutes = {begin: values for begin, values in minutes.items() if since <= begin < until}
+            found.update(minutes)
+    for begin, tallies in db.execute(
+        "SELECT begin, tallies FROM counted WHERE route = ? AND span = ? AND job = ? AND begin >= ? AND begin < ?",
+        (route, HOUR if hours else MINUTE, ALL_JOBS, since, until),
+    ):
+        values = _decode(tallies)
+        if begin in found:
+            add(found[begin], values)
+        else:
+            found[begin] = values
+    for _, begin, values in _of_running_minutes(db, route, since, until, hours=hours):
+        add(found.setdefault(begin, {}), values)
+    queue, on = name
+    return [
+        Counters(queue=queue, route=on, job=None, begin=begin, values=values)
+        for begin, values in sorted(found.items())
+    ]
+
+
+def of_each_job(
+    db: sqlite3.Connection, name: tuple[str, str], route: int, since: float, until: float, *, hours: bool
+) -> list[Counters]:
+    """Read what each job did, in the order of time and then of names."""
+    found: dict[tuple[float, int], Tallies] = {}
+    for (job,) in db.execute("SELECT job FROM tally WHERE route = ?", (route,)).fetchall():
+        for begin, tallies in db.execute(
+            "SELECT begin, tallies FROM counted WHERE route = ? AND span = ? AND job = ? AND begin >= ? AND begin < ?",
+            (route, HOUR if hours else MINUTE, job, since, until),
+        ):
+            found[begin, job] = _decode(tallies)
+    for job, begin, values in _of_running_minutes(db, route, since, until, hours=hours):
+        add(found.setdefault((begin, job), {}), values)
+    names = job_names(db, {job for _, job in found})
+    listed = [
+        Counters(queue=name[0], route=name[1], job=names[job], begin=begin, values=values)
+        for (begin, job), values in found.items()
+    ]
+    return sorted(listed, key=lambda one: (one.begin, one.job or ""))
+
+
+def totals(db: sqlite3.Connection, queue: str | None) -> list[Counters]:
+    """Read what each job did since the store was made."""
+    rows = db.execute(
+        "SELECT r.queue, r.name, t.job, t.enqueued, t.tallies, c.tallies FROM route r JOIN tally t ON t.route = r.no"
+        " LEFT JOIN counted c ON c.route = t.route AND c.span = ? AND c.job = t.job AND c.begin = 0.0"
+        " WHERE :queue IS NULL OR r.queue = :queue".replace(":queue", "?2"),
+        (EVER, queue),
+    ).fetchall()
+    names = job_names(db, {row[2] for row in rows})
+    found = []
+    for owner, route, job, enqueued, running, ever in rows:
+        values = _sum(ever, _whole(enqueued, running))
+        if values:
+            found.append(Counters(queue=owner, route=route, job=names[job], begin=0.0, values=values))
+    return sorted(found, key=lambda one: (one.queue, one.route, one.job or ""))
+
+
+def job_names(db: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, str]:
+    """Read names of jobs as counters show them."""
+    return {**jobs.names(db, numbers), OTHER_JOBS: asking.OTHER_JOBS}
+
+
+def _of_running_minutes(
+    db: sqlite3.Connection, route: int, since: float, until: float, *, hours: bool
+) -> list[tuple[int, float, Tallies]]:
+    """Read what is not in rows of its own yet, with its job and the time where it belongs."""
+    span = 3600 if hours else 60
+    # In minutes, with one more on each side, and looked at again below.
+    rows = db.execute(
+        "SELECT job, minute, enqueued, tallies FROM tally WHERE route = ? AND minute >= ? AND minute <= ?",
+        (route, since // 60 - 1, min(until // 60 + span // 60, 1e15)),
+    ).fetchall()
+    found = []
+    for job, minute, enqueued, tallies in rows:
+        begin = minute * 60 // span * float(span)
+        if since <= begin < until and (enqueued or tallies is not None):
+            found.append((job, begin, _whole(enqueued, tallies)))
+    return found
+
+
+# --- samples --------------------------------------------------------------------------------------
+
+
+def keep_sample(db: sqlite3.Connection, route: int, values: Mapping[str, float], now: float) -> None:
+    """Keep how a route stood in this minute."""
+    for span, length in ((MINUTE, 60.0), (HOUR, 3600.0)):
+        _add(db, (route, span, ALL_JOBS, now // length * length), values)
+    db.execute("UPDATE route SET sampled = ? WHERE no = ?", (int(now // 60), route))
+
+
+def unsampled(db: sqlite3.Connection, now: float) -> Sequence[int]:
+    """List the routes that have no sample of this minute."""
+    rows = db.execute("SELECT no FROM route WHERE sampled <> ?", (int(now // 60),))
+    return [row[0] for row in rows.fetchall()]
+
+
+def _whole(enqueued: int, tallies: bytes | None) -> Tallies:
+    values = {} if tallies is None else _decode(tallies)
+    if enqueued:
+        values["enqueued"] = values.get("enqueued", 0) + enqueued
+    return values
+
+
+def _sum(left: bytes | None, right: Mapping[str, float]) -> Tallies:
+    total = {} if left is None else _decode(left)
+    get = total.get
+    for name, n in right.items():
+        total[name] = max(get(name, 0.0), n) if name in SAMPLES else get(name, 0) + n
+    return total
