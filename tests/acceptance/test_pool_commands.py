@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import psutil
 import pytest
@@ -19,15 +18,6 @@ from tests.support.waiting import eventually, never
 
 HEARD_WITHIN = 10.0
 """Seconds; two on a machine that is not busy."""
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Workshop]:
-    with Workshop(tmp_path, f"sqlite:///{tmp_path}/shop.db") as made:
-        lacks = {"audit", "pools"} - made.backend.capabilities
-        if lacks:
-            pytest.skip(f"the store lacks {', '.join(sorted(lacks))}")
-        yield made
 
 
 @pytest.fixture

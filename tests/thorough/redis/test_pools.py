@@ -25,7 +25,7 @@ def server(new_server: NewServer) -> RedisServer:
     return new_server(persistence="aof")
 
 
-@pytest.fixture  # type: ignore[no-redef]  # in the place of the imported one
+@pytest.fixture
 def shop(tmp_path: Path, server: RedisServer) -> Iterator[Workshop]:
     with Workshop(tmp_path, server.url()) as made:
         yield made
