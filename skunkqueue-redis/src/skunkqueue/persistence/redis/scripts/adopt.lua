@@ -43,7 +43,7 @@ local function of_one_job(chunk, about)
   return #ids
 end
 local at, found = (call('GET', P .. 'adopting') or '0 0'):match('^(%d+) (%d+)$')
-local reply = call('HSCAN', P .. 'c', at, 'COUNT', 10)
+local reply = call('HSCAN', P .. 'c', at, 'COUNT', 50)
 local n, looked = 0, 0
 for i = 1, #reply[2], 2 do
   -- An array of five, as they are packed.
@@ -61,4 +61,4 @@ if reply[1] == '0' and found == 0 then
 else
   call('SET', P .. 'adopting', reply[1] .. ' ' .. (reply[1] == '0' and 0 or found), 'EX', 3600)
 end
-return done(u64(n > 0 and n or (reply[1] ~= '0' and 1 or 0)))
+return done(u64(n))
