@@ -152,6 +152,33 @@ def test_what_a_version_before_has_settled_meanwhile_is_found_and_counted_by_job
     assert backend.routes("both")[0].counts[State.COMPLETE] == 3
 
 
+def test_version_before_need_not_note_again_what_priorities_a_route_has(
+    server: RedisServer, backend: RedisBackend
+) -> None:
+    now = RedisBackend.open(BackendConfig(backend="redis", url=server.url(), dbname="before"))
+    with closing(now):
+        for number, one in enumerate((backend, now)):
+            one.enqueue([Firing(id=new_id(), queue="both", route=f"r{number}", body=b"")])
+            # It asks by adding, and writes the rank down where its own is the first.
+            assert server.ask("HINCRBY", f"{{before}}:q:both:r{number}", "e4", 1) > 1
+
+
+def test_what_a_version_before_removed_is_no_longer_counted_by_job(
+    server: RedisServer, backend: RedisBackend, clock: VirtualClock
+) -> None:
+    while backend.sweep():
+        pass
+    backend.sweep()
+    one = Firing(id=new_id(), queue="both", route="r", body=b"", job="a")
+    backend.enqueue([one])
+    # As a version before does it, to which no job is known.
+    server.ask("ZREM", "{before}:r:both:r:4", one.id)
+    server.ask("HDEL", f"{{before}}:f:{one.id[:9]}", one.id)
+    clock.advance(60)
+    backend.sample()
+    assert backend.job_counts("both") == []
+
+
 def test_old_firings_are_counted(backend: RedisBackend) -> None:
     mail, quiet = backend.routes("shop")
     assert (mail.counts, quiet.paused) == (COUNTS, True)

@@ -28,6 +28,7 @@ if new or fresh then
     end
     table.sort(digits)
     call('HSET', P .. 'q:' .. place, 'ranks', table.concat(digits))
+    call('HSETNX', P .. 'q:' .. place, 'e' .. rank, 1)
     call('SADD', P .. 'routes', place)
     if call('HEXISTS', P .. 'paused', place:match('^[^:]*')) == 1 then
       call('HSET', P .. 'q:' .. place, 'qpaused', 1)

@@ -12,6 +12,8 @@ local function register(place, rank)
   end
   table.sort(all)
   call('HSET', key, 'ranks', table.concat(all))
+  -- By this a version before, in another process, sees that it need not do so.
+  call('HSETNX', key, 'e' .. rank, 1)
   call('SADD', P .. 'routes', place)
   if call('HEXISTS', P .. 'paused', queue_of(place)) == 1 then
     call('HSET', key, 'qpaused', 1)

@@ -1,4 +1,4 @@
---@ base wire places bells stats fold holding standing room
+--@ base wire places bells stats put records fold holding jobs standing room
 -- sample: whether only where nobody has looked in this minute. Answers on how many routes samples were taken. Packs
 -- some of the minutes that are over as well.
 local this, n, budget = math.floor(now / 60), 0, 8
@@ -18,6 +18,10 @@ for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
     local since = oldest and math.max(now - oldest, 0) or 0
     call('HSET', stats_of(place), '@pending', pending, '@running', running, '@oldest', string.format('%.6f', since))
     note_minute(place)
+    if pending == 0 and running < 1000 and call('EXISTS', P .. 'adopted') == 1 then
+      -- What a version before has removed it did not count by job; what it has finished is counted by now (adopt.lua).
+      none_waits(place)
+    end
     n = n + 1
   end
 end
