@@ -16,28 +16,39 @@ from skunkqueue.persistence.sqlite.upgrade import ERROR_TYPE, KEY, TAG
 from skunkqueue.records import State
 
 
-def file_away(
-    db: sqlite3.Connection,
-    route: int,
-    job: int,
-    state: int,
-    ids: Sequence[str],
-    *,
-    now: float,
-    ttl: float | None = None,
-    words: bool,
-) -> int:
-    """List ids as finished now; return the number of the chunk they are in. ``words``: ``index_words`` will be called."""
-    ttl = rules.kept_for(State(STATES[state]), ttl)
-    row = db.execute(
-        "SELECT max(chunk) FROM ended WHERE route = ? AND state = ? AND finished = ?", (route, state, now)
-    ).fetchone()
-    chunk = 0 if row[0] is None else int(row[0]) + 1
-    db.execute(
-        "INSERT INTO ended (route, state, finished, chunk, job, words, gone, ids) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (route, state, now, chunk, job, words, now + ttl, ",".join(ids)),
-    )
-    return chunk
+class Filing:
+    """Lists firings of a route that finish now, all in one go."""
+
+    def __init__(self, db: sqlite3.Connection, route: int, now: float) -> None:
+        self._db = db
+        self._route = route
+        self._now = now
+        self._chunks: dict[int, int] = {}
+        self._rows: list[tuple[object, ...]] = []
+
+    def add(self, job: int, state: int, ids: Sequence[str], *, ttl: float | None = None, words: bool) -> int:
+        """Take ids of one job and state; return the number of the chunk they will be in.
+
+        ``words``: ``index_words`` will be called.
+        """
+        chunk = self._chunks.get(state)
+        if chunk is None:
+            row = self._db.execute(
+                "SELECT max(chunk) FROM ended WHERE route = ? AND state = ? AND finished = ?",
+                (self._route, state, self._now),
+            ).fetchone()
+            chunk = 0 if row[0] is None else int(row[0]) + 1
+        self._chunks[state] = chunk + 1
+        gone = self._now + rules.kept_for(State(STATES[state]), ttl)
+        self._rows.append((self._route, state, self._now, chunk, job, words, gone, ",".join(ids)))
+        return chunk
+
+    def write(self) -> None:
+        """List them."""
+        self._db.executemany(
+            "INSERT INTO ended (route, state, finished, chunk, job, words, gone, ids) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            self._rows,
+        )
 
 
 def index_words(db: sqlite3.Connection, ids: Collection[str]) -> None:
@@ -105,7 +116,9 @@ def kill_pending(db: sqlite3.Connection, found: Iterable[tuple[str, int, int]], 
         by_job.setdefault((route, job), []).append(id_)
     for (route, job), ids in by_job.items():
         out_of_line(db, ids)
-        chunk = file_away(db, route, job, KILLED, ids, now=now, words=True)
+        filing = Filing(db, route, now)
+        chunk = filing.add(job, KILLED, ids, words=True)
+        filing.write()
         db.executemany(
             "INSERT INTO done (id, state, finished, chunk, token, holder)"
             " SELECT id, ?, ?, ?, token, holder FROM firing WHERE id = ?",

@@ -90,25 +90,36 @@ def put(
     counts: dict[tuple[int, int], int] = {}
     last: _Line | None = None
     for firing in firings:
-        due = rules.due_of(firing, now)
-        expires = rules.expiry_of(firing, now)
+        # As in ``rules``, but a call costs as much as all the rest of it.
+        due = now + firing.delay if firing.due is None else firing.due
+        expires = firing.expires
+        if expires is None and firing.expires_in is not None:
+            expires = now + firing.expires_in
         id_ = firing.id
         route = numbers[firing.queue, firing.route]
         rank = MAX_PRIORITY - firing.priority
         target = firing.target
         job = job_numbers[firing.job]
-        if expires is None and target is None and is_plain(firing):
+        tags = firing.tags
+        if (
+            expires is None
+            and target is None
+            and not tags
+            and firing.key is None
+            and firing.parent is None
+            and firing.schedule is None
+        ):
             plain.append((id_, route, rank, due, now, job, firing.body))
         else:
             rows.append(
                 (id_, route, rank, due, now, job, firing.body, expires, firing.key, target, firing.schedule, firing.parent,
-                 jobs.tags_text(firing.tags))
+                 jobs.tags_text(tags))
             )  # fmt: skip
+        place = (route, rank, due, job, TAGGED if tags else 0)
         if target is not None:
-            aimed.append((route, rank, due, job, TAGGED if firing.tags else 0, id_, target))
+            aimed.append((*place, id_, target))
             counts[route, job] = counts.get((route, job), 0) + 1
         else:
-            place = (route, rank, due, job, TAGGED if firing.tags else 0)
             # Most of a batch come due together, one after the other.
             if place != last:
                 last = place

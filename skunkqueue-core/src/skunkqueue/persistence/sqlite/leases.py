@@ -144,9 +144,10 @@ def save(db: sqlite3.Connection, lease: Lease) -> None:
         lease.apart = {firing: lease.apart[firing] for firing in lease.held}
         lease.ends = min(lease.apart.values())
     db.execute(
-        "UPDATE lease SET ends = ?, apart = ?, ids = ?, begun = ? WHERE route = ? AND token = ?",
+        "UPDATE lease SET ends = ?, special = ?, apart = ?, ids = ?, begun = ? WHERE route = ? AND token = ?",
         (
             lease.ends,
+            lease.special,
             None if lease.apart is None else json.dumps(lease.apart),
             ",".join(lease.held),
             ",".join(lease.begun & lease.held.keys()),

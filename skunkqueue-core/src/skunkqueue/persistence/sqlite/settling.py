@@ -25,9 +25,14 @@ _FINAL = {
     Verdict.EXPIRED: EXPIRED,
 }
 _DONE = (
-    "INSERT INTO done (id, began, took, error, carry, result, token, holder, state, finished, chunk)"
+    "INSERT INTO done (id, began, took, result, token, holder, state, finished, chunk)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_DONE_WHOLE = (
+    "INSERT INTO done (id, began, took, result, token, holder, state, finished, chunk, error, carry)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_ADVANCE = "UPDATE firing SET carry = coalesce(?, carry), error = coalesce(?, error) WHERE id = ?"
 _AGAIN = (
     "UPDATE firing SET token = ?, holder = ?, due = coalesce(?, due), carry = coalesce(?, carry),"
     " error = coalesce(?, error), attempts = attempts + ?, again = ? WHERE id = ?"
@@ -57,6 +62,13 @@ class _Held:
         """By job, verdict and time to live: what goes the same way is written and counted together."""
         self.again: dict[tuple[str, Verdict], list[Outcome]] = {}
 
+    def advance(self, db: sqlite3.Connection, outcome: Outcome) -> None:
+        """Save what a step of a chain leaves for the next."""
+        if outcome.error is not None:
+            self.lease.special |= leases.FAILED
+        if outcome.error is not None or outcome.carry is not None:
+            db.execute(_ADVANCE, (outcome.carry, outcome.error, outcome.id))
+
     def note(self, outcome: Outcome) -> None:
         """Note an outcome that ends the lease of its firing."""
         del self.lease.held[outcome.id]
@@ -76,40 +88,8 @@ class _Held:
         lease = self.lease
         leases.save(db, lease)
         counted: dict[str, _Counted] = {}
-        for (job, verdict, ttl), outcomes in self.finished.items():
-            state = _FINAL[verdict]
-            ids = [outcome.id for outcome in outcomes]
-            if lease.special & leases.KEYED:
-                db.executemany("DELETE FROM keyed WHERE id = ?", [(id_,) for id_ in ids])
-            words = bool(lease.special & (leases.KEYED | leases.FAILED)) or any(
-                outcome.error is not None or outcome.tags for outcome in outcomes
-            )
-            chunk = ending.file_away(db, lease.route, numbers[job], state, ids, now=now, ttl=ttl, words=words)
-            token, holder = lease.token, lease.holder
-            db.executemany(
-                _DONE,
-                [
-                    (
-                        outcome.id,
-                        outcome.began,
-                        None if outcome.began is None else outcome.took,
-                        outcome.error,
-                        outcome.carry,
-                        outcome.result,
-                        token,
-                        holder,
-                        state,
-                        now,
-                        chunk,
-                    )
-                    for outcome in outcomes
-                ],
-            )
-            if words:
-                ending.index_words(db, ids)
-            of = counted.setdefault(job, _Counted({}, {}))
-            of.changes[state] = of.changes.get(state, 0) + len(outcomes)
-            _tally(of.values, verdict, outcomes)
+        if self.finished:
+            self._write_finished(db, numbers, counted, now)
         for (job, verdict), outcomes in self.again.items():
             db.executemany(
                 _AGAIN,
@@ -139,6 +119,58 @@ class _Held:
                 live=-sum(of.changes.values()),
                 changes=of.changes,
             )
+
+    def _write_finished(
+        self, db: sqlite3.Connection, numbers: Mapping[str, int], counted: dict[str, _Counted], now: float
+    ) -> None:
+        lease = self.lease
+        token, holder = lease.token, lease.holder
+        filing = ending.Filing(db, lease.route, now)
+        plain: list[tuple[object, ...]] = []
+        whole: list[tuple[object, ...]] = []
+        worded: list[str] = []
+        ended: list[str] = []
+        for (job, verdict, ttl), outcomes in self.finished.items():
+            state = _FINAL[verdict]
+            ids = [outcome.id for outcome in outcomes]
+            ended += ids
+            is_plain = not any(
+                outcome.error is not None or outcome.carry is not None or outcome.tags for outcome in outcomes
+            )
+            words = bool(lease.special & (leases.KEYED | leases.FAILED)) or not is_plain
+            chunk = filing.add(numbers[job], state, ids, ttl=ttl, words=words)
+            rest = (token, holder, state, now, chunk)
+            if is_plain:
+                plain += [
+                    (one.id, one.began, None if one.began is None else one.took, one.result, *rest)
+                    for one in outcomes
+                ]
+            else:
+                whole += [
+                    (
+                        one.id,
+                        one.began,
+                        None if one.began is None else one.took,
+                        one.result,
+                        *rest,
+                        one.error,
+                        one.carry,
+                    )
+                    for one in outcomes
+                ]
+            if words:
+                worded += ids
+            of = counted.setdefault(job, _Counted({}, {}))
+            of.changes[state] = of.changes.get(state, 0) + len(outcomes)
+            _tally(of.values, verdict, outcomes)
+        filing.write()
+        db.executemany(_DONE, plain)
+        if whole:
+            db.executemany(_DONE_WHOLE, whole)
+        if lease.special & leases.KEYED:
+            db.executemany("DELETE FROM keyed WHERE id = ?", [(id_,) for id_ in ended])
+        if worded:
+            ending.index_words(db, worded)
 
 
 class _Counted(NamedTuple):
@@ -182,8 +214,7 @@ def settle(
             stale.append(outcome.id)
             continue
         if outcome.verdict is Verdict.ADVANCE:
-            if outcome.carry is not None:
-                db.execute("UPDATE firing SET carry = ? WHERE id = ?", (outcome.carry, outcome.id))
+            held.advance(db, outcome)
         else:
             held.note(outcome)
         if outcome.follow or outcome.refire is not None:
