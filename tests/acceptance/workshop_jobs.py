@@ -117,6 +117,8 @@ def stubborn() -> None:
 @queue.job
 def in_c() -> None:
     """Hold the GIL in a C call that does not return."""
+    # Not while another thread is in the middle of a transaction, which would keep everybody from writing to SQLite.
+    time.sleep(0.3)
     mark("begun")
     ctypes.PyDLL(None).sleep(1000)
 

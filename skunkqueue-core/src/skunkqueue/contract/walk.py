@@ -27,7 +27,10 @@ from skunkqueue.contract.choices import ROUTES, any_route, asked, endings, names
 from skunkqueue.contract.model import Model
 from skunkqueue.listings import Query
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import Claim, Death, Firing, Outcome, Refire, State
+from skunkqueue.records import Claim, Death, Firing, Outcome, Refire, State, Verdict
+
+FAILING = (Verdict.ERROR, Verdict.KILLED, Verdict.EXPIRED, Verdict.RETRY)
+"""Verdicts that bring a line of error."""
 
 
 class Machine(RuleBasedStateMachine):
@@ -135,6 +138,8 @@ class Machine(RuleBasedStateMachine):
         """Make an outcome; what follows and refires as chosen."""
         lent = self.picked_claim(pick)
         fields["began"] = self.clock.now() if began else None
+        if fields["verdict"] not in FAILING:
+            fields["error"] = None
         # Two outcomes of a batch may not fight over a key: which one wins is the store's choice.
         key = "k1" if follow == "keyed" and alone else None
         follows = (self.firing({"route": "x", "key": key}),) if follow else ()
