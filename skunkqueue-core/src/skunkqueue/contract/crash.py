@@ -26,6 +26,7 @@ from skunkqueue.contract.makers import (
     firing,
     listed,
     planned,
+    rows_of,
     schedule,
     state,
 )
@@ -127,6 +128,9 @@ def check_firings(backend: Backend, told: list[Line]) -> None:
         for record in listed(backend, final, limit=500)
     }
     assert counts(backend) == Counter(record.state for record in records.values())
+    if "rows" in backend.capabilities:
+        listing = rows_of(backend, limit=500, queue=QUEUE, route=ROUTE)
+        assert Counter(row.id for row in listing) == Counter(list(records)), "listed twice, or not at all"
 
     accepted = {id_ for what, ids in told if what == "accepted" for id_ in ids}
     assert accepted, "no child got as far as to enqueue anything"
