@@ -7,7 +7,9 @@ from benchmarks.support import ROOT
 from skunkqueue import SkunkQueue
 from skunkqueue.records import State
 
-queue = SkunkQueue("bench", backend="mongodb", conn_url=url())
+# As the others do; by itself it leaves that to the server.
+STORE = f"{url()}/?w=majority"
+queue = SkunkQueue("bench", backend="mongodb", conn_url=STORE)
 
 
 @queue.job(routes=["bench"])
@@ -21,12 +23,12 @@ class Adapter(Peer):
 
     title = "SkunkQueue"
     distributions = ("skunkqueue", "skunkqueue-mongo", "pymongo")
-    settings = "as it comes"
+    settings = "w=majority"
     pause = 0.05
 
     def worker(self) -> list[str]:
         """Start a pool of one."""
-        where = ["-q", "bench", "-r", "bench", "--path", str(ROOT), "--url", url()]
+        where = ["-q", "bench", "-r", "bench", "--path", str(ROOT), "--url", STORE]
         return ["-m", "skunkqueue.cli", "work", *where, "-c", "1"]
 
     def fill(self, count: int) -> None:

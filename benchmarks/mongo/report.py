@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks.mongo.drain import PEERS
 
 Found = dict[str, Any]
-BARS = {"bare": 0.5, "peer": 1.0, "scale": 1.3, "p99": 20.0, "cpu": 0.5}
+BARS = {"bare": 0.5, "single": 0.7, "many": 0.35, "peer": 1.0, "scale": 1.3, "p99": 20.0, "cpu": 0.5}
 
 
 def tables(found: Found) -> Iterator[str]:
@@ -27,7 +27,13 @@ def tables(found: Found) -> Iterator[str]:
         f"{found['seconds']} s",
     )
     yield ", ".join(about) + size
-    for name, table in (("drain", _drain), ("scale", _scale), ("latency", _latency), ("idle", _idle)):
+    for name, table in (
+        ("drain", _drain),
+        ("fire", _fire),
+        ("scale", _scale),
+        ("latency", _latency),
+        ("idle", _idle),
+    ):
         part = found["parts"].get(name)
         if part is None:
             continue
@@ -53,6 +59,7 @@ def verdicts(found: Found) -> Iterator[tuple[bool, str]]:
             if name in rates:
                 ratio = ours / rates[name]
                 yield ratio > BARS["peer"], f"drain, {kind}: {ratio:.1f} times {name} (asked: ahead)"
+    yield from _fire_verdicts(parts.get("fire", {}))
     for kind, cases in _kinds(parts.get("scale", {})):
         (base, *others) = cases
         for name in others:
@@ -67,6 +74,15 @@ def verdicts(found: Found) -> Iterator[tuple[bool, str]]:
     for kind, one in _kinds(parts.get("idle", {})):
         cpu = one["cpu"]["worker"]
         yield cpu < BARS["cpu"], f"idle worker, {kind}: {cpu:.2f} % of a core (asked: {BARS['cpu']} %)"
+
+
+def _fire_verdicts(part: Found) -> Iterator[tuple[bool, str]]:
+    for kind, concerns in _kinds(part):
+        for concern, one in concerns.items():
+            for name in ("single", "many"):
+                ratio = one[name]["ratio"]
+                line = f"fire {name}, {kind}, w={concern}: {ratio:.2f} of bare (asked: {BARS[name]})"
+                yield ratio >= BARS[name], line
 
 
 def _kinds(part: Found) -> Iterator[tuple[str, Found]]:
@@ -103,6 +119,16 @@ def _rates(mine: Found, name: str) -> str:
     bare = mine["rates"].get("bare")
     ratio = f", {statistics.median(rates) / statistics.median(bare):.3f} of bare" if bare else ""
     return f"{statistics.median(rates):,.0f} ({min(rates):,.0f} to {max(rates):,.0f}){ratio}"
+
+
+def _fire(part: Found) -> Iterator[str]:
+    yield "| firings a second (medians) | kind | write concern | ours | bare | ratio |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for kind, concerns in part.items():
+        for concern, ways in concerns.items():
+            for name, one in ways.items():
+                rates = f"{one['ours']:,.0f} | {one['bare']:,.0f} | {one['ratio']:.2f}"
+                yield f"| fire {name} | {kind} | w={concern} | {rates} |"
 
 
 def _scale(part: Found) -> Iterator[str]:
