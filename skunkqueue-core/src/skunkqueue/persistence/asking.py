@@ -25,7 +25,7 @@ MAX_JOBS = 200
 OTHER_JOBS = "(other jobs)"
 
 
-class Asking(ABC):  # noqa: B024 - they become abstract once every store has them
+class Asking(ABC):  # noqa: B024 - a store may do without them, and says so by its capabilities
     """What a store answers people. The capabilities say which of these it can do."""
 
     # --- firings: capability ``rows`` ----------------------------------------------------------------
