@@ -12,9 +12,8 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from skunkqueue.errors import BackendError, DamagedPayloadError
+from skunkqueue.errors import BackendError
 from skunkqueue.listings import MAX_LOOK, MAX_ROWS, Query, Row, Rows
-from skunkqueue.payload import decode_progress
 from skunkqueue.pools import Entry
 from skunkqueue.records import State, Verdict
 
@@ -25,6 +24,16 @@ _JUST_AFTER = "~"
 """Put behind an id, it comes after that id and before the next: it sorts after all digits."""
 
 _encode = msgspec.msgpack.Encoder().encode
+
+
+class _Numbers(msgspec.Struct, frozen=True, array_like=True):
+    """How a progress report begins (``payload.Progress``); it has more, for whoever may look inside."""
+
+    done: float
+    total: float | None
+
+
+_numbers = msgspec.msgpack.Decoder(_Numbers).decode
 
 
 class Position(NamedTuple):
@@ -91,8 +100,8 @@ def numbers_of(progress: bytes | None) -> tuple[float, float | None] | None:
     if progress is None:
         return None
     try:
-        found = decode_progress(progress)
-    except DamagedPayloadError:
+        found = _numbers(progress)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     return found.done, found.total
 
