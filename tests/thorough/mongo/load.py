@@ -20,7 +20,7 @@ from tests.support.waiting import eventually, pause
 
 AFTER = "after"
 """The route of what follows; each of them says in its body what it follows from."""
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 @final

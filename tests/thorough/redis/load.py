@@ -18,7 +18,7 @@ from skunkqueue.records import State
 from tests.redis.patience import persistently
 from tests.support.waiting import eventually, pause
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 
 
 @final
