@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from click.testing import CliRunner, Result
 
 from skunkqueue.cli.group import skunq
@@ -145,9 +144,3 @@ def open_pool(
     pool = PoolRecord(id=id_, queue=queue, started=store.now(), **given)
     store.register_pool(pool, 60.0)
     return pool
-
-
-def need(store: Backend, capability: str) -> None:
-    """Skip a test of what this store does not have (yet)."""
-    if capability not in store.capabilities:
-        pytest.skip(f"{store.name} does not have the capability {capability!r}")

@@ -10,14 +10,9 @@ import pytest
 
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import State, Verdict
-from tests.core.cli.program import Skunq, begin, body, finish, fire, need
+from tests.core.cli.program import Skunq, begin, body, finish, fire
 
 LATER = 3_600.0
-
-
-@pytest.fixture(autouse=True)
-def asked(store: Backend) -> None:
-    need(store, "rows")
 
 
 def states(store: Backend, made: Sequence[str]) -> list[State | None]:

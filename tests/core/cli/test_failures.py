@@ -7,12 +7,7 @@ import pytest
 from skunkqueue.cli import failures
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Verdict
-from tests.core.cli.program import Skunq, body, finish, fire, need
-
-
-@pytest.fixture(autouse=True)
-def asked(store: Backend) -> None:
-    need(store, "rows")
+from tests.core.cli.program import Skunq, body, finish, fire
 
 
 def test_failures_are_grouped_by_job_and_error_the_largest_group_first(store: Backend, skunq: Skunq) -> None:

@@ -10,12 +10,7 @@ from skunkqueue.cli import rows as listing
 from skunkqueue.payload import Progress, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import ClaimRef, Firing, Verdict
-from tests.core.cli.program import WORKER, Skunq, begin, body, end, finish, fire, need
-
-
-@pytest.fixture(autouse=True)
-def asked(store: Backend) -> None:
-    need(store, "rows")
+from tests.core.cli.program import WORKER, Skunq, begin, body, end, finish, fire
 
 
 def ids(listed: dict[str, list[dict[str, str]]]) -> list[str]:

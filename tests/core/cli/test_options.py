@@ -50,7 +50,7 @@ def test_every_option_that_takes_one_value_refuses_two(words: str) -> None:
         ("jobs -q a -q b", "as 'a' and 'b': run the command once for each"),
         ("queues -r a -r b -r c", "as 'a' and 'b' and 'c'"),
         ("schedule run x -q a -q b", "as 'a' and 'b'"),
-        ("requeue -q a --state error --state killed", "as 'error' and 'killed'"),
+        ("requeue --job a --job b", "as 'a' and 'b'"),
     ],
 )
 def test_two_values_for_one_option_are_refused_by_name(skunq: Skunq, words: str, part: str) -> None:

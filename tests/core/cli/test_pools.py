@@ -8,12 +8,7 @@ import pytest
 
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.pools import Process, Sample
-from tests.core.cli.program import Skunq, fire, hire, need, open_pool
-
-
-@pytest.fixture(autouse=True)
-def listed(store: Backend) -> None:
-    need(store, "pools")
+from tests.core.cli.program import Skunq, fire, hire, open_pool
 
 
 def test_pools_are_listed_with_their_workers_memory_and_cpu(store: Backend, skunq: Skunq) -> None:
@@ -91,7 +86,6 @@ def test_a_start_that_fits_a_pool_and_a_worker_stops_neither(store: Backend, sku
 
 
 def test_waiting_shows_that_it_is_heard_and_done(store: Backend, skunq: Skunq) -> None:
-    need(store, "audit")
     open_pool(store, "pool-1")
 
     def obey() -> None:
@@ -113,7 +107,6 @@ def test_waiting_shows_that_it_is_heard_and_done(store: Backend, skunq: Skunq) -
 
 
 def test_waiting_for_what_nobody_hears_ends_with_exit_code_1(store: Backend, skunq: Skunq) -> None:
-    need(store, "audit")
     open_pool(store, "pool-1")
 
     assert "not heard after" in skunq.error("quiet", "pool-1", "--wait", "--timeout", "0s", expect=1)

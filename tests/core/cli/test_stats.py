@@ -9,15 +9,10 @@ from skunkqueue.cli.stats import Period, lines_of
 from skunkqueue.counters import Counters
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Verdict
-from tests.core.cli.program import Skunq, body, finish, fire, need
-
-
-def counted(store: Backend) -> None:
-    need(store, "counters")
+from tests.core.cli.program import Skunq, body, finish
 
 
 def test_what_was_counted_is_told_by_route_and_by_job(store: Backend, skunq: Skunq) -> None:
-    counted(store)
     for _ in range(3):
         finish(store)
     finish(store, Verdict.ERROR, body("shop:buy"))
@@ -38,7 +33,6 @@ def test_what_was_counted_is_told_by_route_and_by_job(store: Backend, skunq: Sku
 
 
 def test_people_are_shown_rates_percentiles_and_a_chart(store: Backend, skunq: Skunq) -> None:
-    counted(store)
     finish(store)
     finish(store, data=body("shop:buy"))
 
@@ -55,7 +49,6 @@ def test_people_are_shown_rates_percentiles_and_a_chart(store: Backend, skunq: S
 
 
 def test_one_job_can_be_asked_for(store: Backend, skunq: Skunq) -> None:
-    counted(store)
     finish(store)
     finish(store, data=body("shop:buy"))
 
@@ -66,7 +59,6 @@ def test_one_job_can_be_asked_for(store: Backend, skunq: Skunq) -> None:
 
 
 def test_hours_are_read_where_minutes_would_be_many(store: Backend, skunq: Skunq) -> None:
-    counted(store)
     finish(store)
 
     for words, step in ((), 60.0), (("--since", "3h"), 3_600.0), (("--hours",), 3_600.0):
@@ -75,7 +67,6 @@ def test_hours_are_read_where_minutes_would_be_many(store: Backend, skunq: Skunq
 
 
 def test_what_is_kept_no_more_is_said_to_be_missing(store: Backend, skunq: Skunq) -> None:
-    counted(store)
     finish(store)
 
     told = skunq.result("stats", "--since", "40d", expect=0)
@@ -84,18 +75,9 @@ def test_what_is_kept_no_more_is_said_to_be_missing(store: Backend, skunq: Skunq
 
 
 def test_nothing_counted_is_exit_code_1(store: Backend, skunq: Skunq) -> None:
-    counted(store)
     finish(store)
 
     assert "nothing was counted there" in skunq.error("stats", "-q", "other", expect=1)
-
-
-def test_a_store_that_counts_no_jobs_says_so_in_one_line(store: Backend, skunq: Skunq) -> None:
-    fire(store)
-    if "counters" in store.capabilities:
-        pytest.skip("this store has them")
-
-    assert skunq.error("stats", expect=3).count("\n") == 1
 
 
 def test_counters_are_added_up_over_time_and_samples_are_not() -> None:

@@ -15,7 +15,7 @@ from skunkqueue.payload import Progress, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins import COMMANDS, GROUPS, registry
 from skunkqueue.records import ClaimRef, Verdict
-from tests.core.cli.program import Skunq, attempted, begin, body, end, fire, hire, need, open_pool
+from tests.core.cli.program import Skunq, attempted, begin, body, end, fire, hire, open_pool
 from tests.core.plugins.distributions import install
 
 JOB = "shopjobs.of.a_long_package_name:download_everything_there_is"
@@ -97,8 +97,6 @@ def test_every_row_takes_one_line(full: Backend, columns: int) -> None:
 def test_every_row_of_what_was_counted_and_done_takes_one_line(
     full: Backend, skunq: Skunq, columns: int
 ) -> None:
-    for capability in ("rows", "counters", "pools", "audit"):
-        need(full, capability)
     for queue, route in PLACES:
         open_pool(full, f"pool-{route}"[:24], queue=queue, routes=(route, "another-route-of-it"))
         skunq(

@@ -17,7 +17,6 @@ from skunkqueue.cli.output import note, say
 from skunkqueue.cli.text import plural
 
 if TYPE_CHECKING:
-    from skunkqueue.cli.filters import Filter
     from skunkqueue.control import Control
     from skunkqueue.persistence.backend import Backend
     from skunkqueue.records import State
@@ -69,9 +68,6 @@ def requeue(
     Give their IDs, or filters: requeue --state error -q QUEUE. In a script it does not ask where -q is given.
     """
     wanted = filter_of(given)
-    if "rows" not in control.backend.capabilities and wanted.queue and wanted.states and not ids:
-        _requeue_page_by_page(control, ctx, wanted)
-        return
     if is_bulk(ctx, ids, wanted, everything=everything):
         # Scripts that name a queue did so before there was a question.
         bulk.run(control, ctx, "requeue", wanted, FINISHED, yes=yes, asks=wanted.queue is None)
@@ -163,26 +159,3 @@ def _known(store: Backend, ids: tuple[str, ...]) -> list[str]:
 
 def _told(state: State | None) -> str:
     return "gone" if state is None else state.value
-
-
-def _requeue_page_by_page(control: Control, ctx: click.Context, wanted: Filter) -> None:
-    """Requeue all in some states on a store that lists records only."""
-    from skunkqueue.cli.filters import states_called  # noqa: PLC0415 - help need not wait for it
-    from skunkqueue.persistence.backend import MAX_PAGE  # noqa: PLC0415 - as above
-
-    store, queue, count = control.backend, wanted.queue or "", 0
-    routes = [info.route for info in store.routes(queue) if wanted.route in (None, info.route)]
-    for route in routes:
-        for state in states_called(wanted.states):
-            after: str | None = None
-            while True:
-                # The cursor only goes back in time, so what fails again meanwhile is not met twice.
-                page = store.page(queue, route, state, MAX_PAGE, after)
-                if page.records:
-                    count += len(control.requeue([record.id for record in page.records]))
-                after = page.next
-                if after is None:
-                    break
-    say(f"requeued {plural(count, 'firing')}")
-    if not count:
-        ctx.exit(exits.NOTHING)

@@ -14,8 +14,7 @@ from skunkqueue.cli.filters import Filter, query_of
 from skunkqueue.cli.moments import Moment, MomentType
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import document, json_option, note, table
-from skunkqueue.cli.text import cut, from_now, iso, plural
-from skunkqueue.cli.views import UNTOLD
+from skunkqueue.cli.text import UNKNOWN, cut, from_now, iso, plural
 
 if TYPE_CHECKING:
     from skunkqueue.listings import Row
@@ -137,8 +136,8 @@ def _row(group: list[Row], now: float) -> tuple[str, ...]:
     kind, message = parts_of(newest)
     return (
         f"{len(group):,}",
-        newest.job or UNTOLD,
-        kind or UNTOLD,
+        newest.job or UNKNOWN,
+        kind or UNKNOWN,
         cut(message, WIDTH),
         from_now(group[-1].finished or now, now),
         from_now(newest.finished or now, now),

@@ -16,7 +16,6 @@ from skunkqueue.cli.text import iso, plural
 
 if TYPE_CHECKING:
     from skunkqueue.cli.filters import Filter
-    from skunkqueue.cli.listing import OlderRows
     from skunkqueue.cli.rows import Listing
     from skunkqueue.listings import Row
     from skunkqueue.persistence.backend import Backend
@@ -59,7 +58,7 @@ def jobs(
         ctx.exit(exits.NOTHING)
 
 
-def _print_table(listing: Listing | OlderRows, now: float) -> int:
+def _print_table(listing: Listing, now: float) -> int:
     from skunkqueue.cli.views import FIRINGS, row_cells  # noqa: PLC0415 - help need not wait for it
 
     waiting: list[Row] = []
@@ -81,7 +80,7 @@ def _print_table(listing: Listing | OlderRows, now: float) -> int:
     return shown
 
 
-def _print_json(listing: Listing | OlderRows, now: float) -> int:
+def _print_json(listing: Listing, now: float) -> int:
     """Write one document piece by piece, for the same reason."""
     import json  # noqa: PLC0415 - help need not wait for it
 
@@ -101,7 +100,7 @@ def _print_json(listing: Listing | OlderRows, now: float) -> int:
     return shown
 
 
-def _tell_bound(listing: Listing | OlderRows, wanted: Filter) -> None:
+def _tell_bound(listing: Listing, wanted: Filter) -> None:
     """Say how far it looked, where that was not to the end."""
     if not listing.is_cut:
         return
@@ -111,17 +110,10 @@ def _tell_bound(listing: Listing | OlderRows, wanted: Filter) -> None:
     note(f"{what}, and not at the rest: to go on, add --after {listing.following}")
 
 
-def _listing(
-    store: Backend, wanted: Filter, order: str, after: str | None, limit: int | None
-) -> Listing | OlderRows:
+def _listing(store: Backend, wanted: Filter, order: str, after: str | None, limit: int | None) -> Listing:
     from skunkqueue.cli.rows import CursorError, Listing  # noqa: PLC0415 - help need not wait for it
 
-    plain = wanted._replace(queue=None, route=None, states=()).is_empty() and order == "line"
     try:
-        if plain and "rows" not in store.capabilities:
-            from skunkqueue.cli.listing import OlderRows  # noqa: PLC0415 - as above
-
-            return OlderRows(store, wanted, wanted.states or STATES, after, limit)
         return Listing(store, wanted, wanted.states or STATES, order=order, after=after, limit=limit)
     except CursorError as error:
         msg = f"--after {error}: use the one that the same command printed"

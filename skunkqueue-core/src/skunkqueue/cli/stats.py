@@ -15,7 +15,7 @@ from skunkqueue.cli.connection import queue_options, with_backend
 from skunkqueue.cli.moments import Moment, MomentType
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import can_print, document, heading, json_option, note, on_terminal, table
-from skunkqueue.cli.text import iso, span
+from skunkqueue.cli.text import UNKNOWN, iso, span
 
 if TYPE_CHECKING:
     from skunkqueue.counters import Counters
@@ -229,7 +229,7 @@ def _print(routes: Sequence[Line], jobs: Sequence[Line], period: Period, *, plai
         table(
             JOBS,
             [
-                (line.job or "(unknown)", line.queue, line.route, *_numbers(line, period), drawn(line.done))
+                (line.job or UNKNOWN, line.queue, line.route, *_numbers(line, period), drawn(line.done))
                 for line in busiest
             ],
         )

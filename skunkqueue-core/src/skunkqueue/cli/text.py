@@ -15,6 +15,8 @@ HOUR = 3_600.0
 DAY = 86_400.0
 ELLIPSIS = "…"
 """Stands where a text was cut."""
+UNKNOWN = "(unknown)"
+"""Stands for what a version before did not tell, such as a firing's job."""
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 

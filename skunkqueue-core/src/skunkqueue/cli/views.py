@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from skunkqueue.cli.columns import Shape
-from skunkqueue.cli.text import cut, from_now, iso, plural, size, span
+from skunkqueue.cli.text import UNKNOWN, cut, from_now, iso, plural, size, span
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.listings import Row
 from skunkqueue.payload import Body, Step, decode_body, decode_failure, decode_progress
@@ -18,8 +18,6 @@ from skunkqueue.serializers import get_serializer
 from skunkqueue.show import shown
 
 DAMAGED = "(damaged)"
-UNTOLD = "(unknown)"
-"""Stands for the job of a firing that was put in by a version which did not tell."""
 NOTE_WIDTH = 60
 WAITS = {
     "pause": "its route is paused",
@@ -116,7 +114,7 @@ def row_cells(row: Row, now: float) -> tuple[str, ...]:
     """Tell a firing of a listing in the columns of FIRINGS."""
     return (
         row.id,
-        row.job or UNTOLD,
+        row.job or UNKNOWN,
         " ".join(row.tags),
         row.queue,
         row.route,
