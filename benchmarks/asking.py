@@ -70,9 +70,10 @@ def outcome(claim: Claim, number: int) -> Outcome:
 def fill(backend: Backend, finished: int, pending: int) -> None:
     """Put in so many, and finish the first of them."""
     done = 0
+    at_once = max(1, min(_AT_ONCE, finished // len(ROUTES)))
     while done < finished:
-        route = ROUTES[done // _AT_ONCE % len(ROUTES)]
-        count = min(_AT_ONCE, finished - done)
+        route = ROUTES[done // at_once % len(ROUTES)]
+        count = min(at_once, finished - done)
         backend.enqueue([firing(done + number, route) for number in range(count)])
         while claims := backend.claim(QUEUE, route, "w", MAX_BATCH, 600.0):
             backend.settle([outcome(claim, done + number) for number, claim in enumerate(claims)])

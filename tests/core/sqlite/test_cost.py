@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from skunkqueue.listings import Query
 from skunkqueue.persistence.sqlite import SQLiteBackend
 from skunkqueue.records import Outcome, State, Verdict
 from tests.core.sqlite.makers import claim, done, finish, firing, many, open_at, steps
@@ -29,6 +30,13 @@ VERBS: dict[str, Verb] = {
     "routes": lambda backend: backend.routes(),
     "pending page": lambda backend: backend.page("q", "r", State.PENDING, 10),
     "complete page": lambda backend: backend.page("q", "r", State.COMPLETE, 10),
+    "page of all": lambda backend: backend.rows(Query(), 10),
+    "page of the oldest": lambda backend: backend.rows(Query(newest=False), 10),
+    "page of a state": lambda backend: backend.rows(Query(states=(State.COMPLETE,)), 10),
+    "page of a job": lambda backend: backend.rows(Query(job="", states=(State.COMPLETE,)), 10),
+    "page of a key": lambda backend: backend.rows(Query(key="none"), 10),
+    "counts of jobs": lambda backend: backend.job_counts(),
+    "count of a state": lambda backend: backend.count(Query(states=(State.PENDING,))),
     "find": lambda backend: backend.find("0", 10),
     "sweep": lambda backend: backend.sweep(),
     "wait": lambda backend: backend.wait("q", "empty", "w", 0.0),

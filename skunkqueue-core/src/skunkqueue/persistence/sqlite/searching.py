@@ -13,6 +13,7 @@ import heapq
 import itertools
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import msgspec
@@ -31,7 +32,7 @@ _LARGEST_LUMP = 1_000
 _CHUNKS = 8
 """Chunks of finished firings read at once from each of the lists that are merged."""
 _LINE = 200
-"""Places in line read at once."""
+"""Places in line read at once, at most: a page rarely needs as many."""
 _ROWS = (
     "SELECT f.id, t.queue, t.name, t.paused, n.name, f.tags, f.rank, f.enqueued, f.due, f.again, f.expires, f.key,"
     " f.schedule, f.parent, f.progress, f.attempts, f.deaths, coalesce(d.error, f.error), length(f.body), d.state,"
@@ -253,13 +254,7 @@ def _finished(
             places: Iterable[tuple[float, str]] = _by_word(db, kind, text, low, high, onward=onward)
             break
     else:
-        places = heapq.merge(
-            *(
-                _by_chunk(db, combination, scope.job, low, high, onward=onward)
-                for combination in scope.finished
-            ),
-            reverse=not onward,
-        )
+        places = _by_chunk(db, scope, low, high, onward=onward)
     beyond = None if after is None else (after.first, after.id)
     for place in places:
         if beyond is None or (place > beyond if onward else place < beyond):
@@ -278,18 +273,16 @@ def _by_word(
 
 
 def _by_chunk(
-    db: sqlite3.Connection,
-    combination: tuple[int, int],
-    job: int | None,
-    low: float,
-    high: float,
-    *,
-    onward: bool,
+    db: sqlite3.Connection, scope: _Scope, low: float, high: float, *, onward: bool
 ) -> Iterator[tuple[float, str]]:
-    for finished, chunks in itertools.groupby(
-        _chunks(db, combination, job, low, high, onward=onward), key=lambda chunk: chunk[0]
-    ):
-        ids = [id_ for chunk in chunks for id_ in chunk[2].split(",")]
+    """Merge the lists of each route and state, taking only those chunks apart whose turn it is."""
+    chunks = heapq.merge(
+        *(_chunks(db, combination, scope.job, low, high, onward=onward) for combination in scope.finished),
+        key=itemgetter(0),
+        reverse=not onward,
+    )
+    for finished, together in itertools.groupby(chunks, key=itemgetter(0)):
+        ids = [id_ for chunk in together for id_ in chunk[2].split(",")]
         ids.sort(reverse=not onward)
         for id_ in ids:
             yield finished, id_
@@ -404,7 +397,7 @@ def _line(
         if len(found) < size:
             return
         place = found[-1][:2]
-        size = _LINE
+        size = min(4 * size, _LINE)
 
 
 # --- rows -----------------------------------------------------------------------------------------
