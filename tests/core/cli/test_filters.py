@@ -228,7 +228,6 @@ def test_a_filter_over_a_hundred_thousand_firings_does_not_read_them_all(
     first = skunq.json("jobs", "--limit", "10")
 
     assert ids(page) == [wanted]
-    assert page["looked"] <= 51_000
-    assert page["next"] is not None
+    assert page["looked"] <= 51_000  # and fewer where a store finds pending ones by an index
     assert first["looked"] <= 100
     assert page["read"] == first["read"] == 0
