@@ -48,6 +48,8 @@ from tests.thorough.mongo.load import Load
 
 RIGHT = "r1ght:w/rd@"
 WRONG = "wr0ng:w/rd@"
+SURE = {"w": "majority"}
+"""What survives the death of a server; by its own default, what came in its last moments may not."""
 HASTY = {"retry_for": "0.5", "connect_timeout": "0.5", "socket_timeout": "1"}
 
 
@@ -84,7 +86,7 @@ def test_a_server_that_goes_away_is_named_and_welcome_back(
     new_mongod: NewMongod, open_store: OpenStore, mongo_config_of: MongoConfigOf
 ) -> None:
     server = new_mongod(durable=True)
-    store = open_store(mongo_config_of(server, **HASTY))
+    store = open_store(mongo_config_of(server, **HASTY, **SURE))
     store.enqueue([firing()])
     server.kill()
     began = time.monotonic()
@@ -255,7 +257,7 @@ def test_a_load_outlives_a_server_that_was_killed(
 ) -> None:
     made = new_replica_set(members, durable=True) if members else new_mongod(durable=True)
     server = made if isinstance(made, MongoServer) else made.primary()
-    config = mongo_config_of(made)
+    config = mongo_config_of(made, **SURE)
     with Load(lambda: open_store(config), producers=2) as load:
         for _ in range(2):
             load.goes_on()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import threading
 import weakref
 from collections import deque
@@ -118,6 +119,9 @@ class Later:
     def close(self) -> None:
         """Write what is there, within a short time, and do no more at the end of the process."""
         atexit.unregister(self._at_exit)
+        if self._link.pid != os.getpid():
+            # Born by a fork: what was gathered is the parent's to write, and so is the client, whose locks may be held.
+            return
         if self._counts or self._topics:
             self._link.aside(self._flush_in_time)
 
