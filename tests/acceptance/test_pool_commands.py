@@ -82,7 +82,7 @@ def test_a_pool_is_listed_with_its_workers(shop: Workshop) -> None:
 
 def test_memory_and_time_are_measured_while_a_job_holds_the_interpreter(shop: Workshop) -> None:
     shop.work()
-    firing = shop.fire("in_c")
+    firing = shop.fire("in_c", 0.3)
     shop.begun(firing)
     before = len(listed(shop).processes[0].samples)
 
@@ -206,7 +206,7 @@ def test_a_worker_whose_job_never_lets_go_is_ended_by_its_pool(
 ) -> None:
     shop.work("-c", "2", "--grace", "0.5", workers=2)
     pool = listed(shop)
-    firing = shop.fire(job)
+    firing = shop.fire(job, *((0.3,) if job == "in_c" else ()))
     shop.begun(firing)
     holder = shop.record(firing).worker
     assert holder is not None

@@ -115,10 +115,13 @@ def stubborn() -> None:
 
 
 @queue.job
-def in_c() -> None:
-    """Hold the GIL in a C call that does not return."""
-    # Not while another thread is in the middle of a transaction, which would keep everybody from writing to SQLite.
-    time.sleep(0.3)
+def in_c(after: float = 0.0) -> None:
+    """Hold the GIL in a C call that does not return.
+
+    A while after it began, no thread of its worker is in the middle of a transaction, which would keep everybody
+    from writing to SQLite.
+    """
+    time.sleep(after)
     mark("begun")
     ctypes.PyDLL(None).sleep(1000)
 
