@@ -70,7 +70,7 @@ class Cycle:
         self._ran = 0
         self.batch = BatchSize()
         self.stopping = False
-        self._has_let_go = False
+        self._has_let_go = True
         """While it holds: nothing is lent to it any more."""
         self._begins = True
         """It neither stops nor holds: one look for each firing."""
