@@ -30,6 +30,9 @@ PARAMETERS: Mapping[str, str] = {
     "shutdownTimeoutMillisForSignaledShutdown": "100",
     # Instead of as often as seconds go by, for tests that wait until a secondary has something.
     "logicalSessionRefreshMillis": "3600000",
+    # A member of a set keeps the files of what was dropped for five minutes otherwise, and so many tests drop theirs
+    # that it came to hold 20,000 of them, and died.
+    "minSnapshotHistoryWindowInSeconds": "0",
 }
 NOTHING: Mapping[str, str] = {}
 KEY = "c2t1bmtxdWV1ZQ=="
