@@ -99,6 +99,12 @@ def tally_batch(
             first = last
 
 
+def sample_of(pending: int, running: int, oldest_due: float | None, now: float) -> dict[str, float]:
+    """Make the sample of a line in which so many wait and run, and the first that waits was or will be due then."""
+    oldest = 0.0 if oldest_due is None else max(now - oldest_due, 0.0)
+    return {"pending": float(pending), "running": float(running), "oldest": oldest}
+
+
 def add(values: dict[str, float], more: Mapping[str, float]) -> None:
     """Add counters to others; samples are not added, the larger one stays."""
     for name, value in more.items():

@@ -16,7 +16,7 @@ import msgspec
 from skunkqueue.clock import Clock
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.backend import COMPLETE_TTL, FAILED_TTL
-from skunkqueue.records import Death, Firing, Outcome, Refire, Schedule, Standing, State, Verdict
+from skunkqueue.records import Death, Firing, Outcome, Record, Refire, Schedule, Standing, State, Verdict
 
 T = TypeVar("T")
 
@@ -80,6 +80,19 @@ def batch_length(deaths: Sequence[int]) -> int:
         if count:
             return max(number, 1)
     return len(deaths)
+
+
+def with_claim(outcome: Outcome, record: Record) -> Outcome:
+    """Add to an outcome what it does not say of its claim, from the record of its firing."""
+    return msgspec.structs.replace(
+        outcome,
+        queue=record.queue,
+        route=record.route,
+        was_due=record.due,
+        job=record.job,
+        tags=record.tags,
+        key=record.key,
+    )
 
 
 # --- schedules --------------------------------------------------------------------------------------

@@ -12,11 +12,10 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.payload import Failure, encode
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import ClaimRef, Death, Outcome, Record, Verdict, WorkerRecord
 from skunkqueue.worker.store_link import StoreLink
@@ -148,14 +147,4 @@ def killed_outcome(ref: ClaimRef, record: Record | None, failure: Failure) -> Ou
     outcome = Outcome(
         id=ref.id, token=ref.token, verdict=Verdict.KILLED, result=encode(failure), error=failure.line
     )
-    if record is None:
-        return outcome
-    return msgspec.structs.replace(
-        outcome,
-        queue=record.queue,
-        route=record.route,
-        was_due=record.due,
-        job=record.job,
-        tags=record.tags,
-        key=record.key,
-    )
+    return outcome if record is None else rules.with_claim(outcome, record)

@@ -47,7 +47,7 @@ class Answers(Administration, ABC):
 
     def job_counts(self, queue: str | None = None, route: str | None = None) -> list[JobCount]:
         """Count firings by route, job and state."""
-        return self._store.read(lambda db: searching.job_counts(db, queue, route))
+        return self._store.read(lambda db: reading.job_counts(db, queue, route))
 
     def results(self, ids: Sequence[str]) -> list[Result | None]:
         """Read how firings ended."""

@@ -16,12 +16,20 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from skunkqueue.counters import SAMPLES, Counters, add
+from skunkqueue.counters import Counters, add
 from skunkqueue.persistence import asking
 from skunkqueue.persistence.asking import HOURS_KEPT, MAX_JOBS, MINUTES_KEPT
 from skunkqueue.persistence.sqlite import jobs
-from skunkqueue.persistence.sqlite.schema import COMPLETE, STATES
-from skunkqueue.persistence.sqlite.upgrade import ALL_JOBS, EVER, HOUR, MINUTE, OTHER_JOBS, PACKED
+from skunkqueue.persistence.sqlite.schema import (
+    ALL_JOBS,
+    COMPLETE,
+    EVER,
+    HOUR,
+    MINUTE,
+    OTHER_JOBS,
+    PACKED,
+    STATES,
+)
 
 _COLUMNS = ("live", *STATES[COMPLETE:])
 _SHIFT = f"UPDATE tally SET {', '.join(f'{name} = {name} + ?' for name in _COLUMNS)}"  # noqa: S608 - constants
@@ -248,9 +256,9 @@ def totals(db: sqlite3.Connection, queue: str | None) -> list[Counters]:
     """Read what each job did since the store was made."""
     rows = db.execute(
         "SELECT r.queue, r.name, t.job, t.enqueued, t.tallies, c.tallies FROM route r JOIN tally t ON t.route = r.no"
-        " LEFT JOIN counted c ON c.route = t.route AND c.span = ? AND c.job = t.job AND c.begin = 0.0"
-        " WHERE :queue IS NULL OR r.queue = :queue".replace(":queue", "?2"),
-        (EVER, queue),
+        " LEFT JOIN counted c ON c.route = t.route AND c.span = :ever AND c.job = t.job AND c.begin = 0.0"
+        " WHERE :queue IS NULL OR r.queue = :queue",
+        {"ever": EVER, "queue": queue},
     ).fetchall()
     names = job_names(db, {row[2] for row in rows})
     found = []
@@ -309,7 +317,5 @@ def _whole(enqueued: int, tallies: bytes | None) -> Tallies:
 
 def _sum(left: bytes | None, right: Mapping[str, float]) -> Tallies:
     total = {} if left is None else _decode(left)
-    get = total.get
-    for name, n in right.items():
-        total[name] = max(get(name, 0.0), n) if name in SAMPLES else get(name, 0) + n
+    add(total, right)
     return total

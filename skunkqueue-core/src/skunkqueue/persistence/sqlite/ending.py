@@ -11,8 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from skunkqueue.persistence import listing, rules
 from skunkqueue.persistence.sqlite import counting, jobs
-from skunkqueue.persistence.sqlite.schema import KILLED, STATES
-from skunkqueue.persistence.sqlite.upgrade import ERROR_TYPE, KEY, TAG
+from skunkqueue.persistence.sqlite.schema import ERROR_TYPE, KEY, KILLED, STATES, TAG
 from skunkqueue.records import State
 
 

@@ -14,7 +14,7 @@ import msgspec
 
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.sqlite import counting, jobs, leases, routes
-from skunkqueue.persistence.sqlite.upgrade import TAGGED
+from skunkqueue.persistence.sqlite.schema import TAGGED
 from skunkqueue.persistence.sqlite.writer import Repeat
 from skunkqueue.records import MAX_PRIORITY, Claim, Firing
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from skunkqueue.clock import Clock, SystemClock
+from skunkqueue.counters import sample_of
 from skunkqueue.persistence.sqlite import audit, counting, ending, leases, pools, reading, routes, workers
 from skunkqueue.persistence.sqlite.schema import COMPLETE, EXPIRED
 from skunkqueue.records import State
@@ -78,16 +79,8 @@ def sample(db: sqlite3.Connection, now: float) -> int:
     for route in missing:
         of = counts.get(route, {})
         oldest = reading.oldest_due(db, route) if of.get(State.PENDING) else None
-        counting.keep_sample(
-            db,
-            route,
-            {
-                "pending": float(of.get(State.PENDING, 0)),
-                "running": float(of.get(State.RUNNING, 0)),
-                "oldest": 0.0 if oldest is None else max(now - oldest, 0.0),
-            },
-            now,
-        )
+        values = sample_of(of.get(State.PENDING, 0), of.get(State.RUNNING, 0), oldest, now)
+        counting.keep_sample(db, route, values, now)
     counting.turn_idle(db, now)
     return len(missing)
 

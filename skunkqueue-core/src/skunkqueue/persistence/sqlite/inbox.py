@@ -15,7 +15,7 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 
 from skunkqueue.persistence.sqlite import counting, firings, jobs
-from skunkqueue.persistence.sqlite.upgrade import TAGGED
+from skunkqueue.persistence.sqlite.schema import TAGGED
 from skunkqueue.records import MAX_PRIORITY, Firing
 
 LARGEST = 4

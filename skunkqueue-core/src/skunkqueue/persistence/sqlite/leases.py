@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.sqlite import counting, routes, upgrade
+from skunkqueue.persistence.sqlite import counting, routes, schema
 from skunkqueue.records import ClaimRef
 
 _ROUTE_BITS = 24
@@ -27,7 +27,7 @@ _RECLAIM_AT_ONCE = 8
 
 _SELECT = "SELECT token, route, ends, holder, claimed, special, apart, ids, begun FROM lease WHERE "
 _BACK = "UPDATE firing SET token = ?, holder = ?, deaths = deaths + ?, evidence = evidence || ? WHERE id = ?"
-_WORDS = f"(tags IS NOT NULL) * {upgrade.TAGGED} + (error IS NOT NULL) * {upgrade.FAILED}"
+_WORDS = f"(tags IS NOT NULL) * {schema.TAGGED} + (error IS NOT NULL) * {schema.FAILED}"
 _TO_READY = (
     "INSERT INTO ready (route, rank, due, id, alone, job, words)"  # noqa: S608 - constants
     f" SELECT route, rank, due, id, deaths > 0, job, {_WORDS} FROM firing WHERE id = ? AND target IS NULL"

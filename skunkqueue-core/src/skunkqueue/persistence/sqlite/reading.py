@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 
 from skunkqueue.ids import ID_LENGTH
-from skunkqueue.listings import Result
+from skunkqueue.listings import JobCount, Result
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import MAX_PAGE
-from skunkqueue.persistence.sqlite import jobs, leases, routes
-from skunkqueue.persistence.sqlite.schema import PENDING, RUNNING, STATES
+from skunkqueue.persistence.sqlite import counting, jobs, leases, routes
+from skunkqueue.persistence.sqlite.schema import OTHER_JOBS, PENDING, RUNNING, STATES
 from skunkqueue.records import MAX_PRIORITY, Page, Record, RouteInfo, State
 
 _FEW = 8
@@ -264,3 +264,31 @@ def results(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Result]:
         ):
             found.setdefault(id_, Result(id=id_, state=State.PENDING, result=None, expires=expires))
     return found
+
+
+def job_counts(db: sqlite3.Connection, queue: str | None, route: str | None) -> list[JobCount]:
+    """Count firings by route, job and state."""
+    running: dict[tuple[int, int], int] = {}
+    for on, job, n in db.execute(
+        "SELECT f.route, f.job, count(*) FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value GROUP BY 1, 2",
+        (as_json(id_ for (ids,) in db.execute("SELECT ids FROM lease") for id_ in ids.split(",")),),
+    ).fetchall():
+        running[on, job] = n
+    rows = db.execute(
+        "SELECT r.queue, r.name, r.no, t.job, t.live, t.complete, t.error, t.killed, t.expired"
+        " FROM route r JOIN tally t ON t.route = r.no"
+        " WHERE (:queue IS NULL OR r.queue = :queue) AND (:route IS NULL OR r.name = :route)",
+        {"queue": queue, "route": route},
+    ).fetchall()
+    own = {(row[2], row[3]) for row in rows}
+    for (on, job), n in list(running.items()):
+        if (on, job) not in own:
+            running[on, OTHER_JOBS] = running.get((on, OTHER_JOBS), 0) + n
+    names = counting.job_names(db, {row[3] for row in rows})
+    found = []
+    for owner, name, on, job, live, *finished in rows:
+        run = running.get((on, job), 0)
+        if live or any(finished):
+            counts = dict(zip(State, (live - run, run, *finished), strict=True))
+            found.append(JobCount(queue=owner, route=name, job=names[job], counts=counts))
+    return sorted(found, key=lambda one: (one.queue, one.route, one.job))

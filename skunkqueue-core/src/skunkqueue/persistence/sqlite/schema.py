@@ -34,6 +34,19 @@ STATES = ("pending", "running", "complete", "error", "killed", "expired")
 """States by their number in the store; the finished ones are also the names of the columns that count them."""
 PENDING, RUNNING, COMPLETE, ERROR, KILLED, EXPIRED = range(6)
 
+ALL_JOBS = -2
+"""Stands in the place of a job's number for all jobs of a route together."""
+OTHER_JOBS = -1
+"""For those over the first MAX_JOBS of a route."""
+NO_JOB = 0
+"""For firings that do not say their job."""
+MINUTE, HOUR, EVER, PACKED = range(4)
+"""Spans of time by their number in ``counted``. PACKED: the minutes of an hour that is over, in one row."""
+TAG, KEY, ERROR_TYPE = range(3)
+"""Kinds of words by their number in ``word``."""
+TAGGED, FAILED = 1, 2
+"""What ``ready.words`` and ``aimed.words`` add up: the firing has tags, or an error line of an earlier attempt."""
+
 _FIRST = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE queue (name TEXT PRIMARY KEY, paused INTEGER NOT NULL) WITHOUT ROWID;

@@ -18,14 +18,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Row, Rows
+from skunkqueue.listings import MAX_LOOK, Count, Query, Row, Rows
 from skunkqueue.persistence import listing
 from skunkqueue.persistence.listing import Look, Position
-from skunkqueue.persistence.sqlite import counting, jobs, leases, reading, routes
-from skunkqueue.persistence.sqlite.upgrade import ERROR_TYPE, FAILED, KEY, OTHER_JOBS, TAG, TAGGED
+from skunkqueue.persistence.sqlite import jobs, leases, reading, routes
+from skunkqueue.persistence.sqlite.rows import rows_at
+from skunkqueue.persistence.sqlite.schema import ERROR_TYPE, FAILED, KEY, OTHER_JOBS, TAG, TAGGED
 from skunkqueue.records import MAX_PRIORITY, State
 
 _STATES = tuple(State)
+_NO_SUCH_JOB = -3
+"""Stands in the place of the number of a job that the store has never heard of."""
 _FINAL = tuple(number for number, state in enumerate(_STATES) if state.final)
 _LUMP = 100
 _LARGEST_LUMP = 1_000
@@ -33,14 +36,6 @@ _CHUNKS = 8
 """Chunks of finished firings read at once from each of the lists that are merged."""
 _LINE = 200
 """Places in line read at once, at most: a page rarely needs as many."""
-_ROWS = (
-    "SELECT f.id, t.queue, t.name, t.paused, n.name, f.tags, f.rank, f.enqueued, f.due, f.again, f.expires, f.key,"
-    " f.schedule, f.parent, f.progress, f.attempts, f.deaths, coalesce(d.error, f.error), length(f.body), d.state,"
-    " d.began, d.took, d.finished, length(d.result), h.name"
-    " FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value CROSS JOIN route t ON t.no = f.route"
-    " CROSS JOIN job n ON n.no = f.job"
-    " LEFT JOIN done d ON d.id = f.id LEFT JOIN holder h ON h.no = coalesce(d.holder, f.holder)"
-)
 
 
 class _Scope(NamedTuple):
@@ -80,7 +75,7 @@ def count(db: sqlite3.Connection, query: Query, most: int, now: float) -> Count:
         else:
             number = sum(
                 one.counts[state]
-                for one in job_counts(db, query.queue, query.route)
+                for one in reading.job_counts(db, query.queue, query.route)
                 if one.job == query.job
                 for state in scope.states
             )
@@ -93,34 +88,6 @@ def count(db: sqlite3.Connection, query: Query, most: int, now: float) -> Count:
 def _shares_its_count(db: sqlite3.Connection, scope: _Scope) -> bool:
     rows = db.execute("SELECT DISTINCT route FROM tally WHERE job = ?", (OTHER_JOBS,)).fetchall()
     return any(row[0] in scope.routes for row in rows)
-
-
-def job_counts(db: sqlite3.Connection, queue: str | None, route: str | None) -> list[JobCount]:
-    """Count firings by route, job and state."""
-    running: dict[tuple[int, int], int] = {}
-    for on, job, n in db.execute(
-        "SELECT f.route, f.job, count(*) FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value GROUP BY 1, 2",
-        (reading.as_json(id_ for (ids,) in db.execute("SELECT ids FROM lease") for id_ in ids.split(",")),),
-    ).fetchall():
-        running[on, job] = n
-    rows = db.execute(
-        "SELECT r.queue, r.name, r.no, t.job, t.live, t.complete, t.error, t.killed, t.expired"
-        " FROM route r JOIN tally t ON t.route = r.no"
-        " WHERE (:queue IS NULL OR r.queue = :queue) AND (:route IS NULL OR r.name = :route)",
-        {"queue": queue, "route": route},
-    ).fetchall()
-    own = {(row[2], row[3]) for row in rows}
-    for (on, job), n in list(running.items()):
-        if (on, job) not in own:
-            running[on, OTHER_JOBS] = running.get((on, OTHER_JOBS), 0) + n
-    names = counting.job_names(db, {row[3] for row in rows})
-    found = []
-    for owner, name, on, job, live, *finished in rows:
-        run = running.get((on, job), 0)
-        if live or any(finished):
-            counts = dict(zip(State, (live - run, run, *finished), strict=True))
-            found.append(JobCount(queue=owner, route=name, job=names[job], counts=counts))
-    return sorted(found, key=lambda one: (one.queue, one.route, one.job))
 
 
 # --- where to look --------------------------------------------------------------------------------
@@ -136,7 +103,7 @@ def _scope(db: sqlite3.Connection, query: Query) -> _Scope:
     states = listing.states_of(query)
     job = None if query.job is None else jobs.number(db, query.job)
     if query.job is not None and job is None:
-        return _Scope((), states, -3, (), ())
+        return _Scope((), states, _NO_SUCH_JOB, (), ())
     rows = db.execute(
         "SELECT route, sum(live), sum(complete), sum(error), sum(killed), sum(expired) FROM tally"
         " WHERE :job IS NULL OR job = :job OR job = :others GROUP BY route",
@@ -180,7 +147,7 @@ def _look(
         looked += len(lump)
         at = lump[-1][0]
         likely = [place for place, may_match in lump if may_match]
-        by_id = _read(db, likely, only, values, now) if likely else {}
+        by_id = rows_at(db, likely, only, values, now) if likely else {}
         for place in likely:
             row = by_id.get(place.id)
             if row is not None and listing.matches(row, query):
@@ -398,68 +365,3 @@ def _line(
             return
         place = found[-1][:2]
         size = min(4 * size, _LINE)
-
-
-# --- rows -----------------------------------------------------------------------------------------
-
-
-def _read(
-    db: sqlite3.Connection, lump: Sequence[Position], only: str, values: Sequence[Any], now: float
-) -> dict[str, Row]:
-    found = db.execute(
-        f"{_ROWS} WHERE true{only}" if only else _ROWS,
-        (reading.as_json(place.id for place in lump), *values),
-    ).fetchall()
-    running = {place.id for place in lump if place.group == listing.RUNNING}
-    held: dict[str, tuple[str, float]] = {}
-    if running:
-        wanted = running.intersection(row[0] for row in found)
-        for name, claimed, ids in db.execute(
-            "SELECT h.name, l.claimed, l.ids FROM lease l JOIN holder h ON h.no = l.holder"
-        ):
-            held.update((id_, (name, claimed)) for id_ in wanted.intersection(ids.split(",")))
-    return {row[0]: _row(row, held.get(row[0]), now) for row in found}
-
-
-def _row(row: tuple[Any, ...], held: tuple[str, float] | None, now: float) -> Row:
-    (
-        id_, queue, route, paused, job, tags, rank, enqueued, due, again, expires, key, schedule, parent, progress,
-        attempts, deaths, error, body_size, done, began, took, finished, result_size, worker,
-    ) = row  # fmt: skip
-    waits = None
-    if done is not None:
-        state = _STATES[done]
-        attempts += began is not None
-    elif held is not None:
-        state = State.RUNNING
-        worker, began = held
-        attempts += 1
-    else:
-        state = State.PENDING
-        waits = listing.waits_for(due=due, now=now, paused=bool(paused), again=again)
-    return Row(
-        id=id_,
-        queue=queue,
-        route=route,
-        job=job,
-        tags=jobs.tags_of(tags),
-        state=state,
-        waits=waits,
-        priority=MAX_PRIORITY - rank,
-        enqueued=enqueued,
-        due=due,
-        began=began,
-        finished=finished,
-        took=took,
-        worker=worker,
-        attempts=attempts + deaths,
-        deaths=deaths,
-        key=key,
-        schedule=schedule,
-        parent=parent,
-        progress=listing.numbers_of(progress),
-        error=error,
-        body_size=body_size,
-        result_size=result_size or 0,
-        expires=expires,
-    )

@@ -12,18 +12,9 @@ import sqlite3
 
 import msgspec
 
-ALL_JOBS = -2
-"""Stands in the place of a job's number for all jobs of a route together."""
-OTHER_JOBS = -1
-"""For those over the first MAX_JOBS of a route."""
-NO_JOB = 0
-"""For firings that do not say their job."""
-MINUTE, HOUR, EVER, PACKED = range(4)
-"""Spans of time by their number in ``counted``. PACKED: the minutes of an hour that is over, in one row."""
-TAG, KEY, ERROR_TYPE = range(3)
-"""Kinds of words by their number in ``word``."""
-TAGGED, FAILED = 1, 2
-"""What ``ready.words`` and ``aimed.words`` add up: the firing has tags, or an error line of an earlier attempt."""
+# As they are in the fourth version, whatever becomes of the names in ``schema``.
+_NO_JOB, _ALL_JOBS = 0, -2
+_MINUTE, _HOUR, _EVER = range(3)
 
 _TABLES = """
 CREATE TABLE job (no INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
@@ -187,8 +178,8 @@ def to_fourth(db: sqlite3.Connection) -> None:
     ever: dict[int, dict[str, float]] = {}
     for route, minute, tallies in db.execute("SELECT route, minute, tallies FROM minute").fetchall():
         values = msgspec.msgpack.decode(tallies, type=dict[str, float])
-        for job in (NO_JOB, ALL_JOBS):
-            db.execute(_COUNT, (route, MINUTE, job, minute * 60.0, tallies))
+        for job in (_NO_JOB, _ALL_JOBS):
+            db.execute(_COUNT, (route, _MINUTE, job, minute * 60.0, tallies))
         for total in (
             hours.setdefault((route, minute // 60 * 3600.0), {}),
             ever.setdefault(route, {}),
@@ -196,8 +187,8 @@ def to_fourth(db: sqlite3.Connection) -> None:
             for name, value in values.items():
                 total[name] = total.get(name, 0) + value
     for (route, begin), values in hours.items():
-        for job in (NO_JOB, ALL_JOBS):
-            db.execute(_COUNT, (route, HOUR, job, begin, msgspec.msgpack.encode(values)))
+        for job in (_NO_JOB, _ALL_JOBS):
+            db.execute(_COUNT, (route, _HOUR, job, begin, msgspec.msgpack.encode(values)))
     for route, values in ever.items():
-        db.execute(_COUNT, (route, EVER, NO_JOB, 0.0, msgspec.msgpack.encode(values)))
+        db.execute(_COUNT, (route, _EVER, _NO_JOB, 0.0, msgspec.msgpack.encode(values)))
     db.execute("DROP TABLE minute")

@@ -16,7 +16,7 @@ from typing import Any
 from pymongo import UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from skunkqueue.counters import Counters, add
+from skunkqueue.counters import Counters, add, sample_of
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.asking import HOURS_KEPT, MAX_JOBS, MINUTES_KEPT, OTHER_JOBS
 from skunkqueue.persistence.mongodb.base import StoreBackend
@@ -155,12 +155,8 @@ class Counting(StoreBackend, ABC):
             return 0
         taken = 0
         for info in self.routes():
-            oldest = 0.0 if info.oldest_due is None else max(now - info.oldest_due, 0.0)
-            values = {
-                "pending": float(info.counts[State.PENDING]),
-                "running": float(info.counts[State.RUNNING]),
-                "oldest": oldest,
-            }
+            counts = info.counts
+            values = sample_of(counts[State.PENDING], counts[State.RUNNING], info.oldest_due, now)
             id_ = _id(info.queue, info.route, MINUTE, begins[MINUTE])
             fresh = {"_id": id_, "samples": {"$exists": False}}
             change = {"$set": {"samples": values}, "$setOnInsert": {"gone": gone(MINUTE, begins[MINUTE])}}

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from skunkqueue.counters import tally, tally_batch
 from skunkqueue.ids import new_id
 from skunkqueue.persistence import rules
@@ -76,7 +74,9 @@ class RedisBackend(Claiming, Asking, Watching, Administration):
             found = self.get(missing[start : start + MAX_PAGE])
             known.update({record.id: record for record in found if record is not None})
         return [
-            _with_claim(outcome, known[outcome.id]) if not outcome.queue and outcome.id in known else outcome
+            rules.with_claim(outcome, known[outcome.id])
+            if not outcome.queue and outcome.id in known
+            else outcome
             for outcome in outcomes
         ]
 
@@ -195,18 +195,6 @@ def _bounded(times: list[float]) -> list[float]:
     if times and (min(times) < 0.0 or max(times) > _ENDLESS):
         return [min(max(time, 0.0), _ENDLESS) for time in times]
     return times
-
-
-def _with_claim(outcome: Outcome, record: Record) -> Outcome:
-    return msgspec.structs.replace(
-        outcome,
-        queue=record.queue,
-        route=record.route,
-        was_due=record.due,
-        job=record.job,
-        tags=record.tags,
-        key=record.key,
-    )
 
 
 def _due(outcome: Outcome) -> float:
