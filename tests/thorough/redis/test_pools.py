@@ -54,7 +54,7 @@ def test_a_pool_is_listed_and_obeys_again_once_its_server_is_back(
 
     persistently(shop.backend.now)
     eventually(lambda: [one.id for one in shop.backend.pools()] == [pool.id], PATIENCE, what="it is listed")
-    assert carried_out(control, control.quiet_pool(pool.id)) == "told 1 workers to begin nothing more"
+    assert carried_out(control, control.quiet_pool(pool.id)) == "told 1 worker to begin nothing more"
     firing = shop.fire("add", 1, 2)
     carried_out(control, control.resume_pool(pool.id))
     assert shop.result(firing) == 3

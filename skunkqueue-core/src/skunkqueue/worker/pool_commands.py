@@ -87,7 +87,7 @@ class PoolCommands:
         if verb in ("quiet", "resume"):
             count = crew.hold(quiet=verb == "quiet")
             words = "begin nothing more" if crew.is_quiet else "begin jobs again"
-            return f"told {count} workers to {words}"
+            return f"told {count} worker{'' if count == 1 else 's'} to {words}"
         if verb == "restart":
             self._restart.begin(command.id)
             return None
