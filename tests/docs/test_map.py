@@ -42,6 +42,7 @@ def test_every_folder_of_the_repository_is_on_the_map() -> None:
         "skunkqueue-mongo/",
         "skunkqueue-redis/",
         "skunkqueue-schedulers/",
+        "skunkqueue-web/",
         "tests/",
         "docs/",
         "examples/",

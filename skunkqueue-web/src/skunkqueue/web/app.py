@@ -1,0 +1,38 @@
+"""Make the WSGI app: settings, store, access, pages. Wiring only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from flask import Flask
+
+from skunkqueue.config import resolve
+from skunkqueue.web import navigation, show
+from skunkqueue.web.access import guard
+from skunkqueue.web.pages import queues
+from skunkqueue.web.settings import WebSettings
+from skunkqueue.web.source import KEY, Source
+
+SETTINGS = "skunkqueue.settings"
+BLUEPRINTS = (queues.blueprint,)
+
+
+def create_app(url: str | None = None, *, settings: WebSettings | None = None, **options: Any) -> Flask:
+    """Make the monitor of one store, as a WSGI app to be served alone or below a path of another site.
+
+    ``options`` are fields of WebSettings. The store is opened when it is first needed. Raises ConfigError.
+    """
+    chosen = settings or WebSettings()
+    if url is not None:
+        options["url"] = url
+    chosen = msgspec.structs.replace(chosen, **options).checked()
+    app = Flask("skunkqueue.web")
+    app.extensions[SETTINGS] = chosen
+    app.extensions[KEY] = Source(resolve(chosen.backend, chosen.url))
+    guard.install(app)
+    show.install(app)
+    app.context_processor(lambda: {"settings": chosen, "navigation": navigation.navigation})
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    return app

@@ -1,0 +1,2 @@
+// Keeps the page as it is in the store, without disturbing what the reader does.
+export {};
