@@ -10,13 +10,14 @@ from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import with_backend
 from skunkqueue.cli.lookup import firing_id
 from skunkqueue.cli.output import document, facts, heading, json_option, say, table
-from skunkqueue.cli.text import clean, clean_lines, cut, from_now, iso, size, span
-from skunkqueue.errors import SkunkQueueError, UnknownFiringError
+from skunkqueue.cli.story import attempts_of, deaths_of, failure_of, result_or_problem, timeline
+from skunkqueue.cli.text import clean, clean_lines, cut, from_now, iso, span
+from skunkqueue.errors import UnknownFiringError
 
 if TYPE_CHECKING:
-    from skunkqueue.payload import Attempt, Body, Failure
+    from skunkqueue.payload import Body
     from skunkqueue.persistence.backend import Backend
-    from skunkqueue.records import Death, Record
+    from skunkqueue.records import Record
 
 MAX_SHOWN = 4_000
 """Characters of arguments or a result shown to people; ``--json`` gives all."""
@@ -67,8 +68,8 @@ def _json(record: Record, now: float) -> dict[str, Any]:
                 "serializer": step.serializer,
             }
         )
-    value, problem = _result(record)
-    failure = _failure(record)
+    value, problem = result_or_problem(record)
+    failure = failure_of(record)
     return {
         **firing_json(record),
         "now": iso(now),
@@ -85,7 +86,7 @@ def _json(record: Record, now: float) -> dict[str, Any]:
                 "note": each.note,
                 "worker": each.worker,
             }
-            for each in _attempts(record)
+            for each in attempts_of(record)
         ],
         "evidence": [
             {
@@ -97,9 +98,9 @@ def _json(record: Record, now: float) -> dict[str, Any]:
                 "exit_code": death.exit_code,
                 "rss": death.rss,
             }
-            for death in _deaths(record)
+            for death in deaths_of(record)
         ],
-        "timeline": [{"at": iso(at), "event": event} for at, event in _timeline(record)],
+        "timeline": [{"at": iso(at), "event": event} for at, event in timeline(record)],
         "result": value,
         "result_problem": problem,
         "traceback": failure.traceback if failure else None,
@@ -134,7 +135,7 @@ def _show(record: Record, now: float) -> None:
         say(f"  {clean(cut(call_line(step), MAX_SHOWN))}")
     if body is None:
         say(f"  damaged: {clean(record.body[:40])}")
-    attempts = _attempts(record)
+    attempts = attempts_of(record)
     if attempts:
         heading("Attempts")
         table(
@@ -142,14 +143,14 @@ def _show(record: Record, now: float) -> None:
             [(a.number, a.verdict, iso(a.began), span(a.took), a.worker, cut(a.note, 200)) for a in attempts],
         )
     heading("Timeline")
-    for at, event in _timeline(record):
+    for at, event in timeline(record):
         say(f"  {iso(at)}  {clean(event)}")
     _show_end(record)
 
 
 def _show_end(record: Record) -> None:
     """Show the result or the failure, if it is finished."""
-    failure = _failure(record)
+    failure = failure_of(record)
     if failure is not None:
         heading("Failure")
         say(f"  {clean(failure)}")
@@ -158,7 +159,7 @@ def _show_end(record: Record) -> None:
     elif record.state.value == "complete":
         from skunkqueue.show import shown  # noqa: PLC0415 - help need not wait for it
 
-        value, problem = _result(record)
+        value, problem = result_or_problem(record)
         if record.result is None:
             problem = "not kept, since the job has result_ttl=0"
         heading("Result")
@@ -183,101 +184,6 @@ def _policy(record: Record, body: Body | None, now: float) -> list[tuple[str, ob
         rules.append(("kept for", None if body.ttl is None else span(body.ttl) if body.ttl else "no result"))
         rules.append(("schedule", body.schedule))
     return rules
-
-
-def _timeline(record: Record) -> list[tuple[float, str]]:
-    """Tell what happened to it, in order."""
-    events = [(record.enqueued, "enqueued")]
-    if record.due > record.enqueued and not record.state.final:
-        events.append((record.due, "due"))
-    for each in _attempts(record):
-        events.append((each.began, f"attempt {each.number} began on {each.worker}"))
-        note = f": {' '.join(each.note.split())}" if each.note else ""
-        events.append(
-            (each.began + each.took, f"attempt {each.number} ended, {each.verdict}{cut(note, 200)}")
-        )
-    events += [(death.at, _death_line(death)) for death in _deaths(record)]
-    if record.state.value == "running" and record.began is not None:
-        events.append((record.began, f"claimed by {record.worker}"))
-    if record.finished is not None and record.began is None:
-        events.append((record.finished, record.state.value))
-    return sorted(events, key=lambda event: event[0])
-
-
-def _death_line(death: Death) -> str:
-    if death.cause == "lease":
-        begun = "while it ran" if death.begun else "and nobody knows whether it had begun"
-        return f"the lease of worker {death.worker} ended {begun}"
-    parts = [f"worker {death.worker} died under it ({death.cause}"]
-    if death.signal is not None:
-        parts.append(f", signal {death.signal}")
-    if death.exit_code is not None:
-        parts.append(f", exit code {death.exit_code}")
-    if death.rss is not None:
-        parts.append(f", {size(death.rss)} of memory")
-    return "".join(parts) + ")"
-
-
-def _attempts(record: Record) -> tuple[Attempt, ...]:
-    """Tell the attempts remembered, and the one that ended it, which the record itself holds."""
-    from skunkqueue.cli.views import failure_line  # noqa: PLC0415 - help need not wait for it
-    from skunkqueue.payload import Attempt, decode_carry  # noqa: PLC0415 - as above
-
-    try:
-        history = decode_carry(record.carry).history
-    except SkunkQueueError:
-        history = ()
-    if record.began is None or record.finished is None:
-        return history
-    # A snooze does not count, so the attempt after it has the same number.
-    number = 1 if not history else history[-1].number + (history[-1].verdict != "snooze")
-    last = Attempt(
-        number=number,
-        began=record.began,
-        took=max(record.finished - record.began, 0.0),
-        verdict=record.state.value,
-        note=failure_line(record) or "",
-        worker=record.worker or "?",
-    )
-    return history if history and history[-1].began >= last.began else (*history, last)
-
-
-def _deaths(record: Record) -> list[Death]:
-    import msgspec  # noqa: PLC0415 - help need not wait for it
-
-    from skunkqueue.records import Death  # noqa: PLC0415 - as above
-
-    found = []
-    for line in record.evidence.splitlines():
-        try:
-            found.append(msgspec.json.decode(line, type=Death))
-        except (msgspec.MsgspecError, ValueError):  # one damaged line must not hide the others
-            found.append(Death(at=record.enqueued, worker="?", cause=f"damaged evidence: {cut(line, 80)}"))
-    return found
-
-
-def _failure(record: Record) -> Failure | None:
-    from skunkqueue.payload import Failure, decode_failure  # noqa: PLC0415 - help need not wait for it
-
-    if record.result is None or record.state.value not in ("error", "killed", "expired"):
-        return None
-    try:
-        return decode_failure(record.result)
-    except SkunkQueueError as error:
-        return Failure("DamagedPayloadError", str(error))
-
-
-def _result(record: Record) -> tuple[Any, str | None]:
-    """Decode the result; the second part says why that cannot be done."""
-    from skunkqueue.handle import result_of  # noqa: PLC0415 - help need not wait for it
-
-    if record.state.value != "complete":
-        return None, None
-    try:
-        return result_of(record, None), None
-    # A chain's parts may not fit its steps where bytes were made by hand.
-    except (SkunkQueueError, ValueError, TypeError) as error:
-        return None, f"cannot be read: {error}"
 
 
 def _moment(at: float | None, now: float) -> str | None:

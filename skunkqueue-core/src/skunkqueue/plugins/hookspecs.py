@@ -1,15 +1,17 @@
 """Every hook, its arguments, and who calls it when. No logic.
 
-All hooks are told what has happened and can change nothing; what they return is thrown away and what
-they raise is logged. In a producer they run in the thread that did the thing, so a slow hook slows it down;
+Most hooks are told what has happened and can change nothing; what they return is thrown away and what
+they raise is logged. The last two are asked by the monitor what it shows. In a producer they run in the thread that did the thing, so a slow hook slows it down;
 in a worker and a pool on one thread of their own, for 5 seconds at most. A plugin that hangs or ends its
 process is not called for a while. A hook function may leave out arguments it does not need.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from skunkqueue.plugins import hookspec
-from skunkqueue.records import Claim, Firing, Outcome, WorkerRecord
+from skunkqueue.records import Claim, Firing, Outcome, Record, WorkerRecord
 
 
 @hookspec
@@ -60,3 +62,21 @@ def skunkqueue_pool_started(pool: str, host: str, pid: int, queue: str, routes: 
 @hookspec
 def skunkqueue_pool_stopped(pool: str, queue: str, exit_code: int) -> None:
     """Hear that a pool's workers are gone and it is about to end; called in the pool's process."""
+
+
+@hookspec
+def skunkqueue_redact(job: str, where: str, value: object) -> str | None:
+    """Return what the monitor shows in place of a value of a firing; ``None``: the value itself.
+
+    ``where``: ``args[0]``, ``kwargs.NAME``, ``attributes.NAME``, ``result``, ``error``, ``traceback``, ``progress`` or
+    ``attempt`` (the note of one). Called in the monitor, for each value before it is shown, in a page or by the API. If it
+    raises or hangs, the value is hidden.
+    """
+
+
+@hookspec
+def skunkqueue_links(record: Record) -> Iterable[tuple[str, str]] | None:
+    """Return links (text, URL) to what is known of a firing elsewhere, such as traces and logs.
+
+    Called in the monitor, when the firing's page is shown. Only ``http`` and ``https`` URLs are shown, at most ten.
+    """

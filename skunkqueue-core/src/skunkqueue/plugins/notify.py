@@ -76,6 +76,10 @@ class Notifier:
         """Say whether anybody implements this hook; costs one dictionary look-up."""
         return hook_name in self._callers
 
+    def callers(self, hook_name: str) -> list[tuple[str, Callable[..., object]]]:
+        """List who implements a hook, by name, for a caller who wants to know what each returns."""
+        return list(self._callers.get(hook_name, ()))
+
     def tell(self, hook_name: str, **arguments: object) -> None:
         """Call one hook of all plugins; all its specified arguments must be given."""
         if hook_name in self._callers:

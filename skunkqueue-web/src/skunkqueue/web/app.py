@@ -10,12 +10,16 @@ from flask import Flask
 from skunkqueue.config import resolve
 from skunkqueue.web import navigation, show
 from skunkqueue.web.access import guard
-from skunkqueue.web.pages import queues
+from skunkqueue.web.links import KEY as LINKS
+from skunkqueue.web.links import Links
+from skunkqueue.web.pages import firing, queues
+from skunkqueue.web.redaction import KEY as REDACTOR
+from skunkqueue.web.redaction import Redactor
 from skunkqueue.web.settings import WebSettings
 from skunkqueue.web.source import KEY, Source
 
 SETTINGS = "skunkqueue.settings"
-BLUEPRINTS = (queues.blueprint,)
+BLUEPRINTS = (queues.blueprint, firing.blueprint)
 
 
 def create_app(url: str | None = None, *, settings: WebSettings | None = None, **options: Any) -> Flask:
@@ -29,6 +33,8 @@ def create_app(url: str | None = None, *, settings: WebSettings | None = None, *
     chosen = msgspec.structs.replace(chosen, **options).checked()
     app = Flask("skunkqueue.web")
     app.extensions[SETTINGS] = chosen
+    app.extensions[REDACTOR] = Redactor()
+    app.extensions[LINKS] = Links()
     app.extensions[KEY] = Source(resolve(chosen.backend, chosen.url))
     guard.install(app)
     show.install(app)

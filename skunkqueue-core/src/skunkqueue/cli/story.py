@@ -1,0 +1,113 @@
+"""What happened to one firing, from its record: attempts, deaths, failure, result, and all of it in order of time.
+
+Damaged parts are told as damaged, and never keep the rest from being shown. Imports no code of users.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from skunkqueue.cli.text import cut, size
+from skunkqueue.errors import SkunkQueueError
+
+if TYPE_CHECKING:
+    from skunkqueue.payload import Attempt, Failure
+    from skunkqueue.records import Death, Record
+
+
+def timeline(record: Record) -> list[tuple[float, str]]:
+    """Tell what happened to it, in order."""
+    events = [(record.enqueued, "enqueued")]
+    if record.due > record.enqueued and not record.state.final:
+        events.append((record.due, "due"))
+    for each in attempts_of(record):
+        events.append((each.began, f"attempt {each.number} began on {each.worker}"))
+        note = f": {' '.join(each.note.split())}" if each.note else ""
+        events.append(
+            (each.began + each.took, f"attempt {each.number} ended, {each.verdict}{cut(note, 200)}")
+        )
+    events += [(death.at, death_line(death)) for death in deaths_of(record)]
+    if record.state.value == "running" and record.began is not None:
+        events.append((record.began, f"claimed by {record.worker}"))
+    if record.finished is not None and record.began is None:
+        events.append((record.finished, record.state.value))
+    return sorted(events, key=lambda event: event[0])
+
+
+def death_line(death: Death) -> str:
+    """Tell in one line how a worker died under it, or lost its lease."""
+    if death.cause == "lease":
+        begun = "while it ran" if death.begun else "and nobody knows whether it had begun"
+        return f"the lease of worker {death.worker} ended {begun}"
+    parts = [f"worker {death.worker} died under it ({death.cause}"]
+    if death.signal is not None:
+        parts.append(f", signal {death.signal}")
+    if death.exit_code is not None:
+        parts.append(f", exit code {death.exit_code}")
+    if death.rss is not None:
+        parts.append(f", {size(death.rss)} of memory")
+    return "".join(parts) + ")"
+
+
+def attempts_of(record: Record) -> tuple[Attempt, ...]:
+    """Tell the attempts remembered, and the one that ended it, which the record itself holds."""
+    from skunkqueue.cli.views import failure_line  # noqa: PLC0415 - help need not wait for it
+    from skunkqueue.payload import Attempt, decode_carry  # noqa: PLC0415 - as above
+
+    try:
+        history = decode_carry(record.carry).history
+    except SkunkQueueError:
+        history = ()
+    if record.began is None or record.finished is None:
+        return history
+    # A snooze does not count, so the attempt after it has the same number.
+    number = 1 if not history else history[-1].number + (history[-1].verdict != "snooze")
+    last = Attempt(
+        number=number,
+        began=record.began,
+        took=max(record.finished - record.began, 0.0),
+        verdict=record.state.value,
+        note=failure_line(record) or "",
+        worker=record.worker or "?",
+    )
+    return history if history and history[-1].began >= last.began else (*history, last)
+
+
+def deaths_of(record: Record) -> list[Death]:
+    """Read the evidence of deaths."""
+    import msgspec  # noqa: PLC0415 - help need not wait for it
+
+    from skunkqueue.records import Death  # noqa: PLC0415 - as above
+
+    found = []
+    for line in record.evidence.splitlines():
+        try:
+            found.append(msgspec.json.decode(line, type=Death))
+        except (msgspec.MsgspecError, ValueError):  # one damaged line must not hide the others
+            found.append(Death(at=record.enqueued, worker="?", cause=f"damaged evidence: {cut(line, 80)}"))
+    return found
+
+
+def failure_of(record: Record) -> Failure | None:
+    """Decode why it has no result; ``None``: it has one, or is not finished."""
+    from skunkqueue.payload import Failure, decode_failure  # noqa: PLC0415 - help need not wait for it
+
+    if record.result is None or record.state.value not in ("error", "killed", "expired"):
+        return None
+    try:
+        return decode_failure(record.result)
+    except SkunkQueueError as error:
+        return Failure("DamagedPayloadError", str(error))
+
+
+def result_or_problem(record: Record) -> tuple[Any, str | None]:
+    """Decode the result; the second part says why that cannot be done."""
+    from skunkqueue.handle import result_of  # noqa: PLC0415 - help need not wait for it
+
+    if record.state.value != "complete":
+        return None, None
+    try:
+        return result_of(record, None), None
+    # A chain's parts may not fit its steps where bytes were made by hand.
+    except (SkunkQueueError, ValueError, TypeError) as error:
+        return None, f"cannot be read: {error}"

@@ -1,0 +1,197 @@
+"""One firing as it is shown: decoded without importing anything, redacted, cut. Pages and the API read it from here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import msgspec
+
+from skunkqueue.cli.story import attempts_of, death_line, deaths_of, failure_of, result_or_problem
+from skunkqueue.cli.views import arguments, body_of
+from skunkqueue.errors import SkunkQueueError
+from skunkqueue.payload import Attempt, Progress, Step, decode_progress
+from skunkqueue.policy import POLICY_FIELDS
+from skunkqueue.records import Record, State
+from skunkqueue.web.redaction import Redactor, Seen
+from skunkqueue.web.tracebacks import Line, lines_of
+from skunkqueue.web.values import Shown, show_text, show_value
+
+
+class Argument(msgspec.Struct, frozen=True, kw_only=True):
+    """One argument, or an attribute of a class job's object."""
+
+    name: str
+    """Empty: given by its position."""
+    value: Shown
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One step: what is called, and the rules of it."""
+
+    job: str
+    arguments: tuple[Argument, ...]
+    attributes: tuple[Argument, ...]
+    problem: str | None
+    """Why the arguments cannot be shown."""
+    retries: int
+    timeout: float | None
+    serializer: str
+
+
+class Try(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt that ended, or a worker that died."""
+
+    number: int | None
+    """``None``: a death."""
+    began: float
+    took: float
+    verdict: str
+    note: str
+    worker: str
+    waited: float
+    """Seconds since the one before ended, or since the firing was put in."""
+
+
+class Failed(msgspec.Struct, frozen=True, kw_only=True):
+    """Why it has no result."""
+
+    kind: str
+    message: Shown
+    traceback: tuple[Line, ...]
+    """Empty: there is none."""
+    hidden: bool
+    """A plugin has hidden the traceback."""
+
+
+class FiringView(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is shown of one firing, beside the plain fields of its record."""
+
+    record: Record
+    calls: tuple[Call, ...]
+    damaged: bool
+    """Nobody can read what it is to do."""
+    result: Shown | None
+    result_problem: str | None
+    failure: Failed | None
+    tries: tuple[Try, ...]
+    progress: Progress | None
+    note: Shown | None
+    """What the job said of its progress."""
+    ttl: float | None
+    """Seconds for which it is kept once finished; 0: without its result."""
+
+
+def view_of(record: Record, redactor: Redactor, *, whole: bool = False) -> FiringView:
+    """Decode a firing. Values that a plugin hides are replaced; ``whole``: large ones are not cut."""
+    body = body_of(record)
+    steps = body.steps if body else ()
+
+    def told(job: str, where: str, value: object) -> Shown:
+        return show_value(value, redactor.text(job, where, value), whole=whole)
+
+    value, problem = result_or_problem(record)
+    is_complete = record.state is State.COMPLETE
+    if is_complete and record.result is None:
+        problem = "not kept, since the job has result_ttl=0"
+    progress = _progress(record)
+    return FiringView(
+        record=record,
+        calls=tuple(_call(step, redactor, whole=whole) for step in steps),
+        damaged=body is None,
+        result=told(record.job, "result", value) if is_complete and problem is None else None,
+        result_problem=problem,
+        failure=_failed(record, redactor, whole=whole),
+        tries=tuple(_tries(record, lambda note: redactor.text(record.job, "attempt", note))),
+        progress=progress,
+        note=told_text(redactor, record.job, "progress", progress.note)
+        if progress and progress.note
+        else None,
+        ttl=body.ttl if body else None,
+    )
+
+
+def told_text(redactor: Redactor, job: str, where: str, text: str, *, whole: bool = False) -> Shown:
+    """Show a text as it stands, not as Python would write it."""
+    instead = redactor.text(job, where, text)
+    return show_text(text, whole=whole) if instead is None else show_value(text, instead)
+
+
+def _call(step: Step, redactor: Redactor, *, whole: bool) -> Call:
+    found = arguments(step)
+    nothing: tuple[list[Any], dict[str, Any], dict[str, Any]] = ([], {}, {})
+    args, kwargs, attrs = nothing if isinstance(found, str) else found
+    seen = [
+        *(("", Seen(step.job, f"args[{number}]", value)) for number, value in enumerate(args)),
+        *((name, Seen(step.job, f"kwargs.{name}", value)) for name, value in kwargs.items()),
+    ]
+    own = [
+        (name, Seen(step.job, f"attributes.{name}", value))
+        for name, value in attrs.items()
+        if name not in POLICY_FIELDS
+    ]
+
+    def shown(those: list[tuple[Any, Seen]]) -> tuple[Argument, ...]:
+        texts = redactor.texts([one for _, one in those])
+        return tuple(
+            Argument(name=str(name), value=show_value(one.value, text, whole=whole))
+            for (name, one), text in zip(those, texts, strict=True)
+        )
+
+    return Call(
+        job=step.job,
+        arguments=shown(seen),
+        attributes=shown(own),
+        problem=found if isinstance(found, str) else None,
+        retries=step.retries,
+        timeout=step.timeout,
+        serializer=step.serializer,
+    )
+
+
+def _failed(record: Record, redactor: Redactor, *, whole: bool) -> Failed | None:
+    failure = failure_of(record)
+    if failure is None:
+        return None
+    hidden = redactor.text(record.job, "traceback", failure.traceback) if failure.traceback else None
+    # The message stands at the end of the traceback, too.
+    message = told_text(redactor, record.job, "error", failure.message, whole=whole)
+    if message.hidden and hidden is None and failure.traceback:
+        hidden = message.text
+    text = failure.traceback if hidden is None else hidden
+    return Failed(
+        kind=failure.kind,
+        message=message,
+        traceback=tuple(lines_of(show_text(text, whole=True).text)),
+        hidden=hidden is not None,
+    )
+
+
+def _tries(record: Record, redact: Callable[[str], str | None]) -> Iterator[Try]:
+    """Put attempts and deaths in order, with the time that passed before each."""
+    tries: list[tuple[float, Attempt | None, str, str]] = [
+        (each.began, each, each.note, each.worker) for each in attempts_of(record)
+    ]
+    tries += [(death.at, None, death_line(death), death.worker) for death in deaths_of(record)]
+    before = record.enqueued
+    for began, attempt, note, worker in sorted(tries, key=lambda one: one[0]):
+        took = attempt.took if attempt else 0.0
+        yield Try(
+            number=attempt.number if attempt else None,
+            began=began,
+            took=took,
+            verdict=attempt.verdict if attempt else "death",
+            note=(redact(note) if note and attempt else None) or note,
+            worker=worker,
+            waited=max(began - before, 0.0),
+        )
+        before = began + took
+
+
+def _progress(record: Record) -> Progress | None:
+    if record.progress is None:
+        return None
+    try:
+        return decode_progress(record.progress)
+    except SkunkQueueError:
+        return None

@@ -1,0 +1,226 @@
+"""The page of one firing."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from skunkqueue.payload import Body, Failure, Progress, Step, encode
+from skunkqueue.persistence import Backend
+from skunkqueue.plugins import hookimpl
+from skunkqueue.plugins.notify import Notifier
+from skunkqueue.records import ClaimRef, Outcome, Verdict
+from skunkqueue.serializers.typed import TypedSerializer
+from skunkqueue.web import links, redaction
+from skunkqueue.web.redaction import Redactor
+from tests.web.firings import claim, firing
+
+Put = Callable[..., str]
+TRACEBACK = """Traceback (most recent call last):
+  File "/usr/lib/python3.11/asyncio/base.py", line 12, in run
+    return self.go()
+  File "/srv/shop/mails.py", line 7, in send
+    connect()
+OSError: no route
+"""
+
+
+@pytest.fixture
+def put(store: Backend) -> Put:
+    """Put in a firing that calls ``shop:send`` with these arguments."""
+
+    def put(*args: object, **kwargs: object) -> str:
+        step = Step(job="shop:send", args=TypedSerializer().dumps_call(args, kwargs, None))
+        made = firing(body=encode(Body(steps=(step,))), job="shop:send")
+        store.enqueue([made])
+        return made.id
+
+    return put
+
+
+def settle(store: Backend, verdict: Verdict, **fields: object) -> None:
+    (claimed,) = claim(store)
+    fields = {"began": claimed.due, "took": 1.5, **fields}
+    assert store.settle([Outcome(id=claimed.id, token=claimed.token, verdict=verdict, **fields)]) == []  # type: ignore[arg-type]  # a test names them
+
+
+def test_a_call_is_shown_with_its_arguments(client: FlaskClient, put: Put) -> None:
+    text = client.get(f"/jobs/{put('Jed', times=3)}").text
+
+    assert "shop:send" in text
+    assert "&#39;Jed&#39;" in text
+    assert "<dt>times</dt>" in text
+
+
+def test_an_argument_that_looks_like_a_script_is_shown_as_text(client: FlaskClient, put: Put) -> None:
+    text = client.get(f"/jobs/{put('</code><script>alert(1)</script>')}").text
+
+    assert "<script>alert" not in text
+    assert "&lt;script&gt;alert(1)" in text
+
+
+def test_bytes_are_shown_in_hexadecimal(client: FlaskClient, put: Put) -> None:
+    text = client.get(f"/jobs/{put(bytes(range(4)))}").text
+
+    assert "4 bytes" in text
+    assert "0001 0203" in text
+
+
+def test_a_large_value_is_cut_and_shown_whole_when_asked_for(client: FlaskClient, put: Put) -> None:
+    id_ = put("x" * 50_000 + "end")
+
+    assert "end&#39;" not in client.get(f"/jobs/{id_}").text
+    assert "characters more" in client.get(f"/jobs/{id_}").text
+    assert "end&#39;" in client.get(f"/jobs/{id_}?whole=1").text
+
+
+def test_a_result_is_shown(client: FlaskClient, store: Backend, put: Put) -> None:
+    id_ = put()
+    settle(store, Verdict.COMPLETE, result=TypedSerializer().dumps({"mails": 42}, "result"))
+
+    text = client.get(f"/jobs/{id_}").text
+
+    assert "{&#39;mails&#39;: 42}" in text
+    assert "state-complete" in text
+
+
+def test_the_users_own_lines_of_a_traceback_are_set_off(
+    client: FlaskClient, store: Backend, put: Put
+) -> None:
+    id_ = put()
+    settle(store, Verdict.ERROR, result=encode(Failure("OSError", "no route", TRACEBACK)))
+
+    text = client.get(f"/jobs/{id_}").text
+
+    assert '<span class="line line-own">  File &#34;/srv/shop/mails.py&#34;, line 7, in send</span>' in text
+    assert '<span class="line line-foreign">  File &#34;/usr/lib/python3.11/asyncio/base.py' in text
+    assert '<span class="line line-text">OSError: no route</span>' in text
+
+
+def test_progress_is_shown_with_its_rate(client: FlaskClient, store: Backend, put: Put) -> None:
+    id_ = put()
+    (claimed,) = claim(store)
+    began = store.get([id_])[0]
+    assert began is not None
+    assert began.began is not None
+    store.progress(
+        ClaimRef(id=claimed.id, token=claimed.token),
+        encode(Progress(done=30, total=120, note="sorting", at=began.began + 10)),
+    )
+
+    text = client.get(f"/jobs/{id_}").text
+
+    assert '<progress max="120.0" value="30.0">25%</progress>' in text
+    assert "3/s" in text
+    assert "about 30.0 s left" in text
+    assert "sorting" in text
+
+
+def test_a_firing_that_nobody_can_read_is_shown_as_damaged(client: FlaskClient, store: Backend) -> None:
+    made = firing(body=b"\xff\xff")
+    store.enqueue([made])
+
+    answer = client.get(f"/jobs/{made.id}")
+
+    assert answer.status_code == 200
+    assert "cannot be read" in answer.text
+
+
+def test_the_start_of_an_id_leads_to_its_firing(client: FlaskClient, put: Put) -> None:
+    id_ = put()
+
+    answer = client.get(f"/jobs/{id_[:20]}")
+
+    assert answer.status_code == 302
+    assert answer.location == f"/jobs/{id_}"
+
+
+def test_an_unknown_id_is_told_so(client: FlaskClient) -> None:
+    answer = client.get("/jobs/01a2220e3fab41ca5b915fdb")
+
+    assert answer.status_code == 404
+    assert "does not know" in answer.text
+
+
+def test_no_module_of_the_users_is_imported(
+    client: FlaskClient, store: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "evil.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    step = Step(job="evil:run", args=TypedSerializer().dumps_call((), {}, None))
+    made = firing(body=encode(Body(steps=(step,))), job="evil:run")
+    store.enqueue([made])
+
+    assert client.get(f"/jobs/{made.id}").status_code == 200
+    assert "evil" not in sys.modules
+
+
+class Hides:
+    """Hides passwords."""
+
+    @hookimpl
+    def skunkqueue_redact(self, where: str) -> str | None:
+        return "(a secret)" if where == "kwargs.pin" else None
+
+
+class Fails:
+    @hookimpl
+    def skunkqueue_redact(self, where: str) -> str | None:
+        raise ValueError(where)
+
+
+class Leads:
+    @hookimpl
+    def skunkqueue_links(self) -> list[tuple[str, str]]:
+        return [("Trace", "https://traces.example/1"), ("Bad", "javascript:alert(1)")]
+
+
+def having(app: Flask, plugin: object) -> Iterator[Notifier]:
+    notifier = Notifier()
+    assert notifier.add(plugin, "ours")
+    app.extensions[redaction.KEY] = Redactor(notifier)
+    app.extensions[links.KEY] = links.Links(notifier)
+    yield notifier
+
+
+def test_a_plugin_hides_a_value(app: Flask, client: FlaskClient, put: Put) -> None:
+    next(having(app, Hides()))
+
+    text = client.get(f"/jobs/{put('Jed', pin='hunter2')}").text
+
+    assert "(a secret)" in text
+    assert "hunter2" not in text
+    assert "Jed" in text
+
+
+def test_a_plugin_that_fails_shows_nothing(app: Flask, client: FlaskClient, put: Put) -> None:
+    next(having(app, Fails()))
+
+    text = client.get(f"/jobs/{put('Jed', pin='hunter2')}").text
+
+    assert "hunter2" not in text
+    assert "Jed" not in text
+    assert "the plugin ours failed" in text
+
+
+def test_a_plugin_adds_links_and_only_to_pages(app: Flask, client: FlaskClient, put: Put) -> None:
+    next(having(app, Leads()))
+
+    text = client.get(f"/jobs/{put()}").text
+
+    assert 'href="https://traces.example/1"' in text
+    assert "javascript:" not in text
+
+
+def test_a_result_of_none_and_no_result_are_told_apart(client: FlaskClient, store: Backend, put: Put) -> None:
+    kept, dropped = put(), put()
+    settle(store, Verdict.COMPLETE, result=TypedSerializer().dumps(None, "result"))
+    settle(store, Verdict.COMPLETE, result=None)
+
+    assert '<code class="value">None</code>' in client.get(f"/jobs/{kept}").text
+    assert "not kept" in client.get(f"/jobs/{dropped}").text
