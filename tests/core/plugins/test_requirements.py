@@ -8,7 +8,7 @@ import pytest
 
 from skunkqueue.config import open_backend, resolve
 from skunkqueue.errors import PluginError
-from skunkqueue.plugins import BACKENDS, COMMANDS, GROUPS, HOOKS, SERIALIZERS, STRATEGIES, registry
+from skunkqueue.plugins import BACKENDS, COMMANDS, GROUPS, HOOKS, PAGES, SERIALIZERS, STRATEGIES, registry
 from skunkqueue.schedule import find_strategy
 from skunkqueue.serializers import get_serializer
 from tests.core.plugins.distributions import STRATEGY, install
@@ -49,6 +49,9 @@ SOURCES = {
     (HOOKS, f"{HOOK}class x:\n{FIRED.format('def', 'pass')}"): "needs an object",
     (HOOKS, f"{HOOK}class y:\n{FIRED.format('async def', 'pass')}x = y()"): "is async",
     (HOOKS, f"{HOOK}class y:\n{FIRED.format('def', 'yield')}x = y()"): "is a generator",
+    (PAGES, "x = 42"): "has no title, which is to be a text",
+    (PAGES, "class x:\n title = 'A'\n template = 'b'"): r"lacks read\(\)",
+    (PAGES, "class x:\n title = template = 'A'\n right = 'root'"): "asks for the right 'root'",
     (HOOKS, f"{HOOK}class y:\n{FIRED.format('def', 'pass').replace('firing)', 'fire)')}x = y()"): "fire",
 }
 

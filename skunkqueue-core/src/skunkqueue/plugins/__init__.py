@@ -24,8 +24,10 @@ COMMANDS = "skunkqueue.commands"
 """Commands of ``skunq``: ``click.Command`` objects."""
 HOOKS = "skunkqueue.hooks"
 """Modules or objects with functions marked ``hookimpl``."""
+PAGES = "skunkqueue.pages"
+"""Pages of the monitor: objects with a title, a template and a method that reads what the template shows."""
 
-GROUPS = (BACKENDS, STRATEGIES, SERIALIZERS, COMMANDS, HOOKS)
+GROUPS = (BACKENDS, STRATEGIES, SERIALIZERS, COMMANDS, HOOKS, PAGES)
 
 PROJECT = "skunkqueue"
 """pluggy's project name, which ties ``hookspec`` and ``hookimpl`` together."""
@@ -38,6 +40,7 @@ __all__ = [
     "COMMANDS",
     "GROUPS",
     "HOOKS",
+    "PAGES",
     "PROJECT",
     "SERIALIZERS",
     "STRATEGIES",

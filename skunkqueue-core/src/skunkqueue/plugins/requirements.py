@@ -15,7 +15,7 @@ from typing import Any
 
 import pluggy
 
-from skunkqueue.plugins import BACKENDS, COMMANDS, HOOKS, PROJECT, SERIALIZERS, STRATEGIES
+from skunkqueue.plugins import BACKENDS, COMMANDS, HOOKS, PAGES, PROJECT, SERIALIZERS, STRATEGIES
 
 LOAD_FAILURES = (Exception, SystemExit)
 """What counts as a plugin's own failure while it is imported, made or called; a Ctrl-C does not."""
@@ -23,6 +23,7 @@ LOAD_FAILURES = (Exception, SystemExit)
 _STRATEGY = {"first": 2, "after": 3}
 _SERIALIZER = {"dumps": 2, "loads": 2, "dumps_call": 3}
 """Methods that must be there, and how many arguments each is called with."""
+_PAGE = {"read": 2}
 _STRATEGY_MAY = {"again": 3, "describe": 1}
 """Methods that count where they are there."""
 
@@ -165,10 +166,22 @@ def _shown(plugin: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
+def _page(plugin: object) -> str | None:
+    for name in ("title", "template"):
+        text = getattr(plugin, name, None)
+        if not isinstance(text, str) or not text:
+            return f"has no {name}, which is to be a text: see docs/web.md"
+    right = getattr(plugin, "right", "view")
+    if right not in ("view", "act", "admin"):
+        return f"asks for the right {right!r}: it is to be view, act or admin"
+    return _methods(plugin, _PAGE, {}, "a page as docs/web.md says")
+
+
 _CHECKS: dict[str, Callable[[object], str | None]] = {
     BACKENDS: _backend,
     STRATEGIES: _strategy,
     SERIALIZERS: _serializer,
     COMMANDS: _command,
     HOOKS: _hooks,
+    PAGES: _page,
 }

@@ -12,14 +12,14 @@ from skunkqueue.web import navigation, show
 from skunkqueue.web.access import guard
 from skunkqueue.web.links import KEY as LINKS
 from skunkqueue.web.links import Links
-from skunkqueue.web.pages import firing, queues
+from skunkqueue.web.pages import firing, more, plugins, queues
 from skunkqueue.web.redaction import KEY as REDACTOR
 from skunkqueue.web.redaction import Redactor
 from skunkqueue.web.settings import WebSettings
 from skunkqueue.web.source import KEY, Source
 
 SETTINGS = "skunkqueue.settings"
-BLUEPRINTS = (queues.blueprint, firing.blueprint)
+BLUEPRINTS = (queues.blueprint, firing.blueprint, plugins.blueprint, more.blueprint)
 
 
 def create_app(url: str | None = None, *, settings: WebSettings | None = None, **options: Any) -> Flask:
@@ -33,6 +33,7 @@ def create_app(url: str | None = None, *, settings: WebSettings | None = None, *
     chosen = msgspec.structs.replace(chosen, **options).checked()
     app = Flask("skunkqueue.web")
     app.extensions[SETTINGS] = chosen
+    app.extensions[more.KEY] = more.Extras()
     app.extensions[REDACTOR] = Redactor()
     app.extensions[LINKS] = Links()
     app.extensions[KEY] = Source(resolve(chosen.backend, chosen.url))

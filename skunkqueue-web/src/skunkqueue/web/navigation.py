@@ -6,7 +6,10 @@ from typing import NamedTuple
 
 from flask import request, url_for
 
-PAGES = (("Queues", "queues.queues"),)
+from skunkqueue.web.pages import more
+from skunkqueue.web.rights import may
+
+PAGES = (("Queues", "queues.queues"), ("Plugins", "plugins.plugins"))
 """Texts and endpoints, in their order."""
 
 
@@ -22,4 +25,11 @@ class Item(NamedTuple):
 def navigation() -> list[Item]:
     """List the links of the header."""
     here = (request.endpoint or "").partition(".")[0]
-    return [Item(text, url_for(endpoint), endpoint.partition(".")[0] == here) for text, endpoint in PAGES]
+    items = [Item(text, url_for(endpoint), endpoint.partition(".")[0] == here) for text, endpoint in PAGES]
+    named = request.args.get("page") if here == "more" else None
+    items += [
+        Item(each.page.title, url_for("more.more", page=name), name == named)
+        for name, each in more.extras().pages.items()
+        if may(each.right)
+    ]
+    return items
