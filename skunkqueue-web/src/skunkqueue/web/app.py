@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import Any
 
 import msgspec
@@ -10,16 +11,24 @@ from flask import Flask
 from skunkqueue.config import resolve
 from skunkqueue.web import navigation, show
 from skunkqueue.web.access import guard
+from skunkqueue.web.actions import workers as worker_actions
 from skunkqueue.web.links import KEY as LINKS
 from skunkqueue.web.links import Links
-from skunkqueue.web.pages import firing, more, plugins, queues
+from skunkqueue.web.pages import firing, more, plugins, queues, workers
 from skunkqueue.web.redaction import KEY as REDACTOR
 from skunkqueue.web.redaction import Redactor
 from skunkqueue.web.settings import WebSettings
 from skunkqueue.web.source import KEY, Source
 
 SETTINGS = "skunkqueue.settings"
-BLUEPRINTS = (queues.blueprint, firing.blueprint, plugins.blueprint, more.blueprint)
+BLUEPRINTS = (
+    queues.blueprint,
+    firing.blueprint,
+    workers.blueprint,
+    worker_actions.blueprint,
+    plugins.blueprint,
+    more.blueprint,
+)
 
 
 def create_app(url: str | None = None, *, settings: WebSettings | None = None, **options: Any) -> Flask:
@@ -32,6 +41,8 @@ def create_app(url: str | None = None, *, settings: WebSettings | None = None, *
         options["url"] = url
     chosen = msgspec.structs.replace(chosen, **options).checked()
     app = Flask("skunkqueue.web")
+    # For messages that the next page shows.
+    app.secret_key = secrets.token_bytes(32)
     app.extensions[SETTINGS] = chosen
     app.extensions[more.KEY] = more.Extras()
     app.extensions[REDACTOR] = Redactor()

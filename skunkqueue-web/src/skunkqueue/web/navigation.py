@@ -9,7 +9,11 @@ from flask import request, url_for
 from skunkqueue.web.pages import more
 from skunkqueue.web.rights import may
 
-PAGES = (("Queues", "queues.queues"), ("Plugins", "plugins.plugins"))
+PAGES = (
+    ("Queues", "queues.queues"),
+    ("Workers", "workers.workers"),
+    ("Plugins", "plugins.plugins"),
+)
 """Texts and endpoints, in their order."""
 
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from flask import Flask
 
-from skunkqueue.cli.text import from_now, iso, size, span
+from skunkqueue.cli.text import from_now, iso, plural, size, span
 from skunkqueue.records import State
-from skunkqueue.web import source
+from skunkqueue.web import inputs, source
 from skunkqueue.web.rights import login, may
 
 
@@ -37,7 +37,15 @@ def number(value: float) -> str:
 def install(app: Flask) -> None:
     """Give all templates of an app these words."""
     app.jinja_env.globals.update(
-        login=login, may=may, moment_of=moment, number=number, size=size, span=span, states=State
+        login=login,
+        may=may,
+        moment_of=moment,
+        number=number,
+        plural=plural,
+        size=size,
+        span=span,
+        states=State,
+        here=inputs.here,
     )
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True

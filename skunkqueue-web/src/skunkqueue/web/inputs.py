@@ -1,0 +1,67 @@
+"""What a URL or a form brings, bounded: whatever makes no sense is a page that names the parameter, its value and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import NoReturn
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+from flask import abort, request
+
+from skunkqueue.cli.text import cut
+
+MAX_TEXT = 200
+"""Characters of a text."""
+MAX_CURSOR = 2_000
+"""Characters of a cursor."""
+
+
+def text(name: str, most: int = MAX_TEXT) -> str | None:
+    """Return a parameter without the blanks around it; ``None`` where it is missing or empty."""
+    value = request.values.get(name, "").strip()
+    if len(value) > most:
+        refuse(name, value, f"give at most {most} characters")
+    if "\0" in value:
+        refuse(name, value, "leave out the character NUL")
+    return value or None
+
+
+def needed(name: str, most: int = MAX_TEXT) -> str:
+    """Return a parameter that must be there."""
+    value = text(name, most)
+    if value is None:
+        refuse(name, "", "this page is reached by a link or a button that has it")
+    return value
+
+
+def one_of(name: str, choices: Collection[str]) -> str:
+    """Return a parameter that is one of these."""
+    value = needed(name)
+    if value not in choices:
+        refuse(name, value, f"choose one of {', '.join(choices)}")
+    return value
+
+
+def refuse(name: str, value: str, cure: str) -> NoReturn:
+    """Answer that a parameter makes no sense."""
+    abort(400, f"the parameter {name}={cut(value, 60)!r} makes no sense: {cure}")
+
+
+FOLLOWED = "entry"
+"""The parameter that names a command to follow; it goes on to no other page."""
+
+
+def here() -> str:
+    """Return the page that is shown, to come back to it after an action."""
+    query = urlencode([pair for pair in request.args.items(multi=True) if pair[0] != FOLLOWED])
+    return f"{request.script_root}{quote(request.path)}{'?' if query else ''}{query}"
+
+
+def back(default: str, **added: str) -> str:
+    """Return the page of this site that ``next`` names, else ``default``; with values added."""
+    wanted = request.values.get("next", "")
+    # A browser takes a backslash for a slash, and `//host` for another site.
+    is_local = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
+    parts = urlsplit(wanted if is_local and len(wanted) <= MAX_CURSOR else default)
+    query = [pair for pair in parse_qsl(parts.query) if pair[0] not in added]
+    return urlunsplit(("", "", parts.path, urlencode([*query, *added.items()]), ""))

@@ -1,0 +1,119 @@
+"""Workers and pools: who is there, what each has in hand, and how it fares."""
+
+from __future__ import annotations
+
+import msgspec
+from flask import Blueprint, render_template
+
+from skunkqueue.listings import Query, Row
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.pools import Entry
+from skunkqueue.records import FINAL_STATES
+from skunkqueue.web import fleet, inputs, orders, source
+from skunkqueue.web.fleet import Fleet, Group, Member
+from skunkqueue.web.rights import Right, allowed
+
+blueprint = Blueprint("workers", __name__)
+
+FRESH = 1.0
+"""Seconds for which what was read is shown to others, too."""
+_HELD_LAST = 20
+"""Firings shown that a worker held last."""
+_LOOK_AGAIN = 5.0
+"""Seconds for which those are remembered: finding them looks through what finished last."""
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page of one worker shows."""
+
+    id: str
+    member: Member | None
+    """``None``: it has ended."""
+    group: Group | None
+    versions: tuple[str, ...]
+    entries: list[Entry]
+    held: tuple[Row, ...]
+    """What it held last, of what finished last."""
+
+
+class Pool(msgspec.Struct, frozen=True, kw_only=True):
+    """What the page of one pool shows."""
+
+    id: str
+    group: Group | None
+    """``None``: it has ended."""
+    versions: tuple[str, ...]
+    entries: list[Entry]
+
+
+@blueprint.get("/workers")
+@allowed(Right.VIEW)
+def workers() -> str:
+    """Show all pools with their workers."""
+    queue = inputs.text("queue")
+    return render_template(
+        "workers.html",
+        fleet=current(queue),
+        queue=queue,
+        followed=orders.followed(source.current().backend),
+        now=source.current().now(),
+        most=fleet.MOST,
+    )
+
+
+@blueprint.get("/workers/<id_>")
+@allowed(Right.VIEW)
+def worker(id_: str) -> str:
+    """Show one worker, also one that has ended."""
+    store, everything = source.current().backend, current()
+    group, member = find_worker(everything, id_)
+    shown = Worker(
+        id=id_,
+        member=member,
+        group=group,
+        versions=everything.versions,
+        entries=_entries(store, {f"worker {id_}"}),
+        held=source.current().cached(("held", id_), _LOOK_AGAIN, lambda: _held(store, id_)),
+    )
+    return render_template("worker.html", shown=shown, followed=orders.followed(store), most=fleet.MOST)
+
+
+@blueprint.get("/pools/<id_>")
+@allowed(Right.VIEW)
+def pool(id_: str) -> str:
+    """Show one pool, also one that has ended."""
+    store, everything = source.current().backend, current()
+    group = find_pool(everything, id_)
+    about = {f"pool {id_}", *(f"worker {member.id}" for member in (group.members if group else ()))}
+    shown = Pool(id=id_, group=group, versions=everything.versions, entries=_entries(store, about))
+    return render_template("pool.html", shown=shown, followed=orders.followed(store), most=fleet.MOST)
+
+
+def current(queue: str | None = None) -> Fleet:
+    """Return the pools and workers as they were just now."""
+    here = source.current()
+    return here.cached(("fleet", queue), FRESH, lambda: fleet.read(here.backend, queue))
+
+
+def find_worker(everything: Fleet, id_: str) -> tuple[Group | None, Member | None]:
+    """Find a worker and its pool."""
+    for group in everything.groups:
+        for member in group.members:
+            if member.id == id_:
+                return group, member
+    return None, None
+
+
+def find_pool(everything: Fleet, id_: str) -> Group | None:
+    """Find a pool."""
+    return next((group for group in everything.groups if group.id == id_), None)
+
+
+def _entries(store: Backend, things: set[str]) -> list[Entry]:
+    return orders.about(store, things)
+
+
+def _held(store: Backend, worker: str) -> tuple[Row, ...]:
+    if "rows" not in store.capabilities:
+        return ()
+    return store.rows(Query(worker=worker, states=FINAL_STATES), _HELD_LAST).rows
