@@ -53,7 +53,7 @@ def test_a_call_is_shown_with_its_arguments(client: FlaskClient, put: Put) -> No
     text = client.get(f"/jobs/{put('Jed', times=3)}").text
 
     assert "shop:send" in text
-    assert "&#39;Jed&#39;" in text
+    assert "send(&#39;Jed&#39;, times=3)" in text
     assert "<dt>times</dt>" in text
 
 

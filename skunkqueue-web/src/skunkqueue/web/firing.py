@@ -8,14 +8,19 @@ from typing import Any
 import msgspec
 
 from skunkqueue.cli.story import attempts_of, death_line, deaths_of, failure_of, result_or_problem
+from skunkqueue.cli.text import clean, cut
 from skunkqueue.cli.views import arguments, body_of
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.payload import Attempt, Progress, Step, decode_progress
 from skunkqueue.policy import POLICY_FIELDS
 from skunkqueue.records import Record, State
+from skunkqueue.show import shown
 from skunkqueue.web.redaction import Redactor, Seen
 from skunkqueue.web.tracebacks import Line, lines_of
 from skunkqueue.web.values import Shown, show_text, show_value
+
+_BRIEF = 200
+"""Characters of a value in the line of a call."""
 
 
 class Argument(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +35,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One step: what is called, and the rules of it."""
 
     job: str
+    line: str
+    """The call as one would write it in Python; long values are cut."""
     arguments: tuple[Argument, ...]
     attributes: tuple[Argument, ...]
     problem: str | None
@@ -131,22 +138,33 @@ def _call(step: Step, redactor: Redactor, *, whole: bool) -> Call:
         if name not in POLICY_FIELDS
     ]
 
-    def shown(those: list[tuple[Any, Seen]]) -> tuple[Argument, ...]:
+    def told(those: list[tuple[Any, Seen]]) -> tuple[Argument, ...]:
         texts = redactor.texts([one for _, one in those])
         return tuple(
             Argument(name=str(name), value=show_value(one.value, text, whole=whole))
             for (name, one), text in zip(those, texts, strict=True)
         )
 
+    given = told(seen)
     return Call(
         job=step.job,
-        arguments=shown(seen),
-        attributes=shown(own),
+        line=_line(step.job, given, [one.value for _, one in seen]),
+        arguments=given,
+        attributes=told(own),
         problem=found if isinstance(found, str) else None,
         retries=step.retries,
         timeout=step.timeout,
         serializer=step.serializer,
     )
+
+
+def _line(job: str, given: tuple[Argument, ...], values: list[object]) -> str:
+    parts = []
+    for argument, value in zip(given, values, strict=True):
+        # As Python writes bytes, not in hexadecimal: the line is there to be copied.
+        text = "..." if argument.value.hidden else clean(cut(shown(value), _BRIEF))
+        parts.append(f"{argument.name}={text}" if argument.name else text)
+    return f"{job.rpartition(':')[2]}({', '.join(parts)})"
 
 
 def _failed(record: Record, redactor: Redactor, *, whole: bool) -> Failed | None:
