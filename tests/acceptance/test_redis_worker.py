@@ -277,8 +277,8 @@ def test_a_claim_that_came_while_its_worker_was_stopped_is_not_begun(
     """An idle worker's claim is made by the server, whether or not anybody takes it in."""
     stopped = shop.work("--lease", "1")
     (pid,) = shop.pids()
-    # One waits for firings, one for commands.
-    eventually(lambda: server.ask("CLIENT", "LIST").count(b"cmd=blpop") >= 2, what="the worker is idle")
+    # The pool and its worker wait for commands, and the worker for firings.
+    eventually(lambda: server.ask("CLIENT", "LIST").count(b"cmd=blpop") >= 3, what="the worker is idle")
     os.kill(pid, signal.SIGSTOP)
     try:
         firing = shop.fire("tally")
