@@ -16,6 +16,7 @@ from skunkqueue.schedule import (
     Plan,
     find_strategy,
     firing_for,
+    foresee,
     plan_declared,
     refire,
     skipped,
@@ -190,3 +191,41 @@ def test_a_schedule_with_a_damaged_body_fires_without_a_job_s_name() -> None:
 
     assert firing is not None
     assert (firing.schedule, firing.job, firing.tags) == ("nightly", "", ())
+
+
+def test_runs_are_foreseen_as_if_each_took_as_long_as_the_last() -> None:
+    armed = msgspec.structs.replace(SCHEDULE, next_run=200.0, took=2.0)
+
+    found = foresee(armed, Every(), 200.0, 5)
+
+    assert [plan.due for plan in found] == [210.0, 220.0, None], "it ends by its rule"
+
+
+class After:
+    """So many seconds after the end of a run."""
+
+    def first(self, params: bytes, now: float) -> Plan:
+        return Plan(due=now + float(params), state=b"")
+
+    def after(self, params: bytes, state: bytes, seen: Observation) -> Plan:
+        del state
+        assert seen.began is not None
+        return Plan(due=seen.began + seen.took + float(params), state=b"")
+
+
+def test_runs_are_foreseen_from_when_the_armed_one_began() -> None:
+    running = msgspec.structs.replace(SCHEDULE, next_run=200.0, took=3.0)
+
+    found = foresee(running, After(), 205.0, 3)
+
+    assert [plan.due for plan in found] == [218.0, 231.0, 244.0]
+
+
+def test_an_impossible_plan_is_not_foreseen() -> None:
+    class Wrong(Every):
+        def after(self, params: bytes, state: bytes, seen: Observation) -> Plan:
+            del params, state, seen
+            return Plan(due=float("nan"), state=b"")
+
+    with pytest.raises(PluginError, match="due=nan"):
+        foresee(SCHEDULE, Wrong(), 200.0, 3)

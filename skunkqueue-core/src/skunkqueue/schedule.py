@@ -263,3 +263,32 @@ def refire(
             late=late,
         ),
     )
+
+
+def foresee(schedule: Schedule, strategy: Strategy, began: float, count: int) -> list[Plan]:
+    """Work out up to ``count`` plans that follow the armed run, if it begins (or began) at ``began``.
+
+    Each run is taken to last as long as the last one did, to begin when it is due, and to complete. A plan without a
+    due time is the last. Nothing is kept. Raises PluginError for a plan that no store could keep, and whatever the
+    strategy raises.
+    """
+    took = schedule.took or 0.0
+    due = schedule.next_run if schedule.next_run is not None else began
+    plan = Plan(due=due, state=schedule.state, interval=schedule.interval)
+    plans: list[Plan] = []
+    while len(plans) < count and plan.due is not None:
+        ends = began + took
+        seen = Observation(
+            now=ends,
+            due=plan.due,
+            began=began,
+            took=took,
+            verdict=Verdict.COMPLETE.value,
+            attempts=1,
+            interval=plan.interval,
+        )
+        plan = _sound(strategy.after(schedule.params, plan.state, seen), ends)
+        plans.append(plan)
+        if plan.due is not None:
+            began = max(plan.due, ends)
+    return plans

@@ -11,12 +11,15 @@ from flask import Flask
 from skunkqueue.config import resolve
 from skunkqueue.web import navigation, show
 from skunkqueue.web.access import guard
+from skunkqueue.web.actions import schedules as schedule_actions
 from skunkqueue.web.actions import workers as worker_actions
 from skunkqueue.web.links import KEY as LINKS
 from skunkqueue.web.links import Links
-from skunkqueue.web.pages import firing, more, plugins, queues, workers
+from skunkqueue.web.pages import firing, more, plugins, queues, schedules, workers
 from skunkqueue.web.redaction import KEY as REDACTOR
 from skunkqueue.web.redaction import Redactor
+from skunkqueue.web.rules import KEY as RULES
+from skunkqueue.web.rules import Rules
 from skunkqueue.web.settings import WebSettings
 from skunkqueue.web.source import KEY, Source
 
@@ -26,6 +29,8 @@ BLUEPRINTS = (
     firing.blueprint,
     workers.blueprint,
     worker_actions.blueprint,
+    schedules.blueprint,
+    schedule_actions.blueprint,
     plugins.blueprint,
     more.blueprint,
 )
@@ -47,6 +52,7 @@ def create_app(url: str | None = None, *, settings: WebSettings | None = None, *
     app.extensions[more.KEY] = more.Extras()
     app.extensions[REDACTOR] = Redactor()
     app.extensions[LINKS] = Links()
+    app.extensions[RULES] = Rules()
     app.extensions[KEY] = Source(resolve(chosen.backend, chosen.url))
     guard.install(app)
     show.install(app)

@@ -12,6 +12,7 @@ from skunkqueue.web.rights import may
 PAGES = (
     ("Queues", "queues.queues"),
     ("Workers", "workers.workers"),
+    ("Schedules", "schedules.schedules"),
     ("Plugins", "plugins.plugins"),
 )
 """Texts and endpoints, in their order."""

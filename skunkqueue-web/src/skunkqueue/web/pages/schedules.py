@@ -1,0 +1,49 @@
+"""Schedules: all of them page by page, and one with its history, its rule and its next runs."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template, request, url_for
+
+from skunkqueue.web import inputs, source, timetables
+from skunkqueue.web.rights import Right, allowed
+from skunkqueue.web.rules import rules
+
+blueprint = Blueprint("schedules", __name__)
+
+FRESH = 1.0
+"""Seconds for which what was read is shown to others, too."""
+
+
+@blueprint.get("/schedules")
+@allowed(Right.VIEW)
+def schedules() -> str:
+    """Show a page of schedules."""
+    here, known = source.current(), rules()
+    queue = inputs.text("queue")
+    after_queue, after = request.args.get("after_queue"), request.args.get("after")
+    if (after_queue is None) != (after is None):
+        inputs.refuse(
+            "after", after or "", "give after_queue as well, or neither, as the links of this page do"
+        )
+    begin = (inputs.needed("after_queue"), inputs.needed("after")) if after is not None else None
+    page = here.cached(
+        ("schedules", queue, begin), FRESH, lambda: timetables.page(here.backend, known, queue, begin)
+    )
+    older = None
+    if page.next is not None:
+        older = url_for(".schedules", queue=queue, after_queue=page.next[0], after=page.next[1])
+    return render_template("schedules.html", page=page, queue=queue, older=older, begin=begin, now=here.now())
+
+
+@blueprint.get("/schedule")
+@allowed(Right.VIEW)
+def schedule() -> str:
+    """Show one schedule."""
+    here, known = source.current(), rules()
+    queue, name = inputs.needed("queue"), inputs.needed("name")
+    detail = here.cached(
+        ("schedule", queue, name), FRESH, lambda: timetables.detail(here.backend, known, queue, name)
+    )
+    if detail is None:
+        return render_template("no_schedule.html", queue=queue, name=name)
+    return render_template("schedule.html", detail=detail, now=here.now())
