@@ -12,6 +12,14 @@ from flask.testing import FlaskClient
 from skunkqueue import SkunkQueue
 from skunkqueue.persistence import Backend
 from skunkqueue.web import create_app
+from skunkqueue.web.access.secret import ENV_SECRET
+from tests.web.monitor_client import MonitorClient
+
+
+@pytest.fixture(autouse=True)
+def secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sign with a secret of the tests' own, and make no file in this user's data folder."""
+    monkeypatch.setenv(ENV_SECRET, "a secret that only the tests know")
 
 
 @pytest.fixture
@@ -38,6 +46,7 @@ def app(url: str, store: Backend) -> Flask:
     del store
     app = create_app(url)
     app.testing = True
+    app.test_client_class = MonitorClient
     return app
 
 

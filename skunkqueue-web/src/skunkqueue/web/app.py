@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import Any
 
 import msgspec
 from flask import Flask
 
 from skunkqueue.config import resolve
-from skunkqueue.web import navigation, show
-from skunkqueue.web.access import guard
+from skunkqueue.web import errors, navigation, show
+from skunkqueue.web.access import csrf, guard, headers, login_page, sessions, state
+from skunkqueue.web.access.proxies import Doorway
+from skunkqueue.web.access.state import Authorize
 from skunkqueue.web.actions import schedules as schedule_actions
 from skunkqueue.web.actions import workers as worker_actions
 from skunkqueue.web.links import KEY as LINKS
@@ -25,6 +26,7 @@ from skunkqueue.web.source import KEY, Source
 
 SETTINGS = "skunkqueue.settings"
 BLUEPRINTS = (
+    login_page.blueprint,
     queues.blueprint,
     firing.blueprint,
     workers.blueprint,
@@ -36,27 +38,40 @@ BLUEPRINTS = (
 )
 
 
-def create_app(url: str | None = None, *, settings: WebSettings | None = None, **options: Any) -> Flask:
+def create_app(
+    url: str | None = None,
+    *,
+    settings: WebSettings | None = None,
+    authorize: Authorize | None = None,
+    **options: Any,
+) -> Flask:
     """Make the monitor of one store, as a WSGI app to be served alone or below a path of another site.
 
-    ``options`` are fields of WebSettings. The store is opened when it is first needed. Raises ConfigError.
+    ``options`` are fields of WebSettings. ``authorize`` is called with each request and returns the Login of who
+    makes it, by whatever the site knows of them, or None. The store is opened when it is first needed. Raises
+    ConfigError, also for settings that would let in more people than they say.
     """
     chosen = settings or WebSettings()
     if url is not None:
         options["url"] = url
     chosen = msgspec.structs.replace(chosen, **options).checked()
     app = Flask("skunkqueue.web")
-    # For messages that the next page shows.
-    app.secret_key = secrets.token_bytes(32)
     app.extensions[SETTINGS] = chosen
     app.extensions[more.KEY] = more.Extras()
     app.extensions[REDACTOR] = Redactor()
     app.extensions[LINKS] = Links()
     app.extensions[RULES] = Rules()
     app.extensions[KEY] = Source(resolve(chosen.backend, chosen.url))
+    access = state.install(app, chosen, authorize)
+    app.wsgi_app = Doorway(app.wsgi_app, access.proxies, chosen.prefix)  # type: ignore[method-assign]  # Flask's own advice
     guard.install(app)
+    sessions.install(app)
+    headers.install(app)
+    csrf.install(app)
+    errors.install(app)
     show.install(app)
     app.context_processor(lambda: {"settings": chosen, "navigation": navigation.navigation})
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    guard.check_rights(app)
     return app

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 from flask import abort, request
 
 from skunkqueue.cli.text import cut
+from skunkqueue.web.access.local import local_path
 
 MAX_TEXT = 200
 """Characters of a text."""
@@ -59,9 +60,6 @@ def here() -> str:
 
 def back(default: str, **added: str) -> str:
     """Return the page of this site that ``next`` names, else ``default``; with values added."""
-    wanted = request.values.get("next", "")
-    # A browser takes a backslash for a slash, and `//host` for another site.
-    is_local = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and wanted.isprintable()
-    parts = urlsplit(wanted if is_local and len(wanted) <= MAX_CURSOR else default)
+    parts = urlsplit(local_path(request.values.get("next"), default))
     query = [pair for pair in parse_qsl(parts.query) if pair[0] not in added]
     return urlunsplit(("", "", parts.path, urlencode([*query, *added.items()]), ""))

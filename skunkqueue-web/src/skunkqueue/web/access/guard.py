@@ -1,22 +1,167 @@
-"""What is checked of every request before its view runs."""
+"""What is checked of every request before its view runs, in this order.
+
+Its size, the name it was sent to, the site whose page made it, who asks, the right that the view needs, the form's
+token, and whether the monitor may change anything at all.
+"""
 
 from __future__ import annotations
 
-from flask import Flask, abort, current_app, g, request
+import logging
 
-from skunkqueue.web.rights import Login, Right, needs
+from flask import (
+    Flask,
+    Response,
+    abort,
+    current_app,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from werkzeug.datastructures import WWWAuthenticate
+from werkzeug.exceptions import Unauthorized
+from werkzeug.wrappers import Response as BaseResponse
+
+from skunkqueue.errors import ConfigError
+from skunkqueue.web.access import csrf, origins, who
+from skunkqueue.web.access.local import is_local
+from skunkqueue.web.access.state import Access, access
+from skunkqueue.web.rights import Right, needs, open_to_all
+
+LONGEST_COOKIES = 8_192
+LONGEST_QUERY = 8_192
+LARGEST_BODY = 1_048_576
+LARGEST_FORM = 262_144
+LIVE_HEADER = "X-SkunkQueue-Live"
+"""Sent by the script that keeps a page fresh; it has no use for a login page."""
+
+logger = logging.getLogger(__name__)
 
 
 def install(app: Flask) -> None:
     """Check every request of this app."""
+    app.config.update(
+        MAX_CONTENT_LENGTH=LARGEST_BODY,
+        MAX_FORM_MEMORY_SIZE=LARGEST_FORM,
+        MAX_FORM_PARTS=1_000,
+        # What is not declared is not answered.
+        PROVIDE_AUTOMATIC_OPTIONS=False,
+    )
+    open_to_all(app.view_functions["static"])
     app.before_request(check)
 
 
-def check() -> None:
-    """Find out who asks, and whether that login may do this."""
-    g.login = Login(name=f"web@{request.remote_addr}", right=Right.ADMIN, by="none")
-    if request.endpoint is None or request.endpoint == "static":
+def check_rights(app: Flask) -> None:
+    """Raise LookupError where a view declares no right."""
+    for view in app.view_functions.values():
+        needs(view)
+
+
+def is_for_programs() -> bool:
+    """Return whether programs read this answer, and not people."""
+    return request.path.startswith("/api/") or request.path in ("/metrics", "/healthz", "/readyz")
+
+
+def check() -> BaseResponse | None:
+    """Find out who asks, and whether that login may do this; ``None``: it may."""
+    g.login = None
+    state = access()
+    _check_size()
+    _check_host(state)
+    complaint = origins.complaint(request)
+    if complaint is not None:
+        abort(403, f"{complaint[0].upper()}{complaint[1:]}.")
+    # What does not exist is as closed as what does.
+    view = None if request.endpoint is None else current_app.view_functions[request.endpoint]
+    right = Right.VIEW if view is None else needs(view)
+    found = _find(state, is_open=right is None)
+    g.login = found.login
+    if right is not None and found.login is None:
+        return _unknown(state, found)
+    if origins.is_unsafe(request):
+        _check_form(state, is_open=right is None)
+    if right is not None and found.login is not None and found.login.right < right:
+        abort(
+            403,
+            f"{found.login.name} has the right to {found.login.right.name.lower()}; this needs {right.name.lower()}.",
+        )
+    return None
+
+
+def _check_size() -> None:
+    if len(request.headers.get("Cookie", "")) > LONGEST_COOKIES:
+        abort(431, "The cookies of this request are too large: remove those of this host in the browser.")
+    if len(request.query_string) > LONGEST_QUERY:
+        abort(414, f"This address is too long: {LONGEST_QUERY} characters of filters are the most.")
+
+
+def _check_host(state: Access) -> None:
+    host = request.headers.get("Host")
+    if not state.hosts.allows(host):
+        abort(
+            400,
+            f"The monitor is not reached by the name {(host or '')[:200]!r}. If that name is right, start it with"
+            f" --allow-host NAME (in a program: hosts=(NAME,)).",
+        )
+
+
+def _find(state: Access, *, is_open: bool) -> who.Found:
+    try:
+        return who.find(current_app, state, request)
+    except ConfigError as error:
+        # Whoever is not let in need not learn where the file is.
+        logger.error("nobody can log in: reason=%s", error)  # noqa: TRY400 - the text says it all
+        if not is_open:
+            abort(503, "Nobody can come in, since the logins cannot be read. The monitor's log says why.")
+        return who.Found(None)
+
+
+def _unknown(state: Access, found: who.Found) -> BaseResponse:
+    """Answer somebody who is nobody."""
+    if state.is_open:
+        abort(403, f"{found.why[0].upper()}{found.why[1:]}. Give it --auth-file, or --insecure.")
+    is_page = not is_for_programs() and not origins.is_unsafe(request) and LIVE_HEADER not in request.headers
+    if found.is_wrong_token or not is_page or not state.has_passwords:
+        msg = f"{found.why[0].upper()}{found.why[1:]}."
+        raise Unauthorized(msg, www_authenticate=WWWAuthenticate("bearer"))
+    path = request.full_path.rstrip("?")
+    asked = f"{request.script_root}{path}"
+    if not is_local(asked):
+        asked = f"{request.script_root}/"
+    if origins.is_link_from_elsewhere(request):
+        # The session's cookie comes along once the page itself asks.
+        return _again(asked)
+    return redirect(url_for("login.login", next=asked), 303)
+
+
+def _again(address: str) -> Response:
+    return make_response(render_template("again.html", address=address))
+
+
+def _check_form(state: Access, *, is_open: bool) -> None:
+    if state.settings.read_only and not is_open:
+        abort(403, "This monitor is read-only: it was started with --read-only.")
+    if _is_program() or csrf.has_token(g.login):
         return
-    right = needs(current_app.view_functions[request.endpoint])
-    if right is not None and g.login.right < right:
-        abort(403)
+    abort(
+        403, "The form was made too long ago, or for somebody else. Go back, reload the page, and try again."
+    )
+
+
+def _is_program() -> bool:
+    """Return whether a program asks in its own name, so that no page can have made it ask."""
+    if g.login is None:
+        return False
+    if g.login.by == "token":
+        return True
+    # Where nobody logs in there are no tokens. Browsers say where a request comes from, and a page cannot send JSON
+    # to another site without being asked about it.
+    of_browser = ("Origin", "Sec-Fetch-Site", "Cookie", "Referer")
+    return (
+        g.login.by == "none"
+        and request.path.startswith("/api/")
+        and request.is_json
+        and not any(name in request.headers for name in of_browser)
+    )

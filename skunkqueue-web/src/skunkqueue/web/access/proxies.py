@@ -1,0 +1,151 @@
+"""Proxies in front of the monitor: only those that are named are believed, and the path below which it is reached."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from skunkqueue.errors import ConfigError
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+PEER = "skunkqueue.peer"
+"""In the environ: the address of who has connected, whatever its headers say."""
+FORWARDED = "skunkqueue.forwarded"
+"""In the environ: the request came through a proxy, believed or not."""
+UNIX = "unix"
+"""Stands for whoever connects through a Unix socket."""
+_HEADERS = (
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PORT",
+    "HTTP_X_FORWARDED_PREFIX",
+    "HTTP_FORWARDED",
+    "HTTP_X_REAL_IP",
+    "HTTP_VIA",
+)
+_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+){1,16}")
+_LONGEST_PREFIX = 200
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Proxies:
+    """The addresses whose headers are believed."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        """``names``: addresses, networks such as ``10.0.0.0/8``, or ``unix``. Raises ConfigError."""
+        self.networks: list[Network] = []
+        self.is_unix_trusted = False
+        for name in names:
+            if name == UNIX:
+                self.is_unix_trusted = True
+                continue
+            try:
+                self.networks.append(ipaddress.ip_network(name))
+            except ValueError as error:
+                msg = (
+                    f"{name!r} is not the address of a proxy: write an address (10.0.0.7), a network (10.0.0.0/24),"
+                    f" or {UNIX} for whoever connects through a Unix socket"
+                )
+                raise ConfigError(msg) from error
+
+    def trust(self, address: str) -> bool:
+        """Return whether what this address says of others is believed."""
+        found = read_address(address)
+        if found is None:
+            return self.is_unix_trusted and is_unix(address)
+        return any(found in network for network in self.networks)
+
+    def client(self, chain: Sequence[str], peer: str) -> str:
+        """Find who asks: the last address of the chain that is not a proxy's own."""
+        for address in reversed(chain):
+            if not self.trust(peer):
+                return peer
+            if read_address(address) is None:
+                # What a proxy cannot have written is not passed on.
+                return peer
+            peer = address
+        return peer
+
+
+class Doorway:
+    """A WSGI app that settles who asks, by which scheme and below which path, before another one sees it."""
+
+    def __init__(self, app: WSGIApplication, proxies: Proxies, prefix: str = "") -> None:
+        self.app = app
+        self.proxies = proxies
+        self.prefix = prefix
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Serve a request."""
+        if PEER not in environ:
+            self._settle(environ)
+        return self.app(environ, start_response)
+
+    def _settle(self, environ: WSGIEnvironment) -> None:
+        peer = environ[PEER] = str(environ.get("REMOTE_ADDR") or "")
+        said = {name: str(environ.pop(name)) for name in _HEADERS if name in environ}
+        environ[FORWARDED] = bool(said)
+        prefix = self.prefix
+        if self.proxies.trust(peer):
+            chain = [part.strip() for part in said.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+            environ["REMOTE_ADDR"] = self.proxies.client([_without_port(part) for part in chain], peer)
+            scheme = _last(said.get("HTTP_X_FORWARDED_PROTO", "")).lower()
+            if scheme in ("http", "https"):
+                environ["wsgi.url_scheme"] = scheme
+            host = _last(said.get("HTTP_X_FORWARDED_HOST", ""))
+            if host:
+                environ["HTTP_HOST"] = host
+            prefix = prefix or read_prefix(_last(said.get("HTTP_X_FORWARDED_PREFIX", "")))
+        if prefix:
+            _shift(environ, prefix)
+
+
+def read_prefix(text: str) -> str:
+    """Return a path to be reached below; empty where the text is not one."""
+    text = text.rstrip("/")
+    return text if len(text) <= _LONGEST_PREFIX and _PREFIX.fullmatch(text) else ""
+
+
+def read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Read an address; ``None``: it is none."""
+    try:
+        found = ipaddress.ip_address(text)
+    except ValueError:
+        return None
+    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return mapped or found
+
+
+def is_loopback(address: str) -> bool:
+    """Return whether who has this address is on this machine."""
+    found = read_address(address)
+    return found is not None and found.is_loopback
+
+
+def is_unix(address: str) -> bool:
+    """Return whether servers write a connection through a Unix socket so."""
+    return address in ("", "localhost", UNIX)
+
+
+def _shift(environ: WSGIEnvironment, prefix: str) -> None:
+    """Count the prefix among what leads to the app. Proxies that strip it, and such as do not, both work."""
+    path = str(environ.get("PATH_INFO", ""))
+    if path == prefix or path.startswith(f"{prefix}/"):
+        environ["PATH_INFO"] = path[len(prefix) :]
+    environ["SCRIPT_NAME"] = f"{environ.get('SCRIPT_NAME', '')}{prefix}"
+
+
+def _last(text: str) -> str:
+    return text.rpartition(",")[2].strip()
+
+
+def _without_port(text: str) -> str:
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text

@@ -1,0 +1,128 @@
+"""Sessions of people who have logged in: a signed cookie, which ends by time, at log-out, and with its login."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import threading
+from collections import OrderedDict
+from typing import cast
+
+from flask import Flask, Request, request, session
+from flask.sessions import SecureCookieSessionInterface
+from itsdangerous import URLSafeTimedSerializer
+
+from skunkqueue.web.access.logins import Line
+from skunkqueue.web.access.state import KEY, Access, access
+from skunkqueue.web.rights import Login
+
+COOKIE = "skunkqueue"
+_NAME, _SINCE, _ID, _PRINT = "name", "since", "id", "print"
+_ENDED_AT_MOST = 10_000
+
+
+class Ended:
+    """Sessions that have been logged out before their time, so that a copy of their cookie is worth nothing."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._until: OrderedDict[str, float] = OrderedDict()
+
+    def add(self, id_: str, until: float, now: float) -> None:
+        """Remember one until its time is over."""
+        with self._lock:
+            for old in [old for old, its in self._until.items() if its <= now]:
+                del self._until[old]
+            self._until[id_] = until
+            while len(self._until) > _ENDED_AT_MOST:
+                self._until.popitem(last=False)
+
+    def __contains__(self, id_: object) -> bool:
+        with self._lock:
+            return id_ in self._until
+
+
+class Sessions(SecureCookieSessionInterface):
+    """Flask's signed cookies, with a secret that is looked for when the first one is read or written."""
+
+    salt = "skunkqueue-session"
+    digest_method = staticmethod(hashlib.sha256)
+
+    def get_signing_serializer(self, app: Flask) -> URLSafeTimedSerializer:
+        """Return what signs the cookies of an app."""
+        return URLSafeTimedSerializer(
+            cast("Access", app.extensions[KEY]).secret,
+            salt=self.salt,
+            serializer=self.serializer,
+            signer_kwargs={"key_derivation": self.key_derivation, "digest_method": self.digest_method},
+        )
+
+    def get_cookie_path(self, app: Flask) -> str:  # noqa: ARG002 - Flask's signature
+        """Keep cookies from other sites below the same host."""
+        return request.script_root or "/"
+
+    def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - Flask's signature
+        """Return whether a cookie is kept from ever going over a connection that others can read."""
+        return request.is_secure
+
+
+ENDED = "skunkqueue.ended"
+
+
+def install(app: Flask) -> None:
+    """Give an app its sessions."""
+    hours = cast("Access", app.extensions[KEY]).settings.session_hours
+    app.session_interface = Sessions()
+    app.extensions[ENDED] = Ended()
+    app.config.update(
+        SESSION_COOKIE_NAME=COOKIE,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+        PERMANENT_SESSION_LIFETIME=hours * 3_600,
+    )
+
+
+def begin(line: Line) -> None:
+    """Begin the session of a login; whatever was in the visitor's cookie before is dropped."""
+    session.clear()
+    session[_NAME] = line.name
+    session[_SINCE] = access().now()
+    session[_ID] = secrets.token_urlsafe(16)
+    session[_PRINT] = _print_of(line)
+
+
+def end(app: Flask) -> None:
+    """End the session of who asks."""
+    id_ = session.get(_ID)
+    if isinstance(id_, str):
+        now = access().now()
+        cast("Ended", app.extensions[ENDED]).add(id_, now + access().settings.session_hours * 3_600, now)
+    session.clear()
+
+
+def id_of_session() -> str | None:
+    """Return the id of the session of who asks, if that has logged in."""
+    found = session.get(_ID)
+    return found if isinstance(found, str) else None
+
+
+def login_of(app: Flask, asking: Request) -> Login | None:
+    """Return who has logged in, by the cookie of a request; ``None``: nobody, or not any more. Raises ConfigError."""
+    del asking
+    auth_file = access().auth_file
+    name, since, id_ = session.get(_NAME), session.get(_SINCE), id_of_session()
+    if auth_file is None or not isinstance(name, str) or not isinstance(since, (int, float)) or id_ is None:
+        return None
+    age = access().now() - since
+    if not 0 <= age < access().settings.session_hours * 3_600 or id_ in cast("Ended", app.extensions[ENDED]):
+        return None
+    line = auth_file.logins().people.get(name)
+    if line is None or not hmac.compare_digest(_print_of(line), str(session.get(_PRINT))):
+        return None
+    return Login(name=line.name, right=line.right, by="session")
+
+
+def _print_of(line: Line) -> str:
+    """Make what a session shares with its login's line, so that another password ends it."""
+    return hmac.new(access().secret, f"{line.name}:{line.hash}".encode(), hashlib.sha256).hexdigest()[:32]

@@ -1,0 +1,116 @@
+"""What is answered when something fails: a page for people, a problem by RFC 9457 for programs, never a traceback."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+import msgspec
+from flask import Flask, Response, current_app, g, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+from skunkqueue.config import redact
+from skunkqueue.errors import (
+    BackendError,
+    NameInvalidError,
+    SkunkQueueError,
+    StoreMissingError,
+    UnknownFiringError,
+    UnknownPoolError,
+    UnknownScheduleError,
+    UnknownWorkerError,
+)
+from skunkqueue.web import source
+from skunkqueue.web.access.guard import is_for_programs
+
+RETRY_AFTER = 5
+"""Seconds after which a store that is away may be asked again."""
+_GONE = (UnknownFiringError, UnknownPoolError, UnknownScheduleError, UnknownWorkerError)
+
+logger = logging.getLogger(__name__)
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An error as RFC 9457 has it."""
+
+    title: str
+    status: int
+    detail: str
+    type: str = "about:blank"
+
+
+def install(app: Flask) -> None:
+    """Answer errors of this app."""
+    app.register_error_handler(HTTPException, _refused)
+    app.register_error_handler(SkunkQueueError, _failed)
+    app.register_error_handler(Exception, _broken)
+
+
+def _refused(error: HTTPException) -> BaseResponse:
+    """Answer what was refused, by us or by Flask."""
+    if error.response is not None or error.code is None or error.code < 400:
+        return error.get_response(request.environ)
+    answer = _tell(error.code, error.description or "")
+    for name, value in error.get_headers(request.environ):
+        if name.lower() not in ("content-type", "content-length"):
+            answer.headers[name] = value
+    return answer
+
+
+def _failed(error: SkunkQueueError) -> Response:
+    """Answer what the store, or what was asked of it, does not allow."""
+    if isinstance(error, BackendError):
+        # The one who is told is let in, and has to know which store it is.
+        answer = _tell(503, _sentence(error), is_missing=isinstance(error, StoreMissingError))
+        answer.headers["Retry-After"] = str(RETRY_AFTER)
+        return answer
+    if isinstance(error, _GONE):
+        return _tell(404, _sentence(error))
+    if isinstance(error, NameInvalidError):
+        return _tell(400, _sentence(error))
+    logger.warning("refused: path=%s reason=%s", request.path, error)
+    return _tell(409, _sentence(error))
+
+
+def _broken(error: Exception) -> Response:
+    """Answer a fault of ours."""
+    if current_app.testing:
+        raise error
+    logger.error("a fault in the monitor: path=%s", request.path, exc_info=error)
+    return _tell(500, "A fault in the monitor, or in a plugin of it. Its log has the traceback.")
+
+
+def problem(status: int, detail: str) -> Response:
+    """Make an answer to a program."""
+    title = HTTPStatus(status).phrase
+    answer = make_response(msgspec.json.encode(Problem(title=title, status=status, detail=detail)), status)
+    answer.content_type = "application/problem+json"
+    return answer
+
+
+def _tell(status: int, text: str, *, is_missing: bool = False) -> Response:
+    if is_for_programs():
+        return problem(status, text)
+    page = render_template(
+        "missing.html" if is_missing else "error.html",
+        # What a page shows around its content may ask the store, or fail again.
+        frame="base.html" if g.get("login") is not None and status < 500 else "plain.html",
+        status=status,
+        title=HTTPStatus(status).phrase,
+        text=text,
+        store=location() if status == 503 and g.get("login") is not None else None,
+        live="on" if status == 503 else "off",
+    )
+    return make_response(page, status)
+
+
+def location() -> str:
+    """Name the store that is meant, without a password, whether it can be opened or not."""
+    config = source.current().config
+    return redact(config.url) if config.url else f"the store of {config.backend} in this user's data folder"
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}"
