@@ -16,7 +16,7 @@ from skunkqueue.web.actions import schedules as schedule_actions
 from skunkqueue.web.actions import workers as worker_actions
 from skunkqueue.web.links import KEY as LINKS
 from skunkqueue.web.links import Links
-from skunkqueue.web.pages import firing, more, plugins, queues, schedules, workers
+from skunkqueue.web.pages import audit, firing, more, plugins, queues, schedules, workers
 from skunkqueue.web.redaction import KEY as REDACTOR
 from skunkqueue.web.redaction import Redactor
 from skunkqueue.web.rules import KEY as RULES
@@ -33,6 +33,7 @@ BLUEPRINTS = (
     worker_actions.blueprint,
     schedules.blueprint,
     schedule_actions.blueprint,
+    audit.blueprint,
     plugins.blueprint,
     more.blueprint,
 )

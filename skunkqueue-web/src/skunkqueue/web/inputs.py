@@ -45,7 +45,12 @@ def one_of(name: str, choices: Collection[str]) -> str:
 
 def refuse(name: str, value: str, cure: str) -> NoReturn:
     """Answer that a parameter makes no sense."""
-    abort(400, f"the parameter {name}={cut(value, 60)!r} makes no sense: {cure}")
+    abort(400, f"the parameter {name}={brief(value)} makes no sense: {cure}")
+
+
+def brief(value: str) -> str:
+    """Show a value in a message."""
+    return repr(cut(value, 60))
 
 
 FOLLOWED = "entry"

@@ -13,6 +13,7 @@ PAGES = (
     ("Queues", "queues.queues"),
     ("Workers", "workers.workers"),
     ("Schedules", "schedules.schedules"),
+    ("Audit", "audit.audit"),
     ("Plugins", "plugins.plugins"),
 )
 """Texts and endpoints, in their order."""

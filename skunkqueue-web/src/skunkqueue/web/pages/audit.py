@@ -1,0 +1,56 @@
+"""The audit log: who did what, when and why, and what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, render_template, url_for
+
+from skunkqueue.errors import BackendError, BackendUnavailableError
+from skunkqueue.pools import Entries
+from skunkqueue.web import inputs, source, trail
+from skunkqueue.web.rights import Right, allowed
+
+blueprint = Blueprint("audit", __name__)
+
+SHOWN = 50
+FRESH = 1.0
+"""Seconds for which what was read is shown to others, too."""
+
+
+@blueprint.get("/audit")
+@allowed(Right.VIEW)
+def audit() -> str:
+    """Show entries, newest first."""
+    here = source.current()
+    asked = {name: inputs.text(name) for name in ("who", "verb", "id")}
+    after = inputs.text("after", inputs.MAX_CURSOR)
+    if "audit" not in here.backend.capabilities:
+        return render_template(
+            "audit.html", lines=None, asked=asked, older=None, after=after, verbs=trail.VERBS
+        )
+    entries = here.cached(("audit", *asked.values(), after), FRESH, lambda: _read(after, asked))
+    older = None
+    if entries.next is not None:
+        given: dict[str, Any] = {**asked, "after": entries.next}
+        older = url_for(".audit", **given)
+    return render_template(
+        "audit.html",
+        lines=[trail.line(entry) for entry in entries.entries],
+        asked=asked,
+        older=older,
+        after=after,
+        verbs=trail.VERBS,
+    )
+
+
+def _read(after: str | None, asked: dict[str, str | None]) -> Entries:
+    store = source.current().backend
+    try:
+        return store.audit(SHOWN, after, who=asked["who"], verb=asked["verb"], id_=asked["id"])
+    except BackendUnavailableError:
+        raise
+    except BackendError as error:
+        if after is None:
+            raise
+        abort(400, f"the parameter after={inputs.brief(after)} makes no sense: {error}")
