@@ -8,7 +8,7 @@ import msgspec
 from flask import Flask
 
 from skunkqueue.config import resolve
-from skunkqueue.web import errors, navigation, show
+from skunkqueue.web import errors, show
 from skunkqueue.web.access import csrf, guard, headers, login_page, sessions, state
 from skunkqueue.web.access.proxies import Doorway
 from skunkqueue.web.access.state import Authorize
@@ -71,7 +71,7 @@ def create_app(
     csrf.install(app)
     errors.install(app)
     show.install(app)
-    app.context_processor(lambda: {"settings": chosen, "navigation": navigation.navigation})
+    app.context_processor(lambda: {"settings": chosen})
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     guard.check_rights(app)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import time
+from typing import Any, NamedTuple
 
-from flask import Flask
+from flask import Flask, g, request
 
-from skunkqueue.cli.text import from_now, iso, plural, size, span
+from skunkqueue.cli.text import DAY, HOUR, MINUTE, iso, plural, size, span
+from skunkqueue.errors import SkunkQueueError
 from skunkqueue.records import State
-from skunkqueue.web import inputs, source
+from skunkqueue.web import inputs, navigation, source
+from skunkqueue.web.icons import ICONS
 from skunkqueue.web.rights import login, may
+
+LIVE_HEADER = "X-SkunkQueue-Live"
+"""Set by scripts that want the content of a page alone."""
+_CLOCK_SECONDS = 10.0
+"""How long the difference between the store's clock and ours is taken to stay the same."""
 
 
 class Moment(NamedTuple):
@@ -20,11 +28,51 @@ class Moment(NamedTuple):
     seconds: float
 
 
+def now() -> float:
+    """Return the store's time, one for all that a request shows; the store is asked for it now and then."""
+    found: float | None = g.get("now")
+    if found is None:
+        here = source.current()
+        ahead = here.cached("clock", _CLOCK_SECONDS, lambda: here.now() - time.time())
+        found = g.now = time.time() + ahead
+    return found
+
+
+def now_iso() -> str:
+    """Return the store's time for scripts; this machine's where the store is away."""
+    try:
+        return iso(now()) or ""
+    except SkunkQueueError:
+        return iso(time.time()) or ""
+
+
+def relative(seconds: float) -> str:
+    """Tell how long ago something was, or (below 0) how soon it will be: two units at most, and no fractions.
+
+    ``static/times.js`` does the same.
+    """
+    left = abs(seconds)
+    if left < 1:
+        return "now"
+    for unit, name, smaller, smaller_name in (
+        (DAY, "d", HOUR, "h"),
+        (HOUR, "h", MINUTE, "m"),
+        (MINUTE, "m", 1.0, "s"),
+    ):
+        if left >= unit:
+            whole, rest = divmod(left, unit)
+            text = f"{whole:.0f} {name} {int(rest // smaller)} {smaller_name}"
+            break
+    else:
+        text = f"{int(left)} s"
+    return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
 def moment(at: float | None) -> Moment | None:
     """Tell a store's time relative to now."""
     if at is None:
         return None
-    return Moment(iso(at) or "", from_now(at, source.current().now()), at)
+    return Moment(iso(at) or "", relative(now() - at), at)
 
 
 def number(value: float) -> str:
@@ -34,18 +82,42 @@ def number(value: float) -> str:
     return f"{value:,.2f}".replace(",", "\u202f")
 
 
+def rate(per_second: float) -> str:
+    """Write how often something happens: by second, minute or hour, whichever gives a readable number."""
+    for factor, unit in ((1.0, "s"), (60.0, "min"), (3_600.0, "h")):
+        value = per_second * factor
+        if value >= 1 or unit == "h":
+            break
+    return f"{number(round(value) if value >= 100 else round(value, 1))}/{unit}"
+
+
+def is_live() -> bool:
+    """Return whether a script fetches the content of a page that is shown already."""
+    return LIVE_HEADER in request.headers
+
+
 def install(app: Flask) -> None:
     """Give all templates of an app these words."""
     app.jinja_env.globals.update(
+        ICONS=ICONS,
+        here=inputs.here,
+        home=navigation.home,
         login=login,
         may=may,
         moment_of=moment,
+        navigation=navigation.navigation,
+        now_iso=now_iso,
         number=number,
         plural=plural,
+        rate=rate,
         size=size,
         span=span,
         states=State,
-        here=inputs.here,
     )
+    app.context_processor(_of_request)
     app.jinja_env.trim_blocks = True
     app.jinja_env.lstrip_blocks = True
+
+
+def _of_request() -> dict[str, Any]:
+    return {"is_live": is_live()}
