@@ -38,16 +38,16 @@ class Answers(Administration, ABC):
     def rows(self, query: Query, limit: int = 50, cursor: str | None = None) -> Rows:
         """List firings that match."""
         store = self._store
-        return store.read(lambda db: searching.rows(db, query, limit, cursor, store.clock.now()))
+        return store.read_sorted(lambda db: searching.rows(db, query, limit, cursor, store.clock.now()))
 
     def count(self, query: Query, most: int = MAX_LOOK) -> Count:
         """Count firings that match."""
         store = self._store
-        return store.read(lambda db: searching.count(db, query, most, store.clock.now()))
+        return store.read_sorted(lambda db: searching.count(db, query, most, store.clock.now()))
 
     def job_counts(self, queue: str | None = None, route: str | None = None) -> list[JobCount]:
         """Count firings by route, job and state."""
-        return self._store.read(lambda db: reading.job_counts(db, queue, route))
+        return self._store.read_sorted(lambda db: reading.job_counts(db, queue, route))
 
     def results(self, ids: Sequence[str]) -> list[Result | None]:
         """Read how firings ended."""
@@ -93,11 +93,11 @@ class Answers(Administration, ABC):
                     listed += read(db, name, number, since, until, hours=hours)
             return listed
 
-        return store.read(found)
+        return store.read_sorted(found)
 
     def totals(self, queue: str | None = None) -> list[Counters]:
         """Read what was counted since the store was made."""
-        return self._store.read(lambda db: counting.totals(db, queue))
+        return self._store.read_sorted(lambda db: counting.totals(db, queue))
 
     def sample(self) -> int:
         """Keep how each route stands in this minute."""

@@ -13,7 +13,7 @@ from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.sqlite import counting, firings, inbox, leases, reading, settling
 from skunkqueue.persistence.sqlite.asking import Answers
 from skunkqueue.persistence.sqlite.awaited import BellClaim
-from skunkqueue.persistence.sqlite.opening import filed
+from skunkqueue.persistence.sqlite.opening import in_line
 from skunkqueue.persistence.sqlite.waiting import Moments
 from skunkqueue.persistence.sqlite.wakeup import route_topic
 from skunkqueue.persistence.sqlite.writer import Repeat
@@ -40,7 +40,7 @@ class SQLiteBackend(Answers):
         clock = store.clock
 
         def checked() -> list[str]:
-            return store.writer.run(filed(lambda db: firings.put_checked(db, firings_, clock.now())))
+            return store.writer.run(in_line(lambda db: firings.put_checked(db, firings_, clock.now())))
 
         if inbox.takes(firings_):
             store.writer.run(lambda db: inbox.put(db, firings_, numbers, jobs, clock.now()))
@@ -95,8 +95,8 @@ class SQLiteBackend(Answers):
     def _lend(self, number: int, name: tuple[str, str], worker: str, limit: int, lease: float) -> list[Claim]:
         store = self._store
         clock = store.clock
-        claims, more = store.writer.run(
-            filed(
+        claims, more, names = store.writer.run(
+            in_line(
                 lambda db: firings.claim(
                     db,
                     number,
@@ -106,9 +106,12 @@ class SQLiteBackend(Answers):
                     lease=lease,
                     now=clock.now(),
                     mono=clock.monotonic(),
+                    names=store.job_names,
                 )
             )
         )
+        # Not before they are committed.
+        store.learn(names)
         if more:
             store.flowing.add(number)
             store.ring_route(*name)
@@ -187,7 +190,7 @@ class SQLiteBackend(Answers):
 
     def routes(self, queue: str | None = None) -> list[RouteInfo]:
         """List routes with their counts."""
-        return self._store.read(lambda db: reading.route_infos(db, queue))
+        return self._store.read_sorted(lambda db: reading.route_infos(db, queue))
 
     def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
         """Read counters a minute."""
@@ -195,7 +198,7 @@ class SQLiteBackend(Answers):
         number = store.known_route(queue, route)
         if number is None:
             return []
-        found = store.read(
+        found = store.read_sorted(
             lambda db: counting.of_all_jobs(
                 db, (queue, route), number, since * 60.0, until * 60.0, hours=False
             )

@@ -50,15 +50,16 @@ _encode = msgspec.msgpack.Encoder().encode
 _NONE: tuple[int, ...] = (0, 0, 0, 0, 0)
 
 
-def entered(db: sqlite3.Connection, route: int, job: int, n: int, now: float) -> None:
-    """Count ``n`` firings as pending and as enqueued."""
+def entered(db: sqlite3.Connection, counts: Mapping[tuple[int, int], int], now: float) -> None:
+    """Count so many firings, by route and job, as pending and as enqueued."""
     minute = int(now // 60)
-    if db.execute(_ENTER, (n, n, route, job, minute)).rowcount:
-        return
-    job = _slot(db, route, job)
-    if not db.execute(_ENTER, (n, n, route, job, minute)).rowcount:
-        _turn(db, route, job, minute)
-        db.execute(_ENTER, (n, n, route, job, minute))
+    for (route, job), n in counts.items():
+        if db.execute(_ENTER, (n, n, route, job, minute)).rowcount:
+            continue
+        slot = _slot(db, route, job)
+        if not db.execute(_ENTER, (n, n, route, slot, minute)).rowcount:
+            _turn(db, route, slot, minute)
+            db.execute(_ENTER, (n, n, route, slot, minute))
 
 
 def shift(db: sqlite3.Connection, route: int, job: int, live: int, changes: Mapping[int, int]) -> None:

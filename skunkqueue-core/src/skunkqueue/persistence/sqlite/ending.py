@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from skunkqueue.persistence import listing, rules
 from skunkqueue.persistence.sqlite import counting, jobs
-from skunkqueue.persistence.sqlite.schema import ERROR_TYPE, KEY, KILLED, STATES, TAG
+from skunkqueue.persistence.sqlite.schema import ERROR_TYPE, KEY, KILLED, MIXED, STATES, TAG
 from skunkqueue.records import State
 
 
@@ -21,12 +21,22 @@ class Filing:
     def __init__(self, db: sqlite3.Connection, route: int, now: float) -> None:
         self._db = db
         self._route = route
-        self._now = now
+        self.now = now
+        self.mixed: list[tuple[int, float, int, Sequence[int]]] = []
+        """Those that were added with a job each: state, time, chunk, jobs."""
         self._chunks: dict[int, int] = {}
         self._rows: list[tuple[object, ...]] = []
 
-    def add(self, job: int, state: int, ids: Sequence[str], *, ttl: float | None = None, words: bool) -> int:
-        """Take ids of one job and state; return the number of the chunk they will be in.
+    def add(
+        self,
+        job: int | Sequence[int],
+        state: int,
+        ids: Sequence[str],
+        *,
+        ttl: float | None = None,
+        words: bool,
+    ) -> int:
+        """Take ids of one state, and of one job or of a job each; return the number of the chunk they will be in.
 
         ``words``: ``index_words`` will be called.
         """
@@ -34,18 +44,24 @@ class Filing:
         if chunk is None:
             row = self._db.execute(
                 "SELECT max(chunk) FROM ended WHERE route = ? AND state = ? AND finished = ?",
-                (self._route, state, self._now),
+                (self._route, state, self.now),
             ).fetchone()
             chunk = 0 if row[0] is None else int(row[0]) + 1
         self._chunks[state] = chunk + 1
-        gone = self._now + rules.kept_for(State(STATES[state]), ttl)
-        self._rows.append((self._route, state, self._now, chunk, job, words, gone, ",".join(ids)))
+        gone = self.now + rules.kept_for(State(STATES[state]), ttl)
+        if isinstance(job, int):
+            of, each = job, None
+        else:
+            of, each = MIXED, ",".join(map(str, job))
+            self.mixed.append((state, self.now, chunk, sorted(set(job))))
+        self._rows.append((self._route, state, self.now, chunk, of, words, gone, each, ",".join(ids)))
         return chunk
 
     def write(self) -> None:
         """List them."""
         self._db.executemany(
-            "INSERT INTO ended (route, state, finished, chunk, job, words, gone, ids) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO ended (route, state, finished, chunk, job, words, gone, jobs, ids)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             self._rows,
         )
 
@@ -179,11 +195,20 @@ def is_live(db: sqlite3.Connection, id_: str) -> bool:
 def take_from_chunk(db: sqlite3.Connection, place: tuple[int, int, float, int], ids: set[str]) -> None:
     """Strike finished firings off the list of their chunk, which is at route, state, time and number."""
     where = "route = ? AND state = ? AND finished = ? AND chunk = ?"
-    row = db.execute(f"SELECT ids FROM ended WHERE {where}", place).fetchone()  # noqa: S608 - constants
+    row = db.execute(f"SELECT jobs, ids FROM ended WHERE {where}", place).fetchone()  # noqa: S608 - constants
     if row is None:
         return
-    left = [id_ for id_ in row[0].split(",") if id_ not in ids]
+    listed = row[1].split(",")
+    of = [None] * len(listed) if row[0] is None else row[0].split(",")
+    left = [(job, id_) for job, id_ in zip(of, listed, strict=True) if id_ not in ids]
     if left:
-        db.execute(f"UPDATE ended SET ids = ? WHERE {where}", (",".join(left), *place))  # noqa: S608 - constants
+        jobs_left = None if row[0] is None else ",".join(job for job, _ in left)
+        db.execute(
+            f"UPDATE ended SET jobs = ?, ids = ? WHERE {where}",  # noqa: S608 - constants
+            (jobs_left, ",".join(id_ for _, id_ in left), *place),
+        )
     else:
         db.execute(f"DELETE FROM ended WHERE {where}", place)  # noqa: S608 - constants
+    if row[0] is not None:
+        gone = set(of).difference(job for job, _ in left)
+        db.executemany(f"DELETE FROM mixed WHERE job = ? AND {where}", [(int(job), *place) for job in gone])  # noqa: S608 - constants

@@ -6,6 +6,7 @@ Every function here runs inside a transaction somebody else began, and takes the
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -14,25 +15,28 @@ import msgspec
 
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.sqlite import counting, jobs, leases, routes
+from skunkqueue.persistence.sqlite.inserts import insert
 from skunkqueue.persistence.sqlite.schema import TAGGED
 from skunkqueue.persistence.sqlite.writer import Repeat
 from skunkqueue.records import MAX_PRIORITY, Claim, Firing
 
 # Every parameter costs, a thousand times a batch, and most firings have neither expiry, key nor target.
-_INSERT = "INSERT INTO firing (id, route, rank, due, enqueued, job, body) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_INSERT_WHOLE = (
-    "INSERT INTO firing (id, route, rank, due, enqueued, job, body, expires, key, target, schedule, parent, tags)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO firing (id, route, rank, due, enqueued, job, body)"
+_INSERT_WHOLE = "INSERT INTO firing (id, route, rank, due, enqueued, job, body, expires, key, target, schedule, parent, tags)"
+_INSERT_READY = "INSERT INTO ready (route, rank, due, words, job, id, alone) VALUES (?, ?, ?, ?, ?, ?, 0)"
+_INSERT_READY_MANY = "INSERT INTO ready (route, rank, due, words, job, id, alone) SELECT ?, ?, ?, ?, ?, value, 0 FROM json_each(?)"
+# Each value is the number of a job, a space, and an id; a number is what a text begins with.
+_INSERT_READY_MIXED = (
+    "INSERT INTO ready (route, rank, due, words, job, id, alone)"
+    " SELECT ?, ?, ?, ?, CAST(value AS INTEGER), substr(value, instr(value, ' ') + 1), 0 FROM json_each(?)"
 )
-_INSERT_READY = "INSERT INTO ready (route, rank, due, job, words, id, alone) VALUES (?, ?, ?, ?, ?, ?, 0)"
-_INSERT_READY_MANY = "INSERT INTO ready (route, rank, due, job, words, id, alone) SELECT ?, ?, ?, ?, ?, value, 0 FROM json_each(?)"
 _INSERT_AIMED = (
-    "INSERT INTO aimed (route, rank, due, job, words, id, alone, target) VALUES (?, ?, ?, ?, ?, ?, 0, ?)"
+    "INSERT INTO aimed (route, rank, due, words, job, id, alone, target) VALUES (?, ?, ?, ?, ?, ?, 0, ?)"
 )
 
 _KNOWN = "SELECT f.id FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value"
-_Line = tuple[int, int, float, int, int]
-"""Route, rank, due time, job and words of firings that go in line together."""
+_Line = tuple[int, int, float, int]
+"""Route, rank, due time and words of firings that go in line together."""
 _RANKS = range(MAX_PRIORITY + 1)
 # One seek for each priority, since a range over several of them would walk through all that is not due yet.
 _DUE_READY = " UNION ALL ".join(
@@ -85,9 +89,9 @@ def put(
     """Enqueue firings whose keys are seen to and whose ids are new; raise Repeat where one is not."""
     plain: list[tuple[Any, ...]] = []
     rows: list[tuple[Any, ...]] = []
-    lines: dict[_Line, list[str]] = {}
+    lines: dict[_Line, tuple[list[int], list[str]]] = {}
     aimed: list[tuple[int, int, float, int, int, str, str]] = []
-    counts: dict[tuple[int, int], int] = {}
+    counts: Counter[tuple[int, int]] = Counter()
     last: _Line | None = None
     for firing in firings:
         # As in ``rules``, but a call costs as much as all the rest of it.
@@ -115,21 +119,22 @@ def put(
                 (id_, route, rank, due, now, job, firing.body, expires, firing.key, target, firing.schedule, firing.parent,
                  jobs.tags_text(tags))
             )  # fmt: skip
-        place = (route, rank, due, job, TAGGED if tags else 0)
+        place = (route, rank, due, TAGGED if tags else 0)
         if target is not None:
-            aimed.append((*place, id_, target))
-            counts[route, job] = counts.get((route, job), 0) + 1
+            aimed.append((*place, job, id_, target))
+            counts[route, job] += 1
         else:
             # Most of a batch come due together, one after the other.
             if place != last:
                 last = place
-                line = lines.setdefault(place, [])
+                of, line = lines.setdefault(place, ([], []))
+            of.append(job)
             line.append(id_)
     _store(db, ((_INSERT, plain), (_INSERT_WHOLE, rows)), lines, aimed)
-    for (route, _, _, job, _), ids in lines.items():
-        counts[route, job] = counts.get((route, job), 0) + len(ids)
-    for (route, job), n in counts.items():
-        counting.entered(db, route, job, n, now)
+    for (route, *_), (of, _) in lines.items():
+        for job, n in Counter(of).items():
+            counts[route, job] += n
+    counting.entered(db, counts, now)
 
 
 def is_plain(firing: Firing) -> bool:
@@ -140,25 +145,25 @@ def is_plain(firing: Firing) -> bool:
 def _store(
     db: sqlite3.Connection,
     inserts: Sequence[tuple[str, Sequence[tuple[Any, ...]]]],
-    lines: Mapping[_Line, Sequence[str]],
+    lines: Mapping[_Line, tuple[Sequence[int], Sequence[str]]],
     aimed: Sequence[tuple[Any, ...]],
 ) -> None:
     try:
         for statement, rows in inserts:
-            if len(rows) == 1:
-                db.execute(statement, rows[0])
-            elif rows:
-                db.executemany(statement, rows)
+            insert(db, statement, rows)
     except sqlite3.IntegrityError as error:
         raise Repeat from error
-    alone = [(*place, ids[0]) for place, ids in lines.items() if len(ids) == 1]
+    alone = [(*place, of[0], ids[0]) for place, (of, ids) in lines.items() if len(ids) == 1]
     if alone:
         db.executemany(_INSERT_READY, alone)
     if len(alone) < len(lines):
-        for place, ids in lines.items():
-            if len(ids) > 1:
-                # One statement for all that come due together costs half of one for each.
-                db.execute(_INSERT_READY_MANY, (*place, msgspec.json.encode(ids).decode()))
+        for place, (of, ids) in lines.items():
+            # One statement for all that come due together costs half of one for each.
+            if len(ids) > 1 and of.count(of[0]) == len(of):
+                db.execute(_INSERT_READY_MANY, (*place, of[0], msgspec.json.encode(ids).decode()))
+            elif len(ids) > 1:
+                mixed = [f"{job} {id_}" for job, id_ in zip(of, ids, strict=True)]
+                db.execute(_INSERT_READY_MIXED, (*place, msgspec.json.encode(mixed).decode()))
     if aimed:
         db.executemany(_INSERT_AIMED, aimed)
 
@@ -221,15 +226,19 @@ def claim(
     lease: float,
     now: float,
     mono: float,
-) -> tuple[list[Claim], bool]:
-    """Take back what leases ran out on, then lend what is first in line; say whether more may be left."""
+    names: Mapping[int, str],
+) -> tuple[list[Claim], bool, Mapping[int, str]]:
+    """Take back what leases ran out on, then lend what is first in line; say whether more may be left.
+
+    ``names`` are those of jobs that are known; they come back, with those that were looked up.
+    """
     row = db.execute("SELECT paused FROM route WHERE no = ?", (route,)).fetchone()
     if row is None or row[0] or limit < 1:
-        return [], False
+        return [], False, names
     reclaimed = leases.reclaim(db, route, mono, now)
     rows, more = _pick(db, route, worker, limit, now)
     if not rows:
-        return [], reclaimed
+        return [], reclaimed, names
     ids = [row[0] for row in rows]
     special = 0
     for row in rows:
@@ -248,7 +257,9 @@ def claim(
         now=now,
         special=special,
     )
-    names = jobs.names(db, {row[13] for row in rows})
+    unknown = {row[13] for row in rows}.difference(names)
+    if unknown:
+        names = {**names, **jobs.names(db, unknown)}
     queue, route_name = name
     claims = [
         Claim(
@@ -275,7 +286,7 @@ def claim(
         )
         for row in rows
     ]
-    return claims, more or reclaimed
+    return claims, more or reclaimed, names
 
 
 def _pick(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import subprocess
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -117,7 +118,7 @@ def prune(db: sqlite3.Connection, now: float, older: float | None, limit: int) -
     """Remove up to ``limit`` finished firings whose time is over, or that finished ``older`` seconds ago."""
     if older is None:
         chunks = db.execute(
-            "SELECT route, state, finished, chunk, job, words, ids FROM ended WHERE gone <= ? ORDER BY gone LIMIT ?",
+            "SELECT route, state, finished, chunk, job, words, jobs, ids FROM ended WHERE gone <= ? ORDER BY gone LIMIT ?",
             (now, limit),
         ).fetchall()
         return _remove(db, chunks, limit)
@@ -125,7 +126,7 @@ def prune(db: sqlite3.Connection, now: float, older: float | None, limit: int) -
     for (route,) in db.execute("SELECT no FROM route").fetchall():
         for state in range(COMPLETE, EXPIRED + 1):
             chunks = db.execute(
-                "SELECT route, state, finished, chunk, job, words, ids FROM ended"
+                "SELECT route, state, finished, chunk, job, words, jobs, ids FROM ended"
                 " WHERE route = ? AND state = ? AND finished <= ? ORDER BY finished LIMIT ?",
                 (route, state, now - older, limit - n),
             ).fetchall()
@@ -136,10 +137,13 @@ def prune(db: sqlite3.Connection, now: float, older: float | None, limit: int) -
 
 
 def _remove(
-    db: sqlite3.Connection, chunks: Sequence[tuple[int, int, float, int, int, int, str]], limit: int
+    db: sqlite3.Connection,
+    chunks: Sequence[tuple[int, int, float, int, int, int, str | None, str]],
+    limit: int,
 ) -> int:
     left = limit
-    for route, state, finished, chunk, job, words, listed in chunks:
+    gone: Counter[tuple[int, int, int]] = Counter()
+    for route, state, finished, chunk, job, words, jobs, listed in chunks:
         if left <= 0:
             break
         ids = listed.split(",")[:left]
@@ -148,7 +152,12 @@ def _remove(
             ending.forget_words(db, ids)
         ending.remove_rows(db, ids)
         ending.take_from_chunk(db, (route, state, finished, chunk), set(ids))
-        counting.shift(db, route, job, 0, {state: -len(ids)})
+        if jobs is None:
+            gone[route, job, state] += len(ids)
+        else:
+            gone.update((route, int(of), state) for of in jobs.split(",")[: len(ids)])
+    for (route, job, state), n in gone.items():
+        counting.shift(db, route, job, 0, {state: -n})
     return limit - left
 
 

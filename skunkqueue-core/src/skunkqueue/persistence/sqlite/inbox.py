@@ -98,5 +98,5 @@ def file_all(db: sqlite3.Connection) -> None:
         db.execute(_LINE_UP_NEW, listed)
         counts = db.execute(_COUNT_NEW, listed).fetchall()
     for route, job, minute, n in counts:
-        counting.entered(db, route, job, n, minute * 60.0)
+        counting.entered(db, {(route, job): n}, minute * 60.0)
     db.execute("DELETE FROM inbox")

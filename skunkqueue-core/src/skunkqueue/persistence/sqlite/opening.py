@@ -11,7 +11,17 @@ from typing import TypeVar
 
 from skunkqueue.clock import Clock
 from skunkqueue.errors import BackendFullError, ConfigError
-from skunkqueue.persistence.sqlite import forks, housekeeping, inbox, jobs, place, routes, schema, wakeup
+from skunkqueue.persistence.sqlite import (
+    forks,
+    housekeeping,
+    inbox,
+    jobs,
+    place,
+    routes,
+    schema,
+    unsorted,
+    wakeup,
+)
 from skunkqueue.persistence.sqlite.connections import closed, connect, patiently
 from skunkqueue.persistence.sqlite.errors import translate
 from skunkqueue.persistence.sqlite.place import Place
@@ -25,6 +35,7 @@ T = TypeVar("T")
 
 _LARGEST_LOG = 64 << 20
 _CLEAN_EVERY = 600.0
+_READ_TRIES = 3
 _MAX_NAMES = 10_000
 """Names of jobs whose numbers a process remembers."""
 
@@ -40,6 +51,8 @@ class Store:
         """Routes that had more to claim when last looked at."""
         self._numbers: dict[tuple[str, str], int] = {}
         self._jobs: dict[str, int] = {"": 0}
+        self.job_names: Mapping[int, str] = {0: ""}
+        """Names of jobs by number, as far as they came along with claims."""
         self._topics: dict[tuple[str, str], str] = {}
         self._cleaned = clock.now()
         self._is_closed = False
@@ -82,6 +95,11 @@ class Store:
             known[name] = self.writer.run(partial(jobs.make, name=name)) if number is None else number
         return known
 
+    def learn(self, names: Mapping[int, str]) -> None:
+        """Remember names of jobs that are in the store."""
+        if names is not self.job_names:
+            self.job_names = names if len(names) <= _MAX_NAMES else {0: ""}
+
     def known_route(self, queue: str, route: str, db: sqlite3.Connection | None = None) -> int | None:
         """Give the number of a route that exists; ``db`` where a reading connection is at hand."""
         if self._is_closed and db is None:
@@ -98,13 +116,30 @@ class Store:
         return number
 
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        """Read one state of the store, in which everything is filed that was put in before."""
+        """Read one state of the store, in which everything is filed that was put in before; counts may be late."""
         if not self.readers.run(inbox.is_empty):
             try:
                 self.writer.run(inbox.file_all)
             except BackendFullError:
                 return self.writer.alone(lambda db: _as_if_filed(db, query))
         return self.readers.run(snapshot(query))
+
+    def read_sorted(self, query: Callable[[sqlite3.Connection], T]) -> T:
+        """Read one state of the store, in which all is filed and sorted, so that counts and listings by job are right."""
+
+        def if_sorted(db: sqlite3.Connection) -> tuple[T, ...]:
+            return (query(db),) if inbox.is_empty(db) and unsorted.is_empty(db) else ()
+
+        for _ in range(_READ_TRIES):
+            found = self.readers.run(snapshot(if_sorted))
+            if found:
+                return found[0]
+            try:
+                self.writer.run(_sort)
+            except BackendFullError:
+                return self.writer.alone(lambda db: _as_if_filed(db, query))
+        # Others settle faster than this process looks; nobody does while it may write.
+        return self.writer.run(filed(query))
 
     def ring_route(self, queue: str, route: str) -> None:
         """Wake a worker of a route."""
@@ -150,13 +185,18 @@ def _as_if_filed(db: sqlite3.Connection, query: Callable[[sqlite3.Connection], T
     """Read on a full disk: what is undone before it is committed needs no room."""
     db.execute("BEGIN IMMEDIATE")
     try:
-        inbox.file_all(db)
+        _sort(db)
         return query(db)
     finally:
         db.execute("ROLLBACK")
 
 
-def filed(operation: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3.Connection], T]:
+def _sort(db: sqlite3.Connection) -> None:
+    inbox.file_all(db)
+    unsorted.sort_all(db)
+
+
+def in_line(operation: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3.Connection], T]:
     """File what is in the inbox before an operation that must find it."""
 
     def after_filing(db: sqlite3.Connection) -> T:
@@ -164,6 +204,16 @@ def filed(operation: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3.Con
         return operation(db)
 
     return after_filing
+
+
+def filed(operation: Callable[[sqlite3.Connection], T]) -> Callable[[sqlite3.Connection], T]:
+    """Do so, and sort what has ended, before an operation that changes or counts what has ended."""
+
+    def after_sorting(db: sqlite3.Connection) -> T:
+        _sort(db)
+        return operation(db)
+
+    return after_sorting
 
 
 def open_store(where: Place, clock: Clock, *, default: bool) -> Store:

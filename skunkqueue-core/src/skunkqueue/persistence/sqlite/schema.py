@@ -7,7 +7,8 @@ The layout makes a firing's life cheap: its row in ``firing`` is written once an
 - in ``ready`` (or ``aimed``, when only one worker may have it): pending, in claim order;
 - in the list of ids of a row in ``lease``, one row for each batch claimed: running;
 - in ``done``, with its result: finished. ``ended`` lists these in the order of finishing, a row for
-  each batch and job, so that listing and pruning cost next to nothing a firing. ``word`` finds finished firings by
+  each batch and job, so that listing and pruning cost next to nothing a firing; a batch of many jobs has one row, which
+  ``mixed`` finds by each of them once it is sorted (until then it is in ``unsorted``). ``word`` finds finished firings by
   their tags, keys and types of error, and has nothing of a firing without any.
 
 So a claim touches only what is pending, be there ten million finished, and nothing is ever counted: ``tally`` has the
@@ -26,6 +27,7 @@ from pathlib import Path
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.sqlite import upgrade
 from skunkqueue.persistence.sqlite.errors import not_ours
+from skunkqueue.records import Verdict
 
 APPLICATION_ID = 0x534B5551
 """``SKUQ``, in the file's header: this file is ours."""
@@ -33,11 +35,20 @@ APPLICATION_ID = 0x534B5551
 STATES = ("pending", "running", "complete", "error", "killed", "expired")
 """States by their number in the store; the finished ones are also the names of the columns that count them."""
 PENDING, RUNNING, COMPLETE, ERROR, KILLED, EXPIRED = range(6)
+FINAL = {
+    Verdict.COMPLETE: COMPLETE,
+    Verdict.ERROR: ERROR,
+    Verdict.KILLED: KILLED,
+    Verdict.EXPIRED: EXPIRED,
+}
+"""In which state a verdict ends a firing."""
 
 ALL_JOBS = -2
 """Stands in the place of a job's number for all jobs of a route together."""
 OTHER_JOBS = -1
 """For those over the first MAX_JOBS of a route."""
+MIXED = -3
+"""For those in a row of ``ended`` that lists firings of several jobs."""
 NO_JOB = 0
 """For firings that do not say their job."""
 MINUTE, HOUR, EVER, PACKED = range(4)

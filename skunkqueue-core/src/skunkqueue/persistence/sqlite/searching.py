@@ -27,7 +27,7 @@ from skunkqueue.persistence.sqlite.schema import ERROR_TYPE, FAILED, KEY, OTHER_
 from skunkqueue.records import MAX_PRIORITY, State
 
 _STATES = tuple(State)
-_NO_SUCH_JOB = -3
+_NO_SUCH_JOB = -4
 """Stands in the place of the number of a job that the store has never heard of."""
 _FINAL = tuple(number for number, state in enumerate(_STATES) if state.final)
 _LUMP = 100
@@ -243,11 +243,13 @@ def _by_chunk(
     db: sqlite3.Connection, scope: _Scope, low: float, high: float, *, onward: bool
 ) -> Iterator[tuple[float, str]]:
     """Merge the lists of each route and state, taking only those chunks apart whose turn it is."""
-    chunks = heapq.merge(
-        *(_chunks(db, combination, scope.job, low, high, onward=onward) for combination in scope.finished),
-        key=itemgetter(0),
-        reverse=not onward,
-    )
+    lists = [_chunks(db, combination, scope.job, low, high, onward=onward) for combination in scope.finished]
+    if scope.job is not None:
+        lists += [
+            _mixed_chunks(db, combination, scope.job, low, high, onward=onward)
+            for combination in scope.finished
+        ]
+    chunks = heapq.merge(*lists, key=itemgetter(0), reverse=not onward)
     for finished, together in itertools.groupby(chunks, key=itemgetter(0)):
         ids = [id_ for chunk in together for id_ in chunk[2].split(",")]
         ids.sort(reverse=not onward)
@@ -264,18 +266,46 @@ def _chunks(
     *,
     onward: bool,
 ) -> Iterator[tuple[float, int, str]]:
-    order, beyond = ("ASC", ">") if onward else ("DESC", "<")
     by_job, of = ("", ()) if job is None else ("job = ? AND ", (job,))
     index = "" if job is None else " INDEXED BY ended_by_job"
+    sql = f"SELECT finished, chunk, ids FROM ended{index} WHERE {by_job}route = ? AND state = ?"  # noqa: S608 - constants
+    yield from _in_order(db, sql, (*of, *combination), low, high, onward=onward)
+
+
+def _mixed_chunks(
+    db: sqlite3.Connection,
+    combination: tuple[int, int],
+    job: int,
+    low: float,
+    high: float,
+    *,
+    onward: bool,
+) -> Iterator[tuple[float, int, str]]:
+    """Find those in which there are other jobs, too, and drop these."""
+    name = str(job)
     sql = (
-        f"SELECT finished, chunk, ids FROM ended{index} WHERE {by_job}route = ? AND state = ?"  # noqa: S608 - constants
+        "SELECT finished, chunk, jobs, ids FROM mixed JOIN ended USING (route, state, finished, chunk)"
+        " WHERE mixed.job = ? AND route = ? AND state = ?"
+    )
+    for finished, chunk, jobs_of, ids in _in_order(db, sql, (job, *combination), low, high, onward=onward):
+        own = [id_ for of, id_ in zip(jobs_of.split(","), ids.split(","), strict=True) if of == name]
+        if own:
+            yield finished, chunk, ",".join(own)
+
+
+def _in_order(
+    db: sqlite3.Connection, sql: str, values: Sequence[Any], low: float, high: float, *, onward: bool
+) -> Iterator[tuple[Any, ...]]:
+    """Read chunks in the order of finishing, a few at a time."""
+    order, beyond = ("ASC", ">") if onward else ("DESC", "<")
+    sql += (
         f" AND finished >= ? AND finished <= ? AND (finished, chunk) {beyond} (?, ?)"
         f" ORDER BY finished {order}, chunk {order} LIMIT ?"
     )
     place: tuple[float, float] = (low, -1) if onward else (high, 1 << 62)
     size = 1
     while True:
-        chunks = db.execute(sql, (*of, *combination, low, high, *place, size)).fetchall()
+        chunks = db.execute(sql, (*values, low, high, *place, size)).fetchall()
         yield from chunks
         if len(chunks) < size:
             return

@@ -14,23 +14,14 @@ from msgspec.structs import replace
 
 from skunkqueue.counters import tally_batch
 from skunkqueue.persistence import listing, rules
-from skunkqueue.persistence.sqlite import counting, ending, firings, jobs, leases, schedules
-from skunkqueue.persistence.sqlite.schema import COMPLETE, ERROR, EXPIRED, KILLED
+from skunkqueue.persistence.sqlite import counting, ending, firings, jobs, leases, schedules, unsorted
+from skunkqueue.persistence.sqlite.inserts import insert
+from skunkqueue.persistence.sqlite.schema import FINAL
 from skunkqueue.records import Outcome, Verdict
 
-_FINAL = {
-    Verdict.COMPLETE: COMPLETE,
-    Verdict.ERROR: ERROR,
-    Verdict.KILLED: KILLED,
-    Verdict.EXPIRED: EXPIRED,
-}
-_DONE = (
-    "INSERT INTO done (id, began, took, result, token, holder, state, finished, chunk)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
+_DONE = "INSERT INTO done (id, began, took, result, token, holder, state, finished, chunk)"
 _DONE_WHOLE = (
     "INSERT INTO done (id, began, took, result, token, holder, state, finished, chunk, error, carry)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _ADVANCE = "UPDATE firing SET carry = coalesce(?, carry), error = coalesce(?, error) WHERE id = ?"
 _AGAIN = (
@@ -74,7 +65,7 @@ class _Held:
         del self.lease.held[outcome.id]
         verdict = outcome.verdict
         # Most are complete, and looking an enum up in a dict takes a call of its own.
-        if verdict is Verdict.COMPLETE or verdict in _FINAL:
+        if verdict is Verdict.COMPLETE or verdict in FINAL:
             kind = (outcome.job, verdict, outcome.ttl)
             if kind in self.finished:
                 self.finished[kind].append(outcome)
@@ -87,59 +78,47 @@ class _Held:
         """Store all that was noted."""
         lease = self.lease
         leases.save(db, lease)
-        counted: dict[str, _Counted] = {}
+        kinds = (*self.finished, *self.again)
+        mixed = len(kinds) > unsorted.FEW and len({kind[0] for kind in kinds}) > unsorted.FEW
+        filing = ending.Filing(db, lease.route, now)
         if self.finished:
-            self._write_finished(db, numbers, counted, now)
-        for (job, verdict), outcomes in self.again.items():
-            db.executemany(
-                _AGAIN,
-                [
-                    (
-                        lease.token,
-                        lease.holder,
-                        rules.due_again(outcome, now),
-                        outcome.carry,
-                        outcome.error,
-                        outcome.began is not None,
-                        listing.again_after(verdict),
-                        outcome.id,
-                    )
-                    for outcome in outcomes
-                ],
-            )
-            leases.to_pending(db, [outcome.id for outcome in outcomes])
-            _tally(counted.setdefault(job, _Counted({}, {})).values, verdict, outcomes)
-        for job, of in counted.items():
-            counting.settled(
-                db,
-                lease.route,
-                numbers[job],
-                of.values,
-                now,
-                live=-sum(of.changes.values()),
-                changes=of.changes,
-            )
+            self._write_finished(db, _mix(self.finished, numbers) if mixed else self._by_job(numbers), filing)
+        for (_, verdict), outcomes in self.again.items():
+            self._write_again(db, verdict, outcomes, now)
+        if mixed:
+            batch = unsorted.Batch(chunks=filing.mixed)
+            for (job, verdict, _), outcomes in self.finished.items():
+                batch.add(numbers[job], verdict, outcomes)
+            for (job, verdict), outcomes in self.again.items():
+                batch.add(numbers[job], verdict, outcomes)
+            unsorted.note(db, lease.route, batch, now)
+        else:
+            self._count(db, numbers, now)
+
+    def _by_job(self, numbers: Mapping[str, int]) -> list[_Ended]:
+        return [
+            _Ended(numbers[job], FINAL[verdict], ttl, outcomes)
+            for (job, verdict, ttl), outcomes in self.finished.items()
+        ]
 
     def _write_finished(
-        self, db: sqlite3.Connection, numbers: Mapping[str, int], counted: dict[str, _Counted], now: float
+        self, db: sqlite3.Connection, groups: Sequence[_Ended], filing: ending.Filing
     ) -> None:
         lease = self.lease
         token, holder = lease.token, lease.holder
-        filing = ending.Filing(db, lease.route, now)
         plain: list[tuple[object, ...]] = []
         whole: list[tuple[object, ...]] = []
         worded: list[str] = []
         ended: list[str] = []
-        for (job, verdict, ttl), outcomes in self.finished.items():
-            state = _FINAL[verdict]
+        for job, state, ttl, outcomes in groups:
             ids = [outcome.id for outcome in outcomes]
             ended += ids
             is_plain = not any(
                 outcome.error is not None or outcome.carry is not None or outcome.tags for outcome in outcomes
             )
             words = bool(lease.special & (leases.KEYED | leases.FAILED)) or not is_plain
-            chunk = filing.add(numbers[job], state, ids, ttl=ttl, words=words)
-            rest = (token, holder, state, now, chunk)
+            chunk = filing.add(job, state, ids, ttl=ttl, words=words)
+            rest = (token, holder, state, filing.now, chunk)
             if is_plain:
                 plain += [
                     (one.id, one.began, None if one.began is None else one.took, one.result, *rest)
@@ -160,17 +139,80 @@ class _Held:
                 ]
             if words:
                 worded += ids
-            of = counted.setdefault(job, _Counted({}, {}))
-            of.changes[state] = of.changes.get(state, 0) + len(outcomes)
-            _tally(of.values, verdict, outcomes)
         filing.write()
-        db.executemany(_DONE, plain)
-        if whole:
-            db.executemany(_DONE_WHOLE, whole)
+        insert(db, _DONE, plain)
+        insert(db, _DONE_WHOLE, whole)
         if lease.special & leases.KEYED:
             db.executemany("DELETE FROM keyed WHERE id = ?", [(id_,) for id_ in ended])
         if worded:
             ending.index_words(db, worded)
+
+    def _write_again(
+        self, db: sqlite3.Connection, verdict: Verdict, outcomes: Sequence[Outcome], now: float
+    ) -> None:
+        lease = self.lease
+        db.executemany(
+            _AGAIN,
+            [
+                (
+                    lease.token,
+                    lease.holder,
+                    rules.due_again(outcome, now),
+                    outcome.carry,
+                    outcome.error,
+                    outcome.began is not None,
+                    listing.again_after(verdict),
+                    outcome.id,
+                )
+                for outcome in outcomes
+            ],
+        )
+        leases.to_pending(db, [outcome.id for outcome in outcomes])
+
+    def _count(self, db: sqlite3.Connection, numbers: Mapping[str, int], now: float) -> None:
+        counted: dict[str, _Counted] = {}
+        for (job, verdict, _), outcomes in self.finished.items():
+            of = counted.setdefault(job, _Counted({}, {}))
+            state = FINAL[verdict]
+            of.changes[state] = of.changes.get(state, 0) + len(outcomes)
+            _tally(of.values, verdict, outcomes)
+        for (job, verdict), outcomes in self.again.items():
+            _tally(counted.setdefault(job, _Counted({}, {})).values, verdict, outcomes)
+        for job, of in counted.items():
+            counting.settled(
+                db,
+                self.lease.route,
+                numbers[job],
+                of.values,
+                now,
+                live=-sum(of.changes.values()),
+                changes=of.changes,
+            )
+
+
+class _Ended(NamedTuple):
+    """Outcomes that are listed together."""
+
+    job: int | Sequence[int]
+    """Of all of them, or of each."""
+    state: int
+    ttl: float | None
+    outcomes: Sequence[Outcome]
+
+
+def _mix(
+    finished: Mapping[tuple[str, Verdict, float | None], Sequence[Outcome]], numbers: Mapping[str, int]
+) -> list[_Ended]:
+    """Put those of many jobs together."""
+    found: dict[tuple[Verdict, float | None], tuple[list[int], list[Outcome]]] = {}
+    for (job, verdict, ttl), outcomes in finished.items():
+        jobs_of, together = found.setdefault((verdict, ttl), ([], []))
+        jobs_of += [numbers[job]] * len(outcomes)
+        together += outcomes
+    return [
+        _Ended(jobs_of, FINAL[verdict], ttl, together)
+        for (verdict, ttl), (jobs_of, together) in found.items()
+    ]
 
 
 class _Counted(NamedTuple):

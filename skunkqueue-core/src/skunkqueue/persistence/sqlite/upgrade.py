@@ -41,6 +41,11 @@ CREATE TABLE word (
     kind INTEGER, text TEXT, finished REAL, id TEXT,
     PRIMARY KEY (kind, text, finished, id)
 ) WITHOUT ROWID;
+CREATE TABLE mixed (
+    job INTEGER, route INTEGER, state INTEGER, finished REAL, chunk INTEGER,
+    PRIMARY KEY (job, route, state, finished, chunk)
+) WITHOUT ROWID;
+CREATE TABLE unsorted (no INTEGER PRIMARY KEY, route INTEGER NOT NULL, at REAL NOT NULL, batch BLOB NOT NULL);
 CREATE TABLE pool (
     id TEXT PRIMARY KEY,
     queue TEXT NOT NULL,
@@ -116,9 +121,10 @@ INSERT INTO word (kind, text, finished, id)
     SELECT 1, f.key, d.finished, d.id FROM firing f JOIN done d ON d.id = f.id WHERE f.key IS NOT NULL ORDER BY 2, 3, 4;
 CREATE TABLE new_ended (
     route INTEGER, state INTEGER, finished REAL, chunk INTEGER,
-    job INTEGER NOT NULL,
+    job INTEGER NOT NULL, -- -3: several
     words INTEGER NOT NULL, -- 1: something of it may be in word
     gone REAL NOT NULL, -- when it may be pruned
+    jobs TEXT, -- where they are several: that of each, comma between
     ids TEXT NOT NULL, -- comma between
     PRIMARY KEY (route, state, finished, chunk)
 ) WITHOUT ROWID;

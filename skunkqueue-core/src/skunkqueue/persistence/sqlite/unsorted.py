@@ -1,0 +1,116 @@
+"""Batches in which firings of many jobs ended, until somebody sorts them by job.
+
+To count a hundred firings of a hundred jobs, and to have each found by its job, is to change a hundred rows, and as many
+pages: several times what it costs to settle them. So what such a batch did is noted in one row, and its firings are listed
+together (``ended.jobs``). Whoever needs them by job, or needs counts, first sorts all that is noted; a worker does so after
+so many batches.
+
+Every function here runs inside a transaction somebody else began.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from skunkqueue.counters import tally_batch
+from skunkqueue.persistence.sqlite import counting
+from skunkqueue.persistence.sqlite.inserts import insert
+from skunkqueue.persistence.sqlite.schema import FINAL
+from skunkqueue.records import Outcome, Verdict
+
+FEW = 3
+"""Of so many jobs, a batch is sorted at once."""
+_MANY = 50
+"""So many batches are sorted by who settles the last of them."""
+_INSERT = "INSERT INTO unsorted (route, at, batch) VALUES (?, ?, ?)"
+_PLACE = "INSERT INTO mixed (job, route, state, finished, chunk)"
+
+
+_Times = tuple[float | None, float]
+_Place = tuple[int, int, int, float, int]
+
+
+class Batch(msgspec.Struct, array_like=True):
+    """What is noted: columns, since these are read several times as fast as rows."""
+
+    jobs: list[int] = []
+    verdicts: list[str] = []
+    waits: list[float | None] = []
+    """How long each had waited; ``None``: it had not begun."""
+    tooks: list[float] = []
+    chunks: Sequence[tuple[int, float, int, Sequence[int]]] = ()
+    """Where finished ones are listed: state, time, chunk, and the jobs."""
+
+    def add(self, job: int, verdict: Verdict, outcomes: Sequence[Outcome]) -> None:
+        """Take in outcomes of one job and verdict."""
+        n = len(outcomes)
+        self.jobs += [job] * n
+        self.verdicts += [verdict.value] * n
+        for outcome in outcomes:
+            began, due = outcome.began, outcome.was_due
+            if began is None:
+                self.waits.append(None)
+            else:
+                self.waits.append(0.0 if due is None or began < due else began - due)
+            self.tooks.append(outcome.took)
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Batch).decode
+
+
+def note(db: sqlite3.Connection, route: int, batch: Batch, now: float) -> None:
+    """Keep a batch that ended now."""
+    number = db.execute(_INSERT, (route, now, _encode(batch))).lastrowid
+    # Numbers begin at 1 again whenever the table was emptied.
+    if number is not None and number >= _MANY:
+        sort_all(db)
+
+
+def is_empty(db: sqlite3.Connection) -> bool:
+    """Say whether there is nothing to sort; cheap."""
+    return db.execute("SELECT 1 FROM unsorted LIMIT 1").fetchone() is None
+
+
+def sort_all(db: sqlite3.Connection) -> None:
+    """Count what is noted, and have its firings found by their jobs."""
+    rows = db.execute("SELECT route, at, batch FROM unsorted ORDER BY no").fetchall()
+    if not rows:
+        return
+    minutes: dict[tuple[int, int], dict[tuple[int, str], list[_Times]]] = {}
+    places: dict[int, list[_Place]] = {}
+    for route, at, packed in rows:
+        batch = _decode(packed)
+        ended = minutes.setdefault((route, int(at // 60)), defaultdict(list))
+        for job, verdict, wait, took in zip(
+            batch.jobs, batch.verdicts, batch.waits, batch.tooks, strict=True
+        ):
+            ended[job, verdict].append((wait, took))
+        for state, finished, chunk, jobs in batch.chunks:
+            for job in jobs:
+                places.setdefault(job, []).append((job, route, state, finished, chunk))
+    for (route, minute), ended in minutes.items():
+        _count(db, route, minute * 60.0, ended)
+    # Those of a job lie side by side.
+    insert(db, _PLACE, [place for job in sorted(places) for place in places[job]])
+    db.execute("DELETE FROM unsorted")
+
+
+def _count(
+    db: sqlite3.Connection, route: int, when: float, ended: Mapping[tuple[int, str], Sequence[_Times]]
+) -> None:
+    jobs: dict[int, tuple[dict[str, float], dict[int, int]]] = {}
+    for (job, name), attempts in ended.items():
+        values, changes = jobs.setdefault(job, ({}, {}))
+        verdict = Verdict(name)
+        waits = [wait for wait, _ in attempts if wait is not None]
+        tooks = [took for wait, took in attempts if wait is not None]
+        tally_batch(values, verdict, len(attempts), waits, tooks)
+        if verdict in FINAL:
+            changes[FINAL[verdict]] = len(attempts)
+    for job, (values, changes) in sorted(jobs.items()):
+        counting.settled(db, route, job, values, when, live=-sum(changes.values()), changes=changes)

@@ -1,0 +1,188 @@
+"""Batches of many jobs: one row each until they are sorted, and nobody sees them unsorted."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from skunkqueue.listings import Query
+from skunkqueue.persistence.sqlite import SQLiteBackend
+from skunkqueue.persistence.sqlite.inserts import insert
+from skunkqueue.records import Claim, Outcome, State, Verdict
+from tests.core.sqlite.makers import claim, firing, open_at, steps
+
+JOBS = [f"j{number}" for number in range(20)]
+
+
+def of_many_jobs(each: int = 1) -> list[str]:
+    return JOBS * each
+
+
+def settled(lent: Claim, verdict: Verdict = Verdict.COMPLETE) -> Outcome:
+    return Outcome(
+        id=lent.id,
+        token=lent.token,
+        verdict=verdict,
+        result=b"r",
+        began=lent.claimed,
+        took=0.01,
+        queue=lent.queue,
+        route=lent.route,
+        was_due=lent.due,
+        job=lent.job,
+        error="Oops: no" if verdict is Verdict.ERROR else None,
+    )
+
+
+def run(backend: SQLiteBackend, jobs: list[str]) -> list[str]:
+    """Put in, claim and complete as one batch; return the ids."""
+    backend.enqueue([firing(job=job) for job in jobs])
+    lent = claim(backend, len(jobs))
+    assert backend.settle([settled(one) for one in lent]) == []
+    return [one.id for one in lent]
+
+
+def count_of(backend: SQLiteBackend, table: str) -> int:
+    statement = f"SELECT count(*) FROM {table}"  # noqa: S608 - constants
+    found = backend._store.readers.run(lambda db: db.execute(statement).fetchone())
+    return int(found[0])
+
+
+def complete_of(backend: SQLiteBackend, job: str) -> int:
+    return sum(one.counts[State.COMPLETE] for one in backend.job_counts() if one.job == job)
+
+
+READS: dict[str, Callable[[SQLiteBackend, float], bool]] = {
+    "routes": lambda backend, _: backend.routes()[0].counts[State.COMPLETE] == len(JOBS),
+    "job_counts": lambda backend, _: complete_of(backend, "j3") == 1,
+    "rows of a job": lambda backend, _: [row.job for row in backend.rows(Query(job="j3")).rows] == ["j3"],
+    "count of a job": lambda backend, _: backend.count(Query(job="j3", states=(State.COMPLETE,))).number == 1,
+    "counters": lambda backend, now: (
+        sum(one.values.get("complete", 0) for one in backend.counters([("q", "r")], now - 120, now + 120))
+        == len(JOBS)
+    ),
+    "counters of jobs": lambda backend, now: (
+        {one.job for one in backend.counters([("q", "r")], now - 120, now + 120, jobs=True)} == set(JOBS)
+    ),
+    "minutes": lambda backend, now: (
+        sum(
+            one.values.get("complete", 0)
+            for one in backend.minutes("q", "r", int(now // 60) - 1, int(now // 60) + 1)
+        )
+        == len(JOBS)
+    ),
+    "totals": lambda backend, _: {one.values.get("complete") for one in backend.totals()} == {1},
+    "prune": lambda backend, _: backend.prune(older=-1.0) == len(JOBS) and not backend.rows(Query()).rows,
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_every_verb_sees_what_is_not_sorted(backend: SQLiteBackend, path: Path, name: str) -> None:
+    other = open_at(path)
+    run(other, of_many_jobs())
+    other.close()
+    assert count_of(backend, "unsorted") == 1
+    assert READS[name](backend, backend.now())
+
+
+def test_batch_of_many_jobs_is_listed_in_one_row(backend: SQLiteBackend) -> None:
+    run(backend, of_many_jobs(5))
+    assert count_of(backend, "ended") == 1
+
+
+def test_settling_many_jobs_costs_little_more_than_one(tmp_path: Path) -> None:
+    def cost(name: str, jobs: list[str]) -> int:
+        backend = open_at(tmp_path / name)
+        for _ in range(3):
+            run(backend, jobs)
+        backend.enqueue([firing(job=job) for job in jobs])
+        outcomes = [settled(one) for one in claim(backend, 100)]
+        found = steps(backend, lambda: backend.settle(outcomes))
+        backend.close()
+        return found
+
+    assert cost("many", of_many_jobs(5)) <= 1.2 * cost("one", ["j0"] * 100) + 10
+
+
+def test_workers_sort_what_nobody_reads(backend: SQLiteBackend) -> None:
+    for _ in range(120):
+        run(backend, of_many_jobs())
+    assert count_of(backend, "unsorted") < 60
+    assert count_of(backend, "mixed") > 0
+
+
+def test_jobs_of_mixed_batches_are_listed_in_the_order_of_finishing(backend: SQLiteBackend) -> None:
+    order = []
+    for number in range(12):
+        jobs = of_many_jobs(2) if number % 3 else ["j7"] * 4
+        random.Random(number).shuffle(jobs)  # noqa: S311 - no secret
+        ids = run(backend, jobs)
+        order.append(sorted(id_ for id_, job in zip(ids, jobs, strict=True) if job == "j7"))
+    expected = [id_ for batch in order for id_ in batch]
+    for newest in (True, False):
+        seen: list[str] = []
+        cursor = None
+        while True:
+            page = backend.rows(Query(job="j7", states=(State.COMPLETE,), newest=newest), 5, cursor)
+            seen += [row.id for row in page.rows]
+            cursor = page.next
+            if cursor is None:
+                break
+        assert seen == (expected[::-1] if newest else expected)
+
+
+def test_each_verdict_of_a_mixed_batch_is_counted(backend: SQLiteBackend) -> None:
+    backend.enqueue([firing(job=job) for job in of_many_jobs(3)])
+    lent = claim(backend, 60)
+    verdicts = (Verdict.COMPLETE, Verdict.ERROR, Verdict.RETRY)
+    backend.settle([settled(one, verdicts[number // 20]) for number, one in enumerate(lent)])
+    for one in backend.totals():
+        assert {name: one.values[name] for name in ("enqueued", "complete", "error", "retried")} == {
+            "enqueued": 3,
+            "complete": 1,
+            "error": 1,
+            "retried": 1,
+        }
+    (info,) = backend.routes()
+    assert [info.counts[state] for state in (State.PENDING, State.COMPLETE, State.ERROR)] == [20, 20, 20]
+    found = backend.rows(Query(error="Oops", states=(State.ERROR,), job="j4")).rows
+    assert [row.job for row in found] == ["j4"]
+
+
+def test_what_leaves_a_mixed_batch_is_found_by_its_job_no_more(backend: SQLiteBackend) -> None:
+    ids = dict(zip(JOBS, run(backend, of_many_jobs()), strict=True))
+    assert backend.delete([ids["j1"]]) == {ids["j1"]: State.COMPLETE}
+    assert backend.requeue([ids["j2"]]) == [ids["j2"]]
+    assert backend.prune(older=-1.0, limit=3) == 3
+    left = Counter(row.job for row in backend.rows(Query(states=(State.COMPLETE,))).rows)
+    assert sum(left.values()) == len(JOBS) - 5
+    for job in JOBS:
+        states = (State.COMPLETE,)
+        assert len(backend.rows(Query(job=job, states=states)).rows) == complete_of(backend, job) == left[job]
+    assert count_of(backend, "mixed") == len(left)
+    backend.prune(older=-1.0)
+    assert count_of(backend, "mixed") == count_of(backend, "ended") == 0
+
+
+@pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 50, 61, 137])
+def test_all_rows_of_an_insert_go_in(count: int) -> None:
+    db = sqlite3.connect(":memory:", isolation_level=None)
+    db.execute("CREATE TABLE t (a INTEGER PRIMARY KEY, b TEXT)")
+    rows = [(number, f"row {number}") for number in range(count)]
+    insert(db, "INSERT INTO t (a, b)", rows)
+    assert db.execute("SELECT a, b FROM t ORDER BY a").fetchall() == rows
+    db.close()
+
+
+def test_firings_of_many_jobs_put_in_together_keep_their_jobs(backend: SQLiteBackend) -> None:
+    put = [firing(job=job, priority=number % 3) for number, job in enumerate(of_many_jobs(3))]
+    backend.enqueue(put)
+    rows = backend.rows(Query(states=(State.PENDING,)), 100).rows
+    assert {row.id: row.job for row in rows} == {one.id: one.job for one in put}
+    found = backend.rows(Query(states=(State.PENDING,), job="j5")).rows
+    assert {row.id for row in found} == {one.id for one in put if one.job == "j5"}
