@@ -278,7 +278,7 @@ def test_a_claim_that_came_while_its_worker_was_stopped_is_not_begun(
     stopped = shop.work("--lease", "1")
     (pid,) = shop.pids()
     # The pool and its worker wait for commands, and the worker for firings.
-    eventually(lambda: server.ask("CLIENT", "LIST").count(b"cmd=blpop") >= 3, what="the worker is idle")
+    eventually(lambda: server.ask("CLIENT", "LIST").count(b"flags=b") >= 3, what="the worker is idle")
     os.kill(pid, signal.SIGSTOP)
     try:
         firing = shop.fire("tally")
