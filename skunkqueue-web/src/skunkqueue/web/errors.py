@@ -13,6 +13,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from skunkqueue.config import redact
 from skunkqueue.errors import (
     BackendError,
+    ConfigError,
     NameInvalidError,
     SkunkQueueError,
     StoreMissingError,
@@ -69,6 +70,9 @@ def _failed(error: SkunkQueueError) -> Response:
         return _tell(404, _sentence(error))
     if isinstance(error, NameInvalidError):
         return _tell(400, _sentence(error))
+    if isinstance(error, ConfigError):
+        logger.error("the settings cannot be used: reason=%s", error)
+        return _tell(500, _sentence(error))
     logger.warning("refused: path=%s reason=%s", request.path, error)
     return _tell(409, _sentence(error))
 

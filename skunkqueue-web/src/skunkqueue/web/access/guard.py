@@ -32,8 +32,7 @@ from skunkqueue.web.rights import Right, needs, open_to_all
 
 LONGEST_COOKIES = 8_192
 LONGEST_QUERY = 8_192
-LARGEST_BODY = 1_048_576
-LARGEST_FORM = 262_144
+LARGEST_BODY = 262_144
 LIVE_HEADER = "X-SkunkQueue-Live"
 """Sent by the script that keeps a page fresh; it has no use for a login page."""
 
@@ -44,7 +43,7 @@ def install(app: Flask) -> None:
     """Check every request of this app."""
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_BODY,
-        MAX_FORM_MEMORY_SIZE=LARGEST_FORM,
+        MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
         MAX_FORM_PARTS=1_000,
         # What is not declared is not answered.
         PROVIDE_AUTOMATIC_OPTIONS=False,
