@@ -46,3 +46,13 @@ print("all")
 def test_the_command_answers(installed: Environment) -> None:
     assert "work" in installed.skunq("--help")
     assert "sqlite" in installed.skunq("plugins")
+
+
+def test_the_demo_of_the_monitor_says_how_to_install_it(installed: Environment) -> None:
+    code = """
+import subprocess, sys
+done = subprocess.run([sys.executable, "-m", "skunkqueue.cli", "demo", "--web"], capture_output=True, text=True)
+print(done.returncode, done.stderr)
+"""
+
+    assert "skunkqueue[web]" in installed.evaluate(code)

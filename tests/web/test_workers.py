@@ -177,6 +177,17 @@ def test_what_a_worker_says_that_it_runs_counts_where_the_rows_do_not_tell_all()
     assert counts == [0, 3, 3]
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"), [("busy", "idle"), ("idle", "idle"), ("quiet", "quiet"), ("deaf", "deaf")]
+)
+def test_a_worker_is_busy_only_while_it_has_something_in_hand(said: str, shown: str) -> None:
+    nothing = fleet.Running(rows={}, whole=True)
+
+    (member,) = fleet.assemble([], [worker_of(state=said)], nothing, now=100.0).members
+
+    assert member.state == shown
+
+
 def test_versions_are_ordered_by_number() -> None:
     said = [worker_of(id=version, version=version) for version in ("0.10.0", "0.9.1", "0.9.0")]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -23,9 +22,10 @@ import click
 
 from skunkqueue.cli import exits
 from skunkqueue.cli.columns import Shape
+from skunkqueue.cli.demo_processes import ROUGH, DemoError, start, stop, tail
+from skunkqueue.cli.options import option
 from skunkqueue.cli.output import console, note, on_terminal, rich_table, say, table
-from skunkqueue.cli.text import clean, clean_lines, span
-from skunkqueue.errors import SkunkQueueError
+from skunkqueue.cli.text import clean, span
 
 if TYPE_CHECKING:
     from rich.live import Live
@@ -37,8 +37,8 @@ DEADLINE = 12.0
 """Seconds after which the demo says that something is wrong."""
 TICK = 0.05
 DELAY = 2.0
-GENTLE = 5.0
-ROUGH = 2.0
+PORT = 5010
+POOL = "pool"
 TITLES = (">TIME", "KIND", "FIRED", "STATE", "RESULT")
 SPARE = (">TIME", "KIND")
 LEAST = {"RESULT": 12, "FIRED": 16}
@@ -61,21 +61,25 @@ class Sight(NamedTuple):
     remark: str
 
 
-class DemoError(SkunkQueueError):
-    """The demo did not go as it should."""
-
-
 @click.command()
+@click.option("--web", is_flag=True, help="Open the monitor on a busy shop, until Ctrl-C.")
+@option("--port", type=click.IntRange(0, 65_535), default=PORT, show_default=True, help="The monitor's port.")
 @click.pass_context
-def demo(ctx: click.Context) -> None:
+def demo(ctx: click.Context, *, web: bool, port: int) -> None:
     """Run a pool and one job of each kind, in a few seconds.
 
-    Uses a folder of its own, which it removes again.
+    Uses a folder of its own, which it removes again. With --web it goes on until Ctrl-C, with jobs at random paces,
+    failures and schedules, to be seen in a browser. Where the port is taken, it uses another.
     """
     folder = Path(tempfile.mkdtemp(prefix="skunq-demo-"))
     with _stopped() as stopped:
         try:
-            _run(folder, stopped)
+            if web:
+                from skunkqueue.cli import demo_web  # noqa: PLC0415 - help need not wait for it
+
+                demo_web.run(folder, stopped, port)
+            else:
+                _run(folder, stopped)
         finally:
             _remove(folder)
     if stopped.is_set():
@@ -95,17 +99,17 @@ def _run(folder: Path, stopped: threading.Event) -> None:
         queue.backend.now()
         words = ["work", "-q", "demo", "-r", *ROUTES, "--allow", "skunkqueue"]
         say(f"$ skunq {' '.join(words)}")
-        pool = _start(folder, [*words, "--url", url])
+        pool = start(folder, POOL, [*words, "--url", url])
         try:
             shown = _fire(queue)
             records = _watch(queue, shown, pool, folder=folder, began=began, stopped=stopped)
         finally:
-            code = _stop(pool)
+            code = stop(pool)
     if stopped.is_set():
         return
     _check(shown, records)
     if code != 0:
-        msg = f"the pool ended with exit code {code}: {_tail(folder)}"
+        msg = f"the pool ended with exit code {code}: {tail(folder, 'pool')}"
         raise DemoError(msg)
     say(f"all {len(shown)} as expected; the pool stopped gently, after {span(time.monotonic() - began)}")
 
@@ -163,10 +167,10 @@ def _watch(
             if not waiting or stopped.is_set():
                 return records
             if pool.poll() is not None:
-                msg = f"the pool ended too early, with exit code {pool.returncode}: {_tail(folder)}"
+                msg = f"the pool ended too early, with exit code {pool.returncode}: {tail(folder, 'pool')}"
                 raise DemoError(msg)
             if passed > DEADLINE:
-                msg = f"{len(waiting)} of {len(shown)} firings are not finished after {DEADLINE:g} s: {_tail(folder)}"
+                msg = f"{len(waiting)} of {len(shown)} firings are not finished after {DEADLINE:g} s: {tail(folder, 'pool')}"
                 raise DemoError(msg)
             queue.backend.wait_settled(waiting, TICK)
 
@@ -232,30 +236,6 @@ def _check(shown: list[Shown], records: dict[str, Record]) -> None:
             raise DemoError(msg)
 
 
-def _start(folder: Path, words: list[str]) -> subprocess.Popen[bytes]:
-    """Start the pool, in a session of its own: a Ctrl-C here is answered here."""
-    with (folder / "pool.log").open("wb") as log:
-        return subprocess.Popen(  # noqa: S603 - our own program with our own words
-            [sys.executable, "-m", "skunkqueue.cli", *words],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-
-
-def _stop(pool: subprocess.Popen[bytes]) -> int:
-    """End the pool: gently, then roughly, then for good; return its exit code."""
-    for number, patience in ((signal.SIGTERM, GENTLE), (signal.SIGINT, ROUGH), (signal.SIGKILL, None)):
-        pool.send_signal(number)
-        try:
-            return pool.wait(patience)
-        except subprocess.TimeoutExpired:
-            continue
-    return pool.wait()
-
-
 def _remove(folder: Path) -> None:
     """Remove the folder; a worker whose pool was killed may write into it for a moment more."""
     deadline = time.monotonic() + ROUGH
@@ -263,14 +243,6 @@ def _remove(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         if folder.exists():
             time.sleep(TICK)
-
-
-def _tail(folder: Path) -> str:
-    try:
-        lines = (folder / "pool.log").read_text(errors="replace").strip().splitlines()
-    except OSError:
-        return "it left no log"
-    return clean_lines(" | ".join(lines[-5:])) if lines else "its log is empty"
 
 
 @contextmanager

@@ -188,8 +188,12 @@ def _member(
         # The worker is not listed, so it is not ready yet, or was taken for dead.
         state = "starting" if process.state == "running" else process.state
     rows = [] if running is None else running.rows.get(id_, [])
+    held: tuple[str, ...] = () if worker is None else worker.running
     # A beat is up to five seconds old, so what it says counts only where the rows do not tell all.
-    held = () if worker is None or (running is not None and running.whole) else worker.running
+    if running is not None and running.whole:
+        held = ()
+        if state in ("idle", "busy"):
+            state = "busy" if rows else "idle"
     return Member(
         id=id_,
         pool=pool_id,

@@ -1,0 +1,100 @@
+"""``skunq demo --web``: the monitor on a shop that is always busy, on a throw-away store, until Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+from skunkqueue.cli.demo_processes import DemoError, start, stop, tail
+from skunkqueue.cli.output import note, say
+from skunkqueue.plugins import COMMANDS, registry
+
+HOST = "127.0.0.1"
+DEADLINE = 30.0
+"""Seconds after which the monitor must answer."""
+TICK = 0.05
+SECRET = "SKUNKQUEUE_WEB_SECRET"  # noqa: S105 - the name of the variable
+"""Signs sessions; it is given, so that the monitor makes no file for one."""
+
+
+def run(folder: Path, stopped: threading.Event, port: int) -> None:
+    """Serve the monitor until stopped. Raises PluginError where it is not installed, which says how to install it."""
+    registry.find(COMMANDS, "web")
+    # Imported here so that `--help` need not wait for it.
+    from skunkqueue.cli import demo_shop as shop  # noqa: PLC0415
+    from skunkqueue.cli.demo_traffic import Traffic  # noqa: PLC0415
+    from skunkqueue.queue import SkunkQueue  # noqa: PLC0415
+
+    url = f"sqlite:///{folder / 'demo.db'}"
+    port = _free(port)
+    processes: dict[str, subprocess.Popen[bytes]] = {}
+    with SkunkQueue(shop.QUEUE, conn_url=url) as queue:
+        # Opened first, so that the others find the store made.
+        queue.backend.now()
+        try:
+            words = ["web", "--url", url, "--host", HOST, "--port", str(port)]
+            secret = os.environ.get(SECRET) or secrets.token_hex(32)
+            processes["monitor"] = start(folder, "monitor", words, {SECRET: secret})
+            for number, routes in enumerate(shop.POOLS, 1):
+                words = ["work", "-q", shop.QUEUE, "-r", *routes, "--allow", "skunkqueue", "--url", url]
+                processes[f"pool {number}"] = start(folder, f"pool{number}", words)
+            traffic = Traffic(queue)
+            if not traffic.open():
+                note("no schedules are shown: pip install 'skunkqueue[schedulers]'")
+            told, next_step = False, 0.0
+            deadline = time.monotonic() + DEADLINE
+            while not stopped.is_set():
+                _check(folder, processes)
+                if not told and _answers(port):
+                    told = True
+                    say(f"the monitor is at http://{HOST}:{port}; Ctrl-C ends it, and nothing is left behind")
+                if not told and time.monotonic() > deadline:
+                    msg = f"the monitor does not answer after {DEADLINE:g} s: {tail(folder, 'monitor')}"
+                    raise DemoError(msg)
+                if time.monotonic() >= next_step:
+                    next_step = time.monotonic() + traffic.step()
+                stopped.wait(min(max(next_step - time.monotonic(), 0.0), TICK))
+        finally:
+            # All at once, since each may take its time.
+            with ThreadPoolExecutor(len(processes) or 1) as enders:
+                list(enders.map(partial(stop, rough=True), processes.values()))
+
+
+def _check(folder: Path, processes: dict[str, subprocess.Popen[bytes]]) -> None:
+    for name, process in processes.items():
+        if process.poll() is not None:
+            log = tail(folder, name.replace(" ", ""))
+            msg = f"the {name} ended too early, with exit code {process.returncode}: {log}"
+            raise DemoError(msg)
+
+
+def _free(port: int) -> int:
+    """Return the port if nobody listens there, else one that is free."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            probe.bind((HOST, 0))
+        found: int = probe.getsockname()[1]
+    return found
+
+
+def _answers(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{HOST}:{port}/", timeout=1):
+            return True
+    except urllib.error.HTTPError:
+        # It is there, whatever it says.
+        return True
+    except OSError:
+        return False

@@ -1,0 +1,87 @@
+"""``skunq demo --web``: the monitor on a busy shop, which leaves nothing behind."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from skunkqueue.clock import SYSTEM_CLOCK
+from skunkqueue.config import open_backend, resolve
+from skunkqueue.persistence import Backend
+from skunkqueue.records import State
+from tests.core.cli.demo_place import Place
+from tests.support.waiting import eventually
+
+PATIENCE = 60.0
+SCHEDULES = {"tidy up", "before work", "crawl the news", "probe a line", "sync the stock"}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+@contextmanager
+def store_of(place: Place) -> Iterator[Backend]:
+    (folder,) = place.temporary.iterdir()
+    with closing(
+        open_backend(resolve(conn_url=f"sqlite:///{folder / 'demo.db'}"), clock=SYSTEM_CLOCK)
+    ) as store:
+        yield store
+
+
+def address_of(demo: subprocess.Popen[str]) -> str:
+    assert demo.stdout is not None
+    found = re.search(r"http://127.0.0.1:\d+", demo.stdout.readline())
+    assert found is not None
+    return found[0]
+
+
+def test_the_demo_shows_everything_until_it_is_stopped(place: Place) -> None:
+    with place.started("--web", "--port", "0") as demo:
+        address = address_of(demo)
+        with store_of(place) as store:
+            eventually(lambda: seen(store), PATIENCE, every=0.2, what="everything is to be seen")
+            names = {each.name for each in store.schedules()}
+        with urllib.request.urlopen(f"{address}/workers") as answer:  # noqa: S310 - our own address
+            page = answer.read().decode()
+        demo.send_signal(signal.SIGINT)
+        _, told = demo.communicate(timeout=PATIENCE)
+
+    assert names == SCHEDULES
+    assert "2 pools" in page
+    assert (demo.returncode, told) == (130, "stopped; nothing is left behind\n")
+    place.check_clean()
+
+
+def seen(store: Backend) -> bool:
+    """Say whether there is something of everything."""
+    states = {state for info in store.routes() for state, count in info.counts.items() if count}
+    return (
+        {State.PENDING, State.COMPLETE, State.ERROR} <= states
+        and len(store.pools()) == 2
+        and len(store.workers()) == 5
+        and any(info.paused for info in store.routes())
+        and sum(bool(store.history("shop", name)) for name in SCHEDULES) >= 4
+    )
+
+
+@pytest.mark.parametrize("which", ["web", "work"])
+def test_a_demo_whose_process_dies_says_so(place: Place, which: str) -> None:
+    with place.started("--web", "--port", "0") as demo:
+        address_of(demo)
+        children = psutil.Process(demo.pid).children()
+        next(child for child in children if which in child.cmdline()).kill()
+        _, told = demo.communicate(timeout=PATIENCE)
+
+    assert demo.returncode == 1
+    assert "ended too early, with exit code -9" in told
+    place.check_clean()
