@@ -16,6 +16,7 @@ from skunkqueue.web.actions import schedules as schedule_actions
 from skunkqueue.web.actions import workers as worker_actions
 from skunkqueue.web.links import KEY as LINKS
 from skunkqueue.web.links import Links
+from skunkqueue.web.live import events
 from skunkqueue.web.pages import audit, firing, more, plugins, queues, schedules, workers
 from skunkqueue.web.redaction import KEY as REDACTOR
 from skunkqueue.web.redaction import Redactor
@@ -62,7 +63,7 @@ def create_app(
     app.extensions[REDACTOR] = Redactor()
     app.extensions[LINKS] = Links()
     app.extensions[RULES] = Rules()
-    app.extensions[KEY] = Source(resolve(chosen.backend, chosen.url))
+    app.extensions[KEY] = Source(resolve(chosen.backend, chosen.url), refresh=chosen.refresh_seconds)
     access = state.install(app, chosen, authorize)
     app.wsgi_app = Doorway(app.wsgi_app, access.proxies, chosen.prefix)  # type: ignore[method-assign]  # Flask's own advice
     guard.install(app)
@@ -74,5 +75,6 @@ def create_app(
     app.context_processor(lambda: {"settings": chosen})
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    events.install(app, app.extensions[KEY], chosen.refresh_seconds)
     guard.check_rights(app)
     return app

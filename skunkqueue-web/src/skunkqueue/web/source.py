@@ -36,10 +36,17 @@ class _Answer:
 class Source:
     """One store, for all requests of an app."""
 
-    def __init__(self, config: BackendConfig, *, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """``config`` is not opened yet: the monitor also starts while its store is away."""
+    def __init__(
+        self, config: BackendConfig, *, refresh: float = 2.0, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """``config`` is not opened yet: the monitor also starts while its store is away.
+
+        ``refresh``: how old an answer may be that pages share.
+        """
         # The monitor looks; it makes no store.
         self.config = msgspec.structs.replace(config, create=False)
+        self.refresh = refresh
+        self._changed = float("-inf")
         self._monotonic = monotonic
         self._opening = threading.Lock()
         self._backend: Backend | None = None
@@ -70,6 +77,21 @@ class Source:
 
         What it raises is raised to the one who asked, and not remembered.
         """
+        return self._remembered(key, make, lambda at: self._monotonic() - at >= seconds)
+
+    def shared(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Do the same for what live pages show: for as long as they may be old, and until something has changed."""
+
+        def is_old(at: float) -> bool:
+            return at <= self._changed or self._monotonic() - at >= self.refresh
+
+        return self._remembered(key, make, is_old)
+
+    def note_change(self) -> None:
+        """Have what pages share be read again: something has changed."""
+        self._changed = self._monotonic()
+
+    def _remembered(self, key: Hashable, make: Callable[[], T], is_old: Callable[[float], bool]) -> T:
         with self._remembering:
             answer = self._answers.get(key)
             if answer is None:
@@ -79,9 +101,11 @@ class Source:
             else:
                 self._answers.move_to_end(key)
         with answer.lock:
-            if self._monotonic() - answer.at >= seconds:
+            if is_old(answer.at):
+                # As old as the moment at which it was asked for.
+                at = self._monotonic()
                 answer.value = make()
-                answer.at = self._monotonic()
+                answer.at = at
             return cast("T", answer.value)
 
     def close(self) -> None:

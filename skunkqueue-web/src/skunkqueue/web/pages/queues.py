@@ -32,4 +32,4 @@ def lines() -> list[Line]:
 @allowed(Right.VIEW)
 def queues() -> str:
     """Show all routes."""
-    return render_template("queues.html", lines=source.current().cached("queues", 1.0, lines))
+    return render_template("queues.html", lines=source.current().shared("queues", lines))

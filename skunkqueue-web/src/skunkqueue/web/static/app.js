@@ -2,3 +2,4 @@
 import "./copy.js";
 import "./keys.js";
 import "./live.js";
+import "./times.js";

@@ -1,0 +1,1 @@
+"""Pages that change with the store while they are looked at."""

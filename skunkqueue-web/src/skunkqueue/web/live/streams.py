@@ -1,0 +1,135 @@
+"""The streams of events of one app, and the one thread that looks at the store for all of them, while there are any."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+MOST = 16
+"""Streams at once: each keeps one of the server's threads busy. Whoever comes then polls."""
+LONGEST = 300.0
+"""Seconds after which a stream ends, so that whoever listens is asked again who they are."""
+_LOOK = 2.0
+"""Seconds after which a stream looks whether its browser has gone."""
+_SILENCE = 15.0
+"""Seconds after which something is sent, so that nobody between takes the connection for dead."""
+
+
+class Streams:
+    """Tells all who listen that something has changed. Threads share it."""
+
+    def __init__(self, look: Callable[[], object], changed: Callable[[], None], seconds: float) -> None:
+        """``look`` returns what, once it differs, is a change, and raises while the store is away.
+
+        It is called every ``seconds`` while anybody listens; ``changed`` is called before they are told.
+        """
+        self._look = look
+        self._changed = changed
+        self._seconds = seconds
+        self._told = threading.Condition()
+        self._listening = 0
+        self._number = 0
+        self._event = "change"
+        self._is_closed = False
+        self._producer: threading.Thread | None = None
+
+    @property
+    def listening(self) -> int:
+        """How many streams are open."""
+        with self._told:
+            return self._listening
+
+    def open(self, has_gone: Callable[[], bool]) -> Iterator[str] | None:
+        """Open a stream: an iterator of texts to send. ``None``: there are too many.
+
+        ``has_gone`` tells that nobody reads it any more. Closing the iterator, or running it to its end, ends the stream.
+        """
+        with self._told:
+            if self._listening >= MOST or self._is_closed:
+                return None
+            self._listening += 1
+            if self._producer is None:
+                self._producer = threading.Thread(target=self._produce, name="live events", daemon=True)
+                self._producer.start()
+            number = self._number
+        return _Stream(self._send(number, has_gone), self._leave)
+
+    def close(self) -> None:
+        """End all streams, so that the server need not wait for them."""
+        with self._told:
+            self._is_closed = True
+            self._told.notify_all()
+
+    def _send(self, number: int, has_gone: Callable[[], bool]) -> Iterator[str]:
+        ends = time.monotonic() + LONGEST
+        said = time.monotonic()
+        # A browser that loses its stream comes back after so many milliseconds.
+        yield f"retry: 5000\nevent: hello\ndata: {number}\n\n"
+        while time.monotonic() < ends and not has_gone():
+            with self._told:
+                self._told.wait_for(lambda seen=number: self._is_closed or self._number != seen, _LOOK)  # type: ignore[misc]  # mypy cannot type a lambda's default
+                if self._is_closed:
+                    return
+                is_new, number, event = self._number != number, self._number, self._event
+            if is_new:
+                said = time.monotonic()
+                yield f"event: {event}\ndata: {number}\n\n"
+            elif time.monotonic() - said >= _SILENCE:
+                said = time.monotonic()
+                yield ": still here\n\n"
+        yield "event: bye\ndata: 0\n\n"
+
+    def _leave(self) -> None:
+        with self._told:
+            self._listening -= 1
+            self._told.notify_all()
+
+    def _produce(self) -> None:
+        """Look at the store until nobody listens."""
+        seen: object = None
+        is_first, event = True, "change"
+        while True:
+            try:
+                found = self._look()
+            except Exception:  # noqa: BLE001 - a store that is away is told to the readers, by whatever it raises
+                is_change, event = event != "away", "away"
+            else:
+                # A store that was away may have changed, too.
+                is_change, event = found != seen or event == "away", "change"
+                seen = found
+            if is_change and not is_first:
+                self._changed()
+            with self._told:
+                if is_change and (not is_first or event == "away"):
+                    self._number += 1
+                    self._event = event
+                    self._told.notify_all()
+                is_first = False
+                until = time.monotonic() + self._seconds
+                while self._listening and not self._is_closed and (left := until - time.monotonic()) > 0:
+                    self._told.wait(left)
+                if not self._listening or self._is_closed:
+                    self._producer = None
+                    return
+
+
+class _Stream(Iterator[str]):
+    """An open stream. It ends once, however it ends, even if nothing was ever read from it."""
+
+    def __init__(self, texts: Iterator[str], leave: Callable[[], None]) -> None:
+        self._texts = texts
+        self._leave = leave
+        self._is_over = threading.Lock()
+
+    def __next__(self) -> str:
+        try:
+            return next(self._texts)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End it; WSGI servers call this when the browser has gone."""
+        if self._is_over.acquire(blocking=False):
+            self._leave()

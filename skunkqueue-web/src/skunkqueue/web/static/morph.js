@@ -1,0 +1,96 @@
+// Makes one element like another, by ids, and leaves alone what the reader has done to it: focus, what was typed, ticked,
+// opened, scrolled. Elements that scripts have added (data-keep) stay.
+function isEdited(field) {
+  if (field.matches("input[type=checkbox], input[type=radio]")) return field.checked !== field.defaultChecked;
+  if (field.matches("input:not([type=hidden]), textarea")) return field.value !== field.defaultValue;
+  if (field.matches("select")) return [...field.options].some((option) => option.selected !== option.defaultSelected);
+  return false;
+}
+
+export function isBeingEdited(main) {
+  const active = document.activeElement;
+  if (!active || !main.contains(active)) return false;
+  if (active.matches("select, textarea")) return true;
+  if (active.matches("input:not([type=checkbox], [type=radio])")) return true;
+  const form = active.form ?? active.closest("form");
+  return Boolean(form) && [...form.elements].some(isEdited);
+}
+
+function alike(one, other) {
+  if (one.nodeType !== other.nodeType || one.nodeName !== other.nodeName) return false;
+  return one.nodeType !== Node.ELEMENT_NODE || one.id === other.id;
+}
+
+function attributes(from, to) {
+  for (const { name, value } of to.attributes) {
+    if (name === "open" && from.matches("details, dialog")) continue;
+    if (from.getAttribute(name) !== value) from.setAttribute(name, value);
+  }
+  for (const { name } of [...from.attributes]) {
+    if (to.hasAttribute(name) || name.startsWith("data-own-")) continue;
+    if (name === "open" && from.matches("details, dialog")) continue;
+    from.removeAttribute(name);
+  }
+}
+
+function node(from, to) {
+  if (from.nodeType !== Node.ELEMENT_NODE) {
+    if (from.data !== to.data) from.data = to.data;
+    return;
+  }
+  if (from.isEqualNode(to)) return;
+  if (from.matches("input, textarea, select") && isEdited(from)) return;
+  attributes(from, to);
+  children(from, to);
+}
+
+function children(from, to) {
+  const wanted = new Set([...to.children].map((child) => child.id).filter(Boolean));
+  const known = new Map([...from.children].filter((child) => child.id).map((child) => [child.id, child]));
+  const leftOut = (child) =>
+    child.nodeType === Node.ELEMENT_NODE && child.id !== "" && !wanted.has(child.id) && !("keep" in child.dataset);
+  let next = from.firstChild;
+  const step = () => {
+    // What is no longer there goes first, so that what stays need not be moved.
+    while (next && (leftOut(next) || next.dataset?.keep !== undefined)) {
+      const after = next.nextSibling;
+      if (leftOut(next)) next.remove();
+      next = after;
+    }
+  };
+  for (const child of [...to.childNodes]) {
+    step();
+    const same = child.nodeType === Node.ELEMENT_NODE && child.id ? known.get(child.id) : null;
+    if (same && same.nodeName === child.nodeName) {
+      if (same === next) next = next.nextSibling;
+      else move(from, same, next);
+      node(same, child);
+    } else if (next && !next.id && alike(next, child)) {
+      const here = next;
+      next = next.nextSibling;
+      node(here, child);
+    } else {
+      from.insertBefore(document.importNode(child, true), next);
+    }
+  }
+  while (next) {
+    const after = next.nextSibling;
+    if (next.dataset?.keep === undefined) next.remove();
+    next = after;
+  }
+}
+
+function move(parent, child, before) {
+  // Keeps focus, selection and what is open, where the browser can.
+  if (parent.moveBefore) parent.moveBefore(child, before);
+  else parent.insertBefore(child, before);
+}
+
+export function morph(from, to) {
+  const focused = from.contains(document.activeElement) ? document.activeElement : null;
+  node(from, to);
+  if (!focused || document.activeElement === focused) return;
+  // Focus that was lost by moving comes back; where its element is gone, the page's content has it.
+  const target = focused.isConnected ? focused : from;
+  target.focus({ preventScroll: true });
+}

@@ -1,0 +1,143 @@
+"""Pages that change under the reader, and do not disturb what the reader does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, expect
+
+from skunkqueue.persistence import Backend
+from skunkqueue.web import create_app
+from skunkqueue.web.live.events import KEY
+from tests.support.chromium import opened
+from tests.support.waiting import eventually
+from tests.web.firings import firing
+
+QUICK = 0.2
+
+
+@pytest.fixture
+def app(url: str, store: Backend) -> Flask:
+    store.enqueue([firing(route=f"route-{number:02}") for number in range(40)])
+    return create_app(url, refresh_seconds=QUICK)
+
+
+def reload_mark(page: Page) -> None:
+    """Leave something on the page that a reload would take away."""
+    page.evaluate("window.mark = 1")
+
+
+def is_same_page(page: Page) -> bool:
+    return bool(page.evaluate("window.mark === 1"))
+
+
+def test_a_page_changes_without_being_loaded_again(page: Page, store: Backend) -> None:
+    page.goto("/queues")
+    reload_mark(page)
+
+    store.enqueue([firing(route="late")])
+
+    expect(page.get_by_role("cell", name="late", exact=True)).to_be_visible()
+    assert is_same_page(page)
+
+
+def test_a_selection_holds_the_page_still_until_it_is_given_up(page: Page, store: Backend) -> None:
+    page.goto("/queues")
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('main h1'))")
+    expect(page.locator("#live-state")).to_have_attribute("data-state", "paused")
+
+    store.enqueue([firing(route="late")])
+    page.wait_for_timeout(4 * 1_000 * QUICK)
+    assert page.evaluate("getSelection().toString()") == "Queues"
+    assert page.get_by_role("cell", name="late", exact=True).count() == 0
+    page.evaluate("getSelection().empty()")
+
+    expect(page.get_by_role("cell", name="late", exact=True)).to_be_visible()
+
+
+def test_the_scroll_position_stays(page: Page, store: Backend) -> None:
+    page.goto("/queues")
+    page.evaluate("scrollTo(0, 300)")
+
+    store.enqueue([firing(route="a first one")])
+
+    expect(page.get_by_role("cell", name="a first one")).to_be_attached()
+    assert abs(page.evaluate("scrollY") - 300) < 120
+
+
+def test_focus_and_what_is_open_stay(page: Page, store: Backend) -> None:
+    page.goto("/queues")
+    # Whatever page has a menu: it is the script that is tried here.
+    page.evaluate(
+        """() => {
+            const details = document.createElement("details");
+            details.id = "menu";
+            details.dataset.keep = "";
+            details.innerHTML = "<summary>Menu</summary><input id='typed'>";
+            document.getElementById("main").append(details);
+        }"""
+    )
+    page.locator("summary", has_text="Menu").click()
+    page.locator("summary", has_text="Menu").focus()
+
+    store.enqueue([firing(route="late")])
+
+    expect(page.get_by_role("cell", name="late", exact=True)).to_be_visible()
+    expect(page.locator("#menu")).to_have_attribute("open", "")
+    expect(page.locator("summary", has_text="Menu")).to_be_focused()
+
+
+def test_a_form_that_is_being_filled_in_holds_the_page_still(page: Page, store: Backend) -> None:
+    page.goto("/audit")
+    field = page.locator("main form input:visible").first
+    field.fill("somebody")
+    expect(page.locator("#live-state")).to_have_attribute("data-state", "paused")
+
+    store.enqueue([firing(route="late")])
+    page.wait_for_timeout(4 * 1_000 * QUICK)
+
+    expect(field).to_have_value("somebody")
+    expect(field).to_be_focused()
+
+
+def test_a_reader_pauses_a_page_and_lets_it_go_on(page: Page, store: Backend) -> None:
+    page.goto("/queues")
+    page.locator("#live-state").click()
+    expect(page.locator("#live-state")).to_have_attribute("aria-pressed", "true")
+
+    store.enqueue([firing(route="late")])
+    page.wait_for_timeout(4 * 1_000 * QUICK)
+    assert page.get_by_role("cell", name="late", exact=True).count() == 0
+    page.locator("#live-state").click()
+
+    expect(page.get_by_role("cell", name="late", exact=True)).to_be_visible()
+
+
+def test_a_page_that_finds_no_room_among_the_streams_asks_by_itself(
+    browser: Browser, address: str, app: Flask, store: Backend
+) -> None:
+    streams = app.extensions[KEY]
+    several = [streams.open(lambda: False) for _ in range(16)]
+    with opened(browser, base_url=address, complaints_about=("503",)) as page:
+        page.goto("/queues")
+
+        store.enqueue([firing(route="late")])
+
+        expect(page.get_by_role("cell", name="late", exact=True)).to_be_visible()
+    assert len(several) == streams.listening
+
+
+def test_a_page_that_is_closed_frees_its_stream(browser: Browser, address: str, app: Flask) -> None:
+    with opened(browser, base_url=address) as page:
+        page.goto("/queues")
+        eventually(lambda: app.extensions[KEY].listening == 1)
+
+    eventually(lambda: app.extensions[KEY].listening == 0, timeout=30)
+
+
+@pytest.fixture(autouse=True)
+def streams_end(app: Flask) -> Iterator[None]:
+    yield
+    app.extensions[KEY].close()

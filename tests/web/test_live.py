@@ -1,0 +1,168 @@
+"""What open pages are told, and how often the store is asked for them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from skunkqueue.persistence import Backend
+from skunkqueue.web.live.events import KEY
+from skunkqueue.web.live.streams import MOST, Streams
+from skunkqueue.web.source import KEY as SOURCE
+from skunkqueue.web.source import Source
+from tests.support.waiting import eventually
+from tests.web.firings import firing
+
+
+class Store:
+    """What is looked at, by hand."""
+
+    def __init__(self) -> None:
+        self.value: object = 0
+        self.looks = 0
+        self.changes = 0
+        self.is_away = False
+
+    def look(self) -> object:
+        self.looks += 1
+        if self.is_away:
+            raise ConnectionError
+        return self.value
+
+    def note(self) -> None:
+        self.changes += 1
+
+
+@pytest.fixture
+def seen() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def streams(seen: Store) -> Iterator[Streams]:
+    streams = Streams(seen.look, seen.note, 0.01)
+    yield streams
+    streams.close()
+
+
+def opened(streams: Streams) -> Iterator[str]:
+    """Open a stream, and read its greeting."""
+    stream = streams.open(lambda: False)
+    assert stream is not None
+    assert "event: hello" in next(stream)
+    return stream
+
+
+def test_a_stream_tells_of_a_change(streams: Streams, seen: Store) -> None:
+    stream = opened(streams)
+    eventually(lambda: seen.looks > 1)
+
+    seen.value = 1
+
+    assert "event: change" in next(stream)
+
+
+def test_what_pages_share_is_read_again_after_a_change(streams: Streams, seen: Store) -> None:
+    stream = opened(streams)
+    eventually(lambda: seen.looks > 1)
+
+    seen.value = 1
+    next(stream)
+
+    assert seen.changes == 1
+
+
+def test_all_streams_are_fed_by_one_thread(streams: Streams, seen: Store) -> None:
+    several = [opened(streams) for _ in range(5)]
+    eventually(lambda: seen.looks > 3)
+
+    assert sum(thread.name == "live events" for thread in threading.enumerate()) == 1
+    assert len(several) == streams.listening
+
+
+def test_the_store_is_not_looked_at_while_nobody_listens(streams: Streams, seen: Store) -> None:
+    opened(streams).close()  # type: ignore[attr-defined]  # WSGI servers close what they iterate over
+
+    eventually(lambda: streams._producer is None)
+    looks = seen.looks
+
+    assert streams.listening == 0
+    assert not any(thread.name == "live events" for thread in threading.enumerate())
+    assert seen.looks == looks
+
+
+def test_a_store_that_goes_away_and_comes_back_is_told(streams: Streams, seen: Store) -> None:
+    stream = opened(streams)
+    eventually(lambda: seen.looks > 1)
+
+    seen.is_away = True
+    assert "event: away" in next(stream)
+    seen.is_away = False
+    assert "event: change" in next(stream)
+
+
+def test_one_stream_more_than_there_is_room_for_is_refused(streams: Streams) -> None:
+    several = [opened(streams) for _ in range(MOST)]
+
+    assert streams.open(lambda: False) is None
+
+    several[0].close()  # type: ignore[attr-defined]  # as above
+    assert streams.open(lambda: False) is not None
+
+
+def test_a_stream_whose_browser_has_gone_ends(seen: Store) -> None:
+    streams = Streams(seen.look, seen.note, 0.01)
+    stream = streams.open(lambda: True)
+    assert stream is not None
+
+    assert ["hello" in text or "bye" in text for text in stream] == [True, True]
+    assert streams.listening == 0
+
+
+def test_a_stream_that_nobody_ever_read_leaves_its_place(streams: Streams) -> None:
+    stream = streams.open(lambda: False)
+    assert stream is not None
+
+    stream.close()  # type: ignore[attr-defined]  # as above
+
+    assert streams.listening == 0
+
+
+def test_the_one_who_finds_no_room_is_answered_503(app: Flask, client: FlaskClient) -> None:
+    streams = app.extensions[KEY]
+    several = [opened(streams) for _ in range(MOST)]
+
+    answer = client.get("/live/events")
+
+    assert answer.status_code == 503
+    assert len(several) == MOST
+    streams.close()
+
+
+def test_a_page_that_is_fetched_again_is_its_content_alone(client: FlaskClient, store: Backend) -> None:
+    store.enqueue([firing(route="mail")])
+
+    text = client.get("/queues", headers={"X-SkunkQueue-Live": "1"}).text
+
+    assert "mail" in text
+    assert "<nav" not in text
+    assert len(text) < len(client.get("/queues").text) / 2
+
+
+def test_pages_that_show_the_same_share_one_look_at_the_store(app: Flask) -> None:
+    source: Source = app.extensions[SOURCE]
+    source.refresh = 3_600
+    reads: list[int] = []
+
+    for _ in range(3):
+        source.shared("key", lambda: reads.append(1))
+    assert len(reads) == 1
+    source.note_change()
+    for _ in range(3):
+        source.shared("key", lambda: reads.append(1))
+
+    assert len(reads) == 2
