@@ -5,21 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from flask import Flask
-from waitress.server import create_server
+
+from skunkqueue.web.server import Server
 
 
 @contextmanager
 def served(app: Flask) -> Iterator[str]:
     """Serve an app; give its address."""
-    # One address, so one socket; the type also allows for several.
-    server: Any = create_server(app, host="127.0.0.1", port=0, threads=32, channel_request_lookahead=1)
+    server = Server(app, "127.0.0.1", 0)
     thread = threading.Thread(target=server.run, name="web server", daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.effective_port}"
+        yield server.address.url
     finally:
         server.close()
         thread.join(30)

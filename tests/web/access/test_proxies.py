@@ -88,7 +88,8 @@ def test_the_client_is_the_last_one_that_is_no_proxy_of_ours(chain: str, client:
 
 
 @pytest.mark.parametrize(
-    "prefix", ["//evil.example", "/a//b", "jobs", "/a b", "/a?b", "/a\\b", "/..%2f", "/x" * 200]
+    "prefix",
+    ["//evil.example", "/a//b", "jobs", "/a b", "/a?b", "/a\\b", "/..", "/a/../b", "/..%2f", "/x" * 200],
 )
 def test_a_prefix_that_is_not_a_path_is_not_believed(prefix: str) -> None:
     assert read_prefix(prefix) == ""

@@ -22,6 +22,7 @@ from skunkqueue.errors import (
     UnknownScheduleError,
     UnknownWorkerError,
 )
+from skunkqueue.persistence.backend import BackendConfig
 from skunkqueue.web import source
 from skunkqueue.web.access.guard import is_for_programs
 
@@ -111,7 +112,11 @@ def _tell(status: int, text: str, *, is_missing: bool = False) -> Response:
 
 def location() -> str:
     """Name the store that is meant, without a password, whether it can be opened or not."""
-    config = source.current().config
+    return location_of(source.current().config)
+
+
+def location_of(config: BackendConfig) -> str:
+    """Name the store that a config means, without a password."""
     return redact(config.url) if config.url else f"the store of {config.backend} in this user's data folder"
 
 

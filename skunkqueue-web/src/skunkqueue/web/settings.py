@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from skunkqueue.errors import ConfigError
 from skunkqueue.web import defaults
+from skunkqueue.web.access.proxies import read_prefix
 
+MAX_TITLE = 100
 MAX_REFRESH = 3_600.0
 MAX_SESSION = 24.0 * 30
+
+_HEADER = re.compile(r"[A-Za-z0-9-]{1,100}")
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,9 +59,19 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
         if not 0 < self.session_hours <= MAX_SESSION:
             msg = f"session_hours={self.session_hours!r} makes no sense: choose more than 0, up to {MAX_SESSION:g}"
             raise ConfigError(msg)
-        if self.prefix and (not self.prefix.startswith("/") or self.prefix.endswith("/")):
+        if read_prefix(self.prefix) != self.prefix:
             msg = f"the prefix {self.prefix!r} is not a path: write it as /jobs, with a slash in front and none behind"
             raise ConfigError(msg)
+        if self.login_header is not None and not _HEADER.fullmatch(self.login_header):
+            msg = f"{self.login_header!r} is not the name of a header: write it as X-Remote-User"
+            raise ConfigError(msg)
+        if not self.title or len(self.title) > MAX_TITLE:
+            msg = f"the title {self.title[:40]!r} has {len(self.title)} characters: give it 1 to {MAX_TITLE}"
+            raise ConfigError(msg)
+        for route in self.ready_workers:
+            if not all(route.rpartition("/")):
+                msg = f"{route!r} is not a route that can have workers: write QUEUE/ROUTE, such as shop/mail"
+                raise ConfigError(msg)
         if self.login_header_right not in ("view", "act", "admin"):
             msg = f"the right {self.login_header_right!r} does not exist: choose view, act or admin"
             raise ConfigError(msg)

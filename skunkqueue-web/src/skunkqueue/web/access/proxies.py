@@ -28,7 +28,8 @@ _HEADERS = (
     "HTTP_X_REAL_IP",
     "HTTP_VIA",
 )
-_PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+){1,16}")
+# Two slashes in front would name another site, and two dots another path.
+_PREFIX = re.compile(r"(?:/(?!\.+(?:/|$))[A-Za-z0-9._~-]+){1,16}")
 _LONGEST_PREFIX = 200
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
