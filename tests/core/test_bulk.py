@@ -184,3 +184,35 @@ def test_a_filter_is_told_in_words() -> None:
     assert describe(Query()) == "all"
     query = Query(queue="shop", states=(State.ERROR, State.KILLED), finished=(None, 5.0))
     assert describe(query) == "all with queue=shop states=error,killed finished=..5.000"
+
+
+def test_what_the_store_keeps_counts_of_is_counted_exactly(
+    store: Backend, control: Control, clock: VirtualClock
+) -> None:
+    enqueue(store, clock, 25)
+
+    count = Bulk(control, "kill", Query(queue=QUEUE)).count(10)
+
+    assert (count.number, count.exact) == (25, True)
+
+
+def test_what_is_counted_first_is_what_the_end_is_told_of(
+    store: Backend, control: Control, clock: VirtualClock
+) -> None:
+    enqueue(store, clock, 3)
+    bulk = Bulk(control, "kill", Query(queue=QUEUE))
+    bulk.count()
+    enqueue(store, clock, 2)
+
+    assert bulk.run().matched.number == 3
+
+
+def test_what_came_after_somebody_was_asked_is_left_alone(
+    store: Backend, control: Control, clock: VirtualClock
+) -> None:
+    enqueue(store, clock, 3)
+    asked = store.now()
+    late = enqueue(store, clock, 2)
+
+    assert Bulk(control, "kill", Query(queue=QUEUE), began=asked).run().done == 3
+    assert [state(store, one) for one in late] == [State.PENDING] * 2

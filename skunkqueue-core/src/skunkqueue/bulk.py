@@ -11,11 +11,11 @@ import msgspec
 
 from skunkqueue.control import DONE, Control, deleted, killed, made_due
 from skunkqueue.errors import WrongTypeError
-from skunkqueue.listings import MAX_ROWS, Count, Query, Row
+from skunkqueue.listings import MAX_LOOK, MAX_ROWS, Count, Query, Row
 from skunkqueue.records import FINAL_STATES, State
 from skunkqueue.show import brief
 
-_STATES = {
+CHANGES = {
     "kill": (State.PENDING, State.RUNNING),
     "requeue": FINAL_STATES,
     "delete": (State.PENDING, *FINAL_STATES),
@@ -48,22 +48,27 @@ class Bulk:
         query: Query,
         *,
         keep: Callable[[Sequence[Row]], Iterable[Row]] | None = None,
+        began: float | None = None,
     ) -> None:
         """Fix what is meant: what matches now, and no firing that comes, or ends, later.
 
+        ``began``: the store's time from which on firings come later, where that was a moment ago, such as when somebody was asked.
         ``verb``: ``kill``, ``requeue``, ``delete`` or ``run_now``; WrongTypeError for another. ``keep`` says which rows
         of a page are meant, where the filter alone cannot.
         """
-        if verb not in _STATES:
-            msg = f"{brief(verb)} cannot be done to all that a filter matches: {', '.join(_STATES)} can"
+        if verb not in CHANGES:
+            msg = f"{brief(verb)} cannot be done to all that a filter matches: {', '.join(CHANGES)} can"
             raise WrongTypeError(msg)
         self.verb = verb
         self._control = control
         self._keep = keep
         self._about = describe(query)
-        states = tuple(state for state in _STATES[verb] if not query.states or state in query.states)
+        self._matched: Count | None = None
+        states = tuple(state for state in CHANGES[verb] if not query.states or state in query.states)
         self._is_empty = not states
-        now = control.backend.now()
+        self._counted = msgspec.structs.replace(query, states=states)
+        self.began = now = control.backend.now() if began is None else began
+        """Store's time: what came later is not meant."""
         self.query = msgspec.structs.replace(
             query,
             states=states,
@@ -76,11 +81,16 @@ class Bulk:
         )
         """What is meant: the filter, in the states that the verb changes, and only what was there."""
 
-    def count(self) -> Count:
-        """Count what matches, before ``keep`` is asked."""
-        if self._is_empty:
-            return Count(number=0, exact=True)
-        return self._control.backend.count(self.query)
+    def count(self, most: int = MAX_LOOK) -> Count:
+        """Count what matches, before ``keep`` is asked, looking at no more than ``most``. Once: what ``run`` tells is the same."""
+        if self._matched is None:
+            # Without the times of the beginning, which is now, counts that the store keeps can say it.
+            self._matched = (
+                Count(number=0, exact=True)
+                if self._is_empty
+                else self._control.backend.count(self._counted, most)
+            )
+        return self._matched
 
     def run(
         self,
