@@ -8,16 +8,19 @@ import msgspec
 from flask import Flask
 
 from skunkqueue.config import resolve
-from skunkqueue.web import errors, show
+from skunkqueue.web import errors, operations, show
 from skunkqueue.web.access import csrf, guard, headers, login_page, sessions, state
 from skunkqueue.web.access.proxies import Doorway
 from skunkqueue.web.access.state import Authorize
+from skunkqueue.web.actions import firings as firing_actions
+from skunkqueue.web.actions import operations as operation_actions
 from skunkqueue.web.actions import schedules as schedule_actions
 from skunkqueue.web.actions import workers as worker_actions
 from skunkqueue.web.links import KEY as LINKS
 from skunkqueue.web.links import Links
 from skunkqueue.web.live import events
-from skunkqueue.web.pages import audit, firing, more, plugins, queues, schedules, workers
+from skunkqueue.web.pages import audit, firing, jobs, more, plugins, queues, schedules, workers
+from skunkqueue.web.pages import operations as operation_pages
 from skunkqueue.web.redaction import KEY as REDACTOR
 from skunkqueue.web.redaction import Redactor
 from skunkqueue.web.rules import KEY as RULES
@@ -29,7 +32,11 @@ SETTINGS = "skunkqueue.settings"
 BLUEPRINTS = (
     login_page.blueprint,
     queues.blueprint,
+    jobs.blueprint,
     firing.blueprint,
+    firing_actions.blueprint,
+    operation_pages.blueprint,
+    operation_actions.blueprint,
     workers.blueprint,
     worker_actions.blueprint,
     schedules.blueprint,
@@ -64,6 +71,7 @@ def create_app(
     app.extensions[LINKS] = Links()
     app.extensions[RULES] = Rules()
     app.extensions[KEY] = Source(resolve(chosen.backend, chosen.url), refresh=chosen.refresh_seconds)
+    operations.install(app)
     access = state.install(app, chosen, authorize)
     app.wsgi_app = Doorway(app.wsgi_app, access.proxies, chosen.prefix)  # type: ignore[method-assign]  # Flask's own advice
     guard.install(app)

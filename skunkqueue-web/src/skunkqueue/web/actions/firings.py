@@ -1,0 +1,248 @@
+"""What is done to firings: kill, requeue, run now, delete; to one, to those ticked, or to all that a filter matches.
+
+A few are done at once. All that match are counted first, and then done in the background.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from skunkqueue.bulk import CHANGES, Bulk
+from skunkqueue.cli.text import plural
+from skunkqueue.control import deleted, killed, made_due
+from skunkqueue.listings import MAX_ROWS, Count, Row
+from skunkqueue.records import State
+from skunkqueue.web import filters, inputs, operations, searching, source
+from skunkqueue.web.filters import Filter
+from skunkqueue.web.redaction import redactor
+from skunkqueue.web.rights import Right, allowed, may
+
+blueprint = Blueprint("firing_actions", __name__)
+
+MAX_IDS = 1_000
+"""Firings that may be named one by one."""
+MAX_ID = 64
+MAX_WHY = 200
+EXAMPLES = 5
+ASKED = {"kill": "Kill", "requeue": "Requeue", "run_now": "Run now", "delete": "Delete"}
+DONE = {"kill": "Killed", "requeue": "Requeued", "run_now": "Made due", "delete": "Deleted"}
+MEANS = {
+    "kill": "Pending ones will not run. Running ones are interrupted, and end as killed.",
+    "requeue": "They go back in line and run again. What they left, a result or an error, is replaced by that run.",
+    "run_now": "They become due now. Their priority, and a pause of their route, count as before.",
+    "delete": "They are removed with their results. This cannot be undone.",
+}
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody is asked before it is done."""
+
+    verb: str
+    count: Count
+    """Firings that would be changed."""
+    others: tuple[tuple[str, int], ...]
+    """Those that were named and would not be changed, by what they are."""
+    ids: tuple[str, ...]
+    """Empty: all that match are meant."""
+    examples: tuple[Row, ...]
+    words: tuple[tuple[str, str], ...]
+    """The filter."""
+    values: dict[str, Any]
+    """The same, to be sent."""
+    text: str | None
+
+
+@blueprint.get("/confirm")
+@allowed(Right.ACT)
+def confirm() -> str | Response:
+    """Ask whether this is meant, and say how many firings it touches."""
+    verb = request.args.get("verb", "")
+    if verb not in ASKED:
+        abort(400, f"verb={verb[:40]!r} cannot be done to firings: choose from {', '.join(ASKED)}")
+    if verb == "delete" and not may(Right.ADMIN):
+        abort(403)
+    next_ = inputs.back(url_for("jobs.jobs"))
+    if request.args.get("all") == "1":
+        question = _about_all(verb, _filter(request.args))
+    else:
+        ids = _ids(request.args.getlist("id"))
+        if not ids:
+            flash("No firing is ticked: tick some, or choose “All that match”.", "error")
+            return redirect(next_)
+        question = _about(verb, ids)
+    return render_template(
+        "confirm.html", question=question, asked=ASKED[verb], means=MEANS[verb], next=next_, max_why=MAX_WHY
+    )
+
+
+@blueprint.post("/do/firings/kill")
+@allowed(Right.ACT)
+def kill() -> Response:
+    """Kill firings."""
+    return _do("kill")
+
+
+@blueprint.post("/do/firings/requeue")
+@allowed(Right.ACT)
+def requeue() -> Response:
+    """Make finished firings pending again."""
+    return _do("requeue")
+
+
+@blueprint.post("/do/firings/run_now")
+@allowed(Right.ACT)
+def run_now() -> Response:
+    """Make pending firings due now."""
+    return _do("run_now")
+
+
+@blueprint.post("/do/firings/delete")
+@allowed(Right.ADMIN)
+def delete() -> Response:
+    """Remove firings."""
+    return _do("delete")
+
+
+# --- asking -----------------------------------------------------------------------------------------
+
+
+def _about(verb: str, ids: Sequence[str]) -> Question:
+    store = source.current().backend
+    found = [None if one is None else one.state for one in store.results(ids)]
+    changed = [id_ for id_, state in zip(ids, found, strict=True) if state in CHANGES[verb]]
+    return Question(
+        verb=verb,
+        count=Count(number=len(changed), exact=True),
+        others=tuple(Counter(_is(state) for state in found if state not in CHANGES[verb]).most_common()),
+        ids=tuple(ids),
+        examples=(),
+        words=(),
+        values={},
+        text=None,
+    )
+
+
+def _about_all(verb: str, wanted: Filter) -> Question:
+    here = source.current()
+    bulk = Bulk(here.control(), verb, wanted.query, began=wanted.at)
+    count = bulk.count()
+    return Question(
+        verb=verb,
+        count=count,
+        others=(),
+        ids=(),
+        examples=here.backend.rows(bulk.query, EXAMPLES).rows if count.number else (),
+        words=tuple(wanted.in_words()),
+        values=wanted.fixed(),
+        text=wanted.text,
+    )
+
+
+# --- doing ------------------------------------------------------------------------------------------
+
+
+def _do(verb: str) -> Response:
+    why = request.form.get("why", "").strip()
+    if len(why) > MAX_WHY:
+        abort(400, f"why={why[:40]!r}... is too long: give the reason in at most {MAX_WHY} characters")
+    here = source.current()
+    control = here.control(why or None)
+    if request.form.get("all") == "1":
+        return _do_all(verb, why)
+    ids = _ids(request.form.getlist("id"))
+    if not ids:
+        abort(400, "no firing is named: give id, or all=1 with a filter")
+    if verb == "requeue":
+        done = set(control.requeue(ids))
+        left = [id_ for id_ in ids if id_ not in done]
+        ends = [None if one is None else one.state for one in here.backend.results(left)]
+        count, others = len(done), [_why_not_requeued(state) for state in ends]
+    else:
+        states = {"kill": control.kill, "delete": control.delete, "run_now": control.run_now}[verb](ids)
+        count = {"kill": killed, "delete": deleted, "run_now": made_due}[verb](states)
+        others = [_is(state) for state in states.values() if state not in CHANGES[verb]]
+    here.note_change()
+    running = [] if verb != "kill" else [state for state in states.values() if state is State.RUNNING]
+    flash(_told(verb, count, len(ids), others, len(running)), _kind(count, len(ids)))
+    return redirect(inputs.back(url_for("jobs.jobs")), 303)
+
+
+def _do_all(verb: str, why: str) -> Response:
+    here = source.current()
+    wanted = _filter(request.form)
+    store, text, hides = here.backend, wanted.text, redactor()
+
+    def keep(rows: Sequence[Row]) -> Iterable[Row]:
+        return rows if text is None else searching.with_text(store, rows, text, hides)
+
+    control = here.control(why or None)
+    bulk = Bulk(control, verb, wanted.query, keep=keep, began=wanted.at)
+    try:
+        operation = operations.current().start(bulk, control.who, f"{ASKED[verb]} {wanted.line()}")
+    except operations.TooManyOperationsError as error:
+        flash(f"Nothing was begun: {error}.", "error")
+        return redirect(inputs.back(url_for("operations.operations")), 303)
+    here.note_change()
+    return redirect(
+        url_for("operations.operations", id=operation.id, next=inputs.back(url_for("jobs.jobs"))), 303
+    )
+
+
+def _told(verb: str, count: int, of: int, others: Sequence[str], running: int) -> str:
+    """Say how many were changed, of how many, and why not the others."""
+    line = (
+        f"{DONE[verb]} {plural(count, 'firing')}"
+        if count == of
+        else f"{DONE[verb]} {count:,} of {plural(of, 'firing')}"
+    )
+    if running:
+        line += f"; {running:,} of them {'runs' if running == 1 else 'run'}, and {'is' if running == 1 else 'are'} being interrupted"
+    if others:
+        told = ", ".join(f"{number:,} {what}" for what, number in Counter(others).most_common())
+        line += f". Not changed: {told}"
+    return f"{line}."
+
+
+def _kind(count: int, of: int) -> str:
+    return "done" if count == of else "partly" if count else "error"
+
+
+def _is(state: State | None) -> str:
+    """Say why a firing in this state is not changed."""
+    if state is None:
+        return "not known (any more)"
+    if state is State.RUNNING:
+        return "running"
+    return "pending" if state is State.PENDING else f"{state.value} already"
+
+
+def _why_not_requeued(state: State | None) -> str:
+    return "whose idempotency key another one uses" if state is not None and state.final else _is(state)
+
+
+# --- what a request brings --------------------------------------------------------------------------
+
+
+def _ids(given: Sequence[str]) -> list[str]:
+    ids = list(dict.fromkeys(id_ for id_ in given[: MAX_IDS + 1] if id_))
+    if len(ids) > MAX_IDS or len(given) > MAX_ROWS:
+        abort(
+            400, f"{len(given):,} firings are too many to be named: name up to {MAX_IDS:,}, or give a filter"
+        )
+    for id_ in ids:
+        if len(id_) > MAX_ID:
+            abort(400, f"id={id_[:40]!r}... is not the id of a firing: it has 24 hexadecimal digits")
+    return ids
+
+
+def _filter(given: Any) -> Filter:
+    wanted = filters.read(given, source.current().now())
+    for name, message in wanted.wrong.items():
+        abort(400, f"{name}: {message}")
+    return wanted

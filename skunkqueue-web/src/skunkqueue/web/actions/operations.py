@@ -1,0 +1,23 @@
+"""What is done to operations in the background: stop."""
+
+from __future__ import annotations
+
+from flask import Blueprint, flash, redirect, request, url_for
+from werkzeug.wrappers import Response
+
+from skunkqueue.web import inputs, operations
+from skunkqueue.web.rights import Right, allowed
+
+blueprint = Blueprint("operation_actions", __name__)
+
+
+@blueprint.post("/do/operations/stop")
+@allowed(Right.ACT)
+def stop() -> Response:
+    """Tell an operation to end after the firings it is at."""
+    id_ = request.form.get("id", "")
+    if operations.current().stop(id_):
+        flash("The operation is being stopped; what it has done stays done.", "done")
+    else:
+        flash("That operation has ended already, or is not known.", "error")
+    return redirect(inputs.back(url_for("operations.operations")), 303)

@@ -1,0 +1,215 @@
+"""A filter over firings as a URL and a form have it: what was typed, what it means, and what is wrong with it.
+
+Nothing that was typed is lost: a form shows it again, also where it is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Any
+
+import click
+import msgspec
+from werkzeug.datastructures import MultiDict
+
+from skunkqueue.cli.moments import MomentType, seconds_of
+from skunkqueue.cli.text import UNKNOWN
+from skunkqueue.listings import Query
+from skunkqueue.records import FINAL_STATES, State
+
+WORDS = ("queue", "route", "job", "tag", "key", "error", "schedule", "worker")
+"""Fields of a query that must be equal to a word."""
+TIMES = ("enqueued", "due", "finished")
+ENDS = tuple(f"{time}_{end}" for time in TIMES for end in ("from", "to"))
+STATES = (State.RUNNING, State.PENDING, State.ERROR, State.KILLED, State.EXPIRED, State.COMPLETE)
+"""In the order in which people want to see them."""
+UNFINISHED = (State.RUNNING, State.PENDING)
+ORDERS = ("newest", "oldest")
+LIMITS = (25, 50, 100, 200)
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 200
+MAX_WORD = 200
+"""Characters of a word, a time or a text."""
+MAX_CURSOR = 2_000
+_MOMENT = MomentType()
+
+Span = tuple[float | None, float | None]
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for."""
+
+    typed: dict[str, str]
+    """Words, times and text as they were typed, by the names of their fields; those left empty are left out."""
+    states: tuple[State, ...]
+    order: str
+    """``newest`` or ``oldest``; empty: what runs, what is pending in the order of its line, what is finished newest first."""
+    limit: int
+    at: float
+    """Store's time that lengths of time such as ``2h`` count from."""
+    query: Query
+    """What it means, in no particular order; only where nothing is wrong."""
+    text: str | None
+    """What must be in the arguments, which no query can say."""
+    wrong: dict[str, str]
+    """What is wrong, by the names of fields."""
+
+    def is_empty(self) -> bool:
+        """Return whether nothing restricts."""
+        return not self.typed and not self.states
+
+    def values(self, **changes: Any) -> dict[str, Any]:
+        """Return it as values of a URL, without those that are as they would be anyway; ``None`` takes one out."""
+        found: dict[str, Any] = dict(self.typed)
+        if self.states:
+            found["state"] = [state.value for state in self.states]
+        if self.order:
+            found["order"] = self.order
+        if self.limit != DEFAULT_LIMIT:
+            found["limit"] = self.limit
+        found.update(changes)
+        return {name: value for name, value in found.items() if value not in (None, "", [])}
+
+    def fixed(self) -> dict[str, Any]:
+        """Return it as values of a URL that always mean the same: lengths of time count from the same moment."""
+        return self.values(order=None, limit=None, at=repr(self.at))
+
+    def with_states(self, *states: State) -> Query:
+        """Return its query for other states."""
+        return msgspec.structs.replace(self.query, states=states)
+
+    def parts(self) -> list[Query]:
+        """Return the queries whose firings are shown one after another."""
+        if self.order:
+            return [msgspec.structs.replace(self.query, newest=self.order == "newest")]
+        wanted = self.states or STATES
+        finished = tuple(state for state in wanted if state in FINAL_STATES)
+        parts = [] if self.query.finished else [(state,) for state in UNFINISHED if state in wanted]
+        found = [msgspec.structs.replace(self.query, states=states, newest=False) for states in parts]
+        if finished or not found:
+            found.append(msgspec.structs.replace(self.query, states=finished or self.states, newest=True))
+        return found
+
+    def in_words(self) -> list[tuple[str, str]]:
+        """Tell what restricts: names of fields, and what was typed."""
+        found = [("state", " or ".join(state.value for state in self.states))] if self.states else []
+        return found + [(name.replace("_", " "), text) for name, text in self.typed.items()]
+
+    def line(self) -> str:
+        """Tell it in one line."""
+        words = self.in_words()
+        return ", ".join(f"{name} {text}" for name, text in words) if words else "all firings"
+
+
+def read(given: MultiDict[str, str], now: float) -> Filter:
+    """Read a filter from a URL or a form; ``now``: the store's time."""
+    wrong: dict[str, str] = {}
+    typed = {}
+    for name in (*WORDS, *ENDS, "text"):
+        text = given.get(name, "")
+        text = text if name == "text" else text.strip()
+        if text:
+            typed[name] = text
+        if len(text) > MAX_WORD:
+            wrong[name] = f"{len(text)} characters are too many: at most {MAX_WORD} are looked for"
+    at = _at(given, now, wrong)
+    states = _states(given, wrong)
+    order = given.get("order", "")
+    if order not in ("", *ORDERS):
+        wrong["order"] = f"{order[:40]!r} is not an order: choose newest or oldest"
+        order = ""
+    limit = _limit(given, wrong)
+    spans: dict[str, Any] = {time: _span(typed, time, at, wrong) for time in TIMES}
+    # Which job a firing has is not known of those that an old version put in; the page says so by this word.
+    words: dict[str, Any] = {
+        name: "" if (name, typed[name]) == ("job", UNKNOWN) else typed[name]
+        for name in WORDS
+        if name in typed
+    }
+    return Filter(
+        typed=typed,
+        states=states,
+        order=order,
+        limit=limit,
+        at=at,
+        query=Query(states=states, **words, **spans),
+        text=typed.get("text"),
+        wrong=wrong,
+    )
+
+
+def cursors(given: MultiDict[str, str], wrong: dict[str, str]) -> tuple[str | None, str | None]:
+    """Read the cursor that a page comes after, and the one that it comes before; at most one of them."""
+    found = [given.get(name) or None for name in ("after", "before")]
+    for name, cursor in zip(("after", "before"), found, strict=True):
+        if cursor is not None and len(cursor) > MAX_CURSOR:
+            wrong[name] = "this is not a cursor of a listing: begin at the first page"
+    if all(found):
+        wrong["after"] = "a page comes after a cursor or before one: give one of the two"
+    return found[0], found[1]
+
+
+def _at(given: MultiDict[str, str], now: float, wrong: dict[str, str]) -> float:
+    text = given.get("at")
+    if not text:
+        # Rounded, so that it is short in URLs.
+        return round(now, 3)
+    try:
+        at = float(text[:40])
+    except ValueError:
+        at = math.nan
+    if not 0 <= at <= now + 60:
+        wrong["at"] = f"{text[:40]!r} is not a moment that has passed: leave it out"
+        return round(now, 3)
+    return at
+
+
+def _states(given: MultiDict[str, str], wrong: dict[str, str]) -> tuple[State, ...]:
+    found = []
+    for text in given.getlist("state")[:20]:
+        try:
+            found.append(State(text))
+        except ValueError:
+            if text:
+                wrong["state"] = f"{text[:40]!r} is not a state: choose from {', '.join(STATES)}"
+    return tuple(state for state in STATES if state in found)
+
+
+def _limit(given: MultiDict[str, str], wrong: dict[str, str]) -> int:
+    text = given.get("limit", "")
+    if not text:
+        return DEFAULT_LIMIT
+    limit = int(text) if text.isascii() and text.isdigit() and len(text) < 5 else 0
+    if not 1 <= limit <= MAX_LIMIT:
+        wrong["limit"] = f"{text[:40]!r} rows cannot be shown at once: choose 1 to {MAX_LIMIT}"
+        return DEFAULT_LIMIT
+    return limit
+
+
+def _span(typed: dict[str, str], time: str, at: float, wrong: dict[str, str]) -> Span | None:
+    begin, end = (_moment(typed, f"{time}_{name}", at, wrong) for name in ("from", "to"))
+    if begin is None and end is None:
+        return None
+    if begin is not None and end is not None and begin >= end:
+        wrong[f"{time}_to"] = (
+            f"{typed[f'{time}_to']!r} is not after {typed[f'{time}_from']!r}: nothing lies between"
+        )
+    return begin, end
+
+
+def _moment(typed: dict[str, str], name: str, at: float, wrong: dict[str, str]) -> float | None:
+    text = typed.get(name)
+    if text is None or name in wrong:
+        return None
+    if text.lower().startswith("in "):
+        ahead = seconds_of(text[3:])
+        if ahead is not None and ahead < 10 * 365 * 86_400:
+            return at + ahead
+    try:
+        moment = _MOMENT.convert(text, None, None)
+    except click.UsageError:
+        example = datetime.fromtimestamp(at).astimezone().strftime("%Y-%m-%dT%H:%M")
+        wrong[name] = f"{text!r} is not a moment: write 2h or 1d (so long ago), in 2h, or {example}"
+        return None
+    return moment.at if moment.ago is None else at - moment.ago

@@ -1,0 +1,63 @@
+"""Rows of a listing as they are shown: the time that matters in their state, and the one thing worth saying."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from skunkqueue.cli.text import plural
+from skunkqueue.cli.views import WAITS, share_of
+from skunkqueue.listings import Row
+from skunkqueue.records import State
+from skunkqueue.web.redaction import Redactor, Seen
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One firing in a table."""
+
+    row: Row
+    verb: str
+    """What happened, or will, at ``at``: ``due``, ``began`` or ``finished``."""
+    at: float | None
+    seconds: float | None
+    """How long it ran, or has run."""
+    note: str
+    """What it waits for, how far it is, or why it failed."""
+    share: float | None
+    """How much of it is done, 0 to 1; ``None``: nobody knows."""
+    is_late: bool
+    """It is due, and waits for its turn."""
+
+
+def lines(rows: Sequence[Row], now: float, redactor: Redactor) -> list[Line]:
+    """Make the lines of a page; error lines are shown as plugins redact them."""
+    failed = [row for row in rows if row.error]
+    texts = redactor.texts([Seen(row.job, "error", row.error) for row in failed])
+    instead = {row.id: text for row, text in zip(failed, texts, strict=True) if text is not None}
+    return [_line(row, now, instead.get(row.id, row.error)) for row in rows]
+
+
+def _line(row: Row, now: float, error: str | None) -> Line:
+    verb, at, seconds, note, share = "finished", row.finished, row.took, error or "", None
+    if row.state is State.PENDING:
+        verb, at, seconds = "due", row.due, None
+        note = WAITS.get(row.waits or "", "")
+        if row.deaths:
+            note = f"{note}; {plural(row.deaths, 'death')}"
+    elif row.state is State.RUNNING:
+        verb, at = "began", row.began
+        seconds = None if row.began is None else max(now - row.began, 0.0)
+        if row.progress is not None:
+            done, total = row.progress
+            note = share_of(done, total)
+            share = min(max(done / total, 0.0), 1.0) if total else None
+    return Line(
+        row=row,
+        verb=verb,
+        at=at,
+        seconds=seconds,
+        note=note,
+        share=share,
+        is_late=row.state is State.PENDING and row.waits == "turn",
+    )

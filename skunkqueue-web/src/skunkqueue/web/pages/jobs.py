@@ -1,0 +1,143 @@
+"""Jobs: firings by any filter, a page at a time, with what can be done to those ticked or to all that match."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from skunkqueue.errors import BackendError
+from skunkqueue.listings import Count
+from skunkqueue.records import State
+from skunkqueue.web import filters, operations, searching, source, suggestions
+from skunkqueue.web.filters import Filter
+from skunkqueue.web.listing_lines import Line, lines
+from skunkqueue.web.redaction import redactor
+from skunkqueue.web.rights import Right, allowed
+
+blueprint = Blueprint("jobs", __name__)
+COUNTED = 500
+"""Firings that are looked at for each state's count, where the store keeps no count."""
+
+
+class Tab(msgspec.Struct, frozen=True, kw_only=True):
+    """One state that can be chosen, and how many firings of it match."""
+
+    text: str
+    count: Count | None
+    """``None``: it is not counted, since arguments would have to be read."""
+    url: str
+    here: bool
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of firings, read and ready to be shown."""
+
+    lines: list[Line]
+    newer: str | None
+    """Address of the page before."""
+    older: str | None
+    """Address of the page after."""
+    looked: int
+    read: int
+    is_cut: bool
+    """It came to its bound, and shows fewer than there may be."""
+
+
+@blueprint.get("/jobs")
+@allowed(Right.VIEW)
+def jobs() -> str | Response | tuple[str, int]:
+    """Show firings."""
+    if any(not text for _, text in request.args.items(multi=True)):
+        # A form sends its empty fields, too: what is left is a short address to keep and to send.
+        kept: dict[str, Any] = {
+            name: [text for text in request.args.getlist(name) if text] for name in request.args
+        }
+        return redirect(url_for(".jobs", **kept))
+    here = source.current()
+    wanted = filters.read(request.args, here.now())
+    wrong = dict(wanted.wrong)
+    after, before = filters.cursors(request.args, wrong)
+    listed, tabs = None, []
+    if not wrong:
+        try:
+            if after is None and before is None:
+                key = ("jobs", request.query_string)
+                listed = here.shared(key, lambda: _listed(wanted, None, None))
+            else:
+                listed = _listed(wanted, after, before)
+        except (BackendError, searching.CursorError) as error:
+            if after is None and before is None:
+                raise
+            # The one that was read before may be another's; the rest of the filter is fine.
+            wrong["after"] = str(error)
+        else:
+            tabs = _tabs(wanted)
+    page = render_template(
+        "jobs.html",
+        wanted=wanted,
+        wrong=wrong,
+        listed=listed,
+        tabs=tabs,
+        suggested=suggestions.suggested(),
+        operations=operations.current().running(),
+        all_states=filters.STATES,
+        is_first=after is None and before is None,
+        limits=filters.LIMITS,
+    )
+    return (page, 400) if wrong else page
+
+
+def _listed(wanted: Filter, after: str | None, before: str | None) -> Listed:
+    here = source.current()
+    found = searching.page(here.backend, wanted, redactor(), after, before)
+
+    def url(**cursor: str | None) -> str | None:
+        # Lengths of time count from the same moment on all pages: a cursor belongs to one filter.
+        return (
+            url_for(".jobs", **wanted.values(at=repr(wanted.at), **cursor)) if any(cursor.values()) else None
+        )
+
+    return Listed(
+        lines=lines(found.rows, here.now(), redactor()),
+        newer=url(before=found.previous),
+        older=url(after=found.next),
+        looked=found.looked,
+        read=found.read,
+        is_cut=found.is_cut,
+    )
+
+
+def _tabs(wanted: Filter) -> list[Tab]:
+    """Count what matches by state."""
+    here = source.current()
+
+    def url(*states: State) -> str:
+        values: dict[str, Any] = wanted.values(state=[state.value for state in states] or None, order=None)
+        return url_for(".jobs", **values)
+
+    typed = {name: text for name, text in wanted.typed.items() if name != "text"}
+    counts = here.shared(("job counts", tuple(sorted(typed.items()))), lambda: _counts(wanted))
+    shown = wanted.text is None
+    found = [
+        Tab(
+            text=state.value,
+            count=counts[state] if shown else None,
+            url=url(state),
+            here=wanted.states == (state,),
+        )
+        for state in filters.STATES
+    ]
+    total = Count(
+        number=sum(count.number for count in counts.values()),
+        exact=all(count.exact for count in counts.values()),
+    )
+    everything = Tab(text="all", count=total if shown else None, url=url(), here=not wanted.states)
+    return [everything, *found]
+
+
+def _counts(wanted: Filter) -> dict[State, Count]:
+    store = source.current().backend
+    return {state: store.count(wanted.with_states(state), COUNTED) for state in filters.STATES}

@@ -1,0 +1,165 @@
+"""A page of firings that match a filter, with a bounded look at their arguments where these are to have a text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from skunkqueue.cli.searching import AT_ONCE
+from skunkqueue.listings import MAX_LOOK, Query, Row
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.web.filters import Filter
+from skunkqueue.web.firing import view_of
+from skunkqueue.web.redaction import Redactor
+
+MOST_READ = 500
+"""Firings whose arguments are read for one page."""
+
+
+class CursorError(ValueError):
+    """A cursor that no page has given."""
+
+
+class _Place(NamedTuple):
+    """Where a page begins or ends: in one part of the listing, which is read from its beginning or from its end."""
+
+    part: int
+    from_end: bool
+    cursor: str | None
+    """The store's; ``None``: the part's beginning, or its end."""
+
+    def write(self) -> str:
+        return f"{self.part}{'e' if self.from_end else 'b'}{self.cursor or ''}"
+
+
+_START = _Place(part=0, from_end=False, cursor=None)
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """One page."""
+
+    rows: tuple[Row, ...]
+    next: str | None
+    """Cursor of what comes after; ``None``: nothing does."""
+    previous: str | None
+    """Cursor of what comes before."""
+    looked: int
+    """Firings that were looked at."""
+    read: int
+    """Those of them whose arguments were read."""
+    is_cut: bool
+    """It came to its bound, and not to the end."""
+
+
+def page(store: Backend, wanted: Filter, redactor: Redactor, after: str | None, before: str | None) -> Found:
+    """Read the first page, or the one that comes after or before a cursor. Raises CursorError, and what ``Backend.rows`` raises."""
+    return _Reading(store, wanted, redactor).page(after, before)
+
+
+class _Reading:
+    """Reads one page, over the parts of a listing."""
+
+    def __init__(self, store: Backend, wanted: Filter, redactor: Redactor) -> None:
+        self._store = store
+        self._wanted = wanted
+        self._redactor = redactor
+        self._parts = wanted.parts()
+        self._looked = 0
+        self._read = 0
+
+    def page(self, after: str | None, before: str | None) -> Found:
+        is_onward = before is None
+        cursor = after if is_onward else before
+        place: _Place | None = _START if cursor is None else self._place(cursor)
+        rows: list[Row] = []
+        behind: _Place | None = None
+        is_first = True
+        while place is not None and len(rows) < self._wanted.limit and not self._is_at_bound():
+            kept, previous, next_ = self._step(place, self._wanted.limit - len(rows))
+            rows = rows + kept if is_onward else kept + rows
+            if is_first:
+                behind = self._there(previous if is_onward else next_, is_onward=not is_onward)
+            place, is_first = next_ if is_onward else previous, False
+        place = self._there(place, is_onward=is_onward)
+        ends = (behind, place) if is_onward else (place, behind)
+        return Found(
+            rows=tuple(rows),
+            previous=None if ends[0] is None else ends[0].write(),
+            next=None if ends[1] is None else ends[1].write(),
+            looked=self._looked,
+            read=self._read,
+            is_cut=place is not None and len(rows) < self._wanted.limit,
+        )
+
+    def _step(self, place: _Place, limit: int) -> tuple[list[Row], _Place | None, _Place | None]:
+        """Read what matches at a place, and the places before and after that."""
+        text = self._wanted.text
+        # Of those that are read, all that have the text are shown: they would be read again otherwise.
+        size = limit if text is None else min(AT_ONCE, self._wanted.limit)
+        found = self._store.rows(self._query(place), size, place.cursor)
+        self._looked += found.looked
+        rows = list(found.rows)
+        previous, next_ = found.previous, found.next
+        if place.from_end:
+            rows.reverse()
+            previous, next_ = next_, previous
+        if text is not None:
+            self._read += len(rows)
+            rows = with_text(self._store, rows, text, self._redactor)
+        return rows, self._beside(place, previous, -1), self._beside(place, next_, 1)
+
+    def _beside(self, place: _Place, cursor: str | None, step: int) -> _Place | None:
+        if cursor is not None:
+            return place._replace(cursor=cursor)
+        part = place.part + step
+        return _Place(part, step < 0, None) if 0 <= part < len(self._parts) else None
+
+    def _there(self, place: _Place | None, *, is_onward: bool) -> _Place | None:
+        """Pass over parts that have nothing, so that no page is empty without need."""
+        while place is not None and place.cursor is None:
+            found = self._store.rows(self._query(place), 1)
+            if found.rows or found.next is not None:
+                break
+            place = self._beside(place, None, 1 if is_onward else -1)
+        return place
+
+    def _query(self, place: _Place) -> Query:
+        query = self._parts[place.part]
+        return msgspec.structs.replace(query, newest=not query.newest) if place.from_end else query
+
+    def _is_at_bound(self) -> bool:
+        return self._read >= MOST_READ or self._looked >= MAX_LOOK
+
+    def _place(self, cursor: str) -> _Place:
+        part, end, rest = cursor[:1], cursor[1:2], cursor[2:]
+        if part in ("0", "1", "2") and int(part) < len(self._parts) and end in ("b", "e"):
+            return _Place(int(part), end == "e", rest or None)
+        msg = f"{cursor[:40]!r} is not a cursor of this listing: begin at the first page"
+        raise CursorError(msg)
+
+
+def with_text(store: Backend, rows: Sequence[Row], text: str, redactor: Redactor) -> list[Row]:
+    """Return those of these firings that have a text in their calls, as people are shown these; case does not matter.
+
+    What a plugin hides is not found: who may not see a value may not guess it, either.
+    """
+    wanted = text.casefold()
+    return [
+        row
+        for start in range(0, len(rows), AT_ONCE)
+        for row in _matching(store, rows[start : start + AT_ONCE], wanted, redactor)
+    ]
+
+
+def _matching(store: Backend, rows: Sequence[Row], wanted: str, redactor: Redactor) -> Iterator[Row]:
+    for row, record in zip(rows, store.get([row.id for row in rows]), strict=True):
+        if record is None:
+            continue
+        for call in view_of(record, redactor, whole=True).calls:
+            given = [f"{one.name}={one.value.text}" if one.name else one.value.text for one in call.arguments]
+            own = [f"{one.name}={one.value.text}" for one in call.attributes]
+            if wanted in f"{call.job}({', '.join([*given, *own])})".casefold():
+                yield row
+                break
