@@ -1,0 +1,6 @@
+// The monitor's scripts. Every page works without them, less lively.
+import "./charts.js";
+import "./copy.js";
+import "./keys.js";
+import "./live.js";
+import "./times.js";

@@ -1,5 +1,6 @@
 // Keeps the page as it is in the store, without disturbing what the reader does. Events say when to fetch; without them
 // (too many listen, or something between keeps them back) the page asks every few seconds.
+import { localizeCharts } from "./charts.js";
 import { isBeingEdited, morph } from "./morph.js";
 import { localize, setClock } from "./times.js";
 
@@ -123,6 +124,7 @@ async function update() {
   }
   setClock(found);
   localize(found);
+  localizeCharts(found);
   morph(main, found);
   if (page.title) document.title = page.title;
   main.dispatchEvent(new CustomEvent("live:changed", { bubbles: true }));

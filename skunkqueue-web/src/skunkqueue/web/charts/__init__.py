@@ -1,0 +1,7 @@
+"""Charts: numbers become shapes here, templates/charts draws them. Knows no store, no page and no clock."""
+
+from __future__ import annotations
+
+from skunkqueue.web.charts.chart import Chart, Series, Spark, Times, bands, bars, lines, spark
+
+__all__ = ["Chart", "Series", "Spark", "Times", "bands", "bars", "lines", "spark"]

@@ -1,0 +1,314 @@
+"""Charts of values over time: bars that add up, lines, bands of percentiles; and sparklines.
+
+A shape is the text of an SVG path in a box of WIDTH by the chart's height, which is stretched to whatever room there is.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from skunkqueue.cli.text import iso
+from skunkqueue.web.charts.scale import COUNT, LARGEST, Tick, short, ticks, time_text, time_ticks
+
+WIDTH = 1_000.0
+HEIGHT = 150.0
+_BAR = 0.78
+"""What a bar takes of the room that it has."""
+_TOP = 6.0
+"""Room above the highest value, so that its line is not cut."""
+
+Values = Sequence["float | None"]
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is shown: a value for each part of the time, ``None`` where nothing was counted."""
+
+    name: str
+    values: tuple[float | None, ...]
+    look: str
+    """The end of a class name, which the style sheet gives a colour."""
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """One path."""
+
+    look: str
+    kind: str
+    """``area``, ``line`` or ``dot``."""
+    path: str
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """A mark of an axis."""
+
+    at: float
+    """In pixels from above; of a time axis, in hundredths of the width."""
+    text: str
+    moment: float | None = None
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the table that says the same."""
+
+    moment: float
+    text: str
+    values: tuple[str, ...]
+
+
+class Chart(msgspec.Struct, frozen=True, kw_only=True):
+    """A chart that is ready to be drawn."""
+
+    series: tuple[Series, ...]
+    shapes: tuple[Shape, ...]
+    marks: tuple[Mark, ...]
+    times: tuple[Mark, ...]
+    lines: tuple[Line, ...]
+    width: float
+    height: float
+    is_daily: bool
+    """The times are days, and not times of a day."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to be seen."""
+        return not any(shape.path for shape in self.shapes)
+
+
+class Spark(msgspec.Struct, frozen=True, kw_only=True):
+    """A small chart without axes."""
+
+    path: str
+    width: float
+    height: float
+    top: str
+    """Its highest value."""
+
+
+class Times(msgspec.Struct, frozen=True, kw_only=True):
+    """When each value was: parts of equal length one after another, or moments in order, which are drawn equally far apart."""
+
+    begin: float = 0.0
+    step: float = 60.0
+    """Seconds."""
+    moments: tuple[float, ...] = ()
+    """Where there are any, they are meant."""
+
+    def of(self, number: int) -> float:
+        """Return when a part begins."""
+        return self.moments[number] if self.moments else self.begin + self.step * number
+
+    def marks(self, count: int) -> list[Tick]:
+        """Return what is written below: places from 0 to 1, and the moments at them."""
+        if not self.moments:
+            length = self.step * count
+            return [
+                Tick((tick.at - self.begin) / length, tick.text)
+                for tick in time_ticks(self.begin, self.begin + length)
+            ]
+        apart = max(math.ceil(count / 5), 1)
+        length = (self.moments[-1] - self.moments[0]) / max(count - 1, 1) * apart
+        return [
+            Tick((number + 0.5) / count, time_text(self.moments[number], length))
+            for number in range(apart // 2, count, apart)
+        ]
+
+
+class Axis:
+    """The axis of values."""
+
+    def __init__(self, top: float, unit: str) -> None:
+        self.ticks = ticks(top, unit)
+        self.end = self.ticks[-1].at
+        self._unit = unit
+
+    def text(self, value: float) -> str:
+        """Write one of the values."""
+        return short(value, self._unit)
+
+
+class Place:
+    """Turns numbers of parts and values into coordinates."""
+
+    def __init__(self, count: int, top: float, height: float) -> None:
+        self.count = max(count, 1)
+        self.top = top
+        self.height = height
+        self.room = WIDTH / self.count
+
+    def x(self, number: int) -> float:
+        """Return the middle of a part."""
+        return self.room * (number + 0.5)
+
+    def y(self, value: float) -> float:
+        """Return the height of a value, from above."""
+        share = min(max(value / self.top, 0.0), 1.0) if self.top > 0 else 0.0
+        return self.height - share * (self.height - _TOP)
+
+
+def bars(series: Sequence[Series], times: Times, *, unit: str = COUNT, height: float = HEIGHT) -> Chart:
+    """Draw values as bars, one series on top of the other."""
+    clean = [_clean(each) for each in series]
+    sums = [
+        sum(value or 0.0 for value in part) for part in zip(*(each.values for each in clean), strict=True)
+    ]
+    axis = Axis(max(sums, default=0.0), unit)
+    place = Place(len(sums), axis.end, height)
+    below = [0.0] * len(sums)
+    shapes = []
+    for each in clean:
+        upper = [low + (value or 0.0) for low, value in zip(below, each.values, strict=True)]
+        parts = [
+            _bar(place, number, low, high)
+            for number, (low, high) in enumerate(zip(below, upper, strict=True))
+        ]
+        shapes.append(Shape(look=each.look, kind="area", path="".join(parts)))
+        below = upper
+    return _chart(clean, shapes, place, times, axis)
+
+
+def lines(series: Sequence[Series], times: Times, *, unit: str = COUNT, height: float = HEIGHT) -> Chart:
+    """Draw values as lines, with gaps where nothing was counted."""
+    clean = [_clean(each) for each in series]
+    axis = Axis(_largest(clean), unit)
+    place = Place(_count(clean), axis.end, height)
+    shapes = [shape for each in clean for shape in _line(place, each.look, each.values)]
+    return _chart(clean, shapes, place, times, axis)
+
+
+def bands(series: Sequence[Series], times: Times, *, unit: str = COUNT, height: float = HEIGHT) -> Chart:
+    """Draw percentiles, lowest first: the lowest as a line, and up to each other one a band."""
+    clean = [_clean(each) for each in series]
+    axis = Axis(_largest(clean), unit)
+    place = Place(_count(clean), axis.end, height)
+    shapes = []
+    for lower, upper in reversed(list(itertools.pairwise(clean))):
+        shapes.append(
+            Shape(look=upper.look, kind="area", path="".join(_band(place, lower.values, upper.values)))
+        )
+    for each in clean:
+        shapes += _line(place, each.look, each.values)
+    return _chart(clean, shapes, place, times, axis)
+
+
+def spark(values: Values, *, width: float = 120.0, height: float = 24.0, unit: str = COUNT) -> Spark:
+    """Draw values as a small row of bars."""
+    clean = [_finite(value) or 0.0 for value in values]
+    top = max(clean, default=0.0)
+    room = width / max(len(clean), 1)
+    parts = []
+    for number, value in enumerate(clean):
+        if value > 0:
+            tall = max(value / top * height, 1.0)
+            parts.append(
+                f"M{_text(number * room)} {_text(height)}v{_text(-tall)}h{_text(room * _BAR)}v{_text(tall)}z"
+            )
+    return Spark(path="".join(parts), width=width, height=height, top=short(top, unit))
+
+
+def _chart(
+    series: Sequence[Series], shapes: Sequence[Shape], place: Place, times: Times, axis: Axis
+) -> Chart:
+    count = _count(series)
+    marks = times.marks(count)
+    return Chart(
+        series=tuple(series),
+        shapes=tuple(shape for shape in shapes if shape.path),
+        marks=tuple(Mark(at=round(place.y(tick.at), 2), text=tick.text) for tick in axis.ticks),
+        times=tuple(
+            Mark(
+                at=round(100 * tick.at, 3),
+                text=tick.text,
+                moment=times.of(min(int(tick.at * count), count - 1)),
+            )
+            for tick in marks
+        ),
+        lines=tuple(
+            Line(
+                moment=times.of(number),
+                text=iso(times.of(number)) or "",
+                values=tuple(
+                    "" if (value := each.values[number]) is None else axis.text(value) for each in series
+                ),
+            )
+            for number in range(count)
+        ),
+        width=WIDTH,
+        height=place.height,
+        is_daily=bool(marks) and not any(":" in tick.text for tick in marks),
+    )
+
+
+def _line(place: Place, look: str, values: Values) -> Iterator[Shape]:
+    """Draw the runs of what is known; a value on its own is a dot."""
+    path, dots = "", ""
+    for run in _runs(values):
+        points = [f"{_text(place.x(number))} {_text(place.y(value))}" for number, value in run]
+        if len(points) == 1:
+            dots += f"M{points[0]}h0"
+        else:
+            path += "M" + "L".join(points)
+    yield Shape(look=look, kind="line", path=path)
+    yield Shape(look=look, kind="dot", path=dots)
+
+
+def _band(place: Place, lower: Values, upper: Values) -> Iterator[str]:
+    both = [None if one is None or other is None else 0.0 for one, other in zip(lower, upper, strict=True)]
+    for run in _runs(both):
+        numbers = [number for number, _ in run]
+        if len(numbers) == 1:
+            number = numbers[0]
+            yield _bar(place, number, lower[number] or 0.0, upper[number] or 0.0)
+            continue
+        there = [f"{_text(place.x(number))} {_text(place.y(upper[number] or 0.0))}" for number in numbers]
+        back = [
+            f"{_text(place.x(number))} {_text(place.y(lower[number] or 0.0))}" for number in reversed(numbers)
+        ]
+        yield "M" + "L".join([*there, *back]) + "z"
+
+
+def _bar(place: Place, number: int, low: float, high: float) -> str:
+    if high <= low:
+        return ""
+    left = place.x(number) - place.room * _BAR / 2
+    bottom, top = place.y(low), place.y(high)
+    return f"M{_text(left)} {_text(bottom)}V{_text(top)}h{_text(place.room * _BAR)}V{_text(bottom)}z"
+
+
+def _runs(values: Values) -> Iterator[list[tuple[int, float]]]:
+    """Split values where nothing was counted."""
+    run: list[tuple[int, float]] = []
+    for number, value in enumerate(values):
+        if value is not None:
+            run.append((number, value))
+        elif run:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _clean(series: Series) -> Series:
+    """Leave out what cannot be drawn."""
+    return msgspec.structs.replace(series, values=tuple(_finite(value) for value in series.values))
+
+
+def _finite(value: float | None) -> float | None:
+    if value is None or not math.isfinite(value):
+        return None
+    return min(max(value, 0.0), LARGEST)
+
+
+def _largest(series: Sequence[Series]) -> float:
+    return max((value for each in series for value in each.values if value is not None), default=0.0)
+
+
+def _count(series: Sequence[Series]) -> int:
+    return len(series[0].values) if series else 0
+
+
+def _text(value: float) -> str:
+    return f"{value:.1f}".removesuffix(".0")
