@@ -82,7 +82,8 @@ class Traffic:
             if rows:
                 Control(store, "ian@demo", "the wrong month").kill([rows[0].id])
             return
-        rows = store.rows(Query(queue=shop.QUEUE, states=(State.ERROR,)), 3).rows
+        failed = Query(queue=shop.QUEUE, route="orders", states=(State.ERROR,))
+        rows = store.rows(failed, 3).rows
         if rows:
             Control(store, "ada@demo", "the bank is back").requeue([row.id for row in rows])
 

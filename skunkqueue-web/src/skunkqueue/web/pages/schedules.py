@@ -32,7 +32,7 @@ def schedules() -> str:
     older = None
     if page.next is not None:
         older = url_for(".schedules", queue=queue, after_queue=page.next[0], after=page.next[1])
-    return render_template("schedules.html", page=page, queue=queue, older=older, begin=begin, now=here.now())
+    return render_template("schedules.html", page=page, queue=queue, older=older, begin=begin)
 
 
 @blueprint.get("/schedule")
@@ -46,4 +46,4 @@ def schedule() -> str:
     )
     if detail is None:
         return render_template("no_schedule.html", queue=queue, name=name)
-    return render_template("schedule.html", detail=detail, now=here.now())
+    return render_template("schedule.html", detail=detail)

@@ -12,6 +12,7 @@ from skunkqueue.records import FINAL_STATES
 from skunkqueue.web import fleet, inputs, orders, source
 from skunkqueue.web.fleet import Fleet, Group, Member
 from skunkqueue.web.rights import Right, allowed
+from skunkqueue.web.show import now
 
 blueprint = Blueprint("workers", __name__)
 
@@ -56,7 +57,7 @@ def workers() -> str:
         fleet=current(queue),
         queue=queue,
         followed=orders.followed(source.current().backend),
-        now=source.current().now(),
+        now=now(),
         most=fleet.MOST,
     )
 
@@ -75,7 +76,9 @@ def worker(id_: str) -> str:
         entries=_entries(store, {f"worker {id_}"}),
         held=source.current().cached(("held", id_), _LOOK_AGAIN, lambda: _held(store, id_)),
     )
-    return render_template("worker.html", shown=shown, followed=orders.followed(store), most=fleet.MOST)
+    return render_template(
+        "worker.html", shown=shown, followed=orders.followed(store), most=fleet.MOST, now=now()
+    )
 
 
 @blueprint.get("/pools/<id_>")
@@ -86,7 +89,9 @@ def pool(id_: str) -> str:
     group = find_pool(everything, id_)
     about = {f"pool {id_}", *(f"worker {member.id}" for member in (group.members if group else ()))}
     shown = Pool(id=id_, group=group, versions=everything.versions, entries=_entries(store, about))
-    return render_template("pool.html", shown=shown, followed=orders.followed(store), most=fleet.MOST)
+    return render_template(
+        "pool.html", shown=shown, followed=orders.followed(store), most=fleet.MOST, now=now()
+    )
 
 
 def current(queue: str | None = None) -> Fleet:
