@@ -90,6 +90,11 @@ def tally_batch(
         # In order, so that one looks for each bucket and not for each time.
         ordered = sorted(times)
         first, length = 0, len(ordered)
+        if length == 1:
+            # As of most jobs in a batch of many.
+            name = names[bisect_left(_ENDS, ordered[0])]
+            values[total], values[name] = get(total, 0.0) + ordered[0], get(name, 0) + 1
+            continue
         if ordered:
             values[total] = get(total, 0.0) + sum(ordered)
         while first < length:

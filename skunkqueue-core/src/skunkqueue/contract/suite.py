@@ -22,6 +22,7 @@ from skunkqueue.contract.kill import KillPromises
 from skunkqueue.contract.leases import LeasePromises
 from skunkqueue.contract.lending import LendingPromises
 from skunkqueue.contract.mailboxes import MailboxPromises
+from skunkqueue.contract.mixing import MixingPromises
 from skunkqueue.contract.outage import OutagePromises
 from skunkqueue.contract.paging import PagingPromises
 from skunkqueue.contract.pools import PoolPromises
@@ -52,6 +53,7 @@ class BackendContract(
     ClosingPromises,
     AuditPromises,
     PoolPromises,
+    MixingPromises,
     CountingPromises,
     CountPromises,
     DeletingPromises,

@@ -27,8 +27,10 @@ _ENDLESS = 1e9
 _CHUNK = 1_000
 """Firings that end together at most, since a chunk is read and written as one."""
 _NOTHING = b"\xc0"
-_Shared = tuple[int, Verdict, float | None, str]
-"""Token, verdict, ttl and job, which the firings of a chunk share."""
+_FEW = 3
+"""Firings of more jobs that end together are one chunk, and their counters are logged."""
+_Shared = tuple[int, Verdict, float | None]
+"""Token, verdict and ttl, which the firings of a chunk share."""
 
 
 class RedisBackend(Claiming, Asking, Watching, Administration):
@@ -108,49 +110,54 @@ class RedisBackend(Claiming, Asking, Watching, Administration):
         return stale
 
     def _groups(self, outcomes: list[Outcome], blobs: wire.Blobs) -> list[Any]:
-        """Sort final outcomes as ``finish.lua`` wants them: those of one token, verdict and ttl together."""
+        """Sort final outcomes as ``finish.lua`` wants them: those of one token, verdict, ttl and job (or of many) together."""
         groups: dict[_Shared, list[Outcome]] = {}
         last: _Shared | None = None
         group: list[Outcome] = []
         for outcome in outcomes:
-            shared = (outcome.token, outcome.verdict, outcome.ttl, outcome.job)
+            shared = (outcome.token, outcome.verdict, outcome.ttl)
             if shared != last:
                 last = shared
                 group = groups.setdefault(shared, [])
             group.append(outcome)
-        return [
-            self._group(*shared, group[start : start + _CHUNK], blobs)
-            for shared, group in groups.items()
-            for start in range(0, len(group), _CHUNK)
-        ]
+        found = []
+        for shared, group in groups.items():
+            for start in range(0, len(group), _CHUNK):
+                part = group[start : start + _CHUNK]
+                jobs = _jobs_of(part)
+                found += [
+                    self._group(shared, outcomes, jobs, blobs)
+                    for outcomes in ([part] if len(jobs) > _FEW else jobs.values())
+                ]
+        return found
 
-    def _group(  # noqa: PLR0917 - what its firings share, and they
+    def _group(
         self,
-        token: int,
-        verdict: Verdict,
-        ttl: float | None,
-        job: str,
+        shared: _Shared,
         outcomes: list[Outcome],
+        jobs: dict[str, list[Outcome]],
         blobs: wire.Blobs,
     ) -> list[Any]:
+        """Describe a chunk: of those of one job, or of all jobs where these are many."""
+        token, verdict, ttl = shared
         chunk, state = new_id(), verdict.value
         listed = blobs.put("".join([outcome.id for outcome in outcomes]).encode())
         before = len(blobs) + 1
         blobs += [wire.end_of(outcome, chunk, state) for outcome in outcomes]
-        began = [outcome for outcome in outcomes if outcome.began is not None]
-        waits = [
-            0.0 if outcome.was_due is None else outcome.began - outcome.was_due  # type: ignore[operator] # it began
-            for outcome in began
-        ]
-        values: dict[str, float] = {}
-        tooks = [outcome.took for outcome in began]
-        tally_batch(values, verdict, len(outcomes), _bounded(waits), _bounded(tooks))
-        counters = [part for pair in values.items() for part in pair]
+        job: str | tuple[list[str], list[int], int]
+        counters: int | list[str | float]
+        if len(jobs) > _FEW:
+            ids = [(name, "".join([outcome.id for outcome in own])) for name, own in jobs.items()]
+            job = (list(jobs), list(map(len, jobs.values())), blobs.put(wire.encode(ids)))
+            counters = blobs.put(wire.encode(_fields(verdict, jobs)))
+        else:
+            job = outcomes[0].job
+            counters = [part for pair in _counted(verdict, outcomes).items() for part in pair]
         ttl = rules.kept_for(verdict.state, ttl)
         return [wire.token(token), state, ttl, chunk, listed, before, counters, job, wire.marks_of(outcomes)]
 
     def _settle_each(self, outcomes: list[Outcome]) -> list[str]:
-        chunks: dict[tuple[_Shared, int], str] = {}
+        chunks: dict[tuple[_Shared, str, int], str] = {}
         items, follows, refires = [], [], []
         blobs = wire.Blobs()
         for number, outcome in enumerate(outcomes, 1):
@@ -158,8 +165,8 @@ class RedisBackend(Claiming, Asking, Watching, Administration):
             end: int | bool = False
             chunk = ""
             if verdict in _FINAL:
-                shared = (outcome.token, verdict, outcome.ttl, outcome.job)
-                chunk = chunks.setdefault((shared, number // _CHUNK), new_id())
+                shared = (outcome.token, verdict, outcome.ttl)
+                chunk = chunks.setdefault((shared, outcome.job, number // _CHUNK), new_id())
                 end = blobs.put(wire.end_of(outcome, chunk, verdict.value))
             values: dict[str, float] = {}
             began = outcome.began
@@ -188,6 +195,41 @@ class RedisBackend(Claiming, Asking, Watching, Administration):
                 refires.append((number, _refire(outcome.refire, blobs)))
         reply = self._link.call(_SETTLE, items, follows, refires, blobs=blobs, kept=True)
         return wire.as_ids(reply)
+
+
+def _jobs_of(outcomes: list[Outcome]) -> dict[str, list[Outcome]]:
+    found: dict[str, list[Outcome]] = {}
+    last: str | None = None
+    own: list[Outcome] = []
+    for outcome in outcomes:
+        if outcome.job != last:
+            last = outcome.job
+            own = found.setdefault(last, [])
+        own.append(outcome)
+    return found
+
+
+def _counted(verdict: Verdict, outcomes: list[Outcome]) -> dict[str, float]:
+    """Add up what outcomes of one job and verdict count."""
+    began = [outcome for outcome in outcomes if outcome.began is not None]
+    waits = [
+        0.0 if outcome.was_due is None else outcome.began - outcome.was_due  # type: ignore[operator] # it began
+        for outcome in began
+    ]
+    values: dict[str, float] = {}
+    tooks = [outcome.took for outcome in began]
+    tally_batch(values, verdict, len(outcomes), _bounded(waits), _bounded(tooks))
+    return values
+
+
+def _fields(verdict: Verdict, jobs: dict[str, list[Outcome]]) -> list[str | float]:
+    """Add up likewise for many jobs: fields as ``stats.lua`` has them, and their values."""
+    found: list[str | float] = []
+    for job, outcomes in jobs.items():
+        tail = f"\n{job}" if job else ""
+        for name, value in _counted(verdict, outcomes).items():
+            found += (name + tail, value)
+    return found
 
 
 def _bounded(times: list[float]) -> list[float]:

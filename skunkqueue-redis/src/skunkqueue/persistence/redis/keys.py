@@ -15,13 +15,14 @@ cluster and one script may change them together. The rest of each name, and what
 ``l:TOKEN``               hash       one lease: its ids, and under ``''`` who holds it
 ``h:WORKER``              set        the leases of a worker
 ``k:QUEUE``               hash       idempotency keys in use
-``c``, ``n:PLACE:STATE``  hash,zset  chunks of firings of one job that finished together, by that time
+``c``, ``n:PLACE:STATE``  hash,zset  chunks of firings that finished together, by that time
 ``nj:PLACE:STATE:JOB``    zset       the same of one job
 ``i:t:TAG``, ``i:k:KEY``  zset       finished ones that have a tag or key, by that time; ``i:e:TYPE`` an error
 ``j:PLACE``, ``js:PLACE`` hash,set   how many of each job came, ended and left; the jobs told apart
 ``gone``                  zset       the same by the end of their ttl
 ``hollow``                zset       ids forgotten just now, still known in ``f`` for 150 s
 ``s:PLACE:MINUTE``        hash       counters and samples, until the minute is packed; ``sz:PLACE`` lists them
+``sp:PLACE:MINUTE``       list       what batches of many jobs counted and nobody has added up
 ``sm:PLACE:HOUR``         hash       packed minutes of an hour; ``sj:PLACE:HOUR`` by job
 ``hs:PLACE:DAY``          hash       packed hours of a day; ``hj:PLACE:DAY`` by job
 ``to:PLACE``, ``sampled`` ...        what was ever counted, by job; the last minute that has samples

@@ -228,7 +228,7 @@ class Blobs(list[bytes]):
 
 
 def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
-    """Sort firings into groups that share all but id, body, key, tags and parent.
+    """Sort firings into groups that share all but id, body, key, job, tags and parent.
 
     Raises BackendError for what no store could keep.
     """
@@ -240,6 +240,7 @@ def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
     ids: list[str] = []
     keys: list[str | bool] = []
     fragments: list[bytes] = []
+    jobs: list[str] = []
     for firing in firings:
         shared = (
             firing.queue,
@@ -250,7 +251,6 @@ def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
             firing.expires,
             firing.expires_in,
             firing.target,
-            firing.job,
         )
         key = firing.key
         # Of several with one key the first is put in, so those with keys must keep their order.
@@ -261,7 +261,7 @@ def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
                 found = known[shared] = _new_group(shared)
                 groups.append(found)
             current = found
-            ids, keys, fragments = current[7:10]
+            ids, keys, fragments, jobs = current[7:11]
         id_ = firing.id
         ids.append(id_)
         try:
@@ -270,8 +270,14 @@ def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
             msg = f"a name of firing {id_} cannot be written as UTF-8: {error}"
             raise BackendError(msg) from error
         keys.append(False if key is None else key)
+        jobs.append(firing.job)
     for group in groups:
         group[8] = any(group[8]) and group[8]
+        names = list(dict.fromkeys(group[10]))
+        if len(names) > 1:
+            numbers = {name: number for number, name in enumerate(names, 1)}
+            group.append([numbers[job] for job in group[10]])
+        group[10] = names
         fragments = group[9]
         group[9] = len(blobs) + 1
         blobs += fragments
@@ -298,7 +304,7 @@ def _distinct(firings: Sequence[Firing]) -> Sequence[Firing]:
 
 
 def _new_group(shared: tuple[Any, ...]) -> Group:
-    queue, route, priority, due, delay, expires, expires_in, target, job = shared
+    queue, route, priority, due, delay, expires, expires_in, target = shared
     if not MIN_PRIORITY <= priority <= MAX_PRIORITY:
         msg = f"priority {priority!r} is not between {MIN_PRIORITY} and {MAX_PRIORITY}"
         raise BackendError(msg)
@@ -317,7 +323,7 @@ def _new_group(shared: tuple[Any, ...]) -> Group:
         [],
         [],
         [],
-        job,
+        [],
     ]
 
 

@@ -1,13 +1,34 @@
 -- Takes finished firings out of their chunk, and out of all that names them there; `rest`: what stays.
 local function shrink(chunk, about, ids, rest)
-  local place, state, job, marks = about[3], about[4], about[6] or '', about[7]
+  local place, state, job, marks, jobs = about[3], about[4], about[6] or '', about[7], about[8]
   call('HINCRBY', P .. 'q:' .. place, state, -#ids)
-  note_job(place, '-' .. state, #ids, job)
-  if marks then
-    local gone = {}
+  local gone = {}
+  if marks or jobs then
     for _, id in ipairs(ids) do
       gone[id] = true
     end
+  end
+  if jobs then
+    local kept = {}
+    for _, one in ipairs(cmsgpack.unpack(jobs)) do
+      local left = {}
+      for _, id in ipairs(split(one[2])) do
+        if not gone[id] then
+          left[#left + 1] = id
+        end
+      end
+      note_job(place, '-' .. state, #one[2] / 24 - #left, one[1])
+      if #left > 0 then
+        kept[#kept + 1] = { one[1], table.concat(left) }
+      elseif one[1] ~= '' then
+        call('ZREM', by_job(place, state, one[1]), chunk)
+      end
+    end
+    about[8] = cmsgpack.pack(kept)
+  else
+    note_job(place, '-' .. state, #ids, job)
+  end
+  if marks then
     for _, mark in ipairs(marks) do
       local here = {}
       for _, id in ipairs(split(mark[2])) do
@@ -27,7 +48,7 @@ local function shrink(chunk, about, ids, rest)
   end
   call('ZREM', P .. 'n:' .. place .. ':' .. state, chunk)
   if job ~= '' then
-    call('ZREM', P .. 'nj:' .. place .. ':' .. state .. ':' .. job, chunk)
+    call('ZREM', by_job(place, state, job), chunk)
   end
   call('ZREM', P .. 'gone', chunk)
   call('HDEL', P .. 'c', chunk)

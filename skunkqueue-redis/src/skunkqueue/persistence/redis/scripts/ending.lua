@@ -1,4 +1,5 @@
--- How firings become finished, and how finished ones are forgotten. Those of one job that finish together form a chunk.
+-- How firings become finished, and how finished ones are forgotten. Those of one job that finish together form a chunk, or
+-- those of many.
 -- `marks`, where there are any: [name, ids one after the other] each, of what some of them are found by: `t:TAG`, `k:KEY`,
 -- `e:TYPE` of an error.
 local function by_job(place, state, job)
@@ -27,18 +28,24 @@ local function past_error(firing, ended)
   end
   return { 'e:' .. line:match('^([^:]*)'):match('^%s*(.-)%s*$'), firing.id }
 end
--- `at`: when they ended, where that was not now, and nobody waits for them any more.
-local function file_away(place, state, ids, chunk, ttl, worker, listed, job, marks, at)
+-- `at`: when they ended, where that was not now, and nobody waits for them any more. `jobs`, where they are many: their names,
+-- how many are of each, and packed, [name, ids one after the other] of each.
+local function file_away(place, state, ids, chunk, ttl, worker, listed, job, marks, at, jobs)
   local when = precise(at or now)
   call('ZADD', P .. 'n:' .. place .. ':' .. state, when, chunk)
-  if job ~= '' then
-    call('ZADD', by_job(place, state, job), when, chunk)
+  local about = { at or now, worker, place, state, listed or table.concat(ids), job, marks }
+  if jobs then
+    about[7], about[8] = marks or {}, jobs[3]
+  end
+  for i, name in ipairs(jobs and jobs[1] or { job }) do
+    if name ~= '' then
+      call('ZADD', by_job(place, state, name), when, chunk)
+      note_job(place, '+' .. state, jobs and jobs[2][i] or #ids, name)
+    end
   end
   call('ZADD', P .. 'gone', (at or now) + ttl, chunk)
-  local about = { at or now, worker, place, state, listed or table.concat(ids), job, marks }
   call('HSET', P .. 'c', chunk, cmsgpack.pack(about))
   call('HINCRBY', P .. 'q:' .. place, state, #ids)
-  note_job(place, '+' .. state, #ids, job)
   for _, mark in ipairs(marks or {}) do
     local flat = {}
     for i, id in ipairs(split(mark[2])) do

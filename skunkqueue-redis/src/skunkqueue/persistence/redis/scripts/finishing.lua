@@ -1,6 +1,8 @@
 -- Ends firings by groups of one token, state and ttl:
 -- token, state, ttl, chunk, the number of their ids (one after the other), the number before that of the first end,
--- counters, job, marks (ending.lua). Where some are stale it changes nothing and answers with them, so that the counters of the
+-- counters, job, marks (ending.lua). Where they are of many jobs, instead of one there are the names of these, how
+-- many are of each, and the number of [name, ids one after the other] of each; and the counters are the number of what
+-- log_counts() takes. Where some are stale it changes nothing and answers with them, so that the counters of the
 -- others can be added up anew.
 local function finish_all(groups)
   local stale, ids_of, held_of = {}, {}, {}
@@ -70,8 +72,16 @@ local function finish_all(groups)
       end
       call('HSET', P .. 'd:' .. bucket, unpack(fields))
     end)
-    file_away(meta.place, state, ids, chunk, ttl, meta.worker, ARGV[all], job, #marks > 0 and marks or nil)
-    tally(meta.place, values, job)
+    local jobs
+    if type(job) == 'table' then
+      job, jobs = '', { job[1], job[2], ARGV[job[3]] }
+    end
+    file_away(meta.place, state, ids, chunk, ttl, meta.worker, ARGV[all], job, #marks > 0 and marks or nil, nil, jobs)
+    if jobs then
+      log_counts(meta.place, ARGV[values])
+    else
+      tally(meta.place, values, job)
+    end
   end
   return nil
 end

@@ -48,6 +48,13 @@ local function open_minute(place, minute)
       sums[name] = (sums[name] or 0) + value
     end
   end
+  for name, values in pairs(logged_sums(place, logged(place, minute))) do
+    for as, value in pairs(values) do
+      jobs[as] = jobs[as] or {}
+      jobs[as][name] = (jobs[as][name] or 0) + value
+      sums[name] = (sums[name] or 0) + value
+    end
+  end
   return jobs, sums
 end
 local function fold_minute(place, minute)
@@ -70,7 +77,7 @@ local function fold_minute(place, minute)
       end
     end
   end
-  call('DEL', key)
+  call('DEL', key, logged(place, minute))
 end
 -- Takes up to `most` minutes of a place that are over; says how many there were, and whether none is left.
 local function fold(place, most)

@@ -1,5 +1,6 @@
 -- Goes through several sorted sets as through one, by score and then by id, from `from` on ({ score, id }, itself left out),
--- between `low` (included) and `high` (not included). Members are ids with flags, or chunks of ids that share a score.
+-- between `low` (included) and `high` (not included). Members are ids with flags, or chunks of ids that share a score (of one
+-- job, where the line names it).
 local function below(line, score, id, inclusive)
   local least = call('ZCOUNT', line, '-inf', '(' .. precise(score))
   local most = least + call('ZCOUNT', line, precise(score), precise(score))
@@ -93,7 +94,17 @@ local function expand(source, way)
   local score, chunk = peek(source, way)
   while score == source.score do
     local packed = call('HGET', P .. 'c', chunk)
-    for _, id in ipairs(packed and split(cmsgpack.unpack(packed)[5]) or {}) do
+    local about = packed and cmsgpack.unpack(packed)
+    local listed = about and about[5] or ''
+    if about and about[8] and source.job then
+      listed = ''
+      for _, one in ipairs(cmsgpack.unpack(about[8])) do
+        if one[1] == source.job then
+          listed = one[2]
+        end
+      end
+    end
+    for _, id in ipairs(split(listed)) do
       if not same or (way.onward and id > from[2]) or (not way.onward and id < from[2]) then
         ids[#ids + 1] = id
       end
@@ -114,7 +125,7 @@ local function merge(lines, way, want, visit)
   local live = {}
   local size = math.max(2, math.ceil(want / #lines))
   for _, line in ipairs(lines) do
-    local source = { line = line[1], chunks = line[2], part = {}, at = 1, size = size }
+    local source = { line = line[1], chunks = line[2], job = line[3], part = {}, at = 1, size = size }
     advance(source, way)
     if source.score then
       live[#live + 1] = source

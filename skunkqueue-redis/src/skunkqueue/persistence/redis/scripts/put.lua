@@ -1,5 +1,6 @@
--- Putting firings in. A group is those of one batch that share all but id, body and key:
--- place, rank, due, delay, expires, expires_in, target, ids, keys, the number before that of the first fragment, job.
+-- Putting firings in. A group is those of one batch that share all but id, body, key and job:
+-- place, rank, due, delay, expires, expires_in, target, ids, keys, the number before that of the first fragment, their
+-- jobs, and (where these are several) for each firing which of them is its own.
 local function register(place, rank)
   local key = P .. 'q:' .. place
   local ranks = call('HGET', key, 'ranks') or ''
@@ -35,13 +36,13 @@ local function store(bucket, ids, fields, first, last)
 end
 -- Calls other(i, id) where a firing of the group is not put in because its key is in use by `id`.
 local function put(group, other)
-  local place, rank, due, delay, expires, expires_in, target, ids, keys, before, job = unpack(group, 1, 11)
+  local place, rank, due, delay, expires, expires_in, target, ids, keys, before, jobs, of = unpack(group, 1, 12)
   due = due or now + delay
   expires = expires or (expires_in and now + expires_in)
   local head = '\203' .. struct.pack('>d', now) .. '\203' .. struct.pack('>d', due)
     .. (expires and '\203' .. struct.pack('>d', expires) or '\192')
   local line, score = line_of(place, rank, target), string.format('%.17g', due)
-  local added = 0
+  local added, all = {}, 0
   if keys then
     local held = P .. 'k:' .. queue_of(place)
     for i, id in ipairs(ids) do
@@ -57,7 +58,8 @@ local function put(group, other)
           end
           store(bucket, ids, { id, head .. ARGV[before + i] }, i, i)
           call('ZADD', line, score, key and id .. 'k' or id)
-          added = added + 1
+          local job = of and of[i] or 1
+          added[job], all = (added[job] or 0) + 1, all + 1
         end
       end
     end
@@ -73,24 +75,32 @@ local function put(group, other)
           fields[n] = head .. ARGV[before + i]
           members[n - 1] = score
           members[n] = id
+          if of then
+            added[of[i]] = (added[of[i]] or 0) + 1
+          end
         end
       end
       if n > 0 then
         store(bucket, ids, fields, 1, n / 2)
         call('ZADD', line, unpack(members))
-        added = added + n / 2
+        all = all + n / 2
+        if not of then
+          added[1] = all
+        end
       end
     end)
   end
-  if added == 0 then
+  for job, n in pairs(added) do
+    if add_up(jobs_of(place), place, tostring(rank), n, jobs[job]) then
+      register(place, rank)
+    end
+    count(place, 'enqueued', n, jobs[job])
+  end
+  if all == 0 then
     return
   end
-  if add_up(jobs_of(place), place, tostring(rank), added, job) then
-    register(place, rank)
-  end
-  count(place, 'enqueued', added, job)
   if target then
-    call('HINCRBY', P .. 'q:' .. place, 'aimed', added)
+    call('HINCRBY', P .. 'q:' .. place, 'aimed', all)
     call('SADD', P .. 't', place .. '\n' .. target)
     ring_worker(place, target)
   else

@@ -18,7 +18,7 @@ local function finished()
   else
     for _, place in ipairs(places) do
       for _, state in ipairs(states) do
-        lines[#lines + 1] = { job and by_job(place, state, job) or P .. 'n:' .. place .. ':' .. state, true }
+        lines[#lines + 1] = { job and by_job(place, state, job) or P .. 'n:' .. place .. ':' .. state, true, job }
       end
     end
   end

@@ -43,6 +43,13 @@ local function count(place, name, n, job)
     note_minute(place)
   end
 end
+local function add_value(key, name, value, as)
+  if name == 'wait' or name == 'run' then
+    call('HINCRBYFLOAT', key, field_of(name, as), value)
+  else
+    call('HINCRBY', key, field_of(name, as), value)
+  end
+end
 local function tally(place, values, job)
   local key = stats_of(place)
   local new, as = add_up(key, place, values[1], values[2], job)
@@ -50,12 +57,50 @@ local function tally(place, values, job)
     note_minute(place)
   end
   for i = 3, #values, 2 do
-    local name = values[i]
-    if name == 'wait' or name == 'run' then
-      call('HINCRBYFLOAT', key, field_of(name, as), values[i + 1])
-    else
-      call('HINCRBY', key, field_of(name, as), values[i + 1])
+    add_value(key, values[i], values[i + 1], as)
+  end
+end
+-- What batches of many jobs counted, each a list of fields and values one after the other, is added up for several of them at
+-- once: it would take hundreds of calls each.
+local LOGGED = 25
+local function logged(place, minute)
+  return P .. 'sp:' .. place .. ':' .. minute
+end
+-- By name, and by that under which a job is counted.
+local function logged_sums(place, log)
+  local sums, found, named = {}, {}, {}
+  for _, packed in ipairs(call('LRANGE', log, 0, -1)) do
+    local fields = cmsgpack.unpack(packed)
+    for i = 1, #fields, 2 do
+      local field = fields[i]
+      sums[field] = (sums[field] or 0) + fields[i + 1]
     end
+  end
+  for field, value in pairs(sums) do
+    local at = field:find('\n', 1, true)
+    local name, job = at and field:sub(1, at - 1) or field, at and field:sub(at + 1) or ''
+    local as = named[job] or name_of(place, job)
+    named[job] = as
+    found[name] = found[name] or {}
+    found[name][as] = (found[name][as] or 0) + value
+  end
+  return found
+end
+local function log_counts(place, counts)
+  local log = logged(place, math.floor(now / 60))
+  local n = call('RPUSH', log, counts)
+  if n == 1 then
+    call('EXPIRE', log, KEPT)
+    note_minute(place)
+  elseif n >= LOGGED then
+    local key = stats_of(place)
+    for name, values in pairs(logged_sums(place, log)) do
+      for as, value in pairs(values) do
+        add_value(key, name, value, as)
+      end
+    end
+    call('DEL', log)
+    note_minute(place)
   end
 end
 -- Firings by job: `RANK\nJOB` how many ever came, `+STATE\nJOB` and `-STATE\nJOB` how many ended so and are gone since,
