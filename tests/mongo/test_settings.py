@@ -152,3 +152,12 @@ def test_the_servers_write_concern_counts_where_the_url_names_none(
         assert link.parcels.write_concern.document == sent
     finally:
         link.close()
+
+
+@pytest.mark.parametrize(("query", "retried"), [("", False), ("?w=1", False), ("?retryWrites=true", True)])
+def test_pymongo_sends_writes_again_only_where_the_url_says_so(query: str, *, retried: bool) -> None:
+    link = Link(read(f"mongodb://example{query}"), SYSTEM_CLOCK)
+    try:
+        assert link.client.options.retry_writes is retried
+    finally:
+        link.close()
