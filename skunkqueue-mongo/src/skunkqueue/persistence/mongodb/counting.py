@@ -194,9 +194,7 @@ class Counting(StoreBackend, ABC):
         self._later.write_counts()
         if not places:
             return []
-        among = [
-            {"_id": {"$gte": _id(*place, span, since), "$lt": _id(*place, span, until)}} for place in places
-        ]
+        among = [{"_id": range_of(place, span, since, until)} for place in places]
         return link.find(link.tallies, {"$or": among}, hint="_id_")
 
     def _old(
@@ -225,6 +223,11 @@ def _id(queue: str, route: str, span: str, begin: float, job: str | None = None)
     """Make the id of one document; those of one route and span follow one another in time."""
     made: Document = {"queue": queue, "route": route, "span": span, "begin": begin}
     return made if job is None else made | {"job": job}
+
+
+def range_of(place: Place, span: str, since: float, until: float) -> Document:
+    """Say which ids the documents of a route's spans have that begin in this time."""
+    return {"$gte": _id(*place, span, since), "$lt": _id(*place, span, until)}
 
 
 def ever_id(queue: str, route: str, job: str) -> Document:

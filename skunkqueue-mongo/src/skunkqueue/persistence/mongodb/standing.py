@@ -14,11 +14,11 @@ from pymongo import UpdateOne
 
 from skunkqueue.listings import JobCount
 from skunkqueue.persistence.asking import MAX_JOBS, OTHER_JOBS
-from skunkqueue.persistence.mongodb.counting import Counting, Place, ever_id
+from skunkqueue.persistence.mongodb.counting import Counting, Place, ever_id, range_of
 from skunkqueue.persistence.mongodb.documents import FINALS
 from skunkqueue.persistence.mongodb.link import Link
 from skunkqueue.persistence.mongodb.schema import RUNNING, Document
-from skunkqueue.records import MAX_PRIORITY, MIN_PRIORITY, RouteInfo, State
+from skunkqueue.records import RouteInfo, State
 
 _SINCE_EVER = -1e300
 _AT_ONCE = 10
@@ -26,6 +26,8 @@ _AT_ONCE = 10
 _SOME, _ALL = 1_000, 60_000
 """Firings of one route and state that are counted at least, and of all together about."""
 _BY_JOB = 20_000
+_MOVED = (*FINALS, "pending")
+"""States whose changes are noted that the counters do not tell."""
 _RIGHT = 3_600.0
 """Seconds after which a large route is counted again."""
 JobStates = Mapping[tuple[str, str, str], Counter[str]]
@@ -50,9 +52,11 @@ class Standings(Counting, ABC):
             infos += [_info(one, number, seen, halted) for number, one in enumerate(some)]
         large = {(info.queue, info.route) for info in infos if max(info.counts.values()) > most}
         if large:
-            reckoned = self._reckoned(link, large)
+            reckoned = self._reckoned_of_routes(link, large)
             infos = [
-                _corrected(info, reckoned, most) if (info.queue, info.route) in large else info
+                _corrected(info, reckoned.get((info.queue, info.route), Counter()), most)
+                if (info.queue, info.route) in large
+                else info
                 for info in infos
             ]
         return sorted(infos, key=lambda info: (info.queue, info.route))
@@ -129,6 +133,32 @@ class Standings(Counting, ABC):
             states["pending"] -= one["n"]
         return found
 
+    def _reckoned_of_routes(self, link: Link, places: Iterable[Place]) -> dict[Place, Counter[str]]:
+        """Reckon likewise for all jobs of a route together, which the server adds up."""
+        places = list(places)
+        self._later.write_counts()
+        among = [{"_id": range_of(place, "ever/job", 0, 1)} for place in places]
+        summed = [
+            *(("values", name) for name in ("enqueued", *FINALS)),
+            *(("moved", name) for name in _MOVED),
+        ]
+        sums: Document = {f"{kind}_{name}": {"$sum": f"${kind}.{name}"} for kind, name in summed}
+        pipeline: list[Document] = [
+            {"$match": {"$or": among}},
+            {"$group": {"_id": {"queue": "$_id.queue", "route": "$_id.route"}, **sums}},
+        ]
+        found: dict[Place, Counter[str]] = {}
+        for one in link.run(lambda: list(link.tallies.aggregate(pipeline, hint="_id_"))):
+            told: Document = {"values": {}, "moved": {}}
+            for kind, name in summed:
+                told[kind][name] = one[f"{kind}_{name}"]
+            found[one["_id"]["queue"], one["_id"]["route"]] = _from_counters(told)
+        for one in _running_of(link, places):
+            states = found.setdefault((one["_id"]["queue"], one["_id"]["route"]), Counter())
+            states["running"] += one["n"]
+            states["pending"] -= one["n"]
+        return found
+
     def _set_right(self, link: Link, now: float) -> None:
         """Count one large route from end to end, where that was not done for long."""
         for one in link.find(link.routes, {"route": {"$exists": True}}, {"jobs": False}):
@@ -169,14 +199,10 @@ def _from_counters(one: Document) -> Counter[str]:
     return states
 
 
-def _corrected(info: RouteInfo, reckoned: JobStates, most: int) -> RouteInfo:
+def _corrected(info: RouteInfo, reckoned: Counter[str], most: int) -> RouteInfo:
     """Take what was reckoned where there are more than were counted."""
-    sums: Counter[str] = Counter()
-    for (queue, route, _), states in reckoned.items():
-        if (queue, route) == (info.queue, info.route):
-            sums.update(states)
     counts = {
-        state: number if number <= most else max(number, sums[state.value])
+        state: number if number <= most else max(number, reckoned[state.value])
         for state, number in info.counts.items()
     }
     return RouteInfo(
@@ -247,10 +273,14 @@ def _counting(places: list[Place], most: int) -> list[Document]:
                 {"$set": {"of": number, "state": state.value}},
             ]
             pipeline.append({"$unionWith": {"coll": "firings", "pipeline": count}})
-        for priority in range(MIN_PRIORITY, MAX_PRIORITY + 1):
-            first = first_due({**here, "state": "pending", "priority": priority})
-            first.append({"$set": {"of": number}})
-            pipeline.append({"$unionWith": {"coll": "firings", "pipeline": first}})
+        # The server reads one key of each priority for it.
+        first: list[Document] = [
+            {"$match": {**here, "state": "pending"}},
+            {"$sort": {"priority": -1, "due": 1}},
+            {"$group": {"_id": "$priority", "due": {"$first": "$due"}}},
+            {"$set": {"of": number}},
+        ]
+        pipeline.append({"$unionWith": {"coll": "firings", "pipeline": first}})
     return pipeline
 
 
