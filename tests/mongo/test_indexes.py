@@ -21,13 +21,14 @@ from skunkqueue.contract.makers import (
     ids,
     outcome,
 )
+from skunkqueue.listings import Query
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.persistence.mongodb import schema
 from skunkqueue.persistence.mongodb.claiming import looking
 from skunkqueue.persistence.mongodb.link import Link
 from skunkqueue.persistence.mongodb.settings import settings_of
-from skunkqueue.records import Firing
+from skunkqueue.records import Firing, State, Verdict
 from tests.mongo.opening import OpenStore
 from tests.mongo.verbs import CALLED, every_verb, finish
 from tests.support.mongo_fixtures import MongoConfigOf, NewMongoProxy
@@ -210,6 +211,35 @@ def test_every_verb_was_called() -> None:
 
     # ``claim`` comes by the maker of that name; this backend does not claim ahead.
     assert verbs - CALLED == {"open", "close", "location", "version", "claim_ahead", "begin_claim"}
+
+
+# --- what listings and counts read --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", [{"job": "rare"}, {"tag": "rare"}, {"key": "rare"}, {"error": "RareError"}])
+def test_few_pending_firings_are_found_without_looking_at_the_many(
+    store: Backend, asked: dict[str, str]
+) -> None:
+    made = firing(job="rare", tags=("rare", "other"), key="rare")
+    store.enqueue([made])
+    (lent,) = claim(store)
+    store.settle([outcome(lent, Verdict.RETRY, began=store.now(), error="RareError: why")])
+    store.enqueue([*firings(300, priority=1), *firings(300, priority=9)])
+
+    for newest in (True, False):
+        page = store.rows(Query(**asked, newest=newest))  # type: ignore[arg-type] # as the struct checks
+        assert ([row.id for row in page.rows], page.next) == ([made.id], None)
+        assert page.looked <= 2
+
+
+def test_counts_of_routes_read_each_pending_firing_once(store: Backend, inside: Store) -> None:
+    store.enqueue([one for priority in range(10) for one in firings(100, priority=priority)])
+
+    with profiled(inside) as entries:
+        (info,) = store.routes()
+
+    assert info.counts[State.PENDING] == 1_000
+    assert 1_000 <= sum(entry.get("keysExamined", 0) for entry in entries) < 1_100
 
 
 # --- the indexes themselves ---------------------------------------------------------------------------

@@ -1,8 +1,8 @@
 """Rows, and counts of those that match: each is a stretch of an index, from one position on, in one direction.
 
-Finished firings are found by the index of what is asked for: a key, an error's type, a tag, a job, or the routes.
-Running and pending ones are gone through in their order. What the index does not know, the server checks on the firings
-of the stretch, of which it looks at a bounded number.
+Finished and pending firings are found by the index of what is asked for: a key, an error's type, a tag, a job, or the routes.
+Running ones are gone through in their order. What the index does not know, the server checks on the firings of the
+stretch, of which it looks at a bounded number.
 """
 
 from __future__ import annotations
@@ -177,6 +177,15 @@ def _live(query: Query, group: int, places: tuple[tuple[str, str], ...]) -> Stre
         queues = sorted({queue for queue, _ in places})
         match = {"queue": {"$in": queues}, "held_key": query.key}
         return Stretch(group, match, {**asked, "state": state}, schema.HELD_KEY)
+    if group == PENDING:
+        for name, field in (
+            (schema.PENDING_ERRORS, "error_type"),
+            (schema.PENDING_TAGS, "tags"),
+            (schema.PENDING_JOBS, "job"),
+        ):
+            if isinstance(asked.get(field), str):
+                match = {"state": state, field: asked.pop(field)}
+                return Stretch(group, match, asked, name)
     asked.pop("queue", None)
     asked.pop("route", None)
     hint = schema.RUNNING if group == RUNNING else schema.CLAIMABLE

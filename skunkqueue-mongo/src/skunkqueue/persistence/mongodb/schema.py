@@ -16,7 +16,7 @@ from pymongo.errors import OperationFailure
 Document = dict[str, Any]
 
 FORMAT = 1
-LAYOUT = 2
+LAYOUT = 3
 """Which indexes there are; 1 had no number. Versions that know another find all that they need."""
 BELLS_SIZE = 4 << 20
 """Bytes of the collection in which rings wait to be heard."""
@@ -27,6 +27,7 @@ RUNNING = "running"
 FINISHED = "finished"
 GONE = "gone"
 JOBS, TAGS, KEYS, ERRORS = "jobs", "tags", "keys", "errors"
+PENDING_JOBS, PENDING_TAGS, PENDING_ERRORS = "pending_jobs", "pending_tags", "pending_errors"
 HELD_KEY = "held_key"
 _NAMESPACE_EXISTS = 48
 
@@ -70,6 +71,15 @@ FIRINGS = (
             partialFilterExpression={"finished": {"$exists": True}, field: {"$exists": True}},
         )
         for name, field in ((JOBS, "job"), (TAGS, "tags"), (KEYS, "key"), (ERRORS, "error_type"))
+    ),
+    # The same of pending ones, in the order of the line; of keys ``held_key`` does it.
+    *(
+        IndexModel(
+            [(field, ASCENDING), ("priority", DESCENDING), ("due", ASCENDING), ("_id", ASCENDING)],
+            name=name,
+            partialFilterExpression={"state": "pending", field: {"$exists": True}},
+        )
+        for name, field in ((PENDING_JOBS, "job"), (PENDING_TAGS, "tags"), (PENDING_ERRORS, "error_type"))
     ),
     IndexModel(
         [("queue", ASCENDING), ("held_key", ASCENDING)],
