@@ -14,12 +14,24 @@ from skunkqueue.persistence import Backend
 from skunkqueue.web import create_app
 from skunkqueue.web.access.secret import ENV_SECRET
 from tests.web.monitor_client import MonitorClient
+from tests.web.template_cache import TemplateCache
 
 
 @pytest.fixture(autouse=True)
 def secret(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sign with a secret of the tests' own, and make no file in this user's data folder."""
     monkeypatch.setenv(ENV_SECRET, "a secret that only the tests know")
+
+
+@pytest.fixture(scope="session")
+def template_cache() -> TemplateCache:
+    return TemplateCache()
+
+
+@pytest.fixture(autouse=True)
+def compiled(template_cache: TemplateCache, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compile each template once for all tests: most of a first request is that."""
+    monkeypatch.setattr(Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": template_cache})
 
 
 @pytest.fixture
