@@ -186,6 +186,7 @@ def test_names_that_look_like_scripts_are_shown_as_text(client: FlaskClient, sto
 
 def test_a_schedule_is_paused_and_resumed(client: FlaskClient, store: Backend) -> None:
     declare(store)
+    assert "None is planned" not in shown(client)
 
     assert "is paused" in do(client, "pause")
     assert read(store).paused

@@ -11,6 +11,8 @@ from skunkqueue.listings import Query, Row
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.pools import PoolRecord, Process, Sample
 from skunkqueue.records import State, WorkerRecord
+from skunkqueue.web.charts import Spark
+from skunkqueue.web.usage import memory_spark, shares
 
 LATE = 12.0
 """Seconds without a sign of life after which a worker or pool is late: each gives one every five, at the least."""
@@ -41,6 +43,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     cpu: float | None
     """Share of one CPU between the last two samples; ``None``: not known."""
     samples: tuple[Sample, ...]
+    spark: Spark | None
+    """Its memory."""
     running: tuple[Row, ...]
     """What it has in hand, the longest running first."""
     more: int
@@ -133,11 +137,8 @@ def assemble(
 
 def share(samples: tuple[Sample, ...]) -> float | None:
     """Return how much of one CPU a process used between its last two samples; ``None`` before there are two."""
-    if len(samples) < 2:
-        return None
-    before, after = samples[-2:]
-    passed = after.at - before.at
-    return max(after.cpu - before.cpu, 0.0) / passed if passed > 0 else None
+    found = shares(samples[-2:])
+    return found[0][1] if found else None
 
 
 def is_late(beat: float, now: float) -> bool:
@@ -210,6 +211,7 @@ def _member(
         rss=samples[-1].rss if samples else 0 if worker is None else worker.rss,
         cpu=share(samples),
         samples=samples,
+        spark=memory_spark(samples),
         running=tuple(sorted(rows, key=lambda row: (row.began or 0.0, row.id))),
         more=len({*held} - {row.id for row in rows}),
     )

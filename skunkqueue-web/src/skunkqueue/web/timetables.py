@@ -10,7 +10,9 @@ from skunkqueue.listings import Query
 from skunkqueue.payload import decode_body, job_label
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Record, Run, Schedule, State, Verdict
+from skunkqueue.web.charts import Chart, Spark
 from skunkqueue.web.rules import Rules, Ticks
+from skunkqueue.web.usage import pace, pace_spark, work
 
 PAGE = 50
 """Schedules of a page."""
@@ -35,6 +37,8 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """The rule; empty: nobody here can say it."""
     runs: tuple[Run, ...]
     """The last ones, oldest first."""
+    spark: Spark | None
+    """Their intervals."""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +60,8 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
     """Why runs failed, by their ids, as far as the store still has them."""
     workers: int
     """How many listen on its route."""
+    pace: Chart | None
+    work: Chart | None
 
 
 def page(store: Backend, rules: Rules, queue: str | None, after: tuple[str, str] | None) -> Page:
@@ -86,6 +92,8 @@ def detail(store: Backend, rules: Rules, queue: str, name: str) -> Detail | None
         problem=rules.problem(schedule),
         errors=errors,
         workers=len(store.workers(queue, schedule.route)),
+        pace=pace(view.runs),
+        work=work(view.runs),
     )
 
 
@@ -131,6 +139,7 @@ def _view(
         jobs=_jobs(schedule),
         words=rules.words(schedule),
         runs=runs,
+        spark=pace_spark(runs),
     )
 
 

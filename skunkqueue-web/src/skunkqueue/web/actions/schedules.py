@@ -29,6 +29,7 @@ def act() -> Response:
     except PluginError as error:
         flash(f"Schedule {name} stays as it is: {error}", "error")
     else:
+        source.current().note_change()
         flash(f"Schedule {name} {said}.", "done")
     return redirect(inputs.back(url_for("schedules.schedule", queue=queue, name=name)), 303)
 
@@ -53,6 +54,7 @@ def remove() -> Response:
     except UnknownScheduleError:
         flash(f"Queue {queue} has no schedule {name} any more.", "error")
     else:
+        source.current().note_change()
         flash(f"Schedule {name} of queue {queue} is removed.", "done")
     return redirect(url_for("schedules.schedules"), 303)
 

@@ -67,6 +67,7 @@ def tell_worker() -> Response:
     except UnknownWorkerError:
         flash(f"Worker {id_} has ended, so nothing was sent.", "error")
         return redirect(url_for("workers.worker", id_=id_), 303)
+    source.current().note_change()
     flash(f"Sent to worker {id_}: {orders.VERBS[verb].lower()}.", "done")
     return redirect(inputs.back(url_for("workers.worker", id_=id_), entry=entry), 303)
 
@@ -82,6 +83,7 @@ def tell_pool() -> Response:
     except UnknownPoolError:
         flash(f"Pool {id_} has ended, so nothing was sent.", "error")
         return redirect(url_for("workers.pool", id_=id_), 303)
+    source.current().note_change()
     flash(f"Sent to pool {id_}: {orders.VERBS[verb].lower()}.", "done")
     return redirect(inputs.back(url_for("workers.pool", id_=id_), entry=entry), 303)
 

@@ -14,8 +14,6 @@ from skunkqueue.web.rights import Right, allowed
 blueprint = Blueprint("audit", __name__)
 
 SHOWN = 50
-FRESH = 1.0
-"""Seconds for which what was read is shown to others, too."""
 
 
 @blueprint.get("/audit")
@@ -29,7 +27,7 @@ def audit() -> str:
         return render_template(
             "audit.html", lines=None, asked=asked, older=None, after=after, verbs=trail.VERBS
         )
-    entries = here.cached(("audit", *asked.values(), after), FRESH, lambda: _read(after, asked))
+    entries = here.shared(("audit", *asked.values(), after), lambda: _read(after, asked))
     older = None
     if entries.next is not None:
         given: dict[str, Any] = {**asked, "after": entries.next}

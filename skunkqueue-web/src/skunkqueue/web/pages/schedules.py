@@ -10,9 +10,6 @@ from skunkqueue.web.rules import rules
 
 blueprint = Blueprint("schedules", __name__)
 
-FRESH = 1.0
-"""Seconds for which what was read is shown to others, too."""
-
 
 @blueprint.get("/schedules")
 @allowed(Right.VIEW)
@@ -26,8 +23,8 @@ def schedules() -> str:
             "after", after or "", "give after_queue as well, or neither, as the links of this page do"
         )
     begin = (inputs.needed("after_queue"), inputs.needed("after")) if after is not None else None
-    page = here.cached(
-        ("schedules", queue, begin), FRESH, lambda: timetables.page(here.backend, known, queue, begin)
+    page = here.shared(
+        ("schedules", queue, begin), lambda: timetables.page(here.backend, known, queue, begin)
     )
     older = None
     if page.next is not None:
@@ -41,8 +38,8 @@ def schedule() -> str:
     """Show one schedule."""
     here, known = source.current(), rules()
     queue, name = inputs.needed("queue"), inputs.needed("name")
-    detail = here.cached(
-        ("schedule", queue, name), FRESH, lambda: timetables.detail(here.backend, known, queue, name)
+    detail = here.shared(
+        ("schedule", queue, name), lambda: timetables.detail(here.backend, known, queue, name)
     )
     if detail is None:
         return render_template("no_schedule.html", queue=queue, name=name)

@@ -13,11 +13,10 @@ from skunkqueue.web import fleet, inputs, orders, source
 from skunkqueue.web.fleet import Fleet, Group, Member
 from skunkqueue.web.rights import Right, allowed
 from skunkqueue.web.show import now
+from skunkqueue.web.usage import Usage, usage
 
 blueprint = Blueprint("workers", __name__)
 
-FRESH = 1.0
-"""Seconds for which what was read is shown to others, too."""
 _HELD_LAST = 20
 """Firings shown that a worker held last."""
 _LOOK_AGAIN = 5.0
@@ -31,6 +30,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     member: Member | None
     """``None``: it has ended."""
     group: Group | None
+    usage: Usage | None
     versions: tuple[str, ...]
     entries: list[Entry]
     held: tuple[Row, ...]
@@ -43,6 +43,7 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     group: Group | None
     """``None``: it has ended."""
+    usage: Usage | None
     versions: tuple[str, ...]
     entries: list[Entry]
 
@@ -72,6 +73,7 @@ def worker(id_: str) -> str:
         id=id_,
         member=member,
         group=group,
+        usage=None if member is None else usage([member.samples]),
         versions=everything.versions,
         entries=_entries(store, {f"worker {id_}"}),
         held=source.current().cached(("held", id_), _LOOK_AGAIN, lambda: _held(store, id_)),
@@ -88,7 +90,13 @@ def pool(id_: str) -> str:
     store, everything = source.current().backend, current()
     group = find_pool(everything, id_)
     about = {f"pool {id_}", *(f"worker {member.id}" for member in (group.members if group else ()))}
-    shown = Pool(id=id_, group=group, versions=everything.versions, entries=_entries(store, about))
+    shown = Pool(
+        id=id_,
+        group=group,
+        usage=None if group is None else usage([member.samples for member in group.members]),
+        versions=everything.versions,
+        entries=_entries(store, about),
+    )
     return render_template(
         "pool.html", shown=shown, followed=orders.followed(store), most=fleet.MOST, now=now()
     )
@@ -97,7 +105,7 @@ def pool(id_: str) -> str:
 def current(queue: str | None = None) -> Fleet:
     """Return the pools and workers as they were just now."""
     here = source.current()
-    return here.cached(("fleet", queue), FRESH, lambda: fleet.read(here.backend, queue))
+    return here.shared(("fleet", queue), lambda: fleet.read(here.backend, queue))
 
 
 def find_worker(everything: Fleet, id_: str) -> tuple[Group | None, Member | None]:
