@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from typing import Any
 
@@ -318,3 +319,31 @@ def test_firings_without_a_known_job_are_found_by_that(client: FlaskClient, stor
     put(store, job="m:one")
 
     assert shown(client, "/jobs?job=(unknown)") == [wanted]
+
+
+def test_what_has_ended_is_found_also_where_the_look_at_what_has_not_came_to_its_bound(
+    client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skunkqueue.web.searching.MOST_READ", 4)
+    store.enqueue([calling("Jed"), calling("Jed"), *(calling("Ann") for _ in range(8)), calling("Jed")])
+    ended = settle(store, Verdict.COMPLETE, 2)
+
+    text = client.get("/jobs?text=jed&limit=1").text
+
+    assert ROW.findall(text)[0] in ended
+    while ROW.findall(text)[0] in ended:
+        further = re.search(r'href="([^"]+)">Look further among those that have not ended', text)
+        assert further is not None
+        text = client.get(html.unescape(further[1])).text
+    assert "state-pending" in text
+
+
+def test_what_failed_is_found_before_what_waits_for_a_retry(client: FlaskClient, store: Backend) -> None:
+    put(store, 2)
+    (lent,) = claim(store)
+    store.settle(
+        [Outcome(id=lent.id, token=lent.token, verdict=Verdict.RETRY, error="KeyError: 'a'", delay=60.0)]
+    )
+    (failed,) = settle(store, Verdict.ERROR, error="KeyError: 'a'")
+
+    assert shown(client, "/jobs?error=KeyError") == [failed, lent.id]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from skunkqueue.cli import failures
+from skunkqueue import failure_groups
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Verdict
 from tests.core.cli.program import Skunq, body, finish, fire
@@ -56,7 +56,7 @@ def test_failures_of_a_job_a_route_and_a_time_can_be_asked_for(store: Backend, s
 def test_only_the_newest_are_looked_at_and_it_says_so(
     store: Backend, skunq: Skunq, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(failures, "MOST_LOOKED", 2)
+    monkeypatch.setattr(failure_groups, "MOST_LOOKED", 2)
     for _ in range(3):
         finish(store, Verdict.ERROR)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,10 +19,6 @@ if TYPE_CHECKING:
     from skunkqueue.listings import Row
     from skunkqueue.persistence.backend import Backend
 
-MOST_LOOKED = 10_000
-"""Failures that are grouped, the newest ones."""
-ALIKE = 40
-"""Characters at the start of a message that must be alike in a group, digits left out."""
 WIDTH = 60
 """Characters of a message shown to people; ``--json`` gives all that the store keeps."""
 ERRORS = Shape(
@@ -32,8 +27,6 @@ ERRORS = Shape(
     least={"MESSAGE": 12, "JOB": 10, "ERROR": 10},
     ends=frozenset({"JOB"}),
 )
-_VARYING = re.compile(r"0x[0-9a-fA-F]+|\d+")
-"""What differs between two messages of one cause: numbers, ids, addresses."""
 
 
 @click.command()
@@ -65,9 +58,12 @@ def errors(
     wanted = Filter(
         queue=queue, route=route, words=() if job is None else (("job", job),), since=since, until=until
     )
-    rows, looked, more = _read(store, wanted)
+    from skunkqueue import failure_groups  # noqa: PLC0415 - help need not wait for it
+
+    query = query_of(wanted, ("error",), wanted.span(store), newest=True)
+    rows, looked, more = failure_groups.read(store, query, failure_groups.MOST_LOOKED)
     now = store.now()
-    groups = grouped(rows)
+    groups = failure_groups.grouped(rows)
     oldest = min((row.finished or now for row in rows), default=now) if more else None
     if as_json:
         found = [_json(group) for group in groups]
@@ -84,38 +80,9 @@ def errors(
         ctx.exit(exits.NOTHING)
 
 
-def grouped(rows: list[Row]) -> list[list[Row]]:
-    """Group failures, the largest group first; within a group as they came."""
-    found: dict[tuple[str, str, str], list[Row]] = {}
-    for row in rows:
-        kind, message = parts_of(row)
-        found.setdefault((row.job, kind, _VARYING.sub("#", message)[:ALIKE]), []).append(row)
-    return sorted(found.values(), key=len, reverse=True)
-
-
-def parts_of(row: Row) -> tuple[str, str]:
-    """Part an error line into type and message; a failure of a version that told none has neither."""
-    kind, _, message = (row.error or "").partition(":")
-    return kind.strip(), message.strip()
-
-
-def _read(store: Backend, wanted: Filter) -> tuple[list[Row], int, bool]:
-    """Read failures, newest first; says how many were looked at, and whether there are more."""
-    from skunkqueue.listings import MAX_ROWS  # noqa: PLC0415 - help need not wait for it
-
-    query = query_of(wanted, ("error",), wanted.span(store), newest=True)
-    rows: list[Row] = []
-    looked, cursor = 0, None
-    while True:
-        page = store.rows(query, min(MAX_ROWS, MOST_LOOKED - looked), cursor)
-        rows += page.rows
-        looked += max(page.looked, len(page.rows))
-        cursor = page.next
-        if cursor is None or looked >= MOST_LOOKED:
-            return rows, looked, cursor is not None
-
-
 def _json(group: list[Row]) -> dict[str, Any]:
+    from skunkqueue.failure_groups import parts_of  # noqa: PLC0415 - help need not wait for it
+
     newest = group[0]
     kind, message = parts_of(newest)
     places = sorted({(row.queue, row.route) for row in group})
@@ -132,6 +99,8 @@ def _json(group: list[Row]) -> dict[str, Any]:
 
 
 def _row(group: list[Row], now: float) -> tuple[str, ...]:
+    from skunkqueue.failure_groups import parts_of  # noqa: PLC0415 - help need not wait for it
+
     newest = group[0]
     kind, message = parts_of(newest)
     return (

@@ -20,6 +20,7 @@ from skunkqueue.web.links import KEY as LINKS
 from skunkqueue.web.links import Links
 from skunkqueue.web.live import events
 from skunkqueue.web.pages import audit, firing, jobs, more, plugins, queues, schedules, workers
+from skunkqueue.web.pages import errors as error_pages
 from skunkqueue.web.pages import operations as operation_pages
 from skunkqueue.web.redaction import KEY as REDACTOR
 from skunkqueue.web.redaction import Redactor
@@ -35,6 +36,7 @@ BLUEPRINTS = (
     jobs.blueprint,
     firing.blueprint,
     firing_actions.blueprint,
+    error_pages.blueprint,
     operation_pages.blueprint,
     operation_actions.blueprint,
     workers.blueprint,

@@ -88,7 +88,9 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         parts = [] if self.query.finished else [(state,) for state in UNFINISHED if state in wanted]
         found = [msgspec.structs.replace(self.query, states=states, newest=False) for states in parts]
         if finished or not found:
-            found.append(msgspec.structs.replace(self.query, states=finished or self.states, newest=True))
+            ended = msgspec.structs.replace(self.query, states=finished or self.states, newest=True)
+            # Of those that have an error, few are not finished: they wait for a retry.
+            found.insert(0 if self.query.error is not None else len(found), ended)
         return found
 
     def in_words(self) -> list[tuple[str, str]]:

@@ -51,6 +51,8 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """Those of them whose arguments were read."""
     is_cut: bool
     """It came to its bound, and not to the end."""
+    passed: tuple[str, ...]
+    """Cursors of what was passed over among running or pending ones, since it came to its bound there."""
 
 
 def page(store: Backend, wanted: Filter, redactor: Redactor, after: str | None, before: str | None) -> Found:
@@ -68,21 +70,36 @@ class _Reading:
         self._parts = wanted.parts()
         self._looked = 0
         self._read = 0
+        self._looked_before = 0
+        """In the parts before."""
+        self._read_before = 0
 
     def page(self, after: str | None, before: str | None) -> Found:
+        """Read it."""
         is_onward = before is None
         cursor = after if is_onward else before
         place: _Place | None = _START if cursor is None else self._place(cursor)
         rows: list[Row] = []
         behind: _Place | None = None
+        passed: list[_Place] = []
         is_first = True
-        while place is not None and len(rows) < self._wanted.limit and not self._is_at_bound():
+        while place is not None and len(rows) < self._wanted.limit:
+            if self._is_at_bound():
+                following = self._beside(place, None, 1)
+                if not is_onward or following is None:
+                    break
+                # What is finished is found by an index, also where many are pending.
+                passed.append(place)
+                place = following
+                self._looked_before, self._read_before = self._looked, self._read
             kept, previous, next_ = self._step(place, self._wanted.limit - len(rows))
             rows = rows + kept if is_onward else kept + rows
             if is_first:
                 behind = self._there(previous if is_onward else next_, is_onward=not is_onward)
             place, is_first = next_ if is_onward else previous, False
         place = self._there(place, is_onward=is_onward)
+        if place is None and passed:
+            place = passed.pop()
         ends = (behind, place) if is_onward else (place, behind)
         return Found(
             rows=tuple(rows),
@@ -91,6 +108,7 @@ class _Reading:
             looked=self._looked,
             read=self._read,
             is_cut=place is not None and len(rows) < self._wanted.limit,
+            passed=tuple(each.write() for each in passed),
         )
 
     def _step(self, place: _Place, limit: int) -> tuple[list[Row], _Place | None, _Place | None]:
@@ -130,7 +148,7 @@ class _Reading:
         return msgspec.structs.replace(query, newest=not query.newest) if place.from_end else query
 
     def _is_at_bound(self) -> bool:
-        return self._read >= MOST_READ or self._looked >= MAX_LOOK
+        return self._read - self._read_before >= MOST_READ or self._looked - self._looked_before >= MAX_LOOK
 
     def _place(self, cursor: str) -> _Place:
         part, end, rest = cursor[:1], cursor[1:2], cursor[2:]

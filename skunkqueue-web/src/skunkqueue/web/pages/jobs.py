@@ -44,6 +44,8 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     read: int
     is_cut: bool
     """It came to its bound, and shows fewer than there may be."""
+    passed: list[str]
+    """Addresses of where it came to its bound among unfinished ones, and went on to the next."""
 
 
 @blueprint.get("/jobs")
@@ -107,6 +109,7 @@ def _listed(wanted: Filter, after: str | None, before: str | None) -> Listed:
         looked=found.looked,
         read=found.read,
         is_cut=found.is_cut,
+        passed=[url(after=cursor) or "" for cursor in found.passed],
     )
 
 

@@ -1,0 +1,203 @@
+"""The page of errors: failures grouped, with what can be done to a group."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from skunkqueue.persistence import Backend
+from skunkqueue.plugins import hookimpl
+from skunkqueue.plugins.notify import Notifier
+from skunkqueue.records import Outcome, State, Verdict
+from skunkqueue.web import operations, redaction
+from skunkqueue.web.redaction import Redactor
+from tests.support.waiting import eventually
+from tests.web.firings import claim, firing
+
+GROUP = re.compile(r'<tr id="group-(\w+)">.*?</tr>', re.DOTALL)
+
+
+def fail(store: Backend, error: str | None, count: int = 1, **fields: Any) -> list[str]:
+    """Have new firings fail; return their ids, oldest first."""
+    made = [firing(**{"job": "shop:sell", **fields}) for _ in range(count)]
+    store.enqueue(made)
+    for lent in claim(store, fields.get("route", "default"), count):
+        store.settle(
+            [Outcome(id=lent.id, token=lent.token, verdict=Verdict.ERROR, error=error, began=lent.claimed)]
+        )
+    return [one.id for one in made]
+
+
+def groups(client: FlaskClient, url: str = "/errors") -> list[str]:
+    """Return what each row of a page says, without its tags."""
+    answer = client.get(url)
+    assert answer.status_code == 200, answer.text
+    return [
+        " ".join(html.unescape(re.sub(r"<[^>]+>", " ", found[0])).split())
+        for found in GROUP.finditer(answer.text)
+    ]
+
+
+def test_without_a_failure_it_says_so(client: FlaskClient) -> None:
+    assert "Nothing has failed" in client.get("/errors").text
+
+
+def test_failures_are_grouped_by_job_and_type_the_newest_group_first(
+    client: FlaskClient, store: Backend
+) -> None:
+    fail(store, "KeyError: 'a'")
+    fail(store, "KeyError: 'something else'")
+    fail(store, "ValueError: x", 3)
+    fail(store, "KeyError: 'b'", job="shop:buy")
+
+    first, second, third = groups(client)
+
+    assert first.startswith("KeyError 'b' shop: buy")
+    assert second.startswith("ValueError x shop: sell")
+    assert " 3 " in second
+    assert third.startswith("KeyError 'something else' shop: sell")
+    assert " 2 " in third
+
+
+def test_a_group_leads_to_its_firings_and_to_the_newest_of_them(client: FlaskClient, store: Backend) -> None:
+    *_, newest = fail(store, "KeyError: 'a'", 2)
+
+    text = client.get("/errors").text
+
+    assert f'href="/jobs/{newest}"' in text
+    (link,) = re.findall(r'class="kind" href="([^"]+)"', text)
+    assert client.get(html.unescape(link)).text.count("<tr id=") == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [("route=mail", 1), ("job=shop:buy", 1), ("error=KeyError", 2), ("queue=other", 0), ("", 3)],
+)
+def test_failures_are_filtered(client: FlaskClient, store: Backend, query: str, expected: int) -> None:
+    fail(store, "KeyError: 'a'")
+    fail(store, "KeyError: 'a'", job="shop:buy")
+    fail(store, "ValueError: a", route="mail")
+
+    assert len(groups(client, f"/errors?{query}")) == expected
+
+
+def test_only_those_since_then_are_shown(client: FlaskClient, store: Backend) -> None:
+    fail(store, "KeyError: 'a'")
+
+    assert len(groups(client, "/errors?since=1h")) == 1
+    assert len(groups(client, "/errors?since=all")) == 1
+    assert "Choose a longer time" in client.get("/errors?since=0s").text
+
+
+def test_a_time_that_makes_no_sense_is_told(client: FlaskClient, store: Backend) -> None:
+    fail(store, "KeyError: 'a'")
+
+    answer = client.get("/errors?since=soonish&queue=shop")
+
+    assert answer.status_code == 400
+    assert "is not a moment" in answer.text
+    assert 'value="shop"' in answer.text
+
+
+def test_a_bounded_look_says_so_and_goes_further_when_asked_to(
+    client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skunkqueue.web.pages.errors.LOOKED", 2)
+    fail(store, "KeyError: 'a'", job="shop:old")
+    fail(store, "KeyError: 'a'", 3)
+
+    text = client.get("/errors?since=all").text
+
+    assert "These are the newest 2 failures" in text
+    assert text.count("group-") == 1
+    assert "≥" in text
+    assert "Jobs that failed further back only" in text
+    assert "job=shop:old" in text
+    (further,) = re.findall(r'href="([^"]+)">Look further back', text)
+    assert len(groups(client, html.unescape(further))) == 2
+
+
+def test_failures_are_drawn_over_time_by_job(client: FlaskClient, store: Backend) -> None:
+    fail(store, "KeyError: 'a'", 2)
+    fail(store, "KeyError: 'a'", job="shop:buy")
+
+    text = client.get("/errors").text
+
+    assert "3 failures in this time" in text
+    assert re.search(r'<li><span class="swatch[^>]*></span>shop:sell</li>', text)
+    assert text.count("Failures of this job") >= 2
+
+
+@pytest.mark.parametrize(("verb", "state"), [("requeue", State.PENDING), ("delete", None)])
+def test_a_group_is_requeued_or_deleted(
+    app: Flask, client: FlaskClient, store: Backend, verb: str, state: State | None
+) -> None:
+    meant = fail(store, "KeyError: 'a'", 2)
+    others = [*fail(store, "ValueError: a"), *fail(store, "KeyError: 'a'", job="shop:buy")]
+    links = [
+        html.unescape(link) for link in re.findall(r'href="(/confirm[^"]+)"', client.get("/errors").text)
+    ]
+    link = next(link for link in links if f"verb={verb}" in link and "sell" in link and "KeyError" in link)
+
+    question = client.get(link).text
+    fields = {
+        name: html.unescape(value)
+        for name, value in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', question)
+    }
+    client.post(f"/do/firings/{verb}", data=fields)
+    known: operations.Operations = app.extensions[operations.KEY]
+    eventually(lambda: [one.state for one in known.all()] == ["done"])
+
+    assert "2 firings?" in question
+    found = store.results([*meant, *others])
+    assert [None if one is None else one.state for one in found] == [state] * 2 + [State.ERROR] * 2
+
+
+def test_failures_without_a_type_are_shown_without_buttons(client: FlaskClient, store: Backend) -> None:
+    fail(store, None)
+
+    (told,) = groups(client)
+
+    assert "(no type)" in told
+    assert "Requeue" not in told
+
+
+def test_failures_of_unknown_jobs_lead_to_their_firings(client: FlaskClient, store: Backend) -> None:
+    fail(store, "KeyError: 'a'", job="")
+
+    (link,) = re.findall(r'class="kind" href="([^"]+)"', client.get("/errors").text)
+
+    assert client.get(html.unescape(link)).text.count("<tr id=") == 1
+
+
+def test_a_script_in_an_error_is_shown_as_text(client: FlaskClient, store: Backend) -> None:
+    script = "<script>alert(1)</script>"
+    fail(store, f"{script}: {script}", job=script)
+
+    text = client.get("/errors").text
+
+    assert "<script>alert" not in text
+    assert text.count("&lt;script&gt;alert(1)") >= 3
+
+
+class Hides:
+    @hookimpl
+    def skunkqueue_redact(self, where: str) -> str | None:
+        return "(a secret)" if where == "error" else None
+
+
+def test_a_message_that_a_plugin_hides_is_not_shown(app: Flask, client: FlaskClient, store: Backend) -> None:
+    notifier = Notifier()
+    assert notifier.add(Hides(), "ours")
+    app.extensions[redaction.KEY] = Redactor(notifier)
+    fail(store, "KeyError: hunter2")
+
+    for url in ("/errors", "/jobs?state=error"):
+        text = client.get(url).text
+        assert "(a secret)" in text
+        assert "hunter2" not in text
