@@ -28,7 +28,8 @@ CONSOLE = [
 ]
 COMMANDS = {
     point.name: point
-    for point in distribution("skunkqueue").entry_points
+    for name in ("skunkqueue", "skunkqueue-web")
+    for point in distribution(name).entry_points
     if point.group == "skunkqueue.commands"
 }
 
