@@ -16,6 +16,7 @@ from skunkqueue.web.actions import firings as firing_actions
 from skunkqueue.web.actions import operations as operation_actions
 from skunkqueue.web.actions import schedules as schedule_actions
 from skunkqueue.web.actions import workers as worker_actions
+from skunkqueue.web.api import openapi
 from skunkqueue.web.links import KEY as LINKS
 from skunkqueue.web.links import Links
 from skunkqueue.web.live import events
@@ -85,6 +86,7 @@ def create_app(
     app.context_processor(lambda: {"settings": chosen})
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    openapi.install(app)
     events.install(app, app.extensions[KEY], chosen.refresh_seconds)
     guard.check_rights(app)
     return app

@@ -93,7 +93,7 @@ def _check_size() -> None:
     if len(request.headers.get("Cookie", "")) > LONGEST_COOKIES:
         abort(431, "The cookies of this request are too large: remove those of this host in the browser.")
     if len(request.query_string) > LONGEST_QUERY:
-        abort(414, f"This address is too long: {LONGEST_QUERY} characters of filters are the most.")
+        abort(400, f"This address is too long: {LONGEST_QUERY} characters of filters are the most.")
 
 
 def _check_host(state: Access) -> None:

@@ -1,0 +1,1 @@
+"""The JSON API below ``/api/v1``: the same store, rights and rules as the pages, for programs."""

@@ -1,0 +1,351 @@
+"""Firings, results and failures, to be read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import abort
+from msgspec import UNSET
+
+from skunkqueue.cli.story import result_or_problem
+from skunkqueue.cli.views import arguments, body_of
+from skunkqueue.errors import BackendError, BackendUnavailableError
+from skunkqueue.failure_groups import grouped, parts_of
+from skunkqueue.failure_groups import read as read_failures
+from skunkqueue.listings import Query, Row
+from skunkqueue.payload import Step
+from skunkqueue.policy import POLICY_FIELDS
+from skunkqueue.records import Record, State
+from skunkqueue.web import searching, source
+from skunkqueue.web.api import structs
+from skunkqueue.web.api.bodies import ErrorsQuery, JobQuery, JobsQuery, Matching, PlaceQuery, ResultsQuery
+from skunkqueue.web.api.endpoints import endpoint, given, some
+from skunkqueue.web.api.times import moment, seconds
+from skunkqueue.web.api.values import as_json, text
+from skunkqueue.web.filters import Filter
+from skunkqueue.web.firing import Argument, Call, FiringView, view_of
+from skunkqueue.web.redaction import Redactor, Seen, redactor
+from skunkqueue.web.rights import Right
+from skunkqueue.web.values import Shown
+
+_LONGEST_ID = 64
+_ONWARD, _BACKWARD = "n", "p"
+"""What cursors begin with, by the direction in which they lead."""
+
+
+@endpoint("GET", "/jobs", Right.VIEW, {200: structs.JobPage}, query=JobsQuery)
+def jobs(asked: JobsQuery) -> structs.JobPage:
+    """List firings."""
+    here = source.current()
+    order = "" if asked.order == "line" else asked.order
+    wanted = filter_of(asked, here.now(), order=order, limit=asked.limit)
+    after, before = _directions(some(asked.cursor))
+    try:
+        page = searching.page(here.backend, wanted, redactor(), after, before)
+    except BackendUnavailableError:
+        raise
+    except (searching.CursorError, BackendError) as error:
+        if after is None and before is None:
+            raise
+        abort(404, f"no page begins there: {error}")
+    return structs.JobPage(
+        now=moment(here.now()),
+        jobs=rows_of(page.rows),
+        next=None if page.next is None else f"{_ONWARD}{page.next}",
+        previous=None if page.previous is None else f"{_BACKWARD}{page.previous}",
+        looked=page.looked,
+        complete=not page.is_cut,
+    )
+
+
+@endpoint("GET", "/jobs/{id_}", Right.VIEW, {200: structs.JobAnswer}, query=JobQuery)
+def job(asked: JobQuery, id_: str) -> structs.JobAnswer:
+    """Show everything about one firing, by its whole id."""
+    here = source.current()
+    record = here.backend.get([id_])[0] if len(id_) <= _LONGEST_ID else None
+    if record is None:
+        abort(404, f"the store does not know the firing {id_[:_LONGEST_ID]!r} (any more)")
+    view = view_of(record, redactor(), whole=asked.whole)
+    body = body_of(record)
+    steps = body.steps if body else ()
+    result, problem = _result(view)
+    return structs.JobAnswer(
+        now=moment(here.now()),
+        id=record.id,
+        job=record.job or None,
+        queue=record.queue,
+        route=record.route,
+        tags=list(record.tags),
+        state=record.state,
+        priority=record.priority,
+        enqueued=moment(record.enqueued),
+        due=moment(record.due),
+        began=moment(record.began),
+        finished=moment(record.finished),
+        took=record.took,
+        expires=moment(record.expires),
+        key=record.key,
+        target=record.target,
+        worker=record.worker,
+        deaths=record.deaths,
+        schedule=record.schedule,
+        parent=record.parent,
+        kill_requested=record.kill_requested,
+        damaged=view.damaged,
+        calls=[_call(call, step) for call, step in zip(view.calls, steps, strict=True)],
+        result=result,
+        result_problem=problem,
+        failure=_failure(view),
+        tries=[
+            structs.TryAnswer(
+                number=each.number,
+                began=moment(each.began),
+                took=each.took,
+                verdict=each.verdict,
+                note=text(each.note),
+                worker=each.worker,
+                waited=each.waited,
+            )
+            for each in view.tries
+        ],
+        progress=_progress(view),
+    )
+
+
+@endpoint("GET", "/results", Right.VIEW, {200: structs.Results}, query=ResultsQuery)
+def results(asked: ResultsQuery) -> structs.Results:
+    """Show how some firings ended."""
+    found = source.current().backend.get(asked.id)
+    hides = redactor()
+    return structs.Results(
+        results=[
+            _outcome(id_, record, hides, whole=asked.whole)
+            for id_, record in zip(asked.id, found, strict=True)
+        ]
+    )
+
+
+@endpoint("GET", "/counts", Right.VIEW, {200: structs.JobCounts}, query=PlaceQuery)
+def counts(asked: PlaceQuery) -> structs.JobCounts:
+    """Count firings by route, job and state."""
+    here = source.current()
+    queue, route = some(asked.queue), some(asked.route)
+    found = here.shared(("api counts", queue, route), lambda: here.backend.job_counts(queue, route))
+    return structs.JobCounts(
+        now=moment(here.now()),
+        counts=[
+            structs.JobCountAnswer(
+                queue=each.queue, route=each.route, job=each.job, counts=each.counts, exact=each.exact
+            )
+            for each in found
+        ],
+    )
+
+
+@endpoint("GET", "/errors", Right.VIEW, {200: structs.ErrorGroups}, query=ErrorsQuery)
+def errors(asked: ErrorsQuery) -> structs.ErrorGroups:
+    """Group the newest failures by job, type and beginning of the message."""
+    here = source.current()
+    finished = _span(asked.since, asked.until)
+    query = Query(
+        states=(State.ERROR,),
+        finished=finished,
+        **given(queue=asked.queue, route=asked.route, job=asked.job),
+    )
+    look = asked.look
+    rows, looked, more = here.shared(
+        ("api errors", query, look), lambda: read_failures(here.backend, query, look)
+    )
+    hides = redactor()
+    groups = []
+    for group in grouped(rows):
+        newest = group[0]
+        kind, _ = parts_of(newest)
+        line = hides.line(newest.job, newest.error) or ""
+        places = sorted({(row.queue, row.route) for row in group})
+        groups.append(
+            structs.ErrorGroup(
+                count=len(group),
+                job=newest.job or None,
+                error=kind or None,
+                message=text(line.removeprefix(f"{kind}:").strip()),
+                first=moment(group[-1].finished),
+                last=moment(newest.finished),
+                newest=newest.id,
+                routes=[structs.RouteName(queue=queue, route=route) for queue, route in places],
+            )
+        )
+    return structs.ErrorGroups(now=moment(here.now()), errors=groups, looked=looked, complete=not more)
+
+
+# --- what is asked for ------------------------------------------------------------------------------
+
+
+def _directions(cursor: str | None) -> tuple[str | None, str | None]:
+    """Return the store's cursor of what comes after, or of what comes before."""
+    if cursor is None:
+        return None, None
+    if cursor[0] not in (_ONWARD, _BACKWARD):
+        abort(404, f"cursor={cursor[:60]!r} is not one of this listing: begin at the first page")
+    return (cursor[1:], None) if cursor[0] == _ONWARD else (None, cursor[1:])
+
+
+def query_of(asked: Matching) -> Query:
+    """Make the query of a filter, without its text."""
+    words = given(
+        queue=asked.queue,
+        route=asked.route,
+        job=asked.job,
+        tag=asked.tag,
+        key=asked.key,
+        error=asked.error,
+        schedule=asked.schedule,
+        worker=asked.worker,
+    )
+    return Query(
+        states=tuple(dict.fromkeys(some(asked.state) or ())),
+        enqueued=_span(asked.enqueued_from, asked.enqueued_to),
+        due=_span(asked.due_from, asked.due_to),
+        finished=_span(asked.finished_from, asked.finished_to),
+        **words,
+    )
+
+
+def filter_of(asked: Matching, at: float, *, order: str = "", limit: int = 1) -> Filter:
+    """Make the filter that pages have as well."""
+    query = query_of(asked)
+    return Filter(
+        typed={},
+        states=query.states,
+        order=order,
+        limit=limit,
+        at=at,
+        query=query,
+        text=some(asked.text),
+        wrong={},
+    )
+
+
+def _span(begin: Any, end: Any) -> tuple[float | None, float | None] | None:
+    if begin is UNSET and end is UNSET:
+        return None
+    return (
+        None if begin is UNSET else seconds(begin),
+        None if end is UNSET else seconds(end),
+    )
+
+
+# --- what is answered -------------------------------------------------------------------------------
+
+
+def rows_of(rows: tuple[Row, ...]) -> list[structs.JobRow]:
+    """Tell rows; error lines are shown as plugins redact them."""
+    failed = [row for row in rows if row.error]
+    texts = redactor().texts([Seen(row.job, "error", row.error) for row in failed])
+    instead = {row.id: told for row, told in zip(failed, texts, strict=True) if told is not None}
+    return [_row(row, instead.get(row.id, row.error)) for row in rows]
+
+
+def _row(row: Row, error: str | None) -> structs.JobRow:
+    progress = None
+    if row.progress is not None:
+        progress = structs.ProgressAnswer(done=row.progress[0], total=row.progress[1])
+    return structs.JobRow(
+        id=row.id,
+        job=row.job or None,
+        queue=row.queue,
+        route=row.route,
+        tags=list(row.tags),
+        state=row.state,
+        waits=row.waits,
+        priority=row.priority,
+        enqueued=moment(row.enqueued),
+        due=moment(row.due),
+        began=moment(row.began),
+        finished=moment(row.finished),
+        took=row.took,
+        expires=moment(row.expires),
+        key=row.key,
+        worker=row.worker,
+        attempts=row.attempts,
+        deaths=row.deaths,
+        schedule=row.schedule,
+        parent=row.parent,
+        progress=progress,
+        error=None if error is None else text(error),
+        body_size=row.body_size,
+        result_size=row.result_size,
+    )
+
+
+def _value(shown: Shown, value: object) -> structs.ValueAnswer:
+    told = text(shown.text)
+    if shown.hidden or shown.left:
+        return structs.ValueAnswer(text=told, left=shown.left, hidden=shown.hidden)
+    return structs.ValueAnswer(text=told, value=as_json(value))
+
+
+def _call(call: Call, step: Step) -> structs.CallAnswer:
+    found = arguments(step)
+    args, kwargs, attrs = ([], {}, {}) if isinstance(found, str) else found
+    own = [value for name, value in attrs.items() if name not in POLICY_FIELDS]
+    return structs.CallAnswer(
+        job=call.job,
+        line=text(call.line),
+        arguments=_arguments(call.arguments, [*args, *kwargs.values()]),
+        attributes=_arguments(call.attributes, own),
+        problem=call.problem,
+        retries=call.retries,
+        timeout=call.timeout,
+        serializer=call.serializer,
+    )
+
+
+def _arguments(shown: tuple[Argument, ...], values: list[Any]) -> list[structs.ArgumentAnswer]:
+    return [
+        structs.ArgumentAnswer(name=text(one.name) or None, value=_value(one.value, value))
+        for one, value in zip(shown, values, strict=True)
+    ]
+
+
+def _result(view: FiringView) -> tuple[structs.ValueAnswer | None, str | None]:
+    if view.result is None:
+        return None, view.result_problem
+    value, _ = result_or_problem(view.record)
+    return _value(view.result, value), None
+
+
+def _failure(view: FiringView) -> structs.FailureAnswer | None:
+    failed = view.failure
+    if failed is None:
+        return None
+    return structs.FailureAnswer(
+        kind=text(failed.kind),
+        message=structs.ValueAnswer(
+            text=text(failed.message.text), left=failed.message.left, hidden=failed.message.hidden
+        ),
+        traceback="\n".join(text(line.text) for line in failed.traceback) or None,
+        hidden=failed.hidden,
+    )
+
+
+def _progress(view: FiringView) -> structs.ProgressAnswer | None:
+    told = view.progress
+    if told is None:
+        return None
+    return structs.ProgressAnswer(
+        done=told.done, total=told.total, note=text(view.note.text) if view.note else ""
+    )
+
+
+def _outcome(id_: str, record: Record | None, hides: Redactor, *, whole: bool) -> structs.ResultAnswer:
+    if record is None:
+        return structs.ResultAnswer(id=id_, state=None, result=None, error=None)
+    result, problem = _result(view_of(record, hides, whole=whole))
+    error = hides.line(record.job, record.error)
+    return structs.ResultAnswer(
+        id=id_,
+        state=record.state,
+        result=result,
+        error=text(error) if error else problem if record.state is State.COMPLETE else None,
+    )
