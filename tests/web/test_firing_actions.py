@@ -275,3 +275,37 @@ def test_a_script_in_a_filter_is_shown_as_text(client: FlaskClient, store: Backe
     assert "Kill 1 firing?" in text
     assert "<script>alert" not in text
     assert "&lt;script&gt;alert" in text
+
+
+@pytest.mark.parametrize(
+    ("state", "offered"),
+    [
+        ("pending", ["Kill", "Delete"]),
+        ("delayed", ["Run now", "Kill", "Delete"]),
+        ("running", ["Kill"]),
+        ("error", ["Requeue", "Delete"]),
+    ],
+)
+def test_the_page_of_a_firing_offers_what_can_be_done_to_it(
+    client: FlaskClient, store: Backend, state: str, offered: list[str]
+) -> None:
+    if state == "error":
+        (id_,) = fail(store, 1)
+    else:
+        (id_,) = put(store, delay=60.0 if state == "delayed" else 0.0)
+    if state == "running":
+        claim(store)
+
+    head = client.get(f"/jobs/{id_}").text.partition('<div class="actions">')[2].partition("</div>")[0]
+
+    assert re.findall(r">([\w ]+)</(?:button|a)>", head) == offered
+
+
+def test_one_that_is_killed_from_its_page_leads_back_there(client: FlaskClient, store: Backend) -> None:
+    (id_,) = put(store)
+
+    question = client.get(f"/confirm?verb=kill&id={id_}&next=/jobs/{id_}").text
+    answer = client.post("/do/firings/kill", data=form(question))
+
+    assert answer.location == f"/jobs/{id_}"
+    assert "state-killed" in client.get(answer.location).text

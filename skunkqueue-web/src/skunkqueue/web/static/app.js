@@ -3,4 +3,5 @@ import "./charts.js";
 import "./copy.js";
 import "./keys.js";
 import "./live.js";
+import "./select.js";
 import "./times.js";

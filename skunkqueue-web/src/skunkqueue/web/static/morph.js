@@ -16,9 +16,12 @@ export function isBeingEdited(main) {
   return Boolean(form) && [...form.elements].some(isEdited);
 }
 
+// A form that has a field of the name "id" has that field as its property "id".
+const idOf = (element) => element.getAttribute("id") ?? "";
+
 function alike(one, other) {
   if (one.nodeType !== other.nodeType || one.nodeName !== other.nodeName) return false;
-  return one.nodeType !== Node.ELEMENT_NODE || one.id === other.id;
+  return one.nodeType !== Node.ELEMENT_NODE || idOf(one) === idOf(other);
 }
 
 function attributes(from, to) {
@@ -45,10 +48,10 @@ function node(from, to) {
 }
 
 function children(from, to) {
-  const wanted = new Set([...to.children].map((child) => child.id).filter(Boolean));
-  const known = new Map([...from.children].filter((child) => child.id).map((child) => [child.id, child]));
+  const wanted = new Set([...to.children].map(idOf).filter(Boolean));
+  const known = new Map([...from.children].filter(idOf).map((child) => [idOf(child), child]));
   const leftOut = (child) =>
-    child.nodeType === Node.ELEMENT_NODE && child.id !== "" && !wanted.has(child.id) && !("keep" in child.dataset);
+    child.nodeType === Node.ELEMENT_NODE && idOf(child) !== "" && !wanted.has(idOf(child)) && !("keep" in child.dataset);
   let next = from.firstChild;
   const step = () => {
     // What is no longer there goes first, so that what stays need not be moved.
@@ -60,12 +63,12 @@ function children(from, to) {
   };
   for (const child of [...to.childNodes]) {
     step();
-    const same = child.nodeType === Node.ELEMENT_NODE && child.id ? known.get(child.id) : null;
+    const same = child.nodeType === Node.ELEMENT_NODE && idOf(child) ? known.get(idOf(child)) : null;
     if (same && same.nodeName === child.nodeName) {
       if (same === next) next = next.nextSibling;
       else move(from, same, next);
       node(same, child);
-    } else if (next && !next.id && alike(next, child)) {
+    } else if (next && !(next.nodeType === Node.ELEMENT_NODE && idOf(next)) && alike(next, child)) {
       const here = next;
       next = next.nextSibling;
       node(here, child);

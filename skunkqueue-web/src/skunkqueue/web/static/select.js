@@ -3,7 +3,6 @@ const boxes = () => [...document.querySelectorAll('#acts input[name="id"]')];
 let last = null;
 
 function write(element, name, value) {
-  // Only what differs: a change of the page leads back here.
   if (element && element[name] !== value) element[name] = value;
 }
 
@@ -33,8 +32,7 @@ document.addEventListener("change", (event) => {
   count();
 });
 
-// A page that was left with rows ticked has them ticked again when one comes back to it.
-window.addEventListener("pageshow", count);
-const main = document.getElementById("main");
-if (main) new MutationObserver(count).observe(main, { childList: true, subtree: true, attributes: true, attributeFilter: ["hidden", "disabled"] });
+// A page that was left with rows ticked has them ticked when one comes back to it; one that changed has other rows.
+addEventListener("pageshow", count);
+document.addEventListener("live:changed", count);
 count();

@@ -1,0 +1,219 @@
+"""The page of jobs, and what is done from it, in a browser."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Dialog, Page, expect
+
+from skunkqueue.bulk import Bulk
+from skunkqueue.control import Control
+from skunkqueue.listings import Query, Row
+from skunkqueue.payload import Body, Failure, Step, encode
+from skunkqueue.persistence import Backend
+from skunkqueue.records import Outcome, State, Verdict
+from skunkqueue.serializers.typed import TypedSerializer
+from skunkqueue.web import create_app, operations
+from skunkqueue.web.live.events import KEY as STREAMS
+from tests.support.chromium import opened
+from tests.support.waiting import PATIENCE
+from tests.web.firings import claim, firing
+
+MANY = 10_000
+SCRIPT = "<img src=x onerror=alert(1)><script>alert(1)</script>"
+
+
+@pytest.fixture
+def app(url: str, store: Backend) -> Iterator[Flask]:
+    del store
+    app = create_app(url, refresh_seconds=0.2)
+    yield app
+    app.extensions[operations.KEY].close()
+    app.extensions[STREAMS].close()
+
+
+def fail(store: Backend, count: int, **fields: object) -> None:
+    for start in range(0, count, 1_000):
+        part = min(1_000, count - start)
+        store.enqueue([firing(**fields) for _ in range(part)])
+        store.settle(
+            [
+                Outcome(
+                    id=one.id,
+                    token=one.token,
+                    verdict=Verdict.ERROR,
+                    error="KeyError: 'a'",
+                    began=one.claimed,
+                )
+                for one in claim(store, limit=part)
+            ]
+        )
+
+
+def failures(store: Backend) -> int:
+    return store.count(Query(states=(State.ERROR,))).number
+
+
+def test_firings_are_filtered_paged_through_and_kept_as_a_bookmark(
+    page: Page, store: Backend, browser: Browser, address: str
+) -> None:
+    store.enqueue([firing(job="shop:send", tags=("urgent",)) for _ in range(60)])
+    store.enqueue([firing(job="shop:other") for _ in range(3)])
+
+    page.goto("/jobs")
+    page.get_by_label("Job", exact=True).fill("shop:send")
+    page.get_by_text("More filters").click()
+    page.get_by_label("Tag", exact=True).fill("urgent")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("tbody tr")).to_have_count(50)
+    assert urlsplit(page.url).query == "job=shop:send&tag=urgent"
+    page.get_by_role("link", name="After →").click()
+    expect(page.locator("tbody tr")).to_have_count(10)
+    bookmark = page.url
+    page.get_by_role("link", name="← Before").click()
+    expect(page.locator("tbody tr")).to_have_count(50)
+
+    with opened(browser, base_url=address) as other:
+        other.goto(bookmark)
+        expect(other.locator("tbody tr")).to_have_count(10)
+        expect(other.get_by_label("Tag", exact=True)).to_have_value("urgent")
+
+
+def test_a_field_that_makes_no_sense_is_marked_and_kept(
+    browser: Browser, address: str, store: Backend
+) -> None:
+    store.enqueue([firing()])
+    with opened(browser, base_url=address, complaints_about=("400",)) as page:
+        page.goto("/jobs")
+        page.get_by_text("More filters").click()
+        page.get_by_label("Due from").fill("soonish")
+        page.keyboard.press("Enter")
+
+        expect(page.get_by_label("Due from")).to_have_value("soonish")
+        expect(page.get_by_label("Due from")).to_have_accessible_description(re.compile("not a moment"))
+
+
+def test_rows_are_ticked_one_by_one_in_a_range_or_all(page: Page, store: Backend) -> None:
+    store.enqueue([firing() for _ in range(6)])
+    page.goto("/jobs")
+    boxes = page.locator("tbody input[type=checkbox]")
+    expect(page.get_by_role("button", name="Kill")).to_be_disabled()
+
+    boxes.nth(1).click()
+    boxes.nth(4).click(modifiers=["Shift"])
+    expect(page.locator("#ticked")).to_have_text("4 ticked:")
+    page.get_by_label("Tick all rows").click()
+    expect(page.locator("#ticked")).to_have_text("6 ticked:")
+    page.get_by_label("Tick all rows").click()
+    expect(page.locator("#ticked")).to_have_text("0 ticked:")
+    boxes.nth(0).click()
+    boxes.nth(2).click()
+    page.get_by_role("button", name="Kill").click()
+    expect(page.get_by_role("heading", name="Kill 2 firings?")).to_be_visible()
+    page.get_by_label("Reason").fill("they are wrong")
+    page.get_by_role("button", name="Kill 2 firings").click()
+
+    expect(page.locator("#messages")).to_have_text("Killed 2 firings.")
+    assert store.count(Query(states=(State.KILLED,))).number == 2
+    assert store.audit(1).entries[0].why == "they are wrong"
+
+
+def test_ticks_stay_while_the_page_changes(page: Page, store: Backend) -> None:
+    store.enqueue([firing() for _ in range(3)])
+    page.goto("/jobs")
+    page.locator("tbody input[type=checkbox]").nth(1).click()
+    page.evaluate("document.activeElement.blur()")
+
+    store.enqueue([firing(job="late:one")])
+
+    expect(page.get_by_role("link", name="late:one")).to_be_visible()
+    expect(page.locator("#ticked")).to_have_text("1 ticked:")
+
+
+def test_ten_thousand_that_match_are_requeued_with_progress(page: Page, store: Backend) -> None:
+    fail(store, MANY)
+
+    page.goto("/jobs?state=error")
+    page.get_by_text("All that match…").click()
+    page.get_by_role("link", name="Requeue all").click()
+    expect(page.get_by_role("heading", name="Requeue 10\u202f000 firings?")).to_be_visible()
+    page.get_by_role("button", name="Requeue 10\u202f000 firings").click()
+
+    expect(page.locator("#operation")).to_contain_text("10\u202f000 of 10\u202f000")
+    expect(page.locator("#operation .state")).to_have_text("done")
+    assert failures(store) == 0
+    assert store.audit(1).entries[0].did == "requeued 10000 of 10000"
+
+
+def test_an_operation_is_stopped_on_its_way(page: Page, store: Backend, app: Flask) -> None:
+    fail(store, MANY)
+    pages = [0]
+    go_on = threading.Event()
+
+    def keep(rows: Sequence[Row]) -> Sequence[Row]:
+        pages[0] += 1
+        assert pages[0] < 3 or go_on.wait(PATIENCE)
+        return rows
+
+    bulk = Bulk(Control(store, "ann"), "requeue", Query(states=(State.ERROR,)), keep=keep)
+    known: operations.Operations = app.extensions[operations.KEY]
+    id_ = known.start(bulk, "ann", "Requeue state error").id
+
+    page.goto("/jobs")
+    strip = page.locator(f"#operation-{id_}")
+    expect(strip).to_contain_text("2\u202f000 of 10\u202f000")
+    page.get_by_role("button", name="Stop: Requeue state error").click()
+    page.goto(f"/operations?id={id_}")
+    expect(page.locator("#operation .state")).to_have_text("stopping")
+    go_on.set()
+
+    expect(page.locator("#operation .state")).to_have_text("stopped")
+    expect(page.locator("#operation")).to_contain_text("3\u202f000 of 10\u202f000")
+    assert failures(store) == 7_000
+
+
+def test_scripts_in_names_arguments_errors_and_addresses_are_text(page: Page, store: Backend) -> None:
+    said: list[str] = []
+
+    def hear(dialog: Dialog) -> None:
+        said.append(dialog.message)
+        dialog.dismiss()
+
+    page.on("dialog", hear)
+    step = Step(job=SCRIPT, args=TypedSerializer().dumps_call((SCRIPT,), {}, None))
+    made = firing(
+        body=encode(Body(steps=(step,))), job=SCRIPT, tags=(SCRIPT[:50],), route=SCRIPT, schedule=SCRIPT
+    )
+    store.enqueue([made])
+    (lent,) = claim(store, SCRIPT)
+    store.settle(
+        [
+            Outcome(
+                id=lent.id,
+                token=lent.token,
+                verdict=Verdict.ERROR,
+                error=f"{SCRIPT}: {SCRIPT}",
+                result=encode(Failure(SCRIPT, SCRIPT, SCRIPT)),
+                began=lent.claimed,
+            )
+        ]
+    )
+
+    for path in (
+        "/jobs",
+        f"/jobs/{made.id}",
+        "/errors",
+        "/queues",
+        f"/confirm?verb=requeue&all=1&route={SCRIPT}",
+    ):
+        page.goto(path)
+        expect(page.locator("main")).to_contain_text("<script>alert(1)</script>")
+        assert page.locator("main script, main img").count() == 0
+    page.goto(f"/jobs?job={SCRIPT}&tag={SCRIPT[:50]}&route={SCRIPT}")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    assert said == []
