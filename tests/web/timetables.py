@@ -52,9 +52,10 @@ def install_strategies(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "web_strategies", raising=False)
 
 
-def body(job: str = "shop.jobs:sell") -> bytes:
-    """Make the body of a call without arguments."""
-    return encode(Body((Step(job, get_serializer("typed").dumps_call((), {}, None), 0, None),)))
+def body(job: str = "shop.jobs:sell", schedule: str | None = None, strategy: str | None = None) -> bytes:
+    """Make the body of a call without arguments; a worker refires it where it names its schedule."""
+    step = Step(job, get_serializer("typed").dumps_call((), {}, None), 0, None)
+    return encode(Body((step,), schedule=schedule, strategy=strategy))
 
 
 def declare(store: Backend, name: str = "tick", *, after: float = 3_600.0, **fields: Any) -> Schedule:

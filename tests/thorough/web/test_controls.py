@@ -1,0 +1,28 @@
+"""Workers, pools and schedules in a browser, on Valkey and MongoDB."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.mongo_replica_set import MongoReplicaSet
+from tests.support.redis_server import RedisServer
+from tests.web.browser.controls import Controls
+
+
+class TestOnValkey(Controls):
+    """On a server that tests share, under a name of the test's own."""
+
+    @pytest.fixture
+    def url(self, valkey: RedisServer, dbname: str) -> str:
+        return valkey.url(dbname)
+
+
+class TestOnMongoDB(Controls):
+    """On a replica set that tests share, in a database of the test's own."""
+
+    @pytest.fixture
+    def url(self, replica_set: MongoReplicaSet, dbname: str) -> Iterator[str]:
+        yield replica_set.url(dbname)
+        replica_set.client().drop_database(dbname)

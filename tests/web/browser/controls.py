@@ -1,0 +1,142 @@
+"""What people do to live workers, pools and schedules in a browser, on whatever store a subclass says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Locator, Page, expect
+
+from skunkqueue import SkunkQueue
+from skunkqueue.records import State
+from skunkqueue.scheduler import TimeScheduler
+from skunkqueue.web import create_app
+from skunkqueue.web.live.events import KEY
+from skunkqueue.web.source import KEY as SOURCE
+from tests.acceptance.workshop import Workshop, ended
+from tests.support.waiting import eventually
+from tests.web.timetables import body, declare, read
+
+PATIENCE = 60.0
+QUICK = 0.2
+
+
+class Controls:
+    """Each test has a store of its own, at ``url``, with a pool that really works."""
+
+    @pytest.fixture
+    def shop(self, url: str, tmp_path: Path) -> Iterator[Workshop]:
+        with Workshop(tmp_path, url) as made:
+            yield made
+
+    @pytest.fixture
+    def app(self, url: str, shop: Workshop) -> Iterator[Flask]:
+        shop.backend.now()
+        app = create_app(url, refresh_seconds=QUICK)
+        yield app
+        app.extensions[KEY].close()
+        app.extensions[SOURCE].close()
+
+    def test_a_worker_is_restarted_and_stopped(self, page: Page, shop: Workshop) -> None:
+        shop.work()
+        (first,) = shop.backend.workers()
+        page.goto("/workers")
+        page.get_by_role("link", name=first.id).click()
+
+        page.get_by_role("button", name="Restart").click()
+        expect(followed(page, "restart")).to_contain_text("done after", timeout=1_000 * PATIENCE)
+        expect(main(page)).to_contain_text("This worker has ended")
+
+        second = eventually(lambda: [one for one in shop.backend.workers() if one.id != first.id], PATIENCE)[
+            0
+        ]
+        page.goto(f"/workers/{second.id}")
+        page.get_by_role("link", name=re.compile(r"^Stop worker \w+$")).click()
+        expect(main(page)).to_contain_text("1 worker and 0 running firings are touched")
+        page.get_by_label("Reason").fill("it is too old")
+        page.get_by_role("button", name="Stop 1 worker").click()
+        expect(followed(page, "stop")).to_contain_text("done after", timeout=1_000 * PATIENCE)
+
+        eventually(lambda: not shop.backend.workers(), PATIENCE, what="no worker is left")
+        newest = shop.backend.audit(1).entries[0]
+        assert (newest.verb, newest.why) == ("stop", "it is too old")
+
+    def test_a_pool_is_made_quiet_goes_on_and_is_restarted(self, page: Page, shop: Workshop) -> None:
+        shop.work()
+        (first,) = shop.backend.workers()
+        (pool,) = shop.backend.pools()
+        page.goto(f"/pools/{pool.id}")
+
+        page.get_by_role("button", name="Quiet").click()
+        # The page changes by itself.
+        expect(followed(page, "quiet")).to_contain_text("done after", timeout=1_000 * PATIENCE)
+        resume = page.get_by_role("button", name="Resume")
+        expect(resume).to_be_visible()
+        waiting = shop.fire("add", 4, 5)
+        resume.click()
+        expect(followed(page, "resume")).to_contain_text("done after", timeout=1_000 * PATIENCE)
+        assert shop.result(waiting) == 9
+
+        page.get_by_role("button", name="Restart").click()
+        expect(followed(page, "restart")).to_contain_text("done after", timeout=1_000 * PATIENCE)
+        (second,) = eventually(shop.backend.workers, PATIENCE)
+        assert second.id != first.id
+        expect(page.locator(f"#worker-{second.id}")).to_be_visible()
+        expect(page.locator(f"#worker-{first.id}")).to_have_count(0)
+
+    def test_what_runs_is_killed_and_a_pool_is_stopped_roughly(self, page: Page, shop: Workshop) -> None:
+        pool = shop.work()
+        (worker,) = shop.backend.workers()
+        killed = shop.fire("sleep")
+        shop.begun(killed)
+        page.goto(f"/workers/{worker.id}")
+
+        page.get_by_role("link", name=f"Kill {killed}").click()
+        page.get_by_role("button", name="Kill").click()
+        assert shop.settled(killed, PATIENCE).state is State.KILLED
+        expect(page.locator(f"#held-{killed}")).to_contain_text("killed")
+        assert [one.id for one in shop.backend.workers()] == [worker.id]
+
+        interrupted = shop.fire("sleep")
+        shop.begun(interrupted)
+        page.goto("/workers")
+        page.get_by_role("link", name=re.compile(r"^Stop pool .* roughly$")).click()
+        expect(main(page)).to_contain_text("1 worker and 1 running firing are touched")
+        page.get_by_role("button", name="Stop 1 worker roughly").click()
+        expect(main(page)).to_contain_text("No worker is there", timeout=1_000 * PATIENCE)
+        assert shop.settled(interrupted, PATIENCE).state is State.KILLED
+        assert ended(pool, PATIENCE) == 130
+
+    def test_a_schedule_is_run_paused_and_resumed(self, page: Page, shop: Workshop, url: str) -> None:
+        shop.work()
+        with SkunkQueue("shop", conn_url=url) as queue:
+            rule = TimeScheduler(queue, 3_600)
+        run = body("jobs:which", "hourly", rule.strategy)
+        declare(shop.backend, "hourly", strategy=rule.strategy, params=rule.params, body=run)
+        page.goto("/schedules")
+        page.get_by_role("link", name="hourly").click()
+        expect(main(page)).to_contain_text("It has not run yet.")
+
+        page.get_by_role("button", name="Run now").click()
+        # The page changes by itself.
+        expect(page.get_by_role("region", name="Runs", exact=True)).to_contain_text(
+            "complete", timeout=1_000 * PATIENCE
+        )
+        page.get_by_role("button", name="Pause").click()
+        expect(main(page)).to_contain_text("None is planned until it is resumed.")
+        assert read(shop.backend, "hourly").paused
+        page.get_by_role("button", name="Resume").click()
+        expect(page.locator("#ticks li")).to_have_count(5)
+        assert not read(shop.backend, "hourly").paused
+
+
+def main(page: Page) -> Locator:
+    return page.locator("#main")
+
+
+def followed(page: Page, verb: str) -> Locator:
+    """Find what is shown of the command that was sent last."""
+    return page.get_by_role("region", name="Command that was sent").filter(has_text=verb)
