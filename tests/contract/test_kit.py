@@ -42,7 +42,9 @@ def suite(tmp_path: Path) -> Path:
 def pytest_on(suite: Path, *options: str) -> str:
     """Run pytest as an author does; return what it prints."""
     env = {**os.environ, "PYTEST_ADDOPTS": "", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, str(suite)]
+    # What asserts would show is not looked at here, and to prepare that takes longer than all the rest.
+    plain = ("--assert=plain", "-p", "no:cacheprovider")
+    command = [sys.executable, "-m", "pytest", *plain, *options, str(suite)]
     return subprocess.run(
         command, cwd=suite.parent, env=env, capture_output=True, text=True, check=False
     ).stdout

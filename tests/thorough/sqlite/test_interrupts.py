@@ -12,6 +12,7 @@ from tests.core.sqlite.test_interrupts import (
     test_opening_that_is_interrupted_leaves_nothing_open,
     test_reading_that_is_interrupted_leaves_nothing_open,
     test_store_may_be_disturbed_at_any_moment_while_it_is_opened,
+    test_two_exceptions_close_together_leave_the_store_usable,
     uncollected,
 )
 
@@ -25,5 +26,6 @@ __all__ = [
     "test_opening_that_is_interrupted_leaves_nothing_open",
     "test_reading_that_is_interrupted_leaves_nothing_open",
     "test_store_may_be_disturbed_at_any_moment_while_it_is_opened",
+    "test_two_exceptions_close_together_leave_the_store_usable",
     "uncollected",
 ]

@@ -1,0 +1,1 @@
+"""What ends a test that hangs, in each way in which one may."""
