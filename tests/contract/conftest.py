@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from tests.support.memory_example import make_importable
-from tests.support.mongo_fixtures import mongo_config_of, mongod, mongod_binary, new_mongo_proxy, new_mongod
+from tests.support.mongo_fixtures import (
+    mongo_config_of,
+    mongod,
+    mongod_binary,
+    new_mongo_proxy,
+    new_mongod,
+    used_mongo_config_of,
+)
 from tests.support.redis_fixtures import new_proxy, new_server, valkey
 from tests.support.store_fixtures import config_of, dbname
 
@@ -17,6 +24,7 @@ __all__ = [
     "new_mongod",
     "new_proxy",
     "new_server",
+    "used_mongo_config_of",
     "valkey",
 ]
 

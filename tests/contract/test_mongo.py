@@ -6,8 +6,9 @@ import pytest
 
 from skunkqueue.contract import BackendContract, Outage
 from skunkqueue.contract.effort import EFFORT
+from skunkqueue.contract.order import stage_of
 from skunkqueue.persistence import BackendConfig
-from tests.support.mongo_fixtures import MongoConfigOf, NewMongod, NewMongoProxy
+from tests.support.mongo_fixtures import MongoConfigOf, NewMongod, NewMongoProxy, UsedMongoConfigOf
 from tests.support.mongo_server import MongoServer, User
 from tests.support.outages import outage_of
 
@@ -19,8 +20,15 @@ class TestStandalone(BackendContract):
     examples = EFFORT.examples // 3
 
     @pytest.fixture
-    def config(self, mongod: MongoServer, mongo_config_of: MongoConfigOf) -> BackendConfig:
-        return mongo_config_of(mongod)
+    def config(
+        self,
+        request: pytest.FixtureRequest,
+        mongod: MongoServer,
+        mongo_config_of: MongoConfigOf,
+        used_mongo_config_of: UsedMongoConfigOf,
+    ) -> BackendConfig:
+        plain = stage_of(type(self), request.node) == 0
+        return used_mongo_config_of(mongod) if plain else mongo_config_of(mongod)
 
     @pytest.fixture
     def outage(

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import pytest
 
+from skunkqueue.config import resolve
 from skunkqueue.persistence import BackendConfig
 from tests.support.mongo_binaries import find_mongod
 from tests.support.mongo_proxy import MongoProxy
@@ -32,7 +33,13 @@ __all__ = [
     "new_mongod",
     "new_replica_set",
     "replica_set",
+    "used_mongo_config_of",
 ]
+
+
+USED = "used"
+LASTING = ("meta", "bells")
+"""Collections in which nothing is that a test could find: the format, and rings that nobody hears any more."""
 
 
 class NewMongod(Protocol):
@@ -68,6 +75,7 @@ class MongoConfigOf(Protocol):
     ) -> BackendConfig: ...
 
 
+UsedMongoConfigOf = Callable[[MongoServer | MongoReplicaSet], BackendConfig]
 NewMongoProxy = Callable[[MongoServer], MongoProxy]
 
 
@@ -105,6 +113,21 @@ def mongo_config_of(config_of: ConfigOf, dbname: str) -> Iterator[MongoConfigOf]
         def make(server: MongoServer | MongoReplicaSet, url: str = "", **options: str) -> BackendConfig:
             stack.callback(_drop, server, dbname)
             return config_of(url or server.url(), **options)
+
+        yield make
+
+
+@pytest.fixture
+def used_mongo_config_of() -> Iterator[UsedMongoConfigOf]:
+    """Make the config of a store on a shared server that tests use one after the other, each emptying it after itself.
+
+    To make a store of one's own takes ten times as long, most of it for files of collections and indexes.
+    """
+    with ExitStack() as stack:
+
+        def make(server: MongoServer | MongoReplicaSet) -> BackendConfig:
+            stack.callback(_empty, server, USED)
+            return resolve(conn_url=server.url(), dbname=USED)
 
         yield make
 
@@ -166,6 +189,12 @@ def new_mongo_proxy() -> Iterator[NewMongoProxy]:
     """Put proxies in front of servers; they end with the test."""
     with ExitStack() as stack:
         yield lambda server: stack.enter_context(MongoProxy(server.port))
+
+
+def _empty(server: MongoServer | MongoReplicaSet, dbname: str) -> None:
+    db = server.client()[dbname]
+    for name in db.list_collection_names(filter={"name": {"$nin": LASTING}}):
+        db[name].delete_many({})
 
 
 def _drop(server: MongoServer | MongoReplicaSet, dbname: str) -> None:

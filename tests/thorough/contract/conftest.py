@@ -8,6 +8,7 @@ from tests.support.mongo_fixtures import (
     new_mongo_proxy,
     new_replica_set,
     replica_set,
+    used_mongo_config_of,
 )
 from tests.support.redis_fixtures import cluster, new_cluster, new_proxy, new_server, redis62
 from tests.support.store_fixtures import config_of, dbname
@@ -25,4 +26,5 @@ __all__ = [
     "new_server",
     "redis62",
     "replica_set",
+    "used_mongo_config_of",
 ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from skunkqueue.contract import BackendContract, Outage
+from skunkqueue.contract.order import stage_of
 from skunkqueue.persistence import BackendConfig
-from tests.support.mongo_fixtures import MongoConfigOf, NewMongoProxy, NewReplicaSet
+from tests.support.mongo_fixtures import MongoConfigOf, NewMongoProxy, NewReplicaSet, UsedMongoConfigOf
 from tests.support.mongo_replica_set import MongoReplicaSet
 from tests.support.mongo_server import User
 from tests.support.outages import outage_of
@@ -19,8 +20,15 @@ class TestReplicaSet(BackendContract):
     examples = 30
 
     @pytest.fixture
-    def config(self, replica_set: MongoReplicaSet, mongo_config_of: MongoConfigOf) -> BackendConfig:
-        return mongo_config_of(replica_set)
+    def config(
+        self,
+        request: pytest.FixtureRequest,
+        replica_set: MongoReplicaSet,
+        mongo_config_of: MongoConfigOf,
+        used_mongo_config_of: UsedMongoConfigOf,
+    ) -> BackendConfig:
+        plain = stage_of(type(self), request.node) == 0
+        return used_mongo_config_of(replica_set) if plain else mongo_config_of(replica_set)
 
     @pytest.fixture
     def outage(
