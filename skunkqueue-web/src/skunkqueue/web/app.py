@@ -20,6 +20,8 @@ from skunkqueue.web.api import openapi
 from skunkqueue.web.links import KEY as LINKS
 from skunkqueue.web.links import Links
 from skunkqueue.web.live import events
+from skunkqueue.web.metrics import own
+from skunkqueue.web.metrics import pages as metrics
 from skunkqueue.web.pages import audit, firing, jobs, more, plugins, queues, schedules, workers
 from skunkqueue.web.pages import errors as error_pages
 from skunkqueue.web.pages import operations as operation_pages
@@ -77,6 +79,7 @@ def create_app(
     operations.install(app)
     access = state.install(app, chosen, authorize)
     app.wsgi_app = Doorway(app.wsgi_app, access.proxies, chosen.prefix)  # type: ignore[method-assign]  # Flask's own advice
+    own.install(app)
     guard.install(app)
     sessions.install(app)
     headers.install(app)
@@ -87,6 +90,7 @@ def create_app(
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     openapi.install(app)
+    metrics.install(app)
     events.install(app, app.extensions[KEY], chosen.refresh_seconds)
     guard.check_rights(app)
     return app

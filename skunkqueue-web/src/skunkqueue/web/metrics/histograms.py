@@ -1,0 +1,20 @@
+"""Histograms of a store as Prometheus has them: fewer buckets, whose ends are ends of ours, so that nothing is guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from skunkqueue.counters import buckets
+
+BOUNDS = tuple(2.0**power for power in range(-10, 19, 2))
+"""Ends of the buckets in seconds: a millisecond, and then four times as long each, up to three days."""
+_ABOUT = 1 + 1e-9
+"""Ends are computed as powers in two ways, which differ in the last digit."""
+
+
+def cumulated(values: Mapping[str, float], of: str) -> list[tuple[str, float]]:
+    """Count how many waits (``of="wait"``) or runs (``"run"``) were at most as long as each bound, and in all."""
+    found = buckets(values, of)
+    counts = [sum(count for _, end, count in found if end <= bound * _ABOUT) for bound in BOUNDS]
+    total = sum(count for _, _, count in found)
+    return [*((str(bound), count) for bound, count in zip(BOUNDS, counts, strict=True)), ("+Inf", total)]
