@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask, render_template_string
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skunkqueue.web.charts import Chart, Series, Times, bands, bars, lines, spark
@@ -53,6 +53,7 @@ def points(path: str) -> list[tuple[float, float]]:
 
 
 @pytest.mark.parametrize("draw", KINDS)
+@settings(max_examples=40)
 @given(values=MANY, unit=st.sampled_from(UNITS))
 def test_every_shape_is_within_its_box(
     draw: Callable[..., Chart], values: list[list[float | None]], unit: str

@@ -1,11 +1,18 @@
-"""The page of queues."""
+"""Queues: the list of routes, and the page of one."""
 
 from __future__ import annotations
 
+import re
+
+import pytest
 from flask.testing import FlaskClient
 
 from skunkqueue.persistence import Backend
-from tests.web.firings import firing
+from skunkqueue.records import State
+from skunkqueue.web import create_app
+from skunkqueue.web.rights import Login, Right
+from tests.web.firings import QUEUE, claim, firing
+from tests.web.monitor_client import MonitorClient
 
 
 def test_a_store_without_firings_says_what_to_do_next(client: FlaskClient) -> None:
@@ -23,8 +30,110 @@ def test_a_route_is_shown_with_what_is_pending(client: FlaskClient, store: Backe
 
 def test_a_name_that_looks_like_a_script_is_shown_as_text(client: FlaskClient, store: Backend) -> None:
     store.enqueue([firing(route="<script>alert(1)</script>")])
+    page = {"queue": QUEUE, "route": "<script>alert(1)</script>"}
 
-    text = client.get("/queues").text
+    for text in (client.get("/queues").text, client.get("/queue", query_string=page).text):
+        assert "<script>alert" not in text
+        assert "&lt;script&gt;alert" in text
 
-    assert "<script>alert" not in text
-    assert "&lt;script&gt;alert" in text
+
+def test_a_routes_page_tells_what_the_pending_ones_wait_for(client: FlaskClient, store: Backend) -> None:
+    store.enqueue([firing(), firing(), firing(delay=3_600)])
+
+    text = client.get("/queue?queue=shop&route=default").text
+
+    assert re.search(r'Due</span><span class="tile-value">2<', text)
+    assert re.search(r'Later</span><span class="tile-value">1<', text)
+    assert "Nobody works on this route" in text
+
+
+def test_a_route_that_never_was_is_not_found(client: FlaskClient, store: Backend) -> None:
+    store.enqueue([firing()])
+
+    answer = client.get("/queue?queue=shop&route=elsewhere")
+
+    assert answer.status_code == 404
+    assert "elsewhere" in answer.text
+
+
+@pytest.mark.parametrize("query", ["", "?queue=shop", "?queue=shop&route=default&over=century"])
+def test_an_incomplete_address_is_refused(client: FlaskClient, store: Backend, query: str) -> None:
+    store.enqueue([firing()])
+
+    assert client.get(f"/queue{query}").status_code == 400
+
+
+def test_a_route_is_paused_and_resumed(client: FlaskClient, store: Backend) -> None:
+    store.enqueue([firing()])
+    about = {"queue": QUEUE, "route": "default"}
+
+    answer = client.post("/do/route", data={**about, "verb": "pause", "why": "a bad deploy"})
+    assert answer.status_code == 303
+    assert store.routes()[0].paused
+    assert "is paused" in client.get("/queue", query_string=about).text
+    client.post("/do/route", data={**about, "verb": "resume"})
+
+    assert not store.routes()[0].paused
+    entries = store.audit().entries
+    assert [entry.verb for entry in entries] == ["resume", "pause"]
+    assert entries[1].why == "a bad deploy"
+
+
+def test_a_whole_queue_is_paused(client: FlaskClient, store: Backend) -> None:
+    store.enqueue([firing(), firing(route="mail")])
+
+    client.post("/do/route", data={"queue": QUEUE, "verb": "pause"})
+
+    assert all(info.paused for info in store.routes())
+
+
+def test_a_purge_is_asked_back_with_the_number(client: FlaskClient, store: Backend) -> None:
+    store.enqueue([firing() for _ in range(3)])
+
+    text = client.get("/confirm/purge?queue=shop&route=default").text
+
+    assert "3 pending firings" in text
+    assert store.routes()[0].counts[State.PENDING] == 3
+
+
+def test_a_purge_removes_what_is_pending_and_leaves_what_runs(client: FlaskClient, store: Backend) -> None:
+    store.enqueue([firing() for _ in range(3)])
+    claim(store)
+
+    answer = client.post("/do/purge", data={"queue": QUEUE, "route": "default"}, follow_redirects=True)
+
+    assert "Removed 2 pending firings" in answer.text
+    counts = store.routes()[0].counts
+    assert (counts[State.PENDING], counts[State.RUNNING]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("right", "path", "status"),
+    [
+        (Right.VIEW, "/do/route", 403),
+        (Right.ACT, "/do/purge", 403),
+        (Right.ACT, "/do/route", 303),
+        (Right.ADMIN, "/do/purge", 303),
+    ],
+)
+def test_each_action_needs_its_right(url: str, store: Backend, right: Right, path: str, status: int) -> None:
+    store.enqueue([firing()])
+    login = Login(name="jed", right=right, by="site")
+    mine = create_app(url, authorize=lambda _: login)
+    mine.test_client_class = MonitorClient
+
+    answer = mine.test_client().post(path, data={"queue": QUEUE, "route": "default", "verb": "pause"})
+
+    assert answer.status_code == status
+
+
+def test_no_button_is_shown_to_who_may_not_press_it(url: str, store: Backend) -> None:
+    store.enqueue([firing()])
+    login = Login(name="jed", right=Right.VIEW, by="site")
+
+    text = (
+        create_app(url, authorize=lambda _: login).test_client().get("/queue?queue=shop&route=default").text
+    )
+
+    assert "Purge" not in text
+    assert "Pause" not in text

@@ -14,15 +14,18 @@ from skunkqueue.web.access.proxies import Doorway
 from skunkqueue.web.access.state import Authorize
 from skunkqueue.web.actions import firings as firing_actions
 from skunkqueue.web.actions import operations as operation_actions
+from skunkqueue.web.actions import routes as route_actions
 from skunkqueue.web.actions import schedules as schedule_actions
 from skunkqueue.web.actions import workers as worker_actions
 from skunkqueue.web.api import openapi
+from skunkqueue.web.history import KEY as HISTORY
+from skunkqueue.web.history import History
 from skunkqueue.web.links import KEY as LINKS
 from skunkqueue.web.links import Links
 from skunkqueue.web.live import events
 from skunkqueue.web.metrics import own
 from skunkqueue.web.metrics import pages as metrics
-from skunkqueue.web.pages import audit, firing, jobs, more, plugins, queues, schedules, workers
+from skunkqueue.web.pages import audit, firing, jobs, more, overview, plugins, queues, schedules, workers
 from skunkqueue.web.pages import errors as error_pages
 from skunkqueue.web.pages import operations as operation_pages
 from skunkqueue.web.redaction import KEY as REDACTOR
@@ -35,7 +38,9 @@ from skunkqueue.web.source import KEY, Source
 SETTINGS = "skunkqueue.settings"
 BLUEPRINTS = (
     login_page.blueprint,
+    overview.blueprint,
     queues.blueprint,
+    route_actions.blueprint,
     jobs.blueprint,
     firing.blueprint,
     firing_actions.blueprint,
@@ -77,6 +82,7 @@ def create_app(
     app.extensions[RULES] = Rules()
     app.extensions[KEY] = Source(resolve(chosen.backend, chosen.url), refresh=chosen.refresh_seconds)
     operations.install(app)
+    app.extensions[HISTORY] = History(app.extensions[KEY])
     access = state.install(app, chosen, authorize)
     app.wsgi_app = Doorway(app.wsgi_app, access.proxies, chosen.prefix)  # type: ignore[method-assign]  # Flask's own advice
     own.install(app)

@@ -84,6 +84,8 @@ def number(value: float) -> str:
 
 def rate(per_second: float) -> str:
     """Write how often something happens: by second, minute or hour, whichever gives a readable number."""
+    if per_second <= 0:
+        return "0/min"
     for factor, unit in ((1.0, "s"), (60.0, "min"), (3_600.0, "h")):
         value = per_second * factor
         if value >= 1 or unit == "h":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import OrderedDict
@@ -13,24 +14,31 @@ from flask import current_app
 
 from skunkqueue.config import open_backend
 from skunkqueue.control import Control
+from skunkqueue.errors import SkunkQueueError
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.web.rights import login
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 KEY = "skunkqueue.source"
 _REMEMBERED = 512
 """Answers that are remembered at most."""
+_MUCH = 4
+"""How many times older than wanted an answer may be and still be shown while another one is made."""
 
 
 class _Answer:
     """One remembered answer, and the lock of whoever asks for it."""
 
-    __slots__ = ("at", "lock", "value")
+    __slots__ = ("at", "lock", "made", "value")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.at = float("-inf")
         self.value: Any = None
+        self.made: threading.Event | None = None
+        """Set once the one that is being made on a thread is there; ``None``: none is."""
 
 
 class Source:
@@ -87,11 +95,60 @@ class Source:
 
         return self._remembered(key, make, is_old)
 
+    def latest(
+        self, key: Hashable, seconds: float, make: Callable[[], T], *, patience: float = 0.0
+    ) -> T | None:
+        """Return what ``make`` last returned, however old; what is older than ``seconds`` is made anew on another thread.
+
+        For what takes long. ``None``: there is nothing yet, or only what is very old, and ``patience`` seconds did not suffice. What it raises
+        is logged, and the old answer stays.
+        """
+        answer = self._answer(("latest", key))
+        with answer.lock:
+            age = self._monotonic() - answer.at
+            is_old = age >= seconds
+            if age >= _MUCH * seconds:
+                answer.value = None
+            begins = is_old and answer.made is None
+            if begins:
+                answer.made = threading.Event()
+            made = answer.made
+        if begins:
+            threading.Thread(target=self._make, args=(answer, make), name=f"web {key}", daemon=True).start()
+        if made is not None and answer.value is None:
+            made.wait(patience)
+        return cast("T | None", answer.value)
+
+    def _make(self, answer: _Answer, make: Callable[[], object]) -> None:
+        value, at = None, self._monotonic()
+        try:
+            value = make()
+        except SkunkQueueError as error:
+            # A page that needs the store says so itself.
+            logger.warning("not read: reason=%s", error)
+        finally:
+            with answer.lock:
+                made, answer.made = answer.made, None
+                if value is not None:
+                    answer.value, answer.at = value, at
+            if made is not None:
+                made.set()
+
     def note_change(self) -> None:
         """Have what pages share be read again: something has changed."""
         self._changed = self._monotonic()
 
     def _remembered(self, key: Hashable, make: Callable[[], T], is_old: Callable[[float], bool]) -> T:
+        answer = self._answer(key)
+        with answer.lock:
+            if is_old(answer.at):
+                # As old as the moment at which it was asked for.
+                at = self._monotonic()
+                answer.value = make()
+                answer.at = at
+            return cast("T", answer.value)
+
+    def _answer(self, key: Hashable) -> _Answer:
         with self._remembering:
             answer = self._answers.get(key)
             if answer is None:
@@ -100,13 +157,7 @@ class Source:
                     self._answers.popitem(last=False)
             else:
                 self._answers.move_to_end(key)
-        with answer.lock:
-            if is_old(answer.at):
-                # As old as the moment at which it was asked for.
-                at = self._monotonic()
-                answer.value = make()
-                answer.at = at
-            return cast("T", answer.value)
+            return answer
 
     def close(self) -> None:
         """Close the store, if it is open."""

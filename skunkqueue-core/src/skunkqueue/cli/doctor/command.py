@@ -29,7 +29,7 @@ def doctor(ctx: click.Context, url: str | None, backend: str | None, *, as_json:
     findings = examine(url, backend)
     problems = [finding for finding in findings if finding.level == "problem"]
     if as_json:
-        document({"problems": len(problems), "findings": [each._asdict() for each in findings]})
+        document({"problems": len(problems), "findings": [each.told() for each in findings]})
     else:
         for finding in findings:
             _tell(finding)

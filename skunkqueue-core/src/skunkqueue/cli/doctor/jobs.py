@@ -55,19 +55,28 @@ def _line(info: RouteInfo, age: float, workers: int, scheduled: Sequence[str]) -
     waiting = plural(info.counts[State.PENDING], "pending firing")
     named = f"-q {info.queue} -r {info.route}"
     if info.paused:
-        return Finding("routes", PROBLEM, f"{place} is paused with {waiting}", f"skunq resume {named}")
+        return Finding(
+            "routes",
+            PROBLEM,
+            f"{place} is paused with {waiting}",
+            f"skunq resume {named}",
+            info.queue,
+            info.route,
+        )
     if not workers:
         level = PROBLEM if age > 0 else NOTICE
         text = f"{place} has {waiting} and no worker"
         if scheduled:
             text += f"; so nobody runs {called(scheduled)}"
-        return Finding("routes", level, text, f"skunq work {named}")
+        return Finding("routes", level, text, f"skunq work {named}", info.queue, info.route)
     if age > OLD:
         return Finding(
             "routes",
             PROBLEM,
             f"{place} does not keep up: the oldest of {waiting} is {span(age)} late",
             f"start more workers: skunq work {named} -c {max(2 * workers, 2)}",
+            info.queue,
+            info.route,
         )
     return None
 
@@ -91,6 +100,8 @@ def failures(store: Backend, _: BackendConfig) -> Iterator[Finding]:
                 " in the last hour",
                 f"skunq jobs -q {info.queue} -r {info.route} --state error, mend the cause, then"
                 f" skunq requeue --state error -q {info.queue} -r {info.route}",
+                info.queue,
+                info.route,
             )
         if ended["expired"] >= MANY_ERRORS and ended["expired"] > ERROR_SHARE * total:
             well = False
@@ -99,6 +110,8 @@ def failures(store: Backend, _: BackendConfig) -> Iterator[Finding]:
                 NOTICE,
                 f"{ended['expired']:,} firings of route {info.route} of queue {info.queue} expired in the last hour",
                 "they waited too long: start more workers, or let them expire later",
+                info.queue,
+                info.route,
             )
     if well:
         yield Finding("errors", OK, "few or none in the last hour")
@@ -114,6 +127,7 @@ def poison(store: Backend, _: BackendConfig) -> Iterator[Finding]:
                 PROBLEM,
                 f"firing {record.id} of {name_of(record)} was put aside: {record.deaths} workers died under it",
                 f"skunq job {record.id} shows signal and memory; once mended: skunq requeue {record.id}",
+                name=record.id,
             )
             for record in found
         ],
@@ -137,6 +151,9 @@ def leases(store: Backend, _: BackendConfig) -> Iterator[Finding]:
                 PROBLEM,
                 f"firing {record.id} of {name_of(record)} lost its worker {record.worker}, and nobody took it over",
                 f"start a worker there: skunq work -q {record.queue} -r {record.route}",
+                record.queue,
+                record.route,
+                record.id,
             )
             for record in left
         ],

@@ -68,6 +68,8 @@ def _without_worker(store: Backend, there: Sequence[Schedule]) -> list[Finding]:
             PROBLEM,
             f"route {route} of queue {queue} has no worker to go on with {called(names)}",
             f"skunq work -q {queue} -r {route}",
+            queue,
+            route,
         )
         for (queue, route), names in sorted(running_on(there).items())
         if (queue, route) not in known
@@ -89,6 +91,8 @@ def _idle(store: Backend, there: Sequence[Schedule]) -> list[Finding]:
             f"does not return where its workers run",
             "look for `strategy failed` in their log; then update or remove its distribution, declare the schedule "
             f"with another rule, or: skunq schedule remove {shlex.quote(each.name)} -q {each.queue}",
+            each.queue,
+            name=each.name,
         )
         for each in idle
         if now - max(each.declared, each.next_run or 0.0, (each.last_run or 0.0) + (each.took or 0.0))
@@ -120,7 +124,8 @@ def _failed(store: Backend, there: Sequence[Schedule]) -> Iterator[Finding]:
         if reason.startswith(JobNotFoundError.__name__):
             cure += f"; if the job is gone for good: skunq schedule remove {words}"
         text = f"the last run of schedule {each.name} of queue {each.queue} ended as error"
-        yield Finding("schedules", NOTICE, f"{text}: {cut(reason, REASON)}" if reason else text, cure)
+        text = f"{text}: {cut(reason, REASON)}" if reason else text
+        yield Finding("schedules", NOTICE, text, cure, each.queue, name=each.name)
     if len(found) > SHOWN:
         text = f"so did the last runs of {plural(len(found) - SHOWN, 'more schedule')}"
         yield Finding("schedules", NOTICE, text, CURE)

@@ -134,6 +134,7 @@ def clocks(store: Backend, _: BackendConfig) -> Iterator[Finding]:
                 PROBLEM,
                 f"worker {worker.id} last spoke {span(worker.beat - theirs)} in the future: the clock was set back",
                 "restart that pool; what it held comes back once its lease ends",
+                name=worker.id,
             )
 
 
@@ -151,6 +152,7 @@ def worker_health(store: Backend, _: BackendConfig) -> Iterator[Finding]:
                 PROBLEM,
                 f"{place} is deaf: it last reached the store {span(max(now - worker.beat, 0.0))} ago",
                 "look at the network and the store from that host; it ends by itself if it stays deaf",
+                name=worker.id,
             )
         if worker.version and worker.version != mine:
             sick = True
@@ -159,6 +161,7 @@ def worker_health(store: Backend, _: BackendConfig) -> Iterator[Finding]:
                 PROBLEM,
                 f"{place} runs skunkqueue {worker.version}, and this is {mine}",
                 "restart that pool, so that both are the same",
+                name=worker.id,
             )
     if not sick:
         yield Finding("workers", OK, f"{len(found)} alive")

@@ -229,7 +229,7 @@ def _chart(
         lines=tuple(
             Line(
                 moment=times.of(number),
-                text=iso(times.of(number)) or "",
+                text=(iso(times.of(number)) or "")[5:16].replace("T", " "),
                 values=tuple(
                     "" if (value := each.values[number]) is None else axis.text(value) for each in series
                 ),

@@ -9,7 +9,7 @@ const FORMS = {
 // Times of axes and tables in the reader's zone.
 export function localizeCharts(root) {
   for (const element of root.querySelectorAll("[data-t]")) {
-    const text = FORMS[element.dataset.form].format(new Date(Number(element.dataset.t) * 1000));
+    const text = FORMS[element.closest("[data-form]").dataset.form].format(new Date(Number(element.dataset.t) * 1000));
     if (element.textContent !== text) element.textContent = text;
   }
 }

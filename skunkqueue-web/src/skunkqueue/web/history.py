@@ -1,0 +1,231 @@
+"""What was counted over a time that has passed, in parts of equal length: for charts and rates.
+
+Parts that are over do not change any more, so each is read once. What would take long to read is read on a thread of its
+own, newest parts first; until then they are unknown.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import NamedTuple, cast
+
+import msgspec
+from flask import current_app
+
+from skunkqueue.counters import add, percentile
+from skunkqueue.errors import SkunkQueueError
+from skunkqueue.web.source import Source
+
+KEY = "skunkqueue.history"
+SHARES = (0.5, 0.95, 0.99)
+MAX_ROUTES = 200
+"""Routes that are added up, so that a store with very many is read in bounded time."""
+_LATE = 120.0
+"""Seconds after the end of a part during which something may still be added to it."""
+_READ_AT_ONCE = 3_000
+"""Counters (routes times minutes) that a request reads itself."""
+_READ_AT_MOST = 6_000
+"""Counters that are read in one call."""
+_REMEMBERED = 32
+"""Selections whose past is remembered."""
+
+Route = tuple[str, str]
+Shares = tuple[float, float, float]
+
+
+class Window(NamedTuple):
+    """A time up to now."""
+
+    name: str
+    step: float
+    """Seconds of each part."""
+    parts: int
+    hours: bool
+    """Read from the counters of hours, and not of minutes."""
+    each: str
+
+
+WINDOWS = {
+    "hour": Window("hour", 60.0, 60, hours=False, each="minute"),
+    "day": Window("day", 600.0, 144, hours=False, each="10 minutes"),
+    "month": Window("month", 21_600.0, 120, hours=True, each="6 hours"),
+}
+
+
+class Numbers(msgspec.Struct, frozen=True, kw_only=True):
+    """What was counted in one part."""
+
+    entered: float = 0.0
+    complete: float = 0.0
+    error: float = 0.0
+    killed: float = 0.0
+    expired: float = 0.0
+    retried: float = 0.0
+    deaths: float = 0.0
+    waits: Shares | None = None
+    """Seconds below which half, 95 % and 99 % of the waits were; ``None``: none was counted."""
+    runs: Shares | None = None
+    pending: float | None = None
+    """The highest sample; ``None``: there is none."""
+    running: float | None = None
+    oldest: float | None = None
+
+    @property
+    def ended(self) -> float:
+        """How many firings ended, however they did."""
+        return self.complete + self.error + self.killed + self.expired
+
+
+NOTHING = Numbers()
+
+
+class Past(NamedTuple):
+    """A time that has passed."""
+
+    window: Window
+    begin: float
+    parts: list[Numbers | None]
+    """``None``: not read yet."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it has been read."""
+        return all(part is not None for part in self.parts)
+
+    def last(self, count: int) -> list[Numbers]:
+        """Return the last parts that are known, for rates."""
+        return [part for part in self.parts[-count:] if part is not None]
+
+
+class _Selection(NamedTuple):
+    """What is added up."""
+
+    routes: tuple[Route, ...]
+    job: str | None
+    window: Window
+
+
+class History:
+    """The past of one store. Threads share it."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._lock = threading.Lock()
+        self._known: OrderedDict[_Selection, dict[float, Numbers]] = OrderedDict()
+        self._reading: set[_Selection] = set()
+
+    def read(self, routes: Sequence[Route], window: Window, now: float, job: str | None = None) -> Past:
+        """Return the past of these routes, of one job or of all, added up."""
+        selection = _Selection(tuple(sorted(routes)[:MAX_ROUTES]), job, window)
+        end = now // window.step * window.step
+        begin = end - window.parts * window.step
+        moments = [begin + window.step * number for number in range(window.parts)]
+        with self._lock:
+            known = self._known.setdefault(selection, {})
+            self._known.move_to_end(selection)
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+            for old in [moment for moment in known if moment < begin]:
+                del known[old]
+            missing = [
+                moment for moment in moments if moment not in known or moment + window.step > now - _LATE
+            ]
+        if missing and selection.routes:
+            self._fill(selection, missing)
+        elif missing:
+            return Past(window, begin, [NOTHING] * window.parts)
+        with self._lock:
+            return Past(window, begin, [known.get(moment) for moment in moments])
+
+    def _fill(self, selection: _Selection, missing: list[float]) -> None:
+        """Read what is missing: a little at once, the rest on a thread."""
+        each = len(selection.routes) * (selection.window.step // (3_600 if selection.window.hours else 60))
+        at_once = max(int(_READ_AT_ONCE // each), 1)
+        self._read(selection, missing[-at_once:])
+        rest = missing[:-at_once]
+        if not rest:
+            return
+        with self._lock:
+            if selection in self._reading:
+                return
+            self._reading.add(selection)
+        threading.Thread(
+            target=self._read_on, args=(selection, rest, each), name="web history", daemon=True
+        ).start()
+
+    def _read_on(self, selection: _Selection, missing: list[float], each: float) -> None:
+        try:
+            length = max(int(_READ_AT_MOST // each), 1)
+            for end in range(len(missing), 0, -length):
+                self._read(selection, missing[max(end - length, 0) : end])
+        except SkunkQueueError:
+            # The store is away, which the page says; whoever looks next reads on.
+            return
+        finally:
+            with self._lock:
+                self._reading.discard(selection)
+            self._source.note_change()
+
+    def _read(self, selection: _Selection, moments: Sequence[float]) -> None:
+        routes, job, window = selection
+        sums: dict[float, _Sum] = {}
+        found = self._source.backend.counters(
+            routes, moments[0], moments[-1] + window.step, hours=window.hours, jobs=job is not None
+        )
+        for each in found:
+            if job is None or each.job == job:
+                begin = each.begin // window.step * window.step
+                sums.setdefault(begin, _Sum()).add(each.begin, each.values)
+        with self._lock:
+            known = self._known.get(selection)
+            if known is not None:
+                known.update(
+                    {moment: sums[moment].numbers() if moment in sums else NOTHING for moment in moments}
+                )
+
+
+class _Sum:
+    """Adds up the counters of routes and minutes that make one part."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, float] = {}
+        self.samples: dict[float, list[float]] = {}
+
+    def add(self, begin: float, values: dict[str, float]) -> None:
+        """Add one counter. Samples of one moment are added, too; of several moments the highest counts."""
+        if "pending" in values:
+            sample = self.samples.setdefault(begin, [0.0, 0.0, 0.0])
+            sample[0] += values["pending"]
+            sample[1] += values.get("running", 0.0)
+            sample[2] = max(sample[2], values.get("oldest", 0.0))
+        add(self.values, values)
+
+    def numbers(self) -> Numbers:
+        """Return what they make together."""
+        get = self.values.get
+        highest = [max(column) for column in zip(*self.samples.values(), strict=True)] or [None] * 3
+        return Numbers(
+            entered=get("enqueued", 0.0),
+            complete=get("complete", 0.0),
+            error=get("error", 0.0),
+            killed=get("killed", 0.0),
+            expired=get("expired", 0.0),
+            retried=get("retried", 0.0),
+            deaths=get("deaths", 0.0),
+            waits=self._shares("wait"),
+            runs=self._shares("run"),
+            pending=highest[0],
+            running=highest[1],
+            oldest=highest[2],
+        )
+
+    def _shares(self, of: str) -> Shares | None:
+        found = [percentile(self.values, of, share) for share in SHARES]
+        return None if None in found else cast("Shares", tuple(found))
+
+
+def history() -> History:
+    """Return the history of the app that serves this request."""
+    return cast("History", current_app.extensions[KEY])

@@ -1,0 +1,161 @@
+"""What was counted over a time that has passed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+from flask import Flask
+
+from skunkqueue.counters import Counters, sample_of, tally
+from skunkqueue.persistence import Backend
+from skunkqueue.records import Verdict
+from skunkqueue.web.history import WINDOWS, History
+from skunkqueue.web.source import KEY, Source
+from tests.support.waiting import eventually
+
+NOW = 1_000_000_000.0
+MAIL = ("shop", "mail")
+OTHER = ("shop", "other")
+
+
+def counted(
+    begin: float, values: dict[str, float], route: tuple[str, str] = MAIL, job: str | None = None
+) -> Counters:
+    return Counters(queue=route[0], route=route[1], job=job, begin=begin, values=values)
+
+
+class Store:
+    """Counters by hand, and what was asked for."""
+
+    def __init__(self, source: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.kept: list[Counters] = []
+        self.asked: list[tuple[float, float]] = []
+        self.gate = threading.Event()
+        """Other threads than the test's wait here."""
+        self.gate.set()
+        monkeypatch.setattr(source.backend, "counters", self.counters)
+
+    def counters(
+        self, routes: Sequence[tuple[str, str]], since: float, until: float, *, hours: bool, jobs: bool
+    ) -> list[Counters]:
+        del hours
+        if threading.current_thread() is not threading.main_thread():
+            assert self.gate.wait(60)
+        self.asked.append((since, until))
+        return [
+            each
+            for each in self.kept
+            if (each.queue, each.route) in routes
+            and since <= each.begin < until
+            and (each.job is not None) == jobs
+        ]
+
+
+@pytest.fixture
+def source(app: Flask, store: Backend) -> Source:
+    del store
+    found: Source = app.extensions[KEY]
+    return found
+
+
+@pytest.fixture
+def kept(source: Source, monkeypatch: pytest.MonkeyPatch) -> Store:
+    return Store(source, monkeypatch)
+
+
+def test_counters_of_routes_are_added_up(source: Source, kept: Store) -> None:
+    begin = NOW // 60 * 60 - 300
+    kept.kept = [
+        counted(begin, {"enqueued": 2, "complete": 1}),
+        counted(begin, {"enqueued": 3, "error": 2}, OTHER),
+    ]
+
+    past = History(source).read([MAIL, OTHER], WINDOWS["hour"], NOW)
+
+    part = past.parts[int((begin - past.begin) // 60)]
+    assert part is not None
+    assert (part.entered, part.ended, part.error) == (5, 3, 2)
+
+
+def test_the_deepest_sample_of_a_part_is_the_sum_over_routes_of_one_moment(
+    source: Source, kept: Store
+) -> None:
+    begin = NOW // 600 * 600 - 6_000
+    kept.kept = [
+        counted(begin, sample_of(5, 1, None, NOW)),
+        counted(begin, sample_of(7, 0, None, NOW), OTHER),
+        counted(begin + 60, sample_of(9, 0, None, NOW)),
+    ]
+
+    past = History(source).read([MAIL, OTHER], WINDOWS["day"], NOW)
+
+    part = past.parts[int((begin - past.begin) // 600)]
+    assert part is not None
+    assert part.pending == 12
+
+
+def test_percentiles_are_those_of_all_that_was_counted(source: Source, kept: Store) -> None:
+    begin = NOW // 60 * 60 - 300
+    values: dict[str, float] = {}
+    for number in range(100):
+        tally(values, Verdict.COMPLETE, NOW, NOW + number / 100, 0.5)
+    kept.kept = [Counters(queue="shop", route="mail", job=None, begin=begin, values=values)]
+
+    past = History(source).read([MAIL], WINDOWS["hour"], NOW)
+
+    part = past.parts[int((begin - past.begin) // 60)]
+    assert part is not None
+    assert part.waits is not None
+    assert part.waits[0] == pytest.approx(0.5, rel=0.2)
+    assert part.waits[2] == pytest.approx(0.99, rel=0.2)
+
+
+def test_where_nothing_was_counted_percentiles_and_samples_are_unknown(source: Source, kept: Store) -> None:
+    del kept
+    past = History(source).read([MAIL], WINDOWS["hour"], NOW)
+
+    assert past.is_whole
+    assert all(part is not None and part.waits is None and part.pending is None for part in past.parts)
+
+
+def test_what_is_over_is_read_once(source: Source, kept: Store) -> None:
+    history = History(source)
+    history.read([MAIL], WINDOWS["hour"], NOW)
+    kept.asked.clear()
+
+    history.read([MAIL], WINDOWS["hour"], NOW + 60)
+
+    assert sum(until - since for since, until in kept.asked) <= 4 * 60
+
+
+def test_only_the_job_that_is_asked_for_is_counted(source: Source, kept: Store) -> None:
+    begin = NOW // 60 * 60 - 300
+    kept.kept = [counted(begin, {"complete": 1}, job="a:b"), counted(begin, {"complete": 5}, job="c:d")]
+
+    past = History(source).read([MAIL], WINDOWS["hour"], NOW, "a:b")
+
+    assert sum(part.ended for part in past.parts if part is not None) == 1
+
+
+def test_what_takes_long_is_read_in_the_background_newest_first(source: Source, kept: Store) -> None:
+    routes = [("shop", f"route-{number}") for number in range(100)]
+    history = History(source)
+    kept.gate.clear()
+
+    first = history.read(routes, WINDOWS["day"], NOW)
+    assert not first.is_whole
+    assert first.parts[-1] is not None
+    kept.gate.set()
+    eventually(lambda: history.read(routes, WINDOWS["day"], NOW).is_whole)
+
+    ends = [until for _, until in kept.asked]
+    assert ends[0] == max(ends)
+
+
+def test_a_store_without_routes_has_an_empty_past(source: Source, kept: Store) -> None:
+    past = History(source).read([], WINDOWS["hour"], NOW)
+
+    assert past.is_whole
+    assert kept.asked == []

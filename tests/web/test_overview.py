@@ -1,0 +1,155 @@
+"""The overview: what needs attention, rates, charts, and how little it asks of the store."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from skunkqueue.cli.doctor.finding import PROBLEM, Finding
+from skunkqueue.persistence import Backend
+from skunkqueue.records import Outcome, Verdict
+from skunkqueue.web import attention
+from skunkqueue.web.source import KEY, Source
+from tests.support.waiting import eventually
+from tests.web.firings import QUEUE, claim, firing
+
+
+def text_of(client: FlaskClient, sign: str, url: str = "/") -> str:
+    """Get the overview once it has what is looked for in the background."""
+    found: str = eventually(lambda: text if sign in (text := client.get(url).text) else "", what=sign)
+    return found
+
+
+def test_a_store_in_which_nothing_is_wrong_says_so(client: FlaskClient) -> None:
+    assert "Nothing needs attention" in text_of(client, 'id="fine"')
+
+
+def test_a_store_without_firings_says_what_to_do_next(client: FlaskClient) -> None:
+    assert "skunq work" in client.get("/").text
+
+
+def test_a_route_on_which_nobody_works_needs_attention_and_leads_to_its_page(
+    client: FlaskClient, store: Backend
+) -> None:
+    store.enqueue([firing(route="a/b & c")])
+
+    text = text_of(client, 'id="matter-1"')
+
+    assert "no worker" in text
+    (way,) = re.findall(r'id="matter-1".*?href="([^"]+)"', text, re.DOTALL)
+    assert client.get(way.replace("&amp;", "&")).status_code == 200
+
+
+def test_failing_jobs_need_attention(client: FlaskClient, store: Backend) -> None:
+    settle(store, Verdict.ERROR, 12)
+
+    assert "ended as error" in text_of(client, 'id="matter-1"')
+
+
+def test_a_check_that_fails_hides_no_other(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object, __: object) -> list[Finding]:
+        raise RuntimeError("no such luck")
+
+    fine = Finding("routes", PROBLEM, "something is wrong")
+    monkeypatch.setattr(attention, "CHECKS", [("odd", broken), ("routes", lambda *_: [fine])])
+
+    text = text_of(client, 'id="matter-1"')
+
+    assert "no such luck" in text
+    assert "Something is wrong" in text
+    del app
+
+
+def test_every_kind_of_finding_leads_to_a_page_that_exists(app: Flask, client: FlaskClient) -> None:
+    with app.test_request_context():
+        for check in ("routes", "errors", "poison", "leases", "workers", "clock", "schedules"):
+            for about in ({}, {"queue": QUEUE, "route": "r", "name": "n"}):
+                url, text = attention._way(Finding(check, PROBLEM, "x", **about))
+                assert check in ("routes", "errors", "clock") or url is not None
+                assert (url is None) == (text == "")
+    del client
+
+
+def test_the_monitor_registers_no_probe(client: FlaskClient, store: Backend) -> None:
+    text_of(client, 'id="fine"')
+
+    assert store.workers() == []
+    assert not any(name == "writing" for name, _ in attention.CHECKS)
+
+
+def test_counts_and_rates_are_shown(client: FlaskClient, store: Backend) -> None:
+    store.enqueue([firing() for _ in range(3)])
+    settle(store, Verdict.COMPLETE, 2)
+
+    text = client.get("/").text
+
+    assert re.search(r'Pending</span><span class="tile-value">3<', text)
+
+
+@pytest.mark.parametrize("over", ["hour", "day", "month"])
+def test_charts_are_drawn_over_an_hour_a_day_and_a_month(
+    client: FlaskClient, store: Backend, over: str
+) -> None:
+    settle(store, Verdict.COMPLETE, 2)
+
+    text = text_of(client, 'id="chart-flow"', f"/?over={over}")
+
+    assert text.count("<figure") == 5
+    assert "style=" not in text
+
+
+def test_a_time_that_makes_no_sense_is_refused(client: FlaskClient) -> None:
+    answer = client.get("/?over=century")
+
+    assert answer.status_code == 400
+    assert "hour, day, month" in answer.text
+
+
+def test_charts_are_of_one_queue_route_or_job_where_asked(client: FlaskClient, store: Backend) -> None:
+    store.enqueue([firing(route="mail"), firing(route="reports")])
+
+    text = client.get("/?route=mail").text
+
+    assert re.search(r'Pending</span><span class="tile-value">1<', text)
+    assert "show everything" in text
+
+
+def test_no_row_is_asked_for_and_what_is_read_is_shared(
+    app: Flask, client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.enqueue([firing()])
+    text_of(client, 'id="matter-1"')
+    source: Source = app.extensions[KEY]
+    source.refresh = 3_600
+    client.get("/")
+    asked: list[str] = []
+    backend = source.backend
+
+    def noting(name: str, verb: Callable[..., object]) -> Callable[..., object]:
+        def note(*args: object, **kwargs: object) -> object:
+            asked.append(name)
+            return verb(*args, **kwargs)
+
+        return note
+
+    for name in ("rows", "page", "get", "results", "count", "routes", "workers"):
+        monkeypatch.setattr(backend, name, noting(name, getattr(backend, name)))
+    for _ in range(5):
+        client.get("/")
+
+    assert asked == []
+
+
+def settle(store: Backend, verdict: Verdict, count: int) -> None:
+    store.enqueue([firing(route="done") for _ in range(count)])
+    claims = claim(store, "done", limit=count)
+    now = store.now()
+    store.settle(
+        [Outcome(id=each.id, token=each.token, verdict=verdict, began=now - 1, took=1.0) for each in claims]
+    )
