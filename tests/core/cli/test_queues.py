@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from skunkqueue.cli.queues import _job_row
+from skunkqueue.cli.text import UNKNOWN
+from skunkqueue.listings import JobCount
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import State, Verdict
-from tests.core.cli.program import Skunq, begin, finish, fire, hire
+from tests.core.cli.program import Skunq, begin, body, finish, fire, hire
 
 
 def test_every_state_is_counted(store: Backend, skunq: Skunq) -> None:
@@ -125,3 +128,30 @@ def test_purging_nothing_is_exit_code_1(store: Backend, skunq: Skunq) -> None:
     finish(store)
 
     assert "nothing is pending" in skunq.error("purge", "-q", "demo", "--yes", expect=1)
+
+
+def test_jobs_are_counted_by_route_and_state(store: Backend, skunq: Skunq) -> None:
+    finish(store)
+    finish(store)
+    finish(store, Verdict.ERROR, body("shop:buy"))
+    fire(store, body("shop:buy"), route="bar")
+
+    told = skunq.json("queues", "--jobs")
+
+    counts = {(each["job"], each["route"]): each["counts"] for each in told["jobs"]}
+    assert counts["shop:sell", "foo"]["complete"] == 2
+    assert counts["shop:buy", "foo"]["error"] == 1
+    assert counts["shop:buy", "bar"]["pending"] == 1
+    assert all(each["exact"] for each in told["jobs"])
+    lines = skunq("queues", "--jobs", "-r", "foo").split("Jobs", 1)[1].splitlines()
+    assert [line.split()[:3] for line in lines if "shop:" in line] == [
+        ["shop:buy", "demo", "foo"],
+        ["shop:sell", "demo", "foo"],
+    ]
+    assert "jobs" not in skunq.json("queues")
+
+
+def test_job_count_that_is_no_exact_one_is_marked() -> None:
+    counts = {state: 3 if state is State.PENDING else 0 for state in State}
+    row = _job_row(JobCount(queue="q", route="r", job="", counts=counts, exact=False))
+    assert row[:4] == (UNKNOWN, "q", "r", "3+")

@@ -11,6 +11,7 @@ from typing import Any
 import pexpect
 import pytest
 
+from skunkqueue.cli.schedules import every
 from skunkqueue.payload import Body, Step, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Verdict
@@ -257,3 +258,14 @@ def test_no_schedules_is_exit_code_1_and_says_how_to_declare_one(store: Backend,
     assert skunq.json("schedules", expect=1)["schedules"] == []
     declare(store)
     assert "shows all" in skunq.error("schedules", "-q", "other", expect=1)
+
+
+def test_all_pages_of_schedules_are_read(store: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("skunkqueue.persistence.backend.MAX_PAGE", 3)
+    names = [f"s{number}" for number in range(7)]
+    for name in names:
+        declare(store, name)
+    declare(store, "other", queue="other")
+    assert [each.name for each in every(store)] == [*names, "other"]
+    assert [each.name for each in every(store, "demo", "foo")] == names
+    assert every(store, "demo", "elsewhere") == []

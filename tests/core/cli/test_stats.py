@@ -106,3 +106,35 @@ def test_neighbours_become_one_mark_where_there_is_too_little_room() -> None:
     assert gathered([1.0, 2.0, 3.0, 4.0, 5.0], 3) == [3.0, 7.0, 5.0]
     assert gathered([1.0, 2.0, 3.0], 2, max) == [2.0, 3.0]
     assert gathered([1.0, 2.0], 30) == [1.0, 2.0]
+
+
+def test_all_that_was_ever_counted_is_told_by_job(store: Backend, skunq: Skunq) -> None:
+    for _ in range(3):
+        finish(store)
+    finish(store, Verdict.ERROR, body("shop:buy"))
+    finish(store, route="bar")
+    store.prune(older=-1.0)
+
+    told = skunq.json("stats", "--ever")["totals"]
+
+    counts = {(each["job"], each["route"]): each["counts"] for each in told}
+    assert counts["shop:sell", "foo"]["complete"] == counts["shop:sell", "foo"]["enqueued"] == 3
+    assert counts["shop:buy", "foo"]["error"] == 1
+    assert counts["shop:sell", "bar"]["complete"] == 1
+    assert told[0]["run"]["p50"] == pytest.approx(0.5, rel=0.1)
+    (only,) = skunq.json("stats", "--ever", "--job", "shop:buy")["totals"]
+    assert only["job"] == "shop:buy"
+    lines = skunq("stats", "--ever").splitlines()
+    assert lines[0].split()[:5] == ["JOB", "QUEUE", "ROUTE", "IN", "DONE"]
+    assert lines[1].split()[:5] == ["shop:sell", "demo", "foo", "3", "3"]
+
+
+def test_all_time_has_no_beginning(store: Backend, skunq: Skunq) -> None:
+    finish(store)
+    for words in (["--since", "1h"], ["--minutes"], ["--hours"]):
+        assert "--ever is all the time" in skunq.error("stats", "--ever", *words, expect=2)
+
+
+def test_nothing_was_ever_counted_in_a_new_store(store: Backend, skunq: Skunq) -> None:
+    del store
+    assert "nothing was ever counted" in skunq.error("stats", "--ever", expect=1)

@@ -12,11 +12,12 @@ from skunkqueue.cli import exits
 from skunkqueue.cli.acting import with_control
 from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import queue_options, with_backend
-from skunkqueue.cli.output import document, json_option, note, say, table
-from skunkqueue.cli.text import clean, from_now, iso, plural
+from skunkqueue.cli.output import document, heading, json_option, note, say, table
+from skunkqueue.cli.text import UNKNOWN, clean, from_now, iso, plural
 
 if TYPE_CHECKING:
     from skunkqueue.control import Control
+    from skunkqueue.listings import JobCount
     from skunkqueue.persistence.backend import Backend
     from skunkqueue.records import RouteInfo
 
@@ -37,6 +38,14 @@ ROUTES = Shape(
     ),
     spare=(">EXPIRED", ">KILLED", ">COMPLETE", "OLDEST DUE", ">ERROR", ">WORKERS", "PAUSED", ">RUNNING"),
     least={"ROUTE": 10, "QUEUE": 8},
+)
+
+
+JOBS = Shape(
+    ("JOB", "QUEUE", "ROUTE", *ROUTES.titles[3:9]),
+    spare=(">EXPIRED", ">KILLED", ">COMPLETE", "QUEUE", ">ERROR", "ROUTE", ">RUNNING"),
+    least={"JOB": 12, "ROUTE": 10, "QUEUE": 8},
+    ends=frozenset({"JOB"}),
 )
 
 
@@ -70,17 +79,25 @@ def overview(store: Backend, queue: str | None, route: str | None = None) -> lis
 
 @click.command()
 @queue_options(required=False)
+@click.option("--jobs", "by_job", is_flag=True, help="Also how many firings of each job there are.")
 @json_option
 @click.pass_context
 @with_backend
 def queues(
-    store: Backend, ctx: click.Context, queue: str | None, route: str | None, *, as_json: bool
+    store: Backend, ctx: click.Context, queue: str | None, route: str | None, *, by_job: bool, as_json: bool
 ) -> None:
     """Show queues and routes, and how much waits there."""
     now = store.now()
     found = overview(store, queue, route)
+    jobs = store.job_counts(queue, route) if by_job else []
     if as_json:
-        document({"now": iso(now), "routes": found})
+        document(
+            {
+                "now": iso(now),
+                "routes": found,
+                **({"jobs": [_job_json(each) for each in jobs]} if by_job else {}),
+            }
+        )
     elif found:
         table(
             ROUTES,
@@ -100,8 +117,30 @@ def queues(
         note(
             "no queues yet: the first firing or worker makes one" if queue is None else f"no queue {queue!r}"
         )
+    if jobs and not as_json:
+        heading("Jobs")
+        table(JOBS, [_job_row(each) for each in jobs])
+        if not all(each.exact for each in jobs):
+            note("with +: at least so many")
     if not found:
         ctx.exit(exits.NOTHING)
+
+
+def _job_json(found: JobCount) -> dict[str, Any]:
+    return {
+        "queue": found.queue,
+        "route": found.route,
+        "job": found.job or None,
+        "counts": {state.value: n for state, n in found.counts.items()},
+        "exact": found.exact,
+    }
+
+
+def _job_row(found: JobCount) -> tuple[str, ...]:
+    more = "" if found.exact else "+"
+    counts = {state.value: n for state, n in found.counts.items()}
+    numbers = [f"{counts.get(title[1:].lower(), 0)}{more}" for title in ROUTES.titles[3:9]]
+    return (found.job or UNKNOWN, found.queue, found.route, *numbers)
 
 
 @click.command()

@@ -15,6 +15,7 @@ from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import with_backend
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import document, json_option, note, say, table
+from skunkqueue.cli.schedules import every
 from skunkqueue.cli.text import clean, from_now, iso, span
 from skunkqueue.errors import UnknownScheduleError
 
@@ -169,7 +170,7 @@ def schedule_called(store: Backend, typed: str, queue: str | None = None, *, who
     Where not the ``whole`` name is asked for, one that begins so is found too. Only what reads may do that: said
     twice, an order would else be carried out on two schedules.
     """
-    there = store.schedules(queue)
+    there = every(store, queue)
     exact = [each for each in there if each.name == typed]
     longer = [each for each in there if typed and each.name.startswith(typed)]
     found = exact or ([] if whole else longer)

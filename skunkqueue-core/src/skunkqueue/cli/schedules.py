@@ -128,10 +128,24 @@ def schedules(
         ctx.exit(exits.NOTHING)
 
 
+def every(store: Backend, queue: str | None = None, route: str | None = None) -> list[Schedule]:
+    """Read all schedules, a page at a time where the store can do that: nobody else waits for thousands to be read."""
+    from skunkqueue.persistence.backend import MAX_PAGE  # noqa: PLC0415 - help need not wait for it
+
+    if "schedule pages" not in store.capabilities:
+        found = store.schedules(queue)
+    else:
+        found = page = store.schedule_page(queue, MAX_PAGE)
+        while len(page) == MAX_PAGE:
+            page = store.schedule_page(queue, MAX_PAGE, (page[-1].queue, page[-1].name))
+            found = [*found, *page]
+    return [each for each in found if route in (None, each.route)]
+
+
 def look(store: Backend, queue: str | None = None, route: str | None = None) -> tuple[float, list[View]]:
     """Read schedules and the states of their firings; tell the store's time of that too."""
     for again in range(LOOKS, 0, -1):
-        found = [each for each in store.schedules(queue) if route is None or each.route == route]
+        found = every(store, queue, route)
         firings = _firings(store, [each.firing for each in found if each.firing is not None])
         paused = {(info.queue, info.route) for info in store.routes(queue) if info.paused} if found else set()
         now = store.now()

@@ -71,6 +71,14 @@ JOBS = Shape(
 )
 
 
+TOTALS = Shape(
+    ("JOB", "QUEUE", "ROUTE", *(title for title in _NUMBERS if title != ">PER S")),
+    spare=(*(title for title in _SPARE if title not in (">PER S", "DONE OVER TIME")), "ROUTE"),
+    least={"JOB": 12, "ROUTE": 10, "QUEUE": 8},
+    ends=frozenset({"JOB"}),
+)
+
+
 class Line(NamedTuple):
     """What was counted on one route, of one job or of all."""
 
@@ -121,6 +129,9 @@ class Period(NamedTuple):
 )
 @click.option("--minutes", "by", flag_value="minutes", help="By minutes, up to 24 hours.")
 @click.option("--hours", "by", flag_value="hours", help="By hours.")
+@click.option(
+    "--ever", is_flag=True, help="All that was counted since the store was made, by job; not with --since."
+)
 @click.option("--no-color", is_flag=True, help="No colours, and charts of plain letters.")
 @json_option
 @click.pass_context
@@ -134,6 +145,7 @@ def stats(
     job: str | None,
     since: Moment,
     by: str | None,
+    ever: bool,
     no_color: bool,
     as_json: bool,
 ) -> None:
@@ -142,6 +154,12 @@ def stats(
     A percentile is at most 9 % off. The time begins with a whole minute or hour.
     """
     ctx.meta["no_color"] = no_color
+    if ever:
+        if by is not None or ctx.get_parameter_source("since") is not click.core.ParameterSource.DEFAULT:
+            ctx.fail("--ever is all the time there is: it goes with none of --since, --minutes and --hours")
+        if not _tell_totals(store, queue, route, job, as_json=as_json):
+            ctx.exit(exits.NOTHING)
+        return
     period = _period(store, since, by)
     places = [(info.queue, info.route) for info in store.routes(queue) if route in (None, info.route)]
     routes = _read(store, places[:MAX_ROUTES], period, jobs=False)
@@ -164,6 +182,46 @@ def stats(
         note(f"only the first {MAX_ROUTES} of {len(places)} routes are read: choose some with -q and -r")
     if not (routes or jobs):
         ctx.exit(exits.NOTHING)
+
+
+def _tell_totals(
+    store: Backend, queue: str | None, route: str | None, job: str | None, *, as_json: bool
+) -> bool:
+    """Print what was counted since ever; False where that is nothing."""
+    found = [
+        Line(each.queue, each.route, each.job, dict(each.values), [], [])
+        for each in store.totals(queue)
+        if route in (None, each.route) and job in (None, each.job) and any(each.values.values())
+    ]
+    if as_json:
+        document({"now": iso(store.now()), "totals": [_total_json(line) for line in found]})
+    elif found:
+        busiest = sorted(found, key=lambda line: -line.ended)
+        table(TOTALS, [(line.job or UNKNOWN, line.queue, line.route, *_total(line)) for line in busiest])
+    else:
+        note("nothing was ever counted there")
+    return bool(found)
+
+
+def _total(line: Line) -> tuple[str, ...]:
+    counts = [f"{line.values.get(name, 0.0):,.0f}" for name in ("error", "retried", "deaths")]
+    return (
+        f"{line.values.get('enqueued', 0.0):,.0f}",
+        f"{line.ended:,.0f}",
+        *counts,
+        *_shares(line, "wait"),
+        *_shares(line, "run"),
+    )
+
+
+def _total_json(line: Line) -> dict[str, Any]:
+    return {
+        "queue": line.queue,
+        "route": line.route,
+        "job": line.job or None,
+        "counts": _counts(line),
+        **_percentiles(line),
+    }
 
 
 def _period(store: Backend, since: Moment, by: str | None) -> Period:
@@ -256,18 +314,28 @@ def _shares(line: Line, of: str) -> list[str]:
 
 
 def _json(line: Line, period: Period) -> dict[str, Any]:
-    from skunkqueue.counters import percentile  # noqa: PLC0415 - help need not wait for it
-
-    names = ("enqueued", *FINAL, "retried", "snoozed", "released", "deaths")
     found: dict[str, Any] = {"queue": line.queue, "route": line.route}
     if line.job is not None:
         found["job"] = line.job or None
-    found["counts"] = {name: int(line.values.get(name, 0.0)) for name in names}
+    found["counts"] = _counts(line)
     found["enqueued_rate"] = round(line.values.get("enqueued", 0.0) / period.seconds, 6)
     found["done_rate"] = round(line.ended / period.seconds, 6)
-    for of in ("wait", "run"):
-        found[of] = {f"p{100 * share:g}": percentile(line.values, of, share) for share in SHARES}
+    found |= _percentiles(line)
     found["done"] = line.done
     if line.job is None:
         found["pending"] = line.pending
     return found
+
+
+def _counts(line: Line) -> dict[str, int]:
+    names = ("enqueued", *FINAL, "retried", "snoozed", "released", "deaths")
+    return {name: int(line.values.get(name, 0.0)) for name in names}
+
+
+def _percentiles(line: Line) -> dict[str, dict[str, float | None]]:
+    from skunkqueue.counters import percentile  # noqa: PLC0415 - help need not wait for it
+
+    return {
+        of: {f"p{100 * share:g}": percentile(line.values, of, share) for share in SHARES}
+        for of in ("wait", "run")
+    }

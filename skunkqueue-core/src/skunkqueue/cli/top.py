@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,8 @@ WINDOW = 10
 MAX_ROUTES = 50
 MAX_RUNNING = 20
 MAX_WORKERS = 30
+SMALL = 65_536
+"""Bytes of arguments up to which a running firing is read whole."""
 _FINAL = ("complete", "error", "killed", "expired")
 
 ROUTES = Shape(
@@ -78,12 +80,14 @@ class Watch:
 
         now = self._store.now()
         routes = overview(self._store, None)
+        shown = routes[:MAX_ROUTES]
+        counted = self._counted([(route["queue"], route["route"]) for route in shown], now)
         totals: Totals = {}
-        for route in routes[:MAX_ROUTES]:
+        for route in shown:
             place = (route["queue"], route["route"])
-            totals[place] = self._count(route, now)
+            totals[place] = _add_up(route, counted.get(place, ()))
         self._seen.append((now, totals))
-        for route in routes[:MAX_ROUTES]:
+        for route in shown:
             route["enqueued_rate"], route["done_rate"] = self._rates((route["queue"], route["route"]))
         workers = [worker_json(worker, now) for worker in self._store.workers()]
         return {
@@ -94,18 +98,19 @@ class Watch:
             "running": list(self._running(routes, now)),
         }
 
-    def _count(self, route: dict[str, Any], now: float) -> tuple[float, float]:
-        """Add up the counters since the watch began; also tells the mean wait and run time."""
-        minute = int(now // 60)
-        enqueued = done = wait = run = 0.0
-        for each in self._store.minutes(route["queue"], route["route"], self._since, minute + 1):
-            enqueued += each.values.get("enqueued", 0)
-            done += sum(each.values.get(state, 0) for state in _FINAL)
-            wait += each.values.get("wait", 0)
-            run += each.values.get("run", 0)
-        route["mean_wait"] = round(wait / done, 6) if done else None
-        route["mean_run"] = round(run / done, 6) if done else None
-        return enqueued, done
+    def _counted(
+        self, places: list[tuple[str, str]], now: float
+    ) -> dict[tuple[str, str], list[dict[str, float]]]:
+        """Read the counters of each route since the watch began, minute by minute."""
+        found: dict[tuple[str, str], list[dict[str, float]]] = {}
+        if "counters" in self._store.capabilities:
+            for each in self._store.counters(places, self._since * 60.0, now + 60.0) if places else ():
+                found.setdefault((each.queue, each.route), []).append(each.values)
+        else:
+            for place in places:
+                minutes = self._store.minutes(*place, self._since, int(now // 60) + 1)
+                found[place] = [each.values for each in minutes]
+        return found
 
     def _rates(self, place: tuple[str, str]) -> tuple[float, float]:
         """Tell firings a second, in and done: between frames, or over the last minute at first."""
@@ -124,6 +129,9 @@ class Watch:
         from skunkqueue.cli.views import name_of, progress_json, progress_line  # noqa: PLC0415 - as above
         from skunkqueue.records import State  # noqa: PLC0415 - as above
 
+        if "rows" in self._store.capabilities:
+            yield from self._running_rows(now)
+            return
         left = MAX_RUNNING
         for route in routes:
             if not left:
@@ -142,6 +150,46 @@ class Watch:
                     "progress": progress_json(record),
                     "progress_line": progress_line(record),
                 }
+
+    def _running_rows(self, now: float) -> Iterator[dict[str, Any]]:
+        """Read them without their bodies, but for small ones whose job has said how far it is: a note is told there."""
+        from skunkqueue.cli.views import progress_json, progress_line, share_of  # noqa: PLC0415 - as above
+        from skunkqueue.listings import Query  # noqa: PLC0415 - as above
+        from skunkqueue.records import State  # noqa: PLC0415 - as above
+
+        rows = self._store.rows(Query(states=(State.RUNNING,)), MAX_RUNNING).rows
+        noted = [row.id for row in rows if row.progress is not None and row.body_size <= SMALL]
+        records = {
+            record.id: record for record in (self._store.get(noted) if noted else ()) if record is not None
+        }
+        for row in sorted(rows, key=lambda row: (row.queue, row.route)):
+            record = records.get(row.id)
+            progress = None if row.progress is None else {"done": row.progress[0], "total": row.progress[1]}
+            yield {
+                "id": row.id,
+                "job": row.job,
+                "queue": row.queue,
+                "route": row.route,
+                "worker": row.worker,
+                "running_for": None if row.began is None else round(max(now - row.began, 0.0), 3),
+                "progress": progress if record is None else progress_json(record),
+                "progress_line": (share_of(*row.progress) if row.progress else "")
+                if record is None
+                else progress_line(record),
+            }
+
+
+def _add_up(route: dict[str, Any], counted: Iterable[dict[str, float]]) -> tuple[float, float]:
+    """Return how many were enqueued and ended; notes the mean wait and run time."""
+    enqueued = done = wait = run = 0.0
+    for values in counted:
+        enqueued += values.get("enqueued", 0)
+        done += sum(values.get(state, 0) for state in _FINAL)
+        wait += values.get("wait", 0)
+        run += values.get("run", 0)
+    route["mean_wait"] = round(wait / done, 6) if done else None
+    route["mean_run"] = round(run / done, 6) if done else None
+    return enqueued, done
 
 
 @click.command()

@@ -12,6 +12,7 @@ from pathlib import Path
 from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, Finding, first
 from skunkqueue.cli.doctor.schedules import called, running_on
 from skunkqueue.cli.doctor.store import StoreCheck
+from skunkqueue.cli.schedules import every
 from skunkqueue.cli.text import plural, span
 from skunkqueue.cli.views import body_of, name_of
 from skunkqueue.persistence.backend import Backend, BackendConfig
@@ -35,7 +36,7 @@ def lines(store: Backend, _: BackendConfig) -> Iterator[Finding]:
     """Look at every route: is anybody there, is it paused, does it keep up."""
     now = store.now()
     listening = Counter((worker.queue, worker.route) for worker in store.workers())
-    found, scheduled = store.routes(), running_on(store.schedules())
+    found, scheduled = store.routes(), running_on(every(store))
     well = True
     for info in found:
         if not info.counts[State.PENDING] or info.oldest_due is None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, SHOWN, Finding, first
 from skunkqueue.cli.doctor.store import StoreCheck
+from skunkqueue.cli.schedules import every
 from skunkqueue.cli.text import cut, plural
 from skunkqueue.cli.views import failure_line
 from skunkqueue.errors import JobNotFoundError, PluginError
@@ -26,7 +27,7 @@ CURE = "skunq schedules shows them all"
 
 def schedules(store: Backend, _: BackendConfig) -> Iterator[Finding]:
     """Look at all schedules."""
-    there = store.schedules()
+    there = every(store)
     found = [
         *_without_strategy(there),
         *first(_without_worker(store, there), CURE),

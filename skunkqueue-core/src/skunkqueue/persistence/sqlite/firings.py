@@ -23,7 +23,7 @@ from skunkqueue.records import MAX_PRIORITY, Claim, Firing
 # Every parameter costs, a thousand times a batch, and most firings have neither expiry, key nor target.
 _INSERT = "INSERT INTO firing (id, route, rank, due, enqueued, job, body)"
 _INSERT_WHOLE = "INSERT INTO firing (id, route, rank, due, enqueued, job, body, expires, key, target, schedule, parent, tags)"
-_INSERT_READY = "INSERT INTO ready (route, rank, due, words, job, id, alone) VALUES (?, ?, ?, ?, ?, ?, 0)"
+_INSERT_READY = "INSERT INTO ready (route, rank, due, words, job, id, alone)"
 _INSERT_READY_MANY = "INSERT INTO ready (route, rank, due, words, job, id, alone) SELECT ?, ?, ?, ?, ?, value, 0 FROM json_each(?)"
 # Each value is the number of a job, a space, and an id; a number is what a text begins with.
 _INSERT_READY_MIXED = (
@@ -132,8 +132,12 @@ def put(
             line.append(id_)
     _store(db, ((_INSERT, plain), (_INSERT_WHOLE, rows)), lines, aimed)
     for (route, *_), (of, _) in lines.items():
-        for job, n in Counter(of).items():
-            counts[route, job] += n
+        if len(of) == 1:
+            # As those do that schedules arm, each at a time of its own.
+            counts[route, of[0]] += 1
+        else:
+            for job, n in Counter(of).items():
+                counts[route, job] += n
     counting.entered(db, counts, now)
 
 
@@ -153,9 +157,8 @@ def _store(
             insert(db, statement, rows)
     except sqlite3.IntegrityError as error:
         raise Repeat from error
-    alone = [(*place, of[0], ids[0]) for place, (of, ids) in lines.items() if len(ids) == 1]
-    if alone:
-        db.executemany(_INSERT_READY, alone)
+    alone = [(*place, of[0], ids[0], 0) for place, (of, ids) in lines.items() if len(ids) == 1]
+    insert(db, _INSERT_READY, alone)
     if len(alone) < len(lines):
         for place, (of, ids) in lines.items():
             # One statement for all that come due together costs half of one for each.
