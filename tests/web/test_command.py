@@ -12,14 +12,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 from click.testing import CliRunner, Result
 
 from skunkqueue.cli.group import skunq
+from skunkqueue.listings import Query
 from skunkqueue.persistence import Backend
+from skunkqueue.records import State
 from skunkqueue.web.access.logins import read_file
 from skunkqueue.web.rights import Right
+from tests.support.waiting import eventually
+from tests.web.firings import firing
 
 PATIENCE = 60
 
@@ -69,6 +74,41 @@ def test_a_signal_ends_it_at_once_also_while_pages_listen(
         assert "Traceback" not in process.stdout.read()
         for one in listening:
             one.close()
+
+
+def test_what_is_done_in_the_background_ends_with_the_server_after_the_firings_it_is_at(
+    url: str, store: Backend
+) -> None:
+    for _ in range(5):
+        store.enqueue([firing() for _ in range(1_000)])
+    with started(url) as (process, port):
+        asking = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        asking.request("GET", "/confirm?verb=kill&all=1")
+        page = asking.getresponse().read().decode()
+        form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', page))
+        asking.request(
+            "POST",
+            "/do/firings/kill",
+            urlencode(form),
+            {
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Origin": f"http://127.0.0.1:{port}",
+                "Sec-Fetch-Site": "same-origin",
+            },
+        )
+        assert asking.getresponse().status == 303
+        asking.close()
+        eventually(lambda: store.count(Query(states=(State.KILLED,))).number)
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(PATIENCE) == 0
+        assert process.stdout is not None
+        assert "Traceback" not in process.stdout.read()
+    (entry,) = store.audit().entries
+    killed = store.count(Query(states=(State.KILLED,))).number
+    assert entry.done is not None
+    assert entry.did in (f"killed {killed} of 5000", f"killed {killed} of 5000, then told to stop")
 
 
 def test_answers_do_not_say_which_server_gives_them(url: str, store: Backend) -> None:

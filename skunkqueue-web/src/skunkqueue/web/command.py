@@ -100,6 +100,7 @@ def _serve(url: str | None, *, host: str, port: int, **options: Any) -> int:
     from skunkqueue.plugins import BACKENDS, registry  # noqa: PLC0415
     from skunkqueue.web.app import create_app  # noqa: PLC0415
     from skunkqueue.web.errors import location_of  # noqa: PLC0415
+    from skunkqueue.web.operations import KEY as OPERATIONS  # noqa: PLC0415
     from skunkqueue.web.server import Server, serve  # noqa: PLC0415
     from skunkqueue.web.source import KEY  # noqa: PLC0415
 
@@ -118,6 +119,8 @@ def _serve(url: str | None, *, host: str, port: int, **options: Any) -> int:
     try:
         ended = serve(server)
     finally:
+        # What is done in the background needs the store until the firings it is at are done.
+        app.extensions[OPERATIONS].close()
         source.close()
     return exits.INTERRUPTED if ended == signal.SIGINT else exits.OK
 
