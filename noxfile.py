@@ -168,6 +168,13 @@ def bench_mongo(session: nox.Session) -> None:
 
 
 @nox.session(reuse_venv=True)
+def screenshots(session: nox.Session) -> None:
+    """Draw the pictures of the monitor for README and docs/web.md, from a live demo; takes two minutes and chromium."""
+    install(session, "screenshots")
+    session.run("python", "-m", "tests.web.screenshots", *session.posargs)
+
+
+@nox.session(reuse_venv=True)
 def build(session: nox.Session) -> None:
     """Make the source archive and the wheel of each distribution, in ``dist/``."""
     session.install(*group("build"))

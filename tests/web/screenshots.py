@@ -1,0 +1,176 @@
+"""Draw the pictures of README and docs/web.md from a live demo: ``nox -s screenshots``.
+
+``python -m tests.web.screenshots [FOLDER] [--all]``: into ``docs/pictures`` where no folder is named; ``--all`` draws every
+page in both themes at three widths, to be looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urljoin
+
+from PIL import Image
+from playwright.sync_api import Browser, Page
+
+from tests.support.chromium import launched
+from tests.support.waiting import pause
+
+FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
+PATIENCE = 60.0
+SETTLE = 25.0
+"""Seconds that the demo runs before the first picture, so that charts show something."""
+COLOURS = 128
+WIDTHS = (360, 1280, 2560)
+THEMES = ("light", "dark")
+
+
+class Shot(NamedTuple):
+    """One picture."""
+
+    name: str
+    path: str
+    """Of the page; what it has in braces is a link to be found on the page before the arrow."""
+    theme: str = "light"
+    width: int = 1280
+    height: int = 800
+
+
+SHOTS = (
+    Shot("web-overview", "/"),
+    Shot("web-overview-dark", "/", "dark"),
+    Shot("web-jobs", "/jobs"),
+    Shot("web-firing", "/jobs?state=error&route=orders > /jobs/", "dark"),
+    Shot("web-workers", "/workers"),
+    Shot("web-schedule", "/schedule?queue=shop&name=crawl+the+news", "dark"),
+)
+PAGES = {
+    "overview": "/",
+    "queues": "/queues",
+    "jobs": "/jobs",
+    "errors": "/errors",
+    "workers": "/workers",
+    "worker": "/workers > /workers/",
+    "pool": "/workers > /pools/",
+    "confirm": "/workers > /pools/ > /confirm/pool?verb=rough",
+    "schedules": "/schedules",
+    "schedule": "/schedule?queue=shop&name=crawl+the+news",
+    "schedule-rto": "/schedule?queue=shop&name=probe+a+line",
+    "audit": "/audit",
+    "firing": "/jobs?state=error > /jobs/",
+    "plugins": "/plugins",
+}
+
+
+@contextmanager
+def demo() -> Iterator[str]:
+    """Run ``skunq demo --web``; give its address."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "skunkqueue.cli", "demo", "--web", "--port", "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            said = process.stdout.readline()
+            found = re.search(r"http://\S+\d", said)
+            assert found, said
+            yield found[0]
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(PATIENCE)
+
+
+def go(page: Page, base: str, path: str) -> bool:
+    """Go to a page, over links where the path has arrows; False: there is no such page or link (yet)."""
+    first, *links = path.split(" > ")
+    answer = page.goto(base + first)
+    if answer is None or not answer.ok:
+        return False
+    for link in links:
+        found = page.locator(f"main a[href*='{link}']")
+        form = page.locator(f"main form[action*='{link.partition('?')[0]}']")
+        if found.count():
+            page.goto(urljoin(page.url, found.first.get_attribute("href") or ""))
+        elif "?" in link and form.count():
+            form.last.locator("button").click()
+        else:
+            return False
+    page.wait_for_load_state("load")
+    return True
+
+
+@contextmanager
+def opened(browser: Browser, width: int, height: int, theme: str) -> Iterator[Page]:
+    """Open a page of this size."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if theme == "dark" else "light",
+        reduced_motion="reduce",
+    )
+    try:
+        yield context.new_page()
+    finally:
+        context.close()
+
+
+def compress(path: Path) -> None:
+    """Make a picture small: pages have few colours."""
+    with Image.open(path) as picture:
+        few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+
+
+def main() -> None:
+    """Draw."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--address", help="Of a demo that runs already.")
+    parser.add_argument("--only", help="Pages whose names have this in them.", default="")
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
+    if given.address:
+        draw(given.address, given.folder, everything=given.all, only=given.only)
+        return
+    with demo() as address:
+        pause(SETTLE)
+        draw(address, given.folder, everything=given.all, only=given.only)
+
+
+def draw(address: str, folder: Path, *, everything: bool, only: str) -> None:
+    """Draw all pictures."""
+    shots: list[Shot] = list(SHOTS)
+    if everything:
+        shots = [
+            Shot(f"{name}-{theme}-{width}", path, theme, width, 900)
+            for name, path in PAGES.items()
+            for theme in THEMES
+            for width in WIDTHS
+        ]
+    with launched() as browser:
+        for shot in shots:
+            if only not in shot.name:
+                continue
+            began = time.monotonic()
+            with opened(browser, shot.width, shot.height, shot.theme) as page:
+                if not go(page, address, shot.path):
+                    print(f"{shot.name}: no such page")
+                    continue
+                path = folder / f"{shot.name}.png"
+                page.screenshot(path=path, full_page=everything)
+                if not everything:
+                    compress(path)
+                print(f"{path}: {path.stat().st_size / 1000:.0f} kB, {time.monotonic() - began:.1f} s")
+
+
+if __name__ == "__main__":
+    main()
