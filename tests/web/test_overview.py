@@ -120,28 +120,59 @@ def test_charts_are_of_one_queue_route_or_job_where_asked(client: FlaskClient, s
     assert "show everything" in text
 
 
-def test_no_row_is_asked_for_and_what_is_read_is_shared(
-    app: Flask, client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store.enqueue([firing()])
-    text_of(client, 'id="matter-1"')
+@pytest.fixture
+def asked(app: Flask, store: Backend, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is asked of the store by the pages themselves."""
     source: Source = app.extensions[KEY]
-    source.refresh = 3_600
-    client.get("/")
-    asked: list[str] = []
     backend = source.backend
+    names: list[str] = []
 
     def noting(name: str, verb: Callable[..., object]) -> Callable[..., object]:
         def note(*args: object, **kwargs: object) -> object:
-            asked.append(name)
+            names.append(name)
             return verb(*args, **kwargs)
 
         return note
 
-    for name in ("rows", "page", "get", "results", "count", "routes", "workers"):
+    for name in (
+        "rows",
+        "page",
+        "get",
+        "find",
+        "results",
+        "count",
+        "job_counts",
+        "routes",
+        "workers",
+        "counters",
+    ):
         monkeypatch.setattr(backend, name, noting(name, getattr(backend, name)))
+    monkeypatch.setattr(attention, "CHECKS", [])
+    del store
+    return names
+
+
+def test_the_overview_asks_for_counts_and_never_for_firings(
+    client: FlaskClient, store: Backend, asked: list[str]
+) -> None:
+    store.enqueue([firing()])
+    client.get("/?over=day")
+
+    assert set(asked) == {"routes", "workers", "counters"}
+
+
+def test_what_one_has_read_is_shown_to_all(
+    app: Flask, client: FlaskClient, store: Backend, asked: list[str]
+) -> None:
+    store.enqueue([firing()])
+    app.extensions[KEY].refresh = 3_600
+    client.get("/")
+    # The charts, and the small ones of the routes, which are read on another thread.
+    eventually(lambda: asked.count("counters") >= 2)
+    asked.clear()
+
     for _ in range(5):
-        client.get("/")
+        app.test_client().get("/")
 
     assert asked == []
 

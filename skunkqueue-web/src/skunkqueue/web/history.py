@@ -119,6 +119,12 @@ class History:
     def read(self, routes: Sequence[Route], window: Window, now: float, job: str | None = None) -> Past:
         """Return the past of these routes, of one job or of all, added up."""
         selection = _Selection(tuple(sorted(routes)[:MAX_ROUTES]), job, window)
+        return self._source.shared(
+            ("past", selection, now // window.step), lambda: self._past(selection, now)
+        )
+
+    def _past(self, selection: _Selection, now: float) -> Past:
+        window = selection.window
         end = now // window.step * window.step
         begin = end - window.parts * window.step
         moments = [begin + window.step * number for number in range(window.parts)]

@@ -24,14 +24,15 @@ class Shown(NamedTuple):
 
 def charts_of(past: Past) -> list[Shown]:
     """Draw all charts of a past."""
-    each = f"by {past.window.each}" if past.window.each == "minute" else f"by {past.window.each} each"
+    each = f"by {past.window.each}"
     times = Times(begin=past.begin, step=past.window.step)
     known = [part for part in past.parts if part is not None]
 
-    def series(name: str, look: str, of: Callable[[Numbers], float | None]) -> Series:
-        return Series(
-            name=name, look=look, values=tuple(None if part is None else of(part) for part in past.parts)
-        )
+    def series(
+        name: str, look: str, of: Callable[[Numbers], float | None], *, filled: bool = False
+    ) -> Series:
+        values = tuple(None if part is None else of(part) for part in past.parts)
+        return Series(name=name, look=look, values=values, filled=filled)
 
     entered, ended = sum(part.entered for part in known), sum(part.ended for part in known)
     errors, retried = sum(part.error for part in known), sum(part.retried for part in known)
@@ -43,7 +44,7 @@ def charts_of(past: Past) -> list[Shown]:
             "In and out",
             lines(
                 [
-                    series("In", "in", lambda part: part.entered),
+                    series("In", "in", lambda part: part.entered, filled=True),
                     series("Done", "done", lambda part: part.ended),
                 ],
                 times,
@@ -86,7 +87,7 @@ def charts_of(past: Past) -> list[Shown]:
             "Depth",
             lines(
                 [
-                    series("Pending", "pending", lambda part: part.pending),
+                    series("Pending", "pending", lambda part: part.pending, filled=True),
                     series("Running", "running", lambda part: part.running),
                 ],
                 times,
@@ -98,7 +99,7 @@ def charts_of(past: Past) -> list[Shown]:
 
 
 def _shares(
-    series: Callable[[str, str, Callable[[Numbers], float | None]], Series],
+    series: Callable[..., Series],
     of: Callable[[Numbers], Shares | None],
 ) -> list[Series]:
     def share(place: int) -> Callable[[Numbers], float | None]:

@@ -20,6 +20,8 @@ _LOOK = 200
 _LOOK_CLOSER = 1_000
 _LOOKED_AT = 100
 """Routes on which that is done for one page."""
+_AT_ONCE = 10
+"""Where there are more of them, it is done on another thread."""
 WAITS_SECONDS = 5.0
 SPARK_SECONDS = 30.0
 PATIENCE = 0.05
@@ -59,11 +61,17 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.info.counts[State.PENDING]) and (not self.workers or self.info.paused)
 
 
-def lines() -> list[Line]:
-    """Read all routes, those first that somebody should look at, then by name."""
+def lines(*, closer: bool = False) -> list[Line]:
+    """Read all routes, by name; ``closer``: also what the pending ones wait for, which looks at rows."""
     here = source.current()
     found, working = here.shared("routes", lambda: _read(here.backend))
-    waits = here.latest("waits", WAITS_SECONDS, lambda: _waits(here.backend, found), patience=PATIENCE) or {}
+    full = [info for info in found if info.counts[State.PENDING]][:_LOOKED_AT] if closer else []
+    if len(full) <= _AT_ONCE:
+        waits = here.shared(("waits", closer), lambda: _waits(here.backend, full))
+    else:
+        waits = (
+            here.latest("waits", WAITS_SECONDS, lambda: _waits(here.backend, full), patience=PATIENCE) or {}
+        )
     sparks = (
         here.latest("sparks", SPARK_SECONDS, lambda: _sparks(here.backend, found), patience=PATIENCE) or {}
     )
@@ -96,8 +104,7 @@ def _waits(backend: Backend, found: Sequence[RouteInfo]) -> dict[Name, Waits]:
     if "rows" not in backend.capabilities:
         return {}
     now = backend.now()
-    full = [info for info in found if info.counts[State.PENDING]][:_LOOKED_AT]
-    return {(info.queue, info.route): waits_of(backend, info, now, _LOOK) for info in full}
+    return {(info.queue, info.route): waits_of(backend, info, now, _LOOK) for info in found}
 
 
 def _sparks(backend: Backend, found: Sequence[RouteInfo]) -> dict[Name, Spark]:

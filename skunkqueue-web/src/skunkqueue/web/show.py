@@ -90,7 +90,7 @@ def rate(per_second: float) -> str:
         value = per_second * factor
         if value >= 1 or unit == "h":
             break
-    return f"{number(round(value) if value >= 100 else round(value, 1))}/{unit}"
+    return f"{number(round(value)) if value >= 10 else f'{value:.1f}'.removesuffix('.0')}/{unit}"
 
 
 def is_live() -> bool:

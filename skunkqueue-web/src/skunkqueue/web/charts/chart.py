@@ -31,6 +31,8 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     values: tuple[float | None, ...]
     look: str
     """The end of a class name, which the style sheet gives a colour."""
+    filled: bool = False
+    """As a line: with a tint below."""
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +40,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 
     look: str
     kind: str
-    """``area``, ``line`` or ``dot``."""
+    """``area``, ``tint``, ``line`` or ``dot``."""
     path: str
 
 
@@ -175,7 +177,12 @@ def lines(series: Sequence[Series], times: Times, *, unit: str = COUNT, height: 
     clean = [_clean(each) for each in series]
     axis = Axis(_largest(clean), unit)
     place = Place(_count(clean), axis.end, height)
-    shapes = [shape for each in clean for shape in _line(place, each.look, each.values)]
+    shapes = [
+        Shape(look=each.look, kind="tint", path="".join(_band(place, [0.0] * len(each.values), each.values)))
+        for each in clean
+        if each.filled
+    ]
+    shapes += [shape for each in clean for shape in _line(place, each.look, each.values)]
     return _chart(clean, shapes, place, times, axis)
 
 

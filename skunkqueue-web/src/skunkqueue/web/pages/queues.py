@@ -36,7 +36,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 @allowed(Right.VIEW)
 def queues() -> str:
     """Show all routes."""
-    lines = routes.lines()
+    lines = routes.lines(closer=True)
     return render_template(
         "queues.html", lines=lines[: routes.MOST], left=len(lines[routes.MOST :]), paused=paused_queues(lines)
     )

@@ -1,7 +1,7 @@
 // Shows the values of a chart at the pointer, and by the arrow keys. The table below each chart is where they are from.
 const SVG = "http://www.w3.org/2000/svg";
 const FORMS = {
-  time: new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" }),
+  time: new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" }),
   day: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" }),
   full: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }),
 };
