@@ -162,7 +162,12 @@ def test_read_only_refuses_everybody_whatever_they_may_do(
     assert answer.status_code == 403
     assert "read-only" in answer.text
     assert store.listen(pool.id, 0) == []
+    asked = client.get("/confirm/pool", query_string={"verb": "stop", "id": pool.id})
+    assert asked.status_code == 403
+    assert "read-only" in asked.text
     assert client.get("/queues").status_code == 200
+    # What nobody may do is not offered.
+    assert "/confirm/pool" not in client.get("/workers").text
     assert client.post("/logout").status_code == 303
 
 

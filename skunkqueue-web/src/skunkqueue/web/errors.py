@@ -24,7 +24,7 @@ from skunkqueue.errors import (
 )
 from skunkqueue.persistence.backend import BackendConfig
 from skunkqueue.web import source
-from skunkqueue.web.access.guard import is_for_programs
+from skunkqueue.web.access.guard import WrongHostError, is_for_programs
 
 RETRY_AFTER = 5
 """Seconds after which a store that is away may be asked again."""
@@ -53,7 +53,10 @@ def _refused(error: HTTPException) -> BaseResponse:
     """Answer what was refused, by us or by Flask."""
     if error.response is not None or error.code is None or error.code < 400:
         return error.get_response(request.environ)
-    answer = _tell(error.code, error.description or "")
+    text = error.description or ""
+    if isinstance(error, WrongHostError) and not is_for_programs():
+        return Response(text, error.code, mimetype="text/plain")
+    answer = _tell(error.code, text)
     for name, value in error.get_headers(request.environ):
         if name.lower() not in ("content-type", "content-length"):
             answer.headers[name] = value

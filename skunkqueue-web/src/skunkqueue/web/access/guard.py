@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 
+import msgspec
 from flask import (
     Flask,
     Response,
@@ -21,22 +22,27 @@ from flask import (
     url_for,
 )
 from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Unauthorized
+from werkzeug.exceptions import BadRequest, Unauthorized
 from werkzeug.wrappers import Response as BaseResponse
 
 from skunkqueue.errors import ConfigError
 from skunkqueue.web.access import csrf, origins, who
 from skunkqueue.web.access.local import is_local
 from skunkqueue.web.access.state import Access, access
-from skunkqueue.web.rights import Right, needs, open_to_all
+from skunkqueue.web.rights import Login, Right, needs, open_to_all
 
 LONGEST_COOKIES = 8_192
 LONGEST_QUERY = 8_192
 LARGEST_BODY = 262_144
 LIVE_HEADER = "X-SkunkQueue-Live"
 """Sent by the script that keeps a page fresh; it has no use for a login page."""
+_READ_ONLY = "This monitor is read-only: it was started with --read-only."
 
 logger = logging.getLogger(__name__)
+
+
+class WrongHostError(BadRequest):
+    """A request was sent to a name that is not the monitor's; its page could not load anything from here."""
 
 
 def install(app: Flask) -> None:
@@ -76,17 +82,26 @@ def check() -> BaseResponse | None:
     view = None if request.endpoint is None else current_app.view_functions[request.endpoint]
     right = Right.VIEW if view is None else needs(view)
     found = _find(state, is_open=right is None)
-    g.login = found.login
+    g.login = _as_far_as_may_be(state, found.login)
     if right is not None and found.login is None:
         return _unknown(state, found)
     if origins.is_unsafe(request):
         _check_form(state, is_open=right is None)
-    if right is not None and found.login is not None and found.login.right < right:
+    if right is not None and g.login is not None and g.login.right < right:
+        if state.settings.read_only:
+            abort(403, _READ_ONLY)
         abort(
             403,
-            f"{found.login.name} has the right to {found.login.right.name.lower()}; this needs {right.name.lower()}.",
+            f"{g.login.name} has the right to {g.login.right.name.lower()}; this needs {right.name.lower()}.",
         )
     return None
+
+
+def _as_far_as_may_be(state: Access, login: Login | None) -> Login | None:
+    """Take from a login what a read-only monitor lets nobody do, so that pages do not offer it either."""
+    if login is None or not state.settings.read_only:
+        return login
+    return msgspec.structs.replace(login, right=Right.VIEW)
 
 
 def _check_size() -> None:
@@ -99,11 +114,11 @@ def _check_size() -> None:
 def _check_host(state: Access) -> None:
     host = request.headers.get("Host")
     if not state.hosts.allows(host):
-        abort(
-            400,
+        msg = (
             f"The monitor is not reached by the name {(host or '')[:200]!r}. If that name is right, start it with"
-            f" --allow-host NAME (in a program: hosts=(NAME,)).",
+            f" --allow-host NAME (in a program: hosts=(NAME,))."
         )
+        raise WrongHostError(msg)
 
 
 def _find(state: Access, *, is_open: bool) -> who.Found:
@@ -141,7 +156,7 @@ def _again(address: str) -> Response:
 
 def _check_form(state: Access, *, is_open: bool) -> None:
     if state.settings.read_only and not is_open:
-        abort(403, "This monitor is read-only: it was started with --read-only.")
+        abort(403, _READ_ONLY)
     if _is_program() or csrf.has_token(g.login):
         return
     abort(
