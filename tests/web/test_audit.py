@@ -98,7 +98,8 @@ def test_what_an_entry_brings_is_shown_as_text(client: FlaskClient, store: Backe
         ("worker 01a2223ee771233fd8f2ada5", ["/workers/01a2223ee771233fd8f2ada5"]),
         ("pool box:17:abcdef", ["/pools/box:17:abcdef"]),
         ("schedule a & b of queue shop", ["/schedule?queue=shop&name=a+%26+b"]),
-        ("route mail of queue shop", ["/queues"]),
+        ("route mail of queue shop", ["/queue?queue=shop&route=mail"]),
+        ("queue shop", ["/queues"]),
         (
             "01a2223ee771233fd8f2ada5, 01a2223ee771233fd8f2ada6",
             ["/jobs/01a2223ee771233fd8f2ada5", "/jobs/01a2223ee771233fd8f2ada6"],

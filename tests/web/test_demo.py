@@ -51,12 +51,15 @@ def test_the_demo_shows_everything_until_it_is_stopped(place: Place) -> None:
         with store_of(place) as store:
             eventually(lambda: seen(store), PATIENCE, every=0.2, what="everything is to be seen")
             names = {each.name for each in store.schedules()}
+            now = store.now()
+            minutes = store.counters([("shop", "orders")], now - 3_600, now)
         with urllib.request.urlopen(f"{address}/workers") as answer:  # noqa: S310 - our own address
             page = answer.read().decode()
         demo.send_signal(signal.SIGINT)
         _, told = demo.communicate(timeout=PATIENCE)
 
     assert names == SCHEDULES
+    assert len(minutes) > 50, "the charts of an hour have something to show"
     assert "2 pools" in page
     assert (demo.returncode, told) == (130, "stopped; nothing is left behind\n")
     place.check_clean()

@@ -30,6 +30,7 @@ def run(folder: Path, stopped: threading.Event, port: int) -> None:
     """Serve the monitor until stopped. Raises PluginError where it is not installed, which says how to install it."""
     registry.find(COMMANDS, "web")
     # Imported here so that `--help` need not wait for it.
+    from skunkqueue.cli import demo_past  # noqa: PLC0415
     from skunkqueue.cli import demo_shop as shop  # noqa: PLC0415
     from skunkqueue.cli.demo_traffic import Traffic  # noqa: PLC0415
     from skunkqueue.queue import SkunkQueue  # noqa: PLC0415
@@ -37,6 +38,7 @@ def run(folder: Path, stopped: threading.Event, port: int) -> None:
     url = f"sqlite:///{folder / 'demo.db'}"
     port = _free(port)
     processes: dict[str, subprocess.Popen[bytes]] = {}
+    demo_past.make(url)
     with SkunkQueue(shop.QUEUE, conn_url=url) as queue:
         # Opened first, so that the others find the store made.
         queue.backend.now()

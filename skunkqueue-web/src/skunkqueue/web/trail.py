@@ -34,7 +34,7 @@ _ID = re.compile(r"\b[0-9a-f]{24}\b")
 _WORKER = re.compile(r"worker (\S{1,200})")
 _POOL = re.compile(r"pool ([^\s/]{1,200})")
 _SCHEDULE = re.compile(r"schedule (.+) of queue (.+)", re.DOTALL)
-_ROUTE = re.compile(r"(?:route .+ of )?queue .+", re.DOTALL)
+_ROUTE = re.compile(r"route (.+) of queue (.+)", re.DOTALL)
 
 
 class Piece(msgspec.Struct, frozen=True):
@@ -67,7 +67,10 @@ def pieces(on: str) -> tuple[Piece, ...]:
     if len(on) < MAX_ON and (found := _SCHEDULE.fullmatch(on)):
         url = url_for("schedules.schedule", queue=found[2], name=found[1])
         return (Piece("schedule "), Piece(found[1], url), Piece(f" of queue {found[2]}"))
-    if _ROUTE.fullmatch(on):
+    if len(on) < MAX_ON and (found := _ROUTE.fullmatch(on)):
+        url = url_for("queues.route", queue=found[2], route=found[1])
+        return (Piece("route "), Piece(found[1], url), Piece(f" of queue {found[2]}"))
+    if on.startswith("queue "):
         return (Piece(on, url_for("queues.queues")),)
     return _firings(on)
 
