@@ -6,14 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.environments import CORE, DISTRIBUTIONS, Environment, build_wheel
+from tests.packaging.environments import CORE, DISTRIBUTIONS, Environment, build_wheel, wheel_of
+from tests.support.once import made_once
 
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The wheel of each distribution, by the name of its folder."""
-    folder = tmp_path_factory.mktemp("wheels")
-    return {distribution.name: build_wheel(distribution, folder) for distribution in DISTRIBUTIONS}
+
+    def build(folder: Path) -> None:
+        for distribution in DISTRIBUTIONS:
+            build_wheel(distribution, folder)
+
+    folder = made_once(tmp_path_factory, "wheels", build)
+    return {distribution.name: wheel_of(distribution, folder) for distribution in DISTRIBUTIONS}
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +31,8 @@ def core_wheel(wheels: dict[str, Path]) -> Path:
 @pytest.fixture(scope="session")
 def installed(core_wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """An environment with core's wheel; tests leave it as it is."""
-    environment = Environment(tmp_path_factory.mktemp("installed"))
-    environment.install(core_wheel)
-    return environment
+
+    def install(folder: Path) -> None:
+        Environment.made(folder).install(core_wheel)
+
+    return Environment(made_once(tmp_path_factory, "installed", install))

@@ -27,6 +27,11 @@ _CLEAN = {
 def build_wheel(distribution: Path, folder: Path) -> Path:
     """Build a distribution's wheel into ``folder``."""
     run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder), cwd=distribution)
+    return wheel_of(distribution, folder)
+
+
+def wheel_of(distribution: Path, folder: Path) -> Path:
+    """Find a distribution's wheel in ``folder``."""
     (wheel,) = folder.glob(f"{project_name(distribution).replace('-', '_')}-*.whl")
     return wheel
 
@@ -41,13 +46,19 @@ def project_name(distribution: Path) -> str:
 
 
 class Environment:
-    """A virtual environment of its own in ``folder``."""
+    """The virtual environment in ``folder``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        venv.create(folder, with_pip=False, symlinks=True)
         self.python = folder / "bin" / "python"
-        self._lend_dependencies()
+
+    @classmethod
+    def made(cls, folder: Path) -> Environment:
+        """Make one."""
+        venv.create(folder, with_pip=False, symlinks=True)
+        environment = cls(folder)
+        environment._lend_dependencies()
+        return environment
 
     def _lend_dependencies(self) -> None:
         (own,) = self.folder.glob("lib/python*/site-packages")

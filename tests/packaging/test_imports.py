@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import pytest
 
 from tests.packaging.environments import CORE, Environment
@@ -9,6 +11,7 @@ from tests.packaging.environments import CORE, Environment
 HEAVY = ["asyncio", "click", "hypothesis", "multiprocessing", "platformdirs", "pytest", "rich", "sqlite3"]
 
 
+@cache
 def loaded_by(environment: Environment, statement: str) -> set[str]:
     printed = environment.evaluate(f"{statement}\nimport sys\nprint(*sys.modules)")
     return {name.partition(".")[0] for name in printed.split()}

@@ -1,8 +1,10 @@
-"""Other distributions own folders below the package, whichever way they and core are installed."""
+"""Other distributions own folders below the package, whichever way they and core are installed.
+
+``tests/thorough/packaging`` installs one as a wheel and the other editable.
+"""
 
 from __future__ import annotations
 
-import itertools
 import sys
 from pathlib import Path
 
@@ -61,30 +63,24 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("core_as", "plugin_as"), list(itertools.product(["wheel", "editable"], repeat=2)))
-def test_a_plugin_supplies_modules(
-    core_wheel: Path, plugin: Path, tmp_path: Path, core_as: str, plugin_as: str
-) -> None:
-    environment = Environment(tmp_path / "environment")
-    environment.install(*((core_wheel,) if core_as == "wheel" else ("-e", CORE)))
-    environment.install(*((build_wheel(plugin, tmp_path),) if plugin_as == "wheel" else ("-e", plugin)))
+def check_supplied(folder: Path, core: list[str | Path], plugin: list[str | Path]) -> None:
+    """Fail where what the plugin supplies cannot be imported, with both installed so."""
+    environment = Environment.made(folder / "environment")
+    environment.install(*core, *plugin)
 
     assert environment.evaluate(IMPORTS) == "True app SkunkQueueError"
 
 
-def test_removing_a_plugin_leaves_core_whole(core_wheel: Path, plugin: Path, tmp_path: Path) -> None:
-    environment = Environment(tmp_path / "environment")
-    environment.install(core_wheel, build_wheel(plugin, tmp_path))
-    environment.uninstall("skunkqueue-tiny")
+def test_a_plugin_supplies_modules(core_wheel: Path, plugin: Path, tmp_path: Path) -> None:
+    check_supplied(tmp_path, [core_wheel], [build_wheel(plugin, tmp_path)])
 
-    assert (
-        environment.evaluate("import skunkqueue.persistence.backend, skunkqueue.errors; print('whole')")
-        == "whole"
-    )
+
+def test_a_plugin_that_is_being_written_supplies_modules(plugin: Path, tmp_path: Path) -> None:
+    check_supplied(tmp_path, ["-e", CORE], ["-e", plugin])
 
 
 def test_a_type_checker_sees_a_plugin_from_its_wheel(core_wheel: Path, plugin: Path, tmp_path: Path) -> None:
-    environment = Environment(tmp_path / "environment")
+    environment = Environment.made(tmp_path / "environment")
     environment.install(core_wheel, build_wheel(plugin, tmp_path))
     program = tmp_path / "program.py"
     program.write_text("from skunkqueue.persistence.tiny import TinyBackend\nTinyBackend.name.upper()\n")

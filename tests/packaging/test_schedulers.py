@@ -58,7 +58,7 @@ if __name__ == "__main__":
 def environment(wheels: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Environment:
     """An environment with core, the schedulers and the example."""
     folder = tmp_path_factory.mktemp("schedulers")
-    made = Environment(folder / "environment")
+    made = Environment.made(folder / "environment")
     made.install(wheels[CORE.name], wheels[SCHEDULERS], build_wheel(EXAMPLE, folder))
     return made
 
@@ -123,7 +123,7 @@ def runs_of(schedule: str, number: int, environment: Environment, folder: Path) 
 def test_without_the_schedulers_core_is_whole_and_says_how_to_have_them(
     wheels: dict[str, Path], tmp_path: Path
 ) -> None:
-    environment = Environment(tmp_path / "environment")
+    environment = Environment.made(tmp_path / "environment")
     environment.install(wheels[CORE.name], wheels[SCHEDULERS])
     environment.uninstall(SCHEDULERS)
 

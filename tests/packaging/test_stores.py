@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
 from pathlib import Path
-
-import pytest
 
 from tests.packaging.environments import CORE, ROOT, Environment
 
@@ -26,34 +23,29 @@ print(*sorted(point.name for point in entry_points(group="skunkqueue.strategies"
 """
 
 
-@pytest.mark.parametrize(("core_as", "others_as"), list(itertools.product(["wheel", "editable"], repeat=2)))
-def test_all_can_be_had_beside_one_another(
-    wheels: dict[str, Path], tmp_path: Path, core_as: str, others_as: str
-) -> None:
-    environment = Environment(tmp_path / "environment")
-    environment.install(
-        *((wheels[CORE.name],) if core_as == "wheel" else ("-e", CORE)),
-        *(
-            argument
-            for name in OTHERS
-            for argument in ((wheels[name],) if others_as == "wheel" else ("-e", ROOT / name))
-        ),
-    )
+def check_all(folder: Path, installed: list[str | Path]) -> None:
+    """Fail where one of them cannot be used, with all installed so."""
+    environment = Environment.made(folder / "environment")
+    environment.install(*installed)
 
     assert environment.evaluate(IMPORTS).splitlines() == [*STORES.values(), "aimd rto slow_start time"]
 
 
-@pytest.mark.parametrize("name", STORES)
-def test_removing_a_store_leaves_the_other_and_core(
-    wheels: dict[str, Path], tmp_path: Path, name: str
-) -> None:
-    environment = Environment(tmp_path / "environment")
-    environment.install(wheels[CORE.name], *(wheels[store] for store in STORES))
-    environment.uninstall(name)
-    (left,) = set(STORES) - {name}
+def as_wheels(wheels: dict[str, Path], *names: str) -> list[str | Path]:
+    return [wheels[name] for name in names]
 
-    code = f"import skunkqueue.persistence.sqlite, skunkqueue.persistence.{STORES[left]}; print('whole')"
-    assert environment.evaluate(code) == "whole"
+
+def as_written(*names: str) -> list[str | Path]:
+    """Install these editable."""
+    return [argument for name in names for argument in ("-e", ROOT / name)]
+
+
+def test_all_can_be_had_beside_one_another(wheels: dict[str, Path], tmp_path: Path) -> None:
+    check_all(tmp_path, as_wheels(wheels, CORE.name, *OTHERS))
+
+
+def test_all_can_be_written_beside_one_another(tmp_path: Path) -> None:
+    check_all(tmp_path, as_written(CORE.name, *OTHERS))
 
 
 def test_core_has_an_extra_for_each(installed: Environment) -> None:

@@ -1,0 +1,1 @@
+"""Distributions that are installed in different ways, and taken out again."""
