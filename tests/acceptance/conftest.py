@@ -23,3 +23,11 @@ def shop(tmp_path: Path) -> Iterator[Workshop]:
     """A stage with jobs and a store, which the test looks into."""
     with Workshop(tmp_path) as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def lasting_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+    """A shop with one worker, for tests after which that works as before."""
+    with Workshop(tmp_path_factory.mktemp("shop")) as made:
+        made.work()
+        yield made

@@ -39,9 +39,9 @@ def same_worker_still_works(shop: Workshop, pid: int) -> bool:
     ],
 )
 def test_a_bad_job_is_an_error_that_says_why(
-    shop: Workshop, job: str, args: tuple[object, ...], kind: str, word: str
+    lasting_shop: Workshop, job: str, args: tuple[object, ...], kind: str, word: str
 ) -> None:
-    shop.work()
+    shop = lasting_shop
     pid = shop.result(shop.fire("which"))
     firing = shop.fire(job, *args)
 

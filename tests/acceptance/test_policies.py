@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 
 import pytest
 
@@ -14,8 +13,8 @@ from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize("job", ["sleep", "receive", "lock", "loop", "doze"])
-def test_a_timeout_interrupts_a_job_wherever_it_waits(shop: Workshop, job: str) -> None:
-    shop.work()
+def test_a_timeout_interrupts_a_job_wherever_it_waits(lasting_shop: Workshop, job: str) -> None:
+    shop = lasting_shop
     pid = shop.result(shop.fire("which"))
     firing = shop.fire(job, timeout=0.2)
 
@@ -28,7 +27,7 @@ def test_a_timeout_interrupts_a_job_wherever_it_waits(shop: Workshop, job: str) 
     assert shop.result(shop.fire("which")) == pid
 
 
-@pytest.mark.parametrize("job", ["in_c", "stubborn", "block_loop"])
+@pytest.mark.parametrize("job", ["stubborn"])
 def test_a_job_that_cannot_be_interrupted_costs_its_worker(shop: Workshop, job: str) -> None:
     pool = shop.work()
     pid = shop.result(shop.fire("which"))
@@ -40,29 +39,6 @@ def test_a_job_that_cannot_be_interrupted_costs_its_worker(shop: Workshop, job: 
     assert "killed" in failure.message
     assert shop.result(shop.fire("which")) != pid
     assert pool.process.poll() is None
-
-
-def test_a_timeout_that_costs_the_worker_is_retried_like_any_failure(shop: Workshop) -> None:
-    shop.work()
-    firing = shop.fire("in_c", timeout=0.1, retries=1)
-
-    shop.settled(firing)
-    carry = decode_carry(shop.record(firing).carry)
-
-    assert shop.state(firing) is State.ERROR
-    assert [attempt.verdict for attempt in carry.history] == ["retry"]
-    assert shop.record(firing).evidence.count('"timeout"') == 2
-
-
-def test_async_neighbours_of_a_job_that_blocks_the_loop_are_not_blamed(shop: Workshop) -> None:
-    shop.work()
-    neighbour = shop.fire("doze", 2.6)
-    shop.begun(neighbour)
-    firing = shop.fire("block_loop", timeout=0.2)
-
-    assert shop.failure(firing).kind == "JobTimeoutError"
-    assert shop.record(neighbour).deaths == 0
-    assert shop.result(neighbour) == "awake"
 
 
 def test_failures_are_retried_until_one_succeeds(shop: Workshop) -> None:
@@ -107,8 +83,8 @@ def test_no_more_async_jobs_run_than_allowed(shop: Workshop) -> None:
 
 
 @pytest.mark.parametrize("job", ["sleep", "doze", "loop"])
-def test_killing_a_firing_leaves_the_worker_alive(shop: Workshop, job: str) -> None:
-    shop.work()
+def test_killing_a_firing_leaves_the_worker_alive(lasting_shop: Workshop, job: str) -> None:
+    shop = lasting_shop
     pid = shop.result(shop.fire("which"))
     firing = shop.fire(job)
     shop.begun(firing)
@@ -120,7 +96,7 @@ def test_killing_a_firing_leaves_the_worker_alive(shop: Workshop, job: str) -> N
     assert shop.result(shop.fire("which")) == pid
 
 
-@pytest.mark.parametrize("job", ["stubborn", "in_c"])
+@pytest.mark.parametrize("job", ["stubborn"])
 def test_killing_a_firing_that_resists_costs_its_worker(shop: Workshop, job: str) -> None:
     shop.work("--grace", "0.3", "--lease", "1")
     firing = shop.fire(job)
@@ -130,39 +106,6 @@ def test_killing_a_firing_that_resists_costs_its_worker(shop: Workshop, job: str
 
     assert shop.settled(firing).state is State.KILLED
     assert shop.result(shop.fire("add", 1, 2)) == 3
-
-
-def test_a_job_that_holds_the_gil_keeps_its_lease(shop: Workshop) -> None:
-    shop.work("--lease", "1", "-c", "2", workers=2)
-    firing = shop.fire("in_c")
-    shop.begun(firing)
-    token = shop.record(firing).token
-    deadline = time.monotonic() + 3
-
-    eventually(lambda: time.monotonic() > deadline, what="three leases have passed")
-    record = shop.record(firing)
-
-    assert (record.state, record.token, record.deaths) == (State.RUNNING, token, 0)
-    assert shop.listed() == 2
-
-
-def test_a_long_job_keeps_its_lease_and_its_neighbours_run_elsewhere(shop: Workshop) -> None:
-    shop.work("--lease", "1")
-    for _ in range(50):
-        # Short jobs, so that the worker claims many at a time.
-        last = shop.fire("add", 1, 2)
-    shop.settled(last)
-    long = shop.fire("hold", "go", priority=9)
-    neighbours = [shop.fire("add", 1, 2) for _ in range(5)]
-    shop.begun(long)
-    token = shop.record(long).token
-    shop.work()
-
-    assert [shop.result(neighbour) for neighbour in neighbours] == [3] * 5
-    assert shop.state(long) is State.RUNNING
-    shop.touch("go")
-    assert shop.result(long) == 42
-    assert shop.record(long).token == token
 
 
 def test_progress_is_seen_while_the_job_runs(shop: Workshop) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections.abc import Callable
 
 import psutil
@@ -11,7 +10,7 @@ import pytest
 from skunkqueue.control import Control
 from skunkqueue.errors import UnknownWorkerError
 from skunkqueue.pools import Entry, PoolRecord, Process
-from skunkqueue.records import Command, State
+from skunkqueue.records import State
 from tests.acceptance.stage import PATIENCE
 from tests.acceptance.workshop import Workshop, ended
 from tests.support.waiting import eventually, never
@@ -80,20 +79,6 @@ def test_a_pool_is_listed_with_its_workers(shop: Workshop) -> None:
     assert shop.backend.pools() == []
 
 
-def test_memory_and_time_are_measured_while_a_job_holds_the_interpreter(shop: Workshop) -> None:
-    shop.work()
-    firing = shop.fire("in_c", 0.3)
-    shop.begun(firing)
-    before = len(listed(shop).processes[0].samples)
-
-    eventually(
-        lambda: len(listed(shop).processes[0].samples) >= before + 2, PATIENCE, what="two samples more"
-    )
-    newest = listed(shop).processes[0].samples[-1]
-    assert newest.rss > 1_000_000
-    assert newest.cpu > 0
-
-
 def test_a_quiet_pool_stays_listed_and_begins_nothing(shop: Workshop, control: Control) -> None:
     shop.work("-c", "2", workers=2)
     pool = listed(shop)
@@ -118,36 +103,6 @@ def test_a_quiet_pool_stays_listed_and_begins_nothing(shop: Workshop, control: C
     eventually(pool_is(shop, "running"), PATIENCE, what="the pool is running")
 
 
-def test_a_quiet_worker_ends_its_job_and_gives_the_others_back(shop: Workshop, control: Control) -> None:
-    first = shop.fire("hold", "go")
-    others = [shop.fire("add", number, 0) for number in range(50)]
-    shop.work()
-    shop.begun(first)
-
-    carried_out(control, control.quiet_pool(listed(shop).id))
-    shop.touch("go")
-
-    assert shop.result(first) == 42
-    never(lambda: any(shop.state(one) is State.COMPLETE for one in others), 1.0, what="another begins")
-    assert {shop.state(one) for one in others} == {State.PENDING}
-
-
-def test_a_worker_that_is_born_in_a_quiet_pool_is_quiet(shop: Workshop, control: Control) -> None:
-    shop.work()
-    carried_out(control, control.quiet_pool(listed(shop).id))
-    # Until then it may still be lent what it gives back at once.
-    eventually(
-        lambda: [one.state for one in shop.backend.workers()] == ["quiet"], PATIENCE, what="it is quiet"
-    )
-    firing = shop.fire("which")
-    (pid,) = shop.pids()
-
-    psutil.Process(pid).kill()
-
-    eventually(lambda: shop.pids() and shop.pids() != [pid], PATIENCE, what="another is there")
-    never(lambda: shop.state(firing) is not State.PENDING, 1.0, what="it begins")
-
-
 def test_a_command_reaches_a_pool_whose_only_worker_is_dead(shop: Workshop, control: Control) -> None:
     pool = shop.work()
     record = listed(shop)
@@ -159,36 +114,6 @@ def test_a_command_reaches_a_pool_whose_only_worker_is_dead(shop: Workshop, cont
     assert ended(pool) == 0
     assert control.entry(entry) is not None
     assert carried_out(control, entry) == "the pool has ended"
-
-
-def test_a_dead_worker_that_is_stopped_has_no_successor(shop: Workshop, control: Control) -> None:
-    pool = shop.work()
-    record = listed(shop)
-    last = mourn(shop)
-
-    did = carried_out(control, told_late(control, record, "stop", last))
-    assert did == "it had died: none takes its place"
-
-    # Nobody is left, and nobody will come.
-    assert ended(pool) == 0
-
-
-def test_a_dead_worker_that_is_restarted_has_a_successor_at_once(shop: Workshop, control: Control) -> None:
-    shop.work()
-    record = listed(shop)
-    last = mourn(shop)
-
-    did = carried_out(control, told_late(control, record, "restart", last))
-    assert did == "it had died: another is started at once"
-
-    eventually(lambda: shop.listed() == 1, PATIENCE, what="another is there")
-
-
-def told_late(control: Control, pool: PoolRecord, verb: str, worker: str) -> str:
-    """Send what somebody sent who saw the worker listed a moment ago."""
-    with control.action(verb, f"worker {worker}") as action:
-        assert control.backend.send(pool.id, Command(verb=verb, worker=worker, id=action.id))
-    return action.id
 
 
 def mourn(shop: Workshop) -> str:
@@ -208,7 +133,7 @@ def mourn(shop: Workshop) -> str:
     return known[-1]
 
 
-@pytest.mark.parametrize("job", ["in_c", "stubborn"])
+@pytest.mark.parametrize("job", ["in_c"])
 def test_a_worker_whose_job_never_lets_go_is_ended_by_its_pool(
     shop: Workshop, control: Control, job: str
 ) -> None:
@@ -291,58 +216,6 @@ def test_a_restart_under_load_loses_nothing(shop: Workshop, control: Control) ->
 def listed_or_not(shop: Workshop) -> tuple[Process, ...]:
     pools = shop.backend.pools()
     return pools[0].processes if pools else ()
-
-
-def test_somebody_works_all_the_time_while_one_worker_is_replaced(shop: Workshop, control: Control) -> None:
-    shop.work()
-    pool = listed(shop)
-
-    entry = control.restart_pool(pool.id)
-
-    def is_done() -> bool:
-        assert shop.listed() >= 1
-        found = control.entry(entry)
-        return found is not None and found.done is not None
-
-    eventually(is_done, PATIENCE, what="the restart is over")
-    assert listed(shop).processes[0].worker != pool.processes[0].worker
-
-
-@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits another process")
-def test_a_restart_that_cannot_start_a_worker_keeps_the_old_ones(shop: Workshop, control: Control) -> None:
-    pool = shop.work()
-    record = listed(shop)
-    process = psutil.Process(pool.process.pid)
-    before = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (process.num_fds() + 1, before[1]))
-
-    did = carried_out(control, control.restart_pool(record.id))
-
-    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, before)
-    assert did.startswith("replaced 0, the others are kept: a new worker cannot start: the pool may open no")
-    assert [one.id for one in shop.backend.workers()] == [one.worker for one in record.processes]
-    assert shop.result(shop.fire("add", 1, 2)) == 3
-
-
-def test_a_pool_that_is_stopped_while_it_restarts_leaves_nobody_behind(
-    shop: Workshop, control: Control
-) -> None:
-    pool = shop.work("-c", "2", workers=2)
-    firing = shop.fire("hold", "go")
-    shop.begun(firing)
-    restart = control.restart_pool(listed(shop).id)
-    heard(control, restart)
-    eventually(pool_is(shop, "restarting"), PATIENCE, what="the pool restarts")
-
-    stop = control.stop_pool(shop.backend.pools()[0].id)
-    heard(control, stop)
-    shop.touch("go")
-
-    assert ended(pool) == 0
-    assert shop.result(firing) == 42
-    assert "the pool was told to stop" in carried_out(control, restart)
-    assert carried_out(control, stop) == "the pool has ended"
-    assert shop.listed() == 0
 
 
 def test_a_pool_is_stopped_gently(shop: Workshop, control: Control) -> None:

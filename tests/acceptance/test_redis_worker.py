@@ -1,4 +1,7 @@
-"""Real pools on a real server: ``skunq work --url redis://...``, and what becomes of jobs when things are killed."""
+"""Real pools on a real server: ``skunq work --url redis://...``, and what becomes of jobs when things are killed.
+
+More of it: ``tests/thorough/redis/test_worker.py``.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,17 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from skunkqueue.records import FINAL_STATES, State
-from tests.acceptance.stage import PATIENCE, SEED, Pool, Stage
-from tests.acceptance.workshop import LONG_LEASE, QUEUE, Workshop, ended, gone
+from tests.acceptance.stage import PATIENCE, SEED, Stage
+from tests.acceptance.workshop import LONG_LEASE, QUEUE, Workshop, ended
 from tests.redis.patience import persistently
-from tests.support.redis_fixtures import NewServer, new_sentinels, new_server, redis62
-from tests.support.redis_sentinel import RedisSentinels
+from tests.support.redis_fixtures import NewServer, new_server
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import eventually
 
-__all__ = ["new_sentinels", "new_server", "redis62"]
+__all__ = ["new_server"]
 
 AS_WRITTEN = (SEED / "decorator.py").read_text(encoding="utf-8")
 WITH_NAME_ALONE = AS_WRITTEN.replace("SkunkQueue('demo', **default_cfg)", "SkunkQueue('demo')")
@@ -50,28 +51,6 @@ def test_the_seeds_example_prints_the_result_and_the_state(tmp_path: Path, serve
         assert stage.counts() == {"complete": 1, "pending": 1}
 
 
-def test_its_second_firing_runs_when_its_time_comes(tmp_path: Path, server: RedisServer) -> None:
-    with Stage(tmp_path, SKUNKQUEUE_URL=server.url()) as stage:
-        stage.write("demo.py", WITH_NAME_ALONE.replace("seconds=60", "seconds=1"))
-        stage.work("-q", "demo", "-r", "foo").ready()
-
-        assert stage.run("demo.py").splitlines() == ["result 9", "state complete"]
-        eventually(lambda: stage.counts() == {"complete": 2}, every=0.2, what="both are complete")
-
-
-def test_the_redis_modules_default_cfg_works_as_the_seed_imports_it(
-    tmp_path: Path, server: RedisServer
-) -> None:
-    script = AS_WRITTEN.replace("skunkqueue.persistence.sqlite", "skunkqueue.persistence.redis")
-    script = script.replace("**default_cfg", f"**{{**default_cfg, 'conn_url': {server.url()!r}}}")
-    assert "persistence.redis" in script
-    with Stage(tmp_path, SKUNKQUEUE_URL=server.url()) as stage:
-        stage.write("demo.py", script)
-        stage.work("-q", "demo", "-r", "foo").ready()
-
-        assert stage.run("demo.py").splitlines() == ["result 9", "state complete"]
-
-
 # --- killed workers -----------------------------------------------------------------------------------
 
 
@@ -80,22 +59,6 @@ def begun_again(shop: Workshop, firing: str, within: float) -> None:
     began = time.monotonic()
     eventually(lambda: shop.marked("begun", firing), within, what=f"begun again within {within:g} s")
     print(f"begun again after {time.monotonic() - began:.2f} s")
-
-
-def test_a_killed_workers_firing_runs_again_long_before_its_lease_ends(shop: Workshop) -> None:
-    shop.work("--lease", str(LONG_LEASE), "-c", "2", workers=2)
-    firing = shop.fire("hold", "go")
-    shop.begun(firing)
-    holder = shop.record(firing).worker
-    (pid,) = [worker.pid for worker in shop.backend.workers() if worker.id == holder]
-    (shop.folder / f"begun-{firing}").unlink()
-
-    os.kill(pid, signal.SIGKILL)
-
-    begun_again(shop, firing, PATIENCE)
-    shop.touch("go")
-    assert shop.result(firing) == 42
-    assert (shop.record(firing).deaths, gone(pid)()) == (1, True)
 
 
 def test_with_the_only_worker_killed_its_firing_runs_again_in_its_successor(shop: Workshop) -> None:
@@ -112,49 +75,7 @@ def test_with_the_only_worker_killed_its_firing_runs_again_in_its_successor(shop
     assert shop.result(firing) == 42
 
 
-def test_a_killed_pools_firing_runs_again_in_another_within_half_a_minute(shop: Workshop) -> None:
-    doomed = shop.work()
-    firing = shop.fire("hold", "go")
-    shop.begun(firing)
-    shop.work()
-    (shop.folder / f"begun-{firing}").unlink()
-
-    kill_tree(doomed)
-
-    begun_again(shop, firing, 30.0)
-    shop.touch("go")
-    assert shop.result(firing) == 42
-
-
-def kill_tree(pool: Pool) -> None:
-    """Kill a pool and all that it started, the pool first, so that it replaces nobody."""
-    tree = [*psutil.Process(pool.process.pid).children(recursive=True)]
-    pool.process.kill()
-    pool.process.wait(PATIENCE)
-    for process in tree:
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    for process in tree:
-        eventually(gone(process.pid), PATIENCE, what=f"process {process.pid} is gone")
-
-
 # --- a server that is not there, or refuses -----------------------------------------------------------
-
-
-def test_a_pool_that_starts_before_its_server_works_as_soon_as_that_is_there(
-    tmp_path: Path, server: RedisServer
-) -> None:
-    with Workshop(tmp_path, server.url()) as shop:
-        firing = shop.fire("add", 1, 2)
-        server.kill()
-        pool = shop.stage.work("-q", QUEUE)
-        pool.says("no worker of route 'default' can start now")
-        server.start()
-
-        assert shop.result(firing) == 3
-        assert pool.said.count("can start now") == 1
 
 
 def test_a_pool_whose_login_is_refused_ends_at_once(shop: Workshop, server: RedisServer) -> None:
@@ -203,72 +124,6 @@ def test_a_pool_goes_on_by_itself_after_the_server_was_killed_and_restarted(
     assert pool.process.poll() is None
     assert sorted(shop.pids()) == sorted(workers)
     assert shop.record(held).deaths == 0
-
-
-def test_a_pool_follows_the_master_that_sentinels_name(
-    tmp_path: Path, new_sentinels: Callable[..., RedisSentinels]
-) -> None:
-    # Of two replicas one is left to confirm what the other, the new master, accepts.
-    servers = new_sentinels(replicas=2)
-    with Workshop(tmp_path, servers.url(replicas="1")) as shop:
-        pool = shop.work("-c", "2", workers=2)
-        before = [shop.fire("add", 1, number) for number in range(50)]
-        held = shop.fire("hold", "go")
-        shop.begun(held)
-
-        old = servers.kill_master()
-        after = [persistently(lambda: shop.fire("add", 2, number)) for number in range(50)]  # noqa: B023 - at once
-        servers.wait_for_new_master(old)
-        shop.touch("go")
-
-        everything = [*before, held, *after]
-        eventually(complete(shop, everything), PATIENCE, every=0.1, what="all are finished")
-        assert states(shop, everything) == {State.COMPLETE}
-        assert pool.process.poll() is None
-
-
-def test_an_idle_pool_goes_on_after_the_server_was_away_for_a_while(
-    shop: Workshop, server: RedisServer
-) -> None:
-    pool = shop.work()
-    server.kill()
-    pool.says("127.0.0.1")
-
-    server.start()
-
-    firing = persistently(lambda: shop.fire("add", 1, 2))
-    assert shop.result(firing) == 3
-    assert pool.process.poll() is None
-
-
-def test_a_pool_goes_on_with_a_server_that_has_forgotten_all(shop: Workshop, server: RedisServer) -> None:
-    pool = shop.work()
-    shop.result(shop.fire("add", 1, 1))
-
-    server.flush()
-
-    assert shop.result(shop.fire("add", 1, 2)) == 3
-    eventually(lambda: shop.listed() == 1, PATIENCE, what="the worker is listed again")
-    assert pool.process.poll() is None
-
-
-def test_a_pool_works_on_the_oldest_redis(tmp_path: Path, redis62: RedisServer) -> None:
-    redis62.flush()
-    with Workshop(tmp_path, redis62.url()) as shop:
-        shop.work("-q", QUEUE)
-        firings = [shop.fire("add", number, 1) for number in range(20)]
-
-        assert [shop.result(firing) for firing in firings] == list(range(1, 21))
-
-
-def test_a_gentle_stop_leaves_no_worker_and_nothing_running(shop: Workshop) -> None:
-    pool = shop.work("-c", "2", workers=2)
-    firings = [shop.fire("add", number, 1) for number in range(100)]
-
-    assert pool.stop() == 0
-
-    assert shop.listed() == 0
-    assert State.RUNNING not in states(shop, firings)
 
 
 def test_a_claim_that_came_while_its_worker_was_stopped_is_not_begun(

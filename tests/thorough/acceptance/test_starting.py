@@ -1,0 +1,126 @@
+"""What else may be missing while a pool starts workers."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.acceptance.stage import PATIENCE, SKUNQ, Pool
+from tests.acceptance.test_starting import pool_knows_for_a_while, replaced, start
+from tests.acceptance.workshop import QUEUE, Workshop
+from tests.support.waiting import eventually
+
+__all__ = ["start"]
+
+RAN_BY = """import sys
+from skunkqueue.cli import main
+sys.executable = sys.argv.pop(1)
+main()
+"""
+
+
+def steady_files(process: psutil.Process) -> int:
+    """Wait until the pool has opened its store, which it does beside its other work; return how many files it holds."""
+    seen = [0]
+
+    def is_steady() -> bool:
+        seen.append(process.num_fds())
+        return len(set(seen[-20:])) == 1 and any(file.path.endswith(".db") for file in process.open_files())
+
+    eventually(is_steady, every=0.05, what="the pool opens no more files")
+    return seen[-1]
+
+
+def put(path: Path, script: str) -> None:
+    """Put a program in place at once, as nothing is run that is being written."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(f"#!/bin/sh\n{script}\n")
+    fresh.chmod(0o755)
+    fresh.rename(path)
+
+
+def test_a_folder_of_path_that_is_removed_costs_no_firing(shop: Workshop) -> None:
+    code, away = shop.folder / "code", shop.folder / "away"
+    code.mkdir()
+    (code / "more.py").write_text("from jobs import queue\n@queue.job\ndef one():\n    return 1\n")
+    pool = shop.work("--path", "code")
+    code.rename(away)
+    replaced(pool)
+    firing = shop.fire("more:one")
+    pool.says(f"the folder {str(code)!r} of --path is missing")
+    pool_knows_for_a_while(pool)
+    away.rename(code)
+
+    assert shop.result(firing) == 1
+    assert pool.said.count("is missing") == 1
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits another process")
+def test_a_pool_that_may_open_no_more_files_says_so_and_waits(shop: Workshop) -> None:
+    pool = shop.work()
+    process = psutil.Process(pool.process.pid)
+    before = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    held = steady_files(process)
+    # Room for what a worker leaves free, and one more: too little for another.
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (held - 1, before[1]))
+    replaced(pool)
+    pool.says("no worker of route 'default' can start now: the pool may open no more files")
+    firing = shop.fire("add", 1, 2)
+    pool_knows_for_a_while(pool)
+    assert process.num_fds() <= held
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, before)
+
+    assert shop.result(firing) == 3
+    assert pool.said.count("can start now") == 1
+    assert "Traceback" not in pool.said
+
+
+@pytest.mark.parametrize(
+    ("trouble", "word"),
+    [("", "Python is not at"), ("-I -S", "ModuleNotFoundError: No module named 'skunkqueue'")],
+    ids=["python", "packages"],
+)
+def test_an_environment_that_is_replaced_under_a_pool_is_waited_for(
+    shop: Workshop, start: Callable[..., Pool], trouble: str, word: str
+) -> None:
+    python = shop.folder / "python"
+    put(python, f'exec {sys.executable} "$@"')
+    pool = start(sys.executable, "-c", RAN_BY, str(python))
+    assert shop.result(shop.fire("add", 1, 2, route="apart")) == 3
+    if trouble:
+        put(python, f'exec {sys.executable} {trouble} "$@"')
+    else:
+        python.unlink()
+    replaced(pool)
+    pool.says(word)
+    firing = shop.fire("add", 2, 2, route="apart")
+    pool_knows_for_a_while(pool)
+    put(python, f'exec {sys.executable} "$@"')
+
+    assert shop.result(firing) == 4
+    assert pool.said.count("can start now") == 1
+    assert "Traceback" not in pool.said
+
+
+@pytest.mark.parametrize("closed", ["<&-", "2>&-"])
+def test_a_pool_whose_standard_streams_are_closed_works(shop: Workshop, closed: str) -> None:
+    process = subprocess.Popen(
+        ["/bin/sh", "-c", f'exec {SKUNQ} work -q {QUEUE} "$@" {closed}', "sh", "--logfile", "pool.log"],
+        cwd=shop.folder,
+        env=shop.stage.environment,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        assert shop.settled(shop.fire("say", "hello")).state.name == "COMPLETE"
+        assert shop.result(shop.fire("add", 1, 2)) == 3
+        process.terminate()
+        assert process.wait(PATIENCE) == 0
+    finally:
+        process.kill()
+        process.wait()
