@@ -12,7 +12,6 @@ from skunkqueue.persistence import Backend
 from skunkqueue.web.api.endpoints import BASE, ENDPOINTS
 from skunkqueue.web.rights import needs
 from tests.web.access.conftest import bearer
-from tests.web.api.fuzzing import fuzz
 from tests.web.crews import add_pool
 from tests.web.firings import firing
 from tests.web.monitor_client import MonitorClient
@@ -65,6 +64,8 @@ def test_requests_at_random_are_answered_as_the_document_says(locked: MonitorCli
     store.enqueue([firing(job="shop:send", tags=("a",)) for _ in range(20)])
     add_pool(store)
 
+    from tests.web.api.fuzzing import fuzz  # noqa: PLC0415 - takes a second to load, in each process of a parallel run
+
     made = fuzz(locked.application, EXAMPLES, bearer("admin"), bearer("view"))
 
     assert made > len(ENDPOINTS)
@@ -73,6 +74,8 @@ def test_requests_at_random_are_answered_as_the_document_says(locked: MonitorCli
 def test_requests_at_random_are_refused_without_a_login(locked: MonitorClient, store: Backend) -> None:
     ids = [each.id for each in (firing(), firing())]
     store.enqueue([firing(id=id_) for id_ in ids])
+
+    from tests.web.api.fuzzing import fuzz  # noqa: PLC0415 - as above
 
     fuzz(locked.application, 1, {}, bearer("view"))
 
