@@ -23,6 +23,8 @@ from skunkqueue.serializers import get_serializer
 MINUTES = 59
 _LEASE = 60.0
 _MOST = 500
+_WAITING = 12
+"""One of so many waits when the samples of a minute are taken."""
 _TROUBLE = range(21, 27)
 """Minutes ago when the bank was away."""
 _ROUTES = ("orders", "pictures", "reports", "rates")
@@ -72,8 +74,10 @@ def make(url: str) -> None:
         for minute in range(MINUTES, 0, -1):
             clock.behind = 60.0 * minute
             busy = 0.6 + 0.4 * math.sin(minute / 9)
-            queue.fire_many(_calls(minute, busy, dice))
+            calls = _calls(minute, busy, dice)
+            queue.fire_many(calls[::_WAITING])
             queue.backend.sample()
+            queue.fire_many(call for number, call in enumerate(calls) if number % _WAITING)
             for route in _ROUTES:
                 claims = queue.backend.claim(shop.QUEUE, route, "the-past", _MOST, _LEASE)
                 _settle(queue.backend, claims, trouble=minute in _TROUBLE, dice=dice)
