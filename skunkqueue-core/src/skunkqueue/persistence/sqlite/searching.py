@@ -363,7 +363,7 @@ def _pending(
                 continue
             beyond = (after.second, after.id) if rank == at else None
         lines = [
-            _line(db, table, route, rank, beyond, onward=onward)
+            _line(db, table, route, rank, beyond, onward=onward, worded=words > 0)
             for route in scope.live
             for table in ("ready", "aimed")
         ]
@@ -380,13 +380,16 @@ def _line(
     beyond: tuple[float, str] | None,
     *,
     onward: bool,
+    worded: bool,
 ) -> Iterator[tuple[float, str, int, int]]:
+    """Go through places in line; ``worded``: only those of firings with tags or errors, by an index of these."""
     order, sign = ("ASC", ">") if onward else ("DESC", "<")
+    index, only = (f" INDEXED BY {table}_by_words", " AND words > 0") if worded else ("", "")
     place: tuple[float, str] = beyond or ((float("-inf"), "") if onward else (float("inf"), "~"))
     size = 1
     while True:
         found = db.execute(
-            f"SELECT due, id, job, words FROM {table} WHERE route = ? AND rank = ? AND (due, id) {sign} (?, ?)"  # noqa: S608 - constants
+            f"SELECT due, id, job, words FROM {table}{index} WHERE route = ? AND rank = ? AND (due, id) {sign} (?, ?){only}"  # noqa: S608 - constants
             f" ORDER BY due {order}, id {order} LIMIT ?",
             (route, rank, *place, size),
         ).fetchall()

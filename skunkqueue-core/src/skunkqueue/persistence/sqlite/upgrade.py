@@ -69,6 +69,8 @@ ALTER TABLE ready ADD COLUMN job INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE ready ADD COLUMN words INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE aimed ADD COLUMN job INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE aimed ADD COLUMN words INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX ready_by_words ON ready (route, rank, due, id, job, words) WHERE words > 0;
+CREATE INDEX aimed_by_words ON aimed (route, rank, due, id, job, words) WHERE words > 0;
 CREATE TABLE new_firing (
     id TEXT PRIMARY KEY,
     route INTEGER NOT NULL,
