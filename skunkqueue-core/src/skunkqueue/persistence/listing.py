@@ -60,6 +60,14 @@ class Look(NamedTuple):
     """Nothing lies beyond ``at``."""
 
 
+class Passed(NamedTuple):
+    """Firings that a store passed over while it looked, since they cannot match."""
+
+    number: int
+    at: Position
+    """Of the last one."""
+
+
 class Walk(Protocol):
     """Goes through a store's firings."""
 
@@ -153,13 +161,17 @@ def _within(moment: float | None, span: tuple[float | None, float | None] | None
 # --- pages ------------------------------------------------------------------------------------------
 
 
-def look_through(candidates: Iterable[Row], query: Query, want: int, most: int = MAX_LOOK) -> Look:
+def look_through(candidates: Iterable[Row | Passed], query: Query, want: int, most: int = MAX_LOOK) -> Look:
     """Look at firings one after the other, until enough match or the bound is reached."""
     rows: list[Row] = []
     at, looked = None, 0
     for row in candidates:
         if looked >= most or len(rows) >= want:
             return Look(rows, at, looked, ended=False)
+        if isinstance(row, Passed):
+            looked = min(looked + row.number, most)
+            at = row.at
+            continue
         looked += 1
         at = position_of(row)
         if matches(row, query):

@@ -12,7 +12,7 @@ from skunkqueue.ids import ID_LENGTH
 from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Row, Rows
 from skunkqueue.persistence import listing
 from skunkqueue.persistence.backend import MAX_PAGE
-from skunkqueue.persistence.listing import FINISHED, PENDING, RUNNING, Position
+from skunkqueue.persistence.listing import FINISHED, PENDING, RUNNING, Passed, Position
 from skunkqueue.persistence.redis import wire
 from skunkqueue.persistence.redis.counting import Counting
 from skunkqueue.persistence.redis.keys import names_in, quote
@@ -73,7 +73,7 @@ _NO_EXTRAS = _Extras(
     None, never_expires=False, deaths=0, progress=None, worker=None, tries=0, again="", error=None
 )
 _Place = tuple[float, float, str] | tuple[float, str]
-_as_rows = wire.reader(tuple[float, bool, list[float | str] | None, list[_Found]])
+_as_rows = wire.reader(tuple[float, bool, list[float | str] | None, list[_Found], int])
 _as_held = wire.reader(list[tuple[str, str]])
 _as_job_counts = wire.reader(tuple[bool, list[tuple[str, int, int, int, int, int, int]]])
 _as_results = wire.reader(tuple[list[wire.End | None], list[tuple[int, bool, float | None, str | None]]])
@@ -123,7 +123,9 @@ class Asking(Counting, Reading, ABC):
             ]
         return sorted(found, key=lambda one: (one.queue, one.route, one.job))
 
-    def _candidates(self, query: Query, after: Position | None, *, onward: bool, want: int) -> Iterator[Row]:
+    def _candidates(
+        self, query: Query, after: Position | None, *, onward: bool, want: int
+    ) -> Iterator[Row | Passed]:
         """Go through what may match, in the order of the line, from a position on."""
         states = listing.states_of(query)
         groups = {
@@ -140,18 +142,41 @@ class Asking(Counting, Reading, ABC):
             start = after if after is not None and after.group == group else None
             yield from walk(query, start, onward, want)
 
-    def _finished(self, query: Query, start: Position | None, onward: bool, want: int) -> Iterator[Row]:  # noqa: FBT001
+    def _finished(
+        self,
+        query: Query,
+        start: Position | None,
+        onward: bool,  # noqa: FBT001 - as the others are called
+        want: int,
+    ) -> Iterator[Row | Passed]:
         low, high = query.finished or (None, None)
         place: Sequence[float | str] | None = None if start is None else (start.first, start.id)
         states = [state.value for state in listing.states_of(query) if state.final]
-        asked = (states, query.job or False, _mark_of(query) or False, _or_false(low), _or_false(high))
+        asked = (
+            states,
+            query.job or False,
+            _mark_of(query) or False,
+            _or_false(low),
+            _or_false(high),
+            False,
+            (),
+            False,
+        )
         yield from self._slices("finished", query, place, asked, onward=onward, want=want)
 
-    def _pending(self, query: Query, start: Position | None, onward: bool, want: int) -> Iterator[Row]:  # noqa: FBT001
+    def _pending(
+        self,
+        query: Query,
+        start: Position | None,
+        onward: bool,  # noqa: FBT001 - as the others are called
+        want: int,
+    ) -> Iterator[Row | Passed]:
         place: Sequence[float | str] | None = None
         if start is not None:
             place = (MAX_PRIORITY + start.first, start.second, start.id)
-        asked: tuple[object, ...] = ((), False, False, False, False)
+        flag = "x" if query.error is not None else False
+        key = False if query.key is None else query.key
+        asked: tuple[object, ...] = ((), False, False, False, False, flag, _texts_of(query), key)
         yield from self._slices("pending", query, place, asked, onward=onward, want=want)
 
     def _slices(
@@ -163,14 +188,17 @@ class Asking(Counting, Reading, ABC):
         *,
         onward: bool,
         want: int,
-    ) -> Iterator[Row]:
+    ) -> Iterator[Row | Passed]:
         where = _where(query)
         # As many as a page needs; if few of them match, more at a time.
-        for size in itertools.chain((min(want + 1, _SLICE),), itertools.repeat(_SLICE)):
+        first = min(want + 1, _SLICE)
+        for size in itertools.chain((first, _SLICE - first % _SLICE), itertools.repeat(_SLICE)):
             reply = self._link.call(_ROWS, kind, *where, place or False, onward, size, *asked)
-            now, ended, place, found = _as_rows(reply)
+            now, ended, place, found, passed = _as_rows(reply)
             for one in found:
                 yield _row(one, now)
+            if passed and place is not None:
+                yield Passed(passed, _position_in_line(place))
             if ended:
                 return
 
@@ -179,7 +207,7 @@ class Asking(Counting, Reading, ABC):
         del want
         rows = []
         for part in _parts(_as_held(self._link.call(_HELD, *_where(query)))):
-            now, _, _, found = _as_rows(self._link.call(_ROWS_HELD, part))
+            now, _, _, found, _ = _as_rows(self._link.call(_ROWS_HELD, part))
             rows += [_row(one, now) for one in found]
         for row in sorted(rows, key=listing.position_of, reverse=not onward):
             position = listing.position_of(row)
@@ -273,6 +301,19 @@ def _row(found: _Found, now: float) -> Row:
 
 def _again(verdict: str) -> str | None:
     return verdict if verdict in ("retry", "snooze") else None
+
+
+def _texts_of(query: Query) -> list[str]:
+    """Return texts that must be in what is stored of a firing that matches, as ``wire.label`` writes them."""
+    texts = ["[" + msgspec.json.encode(query.job).decode()] if query.job else []
+    if query.tag is not None:
+        texts.append(msgspec.json.encode(query.tag).decode())
+    return texts
+
+
+def _position_in_line(place: Sequence[float | str]) -> Position:
+    rank, due, id_ = place
+    return Position(PENDING, float(rank) - MAX_PRIORITY, float(due), str(id_))
 
 
 def _mark_of(query: Query) -> str | None:

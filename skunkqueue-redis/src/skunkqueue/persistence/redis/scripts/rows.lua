@@ -1,15 +1,17 @@
 --@ base wire places bells stats put records ending rowing merging
 -- rows: kind, queue (quoted) or false, route (quoted) or false, from or false, whether onward, how many, states, job or
--- false, mark (ending.lua) or false, low, high. Kind is `finished` (from is a time and an id) or `pending` (a rank, a time
--- and an id). Answers with the time, whether that is all, where it ended, and the rows.
-local kind, queue, route, from, onward, want, states, job, mark, low, high = unpack(R, 4, 14)
+-- false, mark (ending.lua) or false, low, high, flag or false, texts, key or false. Kind is `finished` (from is a time and an id) or `pending`
+-- (a rank, a time and an id). Of what is pending, those are passed over that have not this flag in line, or not all of these
+-- texts in what is stored of them: they cannot match, and to load one takes several times as long. Answers with the time,
+-- whether that is all, where it ended, the rows, and how many were passed over.
+local kind, queue, route, from, onward, want, states, job, mark, low, high, flag, texts, key = unpack(R, 4, 17)
 local places = {}
 for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
   if (not queue or queue_of(place) == queue) and (not route or place:match(':(.*)$') == route) then
     places[#places + 1] = place
   end
 end
-local rows, all, last = {}, true, NIL
+local rows, all, last, passed = {}, true, NIL, 0
 
 local function finished()
   local lines = {}
@@ -41,6 +43,55 @@ local function finished()
   last = place and '\146' .. f64(place[1]) .. str(place[2]) or NIL
 end
 
+local function may_match(member)
+  if flag and not member:find(flag, 25, true) then
+    return false
+  end
+  if #texts > 0 then
+    local id = member:sub(1, 24)
+    local stored = call('HGET', P .. 'f:' .. bucket_of(id), id)
+    for _, text in ipairs(texts) do
+      if not stored or not stored:find(text, 1, true) then
+        return false
+      end
+    end
+  end
+  return true
+end
+-- What is pending under a key is one firing of each queue at most.
+local function keyed()
+  local found, seen, wanted = {}, {}, {}
+  for _, place in ipairs(places) do
+    wanted[place] = true
+    local id = not seen[queue_of(place)] and call('HGET', P .. 'k:' .. queue_of(place), key)
+    seen[queue_of(place)] = true
+    local firing = id and load(id)
+    if firing and is_pending(firing) then
+      found[#found + 1] = firing
+    end
+  end
+  local function before(a, b)
+    if a.rank ~= b.rank then
+      return a.rank < b.rank
+    elseif a.due ~= b.due then
+      return a.due < b.due
+    end
+    return a.id < b.id
+  end
+  table.sort(found, function(a, b)
+    return before(onward and a or b, onward and b or a)
+  end)
+  local start = from and { rank = from[1], due = from[2], id = from[3] }
+  for _, firing in ipairs(found) do
+    local beyond = not start or before(onward and start or firing, onward and firing or start)
+    if wanted[firing.place] and beyond and #rows < want then
+      rows[#rows + 1] = row_of(firing)
+      last = '\147' .. f64(firing.rank) .. f64(firing.due) .. str(firing.id)
+    elseif wanted[firing.place] and beyond then
+      all = false
+    end
+  end
+end
 local function pending()
   local targets, ranks = {}, {}
   for _, name in ipairs(call('SMEMBERS', P .. 't')) do
@@ -72,9 +123,11 @@ local function pending()
       local seen, place = 0, nil
       all, place = merge(lines, way, want, function(_, member)
         seen = seen + 1
-        local firing = load(member:sub(1, 24), not member:find('x', 25, true))
+        local firing = may_match(member) and load(member:sub(1, 24), not member:find('x', 25, true))
         if firing then
           rows[#rows + 1] = row_of(firing)
+        else
+          passed = passed + 1
         end
       end)
       want = want - seen
@@ -88,7 +141,9 @@ end
 
 if kind == 'finished' then
   finished()
+elseif key then
+  keyed()
 else
   pending()
 end
-return '\148' .. f64(now) .. (all and YES or NO) .. last .. array(#rows) .. table.concat(rows)
+return '\149' .. f64(now) .. (all and YES or NO) .. last .. array(#rows) .. table.concat(rows) .. u64(passed)

@@ -11,4 +11,4 @@ for _, one in ipairs(R[4]) do
     end
   end
 end
-return '\148' .. f64(now) .. YES .. NIL .. array(#rows) .. table.concat(rows)
+return '\149' .. f64(now) .. YES .. NIL .. array(#rows) .. table.concat(rows) .. u64(0)
