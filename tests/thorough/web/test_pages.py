@@ -1,0 +1,31 @@
+"""Every page in a browser, in both themes and three widths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser
+
+from skunkqueue.persistence import Backend
+from skunkqueue.web.live.events import KEY
+from tests.web.browser.looks import complaints
+from tests.web.conftest import app, queue, store, url
+from tests.web.everything import PAGES, Shown, fill
+from tests.web.timetables import install_strategies
+
+__all__ = ["app", "queue", "store", "url"]
+
+
+@pytest.fixture
+def shown(store: Backend, app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
+    install_strategies(tmp_path / "site", monkeypatch)
+    yield fill(store)
+    app.extensions[KEY].close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_can_be_read_by_all(browser: Browser, address: str, shown: Shown, name: str) -> None:
+    assert complaints(browser, address, shown, [name]) == []

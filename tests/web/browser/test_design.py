@@ -1,0 +1,159 @@
+"""Themes, keys, charts, and how much the first page loads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, Page, Response, expect
+
+from skunkqueue.persistence import Backend
+from skunkqueue.records import Outcome, Verdict
+from skunkqueue.web.live.events import KEY
+from tests.support.chromium import opened
+from tests.web.firings import claim, firing
+
+BACKGROUND = "getComputedStyle(document.body).backgroundColor"
+MOST_BYTES = 150_000
+
+
+@pytest.fixture(autouse=True)
+def _filled(store: Backend, app: Flask) -> Iterator[None]:
+    store.enqueue([firing(route=route) for route in ("mail", "reports", "mail")])
+    (claimed,) = claim(store, "mail")
+    began = store.now() - 1
+    settled = Outcome(id=claimed.id, token=claimed.token, verdict=Verdict.ERROR, began=began, took=1.0)
+    store.settle([settled])
+    yield
+    app.extensions[KEY].close()
+
+
+@pytest.mark.parametrize(("system", "chosen", "presses"), [("dark", "light", 1), ("light", "dark", 2)])
+def test_a_theme_is_chosen_against_the_system_and_kept(
+    browser: Browser, address: str, system: str, chosen: str, presses: int
+) -> None:
+    with opened(browser, base_url=address, color_scheme=system) as page:
+        page.goto("/queues")
+        before = page.evaluate(BACKGROUND)
+        for _ in range(presses):
+            page.locator("[data-theme-button]").click()
+        expect(page.locator("html")).to_have_attribute("data-theme", chosen)
+        after = page.evaluate(BACKGROUND)
+        page.reload()
+
+        assert before != after
+        assert page.evaluate(BACKGROUND) == after
+
+
+def test_a_chosen_theme_is_there_before_anything_is_painted(browser: Browser, address: str) -> None:
+    with opened(browser, base_url=address, color_scheme="dark") as page:
+        page.goto("/queues")
+        page.evaluate("localStorage.setItem('theme', 'light')")
+        # As soon as there is a body, the theme is known.
+        page.add_init_script(
+            """new MutationObserver((_, observer) => {
+                if (!document.body) return;
+                window.themeAtFirst = document.documentElement.dataset.theme;
+                observer.disconnect();
+            }).observe(document, { childList: true, subtree: true });"""
+        )
+        page.reload()
+
+        assert page.evaluate("window.themeAtFirst") == "light"
+
+
+def test_keys_are_shown_search_and_lead_to_pages(page: Page) -> None:
+    page.goto("/queues")
+
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_hidden()
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("gj?")
+    expect(page.get_by_role("searchbox")).to_have_value("gj?")
+    page.keyboard.press("Escape")
+    page.keyboard.type("gw")
+    page.wait_for_url("**/workers")
+    page.keyboard.type("go")
+    page.wait_for_url(lambda url: url.endswith("/"))
+
+
+def test_j_and_k_move_through_rows_and_are_announced(page: Page) -> None:
+    page.goto("/queues")
+
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.get_by_role("link", name="reports")).to_be_focused()
+    expect(page.locator("#said")).to_have_text("Row 2 of 2")
+    page.keyboard.press("k")
+    expect(page.get_by_role("link", name="mail")).to_be_focused()
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", level=1, name="mail")).to_be_visible()
+
+
+def test_a_walk_by_tab_sees_where_it_is_and_comes_to_every_control(page: Page) -> None:
+    page.goto("/queues")
+    wanted = page.evaluate(
+        """[...document.querySelectorAll("a[href], button, input:not([type=hidden]), summary, [tabindex='0']")]
+            .filter((one) => one.checkVisibility()).length"""
+    )
+    seen = 0
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    for _ in range(wanted + 5):
+        if page.evaluate("document.activeElement === document.body"):
+            break
+        seen += 1
+        assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+        page.keyboard.press("Tab")
+
+    assert seen == wanted
+
+
+def test_the_values_of_a_chart_are_shown_at_the_pointer_and_by_arrow_keys(page: Page) -> None:
+    page.goto("/")
+    chart = page.locator("#chart-flow")
+
+    chart.locator(".plot-svg").hover()
+    expect(chart.locator(".bubble")).to_contain_text("Done")
+    page.mouse.move(0, 0)
+    expect(chart.locator(".bubble")).to_have_count(0)
+    chart.locator(".plot-svg").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#said")).to_contain_text("Done")
+    chart.locator("summary").click()
+
+    expect(chart.get_by_role("row")).to_have_count(61)
+
+
+def test_the_first_page_is_small(page: Page) -> None:
+    answers: list[Response] = []
+    page.on("response", lambda answer: answers.append(answer))  # noqa: PLW0108 - Playwright marks its handlers
+    page.goto("/")
+
+    bodies = [len(each.body()) for each in answers if not each.url.endswith("/live/events")]
+    assert len(bodies) > 5
+    assert sum(bodies) < MOST_BYTES
+
+
+def test_pages_work_without_scripts(browser: Browser, address: str) -> None:
+    with opened(browser, base_url=address, java_script_enabled=False) as page:
+        page.goto("/")
+        expect(page.locator("#chart-flow svg").first).to_be_visible()
+        expect(page.locator("#live-state")).to_be_hidden()
+        page.get_by_role("link", name="mail").first.click()
+        page.get_by_role("button", name="Pause").click()
+
+        expect(page.locator("#messages")).to_contain_text("is paused")
+
+
+def test_times_are_in_the_readers_zone(browser: Browser, address: str) -> None:
+    with opened(browser, base_url=address, timezone_id="Asia/Tokyo", locale="en-GB") as page:
+        page.goto("/queues")
+
+        expect(page.locator("main time").first).to_have_attribute("title", re.compile("GMT.9|JST"))

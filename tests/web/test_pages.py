@@ -1,0 +1,62 @@
+"""What all pages have in common."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from skunkqueue.persistence import Backend
+from tests.web.everything import NOT_PAGES, PAGES, fill
+from tests.web.timetables import install_strategies
+
+
+@pytest.fixture(autouse=True)
+def _strategies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install_strategies(tmp_path / "site", monkeypatch)
+
+
+def test_every_page_is_among_those_that_are_looked_at(app: Flask) -> None:
+    pages = {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if "GET" in (rule.methods or ()) and not rule.endpoint.startswith(("api.", "health."))
+    }
+
+    assert pages - NOT_PAGES == {endpoint for endpoint, _ in PAGES.values()}
+
+
+def test_no_page_has_scripts_or_styles_within_it_and_each_has_one_heading(
+    client: FlaskClient, store: Backend
+) -> None:
+    shown = fill(store)
+
+    for name, (_, address) in PAGES.items():
+        answer = client.get(address(shown))
+        assert answer.status_code == 200, name
+        text = answer.text
+        assert not re.search(
+            r"<[^>]* style=|<style|<script(?![^>]* src=)|<[^>]* on[a-z]+=|javascript:", text
+        ), name
+        assert len(re.findall(r"<h1\b", text)) == 1, name
+        assert not re.search(r'(?:src|href)="(?:https?:)?//', text), name
+
+
+def test_no_id_stands_on_a_page_twice(client: FlaskClient, store: Backend) -> None:
+    shown = fill(store)
+
+    for name, (_, address) in PAGES.items():
+        ids = re.findall(r'<[^>]* id="([^"]+)"', client.get(address(shown)).text)
+        assert sorted(set(ids)) == sorted(ids), name
+
+
+def test_each_page_can_be_fetched_as_its_content_alone(client: FlaskClient, store: Backend) -> None:
+    shown = fill(store)
+
+    for name, (_, address) in PAGES.items():
+        text = client.get(address(shown), headers={"X-SkunkQueue-Live": "1"}).text
+        assert text.count("<main") == 1, name
+        assert '<header class="top">' not in text, name
