@@ -12,6 +12,8 @@ from tests.web.crews import add_pool
 from tests.web.firings import claim, firing
 from tests.web.monitor_client import MonitorClient
 
+EXAMPLES = 20
+
 __all__ = ["auth_file", "locked", "monitor", "queue", "secret", "store", "url"]
 
 
@@ -25,7 +27,7 @@ def test_many_requests_at_random_are_answered_as_the_document_says(
     claim(store, "r0", 20)
     add_pool(store, workers=3)
 
-    assert fuzz(locked.application, 40, bearer(name), bearer("view")) > 1_000
+    assert fuzz(locked.application, EXAMPLES, bearer(name)) > 10 * EXAMPLES
 
 
 def test_many_requests_at_random_change_nothing_without_a_login(
@@ -34,7 +36,7 @@ def test_many_requests_at_random_change_nothing_without_a_login(
     made = [firing() for _ in range(20)]
     store.enqueue(made)
 
-    fuzz(locked.application, 20, {}, bearer("view"))
+    fuzz(locked.application, EXAMPLES, {})
 
     assert {record.state.value for record in store.get([each.id for each in made]) if record} == {"pending"}
     assert store.audit(1).entries == ()

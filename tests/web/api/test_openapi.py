@@ -66,7 +66,7 @@ def test_requests_at_random_are_answered_as_the_document_says(locked: MonitorCli
 
     from tests.web.api.fuzzing import fuzz  # noqa: PLC0415 - takes a second to load, in each process of a parallel run
 
-    made = fuzz(locked.application, EXAMPLES, bearer("admin"), bearer("view"))
+    made = fuzz(locked.application, EXAMPLES, bearer("admin"))
 
     assert made > len(ENDPOINTS)
 
@@ -77,7 +77,7 @@ def test_requests_at_random_are_refused_without_a_login(locked: MonitorClient, s
 
     from tests.web.api.fuzzing import fuzz  # noqa: PLC0415 - as above
 
-    fuzz(locked.application, 1, {}, bearer("view"))
+    fuzz(locked.application, 1, {})
 
     assert all(record is not None and record.state.value == "pending" for record in store.get(ids))
     assert store.audit(1).entries == ()
