@@ -84,7 +84,7 @@ def make(url: str) -> None:
 
 
 def _calls(minute: int, busy: float, dice: random.Random) -> list[Conjoinable]:
-    count = round(90 * busy * dice.uniform(0.8, 1.2))
+    count = round(130 * busy * dice.uniform(0.8, 1.2))
     calls: list[Conjoinable] = [shop.confirm(1_000 - 10 * minute, "jed@example.com") for _ in range(count)]
     calls += [shop.charge(1_000 - 10 * minute, dice.randrange(500, 50_000)) for _ in range(count)]
     calls += [shop.resize(f"skunks/{number:04}.jpg", 640) for number in range(count // 2)]

@@ -17,7 +17,7 @@ from skunkqueue.records import State
 
 GROUP = "skunkqueue.demo"
 """Entry points by which our own distributions add to the demo: ``declare(queue, jobs)``, with jobs by name."""
-PER_SECOND = 5.0
+PER_SECOND = 4.0
 STEPS_IN = 0.01
 """How often somebody kills something, for each firing."""
 _NAMES = ("Jed", "Ian", "Ada", "Zoë", "Mio", "Noor", "Tariq", "Łucja")

@@ -19,7 +19,7 @@ from skunkqueue.cli.output import note, say
 from skunkqueue.plugins import COMMANDS, registry
 
 HOST = "127.0.0.1"
-DEADLINE = 30.0
+DEADLINE = 60.0
 """Seconds after which the monitor must answer."""
 TICK = 0.05
 SECRET = "SKUNKQUEUE_WEB_SECRET"  # noqa: S105 - the name of the variable
