@@ -242,6 +242,15 @@ def test_counts_of_routes_read_each_pending_firing_once(store: Backend, inside: 
     assert 1_000 <= sum(entry.get("keysExamined", 0) for entry in entries) < 1_100
 
 
+def test_sweep_counts_a_small_route_from_the_indexes_alone(store: Backend, inside: Store) -> None:
+    store.enqueue(firings(1_000))
+
+    with profiled(inside) as entries:
+        store.sweep()
+
+    assert sum(entry.get("docsExamined", 0) for entry in entries) < 100
+
+
 # --- the indexes themselves ---------------------------------------------------------------------------
 
 EXPECTED: dict[str, Sequence[Any]] = {
