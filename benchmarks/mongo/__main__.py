@@ -1,4 +1,4 @@
-"""Measure on MongoDB: ``python -m benchmarks.mongo [drain|fire|scale|latency|idle ...]``; without a name, all."""
+"""Measure on MongoDB: ``python -m benchmarks.mongo [drain|fire|results|scale|latency|idle ...]``; without a name, all."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from benchmarks.mongo.report import tables, verdicts
 from benchmarks.mongo.server import KINDS, describe
 from benchmarks.peers.awake import awake
 
-PARTS = ("drain", "fire", "scale", "latency", "idle")
+PARTS = ("drain", "fire", "results", "scale", "latency", "idle")
 
 
 def measure(parts: list[str], kinds: list[str], options: Options) -> dict[str, Any]:

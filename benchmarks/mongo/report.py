@@ -9,7 +9,16 @@ from typing import Any
 from benchmarks.mongo.drain import PEERS
 
 Found = dict[str, Any]
-BARS = {"bare": 0.5, "single": 0.7, "many": 0.35, "peer": 1.0, "scale": 1.3, "p99": 20.0, "cpu": 0.5}
+BARS = {
+    "bare": 0.5,
+    "single": 0.7,
+    "many": 0.35,
+    "results": 0.7,
+    "peer": 1.0,
+    "scale": 1.3,
+    "p99": 20.0,
+    "cpu": 0.5,
+}
 
 
 def tables(found: Found) -> Iterator[str]:
@@ -30,6 +39,7 @@ def tables(found: Found) -> Iterator[str]:
     for name, table in (
         ("drain", _drain),
         ("fire", _fire),
+        ("results", _results),
         ("scale", _scale),
         ("latency", _latency),
         ("idle", _idle),
@@ -60,6 +70,7 @@ def verdicts(found: Found) -> Iterator[tuple[bool, str]]:
                 ratio = ours / rates[name]
                 yield ratio > BARS["peer"], f"drain, {kind}: {ratio:.1f} times {name} (asked: ahead)"
     yield from _fire_verdicts(parts.get("fire", {}))
+    yield from _results_verdicts(parts.get("results", {}))
     for kind, cases in _kinds(parts.get("scale", {})):
         (base, *others) = cases
         for name in others:
@@ -83,6 +94,12 @@ def _fire_verdicts(part: Found) -> Iterator[tuple[bool, str]]:
                 ratio = one[name]["ratio"]
                 line = f"fire {name}, {kind}, w={concern}: {ratio:.2f} of bare (asked: {BARS[name]})"
                 yield ratio >= BARS[name], line
+
+
+def _results_verdicts(part: Found) -> Iterator[tuple[bool, str]]:
+    for kind, one in _kinds(part):
+        line = f"results, {kind}: {one['ratio']:.2f} of bare (asked: {BARS['results']})"
+        yield one["ratio"] >= BARS["results"], line
 
 
 def _kinds(part: Found) -> Iterator[tuple[str, Found]]:
@@ -129,6 +146,13 @@ def _fire(part: Found) -> Iterator[str]:
             for name, one in ways.items():
                 rates = f"{one['ours']:,.0f} | {one['bare']:,.0f} | {one['ratio']:.2f}"
                 yield f"| fire {name} | {kind} | w={concern} | {rates} |"
+
+
+def _results(part: Found) -> Iterator[str]:
+    yield "| fired and awaited, firings a second (medians) | ours | bare | ratio |"
+    yield "| --- | --- | --- | --- |"
+    for kind, one in part.items():
+        yield f"| {kind} | {one['ours']:,.0f} | {one['bare']:,.0f} | {one['ratio']:.2f} |"
 
 
 def _scale(part: Found) -> Iterator[str]:
