@@ -38,10 +38,9 @@ class Ear:
         """Whether it listens since before anybody did for it."""
         self._rung = Latch()
 
-    def ring(self, id_: str | None = None) -> None:
-        """Wake who waits here."""
-        if id_ is not None:
-            self.heard.add(id_)
+    def ring(self, ids: Iterable[str] = ()) -> None:
+        """Wake who waits here, with news of all these ids at once, since what wakes asks for those that it has heard of."""
+        self.heard.update(ids)
         self._rung.set()
 
     def wait(self, timeout: float) -> bool:
@@ -114,14 +113,11 @@ class Bells:
 
     def dispatch(self, topics: Iterable[str], ids: Iterable[str]) -> None:
         """Ring those who wait for one of these."""
-        topics, ids = set(topics), list(ids)
+        topics, ids = set(topics), frozenset(ids)
         for ear in self._listening():
-            if not topics.isdisjoint(ear.topics):
-                ear.ring()
-            if ear.ids:
-                for id_ in ids:
-                    if id_ in ear.ids:
-                        ear.ring(id_)
+            news = ear.ids & ids
+            if news or not topics.isdisjoint(ear.topics):
+                ear.ring(news)
 
     def alarm(self, *, all_of_them: bool = True) -> None:
         """Ring everybody, or those who went on without being heard: something may have been missed."""

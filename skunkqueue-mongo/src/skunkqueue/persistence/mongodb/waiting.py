@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 LONGEST = 15.0
 """Seconds of sleep after which one looks, though nobody rang: a ring may be lost."""
+_GATHERING, _LONGEST_GATHERING = 20e-6, 0.02
+"""Seconds for which more news is awaited by who has heard of one firing, for each that it waits for; and at most."""
 _NEWS = 1_000
 """Ids that one look at what is settled asks for."""
 
@@ -105,6 +107,9 @@ class Waiting(LooseEnds, ABC):
                 return self._settled(link, ids)
 
             def heard() -> list[str]:
+                if len(ids) > 1:
+                    # A change stream tells of each by itself; of those settled together, most come within this.
+                    link.closed.wait(min(_GATHERING * len(ids), _LONGEST_GATHERING))
                 # There may be other news of them.
                 return self._settled(link, [id_ for id_ in ids if id_ in ear.heard])
 
