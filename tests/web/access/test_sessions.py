@@ -110,6 +110,17 @@ def test_a_session_that_was_planted_before_is_not_the_one_after_logging_in(locke
     assert locked.token() != mine
 
 
+def test_nothing_of_a_session_before_logging_in_is_kept(locked: MonitorClient) -> None:
+    locked.get("/login")
+    with locked.session_transaction() as planted:
+        planted["planted"] = "by somebody else"
+
+    log_in(locked)
+
+    with locked.session_transaction() as found:
+        assert set(found) == {"name", "since", "id", "print"}
+
+
 def test_logging_in_twice_gives_another_session(locked: MonitorClient) -> None:
     log_in(locked)
     first, token = cookie(locked), locked.token()

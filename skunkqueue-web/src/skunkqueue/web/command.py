@@ -100,6 +100,7 @@ def _serve(url: str | None, *, host: str, port: int, **options: Any) -> int:
     from skunkqueue.plugins import BACKENDS, registry  # noqa: PLC0415
     from skunkqueue.web.app import create_app  # noqa: PLC0415
     from skunkqueue.web.errors import location_of  # noqa: PLC0415
+    from skunkqueue.web.live import events  # noqa: PLC0415
     from skunkqueue.web.operations import KEY as OPERATIONS  # noqa: PLC0415
     from skunkqueue.web.server import Server, serve  # noqa: PLC0415
     from skunkqueue.web.source import KEY  # noqa: PLC0415
@@ -117,7 +118,7 @@ def _serve(url: str | None, *, host: str, port: int, **options: Any) -> int:
     if options["insecure"]:
         click.echo("Warning: --insecure lets everybody in who reaches this port, to do anything.", err=True)
     try:
-        ended = serve(server)
+        ended = serve(server, app.extensions[events.KEY].close)
     finally:
         # What is done in the background needs the store until the firings it is at are done.
         app.extensions[OPERATIONS].close()

@@ -6,7 +6,7 @@ import errno
 import logging
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -96,8 +96,11 @@ class Server:
             each.close()
 
 
-def serve(server: Server) -> int:
-    """Serve until a signal ends it; return the signal. Only for the main thread."""
+def serve(server: Server, about_to_end: Callable[[], object]) -> int:
+    """Serve until a signal ends it; return the signal. Only for the main thread.
+
+    ``about_to_end`` is called first, so that what never ends by itself does.
+    """
     heard: list[int] = []
 
     def end(number: int, _: FrameType | None) -> None:
@@ -105,6 +108,7 @@ def serve(server: Server) -> int:
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_DFL)
         heard.append(number)
+        about_to_end()
         raise KeyboardInterrupt
 
     for number in (signal.SIGINT, signal.SIGTERM):
