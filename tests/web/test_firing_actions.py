@@ -14,10 +14,11 @@ from skunkqueue.payload import Body, Step, encode
 from skunkqueue.persistence import Backend
 from skunkqueue.records import Outcome, State, Verdict
 from skunkqueue.serializers.typed import TypedSerializer
-from skunkqueue.web import operations
+from skunkqueue.web import Login, Right, create_app, operations
 from skunkqueue.web.operations import Operations
 from tests.support.waiting import eventually
 from tests.web.firings import claim, firing
+from tests.web.monitor_client import MonitorClient
 
 CHANGED = {
     "kill": State.KILLED,
@@ -309,3 +310,47 @@ def test_one_that_is_killed_from_its_page_leads_back_there(client: FlaskClient, 
 
     assert answer.location == f"/jobs/{id_}"
     assert "state-killed" in client.get(answer.location).text
+
+
+def client_of(url: str, right: Right, *, read_only: bool = False) -> FlaskClient:
+    """Make a client whose login has this right."""
+    app = create_app(url, authorize=lambda _: Login(name="ann", right=right, by="site"), read_only=read_only)
+    app.testing = True
+    app.test_client_class = MonitorClient
+    return app.test_client()
+
+
+@pytest.mark.parametrize(
+    ("right", "allowed"),
+    [
+        (Right.VIEW, set()),
+        (Right.ACT, {"kill", "requeue", "run_now"}),
+        (Right.ADMIN, {"kill", "requeue", "run_now", "delete"}),
+    ],
+)
+def test_only_what_a_login_may_do_is_offered_and_done(
+    url: str, store: Backend, right: Right, allowed: set[str]
+) -> None:
+    client = client_of(url, right)
+    put(store, 4)
+
+    offered = set(re.findall(r'name="verb" value="(\w+)"', client.get("/jobs").text))
+    done = {
+        verb for verb in CHANGED if client.post(f"/do/firings/{verb}", data={"id": "x"}).status_code == 303
+    }
+    asked = {verb for verb in CHANGED if client.get(f"/confirm?verb={verb}&all=1").status_code == 200}
+
+    assert offered == done == asked == allowed
+
+
+def test_a_monitor_that_only_reads_offers_nothing_and_does_nothing(url: str, store: Backend) -> None:
+    client = client_of(url, Right.ADMIN, read_only=True)
+    (id_,) = put(store)
+
+    answer = client.post("/do/firings/kill", data={"id": id_})
+
+    assert answer.status_code == 403
+    assert states(store, [id_]) == {State.PENDING}
+    for page in ("/jobs", f"/jobs/{id_}", "/errors"):
+        assert "verb=" not in client.get(page).text
+        assert 'name="verb"' not in client.get(page).text

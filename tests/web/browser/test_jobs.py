@@ -3,60 +3,22 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Iterator, Sequence
 from urllib.parse import urlsplit
 
-import pytest
-from flask import Flask
 from playwright.sync_api import Browser, Dialog, Page, expect
 
-from skunkqueue.bulk import Bulk
-from skunkqueue.control import Control
-from skunkqueue.listings import Query, Row
+from skunkqueue.listings import Query
 from skunkqueue.payload import Body, Failure, Step, encode
 from skunkqueue.persistence import Backend
 from skunkqueue.records import Outcome, State, Verdict
 from skunkqueue.serializers.typed import TypedSerializer
-from skunkqueue.web import create_app, operations
-from skunkqueue.web.live.events import KEY as STREAMS
 from tests.support.chromium import opened
-from tests.support.waiting import PATIENCE
+from tests.web.browser.many import Many, app
 from tests.web.firings import claim, firing
 
-MANY = 10_000
+__all__ = ["app"]
+
 SCRIPT = "<img src=x onerror=alert(1)><script>alert(1)</script>"
-
-
-@pytest.fixture
-def app(url: str, store: Backend) -> Iterator[Flask]:
-    del store
-    app = create_app(url, refresh_seconds=0.2)
-    yield app
-    app.extensions[operations.KEY].close()
-    app.extensions[STREAMS].close()
-
-
-def fail(store: Backend, count: int, **fields: object) -> None:
-    for start in range(0, count, 1_000):
-        part = min(1_000, count - start)
-        store.enqueue([firing(**fields) for _ in range(part)])
-        store.settle(
-            [
-                Outcome(
-                    id=one.id,
-                    token=one.token,
-                    verdict=Verdict.ERROR,
-                    error="KeyError: 'a'",
-                    began=one.claimed,
-                )
-                for one in claim(store, limit=part)
-            ]
-        )
-
-
-def failures(store: Backend) -> int:
-    return store.count(Query(states=(State.ERROR,))).number
 
 
 def test_firings_are_filtered_paged_through_and_kept_as_a_bookmark(
@@ -135,46 +97,10 @@ def test_ticks_stay_while_the_page_changes(page: Page, store: Backend) -> None:
     expect(page.locator("#ticked")).to_have_text("1 ticked:")
 
 
-def test_ten_thousand_that_match_are_requeued_with_progress(page: Page, store: Backend) -> None:
-    fail(store, MANY)
+class TestManyOnSQLite(Many):
+    """Fewer than elsewhere: the long form is among the thorough tests."""
 
-    page.goto("/jobs?state=error")
-    page.get_by_text("All that match…").click()
-    page.get_by_role("link", name="Requeue all").click()
-    expect(page.get_by_role("heading", name="Requeue 10\u202f000 firings?")).to_be_visible()
-    page.get_by_role("button", name="Requeue 10\u202f000 firings").click()
-
-    expect(page.locator("#operation")).to_contain_text("10\u202f000 of 10\u202f000")
-    expect(page.locator("#operation .state")).to_have_text("done")
-    assert failures(store) == 0
-    assert store.audit(1).entries[0].did == "requeued 10000 of 10000"
-
-
-def test_an_operation_is_stopped_on_its_way(page: Page, store: Backend, app: Flask) -> None:
-    fail(store, MANY)
-    pages = [0]
-    go_on = threading.Event()
-
-    def keep(rows: Sequence[Row]) -> Sequence[Row]:
-        pages[0] += 1
-        assert pages[0] < 3 or go_on.wait(PATIENCE)
-        return rows
-
-    bulk = Bulk(Control(store, "ann"), "requeue", Query(states=(State.ERROR,)), keep=keep)
-    known: operations.Operations = app.extensions[operations.KEY]
-    id_ = known.start(bulk, "ann", "Requeue state error").id
-
-    page.goto("/jobs")
-    strip = page.locator(f"#operation-{id_}")
-    expect(strip).to_contain_text("2\u202f000 of 10\u202f000")
-    page.get_by_role("button", name="Stop: Requeue state error").click()
-    page.goto(f"/operations?id={id_}")
-    expect(page.locator("#operation .state")).to_have_text("stopping")
-    go_on.set()
-
-    expect(page.locator("#operation .state")).to_have_text("stopped")
-    expect(page.locator("#operation")).to_contain_text("3\u202f000 of 10\u202f000")
-    assert failures(store) == 7_000
+    MANY = 3_000
 
 
 def test_scripts_in_names_arguments_errors_and_addresses_are_text(page: Page, store: Backend) -> None:

@@ -1,0 +1,40 @@
+"""What is done to ten thousand firings from the monitor, in a browser, on each store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.mongo_replica_set import MongoReplicaSet
+from tests.support.redis_server import RedisServer
+from tests.web.browser.many import Many, app
+from tests.web.conftest import queue, store
+
+__all__ = ["app", "queue", "store"]
+
+
+class TestOnSQLite(Many):
+    """In a file of the test's own."""
+
+    @pytest.fixture
+    def url(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path / 'jobs.db'}"
+
+
+class TestOnValkey(Many):
+    """On a server that tests share, under a name of the test's own."""
+
+    @pytest.fixture
+    def url(self, valkey: RedisServer, dbname: str) -> str:
+        return valkey.url(dbname)
+
+
+class TestOnMongoDB(Many):
+    """On a replica set that tests share, in a database of the test's own."""
+
+    @pytest.fixture
+    def url(self, replica_set: MongoReplicaSet, dbname: str) -> Iterator[str]:
+        yield replica_set.url(dbname)
+        replica_set.client().drop_database(dbname)
