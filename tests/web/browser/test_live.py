@@ -39,7 +39,7 @@ def test_a_page_changes_without_being_loaded_again(page: Page, store: Backend) -
 
     store.enqueue([firing(route="late")])
 
-    expect(page.get_by_role("cell", name="late", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="late", exact=True)).to_be_visible()
     assert is_same_page(page)
 
 
@@ -51,10 +51,10 @@ def test_a_selection_holds_the_page_still_until_it_is_given_up(page: Page, store
     store.enqueue([firing(route="late")])
     page.wait_for_timeout(4 * 1_000 * QUICK)
     assert page.evaluate("getSelection().toString()") == "Queues"
-    assert page.get_by_role("cell", name="late", exact=True).count() == 0
+    assert page.get_by_role("link", name="late", exact=True).count() == 0
     page.evaluate("getSelection().empty()")
 
-    expect(page.get_by_role("cell", name="late", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="late", exact=True)).to_be_visible()
 
 
 def test_the_scroll_position_stays(page: Page, store: Backend) -> None:
@@ -63,30 +63,62 @@ def test_the_scroll_position_stays(page: Page, store: Backend) -> None:
 
     store.enqueue([firing(route="a first one")])
 
-    expect(page.get_by_role("cell", name="a first one")).to_be_attached()
+    expect(page.get_by_role("link", name="a first one", exact=True)).to_be_attached()
     assert abs(page.evaluate("scrollY") - 300) < 120
 
 
 def test_focus_and_what_is_open_stay(page: Page, store: Backend) -> None:
-    page.goto("/queues")
-    # Whatever page has a menu: it is the script that is tried here.
-    page.evaluate(
-        """() => {
-            const details = document.createElement("details");
-            details.id = "menu";
-            details.dataset.keep = "";
-            details.innerHTML = "<summary>Menu</summary><input id='typed'>";
-            document.getElementById("main").append(details);
-        }"""
-    )
-    page.locator("summary", has_text="Menu").click()
-    page.locator("summary", has_text="Menu").focus()
+    page.goto("/")
+    values = page.locator("#chart-depth-values")
+    values.locator("summary").click()
+    expect(values.locator("summary")).to_be_focused()
 
     store.enqueue([firing(route="late")])
 
-    expect(page.get_by_role("cell", name="late", exact=True)).to_be_visible()
-    expect(page.locator("#menu")).to_have_attribute("open", "")
-    expect(page.locator("summary", has_text="Menu")).to_be_focused()
+    expect(page.locator("#tiles")).to_contain_text("41")
+    expect(values).to_have_attribute("open", "")
+    expect(values.locator("summary")).to_be_focused()
+
+
+def test_what_is_ticked_stays_ticked_while_rows_come(page: Page, store: Backend) -> None:
+    page.goto("/jobs?state=pending&limit=100")
+    box = page.locator("main tbody input[type=checkbox]").first
+    ticked = box.get_attribute("value")
+    box.check()
+    page.get_by_role("heading", level=1).click()
+
+    store.enqueue([firing(route="late", priority=9)])
+
+    expect(page.get_by_role("row").filter(has_text="late")).to_be_visible()
+    expect(page.locator(f"main input[value='{ticked}']")).to_be_checked()
+    expect(page.locator("main tbody input:checked")).to_have_count(1)
+
+
+def test_what_comes_and_goes_does_not_replace_what_is_beside_it(page: Page) -> None:
+    page.goto("/plugins")
+    changed = page.evaluate(
+        """async () => {
+            const { morph } = await import("/static/morph.js");
+            const make = (note, items) => {
+                const box = document.createElement("div");
+                box.innerHTML = `<h2>A</h2> ${note} <div><details><summary>S</summary></details></div> <ul>${items}</ul>`;
+                return box;
+            };
+            const note = "<p id='note'>x</p>";
+            const box = make(note, "<li>1</li>");
+            document.body.append(box);
+            const details = box.querySelector("details");
+            const list = box.querySelector("ul");
+            details.open = true;
+            const stays = () => box.querySelector("details") === details && details.open && box.querySelector("ul") === list;
+            morph(box, make("", "<li>2</li><li>3</li>"));
+            const without = [stays(), box.textContent.split(/ +/).join(" ")];
+            morph(box, make(note, "<li>3</li>"));
+            return [...without, stays(), box.textContent.split(/ +/).join(" ")];
+        }"""
+    )
+
+    assert changed == [True, "A S 23", True, "A x S 3"]
 
 
 def test_a_form_that_is_being_filled_in_holds_the_page_still(page: Page, store: Backend) -> None:
@@ -109,10 +141,10 @@ def test_a_reader_pauses_a_page_and_lets_it_go_on(page: Page, store: Backend) ->
 
     store.enqueue([firing(route="late")])
     page.wait_for_timeout(4 * 1_000 * QUICK)
-    assert page.get_by_role("cell", name="late", exact=True).count() == 0
+    assert page.get_by_role("link", name="late", exact=True).count() == 0
     page.locator("#live-state").click()
 
-    expect(page.get_by_role("cell", name="late", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="late", exact=True)).to_be_visible()
 
 
 def test_a_page_that_finds_no_room_among_the_streams_asks_by_itself(
@@ -125,7 +157,7 @@ def test_a_page_that_finds_no_room_among_the_streams_asks_by_itself(
 
         store.enqueue([firing(route="late")])
 
-        expect(page.get_by_role("cell", name="late", exact=True)).to_be_visible()
+        expect(page.get_by_role("link", name="late", exact=True)).to_be_visible()
     assert len(several) == streams.listening
 
 

@@ -13,5 +13,5 @@ def test_the_page_of_queues_shows_each_route(page: Page, store: Backend) -> None
 
     page.goto("/queues")
 
-    expect(page.get_by_role("cell", name="mail")).to_be_visible()
-    expect(page.get_by_role("cell", name="reports")).to_be_visible()
+    expect(page.get_by_role("link", name="mail", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="reports", exact=True)).to_be_visible()

@@ -49,11 +49,11 @@ def test_a_store_that_goes_away_is_told_and_the_page_goes_on_when_it_is_back(
         server.stop()
         expect(page.locator("#notice")).to_contain_text("does not answer")
         expect(page.locator("#live-state")).to_have_attribute("data-state", "away")
-        expect(page.get_by_role("cell", name="early")).to_be_visible()
+        expect(page.get_by_role("link", name="early", exact=True)).to_be_visible()
         server.start()
         put(server, "late")
 
-        expect(page.get_by_role("cell", name="late", exact=True)).to_be_visible()
+        expect(page.get_by_role("link", name="late", exact=True)).to_be_visible()
         expect(page.locator("#notice")).to_be_empty()
         expect(page.locator("#live-state")).to_have_attribute("data-state", "live")
         assert page.evaluate("window.mark === 1")
@@ -70,4 +70,4 @@ def test_a_page_that_found_no_store_comes_by_itself_once_it_is_there(
 
         server.start()
 
-        expect(page.get_by_role("cell", name="early")).to_be_visible()
+        expect(page.get_by_role("link", name="early", exact=True)).to_be_visible()

@@ -24,9 +24,9 @@ MAX_ROUTES = 200
 """Routes that are added up, so that a store with very many is read in bounded time."""
 _LATE = 120.0
 """Seconds after the end of a part during which something may still be added to it."""
-_READ_AT_ONCE = 3_000
+_READ_AT_ONCE = 1_500
 """Counters (routes times minutes) that a request reads itself."""
-_READ_AT_MOST = 6_000
+_READ_AT_MOST = 1_500
 """Counters that are read in one call."""
 _REMEMBERED = 32
 """Selections whose past is remembered."""

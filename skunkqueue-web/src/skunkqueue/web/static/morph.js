@@ -47,6 +47,20 @@ function node(from, to) {
   children(from, to);
 }
 
+// Texts (blanks, mostly) before the element that `child` stands for: where something came or went they do not pair up.
+function skipTexts(next, child) {
+  if (child.nodeType !== Node.ELEMENT_NODE) return next;
+  let found = next;
+  while (found && found.nodeType !== Node.ELEMENT_NODE) found = found.nextSibling;
+  if (!found || !alike(found, child)) return next;
+  while (next !== found) {
+    const after = next.nextSibling;
+    next.remove();
+    next = after;
+  }
+  return found;
+}
+
 function children(from, to) {
   const wanted = new Set([...to.children].map(idOf).filter(Boolean));
   const known = new Map([...from.children].filter(idOf).map((child) => [idOf(child), child]));
@@ -68,7 +82,7 @@ function children(from, to) {
       if (same === next) next = next.nextSibling;
       else move(from, same, next);
       node(same, child);
-    } else if (next && !(next.nodeType === Node.ELEMENT_NODE && idOf(next)) && alike(next, child)) {
+    } else if ((next = skipTexts(next, child)) && !(next.nodeType === Node.ELEMENT_NODE && idOf(next)) && alike(next, child)) {
       const here = next;
       next = next.nextSibling;
       node(here, child);
