@@ -21,6 +21,7 @@ from tests.web.monitor_client import MonitorClient
 OUTSIDE = [
     "https://evil.example",
     "//evil.example",
+    "///evil.example",
     "/\\evil.example",
     "\\\\evil.example",
     "/\t/evil.example",
