@@ -52,7 +52,11 @@ class Answers(Administration, ABC):
     def results(self, ids: Sequence[str]) -> list[Result | None]:
         """Read how firings ended."""
         asked = ids[:MAX_PAGE]
-        found = self._store.readers.run(snapshot(lambda db: reading.results(db, asked)))
+        readers = self._store.readers
+        # One statement sees one state. Where it does not find all, some may be in the inbox, and may be filed meanwhile.
+        found = readers.run(lambda db: reading.results(db, asked, unfiled=False))
+        if len(found) < len(asked):
+            found = readers.run(snapshot(lambda db: reading.results(db, asked)))
         return [found.get(id_) for id_ in asked]
 
     def delete(self, ids: Sequence[str]) -> dict[str, State | None]:

@@ -240,8 +240,8 @@ def oldest_due(db: sqlite3.Connection, route: int) -> float | None:
     return found
 
 
-def results(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Result]:
-    """Read how firings ended; also of those that are not filed yet."""
+def results(db: sqlite3.Connection, ids: Sequence[str], *, unfiled: bool = True) -> dict[str, Result]:
+    """Read how firings ended; ``unfiled``: also of those that are not filed yet."""
     asked = as_json(ids)
     rows = db.execute(
         "SELECT f.id, d.state, d.result, coalesce(d.error, f.error), f.expires, r.id IS NOT NULL OR a.id IS NOT NULL"
@@ -258,7 +258,7 @@ def results(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, Result]:
             found[id_] = Result(id=id_, state=State.PENDING, result=None, error=error, expires=expires)
         else:
             found[id_] = Result(id=id_, state=State.RUNNING, result=None, error=error)
-    if len(found) < len(ids):
+    if unfiled and len(found) < len(ids):
         for id_, expires in db.execute(
             "SELECT id, expires FROM inbox WHERE id IN (SELECT value FROM json_each(?))", (asked,)
         ):
