@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -86,7 +85,8 @@ def demo() -> Iterator[str]:
             assert found, said
             yield found[0]
         finally:
-            process.send_signal(signal.SIGINT)
+            # Not an interrupt, which whatever a shell starts in the background ignores.
+            process.terminate()
             process.wait(PATIENCE)
 
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -39,8 +39,15 @@ class Place:
             stderr=subprocess.PIPE,
             text=True,
         ) as demo:
-            yield demo
-            demo.kill()
+            try:
+                yield demo
+            finally:
+                # Those that a demo which is killed has started would go on for ever.
+                left = [] if demo.poll() is not None else psutil.Process(demo.pid).children(recursive=True)
+                demo.kill()
+                for process in left:
+                    with suppress(psutil.NoSuchProcess):
+                        process.kill()
 
     def processes(self) -> list[psutil.Process]:
         """Find what runs in the demo's folder."""

@@ -68,7 +68,7 @@ KINDS = {
 
 
 def make(url: str) -> None:
-    """Put an hour into a store that is new. No other process may have it open."""
+    """Put an hour into a store that is new. No worker may have it open."""
     clock, dice = PastClock(), random.SystemRandom()
     with SkunkQueue(shop.QUEUE, conn_url=url, clock=clock) as queue:
         for minute in range(MINUTES, 0, -1):

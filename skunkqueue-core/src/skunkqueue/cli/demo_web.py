@@ -38,14 +38,13 @@ def run(folder: Path, stopped: threading.Event, port: int) -> None:
     url = f"sqlite:///{folder / 'demo.db'}"
     port = _free(port)
     processes: dict[str, subprocess.Popen[bytes]] = {}
-    demo_past.make(url)
     with SkunkQueue(shop.QUEUE, conn_url=url) as queue:
-        # Opened first, so that the others find the store made.
-        queue.backend.now()
         try:
+            # It starts while the past is made, and opens the store when somebody looks.
             words = ["web", "--url", url, "--host", HOST, "--port", str(port)]
             secret = os.environ.get(SECRET) or secrets.token_hex(32)
             processes["monitor"] = start(folder, "monitor", words, {SECRET: secret})
+            demo_past.make(url)
             for number, routes in enumerate(shop.POOLS, 1):
                 words = ["work", "-q", shop.QUEUE, "-r", *routes, "--allow", "skunkqueue", "--url", url]
                 processes[f"pool {number}"] = start(folder, f"pool{number}", words)
