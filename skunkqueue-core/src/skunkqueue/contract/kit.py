@@ -28,6 +28,8 @@ PATIENCE = 40.0
 """Real seconds after which something that must happen is taken to have failed."""
 STEP = 2e-5
 """Seconds that a ``polite`` thread pauses at each step, long enough for others to go on."""
+POLITE = 5.0
+"""Seconds after which no thread pauses any more: on a busy machine, each of thousands of pauses takes long."""
 
 
 @dataclass(frozen=True)
@@ -130,12 +132,17 @@ class Kit:
 
     @pytest.fixture
     def polite(self, tested_class: type[Backend]) -> Iterator[None]:
-        """Have threads that begin now pause at every step of the backend's own code, so that what is not atomic shows."""
+        """Have threads that begin now pause at every step of the backend's own code, so that what is not atomic shows.
+
+        For ``POLITE`` seconds at most.
+        """
+        until = time.monotonic() + POLITE
         package = tested_class.__module__.rpartition(".")[0] or tested_class.__module__
 
         def pause(frame: FrameType, event: str, argument: Any) -> TraceFunction | None:
             del event, argument
-            if not frame.f_globals.get("__name__", "").startswith(package):
+            ours = frame.f_globals.get("__name__", "").startswith(package)
+            if not ours or time.monotonic() > until:
                 return None
             frame.f_trace_opcodes = True
             time.sleep(STEP)
