@@ -132,14 +132,11 @@ class Pool:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def ready(self, workers: int = 1) -> Pool:
-        """Wait until so many workers are listed."""
-        # Before its first worker is ready, the store may not be there yet.
-        self.says(" is ready for route ")
+        """Wait until so many workers are listed; each says so."""
         eventually(
-            lambda: len(self.stage.skunq("workers")["workers"]) >= workers,
+            lambda: self.said.count(" is ready for route ") >= workers,
             PATIENCE,
-            every=0.1,
-            what=f"{workers} workers listed",
+            what=f"{workers} workers are ready",
         )
         return self
 

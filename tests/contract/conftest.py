@@ -12,11 +12,13 @@ from tests.support.mongo_fixtures import (
     used_mongo_config_of,
 )
 from tests.support.redis_fixtures import new_proxy, new_server, valkey
+from tests.support.sqlite_fixtures import empty_store
 from tests.support.store_fixtures import config_of, dbname
 
 __all__ = [
     "config_of",
     "dbname",
+    "empty_store",
     "mongo_config_of",
     "mongod",
     "mongod_binary",

@@ -7,14 +7,20 @@ from pathlib import Path
 import pytest
 
 from skunkqueue.contract import BackendContract, Outage
+from skunkqueue.contract.order import stage_of
 from skunkqueue.persistence import BackendConfig
+from tests.support.sqlite_fixtures import EmptyStore
 
 
 class TestSQLite(BackendContract):
     """A fresh file for every test. There are no passwords."""
 
     @pytest.fixture
-    def config(self, tmp_path: Path) -> BackendConfig:
+    def config(
+        self, request: pytest.FixtureRequest, tmp_path: Path, empty_store: EmptyStore
+    ) -> BackendConfig:
+        if stage_of(type(self), request.node) == 0:
+            empty_store(tmp_path / "q.db")
         return BackendConfig(backend="sqlite", url=f"sqlite:///{tmp_path}/q.db")
 
     @pytest.fixture

@@ -13,8 +13,11 @@ from skunkqueue import SkunkQueue
 from skunkqueue.persistence import Backend
 from skunkqueue.web import create_app
 from skunkqueue.web.access.secret import ENV_SECRET
+from tests.support.sqlite_fixtures import EmptyStore, empty_store
 from tests.web.monitor_client import MonitorClient
 from tests.web.template_cache import TemplateCache
+
+__all__ = ["empty_store"]
 
 
 @pytest.fixture(autouse=True)
@@ -35,8 +38,8 @@ def compiled(template_cache: TemplateCache, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'jobs.db'}"
+def url(tmp_path: Path, empty_store: EmptyStore) -> str:
+    return f"sqlite:///{empty_store(tmp_path / 'jobs.db')}"
 
 
 @pytest.fixture

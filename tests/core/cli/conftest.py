@@ -10,6 +10,9 @@ import pytest
 from skunkqueue.config import ENV_URL, open_backend, resolve
 from skunkqueue.persistence.backend import Backend
 from tests.core.cli.program import Skunq
+from tests.support.sqlite_fixtures import EmptyStore, empty_store
+
+__all__ = ["empty_store"]
 
 
 @pytest.fixture(autouse=True)
@@ -28,8 +31,9 @@ def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[Backend]:
+def store(url: str, empty_store: EmptyStore) -> Iterator[Backend]:
     """Open that store."""
+    empty_store(Path(url.removeprefix("sqlite:///")))
     opened = open_backend(resolve(conn_url=url))
     yield opened
     opened.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.support.mongo_fixtures import mongo_config_of, mongod_binary, replica_set
 from tests.support.redis_fixtures import valkey
+from tests.support.sqlite_fixtures import empty_store
 from tests.support.store_fixtures import config_of, dbname
 from tests.web.browser.conftest import address, browser, page
 from tests.web.conftest import compiled, secret, template_cache
@@ -14,6 +15,7 @@ __all__ = [
     "compiled",
     "config_of",
     "dbname",
+    "empty_store",
     "mongo_config_of",
     "mongod_binary",
     "page",

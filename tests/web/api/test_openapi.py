@@ -16,7 +16,7 @@ from tests.web.crews import add_pool
 from tests.web.firings import firing
 from tests.web.monitor_client import MonitorClient
 
-EXAMPLES = 2
+EXAMPLES = 1
 
 
 def document(client: FlaskClient, **more: Any) -> Any:
