@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from pymongo.errors import DuplicateKeyError
@@ -27,6 +27,25 @@ from skunkqueue.records import Command, State
 
 _CHUNK = 1_000
 _KNOWN = {"state": {"$ne": "void"}}
+# An outbox that is not empty yet goes before.
+_ENDED: Document = {"state": {"$in": list(FINALS)}, "owed": {"$exists": False}}
+_CLEARED = [
+    "carry",
+    "result",
+    "progress",
+    "kill",
+    "expires",
+    "finished",
+    "gone",
+    "began",
+    "worker",
+    "error",
+    "error_type",
+    "took",
+    "tries",
+    "again",
+]
+"""What a firing that starts over leaves behind."""
 _PLACED: Document = {"queue": True, "route": True, "job": True}
 
 
@@ -94,59 +113,47 @@ class Control(Pools, ABC):
     def requeue(self, ids: Sequence[str]) -> list[str]:
         """Start finished firings over; see ``Backend.requeue``."""
         link = self._link
-        done: list[str] = []
-        places: set[str] = set()
-        moves: list[tuple[Document, str, str]] = []
-        for id_ in dict.fromkeys(ids):
-            # An outbox that is not empty yet goes before.
-            over = {"_id": id_, "state": {"$in": list(FINALS)}, "owed": {"$exists": False}}
-            found = link.run(link.firings.find_one, over, {"key": True, "target": True, "state": True})
-            if found is None:
-                continue
-            nonce = self._nonce()
-            again: Document = {
-                "state": "pending",
-                "due": link.moment.now,
-                "deaths": 0,
-                "evidence": "",
-                "aimed": aim_of(found.get("target")),
-                "requeued": nonce,
-                "rung": rung(),
-            }
-            if "key" in found:
-                again["held_key"] = "$key"
-            cleared = [
-                "carry",
-                "result",
-                "progress",
-                "kill",
-                "expires",
-                "finished",
-                "gone",
-                "began",
-                "worker",
-                "error",
-                "error_type",
-                "took",
-                "tries",
-                "again",
-            ]
-            update: list[Document] = [{"$set": again}, {"$unset": cleared}]
+        wanted = list(dict.fromkeys(ids))
+        shown = {"key": True, "target": True, "state": True}
+        states: dict[str, str] = {}
+        alike: defaultdict[str | None, list[str]] = defaultdict(list)
+        keyed: list[Document] = []
+        for one in link.find(link.firings, {"_id": {"$in": wanted}, **_ENDED}, shown):
+            states[one["_id"]] = one["state"]
+            if "key" in one:
+                keyed.append(one)
+            else:
+                alike[one.get("target")].append(one["_id"])
+        found = [one for target, group in alike.items() for one in self._requeue(group, target)]
+        for one in keyed:
+            # One by one: another may hold its key by now.
             try:
-                link.run(link.firings.update_one, over, update)
+                found += self._requeue([one["_id"]], one.get("target"), {"held_key": "$key"})
             except BackendError as error:
-                if isinstance(error.__cause__, DuplicateKeyError):
-                    continue
-                raise
-            mine = {"_id": id_, "requeued": nonce}
-            place = link.run(link.firings.find_one, mine, _PLACED)
-            if place is not None:
-                done.append(id_)
-                moves.append((place, found["state"], "pending"))
-                places.add(place_of(place["queue"], place["route"]))
-        self._bells.ring(places)
-        self._note_moves(moves)
-        return done
+                if not isinstance(error.__cause__, DuplicateKeyError):
+                    raise
+        self._bells.ring({place_of(one["queue"], one["route"]) for one in found})
+        self._note_moves([(one, states[one["_id"]], "pending") for one in found])
+        again = {one["_id"] for one in found}
+        return [id_ for id_ in wanted if id_ in again]
+
+    def _requeue(self, ids: list[str], target: str | None, also: Document | None = None) -> list[Document]:
+        """Make those of these pending that have ended; return where they are."""
+        link = self._link
+        nonce = self._nonce()
+        again: Document = {
+            "state": "pending",
+            "due": link.moment.now,
+            "deaths": 0,
+            "evidence": "",
+            "aimed": aim_of(target),
+            "requeued": nonce,
+            "rung": rung(),
+            **(also or {}),
+        }
+        update: list[Document] = [{"$set": again}, {"$unset": _CLEARED}]
+        link.run(link.firings.update_many, {"_id": {"$in": ids}, **_ENDED}, update)
+        return link.find(link.firings, {"_id": {"$in": ids}, "requeued": nonce}, _PLACED)
 
     def delete(self, ids: Sequence[str]) -> dict[str, State | None]:
         """Remove what does not run; see ``Backend.delete``."""
