@@ -168,6 +168,14 @@ class Hides:
         return "(a secret)" if where == "kwargs.pin" else None
 
 
+class Blanks:
+    """Hides errors, and says nothing in their place."""
+
+    @hookimpl
+    def skunkqueue_redact(self, where: str) -> str | None:
+        return "" if where == "error" else None
+
+
 class Fails:
     @hookimpl
     def skunkqueue_redact(self, where: str) -> str | None:
@@ -196,6 +204,20 @@ def test_a_plugin_hides_a_value(app: Flask, client: FlaskClient, put: Put) -> No
     assert "(a secret)" in text
     assert "hunter2" not in text
     assert "Jed" in text
+
+
+def test_an_error_that_a_plugin_hides_without_a_word_is_hidden_everywhere(
+    app: Flask, client: FlaskClient, store: Backend, put: Put
+) -> None:
+    next(having(app, Blanks()))
+    id_ = put()
+    failure = encode(Failure("ValueError", "hunter2", "Traceback\nValueError: hunter2"))
+    settle(store, Verdict.ERROR, result=failure, error="ValueError: hunter2")
+
+    pages = (f"/jobs/{id_}", "/jobs", "/errors", f"/api/v1/jobs/{id_}", "/api/v1/jobs", "/api/v1/errors")
+    shown = [path for path in (*pages, f"/api/v1/results?id={id_}") if "hunter2" in client.get(path).text]
+
+    assert shown == []
 
 
 def test_a_plugin_that_fails_shows_nothing(app: Flask, client: FlaskClient, put: Put) -> None:

@@ -150,6 +150,17 @@ def test_the_site_itself_says_who_asks(monitor: Monitor, store: Backend) -> None
     assert store.audit(10).entries[0].who == "jed@shop"
 
 
+def test_a_form_needs_its_token_whatever_the_site_calls_who_asks(monitor: Monitor, store: Backend) -> None:
+    pool = add_pool(store)
+    jed = Login(name="jed@shop", right=Right.ADMIN, by="token")
+    client = monitor(authorize=lambda _: jed)
+
+    answer = client.post("/do/pool", data={"verb": "quiet", "id": pool.id}, form_token=False)
+
+    assert answer.status_code == 403
+    assert store.listen(pool.id, 0) == []
+
+
 def test_read_only_refuses_everybody_whatever_they_may_do(
     monitor: Monitor, auth_file: Path, store: Backend
 ) -> None:

@@ -77,7 +77,7 @@ def _failed(error: SkunkQueueError) -> Response:
     if isinstance(error, ConfigError):
         logger.error("the settings cannot be used: reason=%s", error)
         return _tell(500, _sentence(error))
-    logger.warning("refused: path=%s reason=%s", request.path, error)
+    logger.warning("refused: path=%r reason=%s", request.path, error)
     return _tell(409, _sentence(error))
 
 
@@ -85,7 +85,7 @@ def _broken(error: Exception) -> Response:
     """Answer a fault of ours."""
     if current_app.testing:
         raise error
-    logger.error("a fault in the monitor: path=%s", request.path, exc_info=error)
+    logger.error("a fault in the monitor: path=%r", request.path, exc_info=error)
     return _tell(500, "A fault in the monitor, or in a plugin of it. Its log has the traceback.")
 
 

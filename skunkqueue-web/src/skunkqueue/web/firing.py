@@ -109,7 +109,7 @@ def view_of(record: Record, redactor: Redactor, *, whole: bool = False) -> Firin
         result=told(record.job, "result", value) if is_complete and problem is None else None,
         result_problem=problem,
         failure=_failed(record, redactor, whole=whole),
-        tries=tuple(_tries(record, lambda note: redactor.text(record.job, "attempt", note))),
+        tries=tuple(_tries(record, lambda note: _note(redactor, record.job, note))),
         progress=progress,
         note=told_text(redactor, record.job, "progress", progress.note)
         if progress and progress.note
@@ -192,18 +192,26 @@ def _tries(record: Record, redact: Callable[[str], str | None]) -> Iterator[Try]
     ]
     tries += [(death.at, None, death_line(death), death.worker) for death in deaths_of(record)]
     before = record.enqueued
-    for began, attempt, note, worker in sorted(tries, key=lambda one: one[0]):
+    for began, attempt, told, worker in sorted(tries, key=lambda one: one[0]):
         took = attempt.took if attempt else 0.0
+        instead = redact(told) if told and attempt else None
+        note = told if instead is None else instead
         yield Try(
             number=attempt.number if attempt else None,
             began=began,
             took=took,
             verdict=attempt.verdict if attempt else "death",
-            note=(redact(note) if note and attempt else None) or note,
+            note=note,
             worker=worker,
             waited=max(began - before, 0.0),
         )
         before = began + took
+
+
+def _note(redactor: Redactor, job: str, note: str) -> str | None:
+    """Ask for an attempt's note, which is mostly an error: whoever hides errors means this one, too."""
+    instead = redactor.text(job, "attempt", note)
+    return redactor.text(job, "error", note) if instead is None else instead
 
 
 def _progress(record: Record) -> Progress | None:

@@ -61,7 +61,8 @@ class Redactor:
         """Return an error line as it may be shown."""
         if not line or not self._callers:
             return line
-        return self.text(job, "error", line) or line
+        told = self.text(job, "error", line)
+        return line if told is None else told
 
     def _ask(self, name: str, caller: Callable[..., object], seen: Sequence[Seen]) -> list[str | None]:
         hidden = f"(hidden: the plugin {name} failed)"

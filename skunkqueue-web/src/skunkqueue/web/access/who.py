@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from flask import Flask, Request
+from msgspec.structs import replace
 
 from skunkqueue.web.access import sessions
 from skunkqueue.web.access.proxies import FORWARDED, PEER, is_loopback, is_unix
@@ -39,6 +40,9 @@ def find(app: Flask, access: Access, request: Request) -> Found:
     login = sessions.login_of(app, request) or _by_header(access, request)
     if login is None and access.authorize is not None:
         login = access.authorize(request)
+        if login is not None:
+            # Whatever it calls itself: forms of people whom the site knows need their token.
+            login = replace(login, by="site")
     return Found(login, "log in first")
 
 

@@ -347,5 +347,5 @@ def _outcome(id_: str, record: Record | None, hides: Redactor, *, whole: bool) -
         id=id_,
         state=record.state,
         result=result,
-        error=text(error) if error else problem if record.state is State.COMPLETE else None,
+        error=text(error) if error is not None else problem if record.state is State.COMPLETE else None,
     )
