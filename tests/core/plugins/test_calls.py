@@ -59,6 +59,22 @@ def test_a_call_that_blocks_is_given_up(blocked: Callable[[], object]) -> None:
         call_within(SHORT, blocked)
 
 
+def test_threads_begin_under_a_tracer_after_a_call_was_given_up(blocked: Callable[[], object]) -> None:
+    """Python 3.11 lets none begin while an exception waits for a thread that blocks."""
+    with pytest.raises(PluginTimeoutError):
+        call_within(0.05, blocked)
+    began = threading.Event()
+    before = threading.gettrace()
+    threading.settrace(lambda *_: None)
+    try:
+        thread = threading.Thread(target=began.set, daemon=True)
+        thread.start()
+    finally:
+        threading.settrace(before)
+
+    assert began.wait(30)
+
+
 def test_python_code_that_is_given_up_is_interrupted(busy: Callable[[], None]) -> None:
     ran: list[threading.Thread] = []
 

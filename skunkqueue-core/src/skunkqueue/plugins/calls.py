@@ -9,8 +9,10 @@ running cannot be given up so; in a worker, its pool ends that. Knows no store a
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
@@ -275,4 +277,16 @@ def _interrupt(thread: int) -> None:
     """Raise an exception in another thread, as soon as it runs Python code."""
     import ctypes  # noqa: PLC0415 - large, and plugins that hang are rare
 
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(_GivenUp))
+    def raise_in(ident: int) -> None:
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(_GivenUp))
+
+    raise_in(thread)
+    if sys.version_info[:2] != (3, 11):
+        return
+    # Python 3.11 notes for the whole process that some thread has an exception to raise, until any has raised one; and
+    # while that stands, a thread that begins under a tracer (coverage, a debugger) never gets beyond its first
+    # instruction. The other thread may block for ever, so this one raises one. The other still has its own.
+    with suppress(_GivenUp):
+        raise_in(threading.get_ident())
+        for _ in range(1_000):
+            pass
