@@ -132,7 +132,7 @@ class Pool:
         return self.log.read_text(encoding="utf-8", errors="replace")
 
     def ready(self, workers: int = 1) -> Pool:
-        """Wait until so many workers are listed; each says so."""
+        """Wait until so many of its workers are ready; each says so in the log."""
         eventually(
             lambda: self.said.count(" is ready for route ") >= workers,
             PATIENCE,

@@ -98,8 +98,8 @@ def floor(tmp_path: Path, site: Path) -> Iterator[Floor]:
 
 
 def test_workers_without_the_strategy_leave_its_runs_to_those_with_it(floor: Floor) -> None:
-    with_it = floor.having.work("-q", "demo")
-    without = floor.lacking.work("-q", "demo").ready(2)
+    with_it = floor.having.work("-q", "demo").ready()
+    without = floor.lacking.work("-q", "demo").ready()
 
     floor.having.run("jobs.py")
     without.says(LEFT)
