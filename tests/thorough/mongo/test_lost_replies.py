@@ -28,9 +28,10 @@ from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Command, Verdict
 from tests.mongo.opening import OpenStore
 from tests.support.mongo_fixtures import MongoConfigOf, NewMongoProxy
+from tests.support.mongo_proxy import MongoProxy
 from tests.support.mongo_replica_set import MongoReplicaSet
 from tests.support.mongo_server import MongoServer
-from tests.support.waiting import pause
+from tests.support.waiting import eventually, pause
 from tests.thorough.mongo.breaking import PROMISES, Line
 from tests.thorough.mongo.deeds import Prepare
 from tests.thorough.mongo.load import Load
@@ -155,13 +156,26 @@ def test_a_load_over_a_line_that_breaks_all_the_time_is_done_once_and_all_of_it(
     proxy = new_mongo_proxy(server)
     config = mongo_config_of(server, server.url(port=proxy.port))
     chance = random.Random(4711)  # noqa: S311 - the same faults every time
+    lost = 0
     with Load(lambda: open_store(config), producers=2) as load:
         for _ in range(6):
             load.goes_on(10)
             if chance.random() < 0.3:
                 proxy.sever()
             else:
-                proxy.lose_reply(chance.randint(1, 10))
+                lost += 1
+                lose(proxy, lost, chance)
         load.goes_on(10)
         load.finish()
-    assert proxy.lost > 1
+    assert proxy.lost >= lost > 1
+
+
+def lose(proxy: MongoProxy, number: int, chance: random.Random) -> None:
+    """Have one of the next writes lose its reply, until so many are lost in all: some writes ask for none."""
+
+    def is_lost() -> bool:
+        if proxy.lost < number and not proxy._until_lost:
+            proxy.lose_reply(chance.randint(1, 10))
+        return proxy.lost >= number
+
+    eventually(is_lost, 60.0, what=f"{number} replies are lost")
