@@ -29,6 +29,8 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     """Empty: given by its position."""
     value: Shown
+    raw: Any
+    """The value itself; not for anybody to see where ``value`` is hidden."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +46,17 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     retries: int
     timeout: float | None
     serializer: str
+
+
+class Returned(msgspec.Struct, frozen=True, kw_only=True):
+    """What a firing returned."""
+
+    value: Shown | None
+    """``None``: nothing (yet)."""
+    problem: str | None
+    """Why there is none to be shown, though it is complete."""
+    raw: Any = None
+    """The value itself; not for anybody to see where ``value`` is hidden."""
 
 
 class Try(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,8 +91,7 @@ class FiringView(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[Call, ...]
     damaged: bool
     """Nobody can read what it is to do."""
-    result: Shown | None
-    result_problem: str | None
+    result: Returned
     failure: Failed | None
     tries: tuple[Try, ...]
     progress: Progress | None
@@ -93,21 +105,12 @@ def view_of(record: Record, redactor: Redactor, *, whole: bool = False) -> Firin
     """Decode a firing. Values that a plugin hides are replaced; ``whole``: large ones are not cut."""
     body = body_of(record)
     steps = body.steps if body else ()
-
-    def told(job: str, where: str, value: object) -> Shown:
-        return show_value(value, redactor.text(job, where, value), whole=whole)
-
-    value, problem = result_or_problem(record)
-    is_complete = record.state is State.COMPLETE
-    if is_complete and record.result is None:
-        problem = "not kept, since the job has result_ttl=0"
     progress = _progress(record)
     return FiringView(
         record=record,
         calls=tuple(_call(step, redactor, whole=whole) for step in steps),
         damaged=body is None,
-        result=told(record.job, "result", value) if is_complete and problem is None else None,
-        result_problem=problem,
+        result=returned_by(record, redactor, whole=whole),
         failure=_failed(record, redactor, whole=whole),
         tries=tuple(_tries(record, lambda note: _note(redactor, record.job, note))),
         progress=progress,
@@ -116,6 +119,19 @@ def view_of(record: Record, redactor: Redactor, *, whole: bool = False) -> Firin
         else None,
         ttl=body.ttl if body else None,
     )
+
+
+def returned_by(record: Record, redactor: Redactor, *, whole: bool = False) -> Returned:
+    """Decode what a firing returned."""
+    if record.state is not State.COMPLETE:
+        return Returned(value=None, problem=None)
+    if record.result is None:
+        return Returned(value=None, problem="not kept, since the job has result_ttl=0")
+    value, problem = result_or_problem(record)
+    if problem is not None:
+        return Returned(value=None, problem=problem)
+    instead = redactor.text(record.job, "result", value)
+    return Returned(value=show_value(value, instead, whole=whole), problem=None, raw=value)
 
 
 def told_text(redactor: Redactor, job: str, where: str, text: str, *, whole: bool = False) -> Shown:
@@ -141,14 +157,14 @@ def _call(step: Step, redactor: Redactor, *, whole: bool) -> Call:
     def told(those: list[tuple[Any, Seen]]) -> tuple[Argument, ...]:
         texts = redactor.texts([one for _, one in those])
         return tuple(
-            Argument(name=str(name), value=show_value(one.value, text, whole=whole))
+            Argument(name=str(name), value=show_value(one.value, text, whole=whole), raw=one.value)
             for (name, one), text in zip(those, texts, strict=True)
         )
 
     given = told(seen)
     return Call(
         job=step.job,
-        line=_line(step.job, given, [one.value for _, one in seen]),
+        line=_line(step.job, given),
         arguments=given,
         attributes=told(own),
         problem=found if isinstance(found, str) else None,
@@ -158,11 +174,11 @@ def _call(step: Step, redactor: Redactor, *, whole: bool) -> Call:
     )
 
 
-def _line(job: str, given: tuple[Argument, ...], values: list[object]) -> str:
+def _line(job: str, given: tuple[Argument, ...]) -> str:
     parts = []
-    for argument, value in zip(given, values, strict=True):
+    for argument in given:
         # As Python writes bytes, not in hexadecimal: the line is there to be copied.
-        text = "..." if argument.value.hidden else clean(cut(shown(value), _BRIEF))
+        text = "..." if argument.value.hidden else clean(cut(shown(argument.raw), _BRIEF))
         parts.append(f"{argument.name}={text}" if argument.name else text)
     return f"{job.rpartition(':')[2]}({', '.join(parts)})"
 

@@ -12,10 +12,11 @@ from flask import current_app
 
 from skunkqueue.errors import PluginTimeoutError
 from skunkqueue.plugins import calls
-from skunkqueue.plugins.calls import Rests, call_within
-from skunkqueue.plugins.notify import Notifier, key_of
+from skunkqueue.plugins.calls import call_within
+from skunkqueue.plugins.notify import Notifier
 from skunkqueue.plugins.requirements import explain
 from skunkqueue.records import Record
+from skunkqueue.web.asked_hooks import AskedHook
 
 logger = logging.getLogger(__name__)
 
@@ -38,25 +39,19 @@ class Links:
 
     def __init__(self, notifier: Notifier | None = None) -> None:
         """``notifier``: the hook plugins; ``None``: all that are installed, loaded when first needed."""
-        self._given = notifier
-        self._rests = Rests()
-
-    @functools.cached_property
-    def _callers(self) -> list[tuple[str, Callable[..., object]]]:
-        return (self._given or Notifier.load()).callers(HOOK)
+        self._hook = AskedHook(HOOK, notifier)
 
     def of(self, record: Record) -> list[Link]:
         """List links for a firing. A plugin that raises or hangs adds none."""
         found: list[Link] = []
-        for name, caller in self._callers:
-            key = key_of(name)
-            if self._rests.has(key):
+        for name, caller in self._hook.callers:
+            if self._hook.rests(name):
                 continue
             try:
                 found += call_within(calls.LIMIT, functools.partial(_links, caller, record))
             except Exception as error:  # noqa: BLE001 - a plugin may raise anything
                 if isinstance(error, PluginTimeoutError):
-                    self._rests.begin(key)
+                    self._hook.rest(name)
                 logger.error("hook failed: plugin=%r hook=%r reason=%r", name, HOOK, explain(error))  # noqa: TRY400 - the reason says it
         return found[:MOST]
 

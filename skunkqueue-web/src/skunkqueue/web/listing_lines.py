@@ -10,7 +10,7 @@ from skunkqueue.cli.text import plural
 from skunkqueue.cli.views import WAITS, share_of
 from skunkqueue.listings import Row
 from skunkqueue.records import State
-from skunkqueue.web.redaction import Redactor, Seen
+from skunkqueue.web.redaction import Redactor
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,10 +32,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
 def lines(rows: Sequence[Row], now: float, redactor: Redactor) -> list[Line]:
     """Make the lines of a page; error lines are shown as plugins redact them."""
-    failed = [row for row in rows if row.error]
-    texts = redactor.texts([Seen(row.job, "error", row.error) for row in failed])
-    instead = {row.id: text for row, text in zip(failed, texts, strict=True) if text is not None}
-    return [_line(row, now, instead.get(row.id, row.error)) for row in rows]
+    return [_line(row, now, error) for row, error in zip(rows, redactor.errors(rows), strict=True)]
 
 
 def _line(row: Row, now: float, error: str | None) -> Line:

@@ -12,10 +12,13 @@ from typing import NamedTuple, cast
 
 from flask import current_app
 
+from skunkqueue.listings import Row
 from skunkqueue.plugins import calls
-from skunkqueue.plugins.calls import Call, Caller, Rests, Result
-from skunkqueue.plugins.notify import Notifier, key_of
+from skunkqueue.plugins.calls import Call, Caller, Result
+from skunkqueue.plugins.notify import Notifier
 from skunkqueue.plugins.requirements import explain
+from skunkqueue.records import Record
+from skunkqueue.web.asked_hooks import AskedHook
 
 logger = logging.getLogger(__name__)
 
@@ -37,17 +40,12 @@ class Redactor:
 
     def __init__(self, notifier: Notifier | None = None) -> None:
         """``notifier``: the hook plugins; ``None``: all that are installed, loaded when first needed."""
-        self._given = notifier
-        self._rests = Rests()
-
-    @functools.cached_property
-    def _callers(self) -> list[tuple[str, Callable[..., object]]]:
-        return (self._given or Notifier.load()).callers(HOOK)
+        self._hook = AskedHook(HOOK, notifier)
 
     def texts(self, seen: Sequence[Seen]) -> list[str | None]:
         """Return what to show in place of each value; ``None``: the value itself."""
         found: list[str | None] = [None] * len(seen)
-        for name, caller in self._callers:
+        for name, caller in self._hook.callers:
             left = [number for number, text in enumerate(found) if text is None]
             for number, text in zip(left, self._ask(name, caller, [seen[one] for one in left]), strict=True):
                 found[number] = text
@@ -57,29 +55,28 @@ class Redactor:
         """Do the same for one value."""
         return self.texts([Seen(job, where, value)])[0]
 
-    def line(self, job: str, line: str | None) -> str | None:
-        """Return an error line as it may be shown."""
-        if not line or not self._callers:
-            return line
-        told = self.text(job, "error", line)
-        return line if told is None else told
+    def errors(self, failed: Sequence[Row | Record]) -> list[str | None]:
+        """Return the error lines of firings as they may be shown; ``None``: a firing has none."""
+        found = [one.error for one in failed]
+        having = [number for number, line in enumerate(found) if line]
+        told = self.texts([Seen(failed[number].job, "error", found[number]) for number in having])
+        for number, text in zip(having, told, strict=True):
+            if text is not None:
+                found[number] = text
+        return found
 
     def _ask(self, name: str, caller: Callable[..., object], seen: Sequence[Seen]) -> list[str | None]:
         hidden = f"(hidden: the plugin {name} failed)"
-        key = key_of(name)
-        if self._rests.has(key):
+        if self._hook.rests(name):
             return [hidden] * len(seen)
         asked = [Call(name, functools.partial(caller, **one._asdict())) for one in seen]
-        made = Caller("skunkqueue-redact", calls.LIMIT, given_up=lambda _: self._rest(key))
+        made = Caller("skunkqueue-redact", calls.LIMIT, given_up=lambda _: self._hook.rest(name))
         try:
             # One by one: after a hang the others are not tried.
-            results = [hidden if self._rests.has(key) else made.call_each([call])[0] for call in asked]
+            results = [hidden if self._hook.rests(name) else made.call_each([call])[0] for call in asked]
         finally:
             made.close()
         return [one if isinstance(one, str) else _decided(name, one, hidden) for one in results]
-
-    def _rest(self, key: str) -> None:
-        self._rests.begin(key)
 
 
 def _decided(name: str, result: Result, hidden: str) -> str | None:

@@ -7,14 +7,10 @@ from typing import Any
 from flask import abort
 from msgspec import UNSET
 
-from skunkqueue.cli.story import result_or_problem
-from skunkqueue.cli.views import arguments, body_of
 from skunkqueue.errors import BackendError, BackendUnavailableError
 from skunkqueue.failure_groups import grouped, parts_of
 from skunkqueue.failure_groups import read as read_failures
 from skunkqueue.listings import Query, Row
-from skunkqueue.payload import Step
-from skunkqueue.policy import POLICY_FIELDS
 from skunkqueue.records import Record, State
 from skunkqueue.web import searching, source
 from skunkqueue.web.api import structs
@@ -23,8 +19,8 @@ from skunkqueue.web.api.endpoints import endpoint, given, some
 from skunkqueue.web.api.times import moment, seconds
 from skunkqueue.web.api.values import as_json, text
 from skunkqueue.web.filters import Filter
-from skunkqueue.web.firing import Argument, Call, FiringView, view_of
-from skunkqueue.web.redaction import Redactor, Seen, redactor
+from skunkqueue.web.firing import Argument, Call, FiringView, Returned, returned_by, view_of
+from skunkqueue.web.redaction import Redactor, redactor
 from skunkqueue.web.rights import Right
 from skunkqueue.web.values import Shown
 
@@ -66,9 +62,6 @@ def job(asked: JobQuery, id_: str) -> structs.JobAnswer:
     if record is None:
         abort(404, f"the store does not know the firing {id_[:_LONGEST_ID]!r} (any more)")
     view = view_of(record, redactor(), whole=asked.whole)
-    body = body_of(record)
-    steps = body.steps if body else ()
-    result, problem = _result(view)
     return structs.JobAnswer(
         now=moment(here.now()),
         id=record.id,
@@ -92,9 +85,9 @@ def job(asked: JobQuery, id_: str) -> structs.JobAnswer:
         parent=record.parent,
         kill_requested=record.kill_requested,
         damaged=view.damaged,
-        calls=[_call(call, step) for call, step in zip(view.calls, steps, strict=True)],
-        result=result,
-        result_problem=problem,
+        calls=[_call(call) for call in view.calls],
+        result=_result(view.result),
+        result_problem=view.result.problem,
         failure=_failure(view),
         tries=[
             structs.TryAnswer(
@@ -156,19 +149,18 @@ def errors(asked: ErrorsQuery) -> structs.ErrorGroups:
     rows, looked, more = here.shared(
         ("api errors", query, look), lambda: read_failures(here.backend, query, look)
     )
-    hides = redactor()
+    found = grouped(rows)
     groups = []
-    for group in grouped(rows):
+    for group, line in zip(found, redactor().errors([group[0] for group in found]), strict=True):
         newest = group[0]
         kind, _ = parts_of(newest)
-        line = hides.line(newest.job, newest.error) or ""
         places = sorted({(row.queue, row.route) for row in group})
         groups.append(
             structs.ErrorGroup(
                 count=len(group),
                 job=newest.job or None,
                 error=kind or None,
-                message=text(line.removeprefix(f"{kind}:").strip()),
+                message=text((line or "").removeprefix(f"{kind}:").strip()),
                 first=moment(group[-1].finished),
                 last=moment(newest.finished),
                 newest=newest.id,
@@ -240,10 +232,7 @@ def _span(begin: Any, end: Any) -> tuple[float | None, float | None] | None:
 
 def rows_of(rows: tuple[Row, ...]) -> list[structs.JobRow]:
     """Tell rows; error lines are shown as plugins redact them."""
-    failed = [row for row in rows if row.error]
-    texts = redactor().texts([Seen(row.job, "error", row.error) for row in failed])
-    instead = {row.id: told for row, told in zip(failed, texts, strict=True) if told is not None}
-    return [_row(row, instead.get(row.id, row.error)) for row in rows]
+    return [_row(row, error) for row, error in zip(rows, redactor().errors(rows), strict=True)]
 
 
 def _row(row: Row, error: str | None) -> structs.JobRow:
@@ -285,15 +274,12 @@ def _value(shown: Shown, value: object) -> structs.ValueAnswer:
     return structs.ValueAnswer(text=told, value=as_json(value))
 
 
-def _call(call: Call, step: Step) -> structs.CallAnswer:
-    found = arguments(step)
-    args, kwargs, attrs = ([], {}, {}) if isinstance(found, str) else found
-    own = [value for name, value in attrs.items() if name not in POLICY_FIELDS]
+def _call(call: Call) -> structs.CallAnswer:
     return structs.CallAnswer(
         job=call.job,
         line=text(call.line),
-        arguments=_arguments(call.arguments, [*args, *kwargs.values()]),
-        attributes=_arguments(call.attributes, own),
+        arguments=_arguments(call.arguments),
+        attributes=_arguments(call.attributes),
         problem=call.problem,
         retries=call.retries,
         timeout=call.timeout,
@@ -301,18 +287,14 @@ def _call(call: Call, step: Step) -> structs.CallAnswer:
     )
 
 
-def _arguments(shown: tuple[Argument, ...], values: list[Any]) -> list[structs.ArgumentAnswer]:
+def _arguments(shown: tuple[Argument, ...]) -> list[structs.ArgumentAnswer]:
     return [
-        structs.ArgumentAnswer(name=text(one.name) or None, value=_value(one.value, value))
-        for one, value in zip(shown, values, strict=True)
+        structs.ArgumentAnswer(name=text(one.name) or None, value=_value(one.value, one.raw)) for one in shown
     ]
 
 
-def _result(view: FiringView) -> tuple[structs.ValueAnswer | None, str | None]:
-    if view.result is None:
-        return None, view.result_problem
-    value, _ = result_or_problem(view.record)
-    return _value(view.result, value), None
+def _result(returned: Returned) -> structs.ValueAnswer | None:
+    return None if returned.value is None else _value(returned.value, returned.raw)
 
 
 def _failure(view: FiringView) -> structs.FailureAnswer | None:
@@ -341,11 +323,11 @@ def _progress(view: FiringView) -> structs.ProgressAnswer | None:
 def _outcome(id_: str, record: Record | None, hides: Redactor, *, whole: bool) -> structs.ResultAnswer:
     if record is None:
         return structs.ResultAnswer(id=id_, state=None, result=None, error=None)
-    result, problem = _result(view_of(record, hides, whole=whole))
-    error = hides.line(record.job, record.error)
+    returned = returned_by(record, hides, whole=whole)
+    (error,) = hides.errors([record])
     return structs.ResultAnswer(
         id=id_,
         state=record.state,
-        result=result,
-        error=text(error) if error is not None else problem if record.state is State.COMPLETE else None,
+        result=_result(returned),
+        error=returned.problem if error is None else text(error),
     )
