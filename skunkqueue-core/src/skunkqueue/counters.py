@@ -119,6 +119,13 @@ def add(values: dict[str, float], more: Mapping[str, float]) -> None:
             values[name] = values.get(name, 0) + value
 
 
+def add_beside(values: dict[str, float], more: Mapping[str, float]) -> None:
+    """Add the counters of another route at the same time: what waits and runs there is added, too."""
+    lines = {name: values.get(name, 0.0) + more[name] for name in ("pending", "running") if name in more}
+    add(values, more)
+    values.update(lines)
+
+
 def percentile(values: Mapping[str, float], of: str, share: float) -> float | None:
     """Estimate below which time (seconds) that share of the waits (``of="wait"``) or runs (``"run"``) lay.
 

@@ -7,14 +7,14 @@ own, newest parts first; until then they are unknown.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
 
 import msgspec
 from flask import current_app
 
-from skunkqueue.counters import add, percentile
+from skunkqueue.counters import add, add_beside, percentile
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.web.source import Source
 
@@ -176,60 +176,52 @@ class History:
 
     def _read(self, selection: _Selection, moments: Sequence[float]) -> None:
         routes, job, window = selection
-        sums: dict[float, _Sum] = {}
+        # By part, and by the minutes or hours in it.
+        sums: defaultdict[float, defaultdict[float, dict[str, float]]]
+        sums = defaultdict(lambda: defaultdict(dict))
         found = self._source.backend.counters(
             routes, moments[0], moments[-1] + window.step, hours=window.hours, jobs=job is not None
         )
         for each in found:
             if job is None or each.job == job:
                 begin = each.begin // window.step * window.step
-                sums.setdefault(begin, _Sum()).add(each.begin, each.values)
+                add_beside(sums[begin][each.begin], each.values)
         with self._lock:
             known = self._known.get(selection)
             if known is not None:
                 known.update(
-                    {moment: sums[moment].numbers() if moment in sums else NOTHING for moment in moments}
+                    {
+                        moment: _numbers(sums[moment].values()) if moment in sums else NOTHING
+                        for moment in moments
+                    }
                 )
 
 
-class _Sum:
-    """Adds up the counters of routes and minutes that make one part."""
+def _numbers(minutes: Iterable[dict[str, float]]) -> Numbers:
+    """Return what minutes or hours make together; of their samples the highest counts."""
+    values: dict[str, float] = {}
+    for each in minutes:
+        add(values, each)
+    get = values.get
+    return Numbers(
+        entered=get("enqueued", 0.0),
+        complete=get("complete", 0.0),
+        error=get("error", 0.0),
+        killed=get("killed", 0.0),
+        expired=get("expired", 0.0),
+        retried=get("retried", 0.0),
+        deaths=get("deaths", 0.0),
+        waits=_shares(values, "wait"),
+        runs=_shares(values, "run"),
+        pending=get("pending"),
+        running=get("running"),
+        oldest=get("oldest"),
+    )
 
-    def __init__(self) -> None:
-        self.values: dict[str, float] = {}
-        self.samples: dict[float, list[float]] = {}
 
-    def add(self, begin: float, values: dict[str, float]) -> None:
-        """Add one counter. Samples of one moment are added, too; of several moments the highest counts."""
-        if "pending" in values:
-            sample = self.samples.setdefault(begin, [0.0, 0.0, 0.0])
-            sample[0] += values["pending"]
-            sample[1] += values.get("running", 0.0)
-            sample[2] = max(sample[2], values.get("oldest", 0.0))
-        add(self.values, values)
-
-    def numbers(self) -> Numbers:
-        """Return what they make together."""
-        get = self.values.get
-        highest = [max(column) for column in zip(*self.samples.values(), strict=True)] or [None] * 3
-        return Numbers(
-            entered=get("enqueued", 0.0),
-            complete=get("complete", 0.0),
-            error=get("error", 0.0),
-            killed=get("killed", 0.0),
-            expired=get("expired", 0.0),
-            retried=get("retried", 0.0),
-            deaths=get("deaths", 0.0),
-            waits=self._shares("wait"),
-            runs=self._shares("run"),
-            pending=highest[0],
-            running=highest[1],
-            oldest=highest[2],
-        )
-
-    def _shares(self, of: str) -> Shares | None:
-        found = [percentile(self.values, of, share) for share in SHARES]
-        return None if None in found else cast("Shares", tuple(found))
+def _shares(values: dict[str, float], of: str) -> Shares | None:
+    found = [percentile(values, of, share) for share in SHARES]
+    return None if None in found else cast("Shares", tuple(found))
 
 
 def history() -> History:

@@ -64,7 +64,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 def lines(*, closer: bool = False) -> list[Line]:
     """Read all routes, by name; ``closer``: also what the pending ones wait for, which looks at rows."""
     here = source.current()
-    found, working = here.shared("routes", lambda: _read(here.backend))
+    found, working = here.shared("routes", lambda: read(here.backend))
     full = [info for info in found if info.counts[State.PENDING]][:_LOOKED_AT] if closer else []
     if len(full) <= _AT_ONCE:
         waits = here.shared(("waits", closer), lambda: _waits(here.backend, full))
@@ -86,8 +86,10 @@ def lines(*, closer: bool = False) -> list[Line]:
     ]
 
 
-def _read(backend: Backend) -> tuple[list[RouteInfo], Counter[Name]]:
-    return backend.routes(), Counter((worker.queue, worker.route) for worker in backend.workers())
+def read(backend: Backend, queue: str | None = None) -> tuple[list[RouteInfo], Counter[Name]]:
+    """Read all routes (of a queue), and how many live workers listen on each."""
+    working = Counter((worker.queue, worker.route) for worker in backend.workers(queue))
+    return backend.routes(queue), working
 
 
 def waits_of(backend: Backend, info: RouteInfo, now: float, look: int = _LOOK_CLOSER) -> Waits:

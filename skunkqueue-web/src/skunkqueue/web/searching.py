@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -156,6 +156,13 @@ class _Reading:
             return _Place(int(part), end == "e", rest or None)
         msg = f"{cursor[:40]!r} is not a cursor of this listing: begin at the first page"
         raise CursorError(msg)
+
+
+def keeping(
+    store: Backend, text: str | None, redactor: Redactor
+) -> Callable[[Sequence[Row]], list[Row]] | None:
+    """Return what keeps those rows that have a text, for ``Bulk``; ``None``: all are meant."""
+    return None if text is None else lambda rows: with_text(store, rows, text, redactor)
 
 
 def with_text(store: Backend, rows: Sequence[Row], text: str, redactor: Redactor) -> list[Row]:

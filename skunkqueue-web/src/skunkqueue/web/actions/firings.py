@@ -6,7 +6,7 @@ A few are done at once. All that match are counted first, and then done in the b
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -15,10 +15,9 @@ from werkzeug.wrappers import Response
 
 from skunkqueue.bulk import CHANGES, Bulk
 from skunkqueue.cli.text import plural
-from skunkqueue.control import deleted, killed, made_due
 from skunkqueue.listings import MAX_ROWS, Count, Row
 from skunkqueue.records import State
-from skunkqueue.web import filters, inputs, operations, searching, source
+from skunkqueue.web import filters, inputs, operations, outcomes, searching, source
 from skunkqueue.web.filters import Filter
 from skunkqueue.web.redaction import redactor
 from skunkqueue.web.rights import Right, allowed, may
@@ -158,29 +157,20 @@ def _do(verb: str) -> Response:
     ids = _ids(request.form.getlist("id"))
     if not ids:
         abort(400, "no firing is named: give id, or all=1 with a filter")
-    if verb == "requeue":
-        done = set(control.requeue(ids))
-        left = [id_ for id_ in ids if id_ not in done]
-        ends = [None if one is None else one.state for one in here.backend.results(left)]
-        count, others = len(done), [_why_not_requeued(state) for state in ends]
-    else:
-        states = {"kill": control.kill, "delete": control.delete, "run_now": control.run_now}[verb](ids)
-        count = {"kill": killed, "delete": deleted, "run_now": made_due}[verb](states)
-        others = [_is(state) for state in states.values() if state not in CHANGES[verb]]
+    found = outcomes.act(control, verb, ids)
     here.note_change()
-    running = [] if verb != "kill" else [state for state in states.values() if state is State.RUNNING]
-    flash(_told(verb, count, len(ids), others, len(running)), _kind(count, len(ids)))
+    count = sum(each.done for each in found)
+    why_not = _why_not_requeued if verb == "requeue" else _is
+    others = [why_not(each.state) for each in found if not each.done]
+    running = sum(verb == "kill" and each.state is State.RUNNING for each in found)
+    flash(_told(verb, count, len(ids), others, running), _kind(count, len(ids)))
     return redirect(inputs.back(url_for("jobs.jobs")), 303)
 
 
 def _do_all(verb: str, why: str) -> Response:
     here = source.current()
     wanted = _filter(request.form)
-    store, text, hides = here.backend, wanted.text, redactor()
-
-    def keep(rows: Sequence[Row]) -> Iterable[Row]:
-        return rows if text is None else searching.with_text(store, rows, text, hides)
-
+    keep = searching.keeping(here.backend, wanted.text, redactor())
     control = here.control(why or None)
     bulk = Bulk(control, verb, wanted.query, keep=keep, began=wanted.at)
     try:

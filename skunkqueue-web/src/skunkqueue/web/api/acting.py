@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-
 import msgspec
 from flask import abort
 from msgspec import UnsetType
 
-from skunkqueue.bulk import CHANGES, Bulk, describe
+from skunkqueue.bulk import Bulk, describe
 from skunkqueue.control import Control
-from skunkqueue.listings import Row
-from skunkqueue.records import State
-from skunkqueue.web import operations, searching, source
+from skunkqueue.web import operations, outcomes, searching, source
 from skunkqueue.web.api import structs
 from skunkqueue.web.api.bodies import JobsOrder, Matching, Reason, RouteOrder, ScheduleOrder
 from skunkqueue.web.api.endpoints import Answered, endpoint, some
@@ -177,31 +173,12 @@ def _do(verb: str, order: JobsOrder) -> structs.Outcomes:
         abort(400, "say which firings: give ids, or a filter, and not both")
     if wanted is not None:
         raise Answered(202, _begin(verb, wanted, order.why))
-    ids = list(dict.fromkeys(named or ()))
-    control = _control(order.why)
-    if verb == "requeue":
-        outcomes = _requeue(control, ids)
-    else:
-        do: Callable[..., dict[str, State | None]] = {
-            "kill": control.kill,
-            "delete": control.delete,
-            "run_now": control.run_now,
-        }[verb]
-        states = do(ids)
-        outcomes = [
-            structs.OutcomeAnswer(id=id_, done=states.get(id_) in CHANGES[verb], state=states.get(id_))
-            for id_ in ids
-        ]
+    found = outcomes.act(_control(order.why), verb, list(dict.fromkeys(named or ())))
     source.current().note_change()
-    return structs.Outcomes(done=sum(each.done for each in outcomes), outcomes=outcomes)
-
-
-def _requeue(control: Control, ids: list[str]) -> list[structs.OutcomeAnswer]:
-    done = set(control.requeue(ids))
-    left = [id_ for id_ in ids if id_ not in done]
-    ends = control.backend.results(left) if left else []
-    states = {id_: None if end is None else end.state for id_, end in zip(left, ends, strict=True)}
-    return [structs.OutcomeAnswer(id=id_, done=id_ in done, state=states.get(id_)) for id_ in ids]
+    return structs.Outcomes(
+        done=sum(each.done for each in found),
+        outcomes=[structs.OutcomeAnswer(id=each.id, done=each.done, state=each.state) for each in found],
+    )
 
 
 def _begin(verb: str, wanted: Matching, why: str | UnsetType) -> structs.Begun:
@@ -209,12 +186,8 @@ def _begin(verb: str, wanted: Matching, why: str | UnsetType) -> structs.Begun:
     query = query_of(wanted)
     if wanted == Matching():
         abort(400, "an empty filter would mean every firing: give it a field, such as all the states")
-    here, hides = source.current(), redactor()
-    text = some(wanted.text)
-
-    def keep(rows: Sequence[Row]) -> Iterable[Row]:
-        return rows if text is None else searching.with_text(here.backend, rows, text, hides)
-
+    here, text = source.current(), some(wanted.text)
+    keep = searching.keeping(here.backend, text, redactor())
     control = _control(why)
     bulk = Bulk(control, verb, query, keep=keep)
     matched = bulk.count()

@@ -9,8 +9,7 @@ from typing import Any
 
 from flask import abort
 
-from skunkqueue.cli.plugins import survey
-from skunkqueue.counters import Counters, add, buckets, percentile
+from skunkqueue.counters import Counters, add_beside, buckets, percentile
 from skunkqueue.errors import BackendError, BackendUnavailableError
 from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
 from skunkqueue.persistence.backend import Backend
@@ -22,12 +21,13 @@ from skunkqueue.web.api.endpoints import endpoint, some
 from skunkqueue.web.api.times import moment, seconds
 from skunkqueue.web.api.values import text
 from skunkqueue.web.operations import Operation
+from skunkqueue.web.pages.plugins import known as known_plugins
 from skunkqueue.web.rights import Right
+from skunkqueue.web.routes import read as read_routes
 from skunkqueue.web.rules import rules
 
 _STEPS = {"minute": (60, MINUTES_KEPT, 3_600.0), "hour": (3_600, HOURS_KEPT, 86_400.0)}
 """Seconds of a step, for how long it is kept, and what is shown where nothing is asked for."""
-_PLUGINS_FRESH = 60.0
 
 
 # --- routes and counters ----------------------------------------------------------------------------
@@ -93,10 +93,7 @@ def _times(values: dict[str, float], name: str) -> structs.Times | None:
 
 def _routes(store: Backend, queue: str | None) -> structs.Routes:
     now = store.now()
-    listening: dict[tuple[str, str], int] = {}
-    for worker in store.workers(queue):
-        place = (worker.queue, worker.route)
-        listening[place] = listening.get(place, 0) + 1
+    found, working = read_routes(store, queue)
     return structs.Routes(
         now=moment(now),
         routes=[
@@ -108,9 +105,9 @@ def _routes(store: Backend, queue: str | None) -> structs.Routes:
                 exact=info.exact,
                 oldest_due=moment(info.oldest_due),
                 oldest_wait=0.0 if info.oldest_due is None else max(now - info.oldest_due, 0.0),
-                workers=listening.get((info.queue, info.route), 0),
+                workers=working[info.queue, info.route],
             )
-            for info in store.routes(queue)
+            for info in found
         ],
     )
 
@@ -126,20 +123,10 @@ def _steps(store: Backend, asked: CountersQuery, since: float, until: float, *, 
     steps: dict[float, dict[str, float]] = {}
     for each in found:
         if job is None or each.job == job:
-            _sum(steps.setdefault(each.begin, {}), each.values)
+            add_beside(steps.setdefault(each.begin, {}), each.values)
     return structs.Steps(
         now=moment(store.now()), seconds=length, steps=[_step(begin, steps[begin]) for begin in sorted(steps)]
     )
-
-
-def _sum(values: dict[str, float], more: dict[str, float]) -> None:
-    """Add the counters of another route; what stands in line there is added, too."""
-    lines: dict[str, float] = {}
-    for name in ("pending", "running"):
-        if name in more:
-            lines[name] = values.get(name, 0.0) + more[name]
-    add(values, more)
-    values.update(lines)
 
 
 def _step(begin: float, values: dict[str, float]) -> structs.Step:
@@ -328,7 +315,6 @@ def _read_cursor(cursor: str) -> tuple[str, str]:
 @endpoint("GET", "/plugins", Right.VIEW, {200: structs.Plugins})
 def plugins() -> structs.Plugins:
     """List the plugins of the monitor's environment."""
-    found = source.current().cached("plugins", _PLUGINS_FRESH, survey)
     return structs.Plugins(
         plugins=[
             structs.PluginAnswer(
@@ -339,7 +325,7 @@ def plugins() -> structs.Plugins:
                 version=each.version,
                 problem=each.problem,
             )
-            for each in found
+            for each in known_plugins()
         ]
     )
 
