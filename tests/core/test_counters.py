@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skunkqueue.counters import GROWTH, LONGEST, SHORTEST, add, buckets, percentile, tally, tally_batch
+from skunkqueue.counters import (
+    GROWTH,
+    LONGEST,
+    SHORTEST,
+    add,
+    add_beside,
+    buckets,
+    percentile,
+    tally,
+    tally_batch,
+)
 from skunkqueue.records import Verdict
 
 seconds = st.one_of(st.sampled_from([0.0, SHORTEST, 1.0, GROWTH, LONGEST, 2 * LONGEST]), st.floats(0, 10_000))
@@ -53,6 +63,14 @@ def test_percentile_is_less_than_a_tenth_off(times: list[float], share: float) -
     exact = sorted(times)[max(math.ceil(share * len(times) - 1e-9), 1) - 1]
     for of in ("wait", "run"):
         assert percentile(values, of, share) == pytest.approx(exact, rel=0.1)
+
+
+def test_what_waits_on_several_routes_at_once_is_added_and_the_oldest_is_the_oldest_of_all() -> None:
+    values = {"complete": 1.0, "pending": 3.0, "running": 1.0, "oldest": 9.0}
+
+    add_beside(values, {"complete": 2.0, "pending": 4.0, "oldest": 5.0})
+
+    assert values == {"complete": 3.0, "pending": 7.0, "running": 1.0, "oldest": 9.0}
 
 
 def test_percentile_of_nothing_is_none() -> None:

@@ -22,6 +22,7 @@ KEY = "skunkqueue.history"
 SHARES = (0.5, 0.95, 0.99)
 MAX_ROUTES = 200
 """Routes that are added up, so that a store with very many is read in bounded time."""
+_RATE_MINUTES = 5
 _LATE = 120.0
 """Seconds after the end of a part during which something may still be added to it."""
 _READ_AT_ONCE = 1_500
@@ -81,6 +82,18 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
 NOTHING = Numbers()
 
 
+class Rates(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is going on: by second, over the last minutes; and the last hour's failures."""
+
+    entered: float
+    ended: float
+    errors: int
+    retried: int
+    ended_in_hour: int
+    wait: float | None
+    """Seconds below which 95 % of the waits were, at worst."""
+
+
 class Past(NamedTuple):
     """A time that has passed."""
 
@@ -97,6 +110,22 @@ class Past(NamedTuple):
     def last(self, count: int) -> list[Numbers]:
         """Return the last parts that are known, for rates."""
         return [part for part in self.parts[-count:] if part is not None]
+
+
+def rates(hour: Past) -> Rates:
+    """Tell how much is going on from the minutes of the last hour."""
+    last = hour.last(_RATE_MINUTES)
+    seconds = max(len(last), 1) * hour.window.step
+    known = hour.last(hour.window.parts)
+    waits = [part.waits[1] for part in last if part.waits is not None]
+    return Rates(
+        entered=sum(part.entered for part in last) / seconds,
+        ended=sum(part.ended for part in last) / seconds,
+        errors=int(sum(part.error for part in known)),
+        retried=int(sum(part.retried for part in known)),
+        ended_in_hour=int(sum(part.ended for part in known)),
+        wait=max(waits, default=None),
+    )
 
 
 class _Selection(NamedTuple):

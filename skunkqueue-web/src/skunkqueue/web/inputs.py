@@ -25,19 +25,25 @@ def text(name: str, most: int = MAX_TEXT) -> str | None:
     return value or None
 
 
-def needed(name: str, most: int = MAX_TEXT) -> str:
-    """Return a parameter that must be there, as it is: names may begin and end with blanks."""
-    value = request.values.get(name, "")
-    if not value:
-        refuse(name, "", "this page is reached by a link or a button that has it")
+def name(parameter: str, most: int = MAX_TEXT) -> str | None:
+    """Return a parameter as it is, since names may begin and end with blanks; ``None`` where it is missing or empty."""
+    value = request.values.get(parameter, "")
     if len(value) > most:
-        refuse(name, value, f"give at most {most} characters")
+        refuse(parameter, value, f"give at most {most} characters")
+    return value or None
+
+
+def needed(parameter: str, most: int = MAX_TEXT) -> str:
+    """Return a parameter that must be there, as it is."""
+    value = name(parameter, most)
+    if value is None:
+        refuse(parameter, "", "this page is reached by a link or a button that has it")
     return value
 
 
-def one_of(name: str, choices: Collection[str]) -> str:
-    """Return a parameter that is one of these."""
-    value = needed(name)
+def one_of(name: str, choices: Collection[str], default: str | None = None) -> str:
+    """Return a parameter that is one of these; where it is missing, the default, if there is one."""
+    value = needed(name) if default is None else text(name) or default
     if value not in choices:
         refuse(name, value, f"choose one of {', '.join(choices)}")
     return value

@@ -9,11 +9,11 @@ from msgspec import UnsetType
 from skunkqueue.bulk import Bulk, describe
 from skunkqueue.control import Control
 from skunkqueue.web import operations, outcomes, searching, source
-from skunkqueue.web.api import structs
 from skunkqueue.web.api.bodies import JobsOrder, Matching, Reason, RouteOrder, ScheduleOrder
 from skunkqueue.web.api.endpoints import Answered, endpoint, some
 from skunkqueue.web.api.firings import query_of
-from skunkqueue.web.api.reading import operation_of
+from skunkqueue.web.api.operations import operation_of
+from skunkqueue.web.api.structs import operations as structs
 from skunkqueue.web.redaction import redactor
 from skunkqueue.web.rights import Right
 

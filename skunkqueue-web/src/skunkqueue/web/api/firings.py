@@ -13,9 +13,9 @@ from skunkqueue.failure_groups import read as read_failures
 from skunkqueue.listings import Query, Row
 from skunkqueue.records import Record, State
 from skunkqueue.web import searching, source
-from skunkqueue.web.api import structs
 from skunkqueue.web.api.bodies import ErrorsQuery, JobQuery, JobsQuery, Matching, PlaceQuery, ResultsQuery
 from skunkqueue.web.api.endpoints import endpoint, given, some
+from skunkqueue.web.api.structs import firings as structs
 from skunkqueue.web.api.times import moment, seconds
 from skunkqueue.web.api.values import as_json, text
 from skunkqueue.web.filters import Filter
@@ -63,26 +63,9 @@ def job(asked: JobQuery, id_: str) -> structs.JobAnswer:
         abort(404, f"the store does not know the firing {id_[:_LONGEST_ID]!r} (any more)")
     view = view_of(record, redactor(), whole=asked.whole)
     return structs.JobAnswer(
+        **_head(record),
         now=moment(here.now()),
-        id=record.id,
-        job=record.job or None,
-        queue=record.queue,
-        route=record.route,
-        tags=list(record.tags),
-        state=record.state,
-        priority=record.priority,
-        enqueued=moment(record.enqueued),
-        due=moment(record.due),
-        began=moment(record.began),
-        finished=moment(record.finished),
-        took=record.took,
-        expires=moment(record.expires),
-        key=record.key,
         target=record.target,
-        worker=record.worker,
-        deaths=record.deaths,
-        schedule=record.schedule,
-        parent=record.parent,
         kill_requested=record.kill_requested,
         damaged=view.damaged,
         calls=[_call(call) for call in view.calls],
@@ -235,31 +218,38 @@ def rows_of(rows: tuple[Row, ...]) -> list[structs.JobRow]:
     return [_row(row, error) for row, error in zip(rows, redactor().errors(rows), strict=True)]
 
 
+def _head(firing: Row | Record) -> dict[str, Any]:
+    """Tell what rows and whole firings both have, but the progress."""
+    return {
+        "id": firing.id,
+        "job": firing.job or None,
+        "queue": firing.queue,
+        "route": firing.route,
+        "tags": list(firing.tags),
+        "state": firing.state,
+        "priority": firing.priority,
+        "enqueued": moment(firing.enqueued),
+        "due": moment(firing.due),
+        "began": moment(firing.began),
+        "finished": moment(firing.finished),
+        "took": firing.took,
+        "expires": moment(firing.expires),
+        "key": firing.key,
+        "worker": firing.worker,
+        "deaths": firing.deaths,
+        "schedule": firing.schedule,
+        "parent": firing.parent,
+    }
+
+
 def _row(row: Row, error: str | None) -> structs.JobRow:
     progress = None
     if row.progress is not None:
         progress = structs.ProgressAnswer(done=row.progress[0], total=row.progress[1])
     return structs.JobRow(
-        id=row.id,
-        job=row.job or None,
-        queue=row.queue,
-        route=row.route,
-        tags=list(row.tags),
-        state=row.state,
+        **_head(row),
         waits=row.waits,
-        priority=row.priority,
-        enqueued=moment(row.enqueued),
-        due=moment(row.due),
-        began=moment(row.began),
-        finished=moment(row.finished),
-        took=row.took,
-        expires=moment(row.expires),
-        key=row.key,
-        worker=row.worker,
         attempts=row.attempts,
-        deaths=row.deaths,
-        schedule=row.schedule,
-        parent=row.parent,
         progress=progress,
         error=None if error is None else text(error),
         body_size=row.body_size,

@@ -10,7 +10,7 @@ import msgspec
 from flask import Flask, Response
 
 from skunkqueue.web.access.state import access
-from skunkqueue.web.api import acting, firings, reading  # noqa: F401 - they declare the endpoints
+from skunkqueue.web.api import acting, firings, fleet, operations, plugins, routes, schedules  # noqa: F401 - they declare the endpoints
 from skunkqueue.web.api.bodies import JobsOrder, Matching
 from skunkqueue.web.api.endpoints import BASE, ENDPOINTS, JSON, Endpoint, blueprint
 from skunkqueue.web.errors import Problem

@@ -7,10 +7,11 @@ from werkzeug.wrappers import Response
 
 from skunkqueue.records import Record, Schedule
 from skunkqueue.web import source
-from skunkqueue.web.firing import Try, view_of
+from skunkqueue.web.firing import view_of
 from skunkqueue.web.links import links
 from skunkqueue.web.redaction import redactor
 from skunkqueue.web.rights import Right, allowed
+from skunkqueue.web.timeline import bars
 
 blueprint = Blueprint("firing", __name__)
 _MAX_ID = 64
@@ -38,7 +39,7 @@ def firing(id_: str) -> str | Response | tuple[str, int]:
         whole=whole,
         links=links().of(record),
         schedule=_schedule(record),
-        bars=bars(view.tries, record, here.now()),
+        bars=bars(view, here.now()),
         now=here.now(),
     )
 
@@ -51,37 +52,6 @@ def find() -> Response:
     if not wanted or "/" in wanted:
         abort(404)
     return redirect(url_for(".firing", id_=wanted[:_MAX_ID]))
-
-
-class Bar:
-    """One part of the timeline, in thousandths of its whole length."""
-
-    def __init__(self, kind: str, begin: float, length: float, text: str) -> None:
-        """``kind``: ``wait``, or the verdict of the attempt."""
-        self.kind = kind
-        self.x = round(1_000 * begin, 1)
-        self.width = max(round(1_000 * length, 1), 3.0)
-        self.text = text
-
-
-def bars(tries: tuple[Try, ...], record: Record, now: float) -> list[Bar]:
-    """Draw the timeline: waits and attempts one after another, as long as they took."""
-    end = now if record.finished is None else record.finished
-    begin = record.enqueued
-    length = end - begin
-    if length <= 0:
-        return []
-    found = []
-    for each in tries:
-        number = "death" if each.number is None else f"attempt {each.number}"
-        text = f"{number}: {each.verdict}"
-        found.append(Bar("wait", (each.began - each.waited - begin) / length, each.waited / length, "wait"))
-        found.append(Bar(each.verdict, (each.began - begin) / length, each.took / length, text))
-    if record.state.value == "running" and record.began is not None:
-        found.append(
-            Bar("running", (record.began - begin) / length, (now - record.began) / length, "running")
-        )
-    return [bar for bar in found if bar.x < 1_000 and (bar.kind != "wait" or bar.width > 3)]
 
 
 def _schedule(record: Record) -> Schedule | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, render_template, url_for
 
 from skunkqueue.records import State
 from skunkqueue.web import inputs, routes, source
 from skunkqueue.web.attention import matters
-from skunkqueue.web.history import WINDOWS, Numbers, Past, history
+from skunkqueue.web.history import WINDOWS, history, rates
 from skunkqueue.web.past_charts import charts_of
 from skunkqueue.web.rights import Right, allowed
 from skunkqueue.web.routes import Line
@@ -19,7 +19,6 @@ from skunkqueue.web.show import now
 blueprint = Blueprint("overview", __name__)
 ROUTES = 12
 """Routes that the overview shows; the page of queues has them all."""
-_RATE_MINUTES = 5
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,18 +38,6 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
             route=self.route,
             job=self.job,
         )
-
-
-class Rates(msgspec.Struct, frozen=True, kw_only=True):
-    """How much is going on: by second, over the last minutes; and the last hour's failures."""
-
-    entered: float
-    ended: float
-    errors: int
-    retried: int
-    ended_in_hour: int
-    wait: float | None
-    """Seconds below which 95 % of the waits were, at worst."""
 
 
 class Sums(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,14 +80,11 @@ def overview() -> str:
 
 def chosen() -> Choice:
     """Read what the URL asks for."""
-    over = inputs.text("over") or "hour"
-    if over not in WINDOWS:
-        inputs.refuse("over", over, f"choose one of {', '.join(WINDOWS)}")
     return Choice(
-        queue=request.args.get("queue") and inputs.needed("queue"),
-        route=request.args.get("route") and inputs.needed("route"),
-        job=request.args.get("job") and inputs.needed("job"),
-        over=over,
+        queue=inputs.name("queue"),
+        route=inputs.name("route"),
+        job=inputs.name("job"),
+        over=inputs.one_of("over", WINDOWS, default="hour"),
     )
 
 
@@ -117,29 +101,9 @@ def sums(lines: Sequence[Line]) -> Sums:
     )
 
 
-def rates(hour: Past) -> Rates:
-    """Tell how much is going on from the minutes of the last hour."""
-    last = hour.last(_RATE_MINUTES)
-    seconds = max(len(last), 1) * hour.window.step
-    known = hour.last(hour.window.parts)
-    waits = [part.waits[1] for part in last if part.waits is not None]
-    return Rates(
-        entered=_sum(last, "entered") / seconds,
-        ended=_sum(last, "ended") / seconds,
-        errors=int(_sum(known, "error")),
-        retried=int(_sum(known, "retried")),
-        ended_in_hour=int(_sum(known, "ended")),
-        wait=max(waits, default=None),
-    )
-
-
 def busiest(lines: Sequence[Line]) -> list[Line]:
     """Sort routes: those first that are stuck, then those with most in hand."""
     counted = State.PENDING, State.RUNNING
     return sorted(
         lines, key=lambda line: (not line.is_stuck, -sum(line.info.counts[state] for state in counted))
     )
-
-
-def _sum(parts: Sequence[Numbers], name: str) -> float:
-    return sum(float(getattr(part, name)) for part in parts)

@@ -9,8 +9,7 @@ from skunkqueue.listings import Count, JobCount, Query
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import RouteInfo, Schedule, State, WorkerRecord
 from skunkqueue.web import inputs, routes, source
-from skunkqueue.web.history import WINDOWS, history
-from skunkqueue.web.pages.overview import rates
+from skunkqueue.web.history import WINDOWS, history, rates
 from skunkqueue.web.past_charts import charts_of
 from skunkqueue.web.rights import Right, allowed
 from skunkqueue.web.routes import Waits
@@ -55,9 +54,7 @@ def paused_queues(lines: list[routes.Line]) -> dict[str, bool]:
 def route() -> str:
     """Show one route."""
     queue, name = inputs.needed("queue"), inputs.needed("route")
-    over = inputs.text("over") or "hour"
-    if over not in WINDOWS:
-        inputs.refuse("over", over, f"choose one of {', '.join(WINDOWS)}")
+    over = inputs.one_of("over", WINDOWS, default="hour")
     here = source.current()
     about = here.shared(("route", queue, name), lambda: read(here.backend, queue, name))
     if about is None:

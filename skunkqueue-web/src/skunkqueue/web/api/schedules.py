@@ -1,0 +1,105 @@
+"""Schedules and their histories, to be read."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+
+from flask import abort
+
+from skunkqueue.web import source, timetables
+from skunkqueue.web.api.bodies import ScheduleQuery, SchedulesQuery
+from skunkqueue.web.api.endpoints import endpoint, some
+from skunkqueue.web.api.structs import schedules as structs
+from skunkqueue.web.api.times import moment
+from skunkqueue.web.rights import Right
+from skunkqueue.web.rules import rules
+
+
+@endpoint("GET", "/schedules", Right.VIEW, {200: structs.SchedulePage}, query=SchedulesQuery)
+def schedules(asked: SchedulesQuery) -> structs.SchedulePage:
+    """List schedules."""
+    here, known = source.current(), rules()
+    queue = some(asked.queue)
+    cursor = some(asked.cursor)
+    begin = None if cursor is None else _read_cursor(cursor)
+    page = here.shared(
+        ("api schedules", queue, begin), lambda: timetables.page(here.backend, known, queue, begin)
+    )
+    return structs.SchedulePage(
+        now=moment(here.now()),
+        schedules=[_schedule(view) for view in page.views],
+        next=None if page.next is None else _write_cursor(page.next),
+    )
+
+
+@endpoint("GET", "/schedule", Right.VIEW, {200: structs.ScheduleAnswer}, query=ScheduleQuery)
+def schedule(asked: ScheduleQuery) -> structs.ScheduleAnswer:
+    """Show one schedule."""
+    here = source.current()
+    found = timetables.detail(here.backend, rules(), asked.queue, asked.name)
+    if found is None:
+        abort(404, f"queue {asked.queue!r} has no schedule {asked.name!r}")
+    return _schedule(found.view)
+
+
+@endpoint("GET", "/history", Right.VIEW, {200: structs.History}, query=ScheduleQuery)
+def history(asked: ScheduleQuery) -> structs.History:
+    """Show the last runs of a schedule."""
+    here = source.current()
+    if here.backend.get_schedule(asked.queue, asked.name) is None:
+        abort(404, f"queue {asked.queue!r} has no schedule {asked.name!r}")
+    return structs.History(
+        now=moment(here.now()),
+        runs=[
+            structs.RunAnswer(
+                id=run.id,
+                began=moment(run.began),
+                took=run.took,
+                verdict=run.verdict,
+                interval=run.interval,
+                late=run.late,
+            )
+            for run in here.backend.history(asked.queue, asked.name)
+        ],
+    )
+
+
+def _schedule(view: timetables.View) -> structs.ScheduleAnswer:
+    found = view.schedule
+    return structs.ScheduleAnswer(
+        queue=found.queue,
+        name=found.name,
+        route=found.route,
+        jobs=view.jobs,
+        strategy=found.strategy,
+        rule=view.words,
+        state=view.state,
+        blocked=view.blocked,
+        paused=found.paused,
+        firing=found.firing,
+        runs=found.runs,
+        last_run=moment(found.last_run),
+        took=found.took,
+        verdict=found.verdict,
+        next_run=moment(view.due),
+        interval=found.interval,
+    )
+
+
+def _write_cursor(place: tuple[str, str]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> tuple[str, str]:
+    try:
+        found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+        queue, name = found
+        # Half of a surrogate pair is a text to JSON, and to no store.
+        f"{queue}{name}".encode()
+    except (ValueError, TypeError, binascii.Error, RecursionError):
+        queue = name = None
+    if not isinstance(queue, str) or not isinstance(name, str):
+        abort(404, f"cursor={cursor[:60]!r} is not one of this listing: begin at the first page")
+    return queue, name
