@@ -27,8 +27,8 @@ def test_a_timeout_interrupts_a_job_wherever_it_waits(lasting_shop: Workshop, jo
     assert shop.result(shop.fire("which")) == pid
 
 
-@pytest.mark.parametrize("job", ["stubborn"])
-def test_a_job_that_cannot_be_interrupted_costs_its_worker(shop: Workshop, job: str) -> None:
+def costs_its_worker(shop: Workshop, job: str) -> None:
+    """See that a job which outlasts its time limit is recorded, and its worker replaced."""
     pool = shop.work()
     pid = shop.result(shop.fire("which"))
     firing = shop.fire(job, timeout=0.2)
@@ -39,6 +39,10 @@ def test_a_job_that_cannot_be_interrupted_costs_its_worker(shop: Workshop, job: 
     assert "killed" in failure.message
     assert shop.result(shop.fire("which")) != pid
     assert pool.process.poll() is None
+
+
+def test_a_job_that_cannot_be_interrupted_costs_its_worker(shop: Workshop) -> None:
+    costs_its_worker(shop, "stubborn")
 
 
 def test_failures_are_retried_until_one_succeeds(shop: Workshop) -> None:
@@ -96,8 +100,8 @@ def test_killing_a_firing_leaves_the_worker_alive(lasting_shop: Workshop, job: s
     assert shop.result(shop.fire("which")) == pid
 
 
-@pytest.mark.parametrize("job", ["stubborn"])
-def test_killing_a_firing_that_resists_costs_its_worker(shop: Workshop, job: str) -> None:
+def killed_at_its_workers_cost(shop: Workshop, job: str) -> None:
+    """See that a job which lets nobody interrupt it is killed, and that work goes on."""
     shop.work("--grace", "0.3", "--lease", "1")
     firing = shop.fire(job)
     shop.begun(firing)
@@ -106,6 +110,10 @@ def test_killing_a_firing_that_resists_costs_its_worker(shop: Workshop, job: str
 
     assert shop.settled(firing).state is State.KILLED
     assert shop.result(shop.fire("add", 1, 2)) == 3
+
+
+def test_killing_a_firing_that_resists_costs_its_worker(shop: Workshop) -> None:
+    killed_at_its_workers_cost(shop, "stubborn")
 
 
 def test_progress_is_seen_while_the_job_runs(shop: Workshop) -> None:

@@ -133,10 +133,8 @@ def mourn(shop: Workshop) -> str:
     return known[-1]
 
 
-@pytest.mark.parametrize("job", ["in_c"])
-def test_a_worker_whose_job_never_lets_go_is_ended_by_its_pool(
-    shop: Workshop, control: Control, job: str
-) -> None:
+def ended_by_its_pool(shop: Workshop, control: Control, job: str) -> None:
+    """See that a pool ends a worker whose job never lets go, and goes on without it."""
     shop.work("-c", "2", "--grace", "0.5", workers=2)
     pool = listed(shop)
     firing = shop.fire(job, *((0.3,) if job == "in_c" else ()))
@@ -156,6 +154,10 @@ def test_a_worker_whose_job_never_lets_go_is_ended_by_its_pool(
         what="the pool goes on with one worker",
     )
     assert shop.result(shop.fire("add", 1, 2)) == 3
+
+
+def test_a_worker_whose_job_never_lets_go_is_ended_by_its_pool(shop: Workshop, control: Control) -> None:
+    ended_by_its_pool(shop, control, "in_c")
 
 
 def test_a_worker_is_stopped_gently_and_not_replaced(shop: Workshop, control: Control) -> None:

@@ -167,8 +167,8 @@ def pool_knows_for_a_while(pool: Pool) -> None:
     eventually(lambda: process.num_ctx_switches().voluntary > begun + 3, PATIENCE, what="the pool has looked")
 
 
-@pytest.mark.parametrize("closed", ["<&- >&- 2>&-"])
-def test_a_pool_whose_standard_streams_are_closed_works(shop: Workshop, closed: str) -> None:
+def works_with_closed_streams(shop: Workshop, closed: str) -> None:
+    """See that a pool works which was started so."""
     process = subprocess.Popen(
         ["/bin/sh", "-c", f'exec {SKUNQ} work -q {QUEUE} "$@" {closed}', "sh", "--logfile", "pool.log"],
         cwd=shop.folder,
@@ -183,6 +183,10 @@ def test_a_pool_whose_standard_streams_are_closed_works(shop: Workshop, closed: 
     finally:
         process.kill()
         process.wait()
+
+
+def test_a_pool_whose_standard_streams_are_closed_works(shop: Workshop) -> None:
+    works_with_closed_streams(shop, "<&- >&- 2>&-")
 
 
 def test_a_store_that_does_not_answer_at_the_start_is_waited_for(shop: Workshop) -> None:

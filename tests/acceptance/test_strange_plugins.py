@@ -159,16 +159,8 @@ def trouble(shop: Workshop, hook: str, deed: str) -> None:
     install(shop.folder / "site", "acme-hooks", HOOKS, {"ears": "acme_hooks:strange"}, acme_hooks=source)
 
 
-@pytest.mark.parametrize(
-    ("hook", "deed", "reason"),
-    [
-        ("skunkqueue_firing_claimed", "leave", "its worker died: exit code 7"),
-        ("skunkqueue_pool_started", "hang", "PluginTimeoutError: it did not return within 5 s"),
-    ],
-)
-def test_a_hook_that_hangs_or_ends_its_process_is_named_and_costs_no_firing_anything(
-    shop: Workshop, hook: str, deed: str, reason: str
-) -> None:
+def named_and_costs_nothing(shop: Workshop, hook: str, deed: str, reason: str) -> None:
+    """See that a hook which hangs or ends its process is named, and no firing pays for it."""
     trouble(shop, hook, deed)
     firings = [shop.fire("add", number, 2, timeout=3.0) for number in range(3)]
     pool = shop.work()
@@ -181,3 +173,16 @@ def test_a_hook_that_hangs_or_ends_its_process_is_named_and_costs_no_firing_anyt
     pool.says(told)
     assert pool.said.count("hook failed: ") == 1
     assert pool.stop() == 0
+
+
+@pytest.mark.parametrize(
+    ("hook", "deed", "reason"),
+    [
+        ("skunkqueue_firing_claimed", "leave", "its worker died: exit code 7"),
+        ("skunkqueue_pool_started", "hang", "PluginTimeoutError: it did not return within 5 s"),
+    ],
+)
+def test_a_hook_that_hangs_or_ends_its_process_is_named_and_costs_no_firing_anything(
+    shop: Workshop, hook: str, deed: str, reason: str
+) -> None:
+    named_and_costs_nothing(shop, hook, deed, reason)

@@ -8,6 +8,7 @@ import pytest
 
 from skunkqueue.payload import decode_carry
 from skunkqueue.records import State
+from tests.acceptance.test_policies import costs_its_worker, killed_at_its_workers_cost
 from tests.acceptance.workshop import Workshop
 from tests.support.waiting import eventually
 
@@ -70,25 +71,8 @@ def test_a_long_job_keeps_its_lease_and_its_neighbours_run_elsewhere(shop: Works
 
 @pytest.mark.parametrize("job", ["in_c", "block_loop"])
 def test_a_job_that_cannot_be_interrupted_costs_its_worker(shop: Workshop, job: str) -> None:
-    pool = shop.work()
-    pid = shop.result(shop.fire("which"))
-    firing = shop.fire(job, timeout=0.2)
-
-    failure = shop.failure(firing)
-
-    assert failure.kind == "JobTimeoutError"
-    assert "killed" in failure.message
-    assert shop.result(shop.fire("which")) != pid
-    assert pool.process.poll() is None
+    costs_its_worker(shop, job)
 
 
-@pytest.mark.parametrize("job", ["in_c"])
-def test_killing_a_firing_that_resists_costs_its_worker(shop: Workshop, job: str) -> None:
-    shop.work("--grace", "0.3", "--lease", "1")
-    firing = shop.fire(job)
-    shop.begun(firing)
-
-    shop.backend.kill([firing])
-
-    assert shop.settled(firing).state is State.KILLED
-    assert shop.result(shop.fire("add", 1, 2)) == 3
+def test_killing_a_firing_that_resists_costs_its_worker(shop: Workshop) -> None:
+    killed_at_its_workers_cost(shop, "in_c")

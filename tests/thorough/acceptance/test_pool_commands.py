@@ -11,7 +11,15 @@ from skunkqueue.control import Control
 from skunkqueue.pools import PoolRecord
 from skunkqueue.records import Command, State
 from tests.acceptance.stage import PATIENCE
-from tests.acceptance.test_pool_commands import carried_out, control, heard, listed, mourn, pool_is
+from tests.acceptance.test_pool_commands import (
+    carried_out,
+    control,
+    ended_by_its_pool,
+    heard,
+    listed,
+    mourn,
+    pool_is,
+)
 from tests.acceptance.workshop import Workshop, ended
 from tests.support.waiting import eventually, never
 
@@ -144,26 +152,5 @@ def test_a_pool_that_is_stopped_while_it_restarts_leaves_nobody_behind(
     assert shop.listed() == 0
 
 
-@pytest.mark.parametrize("job", ["stubborn"])
-def test_a_worker_whose_job_never_lets_go_is_ended_by_its_pool(
-    shop: Workshop, control: Control, job: str
-) -> None:
-    shop.work("-c", "2", "--grace", "0.5", workers=2)
-    pool = listed(shop)
-    firing = shop.fire(job, *((0.3,) if job == "in_c" else ()))
-    shop.begun(firing)
-    holder = shop.record(firing).worker
-    assert holder is not None
-
-    entry = control.stop_worker(holder, rough=True)
-
-    heard(control, entry)
-    assert carried_out(control, entry).startswith("killed, since its job did not let go: killed by SIGKILL")
-    assert shop.settled(firing).state is State.KILLED
-    assert holder not in {one.id for one in shop.backend.workers()}
-    eventually(
-        lambda: [(one.id, one.workers) for one in shop.backend.pools()] == [(pool.id, 1)],
-        PATIENCE,
-        what="the pool goes on with one worker",
-    )
-    assert shop.result(shop.fire("add", 1, 2)) == 3
+def test_a_worker_whose_job_never_lets_go_is_ended_by_its_pool(shop: Workshop, control: Control) -> None:
+    ended_by_its_pool(shop, control, "stubborn")

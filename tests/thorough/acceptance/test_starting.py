@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.acceptance.stage import PATIENCE, SKUNQ, Pool
-from tests.acceptance.test_starting import pool_knows_for_a_while, replaced, start
-from tests.acceptance.workshop import QUEUE, Workshop
+from tests.acceptance.stage import Pool
+from tests.acceptance.test_starting import pool_knows_for_a_while, replaced, start, works_with_closed_streams
+from tests.acceptance.workshop import Workshop
 from tests.support.waiting import eventually
 
 __all__ = ["start"]
@@ -110,17 +109,4 @@ def test_an_environment_that_is_replaced_under_a_pool_is_waited_for(
 
 @pytest.mark.parametrize("closed", ["<&-", "2>&-"])
 def test_a_pool_whose_standard_streams_are_closed_works(shop: Workshop, closed: str) -> None:
-    process = subprocess.Popen(
-        ["/bin/sh", "-c", f'exec {SKUNQ} work -q {QUEUE} "$@" {closed}', "sh", "--logfile", "pool.log"],
-        cwd=shop.folder,
-        env=shop.stage.environment,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        assert shop.settled(shop.fire("say", "hello")).state.name == "COMPLETE"
-        assert shop.result(shop.fire("add", 1, 2)) == 3
-        process.terminate()
-        assert process.wait(PATIENCE) == 0
-    finally:
-        process.kill()
-        process.wait()
+    works_with_closed_streams(shop, closed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skunkqueue.records import State
-from tests.acceptance.test_strange_plugins import shop, trouble
+from tests.acceptance.test_strange_plugins import named_and_costs_nothing, shop, trouble
 from tests.acceptance.workshop import Workshop
 
 __all__ = ["shop"]
@@ -36,15 +36,4 @@ def test_jobs_beside_a_hook_that_ends_their_worker_count_no_death_and_no_timeout
 def test_a_hook_that_hangs_or_ends_its_process_is_named_and_costs_no_firing_anything(
     shop: Workshop, hook: str, deed: str, reason: str
 ) -> None:
-    trouble(shop, hook, deed)
-    firings = [shop.fire("add", number, 2, timeout=3.0) for number in range(3)]
-    pool = shop.work()
-
-    assert [shop.result(firing) for firing in firings] == [2, 3, 4]
-    assert shop.result(shop.fire("add", 1, 2, timeout=3.0)) == 3
-
-    assert [shop.record(firing).deaths for firing in firings] == [0, 0, 0]
-    told = f"hook failed: plugin='ears' distribution='acme-hooks 1.0' hook='{hook}' reason='{reason}"
-    pool.says(told)
-    assert pool.said.count("hook failed: ") == 1
-    assert pool.stop() == 0
+    named_and_costs_nothing(shop, hook, deed, reason)
