@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import HealthCheck, settings
 
+from tests.support.binaries import pytest_terminal_summary
 from tests.support.dispositions import hear_in_children
 from tests.support.folders import keep_in_memory
 from tests.support.hangs import (
@@ -21,6 +22,7 @@ __all__ = [
     "pytest_runtest_call",
     "pytest_runtest_setup",
     "pytest_runtest_teardown",
+    "pytest_terminal_summary",
     "pytest_unconfigure",
 ]
 

@@ -10,9 +10,12 @@ import importlib.util
 import os
 import shutil
 import stat
+from collections import Counter
 from pathlib import Path
 
 import pytest
+
+NOT_TESTED = "NOT TESTED:"
 
 
 def on_path(name: str) -> list[Path]:
@@ -39,5 +42,21 @@ def in_wheel(package: str, pattern: str) -> list[Path]:
 
 def missing(what: str, way_out: str) -> BaseException:
     """Make what ends a test that cannot run: a failure where CI is set, otherwise a loud skip."""
-    message = f"NOT TESTED: no {what} server is to be had here: {way_out}"
+    message = f"{NOT_TESTED} no {what} server is to be had here: {way_out}"
     return (pytest.fail if os.environ.get("CI") else pytest.skip).Exception(message)
+
+
+def not_to_be_had(what: str, way_out: str) -> BaseException:
+    """Make what ends a test that needs what no registry of packages carries: a loud skip, wherever that is."""
+    return pytest.skip.Exception(f"{NOT_TESTED} {what} is not here: {way_out}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say in one line of each kind what was not tested, and how many tests that are."""
+    reasons = [
+        report.longrepr[2].removeprefix("Skipped: ")
+        for report in terminalreporter.stats.get("skipped", [])
+        if isinstance(report.longrepr, tuple)
+    ]
+    for reason, count in Counter(reason for reason in reasons if reason.startswith(NOT_TESTED)).items():
+        terminalreporter.write_line(f"{reason} ({count} tests)", yellow=True, bold=True)

@@ -1,0 +1,1 @@
+"""The FoundationDB backend beyond its contract, and the stand-in for a server of it."""

@@ -1,0 +1,95 @@
+"""Fixtures: the FoundationDB servers of a test session, those of a test's own, and those of the stand-in.
+
+To be imported by the ``conftest.py`` of folders that need them. Each session (each process of a
+parallel run) starts its own servers when the first test asks, and ends them itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Protocol
+
+import pytest
+
+from tests.support.fdb_server import Engine, FdbCluster, FdbServer, find_fdbserver
+from tests.support.fdb_standin.process import StandInServer
+
+__all__ = [
+    "NewFdbServer",
+    "NewStandIn",
+    "fdb_cluster",
+    "fdb_server",
+    "new_fdb_server",
+    "new_stand_in",
+    "stand_in",
+]
+
+
+class NewFdbServer(Protocol):
+    """Start a server for one test; ``options`` are of its command line."""
+
+    def __call__(self, *, engine: Engine = "memory", options: tuple[str, ...] = ()) -> FdbServer: ...
+
+
+NewStandIn = Callable[[], StandInServer]
+
+
+@pytest.fixture(scope="session")
+def fdb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FdbServer]:
+    """Give the session's FoundationDB server (memory engine); tests share it, but not what they store (``dbname``)."""
+    server = FdbServer(find_fdbserver(), tmp_path_factory.mktemp("fdb"))
+    with ExitStack() as stack:
+        stack.callback(server.close)
+        server.start()
+        yield server
+
+
+@pytest.fixture(scope="session")
+def fdb_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FdbCluster]:
+    """Give the session's cluster of three processes, shared likewise."""
+    made = FdbCluster(find_fdbserver(), tmp_path_factory.mktemp("fdb-cluster"))
+    with ExitStack() as stack:
+        stack.callback(made.close)
+        made.start()
+        yield made
+
+
+@pytest.fixture
+def new_fdb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewFdbServer]:
+    """Start servers that end with the test."""
+    with ExitStack() as stack:
+
+        def make(*, engine: Engine = "memory", options: tuple[str, ...] = ()) -> FdbServer:
+            server = FdbServer(
+                find_fdbserver(), tmp_path_factory.mktemp("fdb"), engine=engine, options=options
+            )
+            stack.callback(server.close)
+            server.start()
+            return server
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StandInServer]:
+    """Give the session's stand-in; tests share it, but not what they store (``dbname``)."""
+    server = StandInServer(tmp_path_factory.mktemp("stand-in"))
+    with ExitStack() as stack:
+        stack.callback(server.close)
+        server.start()
+        yield server
+
+
+@pytest.fixture
+def new_stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewStandIn]:
+    """Start servers of the stand-in that end with the test."""
+    with ExitStack() as stack:
+
+        def make() -> StandInServer:
+            server = StandInServer(tmp_path_factory.mktemp("stand-in"))
+            stack.callback(server.close)
+            server.start()
+            return server
+
+        yield make

@@ -1,0 +1,206 @@
+"""One FoundationDB server process, or a cluster of them, as a test wants it: engine, redundancy, TLS.
+
+Knows the server's command line and ``fdbcli``; knows nothing of queues.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal, final
+
+from tests.support.binaries import not_to_be_had, on_path
+from tests.support.server_process import HOST, START, ServerProcess
+from tests.support.waiting import eventually
+
+Engine = Literal["memory", "ssd"]
+CLI_PATIENCE = 60
+"""Seconds that ``fdbcli`` is given for one command."""
+
+
+def find_fdbserver() -> Path:
+    """Find a FoundationDB server; skip loudly where there is none, for no registry of packages carries one."""
+    found = on_path("fdbserver")
+    if not found or not on_path("fdbcli"):
+        raise not_to_be_had(
+            "a FoundationDB server", "put an fdbserver and an fdbcli (7.1 to 7.4) on the PATH"
+        )
+    return found[0]
+
+
+class FdbProcess(ServerProcess):
+    """One process of a cluster; it is of use once the cluster is configured."""
+
+    port_taken = "address in use"
+
+    def __init__(self, binary: Path, folder: Path, *, name: str = "one", options: Sequence[str] = ()) -> None:
+        super().__init__(folder)
+        self.binary = binary
+        self.name = name
+        self.options = list(options)
+        self.suffix = ""
+        """What stands behind its address: ``:tls`` where it speaks only that."""
+        self.seed = ""
+        """What its cluster file says at first; nothing: itself."""
+
+    def __repr__(self) -> str:
+        return f"fdbserver {self.name} on port {self.port}"
+
+    @property
+    def address(self) -> str:
+        """Say where it is."""
+        return f"{HOST}:{self.port}{self.suffix}"
+
+    @property
+    def connection_string(self) -> str:
+        """Say how clients find its cluster now: coordinators may have changed."""
+        return self.cluster_file.read_text(encoding="utf-8").splitlines()[-1].strip()
+
+    @property
+    def cluster_file(self) -> Path:
+        """Give its cluster file, which it writes itself when coordinators change."""
+        return self.folder / "fdb.cluster"
+
+    def command(self) -> list[str]:
+        for name in ("data", "trace"):
+            (self.folder / name).mkdir(exist_ok=True)
+        if not self.cluster_file.exists() or self.port_is_new():
+            self.cluster_file.write_text((self.seed or f"tests:one@{self.address}") + "\n", encoding="utf-8")
+        # Each is a machine of its own, or there would be no redundancy.
+        place = [f"--locality-machineid={self.name}", f"--locality-zoneid={self.name}"]
+        files = [
+            "-C",
+            str(self.cluster_file),
+            "-d",
+            str(self.folder / "data"),
+            "-L",
+            str(self.folder / "trace"),
+        ]
+        return [str(self.binary), "-p", self.address, *files, *place, *self.options]
+
+    def port_is_new(self) -> bool:
+        """Say whether the file names another port, one that somebody else was faster at."""
+        return not self.seed and f":{self.port}" not in self.cluster_file.read_text(encoding="utf-8")
+
+    def answers(self) -> bool:
+        """Its log says so; whether its cluster is available is another question."""
+        return "joined cluster" in self.log.read_text(errors="replace").lower()
+
+    def cli(self, *commands: str, options: Sequence[str] = (), timeout: int = CLI_PATIENCE) -> str:
+        """Run commands of ``fdbcli``; return what it says."""
+        words = ["fdbcli", "-C", str(self.cluster_file), "--timeout", str(timeout), *options]
+        for command in commands:
+            words += ["--exec", command]
+        return subprocess.run(words, capture_output=True, text=True, check=False, cwd=self.folder).stdout
+
+    def close(self) -> None:
+        """End it for good, at once: nobody wants its data any more."""
+        self.kill()
+        super().close()
+
+
+@final
+class FdbServer(FdbProcess):
+    """A cluster of one process."""
+
+    def __init__(
+        self, binary: Path, folder: Path, *, engine: Engine = "memory", options: Sequence[str] = ()
+    ) -> None:
+        super().__init__(binary, folder, options=options)
+        self.engine = engine
+        self._configured = False
+
+    def url(self, dbname: str = "") -> str:
+        """Make the URL of a store there."""
+        return url_of(self.cluster_file, dbname)
+
+    def start(self, *, wait: bool = True) -> None:
+        """Start it and, unless told not to, wait until it is available."""
+        super().start(wait=wait)
+        if not self._configured:
+            configure(self, f"new single {self.engine}")
+            self._configured = True
+        if wait:
+            available(self)
+
+
+@final
+class FdbCluster:
+    """Three processes, each a machine of its own, with two copies of everything: any one of them may be lost."""
+
+    def __init__(self, binary: Path, folder: Path, *, engine: Engine = "ssd") -> None:
+        self.engine = engine
+        self.members = [FdbProcess(binary, folder / name, name=name) for name in ("one", "two", "three")]
+
+    @property
+    def cluster_file(self) -> Path:
+        """Give a cluster file of clients, which the binding may write."""
+        return self.members[0].folder / "client.cluster"
+
+    def url(self, dbname: str = "") -> str:
+        """Make the URL of a store there."""
+        return url_of(self.cluster_file, dbname)
+
+    def start(self) -> None:
+        """Start all, and wait until they have all data twice."""
+        first, *others = self.members
+        first.start()
+        for member in others:
+            member.seed = first.connection_string
+            member.start()
+        configure(first, f"new double {self.engine}")
+        addresses = {member.address for member in self.members}
+        eventually(
+            lambda: first.cli("coordinators auto") and coordinators(first) == addresses,
+            START,
+            every=0.2,
+            what="every process is a coordinator",
+        )
+        shutil.copy(first.cluster_file, self.cluster_file)
+        self.healthy()
+
+    def healthy(self) -> None:
+        """Wait until two copies are there of everything."""
+        live = next(member for member in self.members if member.running)
+        eventually(
+            lambda: "Healthy" in live.cli("status"), 2 * START, every=0.2, what="the cluster has two copies"
+        )
+
+    def close(self) -> None:
+        """End all."""
+        for member in self.members:
+            member.close()
+
+
+def configure(process: FdbProcess, how: str, *, options: Sequence[str] = ()) -> None:
+    """Configure a cluster through one of its processes."""
+    said = ""
+
+    def done() -> bool:
+        nonlocal said
+        said = process.cli(f"configure {how}", options=options)
+        return "created" in said or "changed" in said or "already exists" in said
+
+    eventually(done, START, every=0.1, what=f"{process} is configured {how}")
+
+
+def coordinators(process: FdbProcess) -> set[str]:
+    """Read the addresses of the coordinators."""
+    return set(process.connection_string.partition("@")[2].split(","))
+
+
+def available(process: FdbProcess) -> None:
+    """Wait until reads and writes are served."""
+    eventually(
+        lambda: "is available" in process.cli("status minimal", timeout=5),
+        START,
+        every=0.05,
+        what=f"{process} is available",
+    )
+
+
+def url_of(cluster_file: Path, dbname: str) -> str:
+    """Make the URL of a store by a cluster file."""
+    return f"fdb://{cluster_file}" + (f"?dbname={dbname}" if dbname else "")
