@@ -25,6 +25,9 @@ PARALLEL = ("-n", "4", "--dist", "worksteal")
 No other way to distribute tests: with ``loadgroup`` one that takes its process along is run again and again.
 """
 
+COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
+"""Tests start hundreds of processes, which must not compile our modules again each time."""
+
 nox.needs_version = ">=2025.5"
 nox.options.sessions = ["lint", "types", "layers", "tests", "wheels"]
 nox.options.default_venv_backend = "virtualenv"
@@ -102,14 +105,14 @@ def layers(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the quick tests, all but ``tests/thorough``, or what is named after ``--``."""
     install(session, "tests")
-    session.run("pytest", *(session.posargs or (*PARALLEL, f"--ignore={THOROUGH}")))
+    session.run("pytest", *(session.posargs or (*PARALLEL, f"--ignore={THOROUGH}")), env=COMPILED)
 
 
 @nox.session(reuse_venv=True)
 def thorough(session: nox.Session) -> None:
     """Run the long tests, and the contract kit in its long form, or what is named after ``--``."""
     install(session, "tests")
-    long = {"SKUNKQUEUE_CONTRACT_EFFORT": "thorough"}
+    long = {**COMPILED, "SKUNKQUEUE_CONTRACT_EFFORT": "thorough"}
     session.run("pytest", *(session.posargs or (*PARALLEL, THOROUGH, "tests/contract")), env=long)
 
 

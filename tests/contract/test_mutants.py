@@ -1,4 +1,4 @@
-"""The kit kills what is wrong: mutants of the memory backend, one line changed in each."""
+"""Mutants of the memory backend, one line changed in each; ``tests/thorough/contract`` has the kit kill them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,6 @@ import pytest
 from tests.contract.mutation.listed import MUTANTS
 from tests.contract.mutation.mutant import FAR, PACKAGE, Mutant, OutdatedMutantError, mutated
 from tests.contract.mutation.runner import KILLED, SURVIVED, Job, run
-
-FEW = MUTANTS[::20]
-"""Those that the quick tests try; ``tests/thorough/contract`` leaves none out."""
-
-
-def test_kit_kills_mutants() -> None:
-    check_killed(FEW, at_once=3)
 
 
 def check_killed(mutants: Sequence[Mutant], at_once: int) -> None:

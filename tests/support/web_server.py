@@ -21,4 +21,5 @@ def served(app: Flask) -> Iterator[str]:
         yield server.address.url
     finally:
         server.close()
-        thread.join(30)
+        thread.join(10)
+        assert not thread.is_alive(), "the server goes on after it was closed"

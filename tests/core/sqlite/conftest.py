@@ -47,4 +47,4 @@ def collected() -> Iterator[None]:
 @pytest.fixture
 def step() -> int:
     """Of how many moments of a call one is tried."""
-    return 15
+    return 25

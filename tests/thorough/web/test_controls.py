@@ -1,14 +1,23 @@
-"""Workers, pools and schedules in a browser, on Valkey and MongoDB."""
+"""Workers, pools and schedules in a browser, on each store."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.support.mongo_replica_set import MongoReplicaSet
 from tests.support.redis_server import RedisServer
 from tests.web.browser.controls import Controls
+
+
+class TestOnSQLite(Controls):
+    """On a file of the test's own."""
+
+    @pytest.fixture
+    def url(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path / 'jobs.db'}"
 
 
 class TestOnValkey(Controls):

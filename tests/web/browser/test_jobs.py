@@ -13,10 +13,7 @@ from skunkqueue.persistence import Backend
 from skunkqueue.records import Outcome, State, Verdict
 from skunkqueue.serializers.typed import TypedSerializer
 from tests.support.chromium import opened
-from tests.web.browser.many import Many, app
 from tests.web.firings import claim, firing
-
-__all__ = ["app"]
 
 SCRIPT = "<img src=x onerror=alert(1)><script>alert(1)</script>"
 
@@ -95,12 +92,6 @@ def test_ticks_stay_while_the_page_changes(page: Page, store: Backend) -> None:
 
     expect(page.get_by_role("link", name="late:one")).to_be_visible()
     expect(page.locator("#ticked")).to_have_text("1 ticked:")
-
-
-class TestManyOnSQLite(Many):
-    """Fewer than elsewhere: the long form is among the thorough tests."""
-
-    MANY = 3_000
 
 
 def test_scripts_in_names_arguments_errors_and_addresses_are_text(page: Page, store: Backend) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from waitress.server import create_server
 from waitress.task import ThreadedTaskDispatcher
+from waitress.wasyncore import close_all
 
 from skunkqueue.errors import ConfigError
 
@@ -90,8 +91,11 @@ class Server:
 
     def close(self) -> None:
         """End: nothing new is answered, and what is under way has a moment."""
+        self._server.pull_trigger()
         self._server.close()
         self._dispatcher.shutdown()
+        # Browsers keep connections open that they may need; a thread in ``run`` would wait for each to end.
+        close_all(self._server._map, ignore_all=True)  # noqa: SLF001 - the loop's own list; waitress names no other
         for each in self._sockets:
             each.close()
 
