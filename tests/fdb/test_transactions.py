@@ -29,6 +29,18 @@ READS: dict[str, Change] = {
     "empty range": lambda on, tr: tr.get_range(on.key("bb"), on.key("bc")).to_list(),
     "read-conflict key": lambda on, tr: tr.add_read_conflict_key(on.key("b")),
     "read-conflict range": lambda on, tr: tr.add_read_conflict_range(on.key("b"), on.key("c")),
+    "set and read-conflict key": lambda on, tr: (
+        tr.set(on.key("b"), b"own"),
+        tr.add_read_conflict_key(on.key("b")),
+    ),
+    "set and read-conflict range": lambda on, tr: (
+        tr.set(on.key("b"), b"own"),
+        tr.add_read_conflict_range(on.key("b"), on.key("c")),
+    ),
+    "clear and range": lambda on, tr: (
+        tr.clear_range(on.key("aa"), on.key("bd")),
+        tr.get_range(on.key("a"), on.key("c")).to_list(),
+    ),
     "watch": lambda on, tr: tr.watch(on.key("b")),
     "blind set": lambda on, tr: tr.set(on.key("b"), b"own"),
     "clear": lambda on, tr: tr.clear(on.key("b")),
@@ -68,6 +80,9 @@ CONFLICTS: dict[str, set[str]] = {
     "empty range": {"insert within", "clear of a missing key", "clear of a range"},
     "read-conflict key": POINT,
     "read-conflict range": POINT | GAP,
+    "set and read-conflict key": set(),
+    "set and read-conflict range": GAP,
+    "clear and range": {"clear of a range", "write-conflict range"},
     "watch": POINT,
     "blind set": set(),
     "clear": set(),

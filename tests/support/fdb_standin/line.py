@@ -22,12 +22,14 @@ AGAIN = 0.02
 FORMAT = re.compile(r"[\w]+:[\w]+@(?P<host>[\w.\-]+|\[[\da-fA-F:]+\]):(?P<port>\d+)(:tls)?(,[^,\s]+)*$")
 
 
-def address(cluster_file: str) -> tuple[str, int] | None:
-    """Read where the server is; ``None`` where there is no such file. Raises 2104 where the file says something else."""
+def address(cluster_file: str) -> tuple[str, int]:
+    """Read where the server is; raises 1515 where there is no such file, 2104 where it says something else."""
     try:
         lines = Path(cluster_file).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise FDBError(1515) from None
     except OSError:
-        return None
+        raise FDBError(2104) from None
     said = [line.partition("#")[0].strip() for line in lines]
     found = [FORMAT.match(line) for line in said if line]
     if len(found) != 1 or found[0] is None:
@@ -75,7 +77,6 @@ class Way:
         self.file = cluster_file
         self._pid = os.getpid()
         self._free: list[Line] = []
-        address(cluster_file)
 
     def take(self, deadline: float | None, stopped: Callable[[], bool]) -> Line:
         """Give a line, waiting for the server; raises 1031 past the deadline, and 1025 where nobody wants it any more."""
@@ -89,9 +90,8 @@ class Way:
             if left is not None and left <= 0:
                 raise FDBError(1031)
             where = address(self.file)
-            if where is not None:
-                with contextlib.suppress(OSError):
-                    return Line(where, left)
+            with contextlib.suppress(OSError):
+                return Line(where, left)
             time.sleep(AGAIN)
 
     def give_back(self, line: Line) -> None:

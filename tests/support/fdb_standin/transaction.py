@@ -12,7 +12,7 @@ from tests.support.fdb_standin.keyspace import Pair, Range, Selector
 from tests.support.fdb_standin.line import Line
 from tests.support.fdb_standin.mutations import KEY_LIMIT, Op
 from tests.support.fdb_standin.options import TransactionOptions
-from tests.support.fdb_standin.writes import OVERHEAD, Writes
+from tests.support.fdb_standin.writes import RANGE, Writes
 
 if TYPE_CHECKING:
     from tests.support.fdb_standin.database import Database
@@ -138,6 +138,8 @@ class Transaction(Reads):
         self._begin()
 
     def _begin(self) -> None:
+        self._ended = False
+        """Whether it has committed; there is no other use for it before it is reset."""
         self._version = 0
         self._writes = Writes()
         self._points: list[bytes] = []
@@ -168,13 +170,13 @@ class Transaction(Reads):
     def read_value(self, key: bytes, *, snapshot: bool) -> Value:
         """Read one value, with the transaction's own writes in it."""
         future = Value(self._flush_for(lambda: future), self._break)
-        if len(key) > KEY_LIMIT:
-            self._writes.refused = self._writes.refused or 2102
-        writes = self._writes
+        self._refuse_beyond(key + b"\0")
+        writes, until = self._writes, len(self._writes.mutations)
         known = self._settings.read_your_writes and writes.settled(key)
         if known:
             try:
-                future.settle(writes.seen(key, None))
+                self._check()
+                future.settle(writes.seen(key, None, until))
             except FDBError as error:
                 future.settle(error=error.code)
             return future
@@ -182,7 +184,7 @@ class Transaction(Reads):
             self._points.append(key)
 
         def come(stored: bytes | None) -> None:
-            future.settle(writes.seen(key, stored) if self._settings.read_your_writes else stored)
+            future.settle(writes.seen(key, stored, until) if self._settings.read_your_writes else stored)
 
         self._asked.append(([key], come, future))
         return future
@@ -211,28 +213,37 @@ class Transaction(Reads):
             for one in (begin, end)
         )
         low, high = place(first) or b"", place(last) or b""
+        self._refuse_beyond(low, high)
         future: Future[list[Pair]] = Future(self._flush_for(lambda: future), self._break)
-        writes = self._writes
+        writes, until = self._writes, len(self._writes.mutations)
         mixed = self._settings.read_your_writes and writes.concern(low, high)
 
         def come(stored: list[Pair]) -> None:
             found = stored
             if mixed:
-                found = writes.laid_over(low, high, map(tuple, stored))  # type: ignore[arg-type]
+                found = writes.laid_over(low, high, map(tuple, stored), until)  # type: ignore[arg-type]
                 if backwards:
                     found.reverse()
                 found = found[:limit] if limit else found
             if not snapshot and low < high:
                 cut = bool(limit) and len(found) == limit
                 edge = found[-1][0] if cut else b""
-                self._ranges.append(
-                    (edge if cut and backwards else low, edge + b"\0" if cut and not backwards else high)
+                first, last = (
+                    edge if cut and backwards else low,
+                    edge + b"\0" if cut and not backwards else high,
                 )
+                self.add_read_conflict_range(first, last)
             future.settle(found)
 
         asked = [list(first), list(last), 0 if mixed else limit, backwards]
         self._asked.append((asked, come, future))
         return future
+
+    def _refuse_beyond(self, *keys: bytes) -> None:
+        if any(key > b"\xff" for key in keys):
+            self._writes.refused = self._writes.refused or 2004
+        if any(len(key) > KEY_LIMIT + 1 for key in keys):
+            self._writes.refused = self._writes.refused or 2102
 
     def _flush_for(self, future: Callable[[], Future[Any]]) -> Callable[[], None]:
         return lambda: self._flush(future())
@@ -326,10 +337,12 @@ class Transaction(Reads):
             self.clear(key)
 
     def add_read_conflict_range(self, begin: bytes, end: bytes) -> None:
-        self._ranges.append((bytes(begin), bytes(end)))
+        read_own = self._settings.read_your_writes
+        self._ranges += self._writes.unsettled(begin, end) if read_own else [(begin, end)]
 
     def add_read_conflict_key(self, key: bytes) -> None:
-        self._points.append(bytes(key))
+        if not (self._settings.read_your_writes and self._writes.settled(key)):
+            self._points.append(bytes(key))
 
     def add_write_conflict_range(self, begin: bytes, end: bytes) -> None:
         self._writes.ranges.append((bytes(begin), bytes(end)))
@@ -358,11 +371,14 @@ class Transaction(Reads):
             raise
         self._watched = []
         for key, seen, one in watched:
-            self.db.watches.add(key, self._writes.seen(key, seen), one)
+            if self._writes.seen(key, seen, len(self._writes.mutations)) == seen:
+                self.db.watches.add(key, seen, one)
+            else:
+                one.settle()
         stamp, self._stamp = self._stamp, None
         self._committed = version
         self._failures = 0
-        self._begin()
+        self._ended = True
         if stamp is not None:
             stamp.settle(version.to_bytes(8, "big") + b"\0\0", 0 if version >= 0 else 2021)
         future.settle()
@@ -384,9 +400,9 @@ class Transaction(Reads):
         return landed
 
     def _size(self) -> int:
-        conflicts = sum(2 * len(key) + 1 + OVERHEAD for key in self._points)
+        conflicts = sum(2 * len(key) + 1 + RANGE for key in self._points)
         conflicts += sum(
-            len(first) + len(last) + OVERHEAD for first, last in [*self._ranges, *self._writes.ranges]
+            len(first) + len(last) + RANGE for first, last in [*self._ranges, *self._writes.ranges]
         )
         return self._writes.size + conflicts
 
@@ -441,6 +457,8 @@ class Transaction(Reads):
         deadline = self._settings.deadline
         if deadline is not None and time.monotonic() >= deadline:
             raise FDBError(1031)
+        if self._ended:
+            raise FDBError(2017)
         if self._writes.refused and not soft:
             raise FDBError(self._writes.refused)
 

@@ -8,8 +8,8 @@ from tests.support.fdb_standin.errors import FDBError
 from tests.support.fdb_standin.keyspace import NO_CONFLICT, Mutation, Pair, Range
 from tests.support.fdb_standin.mutations import KEY_LIMIT, SETTLED, STAMPED, VALUE_LIMIT, Op, changed
 
-OVERHEAD = 28
-"""Bytes that a mutation or a conflict range counts for by itself."""
+MUTATION, RANGE = 44, 24
+"""Bytes that a mutation and a conflict range count for by themselves."""
 
 
 class Writes:
@@ -38,9 +38,9 @@ class Writes:
             self.refused = self.refused or (2102 if limits[0] else 2103)
         number = len(self.mutations)
         self.mutations.append((op | NO_CONFLICT if self.silent else int(op), key, given))
-        self.size += len(key) + len(given) + OVERHEAD
+        self.size += len(key) + len(given) + MUTATION
         if not self.silent:
-            self.size += 2 * len(key) + 1 + OVERHEAD
+            self.size += len(key) + (len(given) if op is Op.CLEAR else len(key) + 1) + RANGE
         self.silent = False
         if op is Op.CLEAR:
             self._cleared.append((number, key, given))
@@ -57,25 +57,39 @@ class Writes:
         """Say whether a key's value is known without a look at the store."""
         if not self._of and not self._cleared:
             return False
-        return self._last_clear(key) >= 0 or any(op in SETTLED for _, op, _ in self._of.get(key, ()))
+        return self._last_clear(key, len(self.mutations)) >= 0 or any(
+            op in SETTLED for _, op, _ in self._of.get(key, ())
+        )
 
-    def seen(self, key: bytes, stored: bytes | None) -> bytes | None:
-        """Tell what a read of a key finds, where the store has this value."""
-        cleared = self._last_clear(key)
+    def unsettled(self, begin: bytes, end: bytes) -> list[Range]:
+        """Leave out of a range what is known without a look at the store; the rest is what a read conflicts on."""
+        known = [(first, last) for _, first, last in self._cleared if first < end]
+        known += [(key, key + b"\0") for key in self._of if begin <= key < end and self.settled(key)]
+        found, at = [], begin
+        for first, last in sorted(known):
+            if at < first:
+                found.append((at, first))
+            at = max(at, last)
+        return [*found, (at, end)] if at < end else found
+
+    def seen(self, key: bytes, stored: bytes | None, until: int) -> bytes | None:
+        """Tell what a read of a key finds that was begun after so many mutations; the store has this value."""
+        cleared = self._last_clear(key, until)
         value = None if cleared >= 0 else stored
         for number, op, given in self._of.get(key, ()):
-            if number > cleared:
+            if cleared < number < until:
                 if op in STAMPED:
                     raise FDBError(1036)
                 value = changed(op, value, given)
         return value
 
-    def laid_over(self, begin: bytes, end: bytes, stored: Iterable[Pair]) -> list[Pair]:
-        """Tell what a read of a range finds, in order, where the store has these."""
+    def laid_over(self, begin: bytes, end: bytes, stored: Iterable[Pair], until: int) -> list[Pair]:
+        """Tell what a read of a range finds, in order; the store has these."""
         there = dict(stored)
         keys = {*there, *(key for key in self._of if begin <= key < end)}
-        found = ((key, self.seen(key, there.get(key))) for key in sorted(keys))
+        found = ((key, self.seen(key, there.get(key), until)) for key in sorted(keys))
         return [(key, value) for key, value in found if value is not None]
 
-    def _last_clear(self, key: bytes) -> int:
-        return max((number for number, first, last in self._cleared if first <= key < last), default=-1)
+    def _last_clear(self, key: bytes, until: int) -> int:
+        clears = (number for number, first, last in self._cleared if number < until and first <= key < last)
+        return max(clears, default=-1)
