@@ -74,6 +74,23 @@ def sleep(seconds: float = 1000.0) -> str:
 
 
 @queue.job
+def notice() -> str:
+    """End once the worker is told to end."""
+    mark("begun")
+    while not current_job().stopping:
+        time.sleep(0.01)
+    return "noticed"
+
+
+@queue.job
+async def notice_async() -> str:
+    mark("begun")
+    while not current_job().stopping:  # noqa: ASYNC110 - what a job would do
+        await asyncio.sleep(0.01)
+    return "noticed"
+
+
+@queue.job
 def receive() -> bytes:
     left, _right = socket.socketpair()
     try:

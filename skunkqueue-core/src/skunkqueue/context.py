@@ -29,6 +29,14 @@ class JobContext:
         """``module:qualname`` of the job."""
         self._report = report
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the worker was told to end, and waits for this job.
+
+        A job that takes long may look, and end early: return what it has, or raise ``Snooze`` to go on elsewhere.
+        """
+        return False
+
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:
         """Tell how far the job is; handles, the CLI and the web monitor show it.
 

@@ -171,7 +171,7 @@ class Death(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: float
     worker: str
     cause: str
-    """``lease`` (it ended), ``signal``, ``exit``, ``timeout`` (the pool killed it for one), ``rough``, or ``strategy``.
+    """``lease`` (it ended), ``signal``, ``exit``, ``timeout`` (the pool killed it for one), ``rough``, ``stop``, or ``strategy``.
 
     The last: the job had run, and the strategy of its schedule was asked what follows.
     """

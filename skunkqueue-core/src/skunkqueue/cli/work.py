@@ -132,6 +132,12 @@ def _refuse_commas(ctx: click.Context, route: str) -> None:
     metavar="SECONDS",
     help="How long a job may resist its interruption before its worker is killed.",
 )
+@option(
+    "--stop-timeout",
+    type=float,
+    metavar="SECONDS",
+    help="At a gentle stop, interrupt what still runs after so long, and give it back. Default: wait.",
+)
 @option("--max-payload", type=click.IntRange(1), metavar="BYTES", help="The most bytes a result may have.")
 @click.option("--reload", is_flag=True, help="For development: start afresh when code changes.")
 @click.option("-v", "--verbose", count=True, help="Log more.")
@@ -143,7 +149,8 @@ def work(ctx: click.Context, /, **given: Any) -> None:
     skunq work -q demo -r foo bar     one worker for foo, one for bar
     skunq work -q demo -r foo -c 4    four workers for foo
 
-    HUP, ABRT, QUIT and TERM stop it gently: running jobs end first. INT (Ctrl-C) stops it roughly.
+    HUP, ABRT, QUIT and TERM stop it gently: running jobs end first, or are given back after --stop-timeout.
+    INT (Ctrl-C) stops it roughly.
     """  # noqa: D301 - click wants the control character, not a backslash
     from skunkqueue.worker.pool import Pool  # noqa: PLC0415 - help need not wait for it
 

@@ -41,9 +41,9 @@ _CALLS = 3
 """Places for such calls: strategies asked by the main thread and by the steward, and hooks."""
 HOOKS_PLACE = 2
 
-TIMEOUT, ROUGH, STRATEGY = "timeout", "rough", "strategy"
+TIMEOUT, ROUGH, STRATEGY, GIVE_BACK = "timeout", "rough", "strategy", "stop"
 """What a worker was killed for, or died of."""
-_CAUSES = (TIMEOUT, ROUGH)
+_CAUSES = (TIMEOUT, ROUGH, GIVE_BACK)
 NOBODY = ClaimRef("", 0)
 
 
@@ -57,7 +57,7 @@ class Begun(NamedTuple):
     deadline: float
     """When the worker must be killed for it; 0: not yet known."""
     cause: str
-    """``timeout`` or ``rough``: what the killing is for."""
+    """``timeout``, ``rough`` or ``stop``: what the killing is for."""
 
     @property
     def ref(self) -> ClaimRef:

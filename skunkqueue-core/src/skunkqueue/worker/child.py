@@ -76,7 +76,7 @@ class Child:
         self.settings = settings
         self.began = monotonic()
         self.killed_for: str | None = None
-        """``timeout`` or ``rough`` once the pool has killed it."""
+        """``timeout``, ``rough`` or ``stop`` once the pool has killed it."""
         self.blamed: tuple[str, ...] = ()
         """The firings it was killed for."""
         self.is_stopped = False

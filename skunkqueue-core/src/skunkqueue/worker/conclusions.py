@@ -115,7 +115,7 @@ class Conclusions:
             self._holdings.lost.discard(ref_of(claim))
             logger.warning("the outcome of firing %s is dropped: its lease was lost", claim.id)
             return False
-        if reason in (verdict.KILL, verdict.ROUGH):
+        if reason in verdict.ORDERED:
             ruling = verdict.interrupted(tried, reason)
         elif reason == verdict.TIMEOUT:
             call = partial(verdict.timed_out, tried, self._policy(tried), None, random.random)
@@ -147,7 +147,7 @@ class Conclusions:
             # What was to interrupt the attempt itself comes too late.
             self._interrupter.forget()
             ruled, broken, reason = self._staged(tried.claim, RULING_LIMIT, ruling)
-        if reason in (verdict.KILL, verdict.ROUGH):
+        if reason in verdict.ORDERED:
             return verdict.interrupted(tried, reason)
         if ruled is None:
             return verdict.unruled(tried, "?" if broken is None else kind_of(broken))

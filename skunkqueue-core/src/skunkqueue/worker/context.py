@@ -28,6 +28,11 @@ class WorkerContext(JobContext):
         self._claim = claim
         self._holdings = holdings
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the worker is to end once its running jobs have."""
+        return self._holdings.stopping
+
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:
         """Report how far the job is; SkunkQueueError for what is not a number.
 

@@ -84,7 +84,7 @@ class Cycle:
         """Begin nothing more; from any thread and from signal handlers."""
         if not self.stopping:
             self.ending = ending
-        self.stopping = True
+        self.stopping = self._holdings.stopping = True
         self._begins = False
         self._bell.ring()
 

@@ -17,6 +17,7 @@ from typing import NamedTuple, Protocol
 
 from skunkqueue.clock import Clock
 from skunkqueue.records import ClaimRef
+from skunkqueue.worker.board import GIVE_BACK as GIVE_BACK_CAUSE
 from skunkqueue.worker.board import ROUGH as ROUGH_CAUSE
 from skunkqueue.worker.board import TIMEOUT as TIMEOUT_CAUSE
 from skunkqueue.worker.board import Board
@@ -24,7 +25,7 @@ from skunkqueue.worker.contact import Contact
 from skunkqueue.worker.holdings import KILL_AFTER, NEVER, Holdings, Running, ref_of
 from skunkqueue.worker.interrupt import Interrupter
 from skunkqueue.worker.logs import duration
-from skunkqueue.worker.verdict import KILL, LOST, ROUGH, TIMEOUT
+from skunkqueue.worker.verdict import GIVE_BACK, KILL, LOST, ROUGH, TIMEOUT
 
 logger = logging.getLogger("skunkqueue.worker")
 
@@ -97,6 +98,8 @@ class Guard(threading.Thread):
         os.set_blocking(self._wake_write, False)
         self.rough = False
         """Everything that runs is to be interrupted."""
+        self.gives_back = False
+        """The same, but to be given back and not killed."""
         self.lane: Lane | None = None
         """Set once there is an event loop."""
         self._ended = False
@@ -200,6 +203,8 @@ class Guard(threading.Thread):
             return KILL
         if holdings.lost and ref_of(running.claim) in holdings.lost:
             return LOST
+        if self.gives_back:
+            return GIVE_BACK
         return TIMEOUT if running.deadline != NEVER and running.deadline <= now else None
 
     def _interrupt(self, running: Running, reason: str, now: float) -> None:
@@ -235,5 +240,6 @@ class Guard(threading.Thread):
         if reason == TIMEOUT:
             self._board.order(slot, ref_of(running.claim), now + KILL_AFTER, TIMEOUT_CAUSE)
         else:
-            self._board.order(slot, ref_of(running.claim), now + self._grace, ROUGH_CAUSE)
+            cause = GIVE_BACK_CAUSE if reason == GIVE_BACK else ROUGH_CAUSE
+            self._board.order(slot, ref_of(running.claim), now + self._grace, cause)
         return True

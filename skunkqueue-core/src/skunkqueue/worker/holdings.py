@@ -88,6 +88,7 @@ class Holdings:
         "progress",
         "running",
         "settling",
+        "stopping",
         "unbegun",
         "waiting",
     )
@@ -115,6 +116,8 @@ class Holdings:
         self.settling: dict[ClaimRef, Claim] = {}
         """What was finished and is about to be settled, while strategies are asked what follows."""
         self.midway: deque[Midway] = deque()
+        self.stopping = False
+        """The worker is to end; jobs may look."""
         self.holding = False
         """Nothing more is to begin, until somebody says so."""
         self.waiting = 0.0

@@ -21,6 +21,7 @@ from skunkqueue.ids import new_id
 from skunkqueue.pools import PoolRecord
 from skunkqueue.records import Command
 from skunkqueue.worker import logs
+from skunkqueue.worker.board import GIVE_BACK as GIVE_BACK_CAUSE
 from skunkqueue.worker.board import ROUGH as ROUGH_CAUSE
 from skunkqueue.worker.board import STRATEGY as STRATEGY_CAUSE
 from skunkqueue.worker.child import Child, End
@@ -42,6 +43,7 @@ from skunkqueue.worker.settings import (
     EXIT_SETTINGS,
     EXIT_STORE,
     GENTLE,
+    GIVE_BACK,
     ROUGH,
     Ending,
     PoolSettings,
@@ -91,7 +93,7 @@ class Pool:
         self._commands = PoolCommands(
             self._crew, self._clerk, self._restart, grace=settings.grace, stop=self._stop
         )
-        self._kill_at = float("inf")
+        self._kill_at = self._give_back_at = float("inf")
         self._was_ready = False
         self._exit_code = EXIT_OK
 
@@ -179,6 +181,7 @@ class Pool:
         waits = [
             _RELOAD_EVERY if self.settings.reload else _LOOK_EVERY,
             self._kill_at - now,
+            self._give_back_at - now,
             crew.next_kill(),
             self._restart.pause(now),
         ]
@@ -225,9 +228,12 @@ class Pool:
             if not crew.order:
                 logger.info("%s: stopping gently, current jobs are ended first", why)
                 crew.tell_all(GENTLE)
+                if self.settings.stop_timeout is not None:
+                    self._give_back_at = monotonic() + self.settings.stop_timeout
         elif crew.order != ROUGH:
             logger.info("%s: stopping roughly, current jobs are interrupted", why)
             self._exit_code = EXIT_ROUGH
+            self._give_back_at = float("inf")
             self._kill_at = monotonic() + self.settings.grace
             crew.tell_all(ROUGH)
         else:
@@ -334,6 +340,8 @@ class Pool:
 
     def _look(self) -> None:
         now = monotonic()
+        if now >= self._give_back_at:
+            self._give_back(now)
         if now >= self._kill_at:
             logger.info("the grace of %s is over: killing the workers", logs.duration(self.settings.grace))
             self._kill_all("its job did not end when it was interrupted")
@@ -342,30 +350,40 @@ class Pool:
             logger.info("%s is killed: its job did not end when it was interrupted", child)
             child.kill(ROUGH_CAUSE, ())
         for child in self._crew.children():
-            if child.killed_for is not None:
-                continue
-            called = child.board.plugin_calls()
-            over = [one for one in child.board.begun() if one.deadline and one.deadline <= now]
-            if any(call.deadline <= now for call in called):
-                logger.error("%s is killed: the code of a plugin does not return", child)
-                child.kill(STRATEGY_CAUSE, ())
-            elif over and not called:
-                cause = over[0].cause
-                logger.error("%s is killed: its job did not end when it was interrupted (%s)", child, cause)
-                child.kill(cause, tuple(one.id for one in over if one.cause == cause))
-            else:
-                self._reaper.vouch(child, now)
+            if child.killed_for is None:
+                self._look_at(child, now)
         if not self._was_ready and any(child.board.is_ready for child in self._crew.children()):
             self._note_ready()
         if self._troubles:
             for child in self._crew.children():
                 self._troubles.end_with(child)
 
+    def _look_at(self, child: Child, now: float) -> None:
+        called = child.board.plugin_calls()
+        over = [one for one in child.board.begun() if one.deadline and one.deadline <= now]
+        if any(call.deadline <= now for call in called):
+            logger.error("%s is killed: the code of a plugin does not return", child)
+            child.kill(STRATEGY_CAUSE, ())
+        elif over and not called:
+            cause = over[0].cause
+            logger.error("%s is killed: its job did not end when it was interrupted (%s)", child, cause)
+            child.kill(cause, tuple(one.id for one in over if one.cause == cause))
+        else:
+            self._reaper.vouch(child, now)
+
+    def _give_back(self, now: float) -> None:
+        self._give_back_at = float("inf")
+        self._kill_at = now + self.settings.grace
+        limit = logs.duration(self.settings.stop_timeout or 0.0)
+        logger.info("the stop time-out of %s is over: current jobs are interrupted and given back", limit)
+        self._crew.tell_all(GIVE_BACK)
+
     def _kill_all(self, word: str) -> None:
         self._kill_at = float("inf")
+        cause = GIVE_BACK_CAUSE if self._crew.order == GIVE_BACK else ROUGH_CAUSE
         for child in self._crew.children():
             logger.info("%s is killed: %s", child, word)
-            child.kill(ROUGH_CAUSE, ())
+            child.kill(cause, ())
 
     def _end_all(self) -> None:
         """Leave no process behind, also where the pool itself fails."""

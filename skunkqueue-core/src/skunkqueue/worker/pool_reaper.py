@@ -6,6 +6,7 @@ import logging
 
 from skunkqueue import __version__
 from skunkqueue.records import MAX_RUNNING, Death, WorkerRecord
+from skunkqueue.worker.board import GIVE_BACK as GIVE_BACK_CAUSE
 from skunkqueue.worker.board import ROUGH as ROUGH_CAUSE
 from skunkqueue.worker.board import STRATEGY as STRATEGY_CAUSE
 from skunkqueue.worker.child import Child, End
@@ -59,6 +60,9 @@ class PoolReaper:
         if child.killed_for is None and any(one.suspect for one in begun):
             # Others that ran beside one which killed workers before are taken to be innocent.
             counted = [one for one in begun if one.suspect]
+        if cause == GIVE_BACK_CAUSE:
+            # Its jobs did nothing wrong but take long, so none of them has a death counted.
+            counted = []
         if cause == ROUGH_CAUSE:
             self._clerk.kill([one.ref for one in counted], f"its worker had to be killed: {end}")
         self._clerk.bury(child.settings.id, [one.id for one in counted], _death(child, end, cause))

@@ -169,7 +169,7 @@ class Runner(Conclusions):
         tried = tried._replace(took=tried.step.timeout or 0.0, worker=death.worker)
         if self._performer.known(tried.step.job) is None:
             _, _, reason = self._staged(claim, NEVER, self._performer.find, tried.step.job)
-            if reason in (verdict.KILL, verdict.ROUGH):
+            if reason in verdict.ORDERED:
                 return verdict.interrupted(tried, reason)
         return self._rule(tried, partial(verdict.timed_out, tried, self._policy(tried), death, random.random))
 

@@ -37,6 +37,8 @@ EXIT_ROUGH = 130
 
 GENTLE, ROUGH = b"g", b"r"
 """Orders that a pool gives its workers: end after the current job; end now."""
+GIVE_BACK = b"t"
+"""The same after a time: end, and have the running jobs run again elsewhere."""
 DISMISS, DISMISS_ROUGH = b"d", b"D"
 """The same for one worker that somebody wants to be gone."""
 HOLD, BEGIN = b"h", b"b"
@@ -102,6 +104,8 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds a claim lasts unless extended, which a living worker does long before."""
     grace: float = 5.0
     """Seconds that an interrupted job has to end before its worker is killed."""
+    stop_timeout: float | None = None
+    """Seconds that running jobs have when the pool is stopped gently; then they are interrupted and given back."""
     max_payload: int = MAX_PAYLOAD
     """The most bytes a result may have."""
     logfile: str | None = None
@@ -130,11 +134,20 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
         _within("concurrency", self.concurrency, 1, MAX_CONCURRENCY)
         _within("lease", self.lease, MIN_LEASE, 86_400.0)
         _within("grace", self.grace, 0.0, 86_400.0)
+        self._check_stop_timeout()
         _within("max_payload", self.max_payload, 1, 2**31)
         for name, value in (("max_jobs", self.max_jobs), ("max_memory", self.max_memory)):
             if value is not None:
                 _within(name, value, 1, 2**40)
         self._check_texts()
+
+    def _check_stop_timeout(self) -> None:
+        if self.stop_timeout is not None and not 0.0 < self.stop_timeout <= 86_400.0:
+            msg = (
+                f"stop_timeout must be more than 0 and at most 86400 seconds, not {self.stop_timeout!r}: leave it out for"
+                f" a stop that waits for every job, and send INT for one that waits for none"
+            )
+            raise ConfigError(msg)
 
     def _check_texts(self) -> None:
         """Raise ConfigError for what cannot be told to a worker, since settings travel as JSON."""

@@ -223,7 +223,7 @@ class Settler:
                 _tell_end(one)
             if one.note is not None and (few or verdict not in _QUIET):
                 level = logging.ERROR if verdict is Verdict.ERROR else logging.WARNING
-                level = logging.INFO if verdict is Verdict.SNOOZE else level
+                level = logging.INFO if verdict in (Verdict.SNOOZE, Verdict.RELEASE) else level
                 logger.log(level, "%s %s", _head(one), one.note, extra=_about(one))
             elif few and verdict is Verdict.COMPLETE:
                 took = duration(one.outcome.took)

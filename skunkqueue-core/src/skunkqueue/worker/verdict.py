@@ -27,7 +27,10 @@ LOST = "lost"
 KILL = "kill"
 ROUGH = "rough"
 TIMEOUT = "timeout"
+GIVE_BACK = "give back"
 """Reasons for which a job is interrupted."""
+ORDERED = frozenset({KILL, ROUGH, GIVE_BACK})
+"""Those by somebody's order: what the job raises or returns then does not count."""
 LATE = "late"
 """The reason for which an async job did not begin: its lease may be over."""
 _KILLED = {KILL: "it was killed by request", ROUGH: "its worker was stopped roughly"}
@@ -130,6 +133,8 @@ def timed_out(tried: Try, policy: Policy, death: Death | None, uniform: Callable
 
 def interrupted(tried: Try, reason: str) -> Ruling:
     """Rule on an attempt that was stopped by order."""
+    if reason == GIVE_BACK:
+        return Ruling(released(tried.claim), "its worker had to stop, so it is given back")
     return _killed(tried.claim, reason, tried.began, tried.took)
 
 

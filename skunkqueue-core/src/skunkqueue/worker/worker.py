@@ -44,6 +44,7 @@ from skunkqueue.worker.settings import (
     DISMISS,
     DISMISS_ROUGH,
     GENTLE,
+    GIVE_BACK,
     HOLD,
     ROUGH,
     Ending,
@@ -240,6 +241,11 @@ class Worker:
         self.cycle.stop(ending)
         self._guard.wake()
 
+    def give_back(self) -> None:
+        """End without waiting for the running jobs: they are interrupted, and run again elsewhere."""
+        self._guard.gives_back = True
+        self.stop()
+
     def _end(self) -> None:
         self._ended.set()
         if self._steward.is_alive():
@@ -292,6 +298,8 @@ class Worker:
             self.stop()
         elif order == ROUGH:
             self.stop(rough=True)
+        elif order == GIVE_BACK:
+            self.give_back()
         elif order in (DISMISS, DISMISS_ROUGH):
             self.stop(rough=order == DISMISS_ROUGH, ending=Ending.DISMISSED)
         elif order in (HOLD, BEGIN):
