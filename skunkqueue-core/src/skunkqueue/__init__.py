@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 __path__ = pkgutil.extend_path(__path__, __name__)
 
 if TYPE_CHECKING:
+    from skunkqueue.application import FailedFiring
     from skunkqueue.backoff import Exponential
     from skunkqueue.context import current_job
     from skunkqueue.errors import Interrupted, Retry, SkunkQueueError, Snooze
@@ -33,6 +34,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Exponential",
+    "FailedFiring",
     "Interrupted",
     "Job",
     "JobHandle",
@@ -48,6 +50,7 @@ __all__ = [
 # Public names are loaded when asked for: `skunq --help` then starts without loading stores and jobs.
 _HOMES = {
     "Exponential": "skunkqueue.backoff",
+    "FailedFiring": "skunkqueue.application",
     "Interrupted": "skunkqueue.errors",
     "Job": "skunkqueue.job",
     "JobHandle": "skunkqueue.handle",

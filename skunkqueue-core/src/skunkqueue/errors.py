@@ -93,6 +93,10 @@ class ConfigError(SkunkQueueError, ValueError):
     """A setting or URL makes no sense."""
 
 
+class HandlerError(SkunkQueueError):
+    """A function that the application registered by ``queue.on_worker_start`` raised."""
+
+
 class PluginError(SkunkQueueError):
     """A plugin named is not installed, or is broken."""
 

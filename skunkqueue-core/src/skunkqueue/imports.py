@@ -143,7 +143,7 @@ class Gate:
         if name == main_module_name():
             return sys.modules["__main__"]
         self._check_place(name)
-        return self._load(name)
+        return self.load(name)
 
     def _check_place(self, name: str) -> None:
         top = name.partition(".")[0]
@@ -181,7 +181,8 @@ class Gate:
                 return _INSTALLED.isdisjoint(Path(place).relative_to(root).parts)
         return False
 
-    def _load(self, name: str) -> ModuleType:
+    def load(self, name: str) -> ModuleType:
+        """Import a module, wherever it lies. Raises JobNotFoundError where that fails."""
         outer = vars(_state).copy()
         if self._worker:
             vars(_state).update(depth=_state.depth + 1, module=name, suppressed=False, warned=False, sleeps=0)

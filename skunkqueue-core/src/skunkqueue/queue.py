@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, TypeVar, overload
 
 from skunkqueue import timetable
+from skunkqueue.application import Registration
 from skunkqueue.call import Call, Conjoinable, Fireable, Memory
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.config import resolve
@@ -46,7 +47,7 @@ J = TypeVar("J", bound=JobMixin)
 _BULK = 1_000
 
 
-class SkunkQueue:
+class SkunkQueue(Registration):
     """A named set of routes in a store.
 
     ``backend``, ``conn_url`` and ``dbname`` say which store (see ``config.resolve``; a backend's

@@ -111,6 +111,13 @@ def _refuse_commas(ctx: click.Context, route: str) -> None:
     metavar="PACKAGE",
     help="Installed package whose jobs may be run; repeatable.",
 )
+@click.option(
+    "--import",
+    "imports",
+    multiple=True,
+    metavar="MODULE",
+    help="Module that each worker imports before it starts; repeatable.",
+)
 @click.option("--burst", is_flag=True, help="Stop when nothing is due.")
 @option("--max-jobs", type=click.IntRange(1), metavar="N", help="Replace a worker after N jobs.")
 @option("--max-memory", type=click.IntRange(1), metavar="MIB", help="Replace a worker that uses more.")
@@ -167,6 +174,7 @@ def settings_of(
     logfile: str | None,
     pidfile: str | None,
     paths: Sequence[str],
+    imports: Sequence[str],
     log_config: str | None,
     **others: Any,
 ) -> PoolSettings:
@@ -180,6 +188,7 @@ def settings_of(
         processes=count,
         config=resolved(url, backend),
         path=tuple(paths),
+        imports=tuple(dict.fromkeys(imports)),
         logfile=logfile,
         pidfile=pidfile,
         log_config=None if log_config is None else _read(log_config),

@@ -22,6 +22,7 @@ from skunkqueue.errors import (
     BackendLoginError,
     BackendReadOnlyError,
     BackendUnavailableError,
+    HandlerError,
     SkunkQueueError,
 )
 from skunkqueue.plugins.calls import Rests
@@ -84,6 +85,8 @@ def main(arguments: list[str]) -> None:
         ending, word = Ending.NO_STORE, str(error)
     except BackendError as error:
         ending, word = Ending.REFUSED_STORE, str(error)
+    except HandlerError as error:
+        ending, word = Ending.FAULT, str(error)
     except SkunkQueueError as error:
         ending, word = Ending.REFUSED_SETTINGS, str(error)
     except BaseException as error:

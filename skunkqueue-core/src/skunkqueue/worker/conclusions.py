@@ -12,18 +12,21 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from skunkqueue.errors import PayloadTooLargeError
+from skunkqueue.application import FailedFiring
+from skunkqueue.errors import JobTimeoutError, PayloadTooLargeError, SkunkQueueError, WorkerDiedError
 from skunkqueue.payload import Body
 from skunkqueue.policy import Policy
 from skunkqueue.records import Claim, Verdict
 from skunkqueue.serializers import DEFAULT_SERIALIZER, get_serializer
 from skunkqueue.worker import verdict
+from skunkqueue.worker.application import Application
 from skunkqueue.worker.board import Board
 from skunkqueue.worker.execute import Performer, Phase, attempt
-from skunkqueue.worker.failures import failure_of, kind_of, place_of
+from skunkqueue.worker.failures import cause_of, failure_of, kind_of, place_of
 from skunkqueue.worker.holdings import KILL_AFTER, NEVER, Finished, Holdings, Running, ref_of
 from skunkqueue.worker.interrupt import Interrupter
 from skunkqueue.worker.logs import duration
+from skunkqueue.worker.retrying import asks_again
 from skunkqueue.worker.settler import Settler
 from skunkqueue.worker.verdict import Ruling, Try
 
@@ -46,6 +49,7 @@ class Conclusions:
         board: Board,
         worker: str,
         max_payload: int,
+        application: Application,
     ) -> None:
         self._performer = performer
         self._interrupter = interrupter
@@ -54,6 +58,7 @@ class Conclusions:
         self._board = board
         self._worker = worker
         self._max_payload = max_payload
+        self._application = application
         self._pid = os.getpid()
 
     def _release(self, claim: Claim, delay: float) -> None:
@@ -124,7 +129,9 @@ class Conclusions:
             ruling = self._rule(tried, partial(self._failed, tried, phase, error), on_loop=on_loop)
         else:
             return True
-        self._conclude(claim, ruling, tried.body.name, tried.body, tried.number)
+        if reason == verdict.TIMEOUT:
+            error = None
+        self._conclude(claim, ruling, tried.body.name, tried.body, tried.number, error=error, on_loop=on_loop)
         return False
 
     def _failed(self, tried: Try, phase: Phase, error: BaseException) -> Ruling:
@@ -153,14 +160,15 @@ class Conclusions:
             return verdict.unruled(tried, "?" if broken is None else kind_of(broken))
         return ruled
 
-    def _complete_chain(self, tried: Try, last: bytes, value: object) -> None:
+    def _complete_chain(self, tried: Try, last: bytes, value: object, *, on_loop: bool = False) -> None:
         claim, body = tried.claim, tried.body
         parts = [*tried.carry.done, last]
         result = get_serializer(DEFAULT_SERIALIZER).dumps(parts, "the results of the chain")
         if len(result) > self._max_payload:
             msg = f"the results of {body.name} have {len(result)} bytes together: at most {self._max_payload} are allowed"
-            ruling = verdict.failed(tried, None, Phase.SAVE, PayloadTooLargeError(msg), random.random)
-            self._conclude(claim, ruling, body.name, body, tried.number)
+            error = PayloadTooLargeError(msg)
+            ruling = verdict.failed(tried, None, Phase.SAVE, error, random.random)
+            self._conclude(claim, ruling, body.name, body, tried.number, error=error, on_loop=on_loop)
             return
         outcome = verdict.completed(claim, body, result, tried.began, tried.took)
         self._holdings.finished.append(
@@ -168,8 +176,19 @@ class Conclusions:
         )
 
     def _conclude(
-        self, claim: Claim, ruling: Ruling, name: str, body: Body | None = None, number: int = 1
+        self,
+        claim: Claim,
+        ruling: Ruling,
+        name: str,
+        body: Body | None = None,
+        number: int = 1,
+        *,
+        error: BaseException | None = None,
+        on_loop: bool = False,
     ) -> None:
+        """Put an outcome among the finished; ``error``: what it failed with, if not with its worker."""
+        if ruling.outcome.verdict is Verdict.ERROR and self._application.hears_failures:
+            self._tell_failure(claim, name, number, error or _unraised(ruling.note), on_loop=on_loop)
         self._holdings.kills.pop(claim.id, None)
         outcome, note = ruling
         if outcome.verdict in (Verdict.RETRY, Verdict.SNOOZE):
@@ -177,8 +196,29 @@ class Conclusions:
         schedule = None if body is None else body.schedule
         self._holdings.finished.append(Finished(claim, outcome, name, None, note, schedule, number))
 
+    def _tell_failure(
+        self, claim: Claim, name: str, number: int, error: BaseException, *, on_loop: bool
+    ) -> None:
+        """Tell the application, whose code may be interrupted like a job's."""
+        cause = cause_of(error) if asks_again(error) else error
+        failure = FailedFiring(claim.id, name, claim.queue, claim.route, number, cause)
+        if on_loop:
+            attempt(self._application.failed, failure)
+            self._end_copy()
+            return
+        self._interrupter.forget()
+        _, broken, _ = self._staged(claim, RULING_LIMIT, self._application.failed, failure)
+        if broken is not None:
+            logger.error("on_failure: it was interrupted for firing %s: %s", claim.id, kind_of(broken))
+
     def _send_progress(self, claim: Claim) -> None:
         """Let a job's last word on its progress be known before its outcome is."""
         report = self._holdings.progress.pop(ref_of(claim), None)
         if report is not None:
             self._settler.report(ref_of(claim), report)
+
+
+def _unraised(note: str) -> SkunkQueueError:
+    """Make the exception of an attempt that ended without one of its job's own."""
+    limit = f"{JobTimeoutError.__name__}: "
+    return JobTimeoutError(note.removeprefix(limit)) if note.startswith(limit) else WorkerDiedError(note)

@@ -58,8 +58,12 @@ class Known(NamedTuple):
 class Performer:
     """Runs jobs in the main thread, one after another; the last one's outcome is in its attributes."""
 
-    def __init__(self, gate: Gate, max_payload: int = MAX_PAYLOAD) -> None:
+    def __init__(
+        self, gate: Gate, max_payload: int = MAX_PAYLOAD, prepare: Callable[[], object] = lambda: None
+    ) -> None:
+        """``prepare`` is called after a module may have been imported, and before its job is run."""
         self._gate = gate
+        self._prepare = prepare
         self._max = max_payload
         self.error: BaseException | None = None
         """What was raised; ``None``: nothing."""
@@ -130,6 +134,7 @@ class Performer:
                 f"declare it as one"
             )
             raise JobNotFoundError(msg)
+        self._prepare()
         known = Known(job, found.call, found.is_async, found.policy, f"the result of {job}")
         self._known[job] = known
         return known

@@ -19,6 +19,7 @@ from skunkqueue.errors import BackendError, DamagedPayloadError
 from skunkqueue.payload import EMPTY_CARRY, Body, Carry, decode_body, decode_carry, encode
 from skunkqueue.records import Claim, Verdict
 from skunkqueue.worker import verdict
+from skunkqueue.worker.application import Application
 from skunkqueue.worker.board import Board
 from skunkqueue.worker.conclusions import Conclusions
 from skunkqueue.worker.context import WorkerContext
@@ -52,6 +53,7 @@ class Runner(Conclusions):
         board: Board,
         worker: str,
         max_payload: int,
+        application: Application,
         open_lane: Callable[[], Lane],
     ) -> None:
         super().__init__(
@@ -62,6 +64,7 @@ class Runner(Conclusions):
             board=board,
             worker=worker,
             max_payload=max_payload,
+            application=application,
         )
         self._refires = refires
         self._open_lane = open_lane
@@ -78,7 +81,7 @@ class Runner(Conclusions):
         try:
             body = decode_body(claim.body)
         except DamagedPayloadError as error:
-            self._conclude(claim, verdict.unreadable(claim, error), "a damaged firing")
+            self._conclude(claim, verdict.unreadable(claim, error), "a damaged firing", error=error)
             return True
         holdings = self._holdings
         if (
@@ -114,7 +117,7 @@ class Runner(Conclusions):
         try:
             carry = _carry_of(claim, body)
         except DamagedPayloadError as error:
-            self._conclude(claim, verdict.unreadable(claim, error), body.name, body)
+            self._conclude(claim, verdict.unreadable(claim, error), body.name, body, error=error)
             return None
         if self._is_for_others(claim, body):
             self._release(claim, self._refires.delay_for_others(body.schedule or "", claim.id))
@@ -279,7 +282,9 @@ class Runner(Conclusions):
             )
             tried = ran.tried._replace(began=None)
             ruling = verdict.unruled(tried, kind_of(error))
-            self._conclude(tried.claim, ruling, tried.body.name, tried.body, tried.number)
+            self._conclude(
+                tried.claim, ruling, tried.body.name, tried.body, tried.number, error=error, on_loop=True
+            )
 
     def _ended_async(self, ran: Ran) -> None:
         holdings = self._holdings
@@ -300,7 +305,7 @@ class Runner(Conclusions):
                 carry = _one_further(tried.carry, data)
                 holdings.midway.append(Midway(tried.claim, tried.body, carry, first or 0.0))
             elif len(tried.body.steps) > 1:
-                self._complete_chain(tried, data, value)
+                self._complete_chain(tried, data, value, on_loop=True)
             else:
                 outcome = verdict.completed(tried.claim, tried.body, data, tried.began, tried.took)
                 schedule = tried.body.schedule

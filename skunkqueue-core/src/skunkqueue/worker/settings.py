@@ -92,6 +92,8 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Folders, beside the working directory, from which jobs are imported."""
     allow: tuple[str, ...] = ()
     """Installed packages from which jobs may be imported."""
+    imports: tuple[str, ...] = ()
+    """Modules that each worker imports before it starts, wherever they lie."""
     burst: bool = False
     """End when nothing is due."""
     max_jobs: int | None = None
@@ -128,6 +130,8 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError("no routes are named: give at least one, or leave routes out for 'default'")
         for route in self.routes:
             check_name("route", route)
+        for module in self.imports:
+            _check_module(module)
         _one_of("log_level", self.log_level or LOG_LEVELS[1], LOG_LEVELS)
         _one_of("log_format", self.log_format, LOG_FORMATS)
         _within("processes", self.processes, 1, MAX_PROCESSES)
@@ -173,6 +177,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     config: BackendConfig
     path: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
     burst: bool = False
     max_jobs: int | None = None
     max_memory: int | None = None
@@ -212,6 +217,15 @@ def settings_for(
     return WorkerSettings(
         id=worker, pool=pool, route=route, resting=resting or {}, quiet=quiet, holds=holds, **shared
     )
+
+
+def _check_module(name: str) -> None:
+    if not all(part.isidentifier() for part in name.split(".")):
+        way_out = "give what `import` takes, such as shop.setup"
+        if name.endswith(".py") or os.sep in name:
+            way_out = "give the module's name and not its file, such as shop.setup for shop/setup.py"
+        msg = f"--import {name!r} is not the name of a module: {way_out}"
+        raise ConfigError(msg)
 
 
 def _within(name: str, value: float, low: float, high: float) -> None:

@@ -25,6 +25,7 @@ from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins.calls import Rests
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.records import MAX_RUNNING, Command, WorkerRecord
+from skunkqueue.worker.application import Application, leave_hanging
 from skunkqueue.worker.bell import Bell
 from skunkqueue.worker.board import Board
 from skunkqueue.worker.contact import Contact
@@ -127,7 +128,9 @@ class Worker:
         most = settings.max_payload
         if backend.max_payload is not None:
             most = min(most, backend.max_payload)
-        self._performer = Performer(Gate(settings.path, settings.allow, worker=True), most)
+        gate = Gate(settings.path, settings.allow, worker=True)
+        self._application = Application(settings.queue, gate)
+        self._performer = Performer(gate, most, self._application.start)
         self.runner = Runner(
             self._performer,
             self._interrupter,
@@ -137,6 +140,7 @@ class Worker:
             board=board,
             worker=me,
             max_payload=most,
+            application=self._application,
             open_lane=self._open_lane,
         )
         self._guard = Guard(
@@ -206,7 +210,12 @@ class Worker:
     # --- life -------------------------------------------------------------------------------------
 
     def run(self) -> Ending:
-        """Work; BackendError where the store cannot be reached at the very start."""
+        """Work; BackendError where the store cannot be reached at the very start.
+
+        ConfigError where a module cannot be imported, HandlerError where the application's own start raises.
+        """
+        self._application.load(self._settings.imports)
+        self._application.start()
         self._record = msgspec.structs.replace(self._record, started=self._backend.now())
         self._backend.register(self._describe(), self._settings.lease)
         self._contact.answered()
@@ -262,6 +271,8 @@ class Worker:
         self._refires.close()
         if self.runner.lane is not None:
             self.runner.lane.close()
+        grace, code = self._settings.grace, self.cycle.ending.exit_code
+        self._application.stop(grace, lambda: leave_hanging(grace, code))
         reason = self.cycle.ending.name.lower()
         self._notifier.tell("skunkqueue_worker_stopped", worker=self._describe(), reason=reason)
         self._notifier.close()
