@@ -5,6 +5,7 @@ Knows the server's command line and ``fdbcli``; knows nothing of queues.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -159,13 +160,18 @@ class FdbCluster:
             what="every process is a coordinator",
         )
         shutil.copy(first.cluster_file, self.cluster_file)
-        self.healthy()
+        eventually(
+            lambda: re.search(r"Fault Tolerance\s+- 1", first.cli("status")),
+            START,
+            every=0.2,
+            what="any process may be lost",
+        )
 
     def healthy(self) -> None:
-        """Wait until two copies are there of everything."""
+        """Wait until two copies are there of everything; after a start or a death that takes most of a minute."""
         live = next(member for member in self.members if member.running)
         eventually(
-            lambda: "Healthy" in live.cli("status"), 2 * START, every=0.2, what="the cluster has two copies"
+            lambda: "Healthy" in live.cli("status"), 5 * START, every=0.5, what="the cluster has two copies"
         )
 
     def close(self) -> None:
