@@ -164,6 +164,16 @@ def test_rows_may_be_left_out(store: Backend, control: Control, clock: VirtualCl
     assert [state(store, one) for one in meant] == [State.PENDING, State.KILLED, State.KILLED]
 
 
+def test_the_audit_log_tells_what_else_was_asked_for(
+    store: Backend, control: Control, clock: VirtualClock
+) -> None:
+    enqueue(store, clock, 1)
+
+    Bulk(control, "kill", Query(queue=QUEUE), keep=list, keeps="text=jed").run()
+
+    assert store.audit(1).entries[0].on == f"all with queue={QUEUE} text=jed"
+
+
 def test_a_filter_that_the_verb_cannot_meet_matches_nothing(
     store: Backend, control: Control, clock: VirtualClock
 ) -> None:

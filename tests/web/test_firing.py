@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from skunkqueue.records import ClaimRef, Outcome, Verdict
 from skunkqueue.serializers.typed import TypedSerializer
 from skunkqueue.web import links, redaction
 from skunkqueue.web.redaction import Redactor
+from tests.web.crews import add_worker
 from tests.web.firings import claim, firing
 
 Put = Callable[..., str]
@@ -115,10 +117,35 @@ def test_progress_is_shown_with_its_rate(client: FlaskClient, store: Backend, pu
 
     text = client.get(f"/jobs/{id_}").text
 
-    assert '<progress max="120.0" value="30.0">25%</progress>' in text
+    assert '<progress max="100" value="25" aria-label="Progress">25%</progress>' in text
     assert "3/s" in text
     assert "about 30.0 s left" in text
     assert "sorting" in text
+
+
+@pytest.mark.parametrize(
+    ("done", "total"),
+    [
+        (1e308, 1.0),
+        (1e308, 5e-324),
+        (5e-324, 1e308),
+        (-1.0, 3.0),
+        (1.0, -3.0),
+        (math.nan, 1.0),
+        (math.inf, math.nan),
+    ],
+)
+def test_no_progress_is_too_odd_to_be_shown(
+    client: FlaskClient, store: Backend, put: Put, done: float, total: float
+) -> None:
+    id_ = put()
+    (claimed,) = claim(store, worker="w")
+    add_worker(store, id="w", running=(id_,))
+    told = encode(Progress(done=done, total=total, note="", at=claimed.claimed + 10))
+    store.progress(ClaimRef(id=claimed.id, token=claimed.token), told)
+
+    for page in (f"/jobs/{id_}", "/jobs", "/workers/w", f"/api/v1/jobs/{id_}", "/api/v1/jobs"):
+        assert client.get(page).status_code == 200
 
 
 def test_a_firing_that_nobody_can_read_is_shown_as_damaged(client: FlaskClient, store: Backend) -> None:

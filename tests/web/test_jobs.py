@@ -178,6 +178,13 @@ def test_a_length_of_time_counts_from_the_same_moment_on_all_pages(
     assert len(shown(client, following)) == 2
 
 
+@pytest.mark.parametrize("name", ["_external", "_scheme", "_anchor", "_method", "endpoint", "self", ""])
+def test_no_name_of_a_field_leads_elsewhere(client: FlaskClient, name: str) -> None:
+    answer = client.get("/jobs", query_string={name: "ftp", "queue": ""})
+
+    assert (answer.status_code, answer.location) == (302, f"/jobs?{name}=ftp")
+
+
 def test_empty_fields_are_left_out_of_the_address(client: FlaskClient) -> None:
     answer = client.get("/jobs?queue=&route=mail&state=error&state=killed&limit=")
 

@@ -206,6 +206,25 @@ def test_operations_are_shown_with_a_button_that_stops_them(
     assert "Kill &lt;script" not in client.get("/jobs").text
 
 
+@pytest.mark.parametrize("way", ["page", "api"])
+def test_who_stopped_an_operation_and_why_is_in_the_audit_log(
+    client: FlaskClient, known: Operations, hold: Hold, store: Backend, way: str
+) -> None:
+    held = hold(1_500)
+    id_ = held.begun(known)
+
+    if way == "page":
+        client.post("/do/operations/stop", data={"id": id_, "why": "the wrong ones"})
+    else:
+        client.post(f"/api/v1/operations/{id_}/stop", json={"why": "the wrong ones"})
+    held.go_on.set()
+    over(known, id_)
+
+    (entry,) = store.audit(10, verb="stop").entries
+    assert (entry.who, entry.why) == ("web@127.0.0.1", "the wrong ones")
+    assert entry.on == "operation of ann: Kill all"
+
+
 def test_a_failed_operation_says_why(client: FlaskClient, known: Operations, store: Backend) -> None:
     work = failing(store, BackendError("the disk is <full>"))
     id_ = known.start(work, "ann", "Kill all").id

@@ -48,13 +48,14 @@ class Bulk:
         query: Query,
         *,
         keep: Callable[[Sequence[Row]], Iterable[Row]] | None = None,
+        keeps: str = "",
         began: float | None = None,
     ) -> None:
         """Fix what is meant: what matches now, and no firing that comes, or ends, later.
 
         ``began``: the store's time from which on firings come later, where that was a moment ago, such as when somebody was asked.
         ``verb``: ``kill``, ``requeue``, ``delete`` or ``run_now``; WrongTypeError for another. ``keep`` says which rows
-        of a page are meant, where the filter alone cannot.
+        of a page are meant, where the filter alone cannot; ``keeps`` tells that in words, for the audit log.
         """
         if verb not in CHANGES:
             msg = f"{brief(verb)} cannot be done to all that a filter matches: {', '.join(CHANGES)} can"
@@ -62,7 +63,7 @@ class Bulk:
         self.verb = verb
         self._control = control
         self._keep = keep
-        self._about = describe(query)
+        self._about = f"{describe(query)} {keeps}".rstrip()
         self._matched: Count | None = None
         states = tuple(state for state in CHANGES[verb] if not query.states or state in query.states)
         self._is_empty = not states

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from skunkqueue import SkunkQueue
+from skunkqueue.errors import ConfigError
 from skunkqueue.web import create_app
 from skunkqueue.web.access.guard import LARGEST_BODY, LONGEST_COOKIES, LONGEST_QUERY
 from skunkqueue.web.access.local import is_local
@@ -227,3 +228,14 @@ def test_a_monitor_that_nobody_looks_at_does_not_open_its_store(tmp_path: Path) 
     with app.test_client().get("/static/style.css") as answer:
         assert answer.status_code == 200
     assert app.extensions["skunkqueue.source"]._backend is None
+
+
+def test_a_failure_tells_a_visitor_nothing(monitor: Monitor, caplog: pytest.LogCaptureFixture) -> None:
+    def authorize(_: object) -> None:
+        raise ConfigError("/srv/secret/people.db cannot be read")
+
+    answer = monitor(authorize=authorize).get("/queues")
+
+    assert answer.status_code == 503
+    assert "people.db" not in answer.text
+    assert "people.db" in caplog.text

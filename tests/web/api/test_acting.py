@@ -185,6 +185,14 @@ def test_a_token_needs_no_form_token(locked: MonitorClient, store: Backend) -> N
     assert store.audit(1).entries[0].who == "@act"
 
 
+def test_an_empty_list_of_states_does_not_mean_all(client: MonitorClient, store: Backend) -> None:
+    ids = pending(store)
+
+    post(client, "/jobs/delete", {"filter": {"state": []}}, expect=400)
+
+    assert states(store, ids) == [State.PENDING]
+
+
 def test_a_session_needs_one(locked: MonitorClient, store: Backend) -> None:
     ids = pending(store)
     log_in(locked, "act")

@@ -97,7 +97,9 @@ def _jobs(control: Control, verb: str, wanted: Filter, states: Sequence[str]) ->
     def keep(rows: Sequence[Row]) -> Sequence[Row]:
         return rows if text is None else with_text(control.backend, rows, text)
 
-    return [Bulk(control, verb, query_of(wanted, part, span, newest=False), keep=keep) for part in parts]
+    keeps = "" if text is None else f"text={text}"
+    queries = [query_of(wanted, part, span, newest=False) for part in parts]
+    return [Bulk(control, verb, query, keep=keep, keeps=keeps) for query in queries]
 
 
 def _do(jobs: Sequence[Bulk], number: int) -> tuple[int, bool]:

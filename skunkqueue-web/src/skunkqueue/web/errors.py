@@ -65,6 +65,10 @@ def _refused(error: HTTPException) -> BaseResponse:
 
 def _failed(error: SkunkQueueError) -> Response:
     """Answer what the store, or what was asked of it, does not allow."""
+    if g.get("login") is None:
+        # Whoever is not let in need not learn what the store or a file is called.
+        logger.error("a visitor could not be answered: path=%r reason=%s", request.path, error)
+        return _tell(503, "The monitor cannot answer now. Its log says why.")
     if isinstance(error, BackendError):
         # The one who is told is let in, and has to know which store it is.
         answer = _tell(503, _sentence(error), is_missing=isinstance(error, StoreMissingError))

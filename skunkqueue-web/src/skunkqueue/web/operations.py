@@ -16,6 +16,7 @@ import msgspec
 from flask import Flask, current_app
 
 from skunkqueue.bulk import Bulk, BulkProgress
+from skunkqueue.control import Control
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.ids import new_id
 
@@ -184,6 +185,18 @@ class Operations:
         deadline = self._monotonic() + patience
         for one in known:
             one.thread.join(max(0.0, deadline - self._monotonic()))
+
+
+def stop(id_: str, control: Control) -> bool:
+    """Tell an operation to end in somebody's name, which the audit log keeps; False for one that is not known, or has ended."""
+    known = current()
+    found = known.get(id_)
+    if found is None or found.is_over:
+        return False
+    with control.action("stop", f"operation of {found.who}: {found.about}") as action:
+        is_told = known.stop(id_)
+        action.finish("it ends after the firings it is at" if is_told else "nothing: it has ended")
+    return is_told
 
 
 def install(app: Flask) -> None:

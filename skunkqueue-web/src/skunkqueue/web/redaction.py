@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, cast
 
+import msgspec
 from flask import current_app
 
 from skunkqueue.listings import Row
@@ -64,6 +65,13 @@ class Redactor:
             if text is not None:
                 found[number] = text
         return found
+
+    def rows(self, rows: Sequence[Row]) -> tuple[Row, ...]:
+        """Return rows whose error lines are as they may be shown."""
+        return tuple(
+            msgspec.structs.replace(row, error=error)
+            for row, error in zip(rows, self.errors(rows), strict=True)
+        )
 
     def _ask(self, name: str, caller: Callable[..., object], seen: Sequence[Seen]) -> list[str | None]:
         hidden = f"(hidden: the plugin {name} failed)"

@@ -165,6 +165,11 @@ def keeping(
     return None if text is None else lambda rows: with_text(store, rows, text, redactor)
 
 
+def in_words(text: str | None) -> str:
+    """Tell for the audit log what ``keeping`` keeps; empty: all."""
+    return "" if text is None else f"text={text}"
+
+
 def with_text(store: Backend, rows: Sequence[Row], text: str, redactor: Redactor) -> list[Row]:
     """Return those of these firings that have a text in their calls, as people are shown these; case does not matter.
 

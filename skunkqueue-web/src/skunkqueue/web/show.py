@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any, NamedTuple
 
@@ -82,6 +83,12 @@ def number(value: float) -> str:
     return f"{value:,.2f}".replace(",", "\u202f")
 
 
+def percent(done: float, total: float) -> int:
+    """Tell how much of something is done, 0 to 100; what a job says of itself may be more than all, or no number."""
+    share = done / total if total > 0 and math.isfinite(done) else 0.0
+    return round(100 * min(max(share, 0.0), 1.0))
+
+
 def rate(per_second: float) -> str:
     """Write how often something happens: by second, minute or hour, whichever gives a readable number."""
     if per_second <= 0:
@@ -110,6 +117,7 @@ def install(app: Flask) -> None:
         navigation=navigation.navigation,
         now_iso=now_iso,
         number=number,
+        percent=percent,
         plural=plural,
         rate=rate,
         size=size,

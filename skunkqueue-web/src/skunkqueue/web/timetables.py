@@ -11,6 +11,7 @@ from skunkqueue.payload import decode_body, job_label
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Record, Run, Schedule, State, Verdict
 from skunkqueue.web.charts import Chart, Spark
+from skunkqueue.web.redaction import Redactor
 from skunkqueue.web.rules import Rules, Ticks
 from skunkqueue.web.usage import pace, pace_spark, work
 
@@ -57,7 +58,7 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
     problem: str | None
     """Why its strategy cannot be used here."""
     errors: dict[str, str]
-    """Why runs failed, by their ids, as far as the store still has them."""
+    """Why runs failed, by their ids, as far as the store still has them and plugins let them be seen."""
     workers: int
     """How many listen on its route."""
     pace: Chart | None
@@ -76,7 +77,7 @@ def page(store: Backend, rules: Rules, queue: str | None, after: tuple[str, str]
     return Page(views=tuple(_views(store, rules, shown)), next=last)
 
 
-def detail(store: Backend, rules: Rules, queue: str, name: str) -> Detail | None:
+def detail(store: Backend, rules: Rules, redactor: Redactor, queue: str, name: str) -> Detail | None:
     """Read one schedule; ``None`` where there is none."""
     schedule = store.get_schedule(queue, name)
     if schedule is None:
@@ -85,7 +86,10 @@ def detail(store: Backend, rules: Rules, queue: str, name: str) -> Detail | None
     errors = {}
     if "rows" in store.capabilities and any(run.verdict != Verdict.COMPLETE.value for run in view.runs):
         failed = Query(queue=queue, schedule=name, states=(State.ERROR, State.KILLED, State.EXPIRED))
-        errors = {row.id: row.error for row in store.rows(failed, _ERRORS).rows if row.error}
+        # Only of the runs that are shown: whoever hides errors is asked about each.
+        wanted = {run.id for run in view.runs}
+        rows = [row for row in store.rows(failed, _ERRORS).rows if row.id in wanted]
+        errors = {row.id: row.error for row in redactor.rows(rows) if row.error}
     return Detail(
         view=view,
         ticks=Ticks() if schedule.paused else rules.ticks(schedule, view.due, view.began, store.now()),

@@ -172,7 +172,9 @@ def _do_all(verb: str, why: str) -> Response:
     wanted = _filter(request.form)
     keep = searching.keeping(here.backend, wanted.text, redactor())
     control = here.control(why or None)
-    bulk = Bulk(control, verb, wanted.query, keep=keep, began=wanted.at)
+    bulk = Bulk(
+        control, verb, wanted.query, keep=keep, keeps=searching.in_words(wanted.text), began=wanted.at
+    )
     try:
         operation = operations.current().start(bulk, control.who, f"{ASKED[verb]} {wanted.line()}")
     except operations.TooManyOperationsError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, flash, redirect, request, url_for
 from werkzeug.wrappers import Response
 
-from skunkqueue.web import inputs, operations
+from skunkqueue.web import inputs, operations, source
 from skunkqueue.web.rights import Right, allowed
 
 blueprint = Blueprint("operation_actions", __name__)
@@ -16,7 +16,7 @@ blueprint = Blueprint("operation_actions", __name__)
 def stop() -> Response:
     """Tell an operation to end after the firings it is at."""
     id_ = request.form.get("id", "")
-    if operations.current().stop(id_):
+    if operations.stop(id_, source.current().control(inputs.text("why"))):
         flash("The operation is being stopped; what it has done stays done.", "done")
     else:
         flash("That operation has ended already, or is not known.", "error")

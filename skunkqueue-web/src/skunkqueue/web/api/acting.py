@@ -45,11 +45,10 @@ def delete_jobs(order: JobsOrder) -> structs.Outcomes:
 
 
 @endpoint("POST", "/operations/{id_}/stop", Right.ACT, {202: structs.OperationAnswer}, body=Reason)
-def stop_operation(_: Reason, id_: str) -> structs.OperationAnswer:
+def stop_operation(reason: Reason, id_: str) -> structs.OperationAnswer:
     """Tell an operation to end after the firings it is at."""
-    known = operations.current()
-    known.stop(id_)
-    found = known.get(id_)
+    operations.stop(id_, _control(reason.why))
+    found = operations.current().get(id_)
     if found is None:
         abort(404, f"this process of the monitor does not know the operation {id_[:64]!r} (any more)")
     return operation_of(found)
@@ -189,9 +188,10 @@ def _begin(verb: str, wanted: Matching, why: str | UnsetType) -> structs.Begun:
     here, text = source.current(), some(wanted.text)
     keep = searching.keeping(here.backend, text, redactor())
     control = _control(why)
-    bulk = Bulk(control, verb, query, keep=keep)
+    words = searching.in_words(text)
+    bulk = Bulk(control, verb, query, keep=keep, keeps=words)
     matched = bulk.count()
-    about = f"{describe(query)}{'' if text is None else f' text={text}'}"
+    about = f"{describe(query)} {words}".rstrip()
     operation = operations.current().start(bulk, control.who, f"{verb}: {about}")
     here.note_change()
     return structs.Begun(

@@ -7,8 +7,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from skunkqueue.records import State
-from skunkqueue.web.api.kinds import Cursor, FewIds, Id, Ids, Limit, Look, Moment, Why, Word
+from skunkqueue.web.api.kinds import Cursor, FewIds, Id, Ids, Limit, Look, Moment, States, Why, Word
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -20,8 +19,8 @@ class Matching(Given, frozen=True, kw_only=True):
 
     queue: Word | UnsetType = UNSET
     route: Word | UnsetType = UNSET
-    state: list[State] | UnsetType = UNSET
-    """One of these."""
+    state: States | UnsetType = UNSET
+    """One of these. An empty list is refused, since it would mean all."""
     job: Word | UnsetType = UNSET
     tag: Word | UnsetType = UNSET
     key: Word | UnsetType = UNSET

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from skunkqueue.records import State
+
 MOST_IDS = 1_000
 MOST_RESULTS = 100
 MOST_ROWS = 1_000
@@ -19,6 +21,7 @@ Word = Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)]
 Why = Annotated[str, Meta(max_length=LONGEST_WHY, description="Why; the audit log keeps it.")]
 Id = Annotated[str, Meta(min_length=1, max_length=64, description="Id of a firing.")]
 Ids = Annotated[list[Id], Meta(min_length=1, max_length=MOST_IDS)]
+States = Annotated[list[State], Meta(min_length=1)]
 FewIds = Annotated[list[Id], Meta(min_length=1, max_length=MOST_RESULTS)]
 Cursor = Annotated[
     str, Meta(min_length=1, max_length=LONGEST_CURSOR, description="As `next` or `previous` of another page.")

@@ -13,6 +13,7 @@ from skunkqueue.web.api.bodies import ScheduleQuery, SchedulesQuery
 from skunkqueue.web.api.endpoints import endpoint, some
 from skunkqueue.web.api.structs import schedules as structs
 from skunkqueue.web.api.times import moment
+from skunkqueue.web.redaction import redactor
 from skunkqueue.web.rights import Right
 from skunkqueue.web.rules import rules
 
@@ -38,7 +39,7 @@ def schedules(asked: SchedulesQuery) -> structs.SchedulePage:
 def schedule(asked: ScheduleQuery) -> structs.ScheduleAnswer:
     """Show one schedule."""
     here = source.current()
-    found = timetables.detail(here.backend, rules(), asked.queue, asked.name)
+    found = timetables.detail(here.backend, rules(), redactor(), asked.queue, asked.name)
     if found is None:
         abort(404, f"queue {asked.queue!r} has no schedule {asked.name!r}")
     return _schedule(found.view)

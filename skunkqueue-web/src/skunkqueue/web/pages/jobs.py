@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -54,10 +55,9 @@ def jobs() -> str | Response | tuple[str, int]:
     """Show firings."""
     if any(not text for _, text in request.args.items(multi=True)):
         # A form sends its empty fields, too: what is left is a short address to keep and to send.
-        kept: dict[str, Any] = {
-            name: [text for text in request.args.getlist(name) if text] for name in request.args
-        }
-        return redirect(url_for(".jobs", **kept))
+        # Not by url_for, to which names such as _external mean something else.
+        kept = urlencode([(name, text) for name, text in request.args.items(multi=True) if text])
+        return redirect(f"{url_for('.jobs')}{'?' if kept else ''}{kept}")
     here = source.current()
     wanted = filters.read(request.args, here.now())
     wrong = dict(wanted.wrong)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request, url_for
 
 from skunkqueue.web import inputs, source, timetables
+from skunkqueue.web.redaction import redactor
 from skunkqueue.web.rights import Right, allowed
 from skunkqueue.web.rules import rules
 
@@ -39,7 +40,7 @@ def schedule() -> str:
     here, known = source.current(), rules()
     queue, name = inputs.needed("queue"), inputs.needed("name")
     detail = here.shared(
-        ("schedule", queue, name), lambda: timetables.detail(here.backend, known, queue, name)
+        ("schedule", queue, name), lambda: timetables.detail(here.backend, known, redactor(), queue, name)
     )
     if detail is None:
         return render_template("no_schedule.html", queue=queue, name=name)

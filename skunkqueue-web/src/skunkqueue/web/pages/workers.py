@@ -11,6 +11,7 @@ from skunkqueue.pools import Entry
 from skunkqueue.records import FINAL_STATES
 from skunkqueue.web import fleet, inputs, orders, source
 from skunkqueue.web.fleet import Fleet, Group, Member
+from skunkqueue.web.redaction import redactor
 from skunkqueue.web.rights import Right, allowed
 from skunkqueue.web.show import now
 from skunkqueue.web.usage import Usage, usage
@@ -129,4 +130,4 @@ def _entries(store: Backend, things: set[str]) -> list[Entry]:
 def _held(store: Backend, worker: str) -> tuple[Row, ...]:
     if "rows" not in store.capabilities:
         return ()
-    return store.rows(Query(worker=worker, states=FINAL_STATES), _HELD_LAST).rows
+    return redactor().rows(store.rows(Query(worker=worker, states=FINAL_STATES), _HELD_LAST).rows)

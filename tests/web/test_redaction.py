@@ -1,0 +1,76 @@
+"""What a plugin hides is hidden on every page and from every program."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from skunkqueue.payload import Failure, Progress, encode
+from skunkqueue.persistence import Backend
+from skunkqueue.plugins import hookimpl
+from skunkqueue.plugins.notify import Notifier
+from skunkqueue.records import ClaimRef, Outcome, Verdict
+from skunkqueue.web import redaction
+from skunkqueue.web.redaction import Redactor
+from tests.web.everything import PAGES, Shown, fill
+from tests.web.firings import QUEUE, claim
+from tests.web.timetables import read, run_once
+
+SECRET = "hunter2"  # noqa: S105 - what is to be hidden
+PROGRAMS = ("jobs", "errors", "workers", "pools", "schedules", "audit", "operations", "counts", "routes")
+
+
+class HidesAll:
+    """Hides whatever it is asked about."""
+
+    @hookimpl
+    def skunkqueue_redact(self) -> str:
+        return "(hidden)"
+
+
+@pytest.fixture
+def shown(app: Flask, store: Backend) -> Shown:
+    """Put in a firing and a schedule's run that failed with the secret, and one that tells it as its progress."""
+    notifier = Notifier()
+    assert notifier.add(HidesAll(), "ours")
+    app.extensions[redaction.KEY] = Redactor(notifier)
+    found = fill(store)
+    failure = encode(Failure("ValueError", SECRET, f"Traceback\nValueError: {SECRET}"))
+    failed, runs, _ = claim(store, limit=3, worker=found.worker)
+    store.settle(
+        [
+            Outcome(
+                id=failed.id,
+                token=failed.token,
+                verdict=Verdict.ERROR,
+                began=failed.claimed,
+                took=0.5,
+                result=failure,
+                error=f"ValueError: {SECRET}",
+            )
+        ]
+    )
+    told = encode(Progress(done=1.0, total=2.0, note=SECRET, at=runs.claimed))
+    store.progress(ClaimRef(id=runs.id, token=runs.token), told)
+    tick = read(store).firing
+    assert tick is not None
+    store.run_now([tick])
+    run_once(store, verdict=Verdict.ERROR, error=f"ValueError: {SECRET}")
+    return found._replace(failed=failed.id, done=runs.id)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_page_shows_what_is_hidden(client: FlaskClient, shown: Shown, name: str) -> None:
+    _, address = PAGES[name]
+
+    assert SECRET not in client.get(address(shown)).text
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_no_program_is_told_what_is_hidden(client: FlaskClient, shown: Shown, name: str) -> None:
+    for path in (name, f"{name}/{shown.failed}", f"{name}/{shown.worker}"):
+        assert SECRET not in client.get(f"/api/v1/{path}").text
+    assert SECRET not in client.get("/api/v1/schedule", query_string={"queue": QUEUE, "name": "tick"}).text
+    assert SECRET not in client.get("/api/v1/history", query_string={"queue": QUEUE, "name": "tick"}).text
+    assert SECRET not in client.get("/metrics").text
