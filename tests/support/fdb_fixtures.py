@@ -12,12 +12,14 @@ from typing import Protocol
 
 import pytest
 
+from tests.support.fdb_proxy import FdbProxy
 from tests.support.fdb_server import Engine, FdbCluster, FdbServer, find_fdbserver
 from tests.support.fdb_standin.process import StandInServer
 
 __all__ = [
     "NewFdbServer",
     "NewStandIn",
+    "fdb_behind_proxy",
     "fdb_cluster",
     "fdb_server",
     "new_fdb_server",
@@ -43,6 +45,17 @@ def fdb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FdbServer]:
         stack.callback(server.close)
         server.start()
         yield server
+
+
+@pytest.fixture(scope="session")
+def fdb_behind_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FdbServer, FdbProxy]]:
+    """Give a server of the session that is reached through a proxy; who breaks something there mends it again."""
+    server = FdbServer(find_fdbserver(), tmp_path_factory.mktemp("fdb"))
+    with ExitStack() as stack:
+        stack.callback(server.close)
+        proxy = stack.enter_context(server.behind_proxy())
+        server.start()
+        yield server, proxy
 
 
 @pytest.fixture(scope="session")

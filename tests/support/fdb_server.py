@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal, final
 
 from tests.support.binaries import not_to_be_had, on_path
-from tests.support.server_process import HOST, START, ServerProcess
+from tests.support.fdb_proxy import FdbProxy
+from tests.support.server_process import HOST, START, ServerProcess, free_port
 from tests.support.waiting import eventually
 
 Engine = Literal["memory", "ssd"]
@@ -43,6 +44,8 @@ class FdbProcess(ServerProcess):
         self.options = list(options)
         self.suffix = ""
         """What stands behind its address: ``:tls`` where it speaks only that."""
+        self.public_port = 0
+        """The port by which others are to reach it, where that is not its own but that of a proxy."""
         self.seed = ""
         """What its cluster file says at first; nothing: itself."""
 
@@ -52,7 +55,7 @@ class FdbProcess(ServerProcess):
     @property
     def address(self) -> str:
         """Say where it is."""
-        return f"{HOST}:{self.port}{self.suffix}"
+        return f"{HOST}:{self.public_port or self.port}{self.suffix}"
 
     @property
     def connection_string(self) -> str:
@@ -79,11 +82,12 @@ class FdbProcess(ServerProcess):
             "-L",
             str(self.folder / "trace"),
         ]
-        return [str(self.binary), "-p", self.address, *files, *place, *self.options]
+        listen = ["-l", f"{HOST}:{self.port}{self.suffix}"]
+        return [str(self.binary), "-p", self.address, *listen, *files, *place, *self.options]
 
     def port_is_new(self) -> bool:
         """Say whether the file names another port, one that somebody else was faster at."""
-        return not self.seed and f":{self.port}" not in self.cluster_file.read_text(encoding="utf-8")
+        return not self.seed and self.address not in self.cluster_file.read_text(encoding="utf-8")
 
     def answers(self) -> bool:
         """Its log says so; whether its cluster is available is another question."""
@@ -112,6 +116,13 @@ class FdbServer(FdbProcess):
         super().__init__(binary, folder, options=options)
         self.engine = engine
         self._configured = False
+
+    def behind_proxy(self) -> FdbProxy:
+        """Have all others reach it through a proxy, which the caller closes; before it is started."""
+        self.port = free_port()
+        proxy = FdbProxy(self.port)
+        self.public_port = proxy.port
+        return proxy
 
     def url(self, dbname: str = "") -> str:
         """Make the URL of a store there."""
