@@ -53,6 +53,26 @@ def test_commit_may_be_done_after_its_failure(on: Bound, server: StandInServer) 
     eventually(on.all, what="the commit lands")
 
 
+def test_commit_that_comes_late_may_be_refused(on: Bound, server: StandInServer) -> None:
+    late = server.statistics()["late"]
+    server.fail(Fault(call="commit", code=1031, landing="after", delay=0.1))
+    tr = on.begin()
+    assert tr.get(on.key("a")).value is None
+    tr.set(on.key("a"), b"late")
+    assert on.refusal(lambda: tr.commit().wait()) == 1031
+    on.put(a=b"early")
+    eventually(lambda: server.statistics()["late"] > late, what="the commit comes")
+    assert on.all() == [("a", b"early")]
+
+
+def test_watches_fail_too(on: Bound, server: StandInServer) -> None:
+    server.fail(Fault(call="watch", code=1032))
+    tr = on.begin()
+    watch = tr.watch(on.key("a"))
+    tr.commit().wait()
+    assert on.refusal(watch.wait) == 1032
+
+
 def test_faults_come_after_so_many_calls_and_so_often(on: Bound, server: StandInServer) -> None:
     server.fail(Fault(call="commit", code=1020, skip=2, times=3))
     assert [committing(on) for _ in range(7)] == [0, 0, 1020, 1020, 1020, 0, 0]

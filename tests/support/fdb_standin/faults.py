@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-Call = Literal["commit", "read", "version"]
+Call = Literal["commit", "read", "version", "watch"]
 Landing = Literal["never", "before", "after"]
 """Whether a commit that fails is done all the same: before the client hears of the failure, or some time after."""
 SILENCE = 0

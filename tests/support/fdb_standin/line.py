@@ -170,16 +170,16 @@ class Watches:
                     for number, (key, seen, _) in list(self._wanted.items()):
                         line.send(["watch", number, key, seen])
                 while not self._closed:
-                    for (number,) in line.receive(None):
-                        self._come(number)
+                    for number, error in line.receive(None):
+                        self._come(number, error)
             with self._lock:
                 if self._line is not None:
                     self._line.close()
                 self._line = None
             time.sleep(AGAIN)
 
-    def _come(self, number: int) -> None:
+    def _come(self, number: int, error: int) -> None:
         with self._lock:
             _, _, future = self._wanted.pop(number, (b"", None, None))
         if future is not None:
-            future.settle()
+            future.settle(error=error)

@@ -7,6 +7,7 @@ business of ``keyspace``.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 import time
 from collections import defaultdict
@@ -32,6 +33,8 @@ class Server:
         self.keys = Keyspace(lambda: time.monotonic_ns() // 1_000)
         self.keys.on_change = self._changed
         self.faults = Faults()
+        self.late = 0
+        """Commits that came after their failure, done or refused."""
         self._watches: dict[bytes, dict[tuple[Connection, int], bytes | None]] = defaultdict(dict)
         self._calls: dict[str, Callable[..., Reply]] = {
             "read": self.read,
@@ -89,15 +92,23 @@ class Server:
         if fault.landing == "before":
             land()
         elif fault.landing == "after":
-            asyncio.get_running_loop().call_later(fault.delay, _unless_refused(land))
+            asyncio.get_running_loop().call_later(fault.delay, self._land_late, land)
         return [fault.code] if fault.code != SILENCE else None
+
+    def _land_late(self, land: Callable[[], object]) -> None:
+        self.late += 1
+        with contextlib.suppress(FDBError):
+            land()
 
     # --- watches ----------------------------------------------------------------------------------
 
     def watch(self, connection: Connection, number: int, key: bytes, seen: bytes | None) -> Reply:
         """Tell the connection once, when the key has another value than the one that was seen."""
+        fault = self.faults.meet("watch", [key])
+        if fault is not None:
+            return [number, fault.code] if fault.code != SILENCE else None
         if self.keys.now(key) != seen:
-            return [number]
+            return [number, 0]
         self._watches[key][connection, number] = seen
         connection.watched[number] = key
         return None
@@ -119,7 +130,7 @@ class Server:
         for (connection, number), seen in list(watching.items()) if watching else ():
             if seen != value:
                 self.unwatch(connection, number)
-                connection.send([number])
+                connection.send([number, 0])
 
     # --- what tests ask for -----------------------------------------------------------------------
 
@@ -143,6 +154,7 @@ class Server:
         """Count what was done."""
         counted = {
             "commits": self.keys.commits,
+            "late": self.late,
             "conflicts": self.keys.conflicts,
             "reads": self.keys.reads,
             "versions": self.keys.versions,
@@ -150,16 +162,6 @@ class Server:
             "keys": sum(1 for _ in self.keys),
         }
         return [0, counted]
-
-
-def _unless_refused(land: Callable[[], object]) -> Callable[[], None]:
-    def late() -> None:
-        try:
-            land()
-        except FDBError:
-            return
-
-    return late
 
 
 class Connection(asyncio.Protocol):
