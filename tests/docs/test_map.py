@@ -39,6 +39,7 @@ def test_every_folder_of_the_repository_is_on_the_map() -> None:
 
     for folder in (
         "skunkqueue-core/",
+        "skunkqueue-fdb/",
         "skunkqueue-mongo/",
         "skunkqueue-redis/",
         "skunkqueue-schedulers/",

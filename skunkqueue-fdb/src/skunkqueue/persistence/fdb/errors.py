@@ -1,0 +1,77 @@
+"""Turning what FoundationDB says into errors that name the place, the problem and the way out. Knows numbers of errors."""
+
+from __future__ import annotations
+
+from skunkqueue.errors import (
+    BackendError,
+    BackendFullError,
+    BackendLoginError,
+    BackendUnavailableError,
+    ConfigError,
+    SkunkQueueError,
+)
+
+TOO_OLD, FUTURE, NOT_COMMITTED, UNKNOWN = 1007, 1009, 1020, 1021
+CANCELLED, TIMED_OUT, TOO_MANY_WATCHES, OPERATION_CANCELLED = 1025, 1031, 1032, 1101
+AGAIN = frozenset(
+    {TOO_OLD, FUTURE, NOT_COMMITTED, UNKNOWN, TIMED_OUT, 1037, 1038, 1039, 1042, 1051, 1078, 1213, 1223, 1235}
+)
+"""After these the same may work: a conflict, a recovery, a cluster that is busy or away."""
+MAYBE = frozenset({UNKNOWN, TIMED_OUT, 1039})
+"""A commit that ends in one of these may have happened, or, after ``TIMED_OUT``, may yet happen."""
+CLOSED = frozenset({CANCELLED, OPERATION_CANCELLED})
+_CLUSTER_FILE = frozenset({1509, 1510, 1511, 1513, 1514, 1515, 1516, 2104, 2105})
+_TLS = frozenset(range(1950, 1960)) | {2300}
+_FULL = frozenset({1217, 2015})
+_TOO_LARGE = {2101: "transaction", 2102: "key", 2103: "value"}
+
+
+def code_of(error: BaseException) -> int:
+    """Return the number of a binding's error."""
+    code = getattr(error, "code", 0)
+    return code if isinstance(code, int) else 0
+
+
+def told(error: BaseException) -> str:
+    """Return its text, which a broken library may not have."""
+    description = getattr(error, "description", None)
+    if isinstance(description, bytes):
+        description = description.decode(errors="replace")
+    return f"{description or error} ({code_of(error)})"
+
+
+def explained(place: str, error: BaseException, seconds: float | None = None) -> SkunkQueueError:
+    """Return the error to raise. ``seconds``: it was tried for so long."""
+    code, text = code_of(error), told(error)
+    after = "" if seconds is None else f" after {seconds:.1f} s"
+    kind: type[SkunkQueueError] = BackendError
+    if code in _CLUSTER_FILE:
+        kind = ConfigError
+        text = (
+            f"the cluster file cannot be used: {text}. Name one that this user can read and whose content is"
+            f" DESCRIPTION:ID@HOST:PORT, as in fdb:///etc/foundationdb/fdb.cluster"
+        )
+    elif code in _TLS:
+        kind = BackendLoginError
+        text = f"{text}: look at tls_certificate_file, tls_key_file and tls_ca_file"
+    elif code in _TOO_LARGE:
+        text = (
+            f"a {_TOO_LARGE[code]} is larger than FoundationDB allows ({text}): hand in less at once, or smaller arguments"
+            f" and results"
+        )
+    elif code in _FULL:
+        kind = BackendFullError
+        text = f"the cluster has no room left: {text}"
+    elif code == NOT_COMMITTED:
+        kind = BackendUnavailableError
+        text = (
+            f"other transactions wrote the same keys again and again{after}: try again, or set the option retry_for to more"
+            f" seconds"
+        )
+    elif code in AGAIN:
+        kind = BackendUnavailableError
+        text = (
+            f"the cluster does not answer{after}: {text}. Look at `fdbcli --exec status`; the client library must be of the"
+            f" servers' version, and both must use TLS or neither"
+        )
+    return kind(f"{place}: {text}")

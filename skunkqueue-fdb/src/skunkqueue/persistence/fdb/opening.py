@@ -1,0 +1,90 @@
+"""Opening a store: the binding and its network, the cluster, and what lies in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import weakref
+
+from skunkqueue.clock import Clock
+from skunkqueue.errors import BackendError, StoreMissingError
+from skunkqueue.persistence.fdb import binding as bindings
+from skunkqueue.persistence.fdb.binding import Binding
+from skunkqueue.persistence.fdb.keys import LAYOUT
+from skunkqueue.persistence.fdb.server_time import Anchor
+from skunkqueue.persistence.fdb.settings import TLS, Settings
+from skunkqueue.persistence.fdb.transactions import Link, Transaction
+
+_KNOB = "future_version_retry_delay=0.001"
+"""Else a watch tells of a change 10 ms after it and not 1."""
+
+
+def open_link(settings: Settings, clock: Clock, binding: Binding | None, *, create: bool) -> Link:
+    """Open a store. Raises BackendError and ConfigError; StoreMissingError where there is none and it is not to be made."""
+    binding = binding or bindings.load()
+    bindings.choose_version(binding)
+    if bindings.is_of_parent(binding):
+        msg = (
+            f"{settings.place}: FoundationDB's client was started before this process was forked, and cannot be used here:"
+            f" start the process fresh (multiprocessing: set_start_method('spawn')), or open the first store in the child"
+        )
+        raise BackendError(msg)
+    _prepare_network(settings, binding)
+    file, folder = settings.cluster_file, None
+    if settings.connection is not None:
+        folder = tempfile.mkdtemp(prefix="skunkqueue-fdb-")
+        file = os.path.join(folder, "fdb.cluster")  # noqa: PTH118 - a text is what the binding takes
+        with open(file, "w", encoding="utf-8") as written:  # noqa: PTH123 - as above
+            written.write(settings.connection)
+    link = Link(settings, binding, binding.open(file), clock)
+    if folder is not None:
+        # The client follows a cluster whose coordinators change by writing this file, as long as it lives.
+        weakref.finalize(link, shutil.rmtree, folder, ignore_errors=True)
+    try:
+        _look(link, create=create)
+    except BaseException:
+        link.close()
+        raise
+    return link
+
+
+def _prepare_network(settings: Settings, binding: Binding) -> None:
+    """Set options of the network; where it runs already they stay as they are."""
+    with contextlib.suppress(binding.FDBError):
+        binding.options.set_knob(_KNOB)
+        for name, value in settings.tls.items():
+            getattr(binding.options, TLS[name])(value)
+
+
+def _look(link: Link, *, create: bool) -> None:
+    keys = link.keys
+
+    def look(transaction: Transaction) -> Anchor | None:
+        layout, clock = transaction.get(keys.layout), transaction.get(keys.clock)
+        found, anchor = layout.value, clock.value
+        if found is not None and found != b"%d" % LAYOUT:
+            msg = (
+                f"{link.settings.place}: the store {link.settings.dbname!r} has the layout {found!r}, which this version of"
+                f" skunkqueue-fdb does not know: update it, or give this store a dbname of its own"
+            )
+            raise BackendError(msg)
+        if found is None and not create:
+            msg = (
+                f"{link.settings.place}: there is no store {link.settings.dbname!r}: name another by its URL; the first"
+                f" firing or `skunq work` makes one there"
+            )
+            raise StoreMissingError(msg)
+        if found is None:
+            transaction.set(keys.layout, b"%d" % LAYOUT)
+        # Something to commit in any case: only the version of a commit tells how late it is.
+        transaction.raw.add_write_conflict_key(keys.layout + b"?")
+        return None if anchor is None else Anchor.unpack(anchor)
+
+    anchor, version = link.run_at(look)
+    if anchor is None:
+        link.time.adopt(Anchor(version, link.clock.now()), version)
+        link.anchor_anew()
+    else:
+        link.time.adopt(anchor, version)

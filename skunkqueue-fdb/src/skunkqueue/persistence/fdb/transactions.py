@@ -1,0 +1,309 @@
+"""Running a transaction: time limits, retries, commits of which nobody knows whether they happened, and closing.
+
+A verb hands in a function that reads and writes in a ``Transaction``. It may be called several times, so it must change
+nothing but the store. After a commit whose outcome is unknown the mark of the call tells whether it happened:
+each call writes its number under a key of its thread, in the same transaction. A function that finds its own traces itself
+(``repeatable``) needs no mark.
+
+Knows no verb.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from skunkqueue.clock import Clock, monotonic
+from skunkqueue.errors import BackendError
+from skunkqueue.persistence.fdb import binding as bindings
+from skunkqueue.persistence.fdb import errors
+from skunkqueue.persistence.fdb.binding import Binding, Database, KeyValue, RawTransaction
+from skunkqueue.persistence.fdb.keys import Keys, moment
+from skunkqueue.persistence.fdb.server_time import Anchor, ServerTime
+from skunkqueue.persistence.fdb.settings import Settings
+
+T = TypeVar("T")
+
+log = logging.getLogger("skunkqueue.fdb")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.5
+"""Seconds between tries; the binding's own begin at 10 ms. After a conflict they stay short."""
+LONGEST_AFTER_CONFLICT = 0.02
+
+
+class Closed(Exception):  # noqa: N818 - it ends a wait, and is not shown
+    """The store was closed meanwhile."""
+
+
+class Transaction:
+    """One try. Its methods are the binding's own, so that none costs a call more."""
+
+    __slots__ = (
+        "_exact",
+        "_want_all",
+        "add",
+        "clear",
+        "clear_range",
+        "get",
+        "keys",
+        "link",
+        "now",
+        "raw",
+        "set",
+        "snapshot",
+        "unchanged",
+    )
+
+    def __init__(self, link: Link, raw: RawTransaction) -> None:
+        self.link = link
+        self.keys = link.keys
+        self.raw = raw
+        self.snapshot = raw.snapshot
+        self.get = raw.get
+        """Ask for a value: ``get(key).value``. Ask for all that is needed before waiting for any."""
+        self.set = raw.set
+        self.clear = raw.clear
+        self.clear_range = raw.clear_range
+        self.add = raw.add
+        self.now = link.time.now()
+        """The store's time, for all that this transaction does."""
+        self.unchanged = False
+        """Set it where nothing was written after all: then nothing is committed."""
+        self._exact, self._want_all = link.modes
+
+    def get_range(
+        self, begin: bytes, end: bytes, limit: int = 0, *, newest: bool = False, snapshot: bool = False
+    ) -> Callable[[], Sequence[KeyValue]]:
+        """Ask for a range, from its end where ``newest``; what is returned waits for it."""
+        reading = self.snapshot if snapshot else self.raw
+        mode = self._exact if limit else self._want_all
+        return reading.get_range(begin, end, limit, newest, mode).to_list
+
+
+class Link:
+    """An open cluster, and one store in it."""
+
+    def __init__(self, settings: Settings, binding: Binding, database: Database, clock: Clock) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.pid = os.getpid()
+        self.keys = Keys(settings.dbname)
+        self.time = ServerTime(clock)
+        self.api = binding.get_api_version()
+        self.error: type[Exception] = binding.FDBError
+        self.modes: tuple[int, int] = (binding.StreamingMode.exact, binding.StreamingMode.want_all)
+        self.closed = threading.Event()
+        self.unique = Unique()
+        self.conflicts = 0
+        """Transactions that were tried once more after a conflict, so far."""
+        self._binding = binding
+        self._database = database
+        self._open: set[Any] = set()
+        self._slots: list[int] = []
+        self._slot_count = 0
+        self._mark = self.keys.marker + self.unique.process
+        self._lock = threading.Lock()
+
+    # --- verbs ------------------------------------------------------------------------------------
+
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run a function that only reads, and commit nothing."""
+        return self._try(work, commits=False)
+
+    def run(self, work: Callable[[Transaction], T], *, repeatable: bool = False) -> T:
+        """Run a function and commit what it writes, exactly once.
+
+        ``repeatable``: running it again after it was committed does no harm and returns the same, even where the first commit
+        comes to pass only later.
+        """
+        if repeatable:
+            return self._try(work, commits=True)
+        with self._slot() as slot:
+            found: T = self._try(Marked(self, work, slot), commits=True)
+            return found
+
+    def run_at(self, work: Callable[[Transaction], T]) -> tuple[T, int]:
+        """Run what is repeatable; return the version of its commit as well."""
+        kept: list[RawTransaction] = []
+
+        def noted(transaction: Transaction) -> T:
+            kept[:] = [transaction.raw]
+            return work(transaction)
+
+        found = self._try(noted, commits=True)
+        return found, kept[0].get_committed_version()
+
+    def _try(self, work: Callable[[Transaction], T], *, commits: bool) -> T:
+        settings = self.settings
+        begun = monotonic()
+        end = begun + settings.retry_for
+        tries = 0
+        while True:
+            self.check()
+            left = end - monotonic()
+            raw: RawTransaction = self._database.create_transaction()
+            raw.options.set_timeout(max(int(min(left, settings.timeout) * 1000), 10))
+            self._open.add(raw)
+            try:
+                transaction = Transaction(self, raw)
+                found = work(transaction)
+                if commits and not transaction.unchanged:
+                    raw.commit().wait()
+                    version = raw.get_committed_version()
+                    if version > 0 and not self.time.saw(version):
+                        self._try_to_anchor()
+            except self.error as error:
+                code = errors.code_of(error)
+                if self.closed.is_set() and code in errors.CLOSED:
+                    raise self.closed_error() from error
+                if code not in errors.AGAIN or monotonic() >= end:
+                    tried = monotonic() - begun if code in errors.AGAIN else None
+                    raise errors.explained(self.settings.place, error, tried) from error
+            except BaseException:
+                bindings.forget_wait(self._binding)
+                raw.cancel()
+                raise
+            else:
+                return found
+            finally:
+                self._open.discard(raw)
+            if code == errors.NOT_COMMITTED:
+                self.conflicts += 1
+            tries += 1
+            self._pause(tries, code, end)
+
+    def _pause(self, tries: int, code: int, end: float) -> None:
+        longest = LONGEST_AFTER_CONFLICT if code == errors.NOT_COMMITTED else LONGEST_PAUSE
+        pause = min(FIRST_PAUSE * 2 ** min(tries, 12), longest) * random.random()  # noqa: S311 - no secret
+        self.closed.wait(min(pause, max(end - monotonic(), 0.0)))
+
+    # --- the clock --------------------------------------------------------------------------------
+
+    def anchor_anew(self) -> None:
+        """Set the store's clock right after versions jumped, or take what another process has set meanwhile."""
+        settings, begun = self.settings, monotonic()
+        while True:
+            # Not by ``run``: this commit must not be judged by the anchor that it replaces.
+            raw: RawTransaction = self._database.create_transaction()
+            raw.options.set_timeout(int(settings.timeout * 1000))
+            try:
+                version: int = raw.get_read_version().wait()
+                value = raw.get(self.keys.clock).value
+                anchor = None if value is None else Anchor.unpack(value)
+                if anchor is None or (anchor == self.time.anchor and not self.time.saw(version)):
+                    anchor = Anchor(version, self.time.expected())
+                    raw.set(self.keys.clock, anchor.pack())
+                    raw.commit().wait()
+            except self.error as error:
+                code, end = errors.code_of(error), begun + settings.retry_for
+                if code not in errors.AGAIN or monotonic() > end:
+                    raise errors.explained(settings.place, error, monotonic() - begun) from error
+                self._pause(1, code, end)
+                continue
+            self.time.adopt(anchor, version)
+            return
+
+    def _try_to_anchor(self) -> None:
+        try:
+            self.anchor_anew()
+        except BackendError as error:
+            # What was committed is committed; the next transaction sees the same, and tries again.
+            log.warning("%s: clock not set after versions jumped: %s", self.settings.place, error)
+
+    # --- life -------------------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Raise BackendError where nothing can be asked any more."""
+        if self.pid != os.getpid():
+            msg = (
+                f"{self.settings.place}: FoundationDB's client cannot be used in a forked process: its network thread"
+                f" stayed with the parent. Start the process fresh (multiprocessing: set_start_method('spawn')), or"
+                f" open the first store in the child"
+            )
+            raise BackendError(msg)
+        if self.closed.is_set():
+            raise self.closed_error()
+
+    def closed_error(self) -> BackendError:
+        """Return what a verb raises after ``close``."""
+        return BackendError(f"{self.settings.place} was closed: open the store again")
+
+    def close(self) -> None:
+        """Have all that waits for the cluster return, and let nothing more begin."""
+        self.closed.set()
+        for raw in list(self._open):
+            raw.cancel()
+
+    @contextmanager
+    def _slot(self) -> Iterator[bytes]:
+        """Lend the key of a mark: as many are used as calls are under way at once."""
+        with self._lock:
+            if self._slots:
+                slot = self._slots.pop()
+            else:
+                slot = self._slot_count
+                self._slot_count += 1
+        try:
+            yield self._mark + slot.to_bytes(2, "big")
+        finally:
+            with self._lock:
+                self._slots.append(slot)
+
+
+class Marked:
+    """A function that is run with the mark of its call, so that it takes effect once."""
+
+    __slots__ = ("_found", "_key", "_link", "_tries", "_work")
+
+    def __init__(self, link: Link, work: Callable[[Transaction], T], key: bytes) -> None:
+        self._link = link
+        self._work: Callable[[Transaction], Any] = work
+        self._key = key
+        self._tries: list[bytes] = []
+        self._found: list[Any] = []
+
+    def __call__(self, transaction: Transaction) -> Any:
+        """Return what the try returned that was committed, or try."""
+        raw = transaction.raw
+        if self._tries:
+            # Reading it makes this try conflict with one that is still under way, and setting it makes that one
+            # conflict with this.
+            mark = raw.get(self._key).value
+            if mark in self._tries:
+                transaction.unchanged = True
+                return self._found[self._tries.index(mark)]
+        else:
+            raw.add_read_conflict_key(self._key)
+        found = self._work(transaction)
+        if transaction.unchanged and not self._tries:
+            return found
+        transaction.unchanged = False
+        mark = self._link.unique() + moment(transaction.now)
+        raw.set(self._key, mark)
+        self._tries.append(mark)
+        self._found.append(found)
+        return found
+
+
+class Unique:
+    """Makes names of 8 bytes that no other process makes."""
+
+    def __init__(self) -> None:
+        # Without the top bit, so that none sorts behind ``keys.END``.
+        self.process = (int.from_bytes(os.urandom(5), "big") >> 1).to_bytes(5, "big")
+        self._lock = threading.Lock()
+        self._next = 0
+
+    def __call__(self) -> bytes:
+        """Make one."""
+        with self._lock:
+            self._next += 1
+            if self._next >> 24:
+                self.process = (int.from_bytes(os.urandom(5), "big") >> 1).to_bytes(5, "big")
+                self._next = 1
+            return self.process + self._next.to_bytes(3, "big")
