@@ -26,7 +26,7 @@ _Seconds = Annotated[float, msgspec.Meta(gt=0, le=MAX_DELAY)]
 _SecondsOrNone = Annotated[float, msgspec.Meta(ge=0, le=MAX_DELAY)]
 
 
-class Step(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+class Step(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """One job to run with its arguments."""
 
     job: str
@@ -38,7 +38,7 @@ class Step(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     serializer: str = "typed"
 
 
-class Body(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+class Body(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """What a firing is to do."""
 
     steps: tuple[Step, ...]

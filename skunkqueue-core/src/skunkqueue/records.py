@@ -183,7 +183,7 @@ class Death(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The firing's job had begun. False, only with ``lease``: nobody had said so before the lease ended, so it may not have."""
 
 
-class Refire(msgspec.Struct, frozen=True, kw_only=True):
+class Refire(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The next run of a schedule, to be armed in the same atomic step that settles this one.
 
     It does nothing where the schedule is gone, was replaced (other generation), or its ``firing`` is not
@@ -200,7 +200,7 @@ class Refire(msgspec.Struct, frozen=True, kw_only=True):
     run: Run
 
 
-class Run(msgspec.Struct, frozen=True, kw_only=True):
+class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line of a schedule's bounded history."""
 
     id: str
@@ -365,7 +365,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of its entry in the audit log, to which the receipt goes; ``None``: nobody waits for one."""
 
 
-class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+class Schedule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A named compound job that refires itself."""
 
     queue: str

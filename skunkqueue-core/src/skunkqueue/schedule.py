@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from functools import lru_cache
+from typing import NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from skunkqueue.errors import DamagedPayloadError, PluginError, PluginTimeoutError
 from skunkqueue.ids import new_id
-from skunkqueue.payload import Body, decode_body, job_label
+from skunkqueue.payload import decode_body, job_label
 from skunkqueue.plugins import STRATEGIES, calls, registry
 from skunkqueue.records import Firing, Refire, Run, Schedule, Verdict
 from skunkqueue.show import brief
@@ -27,11 +28,13 @@ MAX_STATE = 65_536
 """Bytes that a strategy may remember."""
 MAX_LATE = 10 * 366 * 86_400.0
 """Seconds that a run may be overdue when it is planned; what is planned for longer ago is due now."""
+_SMALL = 1_024
+"""Bytes of a body that is not read anew for each run."""
 EXPIRED_PAUSE = 1.0
 """Seconds to the next run, at least, where two runs in a row could not begin before they expired."""
 
 
-class Observation(msgspec.Struct, frozen=True, kw_only=True):
+class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a strategy learns of the run that has just ended; times by the store's clock."""
 
     now: float
@@ -51,7 +54,7 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """What the strategy chose before this run."""
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
+class Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a strategy decides."""
 
     due: float | None
@@ -140,30 +143,45 @@ def firing_for(schedule: Schedule, plan: Plan) -> Firing | None:
     """Make the firing that a plan asks for; ``None`` where the schedule ends."""
     if plan.due is None:
         return None
-    said = _read(schedule.body)
-    ends = [] if said is None or said.expires_in is None else [plan.due + said.expires_in]
-    if plan.expires is not None:
-        ends.append(plan.expires)
+    body = schedule.body
+    said = _read_small(body) if len(body) <= _SMALL else _read(body)
+    expires = plan.expires
+    if said.expires_in is not None:
+        ends = plan.due + said.expires_in
+        expires = ends if expires is None else min(ends, expires)
     return Firing(
         id=new_id(),
         queue=schedule.queue,
         route=schedule.route,
-        body=schedule.body,
+        body=body,
         priority=schedule.priority,
         due=plan.due,
-        expires=min(ends, default=None),
-        job="" if said is None else job_label(said.name),
-        tags=() if said is None else said.tags,
+        expires=expires,
+        job=said.job,
+        tags=said.tags,
         schedule=schedule.name,
     )
 
 
-def _read(body: bytes) -> Body | None:
+class _Said(NamedTuple):
+    """What a schedule's body says of each of its firings."""
+
+    job: str = ""
+    tags: tuple[str, ...] = ()
+    expires_in: float | None = None
+
+
+def _read(data: bytes) -> _Said:
     try:
-        return decode_body(body)
+        body = decode_body(data)
     except DamagedPayloadError:
         # The worker that runs it says what is wrong with it.
-        return None
+        return _Said()
+    return _Said(job_label(body.name), body.tags, body.expires_in)
+
+
+_read_small = lru_cache(maxsize=1_000)(_read)
+"""As ``_read``; the body of a schedule is the same in each of its runs."""
 
 
 def plan_declared(

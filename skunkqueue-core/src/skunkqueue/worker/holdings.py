@@ -45,6 +45,11 @@ class Finished(NamedTuple):
     """The schedule to refire."""
     attempts: int = 1
 
+    def with_outcome(self, outcome: Outcome) -> Finished:
+        """Return the same with another outcome; a quarter of the cost of ``_replace``."""
+        claim, _, name, value, note, schedule, attempts = self
+        return Finished(claim, outcome, name, value, note, schedule, attempts)
+
 
 class Midway(NamedTuple):
     """A chain that is to go on in the main thread, after a step on the event loop."""
@@ -113,8 +118,8 @@ class Holdings:
         self.finished: deque[Finished] = deque()
         self.planning: Running | None = None
         """What has run in the main thread and is a schedule's, while its strategy is asked what follows."""
-        self.settling: dict[ClaimRef, Claim] = {}
-        """What was finished and is about to be settled, while strategies are asked what follows."""
+        self.settling: dict[int, Sequence[Finished]] = {}
+        """Batches that are about to be settled, while strategies are asked what follows, by thread."""
         self.midway: deque[Midway] = deque()
         self.stopping = False
         """The worker is to end; jobs may look."""
@@ -202,7 +207,7 @@ class Holdings:
     def held(self) -> list[Claim]:
         """List every claim whose lease is to be kept."""
         found = [one.claim for one in self.finished.copy()]
-        found += self.settling.copy().values()
+        found += [one.claim for batch in self.settling.copy().values() for one in batch]
         found += [one.claim for one in self.midway.copy()]
         found += self.unbegun.copy()
         found += [one.claim for one in self.begun()]

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-import msgspec
+from msgspec.structs import replace
 
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendError, PluginTimeoutError
@@ -21,7 +21,7 @@ from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.plugins import STRATEGIES, calls, registry
 from skunkqueue.plugins.calls import Call, Caller, Rests, Result
 from skunkqueue.plugins.requirements import explain
-from skunkqueue.records import Claim, ClaimRef, Outcome, Refire, Schedule
+from skunkqueue.records import Claim, ClaimRef, Refire, Schedule, Verdict
 from skunkqueue.schedule import Observation, Plan, Strategy, find_strategy, firing_for, refire, skipped
 from skunkqueue.worker.board import NOBODY, STRATEGY, Board, PluginCall
 from skunkqueue.worker.holdings import NEVER, Finished, Holdings, Running
@@ -138,25 +138,26 @@ class Refires:
 
     def attach_each(self, batch: Sequence[Finished], now: float) -> list[Finished]:
         """Add what follows to the final outcomes of schedules' firings; raises BackendError."""
-        found, asked, asking = list(batch), list[tuple[int, Schedule]](), list[Call]()
+        found, asked, asking = list(batch), list[tuple[int, Schedule, str]](), list[Call]()
         for index, one, schedule in self._ended_runs(batch):
-            if schedule is None or schedule.firing != one.claim.id:
+            claim = one.claim
+            if schedule is None or schedule.firing != claim.id:
                 continue
-            if _ended_a_worker(one.claim) or self._rests.has(_key_of(schedule)):
+            key = _key_of(schedule)
+            if _ended_a_worker(claim) or self._rests.has(key):
                 # Its outcome is to be recorded. The schedule is armed by whoever heals it.
                 continue
-            asked.append((index, schedule))
-            about = _Asking(schedule.name, schedule.strategy, one.claim)
-            asking.append(Call(_key_of(schedule), partial(self._follow, schedule, one, now), about))
-        for (index, schedule), result in zip(asked, self._ask(asking), strict=True):
-            if result.error is not None:
+            asked.append((index, schedule, key))
+            about = _Asking(schedule.name, schedule.strategy, claim)
+            asking.append(Call(key, partial(self._follow, schedule, one, now), about))
+        for (index, schedule, key), (following, error) in zip(asked, self._ask(asking), strict=True):
+            if error is not None:
                 # Idle schedules are armed again by whoever sees them, so nothing is lost but the observation.
-                self._complain(schedule, result.error)
-            elif result.value is not None:
-                self._rests.end(_key_of(schedule))
-                outcome: Outcome = msgspec.structs.replace(batch[index].outcome, refire=result.value)
-                found[index] = batch[index]._replace(outcome=outcome)
-                self._remember(schedule, result.value)
+                self._complain(schedule, error)
+            elif following is not None:
+                self._rests.end(key)
+                found[index] = batch[index].with_outcome(replace(batch[index].outcome, refire=following))
+                self._remember(schedule, following)
         return found
 
     def _ended_runs(self, batch: Sequence[Finished]) -> Iterator[tuple[int, Finished, Schedule | None]]:
@@ -164,9 +165,9 @@ class Refires:
         runs = [
             (index, one, one.schedule)
             for index, one in enumerate(batch)
-            if one.schedule is not None and one.outcome.refire is None and one.outcome.verdict.state.final
+            if one.schedule is not None and one.outcome.refire is None and _is_final(one.outcome.verdict)
         ]
-        known: list[Schedule | None] = [self._planned_here(one) for _, one, _ in runs]
+        known = [self._planned_here(one.claim, name) for _, one, name in runs]
         unknown = [place for place, schedule in enumerate(known) if schedule is None]
         for start in range(0, len(unknown), MAX_PAGE):
             some = unknown[start : start + MAX_PAGE]
@@ -176,27 +177,28 @@ class Refires:
         for (index, one, _), schedule in zip(runs, known, strict=True):
             yield index, one, schedule
 
-    def _planned_here(self, one: Finished) -> Schedule | None:
+    def _planned_here(self, claim: Claim, name: str) -> Schedule | None:
         """Return the schedule of a run that this worker has planned itself, without asking the store.
 
         That the run was armed proves that the store took the plan, and it took the strategy's state with it. Whatever else
         has happened to the schedule since, the store sees when this run's outcome is settled.
         """
-        schedule = self._plans.pop(one.schedule or "", None)
-        return schedule if schedule is not None and schedule.firing == one.claim.id else None
+        schedule = self._plans.pop(name, None)
+        return schedule if schedule is not None and schedule.firing == claim.id else None
 
     def _remember(self, schedule: Schedule, refire: Refire) -> None:
-        if refire.firing is None or len(schedule.body) + len(refire.state) > _SMALL:
+        firing, run = refire.firing, refire.run
+        if firing is None or len(schedule.body) + len(refire.state) > _SMALL:
             return
         if len(self._plans) >= _PLANS:
             self._plans.clear()
-        self._plans[schedule.name] = msgspec.structs.replace(
+        self._plans[schedule.name] = replace(
             schedule,
             state=refire.state,
-            interval=refire.run.interval,
-            verdict=refire.run.verdict,
-            firing=refire.firing.id,
-            next_run=refire.firing.due,
+            interval=run.interval,
+            verdict=run.verdict,
+            firing=firing.id,
+            next_run=firing.due,
         )
 
     def _follow(self, schedule: Schedule, one: Finished, now: float) -> Refire | None:
@@ -356,6 +358,11 @@ class Refires:
 def _key_of(schedule: Schedule) -> str:
     # A schedule that is declared anew is asked for at once.
     return f"schedule {schedule.generation} {schedule.name}"
+
+
+def _is_final(verdict: Verdict) -> bool:
+    # Most are complete, and asking an enum takes two calls.
+    return verdict is Verdict.COMPLETE or verdict.state.final
 
 
 def _ended_a_worker(claim: Claim) -> bool:

@@ -7,6 +7,7 @@ there, so an outcome is settled by one of them. What the store does not take for
 from __future__ import annotations
 
 import logging
+import threading
 
 import msgspec
 
@@ -122,14 +123,12 @@ class Settler:
 
     def _with_refires(self, batch: list[Finished]) -> list[Finished]:
         """Add what follows; the steward keeps the leases meanwhile, since strategies may take their time."""
-        claims = {ref_of(one.claim): one.claim for one in batch}
-        settling = self._holdings.settling
-        settling.update(claims)
+        settling, thread = self._holdings.settling, threading.get_ident()
+        settling[thread] = batch
         try:
             return self._refires.attach_each(batch, self._backend.now())
         finally:
-            for ref in claims:
-                settling.pop(ref, None)
+            del settling[thread]
 
     def _keep(self, batch: list[Finished], error: BackendError) -> None:
         self._holdings.finished.extendleft(reversed(batch))
