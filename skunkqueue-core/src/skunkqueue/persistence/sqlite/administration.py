@@ -9,7 +9,15 @@ import sqlite3
 from abc import ABC
 from collections.abc import Sequence
 
-from skunkqueue.persistence.sqlite import control, counting, housekeeping, pools, schedules, workers
+from skunkqueue.persistence.sqlite import (
+    control,
+    counting,
+    histories,
+    housekeeping,
+    pools,
+    schedules,
+    workers,
+)
 from skunkqueue.persistence.sqlite.base import StoreBackend
 from skunkqueue.persistence.sqlite.opening import filed
 from skunkqueue.persistence.sqlite.readers import snapshot
@@ -237,7 +245,8 @@ class Administration(StoreBackend, ABC):
 
     def history(self, queue: str, name: str) -> list[Run]:
         """List a schedule's last runs."""
-        return self._store.readers.run(lambda db: schedules.history(db, queue, name))
+        (runs,) = self._store.readers.run(snapshot(lambda db: histories.of_each(db, [(queue, name)])))
+        return runs
 
     def idle_schedules(self, queue: str, route: str) -> list[Schedule]:
         """List schedules that need to be armed."""

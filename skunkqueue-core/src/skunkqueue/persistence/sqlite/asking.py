@@ -16,6 +16,7 @@ from skunkqueue.persistence.sqlite import (
     audit,
     control,
     counting,
+    histories,
     housekeeping,
     pools,
     reading,
@@ -175,4 +176,4 @@ class Answers(Administration, ABC):
 
     def histories(self, names: Sequence[tuple[str, str]]) -> list[list[Run]]:
         """List the last runs of several schedules."""
-        return self._store.readers.run(snapshot(lambda db: [schedules.history(db, *name) for name in names]))
+        return self._store.readers.run(snapshot(lambda db: histories.of_each(db, names)))

@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.backend import HISTORY_LENGTH, MAX_PAGE
-from skunkqueue.persistence.sqlite import ending, firings
-from skunkqueue.records import Firing, Refire, Run, Schedule, Standing
+from skunkqueue.persistence.backend import MAX_PAGE
+from skunkqueue.persistence.sqlite import ending, firings, histories
+from skunkqueue.records import Firing, Refire, Schedule, Standing
 
 _COLUMNS = (
     "queue, name, route, strategy, params, state, body, priority, generation, paused, firing, declared, runs,"
@@ -34,13 +34,6 @@ _MOVE = (
     "UPDATE schedule SET state = ?, interval = ?, runs = runs + 1, last_run = ?, took = ?, verdict = ?, firing = ?,"
     " next_run = ? WHERE queue = ? AND name = ?"
 )
-_PRUNE = (
-    "DELETE FROM history WHERE queue = ? AND name = ? AND no <="
-    " (SELECT no FROM history WHERE queue = ? AND name = ? ORDER BY no DESC LIMIT 1 OFFSET ?)"
-)
-_PRUNE_EVERY = 10
-"""Runs after which a history is cut to its length, since finding its end means walking through it."""
-_encode = msgspec.msgpack.Encoder().encode
 
 
 def declare(
@@ -142,7 +135,7 @@ def remove(db: sqlite3.Connection, queue: str, name: str, generation: int | None
     if old.firing is not None:
         ending.forget_pending(db, [old.firing])
     db.execute("DELETE FROM schedule WHERE queue = ? AND name = ?", (queue, name))
-    db.execute("DELETE FROM history WHERE queue = ? AND name = ?", (queue, name))
+    histories.forget(db, queue, name)
     return True
 
 
@@ -159,8 +152,7 @@ def refire_each(db: sqlite3.Connection, settled: Sequence[tuple[str, Refire]], n
         for queue, names in by_queue.items()
         for row in db.execute(_STANDING, (_encode_names(names), queue))
     }
-    runs: list[tuple[str, str, bytes]] = []
-    full: list[tuple[str, str, str, str, int]] = []
+    runs = histories.Batch()
     moved: list[tuple[object, ...]] = []
     armed: list[Firing] = []
     for id_, refire in settled:
@@ -177,13 +169,10 @@ def refire_each(db: sqlite3.Connection, settled: Sequence[tuple[str, Refire]], n
             armed.append(refire.firing)
             firing, due = refire.firing.id, rules.due_of(refire.firing, now)
         run = refire.run
-        runs.append((*place, _encode(run)))
-        if before >= HISTORY_LENGTH and before % _PRUNE_EVERY == 0:
-            full.append((*place, *place, HISTORY_LENGTH))
+        runs.add(place, before, run)
         moved.append((refire.state, run.interval, run.began, run.took, run.verdict, firing, due, *place))
-    db.executemany("INSERT INTO history (queue, name, run) VALUES (?, ?, ?)", runs)
-    db.executemany(_PRUNE, full)
     db.executemany(_MOVE, moved)
+    histories.note(db, runs)
     return armed
 
 
@@ -226,15 +215,6 @@ def page(
         },
     )
     return [_schedule(row) for row in rows]
-
-
-def history(db: sqlite3.Connection, queue: str, name: str) -> list[Run]:
-    """Read the last runs of a schedule, oldest first."""
-    rows = db.execute(
-        "SELECT run FROM history WHERE queue = ? AND name = ? ORDER BY no DESC LIMIT ?",
-        (queue, name, HISTORY_LENGTH),
-    ).fetchall()
-    return [msgspec.msgpack.decode(row[0], type=Run) for row in reversed(rows)]
 
 
 def _arm(db: sqlite3.Connection, queue: str, name: str, firing: Firing, now: float) -> Firing:

@@ -196,7 +196,16 @@ _SECOND = "ALTER TABLE schedule ADD COLUMN verdict TEXT"
 _THIRD = "ALTER TABLE lease ADD COLUMN begun TEXT NOT NULL DEFAULT ''"
 # Comma between the ids of those whose job is known to have begun.
 
-STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (_FIRST, _SECOND, _THIRD, upgrade.to_fourth)
+_FIFTH = "CREATE TABLE ran (no INTEGER PRIMARY KEY, runs BLOB NOT NULL)"
+# A row for each batch of schedules' runs that is not in ``history`` yet.
+
+STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
+    _FIRST,
+    _SECOND,
+    _THIRD,
+    upgrade.to_fourth,
+    _FIFTH,
+)
 """Step n brings a file from version n to n + 1 (``PRAGMA user_version``); never change one that was released."""
 
 
