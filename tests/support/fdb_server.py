@@ -5,6 +5,7 @@ Knows the server's command line and ``fdbcli``; knows nothing of queues.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -184,6 +185,30 @@ class FdbCluster:
         eventually(
             lambda: "Healthy" in live.cli("status"), 5 * START, every=0.5, what="the cluster has two copies"
         )
+
+    def leader(self) -> FdbProcess:
+        """Find the process that hands out versions: without it nothing goes on before a recovery."""
+        live = next(member for member in self.members if member.running)
+
+        def found() -> list[FdbProcess]:
+            said = live.cli("status json")
+            status = json.loads(said[said.index("{") :])
+            processes = status.get("cluster", {}).get("processes", {}).values()
+            leading = {
+                one["address"] for one in processes if any(role["role"] == "master" for role in one["roles"])
+            }
+            return [member for member in self.members if member.address in leading]
+
+        return eventually(found, START, every=0.2, what="a process leads")[0]
+
+    def heal(self) -> None:
+        """Have all of them run, with two copies of everything."""
+        for member in self.members:
+            if member.running:
+                member.go_on()
+            else:
+                member.start()
+        self.healthy()
 
     def close(self) -> None:
         """End all."""

@@ -71,7 +71,7 @@ class StandInServer(ServerProcess):
         self._ask("jump", int(seconds * 1_000_000))
 
     def statistics(self) -> dict[str, int]:
-        """Read what it counts: commits, those that came late, conflicts, reads, versions, watches, keys."""
+        """Read what it counts: commits, faults met, commits that came late, conflicts, reads, versions, watches, keys."""
         counted: dict[str, int] = self._ask("statistics")[0]
         return counted
 

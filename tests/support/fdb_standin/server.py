@@ -154,6 +154,7 @@ class Server:
         """Count what was done."""
         counted = {
             "commits": self.keys.commits,
+            "met": self.faults.met,
             "late": self.late,
             "conflicts": self.keys.conflicts,
             "reads": self.keys.reads,
