@@ -175,7 +175,10 @@ class SkunkQueue(Registration):
         keyed = False
         serializers: tuple[str, ...] = ()
         firings: list[Firing] = []
-        owners: list[tuple[Memory, int, tuple[str, ...]]] = []
+        memories: list[Memory] = []
+        sizes: list[int] = []
+        written: list[tuple[str, ...]] = []
+        most = self._most()
         for one in calls:
             call = one if type(one) is Call else as_fireable(one)
             # Most of a batch share one policy, so what follows from it is worked out once.
@@ -189,18 +192,22 @@ class SkunkQueue(Registration):
             if place is not None:
                 if call.name is not name:
                     name, label = call.name, job_label(call.name)
-                firings.append(Firing(id=new_id(), body=self._body(call), job=label, **place))
-                owners.append((call.memory, 1, serializers))
+                firings.append(Firing(id=new_id(), body=self._body(call, most=most), job=label, **place))
+                memories.append(call.memory)
+                sizes.append(1)
+                written.append(serializers)
             else:
                 made = self._firings(call, places)
                 firings += made
-                owners.append((call.memory, len(made), call.serializers()))
+                memories.append(call.memory)
+                sizes.append(len(made))
+                written.append(call.serializers())
         ids = self.backend.enqueue(firings)
         _tell(firings, ids)
         gate, start = default_gate(), 0
         # Another id is that of an earlier firing with the same key, which may be of any job.
         all_own = not keyed or ids == [firing.id for firing in firings]
-        for memory, size, known in owners:
+        for memory, size, known in zip(memories, sizes, written):  # noqa: B905 - of one length, and a check costs
             if memory.queue is None:
                 memory.queue = self
             first = ids[start]
@@ -300,23 +307,30 @@ class SkunkQueue(Registration):
         schedule: str | None = None,
         strategy: str | None = None,
         expires_in: float | None = None,
+        *,
+        most: int | None = None,
     ) -> bytes:
         tags = () if schedule is None else call.tags()
         body = encode(Body(call.steps(), call.policy.result_ttl, schedule, expires_in, strategy, tags))
-        if len(body) > self.max_payload:
-            msg = (
-                f"a firing of {call.name} has {len(body)} bytes: at most {self.max_payload} are allowed. "
+        if len(body) > (self._most() if most is None else most):
+            raise self._too_large(call.name, len(body))
+        return body
+
+    def _most(self) -> int:
+        """Return how many bytes a body may have."""
+        most = self.backend.max_payload
+        return self.max_payload if most is None else min(self.max_payload, most)
+
+    def _too_large(self, name: str, size: int) -> PayloadTooLargeError:
+        if size > self.max_payload:
+            return PayloadTooLargeError(
+                f"a firing of {name} has {size} bytes: at most {self.max_payload} are allowed. "
                 f"Store the data elsewhere and give its id, or set max_payload on the queue"
             )
-            raise PayloadTooLargeError(msg)
-        most = self.backend.max_payload
-        if most is not None and len(body) > most:
-            msg = (
-                f"a firing of {call.name} has {len(body)} bytes: the store {self.backend.name} takes at most {most}. "
-                f"Keep the data elsewhere and give its id"
-            )
-            raise PayloadTooLargeError(msg)
-        return body
+        return PayloadTooLargeError(
+            f"a firing of {name} has {size} bytes: the store {self.backend.name} takes at most {self.backend.max_payload}. "
+            f"Keep the data elsewhere and give its id"
+        )
 
     def _places(self, policy: Policy, when: When | None) -> _Places:
         """Work out all that a policy says of firings but their bodies, keys and jobs."""
