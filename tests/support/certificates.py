@@ -33,3 +33,25 @@ def issue(folder: Path, name: str = HOST) -> Certificate:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert(name).configure_cert(context)
     return Certificate(path, context)
+
+
+@dataclass(frozen=True)
+class Files:
+    """A certificate as files in PEM, for a server or for a client of it."""
+
+    certificate: Path
+    key: Path
+    authority: Path
+    """Who signed it."""
+
+
+def issue_files(folder: Path, name: str = HOST) -> Files:
+    """Make an authority of its own and a certificate by it, as files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    authority = trustme.CA()
+    made = authority.issue_cert(name, common_name=name)
+    files = Files(folder / "certificate.pem", folder / "key.pem", folder / "authority.pem")
+    authority.cert_pem.write_to_path(str(files.authority))
+    made.private_key_pem.write_to_path(str(files.key))
+    files.certificate.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
+    return files

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import pytest
 
+from tests.support.certificates import Files
 from tests.support.fdb_proxy import FdbProxy
 from tests.support.fdb_server import Engine, FdbCluster, FdbServer, find_fdbserver
 from tests.support.fdb_standin.process import StandInServer
@@ -29,9 +30,9 @@ __all__ = [
 
 
 class NewFdbServer(Protocol):
-    """Start a server for one test; ``options`` are of its command line."""
+    """Start a server for one test."""
 
-    def __call__(self, *, engine: Engine = "memory", options: tuple[str, ...] = ()) -> FdbServer: ...
+    def __call__(self, *, engine: Engine = "memory", tls: Files | None = None) -> FdbServer: ...
 
 
 NewStandIn = Callable[[], StandInServer]
@@ -73,10 +74,8 @@ def new_fdb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewFdbS
     """Start servers that end with the test."""
     with ExitStack() as stack:
 
-        def make(*, engine: Engine = "memory", options: tuple[str, ...] = ()) -> FdbServer:
-            server = FdbServer(
-                find_fdbserver(), tmp_path_factory.mktemp("fdb"), engine=engine, options=options
-            )
+        def make(*, engine: Engine = "memory", tls: Files | None = None) -> FdbServer:
+            server = FdbServer(find_fdbserver(), tmp_path_factory.mktemp("fdb"), engine=engine, tls=tls)
             stack.callback(server.close)
             server.start()
             return server

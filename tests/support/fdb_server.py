@@ -9,11 +9,11 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, final
 
 from tests.support.binaries import not_to_be_had, on_path
+from tests.support.certificates import Files
 from tests.support.fdb_proxy import FdbProxy
 from tests.support.server_process import HOST, START, ServerProcess, free_port
 from tests.support.waiting import eventually
@@ -38,11 +38,12 @@ class FdbProcess(ServerProcess):
 
     port_taken = "address in use"
 
-    def __init__(self, binary: Path, folder: Path, *, name: str = "one", options: Sequence[str] = ()) -> None:
+    def __init__(self, binary: Path, folder: Path, *, name: str = "one") -> None:
         super().__init__(folder)
         self.binary = binary
         self.name = name
-        self.options = list(options)
+        self.options: list[str] = []
+        """Of the server and of ``fdbcli`` alike."""
         self.suffix = ""
         """What stands behind its address: ``:tls`` where it speaks only that."""
         self.public_port = 0
@@ -94,9 +95,9 @@ class FdbProcess(ServerProcess):
         """Its log says so; whether its cluster is available is another question."""
         return "joined cluster" in self.log.read_text(errors="replace").lower()
 
-    def cli(self, *commands: str, options: Sequence[str] = (), timeout: int = CLI_PATIENCE) -> str:
+    def cli(self, *commands: str, timeout: int = CLI_PATIENCE) -> str:
         """Run commands of ``fdbcli``; return what it says."""
-        words = ["fdbcli", "-C", str(self.cluster_file), "--timeout", str(timeout), *options]
+        words = ["fdbcli", "-C", str(self.cluster_file), "--timeout", str(timeout), *self.options]
         for command in commands:
             words += ["--exec", command]
         return subprocess.run(words, capture_output=True, text=True, check=False, cwd=self.folder).stdout
@@ -112,10 +113,15 @@ class FdbServer(FdbProcess):
     """A cluster of one process."""
 
     def __init__(
-        self, binary: Path, folder: Path, *, engine: Engine = "memory", options: Sequence[str] = ()
+        self, binary: Path, folder: Path, *, engine: Engine = "memory", tls: Files | None = None
     ) -> None:
-        super().__init__(binary, folder, options=options)
+        super().__init__(binary, folder)
         self.engine = engine
+        if tls is not None:
+            self.suffix = ":tls"
+            for name in ("certificate", "key"):
+                self.options += [f"--tls-{name}-file", str(getattr(tls, name))]
+            self.options += ["--tls-ca-file", str(tls.authority)]
         self._configured = False
 
     def behind_proxy(self) -> FdbProxy:
@@ -216,13 +222,13 @@ class FdbCluster:
             member.close()
 
 
-def configure(process: FdbProcess, how: str, *, options: Sequence[str] = ()) -> None:
+def configure(process: FdbProcess, how: str) -> None:
     """Configure a cluster through one of its processes."""
     said = ""
 
     def done() -> bool:
         nonlocal said
-        said = process.cli(f"configure {how}", options=options)
+        said = process.cli(f"configure {how}")
         return "created" in said or "changed" in said or "already exists" in said
 
     eventually(done, START, every=0.1, what=f"{process} is configured {how}")
