@@ -29,5 +29,6 @@ def shop(tmp_path: Path) -> Iterator[Workshop]:
 def lasting_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
     """A shop with one worker, for tests after which that works as before."""
     with Workshop(tmp_path_factory.mktemp("shop")) as made:
-        made.work()
+        # Otherwise firings of unknown jobs wait for a worker that has them.
+        made.work("--unknown-jobs-for", "0")
         yield made

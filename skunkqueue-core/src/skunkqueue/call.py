@@ -240,7 +240,8 @@ class Call(Fireable[R]):
         except Exception as error:
             self._name_culprit(error)
             raise
-        return (Step(self.name, encoded, policy.retries, policy.timeout, policy.serializer),)
+        at = None if self.target is None else self.target.at
+        return (Step(self.name, encoded, policy.retries, policy.timeout, policy.serializer, at),)
 
     def _name_culprit(self, error: Exception) -> None:
         """Raise the error again, about the one argument that causes it."""

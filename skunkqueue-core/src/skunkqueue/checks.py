@@ -23,16 +23,24 @@ from skunkqueue.show import brief
 class Target:
     """What the name of a job leads to. One for all calls of a job, asked at each firing."""
 
-    __slots__ = ("_declared", "_found", "_is_job", "_parameters", "name")
+    __slots__ = ("_declared", "_found", "_is_job", "_parameters", "at", "name")
 
     def __init__(
-        self, name: str, declared: Any, work: object, *, bound: bool, is_job: Callable[[object], bool]
+        self,
+        place: str,
+        declared: Any,
+        work: object,
+        *,
+        bound: bool,
+        is_job: Callable[[object], bool],
+        own_name: str | None = None,
     ) -> None:
-        """Describe ``declared``, a function or a class, of which ``work`` is called.
+        """Describe ``declared``, a function or a class at a place ``module:qualname``, of which ``work`` is called.
 
-        ``bound``: as a method, which gets its object by itself.
+        ``bound``: as a method, which gets its object by itself. ``own_name``: what the user calls the job.
         """
-        self.name = name
+        self.name = own_name or place
+        self.at = place if own_name else None
         self._declared = declared
         self._is_job = is_job
         self._found = False

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, ParamSpec, TypeVar, overload
 
 from skunkqueue.call import Enqueuer, Memory
-from skunkqueue.checks import check_alone, check_is_own
+from skunkqueue.checks import check_alone, check_is_own, job_name
 from skunkqueue.job import Job
+from skunkqueue.job_names import check_aliases, check_own_name, register
 from skunkqueue.mixin import JobMixin, bind
 from skunkqueue.policy import change_policy
 
@@ -19,9 +20,13 @@ J = TypeVar("J", bound=JobMixin)
 class JobDecorator:
     """What ``@queue.job(...)`` returns; makes jobs of the functions and classes it is called with."""
 
-    __slots__ = ("_policy", "_queue", "_rules")
+    __slots__ = ("_aliases", "_name", "_policy", "_queue", "_rules")
 
-    def __init__(self, queue: Enqueuer, rules: dict[str, Any]) -> None:
+    def __init__(
+        self, queue: Enqueuer, rules: dict[str, Any], name: str | None = None, aliases: Iterable[str] = ()
+    ) -> None:
+        self._name = None if name is None else check_own_name(name)
+        self._aliases = check_aliases(aliases)
         self._queue = queue
         self._rules = rules
         self._policy = change_policy(queue.policy, rules)
@@ -36,9 +41,16 @@ class JobDecorator:
     def __call__(self, work: Callable[..., Any], /) -> Any:
         """Make it a job; see ``SkunkQueue.job`` for what is raised."""
         if isinstance(work, type) and issubclass(work, JobMixin):
-            bind(work, self._queue, self._rules)
+            bind(work, self._queue, self._rules, self._name)
+            self._register(work, job_name(work))
             return work
-        job: Job[..., Any] = Job(work, self._policy, Memory(self._queue))
+        job: Job[..., Any] = Job(work, self._policy, Memory(self._queue), name=self._name)
         check_is_own(job.name, job.work)
         check_alone(job.name, job.work, job.work)
+        self._register(job, job.target.at or job.name)
         return job
+
+    def _register(self, job: object, at: str) -> None:
+        own = () if self._name is None else (self._name,)
+        if own or self._aliases:
+            register(job, at, (*own, *self._aliases))

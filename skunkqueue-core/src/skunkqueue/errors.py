@@ -58,7 +58,12 @@ class ArgumentsError(SkunkQueueError, TypeError):
 
 
 class JobNotFoundError(SkunkQueueError):
-    """The job a firing names cannot be had: its module, its name, or its being a job is missing."""
+    """The job that a firing names is not available: its module or its name is missing, or leads to something else."""
+
+    def __init__(self, message: str, *, elsewhere: bool = False) -> None:
+        """``elsewhere``: a worker with other code, or other options, may have it."""
+        super().__init__(message)
+        self.elsewhere = elsewhere
 
 
 class NoQueueError(SkunkQueueError):

@@ -131,7 +131,7 @@ class Gate:
                 f"module {module!r} has no {qualname!r} (any more): bring the name back, "
                 f"or deploy the same code to this process"
             )
-            raise JobNotFoundError(msg) from error
+            raise JobNotFoundError(msg, elsewhere=True) from error
 
     def _module(self, name: str) -> ModuleType:
         if not _is_module_name(name):
@@ -158,7 +158,7 @@ class Gate:
                 f"there is no module {top!r} in {', '.join(self._roots)}: start the worker in the folder "
                 f"of your code, or name that folder with --path"
             )
-            raise JobNotFoundError(msg)
+            raise JobNotFoundError(msg, elsewhere=True)
         places = (
             [spec.origin]
             if spec.has_location and spec.origin
@@ -170,7 +170,7 @@ class Gate:
             f"module {top!r} is not in {', '.join(self._roots)} but at {places[0] if places else 'no file'}; "
             f"installed code is imported for a firing only where the worker was started with --allow {top}"
         )
-        raise JobNotFoundError(msg)
+        raise JobNotFoundError(msg, elsewhere=True)
 
     def _is_ours(self, place: str) -> bool:
         place = os.path.realpath(place)
@@ -193,10 +193,16 @@ class Gate:
                 f"module {name!r} cannot be imported: {type(error).__name__}: {error}; "
                 f"fix it, then `skunq requeue` what failed for it"
             )
-            raise JobNotFoundError(msg) from error
+            raise JobNotFoundError(msg, elsewhere=_is_missing(name, error)) from error
         finally:
             vars(_state).clear()
             vars(_state).update(outer)
+
+
+def _is_missing(name: str, error: BaseException) -> bool:
+    """Return whether it is the module itself that is not there, and not one that it imports."""
+    lacking = error.name if isinstance(error, ModuleNotFoundError) else None
+    return lacking is not None and (name == lacking or name.startswith(f"{lacking}."))
 
 
 def _working_directory() -> list[str]:

@@ -15,7 +15,7 @@ from skunkqueue.call import Call, Chain, Conjoinable, Enqueuer, Fireable, Memory
 from skunkqueue.checks import Target, check_function, job_name
 from skunkqueue.errors import DamagedPayloadError, NotAJobError
 from skunkqueue.handle import JobHandle
-from skunkqueue.mixin import JobMixin, class_policy, is_class_job
+from skunkqueue.mixin import JobMixin, class_policy, is_class_job, own_name
 from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_own
 from skunkqueue.records import State
 from skunkqueue.show import brief
@@ -35,7 +35,12 @@ class Job(Generic[P, R]):
     """
 
     def __init__(
-        self, work: Callable[P, Any], policy: Policy, memory: Memory, target: Target | None = None
+        self,
+        work: Callable[P, Any],
+        policy: Policy,
+        memory: Memory,
+        target: Target | None = None,
+        name: str | None = None,
     ) -> None:
         if target is None:
             if isinstance(work, Job):
@@ -45,7 +50,12 @@ class Job(Generic[P, R]):
                 work = work.__func__
             check_function(work)
             target = Target(
-                job_name(work), work, work, bound=False, is_job=lambda found: isinstance(found, Job)
+                job_name(work),
+                work,
+                work,
+                bound=False,
+                is_job=lambda found: isinstance(found, Job),
+                own_name=name,
             )
         # What a decorator has put on the function, such as a count of its `calls`, hides nothing of the job's own.
         given = getattr(work, "__dict__", {})
@@ -143,13 +153,13 @@ def declaration(found: object) -> Declaration | None:
                 if "work" in attrs:
                     # It would be called in the place of what the class declares.
                     msg = (
-                        f"a firing of {job_name(kind)} brings an attribute `work`: it is damaged or not ours"
+                        f"a firing of {own_name(kind)} brings an attribute `work`: it is damaged or not ours"
                     )
                     raise DamagedPayloadError(msg)
                 vars(made).update(attrs)
             return made.work(*args, **kwargs)
 
-        return Declaration(job_name(kind), class_policy(kind), inspect.iscoroutinefunction(kind.work), make)
+        return Declaration(own_name(kind), class_policy(kind), inspect.iscoroutinefunction(kind.work), make)
     return None
 
 

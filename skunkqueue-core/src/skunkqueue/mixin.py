@@ -26,6 +26,7 @@ _MEMORY = "_skunkqueue_memory"
 _POLICY = "_skunkqueue_policy"
 _QUEUE = "_skunkqueue_queue"
 _TARGET = "_skunkqueue_target"
+_NAME = "_skunkqueue_name"
 _NOT_OWN = frozenset({_MEMORY, "__orig_class__"})
 """Attributes that do not travel; the second is what ``Report[int](...)`` sets on an object of a generic class."""
 _DEFAULT = Policy()
@@ -113,7 +114,7 @@ class JobMixin:
     def options(self, **policy: Unpack[PolicyOptions]) -> Self:
         """Return a copy of the object with other rules (``priority=9``, ``expires=60``, ...)."""
         kind = type(self)
-        check_own(job_name(kind), policy)
+        check_own(own_name(kind), policy)
         change_policy(class_policy(kind), policy)
         made = kind.__new__(kind)
         vars(made).update({**vars(self), _MEMORY: memory_of(self), **policy})
@@ -124,15 +125,22 @@ class JobMixin:
         return (_call_of(self),)
 
 
-def bind(kind: type[JobMixin], queue: Enqueuer, rules: Mapping[str, Any]) -> None:
-    """Make a queue the one of a class's objects, and set rules of the class as its body would."""
+def own_name(kind: type[JobMixin]) -> str:
+    """Return the name that a class was given as a job, or where it lies; subclasses do not have their parent's."""
+    name: str = vars(kind).get(_NAME) or job_name(kind)
+    return name
+
+
+def bind(kind: type[JobMixin], queue: Enqueuer, rules: Mapping[str, Any], name: str | None = None) -> None:
+    """Make a queue the one of a class's objects, and set rules of the class as its body would; and its name."""
     if kind is JobMixin:
         msg = "JobMixin itself is not a job: inherit it, and write what the job does in a method `work`"
         raise NotAJobError(msg)
     job_name(kind)
-    for name, value in rules.items():
-        setattr(kind, name, value)
+    for rule, value in rules.items():
+        setattr(kind, rule, value)
     setattr(kind, _QUEUE, queue)
+    setattr(kind, _NAME, name)
     setattr(kind, _POLICY, _read_policy(kind))
 
 
@@ -198,7 +206,14 @@ def _target_of(kind: type[JobMixin]) -> Target:
         work = inspect.getattr_static(kind, "work", None)
         bound = not isinstance(work, staticmethod)
         function = work.__func__ if isinstance(work, (staticmethod, classmethod)) else work
-        known = Target(job_name(kind), kind, function, bound=bound, is_job=is_class_job)
+        known = Target(
+            job_name(kind),
+            kind,
+            function,
+            bound=bound,
+            is_job=is_class_job,
+            own_name=vars(kind).get(_NAME),
+        )
         setattr(kind, _TARGET, known)
     return known
 

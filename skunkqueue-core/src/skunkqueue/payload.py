@@ -30,12 +30,14 @@ class Step(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=
     """One job to run with its arguments."""
 
     job: str
-    """``module:qualname``."""
+    """Its name: ``module:qualname``, or what the user calls it."""
     args: bytes
     """``[positional, keyword, attributes of the instance]``, written by the serializer."""
     retries: Annotated[int, msgspec.Meta(ge=0)] = 0
     timeout: _Seconds | None = None
     serializer: str = "typed"
+    at: str | None = None
+    """Where the job lies, ``module:qualname``, if it has a name of its own: what a worker imports to know that name."""
 
 
 class Body(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
@@ -83,6 +85,10 @@ class Carry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     history: tuple[Attempt, ...] = ()
     done: tuple[bytes, ...] = ()
     """Encoded results of the steps of a chain that are complete."""
+    unknown_since: float = 0.0
+    """When a worker first did not know the job (store's time); 0: the last one that looked knew it."""
+    unknowns: int = 0
+    """How many looked since."""
 
     def with_attempt(self, attempt: Attempt) -> Carry:
         """Remember one more attempt, and forget the oldest over MAX_HISTORY."""

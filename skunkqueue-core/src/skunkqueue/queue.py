@@ -110,17 +110,22 @@ class SkunkQueue(Registration):
     @overload
     def job(self, work: Callable[P, R], /) -> Job[P, R]: ...
     @overload
-    def job(self, /, **policy: Unpack[PolicyOptions]) -> JobDecorator: ...
+    def job(
+        self, /, *, name: str | None = None, aliases: Iterable[str] = (), **policy: Unpack[PolicyOptions]
+    ) -> JobDecorator: ...
 
-    def job(self, work: Any = None, /, **policy: Any) -> Any:
+    def job(
+        self, work: Any = None, /, *, name: str | None = None, aliases: Iterable[str] = (), **policy: Any
+    ) -> Any:
         """Make a function a job of this queue: ``@queue.job`` or ``@queue.job(routes=["foo"], retries=3)``.
 
         Above a class that inherits JobMixin, it makes this the queue of the class's objects. The rules are
-        those of ``policy.Policy``; PolicyError names one that is wrong. Raises NotAJobError, with the way out,
+        those of ``policy.Policy``; PolicyError names one that is wrong. ``name`` is what its firings are stored under
+        instead of the place of the function, so that it may move; ``aliases`` are names it had before. Raises NotAJobError, with the way out,
         for what no worker would find by its name, and DuplicateJobError for a name that the module has given
         to another job.
         """
-        declare = JobDecorator(self, policy)
+        declare = JobDecorator(self, policy, name, aliases)
         return declare if work is None else declare(work)
 
     def __iadd__(self, job: Conjoinable) -> SkunkQueue:  # noqa: PYI034 - Self is not in Python 3.10

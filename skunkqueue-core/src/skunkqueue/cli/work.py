@@ -9,6 +9,7 @@ import click
 
 from skunkqueue.cli.connection import connection_options, resolved
 from skunkqueue.cli.options import option
+from skunkqueue.errors import MAX_DELAY
 
 if TYPE_CHECKING:
     from skunkqueue.worker.settings import PoolSettings
@@ -144,6 +145,12 @@ def _refuse_commas(ctx: click.Context, route: str) -> None:
     type=float,
     metavar="SECONDS",
     help="At a gentle stop, interrupt what still runs after so long, and give it back. Default: wait.",
+)
+@option(
+    "--unknown-jobs-for",
+    type=click.FloatRange(0, MAX_DELAY),
+    metavar="SECONDS",
+    help="How long firings are given back whose job no worker knows, before they fail. Default: 600.",
 )
 @option("--max-payload", type=click.IntRange(1), metavar="BYTES", help="The most bytes a result may have.")
 @click.option("--reload", is_flag=True, help="For development: start afresh when code changes.")

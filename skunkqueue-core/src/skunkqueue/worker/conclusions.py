@@ -191,7 +191,7 @@ class Conclusions:
             self._tell_failure(claim, name, number, error or _unraised(ruling.note), on_loop=on_loop)
         self._holdings.kills.pop(claim.id, None)
         outcome, note = ruling
-        if outcome.verdict in (Verdict.RETRY, Verdict.SNOOZE):
+        if outcome.verdict in (Verdict.RETRY, Verdict.SNOOZE) or outcome.delay:
             note = f"{note}; again in {duration(outcome.delay)}"
         schedule = None if body is None else body.schedule
         self._holdings.finished.append(Finished(claim, outcome, name, None, note, schedule, number))

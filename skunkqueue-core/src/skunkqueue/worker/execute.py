@@ -19,6 +19,7 @@ from skunkqueue.errors import (
 )
 from skunkqueue.imports import Gate
 from skunkqueue.job import declaration
+from skunkqueue.job_names import find_named
 from skunkqueue.payload import MAX_PAYLOAD, Step
 from skunkqueue.policy import Policy
 from skunkqueue.serializers import get_serializer
@@ -124,20 +125,37 @@ class Performer:
             return phase, None, error
         return phase, data, shown
 
-    def find(self, job: str) -> Known:
-        """Find a job by ``module:qualname``, importing its module if need be; JobNotFoundError where there is none."""
-        module, _, qualname = job.partition(":")
-        found = declaration(self._gate.find(module, qualname)) if qualname else None
+    def find(self, job: str, at: str | None = None) -> Known:
+        """Find a job by its name, importing the module where it lies if need be; JobNotFoundError where there is none.
+
+        ``at``: where one with a name of its own lay when it was fired.
+        """
+        named = find_named(job)
+        if named is None:
+            try:
+                named = self._at(at or job)
+            except JobNotFoundError:
+                # Its module, or one that came with it, may have declared the name as an alias.
+                named = find_named(job)
+                if named is None:
+                    raise
+            else:
+                named = find_named(job) or (None if at else named)
+        found = declaration(named)
         if found is None:
             msg = (
                 f"{job!r} is not a job: only what is made by @queue.job or inherits JobMixin is run; "
-                f"declare it as one"
+                f"declare it as one, or give the job that takes its place aliases=[{job!r}]"
             )
-            raise JobNotFoundError(msg)
+            raise JobNotFoundError(msg, elsewhere=True)
         self._prepare()
         known = Known(job, found.call, found.is_async, found.policy, f"the result of {job}")
         self._known[job] = known
         return known
+
+    def _at(self, place: str) -> object:
+        module, _, qualname = place.partition(":")
+        return self._gate.find(module, qualname) if qualname else None
 
     def _refuse(self, known: Known, data: bytes) -> None:
         msg = f"{known.what} has {len(data)} bytes: at most {self._max} are allowed. Store it elsewhere and return its id"

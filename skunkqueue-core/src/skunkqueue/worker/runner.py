@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from skunkqueue.context import current
-from skunkqueue.errors import BackendError, DamagedPayloadError
+from skunkqueue.errors import BackendError, DamagedPayloadError, JobNotFoundError
 from skunkqueue.payload import EMPTY_CARRY, Body, Carry, decode_body, decode_carry, encode
 from skunkqueue.records import Claim, Verdict
 from skunkqueue.worker import verdict
@@ -52,6 +52,7 @@ class Runner(Conclusions):
         refires: Refires,
         board: Board,
         worker: str,
+        unknown_for: float,
         max_payload: int,
         application: Application,
         open_lane: Callable[[], Lane],
@@ -67,6 +68,8 @@ class Runner(Conclusions):
             application=application,
         )
         self._refires = refires
+        self._unknown_for = unknown_for
+        """Seconds for which a firing whose job is not known here is given back."""
         self._open_lane = open_lane
         self.lane: Lane | None = None
 
@@ -171,7 +174,7 @@ class Runner(Conclusions):
             return None
         tried = tried._replace(took=tried.step.timeout or 0.0, worker=death.worker)
         if self._performer.known(tried.step.job) is None:
-            _, _, reason = self._staged(claim, NEVER, self._performer.find, tried.step.job)
+            _, _, reason = self._staged(claim, NEVER, self._performer.find, tried.step.job, tried.step.at)
             if reason in verdict.ORDERED:
                 return verdict.interrupted(tried, reason)
         return self._rule(tried, partial(verdict.timed_out, tried, self._policy(tried), death, random.random))
@@ -244,9 +247,16 @@ class Runner(Conclusions):
         No time limit holds, but leases are kept, and its firing may be killed meanwhile.
         """
         known: Known | None
-        known, error, reason = self._staged(tried.claim, NEVER, self._performer.find, tried.step.job)
+        known, error, reason = self._staged(
+            tried.claim, NEVER, self._performer.find, tried.step.job, tried.step.at
+        )
         if known is not None and reason is None:
             return known
+        if reason is None and isinstance(error, JobNotFoundError) and error.elsewhere:
+            ruling = verdict.unknown(tried, error, self._holdings.store_time(), self._unknown_for)
+            if ruling is not None:
+                self._conclude(tried.claim, ruling, tried.body.name, tried.body, tried.number)
+                return None
         # An attempt all the same, though it took no time: a schedule goes on from when it was made.
         now = self._holdings.monotonic()
         first = now if tried.began is None else tried.began
@@ -323,4 +333,4 @@ def _carry_of(claim: Claim, body: Body) -> Carry:
 
 
 def _one_further(carry: Carry, data: bytes) -> Carry:
-    return msgspec.structs.replace(carry, failures=0, done=(*carry.done, data))
+    return msgspec.structs.replace(carry, failures=0, done=(*carry.done, data), unknown_since=0.0, unknowns=0)

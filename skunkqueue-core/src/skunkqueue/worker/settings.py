@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from skunkqueue.errors import ConfigError
+from skunkqueue.errors import MAX_DELAY, ConfigError
 from skunkqueue.names import check_name
 from skunkqueue.payload import MAX_PAYLOAD
 from skunkqueue.persistence.backend import BackendConfig
@@ -108,6 +108,8 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds that an interrupted job has to end before its worker is killed."""
     stop_timeout: float | None = None
     """Seconds that running jobs have when the pool is stopped gently; then they are interrupted and given back."""
+    unknown_jobs_for: float = 600.0
+    """Seconds for which a firing whose job a worker does not know is given back; then it fails. 0: it fails at once."""
     max_payload: int = MAX_PAYLOAD
     """The most bytes a result may have."""
     logfile: str | None = None
@@ -138,6 +140,7 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
         _within("concurrency", self.concurrency, 1, MAX_CONCURRENCY)
         _within("lease", self.lease, MIN_LEASE, 86_400.0)
         _within("grace", self.grace, 0.0, 86_400.0)
+        _within("unknown_jobs_for", self.unknown_jobs_for, 0.0, MAX_DELAY)
         self._check_stop_timeout()
         _within("max_payload", self.max_payload, 1, 2**31)
         for name, value in (("max_jobs", self.max_jobs), ("max_memory", self.max_memory)):
@@ -184,6 +187,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int = 10
     lease: float = 15.0
     grace: float = 5.0
+    unknown_jobs_for: float = 600.0
     max_payload: int = MAX_PAYLOAD
     logfile: str | None = None
     verbose: int = 0

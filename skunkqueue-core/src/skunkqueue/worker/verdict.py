@@ -11,7 +11,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from skunkqueue.errors import DamagedPayloadError, Interrupted, JobTimeoutError, WorkerDiedError
+from skunkqueue.errors import (
+    DamagedPayloadError,
+    Interrupted,
+    JobNotFoundError,
+    JobTimeoutError,
+    WorkerDiedError,
+)
 from skunkqueue.payload import Attempt, Body, Carry, Failure, Step, encode
 from skunkqueue.policy import Policy
 from skunkqueue.records import Claim, Death, Outcome, Verdict
@@ -21,6 +27,8 @@ from skunkqueue.worker.retrying import asks_again, delay_of, may_retry, snoozes
 
 MAX_DEATHS = 3
 """A firing whose workers died under it so often is put aside."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
+"""Seconds that a firing is left alone whose job a worker did not know; doubled each time."""
 NO_RESULT_TTL = 60.0
 """Seconds for which a complete firing without a result is kept, for those who wait for it."""
 LOST = "lost"
@@ -100,7 +108,12 @@ def before(claim: Claim, body: Body, carry: Carry) -> Ruling | None:
     deaths = read_evidence(claim) if claim.deaths else []
     if any(death.cause == "rough" for death in deaths[carry.seen_deaths :]):
         return _killed(claim, ROUGH, None, 0.0)
-    if claim.expires is not None and claim.expires < claim.claimed and carry == _NEVER_RUN and not deaths:
+    if (
+        claim.expires is not None
+        and claim.expires < claim.claimed
+        and _known(carry) == _NEVER_RUN
+        and not deaths
+    ):
         note = f"it could not begin before it expired, {claim.claimed - claim.expires:.3g} s ago"
         return Ruling(_final(claim, body, Verdict.EXPIRED, Failure("Expired", note)), note)
     # A lease that ended before the job was known to have begun is no evidence against it.
@@ -118,6 +131,23 @@ def unseen_timeout(claim: Claim, carry: Carry) -> Death | None:
         if death.cause == "timeout":
             return death
     return None
+
+
+def unknown(tried: Try, error: JobNotFoundError, now: float, patience: float) -> Ruling | None:
+    """Rule on an attempt whose job this worker does not know: another may; ``None``: that has lasted too long.
+
+    ``now``: store's time; ``patience``: seconds.
+    """
+    carry = tried.carry
+    since = carry.unknown_since or now
+    left = patience - (now - since)
+    if left <= 0:
+        return None
+    carry = msgspec.structs.replace(carry, unknown_since=since, unknowns=carry.unknowns + 1)
+    delay = min(FIRST_PAUSE * 2.0 ** min(carry.unknowns - 1, 10), LONGEST_PAUSE, left)
+    failure = Failure(kind_of(error), str(error))
+    outcome = outcome_of(tried.claim, Verdict.RELEASE, carry=encode(carry), delay=delay, error=failure.line)
+    return Ruling(outcome, f"this worker does not know the job, so another may take it: {error}")
 
 
 def timed_out(tried: Try, policy: Policy, death: Death | None, uniform: Callable[[], float]) -> Ruling:
@@ -250,6 +280,11 @@ def tell_death(death: Death) -> str:
 _NEVER_RUN = Carry()
 
 
+def _known(carry: Carry) -> Carry:
+    """Forget that workers did not know the job."""
+    return msgspec.structs.replace(carry, unknown_since=0.0, unknowns=0) if carry.unknowns else carry
+
+
 def _what_again(
     tried: Try, policy: Policy, error: BaseException, uniform: Callable[[], float]
 ) -> tuple[Verdict, float] | None:
@@ -262,7 +297,7 @@ def _what_again(
 
 
 def _again(tried: Try, verdict: Verdict, delay: float, note: str, error: str | None) -> Ruling:
-    carry = tried.carry
+    carry = _known(tried.carry)
     if verdict is Verdict.RETRY:
         carry = msgspec.structs.replace(carry, failures=carry.failures + 1)
     else:

@@ -139,6 +139,7 @@ class Worker:
             refires=self._refires,
             board=board,
             worker=me,
+            unknown_for=settings.unknown_jobs_for,
             max_payload=most,
             application=self._application,
             open_lane=self._open_lane,
