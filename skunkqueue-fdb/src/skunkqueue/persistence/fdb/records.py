@@ -121,6 +121,15 @@ class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
     worker: str | None = None
 
 
+class Batch(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
+    """Firings that were put in together."""
+
+    entries: tuple[bytes, ...]
+    """Of the directory, see ``packed.Spread``."""
+    firings: tuple[tuple[str, bytes], ...]
+    """Ids and encoded entries."""
+
+
 class Ended(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """Firings of one route that finished together in one state; where and when is in the key."""
 
@@ -131,6 +140,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
     job: str | None
     """Of all of them; ``None``: each has its own."""
     items: tuple[Item, ...]
+    entries: tuple[bytes, ...] = ()
+    """Of the directory, see ``packed.Spread``; none where each firing has its own."""
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -148,6 +159,7 @@ def _reader(kind: Any) -> Any:
     return msgspec.msgpack.Decoder(kind).decode
 
 
+as_batch = _reader(Batch)
 as_entry = _reader(Entry)
 as_attempt = _reader(Attempt)
 as_lease = _reader(Lease)

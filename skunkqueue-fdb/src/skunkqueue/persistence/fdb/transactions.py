@@ -36,8 +36,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.5
 LONGEST_AFTER_CONFLICT = 0.02
 
 
-class Closed(Exception):  # noqa: N818 - it ends a wait, and is not shown
-    """The store was closed meanwhile."""
+class _JumpedError(Exception):
+    """Versions jumped: the store's clock must be set right."""
 
 
 class Transaction:
@@ -49,7 +49,9 @@ class Transaction:
         "add",
         "clear",
         "clear_range",
+        "conflicts",
         "get",
+        "grown",
         "keys",
         "link",
         "now",
@@ -59,8 +61,10 @@ class Transaction:
         "unchanged",
     )
 
-    def __init__(self, link: Link, raw: RawTransaction) -> None:
+    def __init__(self, link: Link, raw: RawTransaction, conflicts: int = 0) -> None:
         self.link = link
+        self.conflicts = conflicts
+        """Tries before this one that ended in a conflict."""
         self.keys = link.keys
         self.raw = raw
         self.snapshot = raw.snapshot
@@ -74,6 +78,8 @@ class Transaction:
         """The store's time, for all that this transaction does."""
         self.unchanged = False
         """Set it where nothing was written after all: then nothing is committed."""
+        self.grown: set[tuple[str, str]] | None = None
+        """Routes to whose jobs it has added one."""
         self._exact, self._want_all = link.modes
 
     def get_range(
@@ -98,9 +104,15 @@ class Link:
         self.error: type[Exception] = binding.FDBError
         self.modes: tuple[int, int] = (binding.StreamingMode.exact, binding.StreamingMode.want_all)
         self.closed = threading.Event()
+        self.sleepers: set[threading.Event] = set()
+        """To be set by ``close``."""
         self.unique = Unique()
         self.conflicts = 0
         """Transactions that were tried once more after a conflict, so far."""
+        self.routes: dict[tuple[str, str], int] = {}
+        """Priorities in use on routes, as far as they were seen in the store; none ever goes."""
+        self.jobs: dict[tuple[str, str], tuple[str, ...]] = {}
+        """Jobs that are told apart on routes, as far as they were seen in the store; none ever goes."""
         self._binding = binding
         self._database = database
         self._open: set[Any] = set()
@@ -142,7 +154,7 @@ class Link:
         settings = self.settings
         begun = monotonic()
         end = begun + settings.retry_for
-        tries = 0
+        tries = conflicts = 0
         while True:
             self.check()
             left = end - monotonic()
@@ -150,7 +162,7 @@ class Link:
             raw.options.set_timeout(max(int(min(left, settings.timeout) * 1000), 10))
             self._open.add(raw)
             try:
-                transaction = Transaction(self, raw)
+                transaction = Transaction(self, raw, conflicts)
                 found = work(transaction)
                 if commits and not transaction.unchanged:
                     raw.commit().wait()
@@ -159,11 +171,10 @@ class Link:
                         self._try_to_anchor()
             except self.error as error:
                 code = errors.code_of(error)
-                if self.closed.is_set() and code in errors.CLOSED:
-                    raise self.closed_error() from error
-                if code not in errors.AGAIN or monotonic() >= end:
-                    tried = monotonic() - begun if code in errors.AGAIN else None
-                    raise errors.explained(self.settings.place, error, tried) from error
+                self._refuse(error, begun, end)
+            except _JumpedError:
+                self.anchor_anew()
+                continue
             except BaseException:
                 bindings.forget_wait(self._binding)
                 raw.cancel()
@@ -174,13 +185,28 @@ class Link:
                 self._open.discard(raw)
             if code == errors.NOT_COMMITTED:
                 self.conflicts += 1
+                conflicts += 1
             tries += 1
             self._pause(tries, code, end)
+
+    def _refuse(self, error: Exception, begun: float, end: float) -> None:
+        """Raise what a failure means, where it is not worth another try."""
+        code = errors.code_of(error)
+        if self.closed.is_set() and code in errors.CLOSED:
+            raise self.closed_error() from error
+        if code not in errors.AGAIN or monotonic() >= end:
+            tried = monotonic() - begun if code in errors.AGAIN else None
+            raise errors.explained(self.settings.place, error, tried) from error
 
     def _pause(self, tries: int, code: int, end: float) -> None:
         longest = LONGEST_AFTER_CONFLICT if code == errors.NOT_COMMITTED else LONGEST_PAUSE
         pause = min(FIRST_PAUSE * 2 ** min(tries, 12), longest) * random.random()  # noqa: S311 - no secret
         self.closed.wait(min(pause, max(end - monotonic(), 0.0)))
+
+    def note_version(self, version: int) -> None:
+        """Take note of the version that a transaction reads. Where versions jumped, it is tried again with a clock set right."""
+        if not self.time.saw(version):
+            raise _JumpedError
 
     # --- the clock --------------------------------------------------------------------------------
 
@@ -236,6 +262,8 @@ class Link:
     def close(self) -> None:
         """Have all that waits for the cluster return, and let nothing more begin."""
         self.closed.set()
+        for event in list(self.sleepers):
+            event.set()
         for raw in list(self._open):
             raw.cancel()
 

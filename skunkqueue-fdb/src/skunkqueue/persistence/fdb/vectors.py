@@ -98,7 +98,8 @@ def counters_of(packed: bytes) -> dict[str, float]:
         total >>= _BUCKET_WIDTH
         if not total:
             break
-    return found
+    # Where attempts were counted there are sums of their times, also such as are 0.
+    return {"wait": 0.0, "run": 0.0, **found} if found else found
 
 
 def tallied(verdict: Verdict, due: float, began: float | None, took: float) -> dict[str, float]:

@@ -1,0 +1,245 @@
+"""Lending firings out: one range of the line, read and cleared, and a lease that lists what was in it."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import islice
+from operator import itemgetter
+from typing import NamedTuple
+
+import msgspec
+
+from skunkqueue.persistence import rules
+from skunkqueue.persistence.fdb import counting, firings, keys, leases
+from skunkqueue.persistence.fdb.binding import KeyValue
+from skunkqueue.persistence.fdb.lines import NOTED
+from skunkqueue.persistence.fdb.records import (
+    CLAIM_HEAD,
+    ENTRY_HEAD,
+    TARGETS,
+    Lease,
+    Route,
+    as_route,
+    encode,
+    with_attempt,
+)
+from skunkqueue.persistence.fdb.transactions import Transaction
+from skunkqueue.records import MAX_PRIORITY, Claim, State
+
+MAX_CLAIM = 2_500
+"""Firings lent in one transaction."""
+MAX_BYTES = 4_000_000
+"""Bytes of bodies lent in one transaction, more or less."""
+FEW = 8
+"""So many are taken one by one, so that a firing put in between them does not conflict."""
+SLOTS = 4
+"""Places in the line, each a batch apart, of which one is taken at random after a conflict."""
+AHEAD = 0.005
+"""Seconds by which the line is read further than now seems: the version read may say that it is later."""
+_NONCE_BITS = 8
+_RANKS = range(MAX_PRIORITY + 1)
+_decode = msgspec.msgpack.Decoder(list[Claim]).decode
+
+
+class _Row(NamedTuple):
+    """A firing in line."""
+
+    order: bytes
+    """RANK, DUE and ID of its key."""
+    key: bytes
+    value: bytes
+    id: str
+    target: bool
+
+
+class Claiming:
+    """One call of ``claim``, which may take several tries."""
+
+    def __init__(self, queue: str, route: str, worker: str, limit: int, lease: float) -> None:
+        self._queue, self._route, self._worker = queue, route, worker
+        self._place = keys.place(queue, route)
+        self._limit = min(limit, MAX_CLAIM)
+        self._lease = lease
+        self._tries: list[tuple[bytes, list[Claim]]] = []
+        self.overdue = False
+        """Leases have ended: they must be taken back first."""
+        self.more = False
+        """There is more in line."""
+
+    def __call__(self, tr: Transaction) -> list[Claim]:
+        """Lend what is first in line; repeatable."""
+        before = self._committed(tr)
+        if before is not None:
+            tr.unchanged = True
+            return before
+        rows = self._rows(tr)
+        if not rows:
+            tr.unchanged = not self._tries
+            return []
+        return self._lend(tr, rows)
+
+    def _committed(self, tr: Transaction) -> list[Claim] | None:
+        """Return what an earlier try has lent, where it was committed after all; no later one can be from now on."""
+        asked = [(tr.get(key), key, claims) for key, claims in self._tries]
+        for future, key, claims in asked:
+            value = future.value
+            if value is not None:
+                return claims
+            tr.raw.add_write_conflict_key(key)
+        return None
+
+    # --- reading the line -------------------------------------------------------------------------
+
+    def _rows(self, tr: Transaction) -> list[_Row]:
+        place, all_keys, link = self._place, tr.keys, tr.link
+        paused = tr.get(all_keys.queue + keys.name(self._queue))
+        route = tr.get(all_keys.route + place)
+        version = tr.raw.get_read_version()
+        ends = all_keys.lease_end + place
+        overdue = tr.get_range(ends, ends + keys.moment(tr.now) + keys.END, 1, snapshot=True)
+        known = link.routes.get((self._queue, self._route), 0)
+        slots = SLOTS if tr.conflicts else 1
+        asked = self._ask(tr, known, slots)
+        link.note_version(version.wait())
+        tr.now = link.time.now()
+        value = route.value
+        found = Route() if value is None else as_route(value)
+        if paused.value is not None or found.paused or self._limit < 1:
+            return []
+        self.overdue = bool(overdue())
+        if self.overdue:
+            return []
+        if found.ranks != known:
+            link.routes[self._queue, self._route] = found.ranks
+            asked += self._ask(tr, found.ranks & ~known, slots)
+        rows = self._collect(asked, keys.moment(tr.now) + keys.END)
+        slot = random.randrange(max(min(slots, len(rows) // self._limit), 1))  # noqa: S311 - no secret
+        self.more = len(rows) > (slot + 1) * self._limit or slots > 1 or len(rows) == self._limit
+        return rows[slot * self._limit : (slot + 1) * self._limit]
+
+    def _ask(
+        self, tr: Transaction, ranks: int, slots: int
+    ) -> list[tuple[int, bool, Callable[[], Sequence[KeyValue]]]]:
+        """Ask for what is due, by priority: of the line, and of what is for this worker only."""
+        tables = [(tr.keys.line + self._place, False)]
+        if ranks & TARGETS:
+            tables.append((tr.keys.targeted + keys.name(self._worker) + self._place, True))
+            # Which priorities those have is not known apart.
+            ranks |= tr.link.routes.get((self._queue, self._route), 0)
+        until = keys.moment(tr.now + (0.0 if tr.link.time.is_virtual else AHEAD)) + keys.END
+        asked = []
+        for table, target in tables:
+            for priority in reversed(_RANKS):
+                if ranks >> priority & 1:
+                    before = table + keys.rank(priority)
+                    pairs = tr.get_range(before, before + until, self._limit * slots, snapshot=True)
+                    asked.append((len(table), target, pairs))
+        return asked
+
+    def _collect(
+        self, asked: list[tuple[int, bool, Callable[[], Sequence[KeyValue]]]], until: bytes
+    ) -> list[_Row]:
+        rows: list[_Row] = []
+        tables = 0
+        for start, target, pairs in asked:
+            found = pairs()
+            if found and found[-1].key[start + 1 :] > until:
+                found = [pair for pair in found if pair.key[start + 1 :] <= until]
+            tables += bool(found)
+            for pair in found:
+                key = pair.key
+                order = key[start:]
+                rows.append(_Row(order, key, pair.value, order[keys.LINE_TAIL :].decode(), target))
+        if tables > 1:
+            rows.sort(key=itemgetter(0))
+        return rows
+
+    # --- lending ----------------------------------------------------------------------------------
+
+    def _lend(self, tr: Transaction, rows: list[_Row]) -> list[Claim]:
+        version: int = tr.raw.get_read_version().wait()
+        # Versions grow by a million a second, so tokens stay below 2 ** 53 for decades.
+        token = version << _NONCE_BITS | random.getrandbits(_NONCE_BITS)
+        packed = keys.number(token)
+        tr.raw.add_read_conflict_key(tr.keys.lease + packed)
+        rows = _within(rows, MAX_BYTES)
+        bodies = [row.value[1:] if row.value else None for row in rows]
+        if None in bodies:
+            bodies, rows = self._with_large(tr, rows, bodies)
+        head = CLAIM_HEAD + msgspec.msgpack.encode(token) + msgspec.msgpack.encode(tr.now)
+        claims = _decode(
+            b"\xdc" + keys.part(len(rows)) + b"".join([head + body for body in bodies if body is not None])
+        )
+        length = rules.batch_length([claim.deaths for claim in claims])
+        if length < len(claims):
+            claims, rows = claims[:length], rows[:length]
+            self.more = True
+        self._take(tr, rows)
+        lease = Lease(
+            worker=self._worker,
+            queue=self._queue,
+            route=self._route,
+            claimed=tr.now,
+            ends=tr.now + self._lease,
+            ids=tuple([row.id for row in rows]),
+            noted=tuple([row.id for row in rows if row.value[:1] == NOTED or not row.value]),
+        )
+        leases.make(tr, token, lease)
+        for job, number in Counter([claim.job for claim in claims]).items():
+            counting.shift(tr, self._queue, self._route, job, {State.PENDING: -number, State.RUNNING: number})
+        self._tries.append((tr.keys.lease + packed, claims))
+        return claims
+
+    def _with_large(
+        self, tr: Transaction, rows: list[_Row], bodies: list[bytes | None]
+    ) -> tuple[list[bytes | None], list[_Row]]:
+        """Read those that are too large for the line, as many as fit into one claim."""
+        large = [row.id for row in rows if not row.value]
+        size = 0
+        kept = len(rows)
+        filled: dict[str, bytes] = {}
+        for start in range(0, len(large), FEW):
+            some = large[start : start + FEW]
+            known = firings.entries(tr, some)
+            attempts = firings.attempts(tr, some)
+            for id_, entry in known.items():
+                filled[id_] = encode(with_attempt(entry, attempts.get(id_)))[ENTRY_HEAD:]
+                size += len(filled[id_])
+            if size > MAX_BYTES and start + FEW < len(large):
+                kept = next(number for number, row in enumerate(rows) if row.id == large[start + FEW])
+                self.more = True
+                break
+        whole = [
+            filled[row.id] if body is None else body
+            for row, body in zip(islice(rows, kept), bodies, strict=False)
+        ]
+        return [*whole], rows[:kept]
+
+    def _take(self, tr: Transaction, rows: list[_Row]) -> None:
+        """Take firings out of the line; conflicts where somebody else has, or has put one in between."""
+        groups: dict[tuple[bool, bytes], list[_Row]] = {}
+        for row in rows:
+            groups.setdefault((row.target, row.order[:1]), []).append(row)
+            if row.target:
+                tr.clear(tr.keys.target + self._place + row.order)
+        raw = tr.raw
+        for own in groups.values():
+            if len(own) <= FEW:
+                for row in own:
+                    raw.add_read_conflict_key(row.key)
+                    raw.clear(row.key)
+                continue
+            first, after = own[0].key, own[-1].key + b"\0"
+            raw.add_read_conflict_range(first, after)
+            raw.clear_range(first, after)
+
+
+def _within(rows: list[_Row], most: int) -> list[_Row]:
+    size = 0
+    for number, row in enumerate(rows):
+        size += len(row.value)
+        if size > most and number:
+            return rows[:number]
+    return rows

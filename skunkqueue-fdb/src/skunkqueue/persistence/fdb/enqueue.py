@@ -1,0 +1,104 @@
+"""Putting firings in: all of one call in one transaction, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from skunkqueue.persistence.fdb import counting, firings, keys, lines, wakeups
+from skunkqueue.persistence.fdb.records import TARGETS, encode, entry_of
+from skunkqueue.persistence.fdb.transactions import Transaction
+from skunkqueue.records import Firing, State
+
+
+def put(tr: Transaction, given: Sequence[Firing], *, fresh: bool = False) -> list[str]:
+    """Put in what is not there; return the ids as ``Backend.enqueue`` does.
+
+    ``fresh``: none of the ids was known to anybody when the version was committed that this transaction reads, and none has a key.
+    So nothing is read of them, and it conflicts where one of them came in since.
+    """
+    if not given:
+        return []
+    if fresh:
+        known: set[str] = set()
+        for firing in given:
+            tr.raw.add_read_conflict_key(tr.keys.firing + firing.id.encode())
+    else:
+        known = firings.exist(tr, [firing.id for firing in given])
+    ids, new = _new(tr, given, known)
+    _store(tr, new)
+    return ids
+
+
+def _new(tr: Transaction, given: Sequence[Firing], known: set[str]) -> tuple[list[str], list[Firing]]:
+    """Return the ids that count, and the firings to be stored; their keys are theirs from now on."""
+    holders = _holders(tr, given)
+    ids: list[str] = []
+    new: list[Firing] = []
+    for firing in given:
+        id_ = firing.id
+        if firing.key is not None and id_ not in known:
+            key = (firing.queue, firing.key)
+            if key in holders:
+                ids.append(holders[key])
+                continue
+            holders[key] = id_
+            tr.set(tr.keys.key + keys.name(firing.queue) + keys.name(firing.key), id_.encode())
+        ids.append(id_)
+        if id_ not in known:
+            known.add(id_)
+            new.append(firing)
+    return ids, new
+
+
+def _store(tr: Transaction, new: Sequence[Firing]) -> None:
+    encoded: dict[str, bytes] = {}
+    jobs: dict[tuple[str, str, str], int] = {}
+    ranks: dict[tuple[str, str], int] = {}
+    now, all_keys = tr.now, tr.keys
+    for firing in new:
+        entry = entry_of(firing, now)
+        encoded[firing.id] = value = encode(entry)
+        place = (firing.queue, firing.route)
+        tail = keys.place(*place) + keys.rank(firing.priority) + keys.moment(entry.due) + firing.id.encode()
+        used = 1 << firing.priority
+        if firing.target is None:
+            tr.set(all_keys.line + tail, lines.value_of(value))
+        else:
+            target = keys.name(firing.target)
+            tr.set(all_keys.targeted + target + tail, lines.value_of(value))
+            tr.set(all_keys.target + tail, target)
+            used |= TARGETS
+        ranks[place] = ranks.get(place, 0) | used
+        of = (*place, firing.job)
+        jobs[of] = jobs.get(of, 0) + 1
+    firings.put(tr, encoded)
+    for (queue, route, job), number in jobs.items():
+        counting.shift(tr, queue, route, job, {State.PENDING: number})
+        counting.count(tr, queue, route, job, {"enqueued": number})
+    for (queue, route), used in ranks.items():
+        lines.use(tr, queue, route, used)
+        wakeups.ring(tr, queue, route)
+
+
+def _holders(tr: Transaction, given: Sequence[Firing]) -> dict[tuple[str, str], str]:
+    """Return the ids of live firings that have the keys of these."""
+    asked = {
+        (firing.queue, firing.key): tr.get(tr.keys.key + keys.name(firing.queue) + keys.name(firing.key))
+        for firing in given
+        if firing.key is not None
+    }
+    found = {}
+    for key, future in asked.items():
+        value = future.value
+        if value is not None:
+            found[key] = value.decode()
+    return found
+
+
+def needs_no_look(tr_link_routes: dict[tuple[str, str], int], given: Sequence[Firing]) -> bool:
+    """Return whether all that these firings need of their routes is known, and none has a key."""
+    for firing in given:
+        used = 1 << firing.priority | (0 if firing.target is None else TARGETS)
+        if firing.key is not None or tr_link_routes.get((firing.queue, firing.route), 0) & used != used:
+            return False
+    return True

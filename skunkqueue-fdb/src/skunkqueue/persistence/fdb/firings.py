@@ -1,0 +1,140 @@
+"""Firings as they were put in, which never changes, and what happened to each since."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import msgspec
+
+from skunkqueue.persistence.fdb import blobs, keys, packed
+from skunkqueue.persistence.fdb.records import (
+    NO_ATTEMPT,
+    Attempt,
+    Batch,
+    Entry,
+    as_attempt,
+    as_batch,
+    as_entry,
+    encode,
+)
+from skunkqueue.persistence.fdb.transactions import Transaction
+
+_LARGE = 4_000
+"""Bytes of a firing that is not packed with others."""
+_FULL = 60_000
+"""Bytes of a batch."""
+
+
+def put(tr: Transaction, entries: Mapping[str, bytes]) -> None:
+    """Store new firings, encoded; those of one call together where they are many."""
+    table = tr.keys.firing
+    together = {id_: value for id_, value in entries.items() if len(value) <= _LARGE}
+    entered = packed.spread(together)
+    for id_, value in entries.items():
+        if entered.alone or id_ not in together:
+            blobs.put(tr, table + id_.encode(), value)
+    if entered.alone:
+        return
+    batch: list[tuple[str, bytes]] = []
+    size = 0
+    for id_ in sorted(together):
+        # As if each had been written under its own key, which a firing put in twice at once would be.
+        tr.raw.add_write_conflict_key(table + id_.encode())
+        value = together[id_]
+        if size + len(value) > _FULL:
+            _put_batch(tr, batch)
+            batch, size = [], 0
+        batch.append((id_, value))
+        size += len(value)
+    _put_batch(tr, batch)
+
+
+def _put_batch(tr: Transaction, batch: Sequence[tuple[str, bytes]]) -> None:
+    entered = packed.spread(id_ for id_, _ in batch)
+    if entered.alone:
+        for id_, value in batch:
+            blobs.put(tr, tr.keys.firing + id_.encode(), value)
+        return
+    name = tr.link.unique()
+    tr.set(tr.keys.batch + name, encode(Batch(entries=entered.entries, firings=tuple(batch))))
+    packed.enter(tr, packed.FIRINGS, entered.entries, name)
+
+
+def entries(tr: Transaction, ids: Iterable[str]) -> dict[str, Entry]:
+    """Read firings as they were put in, those that there are."""
+    return {id_: as_entry(value) for id_, value in _stored(tr, ids).items()}
+
+
+def exist(tr: Transaction, ids: Collection[str]) -> set[str]:
+    """Return which of these are known. A firing of one of the others that is put in meanwhile makes this conflict."""
+    for id_ in ids:
+        tr.raw.add_read_conflict_key(tr.keys.firing + keys.id_(id_))
+    return set(_stored(tr, ids))
+
+
+def _stored(tr: Transaction, ids: Iterable[str]) -> dict[str, bytes]:
+    wanted = [id_ for id_ in dict.fromkeys(ids) if len(id_) <= keys.MAX_ID]
+    if not wanted:
+        return {}
+    pointers = packed.candidates(tr, packed.FIRINGS, wanted)
+    few = len(wanted) <= packed.AT_ONCE
+    found = blobs.read_each(tr, tr.keys.firing, wanted, snapshot=True) if few else {}
+    if len(found) < len(wanted):
+        found.update(_in_batches(tr, pointers(), set(wanted) - found.keys()))
+    if not few:
+        rest = [id_ for id_ in wanted if id_ not in found]
+        found.update(blobs.read_each(tr, tr.keys.firing, rest, snapshot=True))
+    return found
+
+
+def _in_batches(tr: Transaction, pointers: Mapping[bytes, list[str]], wanted: set[str]) -> dict[str, bytes]:
+    asked = [
+        tr.snapshot.get(tr.keys.batch + name)
+        for name, among in pointers.items()
+        if not wanted.isdisjoint(among)
+    ]
+    found: dict[str, bytes] = {}
+    for future in asked:
+        value = future.value
+        if value is not None:
+            found.update((id_, stored) for id_, stored in as_batch(value).firings if id_ in wanted)
+    return found
+
+
+def attempts(tr: Transaction, ids: Iterable[str]) -> dict[str, Attempt]:
+    """Read what happened to firings since they were put in; those to which anything did."""
+    found = blobs.read_each(tr, tr.keys.attempt, ids)
+    return {id_: as_attempt(value) for id_, value in found.items()}
+
+
+def note(tr: Transaction, id_: str, attempt: Attempt) -> None:
+    """Write down what happened to a firing."""
+    blobs.put(tr, tr.keys.attempt + id_.encode(), encode(attempt))
+
+
+def noted(attempt: Attempt | None, **changes: object) -> Attempt:
+    """Return an attempt with changes."""
+    return msgspec.structs.replace(attempt or NO_ATTEMPT, **changes)
+
+
+def remove(tr: Transaction, ids: Collection[str]) -> None:
+    """Forget firings: how they were put in, what happened to them, their progress and large results."""
+    for id_ in ids:
+        for table in (tr.keys.firing, tr.keys.attempt, tr.keys.progress, tr.keys.result):
+            blobs.clear(tr, table + keys.id_(id_))
+    gone = set(ids)
+    pointers = packed.candidates(tr, packed.FIRINGS, sorted(gone))()
+    asked = [(name, tr.get(tr.keys.batch + name)) for name in pointers]
+    for name, future in asked:
+        value = future.value
+        if value is None:
+            continue
+        batch = as_batch(value)
+        left = tuple(pair for pair in batch.firings if pair[0] not in gone)
+        if len(left) == len(batch.firings):
+            continue
+        if left:
+            tr.set(tr.keys.batch + name, encode(Batch(entries=batch.entries, firings=left)))
+        else:
+            tr.clear(tr.keys.batch + name)
+            packed.leave(tr, packed.FIRINGS, batch.entries, name)
