@@ -13,7 +13,10 @@ import signal
 import socket
 import subprocess
 from abc import ABC, abstractmethod
+from functools import partial
 from pathlib import Path
+
+import psutil
 
 from tests.support.waiting import eventually, pause
 
@@ -126,6 +129,10 @@ class ServerProcess(ABC):
         """Let it stand still (SIGSTOP), its connections open."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
+        # Each of its threads stops on its way out of the system, on a busy machine a while later.
+        threads = psutil.Process(self._process.pid).threads()
+        for one in threads:
+            eventually(partial(_stands_still, one.id), what=f"thread {one.id} of the server stands still")
 
     def go_on(self) -> None:
         """End a pause."""
@@ -153,3 +160,10 @@ def _guard(pid: int, scratch: Path | None) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+def _stands_still(thread: int) -> bool:
+    try:
+        return psutil.Process(thread).status() == psutil.STATUS_STOPPED
+    except psutil.NoSuchProcess:
+        return True

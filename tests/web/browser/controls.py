@@ -127,7 +127,7 @@ class Controls:
         expect(main(page)).to_contain_text("None is planned until it is resumed.")
         assert read(shop.backend, "hourly").paused
         page.get_by_role("button", name="Resume").click()
-        expect(page.locator("#ticks li")).to_have_count(5)
+        expect(page.locator("#ticks li")).to_have_count(5, timeout=1_000 * PATIENCE)
         assert not read(shop.backend, "hourly").paused
 
 
