@@ -103,6 +103,29 @@ def test_a_quiet_pool_stays_listed_and_begins_nothing(shop: Workshop, control: C
     eventually(pool_is(shop, "running"), PATIENCE, what="the pool is running")
 
 
+def test_one_worker_is_quiet_while_the_others_go_on(shop: Workshop, control: Control) -> None:
+    shop.work("-c", "2", workers=2)
+    pool = listed(shop)
+    quiet, other = (process.worker for process in pool.processes)
+    told = "told it to begin nothing more"
+    assert carried_out(control, control.quiet_worker(quiet)) == told
+    eventually(lambda: state_of(shop, quiet) == "quiet", PATIENCE, what="it is quiet")
+
+    firings = [shop.fire("add", number, 0) for number in range(20)]
+
+    assert [shop.result(one) for one in firings] == list(range(20))
+    assert {each.worker for each in map(shop.record, firings)} == {other}
+    assert pool_is(shop, "running")()
+    assert carried_out(control, control.resume_worker(quiet)) == "told it to begin jobs again"
+    eventually(lambda: state_of(shop, quiet) == "idle", PATIENCE, what="it goes on")
+    carried_out(control, control.quiet_pool(pool.id))
+    assert carried_out(control, control.resume_worker(quiet)) == "nothing: its whole pool is quiet"
+
+
+def state_of(shop: Workshop, worker: str) -> str | None:
+    return next((one.state for one in shop.backend.workers() if one.id == worker), None)
+
+
 def test_a_command_reaches_a_pool_whose_only_worker_is_dead(shop: Workshop, control: Control) -> None:
     pool = shop.work()
     record = listed(shop)

@@ -10,7 +10,7 @@ from tests.web.crews import add_pool, add_worker, heard
 from tests.web.firings import claim, firing
 
 
-@pytest.mark.parametrize("verb", ["restart", "stop", "rough"])
+@pytest.mark.parametrize("verb", ["quiet", "resume", "restart", "stop", "rough"])
 def test_a_worker_is_told(client: FlaskClient, store: Backend, verb: str) -> None:
     worker = add_worker(store)
 
@@ -95,7 +95,7 @@ def test_a_pool_that_ended_meanwhile_is_told_so(client: FlaskClient) -> None:
     assert "Pool gone has ended, so nothing was sent." in answer.text
 
 
-@pytest.mark.parametrize("verb", ["kill", "", "quiet", "<script>"])
+@pytest.mark.parametrize("verb", ["kill", "", "<script>"])
 def test_other_verbs_are_refused(client: FlaskClient, store: Backend, verb: str) -> None:
     answer = client.post("/do/worker", data={"verb": verb, "id": add_worker(store)})
 

@@ -218,6 +218,14 @@ class Control:
         """Tell a worker to end after its job, and its pool to start another in its place; return the id of the entry."""
         return self._tell_worker("restart", worker)
 
+    def quiet_worker(self, worker: str) -> str:
+        """Tell a worker to begin nothing more, and stay; return the id of the entry. One that takes its place is not told."""
+        return self._tell_worker("quiet", worker)
+
+    def resume_worker(self, worker: str) -> str:
+        """Tell a quiet worker to go on; return the id of the entry. In a quiet pool it stays quiet."""
+        return self._tell_worker("resume", worker)
+
     def quiet_pool(self, pool: str) -> str:
         """Tell a pool to begin nothing more, and stay; return the id of the entry. Raises UnknownPoolError, as all of these."""
         return self._tell_pool("quiet", pool)

@@ -59,7 +59,7 @@ def test_a_pool_is_told(store: Backend, skunq: Skunq, words: list[str], verb: st
     assert (command.verb, command.worker) == (verb, None)
 
 
-@pytest.mark.parametrize("verb", ["stop", "restart"])
+@pytest.mark.parametrize("verb", ["stop", "restart", "quiet"])
 def test_what_is_for_a_worker_goes_to_its_pool(store: Backend, skunq: Skunq, verb: str) -> None:
     open_pool(store, "pool-1")
     hire(store, "w-1", pool="pool-1")
@@ -71,10 +71,21 @@ def test_what_is_for_a_worker_goes_to_its_pool(store: Backend, skunq: Skunq, ver
     assert store.listen("w-1", 0.0) == []
 
 
-def test_a_worker_is_not_quiet(store: Backend, skunq: Skunq) -> None:
-    hire(store, "w-1")
+def test_a_quiet_worker_goes_on(store: Backend, skunq: Skunq) -> None:
+    open_pool(store, "pool-1")
+    hire(store, "w-1", pool="pool-1")
 
-    assert "no live pool 'w-1'" in skunq.error("quiet", "w-1", expect=1)
+    assert skunq("quiet", "w-1", "--end").strip() == "told w-1 to begin jobs again"
+
+    (command,) = store.listen("pool-1", 0.0)
+    assert (command.verb, command.worker) == ("resume", "w-1")
+
+
+def test_nobody_is_quiet_who_is_not_there(store: Backend, skunq: Skunq) -> None:
+    open_pool(store, "pool-1")
+
+    assert "'w-1'" in skunq.error("quiet", "pool-1", "w-1", expect=1)
+    assert store.listen("pool-1", 0.0) == []
 
 
 def test_a_start_that_fits_a_pool_and_a_worker_stops_neither(store: Backend, skunq: Skunq) -> None:

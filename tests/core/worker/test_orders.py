@@ -125,6 +125,22 @@ def test_a_worker_obeys_what_comes_to_its_own_mailbox(
     assert word in (entry.did or "")
 
 
+def test_a_worker_is_quiet_and_goes_on_by_its_own_mailbox(
+    store: Backend, threads: ThreadPoolExecutor
+) -> None:
+    one = worker(store)
+    running = threads.submit(one.run)
+    (record,) = eventually(store.workers, what="it is listed")
+
+    store.send(record.id, Command(verb="quiet"))
+    eventually(lambda: store.workers()[0].state == "quiet", what="it is listed as quiet")
+    firing = fire(store)
+    store.send(record.id, Command(verb="resume"))
+
+    eventually(lambda: state(store, firing) is State.COMPLETE, what="it goes on")
+    ended(running, one)
+
+
 def test_an_order_that_a_worker_does_not_know_is_answered(
     store: Backend, threads: ThreadPoolExecutor
 ) -> None:

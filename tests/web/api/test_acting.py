@@ -161,7 +161,7 @@ def test_a_pool_is_told(client: FlaskClient, store: Backend, verb: str) -> None:
     assert store.audit(1).entries[0].id == sent["entry"]
 
 
-@pytest.mark.parametrize("verb", ["stop", "rough", "restart"])
+@pytest.mark.parametrize("verb", ["quiet", "resume", "stop", "rough", "restart"])
 def test_a_worker_is_told(client: FlaskClient, store: Backend, verb: str) -> None:
     pool = add_pool(store)
     worker = pool.processes[0].worker

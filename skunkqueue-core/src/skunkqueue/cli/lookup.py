@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from skunkqueue.errors import UnknownFiringError, UnknownPoolError, UnknownWorkerError
+from skunkqueue.errors import UnknownFiringError, UnknownWorkerError
 
 if TYPE_CHECKING:
     from skunkqueue.persistence.backend import Backend
-    from skunkqueue.pools import PoolRecord
 
 SHOWN = 5
 """Candidates named where a start of an id fits several."""
@@ -24,18 +23,6 @@ def firing_id(store: Backend, typed: str) -> str:
         msg = f"there is no firing {typed!r} (any more): see `skunq jobs`"
         raise UnknownFiringError(msg)
     raise UnknownFiringError(_several("firing", typed, found))
-
-
-def pool_called(store: Backend, typed: str) -> PoolRecord:
-    """Find the one live pool whose id begins so; UnknownPoolError where there is none, or several."""
-    found = [pool for pool in store.pools() if typed and pool.id.startswith(typed)]
-    exact = [pool for pool in found if pool.id == typed]
-    if len(exact or found) == 1:
-        return (exact or found)[0]
-    if not found:
-        msg = f"there is no live pool {typed!r}: see `skunq pools`"
-        raise UnknownPoolError(msg)
-    raise UnknownPoolError(_several("pool", typed, [pool.id for pool in found]))
 
 
 def pool_or_worker_called(store: Backend, typed: str) -> tuple[str, str]:

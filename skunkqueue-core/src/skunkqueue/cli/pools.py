@@ -10,7 +10,7 @@ from skunkqueue.cli import exits
 from skunkqueue.cli.acting import with_control
 from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import queue_options, with_backend
-from skunkqueue.cli.lookup import pool_called, pool_or_worker_called
+from skunkqueue.cli.lookup import pool_or_worker_called
 from skunkqueue.cli.output import document, json_option, note, say, table
 from skunkqueue.cli.receipts import await_receipts, wait_options
 from skunkqueue.cli.text import clean, iso, size, span
@@ -109,7 +109,7 @@ def restart(
 
 
 @click.command()
-@click.argument("ids", metavar="POOL...", nargs=-1, required=True)
+@click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.option("--end", is_flag=True, help="End it: begin jobs again.")
 @wait_options
 @click.pass_context
@@ -117,14 +117,20 @@ def restart(
 def quiet(
     control: Control, ctx: click.Context, ids: tuple[str, ...], *, end: bool, wait: bool, timeout: float
 ) -> None:
-    """Let pools begin nothing more, and stay.
+    """Let workers or whole pools begin nothing more, and stay.
 
     What runs goes on. --end lets them begin jobs again.
+
+    The start of an ID is enough where no other begins so.
     """
+    tell = {
+        "pool": control.resume_pool if end else control.quiet_pool,
+        "worker": control.resume_worker if end else control.quiet_worker,
+    }
     sent = []
-    for id_ in [pool_called(control.backend, typed).id for typed in ids]:
-        sent.append((f"pool {id_}", control.resume_pool(id_) if end else control.quiet_pool(id_)))
-        say(f"told pool {clean(id_)} to {'begin jobs again' if end else 'begin nothing more'}")
+    for kind, id_ in [pool_or_worker_called(control.backend, typed) for typed in ids]:
+        sent.append((f"{kind} {id_}", tell[kind](id_)))
+        say(f"told {_shown(kind)}{clean(id_)} to {'begin jobs again' if end else 'begin nothing more'}")
     if wait and not await_receipts(control, sent, timeout):
         ctx.exit(exits.NOTHING)
 

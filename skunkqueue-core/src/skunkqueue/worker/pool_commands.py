@@ -17,7 +17,7 @@ from skunkqueue.worker.child import Child, End
 from skunkqueue.worker.clerk import Clerk
 from skunkqueue.worker.pool_crew import Crew
 from skunkqueue.worker.rolling_restart import RollingRestart
-from skunkqueue.worker.settings import DISMISS, DISMISS_ROUGH, GENTLE, ROUGH, Ending
+from skunkqueue.worker.settings import BEGIN, DISMISS, DISMISS_ROUGH, GENTLE, HOLD, ROUGH, Ending
 
 logger = logging.getLogger("skunkqueue.pool")
 
@@ -96,6 +96,8 @@ class PoolCommands:
 
     def _tell_one(self, command: Command, worker: str) -> str | None:
         verb = command.verb
+        if verb in ("quiet", "resume"):
+            return self._hold_one(worker, quiet=verb == "quiet")
         if verb not in ("stop", "rough", "restart"):
             logger.warning("an unknown command is ignored: %r", verb)
             return f"nothing: this version does not know {verb!r}"
@@ -117,6 +119,15 @@ class PoolCommands:
         # Its job may hold the GIL, so that the worker itself cannot see to it.
         child.kill_at = min(child.kill_at, monotonic() + self._grace)
         return None
+
+    def _hold_one(self, worker: str, *, quiet: bool) -> str:
+        child = self._crew.find(worker)
+        if child is None or child.is_leaving:
+            return "nothing: that worker ends, or has ended already"
+        if self._crew.is_quiet:
+            return "nothing: its whole pool is quiet"
+        child.order(HOLD if quiet else BEGIN)
+        return f"told it to begin {'nothing more' if quiet else 'jobs again'}"
 
     def _tell_place(self, verb: str, worker: str) -> str:
         """See to the place of a worker that has died, and whose place is empty still."""

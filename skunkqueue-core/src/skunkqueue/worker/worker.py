@@ -325,6 +325,10 @@ class Worker:
             logger.info("told to stop%s by command", " roughly" if command.verb == "rough" else "")
             self._note(command, "ends without another in its place")
             self.stop(rough=command.verb == "rough", ending=Ending.DISMISSED)
+        elif command.verb in ("quiet", "resume"):
+            is_quiet = command.verb == "quiet"
+            self.cycle.hold(holding=is_quiet)
+            self._note(command, f"begins {'nothing more' if is_quiet else 'jobs again'}")
         elif command.verb == "restart":
             logger.info("told to end by command, for another to take its place")
             self.cycle.word = "told to by command"

@@ -13,15 +13,14 @@ from skunkqueue.web.rights import Right, allowed
 
 blueprint = Blueprint("worker_actions", __name__)
 
-WORKER_VERBS = ("restart", "stop", "rough")
-POOL_VERBS = ("quiet", "resume", "restart", "stop", "rough")
+VERBS = ("quiet", "resume", "restart", "stop", "rough")
 
 
 @blueprint.get("/confirm/worker")
 @allowed(Right.ADMIN)
 def confirm_worker() -> str:
     """Ask whether a worker is meant, and say what that touches."""
-    verb, id_ = inputs.one_of("verb", WORKER_VERBS), inputs.needed("id")
+    verb, id_ = inputs.one_of("verb", VERBS), inputs.needed("id")
     _, member = find_worker(current(), id_)
     return render_template(
         "confirm_order.html",
@@ -40,7 +39,7 @@ def confirm_worker() -> str:
 @allowed(Right.ADMIN)
 def confirm_pool() -> str:
     """Ask whether a pool is meant, and say what that touches."""
-    verb, id_ = inputs.one_of("verb", POOL_VERBS), inputs.needed("id")
+    verb, id_ = inputs.one_of("verb", VERBS), inputs.needed("id")
     group = find_pool(current(), id_)
     members = [] if group is None else list(group.members)
     return render_template(
@@ -60,7 +59,7 @@ def confirm_pool() -> str:
 @allowed(Right.ADMIN)
 def tell_worker() -> Response:
     """Send a command to a worker."""
-    verb, id_ = inputs.one_of("verb", WORKER_VERBS), inputs.needed("id")
+    verb, id_ = inputs.one_of("verb", VERBS), inputs.needed("id")
     control = source.current().control(inputs.text("why"))
     try:
         entry = _send_worker(control, verb, id_)
@@ -76,7 +75,7 @@ def tell_worker() -> Response:
 @allowed(Right.ADMIN)
 def tell_pool() -> Response:
     """Send a command to a pool."""
-    verb, id_ = inputs.one_of("verb", POOL_VERBS), inputs.needed("id")
+    verb, id_ = inputs.one_of("verb", VERBS), inputs.needed("id")
     control = source.current().control(inputs.text("why"))
     try:
         entry = _send_pool(control, verb, id_)
@@ -89,6 +88,10 @@ def tell_pool() -> Response:
 
 
 def _send_worker(control: Control, verb: str, id_: str) -> str:
+    if verb == "quiet":
+        return control.quiet_worker(id_)
+    if verb == "resume":
+        return control.resume_worker(id_)
     if verb == "restart":
         return control.restart_worker(id_)
     return control.stop_worker(id_, rough=verb == "rough")

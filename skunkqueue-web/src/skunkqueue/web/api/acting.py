@@ -101,6 +101,18 @@ def remove_schedule(order: ScheduleOrder) -> structs.Changed:
     return _changed(is_so=True)
 
 
+@endpoint("POST", "/workers/{id_}/quiet", Right.ADMIN, {202: structs.Sent}, body=Reason)
+def quiet_worker(reason: Reason, id_: str) -> structs.Sent:
+    """Tell a worker to begin nothing more, and stay."""
+    return _sent(_control(reason.why).quiet_worker(id_))
+
+
+@endpoint("POST", "/workers/{id_}/resume", Right.ADMIN, {202: structs.Sent}, body=Reason)
+def resume_worker(reason: Reason, id_: str) -> structs.Sent:
+    """Tell a quiet worker to go on."""
+    return _sent(_control(reason.why).resume_worker(id_))
+
+
 @endpoint("POST", "/workers/{id_}/stop", Right.ADMIN, {202: structs.Sent}, body=Reason)
 def stop_worker(reason: Reason, id_: str) -> structs.Sent:
     """Tell a worker to end after its job."""
