@@ -33,6 +33,7 @@ OUTSIDE = [
     "evil.example",
     "/queues\r\nSet-Cookie: a=b",
     "/../evil",
+    "/%2e%2E/evil",
     "/" + "x" * 3_000,
     "",
 ]

@@ -13,10 +13,11 @@ import yaml  # type: ignore[import-untyped]  # it comes with Schemathesis, and i
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from skunkqueue.counters import GROWTH, tally
+from skunkqueue.counters import GROWTH, Counters, tally
 from skunkqueue.persistence import Backend
 from skunkqueue.records import Outcome, Verdict
 from skunkqueue.web import create_app
+from skunkqueue.web.metrics.collector import folded
 from skunkqueue.web.metrics.histograms import BOUNDS, cumulated
 from tests.docs.pages import ROOT
 from tests.web.access.conftest import bearer
@@ -204,3 +205,50 @@ def test_the_page_tells_every_metric(client: FlaskClient, store: Backend) -> Non
     assert [
         name for name in ours if name not in page and f"`{'_' + name.split('_', 2)[2]}`" not in page
     ] == []
+
+
+@pytest.mark.parametrize(
+    ("most", "told"),
+    [
+        (
+            6,
+            {
+                ("a", "r", "x"),
+                ("a", "r", "y"),
+                ("a", "s", "x"),
+                ("b", "r", "x"),
+                ("b", "s", "x"),
+                ("b", "s", "y"),
+            },
+        ),
+        (
+            5,
+            {
+                ("a", "r", "(all jobs)"),
+                ("a", "s", "(all jobs)"),
+                ("b", "r", "(all jobs)"),
+                ("b", "s", "(all jobs)"),
+            },
+        ),
+        (3, {("a", "(all routes)", "(all jobs)"), ("b", "(all routes)", "(all jobs)")}),
+    ],
+)
+def test_too_many_routes_and_jobs_are_added_up(most: int, told: set[tuple[str, str, str]]) -> None:
+    places = [
+        ("a", "r", "x"),
+        ("a", "r", "y"),
+        ("a", "s", "x"),
+        ("b", "r", "x"),
+        ("b", "s", "x"),
+        ("b", "s", "y"),
+    ]
+    totals = [
+        Counters(queue=queue, route=route, job=job, begin=0.0, values={"complete": 2.0, "wait": 0.5})
+        for queue, route, job in places
+    ]
+
+    found = folded(totals, most)
+
+    assert {(each.queue, each.route, each.job) for each in found} == told
+    assert sum(each.values["complete"] for each in found) == 12.0
+    assert sum(each.values["wait"] for each in found) == 3.0

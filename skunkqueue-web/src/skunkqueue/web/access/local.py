@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from flask import request
 
@@ -30,5 +30,6 @@ def is_local(text: str) -> bool:
     except ValueError:
         return False
     root = request.script_root
+    # Browsers take %2e for a dot.
     inside = not root or parts.path == root or parts.path.startswith(f"{root}/")
-    return not parts.scheme and not parts.netloc and inside and ".." not in parts.path.split("/")
+    return not parts.scheme and not parts.netloc and inside and ".." not in unquote(parts.path).split("/")

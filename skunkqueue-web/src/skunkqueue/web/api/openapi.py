@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from importlib.metadata import version
 from typing import Any
@@ -30,7 +31,12 @@ def install(app: Flask) -> None:
 @allowed(Right.VIEW)
 def openapi() -> Response:
     """Serve the document."""
-    return Response(msgspec.json.encode(document(is_open=access().is_open)), content_type=JSON)
+    return Response(_encoded(access().is_open), content_type=JSON)
+
+
+@functools.cache
+def _encoded(is_open: bool) -> bytes:  # noqa: FBT001 - as it is asked for above
+    return msgspec.json.encode(document(is_open=is_open))
 
 
 def document(*, is_open: bool) -> dict[str, Any]:

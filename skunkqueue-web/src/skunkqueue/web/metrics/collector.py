@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from skunkqueue.counters import Counters
+from skunkqueue.counters import Counters, add
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.web.metrics.histograms import cumulated
 from skunkqueue.web.metrics.own import Requests
@@ -26,6 +26,9 @@ _TOTALS = {
     "released": "Attempts that were given back before they had begun.",
     "deaths": "Leases that ended and workers that died while the job had begun.",
 }
+MOST_TOTALS = 2_000
+"""Routes and jobs that totals tell apart; each takes 47 lines, and Prometheus gives up after ten seconds."""
+ALL_JOBS, ALL_ROUTES = "(all jobs)", "(all routes)"
 _TIMES = {
     "wait": "Seconds from the due time of an attempt to its beginning.",
     "run": "Seconds that the code of an attempt ran.",
@@ -48,12 +51,31 @@ def of_store(store: Backend) -> list[Metric]:
     began = time.perf_counter()
     found = [*_of_routes(store), *_of_pools(store)]
     if "counters" in store.capabilities:
-        found += _of_totals(store.totals())
+        found += _of_totals(folded(store.totals()))
     took = GaugeMetricFamily(
         "skunkqueue_monitor_read_seconds", "Seconds that reading these from the store took."
     )
     took.add_metric([], time.perf_counter() - began)
     return [*found, took]
+
+
+def folded(totals: list[Counters], most: int = MOST_TOTALS) -> list[Counters]:
+    """Add up the jobs of each route, and then the routes of each queue, where there are too many to be told apart."""
+    if len(totals) > most:
+        totals = _added(totals, lambda each: (each.queue, each.route, ALL_JOBS))
+    if len(totals) > most:
+        totals = _added(totals, lambda each: (each.queue, ALL_ROUTES, ALL_JOBS))
+    return totals
+
+
+def _added(totals: list[Counters], place: Callable[[Counters], tuple[str, str, str]]) -> list[Counters]:
+    sums: defaultdict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
+    for each in totals:
+        add(sums[place(each)], each.values)
+    return [
+        Counters(queue=queue, route=route, job=job, begin=0.0, values=values)
+        for (queue, route, job), values in sums.items()
+    ]
 
 
 def of_monitor(requests: Requests, streams: int, operations: int, *, is_up: bool) -> list[Metric]:
