@@ -21,7 +21,6 @@ from skunkqueue.contract.makers import (
     death,
     declared,
     firing,
-    ids,
     outcome,
     planned,
     ran,
@@ -253,7 +252,12 @@ class SchedulePromises(Kit):
         lent = claim(backend, 10)
         backend.remove_schedule(QUEUE, "removed")
         backend.pause_schedule(QUEUE, "paused")
-        following = {one.id: None if before[one.id].name == "over" else firing() for one in lent}
+        following = {
+            one.id: None
+            if before[one.id].name == "over"
+            else firing(due=one.claimed - number, body=b"%d" % number, job=f"m:j{number % 2}")
+            for number, one in enumerate(lent)
+        }
         outcomes = [outcome(one, refire=refire(one, before[one.id], following[one.id])) for one in lent]
         assert backend.settle(outcomes) == []
         found = dict(zip(names, backend.get_schedules(QUEUE, names), strict=True))
@@ -267,9 +271,14 @@ class SchedulePromises(Kit):
         assert [run.id for run in backend.history(QUEUE, "goes on too")] == [
             one.id for one in lent if before[one.id].name == "goes on too"
         ]
-        assert sorted(ids(claim(backend, 10))) == sorted(
-            str(one.firing) for one in found.values() if one is not None and not one.paused
-        )
+        armed = {one.firing: one.next_run for one in found.values() if one is not None and not one.paused}
+        wanted = {one.id: one for one in following.values() if one is not None and one.id in armed}
+        assert armed == {id_: pytest.approx(one.due, abs=0.01) for id_, one in wanted.items()}
+        claims = claim(backend, 10)
+        assert {one.id: (one.body, one.job) for one in claims} == {
+            id_: (one.body, one.job) for id_, one in wanted.items()
+        }
+        assert {one.id: one.due for one in claims} == armed
 
     def test_history_is_bounded_and_oldest_first(self, backend: Backend, clock: VirtualClock) -> None:
         declared(backend)

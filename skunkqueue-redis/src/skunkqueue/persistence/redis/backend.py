@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from skunkqueue.counters import tally, tally_batch
@@ -192,7 +192,7 @@ class RedisBackend(Claiming, Asking, Watching, Administration):
             for group in wire.groups_of(outcome.follow, blobs):
                 follows.append((number, group))  # noqa: PERF401 - no clearer as an extend
             if outcome.refire is not None:
-                refires.append((number, _refire(outcome.refire, blobs)))
+                refires.append((number, _refire(outcome.refire, blobs, {})))
         reply = self._link.call(_SETTLE, items, follows, refires, blobs=blobs, kept=True)
         return wire.as_ids(reply)
 
@@ -244,20 +244,30 @@ def _due(outcome: Outcome) -> float:
     return began if outcome.was_due is None else max(outcome.was_due, began - _ENDLESS)
 
 
-def _following(outcomes: Sequence[Outcome], blobs: wire.Blobs) -> tuple[list[Any], list[Any]]:
-    """Return the groups of what is enqueued with some outcomes, and their refires, as ``finish_more.lua`` wants them."""
+def _following(outcomes: Sequence[Outcome], blobs: wire.Blobs) -> tuple[list[Any], list[Any], list[Any]]:
+    """Return what ``finish_more.lua`` wants: the groups of what is enqueued with outcomes, their refires, and the groups of these."""
     groups = [group for outcome in outcomes for group in wire.groups_of(outcome.follow, blobs)]
-    refires = [
-        (outcome.id, _refire(outcome.refire, blobs)) for outcome in outcomes if outcome.refire is not None
+    refires = [(outcome.id, outcome.refire) for outcome in outcomes if outcome.refire is not None]
+    # Most are alike but for their due times.
+    armed = [
+        refire.firing
+        for _, refire in refires
+        if refire.firing is not None and refire.firing.key is None and refire.firing.due is not None
     ]
-    return groups, refires
+    shared = wire.groups_of(armed, blobs, own_due=True) if armed else []
+    places = {id_: (g, at) for g, group in enumerate(shared, 1) for at, id_ in enumerate(group[7], 1)}
+    return groups, [(id_, _refire(refire, blobs, places)) for id_, refire in refires], shared
 
 
-def _refire(refire: Refire, blobs: wire.Blobs) -> list[Any]:
-    run = refire.run
+def _refire(refire: Refire, blobs: wire.Blobs, places: Mapping[str, tuple[int, int]]) -> list[Any]:
+    """Encode a refire; ``places``: firings that are in groups with others, and where."""
+    run, firing = refire.run, refire.firing
     group: Any = False
-    if refire.firing is not None:
-        (group,) = wire.groups_of([refire.firing], blobs)
+    at = 0
+    if firing is not None and firing.id in places:
+        group, at = places[firing.id]
+    elif firing is not None:
+        (group,) = wire.groups_of([firing], blobs)
     return [
         place_of(refire.queue, refire.name),
         refire.generation,
@@ -269,4 +279,5 @@ def _refire(refire: Refire, blobs: wire.Blobs) -> list[Any]:
         False if run.interval is None else float(run.interval),
         HISTORY_LENGTH,
         run.verdict,
+        at,
     ]

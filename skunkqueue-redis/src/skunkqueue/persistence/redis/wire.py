@@ -227,9 +227,10 @@ class Blobs(list[bytes]):
         return False if blob is None else self.put(blob)
 
 
-def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
+def groups_of(firings: Sequence[Firing], blobs: Blobs, *, own_due: bool = False) -> list[Group]:
     """Sort firings into groups that share all but id, body, key, job, tags and parent.
 
+    ``own_due``: and due time, which each of them has.
     Raises BackendError for what no store could keep.
     """
     firings = _distinct(firings)
@@ -246,7 +247,7 @@ def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
             firing.queue,
             firing.route,
             firing.priority,
-            firing.due,
+            None if own_due else firing.due,
             firing.delay,
             firing.expires,
             firing.expires_in,
@@ -260,10 +261,14 @@ def groups_of(firings: Sequence[Firing], blobs: Blobs) -> list[Group]:
             if found is None:
                 found = known[shared] = _new_group(shared)
                 groups.append(found)
+                if own_due:
+                    found[2] = []
             current = found
             ids, keys, fragments, jobs = current[7:11]
         id_ = firing.id
         ids.append(id_)
+        if own_due:
+            current[2].append(_finite("due", firing.due))
         try:
             fragments.append(fragment(firing))
         except UnicodeEncodeError as error:
@@ -308,17 +313,13 @@ def _new_group(shared: tuple[Any, ...]) -> Group:
     if not MIN_PRIORITY <= priority <= MAX_PRIORITY:
         msg = f"priority {priority!r} is not between {MIN_PRIORITY} and {MAX_PRIORITY}"
         raise BackendError(msg)
-    for name, value in (("due", due), ("delay", delay), ("expires", expires), ("expires_in", expires_in)):
-        if value is not None and not math.isfinite(value):
-            msg = f"{name}={value!r} is no time: give a finite number of seconds"
-            raise BackendError(msg)
     return [
         place_of(queue, route),
         MAX_PRIORITY - priority,
-        _or_false(due),
-        float(delay),
-        _or_false(expires),
-        _or_false(expires_in),
+        _finite("due", due),
+        _finite("delay", delay),
+        _finite("expires", expires),
+        _finite("expires_in", expires_in),
         False if target is None else target,
         [],
         [],
@@ -327,9 +328,14 @@ def _new_group(shared: tuple[Any, ...]) -> Group:
     ]
 
 
-def _or_false(value: float | None) -> float | bool:
+def _finite(name: str, value: float | None) -> float | bool:
     # Lua's arrays have no holes.
-    return False if value is None else float(value)
+    if value is None:
+        return False
+    if not math.isfinite(value):
+        msg = f"{name}={value!r} is no time: give a finite number of seconds"
+        raise BackendError(msg)
+    return float(value)
 
 
 def end_of(outcome: Outcome, chunk: str, state: str) -> bytes:

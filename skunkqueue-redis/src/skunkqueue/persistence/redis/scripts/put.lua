@@ -1,6 +1,6 @@
 -- Putting firings in. A group is those of one batch that share all but id, body, key and job:
 -- place, rank, due, delay, expires, expires_in, target, ids, keys, the number before that of the first fragment, their
--- jobs, and (where these are several) for each firing which of them is its own.
+-- jobs, and (where these are several) for each firing which of them is its own. In the place of due may be those of each.
 local function register(place, rank)
   local key = P .. 'q:' .. place
   local ranks = call('HGET', key, 'ranks') or ''
@@ -37,11 +37,17 @@ end
 -- Calls other(i, id) where a firing of the group is not put in because its key is in use by `id`.
 local function put(group, other)
   local place, rank, due, delay, expires, expires_in, target, ids, keys, before, jobs, of = unpack(group, 1, 12)
-  due = due or now + delay
   expires = expires or (expires_in and now + expires_in)
-  local head = '\203' .. struct.pack('>d', now) .. '\203' .. struct.pack('>d', due)
-    .. (expires and '\203' .. struct.pack('>d', expires) or '\192')
-  local line, score = line_of(place, rank, target), string.format('%.17g', due)
+  local enqueued = '\203' .. struct.pack('>d', now) .. '\203'
+  local ends = expires and '\203' .. struct.pack('>d', expires) or '\192'
+  local dues, head, score = type(due) == 'table' and due, nil, nil
+  local function set_due(one)
+    head, score = enqueued .. struct.pack('>d', one) .. ends, string.format('%.17g', one)
+  end
+  if not dues then
+    set_due(due or now + delay)
+  end
+  local line = line_of(place, rank, target)
   local added, all = {}, 0
   if keys then
     local held = P .. 'k:' .. queue_of(place)
@@ -70,6 +76,9 @@ local function put(group, other)
       for i = first, last do
         if not known[i - first + 1] then
           local id = ids[i]
+          if dues then
+            set_due(dues[i])
+          end
           n = n + 2
           fields[n - 1] = id
           fields[n] = head .. ARGV[before + i]
