@@ -7,7 +7,7 @@ import sys
 
 SHORT = ("drain", "fire", "latency", "idle", "schedules")
 REDIS = ("anatomy",)
-LONG = ("asking", "awaited", "scale", "soak", "memory")
+LONG = ("asking", "awaited", "scale", "soak", "memory", "web")
 
 
 def main(names: list[str]) -> int:

@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from skunkqueue.persistence import Backend
 from skunkqueue.records import State
 from skunkqueue.web import create_app
+from skunkqueue.web.pages import queues
 from skunkqueue.web.rights import Login, Right
 from tests.web.firings import QUEUE, claim, firing
 from tests.web.monitor_client import MonitorClient
@@ -45,6 +46,19 @@ def test_a_routes_page_tells_what_the_pending_ones_wait_for(client: FlaskClient,
     assert re.search(r'Due</span><span class="tile-value">2<', text)
     assert re.search(r'Later</span><span class="tile-value">1<', text)
     assert "Nobody works on this route" in text
+
+
+def test_a_routes_page_counts_what_is_due_to_a_bound(
+    client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queues, "COUNTED", 3)
+    store.enqueue([firing() for _ in range(4)])
+
+    text = client.get("/queue?queue=shop&route=default").text
+
+    assert re.search(r'Pending</span><span class="tile-value">4<|Pending</span>.*?>4<', text)
+    assert re.search(r'Due</span><span class="tile-value">≥ 3<', text)
+    assert re.search(r'Later</span><span class="tile-value">\?<', text)
 
 
 def test_a_route_that_never_was_is_not_found(client: FlaskClient, store: Backend) -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -131,9 +131,13 @@ def percentile(values: Mapping[str, float], of: str, share: float) -> float | No
 
     ``None`` where none was counted. At most 9 % off for what was counted in today's buckets.
     """
-    buckets = sorted(_buckets(values, *_FORMS[of]))
-    left = share * sum(count for _, _, count in buckets)
-    for lower, upper, count in buckets:
+    return percentile_of(buckets(values, of), share)
+
+
+def percentile_of(histogram: Sequence[tuple[float, float, float]], share: float) -> float | None:
+    """Do the same with what ``buckets`` returned, for several shares of one histogram."""
+    left = share * sum(count for _, _, count in histogram)
+    for lower, upper, count in histogram:
         left -= count
         if left <= 1e-9:
             return _middle(lower, upper)

@@ -102,3 +102,18 @@ def test_settling_costs_the_same_however_many_are_finished(backend: SQLiteBacken
     before = settle_ten()
     finish(backend, 5_000)
     assert settle_ten() <= 1.3 * before + 10
+
+
+def test_counting_a_job_only_passes_over_the_others(path: Path) -> None:
+    backend = open_at(path)
+    query = Query(job="j0", states=(State.PENDING,))
+    costs = []
+    for number in (2, 60):
+        backend.enqueue([firing(job=f"j{one}") for one in range(number)])
+        backend.count(query)  # so that the inbox is filed
+        costs.append(steps(backend, lambda: backend.count(query)))
+        assert backend.count(query).number == len(costs)
+    backend.close()
+
+    # In tens of instructions for each of the other jobs, whose names and counts are not read.
+    assert (costs[1] - costs[0]) / 58 < 2

@@ -101,12 +101,14 @@ def _serve(url: str | None, *, host: str, port: int, **options: Any) -> int:
     from skunkqueue.web.app import create_app  # noqa: PLC0415
     from skunkqueue.web.errors import location_of  # noqa: PLC0415
     from skunkqueue.web.live import events  # noqa: PLC0415
+    from skunkqueue.web.memory import share_arenas  # noqa: PLC0415
     from skunkqueue.web.operations import KEY as OPERATIONS  # noqa: PLC0415
     from skunkqueue.web.server import Server, serve  # noqa: PLC0415
     from skunkqueue.web.source import KEY  # noqa: PLC0415
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("skunkqueue.web").setLevel(logging.INFO)
+    share_arenas()
     app = create_app(url, host=host, port=port, **options)
     source = app.extensions[KEY]
     # A store that is away may come back, but a distribution that is not installed will not.

@@ -14,7 +14,7 @@ from typing import NamedTuple, cast
 import msgspec
 from flask import current_app
 
-from skunkqueue.counters import add, add_beside, percentile
+from skunkqueue.counters import add, add_beside, buckets, percentile_of
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.web.source import Source
 
@@ -249,7 +249,8 @@ def _numbers(minutes: Iterable[dict[str, float]]) -> Numbers:
 
 
 def _shares(values: dict[str, float], of: str) -> Shares | None:
-    found = [percentile(values, of, share) for share in SHARES]
+    histogram = buckets(values, of)
+    found = [percentile_of(histogram, share) for share in SHARES]
     return None if None in found else cast("Shares", tuple(found))
 
 

@@ -20,7 +20,7 @@ from skunkqueue.errors import ConfigError
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
 
-THREADS = 32
+THREADS = 24
 """Requests that are served at once; a page that listens for events keeps one busy."""
 CONNECTIONS = 512
 LARGEST_HEAD = 32_768

@@ -22,8 +22,10 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 KEY = "skunkqueue.source"
-_REMEMBERED = 512
+_REMEMBERED = 256
 """Answers that are remembered at most."""
+_UNUSED = 60.0
+"""Seconds after which an answer is forgotten that nobody asked for again."""
 _MUCH = 4
 """How many times older than wanted an answer may be and still be shown while another one is made."""
 
@@ -31,11 +33,13 @@ _MUCH = 4
 class _Answer:
     """One remembered answer, and the lock of whoever asks for it."""
 
-    __slots__ = ("at", "lock", "made", "value")
+    __slots__ = ("at", "lock", "made", "used", "value")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.at = float("-inf")
+        self.used = float("-inf")
+        """When somebody last asked for it."""
         self.value: Any = None
         self.made: threading.Event | None = None
         """Set once the one that is being made on a thread is there; ``None``: none is."""
@@ -153,10 +157,12 @@ class Source:
             answer = self._answers.get(key)
             if answer is None:
                 answer = self._answers[key] = _Answer()
-                while len(self._answers) > _REMEMBERED:
-                    self._answers.popitem(last=False)
             else:
                 self._answers.move_to_end(key)
+            answer.used = now = self._monotonic()
+            # The first was not asked for longest.
+            while len(self._answers) > _REMEMBERED or next(iter(self._answers.values())).used < now - _UNUSED:
+                self._answers.popitem(last=False)
             return answer
 
     def close(self) -> None:

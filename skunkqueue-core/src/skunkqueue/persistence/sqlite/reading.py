@@ -266,8 +266,10 @@ def results(db: sqlite3.Connection, ids: Sequence[str], *, unfiled: bool = True)
     return found
 
 
-def job_counts(db: sqlite3.Connection, queue: str | None, route: str | None) -> list[JobCount]:
-    """Count firings by route, job and state."""
+def job_counts(
+    db: sqlite3.Connection, queue: str | None, route: str | None, only: int | None = None
+) -> list[JobCount]:
+    """Count firings by route, job and state; ``only``: the number of the one job that is wanted."""
     running: dict[tuple[int, int], int] = {}
     for on, job, n in db.execute(
         "SELECT f.route, f.job, count(*) FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value GROUP BY 1, 2",
@@ -277,13 +279,15 @@ def job_counts(db: sqlite3.Connection, queue: str | None, route: str | None) -> 
     rows = db.execute(
         "SELECT r.queue, r.name, r.no, t.job, t.live, t.complete, t.error, t.killed, t.expired"
         " FROM route r JOIN tally t ON t.route = r.no"
-        " WHERE (:queue IS NULL OR r.queue = :queue) AND (:route IS NULL OR r.name = :route)",
-        {"queue": queue, "route": route},
+        " WHERE (:queue IS NULL OR r.queue = :queue) AND (:route IS NULL OR r.name = :route)"
+        " AND (:job IS NULL OR t.job = :job)",
+        {"queue": queue, "route": route, "job": only},
     ).fetchall()
-    own = {(row[2], row[3]) for row in rows}
-    for (on, job), n in list(running.items()):
-        if (on, job) not in own:
-            running[on, OTHER_JOBS] = running.get((on, OTHER_JOBS), 0) + n
+    if only is None:
+        own = {(row[2], row[3]) for row in rows}
+        for (on, job), n in list(running.items()):
+            if (on, job) not in own:
+                running[on, OTHER_JOBS] = running.get((on, OTHER_JOBS), 0) + n
     names = counting.job_names(db, {row[3] for row in rows})
     found = []
     for owner, name, on, job, live, *finished in rows:

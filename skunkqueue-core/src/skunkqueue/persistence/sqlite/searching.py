@@ -75,8 +75,7 @@ def count(db: sqlite3.Connection, query: Query, most: int, now: float) -> Count:
         else:
             number = sum(
                 one.counts[state]
-                for one in reading.job_counts(db, query.queue, query.route)
-                if one.job == query.job
+                for one in reading.job_counts(db, query.queue, query.route, scope.job)
                 for state in scope.states
             )
         return Count(number=number, exact=True)

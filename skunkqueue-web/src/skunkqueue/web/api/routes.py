@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from skunkqueue.counters import Counters, add_beside, buckets, percentile
+from skunkqueue.counters import Counters, add_beside, buckets, percentile_of
 from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.web import source
@@ -68,10 +68,11 @@ def point(values: dict[str, float]) -> dict[str, Any]:
 
 
 def _times(values: dict[str, float], name: str) -> structs.Times | None:
-    count = sum(many for _, _, many in buckets(values, name))
+    histogram = buckets(values, name)
+    count = sum(many for _, _, many in histogram)
     if not count:
         return None
-    shares = [percentile(values, name, share) or 0.0 for share in (0.5, 0.95, 0.99)]
+    shares = [percentile_of(histogram, share) or 0.0 for share in (0.5, 0.95, 0.99)]
     return structs.Times(
         count=int(count), mean=values.get(name, 0.0) / count, p50=shares[0], p95=shares[1], p99=shares[2]
     )

@@ -18,6 +18,8 @@ from skunkqueue.web.show import now
 blueprint = Blueprint("queues", __name__)
 WORKERS = 50
 """Workers, jobs and schedules of a route that are shown."""
+COUNTED = 1_000
+"""Pending firings that are looked at to count those that are due."""
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +98,7 @@ def read(backend: Backend, queue: str, name: str) -> About | None:
     return About(
         info=info,
         waits=routes.waits_of(backend, info, at) if has_rows and is_full else Waits(),
-        due=backend.count(waiting) if has_rows and is_full else Count(number=0, exact=True),
+        due=backend.count(waiting, COUNTED) if has_rows and is_full else Count(number=0, exact=True),
         jobs=tuple(backend.job_counts(queue, name)) if has_rows else (),
         workers=tuple(workers),
         schedules=tuple(each for each in backend.schedules(queue) if each.route == name),
