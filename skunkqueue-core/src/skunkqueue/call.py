@@ -7,7 +7,7 @@ business, which is reached through the ``Enqueuer`` protocol.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import msgspec
@@ -15,7 +15,9 @@ import msgspec
 from skunkqueue.checks import Target
 from skunkqueue.errors import NoQueueError, NotAJobError, PolicyError
 from skunkqueue.handle import JobHandle
+from skunkqueue.imports import suppress_firing
 from skunkqueue.payload import Step
+from skunkqueue.persistence.backend import Backend
 from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_own, check_tags
 from skunkqueue.records import State
 from skunkqueue.serializers import get_serializer
@@ -45,6 +47,10 @@ class Enqueuer(Protocol):
 
     def settled_last(self, ids: Iterable[str]) -> JobHandle[Any] | None:
         """Find, among these firings, the one that settled last; until one has, the newest."""
+
+    @property
+    def backend(self) -> Backend:
+        """The store, open."""
 
 
 class Memory:
@@ -109,6 +115,33 @@ class Fireable(Generic[R]):
         if when is None:
             moment(when, "fire_at")  # what a user failed to work out is not now
         return self._queue().fire_call(self, when)
+
+    def fire_async(self) -> Coroutine[Any, Any, JobHandle[R]]:
+        """Enqueue it like ``fire``, without blocking the event loop.
+
+        Raises SkunkQueueError at once where no event loop runs. What is wrong with the call is raised when it is
+        awaited; until then, do not change its arguments.
+        """
+        return self._fired_async("fire", lambda queue: queue.fire_call(self))
+
+    def fire_at_async(self, when: When) -> Coroutine[Any, Any, JobHandle[R]]:
+        """Enqueue it like ``fire_at``, without blocking the event loop."""
+        if when is None:
+            moment(when, "fire_at_async")
+        return self._fired_async("fire_at", lambda queue: queue.fire_call(self, when))
+
+    def _fired_async(
+        self, how: str, fire: Callable[[Enqueuer], JobHandle[R]]
+    ) -> Coroutine[Any, Any, JobHandle[R]]:
+        from skunkqueue.asynchronous import in_loop, side_of  # noqa: PLC0415 - asyncio is large and not everybody needs it
+
+        async def put() -> JobHandle[R]:
+            if suppress_firing():
+                return JobHandle("", None, None)
+            queue = self._queue()
+            return await side_of(queue).call(fire, queue)
+
+        return in_loop(f"{how}_async(...) of {self.name}", f"{how}(...)", put)
 
     def steps(self) -> tuple[Step, ...]:
         """Encode; PayloadError names the argument that cannot be stored."""

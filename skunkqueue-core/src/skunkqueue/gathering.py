@@ -28,10 +28,7 @@ def gather(
     errors: bool,
 ) -> list[Any]:
     """Wait for all; return their results in order. See ``SkunkQueue.results``."""
-    for handle in handles:
-        if not isinstance(handle, JobHandle):
-            msg = f"results are of handles, as fire returns them, not of {brief(handle)}: for an id, give queue.handle(id)"
-            raise WrongTypeError(msg)
+    check_handles(handles)
     patience = as_timeout(timeout, "the timeout of results")
     # Some of them may be handles of one and the same firing.
     pending = {handle.id: handle.serializers for handle in handles if handle.id}
@@ -55,6 +52,34 @@ def gather(
             raise WaitTimeoutError(msg)
         asked = backend.wait_settled(front, left)[:MAX_PAGE] or front
     return [values[handle.id] for handle in handles]
+
+
+def check_handles(handles: Sequence[object]) -> None:
+    """Raise WrongTypeError for what is not a handle."""
+    for handle in handles:
+        if not isinstance(handle, JobHandle):
+            msg = f"results are of handles, as fire returns them, not of {brief(handle)}: for an id, give queue.handle(id)"
+            raise WrongTypeError(msg)
+
+
+def leading(backend: Backend, handles: Sequence[JobHandle[Any]], gate: Gate, *, errors: bool) -> list[Any]:
+    """Read the results of the first of these, up to one that is not finished; at most MAX_PAGE."""
+    handles = handles[:MAX_PAGE]
+    pending = {handle.id: handle.serializers for handle in handles if handle.id}
+    values: dict[str, Any] = {"": None}
+    # What is wrong with one counts only where it comes to that one.
+    values.update(_values(backend, list(pending), pending, gate, errors=True))
+    found: list[Any] = []
+    for handle in handles:
+        if handle.id not in values:
+            break
+        value = values[handle.id]
+        if isinstance(value, SkunkQueueError) and not errors:
+            if found:
+                break
+            raise value
+        found.append(value)
+    return found
 
 
 def _values(

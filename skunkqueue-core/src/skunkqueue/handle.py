@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
@@ -21,7 +21,7 @@ from skunkqueue.serializers import DEFAULT_SERIALIZER, get_serializer
 from skunkqueue.times import Seconds, as_timeout
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
 
     from skunkqueue.imports import Gate
     from skunkqueue.listings import Result
@@ -32,6 +32,16 @@ _WAIT_SLICE = 3_600.0
 _ON_PURPOSE = ("timeout", "rough")
 """Causes of deaths that were orders: the pool killed the worker."""
 _death = msgspec.json.Decoder(Death)
+
+
+class _Seen(NamedTuple):
+    """What one look at a firing has told."""
+
+    is_over: bool
+    state: State
+    look_again: float
+    """Seconds after which to look again, though nobody has settled it."""
+    value: Any
 
 
 class Store(Protocol):
@@ -111,6 +121,27 @@ class JobHandle(Generic[R]):
         found = None if self._store is None else self._store.backend.get([self.id])[0]
         return None if found is None or found.progress is None else decode_progress(found.progress)
 
+    def __await__(self) -> Generator[Any, None, R]:
+        return self.wait_async().__await__()
+
+    async def wait_async(self, timeout: Seconds | None = None) -> R:
+        """Wait like ``wait``, without blocking the event loop; ``await handle`` waits without a limit."""
+        from skunkqueue.asynchronous import side_of  # noqa: PLC0415 - asyncio is large and not everybody needs it
+
+        if self._store is None:
+            return None  # type: ignore[return-value]  # as in wait
+        side = side_of(self._store)
+        patience = as_timeout(timeout, "the timeout of wait_async")
+        deadline = None if patience is None else monotonic() + patience
+        while True:
+            seen = await side.call(self._see)
+            if seen.is_over:
+                return seen.value  # type: ignore[no-any-return]
+            left = _WAIT_SLICE if deadline is None else deadline - monotonic()
+            if left <= 0:
+                raise WaitTimeoutError(await side.call(self._too_late, seen.state, patience or 0.0))
+            await side.settled(self.id, min(left, seen.look_again))
+
     def wait(self, timeout: Seconds | None = None) -> R:
         """Block until it is finished, at most ``timeout`` (seconds or a timedelta), and return the job's result.
 
@@ -122,25 +153,33 @@ class JobHandle(Generic[R]):
         patience = as_timeout(timeout, "the timeout of wait")
         deadline = None if patience is None else monotonic() + patience
         while True:
-            found = self._look()
-            if found is None:
-                raise self._unknown()
-            backend = self._store.backend
-            state = state_of(found, backend)
-            if state is State.COMPLETE:
-                # None where no result is kept.
-                return self._value(found)  # type: ignore[return-value]
-            if state.final:
-                record = self.record()
-                if (state := state_of(record, backend)).final:
-                    raise failed(record, state)
+            seen = self._see()
+            if seen.is_over:
+                return seen.value  # type: ignore[no-any-return]
             left = _WAIT_SLICE if deadline is None else deadline - monotonic()
             if left <= 0:
-                raise WaitTimeoutError(self._too_late(state, patience or 0.0))
-            if found.expires is not None and state is State.PENDING:
-                # Nobody may be there to settle it as expired, so the wait looks again at that time.
-                left = min(left, max(found.expires - backend.now(), 0.0) + 0.001)
-            backend.wait_settled([self.id], min(left, _WAIT_SLICE))
+                raise WaitTimeoutError(self._too_late(seen.state, patience or 0.0))
+            self._store.backend.wait_settled([self.id], min(left, seen.look_again))
+
+    def _see(self) -> _Seen:
+        """Look whether it is finished. Raises what ``wait`` raises for one that has no result."""
+        found = self._look()
+        if found is None or self._store is None:
+            raise self._unknown()
+        backend = self._store.backend
+        state = state_of(found, backend)
+        if state is State.COMPLETE:
+            # None where no result is kept.
+            return _Seen(is_over=True, state=state, look_again=0.0, value=self._value(found))
+        if state.final:
+            record = self.record()
+            if (state := state_of(record, backend)).final:
+                raise failed(record, state)
+        look_again = _WAIT_SLICE
+        if found.expires is not None and state is State.PENDING:
+            # Nobody may be there to settle it as expired, so the wait looks again at that time.
+            look_again = min(look_again, max(found.expires - backend.now(), 0.0) + 0.001)
+        return _Seen(is_over=False, state=state, look_again=look_again, value=None)
 
     def _too_late(self, state: State, patience: float) -> str:
         text = f"firing {self.id} is still {state.value} after {patience:g} s"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
@@ -113,6 +113,19 @@ class Job(Generic[P, R]):
         Raises NaiveDatetimeError for a datetime without a time zone.
         """
         return self(*args, **kwargs).fire_at(when)
+
+    def fire_async(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, JobHandle[R]]:
+        """Enqueue a run like ``fire``, without blocking the event loop: ``handle = await add.fire_async(4, 5)``.
+
+        Raises SkunkQueueError where no event loop runs.
+        """
+        return self(*args, **kwargs).fire_async()
+
+    def fire_at_async(
+        self, when: When, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, JobHandle[R]]:
+        """Enqueue a run like ``fire_at``, without blocking the event loop."""
+        return self(*args, **kwargs).fire_at_async(when)
 
     def options(self, **policy: Unpack[PolicyOptions]) -> Job[P, R]:
         """Return the same job with other rules (``retries=3``, ``priority=9``, ...)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -110,6 +110,14 @@ class JobMixin:
     def fire_at(self, when: When, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         """Enqueue a run for a moment (aware datetime) or after a delay (timedelta, seconds)."""
         return self(*args, **kwargs).fire_at(when)
+
+    def fire_async(self, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, JobHandle[Any]]:
+        """Enqueue a run like ``fire``, without blocking the event loop."""
+        return self(*args, **kwargs).fire_async()
+
+    def fire_at_async(self, when: When, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, JobHandle[Any]]:
+        """Enqueue a run like ``fire_at``, without blocking the event loop."""
+        return self(*args, **kwargs).fire_at_async(when)
 
     def options(self, **policy: Unpack[PolicyOptions]) -> Self:
         """Return a copy of the object with other rules (``priority=9``, ``expires=60``, ...)."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, TypeVar, 
 
 from skunkqueue import timetable
 from skunkqueue.application import Registration
+from skunkqueue.async_queue import AsyncQueue
 from skunkqueue.call import Call, Conjoinable, Fireable, Memory
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.config import resolve
@@ -47,7 +48,7 @@ J = TypeVar("J", bound=JobMixin)
 _BULK = 1_000
 
 
-class SkunkQueue(Registration):
+class SkunkQueue(Registration, AsyncQueue):
     """A named set of routes in a store.
 
     ``backend``, ``conn_url`` and ``dbname`` say which store (see ``config.resolve``; a backend's
@@ -263,6 +264,9 @@ class SkunkQueue(Registration):
         ``timeout`` (seconds or a timedelta).
         """
         return gather(self.backend, list(handles), default_gate(), timeout, errors=errors)
+
+    def _gate(self) -> Gate:
+        return default_gate()
 
     def declare(self, name: str, job: Conjoinable, *, strategy: str, params: bytes = b"") -> bool:
         """Declare a schedule: a job that refires itself when its strategy says.
