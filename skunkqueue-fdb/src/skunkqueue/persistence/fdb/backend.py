@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.fdb import claim, enqueue, leases, reading, settle, waiting, wakeups
+from skunkqueue.persistence.fdb.awaited import WatchedClaim
 from skunkqueue.persistence.fdb.base import StoreBackend
 from skunkqueue.persistence.fdb.transactions import Transaction
 from skunkqueue.records import Claim, ClaimRef, Firing, Outcome, Record
@@ -18,7 +20,9 @@ class FdbBackend(StoreBackend):
         """Put firings in; see ``Backend.enqueue``."""
         if not firings:
             return []
-        return self._link.run(lambda tr: enqueue.put(tr, firings), repeatable=True)
+        link = self._link
+        at = enqueue.version_for(link, firings)
+        return link.run(lambda tr: enqueue.put(tr, firings, fresh=tr.at is not None), repeatable=True, at=at)
 
     def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:
         """Lend firings; see ``Backend.claim``."""
@@ -46,6 +50,27 @@ class FdbBackend(StoreBackend):
     def wait(self, queue: str, route: str, worker: str, timeout: float) -> bool:
         """Block until something may be claimable; see ``Backend.wait``."""
         return wakeups.wait_until(self._link, lambda tr: waiting.look(tr, queue, route, worker), timeout)
+
+    def claim_next(
+        self, queue: str, route: str, worker: str, limit: int, lease: float, *, timeout: float
+    ) -> list[Claim]:
+        """Claim, or wait and claim; see ``Backend.claim_next``."""
+        claims = self.claim(queue, route, worker, limit, lease)
+        if claims or timeout <= 0 or not self.wait(queue, route, worker, timeout):
+            return claims
+        return [] if self._link.closed.is_set() else self.claim(queue, route, worker, limit, lease)
+
+    def begin_claim(
+        self, queue: str, route: str, worker: str, limit: int, lease: float
+    ) -> AwaitedClaim | None:
+        """Wait at a pipe into which a watch writes; see ``Backend.begin_claim``."""
+        if self._link.time.is_virtual:
+            return None
+        return WatchedClaim(
+            self._link,
+            lambda tr: waiting.look(tr, queue, route, worker),
+            lambda: self.claim(queue, route, worker, limit, lease),
+        )
 
     def get(self, ids: Sequence[str]) -> list[Record | None]:
         """Read firings by id; see ``Backend.get``."""

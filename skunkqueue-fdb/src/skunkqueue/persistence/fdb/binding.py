@@ -125,6 +125,9 @@ class RawTransaction(Reading, Protocol):
     def add_write_conflict_key(self, key: bytes, /) -> None:
         """Have those conflict who read this key, as if it had been written."""
 
+    def add_write_conflict_range(self, begin: bytes, end: bytes, /) -> None:
+        """Have those conflict who read in this range."""
+
     def get_read_version(self) -> Future:
         """Ask for the version that is read."""
 
@@ -143,6 +146,10 @@ class RawTransaction(Reading, Protocol):
 
 class Database(Protocol):
     """An open cluster."""
+
+    @property
+    def options(self) -> Any:
+        """Its options, such as a limit of time for all its transactions."""
 
     def create_transaction(self) -> Any:
         """Begin a ``RawTransaction``."""

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 
 from skunkqueue.persistence.fdb import counting, firings, keys, lines, wakeups
 from skunkqueue.persistence.fdb.records import TARGETS, encode, entry_of
-from skunkqueue.persistence.fdb.transactions import Transaction
+from skunkqueue.persistence.fdb.transactions import Link, Transaction
 from skunkqueue.records import Firing, State
+
+_MILLISECONDS = 12
+"""Digits of an id that say when it was made."""
 
 
 def put(tr: Transaction, given: Sequence[Firing], *, fresh: bool = False) -> list[str]:
@@ -20,8 +23,7 @@ def put(tr: Transaction, given: Sequence[Firing], *, fresh: bool = False) -> lis
         return []
     if fresh:
         known: set[str] = set()
-        for firing in given:
-            tr.raw.add_read_conflict_key(tr.keys.firing + firing.id.encode())
+        firings.conflict_if_put_in(tr, [firing.id for firing in given])
     else:
         known = firings.exist(tr, [firing.id for firing in given])
     ids, new = _new(tr, given, known)
@@ -95,10 +97,26 @@ def _holders(tr: Transaction, given: Sequence[Firing]) -> dict[tuple[str, str], 
     return found
 
 
-def needs_no_look(tr_link_routes: dict[tuple[str, str], int], given: Sequence[Firing]) -> bool:
-    """Return whether all that these firings need of their routes is known, and none has a key."""
+def version_for(link: Link, given: Sequence[Firing]) -> int | None:
+    """Return a version that knows none of these firings, as their ids were made after it; ``None``: look whether they are known.
+
+    ``None`` as well where one has a key, or is the first of its kind on its route: then there is something to read anyway.
+    """
+    oldest = "g"
+    last: tuple[str, str, int, str] | None = None
     for firing in given:
-        used = 1 << firing.priority | (0 if firing.target is None else TARGETS)
-        if firing.key is not None or tr_link_routes.get((firing.queue, firing.route), 0) & used != used:
-            return False
-    return True
+        kind = (firing.queue, firing.route, firing.priority, firing.job)
+        if firing.key is not None or firing.target is not None:
+            return None
+        if kind != last:
+            last = kind
+            place = kind[:2]
+            if not link.routes.get(place, 0) >> firing.priority & 1 or firing.job not in link.jobs.get(
+                place, ()
+            ):
+                return None
+        oldest = min(oldest, firing.id)
+    try:
+        return link.recent(int(oldest[:_MILLISECONDS], 16) / 1000)
+    except ValueError:
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -35,11 +35,12 @@ def put(tr: Transaction, entries: Mapping[str, bytes]) -> None:
             blobs.put(tr, table + id_.encode(), value)
     if entered.alone:
         return
+    # As if each had been written under its own key.
+    for first, last in _runs(together):
+        tr.raw.add_write_conflict_range(table + first.encode(), table + last.encode() + b"\0")
     batch: list[tuple[str, bytes]] = []
     size = 0
     for id_ in sorted(together):
-        # As if each had been written under its own key, which a firing put in twice at once would be.
-        tr.raw.add_write_conflict_key(table + id_.encode())
         value = together[id_]
         if size + len(value) > _FULL:
             _put_batch(tr, batch)
@@ -67,9 +68,33 @@ def entries(tr: Transaction, ids: Iterable[str]) -> dict[str, Entry]:
 
 def exist(tr: Transaction, ids: Collection[str]) -> set[str]:
     """Return which of these are known. A firing of one of the others that is put in meanwhile makes this conflict."""
-    for id_ in ids:
-        tr.raw.add_read_conflict_key(tr.keys.firing + keys.id_(id_))
+    conflict_if_put_in(tr, ids)
     return set(_stored(tr, ids))
+
+
+def conflict_if_put_in(tr: Transaction, ids: Iterable[str]) -> None:
+    """Conflict where one of these firings comes in meanwhile."""
+    table = tr.keys.firing
+    for first, last in _runs(ids):
+        tr.raw.add_read_conflict_range(table + keys.id_(first), table + keys.id_(last) + b"\0")
+
+
+def _runs(ids: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Put ids together that follow each other without a gap, as those made one after the other: no other is between them."""
+    first = last = ""
+    number = -2
+    for id_ in sorted(ids):
+        try:
+            following = int(id_, 16)
+        except ValueError:
+            following = -2
+        if following != number + 1 or len(id_) != len(last):
+            if last:
+                yield first, last
+            first = id_
+        last, number = id_, following
+    if last:
+        yield first, last
 
 
 def _stored(tr: Transaction, ids: Iterable[str]) -> dict[str, bytes]:

@@ -38,7 +38,9 @@ def open_link(settings: Settings, clock: Clock, binding: Binding | None, *, crea
         file = os.path.join(folder, "fdb.cluster")  # noqa: PTH118 - a text is what the binding takes
         with open(file, "w", encoding="utf-8") as written:  # noqa: PTH123 - as above
             written.write(settings.connection)
-    link = Link(settings, binding, binding.open(file), clock)
+    database = binding.open(file)
+    database.options.set_transaction_timeout(int(settings.timeout * 1000))
+    link = Link(settings, binding, database, clock)
     if folder is not None:
         # The client follows a cluster whose coordinators change by writing this file, as long as it lives.
         weakref.finalize(link, shutil.rmtree, folder, ignore_errors=True)

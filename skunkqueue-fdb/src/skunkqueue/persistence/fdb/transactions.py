@@ -14,9 +14,10 @@ import logging
 import os
 import random
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from skunkqueue.clock import Clock, monotonic
 from skunkqueue.errors import BackendError
@@ -34,6 +35,15 @@ log = logging.getLogger("skunkqueue.fdb")
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.5
 """Seconds between tries; the binding's own begin at 10 ms. After a conflict they stay short."""
 LONGEST_AFTER_CONFLICT = 0.02
+RECENT = 3.0
+"""Seconds after which a version is not given out any more: after 5 the cluster refuses it."""
+
+
+class Settable(Protocol):
+    """An event, or what ends a wait likewise."""
+
+    def set(self) -> None:
+        """End it."""
 
 
 class _JumpedError(Exception):
@@ -47,6 +57,7 @@ class Transaction:
         "_exact",
         "_want_all",
         "add",
+        "at",
         "clear",
         "clear_range",
         "conflicts",
@@ -61,8 +72,12 @@ class Transaction:
         "unchanged",
     )
 
-    def __init__(self, link: Link, raw: RawTransaction, conflicts: int = 0) -> None:
+    def __init__(self, link: Link, raw: RawTransaction, conflicts: int = 0, at: int | None = None) -> None:
         self.link = link
+        self.at = at
+        """The version it reads, where it was given one."""
+        if at is not None:
+            raw.set_read_version(at)
         self.conflicts = conflicts
         """Tries before this one that ended in a conflict."""
         self.keys = link.keys
@@ -104,7 +119,7 @@ class Link:
         self.error: type[Exception] = binding.FDBError
         self.modes: tuple[int, int] = (binding.StreamingMode.exact, binding.StreamingMode.want_all)
         self.closed = threading.Event()
-        self.sleepers: set[threading.Event] = set()
+        self.sleepers: set[Settable] = set()
         """To be set by ``close``."""
         self.unique = Unique()
         self.conflicts = 0
@@ -113,6 +128,8 @@ class Link:
         """Priorities in use on routes, as far as they were seen in the store; none ever goes."""
         self.jobs: dict[tuple[str, str], tuple[str, ...]] = {}
         """Jobs that are told apart on routes, as far as they were seen in the store; none ever goes."""
+        self._recent: tuple[tuple[int, float], tuple[int, float]] = ((0, 0.0), (0, 0.0))
+        """Versions of two of the last commits, and the wall clock right after each, a millisecond or more apart."""
         self._binding = binding
         self._database = database
         self._open: set[Any] = set()
@@ -127,14 +144,14 @@ class Link:
         """Run a function that only reads, and commit nothing."""
         return self._try(work, commits=False)
 
-    def run(self, work: Callable[[Transaction], T], *, repeatable: bool = False) -> T:
+    def run(self, work: Callable[[Transaction], T], *, repeatable: bool = False, at: int | None = None) -> T:
         """Run a function and commit what it writes, exactly once.
 
         ``repeatable``: running it again after it was committed does no harm and returns the same, even where the first commit
-        comes to pass only later.
+        comes to pass only later. ``at``: a version that the first try reads, so that it need not ask for one (``recent``).
         """
         if repeatable:
-            return self._try(work, commits=True)
+            return self._try(work, commits=True, at=at)
         with self._slot() as slot:
             found: T = self._try(Marked(self, work, slot), commits=True)
             return found
@@ -150,25 +167,25 @@ class Link:
         found = self._try(noted, commits=True)
         return found, kept[0].get_committed_version()
 
-    def _try(self, work: Callable[[Transaction], T], *, commits: bool) -> T:
+    def _try(self, work: Callable[[Transaction], T], *, commits: bool, at: int | None = None) -> T:
         settings = self.settings
         begun = monotonic()
         end = begun + settings.retry_for
         tries = conflicts = 0
         while True:
             self.check()
-            left = end - monotonic()
             raw: RawTransaction = self._database.create_transaction()
-            raw.options.set_timeout(max(int(min(left, settings.timeout) * 1000), 10))
+            left = end - monotonic()
+            if left < settings.timeout:
+                # Otherwise the database's own limit will do, and it costs no call.
+                raw.options.set_timeout(max(int(left * 1000), 10))
             self._open.add(raw)
             try:
-                transaction = Transaction(self, raw, conflicts)
+                transaction = Transaction(self, raw, conflicts, at if tries == 0 else None)
                 found = work(transaction)
                 if commits and not transaction.unchanged:
                     raw.commit().wait()
-                    version = raw.get_committed_version()
-                    if version > 0 and not self.time.saw(version):
-                        self._try_to_anchor()
+                    self._committed(raw.get_committed_version())
             except self.error as error:
                 code = errors.code_of(error)
                 self._refuse(error, begun, end)
@@ -188,6 +205,26 @@ class Link:
                 conflicts += 1
             tries += 1
             self._pause(tries, code, end)
+
+    def _committed(self, version: int) -> None:
+        """Take note of the version of a commit."""
+        if version <= 0:
+            return
+        if not self.time.saw(version):
+            self._try_to_anchor()
+        now = time.time()
+        if now - self._recent[1][1] >= 0.001:
+            self._recent = (self._recent[1], (version, now))
+
+    def recent(self, born: float) -> int | None:
+        """Return a version that was committed before that moment (by this machine's clock), and is not too old to be read.
+
+        What was made after it, and came into the store, came in after that version.
+        """
+        for version, seen in reversed(self._recent):
+            if seen < born:
+                return version if born - seen < RECENT else None
+        return None
 
     def _refuse(self, error: Exception, begun: float, end: float) -> None:
         """Raise what a failure means, where it is not worth another try."""

@@ -45,6 +45,8 @@ class Watches:
         self._link = link
         self._woken = woken
         self._futures: list[Future] = []
+        self._round = 0
+        """Grows with each look: a watch that was dropped is called as well, and must wake nobody."""
 
     def look(self, work: Callable[[Transaction], tuple[T, Sequence[bytes]]]) -> T:
         """Run a function that reads, and watch the keys that it names; they take the place of those before."""
@@ -65,12 +67,15 @@ class Watches:
                 future.cancel()
             raise
         self._futures = made
-        for future in made:
-            future.on_ready(self._ready)
-        return found
+        now = self._round
 
-    def _ready(self, _: object) -> None:
-        self._woken()
+        def ready(_: object) -> None:
+            if now == self._round:
+                self._woken()
+
+        for future in made:
+            future.on_ready(ready)
+        return found
 
     def are_refused(self) -> bool:
         """Return whether there are too many watches, so that these tell of nothing."""
@@ -85,6 +90,7 @@ class Watches:
 
     def drop(self) -> None:
         """Watch nothing any more."""
+        self._round += 1
         futures, self._futures = self._futures, []
         for future in futures:
             future.cancel()

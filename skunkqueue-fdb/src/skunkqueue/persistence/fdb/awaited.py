@@ -1,0 +1,113 @@
+"""A claim that waits at a descriptor, into which a watch of the route writes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable, Sequence
+
+from skunkqueue.persistence import rules
+from skunkqueue.persistence.awaited import AwaitedClaim
+from skunkqueue.persistence.fdb.transactions import Link, Transaction
+from skunkqueue.persistence.fdb.wakeups import Watches
+from skunkqueue.records import Claim
+
+_AT_ONCE = float("-inf")
+_WITHOUT_WATCH = 0.25
+"""Seconds between looks where the process has as many watches as it may have."""
+Look = Callable[[Transaction], tuple[bool, float | None, Sequence[bytes]]]
+
+
+class Doorbell:
+    """A pipe that can be read once ``set`` was called; any thread may call it, at any time."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._out, self._in = os.pipe()
+        os.set_blocking(self._out, False)
+        os.set_blocking(self._in, False)
+        self._open = True
+
+    def fileno(self) -> int:
+        """Return what can be read; -1 once it is closed."""
+        return self._out if self._open else -1
+
+    def set(self) -> None:
+        """Have it be readable."""
+        with self._lock:
+            if self._open:
+                with contextlib.suppress(BlockingIOError):
+                    os.write(self._in, b"!")
+
+    def clear(self) -> bool:
+        """Return whether it was set since the last time."""
+        try:
+            return os.read(self._out, 4096) != b""
+        except BlockingIOError:
+            return False
+
+    def close(self) -> None:
+        """Let go of the pipe."""
+        with self._lock:
+            if self._open:
+                self._open = False
+                os.close(self._in)
+                os.close(self._out)
+
+
+class WatchedClaim(AwaitedClaim):
+    """Claims when its route's wake-up changes, or a moment comes at which something may be due."""
+
+    def __init__(self, link: Link, look: Look, claim: Callable[[], Sequence[Claim]]) -> None:
+        self._link = link
+        self._look = look
+        self._claim = claim
+        self._bell = Doorbell()
+        self._watches = Watches(link, self._bell.set)
+        self.until = _AT_ONCE
+        link.sleepers.add(self._bell)
+        try:
+            self._look_out()
+        except BaseException:
+            self.cancel()
+            raise
+
+    def fileno(self) -> int:
+        """Return the pipe."""
+        return self._bell.fileno()
+
+    def answer(self) -> Sequence[Claim]:
+        """Claim if there may be something."""
+        try:
+            self._link.check()
+            if not self._bell.clear() and self.until > self._link.clock.monotonic():
+                return []
+            claims = self._claim()
+            if not claims:
+                self._look_out()
+        except BaseException:
+            self.cancel()
+            raise
+        if claims:
+            self.cancel()
+        return claims
+
+    def cancel(self) -> None:
+        """Stop watching."""
+        self._link.sleepers.discard(self._bell)
+        self._watches.drop()
+        self._bell.close()
+        self.until = _AT_ONCE
+
+    def _look_out(self) -> None:
+        def look(tr: Transaction) -> tuple[float, Sequence[bytes]]:
+            found, moment, wanted = self._look(tr)
+            left = rules.LOOK_EVERY if moment is None else min(moment - tr.now, rules.LOOK_EVERY)
+            return (_AT_ONCE if found else max(left, rules.SHORTEST_SLEEP)), () if found else wanted
+
+        left = self._watches.look(look)
+        if self._watches.are_refused():
+            left = min(left, _WITHOUT_WATCH)
+            self._bell.clear()
+        self.until = self._link.clock.monotonic() + left
