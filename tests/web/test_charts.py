@@ -189,3 +189,13 @@ def test_a_chart_has_a_table_of_its_values(app: Flask) -> None:
 
     assert text.count('<th scope="row"') == 2
     assert "style=" not in text
+
+
+def test_no_moment_of_an_axis_is_written_twice_in_a_row() -> None:
+    moments = tuple(1_000_000.0 + 5.0 * number for number in range(24))
+    chart = lines(series([[1.0] * 24]), Times(moments=moments), unit=SECONDS)
+
+    written = [mark.text for mark in chart.times]
+
+    assert written
+    assert len(set(written)) == len(written)

@@ -354,3 +354,15 @@ def test_what_failed_is_found_before_what_waits_for_a_retry(client: FlaskClient,
     (failed,) = settle(store, Verdict.ERROR, error="KeyError: 'a'")
 
     assert shown(client, "/jobs?error=KeyError") == [failed, lent.id]
+
+
+def test_an_error_before_a_success_is_no_alarm(client: FlaskClient, store: Backend) -> None:
+    put(store)
+    settle(store, Verdict.RETRY, delay=0.0, error="ValueError: no")
+    alarming = client.get("/jobs").text
+    settle(store, Verdict.COMPLETE, error="ValueError: no")
+    fine = client.get("/jobs").text
+
+    assert "c-note bad" in alarming
+    assert "ValueError: no" in fine
+    assert "c-note bad" not in fine

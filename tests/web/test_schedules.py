@@ -247,3 +247,16 @@ def test_other_verbs_are_refused(client: FlaskClient, store: Backend, verb: str)
     assert answer.status_code == 400
     assert isinstance(read(store), Schedule)
     assert State.KILLED not in {row.state for row in store.get([read(store).firing or ""]) if row}
+
+
+def test_older_runs_are_folded_away(client: FlaskClient, store: Backend) -> None:
+    declare(store, after=-1.0)
+    first = run_once(store)
+    for _ in range(21):
+        last = run_once(store)
+
+    open_, _, folded = shown(client).partition('<details id="older-runs">')
+
+    assert f'id="run-{last}"' in open_
+    assert f'id="run-{first}"' in folded
+    assert "2 older runs" in folded

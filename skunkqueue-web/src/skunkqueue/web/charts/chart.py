@@ -113,9 +113,15 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
             ]
         apart = max(math.ceil(count / 5), 1)
         length = (self.moments[-1] - self.moments[0]) / max(count - 1, 1) * apart
-        return [
+        found = [
             Tick((number + 0.5) / count, time_text(self.moments[number], length))
             for number in range(apart // 2, count, apart)
+        ]
+        # Moments of the same minute, or day, are written alike.
+        return [
+            tick
+            for tick, before in zip(found, (None, *found), strict=False)
+            if not before or tick.text != before.text
         ]
 
 
