@@ -169,6 +169,28 @@ async def block_loop() -> None:
 
 
 @queue.job
+def wait_for_own(seconds: float) -> str:
+    """Wait for a firing that only this worker could run."""
+    handle = add.fire(1, 2)
+    try:
+        handle.wait(seconds)
+    except TimeoutError:
+        return "too late"
+    return "in time"
+
+
+@queue.job
+def twice(number: int, plus: int = 0) -> int:
+    return 2 * number + plus
+
+
+@queue.job
+async def twice_async(number: int, plus: int = 0) -> int:
+    await asyncio.sleep(0)
+    return 2 * number + plus
+
+
+@queue.job
 def leave(code: object = None) -> None:
     sys.exit(code)  # type: ignore[arg-type]  # anything may be given
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 import msgspec
 
 from skunkqueue.checks import Target
-from skunkqueue.errors import NoQueueError, NotAJobError, PolicyError
+from skunkqueue.errors import ArgumentsError, NoQueueError, NotAJobError, PolicyError
 from skunkqueue.handle import JobHandle
 from skunkqueue.imports import suppress_firing
 from skunkqueue.payload import Step
@@ -178,7 +178,7 @@ class Fireable(Generic[R]):
 class Call(Fireable[R]):
     """A job with its arguments."""
 
-    __slots__ = ("args", "attrs", "kwargs", "target")
+    __slots__ = ("args", "attrs", "kwargs", "previous", "target")
 
     def __init__(
         self,
@@ -190,7 +190,10 @@ class Call(Fireable[R]):
         kwargs: Mapping[str, Any] | None = None,
         attrs: Mapping[str, Any] | None = None,
         target: Target | None = None,
+        previous: bool = False,
     ) -> None:
+        """``previous``: it takes the result of the step before it; see ``with_previous``."""
+        self.previous = previous
         self.name = name
         self.policy = policy
         self.memory = memory
@@ -200,9 +203,9 @@ class Call(Fireable[R]):
         self.target = target
 
     def __repr__(self) -> str:
-        given = [shown(value) for value in self.args] + [
-            f"{key}={shown(value)}" for key, value in self.kwargs.items()
-        ]
+        given = ["previous"] if self.previous else []
+        given += [shown(value) for value in self.args]
+        given += [f"{key}={shown(value)}" for key, value in self.kwargs.items()]
         return f"<Call {self.name}({', '.join(given)})>"
 
     def __and__(self, other: Conjoinable) -> Chain:
@@ -227,6 +230,24 @@ class Call(Fireable[R]):
             kwargs=self.kwargs,
             attrs=self.attrs,
             target=self.target,
+            previous=self.previous,
+        )
+
+    def with_previous(self) -> Call[R]:
+        """Return the same call for a chain, with the result of the step before it as its first argument.
+
+        ``fetch(url) & index.with_previous() & report("weekly").with_previous()``: ``report`` is called with what
+        ``index`` returned, and then ``"weekly"``. ArgumentsError where it is fired without a step before it.
+        """
+        return Call(
+            self.name,
+            self.policy,
+            self.memory,
+            args=self.args,
+            kwargs=self.kwargs,
+            attrs=self.attrs,
+            target=self.target,
+            previous=True,
         )
 
     def key(self) -> str | None:
@@ -264,8 +285,20 @@ class Call(Fireable[R]):
         Raises ArgumentsError for arguments that the job does not take, and NotAJobError where its name leads
         a worker to something else.
         """
+        if self.previous:
+            msg = (
+                f"{self.name}: with_previous() takes the result of the step before it in a chain, and there is none: "
+                f"join it to another job, as in `first() & {self.name.rpartition(':')[2]}.with_previous()`"
+            )
+            raise ArgumentsError(msg)
+        return self.later_steps()
+
+    def later_steps(self) -> tuple[Step, ...]:
+        """Encode it as a part of a chain that is not the first."""
         if self.target is not None:
-            self.target.check(self.args, self.kwargs)
+            # Whatever the step before returns counts as one argument.
+            args = (None, *self.args) if self.previous else self.args
+            self.target.check(args, self.kwargs)
         policy = self.policy
         serializer = get_serializer(policy.serializer)
         try:
@@ -274,7 +307,17 @@ class Call(Fireable[R]):
             self._name_culprit(error)
             raise
         at = None if self.target is None else self.target.at
-        return (Step(self.name, encoded, policy.retries, policy.timeout, policy.serializer, at),)
+        return (
+            Step(
+                self.name,
+                encoded,
+                policy.retries,
+                policy.timeout,
+                policy.serializer,
+                at,
+                previous=self.previous,
+            ),
+        )
 
     def _name_culprit(self, error: Exception) -> None:
         """Raise the error again, about the one argument that causes it."""
@@ -336,7 +379,8 @@ class Chain(Fireable[list[Any]]):
 
     def steps(self) -> tuple[Step, ...]:
         """Encode all calls."""
-        return tuple(step for call in self._calls for step in call.steps())
+        first, *later = self._calls
+        return (*first.steps(), *(step for call in later for step in call.later_steps()))
 
 
 class Conjoinable(Protocol):

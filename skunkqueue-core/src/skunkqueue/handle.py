@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from skunkqueue.clock import monotonic
+from skunkqueue.context import current
 from skunkqueue.errors import DamagedPayloadError, FiringFailedError, UnknownFiringError, WaitTimeoutError
 from skunkqueue.payload import (
     EMPTY_CARRY,
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from skunkqueue.imports import Gate
     from skunkqueue.listings import Result
     from skunkqueue.persistence.backend import Backend
+
+logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 _WAIT_SLICE = 3_600.0
@@ -152,14 +156,35 @@ class JobHandle(Generic[R]):
             return None  # type: ignore[return-value]  # an ignored firing, at a worker's import
         patience = as_timeout(timeout, "the timeout of wait")
         deadline = None if patience is None else monotonic() + patience
+        first = True
         while True:
             seen = self._see()
             if seen.is_over:
                 return seen.value  # type: ignore[no-any-return]
+            if first and current.get() is not None:
+                self._warn_of_itself()
+            first = False
             left = _WAIT_SLICE if deadline is None else deadline - monotonic()
             if left <= 0:
                 raise WaitTimeoutError(self._too_late(seen.state, patience or 0.0))
             self._store.backend.wait_settled([self.id], min(left, seen.look_again))
+
+    def _warn_of_itself(self) -> None:
+        """Log that a job waits for a firing that only its own worker could run."""
+        running = current.get()
+        record = None if self._store is None else self._store.backend.get([self.id])[0]
+        if self._store is None or running is None or record is None or record.state is not State.PENDING:
+            return
+        place = (running.queue, running.route)
+        if (record.queue, record.route) != place or len(self._store.backend.workers(*place)) > 1:
+            return
+        logger.warning(
+            "a job waits for its own worker: firing=%s waits_for=%s route=%r: no other worker listens on that route, so"
+            " this may never end. Give the second a route of its own, start another worker, or join the two by &",
+            running.id,
+            self.id,
+            running.route,
+        )
 
     def _see(self) -> _Seen:
         """Look whether it is finished. Raises what ``wait`` raises for one that has no result."""

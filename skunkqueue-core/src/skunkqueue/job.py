@@ -132,6 +132,10 @@ class Job(Generic[P, R]):
         check_own(self.name, policy)
         return Job(self.work, change_policy(self.policy, policy), self.memory, self.target)
 
+    def with_previous(self) -> Call[R]:
+        """Return a call for a chain whose one argument is the result of the step before it: ``a & b.with_previous()``."""
+        return Call(self.name, self.policy, self.memory, target=self.target, previous=True)
+
     def calls(self) -> tuple[Call[Any], ...]:
         """Stand for a call without arguments."""
         return (Call(self.name, self.policy, self.memory, target=self.target),)

@@ -128,6 +128,10 @@ class JobMixin:
         vars(made).update({**vars(self), _MEMORY: memory_of(self), **policy})
         return made
 
+    def with_previous(self) -> Call[Any]:
+        """Return a call for a chain whose one argument is the result of the step before it."""
+        return _call_of(self).with_previous()
+
     def calls(self) -> tuple[Call[Any], ...]:
         """Stand for a call without arguments."""
         return (_call_of(self),)

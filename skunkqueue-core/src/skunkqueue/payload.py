@@ -38,6 +38,8 @@ class Step(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=
     serializer: str = "typed"
     at: str | None = None
     """Where the job lies, ``module:qualname``, if it has a name of its own: what a worker imports to know that name."""
+    previous: bool = False
+    """The result of the step before it is its first argument, before those that it has here."""
 
 
 class Body(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):

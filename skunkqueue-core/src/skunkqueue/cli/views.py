@@ -200,7 +200,7 @@ def call_line(step: Step) -> str:
         return f"{step.job}{found if found.startswith('(') else f'({found})'}"
     args, kwargs, attrs = found
     given = [shown(value) for value in args] + [f"{key}={shown(value)}" for key, value in kwargs.items()]
-    line = f"{step.job}({', '.join(given)})"
+    line = f"{step.job}({', '.join(given)}){'.with_previous()' if step.previous else ''}"
     own = {key: value for key, value in attrs.items() if key not in POLICY_FIELDS}
     return f"{line} with {shown(own)}" if own else line
 

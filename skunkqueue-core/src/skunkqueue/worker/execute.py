@@ -56,6 +56,13 @@ class Known(NamedTuple):
     """What its result is called in errors."""
 
 
+class Previous(NamedTuple):
+    """What the step before returned, as it is stored."""
+
+    data: bytes
+    serializer: str
+
+
 class Performer:
     """Runs jobs in the main thread, one after another; the last one's outcome is in its attributes."""
 
@@ -76,15 +83,23 @@ class Performer:
         self.known = self._known.get
         """Return a job that was found before, or ``None``."""
 
-    def perform(self, step: Step, known: Known, start: Callable[[], object] | None) -> bytes | None:
+    def perform(
+        self,
+        step: Step,
+        known: Known,
+        start: Callable[[], object] | None,
+        previous: Previous | None = None,
+    ) -> bytes | None:
         """Run one step of a job that is not async; return its encoded result, or ``None`` and ``error`` is set.
 
-        ``start`` is called when the job's own code is about to begin.
+        ``start`` is called when the job's own code is about to begin; ``previous`` is its first argument.
         """
         phase = Phase.LOAD
         try:
             serializer = get_serializer(step.serializer)
             args, kwargs, attrs = _checked(serializer.loads(step.args, self._gate))
+            if previous is not None:
+                args.insert(0, get_serializer(previous.serializer).loads(previous.data, self._gate))
             phase = Phase.CALL
             if start is not None:
                 start()
@@ -104,13 +119,15 @@ class Performer:
         return data
 
     async def perform_async(
-        self, step: Step, known: Known, start: Callable[[], object]
+        self, step: Step, known: Known, start: Callable[[], object], previous: Previous | None = None
     ) -> tuple[Phase, bytes | None, object]:
         """Run one async step on an event loop; return how far it got, its result, and what to show, or the error."""
         phase = Phase.LOAD
         try:
             serializer = get_serializer(step.serializer)
             args, kwargs, attrs = _checked(serializer.loads(step.args, self._gate))
+            if previous is not None:
+                args.insert(0, get_serializer(previous.serializer).loads(previous.data, self._gate))
             phase = Phase.CALL
             start()
             value = await known.call(args, kwargs, attrs)

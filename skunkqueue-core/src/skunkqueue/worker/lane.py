@@ -219,7 +219,7 @@ class Lane:
         place.began = began = self._holdings.monotonic()
         self._holdings.beside[claim.id] = Running(claim, began, NEVER)
         return await self._performer.perform_async(
-            place.tried.step, place.known, lambda: self._start_clock(place)
+            place.tried.step, place.known, lambda: self._start_clock(place), place.tried.previous
         )
 
     def _start_clock(self, place: _Place) -> None:

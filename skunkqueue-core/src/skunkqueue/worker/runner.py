@@ -211,7 +211,8 @@ class Runner(Conclusions):
             holdings.running = Running(claim, began, NEVER)
             start = None if step.timeout is None else partial(self._start_clock, claim, step.timeout)
             # In a context of its own, so that what it sets is not seen by the jobs after it.
-            data = copy_context().run(performer.perform, step, known, start)
+            previous = verdict.previous_of(body, carry) if step.previous else None
+            data = copy_context().run(performer.perform, step, known, start, previous)
             holdings.running = None
             took = holdings.monotonic() - first
             if data is None or self._interrupter.delivered is not None or holdings.progress or holdings.lost:

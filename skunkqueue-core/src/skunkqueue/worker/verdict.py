@@ -21,7 +21,7 @@ from skunkqueue.errors import (
 from skunkqueue.payload import Attempt, Body, Carry, Failure, Step, encode
 from skunkqueue.policy import Policy
 from skunkqueue.records import Claim, Death, Outcome, Verdict
-from skunkqueue.worker.execute import Phase
+from skunkqueue.worker.execute import Phase, Previous
 from skunkqueue.worker.failures import cause_of, failure_of, kind_of, message_of
 from skunkqueue.worker.retrying import asks_again, delay_of, may_retry, snoozes
 
@@ -65,6 +65,19 @@ class Try(NamedTuple):
     def step(self) -> Step:
         """The step that is tried."""
         return self.body.steps[len(self.carry.done)]
+
+    @property
+    def previous(self) -> Previous | None:
+        """What the step before returned, if this one takes it."""
+        return previous_of(self.body, self.carry)
+
+
+def previous_of(body: Body, carry: Carry) -> Previous | None:
+    """Return what the last step that is done returned, if the one that is to be run takes it."""
+    done = len(carry.done)
+    if not (done and body.steps[done].previous):
+        return None
+    return Previous(carry.done[-1], body.steps[done - 1].serializer)
 
 
 class Ruling(NamedTuple):

@@ -164,7 +164,7 @@ def _call(step: Step, redactor: Redactor, *, whole: bool) -> Call:
     given = told(seen)
     return Call(
         job=step.job,
-        line=_line(step.job, given),
+        line=_line(step.job, given) + (".with_previous()" if step.previous else ""),
         arguments=given,
         attributes=told(own),
         problem=found if isinstance(found, str) else None,

@@ -1,0 +1,50 @@
+"""Calls that take the result of the step before them: checked when they are fired, and shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from skunkqueue import JobMixin, SkunkQueue
+from skunkqueue.cli.views import call_line
+from skunkqueue.errors import ArgumentsError
+
+queue = SkunkQueue("previous", conn_url="sqlite:///:memory:")
+
+
+@queue.job
+def give() -> int:
+    return 1
+
+
+@queue.job
+def take(given: int, more: int = 0) -> int:
+    return given + more
+
+
+@queue.job
+class Take(JobMixin):
+    """The same as a class."""
+
+    def work(self, given: int) -> int:
+        return given
+
+
+def test_steps_say_which_take_the_result_before_them() -> None:
+    chain = give() & take.with_previous() & take(5) & Take().with_previous()
+
+    assert [step.previous for step in chain.steps()] == [False, True, False, True]
+    assert repr(take(5).with_previous().options(retries=3)) == f"<Call {__name__}:take(previous, 5)>"
+    assert call_line(chain.steps()[1]) == f"{__name__}:take().with_previous()"
+
+
+def test_the_result_counts_as_an_argument() -> None:
+    with pytest.raises(ArgumentsError, match="take cannot be called with these arguments"):
+        (give() & take(1, 2).with_previous()).steps()
+    with pytest.raises(ArgumentsError, match="give cannot be called with these arguments"):
+        (give() & give.with_previous()).steps()
+
+
+@pytest.mark.parametrize("call", [take.with_previous(), take.with_previous() & give()])
+def test_without_a_step_before_it_is_refused_with_the_way_out(call: object) -> None:
+    with pytest.raises(ArgumentsError, match=r"there is none: join it .*first\(\) & take\.with_previous\(\)"):
+        queue.fire_call(call)  # type: ignore[call-overload]  # a call or a chain
