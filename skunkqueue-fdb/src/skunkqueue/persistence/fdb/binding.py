@@ -71,7 +71,7 @@ class Reading(Protocol):
 
     def get_range(
         self,
-        begin: bytes,
+        begin: Any,
         end: bytes,
         limit: int = 0,
         reverse: bool = False,  # noqa: FBT001, FBT002 - as the binding has it
@@ -181,6 +181,10 @@ class Binding(Protocol):
     @property
     def StreamingMode(self) -> Any:  # noqa: N802 - the binding's name
         """``StreamingMode``, or an object of it."""
+
+    @property
+    def KeySelector(self) -> Any:  # noqa: N802 - the binding's name
+        """A key by its place among others."""
 
     @property
     def options(self) -> Any:

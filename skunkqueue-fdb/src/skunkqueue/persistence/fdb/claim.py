@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.fdb import counting, firings, keys, leases
+from skunkqueue.persistence.fdb import blobs, counting, firings, keys, leases
 from skunkqueue.persistence.fdb.binding import KeyValue
 from skunkqueue.persistence.fdb.lines import NOTED
 from skunkqueue.persistence.fdb.records import (
@@ -21,6 +21,7 @@ from skunkqueue.persistence.fdb.records import (
     TARGETS,
     Lease,
     Route,
+    as_lease,
     as_route,
     encode,
     with_attempt,
@@ -34,8 +35,9 @@ MAX_BYTES = 4_000_000
 """Bytes of bodies lent in one transaction, more or less."""
 FEW = 8
 """So many are taken one by one, so that a firing put in between them does not conflict."""
-SLOTS = 4
-"""Places in the line, each a batch apart, of which one is taken at random after a conflict."""
+MAX_SLOTS, SPREAD, NARROW = 32.0, 4.0, 0.95
+"""Places in the line, each a batch apart, of which one is taken at random: one as long as claims do not conflict, ``SPREAD`` times
+as many after a conflict, ``NARROW`` times as many after none."""
 AHEAD = 0.005
 """Seconds by which the line is read further than now seems: the version read may say that it is later."""
 _NONCE_BITS = 8
@@ -63,10 +65,9 @@ class Claiming:
         self._limit = min(limit, MAX_CLAIM)
         self._lease = lease
         self._tries: list[tuple[bytes, list[Claim]]] = []
+        self._conflicts = 0
         self.overdue = False
         """Leases have ended: they must be taken back first."""
-        self.more = False
-        """There is more in line."""
 
     def __call__(self, tr: Transaction) -> list[Claim]:
         """Lend what is first in line; repeatable."""
@@ -84,9 +85,12 @@ class Claiming:
         """Return what an earlier try has lent, where it was committed after all; no later one can be from now on."""
         asked = [(tr.get(key), key, claims) for key, claims in self._tries]
         for future, key, claims in asked:
-            value = future.value
+            value = blobs.read(tr, key, future)
             if value is not None:
-                return claims
+                # Another worker that read the same version may have made the same token.
+                lease = as_lease(value)
+                if lease.worker == self._worker and lease.ids == tuple(claim.id for claim in claims):
+                    return claims
             tr.raw.add_write_conflict_key(key)
         return None
 
@@ -100,8 +104,8 @@ class Claiming:
         ends = all_keys.lease_end + place
         overdue = tr.get_range(ends, ends + keys.moment(tr.now) + keys.END, 1, snapshot=True)
         known = link.routes.get((self._queue, self._route), 0)
-        slots = SLOTS if tr.conflicts else 1
-        asked = self._ask(tr, known, slots)
+        slot = self._slot(tr)
+        asked = self._ask(tr, known, slot)
         link.note_version(version.wait())
         tr.now = link.time.now()
         value = route.value
@@ -111,31 +115,48 @@ class Claiming:
         self.overdue = bool(overdue())
         if self.overdue:
             return []
+        until = keys.moment(tr.now) + keys.END
         if found.ranks != known:
             link.routes[self._queue, self._route] = found.ranks
-            asked += self._ask(tr, found.ranks & ~known, slots)
-        rows = self._collect(asked, keys.moment(tr.now) + keys.END)
-        slot = random.randrange(max(min(slots, len(rows) // self._limit), 1))  # noqa: S311 - no secret
-        self.more = len(rows) > (slot + 1) * self._limit or slots > 1 or len(rows) == self._limit
-        return rows[slot * self._limit : (slot + 1) * self._limit]
+            asked = self._ask(tr, found.ranks, slot)
+        rows = self._collect(asked, until)
+        if slot and not rows:
+            rows = self._collect(self._ask(tr, found.ranks, 0), until)
+        return rows[: self._limit]
+
+    def _slot(self, tr: Transaction) -> int:
+        """Choose how many batches behind the head of the line to claim: more, the more often claims conflict there."""
+        slots = tr.link.slots
+        place = (self._queue, self._route)
+        if tr.conflicts > self._conflicts:
+            self._conflicts = tr.conflicts
+            slots[place] = min(max(slots.get(place, 1.0), 1.0) * SPREAD, MAX_SLOTS)
+        elif place in slots and not tr.conflicts:
+            slots[place] *= NARROW
+            if slots[place] < 1.0:
+                del slots[place]
+        return random.randrange(int(slots.get(place, 1.0)))  # noqa: S311 - no secret
 
     def _ask(
-        self, tr: Transaction, ranks: int, slots: int
+        self, tr: Transaction, ranks: int, slot: int
     ) -> list[tuple[int, bool, Callable[[], Sequence[KeyValue]]]]:
-        """Ask for what is due, by priority: of the line, and of what is for this worker only."""
+        """Ask for what is due, by priority: of the line, and of what is for this worker only.
+
+        Only the lowest priority is read from further behind: no priority is passed over.
+        """
         tables = [(tr.keys.line + self._place, False)]
         if ranks & TARGETS:
-            tables.append((tr.keys.targeted + keys.name(self._worker) + self._place, True))
             # Which priorities those have is not known apart.
-            ranks |= tr.link.routes.get((self._queue, self._route), 0)
+            tables.append((tr.keys.targeted + keys.name(self._worker) + self._place, True))
         until = keys.moment(tr.now + (0.0 if tr.link.time.is_virtual else AHEAD)) + keys.END
         asked = []
         for table, target in tables:
-            for priority in reversed(_RANKS):
-                if ranks >> priority & 1:
-                    before = table + keys.rank(priority)
-                    pairs = tr.get_range(before, before + until, self._limit * slots, snapshot=True)
-                    asked.append((len(table), target, pairs))
+            used = [priority for priority in reversed(_RANKS) if ranks >> priority & 1]
+            for priority in used:
+                before = table + keys.rank(priority)
+                passed = slot * self._limit if priority == used[-1] and not target else 0
+                pairs = tr.get_range(before, before + until, self._limit, passed=passed, snapshot=True)
+                asked.append((len(table), target, pairs))
         return asked
 
     def _collect(
@@ -173,9 +194,7 @@ class Claiming:
             b"\xdc" + keys.part(len(rows)) + b"".join([head + body for body in bodies if body is not None])
         )
         length = rules.batch_length([claim.deaths for claim in claims])
-        if length < len(claims):
-            claims, rows = claims[:length], rows[:length]
-            self.more = True
+        claims, rows = claims[:length], rows[:length]
         self._take(tr, rows)
         lease = Lease(
             worker=self._worker,
@@ -209,7 +228,6 @@ class Claiming:
                 size += len(filled[id_])
             if size > MAX_BYTES and start + FEW < len(large):
                 kept = next(number for number, row in enumerate(rows) if row.id == large[start + FEW])
-                self.more = True
                 break
         whole = [
             filled[row.id] if body is None else body

@@ -98,12 +98,20 @@ class Transaction:
         self._exact, self._want_all = link.modes
 
     def get_range(
-        self, begin: bytes, end: bytes, limit: int = 0, *, newest: bool = False, snapshot: bool = False
+        self,
+        begin: bytes,
+        end: bytes,
+        limit: int = 0,
+        *,
+        newest: bool = False,
+        snapshot: bool = False,
+        passed: int = 0,
     ) -> Callable[[], Sequence[KeyValue]]:
-        """Ask for a range, from its end where ``newest``; what is returned waits for it."""
+        """Ask for a range, from its end where ``newest``, without its first ``passed`` keys; what is returned waits for it."""
         reading = self.snapshot if snapshot else self.raw
         mode = self._exact if limit else self._want_all
-        return reading.get_range(begin, end, limit, newest, mode).to_list
+        first = self.link.selector(begin, False, 1 + passed) if passed else begin  # noqa: FBT003 - the binding's order
+        return reading.get_range(first, end, limit, newest, mode).to_list
 
 
 class Link:
@@ -118,6 +126,7 @@ class Link:
         self.api = binding.get_api_version()
         self.error: type[Exception] = binding.FDBError
         self.modes: tuple[int, int] = (binding.StreamingMode.exact, binding.StreamingMode.want_all)
+        self.selector: Callable[[bytes, bool, int], Any] = binding.KeySelector
         self.closed = threading.Event()
         self.sleepers: set[Settable] = set()
         """To be set by ``close``."""
@@ -130,6 +139,8 @@ class Link:
         """Jobs that are told apart on routes, as far as they were seen in the store; none ever goes."""
         self._recent: tuple[tuple[int, float], tuple[int, float]] = ((0, 0.0), (0, 0.0))
         """Versions of two of the last commits, and the wall clock right after each, a millisecond or more apart."""
+        self.slots: dict[tuple[str, str], float] = {}
+        """Over how many places of the line claims of a route are spread, where they conflicted of late."""
         self._binding = binding
         self._database = database
         self._open: set[Any] = set()
