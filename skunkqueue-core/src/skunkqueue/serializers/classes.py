@@ -33,21 +33,31 @@ def class_name(kind: type) -> tuple[str, str]:
 
 
 def check_fields(value: Any, kind: type) -> None:
-    """Refuse an object that its fields alone would not bring back."""
+    """Refuse an object of a dataclass that its fields alone would not bring back."""
+    check_heirs(kind, "dataclass")
+    check_attributes(value, kind, "dataclass", tuple(field.name for field in dataclasses.fields(value)))
+
+
+def check_heirs(kind: type, what: str) -> None:
+    """Refuse an object of a class that inherits from one of the interpreter's own, which may keep more than attributes."""
     if not all(parent is object or parent.__flags__ & _MADE_IN_PYTHON for parent in kind.__mro__):
-        msg = f"is of the dataclass {kind.__qualname__}, which inherits more than fields from a built-in type"
+        msg = f"is of the {what} {kind.__qualname__}, which inherits more than fields from a built-in type"
         raise RefusedError(msg)
-    names = [field.name for field in dataclasses.fields(value)]
+
+
+def check_attributes(value: Any, kind: type, what: str, names: tuple[str, ...]) -> None:
+    """Refuse an object that lacks one of these fields, or has an attribute beside them, which would be lost."""
     for name in names:
         if not hasattr(value, name):
-            msg = f"is of the dataclass {kind.__qualname__}, and its field {name!r} has no value"
+            msg = f"is of the {what} {kind.__qualname__}, and its field {name!r} has no value"
             raise RefusedError(msg)
-    for name in getattr(value, "__dict__", {}).keys() - names:
+    for name in getattr(value, "__dict__", {}).keys() - set(names):
         # `__orig_class__` and the like are Python's own, and what is cached is worked out again.
         if not (name.startswith("__") or isinstance(getattr(kind, name, None), functools.cached_property)):
+            hint = ": declare it as field(init=False)" if what == "dataclass" else ""
             msg = (
-                f"is of the dataclass {kind.__qualname__} and has the attribute {name!r}, which is not a field "
-                f"and would be lost: declare it as field(init=False)"
+                f"is of the {what} {kind.__qualname__} and has the attribute {name!r}, which is not a field "
+                f"and would be lost{hint}"
             )
             raise RefusedError(msg)
 

@@ -11,8 +11,9 @@ import dataclasses
 import datetime as dt
 import enum
 import zoneinfo
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
+from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from skunkqueue.errors import DamagedPayloadError, JobNotFoundError, PayloadErro
 from skunkqueue.imports import Gate
 from skunkqueue.serializers import Serializer
 from skunkqueue.serializers.classes import RefusedError, check_fields, class_name
+from skunkqueue.serializers.fielded import FLAVOURS, Flavour, flavour_of
 from skunkqueue.show import brief, written
 
 _ATOMS = frozenset({type(None), bool, float, bytes, str})
@@ -49,6 +51,8 @@ class _Ext:
     ENUM = 12
     DATACLASS = 13
     SURROGATES = 14
+    FIELDED = 15
+    PATH = 16
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,6 +143,9 @@ def _pack(value: Any, depth: int, *, careful: bool = False) -> Any:  # noqa: PLR
         return _pack_enum(value, depth)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _pack_dataclass(value, depth, careful)
+    flavoured = flavour_of(kind)
+    if flavoured is not None:
+        return _pack_fielded(value, *flavoured, depth, careful)
     msg = f"is of type {kind.__module__}.{kind.__qualname__}, which cannot be stored exactly: {brief(value)}"
     raise RefusedError(msg)
 
@@ -221,14 +228,39 @@ def _pack_dataclass(value: Any, depth: int, careful: bool) -> Any:  # noqa: FBT0
     kind = type(value)
     module, qualname = class_name(kind)
     check_fields(value, kind)
-    fields = {}
-    for field in dataclasses.fields(value):
-        try:
-            fields[field.name] = _pack(getattr(value, field.name), depth + 1, careful=careful)
-        except RefusedError as error:
-            error.trail.append(f".{field.name}")
-            raise
+    fields = _pack_fields(value, (field.name for field in dataclasses.fields(value)), depth, careful)
     return msgspec.msgpack.Ext(_Ext.DATACLASS, _encode([module, qualname, fields]))
+
+
+def _pack_fielded(value: Any, stored: str, flavour: Flavour, depth: int, careful: bool) -> Any:  # noqa: FBT001 - as above
+    kind = type(value)
+    module, qualname = class_name(kind)
+    names = flavour.names(kind)
+    rest = flavour.rest(value, kind, names)
+    fields = _pack_fields(value, names, depth, careful)
+    parts = [stored, module, qualname, fields, _pack(rest, depth + 1, careful=careful)]
+    return msgspec.msgpack.Ext(_Ext.FIELDED, _encode(parts))
+
+
+def _pack_fields(value: Any, names: Iterable[str], depth: int, careful: bool) -> dict[str, Any]:  # noqa: FBT001 - as above
+    fields = {}
+    for name in names:
+        try:
+            fields[name] = _pack(getattr(value, name), depth + 1, careful=careful)
+        except RefusedError as error:
+            error.trail.append(f".{name}")
+            raise
+    return fields
+
+
+def _path(pure: bool) -> Callable[[Any, int, bool], Any]:  # noqa: FBT001 - said once, below
+    def pack(value: PurePath, depth: int, careful: bool) -> Any:  # noqa: FBT001 - on the hot path
+        flavour = type(value).__name__ if pure else Path.__name__
+        return msgspec.msgpack.Ext(
+            _Ext.PATH, _encode([flavour, _pack(str(value), depth + 1, careful=careful)])
+        )
+
+    return pack
 
 
 _PACKERS: dict[type, Callable[[Any, int, bool], Any]] = {
@@ -245,7 +277,14 @@ _PACKERS: dict[type, Callable[[Any, int, bool], Any]] = {
     dt.timedelta: _flat(_Ext.TIMEDELTA, lambda v: [v.days, v.seconds, v.microseconds]),
     Decimal: _flat(_Ext.DECIMAL, str),
     UUID: _flat(_Ext.UUID, lambda v: v.bytes),
+    type(Path()): _path(pure=False),
+    PurePosixPath: _path(pure=True),
+    PureWindowsPath: _path(pure=True),
 }
+_PATHS: Mapping[str, type[PurePath]] = {
+    kind.__name__: kind for kind in (Path, PurePosixPath, PureWindowsPath)
+}
+"""A path of the machine itself is one of the machine that reads it."""
 
 
 class _Reader:
@@ -290,6 +329,23 @@ class _Reader:
             raise DamagedPayloadError(msg)
         return found(raw)
 
+    def fielded(self, value: Any) -> Any:
+        stored, module, qualname, fields, rest = value
+        if self._gate is None:
+            return Opaque(f"{module}:{qualname}", fields)
+        flavour, found = FLAVOURS[stored], self._gate.find(module, qualname)
+        if not (isinstance(found, type) and flavour.matches(found)):
+            msg = f"{module}:{qualname} is not a {flavour.what}, but a stored value says so"
+            raise DamagedPayloadError(msg)
+        names = flavour.names(found)
+        if set(names) != fields.keys():
+            raise DamagedPayloadError(_other_fields(module, qualname, names, fields))
+        return flavour.make(found, {name: fields[name] for name in names}, rest)
+
+    def path(self, value: Any) -> Any:
+        flavour, text = value
+        return _PATHS[flavour](text)
+
     def dataclass(self, value: Any) -> Any:
         module, qualname, fields = value
         if self._gate is None:
@@ -300,8 +356,7 @@ class _Reader:
             raise DamagedPayloadError(msg)
         names = {field.name for field in dataclasses.fields(found)}
         if names != fields.keys():
-            msg = f"{module}:{qualname} has other fields than when it was stored: {sorted(names ^ fields.keys())}"
-            raise DamagedPayloadError(msg)
+            raise DamagedPayloadError(_other_fields(module, qualname, names, fields))
         made = object.__new__(found)
         for name, item in fields.items():
             object.__setattr__(made, name, item)
@@ -321,7 +376,15 @@ _READERS: dict[int, Callable[[_Reader, Any], Any]] = {
     _Ext.UUID: lambda _, value: UUID(bytes=value),
     _Ext.ENUM: _Reader.enum,
     _Ext.DATACLASS: _Reader.dataclass,
+    _Ext.FIELDED: _Reader.fielded,
+    _Ext.PATH: _Reader.path,
 }
+
+
+def _other_fields(module: str, qualname: str, names: Iterable[str], fields: Mapping[str, Any]) -> str:
+    return (
+        f"{module}:{qualname} has other fields than when it was stored: {sorted(set(names) ^ fields.keys())}"
+    )
 
 
 def _read_zone(zone: Any) -> dt.tzinfo | None:
