@@ -32,7 +32,7 @@ from skunkqueue.mixin import JobMixin
 from skunkqueue.names import check_name
 from skunkqueue.opening import StoreOpening
 from skunkqueue.payload import MAX_PAYLOAD, Body, encode, job_label
-from skunkqueue.persistence.backend import MAX_PAGE, Backend
+from skunkqueue.persistence.backend import MAX_PAGE, Backend, BackendConfig
 from skunkqueue.plugins.notify import default_notifier
 from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_scheduled
 from skunkqueue.records import Firing, Record, Schedule
@@ -56,7 +56,8 @@ class SkunkQueue(Registration, AsyncQueue):
     ``serializer`` are the rules of jobs that say nothing else; ``max_payload`` is the most bytes a
     firing's body may have.
 
-    The store is opened at first use, in the process that uses it, also after a fork. Threads may share
+    The store is opened at first use, in the process that uses it, also after a fork. Where no argument names one, only
+    then ``SKUNKQUEUE_URL`` is read. Threads may share
     a queue, and a process may fork while they use it. In a signal handler a use works, or raises
     BackendError in the few moments in which it cannot.
     """
@@ -75,22 +76,31 @@ class SkunkQueue(Registration, AsyncQueue):
         **options: Any,
     ) -> None:
         self.name = check_name("queue", name)
-        self.config = resolve(backend, conn_url, dbname, **options)
+        store = _store_meant(backend, conn_url, dbname, options)
         self.policy = change_policy(Policy(), {"queue_type": queue_type, "serializer": serializer})
         if isinstance(max_payload, bool) or not isinstance(max_payload, int) or max_payload < 1:
             msg = f"max_payload must be a number of bytes, at least 1, not {brief(max_payload)}"
             raise ConfigError(msg)
         self.max_payload = max_payload
-        self._store = StoreOpening(self.config, clock)
+        self._store = StoreOpening(store, clock)
 
     def __repr__(self) -> str:
-        return f"<SkunkQueue {self.name!r} on {self.config.backend}>"
+        try:
+            where = self.config.backend
+        except ConfigError:
+            where = "a store that cannot be named"
+        return f"<SkunkQueue {self.name!r} on {where}>"
 
     def __enter__(self) -> SkunkQueue:  # noqa: PYI034 - Self is not in Python 3.10
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def config(self) -> BackendConfig:
+        """Which store it is; until its first use, which it would be now. Raises ConfigError."""
+        return self._store.config
 
     @property
     def backend(self) -> Backend:
@@ -101,7 +111,7 @@ class SkunkQueue(Registration, AsyncQueue):
         return store.open()
 
     def close(self) -> None:
-        """Let go of the store; the next use opens it again."""
+        """Let go of the store; the next use works out anew which it is, and opens it."""
         self._store.close()
 
     @overload
@@ -408,6 +418,20 @@ class _Places(NamedTuple):
     keyed: bool
     tagged: bool
     """Its tags are made of the arguments."""
+
+
+def _store_meant(
+    backend: str | None,
+    conn_url: str | os.PathLike[str] | None,
+    dbname: str | None,
+    options: dict[str, Any],
+) -> Callable[[], BackendConfig]:
+    """Return what works out the store of a queue. Raises ConfigError for arguments that make no sense."""
+    if backend is None and conn_url is None:
+        return functools.partial(resolve, None, None, dbname, **options)
+    # The environment has no say in it, so a mistake is told where it was made.
+    config = resolve(backend, conn_url, dbname, **options)
+    return lambda: config
 
 
 def _tell(firings: list[Firing], ids: list[str]) -> None:
