@@ -15,6 +15,8 @@ from skunkqueue.clock import SYSTEM_CLOCK, monotonic
 from skunkqueue.errors import WaitTimeoutError
 from skunkqueue.handle import JobHandle
 from skunkqueue.records import Firing, Outcome, State, Verdict
+from skunkqueue.testing import advance, assert_fired, divert, now, run_for, run_pending
+from tests.core.testing import shop
 
 THEN = "2021-03-04 05:06:07"
 
@@ -71,3 +73,26 @@ def test_worker_waits_for_its_time(queue: SkunkQueue) -> None:
     with freeze_time(THEN):
         assert not queue.backend.wait("q", "r", "w", 0.05)
         assert queue.backend.listen("w", 0.05) == []
+
+
+def test_the_clock_of_a_tests_store_is_the_frozen_one() -> None:
+    with freeze_time(THEN) as frozen, divert():
+        shop.add.fire_at(3600, 1)
+        assert now() == datetime.fromisoformat(f"{THEN}+00:00")
+        assert assert_fired(shop.add).due == datetime.fromisoformat("2021-03-04 06:06:07+00:00")
+
+        frozen.tick(3599)
+        assert run_pending() == []
+        frozen.tick(1)
+        assert len(run_pending()) == 1
+
+
+@pytest.mark.parametrize("delay", [0.1, 0.3, 3600.7, 1e6 / 3, 86_400])
+def test_a_tests_store_runs_at_its_moment_under_a_frozen_clock(delay: float) -> None:
+    with freeze_time(THEN), divert():
+        shop.add.fire_at(delay, 1)
+        advance(delay)
+        assert len(run_pending()) == 1
+
+        shop.add.fire_at(delay, 1)
+        assert len(run_for(days=4)) == 1

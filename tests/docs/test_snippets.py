@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 import builtins
+import os
+import re
 import shlex
 import subprocess
 import symtable
+import sys
 from importlib.metadata import distribution
+from pathlib import Path
 
 import click
 import pytest
@@ -85,3 +89,46 @@ def test_whole_programs_run_and_so_do_their_jobs(page: str, stage: Stage) -> Non
     counts = stage.counts()
     assert counts["complete"] > 0
     assert counts.keys() <= {"complete", "pending"}
+
+
+def test_the_tests_on_the_page_about_testing_pass(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    written = []
+    for block in PYTHON:
+        name = re.match(r"# (\w+\.py)\n", block.code)
+        if block.page == "docs/testing.md":
+            assert name is not None, f"{block}: its first line does not say which file it is"
+            written.append(name[1])
+            (tmp_path / name[1]).write_text(block.code)
+    own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "SKUNKQUEUE"))}
+
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-W",
+            "error",
+            "-p",
+            "no:schemathesis",
+            "-p",
+            "no:valkey",
+            "-p",
+            "no:randomly",
+        ],
+        cwd=tmp_path,
+        env={**own, "HOME": str(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout
+    assert len(written) == len(set(written)) > 1
+    assert (
+        f"{sum(block.code.count('def test_') for block in PYTHON if block.page == 'docs/testing.md')} passed"
+        in done.stdout
+    )
+    assert list(home.iterdir()) == [], "something was put into the default store"

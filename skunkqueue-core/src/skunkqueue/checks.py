@@ -10,7 +10,7 @@ import functools
 import inspect
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from skunkqueue.errors import ArgumentsError, DuplicateJobError, NotAJobError
@@ -164,6 +164,16 @@ def check_alone(name: str, declared: Any, work: Any) -> None:
         )
         raise DuplicateJobError(msg)
     _declared[module, declared.__qualname__] = this
+
+
+def declared_by_code() -> dict[CodeType, tuple[str, str]]:
+    """Return the code of each job that was declared, with its module and qualified name."""
+    found = {}
+    for name, declared in tuple(_declared.items()):
+        code = getattr(declared.work, "__code__", None)
+        if isinstance(code, CodeType):
+            found[code] = name
+    return found
 
 
 def _line(work: Any) -> str:

@@ -218,6 +218,12 @@ class WorkerDiedError(SkunkQueueError):
     """A firing is put aside because its workers died under it too often."""
 
 
+class TestModeError(SkunkQueueError):
+    """Something of ``skunkqueue.testing`` was used outside of a test's store, or in a way that never ends."""
+
+    __test__ = False  # pytest would take it for a class of tests
+
+
 class Retry(Exception):  # noqa: N818 - a request from within a job, not an error
     """Raise in a job to fail this attempt and run again, ``after`` seconds (or a timedelta) from now.
 

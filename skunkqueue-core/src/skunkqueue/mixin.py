@@ -167,6 +167,12 @@ def memory_of(job: JobMixin) -> Memory:
     return memory
 
 
+def queue_of(kind: type[JobMixin]) -> Enqueuer | None:
+    """Return the queue that ``@queue.job`` gave a class, if any."""
+    queue: Enqueuer | None = getattr(kind, _QUEUE, None)
+    return queue
+
+
 def _taken(job: JobMixin, name: str) -> AttributeError:
     return AttributeError(
         f"an object of {type(job).__qualname__} cannot have an attribute {name!r} of its own, since JobMixin has a"
@@ -256,7 +262,7 @@ def _read_policy(kind: type[JobMixin]) -> Policy:
                 value = vars(parent)[field]
                 found[field] = value.__func__ if isinstance(value, staticmethod) else value
                 break
-    queue: Enqueuer | None = getattr(kind, _QUEUE, None)
+    queue = queue_of(kind)
     try:
         return change_policy(_DEFAULT if queue is None else queue.policy, found)
     except SkunkQueueError as error:
