@@ -41,3 +41,27 @@ def heaps(how: str) -> int:
 def test_threads_share_two_heaps() -> None:
     assert heaps("each its own") > 2
     assert heaps("shared") == 2
+
+
+_GIVE = """
+import resource
+from skunkqueue.web.memory import give_back
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+# Each is too small to have been asked of the system on its own, and the last keeps the end of the heap in use.
+several = [bytes(50_000) for _ in range(1_000)]
+del several[:-1]
+before = resident()
+give_back()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is asked")
+def test_memory_that_is_free_is_given_back() -> None:
+    done = subprocess.run([sys.executable, "-c", _GIVE], check=True, capture_output=True, text=True)
+
+    assert int(done.stdout) > 40_000_000

@@ -100,8 +100,10 @@ def _serve(url: str | None, *, host: str, port: int, **options: Any) -> int:
     from skunkqueue.plugins import BACKENDS, registry  # noqa: PLC0415
     from skunkqueue.web.app import create_app  # noqa: PLC0415
     from skunkqueue.web.errors import location_of  # noqa: PLC0415
+    from skunkqueue.web.installed import KEY as SURVEY  # noqa: PLC0415
+    from skunkqueue.web.installed import survey_apart  # noqa: PLC0415
     from skunkqueue.web.live import events  # noqa: PLC0415
-    from skunkqueue.web.memory import share_arenas  # noqa: PLC0415
+    from skunkqueue.web.memory import give_back, share_arenas  # noqa: PLC0415
     from skunkqueue.web.operations import KEY as OPERATIONS  # noqa: PLC0415
     from skunkqueue.web.server import Server, serve  # noqa: PLC0415
     from skunkqueue.web.source import KEY  # noqa: PLC0415
@@ -110,10 +112,12 @@ def _serve(url: str | None, *, host: str, port: int, **options: Any) -> int:
     logging.getLogger("skunkqueue.web").setLevel(logging.INFO)
     share_arenas()
     app = create_app(url, host=host, port=port, **options)
+    app.extensions[SURVEY] = survey_apart
     source = app.extensions[KEY]
     # A store that is away may come back, but a distribution that is not installed will not.
     registry.find(BACKENDS, source.config.backend)
     server = Server(app, host, port)
+    give_back()
     click.echo(
         f"The monitor of {location_of(source.config)}: {server.address.url}{options['prefix']}/ (Ctrl-C ends it)"
     )

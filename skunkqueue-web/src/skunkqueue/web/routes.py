@@ -17,7 +17,7 @@ MOST = 500
 """Routes that a page shows at most."""
 _LOOK = 200
 """Pending firings of a route that are looked at to say what they wait for."""
-_LOOK_CLOSER = 1_000
+_LOOK_CLOSER = 500
 _LOOKED_AT = 100
 """Routes on which that is done for one page."""
 _AT_ONCE = 10

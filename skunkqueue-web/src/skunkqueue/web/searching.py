@@ -14,7 +14,7 @@ from skunkqueue.web.filters import Filter
 from skunkqueue.web.firing import view_of
 from skunkqueue.web.redaction import Redactor
 
-MOST_READ = 500
+MOST_READ = 300
 """Firings whose arguments are read for one page."""
 
 
