@@ -226,6 +226,26 @@ def the_next_run_is_armed_once_with_the_outcome(store: Backend, _pass: Pass) -> 
     return Deed(lambda store: store.settle([handed_in]), [], holds)
 
 
+def the_next_runs_of_several_are_each_armed_once(store: Backend, _pass: Pass) -> Deed:
+    made = {armed.id: found for found, armed in (declared(store, name) for name in ("a", "b", "c"))}
+    lent = claim(store, len(made))
+    following = {one.id: firing() for one in lent}
+    handed_in = [outcome(one, refire=refire(one, made[one.id], following[one.id])) for one in lent]
+
+    def holds(store: Backend, *, done: bool) -> None:
+        for id_, before in made.items():
+            found = planned(store, before.name)
+            if state(store, id_) is State.RUNNING:
+                assert not done
+                assert (found.firing, found.runs) == (id_, 0)
+            else:
+                assert (found.firing, found.runs) == (following[id_].id, 1)
+                assert len(store.history(QUEUE, before.name)) == 1
+        assert sorted(live(store)) == sorted(str(planned(store, one.name).firing) for one in made.values())
+
+    return Deed(lambda store: store.settle(handed_in), [], holds)
+
+
 def a_run_of_a_paused_schedule_is_told_once(store: Backend, _pass: Pass) -> Deed:
     made, first = declared(store)
     (lent,) = claim(store)

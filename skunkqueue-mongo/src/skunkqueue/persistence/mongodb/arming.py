@@ -1,6 +1,6 @@
-"""Putting in the one firing that a schedule names, and taking it out again.
+"""Putting in the one firing that a schedule names, for many schedules at once, and taking it out again.
 
-The schedule names its next firing first, and then that is put in. In between others may pause the schedule,
+A schedule names its next firing first, and then that is put in. In between others may pause the schedule,
 or arm another one. So whoever takes one out that is not there yet leaves a void in its place, under its id: what is
 put in later counts for nothing then. And whoever has put one in looks whether it is still the one.
 """
@@ -8,7 +8,9 @@ put in later counts for nothing then. And whoever has put one in looks whether i
 from __future__ import annotations
 
 from abc import ABC
+from collections.abc import Sequence
 
+from pymongo import DeleteOne, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
 from skunkqueue.errors import BackendError
@@ -26,14 +28,17 @@ _LEAVES = {"queue": True, "route": True, "job": True, "state": True}
 class Arming(Claiming, ABC):
     """What settling and the verbs about schedules have in common."""
 
-    def _arm(self, schedule: Document, firing: Firing, now: float) -> None:
-        """Put in a firing that the schedule with this id names; may be done twice."""
+    def _arm(self, armed: Sequence[tuple[Document, Firing]], now: float) -> None:
+        """Put in firings that schedules name, each with its schedule's id; may be done twice."""
         link = self._link
-        self._list_routes([firing])
-        self._put_in([firing], now)
-        wanted = {"_id": schedule, "firing": firing.id, "paused": False}
-        if link.run(link.schedules.find_one, wanted, {"_id": True}) is None:
-            self._remove_pending(firing.id)
+        firings = [firing for _, firing in armed]
+        self._list_routes(firings)
+        self._put_in(firings, now)
+        wanted = {"_id": {"$in": [id_ for id_, _ in armed]}, "paused": False}
+        named = {one.get("firing") for one in link.find(link.schedules, wanted, {"firing": True})}
+        for firing in firings:
+            if firing.id not in named:
+                self._remove_pending(firing.id)
 
     def _remove_pending(self, id_: str | None) -> None:
         """See that a firing has begun, or never will: take it out, or keep it from coming in."""
@@ -59,40 +64,86 @@ class Arming(Claiming, ABC):
         msg = f"firing {id_} comes and goes all the time: try again"
         raise BackendError(msg)
 
-    def _refire(self, settled: str, refire: Document, now: float) -> None:
+    def _refire_each(self, debts: Sequence[tuple[str, Document]], now: float) -> None:
+        """Move schedules on whose firings are settled, and arm what they name then; may be done twice.
+
+        ``debts``: ids of firings, each with what ``Refire`` says. As many requests for many as for one.
+        """
         link = self._link
-        id_ = {"queue": refire["queue"], "name": refire["name"]}
-        own = {"_id": id_, "generation": refire["generation"], "firing": settled}
-        if "firing" not in refire:
-            link.run(link.schedules.delete_one, own)
+        moves = [_Move(settled, refire, now) for settled, refire in debts]
+        # The write that lets go of the settled firing happens once, whoever does it.
+        link.run(link.schedules.bulk_write, [move.write() for move in moves], ordered=False)
+        left = [move for move in moves if move.firing is not None]
+        if not left:
             return
-        firing = unstored(refire["firing"])
-        run = refire["run"]
-        late = {"id": run["id"], "late": refire.get("late", 0.0)}
-        moved: Document = {
-            "state": refire["state"],
+        # An earlier try may have moved them on, and died.
+        shown = {"generation": True, "firing": True, "paused": True}
+        ids = {"_id": {"$in": [move.id for move in left]}}
+        found = {_key(one["_id"]): one for one in link.find(link.schedules, ids, shown)}
+        armed: list[tuple[Document, Firing]] = []
+        paused: list[UpdateOne] = []
+        for move in left:
+            one = found.get(_key(move.id))
+            if one is None or one["generation"] != move.generation:
+                continue
+            if one.get("firing") == move.settled:
+                paused.append(move.write_paused())
+            elif move.firing is not None and one.get("firing") == move.firing.id and not one["paused"]:
+                armed.append((move.id, move.firing))
+        if paused:
+            link.run(link.schedules.bulk_write, paused, ordered=False)
+        if armed:
+            self._arm(armed, now)
+
+
+class _Move:
+    """How a schedule moves on after its firing was settled."""
+
+    def __init__(self, settled: str, refire: Document, now: float) -> None:
+        self.settled = settled
+        self.id: Document = {"queue": refire["queue"], "name": refire["name"]}
+        self.generation: int = refire["generation"]
+        self.firing = unstored(refire["firing"]) if "firing" in refire else None
+        self._own = {"_id": self.id, "generation": self.generation, "firing": settled}
+        self._refire = refire
+        self._now = now
+
+    def write(self) -> UpdateOne | DeleteOne:
+        """Make the write that names the next firing, or removes a schedule that has none."""
+        firing = self.firing
+        if firing is None:
+            return DeleteOne(self._own)
+        due = self._now + firing.delay if firing.due is None else firing.due
+        armed = {**self._moved(), "firing": firing.id, "next_run": due}
+        return UpdateOne({**self._own, "paused": False}, {"$set": armed, **self._more()})
+
+    def write_paused(self) -> UpdateOne:
+        """Make the write for a schedule that is paused, so that it names no other firing."""
+        paused = {**self._own, "paused": True, "last_firing": {"$ne": self.settled}}
+        return UpdateOne(paused, {"$set": {**self._moved(), "last_firing": self.settled}, **self._more()})
+
+    def _moved(self) -> Document:
+        run = self._refire["run"]
+        return {
+            "state": self._refire["state"],
             "last_run": run["began"],
             "took": run["took"],
             "verdict": run["verdict"],
             "interval": run["interval"],
             "next_run": None,
         }
-        more: Document = {
+
+    def _more(self) -> Document:
+        run = self._refire["run"]
+        late = {"id": run["id"], "late": self._refire.get("late", 0.0)}
+        return {
             "$inc": {"runs": 1},
             "$push": {
                 "history": {"$each": [run], "$slice": -HISTORY_LENGTH},
                 "lates": {"$each": [late], "$slice": -HISTORY_LENGTH},
             },
         }
-        due = now + firing.delay if firing.due is None else firing.due
-        armed = {**moved, "firing": firing.id, "next_run": due}
-        # The write that lets go of the settled firing happens once, whoever does it.
-        done = link.run(link.schedules.update_one, {**own, "paused": False}, {"$set": armed, **more})
-        if not done.matched_count:
-            paused = {**own, "paused": True, "last_firing": {"$ne": settled}}
-            moved["last_firing"] = settled
-            link.run(link.schedules.update_one, paused, {"$set": moved, **more})
-        # An earlier try may have armed it, and died.
-        current = {"_id": id_, "generation": refire["generation"], "firing": firing.id, "paused": False}
-        if link.run(link.schedules.find_one, current, {"_id": True}) is not None:
-            self._arm(id_, firing, now)
+
+
+def _key(id_: Document) -> tuple[str, str]:
+    return id_["queue"], id_["name"]

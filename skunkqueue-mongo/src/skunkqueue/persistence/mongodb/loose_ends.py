@@ -50,7 +50,7 @@ class LooseEnds(Settling, ABC):
         for one in link.find(link.firings, owing, {"outbox": True, "state": True}, limit=_FEW):
             try:
                 for debt in one.get("outbox", ()):
-                    self._do_what_follows(one["_id"], debt, debt["at"])
+                    self._do_what_follows([(one["_id"], debt)], debt["at"])
             except BackendUnavailableError:
                 raise
             except BackendError as error:

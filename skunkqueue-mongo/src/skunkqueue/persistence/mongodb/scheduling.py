@@ -35,7 +35,7 @@ class Scheduling(Workers, ABC):
             if old is not None and all(old[name] == getattr(schedule, name) for name in DECLARED):
                 if old.get("firing") == firing.id and not old["paused"]:
                     # An earlier call got as far as this, at least.
-                    self._arm(id_, firing, link.now())
+                    self._arm([(id_, firing)], link.now())
                 return False
             if not self._makes_room(old, over):
                 return None
@@ -49,7 +49,7 @@ class Scheduling(Workers, ABC):
                 # It may have been running then, and given back.
                 self._remove_pending(old.get("firing"))
             if not new["paused"]:
-                self._arm(id_, firing, new["declared"])
+                self._arm([(id_, firing)], new["declared"])
             return True
         raise BackendError(_restless(schedule.queue, schedule.name))
 
@@ -137,7 +137,7 @@ class Scheduling(Workers, ABC):
             if old is None or old["generation"] != generation or old["paused"]:
                 return False
             if old.get("firing") == firing.id:
-                self._arm(old["_id"], firing, link.now())
+                self._arm([(old["_id"], firing)], link.now())
                 return True
             if over not in (None, old.get("firing")):
                 return False
@@ -157,7 +157,7 @@ class Scheduling(Workers, ABC):
             }
             done = link.run(link.schedules.update_one, unchanged, {"$set": next_one})
             if done.matched_count:
-                self._arm(old["_id"], firing, now)
+                self._arm([(old["_id"], firing)], now)
                 return True
         raise BackendError(_restless(queue, name))
 
@@ -216,7 +216,7 @@ class Scheduling(Workers, ABC):
             if not done.matched_count:
                 continue
             if not live:
-                self._arm(old["_id"], firing, now)
+                self._arm([(old["_id"], firing)], now)
             return True
         raise BackendError(_restless(queue, name))
 
@@ -225,7 +225,7 @@ class Scheduling(Workers, ABC):
         if schedule.get("resumed") != firing.id:
             return False
         if schedule.get("firing") == firing.id:
-            self._arm(schedule["_id"], firing, self._link.now())
+            self._arm([(schedule["_id"], firing)], self._link.now())
         return True
 
     def _is_live(self, schedule: Document) -> bool:
@@ -333,7 +333,7 @@ class Scheduling(Workers, ABC):
         owing = link.run(link.firings.find_one, last, {"outbox": True})
         debts = [debt for debt in (owing or {}).get("outbox", ()) if "refire" in debt]
         for debt in debts:
-            self._refire(schedule["firing"], debt["refire"], debt["at"])
+            self._refire_each([(schedule["firing"], debt["refire"])], debt["at"])
         if not debts:
             return False
         now = link.run(link.schedules.find_one, {"_id": schedule["_id"]})

@@ -57,9 +57,13 @@ class Settling(Arming, ABC):
             fresh = {one["_id"] for one in link.find(link.firings, marked, {"_id": True}, hint="_id_")}
             stale = [outcome.id for outcome in outcomes if outcome.id not in fresh]
             outcomes = [outcome for outcome in outcomes if outcome.id in fresh]
-        for outcome in outcomes:
-            if outcome.follow or outcome.refire is not None:
-                self._do_what_follows(outcome.id, _debt(outcome, nonce), link.about_now())
+        debts = [
+            (outcome.id, _debt(outcome, nonce))
+            for outcome in outcomes
+            if outcome.follow or outcome.refire is not None
+        ]
+        if debts:
+            self._do_what_follows(debts, link.about_now())
         self._tell_of(outcomes, known)
         return stale
 
@@ -107,16 +111,28 @@ class Settling(Arming, ABC):
 
     # --- what follows -----------------------------------------------------------------------------
 
-    def _do_what_follows(self, id_: str, debt: Document, now: float) -> None:
-        """Do what follows from a settled firing, and strike it out of its outbox; may be done twice."""
-        link = self._link
-        if "refire" in debt:
-            self._refire(id_, debt["refire"], now)
-        follow = [unstored(one) for one in debt.get("follow", ())]
+    def _do_what_follows(self, debts: Sequence[tuple[str, Document]], now: float) -> None:
+        """Do what follows from settled firings, and strike it out of their outboxes; may be done twice.
+
+        ``debts``: ids of firings, each with what one call of ``settle`` has left in its outbox.
+        """
+        refires = [(id_, debt["refire"]) for id_, debt in debts if "refire" in debt]
+        if refires:
+            self._refire_each(refires, now)
+        follow = [unstored(one) for _, debt in debts for one in debt.get("follow", ())]
         if follow:
             self._list_routes(follow)
             self._put_in(follow, now)
-        left = {"$filter": {"input": "$outbox", "cond": {"$ne": ["$$this.mark", debt["mark"]]}}}
+        marks: dict[str, list[str]] = {}
+        for id_, debt in debts:
+            marks.setdefault(debt["mark"], []).append(id_)
+        for mark, ids in marks.items():
+            self._strike_out(ids, mark)
+
+    def _strike_out(self, ids: Sequence[str], mark: str) -> None:
+        """Strike what has this mark out of outboxes."""
+        link = self._link
+        left = {"$filter": {"input": "$outbox", "cond": {"$ne": ["$$this.mark", mark]}}}
         none_left = {"$eq": [{"$size": "$outbox"}, 0]}
         struck: list[Document] = [
             {"$set": {"outbox": left}},
@@ -130,7 +146,8 @@ class Settling(Arming, ABC):
                 }
             },
         ]
-        link.run(link.firings.update_one, {"_id": id_, "outbox": {"$exists": True}}, struck)
+        owing = {"_id": {"$in": ids}, "outbox": {"$exists": True}}
+        link.run(link.firings.update_many, owing, struck, hint="_id_")
 
 
 def _without_repeats(outcomes: Sequence[Outcome]) -> list[list[Outcome]]:
