@@ -284,7 +284,8 @@ def test_a_job_of_a_prompt_is_refused() -> None:
 
 def test_parameters_may_have_any_name() -> None:
     assert arguments(parameters(self=1, when=2, args=3)) == [[], {"self": 1, "when": 2, "args": 3}, None]
-    for fire in (lambda: parameters.options().fire(self=1), lambda: Greet("a").fire(self=1)):
+    greet: Any = Greet("a")
+    for fire in (lambda: parameters.options().fire(self=1), lambda: greet.fire(self=1)):
         with pytest.raises((NoQueueError, ConfigError)):
             fire()
 

@@ -29,6 +29,75 @@ class Report(JobMixin):
         return self.title
 
 
+@queue.job
+class Yearly(JobMixin):
+    def work(self, year: int, *, loud: bool = False) -> str:
+        return str(year).upper() if loud else str(year)
+
+
+@queue.job
+class Get(JobMixin):
+    async def work(self, url: str) -> bytes:
+        return url.encode()
+
+
+Yearly().fire("2025")  # error: arg-type
+Yearly().fire()  # error: call-arg
+Yearly().fire(2025, 2026)  # error: call-arg
+Yearly().fire(2025, louder=True)  # error: call-arg
+Yearly().fire(2025, loud="yes")  # error: arg-type
+Yearly().fire_at(60, "2025")  # error: arg-type
+Yearly().fire_at("soon", 2025)  # error: arg-type
+Yearly()("2025")  # error: arg-type
+Yearly()()  # error: call-arg
+Yearly().options(priority=9).fire("2025")  # error: arg-type
+Yearly().work("2025")  # error: arg-type
+Get().fire(5)  # error: call-overload
+Get().fire()  # error: call-overload
+Get()(5)  # error: call-overload
+wrong_year: int = Yearly().fire(2025).wait()  # error: assignment
+wrong_bytes: str = Get().fire("a").wait()  # error: assignment
+many = queue.fire_many([add(1, 2)])
+wrong_many: list[str] = queue.results(many)  # error: arg-type
+pair = queue.gather(add.fire(1, 2), fetch.fire("a"))
+wrong_pair: tuple[str, bytes] = pair  # error: assignment
+queue.gather(add)  # error: call-overload
+queue.results([add])  # error: arg-type
+queue.fire_many([5])  # error: arg-type
+queue.fire_many(add(1, 2))  # error: call-overload
+queue.fire_call(5)  # error: call-overload
+add(1, 2) & 5  # error: operator
+greet_wrong = add(1, 2).with_previous(3)  # error: call-arg
+
+
+@queue.job(name=5)  # error: call-overload
+def numbered() -> None: ...
+
+
+@queue.job(retries="3")  # error: call-overload
+def tried() -> None: ...
+
+
+@queue.on_worker_start  # error: type-var
+def needs_more(first: int) -> None: ...
+
+
+@queue.on_failure  # error: type-var
+def takes_nothing() -> None: ...
+
+
+async def in_a_loop() -> None:
+    add.fire_async(4, 5)  # error: unused-coroutine
+    await add.fire_async(4, "x")  # error: arg-type
+    await add.fire_async(4)  # error: call-arg
+    await add.fire_at_async("soon", 4, 5)  # error: arg-type
+    await Yearly().fire_async("2025")  # error: arg-type
+    missing: int = await add.fire_async(4, 5)  # error: assignment
+    for _ in queue.results_async([await add.fire_async(4, 5)]):  # error: attr-defined
+        pass
+    print(missing)
+
+
 Report(5)  # error: arg-type
 Report("Sales").options(prority=9)  # error: call-arg
 add.fire(4, "x")  # error: arg-type

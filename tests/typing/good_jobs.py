@@ -7,7 +7,8 @@ from typing import Any
 
 from typing_extensions import assert_type
 
-from skunkqueue import Exponential, SkunkQueue, SkunkQueueError
+from skunkqueue import Exponential, FailedFiring, JobHandle, SkunkQueue, SkunkQueueError, current_job
+from skunkqueue.call import Call, Chain
 from skunkqueue.errors import FiringFailedError
 from skunkqueue.job import Job, JobMixin
 from skunkqueue.records import State
@@ -102,7 +103,94 @@ assert_type(add.options(priority=9).fire(4, 5).wait(), int)
 add.work(4, 5)
 assert_type(greet.fire("Jed", loud=True).wait(), str)
 assert_type(fetch.fire("a").wait(), bytes)
-assert_type(SayHello().fire("Jed").wait(), Any)
+assert_type(SayHello().fire("Jed").wait(), None)
+assert_type(SayHello().fire(), JobHandle[None])
+assert_type(SayHello()("Jed"), Call[None])
+assert_type(Report("Sales").fire(2025).wait(), str)
+assert_type(Report("Sales").fire(year=2025).result, str | None)
+assert_type(Report("Sales").fire_at(60, 2025).wait(), str)
+assert_type(Report("Sales")(2025).fire().wait(), str)
+assert_type(Report("Sales").options(priority=9).fire(2025).wait(), str)
+assert_type(Urgent("Sales").fire(2025).wait(), str)
+assert_type(Report("Sales").work(2025), str)
+assert_type(Fetch("a").fire().wait(), bytes)
+assert_type(Fetch("a").fire_at(60).wait(), bytes)
+assert_type(Fetch("a")().fire().wait(), bytes)
+
+
+@queue.job
+class Halve(JobMixin):
+    @staticmethod
+    def work(number: int, *, by: float = 2.0) -> float:
+        return number / by
+
+
+assert_type(Halve().fire(5, by=3.0).wait(), float)
+assert_type(queue.fire_many([add(1, 2), add(3, 4)]), list[JobHandle[int]])
+assert_type(queue.fire_many(add(n, n) for n in range(3)), list[JobHandle[int]])
+assert_type(queue.results(queue.fire_many(greet("a") for _ in range(3))), list[str])
+assert_type(queue.fire_many([Report("Sales")(2025)]), list[JobHandle[str]])
+queue.fire_many([add(1, 2), Report("Sales")(2025)])
+queue.fire_many([SayHello(), Bare()])
+assert_type(queue.gather(add.fire(1, 2), greet.fire("a")), tuple[int, str])
+assert_type(queue.gather(add.fire(1, 2), greet.fire("a"), fetch.fire("b")), tuple[int, str, bytes])
+number, text = queue.gather(add.fire(1, 2), greet.fire("a"), timeout=5)
+assert_type(number, int)
+assert_type(text, str)
+assert_type(queue.gather(*[add.fire(1, 2)]), tuple[Any, ...])
+anything: JobHandle[object] = add.fire(1, 2)
+wide: list[JobHandle[int | str]] = [add.fire(1, 2), greet.fire("a")]
+assert_type(queue.results(wide), list[int | str])
+assert_type(add(1, 2) & greet("a"), Chain)
+assert_type((add(1, 2) & greet("a")).fire().wait(), list[Any])
+assert_type(greet.with_previous(), Call[str])
+assert_type(greet("a").with_previous().options(retries=3), Call[str])
+queue.fire_call(add(1, 2) & greet.with_previous())
+queue.fire_call(add(1, 2) & SayHello().with_previous())
+
+
+@queue.job(name="shop.named", aliases=["old:named"], retries=3)
+def named(first: int) -> int:
+    return first
+
+
+assert_type(named.fire(1).wait(), int)
+
+
+@queue.on_worker_start
+def begin() -> None: ...
+
+
+@queue.on_failure
+def report_failure(failed: FailedFiring) -> None:
+    print(failed.job, failed.id, failed.exception)
+
+
+begin()
+
+
+async def in_a_loop() -> None:
+    assert_type(await add.fire_async(4, 5), JobHandle[int])
+    assert_type(await (await add.fire_async(4, 5)), int)
+    assert_type(await add.fire_at_async(60, 4, 5), JobHandle[int])
+    assert_type(await (await add.fire_async(4, 5)).wait_async(3), int)
+    assert_type(await Report("Sales").fire_async(2025), JobHandle[str])
+    assert_type(await Fetch("a").fire_async(), JobHandle[bytes])
+    assert_type(await add(4, 5).fire_async(), JobHandle[int])
+    several = await queue.fire_many_async(add(n, n) for n in range(3))
+    assert_type(several, list[JobHandle[int]])
+    assert_type(await queue.results_async(several), list[int])
+    async for result in queue.results_async(several, 5):
+        assert_type(result, int)
+    assert_type(await queue.results_async(several, errors=True), list[int | SkunkQueueError])
+
+
+def in_a_job() -> None:
+    job = current_job()
+    assert_type(job.stopping, bool)
+    assert_type(job.attempt, int)
+    job.progress(1, 2, "half")
+
 
 add.routes = ["foo", "bar"]
 queue += add(4, 5)

@@ -41,7 +41,9 @@ def complaints(
     for line in done.stdout.splitlines():
         match = FOUND.match(line)
         if match:
-            said[match[1]].append(f"{match[2]}: {match[3]}")
+            # The first error of a line counts; others may follow from it.
+            if not any(one.startswith(f"{match[2]}: ") for one in said[match[1]]):
+                said[match[1]].append(f"{match[2]}: {match[3]}")
         else:
             assert ": note: " in line, line
     return said

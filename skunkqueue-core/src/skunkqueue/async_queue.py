@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from skunkqueue.call import Conjoinable
+from skunkqueue.call import Conjoinable, Fireable
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.handle import JobHandle
 from skunkqueue.imports import Gate, suppress_firing
@@ -26,12 +26,26 @@ class AsyncQueue:
         """The store, opened if need be."""
         raise NotImplementedError
 
+    @overload
+    def fire_many(self, calls: Iterable[Fireable[R]], when: When | None = None) -> list[JobHandle[R]]: ...
+    @overload
+    def fire_many(self, calls: Iterable[Conjoinable], when: When | None = None) -> list[JobHandle[Any]]: ...
+
     def fire_many(self, calls: Iterable[Conjoinable], when: When | None = None) -> list[JobHandle[Any]]:
         """Enqueue many calls."""
         raise NotImplementedError
 
     def _gate(self) -> Gate:
         raise NotImplementedError
+
+    @overload
+    def fire_many_async(
+        self, calls: Iterable[Fireable[R]], when: When | None = None
+    ) -> Coroutine[Any, Any, list[JobHandle[R]]]: ...
+    @overload
+    def fire_many_async(
+        self, calls: Iterable[Conjoinable], when: When | None = None
+    ) -> Coroutine[Any, Any, list[JobHandle[Any]]]: ...
 
     def fire_many_async(
         self, calls: Iterable[Conjoinable], when: When | None = None

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 _WAIT_SLICE = 3_600.0
 _ON_PURPOSE = ("timeout", "rough")
 """Causes of deaths that were orders: the pool killed the worker."""
@@ -56,7 +56,7 @@ class Store(Protocol):
         """The store, open."""
 
 
-class JobHandle(Generic[R]):
+class JobHandle(Generic[R_co]):
     """A firing. Cheap to make and to keep; each look at it asks the store anew.
 
     Where one ``fire`` makes several firings (one a route, or one a worker of a broadcast), the handle is
@@ -84,7 +84,7 @@ class JobHandle(Generic[R]):
         return f"<JobHandle {self.id or 'of nothing'}>"
 
     @property
-    def copies(self) -> tuple[JobHandle[R], ...]:
+    def copies(self) -> tuple[JobHandle[R_co], ...]:
         """Handles of all firings that the one ``fire`` made; this one is the first of them."""
         return (
             self,
@@ -112,7 +112,7 @@ class JobHandle(Generic[R]):
         return None if found is None or self._store is None else state_of(found, self._store.backend)
 
     @property
-    def result(self) -> R | None:
+    def result(self) -> R_co | None:
         """What the job returned; ``None`` while it is not complete."""
         found = self._look()
         if found is None or found.state is not State.COMPLETE:
@@ -125,10 +125,10 @@ class JobHandle(Generic[R]):
         found = None if self._store is None else self._store.backend.get([self.id])[0]
         return None if found is None or found.progress is None else decode_progress(found.progress)
 
-    def __await__(self) -> Generator[Any, None, R]:
+    def __await__(self) -> Generator[Any, None, R_co]:
         return self.wait_async().__await__()
 
-    async def wait_async(self, timeout: Seconds | None = None) -> R:
+    async def wait_async(self, timeout: Seconds | None = None) -> R_co:
         """Wait like ``wait``, without blocking the event loop; ``await handle`` waits without a limit."""
         from skunkqueue.asynchronous import side_of  # noqa: PLC0415 - asyncio is large and not everybody needs it
 
@@ -146,7 +146,7 @@ class JobHandle(Generic[R]):
                 raise WaitTimeoutError(await side.call(self._too_late, seen.state, patience or 0.0))
             await side.settled(self.id, min(left, seen.look_again))
 
-    def wait(self, timeout: Seconds | None = None) -> R:
+    def wait(self, timeout: Seconds | None = None) -> R_co:
         """Block until it is finished, at most ``timeout`` (seconds or a timedelta), and return the job's result.
 
         Raises FiringFailedError where it ended as error, killed or expired, WaitTimeoutError, and
@@ -223,9 +223,9 @@ class JobHandle(Generic[R]):
     def _look(self) -> Result | Record | None:
         return None if self._store is None else look(self._store.backend, [self.id])[0]
 
-    def _value(self, found: Result | Record) -> R | None:
+    def _value(self, found: Result | Record) -> R_co | None:
         """Decode the result of a complete firing, by its body where only that tells how."""
-        value: R
+        value: R_co
         if found.result is None:
             return None
         if self.serializers is not None:

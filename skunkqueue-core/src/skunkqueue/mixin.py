@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
 from skunkqueue.backoff import Backoff
 from skunkqueue.call import Call, Chain, Conjoinable, Enqueuer, Memory, conjoin
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self, Unpack
 
+P = ParamSpec("P")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
 _MEMORY = "_skunkqueue_memory"
 _POLICY = "_skunkqueue_policy"
 _QUEUE = "_skunkqueue_queue"
@@ -30,6 +34,20 @@ _NAME = "_skunkqueue_name"
 _NOT_OWN = frozenset({_MEMORY, "__orig_class__"})
 """Attributes that do not travel; the second is what ``Report[int](...)`` sets on an object of a generic class."""
 _DEFAULT = Policy()
+
+
+class Works(Protocol[P, R_co]):
+    """For type checkers: an object with this ``work``."""
+
+    def work(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """Do it."""
+
+
+class WorksAsync(Protocol[P, R_co]):
+    """For type checkers: an object whose ``work`` is async."""
+
+    def work(self, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]:
+        """Do it."""
 
 
 class JobMixin:
@@ -74,6 +92,11 @@ class JobMixin:
             if "<" not in cls.__qualname__:
                 check_alone(f"{cls.__module__}:{cls.__qualname__}", cls, work)
 
+    @overload
+    def __call__(self: WorksAsync[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Call[R]: ...
+    @overload
+    def __call__(self: Works[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Call[R]: ...
+
     def __call__(self, /, *args: Any, **kwargs: Any) -> Call[Any]:
         """Give it its arguments; nothing is fired."""
         return _call_of(self, args, kwargs)
@@ -99,25 +122,53 @@ class JobMixin:
     def result(self, _value: NoReturn) -> NoReturn:
         raise _taken(self, "result")
 
+    @overload
+    def fire(self: WorksAsync[P, R], /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]: ...
+    @overload
+    def fire(self: Works[P, R], /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]: ...
+
     def fire(self, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         """Enqueue a run as soon as possible.
 
         Raises NoQueueError where the class is not marked with ``@queue.job``, and this object was never
         added to a queue.
         """
-        return self(*args, **kwargs).fire()
+        return _call_of(self, args, kwargs).fire()
+
+    @overload
+    def fire_at(self: WorksAsync[P, R], when: When, /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]: ...
+    @overload
+    def fire_at(self: Works[P, R], when: When, /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]: ...
 
     def fire_at(self, when: When, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         """Enqueue a run for a moment (aware datetime) or after a delay (timedelta, seconds)."""
-        return self(*args, **kwargs).fire_at(when)
+        return _call_of(self, args, kwargs).fire_at(when)
+
+    @overload
+    def fire_async(
+        self: WorksAsync[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, JobHandle[R]]: ...
+    @overload
+    def fire_async(
+        self: Works[P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, JobHandle[R]]: ...
 
     def fire_async(self, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, JobHandle[Any]]:
         """Enqueue a run like ``fire``, without blocking the event loop."""
-        return self(*args, **kwargs).fire_async()
+        return _call_of(self, args, kwargs).fire_async()
+
+    @overload
+    def fire_at_async(
+        self: WorksAsync[P, R], when: When, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, JobHandle[R]]: ...
+    @overload
+    def fire_at_async(
+        self: Works[P, R], when: When, /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, JobHandle[R]]: ...
 
     def fire_at_async(self, when: When, /, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, JobHandle[Any]]:
         """Enqueue a run like ``fire_at``, without blocking the event loop."""
-        return self(*args, **kwargs).fire_at_async(when)
+        return _call_of(self, args, kwargs).fire_at_async(when)
 
     def options(self, **policy: Unpack[PolicyOptions]) -> Self:
         """Return a copy of the object with other rules (``priority=9``, ``expires=60``, ...)."""

@@ -45,6 +45,10 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 J = TypeVar("J", bound=JobMixin)
+A = TypeVar("A")
+B = TypeVar("B")
+D = TypeVar("D")
+E = TypeVar("E")
 _BULK = 1_000
 
 
@@ -171,6 +175,11 @@ class SkunkQueue(Registration, AsyncQueue):
         serializers = call.serializers() if ids == [firing.id for firing in firings] else None
         return JobHandle(ids[0], self, default_gate(), tuple(ids[1:]), serializers)
 
+    @overload
+    def fire_many(self, calls: Iterable[Fireable[R]], when: When | None = None) -> list[JobHandle[R]]: ...
+    @overload
+    def fire_many(self, calls: Iterable[Conjoinable], when: When | None = None) -> list[JobHandle[Any]]: ...
+
     def fire_many(self, calls: Iterable[Conjoinable], when: When | None = None) -> list[JobHandle[Any]]:
         """Enqueue many calls, a thousand in one step; return a handle for each.
 
@@ -274,6 +283,37 @@ class SkunkQueue(Registration, AsyncQueue):
         ``timeout`` (seconds or a timedelta).
         """
         return gather(self.backend, list(handles), default_gate(), timeout, errors=errors)
+
+    @overload
+    def gather(self, one: JobHandle[A], /, *, timeout: Seconds | None = None) -> tuple[A]: ...
+    @overload
+    def gather(
+        self, one: JobHandle[A], two: JobHandle[B], /, *, timeout: Seconds | None = None
+    ) -> tuple[A, B]: ...
+    @overload
+    def gather(
+        self, one: JobHandle[A], two: JobHandle[B], three: JobHandle[D], /, *, timeout: Seconds | None = None
+    ) -> tuple[A, B, D]: ...
+    @overload
+    def gather(
+        self,
+        one: JobHandle[A],
+        two: JobHandle[B],
+        three: JobHandle[D],
+        four: JobHandle[E],
+        /,
+        *,
+        timeout: Seconds | None = None,
+    ) -> tuple[A, B, D, E]: ...
+    @overload
+    def gather(self, *handles: JobHandle[Any], timeout: Seconds | None = None) -> tuple[Any, ...]: ...
+
+    def gather(self, *handles: JobHandle[Any], timeout: Seconds | None = None) -> tuple[Any, ...]:
+        """Wait for handles of several types: ``number, text = queue.gather(add.fire(4, 5), greet.fire("Jed"))``.
+
+        The same as ``results``, with the type of each.
+        """
+        return tuple(self.results(handles, timeout))
 
     def _gate(self) -> Gate:
         return default_gate()

@@ -1,0 +1,1 @@
+"""What another type checker tells a user of ours."""
