@@ -319,14 +319,19 @@ def rest(monitor: Monitor, url: str, seconds: float) -> None:
 def listen(monitor: Monitor, url: str, viewers: int, seconds: float = 10.0) -> None:
     """Print what open pages cost on which nothing changes."""
     connections = [monitor.connect() for _ in range(viewers)]
+    answers = []
     for one in connections:
         one.request("GET", "/live/events")
-        one.getresponse().readline()
+        answers.append(one.getresponse())
+        answers[-1].readline()
     time.sleep(1.0)
     sent, cpu = Commands(url), monitor.cpu()
     time.sleep(seconds)
     spent, told = monitor.cpu() - cpu, sent.told(seconds)
     print(f"{viewers} listening: {100 * spent / seconds:.2f} % of a core{told}", flush=True)
+    # An answer that nobody holds ends its connection.
+    for answer in answers:
+        answer.close()
     for one in connections:
         one.close()
 
