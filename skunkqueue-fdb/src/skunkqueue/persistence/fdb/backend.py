@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.backend import MAX_PAGE
-from skunkqueue.persistence.fdb import claim, enqueue, leases, reading, settle, waiting, wakeups
+from skunkqueue.persistence.fdb import claim, enqueue, leases, reading, settle, staging, waiting, wakeups
 from skunkqueue.persistence.fdb.awaited import WatchedClaim
 from skunkqueue.persistence.fdb.base import StoreBackend
 from skunkqueue.persistence.fdb.transactions import Transaction
@@ -21,6 +21,8 @@ class FdbBackend(StoreBackend):
         if not firings:
             return []
         link = self._link
+        if staging.is_large(firings):
+            return staging.put(link, firings)
         at = enqueue.version_for(link, firings)
         return link.run(lambda tr: enqueue.put(tr, firings, fresh=tr.at is not None), repeatable=True, at=at)
 
@@ -30,9 +32,10 @@ class FdbBackend(StoreBackend):
         claiming = claim.Claiming(queue, route, worker, limit, lease)
         while True:
             claims = link.run(claiming, repeatable=True)
-            if not claiming.overdue:
+            if claiming.overdue:
+                link.run(lambda tr: leases.reclaim(tr, queue, route))
+            elif claims or not claiming.half_done or not staging.finish(link):
                 return claims
-            link.run(lambda tr: leases.reclaim(tr, queue, route))
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[str]:
         """Hand in outcomes; see ``Backend.settle``."""

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import msgspec
 
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.fdb import blobs, counting, firings, keys, leases
+from skunkqueue.persistence.backend import HALF_DONE
+from skunkqueue.persistence.fdb import blobs, counting, firings, keys, leases, staging
 from skunkqueue.persistence.fdb.binding import KeyValue
 from skunkqueue.persistence.fdb.lines import NOTED
 from skunkqueue.persistence.fdb.records import (
@@ -66,6 +67,8 @@ class Claiming:
         self._lease = lease
         self._tries: list[tuple[bytes, list[Claim]]] = []
         self._conflicts = 0
+        self.half_done = False
+        """A large batch is not all in: after two seconds others finish it."""
         self.overdue = False
         """Leases have ended: they must be taken back first."""
 
@@ -77,6 +80,8 @@ class Claiming:
             return before
         rows = self._rows(tr)
         if not rows:
+            accepted = staging.first_accepted(tr)
+            self.half_done = accepted is not None and accepted <= tr.now - HALF_DONE
             tr.unchanged = not self._tries
             return []
         return self._lend(tr, rows)
@@ -120,7 +125,7 @@ class Claiming:
             link.routes[self._queue, self._route] = found.ranks
             asked = self._ask(tr, found.ranks, slot)
         rows = self._collect(asked, until)
-        if slot and not rows:
+        if slot and len(rows) < self._limit:
             rows = self._collect(self._ask(tr, found.ranks, 0), until)
         return rows[: self._limit]
 

@@ -82,6 +82,18 @@ def _store(tr: Transaction, new: Sequence[Firing]) -> None:
         wakeups.ring(tr, queue, route)
 
 
+def holders_of(tr: Transaction, given: Sequence[Firing]) -> list[str]:
+    """Return the ids that count of firings which were put in by somebody else: their own, or those that have their keys."""
+    known = firings.exist(tr, [firing.id for firing in given])
+    holders = _holders(tr, given)
+    return [
+        firing.id
+        if firing.key is None or firing.id in known
+        else holders.get((firing.queue, firing.key), firing.id)
+        for firing in given
+    ]
+
+
 def _holders(tr: Transaction, given: Sequence[Firing]) -> dict[tuple[str, str], str]:
     """Return the ids of live firings that have the keys of these."""
     asked = {

@@ -69,7 +69,15 @@ def entries(tr: Transaction, ids: Iterable[str]) -> dict[str, Entry]:
 def exist(tr: Transaction, ids: Collection[str]) -> set[str]:
     """Return which of these are known. A firing of one of the others that is put in meanwhile makes this conflict."""
     conflict_if_put_in(tr, ids)
-    return set(_stored(tr, ids))
+    wanted = {id_ for id_ in ids if len(id_) <= keys.MAX_ID}
+    table = tr.keys.firing
+    pointers = packed.candidates(tr, packed.FIRINGS, sorted(wanted))
+    alone = [
+        tr.get_range(table + keys.id_(first), table + keys.id_(last) + keys.END, snapshot=True)
+        for first, last in _runs(wanted)
+    ]
+    found = {_id_in(pair.key[len(table) :]) for pairs in alone for pair in pairs()}
+    return wanted.intersection(found | _in_batches(tr, pointers(), wanted).keys())
 
 
 def conflict_if_put_in(tr: Transaction, ids: Iterable[str]) -> None:
@@ -163,3 +171,8 @@ def remove(tr: Transaction, ids: Collection[str]) -> None:
         else:
             tr.clear(tr.keys.batch + name)
             packed.leave(tr, packed.FIRINGS, batch.entries, name)
+
+
+def _id_in(key: bytes) -> str:
+    """Read the id of a key, which may be that of a part of a value."""
+    return key.partition(b"\0")[0].decode("utf-8", "surrogatepass")

@@ -42,7 +42,8 @@ All keys of a store begin with ``skunkqueue``, a zero byte, its dbname, and a ze
 ``X QUEUE NAME``                                  the last generation of a schedule that was removed
 ``H QUEUE NAME STAMP``                            runs of a schedule
 ``v PROCESS SLOT``                                the last call of a thread that committed, see ``transactions``
-``u UNIQUE PART``                                 parts of a batch that is too large for one transaction
+``u UNIQUE``                                      a batch too large for one transaction that was accepted: parts, time
+``D UNIQUE``, ``P UNIQUE PART``                   when such a batch was laid down, and its parts
 ================================================  ===================================================================
 
 PLACE is a queue and a route. Names are UTF-8 and end with a zero byte; a zero byte in a name is followed by 255. Ids are 24
@@ -206,6 +207,8 @@ class Keys:
     history: bytes
     marker: bytes
     staged: bytes
+    laid: bytes
+    laid_part: bytes
 
     def line_of(self, at: bytes, priority: int, due: float, id_: str, target: str | None = None) -> bytes:
         """Return the key of a firing in line; ``at`` is its place."""
@@ -259,6 +262,8 @@ _TABLES = {
     "history": b"H",
     "marker": b"v",
     "staged": b"u",
+    "laid": b"D",
+    "laid_part": b"P",
 }
 
 

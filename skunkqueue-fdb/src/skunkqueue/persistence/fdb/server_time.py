@@ -27,6 +27,7 @@ WINDOW = 300.0
 """Seconds for which a difference that was seen counts, and once more as long."""
 _ANCHOR = struct.Struct("<qd")
 _boot = lease_clock()
+_wall = time.time
 
 
 class Anchor(NamedTuple):
@@ -60,7 +61,7 @@ class _Seen(NamedTuple):
 
     def passed_by_wall(self) -> float:
         """Return how many seconds have passed since by the wall clock."""
-        return time.time() - self.wall
+        return _wall() - self.wall
 
 
 class ServerTime:
@@ -84,7 +85,7 @@ class ServerTime:
             return self._clock.now()
         anchor = self.anchor
         if anchor is None:
-            return time.time()
+            return _wall()
         ahead = max(self._before, self._ahead)
         return anchor.time + (ahead + monotonic() - anchor.version * RATE)
 
@@ -108,7 +109,7 @@ class ServerTime:
                 if jumped or by_versions < passed - TOLERANCE:
                     return False
             if seen is None or version > seen.version:
-                self._seen = _Seen(version, mono, _boot(), time.time())
+                self._seen = _Seen(version, mono, _boot(), _wall())
             self._take(version * RATE - mono, mono)
         return True
 
@@ -123,12 +124,12 @@ class ServerTime:
         with self._lock:
             self.anchor = anchor
             mono = monotonic()
-            self._seen = _Seen(version, mono, _boot(), time.time())
+            self._seen = _Seen(version, mono, _boot(), _wall())
             self._before, self._ahead, self._until = -1e300, version * RATE - mono, mono + WINDOW
 
     def expected(self) -> float:
         """Return what time it is by this machine's clocks alone, since the last version that could be believed."""
         seen = self._seen
         if seen is None or self.anchor is None:
-            return time.time()
+            return _wall()
         return self.time_of(seen.version) + seen.passed()
