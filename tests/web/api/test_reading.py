@@ -17,6 +17,7 @@ from skunkqueue.plugins.notify import Notifier
 from skunkqueue.records import Outcome, Verdict
 from skunkqueue.serializers.typed import TypedSerializer
 from skunkqueue.web import redaction
+from skunkqueue.web.api import routes
 from skunkqueue.web.api.times import moment, seconds
 from skunkqueue.web.redaction import Redactor
 from tests.web.crews import add_pool
@@ -278,3 +279,17 @@ def test_times_go_there_and_back() -> None:
         assert seconds(moment(at)) == at
     for far in (1e18, -1e18, float("inf"), float("nan")):
         assert moment(far).year in (1, 1970, 9999)
+
+
+def test_counters_of_too_many_routes_are_refused(
+    client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.enqueue([firing(route=f"route {number}") for number in range(3)])
+    monkeypatch.setattr(routes, "MOST_COUNTERS", 150)
+
+    refused = client.get("/api/v1/counters")
+
+    assert refused.status_code == 400
+    assert "3 routes over 61 steps" in json.loads(refused.data)["detail"]
+    assert read(client, "/counters?route=route+1")["steps"] != []
+    assert read(client, "/counters?step=hour")["steps"] != []

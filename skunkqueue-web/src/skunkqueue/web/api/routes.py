@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+from flask import abort
 
 from skunkqueue.counters import Counters, add_beside, buckets, percentile_of
 from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
@@ -15,6 +18,8 @@ from skunkqueue.web.api.times import moment, seconds
 from skunkqueue.web.rights import Right
 from skunkqueue.web.routes import read as read_routes
 
+MOST_COUNTERS = 100_000
+"""Counters, one for each route and step, that one answer may need."""
 _STEPS = {"minute": (60, MINUTES_KEPT, 3_600.0), "hour": (3_600, HOURS_KEPT, 86_400.0)}
 """Seconds of a step, for how long it is kept, and what is shown where nothing is asked for."""
 
@@ -106,6 +111,7 @@ def _steps(store: Backend, asked: CountersQuery, since: float, until: float, *, 
     ]
     found: list[Counters] = []
     if places and since < until:
+        _check_size(len(places), math.ceil((until - since) / length))
         found = store.counters(places, since, until, hours=asked.step == "hour", jobs=job is not None)
     steps: dict[float, dict[str, float]] = {}
     for each in found:
@@ -114,6 +120,16 @@ def _steps(store: Backend, asked: CountersQuery, since: float, until: float, *, 
     return structs.Steps(
         now=moment(store.now()), seconds=length, steps=[_step(begin, steps[begin]) for begin in sorted(steps)]
     )
+
+
+def _check_size(routes: int, steps: int) -> None:
+    """Refuse what would keep the store busy for minutes."""
+    if routes * steps > MOST_COUNTERS:
+        abort(
+            400,
+            f"{routes:,} routes over {steps:,} steps are too much for one answer: name a queue or a route, ask for a shorter"
+            f" time, or for hours; {MOST_COUNTERS:,} counters are the most",
+        )
 
 
 def _step(begin: float, values: dict[str, float]) -> structs.Step:
