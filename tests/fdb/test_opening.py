@@ -1,0 +1,181 @@
+"""Opening a store: cluster files that lead nowhere, and bindings that do not fit, on the binding and on its stand-in."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from skunkqueue.clock import SYSTEM_CLOCK
+from skunkqueue.errors import BackendError, BackendUnavailableError, ConfigError, StoreMissingError
+from skunkqueue.persistence import BackendConfig
+from skunkqueue.persistence.fdb.binding import OLDEST, Binding, choose_version, load
+from skunkqueue.persistence.fdb.opening import open_link
+from skunkqueue.persistence.fdb.settings import settings_of
+from skunkqueue.persistence.fdb.transactions import Link
+from tests.fdb.bindings import Bound
+from tests.support.fdb_standin import binding as stand_in_binding
+from tests.support.waiting import eventually
+
+NEWER = (
+    "This version of the FoundationDB Python binding is not supported by the installed FoundationDB C library. The"
+    " binding requires a library that supports API version 800, but the installed library supports a maximum version"
+    " of 730."
+)
+"""What the binding of 8.0 says on a library of 7.3."""
+
+
+class Door:
+    """Opens the store of a test by a URL, and closes it again when the test ends."""
+
+    def __init__(self, bound: Bound, dbname: str, stack: ExitStack) -> None:
+        self._bound = bound
+        self._dbname = dbname
+        self._stack = stack
+
+    def open(self, url: str, *, create: bool = True, **options: str) -> Link:
+        settings = settings_of(BackendConfig(backend="fdb", url=url, dbname=self._dbname, options=options))
+        link = open_link(settings, SYSTEM_CLOCK, cast("Binding", self._bound.binding), create=create)
+        self._stack.callback(link.close)
+        return link
+
+
+@pytest.fixture
+def door(bound: Bound, dbname: str) -> Iterator[Door]:
+    with ExitStack() as stack:
+        yield Door(bound, dbname, stack)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [None, "", "nothing", "# nothing\n", "a:b@127.0.0.1\n", "a:b@127.0.0.1:4500\na:b@127.0.0.1:4500\n"],
+)
+def test_cluster_file_that_cannot_be_used_is_named(door: Door, tmp_path: Path, text: str | None) -> None:
+    file = tmp_path / "fdb.cluster"
+    if text is not None:
+        file.write_text(text)
+    began = time.monotonic()
+    with pytest.raises(ConfigError, match=r"cluster file cannot be used.*DESCRIPTION:ID@HOST:PORT") as raised:
+        door.open(f"fdb://{file}")
+    assert str(file) in str(raised.value)
+    # Nothing is waited for that cannot come.
+    assert time.monotonic() - began < 10.0
+
+
+def test_folder_is_no_cluster_file(door: Door, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=str(tmp_path)):
+        door.open(f"fdb://{tmp_path}")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read any file")
+def test_cluster_file_that_may_not_be_read_is_named(door: Door, bound: Bound, tmp_path: Path) -> None:
+    file = tmp_path / "fdb.cluster"
+    file.write_text(bound.cluster_file.read_text())
+    file.chmod(0)
+    with pytest.raises(ConfigError, match=str(file)):
+        door.open(f"fdb://{file}")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:1", "nowhere.invalid:4500"])
+def test_cluster_that_nobody_serves_is_waited_for_and_named(door: Door, host: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(BackendUnavailableError, match=r"does not answer after \d\.\d s") as raised:
+        door.open(f"fdb://a:b@{host}", retry_for="0.5", timeout="0.3")
+    assert host in str(raised.value)
+    assert 0.4 < time.monotonic() - began < 10.0
+
+
+def test_cluster_file_that_changes_is_followed(door: Door, bound: Bound, tmp_path: Path) -> None:
+    file = tmp_path / "fdb.cluster"
+    file.write_text("a:b@127.0.0.1:1\n")
+    with pytest.raises(BackendUnavailableError):
+        door.open(f"fdb://{file}", retry_for="0.3")
+    file.write_text(bound.cluster_file.read_text())
+    assert door.open(f"fdb://{file}", retry_for="20").time.now() == pytest.approx(time.time(), abs=60.0)
+
+
+def test_content_of_a_cluster_file_is_a_url_and_leaves_nothing_behind(
+    door: Door, bound: Bound, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    said = bound.cluster_file.read_text().splitlines()[-1]
+    assert layout_of(door.open(f"fdb://{said}"))
+    door._stack.close()
+    eventually(lambda: list(tmp_path.iterdir()) == [], what="its cluster file is gone")
+
+
+def layout_of(link: Link) -> bytes | None:
+    """Read the layout of an open store."""
+    return link.read(lambda transaction: transaction.get(link.keys.layout).value)
+
+
+def test_store_that_is_not_there_is_told_and_not_made(door: Door, bound: Bound, dbname: str) -> None:
+    url = f"fdb://{bound.cluster_file}"
+    with pytest.raises(StoreMissingError, match=dbname):
+        door.open(url, create=False)
+    with pytest.raises(StoreMissingError, match=dbname):
+        door.open(url, create=False)
+    door.open(url)
+    door.open(url, create=False)
+
+
+def test_store_of_another_layout_is_left_alone(door: Door, bound: Bound) -> None:
+    link = door.open(f"fdb://{bound.cluster_file}")
+    bound.database[link.keys.layout] = b"99"
+    with pytest.raises(BackendError, match="99"):
+        door.open(f"fdb://{bound.cluster_file}")
+
+
+# --- bindings that do not fit -----------------------------------------------------------------------------
+
+
+def of_binding(**changes: Any) -> Binding:
+    """Make a binding that differs from the stand-in."""
+    names = {name: getattr(stand_in_binding, name) for name in stand_in_binding.__all__}
+    return cast("Binding", SimpleNamespace(**{**names, "is_api_version_selected": lambda: False, **changes}))
+
+
+def raising(error: Exception) -> Any:
+    """Make a choice of a version that fails."""
+
+    def api_version(ver: int) -> None:
+        del ver
+        raise error
+
+    return api_version
+
+
+def test_binding_newer_than_the_library_is_told_with_the_command_that_helps() -> None:
+    with pytest.raises(BackendError, match=r"newer than the client library.*7\.3") as raised:
+        choose_version(of_binding(api_version=raising(RuntimeError(NEWER))))
+    assert "pip install 'foundationdb>=7.3,<7.4'" in str(raised.value)
+
+
+def test_missing_library_is_told_with_the_way_out() -> None:
+    error = Exception("Unable to locate the FoundationDB API shared library!")
+    with pytest.raises(BackendError, match="foundationdb-clients"):
+        choose_version(of_binding(api_version=raising(error)))
+
+
+def test_missing_binding_is_told_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fdb", None)
+    with pytest.raises(BackendError, match=r"pip install 'skunkqueue\[fdb\]'"):
+        load()
+
+
+def test_version_that_the_application_chose_is_adopted() -> None:
+    chosen = of_binding(is_api_version_selected=lambda: True, get_api_version=lambda: OLDEST + 10)
+    assert choose_version(chosen) == OLDEST + 10
+
+
+def test_version_that_is_too_old_for_us_is_told() -> None:
+    chosen = of_binding(is_api_version_selected=lambda: True, get_api_version=lambda: 630)
+    with pytest.raises(BackendError, match=f"630.*{OLDEST}"):
+        choose_version(chosen)
