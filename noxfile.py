@@ -111,7 +111,7 @@ def tests(session: nox.Session) -> None:
 @nox.session(reuse_venv=True)
 def thorough(session: nox.Session) -> None:
     """Run the long tests, and the contract kit in its long form, or what is named after ``--``."""
-    install(session, "pyright")
+    install(session, "pyright", "applications")
     long = {**COMPILED, "SKUNKQUEUE_CONTRACT_EFFORT": "thorough"}
     session.run("pytest", *(session.posargs or (*PARALLEL, THOROUGH, "tests/contract")), env=long)
 

@@ -293,12 +293,16 @@ class Call(Fireable[R]):
             raise ArgumentsError(msg)
         return self.later_steps()
 
-    def later_steps(self) -> tuple[Step, ...]:
-        """Encode it as a part of a chain that is not the first."""
+    def check(self) -> None:
+        """Raise ArgumentsError for arguments that the job does not take, NotAJobError where no worker would find it."""
         if self.target is not None:
             # Whatever the step before returns counts as one argument.
             args = (None, *self.args) if self.previous else self.args
             self.target.check(args, self.kwargs)
+
+    def later_steps(self) -> tuple[Step, ...]:
+        """Encode it as a part of a chain that is not the first."""
+        self.check()
         policy = self.policy
         serializer = get_serializer(policy.serializer)
         try:

@@ -53,6 +53,11 @@ def fail(text: str) -> None:
     raise LookupError(text)
 
 
+@queue.job(name="tests.named")
+def named(number: int) -> int:
+    return number
+
+
 @queue.job
 async def double(number: int) -> int:
     RAN.append(current_job().name)

@@ -79,6 +79,21 @@ def test_a_chain_is_found_whole_and_by_its_jobs() -> None:
     assert [len(one.chain) for one in fired(shop.double)] == [2]
 
 
+def test_a_step_that_takes_what_came_before_it_is_told_from_one_that_does_not() -> None:
+    (shop.add(1, 2) & shop.double.with_previous()).fire()
+
+    assert_fired(shop.add(1, 2) & shop.double.with_previous())
+    assert_not_fired(shop.add(1, 2) & shop.double(3))
+    with pytest.raises(AssertionError, match=r"double\(previous\)"):
+        assert_fired(shop.add(1, 2) & shop.double(3))
+
+
+def test_a_job_with_a_name_of_its_own_is_found_however_its_arguments_were_given() -> None:
+    shop.named.fire(1)
+
+    assert_fired(shop.named(number=1))
+
+
 def test_each_of_many_is_seen() -> None:
     shop.queue.fire_many(shop.add(number) for number in range(3))
 

@@ -13,8 +13,8 @@ from skunkqueue.call import Call, Chain, Conjoinable
 from skunkqueue.errors import NotAJobError
 from skunkqueue.handle import JobHandle
 from skunkqueue.imports import Gate, member
-from skunkqueue.job import Job, as_fireable, job_name
-from skunkqueue.mixin import JobMixin, is_class_job
+from skunkqueue.job import Job, as_fireable
+from skunkqueue.mixin import JobMixin, is_class_job, own_name
 from skunkqueue.payload import Step, decode_body
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.serializers import get_serializer
@@ -32,12 +32,14 @@ class Fired:
     """One firing, or one job of a chain that was fired."""
 
     job: str
-    """``module:qualname``."""
+    """Its name."""
     args: tuple[Any, ...]
     """As the job gets them: written and read again."""
     kwargs: dict[str, Any]
     attributes: dict[str, Any]
     """Of the object, for a class that is a job."""
+    previous: bool
+    """It also gets the result of the step before it, as its first argument."""
     chain: tuple[str, ...]
     """The names of all jobs of the firing; one, where it is no chain."""
     queue: str
@@ -54,7 +56,8 @@ class Fired:
     handle: JobHandle[Any] = field(repr=False)
 
     def __str__(self) -> str:
-        given = [shown(value) for value in self.args]
+        given = ["previous"] if self.previous else []
+        given += [shown(value) for value in self.args]
         given += [f"{name}={shown(value)}" for name, value in self.kwargs.items()]
         own = ""
         if self.attributes:
@@ -88,6 +91,7 @@ def _jobs_of(enqueued: Enqueued, store: Backend, gate: Gate) -> list[Fired]:
                 args=tuple(args),
                 kwargs=kwargs,
                 attributes=attributes or {},
+                previous=step.previous,
                 chain=tuple(one.job for one in steps),
                 queue=firing.queue,
                 route=firing.route,
@@ -133,7 +137,7 @@ def matching(firings: Sequence[Sequence[Fired]], job: JobLike | None) -> list[Fi
     if isinstance(job, type):
         if not is_class_job(job):
             as_fireable(job)  # raises
-        return [one for one in each if one.job == job_name(job)]
+        return [one for one in each if one.job == own_name(job)]
     if isinstance(job, Job):
         return [one for one in each if one.job == job.name]
     call = as_fireable(job).calls()[0]
@@ -145,22 +149,23 @@ def matching(firings: Sequence[Sequence[Fired]], job: JobLike | None) -> list[Fi
 
 def _check(call: Call[Any]) -> None:
     """Raise ArgumentsError for arguments that the job does not take: nothing could ever be fired with them."""
-    if call.target is not None:
-        call.target.check(call.args, call.kwargs)
+    call.check()
 
 
 def _is_call(one: Fired, call: Call[Any]) -> bool:
     return (
         one.job == call.name
+        and one.previous == call.previous
         and one.attributes == (call.attrs or {})
-        and _bound(one.job, one.args, one.kwargs) == _bound(call.name, call.args, call.kwargs)
+        and _bound(call, one.args, one.kwargs) == _bound(call, call.args, call.kwargs)
     )
 
 
-def _bound(job: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+def _bound(call: Call[Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Arrange arguments by the parameters they are for, so that it does not matter how they were given."""
     plain = (list(args), dict(kwargs))
-    module, _, qualname = job.partition(":")
+    place = call.target.at if call.target is not None and call.target.at else call.name
+    module, _, qualname = place.partition(":")
     try:
         found = member(sys.modules[module], qualname)
         if isinstance(found, Job):
@@ -169,7 +174,8 @@ def _bound(job: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
             signature = inspect.signature(found.__new__(found).work, follow_wrapped=False)
         else:
             return plain
-        bound = signature.bind(*args, **kwargs)
+        # What the step before returns takes the place of one argument.
+        bound = signature.bind(*((None,) if call.previous else ()), *args, **kwargs)
     except (LookupError, TypeError, ValueError):
         return plain
     bound.apply_defaults()
@@ -182,7 +188,7 @@ def _bound(job: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
 def describe(job: JobLike) -> str:
     """Name what a test looks for."""
     if isinstance(job, type):
-        return job_name(job)
+        return own_name(job)
     if isinstance(job, Job):
         return job.name
     try:

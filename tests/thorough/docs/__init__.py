@@ -1,0 +1,1 @@
+"""Pages whose programs need servers and frameworks."""
