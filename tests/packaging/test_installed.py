@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from tests.packaging.environments import Environment
 
 
@@ -41,6 +45,23 @@ print("all")
 """
 
     assert installed.evaluate(code) == "all"
+
+
+@pytest.mark.parametrize("first", ["", "import skunkqueue.queue"])
+def test_pytest_finds_the_fixture(installed: Environment, tmp_path: Path, first: str) -> None:
+    (tmp_path / "test_fixture.py").write_text(
+        "from skunkqueue import SkunkQueue\n"
+        "def test_it(job_store): assert SkunkQueue('x').backend is job_store.backend\n"
+    )
+    code = f"""
+import sys
+{first}
+import pytest
+options = ["-q", "-W", "error", "-p", "no:schemathesis", "-p", "no:valkey", "-p", "no:cacheprovider"]
+sys.exit(pytest.main([*options, {str(tmp_path)!r}]))
+"""
+
+    assert "1 passed" in installed.evaluate(code)
 
 
 def test_the_command_answers(installed: Environment) -> None:

@@ -11,6 +11,8 @@
     add.fire(4, 5)
 
 and in a shell, in the same folder: ``skunq work -q demo -r foo``.
+
+A program may import this before it starts pytest, which need not warn of it: PYTEST_DONT_REWRITE
 """
 
 import importlib

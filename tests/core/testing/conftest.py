@@ -11,3 +11,5 @@ from tests.core.testing import shop
 def nothing_ran() -> None:
     shop.RAN.clear()
     shop.HEARD.clear()
+    shop.BEGUN.clear()
+    shop.GO_ON.clear()

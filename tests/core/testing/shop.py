@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -108,6 +109,22 @@ def keyed() -> None:
 @queue.job(expires=60)
 def hasty() -> None:
     RAN.append("in time")
+
+
+BEGUN, GO_ON = threading.Event(), threading.Event()
+
+
+@queue.job
+def hold_on() -> str:
+    BEGUN.set()
+    GO_ON.wait(60)
+    return "held on"
+
+
+@queue.job
+def fire_from_a_thread() -> str:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(add.fire, 1).result(60).id
 
 
 @queue.job

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,7 +21,9 @@ from skunkqueue.errors import (
     UnsupportedTypeError,
     WrongTypeError,
 )
-from skunkqueue.records import Verdict
+from skunkqueue.plugins import hookimpl, notify
+from skunkqueue.plugins.notify import Notifier
+from skunkqueue.records import Claim, Firing, Outcome, Verdict
 from skunkqueue.scheduler import TimeScheduler
 from skunkqueue.testing import JobStore, advance, as_attempt, diversion, fired, now, run_for, run_pending
 from tests.core.testing import shop
@@ -184,6 +189,65 @@ def test_the_applications_handlers_hear_of_failures() -> None:
     run_pending(errors=True)
 
     assert [str(one.exception) for one in shop.HEARD] == ["nothing there"]
+
+
+class Listener:
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+
+    @hookimpl
+    def skunkqueue_firing_enqueued(self, firing: Firing) -> None:
+        self.heard.append(f"enqueued {firing.id}")
+
+    @hookimpl
+    def skunkqueue_firing_settled(self, claim: Claim, outcome: Outcome) -> None:
+        self.heard.append(f"{outcome.verdict.value} {claim.id}")
+
+
+def test_hook_plugins_hear_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    listener, notifier = Listener(), Notifier()
+    notifier.add(listener, "listener")
+    monkeypatch.setattr(notify, "_default", lambda: SimpleNamespace(notifier=notifier))
+
+    handle = shop.add.fire(1)
+    run_pending()
+
+    assert listener.heard == [f"enqueued {handle.id}", f"complete {handle.id}"]
+
+
+def test_it_works_while_an_event_loop_runs() -> None:
+    async def test() -> int | None:
+        handle = shop.double.fire(4)
+        run_pending()
+        return handle.result
+
+    assert asyncio.run(test()) == 8
+
+
+def test_a_thread_may_wait_for_what_another_runs() -> None:
+    handle = shop.hold_on.fire()
+    with ThreadPoolExecutor(2) as pool:
+        running = pool.submit(run_pending)
+        assert shop.BEGUN.wait(60)
+        waiting = pool.submit(handle.wait, 60)
+        shop.GO_ON.set()
+
+        assert waiting.result(60) == "held on"
+        assert len(running.result(60)) == 1
+
+
+def test_eager_threads_do_not_wait_for_each_other_for_ever(job_store: JobStore) -> None:
+    with job_store.eager(), ThreadPoolExecutor(4) as pool:
+        handles = list(pool.map(shop.add.fire, range(40)))
+
+        assert [one.state for one in handles] == [State.COMPLETE] * 40
+
+
+def test_what_a_jobs_own_thread_fires_is_run_when_the_job_has_ended(job_store: JobStore) -> None:
+    with job_store.eager():
+        handle = shop.fire_from_a_thread.fire()
+
+    assert shop.queue.handle(str(handle.result)).state is State.COMPLETE
 
 
 def test_a_time_limit_holds() -> None:

@@ -139,7 +139,7 @@ class JobStore:
     def eager(self, *, errors: bool = False) -> Iterator[None]:
         """Have everything that is fired in this block, and is due, run before ``fire`` returns, in the thread that fires.
 
-        What a job fires runs after it. A firing that fails for good raises FiringFailedError out of ``fire``, unless
+        What a job fires runs after it; and where another thread runs jobs just now, that one runs it. A firing that fails for good raises FiringFailedError out of ``fire``, unless
         ``errors``.
         """
 

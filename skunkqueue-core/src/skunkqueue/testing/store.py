@@ -115,10 +115,12 @@ class ThrowAwayStore(SQLiteBackend):
 
     def wait_settled(self, ids: Sequence[str], timeout: float) -> list[str]:
         """Say which are finished; TestModeError where none is and none will be."""
+        # In this order: what is settled is settled while somebody works.
+        is_worked_on = self.is_worked_on
         done = super().wait_settled(ids, 0.0)
         if done or timeout <= 0:
             return done
-        if self.is_worked_on and current.get() is None:
+        if is_worked_on and current.get() is None:
             # Another thread runs what is due.
             return super().wait_settled(ids, min(timeout, _WAIT_SLICE))
         if current.get() is not None:
