@@ -19,6 +19,8 @@ from skunkqueue.persistence.fdb.records import (
 )
 from skunkqueue.persistence.fdb.transactions import Transaction
 
+LARGEST = 1_000
+"""Bytes of a carry that lies with all else that happened."""
 _LARGE = 4_000
 """Bytes of a firing that is not packed with others."""
 _FULL = 60_000
@@ -134,14 +136,30 @@ def _in_batches(tr: Transaction, pointers: Mapping[bytes, list[str]], wanted: se
     return found
 
 
-def attempts(tr: Transaction, ids: Iterable[str]) -> dict[str, Attempt]:
-    """Read what happened to firings since they were put in; those to which anything did."""
-    found = blobs.read_each(tr, tr.keys.attempt, ids)
-    return {id_: as_attempt(value) for id_, value in found.items()}
+def attempts(tr: Transaction, ids: Iterable[str], *, carries: bool = False) -> dict[str, Attempt]:
+    """Read what happened to firings since they were put in; those to which anything did.
+
+    ``carries``: with those that lie apart, which are otherwise left out, and stay as they are.
+    """
+    stored = blobs.read_each(tr, tr.keys.attempt, ids)
+    found: dict[str, Attempt] = {id_: as_attempt(value) for id_, value in stored.items()}
+    if carries:
+        apart = [id_ for id_, attempt in found.items() if attempt.apart]
+        for id_, carry in blobs.read_each(tr, tr.keys.carry, apart).items():
+            found[id_] = msgspec.structs.replace(found[id_], carry=carry)
+    return found
 
 
 def note(tr: Transaction, id_: str, attempt: Attempt) -> None:
-    """Write down what happened to a firing."""
+    """Write down what happened to a firing. A carry that is given takes the place of one that lay apart."""
+    carry = attempt.carry
+    if carry is not None:
+        is_large = len(carry) > LARGEST
+        if is_large:
+            blobs.put(tr, tr.keys.carry + id_.encode(), carry)
+        elif attempt.apart:
+            blobs.clear(tr, tr.keys.carry + id_.encode())
+        attempt = msgspec.structs.replace(attempt, carry=None if is_large else carry, apart=is_large)
     blobs.put(tr, tr.keys.attempt + id_.encode(), encode(attempt))
 
 
@@ -153,7 +171,13 @@ def noted(attempt: Attempt | None, **changes: object) -> Attempt:
 def remove(tr: Transaction, ids: Collection[str]) -> None:
     """Forget firings: how they were put in, what happened to them, their progress and large results."""
     for id_ in ids:
-        for table in (tr.keys.firing, tr.keys.attempt, tr.keys.progress, tr.keys.result):
+        for table in (
+            tr.keys.firing,
+            tr.keys.attempt,
+            tr.keys.carry,
+            tr.keys.progress,
+            tr.keys.result,
+        ):
             blobs.clear(tr, table + keys.id_(id_))
     gone = set(ids)
     pointers = packed.candidates(tr, packed.FIRINGS, sorted(gone))()

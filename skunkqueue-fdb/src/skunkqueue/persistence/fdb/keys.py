@@ -10,6 +10,7 @@ All keys of a store begin with ``skunkqueue``, a zero byte, its dbname, and a ze
 ``f ID``                                          a firing put in: ``Entry``; it never changes
 ``F UNIQUE PART``, and ``d`` below                firings put in together: ``Batch`` of entries
 ``x ID``                                          ``Attempt``: what happened to a firing since, where anything did
+``K ID``                                          what its last attempt left for the next, where that is large
 ``p ID``                                          its last progress report
 ``z ID``                                          its result, where that is large
 ``r PLACE RANK DUE ID``                           the line: what may be claimed (or stays behind, see ``lines``)
@@ -171,6 +172,7 @@ class Keys:
     firing: bytes
     batch: bytes
     attempt: bytes
+    carry: bytes
     progress: bytes
     result: bytes
     line: bytes
@@ -226,6 +228,7 @@ _TABLES = {
     "firing": b"f",
     "batch": b"F",
     "attempt": b"x",
+    "carry": b"K",
     "progress": b"p",
     "result": b"z",
     "line": b"r",

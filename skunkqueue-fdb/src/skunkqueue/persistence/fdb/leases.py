@@ -14,7 +14,8 @@ from skunkqueue.persistence.fdb.transactions import Transaction
 from skunkqueue.records import ClaimRef, Death, State
 
 _RECLAIM_AT_ONCE = 8
-"""Leases taken back in one transaction."""
+_MOST = 1_000
+"""Leases, and firings, taken back in one transaction."""
 
 
 def by_tokens(tr: Transaction, tokens: Iterable[int]) -> dict[int, Lease]:
@@ -124,10 +125,9 @@ def reclaim(tr: Transaction, queue: str, route: str) -> int:
     back = 0
     for token, lease in by_tokens(tr, [keys.number_of(pair.key[-8:]) for pair in pairs]).items():
         begun = set(lease.begun)
+        over = [id_ for id_ in lease.ids if lease.end_of(id_) <= tr.now]
         deaths: dict[str, Death | None] = {
-            id_: rules.lease_ended(tr.now, lease.worker, begun=id_ in begun)
-            for id_ in lease.ids
-            if lease.end_of(id_) <= tr.now
+            id_: rules.lease_ended(tr.now, lease.worker, begun=id_ in begun) for id_ in over[: _MOST - back]
         }
         give_back(tr, token, lease, deaths)
         back += len(deaths)

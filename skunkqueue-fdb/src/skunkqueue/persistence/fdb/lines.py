@@ -44,7 +44,10 @@ def value_of(encoded: bytes, *, is_noted: bool = False) -> bytes:
 def put(tr: Transaction, entry: Entry, attempt: Attempt | None = None) -> None:
     """Put a firing into the line; counts nothing, and wakes nobody."""
     shown = with_attempt(entry, attempt)
-    value = value_of(encode(shown), is_noted=attempt is not None)
+    if attempt is not None and attempt.apart:
+        value = b""
+    else:
+        value = value_of(encode(shown), is_noted=attempt is not None)
     tr.set(key_of(tr.keys, entry, attempt), value)
     if entry.target is not None:
         place = keys.place(entry.queue, entry.route)

@@ -72,6 +72,8 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     """Why it is pending once more: ``retry`` or ``snooze``."""
     endless: bool = False
     """It was requeued, and so has no expiry any more."""
+    apart: bool = False
+    """Its carry is large, and lies in ``K``: it is not written anew with all else."""
 
 
 NO_ATTEMPT = Attempt()

@@ -192,6 +192,8 @@ class Link:
                 raw.options.set_timeout(max(int(left * 1000), 10))
             self._open.add(raw)
             try:
+                # Once more: ``close`` may not have seen it.
+                self.check()
                 transaction = Transaction(self, raw, conflicts, at if tries == 0 else None)
                 found = work(transaction)
                 if commits and not transaction.unchanged:
