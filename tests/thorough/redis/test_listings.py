@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from skunkqueue.contract.makers import QUEUE, claim, firing, firings, ids, listed, state
+from skunkqueue.listings import Query
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import State
 from tests.redis.opening import Line
@@ -51,3 +52,14 @@ def test_many_running_are_read_at_once(line: Line) -> None:
     tokens = {one.id: one.token for batch in lent for one in batch}
     assert {record.id: record.token for record in records if record is not None} == tokens
     assert line.near.routes(QUEUE)[0].counts[State.RUNNING] == 60
+
+
+def test_ten_thousand_routes_are_searched_without_holding_up_the_server(line: Line) -> None:
+    for start in range(0, 10_000, 500):
+        line.near.enqueue([firing(route=f"route {number}") for number in range(start, start + 500)])
+
+    # A script that takes longer than the link waits would raise.
+    assert line.near.rows(Query(tag="none has it")).rows == ()
+    rows = line.near.rows(Query(states=(State.PENDING,), newest=False), 1_000).rows
+    assert len(rows) == 1_000
+    assert list(rows) == sorted(rows, key=lambda row: (row.due, row.id))

@@ -120,57 +120,87 @@ local function expand(source, way)
   end
   source.ids = ids
 end
--- Calls visit(score, member) up to `want` times; says whether that was all, and which was the last.
+-- Goes on until a source has something; an id of which it is its turn, or chunks that nobody has read.
+local function settle(source, way)
+  while source.score and source.ids and source.next > #source.ids do
+    advance(source, way)
+  end
+  return source.score
+end
+-- Whether a source's turn is before another's. One whose chunks are not read goes first at its score: its ids are to be known
+-- before any there is chosen.
+local function is_before(one, other, way)
+  if one.score ~= other.score then
+    if way.onward then
+      return one.score < other.score
+    end
+    return one.score > other.score
+  end
+  local id, others = one.ids and one.ids[one.next], other.ids and other.ids[other.next]
+  if not id or not others then
+    return not id and others ~= nil
+  end
+  if way.onward then
+    return id < others
+  end
+  return id > others
+end
+-- Moves the source at a place of the heap down to where it belongs.
+local function sink(heap, place, way)
+  local source, size = heap[place], #heap
+  while true do
+    local child = 2 * place
+    if child > size then
+      break
+    end
+    if child < size and is_before(heap[child + 1], heap[child], way) then
+      child = child + 1
+    end
+    if not is_before(heap[child], source, way) then
+      break
+    end
+    heap[place] = heap[child]
+    place = child
+  end
+  heap[place] = source
+end
+-- Calls visit(score, member) up to `want` times; says whether that was all, and which was the last. The sources stand in a heap,
+-- since there may be as many as ten thousand routes.
 local function merge(lines, way, want, visit)
-  local live = {}
+  local heap = {}
   local size = math.max(2, math.ceil(want / #lines))
   for _, line in ipairs(lines) do
     local source = { line = line[1], chunks = line[2], job = line[3], part = {}, at = 1, size = size }
     advance(source, way)
     if source.score then
-      live[#live + 1] = source
+      heap[#heap + 1] = source
     end
+  end
+  for place = math.floor(#heap / 2), 1, -1 do
+    sink(heap, place, way)
   end
   local seen, last = 0, nil
   while seen < want do
-    local best
-    for i = #live, 1, -1 do
-      local source = live[i]
-      while source.score and source.ids and source.next > #source.ids do
-        advance(source, way)
-      end
-      if not source.score then
-        table.remove(live, i)
-      elseif not best or (way.onward and source.score < best) or (not way.onward and source.score > best) then
-        best = source.score
-      end
-    end
-    if not best then
+    local source = heap[1]
+    if not source then
       return true, last
     end
-    -- Those that have something at this score, until one of them has nothing more there.
-    local here = {}
-    for _, source in ipairs(live) do
-      if source.score == best then
-        expand(source, way)
-        here[#here + 1] = source
-      end
+    if source.ids then
+      local score, id = source.score, source.ids[source.next]
+      source.next = source.next + 1
+      seen = seen + 1
+      last = { score, id:sub(1, 24) }
+      visit(score, id, source.line)
+    else
+      expand(source, way)
     end
-    repeat
-      local chosen, choice
-      for _, source in ipairs(here) do
-        local id = source.ids[source.next]
-        if id and (not choice or (way.onward and id < choice) or (not way.onward and id > choice)) then
-          chosen, choice = source, id
-        end
-      end
-      if chosen then
-        chosen.next = chosen.next + 1
-        seen = seen + 1
-        last = { best, choice:sub(1, 24) }
-        visit(best, choice, chosen.line)
-      end
-    until not chosen or (seen >= want) or (not chosen.chunks and chosen.next > #chosen.ids)
+    if not settle(source, way) then
+      heap[1] = heap[#heap]
+      heap[#heap] = nil
+    end
+    if heap[1] then
+      sink(heap, 1, way)
+    end
   end
   return false, last
 end
