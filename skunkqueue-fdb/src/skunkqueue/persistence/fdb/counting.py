@@ -10,6 +10,9 @@ from skunkqueue.persistence.fdb.records import as_names, encode
 from skunkqueue.persistence.fdb.transactions import Transaction
 from skunkqueue.records import State
 
+LATEST = 30.0
+"""Seconds after which nothing is counted in a minute any more that is over."""
+
 
 def told_apart(tr: Transaction, queue: str, route: str, job: str) -> str:
     """Return under which name a job is counted: its own, or that of all who came after the first MAX_JOBS."""
@@ -40,7 +43,9 @@ def shift(tr: Transaction, queue: str, route: str, job: str, changes: Mapping[St
 def count(tr: Transaction, queue: str, route: str, job: str, values: Mapping[str, float]) -> None:
     """Count what happened to firings of a job, in this minute."""
     name = told_apart(tr, queue, route, job)
-    minute = keys.count(max(int(tr.now // 60), 0))
+    # What a transaction does on behalf of an earlier moment must not come into a minute that was rolled up.
+    now = max(tr.now, tr.link.time.now() - LATEST)
+    minute = keys.count(max(int(now // 60), 0))
     key = tr.keys.minute + keys.place(queue, route) + minute + keys.name(name)
     tr.add(key + b"\0", vectors.events(values))
     buckets = vectors.histograms(values)

@@ -16,6 +16,7 @@ from skunkqueue.persistence.fdb.records import (
     Attempt,
     Entry,
     Route,
+    as_entry,
     as_route,
     encode,
     with_attempt,
@@ -26,6 +27,7 @@ LARGEST = 1_500
 """Bytes of an entry that is copied into the line."""
 PLAIN, NOTED = b"\0", b"\1"
 """Flags: ``NOTED`` where there is an attempt of it."""
+_HEAD = b"\xdc\x00" + bytes((len(Entry.__struct_fields__),))
 
 
 def key_of(all_keys: Keys, entry: Entry, attempt: Attempt | None = None) -> bytes:
@@ -39,6 +41,12 @@ def value_of(encoded: bytes, *, is_noted: bool = False) -> bytes:
     if len(encoded) > LARGEST:
         return b""
     return (NOTED if is_noted else PLAIN) + encoded[ENTRY_HEAD:]
+
+
+def entry_of(value: bytes) -> Entry:
+    """Read a value that is not empty: the entry as it is claimed."""
+    found: Entry = as_entry(_HEAD + value[1:])
+    return found
 
 
 def put(tr: Transaction, entry: Entry, attempt: Attempt | None = None) -> None:

@@ -7,7 +7,7 @@ batch of firings counts is one mutation, with which nothing conflicts. All value
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from skunkqueue.counters import tally
 from skunkqueue.records import State, Verdict
@@ -79,6 +79,15 @@ def histograms(values: Mapping[str, float]) -> bytes | None:
         if place is not None:
             total += int(value) << _BUCKET_WIDTH * place
     return total.to_bytes(_BUCKETS_SIZE, "little") if total else None
+
+
+def total(values: Iterable[bytes]) -> bytes:
+    """Add up values of one kind; none: an empty one."""
+    number = size = 0
+    for value in values:
+        number += int.from_bytes(value, "little")
+        size = len(value)
+    return number.to_bytes(size, "little")
 
 
 def counters_of(packed: bytes) -> dict[str, float]:

@@ -1,0 +1,201 @@
+"""The verbs by which people and programs ask, and by which they take a hand; each by the module named as its area."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import ClassVar, TypeVar
+
+from skunkqueue.counters import Counters
+from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Rows
+from skunkqueue.persistence.backend import MAX_PAGE
+from skunkqueue.persistence.fdb import (
+    control,
+    deleting,
+    pages,
+    pruning,
+    rollup,
+    routes,
+    searching,
+    tallies,
+)
+from skunkqueue.persistence.fdb.base import StoreBackend
+from skunkqueue.persistence.fdb.keys import END, place
+from skunkqueue.persistence.fdb.routes import Place
+from skunkqueue.persistence.fdb.transactions import Transaction
+from skunkqueue.records import ClaimRef, Minute, Page, RouteInfo, State
+
+T = TypeVar("T")
+
+_ROUTES = 50
+"""Routes whose counters or samples one transaction handles."""
+
+
+class Asking(StoreBackend):
+    """Listings, counts, counters, and control."""
+
+    capabilities: ClassVar[frozenset[str]] = StoreBackend.capabilities | {"rows", "counters"}
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def find(self, prefix: str, limit: int = 10) -> list[str]:
+        """List ids by how they begin; see ``Backend.find``."""
+        return self._link.read(lambda tr: pages.find(tr, prefix, limit))
+
+    def page(self, queue: str, route: str, state: State, limit: int = 50, after: str | None = None) -> Page:
+        """List firings of one state; see ``Backend.page``."""
+        return pages.page(self._link, (queue, route), state, min(limit, MAX_PAGE), after)
+
+    def routes(self, queue: str | None = None) -> list[RouteInfo]:
+        """List routes; see ``Backend.routes``."""
+        return self._link.read(lambda tr: routes.infos(tr, queue))
+
+    def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
+        """Read counters; see ``Backend.minutes``."""
+        return self._link.read(lambda tr: tallies.minutes(tr, queue, route, since, until))
+
+    # --- control ----------------------------------------------------------------------------------
+
+    def kill(self, ids: Sequence[str]) -> dict[str, State | None]:
+        """Kill firings; see ``Backend.kill``."""
+        return self._each(control.kill, ids)
+
+    def requeue(self, ids: Sequence[str]) -> list[str]:
+        """Put finished firings in line again; see ``Backend.requeue``."""
+        again: list[str] = []
+        for some in _steps(ids):
+            again += self._link.run(lambda tr, some=some: control.requeue(tr, some))  # type: ignore[misc]
+        return again
+
+    def purge(self, queue: str, route: str | None = None) -> int:
+        """Remove what is pending; see ``Backend.purge``."""
+        link = self._link
+        begun, listed = link.read(lambda tr: (tr.now, routes.known(tr, queue, route)))
+        number = 0
+        for at, _ in listed:
+            for table in (link.keys.line, link.keys.target):
+                until: bytes | None = table + place(*at) + END
+                while until is not None:
+                    done = link.run(
+                        lambda tr, table=table, at=at, until=until: control.purge(  # type: ignore[misc]
+                            tr, table, at, until, begun
+                        )
+                    )
+                    number += done.number
+                    until = done.ahead
+        return number
+
+    def pause(self, queue: str, route: str | None = None) -> None:
+        """Let nothing be claimed; see ``Backend.pause``."""
+        self._link.run(lambda tr: control.pause(tr, queue, route))
+
+    def resume(self, queue: str, route: str | None = None) -> None:
+        """End a pause; see ``Backend.resume``."""
+        self._link.run(lambda tr: control.resume(tr, queue, route))
+
+    def prune(self, older: float | None = None, limit: int = 1_000) -> int:
+        """Remove what was kept long enough; see ``Backend.prune``."""
+        number = 0
+        while number < limit:
+            done = self._link.run(lambda tr, left=limit - number: pruning.prune(tr, older, left))  # type: ignore[misc]
+            number += done
+            if not done:
+                break
+        self.roll_up()
+        return number
+
+    def progress(self, ref: ClaimRef, data: bytes) -> bool:
+        """Save progress; see ``Backend.progress``."""
+        return self._link.run(lambda tr: control.progress(tr, ref, data))
+
+    # --- rows -------------------------------------------------------------------------------------
+
+    def rows(self, query: Query, limit: int = 50, cursor: str | None = None) -> Rows:
+        """List firings that match; see ``Backend.rows``."""
+        return searching.rows(self._link, query, limit, cursor)
+
+    def count(self, query: Query, most: int = MAX_LOOK) -> Count:
+        """Count firings that match; see ``Backend.count``."""
+        return searching.count(self._link, query, most)
+
+    def job_counts(self, queue: str | None = None, route: str | None = None) -> list[JobCount]:
+        """Count firings by job and state; see ``Backend.job_counts``."""
+        return self._link.read(lambda tr: routes.job_counts(tr, queue, route))
+
+    def results(self, ids: Sequence[str]) -> list[Result | None]:
+        """Read how firings ended; see ``Backend.results``."""
+        return self._link.read(lambda tr: deleting.results(tr, ids[:MAX_PAGE]))
+
+    def delete(self, ids: Sequence[str]) -> dict[str, State | None]:
+        """Remove firings; see ``Backend.delete``."""
+        return self._each(deleting.delete, ids)
+
+    def run_now(self, ids: Sequence[str]) -> dict[str, State | None]:
+        """Make firings due; see ``Backend.run_now``."""
+        return self._each(deleting.run_now, ids)
+
+    # --- counters ---------------------------------------------------------------------------------
+
+    def counters(
+        self,
+        routes: Sequence[tuple[str, str]],
+        since: float,
+        until: float,
+        *,
+        hours: bool = False,
+        jobs: bool = False,
+    ) -> list[Counters]:
+        """Read minutes or hours; see ``Backend.counters``."""
+        return self._by_routes(
+            routes, lambda tr, some: tallies.counters(tr, some, since, until, hours=hours, jobs=jobs)
+        )
+
+    def totals(self, queue: str | None = None) -> list[Counters]:
+        """Read what was counted ever; see ``Backend.totals``."""
+        return self._by_routes(self._known(queue), tallies.totals)
+
+    def sample(self) -> int:
+        """Take samples; see ``Backend.sample``."""
+        known = self._known()
+        return sum(
+            self._link.run(lambda tr, some=some: tallies.sample(tr, some))  # type: ignore[misc]
+            for some in _parts(known, _ROUTES)
+        )
+
+    def roll_up(self) -> None:
+        """Add counters of minutes to those of hours and of all time, where an hour is over, and forget old ones."""
+        known = self._known()
+        for one in self._link.read(lambda tr: rollup.due(tr, known)):
+            left: rollup.Due | None = one
+            while left is not None:
+                left = self._link.run(lambda tr, left=left: rollup.roll(tr, left))  # type: ignore[misc]
+
+    # --- shared -----------------------------------------------------------------------------------
+
+    def _known(self, queue: str | None = None) -> list[Place]:
+        return self._link.read(lambda tr: [at for at, _ in routes.known(tr, queue)])
+
+    def _by_routes(
+        self, known: Sequence[Place], read: Callable[[Transaction, Sequence[Place]], list[T]]
+    ) -> list[T]:
+        found: list[T] = []
+        for some in _parts(known, _ROUTES):
+            found += self._link.read(lambda tr, some=some: read(tr, some))  # type: ignore[misc]
+        return found
+
+    def _each(
+        self, verb: Callable[[Transaction, Sequence[str]], dict[str, State | None]], ids: Sequence[str]
+    ) -> dict[str, State | None]:
+        """Do something to firings, some in a transaction."""
+        before: dict[str, State | None] = {}
+        for some in _steps(ids):
+            before |= self._link.run(lambda tr, some=some: verb(tr, some))  # type: ignore[misc]
+        return before
+
+
+def _steps(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return _parts(list(dict.fromkeys(ids)), control.AT_ONCE)
+
+
+def _parts(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    for begin in range(0, len(items), size):
+        yield items[begin : begin + size]

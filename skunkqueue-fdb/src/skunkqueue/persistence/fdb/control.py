@@ -1,0 +1,232 @@
+"""Control of firings and routes: kill, requeue, purge, pause and resume; and progress."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from skunkqueue.persistence.fdb import (
+    blobs,
+    counting,
+    ended,
+    firings,
+    keys,
+    leases,
+    lines,
+    mailboxes,
+    routes,
+    states,
+    wakeups,
+)
+from skunkqueue.persistence.fdb.records import Attempt, Entry, Item, Lease, Route
+from skunkqueue.persistence.fdb.states import Known
+from skunkqueue.persistence.fdb.transactions import Transaction
+from skunkqueue.records import ClaimRef, Command, State
+
+AT_ONCE = 100
+"""Firings that one transaction looks up: their bodies are read as well."""
+_PURGED, _FEWEST = 400, 10
+"""Firings removed from the line in one transaction, and after many conflicts."""
+
+# --- kill -------------------------------------------------------------------------------------------
+
+
+def kill(tr: Transaction, ids: Sequence[str]) -> dict[str, State | None]:
+    """Kill what is pending, and have what runs killed; return the state each had."""
+    known = states.look_up(tr, ids)
+    kill_pending(tr, [(one.entry, one.attempt) for one in known.values() if one.state is State.PENDING])
+    by_lease: dict[int, tuple[Lease, list[Known]]] = {}
+    for one in known.values():
+        if one.lease is not None:
+            token, lease = one.lease
+            by_lease.setdefault(token, (lease, []))[1].append(one)
+    posted = 0
+    for token, (lease, own) in by_lease.items():
+        for one in own:
+            id_ = one.entry.id
+            firings.note(tr, id_, firings.noted(one.attempt, kill_requested=True))
+            mailboxes.post(tr, lease.worker, Command(verb="kill", firing=id_), posted)
+            posted += 1
+        noted = dict.fromkeys([*lease.noted, *(one.entry.id for one in own)])
+        leases.save(tr, token, lease, lease.ids, noted=tuple(noted))
+    tr.unchanged = not any(one.found is None for one in known.values())
+    return {id_: known[id_].state if id_ in known else None for id_ in ids}
+
+
+def kill_pending(tr: Transaction, pending: Iterable[tuple[Entry, Attempt | None]]) -> None:
+    """Kill firings that were found in line in this transaction, with conflict; each is given as it was put in."""
+    by_place: dict[tuple[str, str], list[Item]] = {}
+    for entry, attempt in pending:
+        lines.take_out(tr, entry, attempt)
+        if entry.key is not None:
+            tr.clear(tr.keys.key + keys.name(entry.queue) + keys.name(entry.key))
+        item = Item(
+            entry.id,
+            None if attempt is None else attempt.claimed,
+            None,
+            None,
+            0,
+            entry.job,
+            None if attempt is None else attempt.error,
+            entry.tags,
+            entry.key,
+            token=0 if attempt is None else attempt.token,
+            worker=None if attempt is None else attempt.worker,
+        )
+        by_place.setdefault(entry.place, []).append(item)
+    for place, items in by_place.items():
+        ended.file(tr, place, State.KILLED, items, token=0, worker=None)
+        for job, number in Counter(item.job for item in items).items():
+            counting.shift(tr, *place, job, {State.PENDING: -number, State.KILLED: number})
+            counting.count(tr, *place, job, {"killed": number})
+        wakeups.ring_settled(tr, *place)
+
+
+# --- requeue ----------------------------------------------------------------------------------------
+
+
+def requeue(tr: Transaction, ids: Sequence[str]) -> list[str]:
+    """Put finished firings in line again; return those that were."""
+    wanted = dict.fromkeys(ids)
+    found = ended.find(tr, wanted)
+    entries = firings.entries(tr, found)
+    taken = {
+        (entry.queue, entry.key): tr.get(tr.keys.key + keys.name(entry.queue) + keys.name(entry.key))
+        for entry in entries.values()
+        if entry.key is not None
+    }
+    in_use = {key for key, future in taken.items() if future.value is not None}
+    again: list[str] = []
+    for id_ in wanted:
+        entry = entries.get(id_)
+        if entry is None or (entry.queue, entry.key) in in_use:
+            continue
+        again.append(id_)
+        if entry.key is not None:
+            in_use.add((entry.queue, entry.key))
+            tr.set(tr.keys.key + keys.name(entry.queue) + keys.name(entry.key), id_.encode())
+        _put_back(tr, entry, found[id_])
+    ended.remove(tr, [found[id_] for id_ in again])
+    for place in {entries[id_].place for id_ in again}:
+        wakeups.ring(tr, *place)
+    tr.unchanged = not again
+    return again
+
+
+def _put_back(tr: Transaction, entry: Entry, found: ended.Found) -> None:
+    for table in (tr.keys.attempt, tr.keys.progress, tr.keys.result):
+        blobs.clear(tr, table + entry.id.encode())
+    item = found.item
+    attempt = Attempt(
+        token=found.ended.token if item.token is None else item.token,
+        worker=found.ended.worker if item.worker is None else item.worker,
+        claimed=item.began,
+        due=tr.now,
+        endless=True,
+    )
+    firings.note(tr, entry.id, attempt)
+    lines.put(tr, entry, attempt)
+    counting.shift(tr, *entry.place, entry.job, {found.chunk.state: -1, State.PENDING: 1})
+
+
+# --- purge ------------------------------------------------------------------------------------------
+
+
+class Purged(NamedTuple):
+    """What one step of a purge did."""
+
+    number: int
+    ahead: bytes | None
+    """Key up to which the line is still to be purged; ``None``: nothing is left of it."""
+
+
+def purge(tr: Transaction, table: bytes, place: tuple[str, str], until: bytes, begun: float) -> Purged:
+    """Remove the last of what is in line before a key; but for what was put in after the purge began.
+
+    From behind, as firings are claimed at the other end. ``table``: ``keys.line``, or ``keys.target``.
+    """
+    before = table + keys.place(*place)
+    most = max(_PURGED >> tr.conflicts, _FEWEST)
+    pairs = tr.get_range(before, until, most, newest=True, snapshot=True)()
+    targeted = table == tr.keys.target
+    rows: list[tuple[bytes, str, bytes | None]] = []
+    asked = []
+    for pair in pairs:
+        tail = pair.key[len(table) :]
+        key = tr.keys.targeted + pair.value + tail if targeted else pair.key
+        id_ = pair.key[len(before) + keys.LINE_TAIL :].decode()
+        if targeted:
+            asked.append((key, id_, pair.key, tr.snapshot.get(key)))
+        else:
+            rows.append((key, id_, pair.value))
+    for key, id_, beside, future in asked:
+        value = future.value
+        if value is not None:
+            tr.raw.add_read_conflict_key(key)
+            tr.clear(beside)
+            rows.append((key, id_, value))
+    gone = _gone(tr, rows, begun)
+    for key, entry in gone:
+        tr.raw.add_read_conflict_key(key)
+        tr.clear(key)
+        if entry.key is not None:
+            tr.clear(tr.keys.key + keys.name(entry.queue) + keys.name(entry.key))
+    firings.remove(tr, [entry.id for _, entry in gone])
+    for job, number in Counter(entry.job for _, entry in gone).items():
+        counting.shift(tr, *place, job, {State.PENDING: -number})
+    if gone:
+        wakeups.ring_settled(tr, *place)
+    tr.unchanged = not gone
+    return Purged(len(gone), pairs[-1].key if len(pairs) == most else None)
+
+
+def _gone(
+    tr: Transaction, rows: Sequence[tuple[bytes, str, bytes | None]], begun: float
+) -> list[tuple[bytes, Entry]]:
+    large = firings.entries(tr, [id_ for _, id_, value in rows if not value])
+    found = []
+    for key, id_, value in rows:
+        entry = lines.entry_of(value) if value else large.get(id_)
+        if entry is not None and entry.enqueued <= begun:
+            found.append((key, entry))
+    return found
+
+
+# --- pauses -----------------------------------------------------------------------------------------
+
+
+def pause(tr: Transaction, queue: str, route: str | None) -> None:
+    """Let nothing be claimed from a route or queue; repeatable."""
+    if route is None:
+        tr.set(tr.keys.queue + keys.name(queue), b"")
+        return
+    routes.set_paused(tr, queue, route, routes.one(tr, queue, route) or Route(), paused=True)
+
+
+def resume(tr: Transaction, queue: str, route: str | None) -> None:
+    """End a pause; repeatable."""
+    if route is None:
+        tr.clear(tr.keys.queue + keys.name(queue))
+        known = routes.known(tr, queue)
+    else:
+        found = routes.one(tr, queue, route)
+        known = [] if found is None else [((queue, route), found)]
+    for place, found in known:
+        routes.set_paused(tr, *place, found, paused=False)
+        wakeups.ring(tr, *place)
+
+
+# --- progress ---------------------------------------------------------------------------------------
+
+
+def progress(tr: Transaction, ref: ClaimRef, data: bytes) -> bool:
+    """Save the progress of a running firing; False where the claim is stale."""
+    lease = leases.by_tokens(tr, [ref.token]).get(ref.token)
+    if lease is None or ref.id not in lease.ids:
+        tr.unchanged = True
+        return False
+    key = tr.keys.progress + ref.id.encode()
+    blobs.clear(tr, key)
+    blobs.put(tr, key, data)
+    return True

@@ -1,0 +1,164 @@
+"""Going through running and pending firings in the order in which they are claimed."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from skunkqueue.persistence import listing
+from skunkqueue.persistence.fdb import firings, keys, leases, lines
+from skunkqueue.persistence.fdb.binding import KeyValue
+from skunkqueue.persistence.fdb.records import TARGETS, Attempt, Entry, Lease, Route, with_attempt
+from skunkqueue.persistence.fdb.routes import Place
+from skunkqueue.persistence.fdb.transactions import Transaction
+from skunkqueue.persistence.listing import Position
+
+_FIRST, _MOST = 4, 500
+"""Keys of a line read at once: at first, and later."""
+
+
+class Live(NamedTuple):
+    """A firing that runs or is pending."""
+
+    id: str
+    entry: Entry | None
+    """As it is claimed; ``None``: it is too large for the line, and was not read."""
+    noted: bool
+    """There may be an ``Attempt`` of it."""
+    lease: tuple[int, Lease] | None
+    attempt: Attempt | None = None
+    """Where it was read."""
+
+
+def position_of(group: int, entry: Entry) -> Position:
+    """Return where a firing stands, given as it is claimed."""
+    return Position(group, -entry.priority, entry.due, entry.id)
+
+
+def running(
+    tr: Transaction, queue: str | None, route: str | None, after: Position | None, *, onward: bool
+) -> Iterator[tuple[Position, Live]]:
+    """Go through what runs; as many as workers hold, so all are read."""
+    before = tr.keys.lease_end
+    if queue is not None:
+        before += keys.name(queue) if route is None else keys.place(queue, route)
+    pairs = tr.get_range(before, before + keys.END, snapshot=True)()
+    held: dict[str, tuple[int, Lease]] = {}
+    for token, lease in leases.by_tokens(tr, [keys.number_of(pair.key[-8:]) for pair in pairs]).items():
+        if route in (None, lease.route):
+            held.update(dict.fromkeys(lease.ids, (token, lease)))
+    entries = firings.entries(tr, held)
+    attempts = firings.attempts(tr, [id_ for id_, (_, lease) in held.items() if id_ in lease.noted])
+    found = []
+    for id_, entry in entries.items():
+        attempt = attempts.get(id_)
+        claimed = with_attempt(entry, attempt)
+        live = Live(id_, claimed, attempt is not None, held[id_], attempt)
+        found.append((position_of(listing.RUNNING, claimed), live))
+    for position, live in sorted(found, key=lambda one: one[0], reverse=not onward):
+        if after is None or (position > after if onward else position < after):
+            yield position, live
+
+
+def pending(
+    tr: Transaction, listed: Sequence[tuple[Place, Route]], after: Position | None, *, onward: bool
+) -> Iterator[tuple[Position, Live]]:
+    """Go through what is in line on some routes."""
+    border = b""
+    if after is not None:
+        border = keys.rank(round(-after.first) if 0 <= -after.first <= 9 else 0) + keys.moment(after.second)
+        border += keys.id_(after.id)
+    lists = []
+    for place, found in listed:
+        if not found.ranks:
+            continue
+        packed = keys.place(*place)
+        lists.append(_line(tr, tr.keys.line + packed, border, _plain(tr), onward=onward))
+        if found.ranks & TARGETS:
+            lists.append(_line(tr, tr.keys.target + packed, border, _targeted(tr, packed), onward=onward))
+    for order, live in heapq.merge(*lists, key=lambda one: one[0], reverse=not onward):
+        yield _position(order), live
+
+
+def keyed(
+    tr: Transaction, queues: Sequence[str], key: str, after: Position | None, *, onward: bool
+) -> Iterator[tuple[Position, Live]]:
+    """Go through what is pending under a key: one firing in each queue at most."""
+    asked = [tr.snapshot.get(tr.keys.key + keys.name(queue) + keys.name(key)) for queue in queues]
+    ids = [value.decode() for future in asked if (value := future.value) is not None]
+    entries = firings.entries(tr, ids)
+    attempts = firings.attempts(tr, entries)
+    waiting = lines.pending(tr, {id_: (entry, attempts.get(id_)) for id_, entry in entries.items()})
+    found = []
+    for id_ in waiting:
+        attempt = attempts.get(id_)
+        entry = with_attempt(entries[id_], attempt)
+        live = Live(id_, entry, attempt is not None, None, attempt)
+        found.append((position_of(listing.PENDING, entry), live))
+    for position, live in sorted(found, key=lambda one: one[0], reverse=not onward):
+        if after is None or (position > after if onward else position < after):
+            yield position, live
+
+
+def _position(order: bytes) -> Position:
+    priority = keys.priority(order[:1])
+    id_ = order[keys.LINE_TAIL :].decode()
+    return Position(listing.PENDING, -priority, keys.seconds(order[1:9]), id_)
+
+
+def _plain(tr: Transaction) -> Callable[[Sequence[KeyValue], int], list[tuple[bytes, bytes]]]:
+    del tr
+    return lambda pairs, start: [(pair.key[start:], pair.value) for pair in pairs]
+
+
+def _targeted(
+    tr: Transaction, place: bytes
+) -> Callable[[Sequence[KeyValue], int], list[tuple[bytes, bytes]]]:
+    """Read what is for one worker only from where it lies."""
+
+    def read(pairs: Sequence[KeyValue], start: int) -> list[tuple[bytes, bytes]]:
+        asked = [
+            (pair.key[start:], tr.snapshot.get(tr.keys.targeted + pair.value + place + pair.key[start:]))
+            for pair in pairs
+        ]
+        return [(order, future.value or b"") for order, future in asked]
+
+    return read
+
+
+def _line(
+    tr: Transaction,
+    before: bytes,
+    border: bytes,
+    values: Callable[[Sequence[KeyValue], int], list[tuple[bytes, bytes]]],
+    *,
+    onward: bool,
+) -> Iterator[tuple[bytes, Live]]:
+    """Read a line from a place in it (RANK, DUE and ID) on, more and more at once."""
+    begin, end = before, before + keys.END
+    if border and onward:
+        begin = before + border + b"\0"
+    elif border:
+        end = before + border
+    size = _FIRST
+    asked = tr.get_range(begin, end, size, newest=not onward, snapshot=True)
+
+    def rest() -> Iterator[tuple[bytes, Live]]:
+        nonlocal begin, end, size, asked
+        while True:
+            pairs = asked()
+            for order, value in values(pairs, len(before)):
+                id_ = order[keys.LINE_TAIL :].decode()
+                entry = lines.entry_of(value) if value else None
+                yield order, Live(id_, entry, not value or value[:1] == lines.NOTED, None)
+            if len(pairs) < size:
+                return
+            if onward:
+                begin = pairs[-1].key + b"\0"
+            else:
+                end = pairs[-1].key
+            size = min(size * 4, _MOST)
+            asked = tr.get_range(begin, end, size, newest=not onward, snapshot=True)
+
+    return rest()
