@@ -39,6 +39,8 @@ FEW = 8
 MAX_SLOTS, SPREAD, NARROW = 32.0, 4.0, 0.95
 """Places in the line, each a batch apart, of which one is taken at random: one as long as claims do not conflict, ``SPREAD`` times
 as many after a conflict, ``NARROW`` times as many after none."""
+MAX_PASSED = 10_000
+"""Firings that a claim passes over at most: the cluster has to count them."""
 AHEAD = 0.005
 """Seconds by which the line is read further than now seems: the version read may say that it is later."""
 _NONCE_BITS = 8
@@ -140,7 +142,8 @@ class Claiming:
             slots[place] *= NARROW
             if slots[place] < 1.0:
                 del slots[place]
-        return random.randrange(int(slots.get(place, 1.0)))  # noqa: S311 - no secret
+        most = min(int(slots.get(place, 1.0)), max(MAX_PASSED // max(self._limit, 1), 1))
+        return random.randrange(most)  # noqa: S311 - no secret
 
     def _ask(
         self, tr: Transaction, ranks: int, slot: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from skunkqueue.errors import (
     BackendError,
     BackendFullError,
@@ -40,8 +42,38 @@ def told(error: BaseException) -> str:
     return f"{description or error} ({code_of(error)})"
 
 
-def explained(place: str, error: BaseException, seconds: float | None = None) -> SkunkQueueError:
-    """Return the error to raise. ``seconds``: it was tried for so long."""
+class _Connection(msgspec.Struct, rename="pascal"):
+    """One of the client's connections, as it tells of them."""
+
+    address: str = ""
+    status: str = ""
+    compatible: bool = True
+
+
+class _Status(msgspec.Struct, rename="pascal"):
+    connections: tuple[_Connection, ...] = ()
+
+
+def reached(status: bytes) -> str:
+    """Say whom the client does not reach, from what it tells of itself; empty where it reaches all."""
+    try:
+        found = msgspec.json.decode(status, type=_Status).connections
+    except msgspec.MsgspecError:
+        return ""
+    strange = [one.address for one in found if not one.compatible]
+    away = [one.address for one in found if one.compatible and one.status != "connected"]
+    said = ""
+    if strange:
+        said += f" {', '.join(strange)} speaks another version of the protocol: install the client library of the servers' release."
+    if away:
+        said += f" {', '.join(away)} is not reached."
+    return said
+
+
+def explained(
+    place: str, error: BaseException, seconds: float | None = None, reached: str = ""
+) -> SkunkQueueError:
+    """Return the error to raise. ``seconds``: it was tried for so long; ``reached``: whom the client does not reach."""
     code, text = code_of(error), told(error)
     after = "" if seconds is None else f" after {seconds:.1f} s"
     kind: type[SkunkQueueError] = BackendError
@@ -71,7 +103,7 @@ def explained(place: str, error: BaseException, seconds: float | None = None) ->
     elif code in AGAIN:
         kind = BackendUnavailableError
         text = (
-            f"the cluster does not answer{after}: {text}. Look at `fdbcli --exec status`; the client library must be of the"
+            f"the cluster does not answer{after}: {text}.{reached} Look at `fdbcli --exec status`; the client library must be of the"
             f" servers' version, and both must use TLS or neither"
         )
     return kind(f"{place}: {text}")

@@ -35,6 +35,8 @@ log = logging.getLogger("skunkqueue.fdb")
 FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.5
 """Seconds between tries; the binding's own begin at 10 ms. After a conflict they stay short."""
 LONGEST_AFTER_CONFLICT = 0.02
+ASKING = 0.5
+"""Seconds that the client has to tell of its connections."""
 RECENT = 3.0
 """Seconds after which a version is not given out any more: after 5 the cluster refuses it."""
 
@@ -246,7 +248,21 @@ class Link:
             raise self.closed_error() from error
         if code not in errors.AGAIN or monotonic() >= end:
             tried = monotonic() - begun if code in errors.AGAIN else None
-            raise errors.explained(self.settings.place, error, tried) from error
+            reached = self._reached() if code == errors.TIMED_OUT else ""
+            raise errors.explained(self.settings.place, error, tried, reached) from error
+
+    def _reached(self) -> str:
+        """Ask the client whom it does not reach; a binding older than 7.3 does not tell."""
+        ask = getattr(self._database, "get_client_status", None)
+        if ask is None:
+            return ""
+        answered = threading.Event()
+        try:
+            future = ask()
+            future.on_ready(lambda _: answered.set())
+            return errors.reached(future.value) if answered.wait(ASKING) else ""
+        except self.error:
+            return ""
 
     def _pause(self, tries: int, code: int, end: float) -> None:
         longest = LONGEST_AFTER_CONFLICT if code == errors.NOT_COMMITTED else LONGEST_PAUSE
