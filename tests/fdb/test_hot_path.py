@@ -13,7 +13,18 @@ import pytest
 from skunkqueue.clock import SYSTEM_CLOCK, Clock, VirtualClock
 from skunkqueue.contract.makers import LEASE, OTHER, QUEUE, ROUTE, WORKER, firing, firings, ids, outcome
 from skunkqueue.ids import new_id
-from skunkqueue.persistence.fdb import claim, ended, enqueue, keys, leases, packed, reading, settle, staging
+from skunkqueue.persistence.fdb import (
+    blobs,
+    claim,
+    ended,
+    enqueue,
+    keys,
+    leases,
+    packed,
+    reading,
+    settle,
+    staging,
+)
 from skunkqueue.persistence.fdb import firings as stored
 from skunkqueue.persistence.fdb.binding import Binding
 from skunkqueue.persistence.fdb.opening import open_link
@@ -321,3 +332,41 @@ def left(link: Link) -> set[str]:
     prefix = link.keys.prefix
     pairs = link.read(lambda tr: tr.get_range(prefix, prefix + keys.END)())
     return {chr(pair.key[len(prefix)]) for pair in pairs}
+
+
+@pytest.mark.parametrize("between", [0, 1, 5])
+def test_many_keys_are_read_whatever_lies_between_them(link: Link, between: int) -> None:
+    table = link.keys.result
+    number = 40 * (between + 1)
+
+    def fill(tr: Transaction) -> None:
+        for one in range(number):
+            blobs.put(tr, table + b"%04d" % one, b"%d" % one * (40_000 if one == 0 else 1))
+
+    link.run(fill)
+    wanted = [f"{one:04}" for one in range(0, number, between + 1)]
+    for snapshot in (False, True):
+        found = link.read(
+            lambda tr, snapshot=snapshot: blobs.read_each(tr, table, [*wanted, "9999"], snapshot=snapshot)  # type: ignore[misc]
+        )
+        assert found == {id_: b"%d" % int(id_) * (40_000 if id_ == "0000" else 1) for id_ in wanted}
+
+
+def test_many_keys_that_are_read_conflict_with_writes(open_store: Open) -> None:
+    link, other = open_store(), open_store()
+    table = link.keys.result
+    wanted = [f"{one:04}" for one in range(50)]
+    tries = []
+
+    def work(tr: Transaction) -> None:
+        blobs.read_each(tr, table, wanted)
+        tries.append(1)
+        tr.set(table + b"mine", b"\0")
+        if len(tries) == 1:
+            other.run(lambda tr: tr.set(table + b"0042", b"\0"))
+        elif len(tries) == 2:
+            # What lies between them is another's.
+            other.run(lambda tr: tr.set(table + b"0042a", b"\0"))
+
+    link.run(work)
+    assert len(tries) == 2

@@ -5,7 +5,7 @@ A value begins with a byte that says whether it is all, or with the number of it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from skunkqueue.persistence.fdb import keys
 from skunkqueue.persistence.fdb.binding import Value
@@ -13,6 +13,8 @@ from skunkqueue.persistence.fdb.transactions import Transaction
 
 LARGEST = 90_000
 """Bytes of one value. FoundationDB takes 100,000."""
+FEW = 32
+"""So many keys are read one by one."""
 _ALL, _PARTS = b"\0", b"\1"
 
 
@@ -40,14 +42,40 @@ def read_each(
     tr: Transaction, table: bytes, ids: Iterable[str], *, snapshot: bool = False
 ) -> dict[str, bytes]:
     """Read the values of a table whose keys are ids; those that are there."""
-    get = (tr.snapshot if snapshot else tr).get
-    asked = [(id_, table + keys.id_(id_)) for id_ in ids]
-    futures = [get(key) for _, key in asked]
+    by_key = {table + keys.id_(id_): id_ for id_ in ids}
     found: dict[str, bytes] = {}
-    for (id_, key), future in zip(asked, futures, strict=True):
-        value = read(tr, key, future, snapshot=snapshot)
+    for key, value in values(tr, list(by_key), snapshot=snapshot).items():
+        whole = value[1:]
+        if value[:1] == _PARTS:
+            parts = tr.get_range(key + b"\0", key + b"\1", snapshot=snapshot)
+            whole = b"".join(part.value for part in parts())
+        found[by_key[key]] = whole
+    return found
+
+
+def values(tr: Transaction, wanted: Sequence[bytes], *, snapshot: bool = False) -> dict[bytes, bytes]:
+    """Read keys of one table as they are stored; those that are there.
+
+    Many are read as a range from the first to the last, as most of them are not there, or lie side by side. Where other keys
+    lie between, it ends early, and the rest is read one by one.
+    """
+    found: dict[bytes, bytes] = {}
+    rest: Iterable[bytes] = wanted
+    if len(wanted) > FEW:
+        ordered = sorted(wanted)
+        if not (snapshot or tr.only_reads):
+            for key in ordered:
+                tr.raw.add_read_conflict_key(key)
+        limit = 2 * len(ordered)
+        pairs = tr.get_range(ordered[0], ordered[-1] + b"\0", limit, snapshot=True)()
+        asked = set(ordered)
+        found = {pair.key: pair.value for pair in pairs if pair.key in asked}
+        rest = [key for key in ordered if key > pairs[-1].key] if len(pairs) == limit else ()
+    get = (tr.snapshot if snapshot else tr).get
+    for key, future in [(key, get(key)) for key in rest]:
+        value = future.value
         if value is not None:
-            found[id_] = value
+            found[key] = value
     return found
 
 

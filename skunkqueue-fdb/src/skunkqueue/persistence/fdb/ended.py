@@ -114,22 +114,26 @@ def find(tr: Transaction, ids: Iterable[str], *, snapshot: bool = False) -> dict
     """Find finished firings by id. But for ``snapshot``, what happens to them meanwhile conflicts."""
     wanted = [id_ for id_ in dict.fromkeys(ids) if len(id_) <= keys.MAX_ID]
     few = len(wanted) <= packed.AT_ONCE
-    singles = {id_: tr.get(packed.single(tr, packed.ENDS, id_)) for id_ in wanted} if few else {}
-    pointers = packed.candidates(tr, packed.ENDS, wanted)()
-    for id_, future in singles.items():
-        pointer = future.value
-        if pointer is not None:
-            pointers.setdefault(pointer, []).append(id_)
+    if not wanted:
+        return {}
+    asked = packed.candidates(tr, packed.ENDS, wanted)
+    pointers = _of_singles(tr, wanted, snapshot=snapshot) if few else {}
+    for pointer, among in asked().items():
+        pointers.setdefault(pointer, []).extend(among)
     found = _look_into(tr, pointers, snapshot=snapshot)
     if not few:
-        asked = {id_: tr.get(packed.single(tr, packed.ENDS, id_)) for id_ in wanted if id_ not in found}
-        pointers = {}
-        for id_, future in asked.items():
-            pointer = future.value
-            if pointer is not None:
-                pointers.setdefault(pointer, []).append(id_)
-        found.update(_look_into(tr, pointers, snapshot=snapshot))
+        rest = [id_ for id_ in wanted if id_ not in found]
+        found.update(_look_into(tr, _of_singles(tr, rest, snapshot=snapshot), snapshot=snapshot))
     return found
+
+
+def _of_singles(tr: Transaction, ids: Sequence[str], *, snapshot: bool) -> dict[bytes, list[str]]:
+    """Return where those lie that have an entry of their own."""
+    by_key = {packed.single(tr, packed.ENDS, id_): id_ for id_ in ids}
+    pointers: dict[bytes, list[str]] = {}
+    for key, pointer in blobs.values(tr, list(by_key), snapshot=snapshot).items():
+        pointers.setdefault(pointer, []).append(by_key[key])
+    return pointers
 
 
 def _look_into(tr: Transaction, pointers: dict[bytes, list[str]], *, snapshot: bool) -> dict[str, Found]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from skunkqueue.persistence.fdb import keys
+from skunkqueue.persistence.fdb import blobs, keys
 from skunkqueue.persistence.fdb.keys import Keys
 from skunkqueue.persistence.fdb.records import (
     ENTRY_HEAD,
@@ -75,8 +75,11 @@ def take_out(tr: Transaction, entry: Entry, attempt: Attempt | None = None) -> N
 
 def pending(tr: Transaction, firings: Mapping[str, tuple[Entry, Attempt | None]]) -> set[str]:
     """Return which of these stand in line now."""
-    asked = {id_: tr.get(key_of(tr.keys, entry, attempt)) for id_, (entry, attempt) in firings.items()}
-    return {id_ for id_, future in asked.items() if future.value is not None}
+    by_line: dict[bytes, dict[bytes, str]] = {}
+    for id_, (entry, attempt) in firings.items():
+        key = key_of(tr.keys, entry, attempt)
+        by_line.setdefault(key[: -len(id_) - keys.LINE_TAIL + 1], {})[key] = id_
+    return {own[key] for own in by_line.values() for key in blobs.values(tr, list(own))}
 
 
 def use(tr: Transaction, queue: str, route: str, ranks: int) -> None:

@@ -68,6 +68,7 @@ class Transaction:
         "keys",
         "link",
         "now",
+        "only_reads",
         "raw",
         "set",
         "snapshot",
@@ -93,6 +94,8 @@ class Transaction:
         self.add = raw.add
         self.now = link.time.now()
         """The store's time, for all that this transaction does."""
+        self.only_reads = False
+        """Nothing is committed, so nothing conflicts."""
         self.unchanged = False
         """Set it where nothing was written after all: then nothing is committed."""
         self.grown: set[tuple[str, str]] | None = None
@@ -197,6 +200,7 @@ class Link:
                 # Once more: ``close`` may not have seen it.
                 self.check()
                 transaction = Transaction(self, raw, conflicts, at if tries == 0 else None)
+                transaction.only_reads = not commits
                 found = work(transaction)
                 if commits and not transaction.unchanged:
                     raw.commit().wait()
