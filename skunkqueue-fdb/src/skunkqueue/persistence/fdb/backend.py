@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.fdb import claim, enqueue, leases, reading, settle, staging, waiting, wakeups
-from skunkqueue.persistence.fdb.asking import Asking
+from skunkqueue.persistence.fdb.administration import Administration
 from skunkqueue.persistence.fdb.awaited import WatchedClaim
 from skunkqueue.persistence.fdb.transactions import Transaction
 from skunkqueue.records import Claim, ClaimRef, Firing, Outcome, Record
 
 
-class FdbBackend(Asking):
+class FdbBackend(Administration):
     """A store in a FoundationDB cluster, for any number of processes on any number of machines."""
 
     def enqueue(self, firings: Sequence[Firing]) -> list[str]:

@@ -5,7 +5,7 @@ A value begins with a byte that says whether it is all, or with the number of it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from skunkqueue.persistence.fdb import keys
 from skunkqueue.persistence.fdb.binding import Value
@@ -77,6 +77,29 @@ def values(tr: Transaction, wanted: Sequence[bytes], *, snapshot: bool = False) 
         if value is not None:
             found[key] = value
     return found
+
+
+def scan(
+    tr: Transaction, begin: bytes, end: bytes, *, snapshot: bool = False, at_once: int = 1_000
+) -> Iterator[tuple[bytes, bytes]]:
+    """Go through keys and values of a range in order, however large each is and however many there are."""
+    head, parts, missing = b"", list[bytes](), 0
+    while True:
+        pairs = tr.get_range(begin, end, at_once, snapshot=snapshot)()
+        for pair in pairs:
+            value = pair.value
+            if missing:
+                parts.append(value)
+                missing -= 1
+                if not missing:
+                    yield head, b"".join(parts)
+            elif value[:1] == _ALL:
+                yield pair.key, value[1:]
+            else:
+                head, parts, missing = pair.key, [], int.from_bytes(value[1:], "big")
+        if len(pairs) < at_once:
+            return
+        begin = pairs[-1].key + b"\0"
 
 
 def clear(tr: Transaction, key: bytes) -> None:

@@ -35,19 +35,18 @@ All keys of a store begin with ``skunkqueue``, a zero byte, its dbname, and a ze
 ``d TABLE LEVEL PREFIX LAST POINTER``             directory of what is packed, by id: see ``packed``
 ``g PLACE``                                       a number that changes when something may be claimable
 ``y PLACE``                                       a number that changes when something has finished
-``w WORKER``, ``n POOL``                          ``Listed``: workers and pools, each with the end of its own lease
+``w WORKER``, ``n POOL``                          workers and pools: when the lease of each ends, and its record
 ``b MAILBOX STAMP``                               commands, in the order of their commits; STAMP is a versionstamp
 ``B MAILBOX``                                     a number that changes when a command comes
-``L AT ID``, ``N ID``                             the audit log in order of time; the time of each entry
+``L AT ID``, ``N ID``                             the audit log: entries in order of time (empty: a large one), and by id
 ``W QUEUE NAME``                                  schedules
-``X QUEUE NAME``                                  the last generation of a schedule that was removed
-``H QUEUE NAME STAMP``                            runs of a schedule
+``H QUEUE NAME RUN``                              the last runs of a schedule, by number
 ``v PROCESS SLOT``                                the last call of a thread that committed, see ``transactions``
 ``u UNIQUE``                                      a batch too large for one transaction that was accepted: parts, time
 ``D UNIQUE``, ``P UNIQUE PART``                   when such a batch was laid down, and its parts
 ================================================  ===================================================================
 
-PLACE is a queue and a route. Names are UTF-8 and end with a zero byte; a zero byte in a name is followed by 255. Ids are 24
+RUN is 8 bytes. PLACE is a queue and a route. Names are UTF-8 and end with a zero byte; a zero byte in a name is followed by 255. Ids are 24
 digits. RANK is 9 minus priority, one digit. Times (DUE, END, FINISHED, GONE, AT) are floats whose bytes sort as they do. TOKEN and
 UNIQUE are 8 bytes, PART is 2, MINUTE and HOUR (since the epoch) are 4, STATE is one letter. What is too large for one value goes on
 under its key, a zero byte and a number (``blobs``).
@@ -205,7 +204,6 @@ class Keys:
     audit: bytes
     audit_id: bytes
     schedule: bytes
-    generation: bytes
     history: bytes
     marker: bytes
     staged: bytes
@@ -261,7 +259,6 @@ _TABLES = {
     "audit": b"L",
     "audit_id": b"N",
     "schedule": b"W",
-    "generation": b"X",
     "history": b"H",
     "marker": b"v",
     "staged": b"u",

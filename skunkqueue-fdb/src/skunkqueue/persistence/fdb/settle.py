@@ -9,10 +9,20 @@ import msgspec
 
 from skunkqueue.counters import tally_batch
 from skunkqueue.persistence import listing, rules
-from skunkqueue.persistence.fdb import counting, ended, enqueue, firings, keys, leases, lines, wakeups
+from skunkqueue.persistence.fdb import (
+    counting,
+    ended,
+    enqueue,
+    firings,
+    keys,
+    leases,
+    lines,
+    schedules,
+    wakeups,
+)
 from skunkqueue.persistence.fdb.records import Attempt, Entry, Item, Lease
 from skunkqueue.persistence.fdb.transactions import Transaction
-from skunkqueue.records import FINAL_STATES, Firing, Outcome, State, Verdict
+from skunkqueue.records import FINAL_STATES, Firing, Outcome, Refire, State, Verdict
 
 MAX_OUTCOMES = 1_000
 MAX_BYTES = 3_000_000
@@ -74,7 +84,6 @@ def settle(tr: Transaction, outcomes: Sequence[Outcome]) -> list[str]:
         tr.unchanged = True
         return stale
     valid, known = _completed(tr, valid, held)
-    follow: list[Firing] = []
     for outcome in valid:
         of = held[outcome.token]
         if outcome.verdict is Verdict.ADVANCE:
@@ -83,12 +92,24 @@ def settle(tr: Transaction, outcomes: Sequence[Outcome]) -> list[str]:
             of.finished.setdefault((outcome.verdict, outcome.ttl), []).append(outcome)
         else:
             of.again.append(outcome)
-        follow += outcome.follow
     for token, of in held.items():
         _write(tr, token, of, known)
+    _go_on(tr, valid)
+    return stale
+
+
+def _go_on(tr: Transaction, outcomes: Sequence[Outcome]) -> None:
+    """Put in what follows, now that keys of what has finished are free."""
+    follow: list[Firing] = []
+    refires: list[tuple[str, Refire]] = []
+    for outcome in outcomes:
+        follow += outcome.follow
+        if outcome.refire is not None:
+            refires.append((outcome.id, outcome.refire))
     if follow:
         enqueue.put(tr, follow)
-    return stale
+    if refires:
+        schedules.refire_each(tr, refires)
 
 
 def _completed(
