@@ -220,6 +220,16 @@ def test_a_payload_over_the_limit_is_refused(tmp_path: Path) -> None:
         assert not queue.backend.claim("demo", "default", "w", 1, LEASE)
 
 
+def test_a_payload_over_the_limit_keeps_all_that_is_fired_with_it_out(tmp_path: Path) -> None:
+    queue = SkunkQueue("demo", conn_url=f"sqlite:///{tmp_path}/q.db", max_payload=1_000)
+    with queue:
+        hello = Hello()
+        with pytest.raises(PayloadTooLargeError, match="at most 1000"):
+            queue.fire_many([hello("Ian"), hello("x" * 1_000), hello("Eve")])
+        assert not queue.backend.claim("demo", "default", "w", 1, LEASE)
+        assert len(queue.fire_many([hello("x" * 500), hello("Eve")])) == 2
+
+
 def test_a_broadcast_reaches_every_live_worker(queue: SkunkQueue) -> None:
     for name in ("w1", "w2"):
         worker = WorkerRecord(id=name, queue="demo", route="default", pool="p", host="h", pid=1, started=0.0)
