@@ -163,6 +163,31 @@ async def meet(number: int) -> int:
 
 
 @queue.job
+def meet_in_threads(number: int) -> int:
+    """End once so many run at the same time."""
+    mark("meeting")
+    while len(list(HERE.glob("meeting-*"))) < number:
+        time.sleep(0.01)
+    return number
+
+
+@queue.job
+def crowd() -> int:
+    """Tell how many run beside this one, itself included."""
+    mark("inside")
+    time.sleep(0.02)
+    inside = len(list(HERE.glob("inside-*")))
+    (HERE / f"inside-{current_job().id}").unlink()
+    return inside
+
+
+@queue.job
+def whoami() -> tuple[str, str]:
+    current_job().progress(1, 2)
+    return current_job().id, threading.current_thread().name
+
+
+@queue.job
 async def block_loop() -> None:
     mark("begun")
     time.sleep(1000)  # noqa: ASYNC251 - that is the point

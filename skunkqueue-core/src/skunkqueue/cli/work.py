@@ -129,6 +129,12 @@ def _refuse_commas(ctx: click.Context, route: str) -> None:
     help="Async jobs that a worker runs at a time.",
 )
 @option(
+    "--threads",
+    type=click.IntRange(1, 1_000),
+    metavar="N",
+    help="Other jobs that a worker runs at a time, each on a thread. Default: 1.",
+)
+@option(
     "--lease",
     type=click.FloatRange(0.5, 86_400),
     metavar="SECONDS",

@@ -162,7 +162,7 @@ class Caller:
             self._begin(current.batch)
             # Under the lock the thread cannot have ended, so that its number is nobody else's.
             if old is not None and old.ident is not None:
-                _interrupt(old.ident)
+                raise_in(old.ident, _GivenUp)
 
     def close(self) -> None:
         """Let the thread end once all calls are made; another call starts a new one."""
@@ -273,20 +273,21 @@ class Rests:
         return {key: until - now for key, until in tuple(self._until.items()) if until > now}
 
 
-def _interrupt(thread: int) -> None:
-    """Raise an exception in another thread, as soon as it runs Python code."""
-    import ctypes  # noqa: PLC0415 - large, and plugins that hang are rare
+def raise_in(thread: int, kind: type[BaseException] | None) -> None:
+    """Raise an exception of a class in another thread, as soon as it runs Python code; ``None``: no more, if it has not."""
+    import ctypes  # noqa: PLC0415 - large, and who hangs is rare
 
-    def raise_in(ident: int) -> None:
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), ctypes.py_object(_GivenUp))
+    def ask(ident: int, what: type[BaseException] | None) -> None:
+        given = None if what is None else ctypes.py_object(what)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), given)
 
-    raise_in(thread)
-    if sys.version_info[:2] != (3, 11):
+    ask(thread, kind)
+    if kind is None or sys.version_info[:2] != (3, 11):
         return
     # Python 3.11 notes for the whole process that some thread has an exception to raise, until any has raised one; and
     # while that stands, a thread that begins under a tracer (coverage, a debugger) never gets beyond its first
     # instruction. The other thread may block for ever, so this one raises one. The other still has its own.
     with suppress(_GivenUp):
-        raise_in(threading.get_ident())
+        ask(threading.get_ident(), _GivenUp)
         for _ in range(1_000):
             pass

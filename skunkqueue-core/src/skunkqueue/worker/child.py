@@ -89,7 +89,7 @@ class Child:
         """When it is to be killed, if it was told alone to end at once (monotonic)."""
         self.receipts: list[str] = []
         """Entries of the audit log that are done once it has ended."""
-        slots = 1 + settings.concurrency
+        slots = settings.slots
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as childs:
             self.board, board_end = Board.shared(slots)
             ours.callback(self.board.close)

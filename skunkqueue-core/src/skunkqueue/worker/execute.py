@@ -51,6 +51,8 @@ class Known(NamedTuple):
     name: str
     call: Callable[[list[Any], dict[str, Any], dict[str, Any] | None], Any]
     is_async: bool
+    beside: bool
+    """Others may run at the same time: on the event loop, or on threads."""
     policy: Policy
     what: str
     """What its result is called in errors."""
@@ -67,11 +69,17 @@ class Performer:
     """Runs jobs in the main thread, one after another; the last one's outcome is in its attributes."""
 
     def __init__(
-        self, gate: Gate, max_payload: int = MAX_PAYLOAD, prepare: Callable[[], object] = lambda: None
+        self,
+        gate: Gate,
+        max_payload: int = MAX_PAYLOAD,
+        prepare: Callable[[], object] = lambda: None,
+        *,
+        threaded: bool = False,
     ) -> None:
-        """``prepare`` is called after a module may have been imported, and before its job is run."""
+        """``threaded``: also jobs that are not async run beside each other. ``prepare`` is called after a module may have been imported, and before its job is run."""
         self._gate = gate
         self._prepare = prepare
+        self._threaded = threaded
         self._max = max_payload
         self.error: BaseException | None = None
         """What was raised; ``None``: nothing."""
@@ -118,10 +126,13 @@ class Performer:
             return None
         return data
 
-    async def perform_async(
+    async def perform_beside(
         self, step: Step, known: Known, start: Callable[[], object], previous: Previous | None = None
     ) -> tuple[Phase, bytes | None, object]:
-        """Run one async step on an event loop; return how far it got, its result, and what to show, or the error."""
+        """Run one step that others run beside; return how far it got, its result, and what to show, or the error.
+
+        Awaits nothing where the job is not async.
+        """
         phase = Phase.LOAD
         try:
             serializer = get_serializer(step.serializer)
@@ -130,7 +141,9 @@ class Performer:
                 args.insert(0, get_serializer(previous.serializer).loads(previous.data, self._gate))
             phase = Phase.CALL
             start()
-            value = await known.call(args, kwargs, attrs)
+            value = known.call(args, kwargs, attrs)
+            if known.is_async:
+                value = await value
             phase = Phase.SAVE
             if type(value) in _UNRUN:
                 _refuse_unrun(known, value)
@@ -166,7 +179,14 @@ class Performer:
             )
             raise JobNotFoundError(msg, elsewhere=True)
         self._prepare()
-        known = Known(job, found.call, found.is_async, found.policy, f"the result of {job}")
+        known = Known(
+            job,
+            found.call,
+            found.is_async,
+            found.is_async or self._threaded,
+            found.policy,
+            f"the result of {job}",
+        )
         self._known[job] = known
         return known
 

@@ -14,6 +14,7 @@ import selectors
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextvars import copy_context
 from typing import Any, NamedTuple, NoReturn
 
 from skunkqueue.context import JobContext, current
@@ -21,6 +22,7 @@ from skunkqueue.worker.board import Board
 from skunkqueue.worker.execute import Known, Performer, Phase
 from skunkqueue.worker.failures import failure_of
 from skunkqueue.worker.holdings import KILL_AFTER, NEVER, Holdings, Running
+from skunkqueue.worker.job_threads import Interruptible, JobThreads, run_to_end
 from skunkqueue.worker.verdict import LATE, Try
 
 logger = logging.getLogger("skunkqueue.worker")
@@ -46,7 +48,7 @@ class Ran(NamedTuple):
 class _Place:
     """One job on the loop."""
 
-    __slots__ = ("began", "context", "known", "reason", "slot", "task", "tried")
+    __slots__ = ("began", "call", "context", "known", "reason", "slot", "task", "tried")
 
     def __init__(self, slot: int, tried: Try, known: Known, context: JobContext) -> None:
         self.slot = slot
@@ -56,6 +58,8 @@ class _Place:
         self.began: float | None = None
         self.reason: str | None = None
         self.task: asyncio.Task[_Result] | None = None
+        self.call: Interruptible | None = None
+        """Of a job that is not async, on its thread."""
 
 
 class _NothingReady:
@@ -73,7 +77,7 @@ class _NothingReady:
 
 
 class Lane:
-    """Runs up to ``concurrency`` async jobs."""
+    """Runs up to ``concurrency`` async jobs, and up to ``threads`` that are not on threads of their own."""
 
     def __init__(
         self,
@@ -83,6 +87,7 @@ class Lane:
         *,
         done: Callable[[Ran], None],
         ring: Callable[[], None],
+        threads: int = 1,
     ) -> None:
         """``done``, which raises nothing, and then ``ring`` are called on the loop's thread when a job has ended."""
         self._performer = performer
@@ -91,6 +96,9 @@ class Lane:
         self._done = done
         self._ring = ring
         self._slots = list(range(board.slots - 1, 0, -1))
+        self._threads = JobThreads(threads)
+        self._threaded: set[str] = set()
+        """Firings that have a thread, or are about to get one."""
         self._places: dict[str, _Place] = {}
         """By firing; only the loop's thread changes it."""
         self._errands: deque[Callable[[], None]] = deque()
@@ -104,7 +112,13 @@ class Lane:
     @property
     def free(self) -> int:
         """How many more jobs it takes now."""
+        if self._threads.most > 1:
+            return min(len(self._slots), max(self._threads.most - len(self._threaded), 0))
         return len(self._slots)
+
+    def has_room(self, known: Known) -> bool:
+        """Return whether it takes this job now."""
+        return bool(self._slots) and (known.is_async or len(self._threaded) < self._threads.most)
 
     @property
     def busy(self) -> bool:
@@ -120,6 +134,8 @@ class Lane:
         """Begin a job; only the main thread calls it, and only while there is a free place."""
         place = _Place(self._slots.pop(), tried, known, context)
         claim = tried.claim
+        if not known.is_async:
+            self._threaded.add(claim.id)
         self._holdings.beside[claim.id] = Running(claim, NEVER, NEVER)
         self._do(lambda: self._begin(place))
 
@@ -199,15 +215,32 @@ class Lane:
     def _begin(self, place: _Place) -> None:
         claim = place.tried.claim
         self._places[claim.id] = place
+        if not place.known.is_async:
+            place.call = Interruptible()
+            self._threads.submit(lambda: self._run_on_thread(place), len(self._threaded) - 1)
+            return
         # Not by the loop's own way, which a job may have changed.
         place.task = asyncio.Task(self._perform(place), loop=self._loop)
         place.task.add_done_callback(lambda task: self._ended(place, task))
 
     def _cancel(self, firing: str, reason: str) -> None:
         place = self._places.get(firing)
-        if place is not None and place.task is not None:
+        if place is None:
+            return
+        if place.task is not None:
             place.reason = reason
             place.task.cancel(reason)
+        elif place.call is not None and place.call.interrupt(reason):
+            place.reason = reason
+
+    def _run_on_thread(self, place: _Place) -> None:
+        assert place.call is not None  # noqa: S101 - _begin has set it
+        try:
+            result = place.call.call(copy_context(), lambda: run_to_end(self._perform(place)))
+        except BaseException as error:  # noqa: BLE001 - it was interrupted on its way in or out
+            result = (Phase.CALL, None, error)
+        if os.getpid() == self._pid:
+            self._do(lambda: self._conclude(place, result))
 
     async def _perform(self, place: _Place) -> _Result:
         claim = place.tried.claim
@@ -218,7 +251,7 @@ class Lane:
         self._board.begin(place.slot, claim.id, claim.token, 0.0, claim.deaths > 0)
         place.began = began = self._holdings.monotonic()
         self._holdings.beside[claim.id] = Running(claim, began, NEVER)
-        return await self._performer.perform_async(
+        return await self._performer.perform_beside(
             place.tried.step, place.known, lambda: self._start_clock(place), place.tried.previous
         )
 
@@ -252,6 +285,7 @@ class Lane:
         self._board.clear(place.slot)
         del self._holdings.beside[firing]
         self._slots.append(place.slot)
+        self._threaded.discard(firing)
         self._ring()
 
 

@@ -142,7 +142,7 @@ class Runner(Conclusions):
         """Have the store know that a firing with a past begins; where it does not answer, the firing must not."""
         claim, lane = tried.claim, self.lane
         known = self._performer.known(tried.step.job)
-        if known is not None and known.is_async and lane is not None and not lane.free:
+        if known is not None and known.beside and lane is not None and not lane.has_room(known):
             # It does not begin yet.
             return True
         try:
@@ -200,7 +200,7 @@ class Runner(Conclusions):
                 if first is not None:
                     # Importing is no time of the job's, in whichever step.
                     first += holdings.monotonic() - before
-            if known.is_async:
+            if known.beside:
                 tried = Try(claim, body, carry, number, first)
                 return self._to_lane(tried, known, context) or self._put_aside(tried, given)
             began = holdings.monotonic()
@@ -278,7 +278,7 @@ class Runner(Conclusions):
         lane = self.lane
         if lane is None:
             lane = self.lane = self._open_lane()
-        if not lane.free:
+        if not lane.has_room(known):
             return False
         lane.submit(tried, known, context)
         return True

@@ -102,6 +102,8 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A worker is replaced once it holds so many MiB."""
     concurrency: int = 10
     """Async jobs at a time in each worker."""
+    threads: int = 1
+    """Jobs that are not async at a time in each worker; with more than one, each on a thread of its own."""
     lease: float = 15.0
     """Seconds a claim lasts unless extended, which a living worker does long before."""
     grace: float = 5.0
@@ -138,6 +140,7 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
         _one_of("log_format", self.log_format, LOG_FORMATS)
         _within("processes", self.processes, 1, MAX_PROCESSES)
         _within("concurrency", self.concurrency, 1, MAX_CONCURRENCY)
+        _within("threads", self.threads, 1, MAX_CONCURRENCY)
         _within("lease", self.lease, MIN_LEASE, 86_400.0)
         _within("grace", self.grace, 0.0, 86_400.0)
         _within("unknown_jobs_for", self.unknown_jobs_for, 0.0, MAX_DELAY)
@@ -185,6 +188,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_jobs: int | None = None
     max_memory: int | None = None
     concurrency: int = 10
+    threads: int = 1
     lease: float = 15.0
     grace: float = 5.0
     unknown_jobs_for: float = 600.0
@@ -200,6 +204,12 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Its pool has told already why workers cannot start."""
     holds: bool = False
     """It is to begin nothing until its pool says so."""
+
+    @property
+    def slots(self) -> int:
+        """Jobs that may run at a time: one in the main thread, and others beside it."""
+        beside = max(self.concurrency, self.threads if self.threads > 1 else 0)
+        return 1 + beside
 
 
 def settings_for(

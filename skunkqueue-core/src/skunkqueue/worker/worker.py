@@ -99,7 +99,7 @@ class Worker:
         self._ended = threading.Event()
         self._bell = bell = Bell()
         self._folder = os.getcwd()  # noqa: PTH109 - as it is compared with
-        self.board = board = Board.private(1 + settings.concurrency) if board is None else board
+        self.board = board = Board.private(settings.slots) if board is None else board
 
         me = settings.id
         self._contact = contact = Contact(clock, settings.lease)
@@ -130,7 +130,7 @@ class Worker:
             most = min(most, backend.max_payload)
         gate = Gate(settings.path, settings.allow, worker=True)
         self._application = Application(settings.queue, gate)
-        self._performer = Performer(gate, most, self._application.start)
+        self._performer = Performer(gate, most, self._application.start, threaded=settings.threads > 1)
         self.runner = Runner(
             self._performer,
             self._interrupter,
@@ -298,7 +298,12 @@ class Worker:
         from skunkqueue.worker.lane import Lane  # noqa: PLC0415 - asyncio is large and not every worker needs it
 
         lane = Lane(
-            self._performer, self.holdings, self.board, done=self.runner.ended_async, ring=self._bell.ring
+            self._performer,
+            self.holdings,
+            self.board,
+            done=self.runner.ended_async,
+            ring=self._bell.ring,
+            threads=self._settings.threads,
         )
         self._guard.lane = lane
         return lane
