@@ -65,7 +65,6 @@ class Administration(Asking):
         """Do some housekeeping; see ``Backend.sweep``."""
         link = self._link
         self.sample()
-        self.roll_up()
         done = staging.finish(link) + link.run(staging.throw_away)
         for table in (link.keys.worker, link.keys.pool):
             for id_ in link.read(lambda tr, table=table: listed.dead(tr, table))[:SWEEP_LIMIT]:  # type: ignore[misc]

@@ -19,6 +19,7 @@ from skunkqueue.persistence.fdb import (
     tallies,
 )
 from skunkqueue.persistence.fdb.base import StoreBackend
+from skunkqueue.persistence.fdb.errors import TransactionTooLargeError
 from skunkqueue.persistence.fdb.keys import END, place
 from skunkqueue.persistence.fdb.routes import Place
 from skunkqueue.persistence.fdb.transactions import Transaction
@@ -63,7 +64,8 @@ class Asking(StoreBackend):
         """Put finished firings in line again; see ``Backend.requeue``."""
         again: list[str] = []
         for some in _steps(ids):
-            again += self._link.run(lambda tr, some=some: control.requeue(tr, some))  # type: ignore[misc]
+            for found in self._run_each(control.requeue, some):
+                again += found
         return again
 
     def purge(self, queue: str, route: str | None = None) -> int:
@@ -75,10 +77,10 @@ class Asking(StoreBackend):
             for table in (link.keys.line, link.keys.target):
                 until: bytes | None = table + place(*at) + END
                 while until is not None:
-                    done = link.run(
-                        lambda tr, table=table, at=at, until=until: control.purge(  # type: ignore[misc]
-                            tr, table, at, until, begun
-                        )
+                    step = control.Purge(table, at, until, begun)
+                    done = self._bounded(
+                        lambda tr, most, step=step: control.purge(tr, step, most),  # type: ignore[misc] # its default is a step
+                        control.PURGED,
                     )
                     number += done.number
                     until = done.ahead
@@ -96,11 +98,12 @@ class Asking(StoreBackend):
         """Remove what was kept long enough; see ``Backend.prune``."""
         number = 0
         while number < limit:
-            done = self._link.run(lambda tr, left=limit - number: pruning.prune(tr, older, left))  # type: ignore[misc]
+            left = min(limit - number, pruning.AT_ONCE)
+            done = self._bounded(lambda tr, most: pruning.prune(tr, older, most), left)
             number += done
             if not done:
                 break
-        self.roll_up()
+        rollup.roll_up(self._link)
         return number
 
     def progress(self, ref: ClaimRef, data: bytes) -> bool:
@@ -161,14 +164,6 @@ class Asking(StoreBackend):
             for some in _parts(known, _ROUTES)
         )
 
-    def roll_up(self) -> None:
-        """Add counters of minutes to those of hours and of all time, where an hour is over, and forget old ones."""
-        known = self._known()
-        for one in self._link.read(lambda tr: rollup.due(tr, known)):
-            left: rollup.Due | None = one
-            while left is not None:
-                left = self._link.run(lambda tr, left=left: rollup.roll(tr, left))  # type: ignore[misc]
-
     # --- shared -----------------------------------------------------------------------------------
 
     def _known(self, queue: str | None = None) -> list[Place]:
@@ -188,8 +183,29 @@ class Asking(StoreBackend):
         """Do something to firings, some in a transaction."""
         before: dict[str, State | None] = {}
         for some in _steps(ids):
-            before |= self._link.run(lambda tr, some=some: verb(tr, some))  # type: ignore[misc]
+            for found in self._run_each(verb, some):
+                before |= found
         return before
+
+    def _bounded(self, work: Callable[[Transaction, int], T], most: int) -> T:
+        """Do something to so many firings in one transaction; to fewer where they are too large for one."""
+        while True:
+            try:
+                return self._link.run(lambda tr, most=most: work(tr, most))  # type: ignore[misc] # its default is a number
+            except TransactionTooLargeError:
+                if most <= 1:
+                    raise
+            most //= 2
+
+    def _run_each(self, verb: Callable[[Transaction, Sequence[str]], T], ids: Sequence[str]) -> list[T]:
+        """Do something to firings in one transaction; in several where they are too large for one."""
+        try:
+            return [self._link.run(lambda tr: verb(tr, ids))]
+        except TransactionTooLargeError:
+            if len(ids) == 1:
+                raise
+        half = len(ids) // 2
+        return self._run_each(verb, ids[:half]) + self._run_each(verb, ids[half:])
 
 
 def _steps(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -19,6 +19,7 @@ from skunkqueue.persistence.fdb import (
     states,
     wakeups,
 )
+from skunkqueue.persistence.fdb.binding import KeyValue
 from skunkqueue.persistence.fdb.records import Attempt, Entry, Item, Lease, Route
 from skunkqueue.persistence.fdb.states import Known
 from skunkqueue.persistence.fdb.transactions import Transaction
@@ -26,7 +27,7 @@ from skunkqueue.records import ClaimRef, Command, State
 
 AT_ONCE = 100
 """Firings that one transaction looks up: their bodies are read as well."""
-_PURGED, _FEWEST = 400, 10
+PURGED, _FEWEST = 400, 10
 """Firings removed from the line in one transaction, and after many conflicts."""
 
 # --- kill -------------------------------------------------------------------------------------------
@@ -115,7 +116,7 @@ def requeue(tr: Transaction, ids: Sequence[str]) -> list[str]:
 
 
 def _put_back(tr: Transaction, entry: Entry, found: ended.Found) -> None:
-    for table in (tr.keys.attempt, tr.keys.progress, tr.keys.result):
+    for table in (tr.keys.attempt, tr.keys.carry, tr.keys.progress, tr.keys.result):
         blobs.clear(tr, table + entry.id.encode())
     item = found.item
     attempt = Attempt(
@@ -141,35 +142,27 @@ class Purged(NamedTuple):
     """Key up to which the line is still to be purged; ``None``: nothing is left of it."""
 
 
-def purge(tr: Transaction, table: bytes, place: tuple[str, str], until: bytes, begun: float) -> Purged:
-    """Remove the last of what is in line before a key; but for what was put in after the purge began.
+class Purge(NamedTuple):
+    """What is to be purged next: what is in line before a key, but for what was put in after the purge began."""
 
-    From behind, as firings are claimed at the other end. ``table``: ``keys.line``, or ``keys.target``.
-    """
+    table: bytes
+    """``keys.line``, or ``keys.target``."""
+    place: tuple[str, str]
+    until: bytes
+    begun: float
+
+
+def purge(tr: Transaction, asked_for: Purge, most: int) -> Purged:
+    """Remove at most so many of the last in line: firings are claimed at its other end."""
+    most = max(most >> tr.conflicts, min(most, _FEWEST))
+    table, place = asked_for.table, asked_for.place
     before = table + keys.place(*place)
-    most = max(_PURGED >> tr.conflicts, _FEWEST)
-    pairs = tr.get_range(before, until, most, newest=True, snapshot=True)()
-    targeted = table == tr.keys.target
-    rows: list[tuple[bytes, str, bytes | None]] = []
-    asked = []
-    for pair in pairs:
-        tail = pair.key[len(table) :]
-        key = tr.keys.targeted + pair.value + tail if targeted else pair.key
-        id_ = pair.key[len(before) + keys.LINE_TAIL :].decode()
-        if targeted:
-            asked.append((key, id_, pair.key, tr.snapshot.get(key)))
-        else:
-            rows.append((key, id_, pair.value))
-    for key, id_, beside, future in asked:
-        value = future.value
-        if value is not None:
-            tr.raw.add_read_conflict_key(key)
-            tr.clear(beside)
-            rows.append((key, id_, value))
-    gone = _gone(tr, rows, begun)
-    for key, entry in gone:
-        tr.raw.add_read_conflict_key(key)
-        tr.clear(key)
+    pairs = tr.get_range(before, asked_for.until, most, newest=True, snapshot=True)()
+    gone = _gone(tr, _rows(tr, pairs, table, len(before)), asked_for.begun)
+    for row, entry in gone:
+        tr.raw.add_read_conflict_key(row.key)
+        tr.clear(row.key)
+        tr.clear(row.listed)
         if entry.key is not None:
             tr.clear(tr.keys.key + keys.name(entry.queue) + keys.name(entry.key))
     firings.remove(tr, [entry.id for _, entry in gone])
@@ -181,15 +174,41 @@ def purge(tr: Transaction, table: bytes, place: tuple[str, str], until: bytes, b
     return Purged(len(gone), pairs[-1].key if len(pairs) == most else None)
 
 
-def _gone(
-    tr: Transaction, rows: Sequence[tuple[bytes, str, bytes | None]], begun: float
-) -> list[tuple[bytes, Entry]]:
-    large = firings.entries(tr, [id_ for _, id_, value in rows if not value])
+class _Row(NamedTuple):
+    """A firing in line."""
+
+    id: str
+    key: bytes
+    """Under which it is claimed."""
+    listed: bytes
+    """Under which it was found: that, or the one beside it of what is for one worker only."""
+    value: bytes
+
+
+def _rows(tr: Transaction, pairs: Sequence[KeyValue], table: bytes, start: int) -> list[_Row]:
+    if table == tr.keys.line:
+        return [
+            _Row(pair.key[start + keys.LINE_TAIL :].decode(), pair.key, pair.key, pair.value)
+            for pair in pairs
+        ]
+    asked = []
+    for pair in pairs:
+        key = tr.keys.targeted + pair.value + pair.key[len(table) :]
+        asked.append((pair.key, key, tr.snapshot.get(key)))
+    return [
+        _Row(listed[start + keys.LINE_TAIL :].decode(), key, listed, value)
+        for listed, key, future in asked
+        if (value := future.value) is not None
+    ]
+
+
+def _gone(tr: Transaction, rows: Sequence[_Row], begun: float) -> list[tuple[_Row, Entry]]:
+    large = firings.entries(tr, [row.id for row in rows if not row.value])
     found = []
-    for key, id_, value in rows:
-        entry = lines.entry_of(value) if value else large.get(id_)
+    for row in rows:
+        entry = lines.entry_of(row.value) if row.value else large.get(row.id)
         if entry is not None and entry.enqueued <= begun:
-            found.append((key, entry))
+            found.append((row, entry))
     return found
 
 

@@ -15,6 +15,7 @@ from skunkqueue.errors import (
 
 TOO_OLD, FUTURE, NOT_COMMITTED, UNKNOWN = 1007, 1009, 1020, 1021
 CANCELLED, TIMED_OUT, TOO_MANY_WATCHES, OPERATION_CANCELLED = 1025, 1031, 1032, 1101
+_TRANSACTION_TOO_LARGE = 2101
 AGAIN = frozenset(
     {TOO_OLD, FUTURE, NOT_COMMITTED, UNKNOWN, TIMED_OUT, 1037, 1038, 1039, 1042, 1051, 1078, 1213, 1223, 1235}
 )
@@ -26,6 +27,10 @@ _CLUSTER_FILE = frozenset({1509, 1510, 1511, 1513, 1514, 1515, 1516, 2104, 2105}
 _TLS = frozenset(range(1950, 1960)) | {2300}
 _FULL = frozenset({1217, 2015})
 _TOO_LARGE = {2101: "transaction", 2102: "key", 2103: "value"}
+
+
+class TransactionTooLargeError(BackendError):
+    """What one transaction was to write is more than FoundationDB takes: less at once may do."""
 
 
 def code_of(error: BaseException) -> int:
@@ -87,6 +92,7 @@ def explained(
         kind = BackendLoginError
         text = f"{text}: look at tls_certificate_file, tls_key_file and tls_ca_file"
     elif code in _TOO_LARGE:
+        kind = TransactionTooLargeError if code == _TRANSACTION_TOO_LARGE else BackendError
         text = (
             f"a {_TOO_LARGE[code]} is larger than FoundationDB allows ({text}): hand in less at once, or smaller arguments"
             f" and results"

@@ -23,9 +23,10 @@ All keys of a store begin with ``skunkqueue``, a zero byte, its dbname, and a ze
 ``c PLACE JOB``                                   how many are in each state (``vectors.STATES``), added to atomically
 ``j PLACE``                                       names of jobs that are told apart on a route
 ``m PLACE MINUTE JOB 0``, ``... 1``               counters of a minute: what happened, histograms (``vectors``)
-``M PLACE HOUR JOB 0``, ``... 1``                 the same of an hour, rolled up from its minutes when it is over
+``G PLACE MINUTE``                                counters of ten minutes of all jobs together, rolled up when they are over
+``M PLACE HOUR JOB 0``, ``... 1``                 the same of an hour and of each job, likewise
 ``T PLACE JOB 0``, ``... 1``                      the same of all time before the minutes that are left
-``U PLACE``                                       until which minute ``M`` and ``T`` have everything
+``U PLACE``                                       until which minute ``G``, ``M`` and ``T`` have everything; alone: of all routes
 ``s PLACE MINUTE``, ``S PLACE HOUR``              samples of a minute, of an hour
 ``o PLACE STATE FINISHED UNIQUE PART``            ``Ended``: firings that finished together, with results; a *chunk*
 ``O STATE FINISHED UNIQUE PART PLACE``            the same chunks over all routes; empty
@@ -184,6 +185,7 @@ class Keys:
     counts: bytes
     jobs: bytes
     minute: bytes
+    minutes: bytes
     hour: bytes
     total: bytes
     rolled: bytes
@@ -239,6 +241,7 @@ _TABLES = {
     "counts": b"c",
     "jobs": b"j",
     "minute": b"m",
+    "minutes": b"G",
     "hour": b"M",
     "total": b"T",
     "rolled": b"U",

@@ -17,7 +17,6 @@ _CHUNKS = 64
 
 def prune(tr: Transaction, older: float | None, limit: int) -> int:
     """Remove some firings that are past their ttl, or that finished more than ``older`` seconds ago; return how many."""
-    limit = min(limit, AT_ONCE)
     chunks = _gone(tr) if older is None else _older(tr, tr.now - older)
     asked = [(chunk, tr.get(tr.keys.chunk + chunk.pointer)) for chunk in chunks]
     doomed: list[Found] = []

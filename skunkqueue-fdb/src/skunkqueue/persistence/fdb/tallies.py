@@ -13,6 +13,7 @@ from typing import NamedTuple
 import msgspec
 
 from skunkqueue.counters import SAMPLES, Counters, add, sample_of
+from skunkqueue.persistence.asking import MINUTES_KEPT
 from skunkqueue.persistence.fdb import keys, routes, vectors
 from skunkqueue.persistence.fdb.binding import KeyValue
 from skunkqueue.persistence.fdb.records import encode
@@ -22,7 +23,10 @@ from skunkqueue.records import Minute, State
 
 MINUTES = 60
 """Of an hour."""
+TEN = 10
+"""Minutes that are rolled up together."""
 _LAST = (1 << 32) - 1
+as_minutes = msgspec.msgpack.Decoder(dict[int, dict[str, float]]).decode
 as_values = msgspec.msgpack.Decoder(dict[str, float]).decode
 Read = Callable[[], Sequence[KeyValue]]
 Sums = dict[tuple[int, str], dict[bytes, list[bytes]]]
@@ -47,16 +51,13 @@ def spans(tr: Transaction, *, hours: bool) -> Span:
 
 def minutes(tr: Transaction, queue: str, route: str, since: int, until: int) -> list[Minute]:
     """Read minutes of a route, all jobs together."""
-    place = (queue, route)
-    asked = _ask(tr, tr.keys.minute, place, since, until)
-    sums: Sums = {}
-    _collect(sums, asked, len(tr.keys.minute + keys.place(*place)), 1)
-    by_minute: dict[int, dict[str, float]] = {}
-    for (minute, _), values in _added_up(sums):
-        add(by_minute.setdefault(minute, {}), values)
+    span = spans(tr, hours=False)
+    rolled = rolled_until(tr, [(queue, route)])[queue, route]
+    reading = _Reading(tr, (queue, route), span, since, until, jobs=False, rolled=rolled, with_samples=False)
+    by_begin = reading.by_begin()
     return [
-        Minute(queue=queue, route=route, minute=minute, values=by_minute[minute])
-        for minute in sorted(by_minute)
+        Minute(queue=queue, route=route, minute=minute, values=by_begin[minute, None])
+        for minute, _ in sorted(by_begin)
     ]
 
 
@@ -66,30 +67,29 @@ def counters(
     """Read minutes or hours of routes, of each job or of all together."""
     span = spans(tr, hours=hours)
     first, last = _number(since, span.seconds), _number(until, span.seconds)
-    rolled = rolled_until(tr, places) if hours else {}
+    rolled = {} if jobs and not hours else rolled_until(tr, places)
     reads = [
-        _Reading(tr, place, span, first, last, rolled=rolled.get(place), with_samples=not jobs)
+        _Reading(tr, place, span, first, last, jobs=jobs, rolled=rolled.get(place), with_samples=not jobs)
         for place in places
     ]
     found: list[Counters] = []
     for reading in reads:
-        by_begin = reading.by_begin(jobs=jobs)
-        for begin, job in sorted(by_begin, key=lambda key: (key[0], key[1] or "")):
-            queue, route = reading.place
-            found.append(
-                Counters(
-                    queue=queue,
-                    route=route,
-                    job=job,
-                    begin=begin * span.seconds,
-                    values=by_begin[begin, job],
-                )
+        by_begin = reading.by_begin()
+        queue, route = reading.place
+        found += [
+            Counters(
+                queue=queue, route=route, job=job, begin=begin * span.seconds, values=by_begin[begin, job]
             )
+            for begin, job in sorted(by_begin, key=lambda key: (key[0], key[1] or ""))
+        ]
     return found
 
 
 class _Reading:
-    """What is asked of one route; all is asked for before anything is waited for."""
+    """What is asked of one route; all is asked for before anything is waited for.
+
+    What is rolled up is read from there; and what came later from the minutes of each job.
+    """
 
     def __init__(
         self,
@@ -99,31 +99,44 @@ class _Reading:
         first: int,
         last: int,
         *,
+        jobs: bool,
         rolled: int | None,
         with_samples: bool,
     ) -> None:
         self.place = place
+        self._jobs = jobs
         packed = keys.place(*place)
-        self._start = len(span.table + packed)
-        self._asked = _ask(tr, span.table, place, first, last)
-        self._open: Read | None = None
-        self._open_start = len(tr.keys.minute + packed)
-        if rolled is not None:
-            self._open = _ask(tr, tr.keys.minute, place, max(first * MINUTES, rolled), last * MINUTES)
+        self._start = len(tr.keys.minute + packed)
+        is_hours = span.table == tr.keys.hour
+        self._width = MINUTES if is_hours else 1
+        since, until = first * self._width, last * self._width
+        if not is_hours:
+            # Old ones may still be there.
+            first = since = max(since, int((tr.now - MINUTES_KEPT) // 60))
+        self._span = first, last
+        self._hours = _ask(tr, tr.keys.hour, place, first, last) if is_hours else None
+        self._tens: Read | None = None
+        if rolled is not None and not is_hours:
+            self._tens = _ask(tr, tr.keys.minutes, place, first - first % TEN, last)
+        self._open = _ask(tr, tr.keys.minute, place, max(since, rolled or 0), until)
         self._samples = _ask(tr, span.samples, place, first, last) if with_samples else None
-        self._samples_start = len(span.samples + packed)
 
-    def by_begin(self, *, jobs: bool) -> dict[tuple[int, str | None], dict[str, float]]:
+    def by_begin(self) -> dict[tuple[int, str | None], dict[str, float]]:
         """Wait, and add up."""
         sums: Sums = {}
-        _collect(sums, self._asked, self._start, 1)
-        if self._open is not None:
-            _collect(sums, self._open, self._open_start, MINUTES)
+        _collect(sums, self._open, self._start, self._width, jobs=self._jobs)
+        if self._hours is not None:
+            _collect(sums, self._hours, self._start, 1, jobs=self._jobs)
         found: dict[tuple[int, str | None], dict[str, float]] = {}
         for (begin, job), values in _added_up(sums):
-            add(found.setdefault((begin, job if jobs else None), {}), values)
+            found[begin, job if self._jobs else None] = values
+        first, last = self._span
+        for pair in () if self._tens is None else self._tens():
+            for begin, values in as_minutes(pair.value).items():
+                if first <= begin < last:
+                    add(found.setdefault((begin, None), {}), values)
         for pair in () if self._samples is None else self._samples():
-            begin = keys.count_of(pair.key[self._samples_start :])
+            begin = keys.count_of(pair.key[self._start :])
             found.setdefault((begin, None), {}).update(as_values(pair.value))
         return found
 
@@ -141,7 +154,7 @@ def totals(tr: Transaction, places: Sequence[Place]) -> list[Counters]:
         for pair in old():
             (job,), kind = keys.names(pair.key[start:], 1)
             sums.setdefault((0, job), {}).setdefault(kind, []).append(pair.value)
-        _collect(sums, new, len(tr.keys.minute + keys.place(*place)), _LAST + 1)
+        _collect(sums, new, len(tr.keys.minute + keys.place(*place)), _LAST + 1, jobs=True)
         queue, route = place
         found += [
             Counters(queue=queue, route=route, job=job, begin=0.0, values=values)
@@ -200,13 +213,13 @@ def _ask(tr: Transaction, table: bytes, place: Place, since: int, until: int) ->
     return tr.get_range(before + keys.count(first), before + keys.count(max(first, last)), snapshot=True)
 
 
-def _collect(sums: Sums, asked: Read, start: int, width: int) -> None:
-    """Sort what was read by job, and by spans that are as many minutes (or hours) wide."""
+def _collect(sums: Sums, asked: Read, start: int, width: int, *, jobs: bool) -> None:
+    """Sort what was read by time and job; ``width``: how many minutes (or hours) become one, from a multiple of it on."""
     for pair in asked():
         rest = pair.key[start:]
         begin = keys.count_of(rest[:4]) // width
-        (job,), kind = keys.names(rest[4:], 1)
-        sums.setdefault((begin, job), {}).setdefault(kind, []).append(pair.value)
+        job = keys.names(rest[4:], 1)[0][0] if jobs else ""
+        sums.setdefault((begin, job), {}).setdefault(rest[-1:], []).append(pair.value)
 
 
 def _added_up(sums: Sums) -> Iterator[tuple[tuple[int, str], dict[str, float]]]:

@@ -7,6 +7,7 @@ batch of firings counts is one mutation, with which nothing conflicts. All value
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 
 from skunkqueue.counters import tally
@@ -36,13 +37,13 @@ _EVENT = {name: place for place, name in enumerate(EVENTS)}
 _FIRST, _BUCKETS = -66, 153
 _BUCKET_WIDTH = 40
 """Bits of a number in a histogram."""
-_BUCKET_MASK = (1 << _BUCKET_WIDTH) - 1
 _BUCKET = {
     f"{kind}:{_FIRST + number}": half * _BUCKETS + number
     for half, kind in enumerate("wr")
     for number in range(_BUCKETS)
 }
 _BUCKET_NAMES = tuple(_BUCKET)
+_ANYTHING = re.compile(rb"[^\0]+")
 _STATE = {state: place for place, state in enumerate(STATES)}
 _COUNTS_SIZE = len(STATES) * _WIDTH // 8
 _EVENTS_SIZE = len(EVENTS) * _WIDTH // 8
@@ -92,21 +93,22 @@ def total(values: Iterable[bytes]) -> bytes:
 
 def counters_of(packed: bytes) -> dict[str, float]:
     """Read counters back, those that are not 0; whether events or histograms shows by the length."""
-    total = int.from_bytes(packed, "little")
     found: dict[str, float] = {}
     if len(packed) == _EVENTS_SIZE:
+        total = int.from_bytes(packed, "little")
         for name, place in _EVENT.items():
             value = total >> _WIDTH * place & _MASK
             if value:
                 found[name] = value / MICRO if name in _SUMS else float(value)
         return found
-    for name in _BUCKET_NAMES:
-        value = total & _BUCKET_MASK
-        if value:
-            found[name] = float(value)
-        total >>= _BUCKET_WIDTH
-        if not total:
-            break
+    size = _BUCKET_WIDTH // 8
+    last = -1
+    # Most buckets are empty: only those are looked at in which there is anything.
+    for anything in _ANYTHING.finditer(packed):
+        for bucket in range(max(anything.start() // size, last + 1), (anything.end() - 1) // size + 1):
+            last = bucket
+            count = packed[bucket * size : bucket * size + size]
+            found[_BUCKET_NAMES[bucket]] = float(int.from_bytes(count, "little"))
     # Where attempts were counted there are sums of their times, also such as are 0.
     return {"wait": 0.0, "run": 0.0, **found} if found else found
 
