@@ -212,6 +212,29 @@ def test_threads_that_conflict_lend_each_firing_once(link: Link) -> None:
     assert sorted(found) == ids(batch)
 
 
+def test_claims_are_spread_after_a_conflict_and_narrow_again(open_store: Open) -> None:
+    link, other = open_store(), open_store()
+    batch = firings(20)
+    put(link, batch)
+    claiming = claim.Claiming(QUEUE, ROUTE, WORKER, 1, LEASE)
+    taken: list[str] = []
+
+    def work(tr: Transaction) -> list[Claim]:
+        found = claiming(tr)
+        if not taken:
+            taken.extend(ids(lend(other, 1, OTHER)))
+        return found
+
+    (lent,) = link.run(work, repeatable=True)
+    assert taken == [batch[0].id]
+    assert lent.id in ids(batch[1:])
+    assert link.slots[QUEUE, ROUTE] == claim.SPREAD
+    for _ in range(60):
+        lend(link, 1)
+    assert (QUEUE, ROUTE) not in link.slots
+    claim.step_aside(link, QUEUE, ROUTE)
+
+
 def test_higher_priority_is_not_passed_over_after_conflicts(link: Link) -> None:
     put(link, [*firings(3, priority=9), *firings(100)])
     link.slots[QUEUE, ROUTE] = 30.0

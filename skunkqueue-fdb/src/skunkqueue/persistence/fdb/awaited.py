@@ -59,8 +59,16 @@ class Doorbell:
 class WatchedClaim(AwaitedClaim):
     """Claims when its route's wake-up changes, or a moment comes at which something may be due."""
 
-    def __init__(self, link: Link, look: Look, claim: Callable[[], Sequence[Claim]]) -> None:
+    def __init__(
+        self,
+        link: Link,
+        look: Look,
+        claim: Callable[[], Sequence[Claim]],
+        step_aside: Callable[[], object],
+    ) -> None:
+        """``step_aside``: called before a claim for which others may have been woken as well."""
         self._link = link
+        self._step_aside = step_aside
         self._look = look
         self._claim = claim
         self._bell = Doorbell()
@@ -81,8 +89,11 @@ class WatchedClaim(AwaitedClaim):
         """Claim if there may be something."""
         try:
             self._link.check()
-            if not self._bell.clear() and self.until > self._link.clock.monotonic():
+            woken = self._bell.clear()
+            if not woken and self.until > self._link.clock.monotonic():
                 return []
+            if woken:
+                self._step_aside()
             claims = self._claim()
             if not claims:
                 self._look_out()

@@ -61,6 +61,7 @@ class FdbBackend(Administration):
         claims = self.claim(queue, route, worker, limit, lease)
         if claims or timeout <= 0 or not self.wait(queue, route, worker, timeout):
             return claims
+        claim.step_aside(self._link, queue, route)
         return [] if self._link.closed.is_set() else self.claim(queue, route, worker, limit, lease)
 
     def begin_claim(
@@ -73,6 +74,7 @@ class FdbBackend(Administration):
             self._link,
             lambda tr: waiting.look(tr, queue, route, worker),
             lambda: self.claim(queue, route, worker, limit, lease),
+            lambda: claim.step_aside(self._link, queue, route),
         )
 
     def get(self, ids: Sequence[str]) -> list[Record | None]:

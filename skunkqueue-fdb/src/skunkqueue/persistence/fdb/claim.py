@@ -27,7 +27,7 @@ from skunkqueue.persistence.fdb.records import (
     encode,
     with_attempt,
 )
-from skunkqueue.persistence.fdb.transactions import Transaction
+from skunkqueue.persistence.fdb.transactions import Link, Transaction
 from skunkqueue.records import MAX_PRIORITY, Claim, State
 
 MAX_CLAIM = 2_500
@@ -39,6 +39,8 @@ FEW = 8
 MAX_SLOTS, SPREAD, NARROW = 32.0, 4.0, 0.95
 """Places in the line, each a batch apart, of which one is taken at random: one as long as claims do not conflict, ``SPREAD`` times
 as many after a conflict, ``NARROW`` times as many after none."""
+STEP = 0.001
+"""Seconds by which one who was woken waits at most, for each place over which claims are spread."""
 MAX_PASSED = 10_000
 """Firings that a claim passes over at most: the cluster has to count them."""
 AHEAD = 0.005
@@ -46,6 +48,13 @@ AHEAD = 0.005
 _NONCE_BITS = 8
 _RANKS = range(MAX_PRIORITY + 1)
 _decode = msgspec.msgpack.Decoder(list[Claim]).decode
+
+
+def step_aside(link: Link, queue: str, route: str) -> None:
+    """Let others claim first for a moment, where claims conflicted of late: a watch wakes all who wait, and one gets it."""
+    slots = link.slots.get((queue, route), 1.0)
+    if slots > 1.0:
+        link.closed.wait(random.random() * (slots - 1.0) * STEP)  # noqa: S311 - no secret
 
 
 class _Row(NamedTuple):
