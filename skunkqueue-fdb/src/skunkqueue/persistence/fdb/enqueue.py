@@ -129,6 +129,6 @@ def version_for(link: Link, given: Sequence[Firing]) -> int | None:
                 return None
         oldest = min(oldest, firing.id)
     try:
-        return link.recent(int(oldest[:_MILLISECONDS], 16) / 1000)
+        return link.recent.before(int(oldest[:_MILLISECONDS], 16) / 1000)
     except ValueError:
         return None

@@ -14,7 +14,6 @@ import logging
 import os
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
@@ -24,7 +23,9 @@ from skunkqueue.errors import BackendError
 from skunkqueue.persistence.fdb import binding as bindings
 from skunkqueue.persistence.fdb import errors
 from skunkqueue.persistence.fdb.binding import Binding, Database, KeyValue, RawTransaction
-from skunkqueue.persistence.fdb.keys import Keys, moment
+from skunkqueue.persistence.fdb.keys import Keys
+from skunkqueue.persistence.fdb.marks import Marked, Unique
+from skunkqueue.persistence.fdb.recent import RecentVersions
 from skunkqueue.persistence.fdb.server_time import Anchor, ServerTime
 from skunkqueue.persistence.fdb.settings import Settings
 
@@ -37,8 +38,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.5
 LONGEST_AFTER_CONFLICT = 0.02
 ASKING = 0.5
 """Seconds that the client has to tell of its connections."""
-RECENT = 3.0
-"""Seconds after which a version is not given out any more: after 5 the cluster refuses it."""
 
 
 class Settable(Protocol):
@@ -142,8 +141,7 @@ class Link:
         """Priorities in use on routes, as far as they were seen in the store; none ever goes."""
         self.jobs: dict[tuple[str, str], tuple[str, ...]] = {}
         """Jobs that are told apart on routes, as far as they were seen in the store; none ever goes."""
-        self._recent: tuple[tuple[int, float], tuple[int, float]] = ((0, 0.0), (0, 0.0))
-        """Versions of two of the last commits, and the wall clock right after each, a millisecond or more apart."""
+        self.recent = RecentVersions()
         self.slots: dict[tuple[str, str], float] = {}
         """Over how many places of the line claims of a route are spread, where they conflicted of late."""
         self._binding = binding
@@ -169,7 +167,7 @@ class Link:
         if repeatable:
             return self._try(work, commits=True, at=at)
         with self._slot() as slot:
-            found: T = self._try(Marked(self, work, slot), commits=True)
+            found: T = self._try(Marked(self.unique, work, slot), commits=True)
             return found
 
     def run_at(self, work: Callable[[Transaction], T]) -> tuple[T, int]:
@@ -231,19 +229,7 @@ class Link:
             return
         if not self.time.saw(version):
             self._try_to_anchor()
-        now = time.time()
-        if now - self._recent[1][1] >= 0.001:
-            self._recent = (self._recent[1], (version, now))
-
-    def recent(self, born: float) -> int | None:
-        """Return a version that was committed before that moment (by this machine's clock), and is not too old to be read.
-
-        What was made after it, and came into the store, came in after that version.
-        """
-        for version, seen in reversed(self._recent):
-            if seen < born:
-                return version if born - seen < RECENT else None
-        return None
+        self.recent.note(version)
 
     def _refuse(self, error: Exception, begun: float, end: float) -> None:
         """Raise what a failure means, where it is not worth another try."""
@@ -351,57 +337,3 @@ class Link:
         finally:
             with self._lock:
                 self._slots.append(slot)
-
-
-class Marked:
-    """A function that is run with the mark of its call, so that it takes effect once."""
-
-    __slots__ = ("_found", "_key", "_link", "_tries", "_work")
-
-    def __init__(self, link: Link, work: Callable[[Transaction], T], key: bytes) -> None:
-        self._link = link
-        self._work: Callable[[Transaction], Any] = work
-        self._key = key
-        self._tries: list[bytes] = []
-        self._found: list[Any] = []
-
-    def __call__(self, transaction: Transaction) -> Any:
-        """Return what the try returned that was committed, or try."""
-        raw = transaction.raw
-        if self._tries:
-            # Reading it makes this try conflict with one that is still under way, and setting it makes that one
-            # conflict with this.
-            mark = raw.get(self._key).value
-            if mark in self._tries:
-                transaction.unchanged = True
-                return self._found[self._tries.index(mark)]
-        else:
-            raw.add_read_conflict_key(self._key)
-        found = self._work(transaction)
-        if transaction.unchanged and not self._tries:
-            return found
-        transaction.unchanged = False
-        mark = self._link.unique() + moment(transaction.now)
-        raw.set(self._key, mark)
-        self._tries.append(mark)
-        self._found.append(found)
-        return found
-
-
-class Unique:
-    """Makes names of 8 bytes that no other process makes."""
-
-    def __init__(self) -> None:
-        # Without the top bit, so that none sorts behind ``keys.END``.
-        self.process = (int.from_bytes(os.urandom(5), "big") >> 1).to_bytes(5, "big")
-        self._lock = threading.Lock()
-        self._next = 0
-
-    def __call__(self) -> bytes:
-        """Make one."""
-        with self._lock:
-            self._next += 1
-            if self._next >> 24:
-                self.process = (int.from_bytes(os.urandom(5), "big") >> 1).to_bytes(5, "big")
-                self._next = 1
-            return self.process + self._next.to_bytes(3, "big")

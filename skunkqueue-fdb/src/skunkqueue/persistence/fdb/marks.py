@@ -1,0 +1,74 @@
+"""Marks of calls, by which a call finds out whether a commit of its own happened.
+
+Each call writes a name that nobody else makes under a key of its thread, in the transaction that does its work.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from skunkqueue.persistence.fdb.keys import moment
+
+if TYPE_CHECKING:
+    from skunkqueue.persistence.fdb.transactions import Transaction
+
+
+class Unique:
+    """Makes names of 8 bytes that no other process makes."""
+
+    def __init__(self) -> None:
+        self.process = _name_of_process()
+        self._lock = threading.Lock()
+        self._next = 0
+
+    def __call__(self) -> bytes:
+        """Make one."""
+        with self._lock:
+            self._next += 1
+            if self._next >> 24:
+                self.process = _name_of_process()
+                self._next = 1
+            return self.process + self._next.to_bytes(3, "big")
+
+
+def _name_of_process() -> bytes:
+    # Without the top bit, so that none sorts behind ``keys.END``.
+    return (int.from_bytes(os.urandom(5), "big") >> 1).to_bytes(5, "big")
+
+
+class Marked:
+    """A function that is run with the mark of its call, so that it takes effect once."""
+
+    __slots__ = ("_found", "_key", "_tries", "_unique", "_work")
+
+    def __init__(self, unique: Unique, work: Callable[[Transaction], Any], key: bytes) -> None:
+        self._unique = unique
+        self._work = work
+        self._key = key
+        self._tries: list[bytes] = []
+        self._found: list[Any] = []
+
+    def __call__(self, transaction: Transaction) -> Any:
+        """Return what the try returned that was committed, or try."""
+        raw = transaction.raw
+        if self._tries:
+            # Reading it makes this try conflict with one that is still under way, and setting it makes that one
+            # conflict with this.
+            mark = raw.get(self._key).value
+            if mark in self._tries:
+                transaction.unchanged = True
+                return self._found[self._tries.index(mark)]
+        else:
+            raw.add_read_conflict_key(self._key)
+        found = self._work(transaction)
+        if transaction.unchanged and not self._tries:
+            return found
+        transaction.unchanged = False
+        mark = self._unique() + moment(transaction.now)
+        raw.set(self._key, mark)
+        self._tries.append(mark)
+        self._found.append(found)
+        return found
