@@ -128,6 +128,16 @@ def fire_from_a_thread() -> str:
 
 
 @queue.job
+async def await_another() -> int:
+    return await (await double.fire_async(4))
+
+
+@queue.job
+async def await_another_route() -> str:
+    return await send.fire("ann")
+
+
+@queue.job
 class Report(JobMixin):
     def __init__(self, subject: str) -> None:
         super().__init__()

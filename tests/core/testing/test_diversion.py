@@ -13,7 +13,7 @@ import pytest
 
 from skunkqueue import SkunkQueue
 from skunkqueue.context import JobContext, current
-from skunkqueue.errors import ConfigError, TestModeError
+from skunkqueue.errors import ConfigError, SkunkQueueError, TestModeError
 from skunkqueue.imports import Gate
 from skunkqueue.testing import JobStore, advance, divert, fired, run_pending
 from tests.core.testing import shop
@@ -180,3 +180,11 @@ def test_a_store_that_is_over_says_so() -> None:
 
     with pytest.raises(TestModeError, match="this test store is gone"):
         store.run_pending()
+
+
+def test_afterwards_a_job_whose_work_is_called_does_not_know_itself() -> None:
+    with divert():
+        assert shop.flaky.work(1) == 1
+
+    with pytest.raises(SkunkQueueError, match="outside of a job"):
+        shop.flaky.work(1)

@@ -224,6 +224,35 @@ def test_it_works_while_an_event_loop_runs() -> None:
     assert asyncio.run(test()) == 8
 
 
+def test_awaiting_what_nobody_runs_is_refused_at_once() -> None:
+    async def test() -> None:
+        await (await shop.add.fire_async(1)).wait_async(60)
+
+    with pytest.raises(TestModeError, match=r"call run_pending\(\) before"):
+        asyncio.run(test())
+
+
+def test_eager_runs_what_an_event_loop_fires(job_store: JobStore) -> None:
+    async def test() -> tuple[int, int]:
+        return await (await shop.add.fire_async(4, 5)), await (await shop.double.fire_async(4))
+
+    with job_store.eager():
+        assert asyncio.run(test()) == (9, 8)
+
+
+def test_an_async_job_may_await_another_on_its_route() -> None:
+    shop.await_another.fire()
+
+    assert sorted(one.result for one in run_pending()) == [8, 8]
+
+
+def test_an_async_job_that_awaits_another_route_is_told(job_store: JobStore) -> None:
+    job_store.backend.patience = 0.1
+    shop.await_another_route.fire()
+
+    assert "is waited for and does not begin" in (run_pending(errors=True)[0].error or "")
+
+
 def test_a_thread_may_wait_for_what_another_runs() -> None:
     handle = shop.hold_on.fire()
     with ThreadPoolExecutor(2) as pool:
@@ -281,6 +310,16 @@ def test_a_broadcast_reaches_one_worker_on_each_route() -> None:
     assert [copy.record().route for copy in handle.copies] == ["a", "b"]
     shop.tell.fire("again")
     assert len(run_pending()) == 2
+
+
+def test_a_broadcast_for_later_reaches_them_as_well(job_store: JobStore) -> None:
+    shop.tell.fire("now")
+    shop.tell.fire_at(timedelta(days=1), "later")
+    run_pending()
+    advance(days=1)
+    job_store.backend.sweep()
+
+    assert [one.result for one in run_pending()] == ["later", "later"]
 
 
 def test_what_fires_itself_for_ever_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:

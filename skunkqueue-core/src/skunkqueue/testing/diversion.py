@@ -223,9 +223,12 @@ class JobStore:
         try:
             worker = Worker(self.backend, settings, clock=self._clock, notifier=default_notifier())
             _stopping.append(worker.stop)
+            # It rings its bell, and changes nothing else: it does not hold.
+            self.backend.wake = lambda: worker.cycle.hold(holding=False)
             # In a context of its own, so that the test is not taken for the job that ran last.
             return copy_context().run(worker.run)
         finally:
+            self.backend.wake = _nothing
             _stopping.clear()
             heard.remove(note)
 
@@ -360,6 +363,10 @@ def _name_of(queue: object) -> str | None:
 def _length(what: str, span: timedelta | float, minutes: float, hours: float, days: float) -> float:
     parts = [("span", span, 1), ("minutes", minutes, 60), ("hours", hours, 3_600), ("days", days, 86_400)]
     return as_delay(sum(as_delay(value, f"the {name} of {what}") * each for name, value, each in parts), what)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _times(number: int) -> str:

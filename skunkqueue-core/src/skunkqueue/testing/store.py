@@ -10,14 +10,21 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from skunkqueue import __version__
+from skunkqueue.clock import monotonic
 from skunkqueue.context import current
-from skunkqueue.errors import MAX_DELAY, TestModeError
+from skunkqueue.errors import MAX_DELAY, BackendError, TestModeError
 from skunkqueue.ids import new_id
 from skunkqueue.persistence.sqlite import SQLiteBackend
 from skunkqueue.persistence.sqlite.opening import Store
-from skunkqueue.records import Claim, Firing, Outcome, Verdict, WorkerRecord
+from skunkqueue.records import Claim, Firing, Outcome, State, Verdict, WorkerRecord
 
 _WAIT_SLICE = 0.05
+PATIENCE = 10.0
+"""Seconds for which a thread waits for a firing that does not begin, while no other ends."""
+
+
+class WaitRefusedError(TestModeError, BackendError):
+    """A wait that nobody would end."""
 
 
 class Enqueued(NamedTuple):
@@ -46,6 +53,11 @@ class ThrowAwayStore(SQLiteBackend):
         self._claims: dict[tuple[str, int], Claim] = {}
         self.is_worked_on = False
         """Something runs what is due, in whichever thread."""
+        self.patience = PATIENCE
+        self._moved = monotonic()
+        """When an attempt last began or ended."""
+        self.wake: Callable[[], object] = lambda: None
+        """Called when something was put in, so that a worker that waits for its async jobs looks at it."""
         self.after_enqueue: Callable[[], object] = lambda: None
         """Called when something was put in."""
 
@@ -57,18 +69,21 @@ class ThrowAwayStore(SQLiteBackend):
         self.enqueued += (
             Enqueued(one, at) for one, accepted in zip(firings_, ids, strict=True) if one.id == accepted
         )
+        self.wake()
         self.after_enqueue()
         return ids
 
     def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:
         """Lend, and remember to whom what belongs."""
         claims = super().claim(queue, route, worker, limit, lease)
+        self._moved = monotonic()
         self._claims.update(((claim.id, claim.token), claim) for claim in claims)
         return claims
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[str]:
         """Settle, and remember what was tried."""
         stale = super().settle(outcomes)
+        self._moved = monotonic()
         for one in outcomes:
             claim = self._claims.get((one.id, one.token))
             if claim is not None and one.id not in stale and one.verdict not in _NO_ATTEMPTS:
@@ -120,17 +135,27 @@ class ThrowAwayStore(SQLiteBackend):
         done = super().wait_settled(ids, 0.0)
         if done or timeout <= 0:
             return done
-        if is_worked_on and current.get() is None:
-            # Another thread runs what is due.
-            return super().wait_settled(ids, min(timeout, _WAIT_SLICE))
         if current.get() is not None:
             msg = f"a job waits for firing {ids[0]}, which a test store runs only after the job: fire it by `&`, or wait elsewhere"
-            raise TestModeError(msg)
-        msg = (
-            f"firing {ids[0]} is waited for in a test store, on which no worker works: call run_pending() before, "
-            f"advance the clock if it is not due yet, or fire it in a `with job_store.eager():`"
-        )
-        raise TestModeError(msg)
+            raise WaitRefusedError(msg)
+        if not is_worked_on:
+            msg = (
+                f"firing {ids[0]} is waited for in a test store, on which no worker works: call run_pending() before, "
+                f"advance the clock if it is not due yet, or fire it in a `with job_store.eager():`"
+            )
+            raise WaitRefusedError(msg)
+        # Another thread runs what is due.
+        done = super().wait_settled(ids, min(timeout, _WAIT_SLICE))
+        if not done and monotonic() - self._moved > self.patience and self._is_stuck(ids):
+            msg = (
+                f"firing {ids[0]} is waited for and does not begin, since one route is worked on at a time, and its jobs have not"
+                f" ended for {self.patience:g} s: fire it by `&`, or wait for it elsewhere"
+            )
+            raise WaitRefusedError(msg)
+        return done
+
+    def _is_stuck(self, ids: Sequence[str]) -> bool:
+        return all(one is not None and one.state is State.PENDING for one in self.get(ids))
 
 
 _NO_ATTEMPTS = (Verdict.RELEASE, Verdict.ADVANCE)
