@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
@@ -65,6 +67,68 @@ class Order(pydantic.BaseModel):
         return cents
 
 
+class Doubled(Point):
+    """Shows another value than it has."""
+
+    __slots__ = ()
+
+    @property
+    def x(self) -> int:
+        return 2 * super().x
+
+    def __len__(self) -> int:
+        return 3
+
+
+class Hidden:
+    """Has a place that no subclass names as a field."""
+
+    __slots__ = ("secret",)
+
+
+class Veiled:
+    """The same, under a name that Python changes."""
+
+    __slots__ = ("__secret",)
+
+    def veil(self) -> None:
+        self.__secret = 5
+
+
+@attrs.define
+class HidingPlan(Hidden):
+    steps: int
+
+
+@dataclasses.dataclass
+class HidingBox(Hidden):
+    side: int
+
+
+@dataclasses.dataclass
+class VeiledBox(Veiled):
+    side: int
+
+
+@attrs.frozen(cache_hash=True)
+class Hashed:
+    steps: int
+
+
+@attrs.frozen(cache_hash=True, slots=False)
+class HashedOpenly:
+    steps: int
+
+
+@attrs.define
+class Lazy:
+    steps: int
+
+    @functools.cached_property
+    def twice(self) -> int:
+        return 2 * self.steps
+
+
 CHECKING: list[bool] = []
 
 
@@ -94,6 +158,24 @@ def test_what_comes_back_equals_what_went_in_type_by_type(value: object) -> None
     back = there_and_back(value)
     assert back == value
     assert type(back) is type(value)
+
+
+@pytest.mark.parametrize("kind", [Hashed, HashedOpenly])
+def test_an_object_that_keeps_its_hash_can_be_hashed_again(kind: type[Any]) -> None:
+    value = kind(1)
+    assert hash(value)
+    back = there_and_back(value)
+    assert {back} == {value}
+
+
+def test_what_a_class_caches_is_worked_out_again() -> None:
+    lazy = Lazy(1)
+    assert (lazy.twice, there_and_back(lazy).twice) == (2, 2)
+
+
+def test_items_of_a_named_tuple_are_kept_whatever_its_class_shows() -> None:
+    back = there_and_back(Doubled(1, ("a",)))
+    assert (back.x, tuple.__getitem__(back, 0), back.y) == (2, 1, ("a",))
 
 
 def test_a_model_keeps_what_was_given_and_what_is_private() -> None:
@@ -134,6 +216,18 @@ def _opened() -> Open:
     return made
 
 
+def _hiding(kind: type[Any]) -> object:
+    made = kind(1)
+    made.secret = 3
+    return made
+
+
+def _veiled() -> object:
+    made = VeiledBox(1)
+    made.veil()
+    return made
+
+
 def _local() -> object:
     class Inner(NamedTuple):
         x: int
@@ -149,6 +243,9 @@ def _local() -> object:
             "the named tuple Extended and has the attribute 'z', which is not a field and would be lost",
         ),
         (_opened, "the attrs class Open and has the attribute 'z'"),
+        (lambda: _hiding(HidingPlan), "the attrs class HidingPlan and has the attribute 'secret'"),
+        (lambda: _hiding(HidingBox), "the dataclass HidingBox and has the attribute 'secret'"),
+        (_veiled, "has the attribute '_Veiled__secret'"),
         (lambda: Loud(1), r"whose __post_init__ would run again"),
         (_local, "which others cannot import"),
         (lambda: Point(1, object()), r"argument 1 of job\.y is of type builtins\.object"),  # type: ignore[arg-type]  # as above

@@ -45,13 +45,18 @@ def check_heirs(kind: type, what: str) -> None:
         raise RefusedError(msg)
 
 
-def check_attributes(value: Any, kind: type, what: str, names: tuple[str, ...]) -> None:
-    """Refuse an object that lacks one of these fields, or has an attribute beside them, which would be lost."""
+def check_attributes(
+    value: Any, kind: type, what: str, names: tuple[str, ...], derived: frozenset[str] = frozenset()
+) -> None:
+    """Refuse an object that lacks one of these fields, or has an attribute beside them, which would be lost.
+
+    ``derived``: attributes that are worked out again.
+    """
     for name in names:
         if not hasattr(value, name):
             msg = f"is of the {what} {kind.__qualname__}, and its field {name!r} has no value"
             raise RefusedError(msg)
-    for name in getattr(value, "__dict__", {}).keys() - set(names):
+    for name in {*getattr(value, "__dict__", ()), *_filled_slots(value, kind)} - set(names) - derived:
         # `__orig_class__` and the like are Python's own, and what is cached is worked out again.
         if not (name.startswith("__") or isinstance(getattr(kind, name, None), functools.cached_property)):
             hint = ": declare it as field(init=False)" if what == "dataclass" else ""
@@ -60,6 +65,29 @@ def check_attributes(value: Any, kind: type, what: str, names: tuple[str, ...]) 
                 f"and would be lost{hint}"
             )
             raise RefusedError(msg)
+
+
+@functools.lru_cache(maxsize=1024)
+def _slots(kind: type) -> tuple[str, ...]:
+    """Return the attributes that a class and its parents declare in ``__slots__``, by the names under which they are set."""
+    found = []
+    for parent in kind.__mro__:
+        declared = vars(parent).get("__slots__", ())
+        # Those of an attrs class are its fields, and what it caches.
+        if "__attrs_attrs__" not in vars(parent):
+            found += [
+                _mangled(parent, name) for name in ((declared,) if isinstance(declared, str) else declared)
+            ]
+    return tuple(found)
+
+
+def _mangled(kind: type, name: str) -> str:
+    is_private = name.startswith("__") and not name.endswith("__")
+    return f"_{kind.__name__.lstrip('_')}{name}" if is_private else name
+
+
+def _filled_slots(value: Any, kind: type) -> list[str]:
+    return [name for name in _slots(kind) if not name.startswith("__") and hasattr(value, name)]
 
 
 def _is_found(kind: type) -> bool:

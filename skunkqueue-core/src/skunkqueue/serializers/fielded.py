@@ -7,13 +7,14 @@ class, so no validator and no ``__init__`` runs.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
 
 from skunkqueue.serializers.classes import RefusedError, check_attributes, check_heirs
 
+_ATTRS_CACHE = "_attrs_cached_hash"
 _PYDANTIC_STATE = ("__pydantic_extra__", "__pydantic_private__")
 
 
@@ -25,6 +26,8 @@ class Flavour(NamedTuple):
     matches: Callable[[type], bool]
     names: Callable[[type], tuple[str, ...]]
     """The names of a class's fields, in order."""
+    values: Callable[[Any, tuple[str, ...]], Iterable[Any]]
+    """The values of an object's fields, in that order."""
     rest: Callable[[Any, type, tuple[str, ...]], Any]
     """What else there is to an object, to be stored; RefusedError where its fields would not bring it back."""
     make: Callable[[type, Mapping[str, Any], Any], Any]
@@ -49,9 +52,19 @@ def _namedtuple_names(kind: Any) -> tuple[str, ...]:
     return names
 
 
+def _namedtuple_values(value: Any, _names: tuple[str, ...]) -> Iterable[Any]:
+    # By position, since a subclass may have a property in a field's place.
+    return tuple.__iter__(value)
+
+
+def _by_name(value: Any, names: tuple[str, ...]) -> Iterable[Any]:
+    return (getattr(value, name) for name in names)
+
+
 def _namedtuple_rest(value: Any, kind: type, names: tuple[str, ...]) -> None:
-    if len(value) != len(names):
-        msg = f"is of the named tuple {kind.__qualname__}, but has {len(value)} items and not {len(names)}"
+    size = tuple.__len__(value)
+    if size != len(names):
+        msg = f"is of the named tuple {kind.__qualname__}, but has {size} items and not {len(names)}"
         raise RefusedError(msg)
     check_attributes(value, kind, "named tuple", ())
 
@@ -69,11 +82,11 @@ def _struct_names(kind: Any) -> tuple[str, ...]:
     return names
 
 
-def _struct_rest(value: Any, kind: type, _names: tuple[str, ...]) -> None:
+def _struct_rest(value: Any, kind: type, names: tuple[str, ...]) -> None:
     if hasattr(kind, "__post_init__"):
         msg = f"is of the msgspec.Struct {kind.__qualname__}, whose __post_init__ would run again where it is read"
         raise RefusedError(msg)
-    check_attributes(value, kind, "msgspec.Struct", ())
+    check_attributes(value, kind, "msgspec.Struct", names)
 
 
 def _make_struct(kind: type, fields: Mapping[str, Any], _rest: Any) -> Any:
@@ -91,15 +104,20 @@ def _attrs_names(kind: Any) -> tuple[str, ...]:
     return tuple(attribute.name for attribute in kind.__attrs_attrs__)
 
 
-def _attrs_rest(value: Any, kind: type, names: tuple[str, ...]) -> None:
+def _attrs_rest(value: Any, kind: type, names: tuple[str, ...]) -> bool | None:
+    """Return whether the object has a place for its hash, which its class takes to be set."""
     check_heirs(kind, "attrs class")
-    check_attributes(value, kind, "attrs class", names)
+    check_attributes(value, kind, "attrs class", names, frozenset({_ATTRS_CACHE}))
+    return hasattr(value, _ATTRS_CACHE) or None
 
 
-def _make_attrs(kind: type, fields: Mapping[str, Any], _rest: Any) -> Any:
+def _make_attrs(kind: type, fields: Mapping[str, Any], rest: Any) -> Any:
     made: Any = object.__new__(kind)
     for name, value in fields.items():
         object.__setattr__(made, name, value)
+    if rest:
+        # A hash holds for one process only.
+        object.__setattr__(made, _ATTRS_CACHE, None)
     return made
 
 
@@ -130,10 +148,17 @@ def _make_pydantic(kind: type, fields: Mapping[str, Any], rest: Any) -> Any:
 
 FLAVOURS: Mapping[str, Flavour] = {
     "namedtuple": Flavour(
-        "named tuple", _is_namedtuple, _namedtuple_names, _namedtuple_rest, _make_namedtuple
+        "named tuple",
+        _is_namedtuple,
+        _namedtuple_names,
+        _namedtuple_values,
+        _namedtuple_rest,
+        _make_namedtuple,
     ),
-    "struct": Flavour("msgspec.Struct", _is_struct, _struct_names, _struct_rest, _make_struct),
-    "attrs": Flavour("attrs class", _is_attrs, _attrs_names, _attrs_rest, _make_attrs),
-    "pydantic": Flavour("pydantic model", _is_pydantic, _pydantic_names, _pydantic_rest, _make_pydantic),
+    "struct": Flavour("msgspec.Struct", _is_struct, _struct_names, _by_name, _struct_rest, _make_struct),
+    "attrs": Flavour("attrs class", _is_attrs, _attrs_names, _by_name, _attrs_rest, _make_attrs),
+    "pydantic": Flavour(
+        "pydantic model", _is_pydantic, _pydantic_names, _by_name, _pydantic_rest, _make_pydantic
+    ),
 }
 """By the names under which they are stored: add, never change."""

@@ -228,7 +228,8 @@ def _pack_dataclass(value: Any, depth: int, careful: bool) -> Any:  # noqa: FBT0
     kind = type(value)
     module, qualname = class_name(kind)
     check_fields(value, kind)
-    fields = _pack_fields(value, (field.name for field in dataclasses.fields(value)), depth, careful)
+    values = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+    fields = _pack_fields(values, depth, careful)
     return msgspec.msgpack.Ext(_Ext.DATACLASS, _encode([module, qualname, fields]))
 
 
@@ -237,16 +238,20 @@ def _pack_fielded(value: Any, stored: str, flavour: Flavour, depth: int, careful
     module, qualname = class_name(kind)
     names = flavour.names(kind)
     rest = flavour.rest(value, kind, names)
-    fields = _pack_fields(value, names, depth, careful)
+    fields = _pack_fields(zip(names, flavour.values(value, names)), depth, careful)  # noqa: B905 - of one length
     parts = [stored, module, qualname, fields, _pack(rest, depth + 1, careful=careful)]
     return msgspec.msgpack.Ext(_Ext.FIELDED, _encode(parts))
 
 
-def _pack_fields(value: Any, names: Iterable[str], depth: int, careful: bool) -> dict[str, Any]:  # noqa: FBT001 - as above
+def _pack_fields(
+    items: Iterable[tuple[str, Any]],
+    depth: int,
+    careful: bool,  # noqa: FBT001 - as above
+) -> dict[str, Any]:
     fields = {}
-    for name in names:
+    for name, item in items:
         try:
-            fields[name] = _pack(getattr(value, name), depth + 1, careful=careful)
+            fields[name] = _pack(item, depth + 1, careful=careful)
         except RefusedError as error:
             error.trail.append(f".{name}")
             raise
