@@ -209,6 +209,84 @@ def test_a_store_that_fails_is_told_to_all_who_wait(monkeypatch: pytest.MonkeyPa
     assert {str(error) for error in asyncio.run(ask())} == {"it is gone"}
 
 
+def test_what_else_a_store_raises_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def ask() -> object:
+        handle = await add.fire_async(1, 2)
+
+        def broken(_ids: object, _timeout: float) -> list[str]:
+            raise LookupError("a fault of the store's")
+
+        monkeypatch.setattr(queue.backend, "wait_settled", broken)
+        (told,) = await asyncio.gather(handle, return_exceptions=True)
+        return told
+
+    assert isinstance(asyncio.run(ask()), LookupError)
+    eventually(lambda: side_of(queue)._threads == 0, PATIENCE)
+
+
+def test_threads_that_cannot_be_started_are_told_to_who_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def ask() -> list[object]:
+        handles = await queue.fire_many_async(add(n, n) for n in range(3))
+        # Its own threads are there by now.
+        await asyncio.gather(*(side_of(queue).call(pause, 0.01) for _ in range(4)))
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", refuse)
+            told: list[object] = await asyncio.gather(*handles, return_exceptions=True)
+        complete(*claims(3))
+        return [*told, *await asyncio.gather(*handles)]
+
+    *told, first, second, third = asyncio.run(ask())
+    assert {str(error) for error in told} == {"can't start new thread"}
+    assert (first, second, third) == (9, 9, 9)
+
+
+def test_what_is_awaited_while_all_threads_wait_is_told_at_once() -> None:
+    async def ask() -> tuple[int, set[float]]:
+        handles = await queue.fire_many_async(add(n, n) for n in range(6))
+        waiting = []
+        for number, handle in enumerate(handles, 1):
+            waiting.append(asyncio.ensure_future(handle.wait_async()))
+            await all_awaited(number)
+        *_, last = claims(6)
+        slices: set[float] = set()
+        real = queue.backend.wait_settled
+
+        def seen(ids: list[str], timeout: float) -> list[str]:
+            if last.id in ids:
+                slices.add(timeout)
+            return real(ids, timeout)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(queue.backend, "wait_settled", seen)
+            while not slices:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.001)
+            complete(last)
+            value = await waiting[-1]
+        for one in waiting:
+            one.cancel()
+        return value, slices
+
+    value, slices = asyncio.run(ask())
+    assert value == 9
+    assert max(slices) < 1.0
+
+
+def test_what_nobody_waits_for_any_more_is_let_go_with_its_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("skunkqueue.asynchronous._SLICE", 0.05)
+    loop = asyncio.new_event_loop()
+    handle = add.fire(1, 2)
+    waiting = loop.create_task(handle.wait_async())
+    loop.run_until_complete(all_awaited(1))
+    loop.close()
+
+    eventually(lambda: side_of(queue)._threads == 0, PATIENCE)
+    assert not side_of(queue)._awaited
+    waiting._log_destroy_pending = False  # type: ignore[attr-defined]  # that it never ends is the point
+
+
 def test_results_come_in_order_each_as_soon_as_it_can() -> None:
     async def ask() -> list[int]:
         handles = await queue.fire_many_async(add(n, n) for n in range(3))

@@ -10,14 +10,14 @@ import itertools
 import os
 import threading
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from typing import Any, ParamSpec, Protocol, TypeVar
+from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
 
-from skunkqueue.errors import BackendError, SkunkQueueError
+from skunkqueue.errors import SkunkQueueError
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
 
 P = ParamSpec("P")
@@ -28,6 +28,8 @@ _CALLS = 4
 _WAITS = 4
 _SLICE = 5.0
 """Seconds of one wait in the store; then it is made anew, for all that are awaited by then."""
+_LAST_SLICE = 0.1
+"""The same for the last thread, so that what is awaited while all threads wait is not found out late."""
 
 
 class Store(Protocol):
@@ -38,6 +40,19 @@ class Store(Protocol):
         """The store, open."""
 
 
+class _Awaiter(NamedTuple):
+    """One task that waits for a firing."""
+
+    loop: asyncio.AbstractEventLoop
+    told: asyncio.Future[None]
+
+    def tell(self, error: Exception | None) -> None:
+        """Wake the task; from any thread."""
+        # The loop may have ended meanwhile.
+        with suppress(RuntimeError):
+            self.loop.call_soon_threadsafe(_resolve, self.told, error)
+
+
 class AsyncSide:
     """For one queue in one process; any event loop may use it."""
 
@@ -46,7 +61,7 @@ class AsyncSide:
         self._store = weakref.ref(store)
         self._calls = ThreadPoolExecutor(_CALLS, "skunkqueue-async")
         self._lock = threading.Lock()
-        self._awaited: dict[str, list[Callable[[BackendError | None], None]]] = {}
+        self._awaited: dict[str, list[_Awaiter]] = {}
         """Whom to tell once a firing is finished."""
         self._uncovered: dict[str, None] = {}
         """Firings that no thread waits for."""
@@ -60,47 +75,65 @@ class AsyncSide:
         )
 
     async def settled(self, firing: str, timeout: float) -> bool:
-        """Wait until a firing is finished or unknown; False after ``timeout`` seconds. Raises BackendError."""
+        """Wait until a firing is finished or unknown; False after ``timeout`` seconds.
+
+        Raises BackendError, and whatever else the store or the opening of it raises.
+        """
         loop = asyncio.get_running_loop()
-        told: asyncio.Future[None] = loop.create_future()
-
-        def tell(error: BackendError | None) -> None:
-            # The loop may have ended meanwhile.
-            with suppress(RuntimeError):
-                loop.call_soon_threadsafe(_resolve, told, error)
-
-        self._add(firing, tell)
+        awaiter = _Awaiter(loop, loop.create_future())
+        self._add(firing, awaiter)
         try:
-            await asyncio.wait_for(told, timeout)
+            await asyncio.wait_for(awaiter.told, timeout)
         except (TimeoutError, asyncio.TimeoutError):
             return False
         finally:
-            self._remove(firing, tell)
+            self._remove(firing, awaiter)
         return True
 
-    def _add(self, firing: str, tell: Callable[[BackendError | None], None]) -> None:
+    def _add(self, firing: str, awaiter: _Awaiter) -> None:
         with self._lock:
-            tellers = self._awaited.setdefault(firing, [])
-            tellers.append(tell)
-            if len(tellers) > 1:
+            awaiters = self._awaited.setdefault(firing, [])
+            awaiters.append(awaiter)
+            if len(awaiters) > 1:
                 return
             self._uncovered[firing] = None
             if self._threads >= _WAITS:
                 # The next of them whose wait ends takes it along.
                 return
             self._threads += 1
-        threading.Thread(target=self._wait, name="skunkqueue-await", daemon=True).start()
+            slice_ = _SLICE if self._threads < _WAITS else _LAST_SLICE
+        thread = threading.Thread(target=self._wait, args=(slice_,), name="skunkqueue-await", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            # The system gives no more threads. Those that run take it along, if there are any.
+            self._not_started(error)
 
-    def _remove(self, firing: str, tell: Callable[[BackendError | None], None]) -> None:
+    def _not_started(self, error: RuntimeError) -> None:
         with self._lock:
-            tellers = self._awaited.get(firing, [])
-            if tell in tellers:
-                tellers.remove(tell)
-                if not tellers:
-                    del self._awaited[firing]
-                    self._uncovered.pop(firing, None)
+            self._threads -= 1
+            firings = [] if self._threads else list(self._uncovered)
+            awaiters = self._finished(firings)
+        for awaiter in awaiters:
+            awaiter.tell(error)
 
-    def _wait(self) -> None:
+    def _finished(self, firings: Iterable[str]) -> list[_Awaiter]:
+        """Forget firings; return who waits for them. Under the lock."""
+        found: list[_Awaiter] = []
+        for one in firings:
+            self._uncovered.pop(one, None)
+            found += self._awaited.pop(one, ())
+        return found
+
+    def _remove(self, firing: str, awaiter: _Awaiter) -> None:
+        with self._lock:
+            awaiters = self._awaited.get(firing, [])
+            if awaiter in awaiters:
+                awaiters.remove(awaiter)
+                if not awaiters:
+                    self._finished([firing])
+
+    def _wait(self, slice_: float) -> None:
         """Wait for all firings that no other thread waits for, until there are none."""
         while True:
             with self._lock:
@@ -110,21 +143,34 @@ class AsyncSide:
                     return
                 for one in firings:
                     del self._uncovered[one]
-            error: BackendError | None = None
+            error: Exception | None = None
             store = self._store()
             try:
-                finished = firings if store is None else store.backend.wait_settled(firings, _SLICE)
-            except BackendError as raised:
+                finished = firings if store is None else store.backend.wait_settled(firings, slice_)
+            except Exception as raised:  # noqa: BLE001 - whatever it is, those who wait are told, and never left waiting
                 finished, error = firings, raised
             del store
             with self._lock:
-                tellers = [tell for one in finished for tell in self._awaited.pop(one, ())]
-                self._uncovered.update((one, None) for one in firings if one in self._awaited)
-            for tell in tellers:
-                tell(error)
+                awaiters = self._finished(finished)
+                for one in firings:
+                    self._put_back(one)
+            for awaiter in awaiters:
+                awaiter.tell(error)
+
+    def _put_back(self, firing: str) -> None:
+        """Have a firing waited for again, unless nobody is left who does. Under the lock."""
+        awaiters = self._awaited.get(firing)
+        if awaiters is None:
+            return
+        # Tasks of a loop that was closed under them never end.
+        awaiters[:] = [one for one in awaiters if not one.loop.is_closed()]
+        if awaiters:
+            self._uncovered[firing] = None
+        else:
+            del self._awaited[firing]
 
 
-def _resolve(told: asyncio.Future[None], error: BackendError | None) -> None:
+def _resolve(told: asyncio.Future[None], error: Exception | None) -> None:
     if told.done():
         return
     if error is None:
