@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.backend import MAX_PAGE
@@ -36,6 +36,12 @@ class FdbBackend(Administration):
                 link.run(lambda tr: leases.reclaim(tr, queue, route))
             elif claims or not claiming.half_done or not staging.finish(link):
                 return claims
+
+    def claim_ahead(
+        self, queue: str, route: str, worker: str, limit: int, lease: float
+    ) -> Callable[[], list[Claim]]:
+        """Claim on a thread of the store's own; see ``Backend.claim_ahead``."""
+        return self._link.beside(lambda: self.claim(queue, route, worker, limit, lease))
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[str]:
         """Hand in outcomes; see ``Backend.settle``."""

@@ -15,6 +15,7 @@ import os
 import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -142,6 +143,8 @@ class Link:
         self.jobs: dict[tuple[str, str], tuple[str, ...]] = {}
         """Jobs that are told apart on routes, as far as they were seen in the store; none ever goes."""
         self.recent = RecentVersions()
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="skunkqueue-claim")
+        """It has no thread before something is run there."""
         self.slots: dict[tuple[str, str], float] = {}
         """Over how many places of the line claims of a route are spread, where they conflicted of late."""
         self._binding = binding
@@ -169,6 +172,22 @@ class Link:
         with self._slot() as slot:
             found: T = self._try(Marked(self.unique, work, slot), commits=True)
             return found
+
+    def beside(self, work: Callable[[], T]) -> Callable[[], T]:
+        """Run a function on a thread of this store's own; what is returned waits for what it returns."""
+        self.check()
+        try:
+            future = self._beside.submit(work)
+        except RuntimeError as error:
+            raise self.closed_error() from error
+
+        def answer() -> T:
+            try:
+                return future.result()
+            except CancelledError as error:
+                raise self.closed_error() from error
+
+        return answer
 
     def run_at(self, work: Callable[[Transaction], T]) -> tuple[T, int]:
         """Run what is repeatable; return the version of its commit as well."""
@@ -322,6 +341,7 @@ class Link:
             event.set()
         for raw in list(self._open):
             raw.cancel()
+        self._beside.shutdown(wait=False, cancel_futures=True)
 
     @contextmanager
     def _slot(self) -> Iterator[bytes]:
