@@ -73,6 +73,8 @@ def count_for_hours(store: FdbBackend, clock: VirtualClock) -> None:
         store.enqueue([firing(job=f"a:{number % 2}"), firing(route="bar", job="b")])
         clock.advance(0.25 * number)
         lent = lend(store)
+        if number % 3:
+            store.sample()
         store.settle([outcome(one, began=clock.now(), took=0.1 * (number + 1)) for one in lent])
         clock.advance(700.0 if number % 4 else 60.0)
 
@@ -95,6 +97,7 @@ def test_counters_are_the_same_after_they_were_rolled_up(
     count_for_hours(store, clock)
     before = everything_counted(store)
     assert all(before)
+    minutes = store.minutes(QUEUE, ROUTE, 0, 1 << 31)
     rollup.roll_up(link)
     assert "total" in tables_left(link)
     for old, new in zip(before, everything_counted(store), strict=True):
@@ -102,7 +105,9 @@ def test_counters_are_the_same_after_they_were_rolled_up(
             (one.route, one.job, one.begin) for one in old
         ]
         assert [one.values for one in new] == [pytest.approx(one.values) for one in old]
-    assert store.minutes(QUEUE, ROUTE, 0, 1 << 31) != []
+    after = store.minutes(QUEUE, ROUTE, 0, 1 << 31)
+    assert [one.minute for one in after] == [one.minute for one in minutes]
+    assert [one.values for one in after] == [pytest.approx(one.values) for one in minutes]
 
 
 def test_minutes_are_rolled_up_once_by_many(store: FdbBackend, link: Link, clock: VirtualClock) -> None:

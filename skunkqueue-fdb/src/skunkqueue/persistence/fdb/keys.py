@@ -23,11 +23,11 @@ All keys of a store begin with ``skunkqueue``, a zero byte, its dbname, and a ze
 ``c PLACE JOB``                                   how many are in each state (``vectors.STATES``), added to atomically
 ``j PLACE``                                       names of jobs that are told apart on a route
 ``m PLACE MINUTE JOB 0``, ``... 1``               counters of a minute: what happened, histograms (``vectors``)
-``G PLACE MINUTE``                                counters of ten minutes of all jobs together, rolled up when they are over
+``G PLACE MINUTE``                                counters of ten minutes of all jobs together, and samples, rolled up
 ``M PLACE HOUR JOB 0``, ``... 1``                 the same of an hour and of each job, likewise
 ``T PLACE JOB 0``, ``... 1``                      the same of all time before the minutes that are left
 ``U PLACE``                                       until which minute ``G``, ``M`` and ``T`` have everything; alone: of all routes
-``s PLACE MINUTE``, ``S PLACE HOUR``              samples of a minute, of an hour
+``s PLACE MINUTE``, ``S PLACE HOUR``              samples of a minute until it is rolled up, of an hour
 ``o PLACE STATE FINISHED UNIQUE PART``            ``Ended``: firings that finished together, with results; a *chunk*
 ``O STATE FINISHED UNIQUE PART PLACE``            the same chunks over all routes; empty
 ``J JOB FINISHED STATE UNIQUE PART PLACE``        chunks that have firings of a job; empty

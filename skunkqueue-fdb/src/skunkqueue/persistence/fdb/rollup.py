@@ -13,7 +13,7 @@ from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
 from skunkqueue.persistence.fdb import keys, routes, vectors
 from skunkqueue.persistence.fdb.records import encode
 from skunkqueue.persistence.fdb.routes import Place
-from skunkqueue.persistence.fdb.tallies import MINUTES, TEN, rolled_until
+from skunkqueue.persistence.fdb.tallies import MINUTES, TEN, as_values, rolled_until
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
 
 GRACE = 60.0
@@ -57,13 +57,7 @@ def _due(tr: Transaction, places: Sequence[Place], until: int) -> list[Due]:
     asked = []
     for place in places:
         packed = keys.place(*place)
-        begins = (
-            (
-                tr.keys.minute + packed + keys.count(rolled[place]),
-                tr.keys.minute + packed + keys.count(until),
-            ),
-            *_old(tr, packed, until),
-        )
+        begins = [*_new(tr, packed, rolled[place], until), *_old(tr, packed, until)]
         heads = [tr.get_range(begin, end, 1, snapshot=True) for begin, end in begins if begin < end]
         asked.append((place, heads))
     return [Due(place, until) for place, heads in asked if any(head() for head in heads)]
@@ -73,12 +67,11 @@ def _roll(tr: Transaction, due: Due) -> bool:
     """Roll ten minutes of a route up; return whether there is more to do."""
     packed = keys.place(*due.place)
     since = rolled_until(tr, [due.place])[due.place]
-    before = tr.keys.minute + packed
-    end = before + keys.count(due.until)
-    begin = before + keys.count(since)
-    head = tr.get_range(begin, end, 1)() if begin < end else ()
-    if head:
-        first = keys.count_of(head[0].key[len(before) : len(before) + 4])
+    start = len(tr.keys.minute + packed)
+    heads = [tr.get_range(begin, end, 1) for begin, end in _new(tr, packed, since, due.until) if begin < end]
+    firsts = [keys.count_of(pair.key[start : start + 4]) for head in heads for pair in head()]
+    if firsts:
+        first = min(firsts)
         until = min(first - first % TEN + TEN, due.until)
         _add_up(tr, packed, first, until)
         tr.set(tr.keys.rolled + packed, keys.count(until))
@@ -90,6 +83,8 @@ def _roll(tr: Transaction, due: Due) -> bool:
 
 def _add_up(tr: Transaction, packed: bytes, first: int, until: int) -> None:
     before = tr.keys.minute + packed
+    taken = tr.keys.sample + packed + keys.count(first), tr.keys.sample + packed + keys.count(until)
+    samples = tr.get_range(*taken)
     by_job: dict[bytes, list[bytes]] = {}
     by_minute: dict[int, dict[bytes, list[bytes]]] = {}
     for pair in tr.get_range(before + keys.count(first), before + keys.count(until))():
@@ -107,7 +102,19 @@ def _add_up(tr: Transaction, packed: bytes, first: int, until: int) -> None:
         for values in kinds.values():
             add(summed, vectors.counters_of(vectors.total(values)))
         minutes[minute] = summed
+    for pair in samples():
+        minute = keys.count_of(pair.key[len(before) :])
+        minutes.setdefault(minute, {}).update(as_values(pair.value))
+    tr.clear_range(*taken)
     tr.set(tr.keys.minutes + packed + keys.count(first - first % TEN), encode(minutes))
+
+
+def _new(tr: Transaction, packed: bytes, since: int, until: int) -> list[tuple[bytes, bytes]]:
+    """Return the ranges of what is to be rolled up."""
+    return [
+        (table + packed + keys.count(since), table + packed + keys.count(until))
+        for table in (tr.keys.minute, tr.keys.sample)
+    ]
 
 
 def _old(tr: Transaction, packed: bytes, rolled: int) -> list[tuple[bytes, bytes]]:
@@ -119,7 +126,6 @@ def _old(tr: Transaction, packed: bytes, rolled: int) -> list[tuple[bytes, bytes
         (table + packed, table + packed + keys.count(until))
         for table, until in (
             (all_keys.minute, minute),
-            (all_keys.sample, minute),
             (all_keys.minutes, minute - minute % TEN),
             (all_keys.hour, hour),
             (all_keys.hour_sample, hour),

@@ -55,10 +55,12 @@ def minutes(tr: Transaction, queue: str, route: str, since: int, until: int) -> 
     rolled = rolled_until(tr, [(queue, route)])[queue, route]
     reading = _Reading(tr, (queue, route), span, since, until, jobs=False, rolled=rolled, with_samples=False)
     by_begin = reading.by_begin()
-    return [
-        Minute(queue=queue, route=route, minute=minute, values=by_begin[minute, None])
-        for minute, _ in sorted(by_begin)
-    ]
+    found = []
+    for minute, _ in sorted(by_begin):
+        values = {name: value for name, value in by_begin[minute, None].items() if name not in SAMPLES}
+        if values:
+            found.append(Minute(queue=queue, route=route, minute=minute, values=values))
+    return found
 
 
 def counters(
@@ -119,7 +121,10 @@ class _Reading:
         if rolled is not None and not is_hours:
             self._tens = _ask(tr, tr.keys.minutes, place, first - first % TEN, last)
         self._open = _ask(tr, tr.keys.minute, place, max(since, rolled or 0), until)
-        self._samples = _ask(tr, span.samples, place, first, last) if with_samples else None
+        self._samples: Read | None = None
+        if with_samples:
+            begin = first if is_hours else max(first, rolled or 0)
+            self._samples = _ask(tr, span.samples, place, begin, last)
 
     def by_begin(self) -> dict[tuple[int, str | None], dict[str, float]]:
         """Wait, and add up."""
@@ -134,7 +139,7 @@ class _Reading:
         for pair in () if self._tens is None else self._tens():
             for begin, values in as_minutes(pair.value).items():
                 if first <= begin < last:
-                    add(found.setdefault((begin, None), {}), values)
+                    found[begin, None] = values
         for pair in () if self._samples is None else self._samples():
             begin = keys.count_of(pair.key[self._start :])
             found.setdefault((begin, None), {}).update(as_values(pair.value))
