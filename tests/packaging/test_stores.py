@@ -6,16 +6,17 @@ from pathlib import Path
 
 from tests.packaging.environments import CORE, ROOT, Environment
 
-STORES = {"skunkqueue-mongo": "mongodb", "skunkqueue-redis": "redis"}
+STORES = {"skunkqueue-fdb": "fdb", "skunkqueue-mongo": "mongodb", "skunkqueue-redis": "redis"}
 OTHERS = [*STORES, "skunkqueue-schedulers"]
 IMPORTS = """
 from importlib.metadata import entry_points
 import skunkqueue.persistence.sqlite
 from skunkqueue import SkunkQueue
+from skunkqueue.persistence.fdb import default_cfg as fdb
 from skunkqueue.persistence.mongodb import default_cfg as mongodb
 from skunkqueue.persistence.redis import default_cfg as redis
 from skunkqueue.scheduler import TimeScheduler
-for cfg in (mongodb, redis):
+for cfg in (fdb, mongodb, redis):
     queue = SkunkQueue("demo", **cfg)
     (point,) = entry_points(group="skunkqueue.backends", name=cfg["backend"])
     print(point.load().name)

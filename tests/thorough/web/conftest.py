@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.support.fdb_fixtures import fdb_server
 from tests.support.mongo_fixtures import mongo_config_of, mongod_binary, replica_set
 from tests.support.redis_fixtures import valkey
 from tests.support.sqlite_fixtures import empty_store
@@ -16,6 +17,7 @@ __all__ = [
     "config_of",
     "dbname",
     "empty_store",
+    "fdb_server",
     "mongo_config_of",
     "mongod_binary",
     "page",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.fdb_server import FdbServer
 from tests.support.mongo_replica_set import MongoReplicaSet
 from tests.support.redis_server import RedisServer
 from tests.web.browser.controls import Controls
@@ -35,3 +36,11 @@ class TestOnMongoDB(Controls):
     def url(self, replica_set: MongoReplicaSet, dbname: str) -> Iterator[str]:
         yield replica_set.url(dbname)
         replica_set.client().drop_database(dbname)
+
+
+class TestOnFoundationDB(Controls):
+    """On a server that tests share, under a name of the test's own."""
+
+    @pytest.fixture
+    def url(self, fdb_server: FdbServer, dbname: str) -> str:
+        return fdb_server.url(dbname)
