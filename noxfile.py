@@ -170,6 +170,13 @@ def bench_mongo(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks.mongo", *session.posargs)
 
 
+@nox.session(name="bench-fdb", reuse_venv=True)
+def bench_fdb(session: nox.Session) -> None:
+    """Measure on FoundationDB, whose server must be on the PATH, beside bare loops; options of the runner go after ``--``."""
+    session.install("psutil>=6", *editable())
+    session.run("python", "-m", "benchmarks.fdb", *session.posargs)
+
+
 @nox.session(reuse_venv=True)
 def screenshots(session: nox.Session) -> None:
     """Draw the pictures of the monitor for README and docs/web.md, from a live demo; takes two minutes and chromium."""
