@@ -5,6 +5,8 @@ Knows the server's command line and ``fdbcli``; knows nothing of queues.
 
 from __future__ import annotations
 
+import ctypes
+import importlib.util
 import json
 import re
 import shutil
@@ -31,6 +33,17 @@ def find_fdbserver() -> Path:
             "a FoundationDB server", "put an fdbserver and an fdbcli (7.1 to 7.4) on the PATH"
         )
     return found[0]
+
+
+def is_here() -> bool:
+    """Say whether there are a server, the client's library and the binding."""
+    if not (on_path("fdbserver") and on_path("fdbcli") and importlib.util.find_spec("fdb")):
+        return False
+    try:
+        ctypes.CDLL("libfdb_c.so")
+    except OSError:
+        return False
+    return True
 
 
 class FdbProcess(ServerProcess):

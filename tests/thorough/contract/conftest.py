@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.support.fdb_fixtures import stand_in
 from tests.support.mongo_fixtures import (
     mongo_config_of,
     mongod_binary,
@@ -26,5 +27,6 @@ __all__ = [
     "new_server",
     "redis62",
     "replica_set",
+    "stand_in",
     "used_mongo_config_of",
 ]

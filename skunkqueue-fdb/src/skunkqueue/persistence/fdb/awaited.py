@@ -14,8 +14,6 @@ from skunkqueue.persistence.fdb.wakeups import Watches
 from skunkqueue.records import Claim
 
 _AT_ONCE = float("-inf")
-_WITHOUT_WATCH = 0.25
-"""Seconds between looks where the process has as many watches as it may have."""
 Look = Callable[[Transaction], tuple[bool, float | None, Sequence[bytes]]]
 
 
@@ -118,7 +116,4 @@ class WatchedClaim(AwaitedClaim):
             return (_AT_ONCE if found else max(left, rules.SHORTEST_SLEEP)), () if found else wanted
 
         left = self._watches.look(look)
-        if self._watches.are_refused():
-            left = min(left, _WITHOUT_WATCH)
-            self._bell.clear()
         self.until = self._link.clock.monotonic() + left

@@ -69,23 +69,29 @@ class Watches:
         self._futures = made
         now = self._round
 
-        def ready(_: object) -> None:
+        def wake() -> None:
             if now == self._round:
                 self._woken()
+
+        def ready(future: Future) -> None:
+            # The error may come some time after the look, and again after the next.
+            if self._is_refused(future):
+                later = threading.Timer(_WITHOUT, wake)
+                later.daemon = True
+                later.start()
+            else:
+                wake()
 
         for future in made:
             future.on_ready(ready)
         return found
 
-    def are_refused(self) -> bool:
-        """Return whether there are too many watches, so that these tell of nothing."""
-        for future in self._futures:
-            if future.is_ready():
-                try:
-                    future.wait()
-                except self._link.error as error:
-                    if errors.code_of(error) == errors.TOO_MANY_WATCHES:
-                        return True
+    def _is_refused(self, future: Future) -> bool:
+        """Return whether there are too many watches, so that this one tells of nothing."""
+        try:
+            future.wait()
+        except self._link.error as error:
+            return errors.code_of(error) == errors.TOO_MANY_WATCHES
         return False
 
     def drop(self) -> None:
@@ -123,10 +129,7 @@ def wait_until(
         return seen[0]
 
     def sleep(seconds: float) -> None:
-        if watches.are_refused():
-            link.clock.wait(link.closed, min(seconds, _WITHOUT))
-        else:
-            link.clock.wait(event, seconds)
+        link.clock.wait(event, seconds)
 
     link.sleepers.add(event)
     try:

@@ -1,0 +1,44 @@
+"""The FoundationDB backend, held to the contract: on a server with the memory engine, or on the stand-in.
+
+Where there is a server, the stand-in has its turn in ``tests/thorough/contract``.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from skunkqueue.config import open_backend
+from skunkqueue.contract import BackendContract, Outage
+from skunkqueue.contract.effort import EFFORT
+from skunkqueue.persistence import BackendConfig
+from tests.support.fdb_proxy import FdbProxy
+from tests.support.fdb_server import FdbServer, is_here
+from tests.support.fdb_standin.backend import StandInBackend
+from tests.support.fdb_standin.process import StandInServer
+from tests.support.outages import outage_of
+from tests.support.store_fixtures import ConfigOf
+
+IS_HERE = is_here()
+
+
+class TestFdb(BackendContract):
+    """One process, whose data is in memory."""
+
+    backend_class = None if IS_HERE else StandInBackend
+    # Some hundred transactions each; the whole walk is taken on SQLite and Redis.
+    examples = EFFORT.examples // 3
+
+    @pytest.fixture
+    def config(self, request: pytest.FixtureRequest, config_of: ConfigOf) -> BackendConfig:
+        server: FdbServer | StandInServer = request.getfixturevalue("fdb_server" if IS_HERE else "stand_in")
+        return config_of(server.url())
+
+    @pytest.fixture
+    def outage(self, request: pytest.FixtureRequest, config_of: ConfigOf) -> Outage | None:
+        if not IS_HERE:
+            return None
+        given: tuple[FdbServer, FdbProxy] = request.getfixturevalue("fdb_behind_proxy")
+        server, proxy = given
+        # After the last outage the binding takes a while to notice that the line is there again.
+        open_backend(config_of(server.url(), retry_for="60")).close()
+        return outage_of(config_of(server.url(), retry_for="0.5"), proxy)

@@ -1,0 +1,142 @@
+"""Commits of which nobody knows whether they were done: the verb does its deed once all the same, and says so.
+
+On the stand-in, which has each commit of each verb end so in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+
+from skunkqueue.clock import VirtualClock
+from skunkqueue.errors import BackendUnavailableError
+from skunkqueue.ids import new_id
+from skunkqueue.persistence import BackendConfig
+from tests.fdb.promises import PROMISES
+from tests.support.fdb_standin.backend import StandInBackend
+from tests.support.fdb_standin.faults import SILENCE, Fault, Landing
+from tests.support.fdb_standin.process import StandInServer
+from tests.support.store_fixtures import ConfigOf
+from tests.support.waiting import eventually
+from tests.thorough.mongo.deeds import Deed, Prepare
+
+LATE = 0.05
+"""Seconds until a late commit lands."""
+MANY = 5
+"""Of verbs that commit more often than this, some commits are left out."""
+BRIEF = {"timeout": "0.15", "retry_for": "0.4"}
+"""Options of who does not wait for long."""
+
+
+class Trial:
+    """One deed in a store of its own, which is opened twice: for those who prepare and look, and for who does it."""
+
+    def __init__(self, promise: Prepare, stack: ExitStack, config: BackendConfig, **options: str) -> None:
+        clock = VirtualClock()
+
+        def opened(config: BackendConfig) -> StandInBackend:
+            return stack.enter_context(closing(StandInBackend.open(config, clock=clock)))
+
+        self.near = opened(config)
+        self.far = opened(config_with(config, options))
+        # What is done at the first use of a store is not what the verb does.
+        self.far.now()
+        self.deed: Deed = promise(self.near, clock.advance)
+
+    def do(self) -> bool:
+        """Do it; say whether the store could be reached, and then it must have answered as it should."""
+        try:
+            answer = self.deed.verb(self.far)
+        except BackendUnavailableError as error:
+            print(f"gave up: {error}")
+            return False
+        assert answer == self.deed.answer
+        return True
+
+
+def config_with(config: BackendConfig, options: dict[str, str]) -> BackendConfig:
+    """Change the options of a config."""
+    return BackendConfig(
+        backend=config.backend, url=config.url, dbname=config.dbname, options={**config.options, **options}
+    )
+
+
+def wait_for_late(server: StandInServer, count: int) -> None:
+    """Wait until so many commits have come after their failure."""
+    eventually(lambda: server.statistics()["late"] == count, what="the late commit has come")
+
+
+@pytest.fixture
+def server(stand_in: StandInServer) -> Iterator[StandInServer]:
+    """Give the stand-in, with nothing that goes wrong before and after."""
+    stand_in.clear_faults()
+    yield stand_in
+    stand_in.clear_faults()
+
+
+@pytest.fixture
+def try_all(server: StandInServer, config_of: ConfigOf) -> Callable[..., None]:
+    """Have one commit of a deed go wrong after the other."""
+
+    def run(promise: Prepare, fault: Callable[[int], Fault], *, certain: bool, **options: str) -> None:
+        number = 0
+        while True:
+            with ExitStack() as stack:
+                trial = Trial(promise, stack, config_of(server.url(new_id())), **options)
+                late = server.statistics()["late"]
+                server.fail(fault(number))
+                done = trial.do()
+                met = server.statistics()["met"]
+                if fault(number).landing == "after":
+                    wait_for_late(server, late + met)
+                server.clear_faults()
+                print(f"commit {number} went wrong" if met else f"there are {number} commits")
+                assert done or (met and not certain)
+                trial.deed.holds(trial.near, done=done)
+            if not met:
+                break
+            number += 1 if number < MANY else MANY
+        assert number, "nothing was committed"
+
+    return run
+
+
+@pytest.mark.parametrize("landing", ["never", "before"])
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda one: one.__name__)
+def test_verb_does_it_once_and_says_so(
+    try_all: Callable[..., None], promise: Prepare, landing: Landing
+) -> None:
+    try_all(
+        promise, lambda number: Fault(call="commit", code=1021, skip=number, landing=landing), certain=True
+    )
+
+
+@pytest.mark.parametrize("landing", ["never", "before", "after"])
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda one: one.__name__)
+def test_verb_that_runs_out_of_time_has_done_it_or_not_and_never_twice(
+    try_all: Callable[..., None], promise: Prepare, landing: Landing
+) -> None:
+    def fault(number: int) -> Fault:
+        return Fault(call="commit", code=1031, skip=number, landing=landing, delay=LATE)
+
+    try_all(promise, fault, certain=False)
+
+
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda one: one.__name__)
+def test_verb_whose_commit_is_never_answered_has_done_it_or_not(
+    try_all: Callable[..., None], promise: Prepare
+) -> None:
+    def fault(number: int) -> Fault:
+        return Fault(call="commit", code=SILENCE, skip=number, landing="before")
+
+    try_all(promise, fault, certain=False, **BRIEF)
+
+
+@pytest.mark.parametrize("code", [1007, 1020, 1037])
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda one: one.__name__)
+def test_verb_tries_again_what_was_not_committed(
+    try_all: Callable[..., None], promise: Prepare, code: int
+) -> None:
+    try_all(promise, lambda number: Fault(call="commit", code=code, skip=number), certain=True)

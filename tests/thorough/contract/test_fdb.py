@@ -1,0 +1,47 @@
+"""The FoundationDB backend, held to the contract on the ssd engine, and on the stand-in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from skunkqueue.contract import BackendContract
+from skunkqueue.persistence import BackendConfig
+from tests.support.fdb_server import FdbServer, find_fdbserver
+from tests.support.fdb_standin.backend import StandInBackend
+from tests.support.fdb_standin.process import StandInServer
+from tests.support.store_fixtures import ConfigOf
+
+
+@pytest.fixture(scope="module")
+def ssd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FdbServer]:
+    """Give a server that keeps its data on disk."""
+    server = FdbServer(find_fdbserver(), tmp_path_factory.mktemp("ssd"), engine="ssd")
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+class TestSsd(BackendContract):
+    """One process, whose data is on disk."""
+
+    # Under a virtual clock nothing differs from the memory engine.
+    examples = 30
+
+    @pytest.fixture
+    def config(self, ssd: FdbServer, config_of: ConfigOf) -> BackendConfig:
+        return config_of(ssd.url())
+
+
+class TestStandIn(BackendContract):
+    """A server in Python, for machines without a real one."""
+
+    examples = 30
+    backend_class = StandInBackend
+
+    @pytest.fixture
+    def config(self, stand_in: StandInServer, config_of: ConfigOf) -> BackendConfig:
+        return config_of(stand_in.url())

@@ -1,0 +1,1 @@
+"""FoundationDB: clusters that lose a process or have one stopped, recoveries, servers that are away, TLS."""

@@ -1,0 +1,123 @@
+"""A cluster of three that keeps two copies, and loses a process: what was accepted is done, each once, by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from skunkqueue.contract.makers import claim, counts, firing, firings, outcome, read
+from skunkqueue.persistence import BackendConfig
+from skunkqueue.records import FINAL_STATES, State
+from tests.acceptance.workshop import Workshop
+from tests.redis.opening import OpenStore
+from tests.redis.patience import persistently
+from tests.support.fdb_server import FdbCluster, FdbProcess
+from tests.support.store_fixtures import ConfigOf
+from tests.support.waiting import eventually, pause
+from tests.thorough.mongo.load import Load
+
+LEASE = 2.0
+LONG = 120.0
+Loss = Callable[[FdbProcess], None]
+
+
+def killed(member: FdbProcess) -> None:
+    member.kill()
+
+
+def stopped(member: FdbProcess) -> None:
+    """Have it stand still for longer than a lease, and go on as if nothing had been."""
+    member.pause()
+    pause(4 * LEASE)
+    member.go_on()
+
+
+@pytest.fixture
+def cluster(fdb_cluster: FdbCluster) -> Iterator[FdbCluster]:
+    """Give it whole, and have it whole again afterwards."""
+    fdb_cluster.heal()
+    yield fdb_cluster
+    for member in fdb_cluster.members:
+        member.go_on()
+
+
+@pytest.fixture
+def config(cluster: FdbCluster, config_of: ConfigOf) -> BackendConfig:
+    return config_of(cluster.url())
+
+
+@pytest.mark.parametrize("loss", [killed, stopped])
+def test_load_survives_the_loss_of_the_process_that_leads(
+    cluster: FdbCluster, config: BackendConfig, open_store: OpenStore, loss: Loss
+) -> None:
+    with Load(lambda: open_store(config), producers=2, lease=LEASE) as load:
+        load.goes_on()
+        loss(cluster.leader())
+        load.goes_on()
+        load.finish()
+
+
+def test_load_survives_the_loss_of_one_process_after_the_other(
+    cluster: FdbCluster, config: BackendConfig, open_store: OpenStore
+) -> None:
+    with Load(lambda: open_store(config), producers=2, lease=LEASE) as load:
+        for member in cluster.members:
+            load.goes_on()
+            member.kill()
+            load.goes_on()
+            cluster.heal()
+        load.finish()
+
+
+@pytest.mark.parametrize("loss", [killed, stopped])
+def test_leases_and_due_times_do_not_jump_with_the_versions_of_a_recovery(
+    cluster: FdbCluster, config: BackendConfig, open_store: OpenStore, loss: Loss
+) -> None:
+    store, near = open_store(config), open_store(config)
+    later = firing(route="later", due=store.now() + 600.0)
+    store.enqueue([later, *firings(3)])
+    lent = claim(store, 3, lease=300.0)
+    apart = near.now() - store.now()
+    loss(cluster.leader())
+
+    assert persistently(lambda: store.enqueue(firings(1, route="other")), LONG)
+    # What is new there is opened with nothing but the store to ask.
+    fresh = open_store(config)
+    for one in (store, near, fresh):
+        assert persistently(lambda: claim(one, 5), LONG) == []  # noqa: B023 - called at once
+        assert persistently(lambda: claim(one, 5, route="later"), LONG) == []  # noqa: B023 - as above
+        assert abs(one.now() - store.now()) < abs(apart) + 3.0
+        left = read(one, lent[0].id).lease_left or 0.0
+        assert 300.0 - LONG < left <= 300.0
+    assert persistently(lambda: store.settle([outcome(one) for one in lent]), LONG) == []
+    assert counts(store) == {State.COMPLETE: 3}
+
+
+@pytest.mark.parametrize("loss", [killed, stopped])
+def test_pool_goes_on_by_itself(tmp_path: Path, cluster: FdbCluster, dbname: str, loss: Loss) -> None:
+    with Workshop(tmp_path, cluster.url(dbname)) as shop:
+        pool = shop.work("-c", "2", workers=2)
+        workers = shop.pids()
+        before = [shop.fire("add", 1, number) for number in range(50)]
+        held = shop.fire("hold", "go")
+        shop.begun(held)
+
+        loss(cluster.leader())
+        after = [persistently(lambda: shop.fire("add", 2, number), LONG) for number in range(50)]  # noqa: B023 - called at once
+        shop.touch("go")
+
+        everything = [*before, held, *after]
+        eventually(
+            lambda: all(
+                one is not None and one.state in FINAL_STATES for one in shop.backend.get(everything)
+            ),
+            LONG,
+            every=0.2,
+            what="all are finished",
+        )
+        assert {shop.state(one) for one in everything} == {State.COMPLETE}
+        assert pool.process.poll() is None
+        assert sorted(shop.pids()) == sorted(workers)
+        assert shop.record(held).deaths == 0

@@ -1,0 +1,67 @@
+"""A server that speaks TLS only: with certificates that both sides trust, and with others.
+
+Each store is opened by a process of its own, since a process has one set of certificates.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlencode
+
+from tests.support.certificates import Files, issue_files
+from tests.support.fdb_fixtures import NewFdbServer
+
+PROGRAM = """
+import sys
+from skunkqueue.config import open_backend, resolve
+from skunkqueue.contract.makers import firing
+from skunkqueue.errors import SkunkQueueError
+try:
+    store = open_backend(resolve(conn_url=sys.argv[1]))
+    made = firing()
+    print("put in", store.enqueue([made]) == [made.id])
+    store.close()
+except SkunkQueueError as error:
+    print(type(error).__name__, error)
+"""
+
+
+def url_with(url: str, files: Files) -> str:
+    """Name a client's certificate in a URL."""
+    given = {
+        "tls_certificate_path": str(files.certificate),
+        "tls_key_path": str(files.key),
+        "tls_ca_path": str(files.authority),
+        "timeout": "2",
+        "retry_for": "3",
+    }
+    return f"{url}&{urlencode(given)}"
+
+
+def said(url: str) -> str:
+    """Put a firing into a store, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, url], capture_output=True, text=True, check=False, timeout=120
+    )
+    return done.stdout + done.stderr
+
+
+def test_certificate_decides_who_is_let_in(tmp_path: Path, new_fdb_server: NewFdbServer, dbname: str) -> None:
+    good, bad = issue_files(tmp_path / "good"), issue_files(tmp_path / "bad")
+    url = new_fdb_server(tls=good).url(dbname)
+    assert said(url_with(url, good)) == "put in True\n"
+    for wrong in (url_with(url, bad), f"{url}&timeout=2&retry_for=3"):
+        told = said(wrong)
+        assert told.startswith(("BackendUnavailableError", "BackendLoginError")), told
+        assert "TLS" in told or "tls" in told
+
+
+def test_missing_certificate_is_named(tmp_path: Path, new_fdb_server: NewFdbServer, dbname: str) -> None:
+    good = issue_files(tmp_path / "good")
+    url = new_fdb_server(tls=good).url(dbname)
+    good.certificate.unlink()
+    told = said(url_with(url, good))
+    assert "Error" in told.partition(" ")[0]
+    assert "tls" in told.lower()
