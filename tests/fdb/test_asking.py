@@ -15,7 +15,7 @@ from skunkqueue.contract.makers import LEASE, OTHER, QUEUE, ROUTE, WORKER, firin
 from skunkqueue.counters import Counters
 from skunkqueue.listings import Query
 from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
-from skunkqueue.persistence.fdb import counting, keys, rollup
+from skunkqueue.persistence.fdb import control, counting, keys, rollup
 from skunkqueue.persistence.fdb.backend import FdbBackend
 from skunkqueue.persistence.fdb.binding import Binding
 from skunkqueue.persistence.fdb.opening import open_link
@@ -219,3 +219,23 @@ def test_what_lies_too_far_apart_is_purged_and_pruned_in_several(
     assert store.count(Query()).number == 190 * 14
     assert store.purge(QUEUE, "bar") == 190
     assert store.count(Query()).number == 190 * 13
+
+
+@pytest.mark.parametrize("same", [False, True])
+def test_only_what_happens_to_the_firing_itself_conflicts_with_a_kill(
+    store: FdbBackend, link: Link, *, same: bool
+) -> None:
+    store.enqueue(firings(2))
+    lent = [*lend(store), *lend(store)]
+    tries: list[dict[str, State | None]] = []
+
+    def kill(tr: Transaction) -> dict[str, State | None]:
+        before = control.kill(tr, [lent[0].id])
+        if not tries:
+            store.settle([outcome(lent[0 if same else 1])])
+        tries.append(before)
+        return before
+
+    expected = State.COMPLETE if same else State.RUNNING
+    assert link.run(kill) == {lent[0].id: expected}
+    assert len(tries) == (2 if same else 1)

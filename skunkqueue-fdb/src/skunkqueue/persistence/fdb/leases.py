@@ -18,22 +18,24 @@ _MOST = 1_000
 """Leases, and firings, taken back in one transaction."""
 
 
-def by_tokens(tr: Transaction, tokens: Iterable[int]) -> dict[int, Lease]:
-    """Read leases; those that there are. What happens to them meanwhile conflicts."""
-    asked = {token: tr.get(tr.keys.lease + keys.number(token)) for token in tokens if 0 <= token < 1 << 64}
+def by_tokens(tr: Transaction, tokens: Iterable[int], *, snapshot: bool = False) -> dict[int, Lease]:
+    """Read leases; those that there are. But for ``snapshot``, what happens to them meanwhile conflicts."""
+    get = (tr.snapshot if snapshot else tr).get
+    asked = {token: get(tr.keys.lease + keys.number(token)) for token in tokens if 0 <= token < 1 << 64}
     found = {}
     for token, future in asked.items():
-        value = blobs.read(tr, tr.keys.lease + keys.number(token), future)
+        value = blobs.read(tr, tr.keys.lease + keys.number(token), future, snapshot=snapshot)
         if value is not None:
             found[token] = as_lease(value)
     return found
 
 
 def of_route(tr: Transaction, queue: str, route: str) -> list[tuple[int, Lease]]:
-    """Read all leases of a route, the first to end first: as many as batches are out."""
+    """Read all leases of a route, the first to end first: as many as batches are out. Nothing conflicts."""
     before = tr.keys.lease_end + keys.place(queue, route)
     pairs = tr.get_range(before, before + keys.END, snapshot=True)()
-    return list(by_tokens(tr, [keys.number_of(pair.key[-8:]) for pair in pairs]).items())
+    tokens = [keys.number_of(pair.key[-8:]) for pair in pairs]
+    return list(by_tokens(tr, tokens, snapshot=True).items())
 
 
 def of_worker(tr: Transaction, worker: str) -> list[tuple[int, Lease]]:
@@ -44,13 +46,18 @@ def of_worker(tr: Transaction, worker: str) -> list[tuple[int, Lease]]:
 
 
 def holders(tr: Transaction, running: Mapping[str, tuple[str, str]]) -> dict[str, tuple[int, Lease]]:
-    """Find the leases of running firings, which are given with their queues and routes."""
+    """Find the leases of running firings, which are given with their queues and routes.
+
+    What happens to these leases meanwhile conflicts, but nothing that happens to others.
+    """
     found = {}
     for place in set(running.values()):
         wanted = {id_ for id_, at in running.items() if at == place}
         for token, lease in of_route(tr, *place):
-            for id_ in wanted.intersection(lease.ids):
-                found[id_] = (token, lease)
+            own = wanted.intersection(lease.ids)
+            if own:
+                tr.raw.add_read_conflict_key(tr.keys.lease + keys.number(token))
+                found.update(dict.fromkeys(own, (token, lease)))
     return found
 
 
