@@ -20,6 +20,7 @@ SETTLED = 10.0
 def measure(server: Server, options: Options) -> Figures:
     """Tell what it costs beyond what there is without it."""
     server.clear()
+    time.sleep(SETTLED)
     seconds = max(SECONDS / options.share, 10.0)
     fdbserver = psutil.Process(server.pid)
     alone, cpu_alone = _watch(server, fdbserver, seconds)

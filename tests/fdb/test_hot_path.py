@@ -235,6 +235,17 @@ def test_claims_are_spread_after_a_conflict_and_narrow_again(open_store: Open) -
     claim.step_aside(link, QUEUE, ROUTE)
 
 
+def test_claim_of_a_process_whose_clock_was_late_finds_what_is_due(open_store: Open) -> None:
+    """A process that saw no new version for a while has a late clock, until its claim sees one."""
+    link, other = open_store(), open_store()
+    put(link, [firing()])
+    assert len(lend(other, 1)) == 1
+    put(link, firings(3))
+    for name in ("_ahead", "_before"):
+        setattr(other.time, name, getattr(other.time, name) - 1.0)
+    assert len(lend(other, 10)) == 3
+
+
 def test_higher_priority_is_not_passed_over_after_conflicts(link: Link) -> None:
     put(link, [*firings(3, priority=9), *firings(100)])
     link.slots[QUEUE, ROUTE] = 30.0

@@ -121,7 +121,7 @@ class Claiming:
         overdue = tr.get_range(ends, ends + keys.moment(tr.now) + keys.END, 1, snapshot=True)
         known = link.routes.get((self._queue, self._route), 0)
         slot = self._slot(tr)
-        asked = self._ask(tr, known, slot)
+        asked, asked_at = self._ask(tr, known, slot), tr.now
         link.note_version(version.wait())
         tr.now = link.time.now()
         value = route.value
@@ -132,7 +132,9 @@ class Claiming:
         if self.overdue:
             return []
         until = keys.moment(tr.now) + keys.END
-        if found.ranks != known:
+        # The clock of a process that is new, or saw no version for long, is late until it sees one.
+        late = tr.now > asked_at + AHEAD
+        if found.ranks != known or late:
             link.routes[self._queue, self._route] = found.ranks
             asked = self._ask(tr, found.ranks, slot)
         rows = self._collect(asked, until)
