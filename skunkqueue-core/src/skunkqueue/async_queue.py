@@ -27,11 +27,17 @@ class AsyncQueue:
         raise NotImplementedError
 
     @overload
-    def fire_many(self, calls: Iterable[Fireable[R]], when: When | None = None) -> list[JobHandle[R]]: ...
+    def fire_many(
+        self, calls: Iterable[Fireable[R]], when: When | None = None, *, transaction: object = None
+    ) -> list[JobHandle[R]]: ...
     @overload
-    def fire_many(self, calls: Iterable[Conjoinable], when: When | None = None) -> list[JobHandle[Any]]: ...
+    def fire_many(
+        self, calls: Iterable[Conjoinable], when: When | None = None, *, transaction: object = None
+    ) -> list[JobHandle[Any]]: ...
 
-    def fire_many(self, calls: Iterable[Conjoinable], when: When | None = None) -> list[JobHandle[Any]]:
+    def fire_many(
+        self, calls: Iterable[Conjoinable], when: When | None = None, *, transaction: object = None
+    ) -> list[JobHandle[Any]]:
         """Enqueue many calls."""
         raise NotImplementedError
 

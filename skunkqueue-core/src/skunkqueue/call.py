@@ -42,7 +42,9 @@ class Enqueuer(Protocol):
     def policy(self) -> Policy:
         """The rules of jobs that say nothing else."""
 
-    def fire_call(self, call: Fireable[T], when: When | None = None) -> JobHandle[T]:
+    def fire_call(
+        self, call: Fireable[T], when: When | None = None, *, transaction: object = None
+    ) -> JobHandle[T]:
         """Enqueue one call."""
 
     def settled_last(self, ids: Iterable[str]) -> JobHandle[Any] | None:
@@ -103,18 +105,18 @@ class Fireable(Generic[R]):
         handle = self.memory.last()
         return None if handle is None else handle.result
 
-    def fire(self) -> JobHandle[R]:
-        """Enqueue it as soon as possible."""
-        return self._queue().fire_call(self)
+    def fire(self, *, transaction: object = None) -> JobHandle[R]:
+        """Enqueue it as soon as possible; ``transaction``: in one of yours, see ``SkunkQueue.fire_call``."""
+        return self._queue().fire_call(self, transaction=transaction)
 
-    def fire_at(self, when: When) -> JobHandle[R]:
-        """Enqueue it for a moment (aware datetime) or after a delay (timedelta, seconds).
+    def fire_at(self, when: When, *, transaction: object = None) -> JobHandle[R]:
+        """Enqueue it for a moment (aware datetime) or after a delay (timedelta, seconds); ``transaction`` as in ``fire``.
 
         Raises NaiveDatetimeError for a datetime without a time zone, and PolicyError for what is no time.
         """
         if when is None:
             moment(when, "fire_at")  # what a user failed to work out is not now
-        return self._queue().fire_call(self, when)
+        return self._queue().fire_call(self, when, transaction=transaction)
 
     def fire_async(self) -> Coroutine[Any, Any, JobHandle[R]]:
         """Enqueue it like ``fire``, without blocking the event loop.
@@ -334,6 +336,28 @@ class Call(Fireable[R]):
                 serializer.dumps(value, what)
             except type(error) as better:
                 raise better from error.__cause__
+
+
+def apart(call: Call[R]) -> tuple[Call[R], object]:
+    """Take ``transaction`` out of a call's arguments, unless the job has such a parameter itself; return it as well."""
+    target = call.target
+    if target is not None and target.takes(call.args, call.kwargs):
+        return call, None
+    kwargs = dict(call.kwargs)
+    transaction = kwargs.pop("transaction")
+    return (
+        Call(
+            call.name,
+            call.policy,
+            call.memory,
+            args=call.args,
+            kwargs=kwargs,
+            attrs=call.attrs,
+            target=target,
+            previous=call.previous,
+        ),
+        transaction,
+    )
 
 
 class Chain(Fireable[list[Any]]):

@@ -47,6 +47,10 @@ class Target:
         # A proxy of a function, such as wrapt's, says that it is one, but may take other arguments.
         self._parameters = Parameters(work, bound=bound) if type(work) is FunctionType else None
 
+    def takes(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+        """Return whether it is known that it can be called so."""
+        return self._parameters is not None and self._parameters.fit(args, kwargs)
+
     def check(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         """Raise ArgumentsError where it cannot be called so, and NotAJobError where no worker would find it."""
         if not self._found:

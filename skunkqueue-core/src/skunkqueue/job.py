@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-from skunkqueue.call import Call, Chain, Conjoinable, Enqueuer, Fireable, Memory, conjoin
+from skunkqueue.call import Call, Chain, Conjoinable, Enqueuer, Fireable, Memory, apart, conjoin
 from skunkqueue.checks import Target, check_function, job_name
 from skunkqueue.errors import DamagedPayloadError, NotAJobError
 from skunkqueue.handle import JobHandle
@@ -104,7 +104,14 @@ class Job(Generic[P, R]):
         return None if handle is None else handle.result
 
     def fire(self, /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
-        """Enqueue a run with these arguments as soon as possible."""
+        """Enqueue a run with these arguments as soon as possible.
+
+        ``transaction=`` among them, unless the job takes an argument of this name, is one of yours: see
+        ``SkunkQueue.fire_call``. Type checkers know it in ``add(4, 5).fire(transaction=tr)`` only.
+        """
+        if "transaction" in kwargs:
+            call, transaction = apart(self(*args, **kwargs))
+            return call.fire(transaction=transaction)
         return self(*args, **kwargs).fire()
 
     def fire_at(self, when: When, /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
@@ -112,6 +119,9 @@ class Job(Generic[P, R]):
 
         Raises NaiveDatetimeError for a datetime without a time zone.
         """
+        if "transaction" in kwargs:
+            call, transaction = apart(self(*args, **kwargs))
+            return call.fire_at(when, transaction=transaction)
         return self(*args, **kwargs).fire_at(when)
 
     def fire_async(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, JobHandle[R]]:

@@ -151,15 +151,24 @@ class SkunkQueue(Registration, AsyncQueue):
         return self
 
     @overload
-    def fire_call(self, call: Fireable[R], when: When | None = None) -> JobHandle[R]: ...
+    def fire_call(
+        self, call: Fireable[R], when: When | None = None, *, transaction: object = None
+    ) -> JobHandle[R]: ...
     @overload
-    def fire_call(self, call: Conjoinable, when: When | None = None) -> JobHandle[Any]: ...
+    def fire_call(
+        self, call: Conjoinable, when: When | None = None, *, transaction: object = None
+    ) -> JobHandle[Any]: ...
 
-    def fire_call(self, call: Conjoinable, when: When | None = None) -> JobHandle[Any]:
+    def fire_call(
+        self, call: Conjoinable, when: When | None = None, *, transaction: object = None
+    ) -> JobHandle[Any]:
         """Enqueue one job, call or chain, once on each of its routes; return the handle of the first, with all copies.
 
         ``when``: a moment (aware datetime) or a delay (timedelta, seconds); ``None`` is as soon as possible.
         What has no queue yet has this one from now on.
+
+        ``transaction``: a transaction of yours on the store's own server, such as FoundationDB's; the firing is in if you
+        commit it, and otherwise not. Raises BackendError where the store cannot do that.
         """
         if not isinstance(call, Fireable):
             call = as_fireable(call)
@@ -168,33 +177,52 @@ class SkunkQueue(Registration, AsyncQueue):
         if suppress_firing():
             return JobHandle("", None, None)
         firings = self._firings(call, self._places(call.policy, when))
-        ids = self.backend.enqueue(firings)
-        _tell(firings, ids)
+        ids = self._put(firings, transaction)
         call.memory.ids.extend(ids)
         # Another id is that of an earlier firing with the same key, which may be of any job.
         serializers = call.serializers() if ids == [firing.id for firing in firings] else None
         return JobHandle(ids[0], self, default_gate(), tuple(ids[1:]), serializers)
 
     @overload
-    def fire_many(self, calls: Iterable[Fireable[R]], when: When | None = None) -> list[JobHandle[R]]: ...
+    def fire_many(
+        self, calls: Iterable[Fireable[R]], when: When | None = None, *, transaction: object = None
+    ) -> list[JobHandle[R]]: ...
     @overload
-    def fire_many(self, calls: Iterable[Conjoinable], when: When | None = None) -> list[JobHandle[Any]]: ...
+    def fire_many(
+        self, calls: Iterable[Conjoinable], when: When | None = None, *, transaction: object = None
+    ) -> list[JobHandle[Any]]: ...
 
-    def fire_many(self, calls: Iterable[Conjoinable], when: When | None = None) -> list[JobHandle[Any]]:
+    def fire_many(
+        self, calls: Iterable[Conjoinable], when: When | None = None, *, transaction: object = None
+    ) -> list[JobHandle[Any]]:
         """Enqueue many calls, a thousand in one step; return a handle for each.
 
         ``queue.fire_many(add(i, i) for i in range(10_000))``. What raises leaves the thousands before
-        it enqueued, and of its own thousand nothing.
+        it enqueued, and of its own thousand nothing. ``transaction``: as for ``fire_call``; then all are in, or none.
         """
         if suppress_firing():
             return [JobHandle("", None, None) for _ in calls]
         handles: list[JobHandle[Any]] = []
         remaining = iter(calls)
         while batch := list(itertools.islice(remaining, _BULK)):
-            self._fire_batch(batch, when, handles)
+            self._fire_batch(batch, when, handles, transaction)
         return handles
 
-    def _fire_batch(self, calls: list[Conjoinable], when: When | None, handles: list[JobHandle[Any]]) -> None:
+    def _put(self, firings: list[Firing], transaction: object) -> list[str]:
+        if transaction is not None:
+            # Nobody here learns whether it is committed, so nobody is told.
+            return self.backend.enqueue_in(transaction, firings)
+        ids = self.backend.enqueue(firings)
+        _tell(firings, ids)
+        return ids
+
+    def _fire_batch(
+        self,
+        calls: list[Conjoinable],
+        when: When | None,
+        handles: list[JobHandle[Any]],
+        transaction: object,
+    ) -> None:
         policy: Policy | None = None
         name = label = ""
         keyed = False
@@ -227,8 +255,7 @@ class SkunkQueue(Registration, AsyncQueue):
                 memories.append(call.memory)
                 sizes.append(len(made))
                 written.append(call.serializers())
-        ids = self.backend.enqueue(firings)
-        _tell(firings, ids)
+        ids = self._put(firings, transaction)
         gate, start = default_gate(), 0
         # Another id is that of an earlier firing with the same key, which may be of any job.
         all_own = not keyed or ids == [firing.id for firing in firings]

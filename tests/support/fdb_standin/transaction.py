@@ -146,6 +146,9 @@ class Transaction(Reads):
         self._ranges: list[Range] = []
         self._asked: list[tuple[list[Any], Callable[[Any], None], Future[Any]]] = []
         self._leave_watches(1025)
+        stamp, self._stamp = self._stamp, None
+        if stamp is not None:
+            stamp.settle(error=1025)
 
     def _leave_watches(self, error: int) -> None:
         watched, self._watched = self._watched, []
@@ -415,7 +418,8 @@ class Transaction(Reads):
         return self._committed
 
     def get_versionstamp(self) -> Future[bytes]:
-        self._stamp = self._stamp or Key()
+        if self._stamp is None:
+            self._stamp = Key()
         return self._stamp
 
     def on_error(self, error: FDBError | int) -> Future[None]:

@@ -32,6 +32,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
+from skunkqueue.errors import BackendError
 from skunkqueue.persistence.asking import Asking
 from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.records import (
@@ -93,7 +94,7 @@ class Backend(Asking, ABC):
     capabilities: ClassVar[frozenset[str]] = frozenset()
     """What it can do beyond the contract's core. ``durable``: survives a process crash.
     ``processes``: several processes may open one store at once. ``rows``, ``counters``, ``pools``, ``audit``,
-    ``schedule pages``: the verbs of ``asking`` under these heads."""
+    ``schedule pages``: the verbs of ``asking`` under these heads. ``transactions``: ``enqueue_in``."""
     max_payload: ClassVar[int | None] = None
     """Bytes that a body, a carry or a result may have at most; ``None``: as many as users allow."""
 
@@ -131,6 +132,20 @@ class Backend(Asking, ABC):
         same queue that has its idempotency key already (then nothing is put in for it). A firing whose
         own id is known already is left as it is and its id returned, so a call may be repeated.
         """
+
+    def enqueue_in(self, transaction: Any, firings: Sequence[Firing]) -> list[str]:
+        """Put in as ``enqueue`` does, within a transaction that the caller has begun on the same server: capability ``transactions``.
+
+        They are in if the caller commits, and otherwise not. Nothing is committed, rolled back or begun anew here, and what
+        the server's client raises is left to the caller, who may have to try again: what a transaction object puts in over
+        all its tries is in once. Raises BackendError for what is no such transaction, and where the store cannot.
+        """
+        del transaction, firings
+        msg = (
+            f"the store {self.name} cannot enqueue in a transaction of yours: fire after it has committed, with an"
+            f" idempotency_key if that may happen twice. The store fdb can (pip install 'skunkqueue[fdb]')"
+        )
+        raise BackendError(msg)
 
     @abstractmethod
     def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:

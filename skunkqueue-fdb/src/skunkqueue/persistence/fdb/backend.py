@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.backend import MAX_PAGE
@@ -16,6 +17,8 @@ from skunkqueue.records import Claim, ClaimRef, Firing, Outcome, Record
 class FdbBackend(Administration):
     """A store in a FoundationDB cluster, for any number of processes on any number of machines."""
 
+    capabilities: ClassVar[frozenset[str]] = Administration.capabilities | {"transactions"}
+
     def enqueue(self, firings: Sequence[Firing]) -> list[str]:
         """Put firings in; see ``Backend.enqueue``."""
         if not firings:
@@ -25,6 +28,10 @@ class FdbBackend(Administration):
             return staging.put(link, firings)
         at = enqueue.version_for(link, firings)
         return link.run(lambda tr: enqueue.put(tr, firings, fresh=tr.at is not None), repeatable=True, at=at)
+
+    def enqueue_in(self, transaction: Any, firings: Sequence[Firing]) -> list[str]:
+        """Put firings in within the application's transaction; see ``Backend.enqueue_in``."""
+        return self._joined.enqueue(transaction, firings)
 
     def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:
         """Lend firings; see ``Backend.claim``."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.persistence.fdb.application import Joined
 from skunkqueue.persistence.fdb.binding import Binding
 from skunkqueue.persistence.fdb.opening import open_link
 from skunkqueue.persistence.fdb.settings import settings_of
@@ -35,6 +36,7 @@ class StoreBackend(Backend, ABC):
 
     def __init__(self, link: Link) -> None:
         self._link = link
+        self._joined = Joined(link)
 
     @classmethod
     def open(cls, config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> Self:

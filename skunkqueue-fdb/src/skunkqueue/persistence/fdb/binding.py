@@ -113,6 +113,9 @@ class RawTransaction(Reading, Protocol):
     def set_versionstamped_key(self, key: bytes, param: bytes, /) -> None:
         """Set a value under a key that gets the commit's versionstamp."""
 
+    def get_versionstamp(self) -> Future:
+        """Ask for the commit's versionstamp; it is there once that has succeeded, and an error otherwise."""
+
     def watch(self, key: bytes, /) -> Future:
         """Once committed, be told of the next change of this key."""
 

@@ -91,7 +91,9 @@ def use(tr: Transaction, queue: str, route: str, ranks: int) -> None:
     value = tr.get(key).value
     found = Route() if value is None else as_route(value)
     if found.ranks & ranks == ranks:
-        # Only what is committed may be relied on by later calls.
-        tr.link.routes[queue, route] = found.ranks
+        # Only what is committed may be relied on by later calls, and this try may have added to it.
+        if tr.widened is None or (queue, route) not in tr.widened:
+            tr.link.routes[queue, route] = found.ranks
     else:
+        tr.widened = {*(tr.widened or ()), (queue, route)}
         tr.set(key, encode(Route(ranks=found.ranks | ranks, paused=found.paused)))

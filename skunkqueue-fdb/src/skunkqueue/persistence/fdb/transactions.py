@@ -73,6 +73,7 @@ class Transaction:
         "set",
         "snapshot",
         "unchanged",
+        "widened",
     )
 
     def __init__(self, link: Link, raw: RawTransaction, conflicts: int = 0, at: int | None = None) -> None:
@@ -100,6 +101,8 @@ class Transaction:
         """Set it where nothing was written after all: then nothing is committed."""
         self.grown: set[tuple[str, str]] | None = None
         """Routes to whose jobs it has added one."""
+        self.widened: set[tuple[str, str]] | None = None
+        """Routes to whose priorities in use it has added one."""
         self._exact, self._want_all = link.modes
 
     def get_range(
@@ -247,7 +250,7 @@ class Link:
         if version <= 0:
             return
         if not self.time.saw(version):
-            self._try_to_anchor()
+            self.try_to_anchor()
         self.recent.note(version)
 
     def _refuse(self, error: Exception, begun: float, end: float) -> None:
@@ -309,7 +312,8 @@ class Link:
             self.time.adopt(anchor, version)
             return
 
-    def _try_to_anchor(self) -> None:
+    def try_to_anchor(self) -> None:
+        """Do so, if the cluster lets us."""
         try:
             self.anchor_anew()
         except BackendError as error:

@@ -1,0 +1,316 @@
+"""Firing in a transaction of the application: in with its data or not at all, and once however often it is tried."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+import pytest
+
+from skunkqueue import SkunkQueue
+from skunkqueue.contract.makers import (
+    LEASE,
+    QUEUE,
+    ROUTE,
+    WORKER,
+    firing,
+    firings,
+    ids,
+    outcome,
+    state,
+)
+from skunkqueue.errors import BackendError
+from skunkqueue.persistence.fdb import keys
+from skunkqueue.persistence.fdb.backend import FdbBackend
+from skunkqueue.persistence.fdb.binding import Binding
+from skunkqueue.records import Firing, State
+from tests.fdb.bindings import Bound, of_fdb, of_stand_in
+from tests.support.fdb_fixtures import NewStandIn
+from tests.support.fdb_server import FdbServer
+from tests.support.fdb_standin import binding
+from tests.support.fdb_standin.faults import Fault
+from tests.support.fdb_standin.process import StandInServer
+from tests.support.store_fixtures import ConfigOf
+
+demo = SkunkQueue("demo")
+
+
+@demo.job
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+@demo.job
+def book(transaction: str) -> str:
+    return transaction
+
+
+class StandInBackend(FdbBackend):
+    """The store on the stand-in."""
+
+    binding = cast("Binding", binding)
+
+
+class Shop(NamedTuple):
+    """An application that has its data beside the store."""
+
+    store: FdbBackend
+    bound: Bound
+
+    def retried(self, work: Callable[[Any], object]) -> Any:
+        """Do something in a transaction as ``@fdb.transactional`` does; return the transaction."""
+        tr = self.bound.begin()
+        for _ in range(10):
+            try:
+                work(tr)
+                tr.commit().wait()
+            except self.bound.binding.FDBError as error:
+                tr.on_error(error).wait()
+            else:
+                return tr
+        pytest.fail("the transaction does not come to an end")
+
+    def lent(self, limit: int = 100) -> list[str]:
+        return ids(self.store.claim(QUEUE, ROUTE, WORKER, limit, LEASE))
+
+
+@pytest.fixture
+def on_stand_in(stand_in: StandInServer, config_of: ConfigOf, dbname: str) -> Iterator[Shop]:
+    """Give a shop on the stand-in, where commits can be made to fail."""
+    stand_in.clear_faults()
+    store = StandInBackend.open(config_of(stand_in.url()))
+    yield Shop(store, of_stand_in(stand_in, dbname))
+    stand_in.clear_faults()
+    store.close()
+
+
+@pytest.fixture(params=["stand-in", "fdb"])
+def shop(request: pytest.FixtureRequest, config_of: ConfigOf, dbname: str) -> Iterator[Shop]:
+    """Give a shop, on the stand-in and on a real server."""
+    if request.param == "stand-in":
+        yield request.getfixturevalue("on_stand_in")
+        return
+    server: FdbServer = request.getfixturevalue("fdb_server")
+    bound = of_fdb(server, dbname)
+    store = FdbBackend.open(config_of(server.url()))
+    yield Shop(store, bound)
+    store.close()
+
+
+def test_firing_is_in_together_with_the_data(shop: Shop) -> None:
+    def order(tr: Any) -> None:
+        tr.set(shop.bound.key("order"), b"1")
+        assert shop.store.enqueue_in(tr, [one]) == [one.id]
+        assert state(shop.store, one.id) is None
+
+    one = firing()
+    shop.retried(order)
+    assert shop.bound.all() == [("order", b"1")]
+    assert shop.lent() == [one.id]
+
+
+def test_firing_of_a_transaction_that_is_never_committed_is_not_in(shop: Shop) -> None:
+    tr = shop.bound.begin()
+    tr.set(shop.bound.key("order"), b"1")
+    shop.store.enqueue_in(tr, firings(2, key="k"))
+    shop.store.enqueue_in(tr, firings(2, priority=7))
+    shop.store.enqueue_in(tr, firings(2, priority=7))
+    tr.cancel()
+    assert shop.lent() == []
+    # Nor is anything relied on that it would have written of its route.
+    after = firings(2, priority=7)
+    shop.store.enqueue(after)
+    assert shop.lent() == ids(after)
+    assert shop.bound.all() == []
+
+
+def test_retried_transaction_enqueues_once(shop: Shop) -> None:
+    tries: list[list[str]] = []
+
+    def order(tr: Any) -> None:
+        assert tr.get(shop.bound.key("stock")).value == (b"5" if not tries else b"4")
+        if not tries:
+            shop.bound.put(stock=b"4")
+        tr.set(shop.bound.key("order"), b"1")
+        tries.append(shop.store.enqueue_in(tr, [firing()]) + shop.store.enqueue_in(tr, firings(2)))
+
+    shop.bound.put(stock=b"5")
+    shop.retried(order)
+    assert len(tries) == 2
+    assert tries[0] == tries[1]
+    assert shop.lent() == tries[0]
+
+
+def test_try_that_fires_more_than_the_one_before_enqueues_all_of_it(shop: Shop) -> None:
+    tries: list[list[str]] = []
+
+    def order(tr: Any) -> None:
+        tr.get(shop.bound.key("stock")).wait()
+        if not tries:
+            shop.bound.put(stock=b"4")
+        tr.set(shop.bound.key("order"), b"1")
+        tries.append(shop.store.enqueue_in(tr, firings(1 + 2 * len(tries))))
+
+    shop.retried(order)
+    assert len(tries) == 2
+    assert tries[1][:1] == tries[0]
+    assert shop.lent() == tries[1]
+
+
+@pytest.mark.parametrize("landing", ["before", "never"])
+def test_commit_of_which_nobody_knows_enqueues_once(
+    on_stand_in: Shop, stand_in: StandInServer, landing: Any
+) -> None:
+    shop, seen = on_stand_in, list[str]()
+
+    def order(tr: Any) -> None:
+        if seen and landing == "before":
+            # It was worked on, and forgotten, before the application tried again.
+            (lent,) = shop.store.claim(QUEUE, ROUTE, WORKER, 10, LEASE)
+            shop.store.settle([outcome(lent, ttl=0.0)])
+            assert shop.store.prune() == 1
+        tr.set(shop.bound.key("order"), b"1")
+        seen.extend(shop.store.enqueue_in(tr, [firing()]))
+
+    stand_in.fail(Fault(call="commit", code=1021, landing=landing, prefix=shop.bound.key("order")))
+    shop.retried(order)
+    assert stand_in.clear_faults() == 1
+    assert len(seen) == 2
+    assert len(set(seen)) == 1
+    assert shop.lent() == ([] if landing == "before" else seen[:1])
+
+
+def test_what_a_try_fires_beyond_one_that_was_committed_is_in(
+    on_stand_in: Shop, stand_in: StandInServer
+) -> None:
+    shop, tries = on_stand_in, list[list[str]]()
+
+    def order(tr: Any) -> None:
+        tr.set(shop.bound.key("order"), b"1")
+        tries.append(shop.store.enqueue_in(tr, firings(1 + len(tries))))
+
+    stand_in.fail(Fault(call="commit", code=1021, landing="before", prefix=shop.bound.key("order"), times=2))
+    shop.retried(order)
+    assert [len(one) for one in tries] == [1, 2, 3]
+    assert shop.lent() == tries[2]
+
+
+@pytest.mark.parametrize("end", ["reset", "on_error"])
+def test_versionstamp_of_a_try_that_has_ended_is_an_error(shop: Shop, end: str) -> None:
+    tr = shop.bound.begin()
+    tr.set(shop.bound.key("a"), b"1")
+    stamp = tr.get_versionstamp()
+    tr.get(shop.bound.key("a")).wait()
+    assert not stamp.is_ready()
+    if end == "reset":
+        tr.reset()
+    else:
+        tr.on_error(shop.bound.binding.FDBError(1021)).wait()
+    tr.get(shop.bound.key("a")).wait()
+    assert stamp.is_ready()
+    assert shop.bound.refusal(stamp.wait) != 0
+
+
+def test_object_that_is_used_again_begins_another_transaction(shop: Shop) -> None:
+    first, second = firing(), firing()
+    tr = shop.bound.begin()
+    shop.store.enqueue_in(tr, [first])
+    tr.commit().wait()
+    tr.reset()
+    assert shop.store.enqueue_in(tr, [second]) == [second.id]
+    tr.commit().wait()
+    assert shop.lent() == [first.id, second.id]
+
+
+def test_transactions_that_come_one_after_the_other_leave_one_mark(shop: Shop) -> None:
+    link = shop.store._link
+    made = firings(20)
+
+    def enqueue(one: Firing) -> None:
+        shop.retried(lambda tr: shop.store.enqueue_in(tr, [one]))
+
+    for one in made:
+        enqueue(one)
+        gc.collect()
+    own = shop.store._joined._marker
+    assert link.read(lambda tr: len(tr.get_range(own, own + keys.END)())) == 1
+    assert shop.lent() == ids(made)
+
+
+def test_key_that_is_held_answers_with_its_holder(shop: Shop) -> None:
+    (holder,) = shop.store.enqueue([firing(key="k")])
+    found: list[str] = []
+    shop.retried(lambda tr: found.extend(shop.store.enqueue_in(tr, [firing(key="k")])))
+    assert found == [holder]
+    assert shop.lent() == [holder]
+
+
+def test_transaction_that_does_not_read_its_own_writes_is_refused(shop: Shop) -> None:
+    tr = shop.bound.begin()
+    tr.options.set_read_your_writes_disable()
+    with pytest.raises(BackendError, match="reads its own writes"):
+        shop.store.enqueue_in(tr, [firing()])
+
+
+def test_what_is_no_transaction_is_refused(shop: Shop) -> None:
+    with pytest.raises(BackendError, match="give the FoundationDB transaction itself"):
+        shop.store.enqueue_in(shop.bound.database, [firing()])
+
+
+def test_transaction_of_another_cluster_is_refused(on_stand_in: Shop, new_stand_in: NewStandIn) -> None:
+    tr = of_stand_in(new_stand_in(), "other").begin()
+    with pytest.raises(BackendError, match="of the same cluster"):
+        on_stand_in.store.enqueue_in(tr, [firing()])
+
+
+def test_batch_that_no_transaction_takes_is_refused(shop: Shop) -> None:
+    tr = shop.bound.begin()
+    with pytest.raises(BackendError, match="fire fewer"):
+        shop.store.enqueue_in(tr, firings(20, body=b"x" * 1_000_000))
+
+
+# --- as users write it ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def queue(fdb_server: FdbServer, config_of: ConfigOf) -> Iterator[SkunkQueue]:
+    """Give a queue whose store is on the real server."""
+    config = config_of(fdb_server.url())
+    with SkunkQueue("demo", backend="fdb", conn_url=config.url, dbname=config.dbname) as made:
+        yield made
+
+
+def test_every_way_to_fire_takes_a_transaction(
+    queue: SkunkQueue, fdb_server: FdbServer, dbname: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(add.memory, "queue", queue)
+    tr = of_fdb(fdb_server, dbname).begin()
+    fire: Any = add.fire  # its types are those of the job's own arguments
+    fire_at: Any = add.fire_at
+    handles = [
+        fire(4, 5, transaction=tr),
+        fire_at(60, 4, 5, transaction=tr),
+        add(4, 5).fire(transaction=tr),
+        add(4, 5).fire_at(60, transaction=tr),
+        queue.fire_call(add(4, 5), transaction=tr),
+        *queue.fire_many([add(n, n) for n in range(3)], transaction=tr),
+    ]
+    assert [handle.state for handle in handles if queue.backend.get([handle.id]) != [None]] == []
+    tr.commit().wait()
+    assert [handle.state for handle in handles] == [State.PENDING] * 8
+
+
+def test_argument_of_the_job_that_is_called_transaction_is_the_jobs(
+    queue: SkunkQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(book.memory, "queue", queue)
+    assert book.fire(transaction="t1").state is State.PENDING
+
+
+def test_store_that_cannot_says_the_way_out(tmp_path: Path) -> None:
+    with SkunkQueue("demo", conn_url=f"sqlite:///{tmp_path / 'jobs.db'}") as made:
+        with pytest.raises(BackendError, match="fire after it has committed"):
+            made.fire_call(add(4, 5), transaction=object())
+        assert made.fire_call(add(4, 5)).state is State.PENDING
