@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -52,6 +55,45 @@ def test_a_class_is_stored_under_its_own_name_and_a_subclass_under_its_place(tmp
 @pytest.mark.parametrize("name", ["names.charge", "billing:charge", "charge"])
 def test_a_job_is_found_by_its_name_and_by_earlier_ones(name: str) -> None:
     assert find_named(name) is charge
+
+
+OLD = "@queue.job\ndef old(): ...\n"
+NEW = "@queue.job(aliases=['{module}:old'])\ndef new(): ...\n"
+NAMED = "@queue.job(name='{module}')\ndef {job}(): ...\n"
+
+
+def load(folder: Path, *parts: str) -> ModuleType:
+    """Load a module of the test's own, or load it again, with other parts."""
+    module = f"names_{folder.name}"
+    text = "from skunkqueue import SkunkQueue\nqueue = SkunkQueue('names')\n" + "".join(parts)
+    (folder / f"{module}.py").write_text(text.replace("{module}", module))
+    # Two texts of one length, written within a second, have the same bytecode for Python.
+    sys.modules.pop(module, None)
+    importlib.invalidate_caches()
+    return importlib.import_module(module)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder from which modules are imported, as they are at that moment."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    return tmp_path
+
+
+@pytest.mark.parametrize("parts", [(OLD, NEW), (NEW, OLD)])
+def test_an_alias_at_whose_place_another_job_lies_is_refused(folder: Path, parts: tuple[str, ...]) -> None:
+    with pytest.raises(DuplicateJobError, match=r"two jobs claim the name 'names_.*:old'"):
+        load(folder, *parts)
+
+
+def test_a_name_may_go_to_another_job_when_a_module_is_loaded_again(folder: Path) -> None:
+    load(folder, OLD, NAMED.replace("{job}", "first"))
+
+    module = load(folder, NEW, NAMED.replace("{job}", "second"))
+
+    assert find_named(module.__name__) is module.second
+    assert find_named(f"{module.__name__}:old") is module.new
 
 
 def test_a_name_that_two_jobs_claim_is_refused_with_both_places() -> None:

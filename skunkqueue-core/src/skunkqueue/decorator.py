@@ -52,5 +52,4 @@ class JobDecorator:
 
     def _register(self, job: object, at: str) -> None:
         own = () if self._name is None else (self._name,)
-        if own or self._aliases:
-            register(job, at, (*own, *self._aliases))
+        register(job, at, (*own, *self._aliases))

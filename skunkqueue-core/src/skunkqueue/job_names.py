@@ -5,6 +5,7 @@ A job without a name of its own goes by the place where a worker finds it, ``mod
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -21,9 +22,23 @@ class _Named(NamedTuple):
     job: Any
     at: str
     """``module:qualname``; a module that is loaded again declares the same job anew."""
+    run: object
+    """The run of its module that declared it."""
+
+    @property
+    def is_current(self) -> bool:
+        """Return whether its module has not been loaded again since, when a job may have got another name."""
+        return self.run is _run_of(self.at)
 
 
 _named: dict[str, _Named] = {}
+_placed: dict[str, _Named] = {}
+"""All jobs, by their places."""
+
+
+def _run_of(at: str) -> object:
+    """Return what stands for the last run of the module where a job lies: each reload makes another."""
+    return getattr(sys.modules.get(at.partition(":")[0]), "__spec__", None)
 
 
 def find_named(name: str) -> Any:
@@ -59,13 +74,16 @@ def check_aliases(aliases: object) -> tuple[str, ...]:
 def register(job: Any, at: str, names: Iterable[str]) -> None:
     """Have names lead to a job, which lies ``at`` a place. Raises DuplicateJobError where one leads to another job."""
     names = tuple(names)
-    for name in names:
-        before = _named.get(name)
-        if before is not None and before.at != at:
+    for name in (*names, at):
+        for others in (_named, _placed):
+            before = others.get(name)
+            if before is None or before.at == at or not before.is_current:
+                continue
             msg = (
                 f"two jobs claim the name {name!r}: {before.at} and {at}, and a worker would not know which to run. "
                 f"Take it from one of them, in name= or aliases="
             )
             raise DuplicateJobError(msg)
+    declared = _placed[at] = _Named(job, at, _run_of(at))
     for name in names:
-        _named[name] = _Named(job, at)
+        _named[name] = declared

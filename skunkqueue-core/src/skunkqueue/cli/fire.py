@@ -118,7 +118,7 @@ def _find(job: str, paths: tuple[str, ...], allow: tuple[str, ...]) -> Any:
 
     module, colon, qualname = job.partition(":")
     if not colon or not qualname:
-        msg = f"{job!r} is not the name of a job: write MODULE:JOB, such as shop.jobs:sell"
+        msg = f"{job!r} does not say where a job lies: write MODULE:JOB, such as shop.jobs:sell, also for one with a name of its own"
         raise click.UsageError(msg)
     sys.path[:0] = [str(Path.cwd()), *paths]
     found = Gate(paths, allow, worker=True).find(module, qualname)
