@@ -124,6 +124,17 @@ def test_a_function_for_failures_that_hangs_is_interrupted(shop: Workshop) -> No
     pool.says("on_failure: it was interrupted")
 
 
+def test_a_function_for_failures_that_ends_its_worker_is_not_called_for_ever(shop: Workshop) -> None:
+    set_up(
+        shop, SETUP + "\nimport os\n@queue.on_failure\ndef die(failure):\n    say('dies')\n    os._exit(1)\n"
+    )
+    pool = shop.work(*IMPORT)
+
+    assert shop.failure(shop.fire("fail_until", 9)).kind == "WorkerDiedError"
+    assert said(shop).count("dies") == 4
+    pool.says("on_failure: not called for firing")
+
+
 def test_a_module_that_is_not_there_ends_the_pool_with_the_way_out(shop: Workshop) -> None:
     pool = shop.stage.work("-q", "shop", "--import", "no_such_module")
 

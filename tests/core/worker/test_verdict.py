@@ -76,6 +76,23 @@ def test_the_third_death_puts_it_aside_with_the_evidence(causes: tuple[str, ...]
     assert why(ruling.outcome).message.count("signal 9, memory 50 MiB") == 3
 
 
+@pytest.mark.parametrize(
+    ("causes", "seen", "expected"),
+    [
+        ((), 0, False),
+        (("signal",) * 3, 0, False),
+        (("signal",) * 4, 0, True),
+        (("timeout",) * 2, 0, False),
+        (("timeout",) * 3, 0, True),
+        (("timeout",) * 5, 4, False),
+    ],
+)
+def test_workers_that_go_on_dying_when_a_firing_was_to_end_are_noticed(
+    causes: tuple[str, ...], seen: int, expected: object
+) -> None:
+    assert verdict.ends_in_deaths(claim(*causes), Carry(seen_deaths=seen)) is expected
+
+
 def test_leases_that_ended_before_anything_was_known_to_begin_let_it_run() -> None:
     line = msgspec.json.encode(Death(at=1.0, worker="w", cause="lease", begun=False)).decode() + "\n"
     unknown = claim("signal", "lease")

@@ -10,11 +10,17 @@ import os
 import random
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skunkqueue.application import FailedFiring
-from skunkqueue.errors import JobTimeoutError, PayloadTooLargeError, SkunkQueueError, WorkerDiedError
-from skunkqueue.payload import Body
+from skunkqueue.errors import (
+    DamagedPayloadError,
+    JobTimeoutError,
+    PayloadTooLargeError,
+    SkunkQueueError,
+    WorkerDiedError,
+)
+from skunkqueue.payload import EMPTY_CARRY, Body, decode_carry
 from skunkqueue.policy import Policy
 from skunkqueue.records import Claim, Verdict
 from skunkqueue.serializers import DEFAULT_SERIALIZER, get_serializer
@@ -29,6 +35,9 @@ from skunkqueue.worker.logs import duration
 from skunkqueue.worker.retrying import asks_again
 from skunkqueue.worker.settler import Settler
 from skunkqueue.worker.verdict import Ruling, Try
+
+if TYPE_CHECKING:
+    from skunkqueue.worker.lane import Lane
 
 logger = logging.getLogger("skunkqueue.worker")
 
@@ -60,6 +69,7 @@ class Conclusions:
         self._max_payload = max_payload
         self._application = application
         self._pid = os.getpid()
+        self.lane: Lane | None = None
 
     def _release(self, claim: Claim, delay: float) -> None:
         self._holdings.finished.append(Finished(claim, verdict.released(claim, delay), "a firing"))
@@ -89,6 +99,18 @@ class Conclusions:
         delivered, interrupter.delivered = interrupter.delivered, None
         reason = delivered[1] if delivered is not None and delivered[0] is claim else None
         return value, error, reason
+
+    def _attempt_on_loop(
+        self, claim: Claim, function: Callable[..., Any], *arguments: Any
+    ) -> tuple[Any, BaseException | None]:
+        """Call the same on the loop's thread, where nothing interrupts it: the pool ends the worker if it does not return."""
+        slot = None if self.lane is None else self.lane.slot_of(claim.id)
+        if slot is not None:
+            deadline = self._holdings.monotonic() + RULING_LIMIT + KILL_AFTER
+            self._board.begin(slot, claim.id, claim.token, deadline, claim.deaths > 0)
+        called = attempt(function, *arguments)
+        self._end_copy()
+        return called
 
     def _end_copy(self) -> None:
         """End this process if it is a copy that a job has made: it must not go on as a second worker."""
@@ -148,8 +170,7 @@ class Conclusions:
         reason: str | None = None
         ruled: Ruling | None
         if on_loop:
-            ruled, broken = attempt(ruling)
-            self._end_copy()
+            ruled, broken = self._attempt_on_loop(tried.claim, ruling)
         else:
             # What was to interrupt the attempt itself comes too late.
             self._interrupter.forget()
@@ -187,7 +208,13 @@ class Conclusions:
         on_loop: bool = False,
     ) -> None:
         """Put an outcome among the finished; ``error``: what it failed with, if not with its worker."""
-        if ruling.outcome.verdict is Verdict.ERROR and self._application.hears_failures:
+        if ruling.outcome.verdict is not Verdict.ERROR or not self._application.hears_failures:
+            pass
+        elif _ends_in_deaths(claim):
+            logger.error(
+                "on_failure: not called for firing %s, since workers died when it was to end", claim.id
+            )
+        else:
             self._tell_failure(claim, name, number, error or _unraised(ruling.note), on_loop=on_loop)
         self._holdings.kills.pop(claim.id, None)
         outcome, note = ruling
@@ -200,11 +227,15 @@ class Conclusions:
         self, claim: Claim, name: str, number: int, error: BaseException, *, on_loop: bool
     ) -> None:
         """Tell the application, whose code may be interrupted like a job's."""
+        if _ends_in_deaths(claim):
+            logger.error(
+                "on_failure: not called for firing %s, since workers died when it was to end", claim.id
+            )
+            return
         cause = cause_of(error) if asks_again(error) else error
         failure = FailedFiring(claim.id, name, claim.queue, claim.route, number, cause)
         if on_loop:
-            attempt(self._application.failed, failure)
-            self._end_copy()
+            self._attempt_on_loop(claim, self._application.failed, failure)
             return
         self._interrupter.forget()
         _, broken, _ = self._staged(claim, RULING_LIMIT, self._application.failed, failure)
@@ -216,6 +247,13 @@ class Conclusions:
         report = self._holdings.progress.pop(ref_of(claim), None)
         if report is not None:
             self._settler.report(ref_of(claim), report)
+
+
+def _ends_in_deaths(claim: Claim) -> bool:
+    try:
+        return verdict.ends_in_deaths(claim, decode_carry(claim.carry))
+    except DamagedPayloadError:
+        return verdict.ends_in_deaths(claim, EMPTY_CARRY)
 
 
 def _unraised(note: str) -> SkunkQueueError:

@@ -71,7 +71,6 @@ class Runner(Conclusions):
         self._unknown_for = unknown_for
         """Seconds for which a firing whose job is not known here is given back."""
         self._open_lane = open_lane
-        self.lane: Lane | None = None
 
     def note_fork(self) -> None:
         """Prepare a copy of this process, made by a job, to end when the job's code comes back in it."""
@@ -177,7 +176,9 @@ class Runner(Conclusions):
             _, _, reason = self._staged(claim, NEVER, self._performer.find, tried.step.job, tried.step.at)
             if reason in verdict.ORDERED:
                 return verdict.interrupted(tried, reason)
-        return self._rule(tried, partial(verdict.timed_out, tried, self._policy(tried), death, random.random))
+        # Where the job's own rules are what does not return, they are not asked again.
+        policy = None if verdict.ends_in_deaths(claim, tried.carry) else self._policy(tried)
+        return self._rule(tried, partial(verdict.timed_out, tried, policy, death, random.random))
 
     # --- the job ----------------------------------------------------------------------------------
 

@@ -138,6 +138,21 @@ def before(claim: Claim, body: Body, carry: Carry) -> Ruling | None:
     return None
 
 
+def ends_in_deaths(claim: Claim, carry: Carry) -> bool:
+    """Return whether workers went on dying under a firing that was to end.
+
+    Then it is not its job that kills them but what is called at its end: its rules for retries, or ``on_failure``.
+    """
+    deaths = read_evidence(claim) if claim.deaths else []
+    died = sum(death.cause in _DEATHS and death.begun for death in deaths)
+    return died > MAX_DEATHS or _unseen_timeouts(deaths, carry) >= MAX_DEATHS
+
+
+def _unseen_timeouts(deaths: list[Death], carry: Carry) -> int:
+    """Count how often a worker was killed for the last attempt; more than once: not for the job itself."""
+    return sum(death.cause == "timeout" for death in deaths[carry.seen_deaths :])
+
+
 def unseen_timeout(claim: Claim, carry: Carry) -> Death | None:
     """Tell of the worker that had to be killed for the last attempt's timeout, unless ruled on before."""
     for death in read_evidence(claim)[carry.seen_deaths :] if claim.deaths else ():
@@ -163,7 +178,7 @@ def unknown(tried: Try, error: JobNotFoundError, now: float, patience: float) ->
     return Ruling(outcome, f"this worker does not know the job, so another may take it: {error}")
 
 
-def timed_out(tried: Try, policy: Policy, death: Death | None, uniform: Callable[[], float]) -> Ruling:
+def timed_out(tried: Try, policy: Policy | None, death: Death | None, uniform: Callable[[], float]) -> Ruling:
     """Rule on an attempt that took longer than its step's timeout; ``death`` if it cost the worker."""
     limit = tried.step.timeout
     message = f"the job ran longer than its timeout of {limit:g} s" if limit else "the job ran too long"
