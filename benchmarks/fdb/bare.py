@@ -5,7 +5,7 @@ its place in the line, and one for its result; ``packed`` has the firing in the 
 and stores all results of a batch in one value.
 
 ``python -m benchmarks.fdb.bare CLUSTER_FILE LAYOUT COUNT`` is what the runner starts for a drain; with ``work`` in the place of the
-count it drains for ever.
+count it drains for ever, and with ``watch`` it sleeps until somebody changes a key, and tells how long ago a firing was put in.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ BATCH = 100
 CHUNK = 1_000
 """Firings put in with one transaction."""
 LAYOUTS = ("plain", "packed")
-FIRING, LINE, RESULT = b"bare/f/", b"bare/r/", b"bare/z/"
+FIRING, LINE, RESULT, BELL = b"bare/f/", b"bare/r/", b"bare/z/", b"bare/g"
+KNOB = "future_version_retry_delay=0.001"
+"""Without it a watch fires ten milliseconds late."""
 IDLE = 0.002
 PADDING = b"x" * 70
 """With a number beside it a body has the 80 bytes that ours have."""
@@ -37,6 +39,7 @@ _decode = msgspec.msgpack.Decoder().decode
 def connect(cluster_file: str) -> Any:
     """Open the cluster."""
     fdb.api_version(API)
+    fdb.options.set_knob(KNOB)
     return fdb.open(cluster_file)
 
 
@@ -99,9 +102,48 @@ def drain(db: Any, layout: str) -> int:
     return count
 
 
+def ring(db: Any, number: int) -> None:
+    """Put a firing in that says when, and wake who waits."""
+    tr = db.create_transaction()
+    tr[LINE + key(number)] = encode([time.monotonic(), PADDING])
+    tr[BELL] = key(number)
+    tr.commit().wait()
+
+
+def took(db: Any, number: int) -> float:
+    """Wait until a firing that was rung for has started; return how long it took, in seconds."""
+    while True:
+        tr = db.create_transaction()
+        value = tr[RESULT + key(number)].value
+        if value is not None:
+            return float(_decode(value))
+        time.sleep(IDLE)
+
+
+def watch(db: Any) -> None:
+    """Sleep until the bell rings, and tell how long what is in the line took to be started; for ever."""
+    while True:
+        tr = db.create_transaction()
+        rows = tr.get_range(LINE, LINE + b"\xff", limit=BATCH).to_list()
+        if not rows:
+            rung = tr.watch(BELL)
+            tr.commit().wait()
+            rung.wait()
+            continue
+        tr.clear_range(rows[0].key, rows[-1].key + b"\0")
+        tr.commit().wait()
+        now = time.monotonic()
+        tr = db.create_transaction()
+        for row in rows:
+            tr[RESULT + row.key[len(LINE) :]] = encode(now - _decode(row.value)[0])
+        tr.commit().wait()
+
+
 def main(cluster_file: str, layout: str, count: str) -> None:
     """Measure in a process of its own, as workers have one."""
     db = connect(cluster_file)
+    if count == "watch":
+        watch(db)
     if count == "work":
         while True:
             drain(db, layout)
