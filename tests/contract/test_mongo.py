@@ -36,7 +36,7 @@ class TestStandalone(BackendContract):
     ) -> Outage:
         proxy = new_mongo_proxy(mongod)
         url = mongod.url(port=proxy.port)
-        return outage_of(mongo_config_of(mongod, url, retry_for="0", connect_timeout="0.25"), proxy)
+        return outage_of(mongo_config_of(mongod, url, retry_for="0", connect_timeout="1"), proxy)
 
     @pytest.fixture
     def config_with_password(self, new_mongod: NewMongod, mongo_config_of: MongoConfigOf) -> BackendConfig:

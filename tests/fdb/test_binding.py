@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from types import SimpleNamespace
 from typing import Any, cast
@@ -101,3 +103,17 @@ def test_wait_that_a_signal_handler_ended_leaves_no_semaphore_behind() -> None:
     made: Any = SimpleNamespace(impl=SimpleNamespace(_thread_local_storage=kept))
     bindings.forget_wait(cast("Binding", made))
     assert kept.future_block_semaphore is None
+
+
+def test_later_imports_do_not_warn_of_the_bindings_own_finder() -> None:
+    program = (
+        "from skunkqueue.persistence.fdb.binding import load; load(); "
+        "import importlib.util; importlib.util.find_spec('no_such_module')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error::ImportWarning", "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -37,7 +37,7 @@ class TestReplicaSet(BackendContract):
         (server,) = replica_set.servers
         proxy = new_mongo_proxy(server)
         url = server.url(port=proxy.port)
-        return outage_of(mongo_config_of(replica_set, url, retry_for="0", connect_timeout="0.25"), proxy)
+        return outage_of(mongo_config_of(replica_set, url, retry_for="0", connect_timeout="1"), proxy)
 
     @pytest.fixture
     def config_with_password(

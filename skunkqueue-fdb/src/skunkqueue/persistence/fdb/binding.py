@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from importlib import metadata
@@ -216,7 +217,15 @@ def load() -> Binding:
             f" the FoundationDB client library, which is a package of the system"
         )
         raise BackendError(msg) from error
+    _leave_imports_alone()
     return found
+
+
+def _leave_imports_alone() -> None:
+    """Take the binding's own finder of modules out of Python's: it is too old for Python, which warns at later imports."""
+    for finder in tuple(sys.meta_path):
+        if type(finder).__module__ == f"{MODULE}.six" and not hasattr(finder, "find_spec"):
+            sys.meta_path.remove(finder)
 
 
 def choose_version(binding: Binding) -> int:

@@ -56,7 +56,7 @@ def jobs() -> str | Response | tuple[str, int]:
     if any(not text for _, text in request.args.items(multi=True)):
         # A form sends its empty fields, too: what is left is a short address to keep and to send.
         # Not by url_for, to which names such as _external mean something else.
-        kept = urlencode([(name, text) for name, text in request.args.items(multi=True) if text])
+        kept = urlencode([(name, text) for name, text in request.args.items(multi=True) if text], safe=":")
         return redirect(f"{url_for('.jobs')}{'?' if kept else ''}{kept}")
     here = source.current()
     wanted = filters.read(request.args, here.now())
