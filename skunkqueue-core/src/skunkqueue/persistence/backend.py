@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import msgspec
 
@@ -84,6 +84,15 @@ class BackendConfig(msgspec.Struct, frozen=True, kw_only=True):
     and make nothing. A backend that does not look at this makes it all the same."""
 
 
+class Remark(msgspec.Struct, frozen=True, kw_only=True):
+    """What a store says of the way it is set up, and what to do about it."""
+
+    level: Literal["ok", "notice", "problem"]
+    """``notice``: worth knowing, nothing need be done; ``problem``: something to mend."""
+    text: str
+    cure: str = ""
+
+
 class Backend(Asking, ABC):
     """One store. See the module for what holds of every verb."""
 
@@ -121,6 +130,10 @@ class Backend(Asking, ABC):
     @abstractmethod
     def now(self) -> float:
         """Tell the store's time, which judges due times and expiry."""
+
+    def remarks(self) -> Sequence[Remark]:
+        """Say what of the way its server is set up is worth knowing or mending, for ``skunq doctor``; changes nothing."""
+        return ()
 
     # --- the hot path -----------------------------------------------------------------------------
 

@@ -106,6 +106,12 @@ def room(store: Backend, _: BackendConfig) -> Iterator[Finding]:
         )
 
 
+def server(store: Backend, _: BackendConfig) -> Iterator[Finding]:
+    """Let the store say what it knows of its server's set-up."""
+    for remark in store.remarks():
+        yield Finding("server", remark.level, remark.text, remark.cure)
+
+
 def file_of(store: Backend) -> Path | None:
     """Tell the file a store is kept in, where its location is one on this machine."""
     parts = urlsplit(store.location())
@@ -171,6 +177,7 @@ CHECKS: list[tuple[str, StoreCheck]] = [
     ("writing", writable),
     ("durability", durable),
     ("disk", room),
+    ("server", server),
     ("clock", clocks),
     ("workers", worker_health),
 ]

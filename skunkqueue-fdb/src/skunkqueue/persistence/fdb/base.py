@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from abc import ABC
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
-from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.persistence.backend import Backend, BackendConfig, Remark
+from skunkqueue.persistence.fdb import advice
 from skunkqueue.persistence.fdb.application import Joined
 from skunkqueue.persistence.fdb.binding import Binding
 from skunkqueue.persistence.fdb.opening import open_link
@@ -61,3 +62,8 @@ class StoreBackend(Backend, ABC):
         """Tell the store's time, as this process knows it without asking."""
         self._link.check()
         return self._link.time.now()
+
+    def remarks(self) -> Sequence[Remark]:
+        """Say what is worth knowing of the cluster; see ``Backend.remarks``."""
+        status = self._link.read(advice.look)
+        return [] if status is None else [*advice.remarks(status, self._link.settings)]
