@@ -22,7 +22,8 @@ from benchmarks.tree import Tree
 from skunkqueue.records import State
 
 COUNT = 20_000
-WARM = 500
+WARM = 10_000
+"""Firings that all workers do before: a worker claims one at first, and a third more each time until its batches are full."""
 LIMIT = 120.0
 PATIENCE = 240.0
 MANY = 4
