@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import msgspec
@@ -14,6 +16,7 @@ from skunkqueue.persistence.fdb.backend import FdbBackend
 from skunkqueue.persistence.fdb.binding import Binding
 from skunkqueue.persistence.fdb.settings import settings_of
 from tests.core.cli.program import Skunq
+from tests.fdb.test_opening import NEWER
 from tests.support.fdb_server import FdbServer
 from tests.support.fdb_standin import binding
 from tests.support.fdb_standin.process import StandInServer
@@ -203,3 +206,21 @@ def test_the_doctor_tells_of_a_cluster_file_that_is_not_there(fdb_server: FdbSer
 
     assert told.startswith("problem: ")
     assert "cluster file cannot be used" in told
+
+
+def test_the_doctor_says_which_binding_to_install_where_it_is_newer_than_the_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(_: int) -> None:
+        raise RuntimeError(NEWER)
+
+    monkeypatch.setitem(
+        sys.modules,
+        "fdb",
+        SimpleNamespace(is_api_version_selected=lambda: False, LATEST_API_VERSION=800, api_version=refuse),
+    )
+
+    (told,) = doctor("fdb://a:b@127.0.0.1:1", "store", expect=1)
+
+    assert "newer than the client library of this machine, which is of version 7.3" in told
+    assert "pip install 'foundationdb>=7.3,<7.4'" in told
