@@ -6,8 +6,10 @@ import os
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Barrier
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -21,8 +23,9 @@ from skunkqueue.persistence.fdb.opening import open_link
 from skunkqueue.persistence.fdb.settings import settings_of
 from skunkqueue.persistence.fdb.transactions import Link
 from tests.fdb.bindings import Bound
+from tests.support.certificates import issue_files
 from tests.support.fdb_standin import binding as stand_in_binding
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, pause
 
 NEWER = (
     "This version of the FoundationDB Python binding is not supported by the installed FoundationDB C library. The"
@@ -133,6 +136,29 @@ def test_store_of_another_layout_is_left_alone(door: Door, bound: Bound) -> None
         door.open(f"fdb://{bound.cluster_file}")
 
 
+@pytest.mark.parametrize("name", ["certificate", "key", "ca"])
+@pytest.mark.parametrize("text", [None, "nothing"])
+def test_certificate_that_cannot_be_used_is_named(
+    door: Door, bound: Bound, tmp_path: Path, name: str, text: str | None
+) -> None:
+    files = issue_files(tmp_path)
+    given = {
+        "tls_certificate_file": files.certificate,
+        "tls_key_file": files.key,
+        "tls_ca_file": files.authority,
+    }
+    given[f"tls_{name}_file"].unlink()
+    if text is not None:
+        given[f"tls_{name}_file"].write_text(text)
+    with pytest.raises(ConfigError, match=f"tls_{name}_file='{given[f'tls_{name}_file']}'.*cannot be used"):
+        door.open(
+            f"fdb://{bound.cluster_file}",
+            tls_certificate_file=str(files.certificate),
+            tls_key_file=str(files.key),
+            tls_ca_file=str(files.authority),
+        )
+
+
 # --- bindings that do not fit -----------------------------------------------------------------------------
 
 
@@ -168,6 +194,31 @@ def test_missing_binding_is_told_with_the_way_out(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setitem(sys.modules, "fdb", None)
     with pytest.raises(BackendError, match=r"pip install 'skunkqueue\[fdb\]'"):
         load()
+
+
+def test_version_is_chosen_once_by_threads_that_open_at_the_same_time() -> None:
+    chosen: list[int] = []
+    began = Barrier(8)
+
+    def api_version(ver: int) -> None:
+        assert not chosen, "it was chosen twice"
+        # Whoever else did not wait would be in here by now.
+        pause(0.05)
+        chosen.append(ver)
+
+    given = of_binding(
+        api_version=api_version,
+        is_api_version_selected=lambda: bool(chosen),
+        get_api_version=lambda: chosen[0],
+    )
+
+    def choose(_: int) -> int:
+        began.wait(10)
+        return choose_version(given)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(choose, range(8))) == {stand_in_binding.LATEST_API_VERSION}
+    assert len(chosen) == 1
 
 
 def test_version_that_the_application_chose_is_adopted() -> None:

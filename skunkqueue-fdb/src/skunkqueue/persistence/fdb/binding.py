@@ -19,6 +19,7 @@ from skunkqueue.errors import BackendError
 OLDEST = 710
 """The oldest version of the API that we can use."""
 MODULE = "fdb"
+_choosing = threading.Lock()
 
 
 class Future(Protocol):
@@ -233,27 +234,29 @@ def choose_version(binding: Binding) -> int:
 
     Raises BackendError where the library is missing, or older than the binding.
     """
-    if binding.is_api_version_selected():
-        chosen = binding.get_api_version()
-        if chosen < OLDEST:
+    # Threads may open their first stores at the same time, and it can be chosen only once.
+    with _choosing:
+        if binding.is_api_version_selected():
+            chosen = binding.get_api_version()
+            if chosen < OLDEST:
+                msg = (
+                    f"this process has chosen version {chosen} of FoundationDB's API, and SkunkQueue needs {OLDEST} or later:"
+                    f" call fdb.api_version({OLDEST}) where your program now asks for {chosen}"
+                )
+                raise BackendError(msg)
+            return chosen
+        try:
+            binding.api_version(binding.LATEST_API_VERSION)
+        except RuntimeError as error:
+            raise BackendError(_unfit(str(error))) from error
+        except Exception as error:
+            # The binding raises a bare Exception where it finds no library, and OSError where that cannot be loaded.
             msg = (
-                f"this process has chosen version {chosen} of FoundationDB's API, and SkunkQueue needs {OLDEST} or later:"
-                f" call fdb.api_version({OLDEST}) where your program now asks for {chosen}"
+                f"FoundationDB's client library cannot be loaded ({error}): install the package foundationdb-clients of"
+                f" FoundationDB 7.1 to 7.4, or set LD_LIBRARY_PATH to the folder of libfdb_c.so"
             )
-            raise BackendError(msg)
-        return chosen
-    try:
-        binding.api_version(binding.LATEST_API_VERSION)
-    except RuntimeError as error:
-        raise BackendError(_unfit(str(error))) from error
-    except Exception as error:
-        # The binding raises a bare Exception where it finds no library, and OSError where that cannot be loaded.
-        msg = (
-            f"FoundationDB's client library cannot be loaded ({error}): install the package foundationdb-clients of"
-            f" FoundationDB 7.1 to 7.4, or set LD_LIBRARY_PATH to the folder of libfdb_c.so"
-        )
-        raise BackendError(msg) from error
-    return binding.LATEST_API_VERSION
+            raise BackendError(msg) from error
+        return binding.LATEST_API_VERSION
 
 
 def _unfit(told: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import ssl
 import tempfile
 import weakref
 
 from skunkqueue.clock import Clock
-from skunkqueue.errors import BackendError, StoreMissingError
+from skunkqueue.errors import BackendError, ConfigError, StoreMissingError
 from skunkqueue.persistence.fdb import binding as bindings
 from skunkqueue.persistence.fdb.binding import Binding
 from skunkqueue.persistence.fdb.keys import LAYOUT
@@ -54,10 +55,32 @@ def open_link(settings: Settings, clock: Clock, binding: Binding | None, *, crea
 
 def _prepare_network(settings: Settings, binding: Binding) -> None:
     """Set options of the network; where it runs already they stay as they are."""
+    _check_certificates(settings)
     with contextlib.suppress(binding.FDBError):
         binding.options.set_knob(_KNOB)
         for name, value in settings.tls.items():
             getattr(binding.options, TLS[name])(value)
+
+
+def _check_certificates(settings: Settings) -> None:
+    """Raise ConfigError where a file of the TLS options cannot be used: the client's library would end the process."""
+    given = settings.tls
+    certificate, key, authority = (given.get(f"tls_{name}_file") for name in ("certificate", "key", "ca"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    asked = f"tls_certificate_file={certificate!r} and tls_key_file={key!r}"
+    try:
+        if certificate is not None:
+            # Where none is given, nobody is asked at the terminal for one.
+            context.load_cert_chain(certificate, key, given.get("tls_password", ""))
+        asked = f"tls_ca_file={authority!r}"
+        if authority is not None:
+            context.load_verify_locations(authority)
+    except (OSError, ValueError) as error:
+        msg = (
+            f"{settings.place}: {asked} cannot be used ({error}): name files in PEM that this user can read, and a key that"
+            f" belongs to the certificate"
+        )
+        raise ConfigError(msg) from error
 
 
 def _look(link: Link, *, create: bool) -> None:
