@@ -14,6 +14,8 @@ from threading import get_ident
 from types import CodeType, FrameType
 from typing import Generic, TypeVar
 
+from skunkqueue.stacks import stacks
+
 
 class Turned:
     """One call that wants a turn."""
@@ -78,9 +80,9 @@ class Turn(Generic[C]):
     def is_under_way(self, call: C) -> bool:
         """Look for the call on its thread's stack; costs some microseconds for each thread of the process."""
         if call.thread == get_ident():
-            top: FrameType | None = sys._getframe()  # noqa: SLF001 - documented, as is the next
+            top: FrameType | None = sys._getframe()  # noqa: SLF001 - documented
         else:
-            top = sys._current_frames().get(call.thread)  # noqa: SLF001
+            top = stacks().get(call.thread)
         return any(frame.f_locals.get(self._variable) is call for frame in frames_of(top, self._code))
 
 

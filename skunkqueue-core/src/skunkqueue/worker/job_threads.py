@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import Interrupted
 from skunkqueue.plugins.calls import raise_in
+from skunkqueue.stacks import stacks
 
 T = TypeVar("T")
 
@@ -102,7 +103,7 @@ class Interruptible:
             return
 
     def _is_delicate(self) -> bool:
-        frame = sys._current_frames().get(self._thread)  # noqa: SLF001 - the only way to see another thread's code
+        frame = stacks().get(self._thread)
         inner = frame
         while frame is not None and frame is not self._first:
             name = str(frame.f_globals.get("__name__", ""))

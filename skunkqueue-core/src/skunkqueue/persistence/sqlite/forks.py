@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 import time
 import weakref
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from typing import Any, TypeVar
 
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendError
+from skunkqueue.stacks import stacks
 from skunkqueue.turns import frames_of
 
 T = TypeVar("T")
@@ -136,9 +136,9 @@ def _wait_for_others() -> None:
     _quiet.discard(me)
     end = None
     while _inside:
-        stacks = sys._current_frames()  # noqa: SLF001 - documented, and the only way
+        found = stacks()
         for number, thread in list(_inside.items()):
-            if not frames_of(stacks.get(thread), guarded.__code__):
+            if not frames_of(found.get(thread), guarded.__code__):
                 # It was interrupted on its way out.
                 _inside.pop(number, None)
             elif thread == me:
