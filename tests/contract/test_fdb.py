@@ -5,15 +5,18 @@ Where there is a server, the stand-in has its turn in ``tests/thorough/contract`
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from skunkqueue.config import open_backend
 from skunkqueue.contract import BackendContract, Outage
 from skunkqueue.contract.effort import EFFORT
 from skunkqueue.persistence import BackendConfig
+from skunkqueue.persistence.backend import Backend
 from tests.support.fdb_proxy import FdbProxy
 from tests.support.fdb_server import FdbServer, is_here
-from tests.support.fdb_standin.backend import StandInBackend
+from tests.support.fdb_standin.backend import SLOW, StandInBackend
 from tests.support.fdb_standin.process import StandInServer
 from tests.support.outages import outage_of
 from tests.support.store_fixtures import ConfigOf
@@ -42,3 +45,10 @@ class TestFdb(BackendContract):
         # After the last outage the binding takes a while to notice that the line is there again.
         open_backend(config_of(server.url(), retry_for="60")).close()
         return outage_of(config_of(server.url(), retry_for="0.5"), proxy)
+
+    def test_many_firings_start_on_many_waiting_workers_within_milliseconds(
+        self, real_backend: Backend, threads: ThreadPoolExecutor
+    ) -> None:
+        if not IS_HERE:
+            pytest.skip(SLOW)
+        super().test_many_firings_start_on_many_waiting_workers_within_milliseconds(real_backend, threads)

@@ -8,6 +8,8 @@ from skunkqueue.persistence.fdb.backend import FdbBackend
 from skunkqueue.persistence.fdb.binding import Binding
 from tests.support.fdb_standin import binding
 
+SLOW = "a server in Python takes long under load where many claim at once: that is measured on a real one"
+
 
 @final
 class StandInBackend(FdbBackend):

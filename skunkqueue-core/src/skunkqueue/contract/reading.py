@@ -321,7 +321,16 @@ class ReadingPromises(Kit):
     ) -> None:
         assert tested_class.name == config.backend
         assert tested_class.default_cfg["backend"] == tested_class.name
-        known = {"durable", "processes", "rows", "counters", "pools", "audit", "schedule pages"}
+        known = {
+            "durable",
+            "processes",
+            "rows",
+            "counters",
+            "pools",
+            "audit",
+            "schedule pages",
+            "transactions",
+        }
         assert tested_class.capabilities <= known
 
     def test_closing_twice_is_safe(self, backend: Backend) -> None:
