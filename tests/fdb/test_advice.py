@@ -21,6 +21,7 @@ from tests.support.fdb_server import FdbServer
 from tests.support.fdb_standin import binding
 from tests.support.fdb_standin.process import StandInServer
 from tests.support.store_fixtures import ConfigOf
+from tests.support.waiting import eventually
 
 GIB = 2**30
 MACHINES: dict[str, dict[str, str]] = {str(number): {} for number in range(3)}
@@ -190,7 +191,12 @@ def doctor(url: str, check: str, *, expect: int) -> list[str]:
 def test_the_doctor_reads_the_status_of_a_real_cluster(fdb_server: FdbServer, dbname: str) -> None:
     Skunq()("work", "--url", fdb_server.url(dbname), "-q", "demo", "--burst")
 
-    told = doctor(fdb_server.url(dbname), "server", expect=0)
+    def is_known() -> list[str]:
+        # A server that has just been started does not know its own machine yet.
+        found = doctor(fdb_server.url(dbname), "server", expect=0)
+        return found if " on 0 machines" not in found[0] else []
+
+    told = eventually(is_known)
 
     assert told[0].startswith("ok: FoundationDB 7.")
     assert told[0].endswith(" 1 process on 1 machine, single memory")
