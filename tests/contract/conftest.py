@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from tests.support.fdb_fixtures import fdb_behind_proxy, fdb_server, stand_in
 from tests.support.memory_example import make_importable
 from tests.support.mongo_fixtures import (
     mongo_config_of,
@@ -20,8 +19,6 @@ __all__ = [
     "config_of",
     "dbname",
     "empty_store",
-    "fdb_behind_proxy",
-    "fdb_server",
     "mongo_config_of",
     "mongod",
     "mongod_binary",
@@ -29,7 +26,6 @@ __all__ = [
     "new_mongod",
     "new_proxy",
     "new_server",
-    "stand_in",
     "used_mongo_config_of",
     "valkey",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.fdb_fixtures import stand_in
+from tests.support.fdb_fixtures import fdb_behind_proxy, fdb_server, stand_in
 from tests.support.mongo_fixtures import (
     mongo_config_of,
     mongod_binary,
@@ -18,6 +18,8 @@ __all__ = [
     "cluster",
     "config_of",
     "dbname",
+    "fdb_behind_proxy",
+    "fdb_server",
     "mongo_config_of",
     "mongod_binary",
     "new_cluster",

@@ -1,6 +1,6 @@
-"""The FoundationDB backend, held to the contract: on a server with the memory engine, or on the stand-in.
+"""The FoundationDB backend, held to the contract: on a server with the memory engine, or on the stand-in where there is none.
 
-Where there is a server, the stand-in has its turn in ``tests/thorough/contract``.
+The kit takes a minute of the processor's time on it; ``tests/fdb`` has what every change is held to.
 """
 
 from __future__ import annotations
