@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 
-from skunkqueue import JobHandle, SkunkQueue, State
-from skunkqueue import queue as queues
+from skunkqueue import JobHandle, SkunkQueue, State, producing
 from skunkqueue.errors import (
     ConfigError,
     DamagedPayloadError,
@@ -21,6 +20,7 @@ from skunkqueue.errors import (
     WaitTimeoutError,
     WrongTypeError,
 )
+from skunkqueue.imports import default_gate
 from skunkqueue.payload import Carry, Failure, encode
 from skunkqueue.plugins import hookimpl
 from skunkqueue.plugins.notify import Notifier
@@ -63,14 +63,14 @@ def test_a_handle_in_a_forked_child_uses_the_childs_own_store(queue: SkunkQueue)
 def test_firing_needs_no_working_directory(
     queue: SkunkQueue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    queues.default_gate.cache_clear()
+    default_gate.cache_clear()
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
 
     assert on(queue, add).fire(1, 2).state is State.PENDING
-    queues.default_gate.cache_clear()
+    default_gate.cache_clear()
 
 
 def test_a_chains_result_that_is_none_is_damage(queue: SkunkQueue) -> None:
@@ -96,7 +96,7 @@ def test_hook_plugins_hear_of_every_firing_that_was_put_in(
 
     notifier = Notifier()
     notifier.add(Listener(), "listener")
-    monkeypatch.setattr(queues, "default_notifier", lambda: notifier)
+    monkeypatch.setattr(producing, "default_notifier", lambda: notifier)
     job = on(queue, add, idempotency_key="one")
     first = job.fire(1, 2)
     job.fire(1, 2)

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from skunkqueue import JobMixin, SkunkQueue
-from skunkqueue import queue as queues
+from skunkqueue import JobMixin, SkunkQueue, producing
 from skunkqueue.call import Call, Chain, Memory
 from skunkqueue.context import JobContext, current
 from skunkqueue.errors import PolicyError
@@ -62,7 +61,7 @@ class Heard:
 def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     notifier, heard = Notifier(), Heard()
     notifier.add(heard, "heard")
-    monkeypatch.setattr(queues, "default_notifier", lambda: notifier)
+    monkeypatch.setattr(producing, "default_notifier", lambda: notifier)
     return heard
 
 

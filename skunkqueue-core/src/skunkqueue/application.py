@@ -17,7 +17,7 @@ class FailedFiring(NamedTuple):
 
     id: str
     job: str
-    """The job's name, ``module:qualname``; the names of a chain are joined."""
+    """The job's name; the names of a chain are joined."""
     queue: str
     route: str
     attempt: int

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from skunkqueue.call import Conjoinable, Fireable
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.handle import JobHandle
-from skunkqueue.imports import Gate, suppress_firing
-from skunkqueue.persistence.backend import Backend
+from skunkqueue.imports import default_gate, suppress_firing
+from skunkqueue.producing import Producer
 from skunkqueue.times import Seconds, When
 
 if TYPE_CHECKING:
@@ -18,31 +18,8 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-class AsyncQueue:
+class AsyncQueue(Producer):
     """What a queue can do without blocking an event loop: each call of the store is made on a thread."""
-
-    @property
-    def backend(self) -> Backend:
-        """The store, opened if need be."""
-        raise NotImplementedError
-
-    @overload
-    def fire_many(
-        self, calls: Iterable[Fireable[R]], when: When | None = None, *, transaction: object = None
-    ) -> list[JobHandle[R]]: ...
-    @overload
-    def fire_many(
-        self, calls: Iterable[Conjoinable], when: When | None = None, *, transaction: object = None
-    ) -> list[JobHandle[Any]]: ...
-
-    def fire_many(
-        self, calls: Iterable[Conjoinable], when: When | None = None, *, transaction: object = None
-    ) -> list[JobHandle[Any]]:
-        """Enqueue many calls."""
-        raise NotImplementedError
-
-    def _gate(self) -> Gate:
-        raise NotImplementedError
 
     @overload
     def fire_many_async(
@@ -94,4 +71,4 @@ class AsyncQueue:
         """
         from skunkqueue.async_results import AsyncResults  # noqa: PLC0415 - as above
 
-        return AsyncResults(self, list(handles), self._gate(), timeout, errors=errors)
+        return AsyncResults(self, list(handles), default_gate(), timeout, errors=errors)

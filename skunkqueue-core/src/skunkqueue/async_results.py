@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Generator, Sequence
 from typing import Any, Generic, TypeVar
 
-from skunkqueue.asynchronous import Store, side_of
+from skunkqueue.asynchronous import side_of
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import WaitTimeoutError
-from skunkqueue.gathering import check_handles, leading
-from skunkqueue.handle import JobHandle
+from skunkqueue.gathering import SLICE, check_handles, leading
+from skunkqueue.handle import JobHandle, Store
 from skunkqueue.imports import Gate
 from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.times import Seconds, as_timeout
 
 R = TypeVar("R")
 _FIRST_LOOK = 16
-_SLICE = 5.0
-"""Seconds after which one looks at a firing that may have expired, though nobody settled it."""
 
 
 class AsyncResults(Generic[R]):
@@ -58,7 +56,7 @@ class AsyncResults(Generic[R]):
             size = min(max(2 * len(results), _FIRST_LOOK), MAX_PAGE)
             if len(results) == len(asked):
                 continue
-            left = _SLICE if deadline is None else min(deadline - monotonic(), _SLICE)
+            left = SLICE if deadline is None else min(deadline - monotonic(), SLICE)
             if left <= 0:
                 first = self._handles[done].id
                 msg = f"firing {first} is not finished after {self._patience:g} s; {done} of {len(self._handles)} results came"

@@ -15,10 +15,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
-from typing import Any, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 from skunkqueue.errors import SkunkQueueError
-from skunkqueue.persistence.backend import MAX_PAGE, Backend
+from skunkqueue.persistence.backend import MAX_PAGE
+
+if TYPE_CHECKING:
+    from skunkqueue.handle import Store
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,14 +33,6 @@ _SLICE = 5.0
 """Seconds of one wait in the store; then it is made anew, for all that are awaited by then."""
 _LAST_SLICE = 0.1
 """The same for the last thread, so that what is awaited while all threads wait is not found out late."""
-
-
-class Store(Protocol):
-    """What is used: a queue, which opens its backend anew after a fork or a ``close``."""
-
-    @property
-    def backend(self) -> Backend:
-        """The store, open."""
 
 
 class _Awaiter(NamedTuple):

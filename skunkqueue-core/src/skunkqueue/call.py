@@ -6,6 +6,7 @@ business, which is reached through the ``Enqueuer`` protocol.
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -224,16 +225,7 @@ class Call(Fireable[R]):
     def options(self, **policy: Unpack[PolicyOptions]) -> Call[R]:
         """Return the same call with other rules (``priority=9``, ``expires=60``, ...)."""
         check_own(self.name, policy)
-        return Call(
-            self.name,
-            change_policy(self.policy, policy),
-            self.memory,
-            args=self.args,
-            kwargs=self.kwargs,
-            attrs=self.attrs,
-            target=self.target,
-            previous=self.previous,
-        )
+        return self._with(policy=change_policy(self.policy, policy))
 
     def with_previous(self) -> Call[R]:
         """Return the same call for a chain, with the result of the step before it as its first argument.
@@ -241,16 +233,22 @@ class Call(Fireable[R]):
         ``fetch(url) & index.with_previous() & report("weekly").with_previous()``: ``report`` is called with what
         ``index`` returned, and then ``"weekly"``. ArgumentsError where it is fired without a step before it.
         """
-        return Call(
-            self.name,
-            self.policy,
-            self.memory,
-            args=self.args,
-            kwargs=self.kwargs,
-            attrs=self.attrs,
-            target=self.target,
-            previous=True,
-        )
+        return self._with(previous=True)
+
+    def apart(self) -> tuple[Call[R], object]:
+        """Take ``transaction`` out of the arguments, unless the job has such a parameter itself; return it as well."""
+        if "transaction" not in self.kwargs or (self.target and self.target.takes(self.args, self.kwargs)):
+            return self, None
+        kwargs = dict(self.kwargs)
+        transaction = kwargs.pop("transaction")
+        return self._with(kwargs=kwargs), transaction
+
+    def _with(self, **changes: Any) -> Call[R]:
+        """Return the same call with other attributes."""
+        made = copy.copy(self)
+        for name, value in changes.items():
+            setattr(made, name, value)
+        return made
 
     def key(self) -> str | None:
         """Tell its idempotency key, made of the arguments where the policy has a function for it."""
@@ -336,28 +334,6 @@ class Call(Fireable[R]):
                 serializer.dumps(value, what)
             except type(error) as better:
                 raise better from error.__cause__
-
-
-def apart(call: Call[R]) -> tuple[Call[R], object]:
-    """Take ``transaction`` out of a call's arguments, unless the job has such a parameter itself; return it as well."""
-    target = call.target
-    if target is not None and target.takes(call.args, call.kwargs):
-        return call, None
-    kwargs = dict(call.kwargs)
-    transaction = kwargs.pop("transaction")
-    return (
-        Call(
-            call.name,
-            call.policy,
-            call.memory,
-            args=call.args,
-            kwargs=kwargs,
-            attrs=call.attrs,
-            target=target,
-            previous=call.previous,
-        ),
-        transaction,
-    )
 
 
 class Chain(Fireable[list[Any]]):

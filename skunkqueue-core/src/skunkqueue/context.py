@@ -27,7 +27,7 @@ class JobContext:
         self.queue = queue
         self.route = route
         self.name = name
-        """``module:qualname`` of the job."""
+        """The job's name: ``module:qualname``, or what the user calls it."""
         self._report = report
 
     @property

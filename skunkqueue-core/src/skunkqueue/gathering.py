@@ -15,7 +15,7 @@ from skunkqueue.records import State
 from skunkqueue.show import brief
 from skunkqueue.times import Seconds, as_timeout
 
-_SLICE = 5.0
+SLICE = 5.0
 """Seconds after which one looks at firings that may have expired, though nobody settled them."""
 
 
@@ -46,7 +46,7 @@ def gather(
             # A whole page was finished, so the next one may be as well: it is read before it is waited for.
             asked = front
             continue
-        left = _SLICE if deadline is None else min(deadline - monotonic(), _SLICE)
+        left = SLICE if deadline is None else min(deadline - monotonic(), SLICE)
         if left <= 0:
             msg = f"{len(pending)} of {len(values) - 1 + len(pending)} firings are not finished after {patience:g} s, such as {front[0]}"
             raise WaitTimeoutError(msg)

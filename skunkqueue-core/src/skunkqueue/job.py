@@ -11,7 +11,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-from skunkqueue.call import Call, Chain, Conjoinable, Enqueuer, Fireable, Memory, apart, conjoin
+from skunkqueue.call import Call, Chain, Conjoinable, Enqueuer, Fireable, Memory, conjoin
 from skunkqueue.checks import Target, check_function, job_name
 from skunkqueue.errors import DamagedPayloadError, NotAJobError
 from skunkqueue.handle import JobHandle
@@ -109,20 +109,16 @@ class Job(Generic[P, R]):
         ``transaction=`` among them, unless the job takes an argument of this name, is one of yours: see
         ``SkunkQueue.fire_call``. Type checkers know it in ``add(4, 5).fire(transaction=tr)`` only.
         """
-        if "transaction" in kwargs:
-            call, transaction = apart(self(*args, **kwargs))
-            return call.fire(transaction=transaction)
-        return self(*args, **kwargs).fire()
+        call, transaction = self(*args, **kwargs).apart()
+        return call.fire(transaction=transaction)
 
     def fire_at(self, when: When, /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
         """Enqueue a run for a moment (aware datetime) or after a delay (timedelta, seconds).
 
         Raises NaiveDatetimeError for a datetime without a time zone.
         """
-        if "transaction" in kwargs:
-            call, transaction = apart(self(*args, **kwargs))
-            return call.fire_at(when, transaction=transaction)
-        return self(*args, **kwargs).fire_at(when)
+        call, transaction = self(*args, **kwargs).apart()
+        return call.fire_at(when, transaction=transaction)
 
     def fire_async(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, JobHandle[R]]:
         """Enqueue a run like ``fire``, without blocking the event loop: ``handle = await add.fire_async(4, 5)``.

@@ -8,7 +8,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
 from skunkqueue.backoff import Backoff
-from skunkqueue.call import Call, Chain, Conjoinable, Enqueuer, Memory, apart, conjoin
+from skunkqueue.call import Call, Chain, Conjoinable, Enqueuer, Memory, conjoin
 from skunkqueue.checks import Target, check_alone, check_returns, job_name
 from skunkqueue.errors import NotAJobError, SkunkQueueError
 from skunkqueue.handle import JobHandle
@@ -133,11 +133,8 @@ class JobMixin:
         Raises NoQueueError where the class is not marked with ``@queue.job``, and this object was never
         added to a queue.
         """
-        call = _call_of(self, args, kwargs)
-        if "transaction" in kwargs:
-            call, transaction = apart(call)
-            return call.fire(transaction=transaction)
-        return call.fire()
+        call, transaction = _call_of(self, args, kwargs).apart()
+        return call.fire(transaction=transaction)
 
     @overload
     def fire_at(self: WorksAsync[P, R], when: When, /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]: ...
@@ -146,11 +143,8 @@ class JobMixin:
 
     def fire_at(self, when: When, /, *args: Any, **kwargs: Any) -> JobHandle[Any]:
         """Enqueue a run for a moment (aware datetime) or after a delay (timedelta, seconds)."""
-        call = _call_of(self, args, kwargs)
-        if "transaction" in kwargs:
-            call, transaction = apart(call)
-            return call.fire_at(when, transaction=transaction)
-        return call.fire_at(when)
+        call, transaction = _call_of(self, args, kwargs).apart()
+        return call.fire_at(when, transaction=transaction)
 
     @overload
     def fire_async(

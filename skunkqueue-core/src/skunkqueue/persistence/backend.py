@@ -88,7 +88,7 @@ class Remark(msgspec.Struct, frozen=True, kw_only=True):
     """What a store says of the way it is set up, and what to do about it."""
 
     level: Literal["ok", "notice", "problem"]
-    """``notice``: worth knowing, nothing need be done; ``problem``: something to mend."""
+    """``notice``: worth knowing, nothing need be done; ``problem``: something to fix."""
     text: str
     cure: str = ""
 
@@ -132,7 +132,7 @@ class Backend(Asking, ABC):
         """Tell the store's time, which judges due times and expiry."""
 
     def remarks(self) -> Sequence[Remark]:
-        """Say what of the way its server is set up is worth knowing or mending, for ``skunq doctor``; changes nothing."""
+        """Say what of the way its server is set up is worth knowing or needs a fix, for ``skunq doctor``; changes nothing."""
         return ()
 
     # --- the hot path -----------------------------------------------------------------------------

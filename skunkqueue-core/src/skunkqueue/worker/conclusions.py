@@ -15,9 +15,7 @@ from typing import TYPE_CHECKING, Any
 from skunkqueue.application import FailedFiring
 from skunkqueue.errors import (
     DamagedPayloadError,
-    JobTimeoutError,
     PayloadTooLargeError,
-    SkunkQueueError,
     WorkerDiedError,
 )
 from skunkqueue.payload import EMPTY_CARRY, Body, decode_carry
@@ -28,11 +26,10 @@ from skunkqueue.worker import verdict
 from skunkqueue.worker.application import Application
 from skunkqueue.worker.board import Board
 from skunkqueue.worker.execute import Performer, Phase, attempt
-from skunkqueue.worker.failures import cause_of, failure_of, kind_of, place_of
+from skunkqueue.worker.failures import failure_of, kind_of, place_of
 from skunkqueue.worker.holdings import KILL_AFTER, NEVER, Finished, Holdings, Running, ref_of
 from skunkqueue.worker.interrupt import Interrupter
 from skunkqueue.worker.logs import duration
-from skunkqueue.worker.retrying import asks_again
 from skunkqueue.worker.settler import Settler
 from skunkqueue.worker.verdict import Ruling, Try
 
@@ -151,9 +148,9 @@ class Conclusions:
             ruling = self._rule(tried, partial(self._failed, tried, phase, error), on_loop=on_loop)
         else:
             return True
-        if reason == verdict.TIMEOUT:
-            error = None
-        self._conclude(claim, ruling, tried.body.name, tried.body, tried.number, error=error, on_loop=on_loop)
+        if ruling.error is None and reason is None:
+            ruling = ruling._replace(error=error)
+        self._conclude(claim, ruling, tried.body.name, tried.body, tried.number, on_loop=on_loop)
         return False
 
     def _failed(self, tried: Try, phase: Phase, error: BaseException) -> Ruling:
@@ -163,7 +160,7 @@ class Conclusions:
             # Not by exc_info, since the exception may be such as cannot be shown.
             logger.debug("firing %s raised\n%s", tried.claim.id, failure_of(error).traceback)
         place = place_of(error)
-        return Ruling(ruling.outcome, f"{ruling.note} ({place})" if place else ruling.note)
+        return ruling._replace(note=f"{ruling.note} ({place})") if place else ruling
 
     def _rule(self, tried: Try, ruling: Callable[[], Ruling], *, on_loop: bool = False) -> Ruling:
         """Work out a ruling, which may run the user's code: backoff functions, and what exceptions say of themselves."""
@@ -189,7 +186,7 @@ class Conclusions:
             msg = f"the results of {body.name} have {len(result)} bytes together: at most {self._max_payload} are allowed"
             error = PayloadTooLargeError(msg)
             ruling = verdict.failed(tried, None, Phase.SAVE, error, random.random)
-            self._conclude(claim, ruling, body.name, body, tried.number, error=error, on_loop=on_loop)
+            self._conclude(claim, ruling, body.name, body, tried.number, on_loop=on_loop)
             return
         outcome = verdict.completed(claim, body, result, tried.began, tried.took)
         self._holdings.finished.append(
@@ -204,20 +201,13 @@ class Conclusions:
         body: Body | None = None,
         number: int = 1,
         *,
-        error: BaseException | None = None,
         on_loop: bool = False,
     ) -> None:
-        """Put an outcome among the finished; ``error``: what it failed with, if not with its worker."""
-        if ruling.outcome.verdict is not Verdict.ERROR or not self._application.hears_failures:
-            pass
-        elif _ends_in_deaths(claim):
-            logger.error(
-                "on_failure: not called for firing %s, since workers died when it was to end", claim.id
-            )
-        else:
-            self._tell_failure(claim, name, number, error or _unraised(ruling.note), on_loop=on_loop)
+        """Put an outcome among the finished, and tell the application of a failure for good."""
+        outcome, note, error = ruling
+        if outcome.verdict is Verdict.ERROR and self._application.hears_failures:
+            self._tell_failure(claim, name, number, error or WorkerDiedError(note), on_loop=on_loop)
         self._holdings.kills.pop(claim.id, None)
-        outcome, note = ruling
         if outcome.verdict in (Verdict.RETRY, Verdict.SNOOZE) or outcome.delay:
             note = f"{note}; again in {duration(outcome.delay)}"
         schedule = None if body is None else body.schedule
@@ -232,8 +222,7 @@ class Conclusions:
                 "on_failure: not called for firing %s, since workers died when it was to end", claim.id
             )
             return
-        cause = cause_of(error) if asks_again(error) else error
-        failure = FailedFiring(claim.id, name, claim.queue, claim.route, number, cause)
+        failure = FailedFiring(claim.id, name, claim.queue, claim.route, number, error)
         if on_loop:
             self._attempt_on_loop(claim, self._application.failed, failure)
             return
@@ -254,9 +243,3 @@ def _ends_in_deaths(claim: Claim) -> bool:
         return verdict.ends_in_deaths(claim, decode_carry(claim.carry))
     except DamagedPayloadError:
         return verdict.ends_in_deaths(claim, EMPTY_CARRY)
-
-
-def _unraised(note: str) -> SkunkQueueError:
-    """Make the exception of an attempt that ended without one of its job's own."""
-    limit = f"{JobTimeoutError.__name__}: "
-    return JobTimeoutError(note.removeprefix(limit)) if note.startswith(limit) else WorkerDiedError(note)

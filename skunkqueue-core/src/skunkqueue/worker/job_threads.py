@@ -7,7 +7,6 @@ is interrupted when that returns. Knows no firing.
 from __future__ import annotations
 
 import functools
-import os
 import sys
 import threading
 from collections.abc import Callable, Coroutine
@@ -48,12 +47,8 @@ class JobThreads:
             threading.Thread(target=self._run, name=name, daemon=True).start()
 
     def _run(self) -> None:
-        pid = os.getpid()
         while True:
             self._work.get()()
-            if os.getpid() != pid:
-                # A copy of the process, made by a job: it must not go on as a second worker.
-                os._exit(1)
 
 
 class Interruptible:

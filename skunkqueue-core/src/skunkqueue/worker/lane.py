@@ -239,8 +239,10 @@ class Lane:
             result = place.call.call(copy_context(), lambda: run_to_end(self._perform(place)))
         except BaseException as error:  # noqa: BLE001 - it was interrupted on its way in or out
             result = (Phase.CALL, None, error)
-        if os.getpid() == self._pid:
-            self._do(lambda: self._conclude(place, result))
+        if os.getpid() != self._pid:
+            # A copy of the process, made by the job: it must not go on as a second worker.
+            os._exit(1)
+        self._do(lambda: self._conclude(place, result))
 
     async def _perform(self, place: _Place) -> _Result:
         claim = place.tried.claim

@@ -83,7 +83,7 @@ class Runner(Conclusions):
         try:
             body = decode_body(claim.body)
         except DamagedPayloadError as error:
-            self._conclude(claim, verdict.unreadable(claim, error), "a damaged firing", error=error)
+            self._conclude(claim, verdict.unreadable(claim, error), "a damaged firing")
             return True
         holdings = self._holdings
         if (
@@ -119,7 +119,7 @@ class Runner(Conclusions):
         try:
             carry = _carry_of(claim, body)
         except DamagedPayloadError as error:
-            self._conclude(claim, verdict.unreadable(claim, error), body.name, body, error=error)
+            self._conclude(claim, verdict.unreadable(claim, error), body.name, body)
             return None
         if self._is_for_others(claim, body):
             self._release(claim, self._refires.delay_for_others(body.schedule or "", claim.id))
@@ -293,10 +293,8 @@ class Runner(Conclusions):
                 "a fault in concluding firing %s\n%s", ran.tried.claim.id, failure_of(error).traceback
             )
             tried = ran.tried._replace(began=None)
-            ruling = verdict.unruled(tried, kind_of(error))
-            self._conclude(
-                tried.claim, ruling, tried.body.name, tried.body, tried.number, error=error, on_loop=True
-            )
+            ruling = verdict.unruled(tried, kind_of(error))._replace(error=error)
+            self._conclude(tried.claim, ruling, tried.body.name, tried.body, tried.number, on_loop=True)
 
     def _ended_async(self, ran: Ran) -> None:
         holdings = self._holdings

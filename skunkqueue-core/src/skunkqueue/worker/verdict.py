@@ -85,6 +85,8 @@ class Ruling(NamedTuple):
 
     outcome: Outcome
     note: str
+    error: BaseException | None = None
+    """What a firing failed with that fails for good; ``None``: that is in the note alone."""
 
 
 def read_evidence(claim: Claim) -> list[Death]:
@@ -134,7 +136,8 @@ def before(claim: Claim, body: Body, carry: Carry) -> Ruling | None:
     if len(real) >= MAX_DEATHS:
         what = "it lost its worker" if any(death.cause == "lease" for death in real) else "its worker died"
         note = f"{what} {len(real)} times while it ran: {'; '.join(map(tell_death, real))}"
-        return Ruling(_final(claim, body, Verdict.ERROR, Failure(WorkerDiedError.__name__, note)), note)
+        outcome = _final(claim, body, Verdict.ERROR, Failure(WorkerDiedError.__name__, note))
+        return Ruling(outcome, note, WorkerDiedError(note))
     return None
 
 
@@ -224,11 +227,10 @@ def failed(
         note = f"the job raised {note} itself"
     if phase is Phase.CALL and asks_again(error):
         note = f"the job asked to be retried after its last attempt ({tried.step.retries} retries)"
-        failure = failure_of(cause_of(error))
-    else:
-        failure = failure_of(error)
+        error = cause_of(error)
+    failure = failure_of(error)
     outcome = _final(tried.claim, tried.body, Verdict.ERROR, failure, began=tried.began, took=tried.took)
-    return Ruling(outcome, note)
+    return Ruling(outcome, note, error)
 
 
 def unruled(tried: Try, kind: str) -> Ruling:
@@ -268,7 +270,7 @@ def unreadable(claim: Claim, error: DamagedPayloadError) -> Ruling:
     """Rule on a claim whose body or carry cannot be read."""
     failure = failure_of(error)
     outcome = outcome_of(claim, Verdict.ERROR, result=encode(failure), error=failure.line)
-    return Ruling(outcome, str(failure))
+    return Ruling(outcome, str(failure), error)
 
 
 def released(claim: Claim, delay: float = 0.0) -> Outcome:
