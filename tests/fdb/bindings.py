@@ -6,8 +6,9 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from skunkqueue.persistence.fdb.backend import FdbBackend
 from tests.support.binaries import not_to_be_had
 from tests.support.fdb_server import FdbServer
 from tests.support.fdb_standin import binding as stand_in_binding
@@ -60,6 +61,13 @@ class Bound:
         return 0
 
 
+class Either(NamedTuple):
+    """A store on the stand-in or on a real server: how it is opened, and where it is."""
+
+    kind: type[FdbBackend]
+    url: str
+
+
 def chosen(binding: Any) -> Any:
     """Have a binding ready, with the version of its interface that somebody has chosen before, or with ours."""
     if not binding.is_api_version_selected():
@@ -91,4 +99,4 @@ def of_stand_in(server: StandInServer, name: str) -> Bound:
     return Bound(binding, binding.open(str(file)), file, f"{name}/".encode())
 
 
-__all__ = ["Bound", "fdb_binding", "of_fdb", "of_stand_in"]
+__all__ = ["Bound", "Either", "fdb_binding", "of_fdb", "of_stand_in"]

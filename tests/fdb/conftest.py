@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
-from tests.fdb.bindings import Bound, of_fdb, of_stand_in
+from skunkqueue.persistence.fdb.backend import FdbBackend
+from tests.fdb.bindings import Bound, Either, of_fdb, of_stand_in
 from tests.support.fdb_fixtures import fdb_server, new_fdb_server, new_stand_in, stand_in
+from tests.support.fdb_server import FdbServer
+from tests.support.fdb_standin.backend import StandInBackend
+from tests.support.fdb_standin.process import StandInServer
 from tests.support.store_fixtures import config_of, dbname
 
 __all__ = ["config_of", "dbname", "fdb_server", "new_fdb_server", "new_stand_in", "stand_in"]
@@ -17,3 +23,21 @@ def bound(request: pytest.FixtureRequest, dbname: str) -> Bound:
     if request.param == "fdb":
         return of_fdb(request.getfixturevalue("fdb_server"), dbname)
     return of_stand_in(request.getfixturevalue("stand_in"), dbname)
+
+
+@pytest.fixture
+def server(stand_in: StandInServer) -> Iterator[StandInServer]:
+    """Give the stand-in, with nothing that goes wrong before and after."""
+    stand_in.clear_faults()
+    yield stand_in
+    stand_in.clear_faults()
+
+
+@pytest.fixture(params=["stand-in", "fdb"])
+def either(request: pytest.FixtureRequest) -> Either:
+    """Give where a store can be, in turn."""
+    if request.param == "fdb":
+        server: FdbServer = request.getfixturevalue("fdb_server")
+        return Either(FdbBackend, server.url())
+    standing: StandInServer = request.getfixturevalue("stand_in")
+    return Either(StandInBackend, standing.url())

@@ -5,32 +5,24 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 import pytest
 
 from skunkqueue.persistence.backend import BackendConfig, Remark
 from skunkqueue.persistence.fdb.advice import Status, remarks
-from skunkqueue.persistence.fdb.backend import FdbBackend
-from skunkqueue.persistence.fdb.binding import Binding
 from skunkqueue.persistence.fdb.settings import settings_of
 from tests.core.cli.program import Skunq
 from tests.fdb.test_opening import NEWER
 from tests.support.fdb_server import FdbServer
-from tests.support.fdb_standin import binding
+from tests.support.fdb_standin.backend import StandInBackend
 from tests.support.fdb_standin.process import StandInServer
 from tests.support.store_fixtures import ConfigOf
 from tests.support.waiting import eventually
 
 GIB = 2**30
 MACHINES: dict[str, dict[str, str]] = {str(number): {} for number in range(3)}
-
-
-class OnStandIn(FdbBackend):
-    """The store on the stand-in."""
-
-    binding = cast("Binding", binding)
 
 
 def well(folder: Path) -> dict[str, Any]:
@@ -177,7 +169,7 @@ def test_what_a_release_does_not_tell_is_left_out(tmp_path: Path) -> None:
 def test_a_store_that_tells_nothing_of_itself_has_no_remarks(
     stand_in: StandInServer, config_of: ConfigOf
 ) -> None:
-    store = OnStandIn.open(config_of(stand_in.url()))
+    store = StandInBackend.open(config_of(stand_in.url()))
 
     assert store.remarks() == []
     store.close()

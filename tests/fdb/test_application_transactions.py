@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -24,12 +24,11 @@ from skunkqueue.contract.makers import (
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.fdb import keys
 from skunkqueue.persistence.fdb.backend import FdbBackend
-from skunkqueue.persistence.fdb.binding import Binding
 from skunkqueue.records import Firing, State
 from tests.fdb.bindings import Bound, of_fdb, of_stand_in
 from tests.support.fdb_fixtures import NewStandIn
 from tests.support.fdb_server import FdbServer
-from tests.support.fdb_standin import binding
+from tests.support.fdb_standin.backend import StandInBackend
 from tests.support.fdb_standin.faults import Fault
 from tests.support.fdb_standin.process import StandInServer
 from tests.support.store_fixtures import ConfigOf
@@ -45,12 +44,6 @@ def add(a: int, b: int) -> int:
 @demo.job
 def book(transaction: str) -> str:
     return transaction
-
-
-class StandInBackend(FdbBackend):
-    """The store on the stand-in."""
-
-    binding = cast("Binding", binding)
 
 
 class Shop(NamedTuple):

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from typing import cast
+from contextlib import closing
 
 import pytest
 from msgspec.structs import replace
@@ -17,14 +16,11 @@ from skunkqueue.listings import Query
 from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
 from skunkqueue.persistence.fdb import control, counting, keys, rollup
 from skunkqueue.persistence.fdb.backend import FdbBackend
-from skunkqueue.persistence.fdb.binding import Binding
 from skunkqueue.persistence.fdb.opening import open_link
 from skunkqueue.persistence.fdb.settings import settings_of
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
 from skunkqueue.records import FINAL_STATES, Claim, ClaimRef, State, Verdict
-from tests.support.fdb_server import FdbServer
-from tests.support.fdb_standin import binding
-from tests.support.fdb_standin.process import StandInServer
+from tests.fdb.bindings import Either
 from tests.support.store_fixtures import ConfigOf
 
 
@@ -33,18 +29,11 @@ def clock() -> VirtualClock:
     return VirtualClock()
 
 
-@pytest.fixture(params=["stand-in", "fdb"])
-def link(request: pytest.FixtureRequest, config_of: ConfigOf, clock: VirtualClock) -> Iterator[Link]:
+@pytest.fixture
+def link(either: Either, config_of: ConfigOf, clock: VirtualClock) -> Iterator[Link]:
     """Give the test's store; on the stand-in and on a real server."""
-    server: StandInServer | FdbServer
-    given: Binding | None
-    if request.param == "fdb":
-        server, given = request.getfixturevalue("fdb_server"), None
-    else:
-        server, given = request.getfixturevalue("stand_in"), cast("Binding", binding)
-    with ExitStack() as stack:
-        made = open_link(settings_of(config_of(server.url())), clock, given, create=True)
-        stack.callback(made.close)
+    settings = settings_of(config_of(either.url))
+    with closing(open_link(settings, clock, either.kind.binding, create=True)) as made:
         yield made
 
 

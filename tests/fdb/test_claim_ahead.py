@@ -5,37 +5,21 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from typing import ClassVar, cast
 
 import pytest
 
 from skunkqueue.contract.makers import LEASE, QUEUE, ROUTE, WORKER, claim, firings, ids, outcome
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.fdb import FdbBackend
-from skunkqueue.persistence.fdb.binding import Binding
 from skunkqueue.persistence.fdb.transactions import Transaction
-from tests.support.fdb_server import FdbServer
-from tests.support.fdb_standin import binding
-from tests.support.fdb_standin.process import StandInServer
+from tests.fdb.bindings import Either
 from tests.support.store_fixtures import ConfigOf
 
 
-class OnStandIn(FdbBackend):
-    """The backend over the stand-in."""
-
-    binding: ClassVar[Binding | None] = cast("Binding", binding)
-
-
-@pytest.fixture(params=["stand-in", "fdb"])
-def backend(request: pytest.FixtureRequest, config_of: ConfigOf) -> Iterator[FdbBackend]:
+@pytest.fixture
+def backend(either: Either, config_of: ConfigOf) -> Iterator[FdbBackend]:
     """Give a store of the test's own, on the stand-in and on a real server."""
-    kind: type[FdbBackend]
-    server: StandInServer | FdbServer
-    if request.param == "fdb":
-        kind, server = FdbBackend, request.getfixturevalue("fdb_server")
-    else:
-        kind, server = OnStandIn, request.getfixturevalue("stand_in")
-    with closing(kind.open(config_of(server.url()))) as made:
+    with closing(either.kind.open(config_of(either.url))) as made:
         yield made
 
 

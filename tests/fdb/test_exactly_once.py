@@ -27,14 +27,6 @@ THREADS, CALLS = 4, 150
 
 
 @pytest.fixture
-def server(stand_in: StandInServer) -> Iterator[StandInServer]:
-    """Give the stand-in, with nothing that goes wrong before and after."""
-    stand_in.clear_faults()
-    yield stand_in
-    stand_in.clear_faults()
-
-
-@pytest.fixture
 def link(server: StandInServer, config_of: ConfigOf) -> Iterator[Link]:
     """Give an open store; it is closed when the test ends."""
     with ExitStack() as stack:

@@ -49,14 +49,6 @@ WRITING = {"enqueue", "claim", "settle", "pause", "register", "declare"}
 
 
 @pytest.fixture
-def server(stand_in: StandInServer) -> Iterator[StandInServer]:
-    """Give the stand-in, with nothing that goes wrong before and after."""
-    stand_in.clear_faults()
-    yield stand_in
-    stand_in.clear_faults()
-
-
-@pytest.fixture
 def open_store(server: StandInServer, config_of: ConfigOf) -> Iterator[Open]:
     """Open the test's store; closed when it ends."""
     with ExitStack() as stack:

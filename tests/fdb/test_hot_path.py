@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -26,33 +26,25 @@ from skunkqueue.persistence.fdb import (
     staging,
 )
 from skunkqueue.persistence.fdb import firings as stored
-from skunkqueue.persistence.fdb.binding import Binding
 from skunkqueue.persistence.fdb.opening import open_link
 from skunkqueue.persistence.fdb.records import Lease
 from skunkqueue.persistence.fdb.settings import settings_of
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
 from skunkqueue.records import Claim, Firing, State, Verdict
-from tests.support.fdb_server import FdbServer
-from tests.support.fdb_standin import binding
-from tests.support.fdb_standin.process import StandInServer
+from tests.fdb.bindings import Either
 from tests.support.store_fixtures import ConfigOf
 
 Open = Callable[..., Link]
 
 
-@pytest.fixture(params=["stand-in", "fdb"])
-def open_store(request: pytest.FixtureRequest, config_of: ConfigOf) -> Iterator[Open]:
+@pytest.fixture
+def open_store(either: Either, config_of: ConfigOf) -> Iterator[Open]:
     """Open the test's store, as often as it likes; on the stand-in and on a real server."""
-    server: StandInServer | FdbServer
-    given: Binding | None
-    if request.param == "fdb":
-        server, given = request.getfixturevalue("fdb_server"), None
-    else:
-        server, given = request.getfixturevalue("stand_in"), cast("Binding", binding)
     with ExitStack() as stack:
 
         def make(clock: Clock = SYSTEM_CLOCK) -> Link:
-            made = open_link(settings_of(config_of(server.url())), clock, given, create=True)
+            settings = settings_of(config_of(either.url))
+            made = open_link(settings, clock, either.kind.binding, create=True)
             stack.callback(made.close)
             return made
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import cast
+from contextlib import closing
 
 import pytest
 
@@ -11,38 +11,20 @@ from skunkqueue.contract.makers import LEASE, QUEUE, WORKER, firing, schedule, w
 from skunkqueue.ids import new_id
 from skunkqueue.persistence.fdb import audit, blobs, keys
 from skunkqueue.persistence.fdb.backend import FdbBackend
-from skunkqueue.persistence.fdb.binding import Binding
 from skunkqueue.persistence.fdb.transactions import Link
 from skunkqueue.pools import Entry, PoolRecord, Process, Sample
 from skunkqueue.records import Command
-from tests.support.fdb_server import FdbServer
-from tests.support.fdb_standin import binding
-from tests.support.fdb_standin.process import StandInServer
+from tests.fdb.bindings import Either
 from tests.support.store_fixtures import ConfigOf
 
 LARGE = 3 * blobs.LARGEST
 
 
-class StandInBackend(FdbBackend):
-    """The store on the stand-in."""
-
-    binding = cast("Binding", binding)
-
-
-@pytest.fixture(params=["stand-in", "fdb"])
-def store(request: pytest.FixtureRequest, config_of: ConfigOf) -> Iterator[FdbBackend]:
+@pytest.fixture
+def store(either: Either, config_of: ConfigOf) -> Iterator[FdbBackend]:
     """Give the test's store, on the stand-in and on a real server."""
-    server: StandInServer | FdbServer
-    if request.param == "fdb":
-        server = request.getfixturevalue("fdb_server")
-        made = FdbBackend.open(config_of(server.url()))
-    else:
-        server = request.getfixturevalue("stand_in")
-        made = StandInBackend.open(config_of(server.url()))
-    try:
+    with closing(either.kind.open(config_of(either.url))) as made:
         yield made
-    finally:
-        made.close()
 
 
 def keys_in(link: Link, table: bytes) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.fdb.bindings import Bound, of_stand_in
@@ -11,14 +9,6 @@ from tests.support.fdb_fixtures import NewStandIn
 from tests.support.fdb_standin.faults import ENDLESS, SILENCE, Fault
 from tests.support.fdb_standin.process import StandInServer
 from tests.support.waiting import eventually
-
-
-@pytest.fixture
-def server(stand_in: StandInServer) -> Iterator[StandInServer]:
-    """Give the stand-in, with nothing that goes wrong before and after."""
-    stand_in.clear_faults()
-    yield stand_in
-    stand_in.clear_faults()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ On the stand-in, which has each commit of each verb end so in turn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack, closing
 
 import pytest
@@ -66,14 +66,6 @@ def config_with(config: BackendConfig, options: dict[str, str]) -> BackendConfig
 def wait_for_late(server: StandInServer, count: int) -> None:
     """Wait until so many commits have come after their failure."""
     eventually(lambda: server.statistics()["late"] == count, what="the late commit has come")
-
-
-@pytest.fixture
-def server(stand_in: StandInServer) -> Iterator[StandInServer]:
-    """Give the stand-in, with nothing that goes wrong before and after."""
-    stand_in.clear_faults()
-    yield stand_in
-    stand_in.clear_faults()
 
 
 @pytest.fixture

@@ -5,14 +5,16 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from typing import NamedTuple
 
 from skunkqueue.listings import Query
 from skunkqueue.persistence import listing
 from skunkqueue.persistence.fdb import ended, keys
+from skunkqueue.persistence.fdb.binding import KeyValue
 from skunkqueue.persistence.fdb.ended import Found
 from skunkqueue.persistence.fdb.keys import Chunk
+from skunkqueue.persistence.fdb.ranges import lumps
 from skunkqueue.persistence.fdb.records import Ended, as_ended
 from skunkqueue.persistence.fdb.routes import Place
 from skunkqueue.persistence.fdb.transactions import Transaction
@@ -88,18 +90,18 @@ def _of_word(tr: Transaction, before: bytes, low: float, high: float, *, onward:
     kept: dict[bytes, Ended | None] = {}
     pairs = _read(tr, before, low, high, onward=onward)
     while lump := list(islice(pairs, _MOST)):
-        wanted = {pointer for _, pointer in lump if pointer not in kept}
-        kept = {pointer: kept[pointer] for _, pointer in lump if pointer in kept}
+        wanted = {pair.value for pair in lump if pair.value not in kept}
+        kept = {pair.value: kept[pair.value] for pair in lump if pair.value in kept}
         asked = {pointer: tr.snapshot.get(tr.keys.chunk + pointer) for pointer in wanted}
         for pointer, future in asked.items():
             value = future.value
             kept[pointer] = None if value is None else as_ended(value)
-        for key, pointer in lump:
-            whole = kept[pointer]
-            id_ = key[len(before) + 8 :].decode()
+        for pair in lump:
+            whole = kept[pair.value]
+            id_ = pair.key[len(before) + 8 :].decode()
             for item in () if whole is None else whole.items:
                 if whole is not None and item.id == id_:
-                    yield Found(Chunk.of_pointer(pointer), whole, ended.whole(item, whole))
+                    yield Found(Chunk.of_pointer(pair.value), whole, ended.whole(item, whole))
 
 
 def _by_chunk(tr: Transaction, where: _Where, *, onward: bool) -> Iterator[Found]:
@@ -143,38 +145,17 @@ def _of_state(letter: bytes) -> Callable[[bytes], Chunk]:
 
 
 def _refs(tr: Transaction, index: _Index, low: float, high: float, *, onward: bool) -> Iterator[_Ref]:
-    def ref(pair: tuple[bytes, bytes]) -> _Ref:
-        chunk = index.chunk(pair[0][len(index.before) :])
-        return _Ref(chunk.finished, chunk, pair[1] if index.holds else None)
+    def ref(pair: KeyValue) -> _Ref:
+        chunk = index.chunk(pair.key[len(index.before) :])
+        return _Ref(chunk.finished, chunk, pair.value if index.holds else None)
 
     return map(ref, _read(tr, index.before, low, high, onward=onward))
 
 
-def _read(
-    tr: Transaction, before: bytes, low: float, high: float, *, onward: bool
-) -> Iterator[tuple[bytes, bytes]]:
-    """Read an index from end to end, more and more at once; from ``low`` to ``high``, both included."""
+def _read(tr: Transaction, before: bytes, low: float, high: float, *, onward: bool) -> Iterator[KeyValue]:
+    """Read an index from end to end; from ``low`` to ``high``, both included."""
     begin, end = before + keys.moment(low), before + keys.moment(high) + keys.END
-    size = _FIRST
-    # Asked for at once, so that many lists that are merged come in one round trip.
-    asked = tr.get_range(begin, end, size, newest=not onward, snapshot=True)
-
-    def rest() -> Iterator[tuple[bytes, bytes]]:
-        nonlocal begin, end, size, asked
-        while True:
-            pairs = asked()
-            for pair in pairs:
-                yield pair.key, pair.value
-            if len(pairs) < size:
-                return
-            if onward:
-                begin = pairs[-1].key + b"\0"
-            else:
-                end = pairs[-1].key
-            size = min(size * 4, _MOST)
-            asked = tr.get_range(begin, end, size, newest=not onward, snapshot=True)
-
-    return rest()
+    return chain.from_iterable(lumps(tr, begin, end, onward=onward, first=_FIRST, most=_MOST))
 
 
 def _with_values(tr: Transaction, refs: Iterator[_Ref]) -> Iterator[tuple[Chunk, Ended]]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from skunkqueue.persistence import listing
 from skunkqueue.persistence.fdb import firings, keys, leases, lines
 from skunkqueue.persistence.fdb.binding import KeyValue
+from skunkqueue.persistence.fdb.ranges import lumps
 from skunkqueue.persistence.fdb.records import TARGETS, Attempt, Entry, Lease, Route, with_attempt
 from skunkqueue.persistence.fdb.routes import Place
 from skunkqueue.persistence.fdb.transactions import Transaction
@@ -74,7 +75,7 @@ def pending(
         if not found.ranks:
             continue
         packed = keys.place(*place)
-        lists.append(_line(tr, tr.keys.line + packed, border, _plain(tr), onward=onward))
+        lists.append(_line(tr, tr.keys.line + packed, border, _plain, onward=onward))
         if found.ranks & TARGETS:
             lists.append(_line(tr, tr.keys.target + packed, border, _targeted(tr, packed), onward=onward))
     for order, live in heapq.merge(*lists, key=lambda one: one[0], reverse=not onward):
@@ -107,9 +108,8 @@ def _position(order: bytes) -> Position:
     return Position(listing.PENDING, -priority, keys.seconds(order[1:9]), id_)
 
 
-def _plain(tr: Transaction) -> Callable[[Sequence[KeyValue], int], list[tuple[bytes, bytes]]]:
-    del tr
-    return lambda pairs, start: [(pair.key[start:], pair.value) for pair in pairs]
+def _plain(pairs: Sequence[KeyValue], start: int) -> list[tuple[bytes, bytes]]:
+    return [(pair.key[start:], pair.value) for pair in pairs]
 
 
 def _targeted(
@@ -141,24 +141,11 @@ def _line(
         begin = before + border + b"\0"
     elif border:
         end = before + border
-    size = _FIRST
-    asked = tr.get_range(begin, end, size, newest=not onward, snapshot=True)
+    read = lumps(tr, begin, end, onward=onward, first=_FIRST, most=_MOST)
+    return ((order, _live(order, value)) for pairs in read for order, value in values(pairs, len(before)))
 
-    def rest() -> Iterator[tuple[bytes, Live]]:
-        nonlocal begin, end, size, asked
-        while True:
-            pairs = asked()
-            for order, value in values(pairs, len(before)):
-                id_ = order[keys.LINE_TAIL :].decode()
-                entry = lines.entry_of(value) if value else None
-                yield order, Live(id_, entry, not value or value[:1] == lines.NOTED, None)
-            if len(pairs) < size:
-                return
-            if onward:
-                begin = pairs[-1].key + b"\0"
-            else:
-                end = pairs[-1].key
-            size = min(size * 4, _MOST)
-            asked = tr.get_range(begin, end, size, newest=not onward, snapshot=True)
 
-    return rest()
+def _live(order: bytes, value: bytes) -> Live:
+    entry = lines.entry_of(value) if value else None
+    noted = not value or value[:1] == lines.NOTED
+    return Live(order[keys.LINE_TAIL :].decode(), entry, noted, None)
