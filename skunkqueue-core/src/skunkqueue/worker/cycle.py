@@ -9,13 +9,13 @@ import logging
 from collections.abc import Callable
 
 from skunkqueue.errors import BackendError
-from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.records import Claim
 from skunkqueue.worker import verdict
 from skunkqueue.worker.batch import BatchSize
 from skunkqueue.worker.bell import Bell
 from skunkqueue.worker.board import Board
+from skunkqueue.worker.claimer import Claimer
 from skunkqueue.worker.contact import FIRST_WAIT, Backoff, Contact
 from skunkqueue.worker.doorman import Doorman
 from skunkqueue.worker.fetcher import Fetcher
@@ -39,7 +39,7 @@ class Cycle:
 
     def __init__(
         self,
-        backend: Backend,
+        claimer: Claimer,
         settings: WorkerSettings,
         *,
         holdings: Holdings,
@@ -54,7 +54,7 @@ class Cycle:
         tidy: Callable[[], None],
     ) -> None:
         """``tidy`` undoes what jobs did to the process; no ``doorman``: the clock is virtual."""
-        self._backend = backend
+        self._claimer = claimer
         self._settings = settings
         self._holdings = holdings
         self._runner = runner
@@ -65,7 +65,7 @@ class Cycle:
         self._board = board
         self._bell = bell
         self._doorman = doorman
-        self._fetcher = Fetcher(backend, settings, holdings, bell, contact=contact, notifier=notifier)
+        self._fetcher = Fetcher(claimer, settings, holdings, bell, contact=contact, notifier=notifier)
         self._tidy = tidy
         self._ran = 0
         self.batch = BatchSize()
@@ -145,14 +145,14 @@ class Cycle:
 
     def _hold_still(self) -> bool:
         """Give back what has not begun; False where the store does not take it now."""
-        settings, holdings = self._settings, self._holdings
+        holdings = self._holdings
         self._give_back_all()
         if not self._settler.settle():
             return False
         if not self._has_let_go:
             # What a wait that was ended is lent all the same comes with the next claim, or never.
             try:
-                lent = self._backend.claim(settings.queue, settings.route, settings.id, 1, settings.lease)
+                lent = self._claimer.claim(1)
             except BackendError as error:
                 logger.warning("cannot ask for what may have been lent: %s", error)
                 return False
@@ -177,14 +177,12 @@ class Cycle:
 
     def _claim(self, limit: int) -> tuple[list[Claim], float, float]:
         """Claim, or take what was asked for ahead; return when that was, monotonic and by the lease clock."""
-        settings = self._settings
         ahead = self._holdings.pop_ahead()
         # That there was nothing while the last batch ran says nothing of now.
         if ahead is not None and (claims := ahead.answer()):
             return claims, ahead.asked, ahead.leased
         asked, leased = self._holdings.monotonic(), self._holdings.lease_clock()
-        claims = self._backend.claim(settings.queue, settings.route, settings.id, limit, settings.lease)
-        return claims, asked, leased
+        return self._claimer.claim(limit), asked, leased
 
     def _ask_ahead(self) -> None:
         """Where firings are short and many, let the store look for the next batch while this one runs."""
@@ -199,7 +197,7 @@ class Cycle:
         ):
             return
         asked, leased = holdings.monotonic(), holdings.lease_clock()
-        answer = self._backend.claim_ahead(settings.queue, settings.route, settings.id, limit, settings.lease)
+        answer = self._claimer.claim_ahead(limit)
         if answer is not None:
             holdings.ahead.append(Ahead(answer, asked, leased))
 
@@ -303,9 +301,8 @@ class Cycle:
         self._bell.wait()
 
     def _pass_time(self) -> None:
-        settings = self._settings
         try:
-            self._backend.wait(settings.queue, settings.route, settings.id, settings.lease)
+            self._claimer.wait(self._settings.lease)
         except BackendError as error:
             logger.warning("cannot wait for firings: %s", error)
             self._bell.wait(FIRST_WAIT)

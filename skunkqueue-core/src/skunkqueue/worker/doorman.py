@@ -14,6 +14,7 @@ from skunkqueue.errors import BackendError
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.records import Claim
+from skunkqueue.worker.claimer import Claimer
 from skunkqueue.worker.contact import Backoff, Contact
 from skunkqueue.worker.holdings import Holdings
 from skunkqueue.worker.settings import WorkerSettings
@@ -30,6 +31,7 @@ class Doorman(threading.Thread):
     def __init__(
         self,
         backend: Backend,
+        claimer: Claimer,
         settings: WorkerSettings,
         holdings: Holdings,
         ring: Callable[[], None],
@@ -41,6 +43,7 @@ class Doorman(threading.Thread):
     ) -> None:
         super().__init__(name="skunkqueue-doorman", daemon=True)
         self._backend = backend
+        self._claimer = claimer
         self._settings = settings
         self._holdings = holdings
         self._ring = ring
@@ -81,7 +84,7 @@ class Doorman(threading.Thread):
             while not self._ended.is_set():
                 asked = self._holdings.lease_clock()
                 try:
-                    claims = self._claim(limit)
+                    claims = self._claimer.claim_next(limit, self._slice)
                     now = self._holdings.monotonic()
                 except BackendError as error:
                     if not self._ended.is_set():
@@ -98,12 +101,6 @@ class Doorman(threading.Thread):
                         break
             self.is_waiting = False
             self._ring()
-
-    def _claim(self, limit: int) -> list[Claim]:
-        settings = self._settings
-        return self._backend.claim_next(
-            settings.queue, settings.route, settings.id, limit, settings.lease, timeout=self._slice
-        )
 
     def _take_in(self, claims: list[Claim], now: float, leased: float) -> None:
         with self._lock:

@@ -12,9 +12,9 @@ import logging
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.awaited import AwaitedClaim
-from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.worker.bell import Bell
+from skunkqueue.worker.claimer import Claimer
 from skunkqueue.worker.contact import Backoff, Contact
 from skunkqueue.worker.holdings import Holdings
 from skunkqueue.worker.settings import WorkerSettings
@@ -27,7 +27,7 @@ class Fetcher:
 
     def __init__(
         self,
-        backend: Backend,
+        claimer: Claimer,
         settings: WorkerSettings,
         holdings: Holdings,
         bell: Bell,
@@ -35,7 +35,7 @@ class Fetcher:
         contact: Contact,
         notifier: Notifier,
     ) -> None:
-        self._backend = backend
+        self._claimer = claimer
         self._settings = settings
         self._holdings = holdings
         self._bell = bell
@@ -48,12 +48,9 @@ class Fetcher:
         if self._bell.wait(0):
             # Somebody has rung before, and it is not worth the beginning.
             return True
-        settings = self._settings
         begun: AwaitedClaim | None = None
         try:
-            begun = self._backend.begin_claim(
-                settings.queue, settings.route, settings.id, limit, settings.lease
-            )
+            begun = self._claimer.begin_claim(limit)
             if begun is None:
                 return False
             self._wait(begun)

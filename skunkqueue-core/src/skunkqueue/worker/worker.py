@@ -28,6 +28,7 @@ from skunkqueue.records import MAX_RUNNING, Command, WorkerRecord
 from skunkqueue.worker.application import Application, leave_hanging
 from skunkqueue.worker.bell import Bell
 from skunkqueue.worker.board import Board
+from skunkqueue.worker.claimer import Claimer
 from skunkqueue.worker.contact import Contact
 from skunkqueue.worker.cycle import Cycle
 from skunkqueue.worker.doorman import Doorman
@@ -170,8 +171,10 @@ class Worker:
             ended=self._ended,
         )
         self._ear = Ear(backend, me, self._obey, contact=contact, slice_=slice_, ended=self._ended)
+        claimer = Claimer(backend, settings)
         self._doorman = Doorman(
             backend,
+            claimer,
             settings,
             holdings,
             bell.ring,
@@ -181,7 +184,7 @@ class Worker:
             ended=self._ended,
         )
         self.cycle = Cycle(
-            backend,
+            claimer,
             settings,
             holdings=holdings,
             runner=self.runner,
