@@ -239,6 +239,18 @@ def test_a_broadcast_reaches_every_live_worker(queue: SkunkQueue) -> None:
     assert sorted(str(copy.record().target) for copy in handle.copies) == ["w1", "w2"]
 
 
+def test_a_broadcast_on_several_routes_reaches_each_worker_once(queue: SkunkQueue) -> None:
+    for name, routes in (("both", ("a", "b")), ("one", ("b",))):
+        record = WorkerRecord(
+            id=name, queue="demo", route=routes[0], pool="p", host="h", pid=1, started=0.0, routes=routes
+        )
+        queue.backend.register(record, LEASE)
+    handle = on(queue, add, queue_type="broadcast", routes=("a", "b")).fire(1, 2)
+
+    reached = [(str(copy.record().target), str(copy.record().route)) for copy in handle.copies]
+    assert sorted(reached) == [("both", "a"), ("one", "b")]
+
+
 def test_a_broadcast_to_nobody_is_an_error_that_tells_the_way_out(queue: SkunkQueue) -> None:
     with pytest.raises(NobodyListensError, match="skunq work -q demo -r default"):
         on(queue, add, queue_type="broadcast").fire(1, 2)

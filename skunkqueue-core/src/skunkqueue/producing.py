@@ -258,14 +258,18 @@ class Producer:
         return check_name("idempotency key", call.key())
 
     def _listeners(self, routes: tuple[str, ...]) -> list[tuple[str, str]]:
-        found = [(route, worker.id) for route in routes for worker in self.backend.workers(self.name, route)]
+        # One copy for each worker, also for one that listens on several of these routes.
+        found: dict[str, str] = {}
+        for route in routes:
+            for worker in self.backend.workers(self.name, route):
+                found.setdefault(worker.id, route)
         if not found:
             msg = (
                 f"a broadcast on {', '.join(routes)} of queue {self.name!r} reaches nobody: no worker listens there. "
                 f"Start one with `skunq work -q {self.name} -r {' '.join(routes)}`"
             )
             raise NobodyListensError(msg)
-        return found
+        return [(route, worker) for worker, route in found.items()]
 
 
 class _Places(NamedTuple):

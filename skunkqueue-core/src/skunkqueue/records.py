@@ -347,6 +347,16 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Version of ``skunkqueue`` it runs, so that `skunq doctor` can see what was not restarted."""
     running: tuple[str, ...] = ()
     """Every firing that it runs, at most MAX_RUNNING of them."""
+    routes: tuple[str, ...] = ()
+    """All that it listens on, ``route`` first. Where nothing is given, as by older versions: ``route`` alone."""
+
+    def __post_init__(self) -> None:
+        if not self.routes:
+            msgspec.structs.force_setattr(self, "routes", (self.route,))
+
+    def listens_on(self, queue: str | None, route: str | None) -> bool:
+        """Return whether it listens on a route of a queue; ``None``: on any."""
+        return queue in (None, self.queue) and (route is None or route in self.routes)
 
 
 MAX_RUNNING = 100

@@ -116,6 +116,13 @@ OF_THE_REST = (
         "test_worker_is_listed_until_its_lease_is_over",
     ),
     Mutant(
+        "a worker is listed under its first route alone",
+        "workers.py",
+        "chosen = [record for record in live if record.listens_on(queue, route)]",
+        "chosen = [one for one in live if queue in (None, one.queue) and route in (None, one.route)]",
+        "test_worker_of_several_routes_is_listed_under_each_of_them",
+    ),
+    Mutant(
         "unregister keeps the mailbox",
         "workers.py",
         "self._mailboxes.pop(worker, None)",

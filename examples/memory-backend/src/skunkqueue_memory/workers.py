@@ -54,9 +54,7 @@ class WorkerVerbs(AuditVerbs):
         with self._open():
             now = self.now()
             live = [record for record, _ in self._workers.values() if self._alive(record.id, now)]
-        chosen = [
-            record for record in live if queue in (None, record.queue) and route in (None, record.route)
-        ]
+        chosen = [record for record in live if record.listens_on(queue, route)]
         return sorted(chosen, key=lambda record: (record.started, record.id))
 
     def bury(self, worker: str, begun: Sequence[str], death: Death) -> int:

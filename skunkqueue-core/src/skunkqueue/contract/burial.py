@@ -76,6 +76,18 @@ class BurialPromises(Kit):
         assert backend.workers() == []
         assert backend.send(WORKER, Command(verb="stop")) is False
 
+    def test_burial_gives_back_what_is_held_on_each_route(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        backend.register(worker(route="x", routes=("x", "y")), 60.0)
+        lent = [claimed(backend, route=route) for route in ("x", "y")]
+        copies = [firing(route=route, target=WORKER) for route in ("x", "y")]
+        backend.enqueue(copies)
+        assert backend.bury(WORKER, [lent[1].id], death(clock.now())) == 2
+        again = [one for route in ("x", "y") for one in claim(backend, worker=OTHER, route=route)]
+        assert [(one.id, one.deaths) for one in again] == [(lent[0].id, 0), (lent[1].id, 1)]
+        assert [state(backend, made.id) for made in copies] == [State.KILLED, State.KILLED]
+
     def test_burial_leaves_the_living_alone(self, backend: Backend, clock: VirtualClock) -> None:
         backend.register(worker(OTHER), 60.0)
         mine, theirs = claimed(backend), claimed(backend, worker=OTHER)

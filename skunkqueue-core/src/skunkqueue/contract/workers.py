@@ -10,12 +10,15 @@ from skunkqueue.contract.kit import Kit
 from skunkqueue.contract.makers import (
     LEASE,
     OTHER,
+    QUEUE,
+    ROUTE,
     WORKER,
     claim,
     claimed,
     counts,
     firing,
     firings,
+    ids,
     outcome,
     read,
     settled,
@@ -62,6 +65,7 @@ class WorkerPromises(Kit):
             rss=1 << 33,
             version="1.2",
             running=tuple(f"{number:024x}" for number in range(MAX_RUNNING)),
+            routes=(ROUTE, "☃", "x,y"),
         )
         backend.register(said, 60.0)
         (record,) = backend.workers()
@@ -115,6 +119,44 @@ class WorkerPromises(Kit):
         assert sorted(listed(backend.workers("q"))) == ["a", "b"]
         assert listed(backend.workers("q", "y")) == ["b"]
         assert backend.workers("p", "y") == []
+
+    def test_worker_of_several_routes_is_listed_under_each_of_them(self, backend: Backend) -> None:
+        backend.register(worker("a", started=1.0, route="x", routes=("x", "y", "z")), 60.0)
+        backend.register(worker("b", started=2.0, route="y"), 60.0)
+        assert {route: listed(backend.workers(QUEUE, route)) for route in "xyz"} == {
+            "x": ["a"],
+            "y": ["a", "b"],
+            "z": ["a"],
+        }
+        assert listed(backend.workers(route="z")) == ["a"]
+        assert backend.workers("other", "y") == []
+
+    def test_worker_of_several_routes_is_listed_once_where_no_route_is_given(self, backend: Backend) -> None:
+        backend.register(worker("a", route="x", routes=("x", "y")), 60.0)
+        assert listed(backend.workers()) == ["a"]
+        assert listed(backend.workers(QUEUE)) == ["a"]
+
+    def test_worker_that_names_its_route_alone_listens_on_that(self, backend: Backend) -> None:
+        backend.register(worker(route="x"), 60.0)
+        (record,) = backend.workers()
+        assert record.routes == ("x",)
+
+    def test_beat_brings_other_routes(self, backend: Backend) -> None:
+        backend.register(worker(route="x", routes=("x", "y")), 10.0)
+        backend.beat(worker(route="x", routes=("x", "z")), 10.0)
+        assert backend.workers(QUEUE, "y") == []
+        assert listed(backend.workers(QUEUE, "z")) == [WORKER]
+
+    def test_copies_on_each_route_of_a_worker_reach_it(self, backend: Backend) -> None:
+        routes = ("x", "y")
+        backend.register(worker(route="x", routes=routes), 60.0)
+        backend.register(worker(OTHER, route="x", routes=routes), 60.0)
+        made = {route: firing(route=route, target=WORKER) for route in routes}
+        backend.enqueue(list(made.values()))
+        swept(backend)
+        for route in routes:
+            assert claim(backend, worker=OTHER, route=route) == []
+            assert ids(claim(backend, route=route)) == [made[route].id]
 
     def test_unregistered_worker_is_not_listed(self, backend: Backend) -> None:
         backend.register(worker(), 60.0)

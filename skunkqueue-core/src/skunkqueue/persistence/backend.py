@@ -348,7 +348,10 @@ class Backend(Asking, ABC):
 
     @abstractmethod
     def workers(self, queue: str | None = None, route: str | None = None) -> list[WorkerRecord]:
-        """List live workers, oldest first; dead ones are not listed even before anybody cleaned up."""
+        """List live workers, oldest first; dead ones are not listed even before anybody cleaned up.
+
+        A worker that listens on several routes is listed under each of them, and once where no route is given.
+        """
 
     @abstractmethod
     def bury(self, worker: str, begun: Sequence[str], death: Death) -> int:

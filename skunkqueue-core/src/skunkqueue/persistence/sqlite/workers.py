@@ -34,11 +34,12 @@ def listed(db: sqlite3.Connection, queue: str | None, route: str | None, mono: f
     """Read live workers, oldest first."""
     rows = db.execute(
         "SELECT record FROM worker WHERE ends > :mono AND (:queue IS NULL OR queue = :queue)"
-        " AND (:route IS NULL OR route = :route)"
         " ORDER BY started, id",
-        {"queue": queue, "route": route, "mono": mono},
+        {"queue": queue, "mono": mono},
     )
-    return [msgspec.msgpack.decode(row[0], type=WorkerRecord) for row in rows]
+    # The column has one route of each only, and versions before read it.
+    found = [msgspec.msgpack.decode(row[0], type=WorkerRecord) for row in rows]
+    return [worker for worker in found if worker.listens_on(queue, route)]
 
 
 def remove(db: sqlite3.Connection, worker: str) -> None:

@@ -39,7 +39,7 @@ def write(tr: Transaction, worker: WorkerRecord, lease: float) -> bool:
 def live(tr: Transaction, queue: str | None, route: str | None) -> list[WorkerRecord]:
     """Read live workers, oldest first."""
     found = [_decode(record) for _, record, alive in listed.all_of(tr, tr.keys.worker) if alive]
-    chosen = [one for one in found if queue in (None, one.queue) and route in (None, one.route)]
+    chosen = [one for one in found if one.listens_on(queue, route)]
     return sorted(chosen, key=lambda worker: (worker.started, worker.id))
 
 

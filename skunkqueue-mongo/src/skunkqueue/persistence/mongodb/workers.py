@@ -37,13 +37,14 @@ class Workers(Control, ABC):
         id_ = said.pop("id")
         said.pop("beat")
         # Beside the rest, since versions that do not know it read all that is in there.
-        running = said.pop("running")
+        running, routes = said.pop("running"), said.pop("routes")
         update = [
             {
                 "$set": {
                     "was": {"$gt": ["$until", moment.now]},
                     "said": {"$literal": said},
                     "running": {"$literal": running},
+                    "routes": {"$literal": routes},
                     "queue": {"$literal": worker.queue},
                     "route": {"$literal": worker.route},
                     "beat": moment.now,
@@ -74,7 +75,8 @@ class Workers(Control, ABC):
         if queue is not None:
             wanted["queue"] = queue
         if route is not None:
-            wanted["route"] = route
+            # Versions before write no more than the one route of theirs.
+            wanted["$or"] = [{"routes": route}, {"route": route}]
         found = link.find(link.workers, wanted)
         records = [_record_of(one) for one in found]
         return sorted(records, key=lambda record: (record.started, record.id))
@@ -145,5 +147,6 @@ class Workers(Control, ABC):
 
 def _record_of(document: Document) -> WorkerRecord:
     """Read a worker, also one that a newer version has listed with more in it."""
-    said = {"id": document["_id"], "beat": document["beat"], "running": document.get("running", ())}
+    said = {"id": document["_id"], "beat": document["beat"]}
+    said |= {name: document[name] for name in ("running", "routes") if name in document}
     return msgspec.convert({**document["said"], **said}, WorkerRecord)

@@ -104,7 +104,7 @@ class Administration(Counting, ABC):
         found = []
         for beat, record in _as_workers(self._link.call(_WORKERS)):
             worker = _as_worker(record)
-            if queue in (None, worker.queue) and route in (None, worker.route):
+            if worker.listens_on(queue, route):
                 found.append(msgspec.structs.replace(worker, beat=beat))
         return sorted(found, key=lambda worker: (worker.started, worker.id))
 
