@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from skunkqueue.clock import VirtualClock
-from skunkqueue.persistence.sqlite import SQLiteBackend, housekeeping
+from skunkqueue.persistence.sqlite import SQLiteBackend, wall_clock
 from skunkqueue.records import State, WorkerRecord
 from tests.core.sqlite.makers import claim, done, firing, many, open_at
 
@@ -86,7 +86,7 @@ def test_leases_and_workers_of_an_earlier_boot_are_over(path: Path, monkeypatch:
     assert len(claim(backend, lease=1e9)) == 1
     backend.register(WorkerRecord(id="w", queue="q", route="r", pool="p", host="h", pid=1, started=0.0), 1e9)
     backend.close()
-    monkeypatch.setattr(housekeeping, "boot_id", lambda _: "another boot")
+    monkeypatch.setattr(wall_clock, "boot_id", lambda _: "another boot")
     backend = open_at(path)
     assert backend.workers() == []
     assert [(lent.id, lent.deaths) for lent in claim(backend, worker="new")] == [(made.id, 1)]

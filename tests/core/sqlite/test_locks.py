@@ -151,7 +151,7 @@ def test_log_that_grew_large_is_cut_back_by_sweep(
     for _ in range(5):
         backend.enqueue(many(500))
     assert log.stat().st_size > 100_000
-    monkeypatch.setattr("skunkqueue.persistence.sqlite.opening._LARGEST_LOG", 100_000)
+    monkeypatch.setattr("skunkqueue.persistence.sqlite.housekeeping._LARGEST_LOG", 100_000)
     assert backend.sweep() == 0
     assert log.stat().st_size > 100_000  # the reader still needs it
     reader.execute("COMMIT")

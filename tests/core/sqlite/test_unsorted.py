@@ -12,7 +12,7 @@ import pytest
 
 from skunkqueue.listings import Query
 from skunkqueue.persistence.sqlite import SQLiteBackend
-from skunkqueue.persistence.sqlite.inserts import insert
+from skunkqueue.persistence.sqlite.statements import insert
 from skunkqueue.records import Claim, Outcome, State, Verdict
 from tests.core.sqlite.makers import claim, firing, open_at, steps
 

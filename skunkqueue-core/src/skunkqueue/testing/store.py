@@ -15,7 +15,7 @@ from skunkqueue.context import current
 from skunkqueue.errors import MAX_DELAY, BackendError, TestModeError
 from skunkqueue.ids import new_id
 from skunkqueue.persistence.sqlite import SQLiteBackend
-from skunkqueue.persistence.sqlite.opening import Store
+from skunkqueue.persistence.sqlite.store import Store
 from skunkqueue.records import Claim, Firing, Outcome, State, Verdict, WorkerRecord
 
 _WAIT_SLICE = 0.05

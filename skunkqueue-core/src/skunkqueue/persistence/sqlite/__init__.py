@@ -5,7 +5,7 @@ Knows SQLite and the backend contract, and nothing of jobs, workers or processes
 
 from __future__ import annotations
 
+from skunkqueue.persistence.sqlite.backend import DEFAULT_CFG as default_cfg  # noqa: N811 - the seed's name
 from skunkqueue.persistence.sqlite.backend import SQLiteBackend
-from skunkqueue.persistence.sqlite.base import DEFAULT_CFG as default_cfg  # noqa: N811 - the seed's name
 
 __all__ = ["SQLiteBackend", "default_cfg"]

@@ -1,4 +1,4 @@
-"""A claim that waits at the bell of its route: a FIFO, which its caller can watch beside other descriptors."""
+"""A claim that waits at the FIFO of its route, which its caller can watch beside other descriptors."""
 
 from __future__ import annotations
 
@@ -6,20 +6,56 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
+from skunkqueue.clock import SystemClock
 from skunkqueue.persistence.awaited import AwaitedClaim
+from skunkqueue.persistence.sqlite import claim
 from skunkqueue.persistence.sqlite.connections import closed
+from skunkqueue.persistence.sqlite.fifos import route_topic
 from skunkqueue.persistence.sqlite.forks import Connection
-from skunkqueue.persistence.sqlite.opening import Store
 from skunkqueue.persistence.sqlite.readers import snapshot
-from skunkqueue.persistence.sqlite.waiting import LOOK_EVERY, Moments, data_version
+from skunkqueue.persistence.sqlite.wakeups import LOOK_EVERY, Moments, data_version, lookout
 from skunkqueue.records import Claim
+
+if TYPE_CHECKING:
+    from skunkqueue.persistence.sqlite.store import Store
 
 _AT_ONCE = float("-inf")
 
 
-class BellClaim(AwaitedClaim):
-    """Claims when the bell of its route rings, or a moment comes at which something may be due."""
+def begin_claim(
+    store: Store,
+    queue: str,
+    route: str,
+    worker: str,
+    *,
+    limit: int,
+    lease: float,
+    look_and_claim: Callable[[], Sequence[Claim]],
+) -> AwaitedClaim | None:
+    """Wait at the FIFO of a route; see ``Backend.begin_claim``. ``look_and_claim`` is the backend's own ``claim``."""
+    if not store.fifos.works or not isinstance(store.clock, SystemClock):
+        return None
+
+    def answer(woken: bool) -> Sequence[Claim]:  # noqa: FBT001 - as it is called
+        # Whoever woke this wait has put something in, so that a look first would only cost time.
+        number = store.known_route(queue, route) if woken else None
+        if number is None:
+            return look_and_claim()
+        return claim.lend(store, number, (queue, route), worker, limit=limit, lease=lease)
+
+    look, moments = lookout(store, queue, route, worker)
+    listening = store.fifos.listening(route_topic(queue, route))
+    begun = FifoClaim(store, listening, claim=answer, look=look, moments=moments)
+    if begun.fileno() < 0:
+        begun.cancel()
+        return None
+    return begun
+
+
+class FifoClaim(AwaitedClaim):
+    """Claims when its route is woken, or a moment comes at which something may be due."""
 
     def __init__(
         self,
@@ -30,7 +66,7 @@ class BellClaim(AwaitedClaim):
         look: Callable[[sqlite3.Connection], bool],
         moments: Callable[[sqlite3.Connection], Moments],
     ) -> None:
-        """``claim`` claims; given True, without a look whether there is anything."""
+        """``claim`` claims; given True, without a look first."""
         self._store = store
         self._listening: AbstractContextManager[int] | None = listening
         self._claim = claim
@@ -53,7 +89,7 @@ class BellClaim(AwaitedClaim):
         return self._fd
 
     def answer(self) -> Sequence[Claim]:
-        """Claim if there may be something."""
+        """Claim if something may be there."""
         try:
             claims = self._answer()
         except BaseException:
@@ -69,29 +105,29 @@ class BellClaim(AwaitedClaim):
 
     def _answer(self) -> Sequence[Claim]:
         store = self._store
-        if not self._lent or store.bells.closed:
-            raise closed(store.place)
+        if not self._lent or store.fifos.closed:
+            raise closed(store.location)
         db = self._lent[0]
-        rung = self._rung()
-        if not rung and self._left() > 0 and store.readers.run_on(db, data_version) == self._version:
+        woken = self._woken()
+        if not woken and self._left() > 0 and store.readers.run_on(db, data_version) == self._version:
             self.until = store.clock.monotonic() + self._left()
             return []
-        claims = self._claim(rung)
+        claims = self._claim(woken)
         if not claims:
             self._look_out()
         return claims
 
-    def _rung(self) -> bool:
+    def _woken(self) -> bool:
         try:
-            # One byte only: the next one is for somebody else who waits.
+            # One byte only: the next byte is for another wait.
             return os.read(self._fd, 1) != b""
         except BlockingIOError:
             return False
 
     def _look_out(self) -> None:
-        """Forget what rang so far, look, and see when to look again."""
+        """Forget earlier wake-ups, look, and note when to look again."""
         store, db = self._store, self._lent[0]
-        store.bells.drain(self._fd)
+        store.fifos.drain(self._fd)
         self._version = store.readers.run_on(db, data_version)
         self._ahead = store.readers.run_on(db, snapshot(self._seen))
         self.until = store.clock.monotonic() + self._left()
@@ -100,7 +136,7 @@ class BellClaim(AwaitedClaim):
         return (None, _AT_ONCE) if self._look(db) else self._moments(db)
 
     def _left(self) -> float:
-        """Return in how many seconds to look again; not more than one, so that a wall clock that jumps is noticed."""
+        """Return in how many seconds to look again; at most one, so that a jump of the wall clock is noticed."""
         due, ends = self._ahead
         clock = self._store.clock
         left = LOOK_EVERY if due is None else min(LOOK_EVERY, due - clock.now())

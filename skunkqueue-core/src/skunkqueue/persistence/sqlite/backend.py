@@ -1,174 +1,160 @@
-"""The verbs of the hot path and of reading, over SQLite.
+"""The SQLite backend: every verb of the contract, each by the module that is named as its area.
 
-Each opens a transaction, calls the module that does the work, and rings the bells of those concerned.
+A verb that is one transaction calls a function that takes ``db``. One that also wakes somebody, or needs several
+transactions, calls a function that takes the open store.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from skunkqueue.clock import SystemClock
+from skunkqueue.clock import SYSTEM_CLOCK, Clock
+from skunkqueue.counters import Counters
+from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Rows
 from skunkqueue.persistence.awaited import AwaitedClaim
-from skunkqueue.persistence.sqlite import counting, firings, inbox, leases, reading, settling
-from skunkqueue.persistence.sqlite.asking import Answers
-from skunkqueue.persistence.sqlite.awaited import BellClaim
-from skunkqueue.persistence.sqlite.opening import in_line
-from skunkqueue.persistence.sqlite.waiting import Moments
-from skunkqueue.persistence.sqlite.wakeup import route_topic
-from skunkqueue.persistence.sqlite.writer import Repeat
-from skunkqueue.records import Claim, ClaimRef, Firing, Minute, Outcome, Page, Record, RouteInfo, State
+from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.persistence.sqlite import (
+    audit,
+    awaited,
+    claim,
+    control,
+    counters,
+    enqueue,
+    histories,
+    housekeeping,
+    leases,
+    pools,
+    reading,
+    results,
+    routes,
+    schedules,
+    searching,
+    settle,
+    wakeups,
+    workers,
+)
+from skunkqueue.persistence.sqlite.location import location_of, require
+from skunkqueue.persistence.sqlite.opening import open_store
+from skunkqueue.persistence.sqlite.readers import snapshot
+from skunkqueue.persistence.sqlite.store import Store
+from skunkqueue.pools import Entries, Entry, PoolRecord
+from skunkqueue.records import (
+    Claim,
+    ClaimRef,
+    Command,
+    Death,
+    Firing,
+    Minute,
+    Outcome,
+    Page,
+    Record,
+    RouteInfo,
+    Run,
+    Schedule,
+    Standing,
+    State,
+    WorkerRecord,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+DEFAULT_CFG: Mapping[str, Any] = MappingProxyType(
+    {"backend": "sqlite", "conn_url": None, "dbname": "skunkqueue"}
+)
 
 
-class SQLiteBackend(Answers):
+class SQLiteBackend(Backend):
     """A store in one file of this machine, for any number of processes.
 
     It keeps what it accepted through the crash of any process; with ``durability=power`` through a
     power failure too, at the price of a disk sync for each commit.
     """
 
-    # --- the hot path -----------------------------------------------------------------------------
+    name: ClassVar[str] = "sqlite"
+    default_cfg: ClassVar[Mapping[str, Any]] = DEFAULT_CFG
+    capabilities: ClassVar[frozenset[str]] = frozenset(
+        {"durable", "processes", "rows", "counters", "pools", "audit", "schedule pages"}
+    )
+
+    def __init__(self, store: Store) -> None:
+        self._opened = store
+
+    @classmethod
+    def open(cls, config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> Self:
+        """Open the file, and make it and its tables where they are missing.
+
+        Raises StoreMissingError where the config does not allow that.
+        """
+        location = location_of(config)
+        if not config.create:
+            require(location.path)
+        return cls(open_store(location, clock, default=config.url is None))
+
+    def close(self) -> None:
+        """Close the file and let blocked waits return."""
+        if self._opened.pid == os.getpid():
+            self._opened.close()
+
+    def location(self) -> str:
+        """Return the URL of the file."""
+        return f"sqlite:///{self._opened.location.path}"
+
+    def version(self) -> str:
+        """Return the version of the SQLite library in use."""
+        return f"SQLite {sqlite3.sqlite_version}"
+
+    def now(self) -> float:
+        """Read the machine's clock."""
+        return self._opened.clock.now()
+
+    @property
+    def _store(self) -> Store:
+        store = self._opened
+        if store.pid != os.getpid():
+            # A fork made this process: it does not use what belongs to its parent.
+            self._opened = store = open_store(store.location, store.clock, default=False)
+        return store
+
+    # --- enqueue, claim, settle, leases, wakeups ----------------------------------------------------
 
     def enqueue(self, firings_: Sequence[Firing]) -> list[str]:
-        """Put firings in; see ``Backend.enqueue``."""
-        if not firings_:
-            return []
-        store = self._store
-        numbers = {name: store.route(*name) for name in {(f.queue, f.route) for f in firings_}}
-        jobs = store.jobs({f.job for f in firings_})
-        ids = [f.id for f in firings_]
-        clock = store.clock
-
-        def checked() -> list[str]:
-            return store.writer.run(in_line(lambda db: firings.put_checked(db, firings_, clock.now())))
-
-        if inbox.takes(firings_):
-            store.writer.run(lambda db: inbox.put(db, firings_, numbers, jobs, clock.now()))
-        elif any(f.key is not None for f in firings_):
-            ids = checked()
-        else:
-            try:
-                store.writer.run(lambda db: firings.put(db, firings_, numbers, jobs, clock.now()))
-            except Repeat:
-                ids = checked()
-        for name in numbers:
-            store.ring_route(*name)
-        return ids
+        """Put firings in."""
+        return enqueue.enqueue(self._store, firings_)
 
     def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:
-        """Lend firings; see ``Backend.claim``."""
-        store = self._store
-        number = store.known_route(queue, route)
-        if number is None:
-            return []
-        clock = store.clock
-        # Looking costs no write transaction, which an idle worker must not ask for.
-        if number not in store.flowing and not store.readers.run(
-            lambda db: firings.look(db, number, worker, clock.now(), clock.monotonic())
-        ):
-            return []
-        return self._lend(number, (queue, route), worker, limit, lease)
+        """Lend firings."""
+        return claim.claim(self._store, queue, route, worker, limit=limit, lease=lease)
 
     def begin_claim(
         self, queue: str, route: str, worker: str, limit: int, lease: float
     ) -> AwaitedClaim | None:
-        """Wait at the route's FIFO; see ``Backend.begin_claim``."""
-        store = self._store
-        if not store.bells.works or not isinstance(store.clock, SystemClock):
-            return None
+        """Wait at the route's FIFO."""
 
-        def claim(rung: bool) -> Sequence[Claim]:  # noqa: FBT001 - as it is called
-            # Whoever rang has put something in, so that a look is not worth its time.
-            number = store.known_route(queue, route) if rung else None
-            if number is None:
-                return self.claim(queue, route, worker, limit, lease)
-            return self._lend(number, (queue, route), worker, limit, lease)
+        def look_and_claim() -> list[Claim]:
+            return self.claim(queue, route, worker, limit, lease)
 
-        look, moments = self._lookout(queue, route, worker)
-        listening = store.bells.listening(route_topic(queue, route))
-        begun = BellClaim(store, listening, claim=claim, look=look, moments=moments)
-        if begun.fileno() < 0:
-            begun.cancel()
-            return None
-        return begun
-
-    def _lend(self, number: int, name: tuple[str, str], worker: str, limit: int, lease: float) -> list[Claim]:
-        store = self._store
-        clock = store.clock
-        claims, more, names = store.writer.run(
-            in_line(
-                lambda db: firings.claim(
-                    db,
-                    number,
-                    name,
-                    worker,
-                    limit=limit,
-                    lease=lease,
-                    now=clock.now(),
-                    mono=clock.monotonic(),
-                    names=store.job_names,
-                )
-            )
+        return awaited.begin_claim(
+            self._store, queue, route, worker, limit=limit, lease=lease, look_and_claim=look_and_claim
         )
-        # Not before they are committed.
-        store.learn(names)
-        if more:
-            store.flowing.add(number)
-            store.ring_route(*name)
-        else:
-            store.flowing.discard(number)
-        return claims
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[str]:
-        """Hand in outcomes; see ``Backend.settle``."""
-        if not outcomes:
-            return []
-        store = self._store
-        jobs = store.jobs({outcome.job for outcome in outcomes})
-        settled = store.writer.run(lambda db: settling.settle(db, outcomes, jobs, store.clock.now()))
-        if settled.final:
-            store.bells.ring_settled()
-        if settled.touched:
-            store.ring_numbers(settled.touched)
-        for name in settled.followed:
-            store.ring_route(*name)
-        return settled.stale
+        """Hand in outcomes."""
+        return settle.settle(self._store, outcomes)
 
     def extend(self, claims: Sequence[ClaimRef], lease: float) -> list[str]:
-        """Make leases last longer; see ``Backend.extend``."""
-        if not claims:
-            return []
-        store = self._store
-        lost, sooner = store.writer.run(lambda db: leases.extend(db, claims, store.clock.monotonic() + lease))
-        # Whoever waits goes by the ends that it knew.
-        store.ring_numbers(sooner)
-        return lost
+        """Make leases last longer."""
+        return leases.extend(self._store, claims, lease)
 
     def wait(self, queue: str, route: str, worker: str, timeout: float) -> bool:
-        """Block until something may be claimable; see ``Backend.wait``."""
-        store = self._store
-        look, moments = self._lookout(queue, route, worker)
-        with store.bells.listening(route_topic(queue, route)) as bell:
-            return store.waiting.until(bell, timeout, look, moments)
+        """Block until something may be claimable."""
+        return wakeups.wait(self._store, queue, route, worker, timeout)
 
-    def _lookout(
-        self, queue: str, route: str, worker: str
-    ) -> tuple[Callable[[sqlite3.Connection], bool], Callable[[sqlite3.Connection], Moments]]:
-        """Return what looks whether something may be claimed, and what tells when it may be."""
-        store = self._store
-        clock = store.clock
-
-        def look(db: sqlite3.Connection) -> bool:
-            number = store.known_route(queue, route, db)
-            return number is not None and firings.look(db, number, worker, clock.now(), clock.monotonic())
-
-        def moments(db: sqlite3.Connection) -> Moments:
-            number = store.known_route(queue, route, db)
-            return (None, None) if number is None else firings.next_moments(db, number, worker)
-
-        return look, moments
-
-    # --- reading ----------------------------------------------------------------------------------
+    # --- reading ------------------------------------------------------------------------------------
 
     def get(self, ids: Sequence[str]) -> list[Record | None]:
         """Read firings by id."""
@@ -190,28 +176,237 @@ class SQLiteBackend(Answers):
 
     def routes(self, queue: str | None = None) -> list[RouteInfo]:
         """List routes with their counts."""
-        return self._store.read_sorted(lambda db: reading.route_infos(db, queue))
-
-    def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
-        """Read counters a minute."""
-        store = self._store
-        number = store.known_route(queue, route)
-        if number is None:
-            return []
-        found = store.read_sorted(
-            lambda db: counting.of_all_jobs(
-                db, (queue, route), number, since * 60.0, until * 60.0, hours=False
-            )
-        )
-        return [
-            Minute(queue=queue, route=route, minute=int(one.begin // 60), values=one.values) for one in found
-        ]
+        return self._store.read_sorted(lambda db: routes.infos(db, queue))
 
     def wait_settled(self, ids: Sequence[str], timeout: float) -> list[str]:
         """Block until one of the firings is finished or unknown."""
+        return results.wait_settled(self._store, ids, timeout)
+
+    def results(self, ids: Sequence[str]) -> list[Result | None]:
+        """Read how firings ended."""
+        return results.results(self._store, ids)
+
+    def rows(self, query: Query, limit: int = 50, cursor: str | None = None) -> Rows:
+        """List firings that match."""
         store = self._store
-        found = store.readers.run(lambda db: reading.settled_among(db, ids))
-        if found or timeout <= 0 or not ids:
-            return found
-        with store.bells.listening_settled() as bell:
-            return store.waiting.until(bell, timeout, lambda db: reading.settled_among(db, ids))
+        return store.read_sorted(lambda db: searching.rows(db, query, limit, cursor, store.clock.now()))
+
+    def count(self, query: Query, most: int = MAX_LOOK) -> Count:
+        """Count firings that match."""
+        store = self._store
+        return store.read_sorted(lambda db: searching.count(db, query, most, store.clock.now()))
+
+    def job_counts(self, queue: str | None = None, route: str | None = None) -> list[JobCount]:
+        """Count firings by route, job and state."""
+        return self._store.read_sorted(lambda db: routes.job_counts(db, queue, route))
+
+    # --- control ------------------------------------------------------------------------------------
+
+    def kill(self, ids: Sequence[str]) -> dict[str, State | None]:
+        """Kill firings, or have their workers kill them."""
+        return control.kill(self._store, ids)
+
+    def requeue(self, ids: Sequence[str]) -> list[str]:
+        """Put finished firings in line again."""
+        return control.requeue(self._store, ids)
+
+    def delete(self, ids: Sequence[str]) -> dict[str, State | None]:
+        """Remove firings that do not run."""
+        return control.delete(self._store, ids)
+
+    def run_now(self, ids: Sequence[str]) -> dict[str, State | None]:
+        """Make pending firings due."""
+        return control.run_now(self._store, ids)
+
+    def purge(self, queue: str, route: str | None = None) -> int:
+        """Remove all that is pending."""
+        return control.purge(self._store, queue, route)
+
+    def pause(self, queue: str, route: str | None = None) -> None:
+        """Let nothing more be claimed."""
+        self._store.writer.run(lambda db: control.pause(db, queue, route))
+
+    def resume(self, queue: str, route: str | None = None) -> None:
+        """End a pause."""
+        control.resume(self._store, queue, route)
+
+    def prune(self, older: float | None = None, limit: int = 1_000) -> int:
+        """Remove finished firings that are past their time."""
+        return housekeeping.prune(self._store, older, limit)
+
+    def progress(self, ref: ClaimRef, data: bytes) -> bool:
+        """Save a running firing's progress."""
+        return self._store.writer.run(lambda db: control.progress(db, ref, data))
+
+    # --- workers and pools --------------------------------------------------------------------------
+
+    def register(self, worker: WorkerRecord, lease: float) -> None:
+        """List a worker."""
+        self.beat(worker, lease)
+
+    def beat(self, worker: WorkerRecord, lease: float) -> bool:
+        """List a worker for some more time; return whether it was listed."""
+        return workers.beat(self._store, worker, lease)
+
+    def unregister(self, worker: str) -> None:
+        """Take a worker off the list."""
+        workers.unregister(self._store, worker)
+
+    def workers(self, queue: str | None = None, route: str | None = None) -> list[WorkerRecord]:
+        """List live workers."""
+        store = self._store
+        return store.readers.run(lambda db: workers.listed(db, queue, route, store.clock.monotonic()))
+
+    def bury(self, worker: str, begun: Sequence[str], death: Death) -> int:
+        """Give back what a dead worker held."""
+        return workers.bury(self._store, worker, begun, death)
+
+    def send(self, worker: str, command: Command) -> bool:
+        """Put a command into the mailbox of a live worker or pool."""
+        return workers.send(self._store, worker, command)
+
+    def listen(self, worker: str, timeout: float) -> list[Command]:
+        """Block until commands arrive, and take them out."""
+        return workers.listen(self._store, worker, timeout)
+
+    def sweep(self) -> int:
+        """Do some housekeeping."""
+        return housekeeping.sweep(self._store, self.sample)
+
+    def register_pool(self, pool: PoolRecord, lease: float) -> None:
+        """List a pool."""
+        self.beat_pool(pool, lease)
+
+    def beat_pool(self, pool: PoolRecord, lease: float) -> bool:
+        """List a pool for some more time; return whether it was listed."""
+        return pools.beat(self._store, pool, lease)
+
+    def unregister_pool(self, pool: str) -> None:
+        """Take a pool off the list."""
+        pools.unregister(self._store, pool)
+
+    def pools(self, queue: str | None = None) -> list[PoolRecord]:
+        """List live pools."""
+        store = self._store
+        return store.readers.run(lambda db: pools.listed(db, queue, store.clock.monotonic()))
+
+    # --- schedules ----------------------------------------------------------------------------------
+
+    def declare(self, schedule: Schedule, firing: Firing, over: Standing | None = None) -> bool | None:
+        """Declare or replace a schedule."""
+        return schedules.declare(self._store, schedule, firing, over)
+
+    def schedules(self, queue: str | None = None) -> list[Schedule]:
+        """List schedules."""
+        return self._store.readers.run(lambda db: schedules.listed(db, queue))
+
+    def schedule_page(
+        self, queue: str | None = None, limit: int = 50, after: tuple[str, str] | None = None
+    ) -> list[Schedule]:
+        """List some schedules."""
+        return self._store.readers.run(lambda db: schedules.page(db, queue, limit, after))
+
+    def get_schedule(self, queue: str, name: str) -> Schedule | None:
+        """Read one schedule."""
+        return self._store.readers.run(lambda db: schedules.one(db, queue, name))
+
+    def get_schedules(self, queue: str, names: Sequence[str]) -> list[Schedule | None]:
+        """Read schedules by name."""
+        return schedules.by_name(self._store, queue, names)
+
+    def arm(
+        self,
+        queue: str,
+        name: str,
+        generation: int,
+        firing: Firing,
+        state: bytes | None = None,
+        *,
+        over: str | None = None,
+    ) -> bool:
+        """Let this firing be the next of a schedule."""
+        return schedules.arm(self._store, queue, name, generation, firing, state=state, over=over)
+
+    def pause_schedule(self, queue: str, name: str) -> bool:
+        """Disarm a schedule."""
+        return self._store.writer.run(lambda db: schedules.pause(db, queue, name))
+
+    def resume_schedule(
+        self,
+        queue: str,
+        name: str,
+        firing: Firing,
+        generation: int | None = None,
+        state: bytes | None = None,
+    ) -> bool:
+        """Arm a paused schedule again."""
+        return schedules.resume(self._store, queue, name, firing, generation=generation, state=state)
+
+    def remove_schedule(self, queue: str, name: str, generation: int | None = None) -> bool:
+        """Forget a schedule."""
+        return self._store.writer.run(lambda db: schedules.remove(db, queue, name, generation))
+
+    def history(self, queue: str, name: str) -> list[Run]:
+        """List a schedule's last runs."""
+        (runs,) = self._store.readers.run(snapshot(lambda db: histories.of_each(db, [(queue, name)])))
+        return runs
+
+    def histories(self, names: Sequence[tuple[str, str]]) -> list[list[Run]]:
+        """List the last runs of several schedules."""
+        return self._store.readers.run(snapshot(lambda db: histories.of_each(db, names)))
+
+    def idle_schedules(self, queue: str, route: str) -> list[Schedule]:
+        """List schedules that need to be armed."""
+        return self._store.readers.run(snapshot(lambda db: schedules.idle(db, queue, route)))
+
+    # --- counters and the audit log -----------------------------------------------------------------
+
+    def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
+        """Read counters a minute."""
+        return counters.minutes(self._store, queue, route, since, until)
+
+    def counters(
+        self,
+        routes: Sequence[tuple[str, str]],
+        since: float,
+        until: float,
+        *,
+        hours: bool = False,
+        jobs: bool = False,
+    ) -> list[Counters]:
+        """Read what was counted in each minute or hour."""
+        return counters.counters(self._store, routes, since, until, hours=hours, by_job=jobs)
+
+    def totals(self, queue: str | None = None) -> list[Counters]:
+        """Read what was counted since the store was made."""
+        return self._store.read_sorted(lambda db: counters.totals(db, queue))
+
+    def sample(self) -> int:
+        """Keep how each route stands in this minute."""
+        return counters.sample(self._store)
+
+    def log_entry(self, entry: Entry) -> None:
+        """Add an entry to the audit log."""
+        store = self._store
+        store.writer.run(lambda db: audit.add(db, entry, store.clock.now()))
+
+    def note_entry(
+        self, id_: str, *, did: str | None = None, heard: bool = False, done: bool = False
+    ) -> bool:
+        """Add to an entry what became of it."""
+        store = self._store
+        return store.writer.run(
+            lambda db: audit.note(db, id_, store.clock.now(), did=did, heard=heard, done=done)
+        )
+
+    def audit(
+        self,
+        limit: int = 50,
+        cursor: str | None = None,
+        *,
+        who: str | None = None,
+        verb: str | None = None,
+        id_: str | None = None,
+    ) -> Entries:
+        """List entries, newest first."""
+        return self._store.readers.run(lambda db: audit.page(db, limit, cursor, who=who, verb=verb, id_=id_))

@@ -1,28 +1,19 @@
-"""Opening connections, and waiting for a file that another process holds.
-
-Waiting is done here and not by SQLite, whose own pauses grow to 100 ms. Knows nothing of tables.
-"""
+"""Opening connections to the file, and noticing that the file was replaced. Knows nothing of tables."""
 
 from __future__ import annotations
 
 import os
-import random
 import sqlite3
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
-from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.sqlite import forks
-from skunkqueue.persistence.sqlite.errors import is_busy, locked
-from skunkqueue.persistence.sqlite.place import Place
+from skunkqueue.persistence.sqlite.location import Location
 
 T = TypeVar("T")
 
-_SHORTEST_PAUSE = 0.0002
-_LONGEST_PAUSE = 0.003
 _WRITE_CACHE_KIB = 4096
 _READ_CACHE_KIB = 1024
 _WAL_KEPT = 16 << 20
@@ -39,12 +30,12 @@ _open: Callable[..., forks.Connection] = partial(  # type: ignore[assignment] # 
 )
 
 
-def connect(place: Place, into: list[forks.Connection], *, write: bool) -> None:
+def connect(location: Location, into: list[forks.Connection], *, write: bool) -> None:
     """Open the file as it is, and add the connection to a list; its schema is somebody else's business.
 
     So a connection is never in no list, whenever a signal handler raises.
     """
-    forks.guarded(into, _connect, place, into, write)
+    forks.guarded(into, _connect, location, into, write)
 
 
 def move(source: list[T], target: list[T]) -> None:
@@ -52,16 +43,16 @@ def move(source: list[T], target: list[T]) -> None:
     target.extend(map(list.pop, (source,)))
 
 
-def _connect(place: Place, into: list[forks.Connection], write: bool) -> None:  # noqa: FBT001 - called by position
+def _connect(location: Location, into: list[forks.Connection], write: bool) -> None:  # noqa: FBT001 - called by position
     forks.let_go_of_inherited()
     opened: list[forks.Connection] = []
     try:
-        opened.extend(map(_open, (place.path,)))
+        opened.extend(map(_open, (location.path,)))
         db = opened[0]
         forks.note(db)
         db.execute(f"PRAGMA cache_size = -{_WRITE_CACHE_KIB if write else _READ_CACHE_KIB}")
         if write:
-            db.execute(f"PRAGMA synchronous = {place.synchronous}")
+            db.execute(f"PRAGMA synchronous = {location.synchronous}")
             db.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
             # Four times SQLite's default: a page that many commits touch is copied and synced less often.
             db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
@@ -77,33 +68,15 @@ def _connect(place: Place, into: list[forks.Connection], write: bool) -> None:  
         raise
 
 
-def identity_of(place: Place) -> tuple[int, int] | None:
+def identity_of(location: Location) -> tuple[int, int] | None:
     """Tell which file the path leads to now; ``None``: to none. SQLite itself would not notice a change."""
     try:
-        found = os.stat(place.path)  # noqa: PTH116 - a third of the price, at each transaction
+        found = os.stat(location.path)  # noqa: PTH116 - a third of the price, at each transaction
     except OSError:
         return None
     return found.st_dev, found.st_ino
 
 
-def patiently(place: Place, attempt: Callable[[], T]) -> T:
-    """Call until the file is not busy, for ``busy_timeout`` seconds at most."""
-    deadline = None
-    while True:
-        try:
-            return attempt()
-        except sqlite3.OperationalError as error:
-            if not is_busy(error):
-                raise
-            now = monotonic()
-            if deadline is None:
-                deadline = now + place.busy_timeout
-            if now >= deadline:
-                raise locked(place.path, place.busy_timeout) from error
-        # Random, so that many processes do not come back all at once.
-        time.sleep(random.uniform(_SHORTEST_PAUSE, _LONGEST_PAUSE))  # noqa: S311 - no secret
-
-
-def closed(place: Place) -> BackendError:
+def closed(location: Location) -> BackendError:
     """Somebody uses a backend after ``close``."""
-    return BackendError(f"{place.path}: this backend was closed: open the store again")
+    return BackendError(f"{location.path}: this backend was closed: open the store again")

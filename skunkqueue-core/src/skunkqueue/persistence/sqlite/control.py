@@ -1,20 +1,75 @@
 """What people do to firings and routes: kill, requeue, purge, pause, resume.
 
-Every function here runs inside a transaction somebody else began, and takes the time as an argument.
+Functions that take ``db`` run inside a transaction that their caller began.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from skunkqueue.persistence.sqlite import counting, ending, leases, routes, workers
+from skunkqueue.persistence.sqlite import ending, leases, routes, tallies, workers
+from skunkqueue.persistence.sqlite.deferred import after_sorting
+from skunkqueue.persistence.sqlite.fifos import mail_topic
 from skunkqueue.persistence.sqlite.routes import PAUSED_ITSELF, PAUSED_WITH_QUEUE
 from skunkqueue.persistence.sqlite.schema import STATES
 from skunkqueue.records import ClaimRef, Command, State
 
+if TYPE_CHECKING:
+    from skunkqueue.persistence.sqlite.store import Store
 
-def kill(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[dict[str, State | None], set[str]]:
+
+def kill(store: Store, ids: Sequence[str]) -> dict[str, State | None]:
+    """Kill firings, or have their workers kill them; see ``Backend.kill``."""
+    before, told = store.writer.run(after_sorting(lambda db: _kill(db, ids, store.clock.now())))
+    for worker in told:
+        store.fifos.wake(mail_topic(worker))
+    if State.PENDING in before.values():
+        store.fifos.wake_settled()
+    return before
+
+
+def requeue(store: Store, ids: Sequence[str]) -> list[str]:
+    """Put finished firings in line again; see ``Backend.requeue``."""
+    again, touched = store.writer.run(lambda db: _requeue(db, ids, store.clock.now()))
+    store.wake_numbers(touched)
+    return again
+
+
+def delete(store: Store, ids: Sequence[str]) -> dict[str, State | None]:
+    """Remove firings that do not run; see ``Backend.delete``."""
+    before = store.writer.run(after_sorting(lambda db: _delete(db, ids)))
+    if any(before.values()):
+        store.fifos.wake_settled()
+    return before
+
+
+def run_now(store: Store, ids: Sequence[str]) -> dict[str, State | None]:
+    """Make pending firings due; see ``Backend.run_now``."""
+    before, touched = store.writer.run(after_sorting(lambda db: _run_now(db, ids, store.clock.now())))
+    store.wake_numbers(touched)
+    return before
+
+
+def purge(store: Store, queue: str, route: str | None) -> int:
+    """Remove all that is pending; see ``Backend.purge``."""
+    n = store.writer.run(after_sorting(lambda db: _purge(db, queue, route)))
+    if n:
+        store.fifos.wake_settled()
+    return n
+
+
+def resume(store: Store, queue: str, route: str | None) -> None:
+    """End a pause; see ``Backend.resume``."""
+    for name in store.writer.run(lambda db: _resume(db, queue, route)):
+        store.wake_route(queue, name)
+
+
+# --- within a transaction -------------------------------------------------------------------------
+
+
+def _kill(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[dict[str, State | None], set[str]]:
     """Kill firings; return the state each had, and the workers that got mail."""
     before: dict[str, State | None] = {}
     told: set[str] = set()
@@ -42,7 +97,7 @@ def kill(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[dict[s
     return before, told
 
 
-def requeue(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[list[str], set[int]]:
+def _requeue(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[list[str], set[int]]:
     """Put finished firings in line again; return those that were, and their routes."""
     again: list[str] = []
     touched: set[int] = set()
@@ -69,13 +124,13 @@ def requeue(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[lis
             (now, token, holder, id_),
         )
         leases.to_pending(db, [id_])
-        counting.shift(db, route, job, 1, {state: -1})
+        tallies.shift(db, route, job, 1, {state: -1})
         again.append(id_)
         touched.add(route)
     return again, touched
 
 
-def delete(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, State | None]:
+def _delete(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, State | None]:
     """Remove firings that do not run; return the state each had."""
     before = _states(db, ids)
     ending.forget_pending(db, [id_ for id_, state in before.items() if state is State.PENDING])
@@ -83,7 +138,7 @@ def delete(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, State | None
     return before
 
 
-def run_now(
+def _run_now(
     db: sqlite3.Connection, ids: Sequence[str], now: float
 ) -> tuple[dict[str, State | None], set[int]]:
     """Make pending firings due; return the state each had, and the routes of those that were not due before."""
@@ -121,7 +176,7 @@ def _states(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, State | Non
     return found
 
 
-def purge(db: sqlite3.Connection, queue: str, route: str | None) -> int:
+def _purge(db: sqlite3.Connection, queue: str, route: str | None) -> int:
     """Remove all that is pending on a route or queue; return how many."""
     found = db.execute(
         "SELECT no FROM route WHERE queue = :queue AND (:route IS NULL OR name = :route)",
@@ -141,7 +196,7 @@ def purge(db: sqlite3.Connection, queue: str, route: str | None) -> int:
             db.execute(f"DELETE FROM firing WHERE id IN ({line})", (number,))  # noqa: S608 - constants
             db.execute(f"DELETE FROM {table} WHERE route = ?", (number,))  # noqa: S608 - constants
             for job, n in by_job:
-                counting.shift(db, number, job, -n, {})
+                tallies.shift(db, number, job, -n, {})
                 purged += n
     return purged
 
@@ -156,7 +211,7 @@ def pause(db: sqlite3.Connection, queue: str, route: str | None) -> None:
         db.execute("UPDATE route SET paused = paused | ? WHERE no = ?", (PAUSED_ITSELF, number))
 
 
-def resume(db: sqlite3.Connection, queue: str, route: str | None) -> list[str]:
+def _resume(db: sqlite3.Connection, queue: str, route: str | None) -> list[str]:
     """End a pause; return the names of the routes concerned."""
     if route is None:
         db.execute("DELETE FROM queue WHERE name = ?", (queue,))

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 
 from skunkqueue.persistence import listing, rules
-from skunkqueue.persistence.sqlite import counting, jobs
+from skunkqueue.persistence.sqlite import jobs, tallies
 from skunkqueue.persistence.sqlite.schema import ERROR_TYPE, KEY, KILLED, MIXED, STATES, TAG
 from skunkqueue.records import State
 
@@ -140,9 +140,7 @@ def kill_pending(db: sqlite3.Connection, found: Iterable[tuple[str, int, int]], 
             [(KILLED, now, chunk, id_) for id_ in ids],
         )
         index_words(db, ids)
-        counting.settled(
-            db, route, job, {"killed": len(ids)}, now, live=-len(ids), changes={KILLED: len(ids)}
-        )
+        tallies.settled(db, route, job, {"killed": len(ids)}, now, live=-len(ids), changes={KILLED: len(ids)})
     return sum(map(len, by_job.values()))
 
 
@@ -152,7 +150,7 @@ def forget_pending(db: sqlite3.Connection, ids: Iterable[str]) -> int:
     out_of_line(db, [id_ for id_, _, _ in found])
     for id_, route, job in found:
         db.execute("DELETE FROM firing WHERE id = ?", (id_,))
-        counting.shift(db, route, job, -1, {})
+        tallies.shift(db, route, job, -1, {})
     return len(found)
 
 
@@ -173,7 +171,7 @@ def forget_finished(db: sqlite3.Connection, ids: Sequence[str]) -> None:
     for place, gone in chunks.items():
         take_from_chunk(db, place, gone)
     for (route, job, state), n in counts.items():
-        counting.shift(db, route, job, 0, {state: -n})
+        tallies.shift(db, route, job, 0, {state: -n})
 
 
 def remove_rows(db: sqlite3.Connection, ids: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import msgspec
 
 from skunkqueue.persistence.backend import HISTORY_LENGTH
-from skunkqueue.persistence.sqlite.inserts import insert
+from skunkqueue.persistence.sqlite.statements import insert
 from skunkqueue.records import Run
 
 _Place = tuple[str, str]

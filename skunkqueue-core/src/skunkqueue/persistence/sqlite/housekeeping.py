@@ -1,93 +1,96 @@
-"""What any worker does every few seconds: forget the dead, prune, notice a clock that was set back.
-
-Every function here runs inside a transaction somebody else began, and takes the time as an argument.
-"""
+"""What any worker does every few seconds: forget dead workers, prune, and notice a clock that was set back."""
 
 from __future__ import annotations
 
-import logging
 import sqlite3
-import subprocess
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from skunkqueue.clock import Clock, SystemClock
-from skunkqueue.counters import sample_of
-from skunkqueue.persistence.sqlite import audit, counting, ending, leases, pools, reading, routes, workers
+from skunkqueue.persistence.sqlite import (
+    audit,
+    ending,
+    leases,
+    location,
+    pools,
+    tallies,
+    wall_clock,
+    workers,
+)
+from skunkqueue.persistence.sqlite.deferred import after_sorting
+from skunkqueue.persistence.sqlite.fifos import mail_topic
 from skunkqueue.persistence.sqlite.schema import COMPLETE, EXPIRED
-from skunkqueue.records import State
 
-_JUMP = 1.0
-"""Seconds by which the wall clock must fall behind to count as set back; less is ordinary slewing."""
-_DRIFT = 0.1
+if TYPE_CHECKING:
+    from skunkqueue.persistence.sqlite.store import Store
+
+_SWEPT_AT_ONCE = 500
 _HOLDER_TTL = 30 * 86_400.0
+"""Seconds for which the name of a worker is kept that holds nothing."""
+_LARGEST_LOG = 64 << 20
+_CLEAN_EVERY = 600.0
 
-log = logging.getLogger("skunkqueue.sqlite")
+
+def sweep(store: Store, sample: Callable[[], object]) -> int:
+    """Do some housekeeping; ``sample`` takes the samples of this minute. See ``Backend.sweep``."""
+    now, mono = store.clock.now(), store.clock.monotonic()
+    _clean_up(store, now)
+    if store.readers.run(lambda db: tallies.unsampled(db, now)):
+        sample()
+    if not store.readers.run(lambda db: _needs_sweep(db, now, mono)):
+        return 0
+    done, dead, touched = store.writer.run(
+        after_sorting(lambda db: _sweep(db, store.clock.now(), store.clock.monotonic(), _SWEPT_AT_ONCE))
+    )
+    for worker in dead:
+        store.fifos.forget(mail_topic(worker))
+    store.wake_numbers(touched)
+    return done
 
 
-def boot_id(clock: Clock) -> str:
-    """Name this boot of the machine, since monotonic times of another one mean nothing."""
-    if not isinstance(clock, SystemClock):
-        return "virtual"
+def prune(store: Store, older: float | None, limit: int) -> int:
+    """Remove finished firings that are past their time; see ``Backend.prune``."""
+
+    def remove(db: sqlite3.Connection) -> int:
+        now = store.clock.now()
+        _drop_old(db, now)
+        return _prune(db, now, older, limit)
+
+    return store.writer.run(after_sorting(remove))
+
+
+def _clean_up(store: Store, now: float) -> None:
+    """Drop what is old, and cut back a write-ahead log that long reads have made large."""
+    if abs(now - store.cleaned) > _CLEAN_EVERY:
+        store.cleaned = now
+        location.clear_up(store.location.path)
+        store.writer.run(after_sorting(lambda db: _drop_old(db, now)))
+    log = Path(f"{store.location.path}-wal")
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        large = log.stat().st_size > _LARGEST_LOG
     except OSError:
-        pass
-    try:
-        return subprocess.run(
-            ["/usr/sbin/sysctl", "-n", "kern.boottime"], capture_output=True, text=True, check=True, timeout=5
-        ).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        # The moment of booting, coarse enough that an ordinary adjustment of the clock does not change it.
-        return f"about {round((clock.now() - clock.monotonic()) / 600)}"
-
-
-def boot_is(db: sqlite3.Connection, boot: str) -> bool:
-    """Say whether the store was last opened in this boot."""
-    row = db.execute("SELECT value FROM meta WHERE name = 'boot'").fetchone()
-    return row is not None and row[0] == boot
-
-
-def note_boot(db: sqlite3.Connection, boot: str, offset: float) -> None:
-    """End all leases and forget all workers of an earlier boot: none of them can be alive."""
-    if boot_is(db, boot):
+        # The log is missing, or its folder: the next read or write raises an error that names it.
         return
-    db.execute("UPDATE lease SET ends = -1.0, apart = NULL")
-    db.execute("UPDATE worker SET ends = -1.0")
-    db.execute("UPDATE pool SET ends = -1.0")
-    db.execute("REPLACE INTO meta (name, value) VALUES ('boot', ?), ('offset', ?)", (boot, offset))
+    if large:
+        # Does what it can without waiting for anybody; the next sweep tries again.
+        store.writer.alone(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
 
 
-def needs_sweep(db: sqlite3.Connection, now: float, mono: float) -> bool:
-    """Say whether ``sweep`` would find anything to do; cheap, and only reads."""
+def _needs_sweep(db: sqlite3.Connection, now: float, mono: float) -> bool:
+    """Return whether ``_sweep`` would find anything to do; cheap, and only reads."""
     row = db.execute(
         "SELECT EXISTS (SELECT 1 FROM worker WHERE ends <= :mono) OR EXISTS (SELECT 1 FROM pool WHERE ends <= :mono) OR EXISTS (SELECT 1 FROM ended WHERE gone <= :now)"  # noqa: S608 - constants
-        f" OR EXISTS (SELECT 1 FROM lease WHERE special & {leases.AIMED} AND ends <= :mono)"
+        f" OR EXISTS (SELECT 1 FROM lease WHERE special & {leases.TARGETED} AND ends <= :mono)"
         " OR EXISTS (SELECT 1 FROM aimed WHERE target NOT IN (SELECT id FROM worker WHERE ends > :mono))"
-        f" OR (SELECT abs(value - (:now - :mono)) > {_DRIFT} FROM meta WHERE name = 'offset')",
+        f" OR (SELECT abs(value - (:now - :mono)) > {wall_clock.DRIFT} FROM meta WHERE name = 'offset')",
         {"now": now, "mono": mono},
     ).fetchone()
     return bool(row[0]) or audit.is_too_long(db, now)
 
 
-def sample(db: sqlite3.Connection, now: float) -> int:
-    """Keep how each route stands that has no sample of this minute; return how many."""
-    missing = counting.unsampled(db, now)
-    if not missing:
-        return 0
-    counts = routes.counts(db)
-    for route in missing:
-        of = counts.get(route, {})
-        oldest = reading.oldest_due(db, route) if of.get(State.PENDING) else None
-        values = sample_of(of.get(State.PENDING, 0), of.get(State.RUNNING, 0), oldest, now)
-        counting.keep_sample(db, route, values, now)
-    counting.turn_idle(db, now)
-    return len(missing)
-
-
-def sweep(db: sqlite3.Connection, now: float, mono: float, limit: int) -> tuple[int, list[str], set[int]]:
-    """Do some of it; return how much, the workers forgotten, and the routes that have more to claim now."""
+def _sweep(db: sqlite3.Connection, now: float, mono: float, limit: int) -> tuple[int, list[str], set[int]]:
+    """Do a bounded part; return how much was done, the workers that were forgotten, and the routes that have more to claim."""
     dead = [row[0] for row in db.execute("SELECT id FROM worker WHERE ends <= ? LIMIT ?", (mono, limit))]
     for worker in dead:
         workers.remove(db, worker)
@@ -99,14 +102,14 @@ def sweep(db: sqlite3.Connection, now: float, mono: float, limit: int) -> tuple[
         (mono, limit),
     ).fetchall()
     killed = ending.kill_pending(db, orphans, now)
-    moved, touched = _mind_the_clock(db, now, mono)
-    pruned = prune(db, now, None, limit)
+    moved, touched = wall_clock.adjust_due_times(db, now, mono)
+    pruned = _prune(db, now, None, limit)
     return len(dead) + killed + moved + pruned + forgotten, dead, touched
 
 
-def drop_old(db: sqlite3.Connection, now: float) -> None:
-    """Drop counters past their time, and the names of workers long gone."""
-    counting.drop_old(db, now)
+def _drop_old(db: sqlite3.Connection, now: float) -> None:
+    """Drop old counters, and the names of workers that were seen long ago."""
+    tallies.drop_old(db, now)
     db.execute(
         "DELETE FROM holder WHERE seen < ? AND name NOT IN (SELECT id FROM worker)"
         " AND no NOT IN (SELECT holder FROM lease)",
@@ -114,8 +117,8 @@ def drop_old(db: sqlite3.Connection, now: float) -> None:
     )
 
 
-def prune(db: sqlite3.Connection, now: float, older: float | None, limit: int) -> int:
-    """Remove up to ``limit`` finished firings whose time is over, or that finished ``older`` seconds ago."""
+def _prune(db: sqlite3.Connection, now: float, older: float | None, limit: int) -> int:
+    """Remove up to ``limit`` finished firings that are past their time, or that finished ``older`` seconds ago."""
     if older is None:
         chunks = db.execute(
             "SELECT route, state, finished, chunk, job, words, jobs, ids FROM ended WHERE gone <= ? ORDER BY gone LIMIT ?",
@@ -157,51 +160,5 @@ def _remove(
         else:
             gone.update((route, int(of), state) for of in jobs.split(",")[: len(ids)])
     for (route, job, state), n in gone.items():
-        counting.shift(db, route, job, 0, {state: -n})
+        tallies.shift(db, route, job, 0, {state: -n})
     return limit - left
-
-
-def _mind_the_clock(db: sqlite3.Connection, now: float, mono: float) -> tuple[int, set[int]]:
-    """Pull firings that were due at once back to now, when the wall clock was set back since they came.
-
-    A clock set forward needs nothing: what was due stays due.
-    """
-    row = db.execute("SELECT value FROM meta WHERE name = 'offset'").fetchone()
-    offset = now - mono
-    back = row[0] - offset if row is not None else 0.0
-    if abs(back) > _DRIFT:
-        db.execute("REPLACE INTO meta (name, value) VALUES ('offset', ?)", (offset,))
-    if -_JUMP <= back <= _JUMP:
-        return 0, set()
-    if back < 0:
-        log.info(
-            "the wall clock went forward by %.1f s (or the machine slept); due times come that much sooner",
-            -back,
-        )
-        return 0, set()
-    moved: list[tuple[float, str]] = []
-    touched: set[int] = set()
-    for (route,) in db.execute("SELECT DISTINCT route FROM tally WHERE live > 0").fetchall():
-        for table in ("ready", "aimed"):
-            for rank in range(10):
-                # What was put in for at once before the jump is due within the jump's length from now.
-                rows = db.execute(
-                    f"SELECT f.due, f.id FROM {table} r CROSS JOIN firing f ON f.id = r.id"  # noqa: S608 - constants
-                    " WHERE r.route = ? AND r.rank = ? AND r.due > ? AND r.due <= ? AND f.due <= f.enqueued",
-                    (route, rank, now, now + back),
-                ).fetchall()
-                db.executemany(
-                    f"UPDATE {table} SET due = ? WHERE route = ? AND rank = ? AND due = ? AND id = ?",  # noqa: S608 - constants
-                    [(due - back, route, rank, due, id_) for due, id_ in rows],
-                )
-                moved += [(due - back, id_) for due, id_ in rows]
-                if rows:
-                    touched.add(route)
-    db.executemany("UPDATE firing SET due = ? WHERE id = ?", moved)
-    log.warning(
-        "the wall clock was set back by %.1f s: %d firings that were due are due now again, delayed ones wait as"
-        " their due times say",
-        back,
-        len(moved),
-    )
-    return len(moved), touched

@@ -14,7 +14,7 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from skunkqueue.persistence.sqlite import counting, firings, jobs
+from skunkqueue.persistence.sqlite import firings, jobs, tallies
 from skunkqueue.persistence.sqlite.schema import TAGGED
 from skunkqueue.records import MAX_PRIORITY, Firing
 
@@ -98,5 +98,5 @@ def file_all(db: sqlite3.Connection) -> None:
         db.execute(_LINE_UP_NEW, listed)
         counts = db.execute(_COUNT_NEW, listed).fetchall()
     for route, job, minute, n in counts:
-        counting.entered(db, {(route, job): n}, minute * 60.0)
+        tallies.entered(db, {(route, job): n}, minute * 60.0)
     db.execute("DELETE FROM inbox")

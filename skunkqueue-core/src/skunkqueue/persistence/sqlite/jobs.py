@@ -10,6 +10,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+from skunkqueue.persistence import asking
+from skunkqueue.persistence.sqlite import schema
+
 
 def number(db: sqlite3.Connection, name: str) -> int | None:
     """Look a name up."""
@@ -40,6 +43,11 @@ def names(db: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, str]:
             (msgspec.json.encode(sorted(wanted)).decode(),),
         ).fetchall()
     )
+
+
+def shown_names(db: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, str]:
+    """Read the names of numbers as counters and counts show them."""
+    return {**names(db, numbers), schema.OTHER_JOBS: asking.OTHER_JOBS}
 
 
 def tags_text(tags: tuple[str, ...]) -> str | None:

@@ -9,18 +9,21 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.sqlite import counting, routes, schema
+from skunkqueue.persistence.sqlite import routes, schema, tallies
 from skunkqueue.records import ClaimRef
+
+if TYPE_CHECKING:
+    from skunkqueue.persistence.sqlite.store import Store
 
 _ROUTE_BITS = 24
 _ROUTE_MASK = (1 << _ROUTE_BITS) - 1
 KEYED = 1
-AIMED = 2
+TARGETED = 2
 FAILED = 4
 _RECLAIM_AT_ONCE = 8
 """Leases taken back in one call, so that nobody pays for a thousand dead workers at once."""
@@ -32,7 +35,7 @@ _TO_READY = (
     "INSERT INTO ready (route, rank, due, id, alone, job, words)"  # noqa: S608 - constants
     f" SELECT route, rank, due, id, deaths > 0, job, {_WORDS} FROM firing WHERE id = ? AND target IS NULL"
 )
-_TO_AIMED = (
+_TO_TARGETED = (
     "INSERT INTO aimed (route, rank, due, id, alone, target, job, words)"  # noqa: S608 - constants
     f" SELECT route, rank, due, id, deaths > 0, target, job, {_WORDS} FROM firing WHERE id = ? AND target IS NOT NULL"
 )
@@ -157,7 +160,17 @@ def save(db: sqlite3.Connection, lease: Lease) -> None:
     )
 
 
-def extend(db: sqlite3.Connection, claims: Sequence[ClaimRef], ends: float) -> tuple[list[str], set[int]]:
+def extend(store: Store, claims: Sequence[ClaimRef], lease: float) -> list[str]:
+    """Make leases last longer; see ``Backend.extend``."""
+    if not claims:
+        return []
+    lost, sooner = store.writer.run(lambda db: _extend(db, claims, store.clock.monotonic() + lease))
+    # Waits know only the ends from before.
+    store.wake_numbers(sooner)
+    return lost
+
+
+def _extend(db: sqlite3.Connection, claims: Sequence[ClaimRef], ends: float) -> tuple[list[str], set[int]]:
     """Let claims end at ``ends``; return the ids of those that are lost, and the routes where one ends sooner now."""
     lost: list[str] = []
     sooner: set[int] = set()
@@ -211,7 +224,7 @@ def give_back(
             "SELECT f.job, count(*) FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value GROUP BY 1",
             (json.dumps(counted),),
         ).fetchall():
-            counting.settled(db, lease.route, job, {"deaths": n}, now)
+            tallies.settled(db, lease.route, job, {"deaths": n}, now)
 
 
 def to_pending(db: sqlite3.Connection, ids: Collection[str]) -> None:
@@ -219,7 +232,7 @@ def to_pending(db: sqlite3.Connection, ids: Collection[str]) -> None:
     rows = [(firing,) for firing in ids]
     added = db.executemany(_TO_READY, rows).rowcount
     if added != len(rows):
-        db.executemany(_TO_AIMED, rows)
+        db.executemany(_TO_TARGETED, rows)
 
 
 def reclaim(db: sqlite3.Connection, route: int, mono: float, now: float) -> bool:
@@ -241,7 +254,7 @@ def reclaim(db: sqlite3.Connection, route: int, mono: float, now: float) -> bool
 def give_back_orphans(db: sqlite3.Connection, mono: float, now: float) -> None:
     """Take back what ran out and is targeted at a worker that is not listed: nobody will ever claim it."""
     rows = db.execute(
-        f"{_SELECT}special & {AIMED} AND ends <= ? ORDER BY ends LIMIT {_RECLAIM_AT_ONCE}", (mono,)
+        f"{_SELECT}special & {TARGETED} AND ends <= ? ORDER BY ends LIMIT {_RECLAIM_AT_ONCE}", (mono,)
     ).fetchall()
     for lease in map(_read, rows):
         expired = [firing for firing in lease.held if lease.end_of(firing) <= mono]

@@ -1,18 +1,44 @@
 """Pools as listed. Their mailboxes are among those of the workers.
 
-Every function here runs inside a transaction somebody else began, and takes the time as an argument.
+Functions that take ``db`` run inside a transaction that their caller began.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from typing import TYPE_CHECKING
 
 import msgspec
 
+from skunkqueue.persistence.sqlite.fifos import mail_topic
 from skunkqueue.pools import PoolRecord
 
+if TYPE_CHECKING:
+    from skunkqueue.persistence.sqlite.store import Store
 
-def write(db: sqlite3.Connection, pool: PoolRecord, ends: float, now: float) -> None:
+
+def beat(store: Store, pool: PoolRecord, lease: float) -> bool:
+    """List a pool for some more time; return whether it was listed. See ``Backend.beat_pool``."""
+
+    def write(db: sqlite3.Connection) -> bool:
+        mono = store.clock.monotonic()
+        lived = lives(db, pool.id, mono)
+        _write(db, pool, mono + lease, store.clock.now())
+        return lived
+
+    return store.writer.run(write)
+
+
+def unregister(store: Store, pool: str) -> None:
+    """Take a pool off the list; see ``Backend.unregister_pool``."""
+    store.writer.run(lambda db: remove(db, pool))
+    store.fifos.forget(mail_topic(pool))
+
+
+# --- within a transaction -------------------------------------------------------------------------
+
+
+def _write(db: sqlite3.Connection, pool: PoolRecord, ends: float, now: float) -> None:
     """List a pool, or list it anew."""
     record = msgspec.msgpack.encode(msgspec.structs.replace(pool, beat=now))
     db.execute(
@@ -22,7 +48,7 @@ def write(db: sqlite3.Connection, pool: PoolRecord, ends: float, now: float) -> 
 
 
 def lives(db: sqlite3.Connection, pool: str, mono: float) -> bool:
-    """Say whether a pool is listed."""
+    """Return whether a pool is listed."""
     return db.execute("SELECT 1 FROM pool WHERE id = ? AND ends > ?", (pool, mono)).fetchone() is not None
 
 
@@ -42,7 +68,7 @@ def remove(db: sqlite3.Connection, pool: str) -> None:
 
 
 def remove_dead(db: sqlite3.Connection, mono: float) -> list[str]:
-    """Do so with those that have stopped beating; return their ids."""
+    """Take pools off the list that have stopped beating; return their ids."""
     dead = [row[0] for row in db.execute("SELECT id FROM pool WHERE ends <= ?", (mono,))]
     for pool in dead:
         remove(db, pool)

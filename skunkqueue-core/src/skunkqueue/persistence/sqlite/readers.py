@@ -8,9 +8,10 @@ from contextlib import suppress
 from typing import TypeVar
 
 from skunkqueue.persistence.sqlite import forks
-from skunkqueue.persistence.sqlite.connections import closed, connect, identity_of, move, patiently
+from skunkqueue.persistence.sqlite.busy import retry_while_busy
+from skunkqueue.persistence.sqlite.connections import closed, connect, identity_of, move
 from skunkqueue.persistence.sqlite.errors import is_busy, replaced, translate
-from skunkqueue.persistence.sqlite.place import Place
+from skunkqueue.persistence.sqlite.location import Location
 
 T = TypeVar("T")
 
@@ -18,11 +19,11 @@ T = TypeVar("T")
 class Readers:
     """A pool of connections that only read."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, location: Location) -> None:
+        self._location = location
         self._idle = forks.Connections()
         self._closed = False
-        self._identity = identity_of(place)
+        self._identity = identity_of(location)
 
     def run(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run a query; several statements see one state only within ``snapshot``."""
@@ -46,9 +47,9 @@ class Readers:
                 # Only while another process recovers or closes the file.
                 if not is_busy(error):
                     raise
-                return patiently(self._place, lambda: forks.guarded(db, query, db))
+                return retry_while_busy(self._location, lambda: forks.guarded(db, query, db))
         except sqlite3.Error as error:
-            raise translate(error, self._place.path) from error
+            raise translate(error, self._location.path) from error
 
     def borrow(self, into: list[forks.Connection]) -> None:
         """Add a connection to an empty list, for oneself until ``give_back``, or ``discard`` where an exception came.
@@ -56,7 +57,7 @@ class Readers:
         It is always in one list or another, whenever that comes.
         """
         if self._closed:
-            raise closed(self._place)
+            raise closed(self._location)
         self._check_identity()
         try:
             move(self._idle, into)
@@ -65,14 +66,14 @@ class Readers:
         else:
             return
         try:
-            patiently(self._place, lambda: connect(self._place, into, write=False))
+            retry_while_busy(self._location, lambda: connect(self._location, into, write=False))
         except sqlite3.Error as error:
-            raise translate(error, self._place.path) from error
+            raise translate(error, self._location.path) from error
 
     def _check_identity(self) -> None:
         # Before connecting too, since SQLite would make an empty file in the place of one that is gone.
-        if identity_of(self._place) != self._identity:
-            raise replaced(self._place.path)
+        if identity_of(self._location) != self._identity:
+            raise replaced(self._location.path)
 
     def give_back(self, lent: list[forks.Connection]) -> None:
         """Let others use a borrowed connection."""

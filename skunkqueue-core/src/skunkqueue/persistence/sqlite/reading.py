@@ -1,4 +1,4 @@
-"""Reading firings, pages, routes and counters, always bounded.
+"""Reading firings by id, by the start of an id, and page by page; always bounded.
 
 Every function here sees one state of the store: its caller wraps it in ``snapshot``.
 """
@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from skunkqueue.ids import ID_LENGTH
-from skunkqueue.listings import JobCount, Result
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import MAX_PAGE
-from skunkqueue.persistence.sqlite import counting, jobs, leases, routes
-from skunkqueue.persistence.sqlite.schema import OTHER_JOBS, PENDING, RUNNING, STATES
-from skunkqueue.records import MAX_PRIORITY, Page, Record, RouteInfo, State
+from skunkqueue.persistence.sqlite import jobs, leases
+from skunkqueue.persistence.sqlite.schema import PENDING, RUNNING, STATES
+from skunkqueue.persistence.sqlite.statements import as_json
+from skunkqueue.records import MAX_PRIORITY, Page, Record, State
 
 _FEW = 8
 """Up to so many running firings are looked for one by one, rather than all leases taken apart."""
-_STATES = tuple(State)
 _PREFIX = re.compile(rf"[0-9a-f]{{0,{ID_LENGTH}}}")
 _RECORDS = (
     "SELECT f.id, t.queue, t.name, f.route, f.rank, f.due, f.enqueued, f.token, f.expires, f.deaths, f.kill, f.key,"
@@ -35,20 +32,6 @@ _RECORDS = (
     " LEFT JOIN ready r ON r.route = f.route AND r.rank = f.rank AND r.due = f.due AND r.id = f.id"
     " LEFT JOIN aimed a ON a.route = f.route AND a.rank = f.rank AND a.due = f.due AND a.id = f.id"
 )
-_OLDEST = (
-    "SELECT min(due) FROM ("  # noqa: S608 - constants
-    + " UNION ALL ".join(
-        f"SELECT min(due) AS due FROM {table} WHERE route = :route AND rank = {rank}"  # noqa: S608 - constants
-        for rank in range(MAX_PRIORITY + 1)
-        for table in ("ready", "aimed")
-    )
-    + ")"
-)
-
-
-def as_json(ids: Iterable[str]) -> str:
-    """Give ids to SQLite as one value; what cannot be an id is left out, and so is not found."""
-    return msgspec.json.encode([id_ for id_ in ids if id_.isascii()]).decode()
 
 
 def records(db: sqlite3.Connection, ids: Sequence[str], mono: float) -> dict[str, Record]:
@@ -119,20 +102,8 @@ def _record(row: tuple[Any, ...], lease: leases.Lease | None, names: dict[int, s
     )
 
 
-def settled_among(db: sqlite3.Connection, ids: Sequence[str]) -> list[str]:
-    """Those of the ids that are finished or unknown, in order."""
-    rows = db.execute(
-        "SELECT f.id FROM json_each(:ids) j CROSS JOIN firing f ON f.id = j.value"
-        " WHERE NOT EXISTS (SELECT 1 FROM done d WHERE d.id = f.id)"
-        " UNION ALL SELECT id FROM inbox WHERE id IN (SELECT value FROM json_each(:ids))",
-        {"ids": as_json(ids)},
-    )
-    live = {row[0] for row in rows}
-    return [id_ for id_ in ids if id_ not in live]
-
-
 def find(db: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
-    """Ids that begin with a prefix, if it can begin an id at all."""
+    """List ids that begin with a prefix; none where no id can begin so."""
     prefix = prefix.lower()
     if not _PREFIX.fullmatch(prefix):
         return []
@@ -212,87 +183,3 @@ def _finished_page(
         if len(found) > limit:
             break
     return found
-
-
-def route_infos(db: sqlite3.Connection, queue: str | None) -> list[RouteInfo]:
-    """All routes (of one queue) with their counts."""
-    rows = db.execute(
-        "SELECT no, queue, name, paused FROM route WHERE :queue IS NULL OR queue = :queue ORDER BY queue, name",
-        {"queue": queue},
-    ).fetchall()
-    counts = routes.counts(db)
-    none = dict.fromkeys(State, 0)
-    return [
-        RouteInfo(
-            queue=owner,
-            route=name,
-            paused=bool(paused),
-            counts=counts.get(no, none),
-            oldest_due=oldest_due(db, no) if counts.get(no, none)[State.PENDING] else None,
-        )
-        for no, owner, name, paused in rows
-    ]
-
-
-def oldest_due(db: sqlite3.Connection, route: int) -> float | None:
-    """When the pending firing of a route that is next in line by time is due."""
-    found: float | None = db.execute(_OLDEST, {"route": route}).fetchone()[0]
-    return found
-
-
-def results(db: sqlite3.Connection, ids: Sequence[str], *, unfiled: bool = True) -> dict[str, Result]:
-    """Read how firings ended; ``unfiled``: also of those that are not filed yet."""
-    asked = as_json(ids)
-    rows = db.execute(
-        "SELECT f.id, d.state, d.result, coalesce(d.error, f.error), f.expires, r.id IS NOT NULL OR a.id IS NOT NULL"
-        " FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value LEFT JOIN done d ON d.id = f.id"
-        " LEFT JOIN ready r ON d.id IS NULL AND r.route = f.route AND r.rank = f.rank AND r.due = f.due AND r.id = f.id"
-        " LEFT JOIN aimed a ON d.id IS NULL AND a.route = f.route AND a.rank = f.rank AND a.due = f.due AND a.id = f.id",
-        (asked,),
-    )
-    found = {}
-    for id_, done, result, error, expires, waits in rows:
-        if done is not None:
-            found[id_] = Result(id=id_, state=_STATES[done], result=result, error=error)
-        elif waits:
-            found[id_] = Result(id=id_, state=State.PENDING, result=None, error=error, expires=expires)
-        else:
-            found[id_] = Result(id=id_, state=State.RUNNING, result=None, error=error)
-    if unfiled and len(found) < len(ids):
-        for id_, expires in db.execute(
-            "SELECT id, expires FROM inbox WHERE id IN (SELECT value FROM json_each(?))", (asked,)
-        ):
-            found.setdefault(id_, Result(id=id_, state=State.PENDING, result=None, expires=expires))
-    return found
-
-
-def job_counts(
-    db: sqlite3.Connection, queue: str | None, route: str | None, only: int | None = None
-) -> list[JobCount]:
-    """Count firings by route, job and state; ``only``: the number of the one job that is wanted."""
-    running: dict[tuple[int, int], int] = {}
-    for on, job, n in db.execute(
-        "SELECT f.route, f.job, count(*) FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value GROUP BY 1, 2",
-        (as_json(id_ for (ids,) in db.execute("SELECT ids FROM lease") for id_ in ids.split(",")),),
-    ).fetchall():
-        running[on, job] = n
-    rows = db.execute(
-        "SELECT r.queue, r.name, r.no, t.job, t.live, t.complete, t.error, t.killed, t.expired"
-        " FROM route r JOIN tally t ON t.route = r.no"
-        " WHERE (:queue IS NULL OR r.queue = :queue) AND (:route IS NULL OR r.name = :route)"
-        " AND (:job IS NULL OR t.job = :job)",
-        {"queue": queue, "route": route, "job": only},
-    ).fetchall()
-    if only is None:
-        own = {(row[2], row[3]) for row in rows}
-        for (on, job), n in list(running.items()):
-            if (on, job) not in own:
-                running[on, OTHER_JOBS] = running.get((on, OTHER_JOBS), 0) + n
-    names = counting.job_names(db, {row[3] for row in rows})
-    found = []
-    for owner, name, on, job, live, *finished in rows:
-        run = running.get((on, job), 0)
-        if live or any(finished):
-            counts = dict(zip(State, (live - run, run, *finished), strict=True))
-            found.append(JobCount(queue=owner, route=name, job=names[job], counts=counts))
-    return sorted(found, key=lambda one: (one.queue, one.route, one.job))

@@ -1,17 +1,29 @@
-"""Routes, their numbers, and how many firings of each state they have."""
+"""Routes: their numbers, and how many firings they have, by state and by job."""
 
 from __future__ import annotations
 
 import sqlite3
 
-from skunkqueue.persistence.sqlite.schema import COMPLETE, STATES
-from skunkqueue.records import State
+from skunkqueue.listings import JobCount
+from skunkqueue.persistence.sqlite import jobs
+from skunkqueue.persistence.sqlite.schema import COMPLETE, OTHER_JOBS, STATES
+from skunkqueue.persistence.sqlite.statements import as_json
+from skunkqueue.records import MAX_PRIORITY, RouteInfo, State
 
 PAUSED_ITSELF = 1
 PAUSED_WITH_QUEUE = 2
 
 _LEND = "UPDATE route SET claims = claims + 1 WHERE no = ? RETURNING claims"
 _COUNTS = f"SELECT route, sum(live), {', '.join(f'sum({name})' for name in STATES[COMPLETE:])} FROM tally GROUP BY route"  # noqa: S608 - constants
+_OLDEST = (
+    "SELECT min(due) FROM ("  # noqa: S608 - constants
+    + " UNION ALL ".join(
+        f"SELECT min(due) AS due FROM {table} WHERE route = :route AND rank = {rank}"  # noqa: S608 - constants
+        for rank in range(MAX_PRIORITY + 1)
+        for table in ("ready", "aimed")
+    )
+    + ")"
+)
 
 
 def number(db: sqlite3.Connection, queue: str, route: str) -> int | None:
@@ -51,3 +63,61 @@ def counts(db: sqlite3.Connection) -> dict[int, dict[State, int]]:
         run = running.get(route, 0)
         found[route] = dict(zip(State, (live - run, run, *finished), strict=True))
     return found
+
+
+def infos(db: sqlite3.Connection, queue: str | None) -> list[RouteInfo]:
+    """List all routes (of one queue) with their counts."""
+    rows = db.execute(
+        "SELECT no, queue, name, paused FROM route WHERE :queue IS NULL OR queue = :queue ORDER BY queue, name",
+        {"queue": queue},
+    ).fetchall()
+    by_route = counts(db)
+    none = dict.fromkeys(State, 0)
+    return [
+        RouteInfo(
+            queue=owner,
+            route=name,
+            paused=bool(paused),
+            counts=by_route.get(no, none),
+            oldest_due=oldest_due(db, no) if by_route.get(no, none)[State.PENDING] else None,
+        )
+        for no, owner, name, paused in rows
+    ]
+
+
+def oldest_due(db: sqlite3.Connection, route: int) -> float | None:
+    """Return when the pending firing of a route is due that is due first."""
+    found: float | None = db.execute(_OLDEST, {"route": route}).fetchone()[0]
+    return found
+
+
+def job_counts(
+    db: sqlite3.Connection, queue: str | None, route: str | None, only: int | None = None
+) -> list[JobCount]:
+    """Count firings by route, job and state; ``only``: the number of the one job that is wanted."""
+    running: dict[tuple[int, int], int] = {}
+    for on, job, n in db.execute(
+        "SELECT f.route, f.job, count(*) FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value GROUP BY 1, 2",
+        (as_json(id_ for (ids,) in db.execute("SELECT ids FROM lease") for id_ in ids.split(",")),),
+    ).fetchall():
+        running[on, job] = n
+    rows = db.execute(
+        "SELECT r.queue, r.name, r.no, t.job, t.live, t.complete, t.error, t.killed, t.expired"
+        " FROM route r JOIN tally t ON t.route = r.no"
+        " WHERE (:queue IS NULL OR r.queue = :queue) AND (:route IS NULL OR r.name = :route)"
+        " AND (:job IS NULL OR t.job = :job)",
+        {"queue": queue, "route": route, "job": only},
+    ).fetchall()
+    if only is None:
+        own = {(row[2], row[3]) for row in rows}
+        for (on, job), n in list(running.items()):
+            if (on, job) not in own:
+                running[on, OTHER_JOBS] = running.get((on, OTHER_JOBS), 0) + n
+    names = jobs.shown_names(db, {row[3] for row in rows})
+    found = []
+    for owner, name, on, job, live, *finished in rows:
+        run = running.get((on, job), 0)
+        if live or any(finished):
+            by_state = dict(zip(State, (live - run, run, *finished), strict=True))
+            found.append(JobCount(queue=owner, route=name, job=names[job], counts=by_state))
+    return sorted(found, key=lambda one: (one.queue, one.route, one.job))

@@ -12,7 +12,8 @@ from typing import Any
 from skunkqueue.listings import Row
 from skunkqueue.persistence import listing
 from skunkqueue.persistence.listing import Position
-from skunkqueue.persistence.sqlite import jobs, reading
+from skunkqueue.persistence.sqlite import jobs
+from skunkqueue.persistence.sqlite.statements import as_json
 from skunkqueue.records import MAX_PRIORITY, State
 
 _STATES = tuple(State)
@@ -32,7 +33,7 @@ def rows_at(
     """Read the firings at these positions by id; ``only`` and ``values`` leave out, in SQL, what is not wanted."""
     found = db.execute(
         f"{_ROWS} WHERE true{only}" if only else _ROWS,
-        (reading.as_json(place.id for place in lump), *values),
+        (as_json(place.id for place in lump), *values),
     ).fetchall()
     running = {place.id for place in lump if place.group == listing.RUNNING}
     held: dict[str, tuple[str, float]] = {}

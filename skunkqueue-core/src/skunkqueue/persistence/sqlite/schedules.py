@@ -1,20 +1,24 @@
 """Named schedules: declared, armed, paused, and refired when their firing settles.
 
-Every function here runs inside a transaction somebody else began, and takes the time as an argument.
+Functions that take ``db`` run inside a transaction that their caller began.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.sqlite import ending, firings, histories
+from skunkqueue.persistence.sqlite.deferred import after_sorting
 from skunkqueue.records import Firing, Refire, Schedule, Standing
+
+if TYPE_CHECKING:
+    from skunkqueue.persistence.sqlite.store import Store
 
 _COLUMNS = (
     "queue, name, route, strategy, params, state, body, priority, generation, paused, firing, declared, runs,"
@@ -36,18 +40,78 @@ _MOVE = (
 )
 
 
-def declare(
+def declare(store: Store, schedule: Schedule, firing: Firing, over: Standing | None) -> bool | None:
+    """Declare or replace a schedule; see ``Backend.declare``."""
+    try:
+        armed = store.writer.run(
+            after_sorting(lambda db: _declare(db, schedule, firing, over, now=store.clock.now()))
+        )
+    except _Unchanged:
+        return False
+    except _Moved:
+        return None
+    store.wake_armed(armed)
+    return True
+
+
+def arm(
+    store: Store,
+    queue: str,
+    name: str,
+    generation: int,
+    firing: Firing,
+    *,
+    state: bytes | None,
+    over: str | None,
+) -> bool:
+    """Let this firing be the next of a schedule; see ``Backend.arm``."""
+    armed = store.writer.run(
+        after_sorting(
+            lambda db: _arm(
+                db, queue, name, generation, firing, state=state, over=over, now=store.clock.now()
+            )
+        )
+    )
+    store.wake_armed(armed)
+    return armed is not None
+
+
+def resume(
+    store: Store, queue: str, name: str, firing: Firing, *, generation: int | None, state: bytes | None
+) -> bool:
+    """Arm a paused schedule again; see ``Backend.resume_schedule``."""
+    was_paused, armed = store.writer.run(
+        after_sorting(
+            lambda db: _resume(
+                db, queue, name, firing, generation=generation, state=state, now=store.clock.now()
+            )
+        )
+    )
+    store.wake_armed(armed)
+    return was_paused
+
+
+def by_name(store: Store, queue: str, names: Sequence[str]) -> list[Schedule | None]:
+    """Read schedules in the order of their names; see ``Backend.get_schedules``."""
+    known = {one.name: one for one in store.readers.run(lambda db: _several(db, queue, names))}
+    return [known.get(name) for name in names]
+
+
+# --- within a transaction -------------------------------------------------------------------------
+
+
+def _declare(
     db: sqlite3.Connection, schedule: Schedule, firing: Firing, over: Standing | None, *, now: float
 ) -> Firing | None:
     """Make or replace a schedule; return what was armed.
 
-    Raises Unchanged where it is there already, and Moved where it is not what it is declared over.
+    Raises _Unchanged where the same schedule is there already, and _Moved where it is not what it is declared over.
     """
     old = one(db, schedule.queue, schedule.name)
     if old is not None and old.declares_the_same_as(schedule):
-        raise Unchanged
+        raise _Unchanged
     if over is not None and rules.has_moved(old, over, running=_is_running(db, old)):
-        raise Moved
+        raise _Moved
     if old is not None and old.firing is not None:
         ending.forget_pending(db, [old.firing])
     generation = 1 + int(
@@ -59,18 +123,18 @@ def declare(
     _keep(db, new)
     if new.paused:
         return None
-    return _arm(db, schedule.queue, schedule.name, firing, now)
+    return _put_armed(db, schedule.queue, schedule.name, firing, now)
 
 
-class Unchanged(Exception):  # noqa: N818 - an answer and not an error
+class _Unchanged(Exception):  # noqa: N818 - an answer and not an error
     """The very same schedule is there already."""
 
 
-class Moved(Exception):  # noqa: N818 - an answer and not an error
+class _Moved(Exception):  # noqa: N818 - an answer and not an error
     """It has moved on since the declaration was planned."""
 
 
-def arm(
+def _arm(
     db: sqlite3.Connection,
     queue: str,
     name: str,
@@ -90,7 +154,7 @@ def arm(
         if ending.is_live(db, old.firing):
             return None
     _remember(db, queue, name, state)
-    return _arm(db, queue, name, firing, now)
+    return _put_armed(db, queue, name, firing, now)
 
 
 def pause(db: sqlite3.Connection, queue: str, name: str) -> bool:
@@ -106,7 +170,7 @@ def pause(db: sqlite3.Connection, queue: str, name: str) -> bool:
     return True
 
 
-def resume(
+def _resume(
     db: sqlite3.Connection,
     queue: str,
     name: str,
@@ -124,7 +188,7 @@ def resume(
     if old.firing is not None and ending.is_live(db, old.firing):
         return True, None
     _remember(db, queue, name, state)
-    return True, _arm(db, queue, name, firing, now)
+    return True, _put_armed(db, queue, name, firing, now)
 
 
 def remove(db: sqlite3.Connection, queue: str, name: str, generation: int | None = None) -> bool:
@@ -176,7 +240,7 @@ def refire_each(db: sqlite3.Connection, settled: Sequence[tuple[str, Refire]], n
     return armed
 
 
-def several(db: sqlite3.Connection, queue: str, names: Sequence[str]) -> list[Schedule]:
+def _several(db: sqlite3.Connection, queue: str, names: Sequence[str]) -> list[Schedule]:
     """Read those of some schedules of a queue that there are."""
     return [_schedule(row) for row in db.execute(_SEVERAL, (_encode_names(names), queue))]
 
@@ -217,7 +281,7 @@ def page(
     return [_schedule(row) for row in rows]
 
 
-def _arm(db: sqlite3.Connection, queue: str, name: str, firing: Firing, now: float) -> Firing:
+def _put_armed(db: sqlite3.Connection, queue: str, name: str, firing: Firing, now: float) -> Firing:
     ids = firings.put_checked(db, [firing], now)
     due = rules.due_of(firing, now)
     db.execute(

@@ -21,9 +21,10 @@ import msgspec
 from skunkqueue.listings import MAX_LOOK, Count, Query, Row, Rows
 from skunkqueue.persistence import listing
 from skunkqueue.persistence.listing import Look, Position
-from skunkqueue.persistence.sqlite import jobs, leases, reading, routes
+from skunkqueue.persistence.sqlite import jobs, leases, routes
 from skunkqueue.persistence.sqlite.rows import rows_at
 from skunkqueue.persistence.sqlite.schema import ERROR_TYPE, FAILED, KEY, OTHER_JOBS, TAG, TAGGED
+from skunkqueue.persistence.sqlite.statements import as_json
 from skunkqueue.records import MAX_PRIORITY, State
 
 _STATES = tuple(State)
@@ -75,7 +76,7 @@ def count(db: sqlite3.Connection, query: Query, most: int, now: float) -> Count:
         else:
             number = sum(
                 one.counts[state]
-                for one in reading.job_counts(db, query.queue, query.route, scope.job)
+                for one in routes.job_counts(db, query.queue, query.route, scope.job)
                 for state in scope.states
             )
         return Count(number=number, exact=True)
@@ -340,7 +341,7 @@ def _places(
 ) -> Iterator[Position]:
     rows = db.execute(
         "SELECT f.rank, f.due, f.id FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value",
-        (reading.as_json(ids),),
+        (as_json(ids),),
     ).fetchall()
     for rank, due, id_ in sorted(rows, reverse=not onward):
         place = Position(group, rank - MAX_PRIORITY, due, id_)

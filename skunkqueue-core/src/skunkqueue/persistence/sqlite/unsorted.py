@@ -17,9 +17,9 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from skunkqueue.counters import tally_batch
-from skunkqueue.persistence.sqlite import counting
-from skunkqueue.persistence.sqlite.inserts import insert
+from skunkqueue.persistence.sqlite import tallies
 from skunkqueue.persistence.sqlite.schema import FINAL
+from skunkqueue.persistence.sqlite.statements import insert
 from skunkqueue.records import Outcome, Verdict
 
 FEW = 3
@@ -113,4 +113,4 @@ def _count(
         if verdict in FINAL:
             changes[FINAL[verdict]] = len(attempts)
     for job, (values, changes) in sorted(jobs.items()):
-        counting.settled(db, route, job, values, when, live=-sum(changes.values()), changes=changes)
+        tallies.settled(db, route, job, values, when, live=-sum(changes.values()), changes=changes)

@@ -1,21 +1,80 @@
-"""Worker processes as listed, their mailboxes, and what becomes of the dead.
+"""Worker processes as listed, their mailboxes, and giving back what a dead worker held.
 
-Every function here runs inside a transaction somebody else began, and takes the time as an argument.
+Functions that take ``db`` run inside a transaction that their caller began.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.sqlite import ending, leases
+from skunkqueue.persistence.sqlite import ending, leases, pools
+from skunkqueue.persistence.sqlite.fifos import mail_topic
 from skunkqueue.records import Command, Death, WorkerRecord
 
+if TYPE_CHECKING:
+    from skunkqueue.persistence.sqlite.store import Store
 
-def write(db: sqlite3.Connection, worker: WorkerRecord, ends: float, now: float) -> None:
+
+def beat(store: Store, worker: WorkerRecord, lease: float) -> bool:
+    """List a worker for some more time; return whether it was listed. See ``Backend.beat``."""
+
+    def write(db: sqlite3.Connection) -> bool:
+        mono = store.clock.monotonic()
+        lived = lives(db, worker.id, mono)
+        _write(db, worker, mono + lease, store.clock.now())
+        return lived
+
+    return store.writer.run(write)
+
+
+def unregister(store: Store, worker: str) -> None:
+    """Take a worker off the list; see ``Backend.unregister``."""
+    store.writer.run(lambda db: remove(db, worker))
+    store.fifos.forget(mail_topic(worker))
+
+
+def bury(store: Store, worker: str, begun: Sequence[str], death: Death) -> int:
+    """Give back what a dead worker held; see ``Backend.bury``."""
+    n, touched = store.writer.run(lambda db: _bury(db, worker, begun, death, store.clock.now()))
+    store.wake_numbers(touched)
+    store.fifos.wake_settled()
+    store.fifos.forget(mail_topic(worker))
+    return n
+
+
+def send(store: Store, worker: str, command: Command) -> bool:
+    """Put a command into the mailbox of a live worker or pool; see ``Backend.send``."""
+
+    def put(db: sqlite3.Connection) -> bool:
+        mono = store.clock.monotonic()
+        if not lives(db, worker, mono) and not pools.lives(db, worker, mono):
+            return False
+        post(db, worker, command)
+        return True
+
+    sent = store.writer.run(put)
+    if sent:
+        store.fifos.wake(mail_topic(worker))
+    return sent
+
+
+def listen(store: Store, worker: str, timeout: float) -> list[Command]:
+    """Block until commands arrive, and take them out; see ``Backend.listen``."""
+    with store.fifos.listening(mail_topic(worker)) as fd:
+        if not store.waits.until(fd, timeout, lambda db: _has_mail(db, worker)):
+            return []
+    return store.writer.run(lambda db: _collect(db, worker))
+
+
+# --- within a transaction -------------------------------------------------------------------------
+
+
+def _write(db: sqlite3.Connection, worker: WorkerRecord, ends: float, now: float) -> None:
     """List a worker, or list it anew."""
     record = msgspec.msgpack.encode(msgspec.structs.replace(worker, beat=now))
     db.execute(
@@ -26,7 +85,7 @@ def write(db: sqlite3.Connection, worker: WorkerRecord, ends: float, now: float)
 
 
 def lives(db: sqlite3.Connection, worker: str, mono: float) -> bool:
-    """Say whether a worker is listed."""
+    """Return whether a worker is listed."""
     return db.execute("SELECT 1 FROM worker WHERE id = ? AND ends > ?", (worker, mono)).fetchone() is not None
 
 
@@ -48,7 +107,7 @@ def remove(db: sqlite3.Connection, worker: str) -> None:
     db.execute("DELETE FROM mail WHERE worker = ?", (worker,))
 
 
-def bury(
+def _bury(
     db: sqlite3.Connection, worker: str, begun: Sequence[str], death: Death, now: float
 ) -> tuple[int, set[int]]:
     """Give back what a dead worker held; return how many, and the routes these are on."""
@@ -60,8 +119,8 @@ def bury(
         n += len(lease.held)
         routes.add(lease.route)
         leases.give_back(db, lease, list(lease.held), evidence, begun=evidence, now=now)
-    aimed = db.execute("SELECT id, route, job FROM aimed WHERE target = ?", (worker,)).fetchall()
-    ending.kill_pending(db, aimed, now)
+    targeted = db.execute("SELECT id, route, job FROM aimed WHERE target = ?", (worker,)).fetchall()
+    ending.kill_pending(db, targeted, now)
     return n, routes
 
 
@@ -70,12 +129,12 @@ def post(db: sqlite3.Connection, worker: str, command: Command) -> None:
     db.execute("INSERT INTO mail (worker, command) VALUES (?, ?)", (worker, msgspec.msgpack.encode(command)))
 
 
-def has_mail(db: sqlite3.Connection, worker: str) -> bool:
-    """Say whether commands wait; cheap."""
+def _has_mail(db: sqlite3.Connection, worker: str) -> bool:
+    """Return whether commands wait; cheap."""
     return db.execute("SELECT 1 FROM mail WHERE worker = ? LIMIT 1", (worker,)).fetchone() is not None
 
 
-def collect(db: sqlite3.Connection, worker: str) -> list[Command]:
+def _collect(db: sqlite3.Connection, worker: str) -> list[Command]:
     """Take the commands out of a mailbox, oldest first."""
     rows = db.execute("SELECT command FROM mail WHERE worker = ? ORDER BY no", (worker,)).fetchall()
     db.execute("DELETE FROM mail WHERE worker = ?", (worker,))

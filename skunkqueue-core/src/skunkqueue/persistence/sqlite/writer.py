@@ -20,9 +20,10 @@ from typing import Any, Generic, TypeVar
 
 from skunkqueue.errors import BackendError, BackendUnavailableError
 from skunkqueue.persistence.sqlite import forks
-from skunkqueue.persistence.sqlite.connections import closed, connect, identity_of, patiently
+from skunkqueue.persistence.sqlite.busy import retry_while_busy
+from skunkqueue.persistence.sqlite.connections import closed, connect, identity_of
 from skunkqueue.persistence.sqlite.errors import is_busy, replaced, translate
-from skunkqueue.persistence.sqlite.place import Place
+from skunkqueue.persistence.sqlite.location import Location
 from skunkqueue.turns import Turn, Turned
 
 T = TypeVar("T")
@@ -75,15 +76,15 @@ class _Group:
 class Writer:
     """The one connection of this process that writes."""
 
-    def __init__(self, place: Place) -> None:
-        self._place = place
+    def __init__(self, location: Location) -> None:
+        self._location = location
         self._turn: Turn[_Ticket[Any]] = Turn(Writer.run.__code__, "ticket")
         self._waiting: deque[_Ticket[Any]] = deque()
         self._group: _Group | None = None
         self._main = threading.main_thread().ident
-        self._identity = identity_of(place)
+        self._identity = identity_of(location)
         self._opened = forks.Connections()
-        patiently(place, lambda: connect(place, self._opened, write=True))
+        retry_while_busy(location, lambda: connect(location, self._opened, write=True))
         self._db: forks.Connection | None = self._opened[0]
 
     def run(self, operation: Callable[[sqlite3.Connection], T], *, solo: bool = False) -> T:
@@ -92,8 +93,8 @@ class Writer:
         It may be run twice, when another one of its group fails, so it must depend on nothing it changes
         itself outside of the database. Its own error undoes it alone. ``solo`` runs it outside of any transaction.
         """
-        if not solo and identity_of(self._place) != self._identity:
-            raise replaced(self._place.path)
+        if not solo and identity_of(self._location) != self._identity:
+            raise replaced(self._location.path)
         ticket = _Ticket(operation, solo=solo)
         # Twice, since an exception may also come in the middle of leaving.
         try:
@@ -111,7 +112,7 @@ class Writer:
                 self._leave(ticket)
         if ticket.error is not None:
             if isinstance(ticket.error, sqlite3.Error):
-                raise translate(ticket.error, self._place.path) from ticket.error
+                raise translate(ticket.error, self._location.path) from ticket.error
             raise ticket.error
         return ticket.value  # type: ignore[return-value] # set whenever there is no error
 
@@ -139,7 +140,7 @@ class Writer:
                 self._turn.take_over(holder, ticket)
             elif holder.leads:
                 msg = (
-                    f"{self._place.path}: this thread is in the middle of a transaction, which a signal handler has"
+                    f"{self._location.path}: this thread is in the middle of a transaction, which a signal handler has"
                     f" interrupted to start another: set a flag in the handler, or fire from a thread of its own"
                 )
                 raise BackendError(msg)
@@ -217,7 +218,7 @@ class Writer:
             except sqlite3.OperationalError as error:
                 if not is_busy(error):
                     raise
-                patiently(self._place, lambda: forks.guarded(group, self._commit, group))
+                retry_while_busy(self._location, lambda: forks.guarded(group, self._commit, group))
         except Exception as error:
             if group.committed:
                 raise
@@ -232,7 +233,7 @@ class Writer:
     def _commit(self, group: _Group) -> None:
         db = self._db
         if db is None:
-            raise closed(self._place)
+            raise closed(self._location)
         if db.in_transaction:
             db.execute("ROLLBACK")
         if group.tickets[0].solo:

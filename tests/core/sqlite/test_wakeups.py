@@ -1,4 +1,4 @@
-"""Doorbells: FIFOs beside the file, and what happens when they are lost."""
+"""Wake-ups: FIFOs beside the file, and what happens when one is lost."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from skunkqueue.clock import SYSTEM_CLOCK
-from skunkqueue.persistence.sqlite import SQLiteBackend, wakeup
-from skunkqueue.persistence.sqlite.wakeup import Bells
+from skunkqueue.persistence.sqlite import SQLiteBackend, fifos
+from skunkqueue.persistence.sqlite.fifos import Fifos
 from tests.core.sqlite.makers import child, claim, done, firing, many, open_at, result_of
 from tests.support.waiting import eventually, pause
 
@@ -35,24 +35,24 @@ def test_waiter_in_another_process_wakes_within_milliseconds(backend: SQLiteBack
         pause(0.1)
         backend.enqueue([firing(body=repr(SYSTEM_CLOCK.monotonic()).encode())])
         took.append(float(result_of(waiting)))
-    assert min(took) < 0.1  # a tenth of what it takes to notice without bells, on the slowest machine
+    assert min(took) < 0.1  # a tenth of what it takes to notice without wake-ups, on the slowest machine
 
 
-def test_lost_bell_costs_no_more_than_a_look(backend: SQLiteBackend, path: Path) -> None:
-    deaf = open_at(path)
-    deaf._store.bells.works = False  # a producer whose bells are not heard
+def test_lost_wakeup_costs_no_more_than_a_look(backend: SQLiteBackend, path: Path) -> None:
+    silent = open_at(path)
+    silent._store.fifos.works = False  # a producer whose wake-ups reach nobody
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(backend.wait, "q", "r", "w", 30.0)
         pause(0.05)
-        deaf.enqueue([firing()])
+        silent.enqueue([firing()])
         assert waiting.result(10)
-    deaf.close()
+    silent.close()
 
 
-def test_bells_come_back_after_their_folder_was_removed(
+def test_fifos_come_back_after_their_folder_was_removed(
     backend: SQLiteBackend, path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wakeup, "_RECHECK", 0.0)
+    monkeypatch.setattr(fifos, "_RECHECK", 0.0)
     backend.enqueue([firing()])
     shutil.rmtree(folder)
     other = open_at(path)
@@ -65,17 +65,17 @@ def test_bells_come_back_after_their_folder_was_removed(
     other.close()
 
 
-def test_nobody_needs_to_hear_for_a_bell_to_be_rung(backend: SQLiteBackend) -> None:
+def test_a_wakeup_needs_no_listener(backend: SQLiteBackend) -> None:
     for _ in range(70_000):  # more than a FIFO holds
-        backend._store.ring_route("q", "r")
+        backend._store.wake_route("q", "r")
 
 
-def test_few_bells_are_kept_open(backend: SQLiteBackend) -> None:
+def test_few_fifos_are_kept_open(backend: SQLiteBackend) -> None:
     backend.enqueue([firing(route=f"r{n}") for n in range(300)])
-    assert len(backend._store.bells._open) <= 64
+    assert len(backend._store.fifos._open) <= 64
 
 
-def test_listener_leaves_no_bell_behind(backend: SQLiteBackend, folder: Path) -> None:
+def test_listener_leaves_no_fifo_behind(backend: SQLiteBackend, folder: Path) -> None:
     backend.enqueue([made := firing()])
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(backend.wait_settled, [made.id], 30.0)
@@ -85,10 +85,10 @@ def test_listener_leaves_no_bell_behind(backend: SQLiteBackend, folder: Path) ->
     assert names(folder, "d-") == []
 
 
-def test_bell_of_a_dead_listener_is_removed(
+def test_fifo_of_a_dead_listener_is_removed(
     backend: SQLiteBackend, path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wakeup, "_RECHECK", 0.0)
+    monkeypatch.setattr(fifos, "_RECHECK", 0.0)
     backend.enqueue([made := firing(), *many(9)])
     listener = child("wait_settled", path, made.id)
     eventually(lambda: names(folder, "d-"))
@@ -101,11 +101,11 @@ def test_bell_of_a_dead_listener_is_removed(
 
 def test_new_listener_is_heard_of_at_once(backend: SQLiteBackend) -> None:
     """The folder's time stamp is too coarse to tell two changes of one moment apart."""
-    bells = backend._store.bells
+    wakeups = backend._store.fifos
     for _ in range(200):
-        with bells.listening_settled() as fd:
-            bells.ring_settled()
-            assert bells.pause(fd, 5.0)
+        with wakeups.listening_settled() as fd:
+            wakeups.wake_settled()
+            assert wakeups.pause(fd, 5.0)
 
 
 def test_mailbox_is_removed_with_its_worker(backend: SQLiteBackend, folder: Path) -> None:
@@ -115,12 +115,12 @@ def test_mailbox_is_removed_with_its_worker(backend: SQLiteBackend, folder: Path
     assert names(folder, "w-") == []
 
 
-def test_one_ring_is_for_one_waiter(path: Path) -> None:
-    bells = Bells(path.with_name("bells"))
-    with bells.listening("r-x") as one, bells.listening("r-x") as other:
-        bells.ring("r-x")
-        assert [bells.pause(one, 1.0), bells.pause(other, 0.0)] == [True, False]
-    bells.close()
+def test_one_wakeup_is_for_one_waiter(path: Path) -> None:
+    wakeups = Fifos(path.with_name("fifos"))
+    with wakeups.listening("r-x") as one, wakeups.listening("r-x") as other:
+        wakeups.wake("r-x")
+        assert [wakeups.pause(one, 1.0), wakeups.pause(other, 0.0)] == [True, False]
+    wakeups.close()
 
 
 def test_without_fifos_everybody_looks_often(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +141,7 @@ def test_without_fifos_everybody_looks_often(path: Path, monkeypatch: pytest.Mon
     backend.close()
 
 
-def test_a_process_that_may_open_no_more_files_does_its_work_and_rings_later(
+def test_a_process_that_may_open_no_more_files_does_its_work_and_wakes_others_later(
     backend: SQLiteBackend, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_room(*_: object, **__: object) -> None:
@@ -158,9 +158,9 @@ def test_a_process_that_may_open_no_more_files_does_its_work_and_rings_later(
         assert waiting.result(10) == [lent.id]
 
 
-def is_listed(bells: Bells) -> bool:
-    bells.ring_settled()
-    return bells._listed[1]
+def is_listed(wakeups: Fifos) -> bool:
+    wakeups.wake_settled()
+    return wakeups._listed[1]
 
 
 def test_a_listener_is_not_forgotten_while_no_file_can_be_opened(
@@ -169,14 +169,14 @@ def test_a_listener_is_not_forgotten_while_no_file_can_be_opened(
     def no_room(*_: object, **__: object) -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    bells, others = Bells(folder), Bells(folder)
-    with bells.listening_settled() as fd:
+    wakeups, others = Fifos(folder), Fifos(folder)
+    with wakeups.listening_settled() as fd:
         eventually(lambda: is_listed(others), what="the list of listeners is kept")
-        bells.drain(fd)
+        wakeups.drain(fd)
         with monkeypatch.context() as patched:
             patched.setattr(os, "open", no_room)
-            others.ring_settled()
-        others.ring_settled()
-        assert bells.pause(fd, 10.0)
-    bells.close()
+            others.wake_settled()
+        others.wake_settled()
+        assert wakeups.pause(fd, 10.0)
+    wakeups.close()
     others.close()

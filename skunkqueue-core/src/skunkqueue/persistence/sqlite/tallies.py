@@ -12,14 +12,12 @@ Every function here runs inside a transaction somebody else began, and takes the
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from skunkqueue.counters import Counters, add
-from skunkqueue.persistence import asking
+from skunkqueue.counters import add
 from skunkqueue.persistence.asking import HOURS_KEPT, MAX_JOBS, MINUTES_KEPT
-from skunkqueue.persistence.sqlite import jobs
 from skunkqueue.persistence.sqlite.schema import (
     ALL_JOBS,
     COMPLETE,
@@ -44,8 +42,8 @@ _PACK_AFTER = 300.0
 _TURNED_AT_ONCE = 200
 
 Tallies = dict[str, float]
-_decode = msgspec.msgpack.Decoder(Tallies).decode
-_decode_packed = msgspec.msgpack.Decoder(dict[float, Tallies]).decode
+decode = msgspec.msgpack.Decoder(Tallies).decode
+decode_packed = msgspec.msgpack.Decoder(dict[float, Tallies]).decode
 _encode = msgspec.msgpack.Encoder().encode
 _NONE: tuple[int, ...] = (0, 0, 0, 0, 0)
 
@@ -89,7 +87,7 @@ def settled(
     if found != minute:
         _turn(db, route, job, minute)
         tallies = None
-    total = _sum(tallies, values)
+    total = summed(tallies, values)
     db.execute(
         _SHIFT_AND_TALLY,
         (*(_values(live, changes) if changes else (live, 0, 0, 0, 0)), _encode(total), route, job),
@@ -122,7 +120,7 @@ def _turn(db: sqlite3.Connection, route: int, job: int, minute: int) -> None:
         "SELECT minute, enqueued, tallies FROM tally WHERE route = ? AND job = ?", (route, job)
     ).fetchone()
     if enqueued or tallies is not None:
-        values = _whole(enqueued, tallies)
+        values = whole(enqueued, tallies)
         begin = over * 60.0
         hour = over // 60 * 3600.0
         for span, of, at in (
@@ -145,7 +143,7 @@ def _add(db: sqlite3.Connection, place: tuple[int, int, int, float], values: Map
     ).fetchone()
     db.execute(
         "REPLACE INTO counted (route, span, job, begin, tallies) VALUES (?, ?, ?, ?, ?)",
-        (*place, _encode(_sum(None if row is None else row[0], values))),
+        (*place, _encode(summed(None if row is None else row[0], values))),
     )
 
 
@@ -180,13 +178,13 @@ def _pack(db: sqlite3.Connection, route: int, before: float) -> None:
     where = "route = ? AND span = ? AND job = ? AND begin < ?"
     hours: dict[float, dict[float, Tallies]] = {}
     for begin, tallies in db.execute(f"SELECT begin, tallies FROM counted WHERE {where}", place):  # noqa: S608 - constants
-        hours.setdefault(begin // 3600 * 3600, {})[begin] = _decode(tallies)
+        hours.setdefault(begin // 3600 * 3600, {})[begin] = decode(tallies)
     for hour, minutes in hours.items():
         at = (route, PACKED, ALL_JOBS, hour)
         row = db.execute(
             "SELECT tallies FROM counted WHERE route = ? AND span = ? AND job = ? AND begin = ?", at
         ).fetchone()
-        packed = {} if row is None else _decode_packed(row[0])
+        packed = {} if row is None else decode_packed(row[0])
         for begin, values in minutes.items():
             add(packed.setdefault(begin, {}), values)
         db.execute(
@@ -195,102 +193,6 @@ def _pack(db: sqlite3.Connection, route: int, before: float) -> None:
         )
     if hours:
         db.execute(f"DELETE FROM counted WHERE {where}", place)  # noqa: S608 - constants
-
-
-# --- reading --------------------------------------------------------------------------------------
-
-
-def of_all_jobs(
-    db: sqlite3.Connection, name: tuple[str, str], route: int, since: float, until: float, *, hours: bool
-) -> list[Counters]:
-    """Read what all jobs of a route did together, in the order of time; the samples, too."""
-    found: dict[float, Tallies] = {}
-    if not hours:
-        for hour, packed in db.execute(
-            "SELECT begin, tallies FROM counted WHERE route = ? AND span = ? AND job = ? AND begin > ? AND begin < ?",
-            (route, PACKED, ALL_JOBS, since - 3600, until),
-        ):
-            minutes = _decode_packed(packed)
-            if hour < since or hour + 3600 > until:
-                minutes = {begin: values for begin, values in minutes.items() if since <= begin < until}
-            found.update(minutes)
-    for begin, tallies in db.execute(
-        "SELECT begin, tallies FROM counted WHERE route = ? AND span = ? AND job = ? AND begin >= ? AND begin < ?",
-        (route, HOUR if hours else MINUTE, ALL_JOBS, since, until),
-    ):
-        values = _decode(tallies)
-        if begin in found:
-            add(found[begin], values)
-        else:
-            found[begin] = values
-    for _, begin, values in _of_running_minutes(db, route, since, until, hours=hours):
-        add(found.setdefault(begin, {}), values)
-    queue, on = name
-    return [
-        Counters(queue=queue, route=on, job=None, begin=begin, values=values)
-        for begin, values in sorted(found.items())
-    ]
-
-
-def of_each_job(
-    db: sqlite3.Connection, name: tuple[str, str], route: int, since: float, until: float, *, hours: bool
-) -> list[Counters]:
-    """Read what each job did, in the order of time and then of names."""
-    found: dict[tuple[float, int], Tallies] = {}
-    for (job,) in db.execute("SELECT job FROM tally WHERE route = ?", (route,)).fetchall():
-        for begin, tallies in db.execute(
-            "SELECT begin, tallies FROM counted WHERE route = ? AND span = ? AND job = ? AND begin >= ? AND begin < ?",
-            (route, HOUR if hours else MINUTE, job, since, until),
-        ):
-            found[begin, job] = _decode(tallies)
-    for job, begin, values in _of_running_minutes(db, route, since, until, hours=hours):
-        add(found.setdefault((begin, job), {}), values)
-    names = job_names(db, {job for _, job in found})
-    listed = [
-        Counters(queue=name[0], route=name[1], job=names[job], begin=begin, values=values)
-        for (begin, job), values in found.items()
-    ]
-    return sorted(listed, key=lambda one: (one.begin, one.job or ""))
-
-
-def totals(db: sqlite3.Connection, queue: str | None) -> list[Counters]:
-    """Read what each job did since the store was made."""
-    rows = db.execute(
-        "SELECT r.queue, r.name, t.job, t.enqueued, t.tallies, c.tallies FROM route r JOIN tally t ON t.route = r.no"
-        " LEFT JOIN counted c ON c.route = t.route AND c.span = :ever AND c.job = t.job AND c.begin = 0.0"
-        " WHERE :queue IS NULL OR r.queue = :queue",
-        {"ever": EVER, "queue": queue},
-    ).fetchall()
-    names = job_names(db, {row[2] for row in rows})
-    found = []
-    for owner, route, job, enqueued, running, ever in rows:
-        values = _sum(ever, _whole(enqueued, running))
-        if values:
-            found.append(Counters(queue=owner, route=route, job=names[job], begin=0.0, values=values))
-    return sorted(found, key=lambda one: (one.queue, one.route, one.job or ""))
-
-
-def job_names(db: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, str]:
-    """Read names of jobs as counters show them."""
-    return {**jobs.names(db, numbers), OTHER_JOBS: asking.OTHER_JOBS}
-
-
-def _of_running_minutes(
-    db: sqlite3.Connection, route: int, since: float, until: float, *, hours: bool
-) -> list[tuple[int, float, Tallies]]:
-    """Read what is not in rows of its own yet, with its job and the time where it belongs."""
-    span = 3600 if hours else 60
-    # In minutes, with one more on each side, and looked at again below.
-    rows = db.execute(
-        "SELECT job, minute, enqueued, tallies FROM tally WHERE route = ? AND minute >= ? AND minute <= ?",
-        (route, since // 60 - 1, min(until // 60 + span // 60, 1e15)),
-    ).fetchall()
-    found = []
-    for job, minute, enqueued, tallies in rows:
-        begin = minute * 60 // span * float(span)
-        if since <= begin < until and (enqueued or tallies is not None):
-            found.append((job, begin, _whole(enqueued, tallies)))
-    return found
 
 
 # --- samples --------------------------------------------------------------------------------------
@@ -309,14 +211,19 @@ def unsampled(db: sqlite3.Connection, now: float) -> Sequence[int]:
     return [row[0] for row in rows.fetchall()]
 
 
-def _whole(enqueued: int, tallies: bytes | None) -> Tallies:
-    values = {} if tallies is None else _decode(tallies)
+# --- values ----------------------------------------------------------------------------------------
+
+
+def whole(enqueued: int, tallies: bytes | None) -> Tallies:
+    """Return the counters of a minute that runs; the number of enqueued firings is stored beside the others."""
+    values = {} if tallies is None else decode(tallies)
     if enqueued:
         values["enqueued"] = values.get("enqueued", 0) + enqueued
     return values
 
 
-def _sum(left: bytes | None, right: Mapping[str, float]) -> Tallies:
-    total = {} if left is None else _decode(left)
+def summed(left: bytes | None, right: Mapping[str, float]) -> Tallies:
+    """Return the sum of stored counters and others."""
+    total = {} if left is None else decode(left)
     add(total, right)
     return total

@@ -1,6 +1,7 @@
 """Handing in outcomes: what is stale, what is finished, what runs again, and what follows.
 
-Every function here runs inside a transaction somebody else began, and takes the time as an argument.
+Outcomes are gathered by lease, written lease by lease, and what they bring with them is enqueued last. Functions that take
+``db`` run inside a transaction that their caller began.
 """
 
 from __future__ import annotations
@@ -8,16 +9,19 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
 from skunkqueue.counters import tally_batch
 from skunkqueue.persistence import listing, rules
-from skunkqueue.persistence.sqlite import counting, ending, firings, jobs, leases, schedules, unsorted
-from skunkqueue.persistence.sqlite.inserts import insert
+from skunkqueue.persistence.sqlite import ending, firings, jobs, leases, schedules, tallies, unsorted
 from skunkqueue.persistence.sqlite.schema import FINAL
+from skunkqueue.persistence.sqlite.statements import insert
 from skunkqueue.records import Outcome, Verdict
+
+if TYPE_CHECKING:
+    from skunkqueue.persistence.sqlite.store import Store
 
 _DONE = "INSERT INTO done (id, began, took, result, token, holder, state, finished, chunk)"
 _DONE_WHOLE = (
@@ -30,7 +34,22 @@ _AGAIN = (
 )
 
 
-class Settled(NamedTuple):
+def settle(store: Store, outcomes: Sequence[Outcome]) -> list[str]:
+    """Hand in outcomes, and wake everybody concerned; see ``Backend.settle``."""
+    if not outcomes:
+        return []
+    numbers = store.jobs({outcome.job for outcome in outcomes})
+    settled = store.writer.run(lambda db: _settle(db, outcomes, numbers, store.clock.now()))
+    if settled.final:
+        store.fifos.wake_settled()
+    if settled.touched:
+        store.wake_numbers(settled.touched)
+    for name in settled.followed:
+        store.wake_route(*name)
+    return settled.stale
+
+
+class _Settled(NamedTuple):
     """What one call of ``settle`` did, as far as others must hear of it."""
 
     stale: list[str]
@@ -179,7 +198,7 @@ class _Held:
         for (job, verdict), outcomes in self.again.items():
             _tally(counted.setdefault(job, _Counted({}, {})).values, verdict, outcomes)
         for job, of in counted.items():
-            counting.settled(
+            tallies.settled(
                 db,
                 self.lease.route,
                 numbers[job],
@@ -234,9 +253,9 @@ def _tally(values: dict[str, float], verdict: Verdict, outcomes: Sequence[Outcom
     tally_batch(values, verdict, len(outcomes), waits, tooks)
 
 
-def settle(
+def _settle(
     db: sqlite3.Connection, outcomes: Sequence[Outcome], numbers: Mapping[str, int], now: float
-) -> Settled:
+) -> _Settled:
     """Settle what is not stale, with all that follows from it; ``numbers`` has those of the jobs that outcomes name."""
     if not all(outcome.queue for outcome in outcomes):
         outcomes, numbers = _completed(db, outcomes, numbers)
@@ -264,7 +283,7 @@ def settle(
     changed = [held for held in known.values() if held is not None]
     for held in changed:
         held.write(db, numbers, now)
-    return Settled(
+    return _Settled(
         stale=stale,
         final=any(held.finished for held in changed),
         touched={held.lease.route for held in changed if held.again},

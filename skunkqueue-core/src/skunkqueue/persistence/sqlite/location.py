@@ -37,7 +37,7 @@ _SMALLEST = 512
 _NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "afs", "9p", "ceph", "glusterfs", "fuse.glusterfs")
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class Location(msgspec.Struct, frozen=True, kw_only=True):
     """A file and how to treat it."""
 
     path: Path
@@ -46,7 +46,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds to wait for another process's write before giving up."""
 
 
-def place_of(config: BackendConfig) -> Place:
+def location_of(config: BackendConfig) -> Location:
     """Read a config. Raises ConfigError that names the setting, its value and the choices."""
     options = dict(config.options)
     text = config.url
@@ -73,7 +73,7 @@ def place_of(config: BackendConfig) -> Place:
         name, value = next(iter(options.items()))
         msg = f"the sqlite backend has no option {name!r} (value {value!r}): it knows 'durability' and 'busy_timeout'"
         raise ConfigError(msg)
-    return Place(path=path, synchronous=DURABILITIES[durability], busy_timeout=busy_timeout)
+    return Location(path=path, synchronous=DURABILITIES[durability], busy_timeout=busy_timeout)
 
 
 def require(path: Path) -> None:

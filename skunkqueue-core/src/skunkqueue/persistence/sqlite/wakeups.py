@@ -1,43 +1,72 @@
-"""Blocking until something happens: bells first, a look at the store now and then, or a virtual clock.
+"""Blocking until something happens: a FIFO wakes the wait, and so does a change of the file that is noticed every second.
 
 Each wait is the same loop: listen, look, pause. Listening comes before looking, so that nothing can
-happen unheard in between.
+happen unheard in between. Under a virtual clock the clock does the waiting.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from skunkqueue.clock import Clock, SystemClock
 from skunkqueue.latch import Latch
+from skunkqueue.persistence.sqlite import claim
+from skunkqueue.persistence.sqlite.fifos import Fifos, route_topic
 from skunkqueue.persistence.sqlite.forks import Connection
 from skunkqueue.persistence.sqlite.readers import Readers, snapshot
-from skunkqueue.persistence.sqlite.wakeup import Bells
+
+if TYPE_CHECKING:
+    from skunkqueue.persistence.sqlite.store import Store
 
 T = TypeVar("T")
 
 LOOK_EVERY = 1.0
-"""Seconds after which a waiter asks whether the file has changed, in case a bell was lost."""
+"""Seconds after which a wait checks whether the file has changed, in case a wake-up was lost."""
 
 Moments = tuple["float | None", "float | None"]
+"""When something comes due, by the wall clock, and when a lease ends, by the monotonic clock."""
 
 
-class Waiting:
+def wait(store: Store, queue: str, route: str, worker: str, timeout: float) -> bool:
+    """Block until something may be claimable; see ``Backend.wait``."""
+    look, moments = lookout(store, queue, route, worker)
+    with store.fifos.listening(route_topic(queue, route)) as fd:
+        return store.waits.until(fd, timeout, look, moments)
+
+
+def lookout(
+    store: Store, queue: str, route: str, worker: str
+) -> tuple[Callable[[sqlite3.Connection], bool], Callable[[sqlite3.Connection], Moments]]:
+    """Return two queries: whether something may be claimed now, and at which moments something may be."""
+    clock = store.clock
+
+    def look(db: sqlite3.Connection) -> bool:
+        number = store.known_route(queue, route, db)
+        return number is not None and claim.look(db, number, worker, clock.now(), clock.monotonic())
+
+    def moments(db: sqlite3.Connection) -> Moments:
+        number = store.known_route(queue, route, db)
+        return (None, None) if number is None else claim.next_moments(db, number, worker)
+
+    return look, moments
+
+
+class Waits:
     """The waits of one backend."""
 
-    def __init__(self, clock: Clock, readers: Readers, bells: Bells) -> None:
+    def __init__(self, clock: Clock, readers: Readers, fifos: Fifos) -> None:
         self._clock = clock
         self._real = isinstance(clock, SystemClock)
         self._readers = readers
-        self._bells = bells
+        self._fifos = fifos
         self._closed = Latch()
 
     def close(self) -> None:
         """Let every wait return."""
         self._closed.set()
-        self._bells.close()
+        self._fifos.close()
 
     def until(
         self,
@@ -46,9 +75,9 @@ class Waiting:
         look: Callable[[sqlite3.Connection], T],
         moments: Callable[[sqlite3.Connection], Moments] | None = None,
     ) -> T:
-        """Look until there is something (a true value), or the time is over; give what was seen last.
+        """Look until something is found (a true value), or the time is over; return what was seen last.
 
-        ``moments`` tells when to look again at the latest, by the wall clock and by the monotonic clock.
+        ``fd``: of the FIFO that wakes this wait. ``moments``: when to look again at the latest.
         """
         lent: list[Connection] = []
         try:
@@ -69,7 +98,7 @@ class Waiting:
         moments: Callable[[sqlite3.Connection], Moments] | None,
     ) -> T:
         deadline = self._clock.monotonic() + timeout
-        self._bells.drain(fd)
+        self._fifos.drain(fd)
         while True:
             version = self._readers.run_on(db, data_version)
             seen = self._readers.run_on(db, snapshot(look))
@@ -84,7 +113,7 @@ class Waiting:
     def _pause(
         self, fd: int, db: sqlite3.Connection, version: int, deadline: float, moments: Moments
     ) -> bool:
-        """Block until it is worth looking again; False when the time is over."""
+        """Block until another look may find something; False when the time is over."""
         due, ends = moments
         while True:
             mono = self._clock.monotonic()
@@ -94,9 +123,9 @@ class Waiting:
             if ends is not None:
                 seconds = min(seconds, ends - mono)
             if due is not None:
-                # Never for longer than a second, so a wall clock that jumps is noticed.
+                # Never for longer than a second, so that a jump of the wall clock is noticed.
                 seconds = min(seconds, due - self._clock.now())
-            if self._bells.pause(fd, seconds) and fd >= 0:
+            if self._fifos.pause(fd, seconds) and fd >= 0:
                 return True
             if self._closed.is_set() or self._readers.run_on(db, data_version) != version:
                 return True

@@ -13,34 +13,34 @@ from skunkqueue.clock import VirtualClock
 from skunkqueue.errors import BackendError, ConfigError
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.sqlite import SQLiteBackend, default_cfg
-from skunkqueue.persistence.sqlite.place import _network_kind, place_of
+from skunkqueue.persistence.sqlite.location import _network_kind, location_of
 from tests.core.sqlite.makers import firing, open_at
 
 
-def place(url: str | None, **options: str) -> Path:
-    return place_of(BackendConfig(backend="sqlite", url=url, options=options)).path
+def path_of(url: str | None, **options: str) -> Path:
+    return location_of(BackendConfig(backend="sqlite", url=url, options=options)).path
 
 
 def test_four_slashes_name_an_absolute_path() -> None:
-    assert place("sqlite:////var/lib/app.db") == Path("/var/lib/app.db")
+    assert path_of("sqlite:////var/lib/app.db") == Path("/var/lib/app.db")
 
 
 def test_three_slashes_name_a_relative_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert place("sqlite:///app.db") == tmp_path / "app.db"
+    assert path_of("sqlite:///app.db") == tmp_path / "app.db"
 
 
 def test_bare_path_is_taken_as_it_is(tmp_path: Path) -> None:
-    assert place(str(tmp_path / "a?b%20.db")) == tmp_path / "a?b%20.db"
+    assert path_of(str(tmp_path / "a?b%20.db")) == tmp_path / "a?b%20.db"
 
 
 def test_url_may_have_percent_escapes() -> None:
-    assert place("sqlite:////var/my%20app.db?durability=power") == Path("/var/my app.db")
+    assert path_of("sqlite:////var/my%20app.db?durability=power") == Path("/var/my app.db")
 
 
 def test_tilde_is_the_users_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert place("~/q.db") == tmp_path / "q.db"
+    assert path_of("~/q.db") == tmp_path / "q.db"
 
 
 @pytest.mark.parametrize(
@@ -48,12 +48,12 @@ def test_tilde_is_the_users_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 )
 def test_what_is_no_file_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match=r"sqlite:////|name a file"):
-        place(url)
+        path_of(url)
 
 
 def test_power_is_synced_and_process_is_not() -> None:
-    power = place_of(BackendConfig(backend="sqlite", url="/q.db", options={"durability": "power"}))
-    process = place_of(BackendConfig(backend="sqlite", url="/q.db"))
+    power = location_of(BackendConfig(backend="sqlite", url="/q.db", options={"durability": "power"}))
+    process = location_of(BackendConfig(backend="sqlite", url="/q.db"))
     assert (power.synchronous, process.synchronous) == ("FULL", "NORMAL")
 
 
@@ -76,11 +76,11 @@ def test_durability_reaches_sqlite(path: Path, durability: str, level: int) -> N
 )
 def test_bad_option_is_named_with_its_choices(option: dict[str, str], named: str) -> None:
     with pytest.raises(ConfigError, match=named):
-        place("/q.db", **option)
+        path_of("/q.db", **option)
 
 
 def test_options_of_the_url_are_read() -> None:
-    found = place_of(BackendConfig(backend="sqlite", url="sqlite:////q.db?busy_timeout=2.5"))
+    found = location_of(BackendConfig(backend="sqlite", url="sqlite:////q.db?busy_timeout=2.5"))
     assert found.busy_timeout == 2.5
 
 
@@ -89,7 +89,7 @@ def test_nothing_given_means_the_users_data_folder(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("HOME", str(tmp_path))
     backend = SQLiteBackend.open(BackendConfig(backend=default_cfg["backend"], dbname="mine"))
     backend.close()
-    file = backend._opened.place.path
+    file = backend._opened.location.path
     assert file.name == "mine.db"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
@@ -98,15 +98,15 @@ def test_nothing_given_means_the_users_data_folder(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize("dbname", ["", "../x", ".hidden", "a\0b"])
 def test_dbname_that_is_no_file_name_is_refused(dbname: str) -> None:
     with pytest.raises(ConfigError, match="dbname="):
-        place_of(BackendConfig(backend="sqlite", dbname=dbname))
+        location_of(BackendConfig(backend="sqlite", dbname=dbname))
 
 
-def test_nobody_else_may_read_the_file_or_ring_its_bells(backend: SQLiteBackend, path: Path) -> None:
+def test_nobody_else_may_read_the_file_or_wake_its_waiters(backend: SQLiteBackend, path: Path) -> None:
     backend.enqueue([firing()])
-    bells = path.with_name("q.db-bells")
-    modes = [stat.S_IMODE(found.stat().st_mode) for found in (path, Path(f"{path}-wal"), *bells.iterdir())]
+    fifos = path.with_name("q.db-bells")
+    modes = [stat.S_IMODE(found.stat().st_mode) for found in (path, Path(f"{path}-wal"), *fifos.iterdir())]
     assert modes == [0o600] * 4
-    assert stat.S_IMODE(bells.stat().st_mode) == 0o700
+    assert stat.S_IMODE(fifos.stat().st_mode) == 0o700
 
 
 def test_missing_folder_is_named(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_network_file_systems_are_told_by_the_nearest_mount(file: str, kind: str
 def test_location_and_version_are_for_people(backend: SQLiteBackend, path: Path) -> None:
     assert backend.location() == f"sqlite:///{path}"
     assert backend.version().startswith("SQLite 3.")
-    second = open_at(place(backend.location()))
+    second = open_at(path_of(backend.location()))
     assert second.location() == backend.location()
     second.close()
     assert os.path.isabs(path)  # noqa: PTH117 - so the URL above has four slashes

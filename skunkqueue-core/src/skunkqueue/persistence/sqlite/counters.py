@@ -1,0 +1,159 @@
+"""Reading what was counted, by route, job and time, and taking the samples of each minute."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from skunkqueue.counters import Counters, add, sample_of
+from skunkqueue.persistence.sqlite import jobs, routes, tallies
+from skunkqueue.persistence.sqlite.deferred import after_sorting
+from skunkqueue.persistence.sqlite.schema import ALL_JOBS, EVER, HOUR, MINUTE, PACKED
+from skunkqueue.persistence.sqlite.tallies import Tallies
+from skunkqueue.records import Minute, State
+
+if TYPE_CHECKING:
+    from skunkqueue.persistence.sqlite.store import Store
+
+
+def counters(
+    store: Store,
+    routes_: Sequence[tuple[str, str]],
+    since: float,
+    until: float,
+    *,
+    hours: bool,
+    by_job: bool,
+) -> list[Counters]:
+    """Read what was counted in each minute or hour; see ``Backend.counters``."""
+    read = _of_each_job if by_job else _of_all_jobs
+
+    def found(db: sqlite3.Connection) -> list[Counters]:
+        listed: list[Counters] = []
+        for name in routes_:
+            number = store.known_route(*name, db)
+            if number is not None:
+                listed += read(db, name, number, since, until, hours=hours)
+        return listed
+
+    return store.read_sorted(found)
+
+
+def minutes(store: Store, queue: str, route: str, since: int, until: int) -> list[Minute]:
+    """Read the counters of minutes; see ``Backend.minutes``."""
+    number = store.known_route(queue, route)
+    if number is None:
+        return []
+    found = store.read_sorted(
+        lambda db: _of_all_jobs(db, (queue, route), number, since * 60.0, until * 60.0, hours=False)
+    )
+    return [Minute(queue=queue, route=route, minute=int(one.begin // 60), values=one.values) for one in found]
+
+
+def sample(store: Store) -> int:
+    """Take the samples of this minute; see ``Backend.sample``."""
+    return store.writer.run(after_sorting(lambda db: _sample(db, store.clock.now())))
+
+
+def _of_all_jobs(
+    db: sqlite3.Connection, name: tuple[str, str], route: int, since: float, until: float, *, hours: bool
+) -> list[Counters]:
+    """Read what all jobs of a route did together, in the order of time; the samples, too."""
+    found: dict[float, Tallies] = {}
+    if not hours:
+        for hour, packed in db.execute(
+            "SELECT begin, tallies FROM counted WHERE route = ? AND span = ? AND job = ? AND begin > ? AND begin < ?",
+            (route, PACKED, ALL_JOBS, since - 3600, until),
+        ):
+            minutes = tallies.decode_packed(packed)
+            if hour < since or hour + 3600 > until:
+                minutes = {begin: values for begin, values in minutes.items() if since <= begin < until}
+            found.update(minutes)
+    for begin, packed in db.execute(
+        "SELECT begin, tallies FROM counted WHERE route = ? AND span = ? AND job = ? AND begin >= ? AND begin < ?",
+        (route, HOUR if hours else MINUTE, ALL_JOBS, since, until),
+    ):
+        values = tallies.decode(packed)
+        if begin in found:
+            add(found[begin], values)
+        else:
+            found[begin] = values
+    for _, begin, values in _of_running_minutes(db, route, since, until, hours=hours):
+        add(found.setdefault(begin, {}), values)
+    queue, on = name
+    return [
+        Counters(queue=queue, route=on, job=None, begin=begin, values=values)
+        for begin, values in sorted(found.items())
+    ]
+
+
+def _of_each_job(
+    db: sqlite3.Connection, name: tuple[str, str], route: int, since: float, until: float, *, hours: bool
+) -> list[Counters]:
+    """Read what each job did, in the order of time and then of names."""
+    found: dict[tuple[float, int], Tallies] = {}
+    for (job,) in db.execute("SELECT job FROM tally WHERE route = ?", (route,)).fetchall():
+        for begin, packed in db.execute(
+            "SELECT begin, tallies FROM counted WHERE route = ? AND span = ? AND job = ? AND begin >= ? AND begin < ?",
+            (route, HOUR if hours else MINUTE, job, since, until),
+        ):
+            found[begin, job] = tallies.decode(packed)
+    for job, begin, values in _of_running_minutes(db, route, since, until, hours=hours):
+        add(found.setdefault((begin, job), {}), values)
+    names = jobs.shown_names(db, {job for _, job in found})
+    listed = [
+        Counters(queue=name[0], route=name[1], job=names[job], begin=begin, values=values)
+        for (begin, job), values in found.items()
+    ]
+    return sorted(listed, key=lambda one: (one.begin, one.job or ""))
+
+
+def totals(db: sqlite3.Connection, queue: str | None) -> list[Counters]:
+    """Read what each job did since the store was made."""
+    rows = db.execute(
+        "SELECT r.queue, r.name, t.job, t.enqueued, t.tallies, c.tallies FROM route r JOIN tally t ON t.route = r.no"
+        " LEFT JOIN counted c ON c.route = t.route AND c.span = :ever AND c.job = t.job AND c.begin = 0.0"
+        " WHERE :queue IS NULL OR r.queue = :queue",
+        {"ever": EVER, "queue": queue},
+    ).fetchall()
+    names = jobs.shown_names(db, {row[2] for row in rows})
+    found = []
+    for owner, route, job, enqueued, running, ever in rows:
+        values = tallies.summed(ever, tallies.whole(enqueued, running))
+        if values:
+            found.append(Counters(queue=owner, route=route, job=names[job], begin=0.0, values=values))
+    return sorted(found, key=lambda one: (one.queue, one.route, one.job or ""))
+
+
+def _of_running_minutes(
+    db: sqlite3.Connection, route: int, since: float, until: float, *, hours: bool
+) -> list[tuple[int, float, Tallies]]:
+    """Read what is not in rows of its own yet, with its job and the time where it belongs."""
+    span = 3600 if hours else 60
+    # In minutes, with one more on each side, and looked at again below.
+    rows = db.execute(
+        "SELECT job, minute, enqueued, tallies FROM tally WHERE route = ? AND minute >= ? AND minute <= ?",
+        (route, since // 60 - 1, min(until // 60 + span // 60, 1e15)),
+    ).fetchall()
+    found = []
+    for job, minute, enqueued, running in rows:
+        begin = minute * 60 // span * float(span)
+        if since <= begin < until and (enqueued or running is not None):
+            found.append((job, begin, tallies.whole(enqueued, running)))
+    return found
+
+
+def _sample(db: sqlite3.Connection, now: float) -> int:
+    """Take the sample of each route that has none of this minute; return on how many."""
+    missing = tallies.unsampled(db, now)
+    if not missing:
+        return 0
+    counts = routes.counts(db)
+    for route in missing:
+        of = counts.get(route, {})
+        oldest = routes.oldest_due(db, route) if of.get(State.PENDING) else None
+        values = sample_of(of.get(State.PENDING, 0), of.get(State.RUNNING, 0), oldest, now)
+        tallies.keep_sample(db, route, values, now)
+    tallies.turn_idle(db, now)
+    return len(missing)
