@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
+from importlib.metadata import EntryPoint, distribution
 from pathlib import Path
 
+import click
 import pytest
 
+from skunkqueue.cli.short_helps import PUBLISHED, SHORT_HELPS
 from skunkqueue.plugins import COMMANDS, registry
 from tests.core.cli.program import Skunq
 from tests.core.plugins.distributions import install
 
 SKUNQ = Path(sysconfig.get_path("scripts")) / "skunq"
+
+OWN = {
+    point.name: point
+    for name in ("skunkqueue", "skunkqueue-web")
+    for point in distribution(name).entry_points
+    if point.group == COMMANDS
+}
+"""The commands that the project publishes."""
 
 EXTRA_COMMAND = """
     import click
@@ -64,8 +76,57 @@ def test_help_imports_nothing_heavy() -> None:
 
     loaded = set(told.stderr.split())
     heavy = {"rich", "msgspec", "sqlite3", "asyncio", "platformdirs", "multiprocessing", "skunkqueue.queue"}
-    assert "skunkqueue.cli.work" in loaded
-    assert loaded & heavy == set()
+    modules = {point.module for point in OWN.values()}
+    assert loaded & (heavy | modules) == set()
+
+
+def test_completion_imports_no_command_of_the_project() -> None:
+    program = (
+        "import atexit, sys; from skunkqueue.cli import main;"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr)); main()"
+    )
+    asked = {"_SKUNQ_COMPLETE": "bash_complete", "COMP_WORDS": "skunq que", "COMP_CWORD": "1"}
+
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **asked},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert told.stdout.split() == ["plain,queues"]
+    assert set(told.stderr.split()) & {point.module for point in OWN.values()} == set()
+
+
+def test_the_short_helps_are_those_that_the_commands_say() -> None:
+    of_plugins = {name: text for name, (_, text) in PUBLISHED.items()}
+
+    assert {name: _short_help(point) for name, point in OWN.items()} == {**SHORT_HELPS, **of_plugins}
+
+
+def test_a_command_that_two_distributions_bring_is_shown_as_unavailable(site: Path) -> None:
+    install(site, "acme-web", COMMANDS, {"web": "acme_extra:extra"}, acme_extra=EXTRA_COMMAND)
+
+    (line,) = [line for line in run("--help").stdout.splitlines() if line.startswith("  web ")]
+
+    assert "unavailable: " in line
+
+
+@pytest.mark.parametrize("name", sorted(OWN))
+def test_a_short_help_is_cut_as_the_commands_own(name: str) -> None:
+    texts = {**SHORT_HELPS, **{name: text for name, (_, text) in PUBLISHED.items()}}
+    command, stand_in = OWN[name].load(), click.Command(name, help=texts[name])
+
+    assert [stand_in.get_short_help_str(room) for room in range(10, 60)] == [
+        command.get_short_help_str(room) for room in range(10, 60)
+    ]
+
+
+def _short_help(point: EntryPoint) -> str:
+    command = point.load()
+    assert isinstance(command, click.Command)
+    return command.get_short_help_str(limit=1_000)
 
 
 def test_a_broken_command_is_shown_as_unavailable_and_stops_no_other(site: Path) -> None:

@@ -12,7 +12,7 @@ import pexpect
 import pytest
 from rich.console import Console
 
-from skunkqueue.cli import output, text, values
+from skunkqueue.cli import drawing, output, text, values
 from skunkqueue.cli.columns import Shape
 from skunkqueue.persistence.backend import Backend
 from tests.core.cli.program import body, fire
@@ -162,7 +162,7 @@ def test_a_rich_table_shows_cells_as_they_are() -> None:
     out = io.StringIO()
 
     Console(file=out, markup=False, width=80).print(
-        output.rich_table(Shape(("NAME",)), [["[bold]x[/bold]"]], 80)
+        drawing.laid_out(Shape(("NAME",)), [["[bold]x[/bold]"]], 80)
     )
 
     assert "[bold]x[/bold]" in out.getvalue()

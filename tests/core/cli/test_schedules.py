@@ -187,7 +187,7 @@ def test_states_are_read_a_page_at_a_time(
         return original(self, ids)
 
     monkeypatch.setattr(backend, "get", counted)
-    monkeypatch.setattr("skunkqueue.persistence.backend.MAX_PAGE", 2)
+    monkeypatch.setattr("skunkqueue.cli.schedules.MAX_PAGE", 2)
 
     assert set(states(skunq).values()) == {"waiting"}
     assert sizes == [2, 2, 1]
@@ -261,7 +261,7 @@ def test_no_schedules_is_exit_code_1_and_says_how_to_declare_one(store: Backend,
 
 
 def test_all_pages_of_schedules_are_read(store: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("skunkqueue.persistence.backend.MAX_PAGE", 3)
+    monkeypatch.setattr("skunkqueue.cli.schedules.MAX_PAGE", 3)
     names = [f"s{number}" for number in range(7)]
     for name in names:
         declare(store, name)

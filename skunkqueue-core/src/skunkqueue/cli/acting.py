@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
+import getpass
+import os
+import socket
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from skunkqueue.cli.connection import with_backend
 from skunkqueue.cli.options import option
-
-if TYPE_CHECKING:
-    from skunkqueue.persistence.backend import Backend
+from skunkqueue.persistence.backend import Backend
 
 
 def with_control(command: Callable[..., None]) -> Callable[..., None]:
@@ -23,7 +24,7 @@ def with_control(command: Callable[..., None]) -> Callable[..., None]:
     @option("--why", metavar="TEXT", help="Why; `skunq audit` shows it.")
     @functools.wraps(command)
     def controlled(store: Backend, *args: Any, why: str | None, **kwargs: Any) -> None:
-        from skunkqueue.control import Control  # noqa: PLC0415 - help need not wait for it
+        from skunkqueue.control import Control  # noqa: PLC0415 - `skunq queues`, in one module with `purge`, needs none
 
         command(Control(store, who(), why), *args, **kwargs)
 
@@ -32,10 +33,6 @@ def with_control(command: Callable[..., None]) -> Callable[..., None]:
 
 def who() -> str:
     """Return who gives the order: ``user@host``; the number of a user without a name."""
-    import getpass  # noqa: PLC0415 - help need not wait for it
-    import os  # noqa: PLC0415 - as above
-    import socket  # noqa: PLC0415 - as above
-
     try:
         user = getpass.getuser()
     except (KeyError, OSError, ImportError):

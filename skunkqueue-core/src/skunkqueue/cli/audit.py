@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,10 +12,8 @@ from skunkqueue.cli.connection import with_backend
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import document, json_option, note, table
 from skunkqueue.cli.text import cut, from_now, iso, span
-
-if TYPE_CHECKING:
-    from skunkqueue.persistence.backend import Backend
-    from skunkqueue.pools import Entry
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.pools import Entry
 
 WIDTH = 80
 """Characters of a long cell shown to people; ``--json`` gives all."""

@@ -10,20 +10,18 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import click
 
+from skunkqueue.bulk import Bulk, BulkProgress
 from skunkqueue.cli import exits
-from skunkqueue.cli.filters import query_of, split
+from skunkqueue.cli.filters import Filter, query_of, split
 from skunkqueue.cli.output import note, say
+from skunkqueue.cli.searching import with_text
 from skunkqueue.cli.text import clean, plural
-
-if TYPE_CHECKING:
-    from skunkqueue.bulk import Bulk, BulkProgress
-    from skunkqueue.cli.filters import Filter
-    from skunkqueue.control import Control
-    from skunkqueue.listings import Row
+from skunkqueue.control import DONE, Control
+from skunkqueue.listings import Row
 
 F = TypeVar("F", bound=Callable[..., object])
 ASKED = {"kill": "Kill", "requeue": "Requeue", "delete": "Delete", "run_now": "Run at once"}
@@ -87,9 +85,6 @@ def run(
 
 def _jobs(control: Control, verb: str, wanted: Filter, states: Sequence[str]) -> list[Bulk]:
     """Make one for all, or where times were asked for one for what is finished and one for the rest."""
-    from skunkqueue.bulk import Bulk  # noqa: PLC0415 - help need not wait for it
-    from skunkqueue.cli.searching import with_text  # noqa: PLC0415 - as above
-
     span, text = wanted.span(control.backend), wanted.text
     meant = [state for state in states if not wanted.states or state in wanted.states]
     parts = [tuple(meant)] if span is None and meant else split(meant)
@@ -148,6 +143,4 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
 
 
 def _say_done(verb: str, count: int) -> None:
-    from skunkqueue.control import DONE  # noqa: PLC0415 - help need not wait for it
-
     say(f"{DONE[verb]} {plural(count, 'firing')}")

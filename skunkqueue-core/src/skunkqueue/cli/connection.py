@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+import msgspec
 
 from skunkqueue.cli.options import option
-
-if TYPE_CHECKING:
-    from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.config import ENV_URL, open_backend, redact, resolve
+from skunkqueue.errors import ConfigError
+from skunkqueue.persistence.backend import Backend, BackendConfig
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -55,24 +57,16 @@ def with_backend(command: Callable[..., None]) -> Callable[..., None]:
 
 def open_store(url: str | None, backend: str | None) -> Backend:
     """Open the store that these options mean. Raises StoreMissingError where there is none."""
-    # Imported here so that `--help` need not wait for it.
-    from skunkqueue.config import open_backend  # noqa: PLC0415
-
     return open_backend(existing(url, backend))
 
 
 def existing(url: str | None, backend: str | None) -> BackendConfig:
     """Work out which store these options mean, which is not to be made."""
-    import msgspec  # noqa: PLC0415 - help need not wait for it
-
     return msgspec.structs.replace(resolved(url, backend), create=False)
 
 
 def resolved(url: str | None, backend: str | None) -> BackendConfig:
     """Work out which store these options and the environment mean. Raises ConfigError."""
-    from skunkqueue.config import ENV_URL, resolve  # noqa: PLC0415 - help need not wait for it
-    from skunkqueue.errors import ConfigError  # noqa: PLC0415 - as above
-
     config = resolve(backend, url)
     try:
         (config.url or "").encode()
@@ -96,6 +90,4 @@ def queue_options(*, required: bool) -> Callable[[F], F]:
 
 
 def _without_password(url: str) -> str:
-    from skunkqueue.config import redact  # noqa: PLC0415 - help need not wait for it
-
     return repr(redact(url))

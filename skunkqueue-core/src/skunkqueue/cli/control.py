@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,11 +15,9 @@ from skunkqueue.cli.moments import Duration
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import note, say
 from skunkqueue.cli.text import plural
-
-if TYPE_CHECKING:
-    from skunkqueue.control import Control
-    from skunkqueue.persistence.backend import Backend
-    from skunkqueue.records import State
+from skunkqueue.control import Control
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import State
 
 FINISHED = ("error", "killed", "expired", "complete")
 

@@ -16,22 +16,23 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
-from skunkqueue.cli import exits
+from skunkqueue.cli import demo_web, exits
 from skunkqueue.cli.columns import Shape
+from skunkqueue.cli.demo_jobs import ROUTES, Greet, add, count, fetch, flaky
 from skunkqueue.cli.demo_processes import ROUGH, DemoError, start, stop, tail
 from skunkqueue.cli.options import option
-from skunkqueue.cli.output import console, note, on_terminal, rich_table, say, table
+from skunkqueue.cli.output import cut_mark, note, on_terminal, say, table
 from skunkqueue.cli.text import clean, span
-
-if TYPE_CHECKING:
-    from rich.live import Live
-
-    from skunkqueue.queue import SkunkQueue
-    from skunkqueue.records import Record
+from skunkqueue.cli.views import failure_line, progress_line
+from skunkqueue.handle import result_of
+from skunkqueue.payload import decode_carry
+from skunkqueue.queue import SkunkQueue
+from skunkqueue.records import Record
+from skunkqueue.worker.signals import not_ignored
 
 DEADLINE = 12.0
 """Seconds after which the demo says that something is wrong."""
@@ -75,8 +76,6 @@ def demo(ctx: click.Context, *, web: bool, port: int) -> None:
     with _stopped() as stopped:
         try:
             if web:
-                from skunkqueue.cli import demo_web  # noqa: PLC0415 - help need not wait for it
-
                 demo_web.run(folder, stopped, port)
             else:
                 _run(folder, stopped)
@@ -88,10 +87,6 @@ def demo(ctx: click.Context, *, web: bool, port: int) -> None:
 
 
 def _run(folder: Path, stopped: threading.Event) -> None:
-    # Imported here so that `--help` need not wait for it.
-    from skunkqueue.cli.demo_jobs import ROUTES  # noqa: PLC0415
-    from skunkqueue.queue import SkunkQueue  # noqa: PLC0415
-
     began = time.monotonic()
     url = f"sqlite:///{folder / 'demo.db'}"
     # Opened first, so that the pool finds its store made.
@@ -115,8 +110,6 @@ def _run(folder: Path, stopped: threading.Event) -> None:
 
 
 def _fire(queue: SkunkQueue) -> list[Shown]:
-    from skunkqueue.cli.demo_jobs import Greet, add, count, fetch, flaky  # noqa: PLC0415 - as above
-
     def fired(kind: str, wrote: str, call: Any, expected: Any, delay: float | None = None) -> Shown:
         when = None if delay is None else timedelta(seconds=delay)
         return Shown(kind, wrote, queue.fire_call(call, when).id, expected)
@@ -193,24 +186,20 @@ def _board(shown: list[Shown], seen: dict[str, tuple[float, Sight]]) -> Iterator
         table(Shape(TITLES[1:]), [row(each)[1:] for each in shown])
         say()
         return
-    from rich.live import Live  # noqa: PLC0415 - slow to import
+    from skunkqueue.cli import drawing  # noqa: PLC0415 - rich is slow to import, and a pipe needs none of it
 
-    live: Live
-    out = console()
-    with Live(console=out, auto_refresh=False) as live:
+    live: drawing.Live
+    out, mark = drawing.console(), cut_mark()
+    with drawing.Live(console=out, auto_refresh=False) as live:
 
         def redraw(_: Shown) -> None:
             rows = [[clean(cell) for cell in row(each)] for each in shown if each.id in seen]
-            live.update(rich_table(Shape(TITLES, SPARE, LEAST), rows, out.width), refresh=True)
+            live.update(drawing.laid_out(Shape(TITLES, SPARE, LEAST), rows, out.width, mark), refresh=True)
 
         yield redraw
 
 
 def _look(record: Record | None) -> Sight:
-    from skunkqueue.cli.views import failure_line, progress_line  # noqa: PLC0415 - as above
-    from skunkqueue.handle import result_of  # noqa: PLC0415 - as above
-    from skunkqueue.payload import decode_carry  # noqa: PLC0415 - as above
-
     if record is None:
         return Sight("gone", "")
     if record.state.value == "complete":
@@ -223,8 +212,6 @@ def _look(record: Record | None) -> Sight:
 
 
 def _check(shown: list[Shown], records: dict[str, Record]) -> None:
-    from skunkqueue.handle import result_of  # noqa: PLC0415 - as above
-
     for each in shown:
         record = records.get(each.id)
         if record is None or record.state.value != "complete":
@@ -252,8 +239,6 @@ def _stopped() -> Iterator[threading.Event]:
 
     def ask(_signal: int, _frame: FrameType | None) -> None:
         event.set()
-
-    from skunkqueue.worker.signals import not_ignored  # noqa: PLC0415 - help need not wait for it
 
     numbers = not_ignored((signal.SIGINT, signal.SIGTERM, signal.SIGHUP))
     before = {number: signal.signal(number, ask) for number in numbers}

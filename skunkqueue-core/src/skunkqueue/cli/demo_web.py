@@ -14,9 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from skunkqueue.cli import demo_past
+from skunkqueue.cli import demo_shop as shop
 from skunkqueue.cli.demo_processes import DemoError, start, stop, tail
+from skunkqueue.cli.demo_traffic import Traffic
 from skunkqueue.cli.output import note, say
 from skunkqueue.plugins import COMMANDS, registry
+from skunkqueue.queue import SkunkQueue
 
 HOST = "127.0.0.1"
 DEADLINE = 60.0
@@ -29,12 +33,6 @@ SECRET = "SKUNKQUEUE_WEB_SECRET"  # noqa: S105 - the name of the variable
 def run(folder: Path, stopped: threading.Event, port: int) -> None:
     """Serve the monitor until stopped. Raises PluginError where it is not installed, which says how to install it."""
     registry.find(COMMANDS, "web")
-    # Imported here so that `--help` need not wait for it.
-    from skunkqueue.cli import demo_past  # noqa: PLC0415
-    from skunkqueue.cli import demo_shop as shop  # noqa: PLC0415
-    from skunkqueue.cli.demo_traffic import Traffic  # noqa: PLC0415
-    from skunkqueue.queue import SkunkQueue  # noqa: PLC0415
-
     url = f"sqlite:///{folder / 'demo.db'}"
     port = _free(port)
     processes: dict[str, subprocess.Popen[bytes]] = {}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from skunkqueue import failure_groups
 from skunkqueue.cli import exits
 from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import queue_options, with_backend
@@ -14,10 +15,9 @@ from skunkqueue.cli.moments import Moment, MomentType
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import document, json_option, note, table
 from skunkqueue.cli.text import UNKNOWN, cut, from_now, iso, plural
-
-if TYPE_CHECKING:
-    from skunkqueue.listings import Row
-    from skunkqueue.persistence.backend import Backend
+from skunkqueue.failure_groups import parts_of
+from skunkqueue.listings import Row
+from skunkqueue.persistence.backend import Backend
 
 WIDTH = 60
 """Characters of a message shown to people; ``--json`` gives all that the store keeps."""
@@ -58,8 +58,6 @@ def errors(
     wanted = Filter(
         queue=queue, route=route, words=() if job is None else (("job", job),), since=since, until=until
     )
-    from skunkqueue import failure_groups  # noqa: PLC0415 - help need not wait for it
-
     query = query_of(wanted, ("error",), wanted.span(store), newest=True)
     rows, looked, more = failure_groups.read(store, query, failure_groups.MOST_LOOKED)
     now = store.now()
@@ -81,8 +79,6 @@ def errors(
 
 
 def _json(group: list[Row]) -> dict[str, Any]:
-    from skunkqueue.failure_groups import parts_of  # noqa: PLC0415 - help need not wait for it
-
     newest = group[0]
     kind, message = parts_of(newest)
     places = sorted({(row.queue, row.route) for row in group})
@@ -99,8 +95,6 @@ def _json(group: list[Row]) -> dict[str, Any]:
 
 
 def _row(group: list[Row], now: float) -> tuple[str, ...]:
-    from skunkqueue.failure_groups import parts_of  # noqa: PLC0415 - help need not wait for it
-
     newest = group[0]
     kind, message = parts_of(newest)
     return (

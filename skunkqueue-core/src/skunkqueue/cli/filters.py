@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import click
 
 from skunkqueue.cli.connection import queue_options
 from skunkqueue.cli.moments import Moment, MomentType
 from skunkqueue.cli.options import option
-
-if TYPE_CHECKING:
-    from skunkqueue.listings import Query
-    from skunkqueue.persistence.backend import Backend
-    from skunkqueue.records import State
+from skunkqueue.listings import Query
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import State
 
 F = TypeVar("F", bound=Callable[..., Any])
 STATES = ("running", "pending", "error", "killed", "expired", "complete")
@@ -109,8 +107,6 @@ def filter_of(given: dict[str, Any]) -> Filter:
 
 def query_of(wanted: Filter, states: Iterable[str], span: Span | None, *, newest: bool) -> Query:
     """Make the query for some states, which are all finished or all not, or of which no time is asked."""
-    from skunkqueue.listings import Query  # noqa: PLC0415 - help need not wait for it
-
     found = states_called(states)
     time = "finished" if all(state.final for state in found) else "enqueued"
     more: dict[str, Any] = dict(wanted.words)
@@ -121,8 +117,6 @@ def query_of(wanted: Filter, states: Iterable[str], span: Span | None, *, newest
 
 def states_called(names: Iterable[str]) -> tuple[State, ...]:
     """Return the states of these names."""
-    from skunkqueue.records import State  # noqa: PLC0415 - help need not wait for it
-
     return tuple(State(name) for name in names)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import click
+import msgspec
 
+from skunkqueue.call import Call
 from skunkqueue.cli import exits
 from skunkqueue.cli.acting import who
 from skunkqueue.cli.connection import connection_options, existing
@@ -15,13 +19,17 @@ from skunkqueue.cli.moments import Duration, Moment, MomentType
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import document, json_option, note, say
 from skunkqueue.cli.text import clean, cut
-
-if TYPE_CHECKING:
-    from skunkqueue.call import Call
-    from skunkqueue.handle import JobHandle
-    from skunkqueue.persistence.backend import BackendConfig
-    from skunkqueue.queue import SkunkQueue
-    from skunkqueue.times import When
+from skunkqueue.config import open_backend
+from skunkqueue.control import Control
+from skunkqueue.errors import FiringFailedError, NotAJobError
+from skunkqueue.handle import JobHandle
+from skunkqueue.imports import Gate
+from skunkqueue.job import Job
+from skunkqueue.mixin import is_class_job
+from skunkqueue.persistence.backend import BackendConfig
+from skunkqueue.queue import SkunkQueue
+from skunkqueue.show import shown
+from skunkqueue.times import When
 
 MAX_SHOWN = 4_000
 """Characters of a result shown to people; ``--json`` gives all."""
@@ -109,13 +117,6 @@ def fire(
 
 def _find(job: str, paths: tuple[str, ...], allow: tuple[str, ...]) -> Any:
     """Import a job as a worker would. Raises JobNotFoundError, and NotAJobError for what is none."""
-    from pathlib import Path  # noqa: PLC0415 - help need not wait for it
-
-    from skunkqueue.errors import NotAJobError  # noqa: PLC0415 - as above
-    from skunkqueue.imports import Gate  # noqa: PLC0415 - as above
-    from skunkqueue.job import Job  # noqa: PLC0415 - as above
-    from skunkqueue.mixin import is_class_job  # noqa: PLC0415 - as above
-
     module, colon, qualname = job.partition(":")
     if not colon or not qualname:
         msg = f"{job!r} does not say where a job lies: write MODULE:JOB, such as shop.jobs:sell, also for one with a name of its own"
@@ -135,8 +136,6 @@ def _find(job: str, paths: tuple[str, ...], allow: tuple[str, ...]) -> Any:
 
 
 def _called(ctx: click.Context, job: Any, args: tuple[str, ...], kwargs: str | None) -> Call[Any]:
-    import json  # noqa: PLC0415 - help need not wait for it
-
     named: Any = {}
     if kwargs is not None:
         try:
@@ -154,8 +153,6 @@ def _called(ctx: click.Context, job: Any, args: tuple[str, ...], kwargs: str | N
 
 def _value(text: str) -> Any:
     """Read an argument as JSON; a word that is not JSON is itself."""
-    import json  # noqa: PLC0415 - help need not wait for it
-
     try:
         return json.loads(text)
     except ValueError:
@@ -166,11 +163,6 @@ def _queue(
     ctx: click.Context, call: Call[Any], name: str | None, url: str | None, backend: str | None
 ) -> SkunkQueue:
     """Make the queue to fire on: the job's own, unless another name or another store is asked for."""
-    import msgspec  # noqa: PLC0415 - help need not wait for it
-
-    from skunkqueue.config import open_backend  # noqa: PLC0415 - as above
-    from skunkqueue.queue import SkunkQueue  # noqa: PLC0415 - as above
-
     own = call.memory.queue
     config: BackendConfig = existing(url, backend)
     if url is None and backend is None and isinstance(own, SkunkQueue):
@@ -189,8 +181,6 @@ def _queue(
 
 
 def _fired(queue: SkunkQueue, call: Call[Any], when: When | None, why: str | None) -> JobHandle[Any]:
-    from skunkqueue.control import Control  # noqa: PLC0415 - help need not wait for it
-
     with Control(queue.backend, who(), why).action("fire", f"{call.name} in queue {queue.name}") as action:
         handle = queue.fire_call(call, when)
         action.finish(f"fired {', '.join(one.id for one in handle.copies)}")
@@ -199,9 +189,6 @@ def _fired(queue: SkunkQueue, call: Call[Any], when: When | None, why: str | Non
 
 def _wait(ctx: click.Context, handle: JobHandle[Any], timeout: float | None, *, as_json: bool) -> None:
     """Wait for the result, and print it."""
-    from skunkqueue.errors import FiringFailedError  # noqa: PLC0415 - help need not wait for it
-    from skunkqueue.show import shown  # noqa: PLC0415 - as above
-
     try:
         result = handle.wait(timeout)
     except FiringFailedError as error:

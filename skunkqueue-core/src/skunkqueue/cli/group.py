@@ -1,7 +1,8 @@
 """The ``skunq`` group: commands from entry points, errors of one line, exit codes.
 
-Our own commands come in through the same door as strangers'. A command that cannot be loaded is shown
-as unavailable and fails when it is run; the others do not notice.
+Core's own commands are entry points like those of plugins. A command that cannot be loaded is shown as
+unavailable and fails when it is run; the others still work. Help and completion import no command of the
+project's own (``short_helps``), so a command's module imports what it needs at its top.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from difflib import get_close_matches
 from typing import Any, NoReturn, cast
 
 import click
+from click.shell_completion import CompletionItem
 
 from skunkqueue.cli import exits
+from skunkqueue.cli.short_helps import PUBLISHED, SHORT_HELPS
 from skunkqueue.cli.text import one_line
 from skunkqueue.errors import BackendError, ConfigError, NameInvalidError, PluginError, SkunkQueueError
 from skunkqueue.plugins import COMMANDS, registry
@@ -86,6 +89,31 @@ class SkunqGroup(click.Group):
         except PluginError as error:
             return Unavailable(cmd_name, str(error))
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands in the help, as click does."""
+        shown = self._shown(ctx)
+        room = formatter.width - 6 - max((len(name) for name, _ in shown), default=0)
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.get_short_help_str(room)) for name, command in shown])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete the name of a command, or an option of ``skunq`` itself."""
+        shown = self._shown(ctx, incomplete)
+        commands = [CompletionItem(name, help=command.get_short_help_str()) for name, command in shown]
+        return [*commands, *click.Command.shell_complete(self, ctx, incomplete)]
+
+    def _shown(self, ctx: click.Context, beginning: str = "") -> list[tuple[str, click.Command]]:
+        """Return the commands that people see; for the project's own, stand-ins with name and short help."""
+        found: list[tuple[str, click.Command]] = []
+        for name in self.list_commands(ctx):
+            if not name.startswith(beginning):
+                continue
+            known = _short_help(name)
+            command = self.get_command(ctx, name) if known is None else click.Command(name, help=known)
+            if command is not None and not command.hidden:
+                found.append((name, command))
+        return found
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -136,6 +164,15 @@ class SkunqGroup(click.Group):
             sys.exit(_report(error))
         # Exit codes given by `ctx.exit` come back as answers.
         sys.exit(answer if type(answer) is int else exits.OK)
+
+
+def _short_help(name: str) -> str | None:
+    """Return the short help of one of the project's own commands; ``None`` for the command of another plugin."""
+    if name not in PUBLISHED:
+        return SHORT_HELPS.get(name)
+    distribution, text = PUBLISHED[name]
+    found = registry.origins(COMMANDS, name)
+    return text if len(found) == 1 and found[0].startswith(f"{distribution} ") else None
 
 
 def _is_ours(command: click.Command) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -12,12 +12,12 @@ from skunkqueue.cli.lookup import firing_id
 from skunkqueue.cli.output import document, facts, heading, json_option, say, table
 from skunkqueue.cli.story import attempts_of, deaths_of, failure_of, result_or_problem, timeline
 from skunkqueue.cli.text import clean, clean_lines, cut, from_now, iso, span
+from skunkqueue.cli.views import arguments, body_of, call_line, firing_json, name_of, progress_line
 from skunkqueue.errors import UnknownFiringError
-
-if TYPE_CHECKING:
-    from skunkqueue.payload import Body
-    from skunkqueue.persistence.backend import Backend
-    from skunkqueue.records import Record
+from skunkqueue.payload import Body
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import Record
+from skunkqueue.show import shown
 
 MAX_SHOWN = 4_000
 """Characters of arguments or a result shown to people; ``--json`` gives all."""
@@ -49,8 +49,6 @@ def job(store: Backend, id: str, *, as_json: bool) -> None:  # noqa: A002 - clic
 
 
 def _json(record: Record, now: float) -> dict[str, Any]:
-    from skunkqueue.cli.views import arguments, body_of, firing_json  # noqa: PLC0415 - help need not wait for it
-
     body = body_of(record)
     steps: list[dict[str, Any]] = []
     for step in body.steps if body else ():
@@ -108,8 +106,6 @@ def _json(record: Record, now: float) -> dict[str, Any]:
 
 
 def _show(record: Record, now: float) -> None:
-    from skunkqueue.cli.views import body_of, call_line, name_of, progress_line  # noqa: PLC0415 - help need not wait
-
     body = body_of(record)
     facts(
         [
@@ -157,8 +153,6 @@ def _show_end(record: Record) -> None:
         for line in clean_lines(failure.traceback).splitlines():
             say(f"  {line}")
     elif record.state.value == "complete":
-        from skunkqueue.show import shown  # noqa: PLC0415 - help need not wait for it
-
         value, problem = result_or_problem(record)
         if record.result is None:
             problem = "not kept, since the job has result_ttl=0"

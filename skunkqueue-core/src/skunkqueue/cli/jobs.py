@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any
+import json
+from typing import Any
 
 import click
 
 from skunkqueue.cli import exits
 from skunkqueue.cli.connection import with_backend
-from skunkqueue.cli.filters import STATES, filter_of, filter_options
+from skunkqueue.cli.filters import STATES, Filter, filter_of, filter_options
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import json_option, note, say, table
+from skunkqueue.cli.rows import CursorError, Listing
 from skunkqueue.cli.text import iso, plural
-
-if TYPE_CHECKING:
-    from skunkqueue.cli.filters import Filter
-    from skunkqueue.cli.rows import Listing
-    from skunkqueue.listings import Row
-    from skunkqueue.persistence.backend import Backend
+from skunkqueue.cli.values import jsonable
+from skunkqueue.cli.views import FIRINGS, row_cells, row_json
+from skunkqueue.listings import Row
+from skunkqueue.persistence.backend import Backend
 
 BLOCK = 500
 """Rows whose columns are made to fit together."""
@@ -59,8 +59,6 @@ def jobs(
 
 
 def _print_table(listing: Listing, now: float) -> int:
-    from skunkqueue.cli.views import FIRINGS, row_cells  # noqa: PLC0415 - help need not wait for it
-
     waiting: list[Row] = []
     shown = 0
     for row in listing:
@@ -82,11 +80,6 @@ def _print_table(listing: Listing, now: float) -> int:
 
 def _print_json(listing: Listing, now: float) -> int:
     """Write one document piece by piece, for the same reason."""
-    import json  # noqa: PLC0415 - help need not wait for it
-
-    from skunkqueue.cli.values import jsonable  # noqa: PLC0415 - as above
-    from skunkqueue.cli.views import row_json  # noqa: PLC0415 - as above
-
     shown = 0
     rows = iter(listing)
     # What cannot be listed at all is an error, and not half a document.
@@ -111,8 +104,6 @@ def _tell_bound(listing: Listing, wanted: Filter) -> None:
 
 
 def _listing(store: Backend, wanted: Filter, order: str, after: str | None, limit: int | None) -> Listing:
-    from skunkqueue.cli.rows import CursorError, Listing  # noqa: PLC0415 - help need not wait for it
-
     try:
         return Listing(store, wanted, wanted.states or STATES, order=order, after=after, limit=limit)
     except CursorError as error:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from skunkqueue.errors import UnknownFiringError, UnknownWorkerError
-
-if TYPE_CHECKING:
-    from skunkqueue.persistence.backend import Backend
+from skunkqueue.persistence.backend import Backend
 
 SHOWN = 5
 """Candidates named where a start of an id fits several."""

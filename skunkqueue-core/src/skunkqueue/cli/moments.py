@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import click
 
-if TYPE_CHECKING:
-    from skunkqueue.persistence.backend import Backend
+from skunkqueue.persistence.backend import Backend
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
 LONGEST = 100 * 365 * 86_400.0

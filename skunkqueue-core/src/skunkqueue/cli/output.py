@@ -1,62 +1,27 @@
-"""Tables, facts and JSON: by rich on a terminal, aligned plain text in a pipe.
+"""Print tables, facts and JSON: drawn by rich on a terminal, aligned plain text in a pipe.
 
-What is printed here passes through ``text.clean`` first, and rich is told of no markup.
+All that is printed here passes through ``text.clean`` first, and rich interprets no markup in it.
 """
 
 from __future__ import annotations
 
-import os
-import shutil
+import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from skunkqueue.cli.columns import Shape, fitted
+from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.text import ELLIPSIS, clean, width_of
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-STYLES = {
-    "pending": "cyan",
-    "running": "yellow",
-    "busy": "yellow",
-    "complete": "green",
-    "ok": "green",
-    "error": "red",
-    "broken": "red",
-    "problem": "red",
-    "deaf": "red",
-    "killed": "magenta",
-    "expired": "magenta",
-    "paused": "magenta",
-    "notice": "yellow",
-}
-"""How a cell that says exactly this is shown on a terminal."""
+from skunkqueue.cli.values import jsonable
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
 def on_terminal() -> bool:
-    """Say whether people look at standard output directly."""
+    """Return whether standard output is a terminal."""
     return sys.stdout.isatty()
-
-
-def console() -> Console:
-    """Make a console that interprets nothing in what it prints."""
-    from rich.console import Console  # noqa: PLC0415 - slow to import, and pipes do without
-
-    # Of a terminal that can do nothing but print, rich takes for granted that it has 80 columns.
-    dumb = os.environ.get("TERM", "").lower() in ("dumb", "unknown")
-    width, height = shutil.get_terminal_size() if dumb else (None, None)
-    ctx = click.get_current_context(silent=True)
-    # None leaves it to the environment (NO_COLOR).
-    no_color = True if ctx is not None and ctx.meta.get("no_color") else None
-    return Console(markup=False, emoji=False, highlight=False, width=width, height=height, no_color=no_color)
 
 
 def say(text: str = "") -> None:
@@ -71,10 +36,6 @@ def note(text: str) -> None:
 
 def document(value: Any) -> None:
     """Print one JSON document; escapes in it keep any terminal safe."""
-    import json  # noqa: PLC0415 - only where asked for
-
-    from skunkqueue.cli.values import jsonable  # noqa: PLC0415 - as above
-
     click.echo(json.dumps(jsonable(value), indent=2, allow_nan=False))
 
 
@@ -85,8 +46,10 @@ def table(shape: Shape, rows: Iterable[Sequence[object]], *, header: bool = True
     """
     cells = [[_encodable(clean(cell)) for cell in row] for row in rows]
     if on_terminal():
-        out = console()
-        out.print(rich_table(shape, cells, out.width))
+        from skunkqueue.cli import drawing  # noqa: PLC0415 - rich is slow to import, and a pipe needs none of it
+
+        out = drawing.console()
+        out.print(drawing.laid_out(shape, cells, out.width, cut_mark()))
         return
     titles = shape.titles
     widths = [len(title.lstrip(">")) for title in titles]
@@ -102,26 +65,9 @@ def can_print(text: str) -> bool:
     return _encodable(text) == text
 
 
-def rich_table(shape: Shape, cells: Sequence[Sequence[str]], room: int) -> Table:
-    """Lay out cells that are already clean, for a terminal of so many columns."""
-    from rich import box  # noqa: PLC0415 - as above
-    from rich.table import Table  # noqa: PLC0415 - as above
-
-    mark = ELLIPSIS if can_print(ELLIPSIS) else "~"
-    found = fitted(shape, cells, room, mark)
-    # Columns stand as close as `columns.GAP` says.
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
-    for title, width in zip(found.titles, found.widths, strict=True):
-        made.add_column(
-            title.lstrip(">"),
-            justify="right" if title.startswith(">") else "left",
-            overflow="fold",
-            no_wrap=not shape.folds,
-            width=width,
-        )
-    for row in found.cells:
-        made.add_row(*(styled(cell) for cell in row))
-    return made
+def cut_mark() -> str:
+    """Return what stands where a cell was cut, as standard output can show it."""
+    return ELLIPSIS if can_print(ELLIPSIS) else "~"
 
 
 def _encodable(text: str) -> str:
@@ -130,23 +76,16 @@ def _encodable(text: str) -> str:
     return text if text.isascii() else text.encode(encoding, "backslashreplace").decode(encoding)
 
 
-def styled(cell: str) -> Text:
-    """Give a cell its colour, if it has one."""
-    from rich.text import Text  # noqa: PLC0415 - as above
-
-    return Text(cell, style=STYLES.get(cell, ""))
-
-
 def facts(pairs: Iterable[tuple[str, object]]) -> None:
     """Print names and values below each other; pairs without a value are left out."""
     known = [(name, clean(value)) for name, value in pairs if value not in (None, "")]
     width = max((len(name) for name, _ in known), default=0)
     if on_terminal():
-        from rich.text import Text  # noqa: PLC0415 - as above
+        from skunkqueue.cli import drawing  # noqa: PLC0415 - as above
 
-        out = console()
+        out = drawing.console()
         for name, value in known:
-            out.print(Text(f"{name:<{width}}  ", style="bold") + styled(value), soft_wrap=True)
+            out.print(drawing.bold(f"{name:<{width}}  ") + drawing.styled(value), soft_wrap=True)
         return
     for name, value in known:
         say(f"{name:<{width}}  {value}")
@@ -156,7 +95,9 @@ def heading(text: str) -> None:
     """Print a line above a block, with an empty one before it."""
     say()
     if on_terminal():
-        console().print(text, style="bold")
+        from skunkqueue.cli import drawing  # noqa: PLC0415 - as above
+
+        drawing.console().print(drawing.bold(text))
     else:
         say(text)
 

@@ -11,6 +11,7 @@ from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.output import document, json_option, on_terminal, say, table
 from skunkqueue.cli.text import one_line
 from skunkqueue.plugins import GROUPS, HOOKS, registry
+from skunkqueue.plugins.notify import Notifier
 from skunkqueue.plugins.registry import PluginInfo
 
 PLUGINS = Shape(
@@ -61,8 +62,6 @@ def survey() -> list[PluginInfo]:
 
 
 def _hooks() -> list[PluginInfo]:
-    from skunkqueue.plugins.notify import Notifier  # noqa: PLC0415 - help need not wait for it
-
     # Loaded together, since one plugin may come under two names.
     notifier = Notifier()
     found = []

@@ -14,11 +14,11 @@ from skunkqueue.cli.lookup import pool_or_worker_called
 from skunkqueue.cli.output import document, json_option, note, say, table
 from skunkqueue.cli.receipts import await_receipts, wait_options
 from skunkqueue.cli.text import clean, iso, size, span
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.pools import PoolRecord, Process
 
 if TYPE_CHECKING:
     from skunkqueue.control import Control
-    from skunkqueue.persistence.backend import Backend
-    from skunkqueue.pools import PoolRecord, Process
 
 POOLS = Shape(
     (

@@ -14,13 +14,13 @@ from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import queue_options, with_backend
 from skunkqueue.cli.output import document, heading, json_option, note, say, table
 from skunkqueue.cli.text import UNKNOWN, clean, from_now, iso, plural
+from skunkqueue.listings import JobCount
+from skunkqueue.names import check_name
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import RouteInfo, State
 
 if TYPE_CHECKING:
     from skunkqueue.control import Control
-    from skunkqueue.listings import JobCount
-    from skunkqueue.persistence.backend import Backend
-    from skunkqueue.records import RouteInfo
-
 
 ROUTES = Shape(
     (
@@ -51,8 +51,6 @@ JOBS = Shape(
 
 def overview(store: Backend, queue: str | None, route: str | None = None) -> list[dict[str, Any]]:
     """Tell every route known, also those where workers listen and nothing was ever fired."""
-    from skunkqueue.records import State  # noqa: PLC0415 - help need not wait for it
-
     now = store.now()
     listening = Counter((worker.queue, worker.route) for worker in store.workers(queue))
     infos: dict[tuple[str, str], RouteInfo | None] = {(i.queue, i.route): i for i in store.routes(queue)}
@@ -198,8 +196,6 @@ def describe(queue: str, route: str | None) -> str:
 
 
 def _check_names(queue: str, route: str | None) -> None:
-    from skunkqueue.names import check_name  # noqa: PLC0415 - help need not wait for it
-
     check_name("queue", queue)
     if route is not None:
         check_name("route", route)

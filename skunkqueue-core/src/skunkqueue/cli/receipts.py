@@ -12,10 +12,10 @@ from skunkqueue.cli.moments import Duration
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import note, say
 from skunkqueue.cli.text import clean, span
+from skunkqueue.pools import Entry
 
 if TYPE_CHECKING:
     from skunkqueue.control import Control
-    from skunkqueue.pools import Entry
 
 F = TypeVar("F", bound=Callable[..., Any])
 LOOK_EVERY = 0.1

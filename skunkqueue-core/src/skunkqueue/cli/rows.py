@@ -11,15 +11,12 @@ import binascii
 import json
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from skunkqueue.cli.filters import UNFINISHED, Filter, Span, query_of, split
 from skunkqueue.cli.searching import AT_ONCE, with_text
-from skunkqueue.listings import MAX_ROWS
-
-if TYPE_CHECKING:
-    from skunkqueue.listings import Query, Row, Rows
-    from skunkqueue.persistence.backend import Backend
+from skunkqueue.listings import MAX_ROWS, Query, Row, Rows
+from skunkqueue.persistence.backend import Backend
 
 PAGE = 500
 """Rows asked of the store at once."""

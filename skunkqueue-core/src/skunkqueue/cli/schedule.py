@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
+from skunkqueue import timetable
 from skunkqueue.cli import exits
 from skunkqueue.cli.acting import with_control
 from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import with_backend
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import document, json_option, note, say, table
-from skunkqueue.cli.schedules import every
+from skunkqueue.cli.schedules import every, look_at
 from skunkqueue.cli.text import clean, from_now, iso, span
+from skunkqueue.control import Control
 from skunkqueue.errors import UnknownScheduleError
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from skunkqueue.control import Control
-    from skunkqueue.persistence.backend import Backend
-    from skunkqueue.records import Run, Schedule
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import Run, Schedule
 
 SHOWN = 5
 """Candidates named where a name fits several."""
@@ -89,8 +87,6 @@ def run(control: Control, ctx: click.Context, name: str, queue: str | None) -> N
 
     The rule then goes on as after any other run.
     """
-    from skunkqueue import timetable  # noqa: PLC0415 - help need not wait for it
-
     store = control.backend
     found = schedule_called(store, name, queue)
     if control.run_schedule(found.queue, found.name):
@@ -201,8 +197,6 @@ def _told(found: Schedule) -> str:
 
 def _next_run(store: Backend, of: Schedule) -> str:
     """Tell when a schedule runs next."""
-    from skunkqueue.cli.schedules import look_at  # noqa: PLC0415 - help need not wait for it
-
     found = store.get_schedule(of.queue, of.name)
     if found is None:
         return "by its rule it has no further run, so it is removed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -11,11 +11,13 @@ from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import queue_options, with_backend
 from skunkqueue.cli.output import document, json_option, note, table
 from skunkqueue.cli.text import cut, from_now, iso, span
-
-if TYPE_CHECKING:
-    from skunkqueue.persistence.backend import Backend
-    from skunkqueue.records import Record, Schedule
-    from skunkqueue.schedule import Strategy
+from skunkqueue.cli.views import DAMAGED
+from skunkqueue.errors import PluginTimeoutError, SkunkQueueError
+from skunkqueue.payload import decode_body
+from skunkqueue.persistence.backend import MAX_PAGE, Backend
+from skunkqueue.plugins.requirements import LOAD_FAILURES
+from skunkqueue.records import Record, Schedule
+from skunkqueue.schedule import Strategy, ask, describe, find_strategy
 
 WIDTH = 40
 """Characters of a rule, and of the jobs' names, shown to people; ``--json`` gives all."""
@@ -71,10 +73,6 @@ class Rules:
 
     def of(self, schedule: Schedule) -> str:
         """Return a rule in a few words; empty where nobody here can say it."""
-        from skunkqueue.errors import PluginTimeoutError  # noqa: PLC0415 - help need not wait for it
-        from skunkqueue.plugins.requirements import LOAD_FAILURES  # noqa: PLC0415 - as above
-        from skunkqueue.schedule import ask  # noqa: PLC0415 - as above
-
         name = schedule.strategy
         if name in self._hanging:
             return HANGING
@@ -90,8 +88,6 @@ class Rules:
             return ""
 
     def _describe(self, name: str, params: bytes) -> str:
-        from skunkqueue.schedule import describe, find_strategy  # noqa: PLC0415 - help need not wait for it
-
         if name not in self._strategies:
             self._strategies[name] = find_strategy(name)
         strategy = self._strategies[name]
@@ -130,8 +126,6 @@ def schedules(
 
 def every(store: Backend, queue: str | None = None, route: str | None = None) -> list[Schedule]:
     """Read all schedules, a page at a time where the store can do that: nobody else waits for thousands to be read."""
-    from skunkqueue.persistence.backend import MAX_PAGE  # noqa: PLC0415 - help need not wait for it
-
     if "schedule pages" not in store.capabilities:
         found = store.schedules(queue)
     else:
@@ -166,8 +160,6 @@ def look_at(store: Backend, schedule: Schedule) -> tuple[float, View]:
 
 
 def _firings(store: Backend, ids: list[str]) -> dict[str, Record]:
-    from skunkqueue.persistence.backend import MAX_PAGE  # noqa: PLC0415 - help need not wait for it
-
     pages = (store.get(ids[start : start + MAX_PAGE]) for start in range(0, len(ids), MAX_PAGE))
     return {record.id: record for page in pages for record in page if record is not None}
 
@@ -183,9 +175,6 @@ def _view(schedule: Schedule, firing: Record | None, now: float, *, blocked: boo
 
 
 def _jobs(schedule: Schedule) -> list[str] | None:
-    from skunkqueue.errors import SkunkQueueError  # noqa: PLC0415 - help need not wait for it
-    from skunkqueue.payload import decode_body  # noqa: PLC0415 - as above
-
     try:
         return [step.job for step in decode_body(schedule.body).steps]
     except SkunkQueueError:
@@ -219,8 +208,6 @@ def _json(view: View, rules: Rules, now: float) -> dict[str, Any]:
 
 
 def _row(view: View, rules: Rules, now: float) -> tuple[str, ...]:
-    from skunkqueue.cli.views import DAMAGED  # noqa: PLC0415 - help need not wait for it
-
     schedule, state, due, blocked = view
     jobs = _jobs(schedule)
     return (

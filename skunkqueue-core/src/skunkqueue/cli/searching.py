@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from skunkqueue.cli.views import body_of, call_line
-
-if TYPE_CHECKING:
-    from skunkqueue.listings import Row
-    from skunkqueue.persistence.backend import Backend
+from skunkqueue.listings import Row
+from skunkqueue.persistence.backend import Backend
 
 AT_ONCE = 100
 """Bodies that are read in one step."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
@@ -16,10 +16,9 @@ from skunkqueue.cli.moments import Moment, MomentType
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import can_print, document, heading, json_option, note, on_terminal, table
 from skunkqueue.cli.text import UNKNOWN, iso, span
-
-if TYPE_CHECKING:
-    from skunkqueue.counters import Counters
-    from skunkqueue.persistence.backend import Backend
+from skunkqueue.counters import Counters, add, percentile
+from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
+from skunkqueue.persistence.backend import Backend
 
 MINUTE, HOUR = 60.0, 3_600.0
 BY_MINUTES = 2 * HOUR
@@ -225,8 +224,6 @@ def _total_json(line: Line) -> dict[str, Any]:
 
 
 def _period(store: Backend, since: Moment, by: str | None) -> Period:
-    from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT  # noqa: PLC0415 - help need not wait
-
     now = store.now()
     asked = min(since.by(store), now)
     hours = by == "hours" or (by is None and now - asked > BY_MINUTES)
@@ -245,8 +242,6 @@ def _read(store: Backend, places: Sequence[tuple[str, str]], period: Period, *, 
 
 def lines_of(counted: Iterable[Counters], period: Period) -> list[Line]:
     """Add up what was counted, each route and job; those where nothing was enqueued or ended are left out."""
-    from skunkqueue.counters import add  # noqa: PLC0415 - help need not wait for it
-
     lines: dict[tuple[str, str, str | None], Line] = {}
     for each in counted:
         name = (each.queue, each.route, each.job)
@@ -307,8 +302,6 @@ def _numbers(line: Line, period: Period) -> tuple[str, ...]:
 
 
 def _shares(line: Line, of: str) -> list[str]:
-    from skunkqueue.counters import percentile  # noqa: PLC0415 - help need not wait for it
-
     found = [percentile(line.values, of, share) for share in SHARES]
     return ["" if each is None else span(each) for each in found]
 
@@ -333,8 +326,6 @@ def _counts(line: Line) -> dict[str, int]:
 
 
 def _percentiles(line: Line) -> dict[str, dict[str, float | None]]:
-    from skunkqueue.counters import percentile  # noqa: PLC0415 - help need not wait for it
-
     return {
         of: {f"p{100 * share:g}": percentile(line.values, of, share) for share in SHARES}
         for of in ("wait", "run")

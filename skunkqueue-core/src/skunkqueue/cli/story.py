@@ -5,14 +5,16 @@ Damaged parts are told as damaged, and never keep the rest from being shown. Imp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import msgspec
 
 from skunkqueue.cli.text import cut, size
+from skunkqueue.cli.views import failure_line
 from skunkqueue.errors import SkunkQueueError
-
-if TYPE_CHECKING:
-    from skunkqueue.payload import Attempt, Failure
-    from skunkqueue.records import Death, Record
+from skunkqueue.handle import result_of
+from skunkqueue.payload import Attempt, Failure, decode_carry, decode_failure
+from skunkqueue.records import Death, Record
 
 
 def timeline(record: Record) -> list[tuple[float, str]]:
@@ -51,9 +53,6 @@ def death_line(death: Death) -> str:
 
 def attempts_of(record: Record) -> tuple[Attempt, ...]:
     """Tell the attempts remembered, and the one that ended it, which the record itself holds."""
-    from skunkqueue.cli.views import failure_line  # noqa: PLC0415 - help need not wait for it
-    from skunkqueue.payload import Attempt, decode_carry  # noqa: PLC0415 - as above
-
     try:
         history = decode_carry(record.carry).history
     except SkunkQueueError:
@@ -75,10 +74,6 @@ def attempts_of(record: Record) -> tuple[Attempt, ...]:
 
 def deaths_of(record: Record) -> list[Death]:
     """Read the evidence of deaths."""
-    import msgspec  # noqa: PLC0415 - help need not wait for it
-
-    from skunkqueue.records import Death  # noqa: PLC0415 - as above
-
     found = []
     for line in record.evidence.splitlines():
         try:
@@ -90,8 +85,6 @@ def deaths_of(record: Record) -> list[Death]:
 
 def failure_of(record: Record) -> Failure | None:
     """Decode why it has no result; ``None``: it has one, or is not finished."""
-    from skunkqueue.payload import Failure, decode_failure  # noqa: PLC0415 - help need not wait for it
-
     if record.result is None or record.state.value not in ("error", "killed", "expired"):
         return None
     try:
@@ -102,8 +95,6 @@ def failure_of(record: Record) -> Failure | None:
 
 def result_or_problem(record: Record) -> tuple[Any, str | None]:
     """Decode the result; the second part says why that cannot be done."""
-    from skunkqueue.handle import result_of  # noqa: PLC0415 - help need not wait for it
-
     if record.state.value != "complete":
         return None, None
     try:

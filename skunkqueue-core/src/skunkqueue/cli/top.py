@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
+import select
 import sys
+import termios
+import threading
+import tty
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import with_backend
-from skunkqueue.cli.output import document, heading, json_option, on_terminal, say, table
+from skunkqueue.cli.output import cut_mark, document, heading, json_option, on_terminal, say, table
+from skunkqueue.cli.queues import overview
 from skunkqueue.cli.text import clean, from_now, iso, size, span
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-    from skunkqueue.persistence.backend import Backend
+from skunkqueue.cli.views import name_of, progress_json, progress_line, share_of, worker_json
+from skunkqueue.listings import Query
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import State
 
 PERIOD = 1.0
 """Seconds between frames."""
@@ -75,9 +80,6 @@ class Watch:
 
     def frame(self) -> dict[str, Any]:
         """Read everything once; bounded, whatever the store holds."""
-        from skunkqueue.cli.queues import overview  # noqa: PLC0415 - help need not wait for it
-        from skunkqueue.cli.views import worker_json  # noqa: PLC0415 - as above
-
         now = self._store.now()
         routes = overview(self._store, None)
         shown = routes[:MAX_ROUTES]
@@ -126,9 +128,6 @@ class Watch:
         return tuple(round(max(a - b, 0.0) / passed, 3) for a, b in zip(after, before, strict=True))  # type: ignore[return-value]  # there are two
 
     def _running(self, routes: list[dict[str, Any]], now: float) -> Iterator[dict[str, Any]]:
-        from skunkqueue.cli.views import name_of, progress_json, progress_line  # noqa: PLC0415 - as above
-        from skunkqueue.records import State  # noqa: PLC0415 - as above
-
         if "rows" in self._store.capabilities:
             yield from self._running_rows(now)
             return
@@ -153,10 +152,6 @@ class Watch:
 
     def _running_rows(self, now: float) -> Iterator[dict[str, Any]]:
         """Read them without their bodies, but for small ones whose job has said how far it is: a note is told there."""
-        from skunkqueue.cli.views import progress_json, progress_line, share_of  # noqa: PLC0415 - as above
-        from skunkqueue.listings import Query  # noqa: PLC0415 - as above
-        from skunkqueue.records import State  # noqa: PLC0415 - as above
-
         rows = self._store.rows(Query(states=(State.RUNNING,)), MAX_RUNNING).rows
         noted = [row.id for row in rows if row.progress is not None and row.body_size <= SMALL]
         records = {
@@ -220,44 +215,26 @@ def _print(frame: dict[str, Any]) -> None:
 
 
 def _live(watch: Watch) -> None:
-    from rich.live import Live  # noqa: PLC0415 - slow to import
+    from skunkqueue.cli import drawing  # noqa: PLC0415 - rich is slow to import, and a pipe needs none of it
 
-    from skunkqueue.cli.output import console  # noqa: PLC0415 - as above
-
+    mark = cut_mark()
     try:
-        out = console()
-        with _keys() as pressed, Live(console=out, screen=True, auto_refresh=False) as live:
+        out = drawing.console()
+        with _keys() as pressed, drawing.Live(console=out, screen=True, auto_refresh=False) as live:
             while True:
-                live.update(_screen(watch.frame(), out.width), refresh=True)
+                frame = watch.frame()
+                title = f"{_title(frame)}  (q ends)"
+                live.update(drawing.screen(title, _tables(frame), out.width, mark), refresh=True)
                 if pressed(PERIOD):
                     return
     except KeyboardInterrupt:
-        # Ctrl-C is the way out that people know; it is no failure.
+        # Ctrl-C is a usual way to end it, not a failure.
         return
-
-
-def _screen(frame: dict[str, Any], room: int) -> RenderableType:
-    from rich.console import Group  # noqa: PLC0415 - as above
-    from rich.text import Text  # noqa: PLC0415 - as above
-
-    from skunkqueue.cli.output import rich_table  # noqa: PLC0415 - as above
-
-    parts: list[RenderableType] = [Text(f"{_title(frame)}  (q ends)", style="bold")]
-    for name, shape, rows in _tables(frame):
-        parts += [
-            Text(f"\n{name}", style="bold"),
-            rich_table(shape, [[clean(cell) for cell in row] for row in rows], room),
-        ]
-    return Group(*parts)
 
 
 @contextmanager
 def _keys() -> Iterator[Any]:
     """Read single keys while it lasts; gives a function that waits for one and says whether it ends the view."""
-    import os  # noqa: PLC0415 - only where there is a terminal
-    import select  # noqa: PLC0415 - as above
-    import termios  # noqa: PLC0415 - as above
-    import tty  # noqa: PLC0415 - as above
 
     def pressed(timeout: float) -> bool:
         ready, _, _ = select.select([sys.stdin], [], [], timeout)
@@ -265,8 +242,6 @@ def _keys() -> Iterator[Any]:
         return bool(ready) and os.read(sys.stdin.fileno(), 1) in (b"q", b"Q", b"\x04", b"")
 
     if not sys.stdin.isatty():
-        import threading  # noqa: PLC0415 - as above
-
         yield threading.Event().wait
         return
     before = termios.tcgetattr(sys.stdin)

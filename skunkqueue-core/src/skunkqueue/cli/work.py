@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from skunkqueue.cli.connection import connection_options, resolved
 from skunkqueue.cli.options import option
 from skunkqueue.errors import MAX_DELAY
-
-if TYPE_CHECKING:
-    from skunkqueue.worker.settings import PoolSettings
+from skunkqueue.records import DEFAULT_ROUTE
+from skunkqueue.worker.log_config import read
+from skunkqueue.worker.settings import PoolSettings
 
 _ROUTE_OPTIONS = ("-r", "--route", "--routes")
 
@@ -172,7 +172,7 @@ def work(ctx: click.Context, /, **given: Any) -> None:
     HUP, ABRT, QUIT and TERM stop it gently: running jobs end first, or are given back after --stop-timeout.
     INT (Ctrl-C) stops it roughly.
     """  # noqa: D301 - click wants the control character, not a backslash
-    from skunkqueue.worker.pool import Pool  # noqa: PLC0415 - help need not wait for it
+    from skunkqueue.worker.pool import Pool  # noqa: PLC0415 - half of the start-up, and completing options needs none
 
     ctx.exit(Pool(settings_of(**given)).run())
 
@@ -192,9 +192,6 @@ def settings_of(
     **others: Any,
 ) -> PoolSettings:
     """Make the pool's settings of the command line; what was not given keeps the pool's own default."""
-    from skunkqueue.records import DEFAULT_ROUTE  # noqa: PLC0415 - help need not wait for it
-    from skunkqueue.worker.settings import PoolSettings  # noqa: PLC0415 - as above
-
     settings = PoolSettings(
         queue=queue,
         routes=tuple(dict.fromkeys(routes)) or (DEFAULT_ROUTE,),
@@ -212,6 +209,4 @@ def settings_of(
 
 
 def _read(log_config: str) -> dict[str, Any]:
-    from skunkqueue.worker.log_config import read  # noqa: PLC0415 - most commands need none
-
     return read(log_config)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from skunkqueue.cli import exits
 from skunkqueue.cli.connection import queue_options, with_backend
 from skunkqueue.cli.output import document, json_option, note, table
 from skunkqueue.cli.text import iso
-
-if TYPE_CHECKING:
-    from skunkqueue.persistence.backend import Backend
+from skunkqueue.cli.views import WORKERS, worker_json, worker_row
+from skunkqueue.persistence.backend import Backend
 
 
 @click.command()
@@ -24,8 +21,6 @@ def workers(
     store: Backend, ctx: click.Context, queue: str | None, route: str | None, *, as_json: bool
 ) -> None:
     """Show live workers, and what they do."""
-    from skunkqueue.cli.views import WORKERS, worker_json, worker_row  # noqa: PLC0415 - help need not wait
-
     now = store.now()
     found = [each for each in store.workers(queue) if route is None or each.route == route]
     if as_json:

@@ -91,7 +91,12 @@ def names(group: str) -> list[str]:
 
 def origin(group: str, name: str) -> str:
     """Name the distribution and version that brings a plugin, without importing it; ``?`` where none does."""
-    return next((_origin(entry) for entry in _entries(group).usable if entry.name == name), "?")
+    return next(iter(origins(group, name)), "?")
+
+
+def origins(group: str, name: str) -> list[str]:
+    """Name every distribution and version that brings a plugin of this name, without importing it."""
+    return [_origin(entry) for entry in _entries(group).usable if entry.name == name]
 
 
 def load_each(group: str) -> Iterator[Loaded]:

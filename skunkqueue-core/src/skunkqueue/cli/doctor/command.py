@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 import click
 
 from skunkqueue.cli import exits
 from skunkqueue.cli.connection import connection_options, existing
-from skunkqueue.cli.output import STYLES, console, document, json_option, on_terminal, say
+from skunkqueue.cli.doctor import jobs, machine, schedules, store
+from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, Check, Finding
+from skunkqueue.cli.output import document, json_option, on_terminal, say
 from skunkqueue.cli.text import one_line, plural
-
-if TYPE_CHECKING:
-    from skunkqueue.cli.doctor.finding import Check, Finding
+from skunkqueue.config import open_backend, redact
+from skunkqueue.errors import SkunkQueueError, StoreMissingError
+from skunkqueue.plugins.requirements import explain
 
 
 @click.command()
@@ -41,12 +42,6 @@ def doctor(ctx: click.Context, url: str | None, backend: str | None, *, as_json:
 
 def examine(url: str | None, backend: str | None) -> list[Finding]:
     """Run all checks; those of the store only where it can be opened."""
-    # Imported here so that `--help` need not wait for it.
-    from skunkqueue.cli.doctor import jobs, machine, schedules, store  # noqa: PLC0415
-    from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, Finding  # noqa: PLC0415
-    from skunkqueue.config import open_backend, redact  # noqa: PLC0415
-    from skunkqueue.errors import SkunkQueueError, StoreMissingError  # noqa: PLC0415
-
     findings = _run_all(machine.CHECKS)
     try:
         config = existing(url, backend)
@@ -72,9 +67,6 @@ def examine(url: str | None, backend: str | None) -> list[Finding]:
 
 
 def _run_all(checks: Iterable[tuple[str, Check]]) -> list[Finding]:
-    from skunkqueue.cli.doctor.finding import PROBLEM, Finding  # noqa: PLC0415 - as above
-    from skunkqueue.plugins.requirements import explain  # noqa: PLC0415 - as above
-
     findings: list[Finding] = []
     for name, check in checks:
         try:
@@ -92,8 +84,10 @@ def _tell(finding: Finding) -> None:
     if not on_terminal():
         say("\n".join(lines))
         return
-    style = "" if finding.level == "ok" else STYLES[finding.level]
-    out = console()
+    from skunkqueue.cli import drawing  # noqa: PLC0415 - rich is slow to import, and a pipe needs none of it
+
+    style = "" if finding.level == "ok" else drawing.STYLES[finding.level]
+    out = drawing.console()
     for line, look, indent in zip(lines, (style, ""), (22, 25), strict=False):
         # Paths and commands stay in one piece, so that they can be copied.
         wrapped = textwrap.wrap(

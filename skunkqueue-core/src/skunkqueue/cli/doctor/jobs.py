@@ -17,6 +17,7 @@ from skunkqueue.cli.text import plural, span
 from skunkqueue.cli.views import body_of, name_of
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.records import Record, RouteInfo, State
+from skunkqueue.serializers.pickle import ENV_SECRET
 
 OLD = 300.0
 """Seconds past its due time that say a route's workers do not keep up."""
@@ -186,8 +187,6 @@ def modules(store: Backend, _: BackendConfig) -> Iterator[Finding]:
 
 def payloads(store: Backend, _: BackendConfig) -> Iterator[Finding]:
     """Look for firings that cannot be read, or only with a secret that is not set here."""
-    from skunkqueue.serializers.pickle import ENV_SECRET  # noqa: PLC0415 - only here
-
     damaged = pickled = 0
     for record in _samples(store, State.PENDING):
         body = body_of(record)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from importlib.metadata import version
 
 from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, Check, Finding
+from skunkqueue.cli.plugins import survey
 
 _BORN = 1_735_689_600.0
 """1 January 2025: no clock that is right shows an earlier time."""
@@ -38,8 +39,6 @@ def user() -> Iterator[Finding]:
 
 def plugins() -> Iterator[Finding]:
     """Look for plugins that cannot be used."""
-    from skunkqueue.cli.plugins import survey  # noqa: PLC0415 - imports every plugin
-
     found = survey()
     broken = [each for each in found if each.problem]
     for each in broken:
