@@ -79,10 +79,16 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def fix(session: nox.Session) -> None:
-    """Mend what ruff can mend by itself, and format."""
+    """Fix what ruff can fix by itself, and format."""
     session.install(*group("lint"))
     session.run("ruff", "check", "--fix", *session.posargs)
     session.run("ruff", "format")
+
+
+@nox.session(reuse_venv=True, name="map")
+def house_map(session: nox.Session) -> None:
+    """Write the map of all modules in CONTRIBUTING.md anew."""
+    session.run("python", "-m", "tests.docs.house_map")
 
 
 @nox.session(reuse_venv=True)

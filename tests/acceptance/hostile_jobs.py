@@ -14,23 +14,23 @@ from typing import Any, NoReturn
 from skunkqueue import Retry, SkunkQueue, Snooze, current_job
 
 queue = SkunkQueue("shop")
-DEEDS: dict[str, Callable[[], Any]] = {}
+OPERATIONS: dict[str, Callable[[], Any]] = {}
 
 
-def deed(function: Callable[[], Any]) -> Callable[[], Any]:
-    DEEDS[function.__name__] = function
+def operation(function: Callable[[], Any]) -> Callable[[], Any]:
+    OPERATIONS[function.__name__] = function
     return function
 
 
 @queue.job(retries=1, backoff=0.0)
 def do(name: str) -> Any:
-    return DEEDS[name]()
+    return OPERATIONS[name]()
 
 
 @queue.job(retries=1, backoff=0.0)
 async def do_async(name: str) -> Any:
     await asyncio.sleep(0)
-    return DEEDS[name]()
+    return OPERATIONS[name]()
 
 
 @queue.job
@@ -57,35 +57,35 @@ class OddText(str):
         sys.exit("getitem")
 
 
-@deed
+@operation
 def note_not_utf8() -> str:
     current_job().progress(1, 2, os.fsdecode(b"caf\xe9.txt"))
     return "done"
 
 
-@deed
+@operation
 def note_of_odd_text() -> str:
     current_job().progress(1, 2, OddText("a note"))
     return "done"
 
 
-@deed
+@operation
 def note_that_is_long() -> str:
     current_job().progress(1, 2, "\udcff" * 1_000_000)
     return "done"
 
 
-@deed
+@operation
 def progress_not_a_number() -> None:
     current_job().progress(float("nan"))
 
 
-@deed
+@operation
 def progress_in_words() -> None:
     current_job().progress("half")  # type: ignore[arg-type]  # that is the point
 
 
-@deed
+@operation
 def progress_of_huge_number() -> None:
     current_job().progress(10**5000)
 
@@ -112,24 +112,24 @@ for way in (exits, recurses, presses_ctrl_c):
         def raise_made(way: Callable[..., Any] = way, name: str = name) -> None:
             raise type("BrokenError", (Exception,), {name: way})
 
-        DEEDS[f"{name.strip('_')}_{way.__name__}"] = raise_made
+        OPERATIONS[f"{name.strip('_')}_{way.__name__}"] = raise_made
 
 for name in ("__class__", "__traceback__", "__cause__", "__context__", "__notes__", "args"):
 
     def raise_hidden(name: str = name) -> None:
         raise type("HiddenError", (Exception,), {name: property(exits)})
 
-    DEEDS[f"hidden_{name.strip('_')}"] = raise_hidden
+    OPERATIONS[f"hidden_{name.strip('_')}"] = raise_hidden
 
 
-@deed
+@operation
 def type_of_odd_name() -> None:
     kind = type("OddError", (Exception,), {"__module__": OddText("odd")})
     kind.__qualname__ = "Bad\udcffError" * 1000
     raise kind
 
 
-@deed
+@operation
 def message_of_odd_text() -> None:
     class OddError(Exception):
         def __str__(self) -> str:
@@ -138,14 +138,14 @@ def message_of_odd_text() -> None:
     raise OddError
 
 
-@deed
+@operation
 def cyclic_chain() -> None:
     first, second = ValueError("first"), ValueError("second")
     first.__cause__, second.__cause__ = second, first
     raise first
 
 
-@deed
+@operation
 def endless_chain() -> None:
     chain: BaseException | None = None
     for number in range(20_000):
@@ -156,32 +156,32 @@ def endless_chain() -> None:
     raise chain
 
 
-@deed
+@operation
 def huge_message() -> None:
     raise ValueError("x" * 50_000_000)
 
 
-@deed
+@operation
 def system_exit() -> None:
     sys.exit(3)
 
 
-@deed
+@operation
 def keyboard_interrupt() -> None:
     raise KeyboardInterrupt
 
 
-@deed
+@operation
 def generator_exit() -> None:
     raise GeneratorExit
 
 
-@deed
+@operation
 def cancelled_error() -> None:
     raise asyncio.CancelledError
 
 
-@deed
+@operation
 def base_exception() -> None:
     raise BaseException("base")  # noqa: TRY002 - that is the point
 
@@ -193,7 +193,7 @@ class FalsyError(Exception):
         sys.exit("bool")
 
 
-@deed
+@operation
 def retry_from_falsy() -> None:
     raise Retry(after=0) from FalsyError()
 
@@ -203,22 +203,22 @@ def changed(error: Retry | Snooze, after: Any) -> Exception:
     return error
 
 
-@deed
+@operation
 def retry_after_words() -> None:
     raise changed(Retry(), "soon")
 
 
-@deed
+@operation
 def retry_after_nan() -> None:
     raise changed(Retry(), float("nan"))
 
 
-@deed
+@operation
 def snooze_after_nothing() -> None:
     raise changed(Snooze(1), None)
 
 
-@deed
+@operation
 def retry_without_init() -> None:
     class Hasty(Retry):
         def __init__(self) -> None:
@@ -271,12 +271,12 @@ class Unspeakable:
         sys.exit("repr")
 
 
-@deed
+@operation
 def unspeakable_result() -> Unspeakable:
     return Unspeakable(1)
 
 
-@deed
+@operation
 def unstorable_result() -> object:
     return threading.Lock()
 
@@ -285,17 +285,17 @@ async def never_awaited() -> None:
     """Do nothing."""
 
 
-@deed
+@operation
 def coroutine() -> object:
     return never_awaited()
 
 
-@deed
+@operation
 def generator() -> object:
     return (number for number in range(3))
 
 
-@deed
+@operation
 def async_generator() -> object:
     async def numbers() -> Any:
         yield 1
@@ -303,7 +303,7 @@ def async_generator() -> object:
     return numbers()
 
 
-@deed
+@operation
 def generator_that_resists() -> object:
     def numbers() -> Any:
         try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.acceptance.stage import PATIENCE
-from tests.acceptance.workshop import LONG_LEASE, Workshop, ended
+from tests.acceptance.project_folder import PATIENCE
+from tests.acceptance.shop import LONG_LEASE, Shop, ended
 from tests.support.waiting import eventually
 
 SETUP = """
@@ -32,16 +32,16 @@ def fail(failure):
 IMPORT = ("--import", "shop_setup", "--lease", str(LONG_LEASE))
 
 
-def set_up(shop: Workshop, text: str = SETUP) -> None:
+def set_up(shop: Shop, text: str = SETUP) -> None:
     (shop.folder / "shop_setup.py").write_text(text)
 
 
-def said(shop: Workshop) -> list[str]:
+def said(shop: Shop) -> list[str]:
     file = shop.folder / "said.txt"
     return file.read_text().splitlines() if file.exists() else []
 
 
-def test_each_worker_calls_the_application_at_its_start_and_end(shop: Workshop) -> None:
+def test_each_worker_calls_the_application_at_its_start_and_end(shop: Shop) -> None:
     set_up(shop)
 
     pool = shop.work(*IMPORT, "-c", "2", workers=2)
@@ -52,7 +52,7 @@ def test_each_worker_calls_the_application_at_its_start_and_end(shop: Workshop) 
     assert said(shop) == ["start", "start", "stop", "stop"]
 
 
-def test_without_import_the_start_is_called_before_the_first_job_of_the_module(shop: Workshop) -> None:
+def test_without_import_the_start_is_called_before_the_first_job_of_the_module(shop: Shop) -> None:
     set_up(shop, SETUP + "\n@queue.job\ndef look():\n    return SAID.read_text()\n")
     shop.work()
     assert said(shop) == []
@@ -61,7 +61,7 @@ def test_without_import_the_start_is_called_before_the_first_job_of_the_module(s
     assert shop.result(shop.fire("shop_setup:look")) == "start\n"
 
 
-def test_a_failure_for_good_is_told_with_what_was_raised(shop: Workshop) -> None:
+def test_a_failure_for_good_is_told_with_what_was_raised(shop: Shop) -> None:
     set_up(shop)
     shop.work(*IMPORT)
     firing = shop.fire("fail_until", 9, retries=1)
@@ -71,7 +71,7 @@ def test_a_failure_for_good_is_told_with_what_was_raised(shop: Workshop) -> None
     assert said(shop)[1:] == [f"jobs:fail_until {firing} 2 ValueError('attempt 2')"]
 
 
-def test_a_failure_of_an_async_job_is_told(shop: Workshop) -> None:
+def test_a_failure_of_an_async_job_is_told(shop: Shop) -> None:
     set_up(shop, SETUP + "\n@queue.job\nasync def sink():\n    raise OSError('wet')\n")
     shop.work(*IMPORT)
     firing = shop.fire("shop_setup:sink")
@@ -81,7 +81,7 @@ def test_a_failure_of_an_async_job_is_told(shop: Workshop) -> None:
     assert said(shop)[1:] == [f"shop_setup:sink {firing} 1 OSError('wet')"]
 
 
-def test_a_timeout_is_told(shop: Workshop) -> None:
+def test_a_timeout_is_told(shop: Shop) -> None:
     set_up(shop)
     shop.work(*IMPORT)
 
@@ -90,7 +90,7 @@ def test_a_timeout_is_told(shop: Workshop) -> None:
     assert "JobTimeoutError('the job ran longer than its timeout of 0.1 s')" in said(shop)[1]
 
 
-def test_a_firing_that_killed_its_workers_is_told(shop: Workshop) -> None:
+def test_a_firing_that_killed_its_workers_is_told(shop: Shop) -> None:
     set_up(shop)
     shop.work(*IMPORT)
 
@@ -101,7 +101,7 @@ def test_a_firing_that_killed_its_workers_is_told(shop: Workshop) -> None:
     assert "WorkerDiedError(" in failures[0]
 
 
-def test_what_a_function_for_failures_raises_is_logged_and_changes_nothing(shop: Workshop) -> None:
+def test_what_a_function_for_failures_raises_is_logged_and_changes_nothing(shop: Shop) -> None:
     set_up(shop, SETUP + "\n@queue.on_failure\ndef stumble(failure):\n    raise LookupError('stumbled')\n")
     pool = shop.work(*IMPORT)
 
@@ -112,7 +112,7 @@ def test_what_a_function_for_failures_raises_is_logged_and_changes_nothing(shop:
     assert shop.result(shop.fire("add", 1, 2)) == 3
 
 
-def test_a_function_for_failures_that_hangs_is_interrupted(shop: Workshop) -> None:
+def test_a_function_for_failures_that_hangs_is_interrupted(shop: Shop) -> None:
     set_up(
         shop,
         SETUP
@@ -124,7 +124,7 @@ def test_a_function_for_failures_that_hangs_is_interrupted(shop: Workshop) -> No
     pool.says("on_failure: it was interrupted")
 
 
-def test_a_function_for_failures_that_ends_its_worker_is_not_called_for_ever(shop: Workshop) -> None:
+def test_a_function_for_failures_that_ends_its_worker_is_not_called_for_ever(shop: Shop) -> None:
     set_up(
         shop, SETUP + "\nimport os\n@queue.on_failure\ndef die(failure):\n    say('dies')\n    os._exit(1)\n"
     )
@@ -135,25 +135,25 @@ def test_a_function_for_failures_that_ends_its_worker_is_not_called_for_ever(sho
     pool.says("on_failure: not called for firing")
 
 
-def test_a_module_that_is_not_there_ends_the_pool_with_the_way_out(shop: Workshop) -> None:
-    pool = shop.stage.work("-q", "shop", "--import", "no_such_module")
+def test_a_module_that_is_not_there_ends_the_pool_with_the_way_out(shop: Shop) -> None:
+    pool = shop.project.work("-q", "shop", "--import", "no_such_module")
 
     assert ended(pool) == 2
     assert "--import no_such_module" in pool.said
     assert "ModuleNotFoundError" in pool.said
 
 
-def test_a_file_in_the_place_of_a_module_is_refused_with_the_way_out(shop: Workshop) -> None:
-    pool = shop.stage.work("-q", "shop", "--import", "shop/setup.py")
+def test_a_file_in_the_place_of_a_module_is_refused_with_the_way_out(shop: Shop) -> None:
+    pool = shop.project.work("-q", "shop", "--import", "shop/setup.py")
 
     assert ended(pool) == 2
     assert "give the module's name and not its file, such as shop.setup for shop/setup.py" in pool.said
 
 
-def test_a_start_that_raises_is_tried_again_until_it_succeeds(shop: Workshop) -> None:
+def test_a_start_that_raises_is_tried_again_until_it_succeeds(shop: Shop) -> None:
     ready = "if not SAID.with_name('ready').exists():\n        raise OSError('no database')"
     set_up(shop, SETUP + f"\n@queue.on_worker_start\ndef connect():\n    {ready}\n    say('connected')\n")
-    pool = shop.stage.work("-q", "shop", *IMPORT)
+    pool = shop.project.work("-q", "shop", *IMPORT)
     pool.says("on_worker_start: shop_setup:connect raised OSError: no database")
     firing = shop.fire("add", 1, 2)
 
@@ -163,7 +163,7 @@ def test_a_start_that_raises_is_tried_again_until_it_succeeds(shop: Workshop) ->
     assert said(shop)[-1] == "connected"
 
 
-def test_an_end_that_hangs_does_not_keep_the_pool(shop: Workshop) -> None:
+def test_an_end_that_hangs_does_not_keep_the_pool(shop: Shop) -> None:
     set_up(shop, SETUP + "\nimport time\n@queue.on_worker_stop\ndef hang():\n    time.sleep(1000)\n")
     pool = shop.work(*IMPORT, "--grace", "0.2")
 
@@ -171,7 +171,7 @@ def test_an_end_that_hangs_does_not_keep_the_pool(shop: Workshop) -> None:
     pool.says("on_worker_stop: it has not returned within 0.2 s")
 
 
-def test_a_module_that_fires_while_it_is_imported_fires_nothing(shop: Workshop) -> None:
+def test_a_module_that_fires_while_it_is_imported_fires_nothing(shop: Shop) -> None:
     set_up(shop, SETUP + "\njobs.add.fire(1, 2)\n")
     pool = shop.work(*IMPORT)
 

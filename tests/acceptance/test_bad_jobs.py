@@ -11,12 +11,12 @@ import pytest
 
 from skunkqueue.ids import new_id
 from skunkqueue.records import Firing, State
-from tests.acceptance.stage import PATIENCE, SKUNQ
-from tests.acceptance.workshop import QUEUE, Workshop, gone
+from tests.acceptance.project_folder import PATIENCE, SKUNQ
+from tests.acceptance.shop import QUEUE, Shop, gone
 from tests.support.waiting import eventually
 
 
-def same_worker_still_works(shop: Workshop, pid: int) -> bool:
+def same_worker_still_works(shop: Shop, pid: int) -> bool:
     return bool(shop.result(shop.fire("which")) == pid)
 
 
@@ -39,7 +39,7 @@ def same_worker_still_works(shop: Workshop, pid: int) -> bool:
     ],
 )
 def test_a_bad_job_is_an_error_that_says_why(
-    lasting_shop: Workshop, job: str, args: tuple[object, ...], kind: str, word: str
+    lasting_shop: Shop, job: str, args: tuple[object, ...], kind: str, word: str
 ) -> None:
     shop = lasting_shop
     pid = shop.result(shop.fire("which"))
@@ -53,7 +53,7 @@ def test_a_bad_job_is_an_error_that_says_why(
     assert same_worker_still_works(shop, pid)
 
 
-def test_damaged_payloads_are_errors(shop: Workshop) -> None:
+def test_damaged_payloads_are_errors(shop: Shop) -> None:
     shop.work()
     pid = shop.result(shop.fire("which"))
     template = shop.record(shop.fire("add", 1, 2, delay=1000))
@@ -66,7 +66,7 @@ def test_damaged_payloads_are_errors(shop: Workshop) -> None:
     assert same_worker_still_works(shop, pid)
 
 
-def test_a_worker_whose_descriptors_a_job_closed_is_replaced(shop: Workshop) -> None:
+def test_a_worker_whose_descriptors_a_job_closed_is_replaced(shop: Shop) -> None:
     shop.work()
     pid = shop.result(shop.fire("which"))
     shop.fire("close_all_descriptors")
@@ -74,7 +74,7 @@ def test_a_worker_whose_descriptors_a_job_closed_is_replaced(shop: Workshop) -> 
     assert shop.result(shop.fire("which")) != pid
 
 
-def test_closed_streams_are_open_again_for_the_next_job(shop: Workshop) -> None:
+def test_closed_streams_are_open_again_for_the_next_job(shop: Shop) -> None:
     pool = shop.work()
     first = shop.fire("close_streams")
     second = shop.fire("say", "good morning")
@@ -86,14 +86,14 @@ def test_closed_streams_are_open_again_for_the_next_job(shop: Workshop) -> None:
     pool.says(f"complete jobs:say {second}")
 
 
-def test_threads_that_never_end_do_not_hold_up_the_exit(shop: Workshop) -> None:
+def test_threads_that_never_end_do_not_hold_up_the_exit(shop: Shop) -> None:
     pool = shop.work()
     assert shop.result(shop.fire("start_thread")) == "started"
 
     assert pool.stop() == 0
 
 
-def test_a_job_that_takes_the_signals_away_costs_nothing(shop: Workshop) -> None:
+def test_a_job_that_takes_the_signals_away_costs_nothing(shop: Shop) -> None:
     pool = shop.work()
     shop.settled(shop.fire("steal_signals"))
     firing = shop.fire("sleep", timeout=0.1)
@@ -102,7 +102,7 @@ def test_a_job_that_takes_the_signals_away_costs_nothing(shop: Workshop) -> None
     assert pool.stop() == 0
 
 
-def test_memory_that_runs_out_is_an_error_of_the_job(shop: Workshop) -> None:
+def test_memory_that_runs_out_is_an_error_of_the_job(shop: Shop) -> None:
     limit = 2 << 30
     firing = shop.fire("hoard", 4096)
     other = shop.fire("add", 1, 2)
@@ -110,7 +110,7 @@ def test_memory_that_runs_out_is_an_error_of_the_job(shop: Workshop) -> None:
     subprocess.run(
         [str(SKUNQ), "work", "-q", QUEUE, "--burst"],
         cwd=shop.folder,
-        env=shop.stage.environment,
+        env=shop.project.environment,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
         capture_output=True,
         timeout=60,
@@ -121,7 +121,7 @@ def test_memory_that_runs_out_is_an_error_of_the_job(shop: Workshop) -> None:
     assert shop.result(other) == 3
 
 
-def test_a_module_that_cannot_be_imported_is_named(shop: Workshop) -> None:
+def test_a_module_that_cannot_be_imported_is_named(shop: Shop) -> None:
     (shop.folder / "broken.py").write_text("import nothing_of_that_name\n")
     shop.work()
     firing = shop.fire("broken:job")
@@ -144,7 +144,7 @@ PATCHES = {
 
 
 @pytest.mark.parametrize("library", PATCHES)
-def test_a_module_that_patches_python_is_told_not_to(shop: Workshop, library: str) -> None:
+def test_a_module_that_patches_python_is_told_not_to(shop: Shop, library: str) -> None:
     # A stand-in for the library: it is not needed to see that its function is not called.
     file, text, use = PATCHES[library]
     (shop.folder / library).mkdir()
@@ -163,27 +163,27 @@ def test_a_module_that_patches_python_is_told_not_to(shop: Workshop, library: st
     assert same_worker_still_works(shop, pid)
 
 
-def test_a_worker_of_a_python_that_is_patched_does_not_begin(shop: Workshop) -> None:
+def test_a_worker_of_a_python_that_is_patched_does_not_begin(shop: Shop) -> None:
     (shop.folder / "gevent").mkdir()
     (shop.folder / "gevent" / "__init__.py").write_text("")
     (shop.folder / "gevent" / "monkey.py").write_text("def is_module_patched(name): return True\n")
     (shop.folder / "sitecustomize.py").write_text("import gevent.monkey\n")
-    shop.stage.environment["PYTHONPATH"] = str(shop.folder)
+    shop.project.environment["PYTHONPATH"] = str(shop.folder)
 
-    pool = shop.stage.work("-q", QUEUE)
+    pool = shop.project.work("-q", QUEUE)
 
     assert pool.process.wait(PATIENCE) != 0
     assert "gevent.monkey has patched this process" in pool.said
     assert "Traceback" not in pool.said
 
 
-def test_a_store_that_cannot_be_opened_ends_the_pool_with_one_line(shop: Workshop) -> None:
+def test_a_store_that_cannot_be_opened_ends_the_pool_with_one_line(shop: Shop) -> None:
     (shop.folder / "not.db").write_bytes(b"this is no database, but a letter to a friend" * 100)
 
     done = subprocess.run(
         [str(SKUNQ), "work", "-q", QUEUE, "-c", "2", "--url", f"sqlite:///{shop.folder}/not.db"],
         cwd=shop.folder,
-        env=shop.stage.environment,
+        env=shop.project.environment,
         capture_output=True,
         text=True,
         timeout=60,
@@ -196,7 +196,7 @@ def test_a_store_that_cannot_be_opened_ends_the_pool_with_one_line(shop: Worksho
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_a_jobs_own_children_die_with_a_worker_that_is_killed_for_it(shop: Workshop) -> None:
+def test_a_jobs_own_children_die_with_a_worker_that_is_killed_for_it(shop: Shop) -> None:
     (shop.folder / "parent.py").write_text(
         "import ctypes, subprocess\n"
         "from pathlib import Path\n"
@@ -220,21 +220,21 @@ def test_a_jobs_own_children_die_with_a_worker_that_is_killed_for_it(shop: Works
     eventually(gone(pid), what="the job's child is gone")
 
 
-def test_a_file_named_like_a_module_of_pythons_own_does_no_harm(shop: Workshop) -> None:
+def test_a_file_named_like_a_module_of_pythons_own_does_no_harm(shop: Shop) -> None:
     (shop.folder / "queue.py").write_text("raise RuntimeError('this is not the queue module')\n")
     shop.work()
 
     assert shop.result(shop.fire("add", 1, 2)) == 3
 
 
-def test_a_job_that_changes_the_folder_leaves_the_next_one_where_it_was(shop: Workshop) -> None:
+def test_a_job_that_changes_the_folder_leaves_the_next_one_where_it_was(shop: Shop) -> None:
     shop.work()
     shop.settled(shop.fire("os_chdir", "/"))
 
     assert shop.result(shop.fire("where")) == str(shop.folder)
 
 
-def test_a_job_that_forks_makes_no_second_worker(shop: Workshop) -> None:
+def test_a_job_that_forks_makes_no_second_worker(shop: Shop) -> None:
     shop.work()
     firing = shop.fire("fork")
 
@@ -248,7 +248,7 @@ def test_a_job_that_forks_makes_no_second_worker(shop: Workshop) -> None:
 @pytest.mark.parametrize(
     ("job", "result"), [("fork_async", "forked"), ("fork_and_wait", "forked"), ("fork_and_close", "a line")]
 )
-def test_an_async_job_that_forks_makes_no_second_worker(shop: Workshop, job: str, result: str) -> None:
+def test_an_async_job_that_forks_makes_no_second_worker(shop: Shop, job: str, result: str) -> None:
     pool = shop.work()
     firing = shop.fire(job)
 

@@ -16,7 +16,7 @@ from skunkqueue.clock import SYSTEM_CLOCK
 from skunkqueue.config import open_backend, resolve
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.scheduler.simulation import Simulated, simulate
-from tests.acceptance.stage import PATIENCE, ROOT, Stage
+from tests.acceptance.project_folder import PATIENCE, ROOT, ProjectFolder
 from tests.docs.pages import blocks
 from tests.packaging.environments import build_wheel
 from tests.support.waiting import eventually, never
@@ -66,15 +66,15 @@ class Floor:
         self._runs = folder / "runs"
         self.backend: Backend = open_backend(resolve(conn_url=url), clock=SYSTEM_CLOCK)
         given = {"SKUNKQUEUE_URL": url, "RUNS": str(self._runs)}
-        self.having = self._stage(folder / "having", {**given, "PYTHONPATH": str(site), "WHO": "having"})
-        self.lacking = self._stage(folder / "lacking", {**given, "WHO": "lacking"})
+        self.having = self._project(folder / "having", {**given, "PYTHONPATH": str(site), "WHO": "having"})
+        self.lacking = self._project(folder / "lacking", {**given, "WHO": "lacking"})
 
     @staticmethod
-    def _stage(folder: Path, environment: dict[str, str]) -> Stage:
+    def _project(folder: Path, environment: dict[str, str]) -> ProjectFolder:
         folder.mkdir()
-        stage = Stage(folder, **environment)
-        stage.write("jobs.py", JOBS)
-        return stage
+        project = ProjectFolder(folder, **environment)
+        project.write("jobs.py", JOBS)
+        return project
 
     @property
     def runs(self) -> list[Any]:

@@ -14,12 +14,12 @@ import psutil
 import pytest
 
 from skunkqueue.records import Death, State
-from tests.acceptance.stage import PATIENCE, SKUNQ
-from tests.acceptance.workshop import LONG_LEASE, QUEUE, Workshop, ended, gone
+from tests.acceptance.project_folder import PATIENCE, SKUNQ
+from tests.acceptance.shop import LONG_LEASE, QUEUE, Shop, ended, gone
 from tests.support.waiting import eventually
 
 
-def test_a_killed_workers_firing_runs_again_long_before_its_lease_ends(shop: Workshop) -> None:
+def test_a_killed_workers_firing_runs_again_long_before_its_lease_ends(shop: Shop) -> None:
     shop.work("--lease", str(LONG_LEASE))
     firing = shop.fire("hold", "go")
     shop.begun(firing)
@@ -34,7 +34,7 @@ def test_a_killed_workers_firing_runs_again_long_before_its_lease_ends(shop: Wor
     assert (shop.record(firing).deaths, gone(pid)()) == (1, True)
 
 
-def test_a_poison_is_put_aside_after_three_deaths_with_its_evidence(shop: Workshop) -> None:
+def test_a_poison_is_put_aside_after_three_deaths_with_its_evidence(shop: Shop) -> None:
     pool = shop.work()
     before = [shop.fire("add", 1, number) for number in range(20)]
     poison = shop.fire("crash")
@@ -54,14 +54,14 @@ def test_a_poison_is_put_aside_after_three_deaths_with_its_evidence(shop: Worksh
     assert "SIGSEGV" in pool.said
 
 
-def test_a_job_that_exits_its_process_is_put_aside_with_the_exit_code(shop: Workshop) -> None:
+def test_a_job_that_exits_its_process_is_put_aside_with_the_exit_code(shop: Shop) -> None:
     shop.work()
     firing = shop.fire("leave_at_once", 0)
 
     assert shop.failure(firing).message.count("exit code 0") == 3
 
 
-def test_max_jobs_replaces_the_worker(shop: Workshop) -> None:
+def test_max_jobs_replaces_the_worker(shop: Shop) -> None:
     shop.work("--max-jobs", "2")
     pids = [shop.result(shop.fire("which")) for _ in range(4)]
 
@@ -70,7 +70,7 @@ def test_max_jobs_replaces_the_worker(shop: Workshop) -> None:
     assert pids[1] != pids[2]
 
 
-def test_max_memory_replaces_the_worker(shop: Workshop) -> None:
+def test_max_memory_replaces_the_worker(shop: Shop) -> None:
     shop.work("--max-memory", "120")
     first = shop.result(shop.fire("which"))
     shop.settled(shop.fire("hoard", 150))
@@ -78,11 +78,11 @@ def test_max_memory_replaces_the_worker(shop: Workshop) -> None:
     assert shop.result(shop.fire("which")) != first
 
 
-def test_a_burst_ends_when_nothing_is_due(shop: Workshop) -> None:
+def test_a_burst_ends_when_nothing_is_due(shop: Shop) -> None:
     due = [shop.fire("add", 1, 1) for _ in range(30)] + [shop.fire("doze", 0.05)]
     later = shop.fire("add", 1, 1, delay=60)
 
-    pool = shop.stage.work("-q", "shop", "--burst")
+    pool = shop.project.work("-q", "shop", "--burst")
 
     assert ended(pool) == 0
     assert {shop.state(firing) for firing in due} == {State.COMPLETE}
@@ -90,7 +90,7 @@ def test_a_burst_ends_when_nothing_is_due(shop: Workshop) -> None:
     assert shop.listed() == 0
 
 
-def test_a_stopped_worker_begins_nothing_of_the_batch_it_had(shop: Workshop) -> None:
+def test_a_stopped_worker_begins_nothing_of_the_batch_it_had(shop: Shop) -> None:
     # Short jobs, so that a batch is of many when the stop comes.
     before = [shop.fire("add", 1, number) for number in range(300)]
     stopping = shop.fire("stop_worker")
@@ -131,13 +131,13 @@ def can_be_process_one() -> bool:
 
 
 @pytest.mark.skipif(not can_be_process_one(), reason="needs the right to make a process namespace")
-def test_as_process_one_a_pool_collects_what_others_leave_behind(shop: Workshop) -> None:
+def test_as_process_one_a_pool_collects_what_others_leave_behind(shop: Shop) -> None:
     orphan = shop.fire("leave_orphan")
     poison = shop.fire("kill_worker", 1)
     process = subprocess.Popen(
         [*UNSHARE, str(SKUNQ), "work", "-q", QUEUE],
         cwd=shop.folder,
-        env=shop.stage.environment,
+        env=shop.project.environment,
         stdin=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -159,7 +159,7 @@ def children_of(pid: int) -> list[int]:
     return [child.pid for child in psutil.Process(pid).children()]
 
 
-def test_a_worker_whose_store_does_not_answer_says_so_ends_and_is_replaced(shop: Workshop) -> None:
+def test_a_worker_whose_store_does_not_answer_says_so_ends_and_is_replaced(shop: Shop) -> None:
     pool = shop.work("--lease", "0.5")
     (pid,) = shop.pids()
     locker = sqlite3.connect(shop.folder / "shop.db", isolation_level=None)

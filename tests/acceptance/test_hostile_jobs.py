@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from skunkqueue.records import State
-from tests.acceptance.workshop import Workshop
+from tests.acceptance.shop import Shop
 
 JOBS = Path(__file__).parent / "hostile_jobs.py"
 COMPLETE = ["note_not_utf8", "note_of_odd_text", "note_that_is_long", "unspeakable_result"]
@@ -57,11 +57,11 @@ CASES = [
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     """One pool for all cases; its worker must live through all of them, and end gently."""
     folder = tmp_path_factory.mktemp("hostile")
     shutil.copy(JOBS, folder / "hostile.py")
-    with Workshop(folder) as shop:
+    with Shop(folder) as shop:
         pool = shop.work()
         yield shop
         assert pool.stop() == 0
@@ -69,7 +69,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workshop]:
             assert words not in pool.said, words
 
 
-def fire(shop: Workshop, job: str, *args: object) -> str:
+def fire(shop: Shop, job: str, *args: object) -> str:
     return shop.fire(f"hostile:{job}", *args, retries=1)
 
 
@@ -77,7 +77,7 @@ def fire(shop: Workshop, job: str, *args: object) -> str:
     ("job", "args", "state"), CASES, ids=lambda value: "-".join(value) if type(value) is tuple else value
 )
 def test_a_hostile_job_ends_and_its_worker_lives(
-    shop: Workshop, job: str, args: tuple[str, ...], state: State
+    shop: Shop, job: str, args: tuple[str, ...], state: State
 ) -> None:
     (pid,) = shop.pids()
     firing = fire(shop, job, *args)
@@ -88,11 +88,11 @@ def test_a_hostile_job_ends_and_its_worker_lives(
     assert shop.result(fire(shop, "which_async")) == pid
 
 
-def test_an_error_of_a_coroutine_says_what_to_do(shop: Workshop) -> None:
+def test_an_error_of_a_coroutine_says_what_to_do(shop: Shop) -> None:
     assert "async def" in shop.failure(fire(shop, "do", "coroutine")).message
 
 
-def test_a_note_that_is_not_utf8_is_shown_with_escapes(shop: Workshop) -> None:
+def test_a_note_that_is_not_utf8_is_shown_with_escapes(shop: Shop) -> None:
     firing = fire(shop, "do", "note_not_utf8")
     shop.settled(firing)
 

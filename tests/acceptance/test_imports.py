@@ -8,8 +8,8 @@ from skunkqueue.ids import new_id
 from skunkqueue.payload import Body, Step, encode
 from skunkqueue.records import Firing, State
 from skunkqueue.serializers import get_serializer
-from tests.acceptance.stage import PATIENCE
-from tests.acceptance.workshop import QUEUE, Workshop, ended
+from tests.acceptance.project_folder import PATIENCE
+from tests.acceptance.shop import QUEUE, Shop, ended
 from tests.support.waiting import eventually
 
 SLOW = """
@@ -28,12 +28,12 @@ async def quick_async(number):
 """
 
 
-def write(shop: Workshop, body: str) -> None:
+def write(shop: Shop, body: str) -> None:
     (shop.folder / "slow.py").write_text(SLOW.format(body=body))
 
 
 @pytest.mark.parametrize("job", ["quick", "quick_async"])
-def test_a_job_is_not_timed_while_its_module_is_imported(shop: Workshop, job: str) -> None:
+def test_a_job_is_not_timed_while_its_module_is_imported(shop: Shop, job: str) -> None:
     # Busy, so that an interrupt would find Python code; and longer than the lease.
     write(shop, "end = time.monotonic() + 2.5\nwhile time.monotonic() < end: pass")
     shop.work("--lease", "1")
@@ -47,7 +47,7 @@ def test_a_job_is_not_timed_while_its_module_is_imported(shop: Workshop, job: st
     assert first.finished - first.began < 2.5
 
 
-def test_a_rough_stop_ends_an_import(shop: Workshop) -> None:
+def test_a_rough_stop_ends_an_import(shop: Shop) -> None:
     write(shop, "wait_for('never')")
     pool = shop.work()
     firing = shop.fire("slow:quick", 1)
@@ -59,7 +59,7 @@ def test_a_rough_stop_ends_an_import(shop: Workshop) -> None:
     assert shop.settled(firing).state is State.KILLED
 
 
-def test_a_module_that_fails_is_imported_once_for_a_firing(shop: Workshop) -> None:
+def test_a_module_that_fails_is_imported_once_for_a_firing(shop: Shop) -> None:
     write(shop, "raise RuntimeError('no')")
     shop.work()
     firing = shop.fire("slow:quick", 1, timeout=0.3, retries=3)
@@ -68,7 +68,7 @@ def test_a_module_that_fails_is_imported_once_for_a_firing(shop: Workshop) -> No
     assert (shop.folder / "imports.txt").read_text() == "x"
 
 
-def test_each_step_of_a_chain_is_timed_from_its_own_code_on(shop: Workshop) -> None:
+def test_each_step_of_a_chain_is_timed_from_its_own_code_on(shop: Shop) -> None:
     write(shop, "end = time.monotonic() + 1\nwhile time.monotonic() < end: pass")
     steps = []
     for job in ("jobs:add", "slow:quick", "slow:quick_async"):

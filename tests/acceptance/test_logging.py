@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from tests.acceptance.stage import PATIENCE, SKUNQ
-from tests.acceptance.workshop import QUEUE, Workshop, ended
+from tests.acceptance.project_folder import PATIENCE, SKUNQ
+from tests.acceptance.shop import QUEUE, Shop, ended
 from tests.support.waiting import eventually
 
 CONFIGURES = """
@@ -46,16 +46,16 @@ def surrogate(word):
 """
 
 
-def logged(shop: Workshop, name: str = "work.log") -> str:
+def logged(shop: Shop, name: str = "work.log") -> str:
     return (shop.folder / name).read_text(encoding="utf-8")
 
 
-def says(shop: Workshop, text: str, name: str = "work.log") -> None:
+def says(shop: Shop, text: str, name: str = "work.log") -> None:
     eventually(lambda: text in logged(shop, name), PATIENCE, what=f"{text!r} in {name}")
 
 
-def test_a_failed_job_is_logged_although_its_module_has_configured_logging(shop: Workshop) -> None:
-    shop.stage.write("strict.py", CONFIGURES)
+def test_a_failed_job_is_logged_although_its_module_has_configured_logging(shop: Shop) -> None:
+    shop.project.write("strict.py", CONFIGURES)
     pool = shop.work()
     firing = shop.fire("strict:boom")
     shop.settled(firing)
@@ -65,8 +65,8 @@ def test_a_failed_job_is_logged_although_its_module_has_configured_logging(shop:
     assert "has ended: stopped" in pool.said
 
 
-def test_what_jobs_log_stands_in_the_log_file_with_their_firing(shop: Workshop) -> None:
-    shop.stage.write("talks.py", TALKS)
+def test_what_jobs_log_stands_in_the_log_file_with_their_firing(shop: Shop) -> None:
+    shop.project.write("talks.py", TALKS)
     shop.work("--logfile", "work.log")
     for job, kind in (("sync", "sync"), ("threads", "async")):
         firing = shop.fire(f"talks:{job}", "hello")
@@ -75,8 +75,8 @@ def test_what_jobs_log_stands_in_the_log_file_with_their_firing(shop: Workshop) 
     assert "never seen" not in logged(shop)
 
 
-def test_a_log_in_json_is_json_in_every_line(shop: Workshop) -> None:
-    shop.stage.write("talks.py", TALKS)
+def test_a_log_in_json_is_json_in_every_line(shop: Shop) -> None:
+    shop.project.write("talks.py", TALKS)
     pool = shop.work("--log-format", "json", "--log-level", "debug")
     firing = shop.fire("talks:surrogate", "x")
     shop.settled(firing)
@@ -89,7 +89,7 @@ def test_a_log_in_json_is_json_in_every_line(shop: Workshop) -> None:
     assert {line["firing"] for line in lines if line["message"].startswith("error talks")} == {firing}
 
 
-def test_a_pool_goes_on_without_its_log_file_and_writes_it_again_when_it_can(shop: Workshop) -> None:
+def test_a_pool_goes_on_without_its_log_file_and_writes_it_again_when_it_can(shop: Shop) -> None:
     folder = shop.folder / "logs"
     folder.mkdir()
     pool = shop.work("--logfile", "logs/work.log")
@@ -112,7 +112,7 @@ def test_a_pool_goes_on_without_its_log_file_and_writes_it_again_when_it_can(sho
     assert pool.stop() == 0
 
 
-def test_a_worker_that_is_replaced_while_the_log_file_cannot_be_written_starts(shop: Workshop) -> None:
+def test_a_worker_that_is_replaced_while_the_log_file_cannot_be_written_starts(shop: Shop) -> None:
     folder = shop.folder / "logs"
     folder.mkdir()
     shop.work("--logfile", "logs/work.log", "--max-jobs", "1")
@@ -122,12 +122,12 @@ def test_a_worker_that_is_replaced_while_the_log_file_cannot_be_written_starts(s
     assert shop.result(shop.fire("which")) != first
 
 
-def test_a_pool_whose_output_nobody_reads_any_more_goes_on(shop: Workshop) -> None:
+def test_a_pool_whose_output_nobody_reads_any_more_goes_on(shop: Shop) -> None:
     read_end, write_end = os.pipe()
     process = subprocess.Popen(
         [str(SKUNQ), "work", "-q", QUEUE],
         cwd=shop.folder,
-        env=shop.stage.environment,
+        env=shop.project.environment,
         stdin=subprocess.DEVNULL,
         stdout=write_end,
         stderr=write_end,
@@ -143,8 +143,8 @@ def test_a_pool_whose_output_nobody_reads_any_more_goes_on(shop: Workshop) -> No
         process.wait()
 
 
-def test_a_log_config_reaches_the_workers(shop: Workshop) -> None:
-    shop.stage.write("talks.py", TALKS)
+def test_a_log_config_reaches_the_workers(shop: Shop) -> None:
+    shop.project.write("talks.py", TALKS)
     handler = {"class": "logging.handlers.WatchedFileHandler", "filename": "mine.log", "formatter": "f"}
     config = {
         "version": 1,
@@ -153,7 +153,7 @@ def test_a_log_config_reaches_the_workers(shop: Workshop) -> None:
         "handlers": {"file": {**handler, "filters": ["firing"]}},
         "root": {"handlers": ["file"], "level": "INFO"},
     }
-    shop.stage.write("log.json", json.dumps(config))
+    shop.project.write("log.json", json.dumps(config))
     pool = shop.work("--log-config", "log.json")
     firing = shop.fire("talks:sync", "hello")
 
@@ -171,9 +171,9 @@ def test_a_log_config_reaches_the_workers(shop: Workshop) -> None:
         ("{", "is not JSON"),
     ],
 )
-def test_a_log_config_that_makes_no_sense_starts_nothing(shop: Workshop, content: str, part: str) -> None:
-    shop.stage.write("log.json", content)
-    pool = shop.stage.work("-q", QUEUE, "--log-config", "log.json")
+def test_a_log_config_that_makes_no_sense_starts_nothing(shop: Shop, content: str, part: str) -> None:
+    shop.project.write("log.json", content)
+    pool = shop.project.work("-q", QUEUE, "--log-config", "log.json")
 
     assert ended(pool) == 2
     assert part in pool.said
@@ -181,8 +181,8 @@ def test_a_log_config_that_makes_no_sense_starts_nothing(shop: Workshop, content
     assert shop.listed() == 0
 
 
-def test_a_log_file_that_can_never_have_been_written_starts_nothing(shop: Workshop) -> None:
-    pool = shop.stage.work("-q", QUEUE, "--logfile", "no/such/folder/work.log")
+def test_a_log_file_that_can_never_have_been_written_starts_nothing(shop: Shop) -> None:
+    pool = shop.project.work("-q", QUEUE, "--logfile", "no/such/folder/work.log")
 
     assert ended(pool) == 2
     assert "name another with --logfile" in pool.said

@@ -11,8 +11,8 @@ from skunkqueue.control import Control
 from skunkqueue.errors import UnknownWorkerError
 from skunkqueue.pools import Entry, PoolRecord, Process
 from skunkqueue.records import State
-from tests.acceptance.stage import PATIENCE
-from tests.acceptance.workshop import Workshop, ended
+from tests.acceptance.project_folder import PATIENCE
+from tests.acceptance.shop import Shop, ended
 from tests.support.waiting import eventually, never
 
 HEARD_WITHIN = 10.0
@@ -20,11 +20,11 @@ HEARD_WITHIN = 10.0
 
 
 @pytest.fixture
-def control(shop: Workshop) -> Control:
+def control(shop: Shop) -> Control:
     return Control(shop.backend, "ann@here", "a test")
 
 
-def listed(shop: Workshop) -> PoolRecord:
+def listed(shop: Shop) -> PoolRecord:
     """Wait until the one pool is listed with all its workers ready."""
 
     def find() -> PoolRecord | None:
@@ -37,7 +37,7 @@ def listed(shop: Workshop) -> PoolRecord:
     return found
 
 
-def pool_is(shop: Workshop, state: str) -> Callable[[], bool]:
+def pool_is(shop: Shop, state: str) -> Callable[[], bool]:
     return lambda: [pool.state for pool in shop.backend.pools()] == [state]
 
 
@@ -61,7 +61,7 @@ def carried_out(control: Control, id_: str) -> str:
     return entry.did or ""
 
 
-def test_a_pool_is_listed_with_its_workers(shop: Workshop) -> None:
+def test_a_pool_is_listed_with_its_workers(shop: Shop) -> None:
     pool = shop.work("-r", "default", "-c", "2", workers=2)
 
     record = listed(shop)
@@ -79,7 +79,7 @@ def test_a_pool_is_listed_with_its_workers(shop: Workshop) -> None:
     assert shop.backend.pools() == []
 
 
-def test_a_quiet_pool_stays_listed_and_begins_nothing(shop: Workshop, control: Control) -> None:
+def test_a_quiet_pool_stays_listed_and_begins_nothing(shop: Shop, control: Control) -> None:
     shop.work("-c", "2", workers=2)
     pool = listed(shop)
     did = carried_out(control, control.quiet_pool(pool.id))
@@ -103,7 +103,7 @@ def test_a_quiet_pool_stays_listed_and_begins_nothing(shop: Workshop, control: C
     eventually(pool_is(shop, "running"), PATIENCE, what="the pool is running")
 
 
-def test_one_worker_is_quiet_while_the_others_go_on(shop: Workshop, control: Control) -> None:
+def test_one_worker_is_quiet_while_the_others_go_on(shop: Shop, control: Control) -> None:
     shop.work("-c", "2", workers=2)
     pool = listed(shop)
     quiet, other = (process.worker for process in pool.processes)
@@ -122,11 +122,11 @@ def test_one_worker_is_quiet_while_the_others_go_on(shop: Workshop, control: Con
     assert carried_out(control, control.resume_worker(quiet)) == "nothing: its whole pool is quiet"
 
 
-def state_of(shop: Workshop, worker: str) -> str | None:
+def state_of(shop: Shop, worker: str) -> str | None:
     return next((one.state for one in shop.backend.workers() if one.id == worker), None)
 
 
-def test_a_command_reaches_a_pool_whose_only_worker_is_dead(shop: Workshop, control: Control) -> None:
+def test_a_command_reaches_a_pool_whose_only_worker_is_dead(shop: Shop, control: Control) -> None:
     pool = shop.work()
     record = listed(shop)
     mourn(shop)
@@ -139,7 +139,7 @@ def test_a_command_reaches_a_pool_whose_only_worker_is_dead(shop: Workshop, cont
     assert carried_out(control, entry) == "the pool has ended"
 
 
-def mourn(shop: Workshop) -> str:
+def mourn(shop: Shop) -> str:
     """Have a pool's only worker die again and again, until the pool waits before it starts another; return its id."""
     known: list[str] = []
 
@@ -156,7 +156,7 @@ def mourn(shop: Workshop) -> str:
     return known[-1]
 
 
-def ended_by_its_pool(shop: Workshop, control: Control, job: str) -> None:
+def ended_by_its_pool(shop: Shop, control: Control, job: str) -> None:
     """See that a pool ends a worker whose job never lets go, and goes on without it."""
     shop.work("-c", "2", "--grace", "0.5", workers=2)
     pool = listed(shop)
@@ -179,11 +179,11 @@ def ended_by_its_pool(shop: Workshop, control: Control, job: str) -> None:
     assert shop.result(shop.fire("add", 1, 2)) == 3
 
 
-def test_a_worker_whose_job_never_lets_go_is_ended_by_its_pool(shop: Workshop, control: Control) -> None:
+def test_a_worker_whose_job_never_lets_go_is_ended_by_its_pool(shop: Shop, control: Control) -> None:
     ended_by_its_pool(shop, control, "in_c")
 
 
-def test_a_worker_is_stopped_gently_and_not_replaced(shop: Workshop, control: Control) -> None:
+def test_a_worker_is_stopped_gently_and_not_replaced(shop: Shop, control: Control) -> None:
     shop.work("-c", "2", workers=2)
     listed(shop)
     firing = shop.fire("hold", "go")
@@ -201,7 +201,7 @@ def test_a_worker_is_stopped_gently_and_not_replaced(shop: Workshop, control: Co
     never(lambda: shop.listed() != 1, 1.0, what="another takes its place")
 
 
-def test_a_worker_is_restarted(shop: Workshop, control: Control) -> None:
+def test_a_worker_is_restarted(shop: Shop, control: Control) -> None:
     shop.work()
     (before,) = listed(shop).processes
 
@@ -213,7 +213,7 @@ def test_a_worker_is_restarted(shop: Workshop, control: Control) -> None:
     assert shop.result(shop.fire("which")) == listed(shop).processes[0].pid
 
 
-def test_a_restart_under_load_loses_nothing(shop: Workshop, control: Control) -> None:
+def test_a_restart_under_load_loses_nothing(shop: Shop, control: Control) -> None:
     shop.work("-c", "2", workers=2)
     pool = listed(shop)
     before = set(shop.pids())
@@ -238,12 +238,12 @@ def test_a_restart_under_load_loses_nothing(shop: Workshop, control: Control) ->
     eventually(pool_is(shop, "running"), PATIENCE, what="the restart is over")
 
 
-def listed_or_not(shop: Workshop) -> tuple[Process, ...]:
+def listed_or_not(shop: Shop) -> tuple[Process, ...]:
     pools = shop.backend.pools()
     return pools[0].processes if pools else ()
 
 
-def test_a_pool_is_stopped_gently(shop: Workshop, control: Control) -> None:
+def test_a_pool_is_stopped_gently(shop: Shop, control: Control) -> None:
     pool = shop.work()
     firing = shop.fire("hold", "go")
     shop.begun(firing)
@@ -258,7 +258,7 @@ def test_a_pool_is_stopped_gently(shop: Workshop, control: Control) -> None:
     assert carried_out(control, entry) == "the pool has ended"
 
 
-def test_a_pool_is_stopped_roughly(shop: Workshop, control: Control) -> None:
+def test_a_pool_is_stopped_roughly(shop: Shop, control: Control) -> None:
     pool = shop.work()
     firing = shop.fire("sleep")
     shop.begun(firing)
@@ -270,7 +270,7 @@ def test_a_pool_is_stopped_roughly(shop: Workshop, control: Control) -> None:
     assert shop.backend.pools() == []
 
 
-def test_an_unknown_command_is_answered(shop: Workshop, control: Control) -> None:
+def test_an_unknown_command_is_answered(shop: Shop, control: Control) -> None:
     shop.work()
     pool = listed(shop)
 

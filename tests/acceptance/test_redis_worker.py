@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from skunkqueue.records import FINAL_STATES, State
-from tests.acceptance.stage import PATIENCE, SEED, Stage
-from tests.acceptance.workshop import LONG_LEASE, QUEUE, Workshop, ended
+from tests.acceptance.project_folder import PATIENCE, SEED, ProjectFolder
+from tests.acceptance.shop import LONG_LEASE, QUEUE, Shop, ended
 from tests.redis.patience import persistently
 from tests.support.redis_fixtures import NewServer, new_server
 from tests.support.redis_server import RedisServer
@@ -34,8 +34,8 @@ def server(new_server: NewServer) -> RedisServer:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, server: RedisServer) -> Iterator[Workshop]:
-    with Workshop(tmp_path, server.url()) as made:
+def shop(tmp_path: Path, server: RedisServer) -> Iterator[Shop]:
+    with Shop(tmp_path, server.url()) as made:
         yield made
 
 
@@ -43,25 +43,25 @@ def shop(tmp_path: Path, server: RedisServer) -> Iterator[Workshop]:
 
 
 def test_the_seeds_example_prints_the_result_and_the_state(tmp_path: Path, server: RedisServer) -> None:
-    with Stage(tmp_path, SKUNKQUEUE_URL=server.url()) as stage:
-        stage.write("demo.py", WITH_NAME_ALONE)
-        stage.work("--url", server.url(), "-q", "demo", "-r", "foo").ready()
+    with ProjectFolder(tmp_path, SKUNKQUEUE_URL=server.url()) as project:
+        project.write("demo.py", WITH_NAME_ALONE)
+        project.work("--url", server.url(), "-q", "demo", "-r", "foo").ready()
 
-        assert stage.run("demo.py").splitlines() == ["result 9", "state complete"]
-        assert stage.counts() == {"complete": 1, "pending": 1}
+        assert project.run("demo.py").splitlines() == ["result 9", "state complete"]
+        assert project.counts() == {"complete": 1, "pending": 1}
 
 
 # --- killed workers -----------------------------------------------------------------------------------
 
 
-def begun_again(shop: Workshop, firing: str, within: float) -> None:
+def begun_again(shop: Shop, firing: str, within: float) -> None:
     """Wait until a firing whose first mark was taken away has begun anew."""
     began = time.monotonic()
     eventually(lambda: shop.marked("begun", firing), within, what=f"begun again within {within:g} s")
     print(f"begun again after {time.monotonic() - began:.2f} s")
 
 
-def test_with_the_only_worker_killed_its_firing_runs_again_in_its_successor(shop: Workshop) -> None:
+def test_with_the_only_worker_killed_its_firing_runs_again_in_its_successor(shop: Shop) -> None:
     shop.work("--lease", str(LONG_LEASE))
     firing = shop.fire("hold", "go")
     shop.begun(firing)
@@ -78,9 +78,9 @@ def test_with_the_only_worker_killed_its_firing_runs_again_in_its_successor(shop
 # --- a server that is not there, or refuses -----------------------------------------------------------
 
 
-def test_a_pool_whose_login_is_refused_ends_at_once(shop: Workshop, server: RedisServer) -> None:
+def test_a_pool_whose_login_is_refused_ends_at_once(shop: Shop, server: RedisServer) -> None:
     url = server.url().replace("://", "://nobody:wrong@", 1)
-    pool = shop.stage.work("-q", QUEUE, "--url", url)
+    pool = shop.project.work("-q", QUEUE, "--url", url)
 
     assert ended(pool) == 3
     assert "no worker can start" in pool.said
@@ -90,7 +90,7 @@ def test_a_pool_whose_login_is_refused_ends_at_once(shop: Workshop, server: Redi
 # --- a server that fails ------------------------------------------------------------------------------
 
 
-def complete(shop: Workshop, firings: list[str]) -> Callable[[], bool]:
+def complete(shop: Shop, firings: list[str]) -> Callable[[], bool]:
     """Make a condition: all of these are finished; who asks goes on asking where the server is down."""
 
     def check() -> bool:
@@ -100,12 +100,12 @@ def complete(shop: Workshop, firings: list[str]) -> Callable[[], bool]:
     return check
 
 
-def states(shop: Workshop, firings: list[str]) -> set[State]:
+def states(shop: Shop, firings: list[str]) -> set[State]:
     return {shop.state(firing) for firing in firings}
 
 
 def test_a_pool_goes_on_by_itself_after_the_server_was_killed_and_restarted(
-    shop: Workshop, server: RedisServer
+    shop: Shop, server: RedisServer
 ) -> None:
     pool = shop.work("-c", "2", workers=2)
     workers = shop.pids()
@@ -126,9 +126,7 @@ def test_a_pool_goes_on_by_itself_after_the_server_was_killed_and_restarted(
     assert shop.record(held).deaths == 0
 
 
-def test_a_claim_that_came_while_its_worker_was_stopped_is_not_begun(
-    shop: Workshop, server: RedisServer
-) -> None:
+def test_a_claim_that_came_while_its_worker_was_stopped_is_not_begun(shop: Shop, server: RedisServer) -> None:
     """An idle worker's claim is made by the server, whether or not anybody takes it in."""
     stopped = shop.work("--lease", "1")
     (pid,) = shop.pids()

@@ -9,8 +9,8 @@ import time
 import pytest
 
 from skunkqueue.records import State
-from tests.acceptance.stage import PATIENCE
-from tests.acceptance.workshop import Workshop, ended, gone
+from tests.acceptance.project_folder import PATIENCE
+from tests.acceptance.shop import Shop, ended, gone
 from tests.support.waiting import eventually, never
 
 GENTLE = [signal.SIGHUP, signal.SIGABRT, signal.SIGQUIT, signal.SIGTERM]
@@ -19,9 +19,7 @@ WAITING_JOBS = ["sleep", "receive", "lock", "loop", "doze"]
 
 
 @pytest.mark.parametrize("number", GENTLE, ids=lambda number: number.name)
-def test_a_gentle_signal_lets_the_current_job_end_and_records_it(
-    shop: Workshop, number: signal.Signals
-) -> None:
+def test_a_gentle_signal_lets_the_current_job_end_and_records_it(shop: Shop, number: signal.Signals) -> None:
     pool = shop.work()
     firing = shop.fire("hold", "go")
     waiting = shop.fire("add", 1, 2)
@@ -38,7 +36,7 @@ def test_a_gentle_signal_lets_the_current_job_end_and_records_it(
 
 
 @pytest.mark.parametrize("job", WAITING_JOBS)
-def test_int_interrupts_the_current_job_wherever_it_waits(shop: Workshop, job: str) -> None:
+def test_int_interrupts_the_current_job_wherever_it_waits(shop: Shop, job: str) -> None:
     pool = shop.work("--grace", str(10 * PATIENCE))
     firing = shop.fire(job)
     shop.begun(firing)
@@ -52,7 +50,7 @@ def test_int_interrupts_the_current_job_wherever_it_waits(shop: Workshop, job: s
     assert shop.listed() == 0
 
 
-def test_int_after_a_gentle_signal_makes_it_rough(shop: Workshop) -> None:
+def test_int_after_a_gentle_signal_makes_it_rough(shop: Shop) -> None:
     pool = shop.work()
     firing = shop.fire("sleep")
     shop.begun(firing)
@@ -67,7 +65,7 @@ def test_int_after_a_gentle_signal_makes_it_rough(shop: Workshop) -> None:
 
 
 @pytest.mark.parametrize("job", ["stubborn", "in_c", "block_loop"])
-def test_a_job_that_resists_int_is_killed_after_the_grace(shop: Workshop, job: str) -> None:
+def test_a_job_that_resists_int_is_killed_after_the_grace(shop: Shop, job: str) -> None:
     pool = shop.work("--grace", "0.5")
     firing = shop.fire(job)
     shop.begun(firing)
@@ -79,7 +77,7 @@ def test_a_job_that_resists_int_is_killed_after_the_grace(shop: Workshop, job: s
     assert shop.listed() == 0
 
 
-def test_a_second_int_kills_at_once(shop: Workshop) -> None:
+def test_a_second_int_kills_at_once(shop: Shop) -> None:
     pool = shop.work("--grace", "1000")
     firing = shop.fire("stubborn")
     shop.begun(firing)
@@ -93,7 +91,7 @@ def test_a_second_int_kills_at_once(shop: Workshop) -> None:
     assert shop.listed() == 0
 
 
-def test_a_stop_gives_back_what_was_claimed_and_not_begun(shop: Workshop) -> None:
+def test_a_stop_gives_back_what_was_claimed_and_not_begun(shop: Shop) -> None:
     held = shop.fire("hold", "go")
     others = [shop.fire("add", 1, 2) for _ in range(50)]
     pool = shop.work()
@@ -106,7 +104,7 @@ def test_a_stop_gives_back_what_was_claimed_and_not_begun(shop: Workshop) -> Non
     assert shop.result(held) == 42
 
 
-def test_an_idle_pool_ends_at_once(shop: Workshop) -> None:
+def test_an_idle_pool_ends_at_once(shop: Shop) -> None:
     pool = shop.work("-c", "2", workers=2)
     began = time.monotonic()
 
@@ -115,7 +113,7 @@ def test_an_idle_pool_ends_at_once(shop: Workshop) -> None:
     assert time.monotonic() - began < 10
 
 
-def test_after_sigkill_of_the_pool_its_workers_are_gone_too(shop: Workshop) -> None:
+def test_after_sigkill_of_the_pool_its_workers_are_gone_too(shop: Shop) -> None:
     pool = shop.work("-c", "2", "--lease", "1", workers=2)
     pids = shop.pids()
     busy = [shop.fire("in_c"), shop.fire("sleep")]
@@ -128,7 +126,7 @@ def test_after_sigkill_of_the_pool_its_workers_are_gone_too(shop: Workshop) -> N
         eventually(gone(pid), PATIENCE, what=f"worker {pid} is gone")
 
 
-def test_after_sigkill_of_the_pool_a_new_one_needs_no_cleaning(shop: Workshop) -> None:
+def test_after_sigkill_of_the_pool_a_new_one_needs_no_cleaning(shop: Shop) -> None:
     pool = shop.work("--lease", "1")
     (pid,) = shop.pids()
     firing = shop.fire("hold", "go")
@@ -144,7 +142,7 @@ def test_after_sigkill_of_the_pool_a_new_one_needs_no_cleaning(shop: Workshop) -
     eventually(lambda: pid not in shop.pids(), what="the dead worker has vanished from the list")
 
 
-def test_a_worker_that_is_signalled_itself_ends_gently_and_is_replaced(shop: Workshop) -> None:
+def test_a_worker_that_is_signalled_itself_ends_gently_and_is_replaced(shop: Shop) -> None:
     shop.work()
     (pid,) = shop.pids()
     firing = shop.fire("hold", "go")
@@ -158,7 +156,7 @@ def test_a_worker_that_is_signalled_itself_ends_gently_and_is_replaced(shop: Wor
 
 
 @pytest.mark.parametrize("number", IGNORABLE, ids=lambda number: number.name)
-def test_a_signal_ignored_at_the_start_stays_ignored(shop: Workshop, number: signal.Signals) -> None:
+def test_a_signal_ignored_at_the_start_stays_ignored(shop: Shop, number: signal.Signals) -> None:
     pool = shop.work(ignoring=number)
     (pid,) = shop.pids()
 

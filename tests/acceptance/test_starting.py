@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 import psutil
 import pytest
 
-from tests.acceptance.stage import PATIENCE, SKUNQ, Pool
-from tests.acceptance.workshop import QUEUE, Workshop, ended, gone
+from tests.acceptance.project_folder import PATIENCE, SKUNQ, Pool
+from tests.acceptance.shop import QUEUE, Shop, ended, gone
 from tests.support.waiting import eventually
 
 # What each Python that is started here runs first; a worker is known by its `-c`.
@@ -34,18 +34,18 @@ if sys.orig_argv[1:2] == ["-c"]:
 
 
 @pytest.fixture
-def meddled(shop: Workshop) -> Iterator[Workshop]:
+def meddled(shop: Shop) -> Iterator[Shop]:
     """A shop whose workers do what files in the folder ``first`` say before they do anything."""
     first = shop.folder / "first"
     first.mkdir()
     (first / "sitecustomize.py").write_text(MEDDLER)
-    shop.stage.environment["PYTHONPATH"] = str(first)
+    shop.project.environment["PYTHONPATH"] = str(first)
     yield shop
     (first / "hold").unlink(missing_ok=True)
 
 
 @pytest.fixture
-def start(shop: Workshop) -> Iterator[Callable[..., Pool]]:
+def start(shop: Shop) -> Iterator[Callable[..., Pool]]:
     """Start a pool in a folder of one's own, ``work``, with the shop's jobs in it."""
     folder = shop.folder / "work"
     folder.mkdir()
@@ -58,13 +58,13 @@ def start(shop: Workshop) -> Iterator[Callable[..., Pool]]:
             process = subprocess.Popen(
                 [*command, "work", "-q", QUEUE, "-r", "apart"],
                 cwd=folder,
-                env=shop.stage.environment,
+                env=shop.project.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
             )
         started.append(process)
-        return Pool(shop.stage, process, log)
+        return Pool(shop.project, process, log)
 
     yield begin
     for process in started:
@@ -90,10 +90,10 @@ def replaced(pool: Pool) -> None:
     eventually(gone(pid), PATIENCE, what="the worker is gone")
 
 
-def test_a_fresh_pool_whose_workers_are_killed_before_they_are_ready_goes_on(meddled: Workshop) -> None:
+def test_a_fresh_pool_whose_workers_are_killed_before_they_are_ready_goes_on(meddled: Shop) -> None:
     hold = meddled.folder / "first" / "hold"
     hold.touch()
-    pool = meddled.stage.work("-q", QUEUE, "-r", "default", "other")
+    pool = meddled.project.work("-q", QUEUE, "-r", "default", "other")
     firing = meddled.fire("add", 1, 2)
     for _ in range(5):
         replaced(pool)
@@ -104,18 +104,18 @@ def test_a_fresh_pool_whose_workers_are_killed_before_they_are_ready_goes_on(med
     assert pool.stop() == 0
 
 
-def test_a_pool_whose_workers_cannot_start_can_be_stopped(meddled: Workshop) -> None:
+def test_a_pool_whose_workers_cannot_start_can_be_stopped(meddled: Shop) -> None:
     (meddled.folder / "first" / "die").touch()
-    pool = meddled.stage.work("-q", QUEUE)
+    pool = meddled.project.work("-q", QUEUE)
     pool.says("is started in")
 
     assert pool.stop() == 0
 
 
-def test_a_burst_gives_up_where_its_workers_never_get_ready(meddled: Workshop) -> None:
+def test_a_burst_gives_up_where_its_workers_never_get_ready(meddled: Shop) -> None:
     (meddled.folder / "first" / "die").touch()
     firing = meddled.fire("add", 1, 2)
-    pool = meddled.stage.work("-q", QUEUE, "--burst")
+    pool = meddled.project.work("-q", QUEUE, "--burst")
 
     assert ended(pool) == 4
     assert pool.said.count("exit code 7") == 3
@@ -123,10 +123,10 @@ def test_a_burst_gives_up_where_its_workers_never_get_ready(meddled: Workshop) -
     assert meddled.record(firing).deaths == 0
 
 
-def test_a_fault_in_starting_shows_one_traceback_and_is_got_over(meddled: Workshop) -> None:
+def test_a_fault_in_starting_shows_one_traceback_and_is_got_over(meddled: Shop) -> None:
     flaw = meddled.folder / "first" / "break"
     flaw.touch()
-    pool = meddled.stage.work("-q", QUEUE)
+    pool = meddled.project.work("-q", QUEUE)
     firing = meddled.fire("add", 1, 2)
     pool.says("no worker of route 'default' can start now: RuntimeError: the fault of the tests")
     before = worker_of(pool)
@@ -140,7 +140,7 @@ def test_a_fault_in_starting_shows_one_traceback_and_is_got_over(meddled: Worksh
 
 
 def test_a_working_folder_that_is_removed_is_told_once_and_used_again_when_it_is_back(
-    shop: Workshop, start: Callable[..., Pool]
+    shop: Shop, start: Callable[..., Pool]
 ) -> None:
     pool = start(str(SKUNQ))
     assert shop.result(shop.fire("add", 1, 2, route="apart")) == 3
@@ -167,12 +167,12 @@ def pool_knows_for_a_while(pool: Pool) -> None:
     eventually(lambda: process.num_ctx_switches().voluntary > begun + 3, PATIENCE, what="the pool has looked")
 
 
-def works_with_closed_streams(shop: Workshop, closed: str) -> None:
+def works_with_closed_streams(shop: Shop, closed: str) -> None:
     """See that a pool works which was started so."""
     process = subprocess.Popen(
         ["/bin/sh", "-c", f'exec {SKUNQ} work -q {QUEUE} "$@" {closed}', "sh", "--logfile", "pool.log"],
         cwd=shop.folder,
-        env=shop.stage.environment,
+        env=shop.project.environment,
         stdout=subprocess.DEVNULL,
     )
     try:
@@ -185,17 +185,17 @@ def works_with_closed_streams(shop: Workshop, closed: str) -> None:
         process.wait()
 
 
-def test_a_pool_whose_standard_streams_are_closed_works(shop: Workshop) -> None:
+def test_a_pool_whose_standard_streams_are_closed_works(shop: Shop) -> None:
     works_with_closed_streams(shop, "<&- >&- 2>&-")
 
 
-def test_a_store_that_does_not_answer_at_the_start_is_waited_for(shop: Workshop) -> None:
+def test_a_store_that_does_not_answer_at_the_start_is_waited_for(shop: Shop) -> None:
     firing = shop.fire("add", 1, 2)
     locker = sqlite3.connect(shop.folder / "shop.db", isolation_level=None)
     url = f"sqlite:///{shop.folder}/shop.db?busy_timeout=0.1"
     try:
         locker.execute("BEGIN EXCLUSIVE")
-        pool = shop.stage.work("-q", QUEUE, "--url", url)
+        pool = shop.project.work("-q", QUEUE, "--url", url)
         pool.says("no worker of route 'default' can start now")
         pool_knows_for_a_while(pool)
     finally:

@@ -8,8 +8,8 @@ import pytest
 
 from skunkqueue.listings import Query
 from skunkqueue.records import State
-from tests.acceptance.stage import PATIENCE
-from tests.acceptance.workshop import LONG_LEASE, Workshop, ended
+from tests.acceptance.project_folder import PATIENCE
+from tests.acceptance.shop import LONG_LEASE, Shop, ended
 
 LEASE = ("--lease", str(LONG_LEASE))
 """What runs again was given back; no lease ends within these tests."""
@@ -17,7 +17,7 @@ AT_ONCE = ("--stop-timeout", "0.1", *LEASE)
 
 
 @pytest.mark.parametrize("job", ["sleep", "receive", "loop", "doze"])
-def test_a_job_that_runs_too_long_is_given_back_and_the_pool_ends_well(shop: Workshop, job: str) -> None:
+def test_a_job_that_runs_too_long_is_given_back_and_the_pool_ends_well(shop: Shop, job: str) -> None:
     pool = shop.work(*AT_ONCE, "--grace", str(10 * PATIENCE))
     firing = shop.fire(job)
     shop.begun(firing)
@@ -30,7 +30,7 @@ def test_a_job_that_runs_too_long_is_given_back_and_the_pool_ends_well(shop: Wor
 
 
 @pytest.mark.parametrize("job", ["stubborn", "in_c", "block_loop"])
-def test_a_job_that_resists_is_given_back_after_the_grace(shop: Workshop, job: str) -> None:
+def test_a_job_that_resists_is_given_back_after_the_grace(shop: Shop, job: str) -> None:
     pool = shop.work(*AT_ONCE, "--grace", "0.5")
     firing = shop.fire(job)
     shop.begun(firing)
@@ -41,7 +41,7 @@ def test_a_job_that_resists_is_given_back_after_the_grace(shop: Workshop, job: s
     check_given_back(shop, firing)
 
 
-def check_given_back(shop: Workshop, firing: str) -> None:
+def check_given_back(shop: Shop, firing: str) -> None:
     record = shop.record(firing)
     assert (record.state, record.deaths) == (State.PENDING, 0)
     (row,) = shop.backend.rows(Query(), 10).rows
@@ -49,7 +49,7 @@ def check_given_back(shop: Workshop, firing: str) -> None:
     assert shop.listed() == 0
 
 
-def test_a_job_that_was_given_back_runs_as_if_for_the_first_time(shop: Workshop) -> None:
+def test_a_job_that_was_given_back_runs_as_if_for_the_first_time(shop: Shop) -> None:
     pool = shop.work(*AT_ONCE)
     firing = shop.fire("sleep")
     shop.begun(firing)
@@ -63,7 +63,7 @@ def test_a_job_that_was_given_back_runs_as_if_for_the_first_time(shop: Workshop)
     assert shop.record(firing).deaths == 0
 
 
-def test_jobs_that_end_in_time_are_recorded(shop: Workshop) -> None:
+def test_jobs_that_end_in_time_are_recorded(shop: Shop) -> None:
     pool = shop.work("--stop-timeout", str(10 * PATIENCE))
     firing = shop.fire("hold", "go")
     shop.begun(firing)
@@ -77,7 +77,7 @@ def test_jobs_that_end_in_time_are_recorded(shop: Workshop) -> None:
 
 
 @pytest.mark.parametrize("job", ["notice", "notice_async"])
-def test_a_job_sees_that_its_worker_is_to_stop(shop: Workshop, job: str) -> None:
+def test_a_job_sees_that_its_worker_is_to_stop(shop: Shop, job: str) -> None:
     pool = shop.work("--stop-timeout", str(10 * PATIENCE))
     firing = shop.fire(job)
     shop.begun(firing)
@@ -88,7 +88,7 @@ def test_a_job_sees_that_its_worker_is_to_stop(shop: Workshop, job: str) -> None
     assert shop.result(firing) == "noticed"
 
 
-def test_int_kills_what_would_be_given_back(shop: Workshop) -> None:
+def test_int_kills_what_would_be_given_back(shop: Shop) -> None:
     pool = shop.work(*AT_ONCE, "--grace", str(10 * PATIENCE))
     firing = shop.fire("stubborn")
     shop.begun(firing)
@@ -113,9 +113,9 @@ with TimeScheduler(queue, timedelta(hours=3), name="nightly") as schedule:
 """
 
 
-def test_nothing_follows_from_a_run_of_a_schedule_that_is_given_back(shop: Workshop) -> None:
-    shop.stage.write("declare.py", SCHEDULE)
-    shop.stage.run("declare.py")
+def test_nothing_follows_from_a_run_of_a_schedule_that_is_given_back(shop: Shop) -> None:
+    shop.project.write("declare.py", SCHEDULE)
+    shop.project.run("declare.py")
     (schedule,) = shop.backend.schedules()
     firing = schedule.firing
     assert firing is not None

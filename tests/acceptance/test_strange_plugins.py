@@ -11,8 +11,8 @@ import pytest
 from skunkqueue import SkunkQueue
 from skunkqueue.plugins import HOOKS, STRATEGIES
 from skunkqueue.records import State
-from tests.acceptance.stage import PATIENCE
-from tests.acceptance.workshop import QUEUE, Workshop, ended
+from tests.acceptance.project_folder import PATIENCE
+from tests.acceptance.shop import QUEUE, Shop, ended
 from tests.core.plugins.distributions import install
 from tests.support.waiting import eventually
 
@@ -50,18 +50,18 @@ NAMES = ("hanging", "leaving", "greedy", "unlucky")
 
 
 @pytest.fixture
-def shop(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+def shop(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """The shop with strange strategies, installed for the test and for the pool."""
     site = shop.folder / "site"
     names = {name: f"acme_stranger:{name.capitalize()}" for name in NAMES}
     install(site, "acme-stranger", STRATEGIES, names, acme_stranger=STRATEGY)
     monkeypatch.syspath_prepend(str(site))
     monkeypatch.delitem(sys.modules, "acme_stranger", raising=False)
-    shop.stage.environment["PYTHONPATH"] = str(site)
+    shop.project.environment["PYTHONPATH"] = str(site)
     return shop
 
 
-def declare(shop: Workshop, strategy: str) -> str:
+def declare(shop: Shop, strategy: str) -> str:
     """Declare a schedule of ``jobs.which``; return the id of its first firing."""
     jobs = {"__name__": "jobs", "__file__": str(shop.folder / "jobs.py")}
     exec(compile(Path(jobs["__file__"]).read_text(), "jobs.py", "exec"), jobs)  # noqa: S102 - our own file
@@ -73,7 +73,7 @@ def declare(shop: Workshop, strategy: str) -> str:
     return schedule.firing
 
 
-def test_a_strategy_that_hangs_takes_no_worker_and_no_stop(shop: Workshop) -> None:
+def test_a_strategy_that_hangs_takes_no_worker_and_no_stop(shop: Shop) -> None:
     firing = declare(shop, "hanging")
     pool = shop.work()
     asked = eventually(
@@ -90,7 +90,7 @@ def test_a_strategy_that_hangs_takes_no_worker_and_no_stop(shop: Workshop) -> No
     assert "strategy failed: schedule='tick' strategy='hanging' distribution='acme-stranger 1.0'" in pool.said
 
 
-def test_a_worker_that_is_killed_while_a_strategy_thinks_costs_no_run(shop: Workshop) -> None:
+def test_a_worker_that_is_killed_while_a_strategy_thinks_costs_no_run(shop: Shop) -> None:
     firing = declare(shop, "unlucky")
     pool = shop.work()
 
@@ -110,7 +110,7 @@ def test_a_worker_that_is_killed_while_a_strategy_thinks_costs_no_run(shop: Work
         ("greedy", "it did not return, so its worker was killed: killed by SIGKILL"),
     ],
 )
-def test_a_strategy_that_ends_its_worker_does_so_once(shop: Workshop, strategy: str, reason: str) -> None:
+def test_a_strategy_that_ends_its_worker_does_so_once(shop: Shop, strategy: str, reason: str) -> None:
     firing = declare(shop, strategy)
     pool = shop.work()
 
@@ -145,7 +145,7 @@ HOOK = """
         pass
 
     def misbehave(self):
-        {deed}()
+        {operation}()
 
     misbehave.__name__ = "{hook}"
     Strange.{hook} = hookimpl(misbehave)
@@ -153,15 +153,15 @@ HOOK = """
 """
 
 
-def trouble(shop: Workshop, hook: str, deed: str) -> None:
+def trouble(shop: Shop, hook: str, operation: str) -> None:
     """Install a plugin whose one hook is so."""
-    source = HOOK.replace("{hook}", hook).replace("{deed}", deed)
+    source = HOOK.replace("{hook}", hook).replace("{operation}", operation)
     install(shop.folder / "site", "acme-hooks", HOOKS, {"ears": "acme_hooks:strange"}, acme_hooks=source)
 
 
-def named_and_costs_nothing(shop: Workshop, hook: str, deed: str, reason: str) -> None:
+def named_and_costs_nothing(shop: Shop, hook: str, operation: str, reason: str) -> None:
     """See that a hook which hangs or ends its process is named, and no firing pays for it."""
-    trouble(shop, hook, deed)
+    trouble(shop, hook, operation)
     firings = [shop.fire("add", number, 2, timeout=3.0) for number in range(3)]
     pool = shop.work()
 
@@ -176,13 +176,13 @@ def named_and_costs_nothing(shop: Workshop, hook: str, deed: str, reason: str) -
 
 
 @pytest.mark.parametrize(
-    ("hook", "deed", "reason"),
+    ("hook", "operation", "reason"),
     [
         ("skunkqueue_firing_claimed", "leave", "its worker died: exit code 7"),
         ("skunkqueue_pool_started", "hang", "PluginTimeoutError: it did not return within 5 s"),
     ],
 )
 def test_a_hook_that_hangs_or_ends_its_process_is_named_and_costs_no_firing_anything(
-    shop: Workshop, hook: str, deed: str, reason: str
+    shop: Shop, hook: str, operation: str, reason: str
 ) -> None:
-    named_and_costs_nothing(shop, hook, deed, reason)
+    named_and_costs_nothing(shop, hook, operation, reason)

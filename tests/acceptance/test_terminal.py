@@ -7,17 +7,17 @@ import os
 import pexpect
 
 from skunkqueue.records import State
-from tests.acceptance.stage import PATIENCE, SKUNQ
-from tests.acceptance.workshop import QUEUE, Workshop
+from tests.acceptance.project_folder import PATIENCE, SKUNQ
+from tests.acceptance.shop import QUEUE, Shop
 from tests.support.waiting import eventually
 
 
-def test_ctrl_c_reaches_only_the_pool_and_stops_it_roughly(shop: Workshop) -> None:
+def test_ctrl_c_reaches_only_the_pool_and_stops_it_roughly(shop: Shop) -> None:
     terminal = pexpect.spawn(
         str(SKUNQ),
         ["work", "-q", QUEUE],
         cwd=str(shop.folder),
-        env=shop.stage.environment,
+        env=shop.project.environment,
         timeout=PATIENCE,
     )
     try:

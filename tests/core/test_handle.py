@@ -21,7 +21,7 @@ from skunkqueue.errors import (
     WrongTypeError,
 )
 from skunkqueue.imports import default_gate
-from skunkqueue.payload import Carry, Failure, encode
+from skunkqueue.payload import AttemptState, Failure, encode
 from skunkqueue.plugins import hookimpl
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.records import Death, Firing, Outcome, Verdict
@@ -157,12 +157,14 @@ def test_what_was_killed_before_it_began_was_never_tried(queue: SkunkQueue) -> N
 
 def test_failures_and_deaths_are_attempts_and_snoozes_are_none(queue: SkunkQueue) -> None:
     handle = on(queue, add).fire(1, 2)
-    carry = encode(Carry(failures=2, snoozes=5))
+    attempt_state = encode(AttemptState(failures=2, snoozes=5))
     (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
-    queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=Verdict.SNOOZE, carry=carry)])
+    queue.backend.settle(
+        [Outcome(id=claim.id, token=claim.token, verdict=Verdict.SNOOZE, attempt_state=attempt_state)]
+    )
     (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
     death = Death(at=queue.backend.now(), worker="w", cause="signal", signal=9)
-    queue.backend.bury("w", [claim.id], death)
+    queue.backend.reap("w", [claim.id], death)
     conclude(queue, Verdict.ERROR, encode(Failure("ValueError", "no")))
 
     assert failed(handle).attempts == 4
@@ -173,11 +175,13 @@ def test_a_worker_killed_for_a_timeout_counts_as_one_attempt(
     queue: SkunkQueue, seen: int, attempts: int
 ) -> None:
     handle = on(queue, add).fire(1, 2)
-    carry = encode(Carry(failures=2, seen_deaths=seen))
+    attempt_state = encode(AttemptState(failures=2, seen_deaths=seen))
     (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
-    queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=Verdict.RETRY, carry=carry)])
+    queue.backend.settle(
+        [Outcome(id=claim.id, token=claim.token, verdict=Verdict.RETRY, attempt_state=attempt_state)]
+    )
     (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
-    queue.backend.bury("w", [claim.id], Death(at=queue.backend.now(), worker="w", cause="timeout"))
+    queue.backend.reap("w", [claim.id], Death(at=queue.backend.now(), worker="w", cause="timeout"))
     conclude(queue, Verdict.ERROR, encode(Failure("JobTimeoutError", "too long")), began=False)
 
     assert failed(handle).attempts == attempts
@@ -186,7 +190,7 @@ def test_a_worker_killed_for_a_timeout_counts_as_one_attempt(
 def test_a_failure_is_told_though_what_was_carried_is_damaged(queue: SkunkQueue) -> None:
     handle = on(queue, add).fire(1, 2)
     (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
-    queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=Verdict.RETRY, carry=b"?")])
+    queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=Verdict.RETRY, attempt_state=b"?")])
     conclude(queue, Verdict.ERROR, encode(Failure("ValueError", "no")))
 
     assert failed(handle).attempts == 1

@@ -1,4 +1,4 @@
-"""Bodies and carries, and what is not one."""
+"""Bodies and attempt states, and what is not one."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from skunkqueue.errors import DamagedPayloadError
 from skunkqueue.payload import (
-    EMPTY_CARRY,
     MAX_HISTORY,
+    NO_ATTEMPT_STATE,
     Attempt,
+    AttemptState,
     Body,
-    Carry,
     Failure,
     Progress,
     Step,
+    decode_attempt_state,
     decode_body,
-    decode_carry,
     decode_failure,
     decode_progress,
     encode,
@@ -30,14 +30,17 @@ from skunkqueue.payload import (
 )
 
 BODY = Body((Step("demo:add", b"\x93", 3, 1.5), Step("demo:sub", b"")), ttl=60.0, schedule="nightly")
-READERS: list[Callable[[bytes], Any]] = [decode_body, decode_carry, decode_failure, decode_progress]
+READERS: list[Callable[[bytes], Any]] = [decode_body, decode_attempt_state, decode_failure, decode_progress]
 
 
 @pytest.mark.parametrize(
     ("struct", "read"),
     [
         (BODY, decode_body),
-        (Carry(failures=2, done=(b"a",), history=(Attempt(1, 1.0, 2.0, "error", "no", "w"),)), decode_carry),
+        (
+            AttemptState(failures=2, done=(b"a",), history=(Attempt(1, 1.0, 2.0, "error", "no", "w"),)),
+            decode_attempt_state,
+        ),
         (Failure("ValueError", "no", "Traceback"), decode_failure),
         (Progress(1, None, "half", 5.0), decode_progress),
     ],
@@ -46,8 +49,8 @@ def test_every_struct_comes_back_as_it_went(struct: Any, read: Callable[[bytes],
     assert read(encode(struct)) == struct
 
 
-def test_no_carry_is_an_empty_one() -> None:
-    assert decode_carry(None) == EMPTY_CARRY
+def test_no_attempt_state_is_an_empty_one() -> None:
+    assert decode_attempt_state(None) == NO_ATTEMPT_STATE
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -74,12 +77,12 @@ def test_a_later_versions_additions_are_passed_over() -> None:
     assert decode_body(msgspec.msgpack.encode(longer)) == BODY
 
 
-def test_a_carry_forgets_its_oldest_attempts() -> None:
-    carry = EMPTY_CARRY
+def test_a_attempt_state_forgets_its_oldest_attempts() -> None:
+    attempt_state = NO_ATTEMPT_STATE
     for number in range(MAX_HISTORY + 5):
-        carry = carry.with_attempt(Attempt(number, 0.0, 0.0, "error", "", "w"))
+        attempt_state = attempt_state.with_attempt(Attempt(number, 0.0, 0.0, "error", "", "w"))
 
-    assert [one.number for one in carry.history] == list(range(5, MAX_HISTORY + 5))
+    assert [one.number for one in attempt_state.history] == list(range(5, MAX_HISTORY + 5))
 
 
 def test_a_body_names_its_jobs() -> None:

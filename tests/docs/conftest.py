@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.acceptance.conftest import stage
+from tests.acceptance.conftest import project
 
-__all__ = ["stage"]
+__all__ = ["project"]

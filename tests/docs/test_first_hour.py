@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.acceptance.stage import PATIENCE, Stage
+from tests.acceptance.project_folder import PATIENCE, ProjectFolder
 from tests.docs.pages import ROOT, blocks
 from tests.support.waiting import eventually
 
@@ -18,15 +18,15 @@ NAMED = re.compile(r"# (\w+\.py)\n")
 
 
 @pytest.fixture
-def hour(stage: Stage) -> Stage:
+def hour(project: ProjectFolder) -> ProjectFolder:
     for block in blocks(PAGE, "python"):
         name = NAMED.match(block.code)
         assert name is not None, f"{block}: its first line does not say which file it is"
-        stage.write(name[1], block.code)
-    return stage
+        project.write(name[1], block.code)
+    return project
 
 
-def test_its_tests_pass(hour: Stage) -> None:
+def test_its_tests_pass(hour: ProjectFolder) -> None:
     own = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "SKUNKQUEUE"))}
     plugins = [word for name in ("schemathesis", "valkey", "randomly") for word in ("-p", f"no:{name}")]
     done = subprocess.run(
@@ -41,7 +41,7 @@ def test_its_tests_pass(hour: Stage) -> None:
     assert "2 passed" in done.stdout
 
 
-def test_its_jobs_run_its_failures_are_told_and_its_schedule_is_declared(hour: Stage) -> None:
+def test_its_jobs_run_its_failures_are_told_and_its_schedule_is_declared(hour: ProjectFolder) -> None:
     pool = hour.work("-q", "shop", "--import", "alarms").ready(1)
     hour.write("fire.py", "from shop import buy, charge\nbuy(7, 500)\ncharge.options(retries=0).fire(8, 0)\n")
     hour.run("fire.py")

@@ -16,7 +16,7 @@ from pathlib import Path
 import click
 import pytest
 
-from tests.acceptance.stage import Stage
+from tests.acceptance.project_folder import ProjectFolder
 from tests.docs.pages import PAGES, Block, blocks
 
 PYTHON = [block for page in PAGES for block in blocks(page, "python")]
@@ -75,18 +75,18 @@ def test_a_command_shown_is_one_that_exists(block: Block) -> None:
 
 
 @pytest.mark.parametrize("page", sorted({block.page for block in PROGRAMS}))
-def test_whole_programs_run_and_so_do_their_jobs(page: str, stage: Stage) -> None:
-    pool = stage.work("-q", "demo", "-r", "foo", "default").ready(2)
+def test_whole_programs_run_and_so_do_their_jobs(page: str, project: ProjectFolder) -> None:
+    pool = project.work("-q", "demo", "-r", "foo", "default").ready(2)
 
     for block in PROGRAMS:
         if block.page == page:
-            stage.write(f"demo{block.line}.py", block.code)
-            stage.run(f"demo{block.line}.py")
+            project.write(f"demo{block.line}.py", block.code)
+            project.run(f"demo{block.line}.py")
 
     assert pool.stop() == 0
     # What the programs did not wait for runs now, up to what is not yet due.
-    assert stage.work("-q", "demo", "-r", "foo", "default", "--burst").process.wait(30) == 0
-    counts = stage.counts()
+    assert project.work("-q", "demo", "-r", "foo", "default", "--burst").process.wait(30) == 0
+    counts = project.counts()
     assert counts["complete"] > 0
     assert counts.keys() <= {"complete", "pending"}
 

@@ -302,22 +302,26 @@ def test_finished_firings_leave_nothing_behind(link: Link) -> None:
     assert left(link) <= set("VCvQjcmgy")
 
 
-def test_large_carries_are_not_written_again_when_firings_come_back(link: Link) -> None:
+def test_large_attempt_states_are_not_written_again_when_firings_come_back(link: Link) -> None:
     batch = firings(8)
     put(link, batch)
     large, small = b"c" * 1_900_000, b"d" * 10
     pairs = [lend(link, 2) for _ in range(4)]
     for number, pair in enumerate(pairs):
-        settle_all(link, pair, verdict=Verdict.SNOOZE, carry=large, due=float(number))
+        settle_all(link, pair, verdict=Verdict.SNOOZE, attempt_state=large, due=float(number))
     lent = [one for _ in range(4) for one in lend(link, 8)]
-    assert [one.carry for one in lent] == [large] * 8
-    # 15 MB of carries, more than a transaction takes.
+    assert [one.attempt_state for one in lent] == [large] * 8
+    # 15 MB of attempt states, more than a transaction takes.
     assert settle_all(link, lent, verdict=Verdict.RELEASE) == []
-    assert {one.carry for one in link.read(lambda tr: reading.records(tr, ids(batch))).values()} == {large}
+    assert {one.attempt_state for one in link.read(lambda tr: reading.records(tr, ids(batch))).values()} == {
+        large
+    }
     while lent := lend(link, 8):
-        settle_all(link, lent, verdict=Verdict.SNOOZE, carry=small, due=1e12)
+        settle_all(link, lent, verdict=Verdict.SNOOZE, attempt_state=small, due=1e12)
     assert "K" not in left(link)
-    assert {one.carry for one in link.read(lambda tr: reading.records(tr, ids(batch))).values()} == {small}
+    assert {one.attempt_state for one in link.read(lambda tr: reading.records(tr, ids(batch))).values()} == {
+        small
+    }
 
 
 def test_leases_of_many_firings_that_ended_come_back_in_parts(open_store: Open) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from skunkqueue.persistence.fdb import keys, settings, staging
 from skunkqueue.persistence.fdb.base import StoreBackend
-from tests.acceptance.stage import Stage
+from tests.acceptance.project_folder import ProjectFolder
 from tests.docs.pages import ROOT, blocks, read
 from tests.support.fdb_fixtures import NewFdbServer
 
@@ -19,14 +19,16 @@ def test_a_firing_and_the_applications_data_come_in_together(
 ) -> None:
     server = new_fdb_server()
     (program,) = [block.code for block in blocks(ROOT / PAGE, "python") if "@fdb.transactional" in block.code]
-    with Stage(tmp_path, FDB_CLUSTER_FILE=str(server.cluster_file), SKUNKQUEUE_URL="fdb://") as stage:
-        stage.write("shop.py", program)
-        stage.run("shop.py")
+    with ProjectFolder(
+        tmp_path, FDB_CLUSTER_FILE=str(server.cluster_file), SKUNKQUEUE_URL="fdb://"
+    ) as project:
+        project.write("shop.py", program)
+        project.run("shop.py")
 
-        assert stage.counts() == {"pending": 1}
+        assert project.counts() == {"pending": 1}
         assert "`placed'" in server.cli(r'getrange "\x02orders" "\x02orderz"')
-        assert stage.work("-q", "shop", "--burst").process.wait(30) == 0
-        assert stage.counts() == {"complete": 1}
+        assert project.work("-q", "shop", "--burst").process.wait(30) == 0
+        assert project.counts() == {"complete": 1}
 
 
 def test_every_option_is_on_the_page_with_its_default() -> None:

@@ -41,13 +41,15 @@ class Runs:
             ]
             assert codes[0] == codes[1]
             return
-        deed = self._chance.choice([self._read, self._read_range, self._write, self._change, self._clear])
+        operation = self._chance.choice(
+            [self._read, self._read_range, self._write, self._change, self._clear]
+        )
         seed = self._chance.random()
         found = []
         for side, one in zip(self._sides, transactions, strict=True):
             self._chance.seed(seed)
-            found.append(deed(side, one))
-        assert found[0] == found[1], deed.__name__
+            found.append(operation(side, one))
+        assert found[0] == found[1], operation.__name__
 
     def _read(self, side: Bound, tr: Any) -> object:
         reads = tr if self._chance.random() < 0.6 else tr.snapshot

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.stage import SEED, Stage
+from tests.acceptance.project_folder import SEED, ProjectFolder
 from tests.support.fdb_fixtures import NewFdbServer
 from tests.support.waiting import eventually
 
@@ -20,33 +20,33 @@ def as_written(name: str) -> str:
 
 
 @pytest.fixture
-def stage(new_fdb_server: NewFdbServer, tmp_path: Path) -> Iterator[Stage]:
+def project(new_fdb_server: NewFdbServer, tmp_path: Path) -> Iterator[ProjectFolder]:
     """A folder on whose machine ``default_cfg`` finds a server of the test's own."""
     # Who names no URL gets the embedded store, so the pool and the commands are told one; the scripts name theirs.
-    with Stage(
+    with ProjectFolder(
         tmp_path, FDB_CLUSTER_FILE=str(new_fdb_server().cluster_file), SKUNKQUEUE_URL="fdb://"
     ) as made:
         yield made
 
 
-def run(stage: Stage, text: str) -> str:
+def run(project: ProjectFolder, text: str) -> str:
     """Run a script that has nothing but its text to say which store it uses."""
-    stage.write("demo.py", text)
-    url = stage.environment.pop("SKUNKQUEUE_URL")
-    said = stage.run("demo.py")
-    stage.environment["SKUNKQUEUE_URL"] = url
+    project.write("demo.py", text)
+    url = project.environment.pop("SKUNKQUEUE_URL")
+    said = project.run("demo.py")
+    project.environment["SKUNKQUEUE_URL"] = url
     return said
 
 
-def test_the_decorated_job_prints_its_result_and_state(stage: Stage) -> None:
-    stage.write("demo.py", as_written("decorator.py"))
-    pool = stage.work("-q", "demo", "-r", "foo").ready()
+def test_the_decorated_job_prints_its_result_and_state(project: ProjectFolder) -> None:
+    project.write("demo.py", as_written("decorator.py"))
+    pool = project.work("-q", "demo", "-r", "foo").ready()
 
     # What follows in a minute follows in a second, so that it can be seen.
-    said = run(stage, as_written("decorator.py").replace("seconds=60", "seconds=1"))
+    said = run(project, as_written("decorator.py").replace("seconds=60", "seconds=1"))
 
     assert said.splitlines() == ["result 9", "state complete"]
-    eventually(lambda: stage.counts() == {"complete": 2}, every=0.2, what="both are complete")
+    eventually(lambda: project.counts() == {"complete": 2}, every=0.2, what="both are complete")
     assert pool.stop() == 0
 
 
@@ -54,25 +54,25 @@ def test_the_decorated_job_prints_its_result_and_state(stage: Stage) -> None:
     ("example", "lines"),
     [("mixin.py", ["hello!", "hello Jed !"]), ("conjoined.py", ["hello!", "hello Ian !"])],
 )
-def test_jobs_of_classes_say_hello_in_order(stage: Stage, example: str, lines: list[str]) -> None:
-    stage.write("demo.py", as_written(example))
-    pool = stage.work("-q", "demo", "-r", "foo").ready()
+def test_jobs_of_classes_say_hello_in_order(project: ProjectFolder, example: str, lines: list[str]) -> None:
+    project.write("demo.py", as_written(example))
+    pool = project.work("-q", "demo", "-r", "foo").ready()
 
-    run(stage, as_written(example))
+    run(project, as_written(example))
 
     pool.says(lines[-1])
     assert pool.stop() == 0
     assert pool.lines(*lines) == lines
 
 
-def test_scheduled_jobs_run_and_wait_for_their_next_time(stage: Stage) -> None:
+def test_scheduled_jobs_run_and_wait_for_their_next_time(project: ProjectFolder) -> None:
     # The example names no store: there the environment says which.
-    stage.write("demo.py", (SEED / "scheduler.py").read_text(encoding="utf-8"))
-    stage.run("demo.py")
+    project.write("demo.py", (SEED / "scheduler.py").read_text(encoding="utf-8"))
+    project.run("demo.py")
 
-    pool = stage.work("-q", "demo", "-r", "foo").ready()
+    pool = project.work("-q", "demo", "-r", "foo").ready()
 
-    eventually(lambda: stage.counts().get("complete") == 2, 30.0, every=0.2, what="both have run")
+    eventually(lambda: project.counts().get("complete") == 2, 30.0, every=0.2, what="both have run")
     assert pool.stop() == 0
     assert pool.lines("baz", "qux") == ["baz", "qux", "baz"]
-    assert stage.counts() == {"complete": 2, "pending": 2}
+    assert project.counts() == {"complete": 2, "pending": 2}

@@ -1,4 +1,4 @@
-"""Commits of which nobody knows whether they were done: the verb does its deed once all the same, and says so.
+"""Commits of which nobody knows whether they were done: the verb does its operation once all the same, and says so.
 
 On the stand-in, which has each commit of each verb end so in turn.
 """
@@ -20,7 +20,7 @@ from tests.support.fdb_standin.faults import SILENCE, Fault, Landing
 from tests.support.fdb_standin.process import StandInServer
 from tests.support.store_fixtures import ConfigOf
 from tests.support.waiting import eventually
-from tests.thorough.mongo.deeds import Deed, Prepare
+from tests.thorough.mongo.operations import Operation, Prepare
 
 LATE = 0.05
 """Seconds until a late commit lands."""
@@ -31,7 +31,7 @@ BRIEF = {"timeout": "0.15", "retry_for": "0.4"}
 
 
 class Trial:
-    """One deed in a store of its own, which is opened twice: for those who prepare and look, and for who does it."""
+    """One operation in a store of its own, which is opened twice: for those who prepare and look, and for who does it."""
 
     def __init__(self, promise: Prepare, stack: ExitStack, config: BackendConfig, **options: str) -> None:
         clock = VirtualClock()
@@ -43,16 +43,16 @@ class Trial:
         self.far = opened(config_with(config, options))
         # What is done at the first use of a store is not what the verb does.
         self.far.now()
-        self.deed: Deed = promise(self.near, clock.advance)
+        self.operation: Operation = promise(self.near, clock.advance)
 
     def do(self) -> bool:
         """Do it; say whether the store could be reached, and then it must have answered as it should."""
         try:
-            answer = self.deed.verb(self.far)
+            answer = self.operation.verb(self.far)
         except BackendUnavailableError as error:
             print(f"gave up: {error}")
             return False
-        assert answer == self.deed.answer
+        assert answer == self.operation.answer
         return True
 
 
@@ -70,7 +70,7 @@ def wait_for_late(server: StandInServer, count: int) -> None:
 
 @pytest.fixture
 def try_all(server: StandInServer, config_of: ConfigOf) -> Callable[..., None]:
-    """Have one commit of a deed go wrong after the other."""
+    """Have one commit of an operation go wrong after the other."""
 
     def run(promise: Prepare, fault: Callable[[int], Fault], *, certain: bool, **options: str) -> None:
         number = 0
@@ -86,7 +86,7 @@ def try_all(server: StandInServer, config_of: ConfigOf) -> Callable[..., None]:
                 server.clear_faults()
                 print(f"commit {number} went wrong" if met else f"there are {number} commits")
                 assert done or (met and not certain)
-                trial.deed.holds(trial.near, done=done)
+                trial.operation.holds(trial.near, done=done)
             if not met:
                 break
             number += 1 if number < MANY else MANY

@@ -80,7 +80,7 @@ def lookups(link: Link, limit: int = 100, worker: str = WORKER) -> dict[str, Doc
     pipeline = looking(link, QUEUE, ROUTE, worker, limit=limit, until=link.about_now())
     command = {"aggregate": "routes", "pipeline": pipeline, "cursor": {}}
     said = link.db.command("explain", command, verbosity="executionStats")
-    return {stage["$lookup"]["as"]: stage for stage in said["stages"] if "$lookup" in stage}
+    return {project["$lookup"]["as"]: project for project in said["stages"] if "$lookup" in project}
 
 
 def test_a_claim_reads_what_is_next_from_its_index_alone(store: Backend, link: Link) -> None:
@@ -111,8 +111,8 @@ def cost(link: Link) -> tuple[int, int]:
     """Count the keys and documents that the server goes through to answer a claim of ten."""
     found = lookups(link, 10).values()
     return (
-        sum(stage["totalKeysExamined"] for stage in found),
-        sum(stage["totalDocsExamined"] for stage in found),
+        sum(project["totalKeysExamined"] for project in found),
+        sum(project["totalDocsExamined"] for project in found),
     )
 
 
@@ -179,18 +179,18 @@ def scans(inside: Store, entry: Document) -> list[str]:
         asked = {"aggregate": collection, "pipeline": command["pipeline"], "cursor": {}}
         said = inside.command("explain", asked, verbosity="queryPlanner")
         executed = inside.command("explain", asked, verbosity="executionStats")
-        for stage in [*stages(said), *stages(executed)]:
-            if stage.get("stage") == "COLLSCAN":
+        for project in [*stages(said), *stages(executed)]:
+            if project.get("stage") == "COLLSCAN":
                 found.append(cast("str", said.get("ns", collection)))
-            if "$lookup" in stage and stage.get("collectionScans"):
-                found.append(stage["$lookup"]["from"])
-            if "$unionWith" in stage and _has_scan(stage):
-                found.append(stage["$unionWith"]["coll"])
+            if "$lookup" in project and project.get("collectionScans"):
+                found.append(project["$lookup"]["from"])
+            if "$unionWith" in project and _has_scan(project):
+                found.append(project["$unionWith"]["coll"])
     return found
 
 
-def _has_scan(stage: Document) -> bool:
-    return any(one.get("stage") == "COLLSCAN" for one in stages(stage["$unionWith"]["pipeline"]))
+def _has_scan(project: Document) -> bool:
+    return any(one.get("stage") == "COLLSCAN" for one in stages(project["$unionWith"]["pipeline"]))
 
 
 def test_no_verb_goes_through_a_large_collection(store: Backend, inside: Store) -> None:

@@ -150,13 +150,13 @@ def asking(store: Backend, made: list[str]) -> None:
 
 
 def control(store: Backend, made: list[str]) -> None:
-    """Kill, bury, pause and tidy up."""
+    """Kill, reap, pause and tidy up."""
     first, second, _ = claim(store, 3, worker=WORKER, route="other")
     store.register(worker("worker-9"), LEASE)
     store.enqueue(firings(20, target="worker-9"))
     store.kill([*made[:2], first.id])
-    store.bury("worker-9", [], death(store.now(), "worker-9"))
-    store.bury(WORKER, [second.id], death(store.now()))
+    store.reap("worker-9", [], death(store.now(), "worker-9"))
+    store.reap(WORKER, [second.id], death(store.now()))
     store.unregister(WORKER)
     store.requeue([first.id, *made[:2]])
     store.pause(QUEUE, ROUTE)

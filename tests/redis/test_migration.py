@@ -1,7 +1,7 @@
 """A store that the version before wrote, opened by this one: all of it runs, is listed and counted.
 
 ``data/before.rdb`` is the dump of a Redis 6.2 in which version 0.1.0 (commit 9177a6e), on a virtual clock that began at
-``BEGAN``, had firings finished in every state (alone and five in a batch), one requeued, one retried with a carry and progress, one
+``BEGAN``, had firings finished in every state (alone and five in a batch), one requeued, one retried with an attempt state and progress, one
 whose worker had died, two running, and others that waited: plain, keyed, targeted, later, with an expiry, with a priority, and on a
 paused route; a schedule that had run once; two workers, one of them with mail; and counters of two minutes. Then all expiries were
 taken off its keys, and it was saved.
@@ -215,7 +215,7 @@ def test_all_old_firings_run(backend: RedisBackend, clock: VirtualClock) -> None
     assert len(done) == COUNTS[State.PENDING] + COUNTS[State.RUNNING] + 1
     assert {one.job for one in done.values()} == {""}
     retried, died = (next(one for one in done.values() if one.priority == rank) for rank in (9, 8))
-    assert (retried.carry, died.deaths) == (b"carry", 1)
+    assert (retried.attempt_state, died.deaths) == (b"carry", 1)
     assert died.evidence.count("signal") >= 1
     assert backend.count(Query(states=(State.PENDING, State.RUNNING))).number == 0
     assert not listed(backend, Query(states=(State.PENDING, State.RUNNING)))

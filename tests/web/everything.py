@@ -13,7 +13,7 @@ from skunkqueue.records import Outcome, Verdict
 from skunkqueue.serializers.typed import TypedSerializer
 from tests.web.crews import add_pool
 from tests.web.firings import QUEUE, claim, firing
-from tests.web.timetables import declare
+from tests.web.schedules import declare
 
 
 class Shown(NamedTuple):

@@ -12,7 +12,7 @@ from skunkqueue.web import Login, Right, create_app
 from tests.web.crews import add_pool, heard
 from tests.web.firings import QUEUE
 from tests.web.monitor_client import MonitorClient
-from tests.web.timetables import declare, install_strategies, read
+from tests.web.schedules import declare, install_strategies, read
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from skunkqueue.persistence import Backend
 from tests.web.everything import NOT_PAGES, PAGES, fill
-from tests.web.timetables import install_strategies
+from tests.web.schedules import install_strategies
 
 
 @pytest.fixture(autouse=True)

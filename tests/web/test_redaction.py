@@ -15,7 +15,7 @@ from skunkqueue.web import redaction
 from skunkqueue.web.redaction import Redactor
 from tests.web.everything import PAGES, Shown, fill
 from tests.web.firings import QUEUE, claim
-from tests.web.timetables import read, run_once
+from tests.web.schedules import read, run_once
 
 SECRET = "hunter2"  # noqa: S105 - what is to be hidden
 PROGRAMS = ("jobs", "errors", "workers", "pools", "schedules", "audit", "operations", "counts", "routes")

@@ -13,10 +13,10 @@ from skunkqueue.persistence import Backend
 from skunkqueue.records import Schedule, State, Verdict
 from skunkqueue.schedule import find_strategy
 from skunkqueue.scheduler import AIMDScheduler, TimeScheduler
-from skunkqueue.web import timetables as views
+from skunkqueue.web import schedule_views as views
 from skunkqueue.web.rules import Rules
 from tests.web.firings import QUEUE, claim
-from tests.web.timetables import declare, install_strategies, read, run_once
+from tests.web.schedules import declare, install_strategies, read, run_once
 
 
 @pytest.fixture(autouse=True)

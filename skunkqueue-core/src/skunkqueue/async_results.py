@@ -8,10 +8,10 @@ from typing import Any, Generic, TypeVar
 from skunkqueue.asynchronous import side_of
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import WaitTimeoutError
-from skunkqueue.gathering import SLICE, check_handles, leading
 from skunkqueue.handle import JobHandle, Store
 from skunkqueue.imports import Gate
 from skunkqueue.persistence.backend import MAX_PAGE
+from skunkqueue.results import SLICE, check_handles, leading
 from skunkqueue.times import Seconds, as_timeout
 
 R = TypeVar("R")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from skunkqueue import timetable
+from skunkqueue import schedule_control
 from skunkqueue.errors import BackendError, SkunkQueueError, UnknownPoolError, UnknownWorkerError
 from skunkqueue.ids import new_id
 from skunkqueue.payload import storable
@@ -160,13 +160,13 @@ class Control:
     def pause_schedule(self, queue: str, name: str) -> bool:
         """Arm no more until resumed; False: it was paused already. Raises UnknownScheduleError, as all of these."""
         return self._schedule(
-            "pause_schedule", queue, name, timetable.pause, done="paused", nothing="was paused already"
+            "pause_schedule", queue, name, schedule_control.pause, done="paused", nothing="was paused already"
         )
 
     def resume_schedule(self, queue: str, name: str) -> bool:
         """End a schedule's pause; False: there is none. Raises PluginError where its strategy is not installed."""
         return self._schedule(
-            "resume_schedule", queue, name, timetable.resume, done="resumed", nothing="was not paused"
+            "resume_schedule", queue, name, schedule_control.resume, done="resumed", nothing="was not paused"
         )
 
     def run_schedule(self, queue: str, name: str) -> bool:
@@ -175,7 +175,7 @@ class Control:
             "run_schedule",
             queue,
             name,
-            timetable.run_now,
+            schedule_control.run_now,
             done="made due now",
             nothing="runs already, or is paused",
         )
@@ -184,7 +184,7 @@ class Control:
         """Forget a schedule and its history."""
 
         def remove(backend: Backend, queue: str, name: str) -> bool:
-            timetable.remove(backend, queue, name)
+            schedule_control.remove(backend, queue, name)
             return True
 
         self._schedule("remove_schedule", queue, name, remove, done="removed", nothing="")

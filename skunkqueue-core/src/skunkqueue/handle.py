@@ -11,10 +11,10 @@ from skunkqueue.clock import monotonic
 from skunkqueue.context import current
 from skunkqueue.errors import DamagedPayloadError, FiringFailedError, UnknownFiringError, WaitTimeoutError
 from skunkqueue.payload import (
-    EMPTY_CARRY,
+    NO_ATTEMPT_STATE,
     Progress,
+    decode_attempt_state,
     decode_body,
-    decode_carry,
     decode_failure,
     decode_progress,
 )
@@ -288,13 +288,15 @@ def failed(record: Record, state: State) -> FiringFailedError:
 def _attempts(record: Record) -> int:
     """Count how often a finished firing was tried at the step it stopped at."""
     try:
-        carry = decode_carry(record.carry)
+        attempt_state = decode_attempt_state(record.attempt_state)
     except DamagedPayloadError:
-        carry = EMPTY_CARRY
+        attempt_state = NO_ATTEMPT_STATE
     deaths = [_cause(line) for line in record.evidence.splitlines()]
     # A worker killed for the job's timeout was counted as a failure, unless that was the last.
-    lost = sum(cause not in _ON_PURPOSE or number >= carry.seen_deaths for number, cause in enumerate(deaths))
-    return carry.failures + lost + (record.began is not None)
+    lost = sum(
+        cause not in _ON_PURPOSE or number >= attempt_state.seen_deaths for number, cause in enumerate(deaths)
+    )
+    return attempt_state.failures + lost + (record.began is not None)
 
 
 def _cause(line: str) -> str:

@@ -1,4 +1,4 @@
-"""What the opaque bytes in a store mean: bodies, carries, failures, progress.
+"""What the opaque bytes in a store mean: bodies, attempt states, failures, progress.
 
 Stores keep them unread; producers, workers and readers agree on them here. Encoded as MessagePack
 arrays by position, so fields may be added at the end and never moved. Bytes that come back are not
@@ -17,7 +17,7 @@ from skunkqueue.records import MAX_ERROR, MAX_JOB
 MAX_PAYLOAD = 1024 * 1024
 """Bytes an encoded body or result may have unless configured otherwise."""
 MAX_HISTORY = 20
-"""Attempts remembered in a carry."""
+"""Attempts remembered in an attempt state."""
 MAX_TRACEBACK = 16_000
 """Characters of a traceback kept."""
 
@@ -76,7 +76,7 @@ class Attempt(msgspec.Struct, frozen=True, array_like=True):
     worker: str
 
 
-class Carry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+class AttemptState(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     """What earlier attempts leave for the next one."""
 
     failures: int = 0
@@ -92,7 +92,7 @@ class Carry(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
     unknowns: int = 0
     """How many looked since."""
 
-    def with_attempt(self, attempt: Attempt) -> Carry:
+    def with_attempt(self, attempt: Attempt) -> AttemptState:
         """Remember one more attempt, and forget the oldest over MAX_HISTORY."""
         history = (*self.history, attempt)[-MAX_HISTORY:]
         return msgspec.structs.replace(self, history=history)
@@ -127,7 +127,7 @@ class Progress(msgspec.Struct, frozen=True, array_like=True):
     at: float
 
 
-EMPTY_CARRY = Carry()
+NO_ATTEMPT_STATE = AttemptState()
 
 encode = msgspec.msgpack.Encoder().encode
 """Turn any of these structs into bytes."""
@@ -156,7 +156,7 @@ def job_label(name: str) -> str:
 
 
 _body = msgspec.msgpack.Decoder(Body)
-_carry = msgspec.msgpack.Decoder(Carry)
+_attempt_state = msgspec.msgpack.Decoder(AttemptState)
 _failure = msgspec.msgpack.Decoder(Failure)
 _progress = msgspec.msgpack.Decoder(Progress)
 
@@ -169,9 +169,9 @@ def decode_body(data: bytes) -> Body:
     return body
 
 
-def decode_carry(data: bytes | None) -> Carry:
-    """Read a carry; ``None`` is an empty one."""
-    return EMPTY_CARRY if data is None else _decode(_carry, data, "carry")
+def decode_attempt_state(data: bytes | None) -> AttemptState:
+    """Read an attempt state; ``None`` is an empty one."""
+    return NO_ATTEMPT_STATE if data is None else _decode(_attempt_state, data, "attempt state")
 
 
 def decode_failure(data: bytes) -> Failure:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, overload
 
-from skunkqueue import timetable
+from skunkqueue import schedule_control
 from skunkqueue.application import Registration
 from skunkqueue.async_queue import AsyncQueue
 from skunkqueue.call import Conjoinable
@@ -19,7 +19,6 @@ from skunkqueue.errors import (
     SkunkQueueError,
     WrongTypeError,
 )
-from skunkqueue.gathering import gather
 from skunkqueue.handle import JobHandle
 from skunkqueue.imports import default_gate, suppress_firing
 from skunkqueue.job import Job, as_fireable
@@ -31,6 +30,7 @@ from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_scheduled
 from skunkqueue.producing import tell_enqueued
 from skunkqueue.records import Schedule
+from skunkqueue.results import gather
 from skunkqueue.show import brief
 from skunkqueue.times import Seconds
 
@@ -236,7 +236,7 @@ class SkunkQueue(Registration, AsyncQueue):
             body=body,
             priority=policy.priority,
         )
-        changed, enqueued = timetable.declare(self.backend, said)
+        changed, enqueued = schedule_control.declare(self.backend, said)
         if enqueued is not None:
             tell_enqueued([enqueued], [enqueued.id])
         return changed

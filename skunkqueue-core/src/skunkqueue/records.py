@@ -68,7 +68,7 @@ class Verdict(str, Enum):
     RELEASE = "release"
     """It was never begun, or stopped through no fault of its own: back to pending, its place kept."""
     ADVANCE = "advance"
-    """A step of a chain is done and the next begins: it stays running, only its carry is saved."""
+    """A step of a chain is done and the next begins: it stays running, only its attempt state is saved."""
 
     @property
     def state(self) -> State:
@@ -142,8 +142,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
     key: str | None = None
     """Its idempotency key."""
     body: bytes
-    carry: bytes | None
-    """What earlier attempts left for this one (``payload.Carry``); no store looks inside."""
+    attempt_state: bytes | None
+    """What earlier attempts left for this one (``payload.AttemptState``); no store looks inside."""
     deaths: int
     """How often a lease of it ended, or its worker died while it ran: the lines of ``evidence``."""
     evidence: str
@@ -222,8 +222,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     verdict: Verdict
     result: bytes | None = None
     """Encoded return value (complete) or encoded failure (error, killed); no store looks inside."""
-    carry: bytes | None = None
-    """New carry; ``None`` leaves the old one."""
+    attempt_state: bytes | None = None
+    """New attempt state; ``None`` leaves the old one."""
     due: float | None = None
     """For retry and snooze: earliest next start, absolute. ``None``: ``delay`` from the store's now.
     A release keeps the firing's own due time unless ``due`` or ``delay`` is given."""
@@ -274,7 +274,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Seconds left of the lease while running; negative: overdue for reclaim."""
     deaths: int = 0
     evidence: str = ""
-    carry: bytes | None = None
+    attempt_state: bytes | None = None
     result: bytes | None = None
     progress: bytes | None = None
     kill_requested: bool = False

@@ -209,10 +209,10 @@ OF_FIRINGS = (
         "test_outcome_is_tallied",
     ),
     Mutant(
-        "an empty carry is none",
+        "an empty attempt state is none",
         "backend.py",
-        "if outcome.carry is not None:",
-        "if outcome.carry:",
+        "if outcome.attempt_state is not None:",
+        "if outcome.attempt_state:",
         "test_empty_carry_is_a_carry",
     ),
     Mutant(
@@ -354,8 +354,8 @@ OF_FIRINGS = (
     Mutant(
         "requeue keeps progress",
         "shelf.py",
-        "entry.carry = entry.result = entry.progress = entry.expires = None",
-        "entry.carry = entry.result = entry.expires = None",
+        "entry.attempt_state = entry.result = entry.progress = entry.expires = None",
+        "entry.attempt_state = entry.result = entry.expires = None",
         "test_requeued_firing_has_no_progress_and_no_evidence",
     ),
     Mutant(
@@ -368,8 +368,8 @@ OF_FIRINGS = (
     Mutant(
         "requeue keeps the expiry",
         "shelf.py",
-        "entry.carry = entry.result = entry.progress = entry.expires = None",
-        "entry.carry = entry.result = entry.progress = None",
+        "entry.attempt_state = entry.result = entry.progress = entry.expires = None",
+        "entry.attempt_state = entry.result = entry.progress = None",
         "test_requeued_firing_has_no_result_and_no_expiry",
     ),
     Mutant(

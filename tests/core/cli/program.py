@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from skunkqueue.cli.group import skunq
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.ids import new_id
-from skunkqueue.payload import Attempt, Body, Carry, Failure, Step, decode_body, encode, job_label
+from skunkqueue.payload import Attempt, AttemptState, Body, Failure, Step, decode_body, encode, job_label
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.pools import PoolRecord
 from skunkqueue.records import Claim, Firing, Outcome, Verdict, WorkerRecord
@@ -123,7 +123,7 @@ def attempted(*notes: str) -> bytes:
     history = tuple(
         Attempt(n, 1_750_000_000.0 + n, 0.5, "retry", note, WORKER) for n, note in enumerate(notes, 1)
     )
-    return encode(Carry(failures=len(notes), history=history))
+    return encode(AttemptState(failures=len(notes), history=history))
 
 
 def hire(

@@ -104,7 +104,7 @@ def test_a_firing_that_killed_its_workers_is_found(store: Backend, skunq: Skunq)
     for name in ("w-1", "w-2", "w-3"):
         hire(store, name)
         begin(store, worker=name)
-        store.bury(name, [made], Death(at=store.now(), worker=name, cause="signal", signal=11))
+        store.reap(name, [made], Death(at=store.now(), worker=name, cause="signal", signal=11))
     end(store, begin(store), Verdict.ERROR)
 
     told = findings(skunq, "poison", expect=1)

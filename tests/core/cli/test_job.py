@@ -54,7 +54,9 @@ def test_a_failed_firing_shows_its_traceback(store: Backend, skunq: Skunq) -> No
 
 def test_attempts_are_shown_in_order(store: Backend, skunq: Skunq) -> None:
     fire(store, body(retries=2))
-    made = end(store, begin(store), Verdict.RETRY, carry=attempted("OSError: first", "OSError: second"))
+    made = end(
+        store, begin(store), Verdict.RETRY, attempt_state=attempted("OSError: first", "OSError: second")
+    )
 
     told = skunq.json("job", made)
 
@@ -67,7 +69,7 @@ def test_attempts_are_shown_in_order(store: Backend, skunq: Skunq) -> None:
 
 def test_the_last_attempt_is_among_them(store: Backend, skunq: Skunq) -> None:
     fire(store, body(retries=1))
-    made = end(store, begin(store), Verdict.ERROR, carry=attempted("OSError: first"))
+    made = end(store, begin(store), Verdict.ERROR, attempt_state=attempted("OSError: first"))
 
     (first, last) = skunq.json("job", made)["attempts"]
 
@@ -116,7 +118,7 @@ def test_deaths_are_shown_with_signal_and_memory(store: Backend, skunq: Skunq) -
     made = fire(store)
     hire(store)
     begin(store)
-    store.bury(WORKER, [made], Death(at=store.now(), worker=WORKER, cause="signal", signal=9, rss=50 * 2**20))
+    store.reap(WORKER, [made], Death(at=store.now(), worker=WORKER, cause="signal", signal=9, rss=50 * 2**20))
 
     (death,) = skunq.json("job", made)["evidence"]
 
@@ -199,7 +201,7 @@ def test_damaged_firings_can_be_looked_at(store: Backend, skunq: Skunq, damage: 
 
 def test_damaged_arguments_and_results_can_be_looked_at(store: Backend, skunq: Skunq) -> None:
     made = fire(store, encode(Body((Step("shop:sell", b"\xc1"),))))
-    end(store, begin(store), carry=b"\xc1", result=b"\xc1")
+    end(store, begin(store), attempt_state=b"\xc1", result=b"\xc1")
 
     told = skunq.json("job", made)
 

@@ -12,7 +12,7 @@ from skunkqueue.cli.text import iso
 from skunkqueue.persistence.backend import HISTORY_LENGTH, Backend
 from skunkqueue.records import State, Verdict
 from tests.core.cli.program import Skunq, begin, fire, hire
-from tests.core.cli.timetables import declare, read, run_once, strategies
+from tests.core.cli.schedules import declare, read, run_once, strategies
 
 pytestmark = pytest.mark.usefixtures("strategies")
 __all__ = ["strategies"]

@@ -16,7 +16,7 @@ from skunkqueue.payload import Body, Step, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Verdict
 from tests.core.cli.program import Skunq, begin, body, packed
-from tests.core.cli.timetables import declare, read, run_once, states, strategies
+from tests.core.cli.schedules import declare, read, run_once, states, strategies
 
 pytestmark = pytest.mark.usefixtures("strategies")
 __all__ = ["strategies"]

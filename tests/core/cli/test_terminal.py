@@ -130,7 +130,7 @@ def test_ids_stay_whole(full: Backend, columns: int) -> None:
 def test_the_attempts_of_a_firing_take_a_line_each(store: Backend, columns: int) -> None:
     made = fire(store, body(JOB))
     note = "ConnectionError: the shop could not be reached, for a reason that takes long to tell"
-    end(store, begin(store), Verdict.ERROR, carry=attempted(note, note))
+    end(store, begin(store), Verdict.ERROR, attempt_state=attempted(note, note))
 
     (lines,) = seen(columns, f"job {made}")
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from skunkqueue.cli import values
-from skunkqueue.payload import Carry, Progress, encode
+from skunkqueue.payload import AttemptState, Progress, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import ClaimRef, Verdict
 from tests.core.cli.program import Skunq, begin, body, end, finish, fire, packed
@@ -77,7 +77,7 @@ def test_a_running_firing_with_a_huge_argument_is_listed(store: Backend, skunq: 
     assert skunq.json("top")["running"][0]["id"] == made
     assert made in skunq("jobs")
     assert skunq.json("jobs")["jobs"][0]["progress"]["done"] == 1e308
-    end(store, claim, Verdict.RETRY, carry=encode(Carry(failures=2**60)))
+    end(store, claim, Verdict.RETRY, attempt_state=encode(AttemptState(failures=2**60)))
     assert SHORT in skunq("job", made)
 
 

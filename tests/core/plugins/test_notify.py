@@ -224,7 +224,7 @@ def test_a_listener_may_leave_out_arguments() -> None:
         queue="demo",
         route="foo",
         body=b"",
-        carry=None,
+        attempt_state=None,
         priority=5,
         enqueued=0.0,
         due=0.0,

@@ -21,7 +21,7 @@ SOURCES = {
     (
         BACKENDS,
         "from skunkqueue.persistence import Backend\nclass x(Backend): pass",
-    ): r"lacks \d+ of a backend's verbs: arm, beat, bury,",
+    ): r"lacks \d+ of a backend's verbs: arm, beat, claim,",
     (STRATEGIES, "x = 42"): r"is 42, which lacks first\(\) and after\(\)",
     (STRATEGIES, "class x:\n def first(self, params, now): ..."): r"which lacks after\(\)",
     (

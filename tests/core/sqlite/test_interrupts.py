@@ -40,7 +40,7 @@ OURS = ("skunkqueue/persistence/sqlite/", "skunkqueue/turns.py")
 LONG = 60.0
 """Seconds after which a call is taken to be blocked for ever."""
 
-Deed = Callable[[SQLiteBackend], object]
+Operation = Callable[[SQLiteBackend], object]
 Run = Callable[[Callable[[], object]], object]
 
 
@@ -74,7 +74,7 @@ def wait(backend: SQLiteBackend) -> None:
     backend.wait_settled([backend.enqueue([firing()])[0]], 0.0005)
 
 
-DEEDS: list[Deed] = [fire, fire_in_bulk, fire_with_a_key, read, list_routes, run_one, wait]
+OPERATIONS: list[Operation] = [fire, fire_in_bulk, fire_with_a_key, read, list_routes, run_one, wait]
 
 
 @pytest.fixture
@@ -123,20 +123,20 @@ def works(backend: SQLiteBackend, accepted: set[str]) -> None:
     assert backend.get([made.id])[0] is not None
 
 
-@pytest.mark.parametrize("deed", DEEDS)
+@pytest.mark.parametrize("operation", OPERATIONS)
 def test_exception_at_any_moment_leaves_the_store_usable(
-    backend: SQLiteBackend, other: ThreadPoolExecutor, run: Run, deed: Deed, step: int
+    backend: SQLiteBackend, other: ThreadPoolExecutor, run: Run, operation: Operation, step: int
 ) -> None:
     accepted: set[str] = set()
     works(backend, accepted)
-    deed(backend)
+    operation(backend)
     writer = backend._store.writer
 
     def disturbed(moment: Moment) -> None:
         with suppress(Stop):
-            moment(lambda: deed(backend))
+            moment(lambda: operation(backend))
 
-    for moment in moments(OURS, stop, step=fine(step) if deed is fire else step):
+    for moment in moments(OURS, stop, step=fine(step) if operation is fire else step):
         run(partial(disturbed, moment))
         # Nothing stays begun, which other processes would have to wait for.
         assert writer._db is not None
@@ -146,13 +146,13 @@ def test_exception_at_any_moment_leaves_the_store_usable(
     assert_sound(backend, accepted)
 
 
-@pytest.mark.parametrize("deed", DEEDS)
+@pytest.mark.parametrize("operation", OPERATIONS)
 def test_firing_at_any_moment_works_or_is_refused(
-    backend: SQLiteBackend, other: ThreadPoolExecutor, run: Run, deed: Deed, step: int
+    backend: SQLiteBackend, other: ThreadPoolExecutor, run: Run, operation: Operation, step: int
 ) -> None:
     accepted: set[str] = set()
     works(backend, accepted)
-    deed(backend)
+    operation(backend)
     answers: list[str] = []
 
     def handler() -> None:
@@ -163,8 +163,8 @@ def test_firing_at_any_moment_works_or_is_refused(
         else:
             answers.append("fired")
 
-    for moment in moments(OURS, handler, step=fine(step) if deed is fire else step):
-        run(partial(moment, partial(deed, backend)))
+    for moment in moments(OURS, handler, step=fine(step) if operation is fire else step):
+        run(partial(moment, partial(operation, backend)))
         other.submit(works, backend, accepted).result(LONG)
         run(lambda: works(backend, accepted))
     assert_sound(backend, accepted)
@@ -392,16 +392,16 @@ def test_opening_that_is_interrupted_leaves_nothing_open(path: Path, step: int) 
 
 
 @pytest.mark.usefixtures("uncollected")
-@pytest.mark.parametrize("deed", [read, wait])
+@pytest.mark.parametrize("operation", [read, wait])
 def test_reading_that_is_interrupted_leaves_nothing_open(
-    backend: SQLiteBackend, deed: Deed, step: int
+    backend: SQLiteBackend, operation: Operation, step: int
 ) -> None:
-    deed(backend)
+    operation(backend)
     store = backend._store
     interrupted = 0
     for moment in moments(OURS, stop, step=step):
         with suppress(Stop):
-            moment(lambda: deed(backend))
+            moment(lambda: operation(backend))
         interrupted += moment.came
         assert still_open() == 1 + len(store.readers._idle), moment.where
     assert interrupted > 180 // step

@@ -3,7 +3,7 @@
 ``data/schema-3.db.gz`` was written by the last version with schema 3, under a clock that began at 1,750,000,000 and stood
 271 seconds later when the file was closed. On queue ``q`` it has: on route ``r`` a finished firing of each state whose key is
 ``old-`` and the state, five more complete ones, one killed while it was pending, one that waits for a retry (it has a
-carry and the key ``retried``), one under which a worker died, three runs of the schedule ``s``, its armed firing, and four that
+attempt state and the key ``retried``), one under which a worker died, three runs of the schedule ``s``, its armed firing, and four that
 wait (a key, an hour's delay, priority 9, an expiry); on ``running`` two that worker ``w`` holds, of which the first has begun and
 told its progress; on ``aimed`` one for that worker alone; on ``paused``, which is, and ``inbox`` one each, not filed yet. A
 second schedule, ``paused``, is. The worker has mail. Counters are of minutes with a few buckets, without hours or totals.
@@ -88,7 +88,9 @@ def test_everything_that_waits_is_run(kept: SQLiteBackend, clock: VirtualClock) 
             run.update((one.id, one) for one in lent)
             assert kept.settle([done(one, began=clock.now()) for one in lent]) == []
     assert set(run) >= waiting
-    assert {(one.key, one.carry) for one in run.values() if one.key == "retried"} == {("retried", b"carry")}
+    assert {(one.key, one.attempt_state) for one in run.values() if one.key == "retried"} == {
+        ("retried", b"carry")
+    }
     assert sum(one.deaths for one in run.values()) >= 1
     assert not rows_of(kept, states=(State.PENDING, State.RUNNING))
     again = firing(key="retried")

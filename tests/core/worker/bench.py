@@ -9,7 +9,7 @@ from skunkqueue.call import Call, Fireable
 from skunkqueue.clock import SystemClock, VirtualClock
 from skunkqueue.config import open_backend, resolve
 from skunkqueue.ids import new_id
-from skunkqueue.payload import Body, Carry, Failure, decode_carry, decode_failure, encode
+from skunkqueue.payload import AttemptState, Body, Failure, decode_attempt_state, decode_failure, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.records import ClaimRef, Firing, Record, State
@@ -87,9 +87,9 @@ class Bench:
         """Read a firing's state."""
         return self.record(firing).state
 
-    def carry(self, firing: str) -> Carry:
+    def attempt_state(self, firing: str) -> AttemptState:
         """Read what attempts have left."""
-        return decode_carry(self.record(firing).carry)
+        return decode_attempt_state(self.record(firing).attempt_state)
 
     def result(self, firing: str) -> Any:
         """Read the result of a complete firing."""

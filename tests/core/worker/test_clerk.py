@@ -23,10 +23,10 @@ def test_what_it_has_to_tell_is_kept_while_there_is_no_room_for_a_thread(
     clerk = Clerk(StoreLink(live_bench.config), 10.0)
     with monkeypatch.context() as patched:
         patched.setattr(threading.Thread, "start", no_room)
-        clerk.bury("gone0", [], Death(at=0.0, worker="gone0", cause="signal", signal=9))
+        clerk.reap("gone0", [], Death(at=0.0, worker="gone0", cause="signal", signal=9))
     assert live_bench.record(firings[0]).state is State.RUNNING
 
-    clerk.bury("gone1", [], Death(at=0.0, worker="gone1", cause="signal", signal=9))
+    clerk.reap("gone1", [], Death(at=0.0, worker="gone1", cause="signal", signal=9))
     clerk.finish(10.0)
 
     assert [live_bench.record(firing).state for firing in firings] == [State.PENDING] * 2

@@ -17,12 +17,12 @@ from skunkqueue.worker.interrupt import SIGNAL, Interrupter
 from tests.support.waiting import pause
 
 
-class Stage:
+class ProjectFolder:
     """What a worker is to an interrupter."""
 
     def __init__(self) -> None:
         self.subject: object = None
-        self.interrupter = Interrupter((Stage.run.__code__,), lambda: self.subject)
+        self.interrupter = Interrupter((ProjectFolder.run.__code__,), lambda: self.subject)
 
     def run(self, job: Callable[[], Any]) -> BaseException | None:
         try:
@@ -33,20 +33,22 @@ class Stage:
 
 
 @pytest.fixture
-def stage() -> Iterator[Stage]:
-    made = Stage()
+def project() -> Iterator[ProjectFolder]:
+    made = ProjectFolder()
     assert made.interrupter.install()
     yield made
     made.interrupter.remove()
 
 
-def asking(stage: Stage, subject: object, stop: threading.Event, delay: float = 0.02) -> threading.Thread:
+def asking(
+    project: ProjectFolder, subject: object, stop: threading.Event, delay: float = 0.02
+) -> threading.Thread:
     """Ask for an interrupt again and again, as the guard does."""
 
     def ask() -> None:
         pause(delay)
         while not stop.is_set():
-            stage.interrupter.ask(subject, "why")
+            project.interrupter.ask(subject, "why")
             pause(0.002)
 
     thread = threading.Thread(target=ask)
@@ -66,36 +68,36 @@ def receive() -> None:
 
 
 @pytest.mark.parametrize("job", [lambda: time.sleep(100), spin, receive, lambda: threading.Event().wait()])
-def test_a_job_is_interrupted_wherever_it_waits(stage: Stage, job: Callable[[], object]) -> None:
+def test_a_job_is_interrupted_wherever_it_waits(project: ProjectFolder, job: Callable[[], object]) -> None:
     stop = threading.Event()
-    stage.subject = subject = object()
-    thread = asking(stage, subject, stop)
+    project.subject = subject = object()
+    thread = asking(project, subject, stop)
 
-    error = stage.run(job)
+    error = project.run(job)
     stop.set()
     thread.join()
 
     assert isinstance(error, Interrupted)
     assert error.reason == "why"
-    assert stage.interrupter.delivered == (subject, "why")
+    assert project.interrupter.delivered == (subject, "why")
 
 
-def test_another_subject_is_left_alone(stage: Stage) -> None:
+def test_another_subject_is_left_alone(project: ProjectFolder) -> None:
     stop = threading.Event()
-    stage.subject = object()
-    thread = asking(stage, object(), stop, 0)
+    project.subject = object()
+    thread = asking(project, object(), stop, 0)
 
-    error = stage.run(lambda: pause(0.1))
+    error = project.run(lambda: pause(0.1))
     stop.set()
     thread.join()
 
     assert error is None
 
 
-def test_no_exception_escapes_into_the_callers_code(stage: Stage) -> None:
+def test_no_exception_escapes_into_the_callers_code(project: ProjectFolder) -> None:
     stop = threading.Event()
-    stage.subject = subject = object()
-    thread = asking(stage, subject, stop, 0)
+    project.subject = subject = object()
+    thread = asking(project, subject, stop, 0)
     escaped, caught = 0, 0
     began = time.monotonic()
     try:
@@ -103,7 +105,7 @@ def test_no_exception_escapes_into_the_callers_code(stage: Stage) -> None:
         while time.monotonic() - began < (60.0 if not caught else 1.0):
             try:
                 # Short jobs, so that most signals come between them.
-                caught += stage.run(lambda: sum(range(200))) is not None
+                caught += project.run(lambda: sum(range(200))) is not None
             except Interrupted:
                 escaped += 1
     finally:
@@ -113,9 +115,9 @@ def test_no_exception_escapes_into_the_callers_code(stage: Stage) -> None:
     assert (escaped, caught > 0) == (0, True)
 
 
-def test_logging_is_let_alone_for_a_while(stage: Stage) -> None:
+def test_logging_is_let_alone_for_a_while(project: ProjectFolder) -> None:
     stop = threading.Event()
-    stage.subject = subject = object()
+    project.subject = subject = object()
     entered = threading.Event()
 
     class Slow(logging.Handler):
@@ -129,14 +131,14 @@ def test_logging_is_let_alone_for_a_while(stage: Stage) -> None:
     logger.addHandler(Slow())
     logger.setLevel(logging.INFO)
     after: list[str] = []
-    thread = asking(stage, subject, stop, 0.01)
+    thread = asking(project, subject, stop, 0.01)
 
     def job() -> None:
         logger.info("a line")
         after.append("logged")
         time.sleep(100)
 
-    error = stage.run(job)
+    error = project.run(job)
     stop.set()
     thread.join()
 
@@ -144,27 +146,27 @@ def test_logging_is_let_alone_for_a_while(stage: Stage) -> None:
     assert (after, entered.is_set()) == (["logged"], True)
 
 
-def test_a_handler_that_was_replaced_is_put_back(stage: Stage) -> None:
+def test_a_handler_that_was_replaced_is_put_back(project: ProjectFolder) -> None:
     signal.signal(SIGNAL, signal.SIG_IGN)
 
-    stage.interrupter.keep()
+    project.interrupter.keep()
 
-    assert signal.getsignal(SIGNAL) == stage.interrupter._handle
+    assert signal.getsignal(SIGNAL) == project.interrupter._handle
 
 
 def test_removing_restores_what_was_there() -> None:
     before = signal.getsignal(SIGNAL)
-    stage = Stage()
-    stage.interrupter.install()
+    project = ProjectFolder()
+    project.interrupter.install()
 
-    stage.interrupter.remove()
+    project.interrupter.remove()
 
     assert signal.getsignal(SIGNAL) == before
 
 
 def test_another_thread_cannot_install_it() -> None:
     answers: list[bool] = []
-    thread = threading.Thread(target=lambda: answers.append(Stage().interrupter.install()))
+    thread = threading.Thread(target=lambda: answers.append(ProjectFolder().interrupter.install()))
     thread.start()
     thread.join()
 

@@ -49,7 +49,7 @@ def said(folder: Path, program: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "deed",
+    "operation",
     [
         f"logging.config.dictConfig({CONSOLE})",
         'logging.config.dictConfig({"version": 1})',
@@ -61,12 +61,12 @@ def said(folder: Path, program: str) -> list[str]:
         "logging.basicConfig(force=True, level=logging.CRITICAL)",
     ],
 )
-def test_our_own_lines_survive_what_a_module_does_to_logging(tmp_path: Path, deed: str) -> None:
+def test_our_own_lines_survive_what_a_module_does_to_logging(tmp_path: Path, operation: str) -> None:
     (tmp_path / "log.ini").write_text(
         "[loggers]\nkeys=root\n[handlers]\nkeys=\n[formatters]\nkeys=\n[logger_root]\nhandlers=\n"
     )
 
-    lines = said(tmp_path, f'set_up()\n{deed}\nown.info("still here")')
+    lines = said(tmp_path, f'set_up()\n{operation}\nown.info("still here")')
 
     assert [line.split()[-2:] for line in lines] == [["still", "here"]]
 
@@ -122,7 +122,7 @@ def test_they_come_out_also_where_a_library_has_given_its_logger_no_more_than_a_
 
 
 @pytest.mark.parametrize(
-    "deed",
+    "operation",
     [
         'logging.basicConfig(level="INFO", format="theirs %(message)s")',
         'from logging import basicConfig; basicConfig(level="INFO", format="theirs %(message)s")',
@@ -130,8 +130,8 @@ def test_they_come_out_also_where_a_library_has_given_its_logger_no_more_than_a_
         f"logging.getLogger().addHandler({HANDLER})",
     ],
 )
-def test_what_a_module_has_configured_itself_is_not_doubled(tmp_path: Path, deed: str) -> None:
-    lines = said(tmp_path, f'set_up()\n{deed}\nlogging.getLogger("shop.door").info("opened")')
+def test_what_a_module_has_configured_itself_is_not_doubled(tmp_path: Path, operation: str) -> None:
+    lines = said(tmp_path, f'set_up()\n{operation}\nlogging.getLogger("shop.door").info("opened")')
 
     assert lines == ["theirs opened"]
 

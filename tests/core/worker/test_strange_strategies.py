@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from skunkqueue import SkunkQueue, timetable
+from skunkqueue import SkunkQueue, schedule_control
 from skunkqueue.errors import PluginTimeoutError
 from skunkqueue.plugins import STRATEGIES
 from skunkqueue.records import Claim, Death, State
@@ -180,7 +180,7 @@ def test_a_strategy_that_ended_a_worker_is_not_asked_about_that_firing_again(
     firing = declare(bench, "well")
     (claim,) = bench.backend.claim(QUEUE, ROUTE, "dead", 1, 60.0)
     assert isinstance(claim, Claim)
-    bench.backend.bury("dead", [firing], Death(at=0.0, worker="dead", cause="strategy", exit_code=7))
+    bench.backend.reap("dead", [firing], Death(at=0.0, worker="dead", cause="strategy", exit_code=7))
     caught: list[str] = strange["SEEN"]  # type: ignore[assignment]
 
     worker = bench.worker()
@@ -196,7 +196,7 @@ def test_a_firing_whose_strategy_ended_three_workers_says_so(bench: Bench) -> No
     firing = declare(bench, "well")
     for _ in range(3):
         bench.backend.claim(QUEUE, ROUTE, "dead", 1, 60.0)
-        bench.backend.bury("dead", [firing], Death(at=0.0, worker="dead", cause="strategy", exit_code=7))
+        bench.backend.reap("dead", [firing], Death(at=0.0, worker="dead", cause="strategy", exit_code=7))
 
     bench.work()
 
@@ -223,8 +223,8 @@ def test_resuming_a_schedule_whose_strategy_hangs_is_an_error_that_names_it(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     declare(bench, "hanging")
-    timetable.pause(bench.backend, QUEUE, "tick")
+    schedule_control.pause(bench.backend, QUEUE, "tick")
     hurry(monkeypatch)
 
     with pytest.raises(PluginTimeoutError, match=r"'hanging' .* did not return within 1 s"):
-        timetable.resume(bench.backend, QUEUE, "tick")
+        schedule_control.resume(bench.backend, QUEUE, "tick")

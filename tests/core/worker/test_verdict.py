@@ -6,7 +6,15 @@ import msgspec
 import pytest
 
 from skunkqueue.errors import DamagedPayloadError, JobTimeoutError, Retry, Snooze
-from skunkqueue.payload import Attempt, Body, Carry, Failure, Step, decode_carry, decode_failure
+from skunkqueue.payload import (
+    Attempt,
+    AttemptState,
+    Body,
+    Failure,
+    Step,
+    decode_attempt_state,
+    decode_failure,
+)
 from skunkqueue.policy import Policy
 from skunkqueue.records import Claim, Death, Outcome, Verdict
 from skunkqueue.worker import verdict
@@ -30,7 +38,7 @@ def claim(*causes: str, **changes: object) -> Claim:
         queue="q",
         route="r",
         body=b"",
-        carry=None,
+        attempt_state=None,
         priority=5,
         enqueued=0.0,
         due=0.0,
@@ -43,10 +51,10 @@ def claim(*causes: str, **changes: object) -> Claim:
     return msgspec.structs.replace(made, **changes)
 
 
-def tried(given: Claim | None = None, carry: Carry | None = None) -> Try:
-    carry = Carry() if carry is None else carry
+def tried(given: Claim | None = None, attempt_state: AttemptState | None = None) -> Try:
+    attempt_state = AttemptState() if attempt_state is None else attempt_state
     given = claim() if given is None else given
-    return Try(given, BODY, carry, verdict.attempt_number(given, carry), 100.0, 0.5, "w")
+    return Try(given, BODY, attempt_state, verdict.attempt_number(given, attempt_state), 100.0, 0.5, "w")
 
 
 def why(outcome: Outcome) -> Failure:
@@ -59,17 +67,17 @@ def middle() -> float:
 
 
 def test_a_firing_without_a_past_may_run() -> None:
-    assert verdict.before(claim(), BODY, Carry()) is None
+    assert verdict.before(claim(), BODY, AttemptState()) is None
 
 
 @pytest.mark.parametrize("causes", [("signal",), ("exit", "lease"), ("timeout",) * 5])
 def test_fewer_than_three_deaths_let_it_run(causes: tuple[str, ...]) -> None:
-    assert verdict.before(claim(*causes), BODY, Carry()) is None
+    assert verdict.before(claim(*causes), BODY, AttemptState()) is None
 
 
 @pytest.mark.parametrize("causes", [("signal",) * 3, ("lease", "exit", "timeout", "signal")])
 def test_the_third_death_puts_it_aside_with_the_evidence(causes: tuple[str, ...]) -> None:
-    ruling = verdict.before(claim(*causes), BODY, Carry())
+    ruling = verdict.before(claim(*causes), BODY, AttemptState())
 
     assert ruling is not None
     assert ruling.outcome.verdict is Verdict.ERROR
@@ -90,7 +98,7 @@ def test_the_third_death_puts_it_aside_with_the_evidence(causes: tuple[str, ...]
 def test_workers_that_go_on_dying_when_a_firing_was_to_end_are_noticed(
     causes: tuple[str, ...], seen: int, expected: object
 ) -> None:
-    assert verdict.ends_in_deaths(claim(*causes), Carry(seen_deaths=seen)) is expected
+    assert verdict.ends_in_deaths(claim(*causes), AttemptState(seen_deaths=seen)) is expected
 
 
 def test_leases_that_ended_before_anything_was_known_to_begin_let_it_run() -> None:
@@ -99,45 +107,46 @@ def test_leases_that_ended_before_anything_was_known_to_begin_let_it_run() -> No
 
     lost = msgspec.structs.replace(unknown, deaths=7, evidence=unknown.evidence + 5 * line)
 
-    assert verdict.before(lost, BODY, Carry()) is None
-    assert verdict.attempt_number(lost, Carry()) == 8
+    assert verdict.before(lost, BODY, AttemptState()) is None
+    assert verdict.attempt_number(lost, AttemptState()) == 8
 
 
 @pytest.mark.parametrize(
     ("causes", "words"), [(("signal",) * 3, "its worker died"), (("lease",) * 3, "it lost its worker")]
 )
 def test_a_worker_is_said_to_have_died_where_that_is_known(causes: tuple[str, ...], words: str) -> None:
-    ruling = verdict.before(claim(*causes), BODY, Carry())
+    ruling = verdict.before(claim(*causes), BODY, AttemptState())
 
     assert ruling is not None
     assert ruling.note.startswith(f"{words} 3 times while it ran")
 
 
 def test_a_death_in_a_rough_stop_is_the_order_carried_out() -> None:
-    ruling = verdict.before(claim("rough"), BODY, Carry())
+    ruling = verdict.before(claim("rough"), BODY, AttemptState())
 
     assert ruling is not None
     assert ruling.outcome.verdict is Verdict.KILLED
 
 
 def test_evidence_that_cannot_be_read_counts_as_a_lost_lease() -> None:
-    ruling = verdict.before(claim(deaths=3, evidence="?\n{}\nnull\n"), BODY, Carry())
+    ruling = verdict.before(claim(deaths=3, evidence="?\n{}\nnull\n"), BODY, AttemptState())
 
     assert ruling is not None
     assert why(ruling.outcome).message.count("its lease ended") == 3
 
 
 @pytest.mark.parametrize(
-    ("carry", "expired"), [(Carry(), True), (Carry(failures=1), False), (Carry(snoozes=1), False)]
+    ("attempt_state", "expired"),
+    [(AttemptState(), True), (AttemptState(failures=1), False), (AttemptState(snoozes=1), False)],
 )
-def test_only_what_never_began_expires(carry: Carry, *, expired: bool) -> None:
-    ruling = verdict.before(claim(expires=99.0), BODY, carry)
+def test_only_what_never_began_expires(attempt_state: AttemptState, *, expired: bool) -> None:
+    ruling = verdict.before(claim(expires=99.0), BODY, attempt_state)
 
     assert (ruling is not None and ruling.outcome.verdict is Verdict.EXPIRED) is expired
 
 
 def test_a_kill_comes_before_everything_else() -> None:
-    ruling = verdict.before(claim("signal", "signal", "signal", kill_requested=True), BODY, Carry())
+    ruling = verdict.before(claim("signal", "signal", "signal", kill_requested=True), BODY, AttemptState())
 
     assert ruling is not None
     assert ruling.outcome.verdict is Verdict.KILLED
@@ -145,24 +154,24 @@ def test_a_kill_comes_before_everything_else() -> None:
 
 def test_a_timeout_that_cost_the_worker_counts_once_as_a_failure() -> None:
     given = claim("signal", "timeout")
-    death = verdict.unseen_timeout(given, Carry())
+    death = verdict.unseen_timeout(given, AttemptState())
     assert death is not None
 
     ruling = verdict.timed_out(tried(given), POLICY, death, middle)
-    carry = decode_carry(ruling.outcome.carry)
+    attempt_state = decode_attempt_state(ruling.outcome.attempt_state)
 
     assert (ruling.outcome.verdict, ruling.outcome.delay) == (Verdict.RETRY, 10.0)
-    assert (carry.failures, carry.seen_deaths) == (1, 2)
-    assert verdict.unseen_timeout(given, carry) is None
+    assert (attempt_state.failures, attempt_state.seen_deaths) == (1, 2)
+    assert verdict.unseen_timeout(given, attempt_state) is None
 
 
 def test_deaths_and_failures_both_count_as_attempts() -> None:
-    assert verdict.attempt_number(claim("signal", "timeout", "lease"), Carry(failures=2)) == 5
+    assert verdict.attempt_number(claim("signal", "timeout", "lease"), AttemptState(failures=2)) == 5
 
 
 def test_retries_are_used_up_by_failures_alone() -> None:
-    last = tried(claim("signal", "signal"), Carry(failures=2))
-    before = tried(claim("signal", "signal"), Carry(failures=1))
+    last = tried(claim("signal", "signal"), AttemptState(failures=2))
+    before = tried(claim("signal", "signal"), AttemptState(failures=1))
 
     verdicts = [
         verdict.failed(one, POLICY, Phase.CALL, ValueError("x"), middle).outcome.verdict
@@ -180,14 +189,18 @@ def test_what_goes_wrong_around_the_job_is_not_retried(phase: Phase) -> None:
 
 
 def test_a_snooze_says_when_and_leaves_the_failures() -> None:
-    ruling = verdict.failed(tried(carry=Carry(failures=1)), POLICY, Phase.CALL, Snooze(30), middle)
+    ruling = verdict.failed(
+        tried(attempt_state=AttemptState(failures=1)), POLICY, Phase.CALL, Snooze(30), middle
+    )
 
     assert (ruling.outcome.verdict, ruling.outcome.delay) == (Verdict.SNOOZE, 30.0)
-    assert decode_carry(ruling.outcome.carry).failures == 1
+    assert decode_attempt_state(ruling.outcome.attempt_state).failures == 1
 
 
 def test_a_final_failure_keeps_the_jobs_time_to_live() -> None:
-    ruling = verdict.failed(tried(carry=Carry(failures=2)), POLICY, Phase.CALL, ValueError("x"), middle)
+    ruling = verdict.failed(
+        tried(attempt_state=AttemptState(failures=2)), POLICY, Phase.CALL, ValueError("x"), middle
+    )
 
     assert ruling.outcome.ttl == 60.0
 
@@ -196,9 +209,9 @@ def test_the_history_forgets_the_oldest() -> None:
     many = tuple(Attempt(n, 0.0, 0.0, "retry", "", "w") for n in range(20))
 
     ruling = verdict.failed(
-        tried(carry=Carry(history=many)), POLICY, Phase.CALL, ValueError("newest"), middle
+        tried(attempt_state=AttemptState(history=many)), POLICY, Phase.CALL, ValueError("newest"), middle
     )
-    history = decode_carry(ruling.outcome.carry).history
+    history = decode_attempt_state(ruling.outcome.attempt_state).history
 
     assert (len(history), history[0].number, history[-1].note) == (20, 1, "ValueError: newest")
 
@@ -244,9 +257,9 @@ def test_every_outcome_says_what_its_claim_was(outcome: Outcome) -> None:
 
 def test_an_outcome_that_failed_has_an_error_line() -> None:
     retried = verdict.failed(tried(), POLICY, Phase.CALL, ValueError("x\ny"), middle).outcome
-    last = tried(carry=Carry(failures=2))
+    last = tried(attempt_state=AttemptState(failures=2))
     final = verdict.failed(last, POLICY, Phase.CALL, ValueError("x\ny"), middle).outcome
-    expired = verdict.before(claim(expires=99.0), BODY, Carry())
+    expired = verdict.before(claim(expires=99.0), BODY, AttemptState())
     killed = verdict.interrupted(tried(), verdict.KILL).outcome
 
     assert (retried.verdict, retried.error) == (Verdict.RETRY, "ValueError: x y")

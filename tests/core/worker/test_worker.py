@@ -76,7 +76,10 @@ def test_a_failure_is_retried_when_its_backoff_says(bench: Bench) -> None:
 
     assert due == pytest.approx([10, 20])
     assert bench.result(firing) == 3
-    assert [(one.number, one.verdict) for one in bench.carry(firing).history] == [(1, "retry"), (2, "retry")]
+    assert [(one.number, one.verdict) for one in bench.attempt_state(firing).history] == [
+        (1, "retry"),
+        (2, "retry"),
+    ]
 
 
 def test_the_last_failure_is_an_error_with_its_traceback(bench: Bench) -> None:
@@ -132,7 +135,7 @@ def test_a_snooze_uses_up_no_attempt(bench: Bench) -> None:
         bench.pass_time(5.0)
 
     assert bench.result(firing) == 1
-    assert bench.carry(firing).snoozes == 2
+    assert bench.attempt_state(firing).snoozes == 2
 
 
 def test_a_backoff_that_fails_is_an_error_that_says_so(bench: Bench) -> None:
@@ -212,7 +215,7 @@ def test_a_chain_whose_store_is_out_of_step_runs_on_where_it_was(bench: Bench) -
     firing = bench.fire(jobs.add(1, 2) & jobs.fail(1))
     bench.work()
 
-    assert len(bench.carry(firing).done) == 1
+    assert len(bench.attempt_state(firing).done) == 1
     assert bench.state(firing) is State.PENDING
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.acceptance.conftest import shop, stage
+from tests.acceptance.conftest import project, shop
 
-__all__ = ["shop", "stage"]
+__all__ = ["project", "shop"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tests.acceptance.stage import PATIENCE
+from tests.acceptance.project_folder import PATIENCE
+from tests.acceptance.shop import Shop
 from tests.acceptance.test_application import IMPORT, SETUP, said, set_up
-from tests.acceptance.workshop import Workshop
 
 HOLDS_THE_GIL = """
 import ctypes
@@ -15,7 +15,7 @@ def hold(failure):
 """
 
 
-def test_a_function_for_failures_that_holds_its_worker_is_not_called_for_ever(shop: Workshop) -> None:
+def test_a_function_for_failures_that_holds_its_worker_is_not_called_for_ever(shop: Shop) -> None:
     set_up(shop, SETUP + HOLDS_THE_GIL)
     shop.work(*IMPORT)
 
@@ -37,7 +37,7 @@ def hang(failure):
 """
 
 
-def test_a_function_for_failures_of_async_jobs_that_hangs_costs_its_worker(shop: Workshop) -> None:
+def test_a_function_for_failures_of_async_jobs_that_hangs_costs_its_worker(shop: Shop) -> None:
     set_up(shop, SETUP + HANGS)
     shop.work(*IMPORT)
 
@@ -60,7 +60,7 @@ def fail():
 """
 
 
-def test_rules_for_retries_that_hold_their_worker_are_not_asked_for_ever(shop: Workshop) -> None:
+def test_rules_for_retries_that_hold_their_worker_are_not_asked_for_ever(shop: Shop) -> None:
     (shop.folder / "rules.py").write_text(RULES)
     shop.work()
 

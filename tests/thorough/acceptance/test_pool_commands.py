@@ -10,7 +10,8 @@ import pytest
 from skunkqueue.control import Control
 from skunkqueue.pools import PoolRecord
 from skunkqueue.records import Command, State
-from tests.acceptance.stage import PATIENCE
+from tests.acceptance.project_folder import PATIENCE
+from tests.acceptance.shop import Shop, ended
 from tests.acceptance.test_pool_commands import (
     carried_out,
     control,
@@ -20,13 +21,12 @@ from tests.acceptance.test_pool_commands import (
     mourn,
     pool_is,
 )
-from tests.acceptance.workshop import Workshop, ended
 from tests.support.waiting import eventually, never
 
 __all__ = ["control"]
 
 
-def test_memory_and_time_are_measured_while_a_job_holds_the_interpreter(shop: Workshop) -> None:
+def test_memory_and_time_are_measured_while_a_job_holds_the_interpreter(shop: Shop) -> None:
     shop.work()
     firing = shop.fire("in_c", 0.3)
     shop.begun(firing)
@@ -40,7 +40,7 @@ def test_memory_and_time_are_measured_while_a_job_holds_the_interpreter(shop: Wo
     assert newest.cpu > 0
 
 
-def test_a_quiet_worker_ends_its_job_and_gives_the_others_back(shop: Workshop, control: Control) -> None:
+def test_a_quiet_worker_ends_its_job_and_gives_the_others_back(shop: Shop, control: Control) -> None:
     first = shop.fire("hold", "go")
     others = [shop.fire("add", number, 0) for number in range(50)]
     shop.work()
@@ -54,7 +54,7 @@ def test_a_quiet_worker_ends_its_job_and_gives_the_others_back(shop: Workshop, c
     assert {shop.state(one) for one in others} == {State.PENDING}
 
 
-def test_a_worker_that_is_born_in_a_quiet_pool_is_quiet(shop: Workshop, control: Control) -> None:
+def test_a_worker_that_is_born_in_a_quiet_pool_is_quiet(shop: Shop, control: Control) -> None:
     shop.work()
     carried_out(control, control.quiet_pool(listed(shop).id))
     # Until then it may still be lent what it gives back at once.
@@ -70,7 +70,7 @@ def test_a_worker_that_is_born_in_a_quiet_pool_is_quiet(shop: Workshop, control:
     never(lambda: shop.state(firing) is not State.PENDING, 1.0, what="it begins")
 
 
-def test_a_dead_worker_that_is_stopped_has_no_successor(shop: Workshop, control: Control) -> None:
+def test_a_dead_worker_that_is_stopped_has_no_successor(shop: Shop, control: Control) -> None:
     pool = shop.work()
     record = listed(shop)
     last = mourn(shop)
@@ -82,7 +82,7 @@ def test_a_dead_worker_that_is_stopped_has_no_successor(shop: Workshop, control:
     assert ended(pool) == 0
 
 
-def test_a_dead_worker_that_is_restarted_has_a_successor_at_once(shop: Workshop, control: Control) -> None:
+def test_a_dead_worker_that_is_restarted_has_a_successor_at_once(shop: Shop, control: Control) -> None:
     shop.work()
     record = listed(shop)
     last = mourn(shop)
@@ -100,7 +100,7 @@ def told_late(control: Control, pool: PoolRecord, verb: str, worker: str) -> str
     return action.id
 
 
-def test_somebody_works_all_the_time_while_one_worker_is_replaced(shop: Workshop, control: Control) -> None:
+def test_somebody_works_all_the_time_while_one_worker_is_replaced(shop: Shop, control: Control) -> None:
     shop.work()
     pool = listed(shop)
 
@@ -116,7 +116,7 @@ def test_somebody_works_all_the_time_while_one_worker_is_replaced(shop: Workshop
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits another process")
-def test_a_restart_that_cannot_start_a_worker_keeps_the_old_ones(shop: Workshop, control: Control) -> None:
+def test_a_restart_that_cannot_start_a_worker_keeps_the_old_ones(shop: Shop, control: Control) -> None:
     pool = shop.work()
     record = listed(shop)
     process = psutil.Process(pool.process.pid)
@@ -131,9 +131,7 @@ def test_a_restart_that_cannot_start_a_worker_keeps_the_old_ones(shop: Workshop,
     assert shop.result(shop.fire("add", 1, 2)) == 3
 
 
-def test_a_pool_that_is_stopped_while_it_restarts_leaves_nobody_behind(
-    shop: Workshop, control: Control
-) -> None:
+def test_a_pool_that_is_stopped_while_it_restarts_leaves_nobody_behind(shop: Shop, control: Control) -> None:
     pool = shop.work("-c", "2", workers=2)
     firing = shop.fire("hold", "go")
     shop.begun(firing)
@@ -152,5 +150,5 @@ def test_a_pool_that_is_stopped_while_it_restarts_leaves_nobody_behind(
     assert shop.listed() == 0
 
 
-def test_a_worker_whose_job_never_lets_go_is_ended_by_its_pool(shop: Workshop, control: Control) -> None:
+def test_a_worker_whose_job_never_lets_go_is_ended_by_its_pool(shop: Shop, control: Control) -> None:
     ended_by_its_pool(shop, control, "stubborn")

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.acceptance.stage import Pool
+from tests.acceptance.project_folder import Pool
+from tests.acceptance.shop import Shop
 from tests.acceptance.test_starting import pool_knows_for_a_while, replaced, start, works_with_closed_streams
-from tests.acceptance.workshop import Workshop
 from tests.support.waiting import eventually
 
 __all__ = ["start"]
@@ -44,7 +44,7 @@ def put(path: Path, script: str) -> None:
     fresh.rename(path)
 
 
-def test_a_folder_of_path_that_is_removed_costs_no_firing(shop: Workshop) -> None:
+def test_a_folder_of_path_that_is_removed_costs_no_firing(shop: Shop) -> None:
     code, away = shop.folder / "code", shop.folder / "away"
     code.mkdir()
     (code / "more.py").write_text("from jobs import queue\n@queue.job\ndef one():\n    return 1\n")
@@ -61,7 +61,7 @@ def test_a_folder_of_path_that_is_removed_costs_no_firing(shop: Workshop) -> Non
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits another process")
-def test_a_pool_that_may_open_no_more_files_says_so_and_waits(shop: Workshop) -> None:
+def test_a_pool_that_may_open_no_more_files_says_so_and_waits(shop: Shop) -> None:
     pool = shop.work()
     process = psutil.Process(pool.process.pid)
     before = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
@@ -86,7 +86,7 @@ def test_a_pool_that_may_open_no_more_files_says_so_and_waits(shop: Workshop) ->
     ids=["python", "packages"],
 )
 def test_an_environment_that_is_replaced_under_a_pool_is_waited_for(
-    shop: Workshop, start: Callable[..., Pool], trouble: str, word: str
+    shop: Shop, start: Callable[..., Pool], trouble: str, word: str
 ) -> None:
     python = shop.folder / "python"
     put(python, f'exec {sys.executable} "$@"')
@@ -108,5 +108,5 @@ def test_an_environment_that_is_replaced_under_a_pool_is_waited_for(
 
 
 @pytest.mark.parametrize("closed", ["<&-", "2>&-"])
-def test_a_pool_whose_standard_streams_are_closed_works(shop: Workshop, closed: str) -> None:
+def test_a_pool_whose_standard_streams_are_closed_works(shop: Shop, closed: str) -> None:
     works_with_closed_streams(shop, closed)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from skunkqueue.records import State
+from tests.acceptance.shop import Shop
 from tests.acceptance.test_strange_plugins import named_and_costs_nothing, shop, trouble
-from tests.acceptance.workshop import Workshop
 
 __all__ = ["shop"]
 
 
-def test_jobs_beside_a_hook_that_ends_their_worker_count_no_death_and_no_timeout(shop: Workshop) -> None:
+def test_jobs_beside_a_hook_that_ends_their_worker_count_no_death_and_no_timeout(shop: Shop) -> None:
     beside = [shop.fire("doze", 0.5, timeout=2.5) for _ in range(3)]
     settled = shop.fire("add", 1, 2)
     trouble(shop, "skunkqueue_firing_settled", "be_greedy")
@@ -27,13 +27,13 @@ def test_jobs_beside_a_hook_that_ends_their_worker_count_no_death_and_no_timeout
 
 
 @pytest.mark.parametrize(
-    ("hook", "deed", "reason"),
+    ("hook", "operation", "reason"),
     [
         ("skunkqueue_firing_claimed", "hang", "PluginTimeoutError: it did not return within 5 s"),
         ("skunkqueue_worker_started", "leave", "its worker died: exit code 7"),
     ],
 )
 def test_a_hook_that_hangs_or_ends_its_process_is_named_and_costs_no_firing_anything(
-    shop: Workshop, hook: str, deed: str, reason: str
+    shop: Shop, hook: str, operation: str, reason: str
 ) -> None:
-    named_and_costs_nothing(shop, hook, deed, reason)
+    named_and_costs_nothing(shop, hook, operation, reason)

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.stage import PATIENCE, Stage
+from tests.acceptance.project_folder import PATIENCE, ProjectFolder
 from tests.docs.pages import ROOT, blocks
 from tests.support.server_process import free_port
 from tests.support.waiting import eventually
@@ -27,13 +27,13 @@ NAMED = re.compile(r"# (\w+\.py)\n")
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Stage]:
+def project(tmp_path: Path) -> Iterator[ProjectFolder]:
     """A folder with all programs of the page."""
     for module in ("django", "fastapi", "gunicorn", "uvicorn"):
         if find_spec(module) is None:
             message = f"NOT TESTED: no {module} here: pip install {module}"
             raise (pytest.fail if os.environ.get("CI") else pytest.skip).Exception(message)
-    with Stage(tmp_path, SKUNKQUEUE_URL=f"sqlite:///{tmp_path}/queue.db") as made:
+    with ProjectFolder(tmp_path, SKUNKQUEUE_URL=f"sqlite:///{tmp_path}/queue.db") as made:
         for block in blocks(PAGE, "python"):
             name = NAMED.match(block.code)
             assert name is not None, f"{block}: its first line does not say which file it is"
@@ -42,14 +42,14 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 @contextmanager
-def serving(stage: Stage, *command: str) -> Iterator[None]:
+def serving(project: ProjectFolder, *command: str) -> Iterator[None]:
     """Run a server in the stage's folder."""
-    with (stage.folder / "server.log").open("wb") as log, ExitStack() as stack:
+    with (project.folder / "server.log").open("wb") as log, ExitStack() as stack:
         process = stack.enter_context(
             subprocess.Popen(
                 [sys.executable, "-m", *command],
-                cwd=stage.folder,
-                env=stage.environment,
+                cwd=project.folder,
+                env=project.environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -77,59 +77,59 @@ def ask(address: str, form: dict[str, str] | None = None) -> Any:
     return answers[0]
 
 
-def complete(stage: Stage) -> int:
-    return stage.counts().get("complete", 0)
+def complete(project: ProjectFolder) -> int:
+    return project.counts().get("complete", 0)
 
 
-def test_flask_under_gunicorn(stage: Stage) -> None:
-    stage.work("-q", "shop")
+def test_flask_under_gunicorn(project: ProjectFolder) -> None:
+    project.work("-q", "shop")
     at = f"127.0.0.1:{free_port()}"
-    with serving(stage, "gunicorn", "flask_app:app", "--workers", "2", "--preload", "-b", at):
+    with serving(project, "gunicorn", "flask_app:app", "--workers", "2", "--preload", "-b", at):
         firing = ask(f"http://{at}/orders", {"mail": "jed@shop.example"})["firing"]
 
         eventually(lambda: ask(f"http://{at}/orders/{firing}")["state"] == "complete", PATIENCE)
         assert ask(f"http://{at}/orders/{firing}")["result"] == "Thank you, jed@shop.example"
 
 
-def test_fastapi_under_uvicorn_with_many_at_once(stage: Stage) -> None:
-    stage.work("-q", "shop")
+def test_fastapi_under_uvicorn_with_many_at_once(project: ProjectFolder) -> None:
+    project.work("-q", "shop")
     port = free_port()
-    with serving(stage, "uvicorn", "fastapi_app:app", "--port", str(port)):
+    with serving(project, "uvicorn", "fastapi_app:app", "--port", str(port)):
         at = f"http://127.0.0.1:{port}/orders"
         first = ask(f"{at}?mail=jed@shop.example", {})["firing"]
         assert ask(f"{at}/{first}/result") == {"result": "Thank you, jed@shop.example"}
 
         urls = [f"{at}?mail={number}@shop.example" for number in range(200)]
-        found = _all_at_once(stage, urls, post=True)
-        results = _all_at_once(stage, [f"{at}/{one['firing']}/result" for one in found], post=False)
+        found = _all_at_once(project, urls, post=True)
+        results = _all_at_once(project, [f"{at}/{one['firing']}/result" for one in found], post=False)
         assert [one["result"] for one in results] == [f"Thank you, {n}@shop.example" for n in range(200)]
 
 
-def _all_at_once(stage: Stage, urls: Sequence[str], *, post: bool) -> list[Any]:
+def _all_at_once(project: ProjectFolder, urls: Sequence[str], *, post: bool) -> list[Any]:
     """Ask many addresses by fifty threads."""
-    del stage
+    del project
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - of this helper alone
 
     with ThreadPoolExecutor(50) as threads:
         return list(threads.map(lambda url: ask(url, {} if post else None), urls))
 
 
-def test_django(stage: Stage) -> None:
+def test_django(project: ProjectFolder) -> None:
     subprocess.run(
         [sys.executable, "-m", "django", "migrate", "--settings", "django_settings"],
-        cwd=stage.folder,
-        env={**stage.environment, "PYTHONPATH": str(stage.folder)},
+        cwd=project.folder,
+        env={**project.environment, "PYTHONPATH": str(project.folder)},
         check=True,
         capture_output=True,
     )
-    pool = stage.work("-q", "shop", "--import", "django_jobs").ready(1)
+    pool = project.work("-q", "shop", "--import", "django_jobs").ready(1)
     port = free_port()
-    stage.environment["PYTHONPATH"] = str(stage.folder)
+    project.environment["PYTHONPATH"] = str(project.folder)
     runs = ("django", "runserver", "--settings", "django_settings", "--noreload", f"127.0.0.1:{port}")
-    with serving(stage, *runs):
+    with serving(project, *runs):
         assert ask(f"http://127.0.0.1:{port}/sign-up/jed") == {"welcome": "jed"}
         assert ask(f"http://127.0.0.1:{port}/sign-up/ian") == {"welcome": "ian"}
-        eventually(lambda: complete(stage) == 2, PATIENCE, what="both jobs are complete")
-    (first, second) = stage.skunq("jobs", "-q", "shop", "--oldest")["jobs"]
-    assert {stage.skunq("job", one["id"])["result"] for one in (first, second)} <= {1, 2}
+        eventually(lambda: complete(project) == 2, PATIENCE, what="both jobs are complete")
+    (first, second) = project.skunq("jobs", "-q", "shop", "--oldest")["jobs"]
+    assert {project.skunq("job", one["id"])["result"] for one in (first, second)} <= {1, 2}
     assert pool.stop() == 0

@@ -10,7 +10,7 @@ import pytest
 from skunkqueue.contract.makers import claim, counts, firing, firings, ids, outcome
 from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.records import FINAL_STATES, State
-from tests.acceptance.workshop import Workshop
+from tests.acceptance.shop import Shop
 from tests.redis.opening import OpenStore
 from tests.redis.patience import persistently
 from tests.support.fdb_fixtures import NewFdbServer
@@ -30,7 +30,7 @@ def test_pool_waits_for_a_server_that_is_away_for_half_a_minute(
     tmp_path: Path, new_fdb_server: NewFdbServer, dbname: str
 ) -> None:
     server = new_fdb_server()
-    with Workshop(tmp_path, server.url(dbname)) as shop:
+    with Shop(tmp_path, server.url(dbname)) as shop:
         pool = shop.work("-c", "2", workers=2)
         workers = sorted(shop.pids())
         held = shop.fire("hold", "go")

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from skunkqueue.contract.makers import claim, counts, firing, firings, outcome, read
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.records import FINAL_STATES, State
-from tests.acceptance.workshop import Workshop
+from tests.acceptance.shop import Shop
 from tests.redis.opening import OpenStore
 from tests.redis.patience import persistently
 from tests.support.fdb_server import FdbCluster, FdbProcess
@@ -100,7 +100,7 @@ def test_leases_and_due_times_do_not_jump_with_the_versions_of_a_recovery(
 
 @pytest.mark.parametrize("loss", [killed, stopped])
 def test_pool_goes_on_by_itself(tmp_path: Path, cluster: FdbCluster, dbname: str, loss: Loss) -> None:
-    with Workshop(tmp_path, cluster.url(dbname)) as shop:
+    with Shop(tmp_path, cluster.url(dbname)) as shop:
         pool = shop.work("-c", "2", workers=2)
         workers = shop.pids()
         before = [shop.fire("add", 1, number) for number in range(50)]

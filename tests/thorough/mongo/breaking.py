@@ -11,14 +11,14 @@ from skunkqueue.persistence.mongodb.backend import MongoBackend
 from tests.support.mongo_fixtures import MongoConfigOf
 from tests.support.mongo_proxy import MongoProxy
 from tests.support.mongo_server import MongoServer
-from tests.thorough.mongo import deeds, deeds_of_schedules
-from tests.thorough.mongo.deeds import Prepare
+from tests.thorough.mongo import operations, operations_of_schedules
+from tests.thorough.mongo.operations import Prepare
 
 PROMISES: list[Prepare] = [
     found
-    for module in (deeds, deeds_of_schedules)
+    for module in (operations, operations_of_schedules)
     for _, found in inspect.getmembers(module, inspect.isfunction)
-    if found.__module__ == module.__name__ and inspect.signature(found).return_annotation == "Deed"
+    if found.__module__ == module.__name__ and inspect.signature(found).return_annotation == "Operation"
 ]
 KEPT = {"meta", "bells"}
 """Collections that are not emptied: the store's own, and one that cannot be."""

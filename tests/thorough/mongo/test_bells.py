@@ -148,7 +148,7 @@ def test_what_is_given_back_wakes(far: Backend, near: Backend, threads: ThreadPo
     asleep = threads.submit(next_one, far)
     never(asleep.done, A_WHILE)
 
-    near.bury(OTHER, [], death(near.now(), OTHER))
+    near.reap(OTHER, [], death(near.now(), OTHER))
 
     assert asleep.result(SOON) == [lent.id]
 

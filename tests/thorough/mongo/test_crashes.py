@@ -18,8 +18,8 @@ from skunkqueue.persistence.backend import HALF_DONE, MAX_PAGE, Backend
 from skunkqueue.records import State
 from tests.redis.patience import persistently
 from tests.thorough.mongo.breaking import PROMISES, Line
-from tests.thorough.mongo.deeds import Deed, Prepare, a_batch_of_many_parcels_is_in_or_not
-from tests.thorough.mongo.deeds_of_schedules import the_next_run_is_armed_once_with_the_outcome
+from tests.thorough.mongo.operations import Operation, Prepare, a_batch_of_many_parcels_is_in_or_not
+from tests.thorough.mongo.operations_of_schedules import the_next_run_is_armed_once_with_the_outcome
 
 WAYS = [
     ("mongod", "swept"),
@@ -39,16 +39,16 @@ def test_there_are_promises() -> None:
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda one: one.__name__)
 def test_a_crash_between_any_two_writes(line: Line, promise: Prepare, way: str) -> None:
     clock = VirtualClock()
-    for crashed, near, deed in crashes(line, clock, promise):
+    for crashed, near, operation in crashes(line, clock, promise):
         for step in way.split(", then "):
             if step == "repeated":
-                deed.verb(near)
+                operation.verb(near)
             else:
                 clock.advance(HALF_DONE + 0.1)
                 near.sweep()
         assert set(line.left_over().values()) == {0}, line.left_over()
         agree(near)
-        deed.holds(near, done=not crashed or "repeated" in way)
+        operation.holds(near, done=not crashed or "repeated" in way)
 
 
 def test_a_schedule_whose_next_run_is_owed_is_not_idle(line: Line) -> None:
@@ -69,25 +69,25 @@ def test_parcels_of_a_batch_that_was_never_accepted_are_thrown_away(line: Line) 
         assert line.count("parcels") == 0
 
 
-def crashes(line: Line, clock: VirtualClock, promise: Prepare) -> Iterator[tuple[bool, Backend, Deed]]:
-    """Break a deed off after each of its writes; tell whether it was, and give the store that is looked at."""
+def crashes(line: Line, clock: VirtualClock, promise: Prepare) -> Iterator[tuple[bool, Backend, Operation]]:
+    """Break an operation off after each of its writes; tell whether it was, and give the store that is looked at."""
     after, writes, tries = -1, 0, 5
     # Those whose line broke are closed at the end, when they have found their server again.
     with ExitStack() as broken:
         while after < writes:
             # Machines under load may be slower than the hasty like; a crash at another place is as good.
             near, far = persistently(lambda: line.fresh(broken, clock, **HASTY))
-            deed = promise(near, clock.advance)
+            operation = promise(near, clock.advance)
             before = line.proxy.writes
             if after >= 0:
                 line.proxy.cut_after(after)
             crashed = False
             try:
-                answer = deed.verb(far)
+                answer = operation.verb(far)
             except BackendUnavailableError:
                 crashed = True
             else:
-                assert answer == deed.answer
+                assert answer == operation.answer
             if after < 0:
                 tries -= 1
                 assert tries, "it never goes well"
@@ -97,7 +97,7 @@ def crashes(line: Line, clock: VirtualClock, promise: Prepare) -> Iterator[tuple
                 assert writes, "nothing was written"
             line.proxy.mend()
             print(f"after {after} of {writes} writes: {'broken off' if crashed else 'done'}")
-            yield crashed, near, deed
+            yield crashed, near, operation
             after += 1
 
 

@@ -25,7 +25,7 @@ from skunkqueue.contract.makers import (
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import FINAL_STATES, Command, State
-from tests.acceptance.workshop import Workshop
+from tests.acceptance.shop import Shop
 from tests.mongo.opening import OpenStore
 from tests.redis.patience import persistently
 from tests.support.mongo_fixtures import MongoConfigOf
@@ -155,7 +155,7 @@ def _until(call: Callable[[], bool]) -> None:
 def test_a_pool_goes_on_by_itself(
     tmp_path: Path, servers: MongoReplicaSet, dbname: str, failover: Failover
 ) -> None:
-    with Workshop(tmp_path, servers.url(dbname)) as shop:
+    with Shop(tmp_path, servers.url(dbname)) as shop:
         pool = shop.work("-c", "2", workers=2)
         workers = shop.pids()
         before = [shop.fire("add", 1, number) for number in range(50)]

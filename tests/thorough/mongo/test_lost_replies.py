@@ -33,8 +33,8 @@ from tests.support.mongo_replica_set import MongoReplicaSet
 from tests.support.mongo_server import MongoServer
 from tests.support.waiting import eventually, pause
 from tests.thorough.mongo.breaking import PROMISES, Line
-from tests.thorough.mongo.deeds import Prepare
 from tests.thorough.mongo.load import Load
+from tests.thorough.mongo.operations import Prepare
 
 Stores = tuple[Backend, Backend]
 
@@ -45,17 +45,17 @@ def test_a_verb_whose_replies_are_lost_is_done_once_and_says_so(line: Line, prom
     with ExitStack() as broken:
         while number <= writes:
             near, far = line.fresh(broken, SYSTEM_CLOCK)
-            deed = promise(near, pause)
+            operation = promise(near, pause)
             before = line.proxy.writes
             line.proxy.lose_reply(number)
-            answer = deed.verb(far)
+            answer = operation.verb(far)
             if not number:
                 writes = line.proxy.writes - before
                 assert writes, "nothing was written"
             line.proxy.lose_reply(0)
             print(f"reply {number} of {writes} lost")
-            assert answer == deed.answer
-            deed.holds(near, done=True)
+            assert answer == operation.answer
+            operation.holds(near, done=True)
             assert set(line.left_over().values()) == {0}, line.left_over()
             number += 1
     assert line.proxy.lost, "no reply was lost"

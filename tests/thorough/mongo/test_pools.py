@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.acceptance.shop import Shop
 from tests.acceptance.test_pool_commands import *  # noqa: F403 - the same tests, on another store
-from tests.acceptance.workshop import Workshop
 from tests.support.mongo_server import MongoServer
 
 
 @pytest.fixture
-def shop(tmp_path: Path, mongod: MongoServer, dbname: str) -> Iterator[Workshop]:
-    with Workshop(tmp_path, mongod.url(dbname)) as made:
+def shop(tmp_path: Path, mongod: MongoServer, dbname: str) -> Iterator[Shop]:
+    with Shop(tmp_path, mongod.url(dbname)) as made:
         yield made

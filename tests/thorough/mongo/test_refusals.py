@@ -207,7 +207,7 @@ def test_the_rights_that_are_advised_do(
     assert store.kill([more[0].id]) == {more[0].id: State.PENDING}
     assert store.requeue([more[0].id]) == [more[0].id]
     assert len(claim(store, 9)) == 4
-    assert store.bury(WORKER, [], death(1.0)) == 4
+    assert store.reap(WORKER, [], death(1.0)) == 4
     assert store.purge(QUEUE) == 4
     store.sweep()
     assert store.prune(older=0.0) == 1

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.stage import SEED, Stage
+from tests.acceptance.project_folder import SEED, ProjectFolder
 from tests.support.mongo_server import MongoServer
 from tests.support.server_process import HOST
 from tests.support.waiting import eventually
@@ -60,41 +60,41 @@ def usual_place(mongod_binary: Path, tmp_path_factory: pytest.TempPathFactory) -
         server.close()
 
 
-def stage_of(folder: Path, text: str) -> Stage:
+def stage_of(folder: Path, text: str) -> ProjectFolder:
     folder.mkdir()
-    stage = Stage(folder, SKUNKQUEUE_URL=f"mongodb://localhost:{PORT}/?dbname=skunkqueue")
-    stage.write("demo.py", text)
-    return stage
+    project = ProjectFolder(folder, SKUNKQUEUE_URL=f"mongodb://localhost:{PORT}/?dbname=skunkqueue")
+    project.write("demo.py", text)
+    return project
 
 
 def test_the_seeds_examples_do_what_they_say(tmp_path: Path, usual_place: MongoServer) -> None:
     # What follows in a minute follows in a second, so that it can be seen.
     soon = as_written("decorator.py").replace("seconds=60", "seconds=1")
-    with stage_of(tmp_path / "decorator", soon) as stage:
+    with stage_of(tmp_path / "decorator", soon) as project:
         # Nothing but the script says where its store is.
-        url = stage.environment.pop("SKUNKQUEUE_URL")
-        scripted = stage.environment.copy()
-        stage.environment["SKUNKQUEUE_URL"] = url
-        pool = stage.work("-q", "demo", "-r", "foo").ready()
-        stage.environment = scripted
+        url = project.environment.pop("SKUNKQUEUE_URL")
+        scripted = project.environment.copy()
+        project.environment["SKUNKQUEUE_URL"] = url
+        pool = project.work("-q", "demo", "-r", "foo").ready()
+        project.environment = scripted
 
-        assert stage.run("demo.py").splitlines() == ["result 9", "state complete"]
-        stage.environment = {**scripted, "SKUNKQUEUE_URL": url}
-        eventually(lambda: stage.counts() == {"complete": 2}, every=0.2, what="both are complete")
+        assert project.run("demo.py").splitlines() == ["result 9", "state complete"]
+        project.environment = {**scripted, "SKUNKQUEUE_URL": url}
+        eventually(lambda: project.counts() == {"complete": 2}, every=0.2, what="both are complete")
         assert pool.stop() == 0
 
     usual_place.client().drop_database("skunkqueue")
-    with stage_of(tmp_path / "mixin", as_written("mixin.py")) as stage:
-        pool = stage.work("-q", "demo", "-r", "foo").ready()
-        stage.run("demo.py")
+    with stage_of(tmp_path / "mixin", as_written("mixin.py")) as project:
+        pool = project.work("-q", "demo", "-r", "foo").ready()
+        project.run("demo.py")
         pool.says("hello Jed !")
         assert pool.stop() == 0
         assert pool.lines("hello!", "hello Jed !") == ["hello!", "hello Jed !"]
 
     usual_place.client().drop_database("skunkqueue")
-    with stage_of(tmp_path / "conjoined", as_written("conjoined.py")) as stage:
-        pool = stage.work("-q", "demo", "-r", "foo").ready()
-        stage.run("demo.py")
+    with stage_of(tmp_path / "conjoined", as_written("conjoined.py")) as project:
+        pool = project.work("-q", "demo", "-r", "foo").ready()
+        project.run("demo.py")
         pool.says("hello Ian !")
         assert pool.stop() == 0
         assert pool.lines("hello!", "hello Ian !") == ["hello!", "hello Ian !"]

@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from skunkqueue.records import State
-from tests.acceptance.stage import PATIENCE, SKUNQ, Pool
-from tests.acceptance.workshop import LONG_LEASE, QUEUE, Workshop, gone
+from tests.acceptance.project_folder import PATIENCE, SKUNQ, Pool
+from tests.acceptance.shop import LONG_LEASE, QUEUE, Shop, gone
 from tests.support.mongo_fixtures import MongoConfigOf
 from tests.support.mongo_replica_set import MongoReplicaSet
 from tests.support.mongo_server import MongoServer
@@ -60,14 +60,14 @@ def url(server: MongoServer | MongoReplicaSet, dbname: str, mongo_config_of: Mon
 
 
 @pytest.fixture
-def shop(tmp_path: Path, url: str) -> Iterator[Workshop]:
-    with Workshop(tmp_path, url) as made:
+def shop(tmp_path: Path, url: str) -> Iterator[Shop]:
+    with Shop(tmp_path, url) as made:
         yield made
 
 
 def test_the_url_may_be_given_on_the_command_line(tmp_path: Path, url: str) -> None:
-    with Workshop(tmp_path, url) as shop:
-        del shop.stage.environment["SKUNKQUEUE_URL"]
+    with Shop(tmp_path, url) as shop:
+        del shop.project.environment["SKUNKQUEUE_URL"]
         pool = shop.work("--url", url)
         handle = shop.fire("add", 4, 5)
 
@@ -75,7 +75,7 @@ def test_the_url_may_be_given_on_the_command_line(tmp_path: Path, url: str) -> N
         assert pool.stop() == 0
 
 
-def test_a_killed_workers_firing_runs_again_long_before_its_lease_ends(shop: Workshop) -> None:
+def test_a_killed_workers_firing_runs_again_long_before_its_lease_ends(shop: Shop) -> None:
     shop.work("--lease", str(LONG_LEASE), "-c", "2", workers=2)
     firing = shop.fire("hold", "go")
     shop.begun(firing)
@@ -91,7 +91,7 @@ def test_a_killed_workers_firing_runs_again_long_before_its_lease_ends(shop: Wor
     assert (shop.record(firing).deaths, gone(pid)()) == (1, True)
 
 
-def test_a_killed_pools_firing_runs_again_in_another_within_two_leases(shop: Workshop) -> None:
+def test_a_killed_pools_firing_runs_again_in_another_within_two_leases(shop: Shop) -> None:
     doomed = shop.work("--lease", str(LEASE))
     firing = shop.fire("hold", "go")
     shop.begun(firing)
@@ -116,7 +116,7 @@ def kill_tree(pool: Pool) -> None:
         eventually(gone(process.pid), PATIENCE, what=f"process {process.pid} is gone")
 
 
-def test_a_gentle_stop_leaves_no_worker_and_nothing_running(shop: Workshop) -> None:
+def test_a_gentle_stop_leaves_no_worker_and_nothing_running(shop: Shop) -> None:
     pool = shop.work("-c", "2", workers=2)
     firings = [shop.fire("add", number, 1) for number in range(100)]
 
@@ -126,7 +126,7 @@ def test_a_gentle_stop_leaves_no_worker_and_nothing_running(shop: Workshop) -> N
     assert State.RUNNING not in {shop.state(firing) for firing in firings}
 
 
-def test_a_running_job_can_be_killed(shop: Workshop) -> None:
+def test_a_running_job_can_be_killed(shop: Shop) -> None:
     shop.work()
     firing = shop.fire("sleep")
     shop.begun(firing)
@@ -134,7 +134,7 @@ def test_a_running_job_can_be_killed(shop: Workshop) -> None:
     done = subprocess.run(
         [str(SKUNQ), "kill", firing],
         cwd=shop.folder,
-        env=shop.stage.environment,
+        env=shop.project.environment,
         capture_output=True,
         check=False,
     )
@@ -143,30 +143,30 @@ def test_a_running_job_can_be_killed(shop: Workshop) -> None:
     eventually(lambda: shop.state(firing) is State.KILLED, PATIENCE, what="it is killed")
 
 
-def test_the_commands_that_read_know_the_store(shop: Workshop, url: str) -> None:
+def test_the_commands_that_read_know_the_store(shop: Shop, url: str) -> None:
     shop.work()
     firing = shop.fire("add", 4, 5)
     shop.result(firing)
-    del shop.stage.environment["SKUNKQUEUE_URL"]
+    del shop.project.environment["SKUNKQUEUE_URL"]
 
-    (route,) = shop.stage.skunq("queues", "--url", url)["routes"]
-    jobs = str(shop.stage.skunq("jobs", "--url", url, "-q", QUEUE))
-    doctor = str(shop.stage.skunq("doctor", "--url", url))
+    (route,) = shop.project.skunq("queues", "--url", url)["routes"]
+    jobs = str(shop.project.skunq("jobs", "--url", url, "-q", QUEUE))
+    doctor = str(shop.project.skunq("doctor", "--url", url))
 
     assert {state: number for state, number in route["counts"].items() if number} == {"complete": 1}
     assert firing in jobs
     assert "MongoDB" in doctor
 
 
-def test_who_forks_goes_on_firing_on_both_sides(shop: Workshop) -> None:
+def test_who_forks_goes_on_firing_on_both_sides(shop: Shop) -> None:
     shop.work("-c", "2", workers=2)
-    script = shop.stage.write("forking.py", FORKING)
+    script = shop.project.write("forking.py", FORKING)
 
     done = subprocess.run(
         # Newer Pythons warn whoever forks with threads, whatever these do.
         [sys.executable, "-W", "ignore:This process:DeprecationWarning", str(script)],
         cwd=shop.folder,
-        env=shop.stage.environment,
+        env=shop.project.environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

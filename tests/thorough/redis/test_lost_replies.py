@@ -194,13 +194,13 @@ def test_a_purge_counts_what_it_removed(line: Line, broken: Broken) -> None:
     assert line.far.purge(QUEUE, ROUTE) == 3
 
 
-def test_a_burial_counts_what_it_gave_back(line: Line, broken: Broken) -> None:
+def test_a_reaping_counts_what_it_gave_back(line: Line, broken: Broken) -> None:
     line.near.register(worker(), LEASE)
     lent = claimed(line.near)
 
     broken()
 
-    assert line.far.bury(WORKER, [lent.id], death(lent.claimed)) == 1
+    assert line.far.reap(WORKER, [lent.id], death(lent.claimed)) == 1
     (again,) = claim(line.near, worker=OTHER)
     assert again.deaths == 1
 

@@ -10,10 +10,10 @@ import pytest
 
 from skunkqueue.control import Control
 from skunkqueue.records import State
-from tests.acceptance.stage import PATIENCE
+from tests.acceptance.project_folder import PATIENCE
+from tests.acceptance.shop import Shop, ended, gone
 from tests.acceptance.test_pool_commands import *  # noqa: F403 - the same tests, on another store
 from tests.acceptance.test_pool_commands import carried_out, heard, listed
-from tests.acceptance.workshop import Workshop, ended, gone
 from tests.redis.patience import persistently
 from tests.support.redis_fixtures import NewServer
 from tests.support.redis_server import RedisServer
@@ -26,13 +26,13 @@ def server(new_server: NewServer) -> RedisServer:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, server: RedisServer) -> Iterator[Workshop]:
-    with Workshop(tmp_path, server.url()) as made:
+def shop(tmp_path: Path, server: RedisServer) -> Iterator[Shop]:
+    with Shop(tmp_path, server.url()) as made:
         yield made
 
 
 def test_a_pool_whose_server_is_away_hears_signals_and_replaces_workers(
-    shop: Workshop, server: RedisServer
+    shop: Shop, server: RedisServer
 ) -> None:
     pool = shop.work()
     (before,) = listed(shop).processes
@@ -45,7 +45,7 @@ def test_a_pool_whose_server_is_away_hears_signals_and_replaces_workers(
 
 
 def test_a_pool_is_listed_and_obeys_again_once_its_server_is_back(
-    shop: Workshop, server: RedisServer, control: Control
+    shop: Shop, server: RedisServer, control: Control
 ) -> None:
     shop.work()
     pool = listed(shop)
@@ -61,7 +61,7 @@ def test_a_pool_is_listed_and_obeys_again_once_its_server_is_back(
 
 
 def test_a_pool_that_the_server_has_forgotten_lists_itself_again(
-    shop: Workshop, server: RedisServer, control: Control
+    shop: Shop, server: RedisServer, control: Control
 ) -> None:
     pool = shop.work()
     before = listed(shop)
@@ -75,7 +75,7 @@ def test_a_pool_that_the_server_has_forgotten_lists_itself_again(
 
 
 def test_a_worker_is_killed_by_its_pool_though_the_server_is_away(
-    shop: Workshop, server: RedisServer, control: Control
+    shop: Shop, server: RedisServer, control: Control
 ) -> None:
     shop.work("--grace", "0.5")
     listed(shop)

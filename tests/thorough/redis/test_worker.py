@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 
 from skunkqueue.records import State
-from tests.acceptance.stage import PATIENCE, Pool, Stage
+from tests.acceptance.project_folder import PATIENCE, Pool, ProjectFolder
+from tests.acceptance.shop import LONG_LEASE, QUEUE, Shop, gone
 from tests.acceptance.test_redis_worker import (
     AS_WRITTEN,
     WITH_NAME_ALONE,
@@ -20,7 +21,6 @@ from tests.acceptance.test_redis_worker import (
     shop,
     states,
 )
-from tests.acceptance.workshop import LONG_LEASE, QUEUE, Workshop, gone
 from tests.redis.patience import persistently
 from tests.support.redis_sentinel import RedisSentinels
 from tests.support.redis_server import RedisServer
@@ -30,12 +30,12 @@ __all__ = ["server", "shop"]
 
 
 def test_its_second_firing_runs_when_its_time_comes(tmp_path: Path, server: RedisServer) -> None:
-    with Stage(tmp_path, SKUNKQUEUE_URL=server.url()) as stage:
-        stage.write("demo.py", WITH_NAME_ALONE.replace("seconds=60", "seconds=1"))
-        stage.work("-q", "demo", "-r", "foo").ready()
+    with ProjectFolder(tmp_path, SKUNKQUEUE_URL=server.url()) as project:
+        project.write("demo.py", WITH_NAME_ALONE.replace("seconds=60", "seconds=1"))
+        project.work("-q", "demo", "-r", "foo").ready()
 
-        assert stage.run("demo.py").splitlines() == ["result 9", "state complete"]
-        eventually(lambda: stage.counts() == {"complete": 2}, every=0.2, what="both are complete")
+        assert project.run("demo.py").splitlines() == ["result 9", "state complete"]
+        eventually(lambda: project.counts() == {"complete": 2}, every=0.2, what="both are complete")
 
 
 def test_the_redis_modules_default_cfg_works_as_the_seed_imports_it(
@@ -44,14 +44,14 @@ def test_the_redis_modules_default_cfg_works_as_the_seed_imports_it(
     script = AS_WRITTEN.replace("skunkqueue.persistence.sqlite", "skunkqueue.persistence.redis")
     script = script.replace("**default_cfg", f"**{{**default_cfg, 'conn_url': {server.url()!r}}}")
     assert "persistence.redis" in script
-    with Stage(tmp_path, SKUNKQUEUE_URL=server.url()) as stage:
-        stage.write("demo.py", script)
-        stage.work("-q", "demo", "-r", "foo").ready()
+    with ProjectFolder(tmp_path, SKUNKQUEUE_URL=server.url()) as project:
+        project.write("demo.py", script)
+        project.work("-q", "demo", "-r", "foo").ready()
 
-        assert stage.run("demo.py").splitlines() == ["result 9", "state complete"]
+        assert project.run("demo.py").splitlines() == ["result 9", "state complete"]
 
 
-def test_a_killed_workers_firing_runs_again_long_before_its_lease_ends(shop: Workshop) -> None:
+def test_a_killed_workers_firing_runs_again_long_before_its_lease_ends(shop: Shop) -> None:
     shop.work("--lease", str(LONG_LEASE), "-c", "2", workers=2)
     firing = shop.fire("hold", "go")
     shop.begun(firing)
@@ -67,7 +67,7 @@ def test_a_killed_workers_firing_runs_again_long_before_its_lease_ends(shop: Wor
     assert (shop.record(firing).deaths, gone(pid)()) == (1, True)
 
 
-def test_a_killed_pools_firing_runs_again_in_another_within_half_a_minute(shop: Workshop) -> None:
+def test_a_killed_pools_firing_runs_again_in_another_within_half_a_minute(shop: Shop) -> None:
     doomed = shop.work()
     firing = shop.fire("hold", "go")
     shop.begun(firing)
@@ -98,10 +98,10 @@ def kill_tree(pool: Pool) -> None:
 def test_a_pool_that_starts_before_its_server_works_as_soon_as_that_is_there(
     tmp_path: Path, server: RedisServer
 ) -> None:
-    with Workshop(tmp_path, server.url()) as shop:
+    with Shop(tmp_path, server.url()) as shop:
         firing = shop.fire("add", 1, 2)
         server.kill()
-        pool = shop.stage.work("-q", QUEUE)
+        pool = shop.project.work("-q", QUEUE)
         pool.says("no worker of route 'default' can start now")
         server.start()
 
@@ -114,7 +114,7 @@ def test_a_pool_follows_the_master_that_sentinels_name(
 ) -> None:
     # Of two replicas one is left to confirm what the other, the new master, accepts.
     servers = new_sentinels(replicas=2)
-    with Workshop(tmp_path, servers.url(replicas="1")) as shop:
+    with Shop(tmp_path, servers.url(replicas="1")) as shop:
         pool = shop.work("-c", "2", workers=2)
         before = [shop.fire("add", 1, number) for number in range(50)]
         held = shop.fire("hold", "go")
@@ -131,9 +131,7 @@ def test_a_pool_follows_the_master_that_sentinels_name(
         assert pool.process.poll() is None
 
 
-def test_an_idle_pool_goes_on_after_the_server_was_away_for_a_while(
-    shop: Workshop, server: RedisServer
-) -> None:
+def test_an_idle_pool_goes_on_after_the_server_was_away_for_a_while(shop: Shop, server: RedisServer) -> None:
     pool = shop.work()
     server.kill()
     pool.says("127.0.0.1")
@@ -145,7 +143,7 @@ def test_an_idle_pool_goes_on_after_the_server_was_away_for_a_while(
     assert pool.process.poll() is None
 
 
-def test_a_pool_goes_on_with_a_server_that_has_forgotten_all(shop: Workshop, server: RedisServer) -> None:
+def test_a_pool_goes_on_with_a_server_that_has_forgotten_all(shop: Shop, server: RedisServer) -> None:
     pool = shop.work()
     shop.result(shop.fire("add", 1, 1))
 
@@ -158,14 +156,14 @@ def test_a_pool_goes_on_with_a_server_that_has_forgotten_all(shop: Workshop, ser
 
 def test_a_pool_works_on_the_oldest_redis(tmp_path: Path, redis62: RedisServer) -> None:
     redis62.flush()
-    with Workshop(tmp_path, redis62.url()) as shop:
+    with Shop(tmp_path, redis62.url()) as shop:
         shop.work("-q", QUEUE)
         firings = [shop.fire("add", number, 1) for number in range(20)]
 
         assert [shop.result(firing) for firing in firings] == list(range(1, 21))
 
 
-def test_a_gentle_stop_leaves_no_worker_and_nothing_running(shop: Workshop) -> None:
+def test_a_gentle_stop_leaves_no_worker_and_nothing_running(shop: Shop) -> None:
     pool = shop.work("-c", "2", workers=2)
     firings = [shop.fire("add", number, 1) for number in range(100)]
 

@@ -24,7 +24,7 @@ from skunkqueue.config import open_backend, resolve
 from skunkqueue.contract.makers import counts, ids, listed
 from skunkqueue.ids import new_id
 from skunkqueue.records import DEFAULT_ROUTE, Record, Schedule, State
-from tests.acceptance.stage import PATIENCE, Pool, Stage
+from tests.acceptance.project_folder import PATIENCE, Pool, ProjectFolder
 from tests.support.waiting import eventually, pause
 
 JOBS = Path(__file__).parent / "storm_jobs.py"
@@ -88,7 +88,7 @@ class Storm:
         self._folder = folder
         self._chance = random.Random(seed)  # noqa: S311 - no secret
         self._queue = f"storm-{new_id()}"
-        self._stage = Stage(folder, SKUNKQUEUE_URL=url, STORM_QUEUE=self._queue)
+        self._project = ProjectFolder(folder, SKUNKQUEUE_URL=url, STORM_QUEUE=self._queue)
         self._backend = open_backend(resolve(conn_url=url), clock=SYSTEM_CLOCK)
         self._pools: list[Pool] = []
         self._orphans: list[psutil.Process] = []
@@ -98,14 +98,14 @@ class Storm:
         self._killed: Counter[str] = Counter()
 
     def __enter__(self) -> Storm:
-        self._stage.__enter__()
+        self._project.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._stage.__exit__(kind, error, trace)
+            self._project.__exit__(kind, error, trace)
         finally:
             # They end by themselves when they see that their pool is gone; but none may outlive the test.
             for orphan in psutil.wait_procs(self._orphans, PATIENCE)[1]:
@@ -116,8 +116,8 @@ class Storm:
         """Kill until the schedule has run so often, then see how it stands."""
         began = time.monotonic()
         shutil.copy(JOBS, self._folder / "jobs.py")
-        self._stage.write("declare.py", DECLARE)
-        self._stage.run("declare.py")
+        self._project.write("declare.py", DECLARE)
+        self._project.run("declare.py")
         for _ in range(POOLS):
             self._start()
         # Nothing is tested before there is something to kill.
@@ -142,7 +142,7 @@ class Storm:
 
     def _start(self) -> None:
         options = ["-q", self._queue, "-c", str(WORKERS), "--lease", str(LEASE), "--path", str(self._folder)]
-        self._pools.append(self._stage.work(*options))
+        self._pools.append(self._project.work(*options))
 
     def _replace_ended(self) -> None:
         """Start another pool for one that has given up: all its workers were killed before they were ready."""

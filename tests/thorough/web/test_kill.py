@@ -12,26 +12,26 @@ from playwright.sync_api import Page, expect
 from skunkqueue.records import State
 from skunkqueue.web import create_app
 from skunkqueue.web.live.events import KEY as STREAMS
-from tests.acceptance.workshop import Workshop
+from tests.acceptance.shop import Shop
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> Iterator[Workshop]:
-    with Workshop(tmp_path) as workshop:
-        yield workshop
+def shop(tmp_path: Path) -> Iterator[Shop]:
+    with Shop(tmp_path) as shop:
+        yield shop
 
 
 @pytest.fixture
-def app(workshop: Workshop) -> Iterator[Flask]:
-    app = create_app(f"sqlite:///{workshop.folder}/shop.db", refresh_seconds=0.2)
+def app(shop: Shop) -> Iterator[Flask]:
+    app = create_app(f"sqlite:///{shop.folder}/shop.db", refresh_seconds=0.2)
     yield app
     app.extensions[STREAMS].close()
 
 
-def test_a_running_firing_is_killed_and_its_page_shows_that(page: Page, workshop: Workshop) -> None:
-    workshop.work()
-    id_ = workshop.fire("hold", "never")
-    workshop.begun(id_)
+def test_a_running_firing_is_killed_and_its_page_shows_that(page: Page, shop: Shop) -> None:
+    shop.work()
+    id_ = shop.fire("hold", "never")
+    shop.begun(id_)
 
     page.goto(f"/jobs/{id_}")
     page.get_by_role("link", name="Kill").click()
@@ -40,6 +40,6 @@ def test_a_running_firing_is_killed_and_its_page_shows_that(page: Page, workshop
 
     expect(page.locator("#messages")).to_contain_text("is being interrupted")
     expect(page.locator("h1 .state").first).to_have_text("killed")
-    (record,) = workshop.backend.get([id_])
+    (record,) = shop.backend.get([id_])
     assert record is not None
     assert record.state is State.KILLED

@@ -14,7 +14,7 @@ from skunkqueue.web.live.events import KEY
 from tests.web.browser.looks import complaints
 from tests.web.conftest import app, queue, store, url
 from tests.web.everything import PAGES, Shown, fill
-from tests.web.timetables import install_strategies
+from tests.web.schedules import install_strategies
 
 __all__ = ["app", "queue", "store", "url"]
 

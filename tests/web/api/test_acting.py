@@ -17,7 +17,7 @@ from tests.web.access.conftest import bearer, log_in
 from tests.web.crews import add_pool
 from tests.web.firings import claim, firing
 from tests.web.monitor_client import MonitorClient
-from tests.web.timetables import declare, install_strategies
+from tests.web.schedules import declare, install_strategies
 
 
 def post(client: FlaskClient, path: str, body: object, *, expect: int = 200, **more: Any) -> Any:

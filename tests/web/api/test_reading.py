@@ -117,7 +117,9 @@ def test_integers_that_readers_would_round_are_texts(client: FlaskClient, store:
 
 
 @pytest.mark.parametrize("value", ["\ud800", float("nan"), float("inf"), b"\xff\x00", {1: 2}, {"\udfff": 1}])
-def test_what_json_cannot_carry_is_told_all_the_same(client: FlaskClient, put: Put, value: object) -> None:
+def test_what_json_cannot_attempt_state_is_told_all_the_same(
+    client: FlaskClient, put: Put, value: object
+) -> None:
     try:
         id_ = put(value)
     except (ValueError, TypeError):

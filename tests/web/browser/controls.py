@@ -16,9 +16,9 @@ from skunkqueue.scheduler import TimeScheduler
 from skunkqueue.web import create_app
 from skunkqueue.web.live.events import KEY
 from skunkqueue.web.source import KEY as SOURCE
-from tests.acceptance.workshop import Workshop, ended
+from tests.acceptance.shop import Shop, ended
 from tests.support.waiting import eventually
-from tests.web.timetables import body, declare, read
+from tests.web.schedules import body, declare, read
 
 PATIENCE = 60.0
 QUICK = 0.2
@@ -28,19 +28,19 @@ class Controls:
     """Each test has a store of its own, at ``url``, with a pool that really works."""
 
     @pytest.fixture
-    def shop(self, url: str, tmp_path: Path) -> Iterator[Workshop]:
-        with Workshop(tmp_path, url) as made:
+    def shop(self, url: str, tmp_path: Path) -> Iterator[Shop]:
+        with Shop(tmp_path, url) as made:
             yield made
 
     @pytest.fixture
-    def app(self, url: str, shop: Workshop) -> Iterator[Flask]:
+    def app(self, url: str, shop: Shop) -> Iterator[Flask]:
         shop.backend.now()
         app = create_app(url, refresh_seconds=QUICK)
         yield app
         app.extensions[KEY].close()
         app.extensions[SOURCE].close()
 
-    def test_a_worker_is_restarted_and_stopped(self, page: Page, shop: Workshop) -> None:
+    def test_a_worker_is_restarted_and_stopped(self, page: Page, shop: Shop) -> None:
         shop.work()
         (first,) = shop.backend.workers()
         page.goto("/workers")
@@ -64,7 +64,7 @@ class Controls:
         newest = shop.backend.audit(1).entries[0]
         assert (newest.verb, newest.why) == ("stop", "it is too old")
 
-    def test_a_pool_is_made_quiet_goes_on_and_is_restarted(self, page: Page, shop: Workshop) -> None:
+    def test_a_pool_is_made_quiet_goes_on_and_is_restarted(self, page: Page, shop: Shop) -> None:
         shop.work()
         (first,) = shop.backend.workers()
         (pool,) = shop.backend.pools()
@@ -87,7 +87,7 @@ class Controls:
         expect(page.locator(f"#worker-{second.id}")).to_be_visible()
         expect(page.locator(f"#worker-{first.id}")).to_have_count(0)
 
-    def test_what_runs_is_killed_and_a_pool_is_stopped_roughly(self, page: Page, shop: Workshop) -> None:
+    def test_what_runs_is_killed_and_a_pool_is_stopped_roughly(self, page: Page, shop: Shop) -> None:
         pool = shop.work()
         (worker,) = shop.backend.workers()
         killed = shop.fire("sleep")
@@ -110,7 +110,7 @@ class Controls:
         assert shop.settled(interrupted, PATIENCE).state is State.KILLED
         assert ended(pool, PATIENCE) == 130
 
-    def test_a_schedule_is_run_paused_and_resumed(self, page: Page, shop: Workshop, url: str) -> None:
+    def test_a_schedule_is_run_paused_and_resumed(self, page: Page, shop: Shop, url: str) -> None:
         shop.work()
         with SkunkQueue("shop", conn_url=url) as queue:
             rule = TimeScheduler(queue, 3_600)

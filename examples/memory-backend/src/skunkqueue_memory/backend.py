@@ -149,8 +149,8 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, AskingVerbs, Backend):
     def _settle(self, entry: Entry, outcome: Outcome, now: float) -> None:
         # The due time that counts for the waiting is the old one, so the tally comes first.
         self._shelf.tally(entry, outcome, now)
-        if outcome.carry is not None:
-            entry.carry = outcome.carry
+        if outcome.attempt_state is not None:
+            entry.attempt_state = outcome.attempt_state
         if outcome.error is not None:
             entry.error = outcome.error
         if outcome.began is not None and outcome.verdict is not Verdict.ADVANCE:

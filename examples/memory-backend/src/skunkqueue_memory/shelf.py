@@ -37,7 +37,7 @@ class Entry:
     ttl: float | None = None
     deaths: int = 0
     evidence: str = ""
-    carry: bytes | None = None
+    attempt_state: bytes | None = None
     result: bytes | None = None
     progress: bytes | None = None
     kill_requested: bool = False
@@ -91,7 +91,7 @@ class Entry:
             queue=self.firing.queue,
             route=self.firing.route,
             body=self.firing.body,
-            carry=self.carry,
+            attempt_state=self.attempt_state,
             priority=self.firing.priority,
             enqueued=self.enqueued,
             due=self.due,
@@ -129,7 +129,7 @@ class Entry:
             lease_left=self.lease_end - now if self.state is State.RUNNING else None,
             deaths=self.deaths,
             evidence=self.evidence,
-            carry=self.carry,
+            attempt_state=self.attempt_state,
             result=self.result,
             progress=self.progress,
             kill_requested=self.kill_requested,
@@ -219,7 +219,7 @@ class Shelf:
     def start_over(self, entry: Entry, now: float) -> None:
         """Make a finished firing wait again; its token stays, so old claims stay stale."""
         entry.due, entry.deaths, entry.evidence = now, 0, ""
-        entry.carry = entry.result = entry.progress = entry.expires = None
+        entry.attempt_state = entry.result = entry.progress = entry.expires = None
         entry.error = entry.took = entry.again = None
         entry.kill_requested, entry.attempts = False, 0
         self.move(entry, State.PENDING)

@@ -57,7 +57,7 @@ class WorkerVerbs(AuditVerbs):
         chosen = [record for record in live if record.listens_on(queue, route)]
         return sorted(chosen, key=lambda record: (record.started, record.id))
 
-    def bury(self, worker: str, begun: Sequence[str], death: Death) -> int:
+    def reap(self, worker: str, begun: Sequence[str], death: Death) -> int:
         """Give back what it held, at once."""
         with self._open():
             held = [

@@ -29,7 +29,7 @@ from skunkqueue.cli.output import cut_mark, note, on_terminal, say, table
 from skunkqueue.cli.text import clean, span
 from skunkqueue.cli.views import failure_line, progress_line
 from skunkqueue.handle import result_of
-from skunkqueue.payload import decode_carry
+from skunkqueue.payload import decode_attempt_state
 from skunkqueue.queue import SkunkQueue
 from skunkqueue.records import Record
 from skunkqueue.worker.signals import not_ignored
@@ -206,7 +206,7 @@ def _look(record: Record | None) -> Sight:
         return Sight("complete", repr(result_of(record, None)))
     if record.state.final:
         return Sight(record.state.value, failure_line(record) or "")
-    history = decode_carry(record.carry).history
+    history = decode_attempt_state(record.attempt_state).history
     past = f"attempt {history[-1].number}: {history[-1].verdict}, {history[-1].note}" if history else ""
     return Sight(record.state.value, progress_line(record) or past)
 

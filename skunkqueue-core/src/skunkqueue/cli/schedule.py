@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from skunkqueue import timetable
+from skunkqueue import schedule_control
 from skunkqueue.cli import exits
 from skunkqueue.cli.acting import with_control
 from skunkqueue.cli.columns import Shape
@@ -96,7 +96,7 @@ def run(control: Control, ctx: click.Context, name: str, queue: str | None) -> N
         elif not store.workers(found.queue, found.route):
             note(f"no worker is there to run it: skunq work -q {found.queue} -r {found.route}")
         return
-    if timetable.find(store, found.queue, found.name).paused:
+    if schedule_control.find(store, found.queue, found.name).paused:
         note(f"{_told(found)} is paused: resume it first")
     else:
         note(f"{_told(found)} is running already")

@@ -13,7 +13,7 @@ from skunkqueue.cli.text import cut, size
 from skunkqueue.cli.views import failure_line
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.handle import result_of
-from skunkqueue.payload import Attempt, Failure, decode_carry, decode_failure
+from skunkqueue.payload import Attempt, Failure, decode_attempt_state, decode_failure
 from skunkqueue.records import Death, Record
 
 
@@ -54,7 +54,7 @@ def death_line(death: Death) -> str:
 def attempts_of(record: Record) -> tuple[Attempt, ...]:
     """Tell the attempts remembered, and the one that ended it, which the record itself holds."""
     try:
-        history = decode_carry(record.carry).history
+        history = decode_attempt_state(record.attempt_state).history
     except SkunkQueueError:
         history = ()
     if record.began is None or record.finished is None:

@@ -162,11 +162,11 @@ def settle_some(backend: Backend, chance: random.Random, lent: list[Claim]) -> N
 def decide(lent: Claim, dice: float) -> Outcome:
     """Choose an outcome; a complete root is followed by one firing, which its result names."""
     if dice < 0.1:
-        return outcome(lent, Verdict.RETRY, carry=b"again")
+        return outcome(lent, Verdict.RETRY, attempt_state=b"again")
     if dice < 0.15:
         return outcome(lent, Verdict.RELEASE)
     if dice < 0.2:
-        return outcome(lent, Verdict.ADVANCE, carry=b"further")
+        return outcome(lent, Verdict.ADVANCE, attempt_state=b"further")
     if dice < 0.3:
         return outcome(lent, Verdict.ERROR, result=f"{lent.token}:".encode())
     return finish(lent)

@@ -45,7 +45,7 @@ endings = st.fixed_dictionaries(
         "pick": st.integers(0, 40),
         "verdict": st.sampled_from([*[Verdict.COMPLETE] * 4, *Verdict]),
         "delay": st.sampled_from([0.0, 0.0, 5.0]),
-        "carry": st.sampled_from([None, None, b"c1", b""]),
+        "attempt_state": st.sampled_from([None, None, b"c1", b""]),
         "result": st.sampled_from([None, b"r", b"\x00"]),
         "ttl": st.sampled_from([None, None, 0.5, 40.5]),
         "began": st.booleans(),

@@ -207,7 +207,7 @@ class ClaimPromises(Kit):
 
     def test_firing_with_a_death_comes_alone(self, backend: Backend, clock: VirtualClock) -> None:
         suspect = claimed(backend)
-        backend.bury(WORKER, [suspect.id], death(clock.now()))
+        backend.reap(WORKER, [suspect.id], death(clock.now()))
         backend.enqueue(firings(3))
         assert ids(claim(backend, 10, worker=OTHER)) == [suspect.id]
         assert len(claim(backend, 10, worker=OTHER)) == 3
@@ -216,7 +216,7 @@ class ClaimPromises(Kit):
         first, suspect, last = firings(3, due=clock.now())
         backend.enqueue([suspect])
         claim(backend)
-        backend.bury(WORKER, [suspect.id], death(clock.now()))
+        backend.reap(WORKER, [suspect.id], death(clock.now()))
         backend.enqueue([first, last])
         batches = [ids(claim(backend, 10, worker=OTHER)) for _ in range(4)]
         assert batches == [[first.id], [suspect.id], [last.id], []]
@@ -225,7 +225,7 @@ class ClaimPromises(Kit):
         batch = firings(3)
         backend.enqueue(batch)
         claim(backend, 3)
-        backend.bury(WORKER, ids(batch), death(clock.now()))
+        backend.reap(WORKER, ids(batch), death(clock.now()))
         assert [ids(claim(backend, 10, worker=OTHER)) for _ in range(3)] == [[made.id] for made in batch]
 
     # --- tokens -----------------------------------------------------------------------------------

@@ -139,9 +139,9 @@ class ConcurrencyPromises(Kit):
             return [one.id for one in lent if not real_backend.settle([outcome(one)])]
 
         settling = threads.submit(settle)
-        burial = threads.submit(real_backend.bury, WORKER, [], death(real_backend.now()))
+        reaping = threads.submit(real_backend.reap, WORKER, [], death(real_backend.now()))
         settled = settling.result(PATIENCE)
-        assert len(settled) + burial.result(PATIENCE) == FEW
+        assert len(settled) + reaping.result(PATIENCE) == FEW
         assert [state(real_backend, id_) for id_ in settled] == [State.COMPLETE] * len(settled)
         assert counts(real_backend).get(State.PENDING, 0) == FEW - len(settled)
 
@@ -299,7 +299,7 @@ def verbs_on(
         lambda: backend.kill(some),
         lambda: backend.requeue(some),
         lambda: claim(backend, 3, worker=name),
-        lambda: backend.bury(name, some, death(backend.now(), name)),
+        lambda: backend.reap(name, some, death(backend.now(), name)),
         lambda: backend.purge(QUEUE, ROUTE) if chance.random() < 0.1 else None,
         lambda: backend.pause(QUEUE, ROUTE),
         lambda: backend.resume(QUEUE),

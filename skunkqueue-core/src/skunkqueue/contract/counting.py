@@ -127,7 +127,7 @@ class CountingPromises(Kit):
         backend = counting_backend
         backend.enqueue(firings(2, job="a:x"))
         lent = claim(backend, 2)
-        backend.bury(WORKER, [lent[0].id], death(clock.now()))
+        backend.reap(WORKER, [lent[0].id], death(clock.now()))
         assert of_jobs(backend)["a:x"]["deaths"] == 1
         again = {one.id: one for _ in range(2) for one in claim(backend)}
         backend.extend([ref(again[lent[0].id], begun=True)], 15.0)

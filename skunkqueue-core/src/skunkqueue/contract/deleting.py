@@ -205,10 +205,10 @@ class DeletingPromises(Kit):
         self, listing_backend: Backend, verdict: Verdict
     ) -> None:
         lent = claimed(listing_backend, priority=9, key="k")
-        listing_backend.settle([outcome(lent, verdict, delay=1000.0, carry=b"c")])
+        listing_backend.settle([outcome(lent, verdict, delay=1000.0, attempt_state=b"c")])
         listing_backend.run_now([lent.id])
         (again,) = claim(listing_backend)
-        assert (again.id, again.carry, again.priority, again.key) == (lent.id, b"c", 9, "k")
+        assert (again.id, again.attempt_state, again.priority, again.key) == (lent.id, b"c", 9, "k")
         assert again.token > lent.token
 
     def test_run_now_leaves_what_is_due_in_its_place(

@@ -64,12 +64,17 @@ class EnqueuePromises(Kit):
         record = read(backend, made.id)
         assert (record.deaths, record.evidence, record.kill_requested) == (0, "", False)
         assert (record.began, record.finished, record.lease_left) == (None, None, None)
-        assert (record.carry, record.result, record.progress, record.worker) == (None, None, None, None)
+        assert (record.attempt_state, record.result, record.progress, record.worker) == (
+            None,
+            None,
+            None,
+            None,
+        )
 
     def test_claimed_firing_is_what_was_put_in(self, backend: Backend, clock: VirtualClock) -> None:
         lent = claimed(backend, body=b"\x01" * 10, priority=7, expires_in=30.0)
         assert (lent.queue, lent.route) == (QUEUE, ROUTE)
-        assert (lent.body, lent.priority, lent.carry, lent.target) == (b"\x01" * 10, 7, None, None)
+        assert (lent.body, lent.priority, lent.attempt_state, lent.target) == (b"\x01" * 10, 7, None, None)
         assert (lent.deaths, lent.evidence, lent.kill_requested) == (0, "", False)
         assert lent.enqueued == pytest.approx(clock.now(), abs=0.002)
         assert lent.due == pytest.approx(clock.now(), abs=0.002)

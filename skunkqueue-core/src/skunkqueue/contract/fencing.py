@@ -39,7 +39,7 @@ class FencingPromises(Kit):
             lent,
             verdict,
             result=b"late",
-            carry=b"late",
+            attempt_state=b"late",
             due=clock.now() + 99,
             began=clock.now(),
             took=1.0,

@@ -76,10 +76,10 @@ class KillPromises(Kit):
         (again,) = claim(backend, worker=OTHER)
         assert (again.id, again.kill_requested) == (lent.id, True)
 
-    def test_kill_is_told_after_a_burial(self, backend: Backend, clock: VirtualClock) -> None:
+    def test_kill_is_told_after_reaping(self, backend: Backend, clock: VirtualClock) -> None:
         lent = claimed(backend)
         backend.kill([lent.id])
-        backend.bury(WORKER, [], death(clock.now()))
+        backend.reap(WORKER, [], death(clock.now()))
         (again,) = claim(backend, worker=OTHER)
         assert again.kill_requested is True
 

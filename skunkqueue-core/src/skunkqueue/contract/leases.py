@@ -197,7 +197,7 @@ class LeasePromises(Kit):
         for number in (1, 2, 3):
             clock.advance(LEASE + 1)
             (lent,) = claim(backend, worker=f"w{number}")
-        backend.bury("w3", [lent.id], death(clock.now(), "w3"))
+        backend.reap("w3", [lent.id], death(clock.now(), "w3"))
         record = read(backend, lent.id)
         assert record.deaths == 4
         assert [found.worker for found in deaths_of(record)] == ["w0", "w1", "w2", "w3"]
@@ -260,12 +260,12 @@ class LeasePromises(Kit):
         assert claim(backend, worker=OTHER) == []
         assert ids(claim(backend, worker=WORKER)) == [lent.id]
 
-    def test_carry_survives_the_worker(self, backend: Backend, clock: VirtualClock) -> None:
+    def test_attempt_state_survives_the_worker(self, backend: Backend, clock: VirtualClock) -> None:
         lent = claimed(backend)
-        backend.settle([outcome(lent, Verdict.ADVANCE, carry=b"step 2")])
+        backend.settle([outcome(lent, Verdict.ADVANCE, attempt_state=b"step 2")])
         clock.advance(LEASE + 1)
         (again,) = claim(backend, worker=OTHER)
-        assert again.carry == b"step 2"
+        assert again.attempt_state == b"step 2"
 
     def test_extended_neighbours_do_not_save_the_lost(self, backend: Backend, clock: VirtualClock) -> None:
         backend.enqueue(firings(2))

@@ -83,7 +83,7 @@ class MailboxPromises(Kit):
         assert backend.send(name, Command(verb="stop")) is True
         assert backend.listen(name, 0.0) == [Command(verb="stop")]
         lent = claimed(backend, worker=name)
-        assert backend.bury(name, [lent.id], death(clock.now(), name)) == 1
+        assert backend.reap(name, [lent.id], death(clock.now(), name)) == 1
         assert backend.workers() == []
 
     def test_mailboxes_are_apart(self, backend: Backend) -> None:
@@ -114,12 +114,12 @@ class MailboxPromises(Kit):
         backend.register(worker(), 60.0)
         assert backend.listen(WORKER, 0.0) == []
 
-    def test_worker_registered_after_its_burial_finds_an_empty_mailbox(
+    def test_worker_registered_after_it_was_reaped_finds_an_empty_mailbox(
         self, backend: Backend, clock: VirtualClock
     ) -> None:
         backend.register(worker(), 60.0)
         backend.send(WORKER, Command(verb="stop"))
-        backend.bury(WORKER, [], death(clock.now()))
+        backend.reap(WORKER, [], death(clock.now()))
         backend.register(worker(), 60.0)
         assert backend.listen(WORKER, 0.0) == []
 

@@ -30,7 +30,7 @@ class Lot:
     deaths: int = 0
     known: int = 0
     """Of these, how many had begun for certain."""
-    carry: bytes | None = None
+    attempt_state: bytes | None = None
     result: bytes | None = None
     kill_requested: bool = False
     finished: float = 0.0
@@ -137,8 +137,8 @@ class Model:
         lot = self.held(outcome)
         if lot is None:
             return False
-        if outcome.carry is not None:
-            lot.carry = outcome.carry
+        if outcome.attempt_state is not None:
+            lot.attempt_state = outcome.attempt_state
         lot.error = outcome.error or lot.error
         lot.attempts += outcome.began is not None and outcome.verdict is not Verdict.ADVANCE
         if outcome.verdict.state.final:
@@ -186,7 +186,13 @@ class Model:
             lot = self.lots.get(id_)
             if lot is None or not lot.state.final or self._key_holder(lot.firing) is not None:
                 continue
-            lot.state, lot.due, lot.deaths, lot.carry, lot.kill_requested = State.PENDING, now, 0, None, False
+            lot.state, lot.due, lot.deaths, lot.attempt_state, lot.kill_requested = (
+                State.PENDING,
+                now,
+                0,
+                None,
+                False,
+            )
             lot.known = 0
             lot.result = None
             lot.attempts, lot.again, lot.error = 0, None, None
@@ -255,7 +261,7 @@ class Model:
 
     # --- workers ----------------------------------------------------------------------------------
 
-    def bury(self, worker: str, begun: Sequence[str], now: float) -> int:
+    def reap(self, worker: str, begun: Sequence[str], now: float) -> int:
         """Give back what a worker held, and kill what only it could run."""
         held = [lot for lot in self.lots.values() if lot.state is State.RUNNING and lot.worker == worker]
         for lot in held:

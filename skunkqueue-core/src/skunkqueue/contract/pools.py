@@ -121,14 +121,14 @@ class PoolPromises(Kit):
         (found,) = pool_backend.pools()
         assert found.processes == processes
 
-    def test_burying_a_worker_leaves_its_pool_listed(
+    def test_reaping_a_worker_leaves_its_pool_listed(
         self, pool_backend: Backend, clock: VirtualClock
     ) -> None:
         pool_backend.register_pool(pool(), LEASE)
         pool_backend.register(worker(pool=POOL), LEASE)
         order = Command(verb="stop")
         pool_backend.send(POOL, order)
-        pool_backend.bury("worker-1", [], death(clock.now()))
+        pool_backend.reap("worker-1", [], death(clock.now()))
         assert pool_backend.sweep() == 0
         assert [one.id for one in pool_backend.pools()] == [POOL]
         assert pool_backend.listen(POOL, 0.0) == [order]

@@ -46,20 +46,20 @@ class RequeuePromises(Kit):
 
     def test_requeued_firing_starts_afresh(self, backend: Backend, clock: VirtualClock) -> None:
         lent = claimed(backend, body=b"kept", priority=8)
-        backend.bury(WORKER, [lent.id], death(clock.now()))
+        backend.reap(WORKER, [lent.id], death(clock.now()))
         (again,) = claim(backend)
         backend.kill([lent.id])
-        backend.settle([outcome(again, Verdict.KILLED, carry=b"old")])
+        backend.settle([outcome(again, Verdict.KILLED, attempt_state=b"old")])
         backend.requeue([lent.id])
         (fresh,) = claim(backend)
-        assert (fresh.deaths, fresh.carry, fresh.kill_requested) == (0, None, False)
+        assert (fresh.deaths, fresh.attempt_state, fresh.kill_requested) == (0, None, False)
         assert (fresh.body, fresh.priority) == (b"kept", 8)
 
     def test_requeued_firing_has_no_progress_and_no_evidence(
         self, backend: Backend, clock: VirtualClock
     ) -> None:
         lent = claimed(backend)
-        backend.bury(WORKER, [lent.id], death(clock.now()))
+        backend.reap(WORKER, [lent.id], death(clock.now()))
         (again,) = claim(backend)
         assert backend.progress(ref(again), b"half") is True
         backend.settle([outcome(again, Verdict.ERROR)])

@@ -171,7 +171,7 @@ class RowPromises(Kit):
             seen.append(row(listing_backend, made.id).attempts)
         assert seen == [0, 1, 1, 2, 1, 2, 2]
         claim(listing_backend)
-        listing_backend.bury(WORKER, [made.id], death(clock.now()))
+        listing_backend.reap(WORKER, [made.id], death(clock.now()))
         assert row(listing_backend, made.id).attempts == 3
         (lent,) = claim(listing_backend)
         listing_backend.settle([outcome(lent, Verdict.ADVANCE, began=clock.now())])
@@ -236,7 +236,7 @@ class RowPromises(Kit):
         lent = claim(listing_backend, 60)
         listing_backend.settle(
             [
-                outcome(one, Verdict.ERROR, result=LARGE, carry=LARGE, error=error, began=one.claimed)
+                outcome(one, Verdict.ERROR, result=LARGE, attempt_state=LARGE, error=error, began=one.claimed)
                 for one in lent
             ]
         )

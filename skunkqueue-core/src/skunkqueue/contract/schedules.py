@@ -357,7 +357,7 @@ class SchedulePromises(Kit):
     ) -> None:
         declared(backend)
         (lost,) = claim(backend)
-        backend.bury(WORKER, [lost.id], death(clock.now()))
+        backend.reap(WORKER, [lost.id], death(clock.now()))
         again = ran(backend)
         assert again.id == lost.id
         assert planned(backend).runs == 1

@@ -114,58 +114,58 @@ class SettlePromises(Kit):
     def test_advance_keeps_token_and_lease(self, backend: Backend, clock: VirtualClock) -> None:
         lent = claimed(backend)
         clock.advance(5)
-        backend.settle([outcome(lent, Verdict.ADVANCE, carry=b"step 2")])
+        backend.settle([outcome(lent, Verdict.ADVANCE, attempt_state=b"step 2")])
         record = read(backend, lent.id)
-        assert (record.state, record.token, record.carry) == (State.RUNNING, lent.token, b"step 2")
+        assert (record.state, record.token, record.attempt_state) == (State.RUNNING, lent.token, b"step 2")
         assert record.lease_left == pytest.approx(LEASE - 5, abs=0.002)
         assert backend.settle([outcome(lent)]) == []
 
     def test_advance_and_end_may_come_in_one_batch(self, backend: Backend) -> None:
         lent = claimed(backend)
-        steps = [outcome(lent, Verdict.ADVANCE, carry=b"half"), outcome(lent, result=b"whole")]
+        steps = [outcome(lent, Verdict.ADVANCE, attempt_state=b"half"), outcome(lent, result=b"whole")]
         assert backend.settle(steps) == []
         record = read(backend, lent.id)
-        assert (record.state, record.carry, record.result) == (State.COMPLETE, b"half", b"whole")
+        assert (record.state, record.attempt_state, record.result) == (State.COMPLETE, b"half", b"whole")
 
-    # --- carry and results ------------------------------------------------------------------------
+    # --- attempt states and results ------------------------------------------------------------------------
 
     @pytest.mark.parametrize("verdict", [*OPEN_VERDICTS, Verdict.ADVANCE])
-    def test_carry_is_kept_for_the_next_attempt(
+    def test_attempt_state_is_kept_for_the_next_attempt(
         self, backend: Backend, clock: VirtualClock, verdict: Verdict
     ) -> None:
         lent = claimed(backend)
-        backend.settle([outcome(lent, verdict, carry=b"\x00attempt 1")])
+        backend.settle([outcome(lent, verdict, attempt_state=b"\x00attempt 1")])
         clock.advance(LEASE + 1)
         (again,) = claim(backend, worker=OTHER)
-        assert again.carry == b"\x00attempt 1"
+        assert again.attempt_state == b"\x00attempt 1"
 
-    def test_outcome_without_carry_leaves_the_old_one(self, backend: Backend) -> None:
+    def test_outcome_without_attempt_state_leaves_the_old_one(self, backend: Backend) -> None:
         lent = claimed(backend)
-        backend.settle([outcome(lent, Verdict.RETRY, carry=b"old")])
+        backend.settle([outcome(lent, Verdict.RETRY, attempt_state=b"old")])
         (again,) = claim(backend)
         backend.settle([outcome(again, Verdict.RETRY)])
-        assert read(backend, lent.id).carry == b"old"
+        assert read(backend, lent.id).attempt_state == b"old"
 
-    def test_empty_carry_is_a_carry(self, backend: Backend) -> None:
+    def test_empty_attempt_state_is_a_attempt_state(self, backend: Backend) -> None:
         lent = claimed(backend)
-        backend.settle([outcome(lent, Verdict.RETRY, carry=b"old")])
+        backend.settle([outcome(lent, Verdict.RETRY, attempt_state=b"old")])
         (again,) = claim(backend)
-        backend.settle([outcome(again, Verdict.RETRY, carry=b"")])
-        assert read(backend, lent.id).carry == b""
+        backend.settle([outcome(again, Verdict.RETRY, attempt_state=b"")])
+        assert read(backend, lent.id).attempt_state == b""
 
     @pytest.mark.parametrize("data", ODD_BYTES, ids=["empty", "nul", "inner nul", "odd", "1 MiB"])
-    def test_results_and_carries_are_kept_byte_for_byte(self, backend: Backend, data: bytes) -> None:
+    def test_results_and_attempt_states_are_kept_byte_for_byte(self, backend: Backend, data: bytes) -> None:
         lent = claimed(backend)
-        backend.settle([outcome(lent, result=data, carry=data)])
+        backend.settle([outcome(lent, result=data, attempt_state=data)])
         record = read(backend, lent.id)
-        assert (record.result, record.carry) == (data, data)
+        assert (record.result, record.attempt_state) == (data, data)
 
     def test_no_result_is_not_an_empty_result(self, backend: Backend) -> None:
         assert read(backend, settled(backend)).result is None
 
     def test_deaths_stay_over_a_retry(self, backend: Backend, clock: VirtualClock) -> None:
         lent = claimed(backend)
-        backend.bury(WORKER, [lent.id], death(clock.now()))
+        backend.reap(WORKER, [lent.id], death(clock.now()))
         (again,) = claim(backend, worker=OTHER)
         backend.settle([outcome(again, Verdict.RETRY)])
         assert read(backend, lent.id).deaths == 1

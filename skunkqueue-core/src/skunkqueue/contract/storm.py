@@ -155,7 +155,7 @@ class Storm:
     def _die(self) -> None:
         worker = self._chance.choice(WORKERS)
         begun = [one.id for one in self._held if self._chance.random() < 0.5]
-        self._backend.bury(worker, begun, death(self._clock.now(), worker))
+        self._backend.reap(worker, begun, death(self._clock.now(), worker))
 
     def _lose_leases(self) -> None:
         self._clock.advance(LEASE + 1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from skunkqueue.contract.arming import ArmingPromises
 from skunkqueue.contract.audit import AuditPromises
-from skunkqueue.contract.burial import BurialPromises
 from skunkqueue.contract.claim import ClaimPromises
 from skunkqueue.contract.closing import ClosingPromises
 from skunkqueue.contract.concurrency import ConcurrencyPromises
@@ -27,6 +26,7 @@ from skunkqueue.contract.outage import OutagePromises
 from skunkqueue.contract.paging import PagingPromises
 from skunkqueue.contract.pools import PoolPromises
 from skunkqueue.contract.reading import ReadingPromises
+from skunkqueue.contract.reap import ReapPromises
 from skunkqueue.contract.requeue import RequeuePromises
 from skunkqueue.contract.results import ResultPromises
 from skunkqueue.contract.rhythm import RhythmPromises
@@ -60,7 +60,7 @@ class BackendContract(
     PagingPromises,
     FilterPromises,
     RowPromises,
-    BurialPromises,
+    ReapPromises,
     WorkerPromises,
     ArmingPromises,
     SchedulePromises,

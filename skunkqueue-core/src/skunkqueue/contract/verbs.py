@@ -48,7 +48,7 @@ ASKING: Mapping[str, Call] = {
     "beat": lambda backend, _: backend.beat(worker(), LEASE),
     "unregister": lambda backend, _: backend.unregister(WORKER),
     "workers": lambda backend, _: backend.workers(),
-    "bury": lambda backend, _: backend.bury(WORKER, [], death(1.0)),
+    "reap": lambda backend, _: backend.reap(WORKER, [], death(1.0)),
     "send": lambda backend, _: backend.send(WORKER, Command(verb="stop")),
     "sweep": lambda backend, _: backend.sweep(),
     "declare": lambda backend, _: backend.declare(schedule(), firing()),

@@ -176,12 +176,12 @@ class WakeupPromises(Kit):
         assert found == [done]
         assert took < PROMPT
 
-    def test_burial_wakes_the_waiting(self, real_backend: Backend, threads: ThreadPoolExecutor) -> None:
+    def test_reaping_wakes_the_waiting(self, real_backend: Backend, threads: ThreadPoolExecutor) -> None:
         lent = claimed(real_backend, worker=OTHER)
         found, took = woken(
             threads,
             lambda: until_claimed(real_backend),
-            lambda: real_backend.bury(OTHER, [lent.id], death(real_backend.now(), OTHER)),
+            lambda: real_backend.reap(OTHER, [lent.id], death(real_backend.now(), OTHER)),
         )
         assert found == [lent.id]
         assert took < PROMPT

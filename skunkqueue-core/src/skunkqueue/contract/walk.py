@@ -104,7 +104,11 @@ class Machine(RuleBasedStateMachine):
             for one, lot in zip(lent, expected, strict=True):
                 assert one.token > lot.token
                 self.model.lend(lot, one, worker, lease, now)
-                assert (one.carry, one.deaths, one.body) == (lot.carry, lot.deaths, lot.firing.body)
+                assert (one.attempt_state, one.deaths, one.body) == (
+                    lot.attempt_state,
+                    lot.deaths,
+                    lot.firing.body,
+                )
                 assert one.kill_requested == lot.kill_requested
                 lines = [msgspec.json.decode(line, type=Death) for line in one.evidence.splitlines()]
                 assert (len(lines), sum(line.begun for line in lines)) == (lot.deaths, lot.known)
@@ -210,12 +214,12 @@ class Machine(RuleBasedStateMachine):
         self.backend.resume(self.queue, route)
         self.model.resume(route)
 
-    @rule(seat=seats, verb=st.sampled_from(["bury", "register", "unregister"]), picked=picks)
+    @rule(seat=seats, verb=st.sampled_from(["reap", "register", "unregister"]), picked=picks)
     def workers(self, seat: int, verb: str, picked: list[int]) -> None:
         now, begun, worker = self.clock.now(), self.some(picked), self.seat(seat)
-        if verb == "bury":
-            expected = self.model.bury(worker, begun, now)
-            assert self.backend.bury(worker, begun, makers.death(now, worker)) == expected
+        if verb == "reap":
+            expected = self.model.reap(worker, begun, now)
+            assert self.backend.reap(worker, begun, makers.death(now, worker)) == expected
         elif verb == "register":
             self.backend.register(self.worker(seat), 1e9)
             self.model.workers.add(worker)
@@ -300,7 +304,7 @@ class Machine(RuleBasedStateMachine):
             seen = record and (record.state, record.token, record.deaths, record.kill_requested)
             assert seen == (lot and (lot.state, lot.token, lot.deaths, lot.kill_requested))
             if record and lot:
-                assert (record.carry, record.key) == (lot.carry, lot.firing.key)
+                assert (record.attempt_state, record.key) == (lot.attempt_state, lot.firing.key)
                 assert not record.state.final or record.result == lot.result
                 assert record.state.final or abs(record.due - lot.due) < 0.002
 
@@ -359,7 +363,7 @@ class Machine(RuleBasedStateMachine):
         for name in list(self.model.plans):
             self.backend.remove_schedule(self.queue, name)
         for seat in range(3):
-            self.backend.bury(self.seat(seat), [], makers.death(self.clock.now(), self.seat(seat)))
+            self.backend.reap(self.seat(seat), [], makers.death(self.clock.now(), self.seat(seat)))
         self.backend.purge(self.queue)
         self.backend.resume(self.queue)
         self.clock.advance(1.0)

@@ -1,6 +1,6 @@
 """The verbs by which people and programs ask of a store: rows, counts, results, counters, pools, the audit log.
 
-Part of ``Backend``; what its module says holds of these, too. None of them reads a body, a carry or a result, but
+Part of ``Backend``; what its module says holds of these, too. None of them reads a body, an attempt state or a result, but
 ``results``. Each looks at a bounded number of firings, however many there are.
 """
 

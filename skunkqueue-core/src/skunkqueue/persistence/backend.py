@@ -1,6 +1,6 @@
 """The verbs a store must have. ``skunkqueue.contract`` tests what each of them promises.
 
-A backend keeps records and knows nothing of jobs, policies or processes: bodies, carries, results and
+A backend keeps records and knows nothing of jobs, policies or processes: bodies, attempt states, results and
 strategy states are bytes to it. Every verb may be called from any thread, and raises only ``BackendError`` and
 its subclasses for what the store does. Verbs of the hot path take many at once and cost few round trips.
 
@@ -105,7 +105,7 @@ class Backend(Asking, ABC):
     ``processes``: several processes may open one store at once. ``rows``, ``counters``, ``pools``, ``audit``,
     ``schedule pages``: the verbs of ``asking`` under these heads. ``transactions``: ``enqueue_in``."""
     max_payload: ClassVar[int | None] = None
-    """Bytes that a body, a carry or a result may have at most; ``None``: as many as users allow."""
+    """Bytes that a body, an attempt state or a result may have at most; ``None``: as many as users allow."""
 
     @classmethod
     @abstractmethod
@@ -196,7 +196,7 @@ class Backend(Asking, ABC):
         advance   running   kept                        kept           none           nothing
         ========  ========  ==========================  =============  =============  ==========
 
-        With each of them: a ``carry`` that is not ``None`` takes the place of the old one; deaths, evidence, token, a kill
+        With each of them: a ``attempt_state`` that is not ``None`` takes the place of the old one; deaths, evidence, token, a kill
         request and the last progress stay; the worker's id stays too, as that of the last holder. Only ``advance`` keeps the
         lease. A finished firing gives its idempotency key up. An error line takes the place of the old one where the outcome has one. What
         the outcome says of its claim (``queue`` and so on) may be relied on where ``queue`` is not empty.
@@ -297,7 +297,7 @@ class Backend(Asking, ABC):
     def requeue(self, ids: Sequence[str]) -> list[str]:
         """Make finished firings pending and due now, as if fired anew.
 
-        Deaths, carry, result, progress, kill request and expiry are cleared (one that has expired would
+        Deaths, attempt state, result, progress, kill request and expiry are cleared (one that has expired would
         only expire again), the error line, the number of attempts and how long it ran, too; all else stays, and the token
         goes on growing. Nothing is counted.
 
@@ -354,7 +354,7 @@ class Backend(Asking, ABC):
         """
 
     @abstractmethod
-    def bury(self, worker: str, begun: Sequence[str], death: Death) -> int:
+    def reap(self, worker: str, begun: Sequence[str], death: Death) -> int:
         """Give back every claim of a dead worker at once; return how many.
 
         Those in ``begun`` had begun to run: they count a death and get the evidence. The others go

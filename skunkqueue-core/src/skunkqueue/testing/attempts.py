@@ -9,7 +9,7 @@ from typing import Any
 
 from skunkqueue.handle import JobHandle, value_of
 from skunkqueue.imports import Gate
-from skunkqueue.payload import decode_body, decode_carry
+from skunkqueue.payload import decode_attempt_state, decode_body
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import State, Verdict
 from skunkqueue.testing.store import Settled
@@ -65,7 +65,7 @@ def _attempted(settled: Settled, store: Backend, gate: Gate) -> Attempted:
             result = value_of(record, tuple(step.serializer for step in body.steps), gate)
     return Attempted(
         job=body.name,
-        attempt=attempt_number(claim, decode_carry(claim.carry)),
+        attempt=attempt_number(claim, decode_attempt_state(claim.attempt_state)),
         state=state,
         verdict=outcome.verdict,
         again_in=timedelta(seconds=outcome.delay) if state is State.PENDING else None,

@@ -36,7 +36,7 @@ class Clerk:
         self._thread: threading.Thread | None = None
         self._ending = threading.Event()
 
-    def bury(self, worker: str, begun: Sequence[str], death: Death) -> None:
+    def reap(self, worker: str, begun: Sequence[str], death: Death) -> None:
         """Give back what a dead worker held."""
 
         def note(backend: Backend) -> None:
@@ -48,8 +48,8 @@ class Clerk:
                 exit_code=death.exit_code,
                 rss=death.rss,
             )
-            given_back = backend.bury(worker, begun, stamped)
-            logger.debug("worker %s is buried: %d firings given back", worker, given_back)
+            given_back = backend.reap(worker, begun, stamped)
+            logger.debug("worker %s is reaped: %d firings given back", worker, given_back)
 
         self._take(note)
 

@@ -18,7 +18,7 @@ from skunkqueue.errors import (
     PayloadTooLargeError,
     WorkerDiedError,
 )
-from skunkqueue.payload import EMPTY_CARRY, Body, decode_carry
+from skunkqueue.payload import NO_ATTEMPT_STATE, Body, decode_attempt_state
 from skunkqueue.policy import Policy
 from skunkqueue.records import Claim, Verdict
 from skunkqueue.serializers import DEFAULT_SERIALIZER, get_serializer
@@ -180,7 +180,7 @@ class Conclusions:
 
     def _complete_chain(self, tried: Try, last: bytes, value: object, *, on_loop: bool = False) -> None:
         claim, body = tried.claim, tried.body
-        parts = [*tried.carry.done, last]
+        parts = [*tried.attempt_state.done, last]
         result = get_serializer(DEFAULT_SERIALIZER).dumps(parts, "the results of the chain")
         if len(result) > self._max_payload:
             msg = f"the results of {body.name} have {len(result)} bytes together: at most {self._max_payload} are allowed"
@@ -240,6 +240,6 @@ class Conclusions:
 
 def _ends_in_deaths(claim: Claim) -> bool:
     try:
-        return verdict.ends_in_deaths(claim, decode_carry(claim.carry))
+        return verdict.ends_in_deaths(claim, decode_attempt_state(claim.attempt_state))
     except DamagedPayloadError:
-        return verdict.ends_in_deaths(claim, EMPTY_CARRY)
+        return verdict.ends_in_deaths(claim, NO_ATTEMPT_STATE)

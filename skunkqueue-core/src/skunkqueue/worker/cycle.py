@@ -277,7 +277,7 @@ class Cycle:
         midway = self._holdings.midway
         while midway and not self.stopping:
             one = midway.popleft()
-            if self._runner.advance(one.claim, one.carry) and not self._runner.resume(one):
+            if self._runner.advance(one.claim, one.attempt_state) and not self._runner.resume(one):
                 midway.appendleft(one)
                 return
 
@@ -347,8 +347,8 @@ class Cycle:
         holdings = self._holdings
         self._give_back_all()
         while holdings.midway:
-            claim, _, carry, _ = holdings.midway.popleft()
-            if self._runner.advance(claim, carry):
+            claim, _, attempt_state, _ = holdings.midway.popleft()
+            if self._runner.advance(claim, attempt_state):
                 holdings.finished.append(Finished(claim, verdict.released(claim), "a chain"))
 
     def _release_unbegun(self) -> int:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from skunkqueue.payload import Body, Carry
+from skunkqueue.payload import AttemptState, Body
 from skunkqueue.records import Claim, ClaimRef, Outcome
 
 NEVER = float("inf")
@@ -56,7 +56,7 @@ class Midway(NamedTuple):
 
     claim: Claim
     body: Body
-    carry: Carry
+    attempt_state: AttemptState
     began: float
     """Monotonic time at which this attempt began."""
 

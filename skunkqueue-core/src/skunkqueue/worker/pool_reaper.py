@@ -32,24 +32,24 @@ class PoolReaper:
         """Give back what a worker has left; ``is_ordered``: it was told to end, so a killing is no news."""
         self._vouched.pop(child.settings.id, None)
         if end.ending is Ending.NONE:
-            self._bury(child, end, is_ordered=is_ordered)
+            self._reap_worker(child, end, is_ordered=is_ordered)
         elif child.board.is_ready:
             # It ended by itself, but something may have been lent to it in its last moment. What it ran is
             # not to blame, so nothing counts as begun.
-            self._clerk.bury(child.settings.id, (), _death(child, end, "exit"))
+            self._clerk.reap(child.settings.id, (), _death(child, end, "exit"))
 
-    def _bury(self, child: Child, end: End, *, is_ordered: bool) -> None:
+    def _reap_worker(self, child: Child, end: End, *, is_ordered: bool) -> None:
         called = child.board.plugin_calls() if child.killed_for in (None, STRATEGY_CAUSE) else []
         if called and child.killed_for is None and self._plugins.may_be_innocent(called, end):
             logger.error("%s died while the code of a plugin ran: %s", child, end)
             refs = [call.ref.id for call in called if call.ref.id]
-            self._clerk.bury(child.settings.id, refs, _death(child, end, "signal"))
+            self._clerk.reap(child.settings.id, refs, _death(child, end, "signal"))
             return
         if called:
             # Jobs that ran beside a plugin's code are taken to be innocent.
             blamed = self._plugins.blame(called, str(end))
             logger.error("%s died: %s", child, end)
-            self._clerk.bury(child.settings.id, blamed, _death(child, end, STRATEGY_CAUSE))
+            self._clerk.reap(child.settings.id, blamed, _death(child, end, STRATEGY_CAUSE))
             return
         begun = child.board.begun()
         word = f" while it ran {', '.join(one.id for one in begun)}" if begun else ""
@@ -65,7 +65,7 @@ class PoolReaper:
             counted = []
         if cause == ROUGH_CAUSE:
             self._clerk.kill([one.ref for one in counted], f"its worker had to be killed: {end}")
-        self._clerk.bury(child.settings.id, [one.id for one in counted], _death(child, end, cause))
+        self._clerk.reap(child.settings.id, [one.id for one in counted], _death(child, end, cause))
 
     def vouch(self, child: Child, now: float) -> None:
         """Keep the leases of a worker whose job holds the GIL, so that none of its threads can.

@@ -217,7 +217,7 @@ class Refires:
             # A worker's death is no failure of the job.
             attempts=one.attempts - deaths_of(claim),
             # One that comes back has done a part before: it was retried, put off, or a chain is further on.
-            whole=claim.carry is None and not claim.deaths,
+            whole=claim.attempt_state is None and not claim.deaths,
             interval=schedule.interval,
         )
         # One that comes back began late for another reason than its schedule's: this attempt has its own due time.

@@ -16,7 +16,7 @@ import msgspec
 
 from skunkqueue.context import current
 from skunkqueue.errors import BackendError, DamagedPayloadError, JobNotFoundError
-from skunkqueue.payload import EMPTY_CARRY, Body, Carry, decode_body, decode_carry, encode
+from skunkqueue.payload import NO_ATTEMPT_STATE, AttemptState, Body, decode_attempt_state, decode_body, encode
 from skunkqueue.records import Claim, Verdict
 from skunkqueue.worker import verdict
 from skunkqueue.worker.application import Application
@@ -87,26 +87,28 @@ class Runner(Conclusions):
             return True
         holdings = self._holdings
         if (
-            claim.carry is None
+            claim.attempt_state is None
             and not claim.deaths
             and claim.expires is None
             and (body.schedule is None or self._refires.has(body.strategy))
             and not claim.kill_requested
             and not holdings.kills
         ):
-            return self._steps(claim, body, EMPTY_CARRY, 1)
-        carry = self._admit(claim, body)
-        return carry is None or self._steps(claim, body, carry, verdict.attempt_number(claim, carry))
+            return self._steps(claim, body, NO_ATTEMPT_STATE, 1)
+        attempt_state = self._admit(claim, body)
+        return attempt_state is None or self._steps(
+            claim, body, attempt_state, verdict.attempt_number(claim, attempt_state)
+        )
 
     def resume(self, midway: Midway) -> bool:
         """Go on with a chain; False as in ``run``, and it is not taken."""
-        claim, body, carry, began = midway
-        number = verdict.attempt_number(claim, carry)
-        return self._steps(claim, body, carry, number, began)
+        claim, body, attempt_state, began = midway
+        number = verdict.attempt_number(claim, attempt_state)
+        return self._steps(claim, body, attempt_state, number, began)
 
-    def advance(self, claim: Claim, carry: Carry) -> bool:
+    def advance(self, claim: Claim, attempt_state: AttemptState) -> bool:
         """Save how far a chain has come; False where the claim is lost."""
-        outcome = verdict.outcome_of(claim, Verdict.ADVANCE, carry=encode(carry))
+        outcome = verdict.outcome_of(claim, Verdict.ADVANCE, attempt_state=encode(attempt_state))
         if self._settler.advance(outcome):
             return True
         self._settler.refuse(Finished(claim, outcome, ""), "the store knows a newer claim")
@@ -114,18 +116,18 @@ class Runner(Conclusions):
 
     # --- before the job ---------------------------------------------------------------------------
 
-    def _admit(self, claim: Claim, body: Body) -> Carry | None:
+    def _admit(self, claim: Claim, body: Body) -> AttemptState | None:
         """Look at a firing's past; ``None``: it must not run, and that has been concluded."""
         try:
-            carry = _carry_of(claim, body)
+            attempt_state = _attempt_state_of(claim, body)
         except DamagedPayloadError as error:
             self._conclude(claim, verdict.unreadable(claim, error), body.name, body)
             return None
         if self._is_for_others(claim, body):
             self._release(claim, self._refires.delay_for_others(body.schedule or "", claim.id))
             return None
-        number = verdict.attempt_number(claim, carry)
-        tried = Try(claim, body, carry, number, worker=self._worker)
+        number = verdict.attempt_number(claim, attempt_state)
+        tried = Try(claim, body, attempt_state, number, worker=self._worker)
         ruling = self._forestall(tried)
         if ruling is not None:
             self._conclude(claim, ruling, body.name, body, number)
@@ -135,7 +137,7 @@ class Runner(Conclusions):
             # would not be known which.
             self._release(claim, _SUSPECT_DELAY)
             return None
-        return carry if not claim.deaths or self._may_begin(tried) else None
+        return attempt_state if not claim.deaths or self._may_begin(tried) else None
 
     def _may_begin(self, tried: Try) -> bool:
         """Have the store know that a firing with a past begins; where it does not answer, the firing must not."""
@@ -163,12 +165,12 @@ class Runner(Conclusions):
     def _forestall(self, tried: Try) -> Ruling | None:
         """Rule on a firing that must not run (any more)."""
         claim = tried.claim
-        ruling = verdict.before(claim, tried.body, tried.carry)
+        ruling = verdict.before(claim, tried.body, tried.attempt_state)
         if ruling is not None:
             return ruling
         if claim.id in self._holdings.kills:
             return verdict.interrupted(tried, verdict.KILL)
-        death = verdict.unseen_timeout(claim, tried.carry)
+        death = verdict.unseen_timeout(claim, tried.attempt_state)
         if death is None:
             return None
         tried = tried._replace(took=tried.step.timeout or 0.0, worker=death.worker)
@@ -177,32 +179,32 @@ class Runner(Conclusions):
             if reason in verdict.ORDERED:
                 return verdict.interrupted(tried, reason)
         # Where the job's own rules are what does not return, they are not asked again.
-        policy = None if verdict.ends_in_deaths(claim, tried.carry) else self._policy(tried)
+        policy = None if verdict.ends_in_deaths(claim, tried.attempt_state) else self._policy(tried)
         return self._rule(tried, partial(verdict.timed_out, tried, policy, death, random.random))
 
     # --- the job ----------------------------------------------------------------------------------
 
     def _steps(  # noqa: C901 - the hot path in one piece, since every call in it costs
-        self, claim: Claim, body: Body, carry: Carry, number: int, first: float | None = None
+        self, claim: Claim, body: Body, attempt_state: AttemptState, number: int, first: float | None = None
     ) -> bool:
         holdings, performer = self._holdings, self._performer
         steps = body.steps
-        given = carry
+        given = attempt_state
         while True:
-            step = steps[len(carry.done)]
+            step = steps[len(attempt_state.done)]
             context = WorkerContext(claim, number, step.job, holdings)
             current.set(context)
             known = performer.known(step.job)
             if known is None:
                 before = holdings.monotonic()
-                known = self._found(Try(claim, body, carry, number, first))
+                known = self._found(Try(claim, body, attempt_state, number, first))
                 if known is None:
                     return True
                 if first is not None:
                     # Importing is no time of the job's, in whichever step.
                     first += holdings.monotonic() - before
             if known.beside:
-                tried = Try(claim, body, carry, number, first)
+                tried = Try(claim, body, attempt_state, number, first)
                 return self._to_lane(tried, known, context) or self._put_aside(tried, given)
             began = holdings.monotonic()
             if first is None:
@@ -212,23 +214,23 @@ class Runner(Conclusions):
             holdings.running = Running(claim, began, NEVER)
             start = None if step.timeout is None else partial(self._start_clock, claim, step.timeout)
             # In a context of its own, so that what it sets is not seen by the jobs after it.
-            previous = verdict.previous_of(body, carry) if step.previous else None
+            previous = verdict.previous_of(body, attempt_state) if step.previous else None
             data = copy_context().run(performer.perform, step, known, start, previous)
             holdings.running = None
             took = holdings.monotonic() - first
             if data is None or self._interrupter.delivered is not None or holdings.progress or holdings.lost:
-                tried = Try(claim, body, carry, number, first + holdings.offset, took, self._worker)
+                tried = Try(claim, body, attempt_state, number, first + holdings.offset, took, self._worker)
                 if not self._went_well(tried, data):
                     return True
             assert data is not None  # noqa: S101 - _went_well says so
-            if len(carry.done) + 1 < len(steps):
-                carry = _one_further(carry, data)
-                if not self.advance(claim, carry):
+            if len(attempt_state.done) + 1 < len(steps):
+                attempt_state = _one_further(attempt_state, data)
+                if not self.advance(claim, attempt_state):
                     return True
-                number = verdict.attempt_number(claim, carry)
+                number = verdict.attempt_number(claim, attempt_state)
                 continue
             if len(steps) > 1:
-                tried = Try(claim, body, carry, number, first + holdings.offset, took, self._worker)
+                tried = Try(claim, body, attempt_state, number, first + holdings.offset, took, self._worker)
                 self._complete_chain(tried, data, performer.value)
                 return True
             outcome = verdict.completed(claim, body, data, first + holdings.offset, took)
@@ -268,11 +270,11 @@ class Runner(Conclusions):
 
     # --- the event loop ---------------------------------------------------------------------------
 
-    def _put_aside(self, tried: Try, given: Carry) -> bool:
+    def _put_aside(self, tried: Try, given: AttemptState) -> bool:
         """Keep a chain that has come further and finds no room; not back to its start, for its steps are done."""
-        if tried.carry is given:
+        if tried.attempt_state is given:
             return False
-        self._holdings.midway.append(Midway(tried.claim, tried.body, tried.carry, tried.began or 0.0))
+        self._holdings.midway.append(Midway(tried.claim, tried.body, tried.attempt_state, tried.began or 0.0))
         return True
 
     def _to_lane(self, tried: Try, known: Known, context: WorkerContext) -> bool:
@@ -311,9 +313,9 @@ class Runner(Conclusions):
         self._send_progress(tried.claim)
         error = value if isinstance(value, BaseException) and data is None else None
         if self._judge(tried, reason, phase, error, on_loop=True) and data is not None:
-            if len(tried.carry.done) + 1 < len(tried.body.steps):
-                carry = _one_further(tried.carry, data)
-                holdings.midway.append(Midway(tried.claim, tried.body, carry, first or 0.0))
+            if len(tried.attempt_state.done) + 1 < len(tried.body.steps):
+                attempt_state = _one_further(tried.attempt_state, data)
+                holdings.midway.append(Midway(tried.claim, tried.body, attempt_state, first or 0.0))
             elif len(tried.body.steps) > 1:
                 self._complete_chain(tried, data, value, on_loop=True)
             else:
@@ -324,13 +326,15 @@ class Runner(Conclusions):
                 )
 
 
-def _carry_of(claim: Claim, body: Body) -> Carry:
-    carry = decode_carry(claim.carry)
-    if len(carry.done) >= len(body.steps):
-        msg = f"a firing's carry has {len(carry.done)} steps done of {len(body.steps)}: it is damaged"
+def _attempt_state_of(claim: Claim, body: Body) -> AttemptState:
+    attempt_state = decode_attempt_state(claim.attempt_state)
+    if len(attempt_state.done) >= len(body.steps):
+        msg = f"a firing's attempt state has {len(attempt_state.done)} steps done of {len(body.steps)}: it is damaged"
         raise DamagedPayloadError(msg)
-    return carry
+    return attempt_state
 
 
-def _one_further(carry: Carry, data: bytes) -> Carry:
-    return msgspec.structs.replace(carry, failures=0, done=(*carry.done, data), unknown_since=0.0, unknowns=0)
+def _one_further(attempt_state: AttemptState, data: bytes) -> AttemptState:
+    return msgspec.structs.replace(
+        attempt_state, failures=0, done=(*attempt_state.done, data), unknown_since=0.0, unknowns=0
+    )

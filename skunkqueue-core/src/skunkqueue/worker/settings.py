@@ -176,7 +176,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How one worker process is to work; see ``PoolSettings`` for what has the same name there."""
 
     id: str
-    """Made by the pool, fresh for every process, so that it can bury a worker that never spoke."""
+    """Made by the pool, fresh for every process, so that it can reap a worker that never spoke."""
     pool: str
     queue: str
     route: str

@@ -154,12 +154,12 @@ class Settler:
             self._holdings.finished.append(one)
             return self.settle()
         note = f"the store refuses its outcome ({one.outcome.verdict.value}): {error}"
-        if one.outcome.verdict is Verdict.ERROR and one.outcome.carry is None:
+        if one.outcome.verdict is Verdict.ERROR and one.outcome.attempt_state is None:
             logger.error("firing %s cannot be settled, its lease will end: %s", one.claim.id, error)
             return True
         failure = Failure(type(error).__name__, note)
         outcome = msgspec.structs.replace(
-            one.outcome, verdict=Verdict.ERROR, result=encode(failure), carry=None, error=failure.line
+            one.outcome, verdict=Verdict.ERROR, result=encode(failure), attempt_state=None, error=failure.line
         )
         self._holdings.finished.append(one._replace(outcome=outcome, note=note))
         return self.settle()

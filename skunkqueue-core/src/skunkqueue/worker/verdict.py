@@ -18,7 +18,7 @@ from skunkqueue.errors import (
     JobTimeoutError,
     WorkerDiedError,
 )
-from skunkqueue.payload import Attempt, Body, Carry, Failure, Step, encode
+from skunkqueue.payload import Attempt, AttemptState, Body, Failure, Step, encode
 from skunkqueue.policy import Policy
 from skunkqueue.records import Claim, Death, Outcome, Verdict
 from skunkqueue.worker.execute import Phase, Previous
@@ -53,7 +53,7 @@ class Try(NamedTuple):
 
     claim: Claim
     body: Body
-    carry: Carry
+    attempt_state: AttemptState
     number: int
     """Of the attempt, as people count: 1 at the first."""
     began: float | None = None
@@ -64,20 +64,20 @@ class Try(NamedTuple):
     @property
     def step(self) -> Step:
         """The step that is tried."""
-        return self.body.steps[len(self.carry.done)]
+        return self.body.steps[len(self.attempt_state.done)]
 
     @property
     def previous(self) -> Previous | None:
         """What the step before returned, if this one takes it."""
-        return previous_of(self.body, self.carry)
+        return previous_of(self.body, self.attempt_state)
 
 
-def previous_of(body: Body, carry: Carry) -> Previous | None:
+def previous_of(body: Body, attempt_state: AttemptState) -> Previous | None:
     """Return what the last step that is done returned, if the one that is to be run takes it."""
-    done = len(carry.done)
+    done = len(attempt_state.done)
     if not (done and body.steps[done].previous):
         return None
-    return Previous(carry.done[-1], body.steps[done - 1].serializer)
+    return Previous(attempt_state.done[-1], body.steps[done - 1].serializer)
 
 
 class Ruling(NamedTuple):
@@ -100,13 +100,13 @@ def read_evidence(claim: Claim) -> list[Death]:
     return found
 
 
-def attempt_number(claim: Claim, carry: Carry) -> int:
+def attempt_number(claim: Claim, attempt_state: AttemptState) -> int:
     """Return the number of the attempt that is about to begin.
 
     A lease that ended counts, also where nobody knows whether the job had begun: a job that asks whether it is the
     first must not be told so by mistake.
     """
-    return carry.failures + 1 + deaths_of(claim)
+    return attempt_state.failures + 1 + deaths_of(claim)
 
 
 def deaths_of(claim: Claim) -> int:
@@ -116,17 +116,17 @@ def deaths_of(claim: Claim) -> int:
     return sum(1 for death in read_evidence(claim) if death.cause in _DEATHS)
 
 
-def before(claim: Claim, body: Body, carry: Carry) -> Ruling | None:
+def before(claim: Claim, body: Body, attempt_state: AttemptState) -> Ruling | None:
     """Rule on a claim that must not run (any more); ``None``: it may."""
     if claim.kill_requested:
         return _killed(claim, KILL, None, 0.0)
     deaths = read_evidence(claim) if claim.deaths else []
-    if any(death.cause == "rough" for death in deaths[carry.seen_deaths :]):
+    if any(death.cause == "rough" for death in deaths[attempt_state.seen_deaths :]):
         return _killed(claim, ROUGH, None, 0.0)
     if (
         claim.expires is not None
         and claim.expires < claim.claimed
-        and _known(carry) == _NEVER_RUN
+        and _known(attempt_state) == _NEVER_RUN
         and not deaths
     ):
         note = f"it could not begin before it expired, {claim.claimed - claim.expires:.3g} s ago"
@@ -141,24 +141,24 @@ def before(claim: Claim, body: Body, carry: Carry) -> Ruling | None:
     return None
 
 
-def ends_in_deaths(claim: Claim, carry: Carry) -> bool:
+def ends_in_deaths(claim: Claim, attempt_state: AttemptState) -> bool:
     """Return whether workers went on dying under a firing that was to end.
 
     Then it is not its job that kills them but what is called at its end: its rules for retries, or ``on_failure``.
     """
     deaths = read_evidence(claim) if claim.deaths else []
     died = sum(death.cause in _DEATHS and death.begun for death in deaths)
-    return died > MAX_DEATHS or _unseen_timeouts(deaths, carry) >= MAX_DEATHS
+    return died > MAX_DEATHS or _unseen_timeouts(deaths, attempt_state) >= MAX_DEATHS
 
 
-def _unseen_timeouts(deaths: list[Death], carry: Carry) -> int:
+def _unseen_timeouts(deaths: list[Death], attempt_state: AttemptState) -> int:
     """Count how often a worker was killed for the last attempt; more than once: not for the job itself."""
-    return sum(death.cause == "timeout" for death in deaths[carry.seen_deaths :])
+    return sum(death.cause == "timeout" for death in deaths[attempt_state.seen_deaths :])
 
 
-def unseen_timeout(claim: Claim, carry: Carry) -> Death | None:
+def unseen_timeout(claim: Claim, attempt_state: AttemptState) -> Death | None:
     """Tell of the worker that had to be killed for the last attempt's timeout, unless ruled on before."""
-    for death in read_evidence(claim)[carry.seen_deaths :] if claim.deaths else ():
+    for death in read_evidence(claim)[attempt_state.seen_deaths :] if claim.deaths else ():
         if death.cause == "timeout":
             return death
     return None
@@ -169,15 +169,19 @@ def unknown(tried: Try, error: JobNotFoundError, now: float, patience: float) ->
 
     ``now``: store's time; ``patience``: seconds.
     """
-    carry = tried.carry
-    since = carry.unknown_since or now
+    attempt_state = tried.attempt_state
+    since = attempt_state.unknown_since or now
     left = patience - (now - since)
     if left <= 0:
         return None
-    carry = msgspec.structs.replace(carry, unknown_since=since, unknowns=carry.unknowns + 1)
-    delay = min(FIRST_PAUSE * 2.0 ** min(carry.unknowns - 1, 10), LONGEST_PAUSE, left)
+    attempt_state = msgspec.structs.replace(
+        attempt_state, unknown_since=since, unknowns=attempt_state.unknowns + 1
+    )
+    delay = min(FIRST_PAUSE * 2.0 ** min(attempt_state.unknowns - 1, 10), LONGEST_PAUSE, left)
     failure = Failure(kind_of(error), str(error))
-    outcome = outcome_of(tried.claim, Verdict.RELEASE, carry=encode(carry), delay=delay, error=failure.line)
+    outcome = outcome_of(
+        tried.claim, Verdict.RELEASE, attempt_state=encode(attempt_state), delay=delay, error=failure.line
+    )
     return Ruling(outcome, f"this worker does not know the job, so another may take it: {error}")
 
 
@@ -188,7 +192,7 @@ def timed_out(tried: Try, policy: Policy | None, death: Death | None, uniform: C
     if death is not None:
         message += f" and could not be interrupted, so its worker was killed ({tell_death(death)})"
         seen = len(tried.claim.evidence.splitlines())
-        tried = tried._replace(carry=msgspec.structs.replace(tried.carry, seen_deaths=seen))
+        tried = tried._replace(attempt_state=msgspec.structs.replace(tried.attempt_state, seen_deaths=seen))
     return failed(tried, policy, Phase.CALL, JobTimeoutError(message), uniform)
 
 
@@ -267,7 +271,7 @@ def completed(claim: Claim, body: Body, result: bytes, began: float | None, took
 
 
 def unreadable(claim: Claim, error: DamagedPayloadError) -> Ruling:
-    """Rule on a claim whose body or carry cannot be read."""
+    """Rule on a claim whose body or attempt state cannot be read."""
     failure = failure_of(error)
     outcome = outcome_of(claim, Verdict.ERROR, result=encode(failure), error=failure.line)
     return Ruling(outcome, str(failure), error)
@@ -307,12 +311,16 @@ def tell_death(death: Death) -> str:
     return f"{how}, memory {death.rss / 1_048_576:.0f} MiB" if death.rss else how
 
 
-_NEVER_RUN = Carry()
+_NEVER_RUN = AttemptState()
 
 
-def _known(carry: Carry) -> Carry:
+def _known(attempt_state: AttemptState) -> AttemptState:
     """Forget that workers did not know the job."""
-    return msgspec.structs.replace(carry, unknown_since=0.0, unknowns=0) if carry.unknowns else carry
+    return (
+        msgspec.structs.replace(attempt_state, unknown_since=0.0, unknowns=0)
+        if attempt_state.unknowns
+        else attempt_state
+    )
 
 
 def _what_again(
@@ -321,18 +329,18 @@ def _what_again(
     snooze = snoozes(error)
     if snooze is not None:
         return Verdict.SNOOZE, snooze
-    if tried.carry.failures < tried.step.retries and may_retry(policy, error):
-        return Verdict.RETRY, delay_of(policy, tried.carry.failures + 1, error, uniform)
+    if tried.attempt_state.failures < tried.step.retries and may_retry(policy, error):
+        return Verdict.RETRY, delay_of(policy, tried.attempt_state.failures + 1, error, uniform)
     return None
 
 
 def _again(tried: Try, verdict: Verdict, delay: float, note: str, error: str | None) -> Ruling:
-    carry = _known(tried.carry)
+    attempt_state = _known(tried.attempt_state)
     if verdict is Verdict.RETRY:
-        carry = msgspec.structs.replace(carry, failures=carry.failures + 1)
+        attempt_state = msgspec.structs.replace(attempt_state, failures=attempt_state.failures + 1)
     else:
-        carry = msgspec.structs.replace(carry, snoozes=carry.snoozes + 1)
-    carry = carry.with_attempt(
+        attempt_state = msgspec.structs.replace(attempt_state, snoozes=attempt_state.snoozes + 1)
+    attempt_state = attempt_state.with_attempt(
         Attempt(
             number=tried.number,
             began=tried.began if tried.began is not None else tried.claim.claimed,
@@ -345,7 +353,7 @@ def _again(tried: Try, verdict: Verdict, delay: float, note: str, error: str | N
     outcome = outcome_of(
         tried.claim,
         verdict,
-        carry=encode(carry),
+        attempt_state=encode(attempt_state),
         delay=delay,
         began=tried.began,
         took=tried.took,

@@ -257,9 +257,9 @@ class SQLiteBackend(Backend):
         store = self._store
         return store.readers.run(lambda db: workers.listed(db, queue, route, store.clock.monotonic()))
 
-    def bury(self, worker: str, begun: Sequence[str], death: Death) -> int:
+    def reap(self, worker: str, begun: Sequence[str], death: Death) -> int:
         """Give back what a dead worker held."""
-        return workers.bury(self._store, worker, begun, death)
+        return workers.reap(self._store, worker, begun, death)
 
     def send(self, worker: str, command: Command) -> bool:
         """Put a command into the mailbox of a live worker or pool."""

@@ -165,7 +165,7 @@ def _claim(
             queue=queue,
             route=route_name,
             body=row[4],
-            carry=row[5],
+            attempt_state=row[5],
             priority=MAX_PRIORITY - row[1],
             enqueued=row[6],
             due=row[2],

@@ -54,8 +54,8 @@ def records(db: sqlite3.Connection, ids: Sequence[str], mono: float) -> dict[str
 
 def _record(row: tuple[Any, ...], lease: leases.Lease | None, names: dict[int, str], mono: float) -> Record:
     (
-        id_, queue, route, _, rank, due, enqueued, token, expires, deaths, kill, key, target, evidence, carry,
-        progress, body, done, began, finished, done_token, done_carry, result, worker, _, job, tags, schedule, parent,
+        id_, queue, route, _, rank, due, enqueued, token, expires, deaths, kill, key, target, evidence, attempt_state,
+        progress, body, done, began, finished, done_token, done_attempt_state, result, worker, _, job, tags, schedule, parent,
         error, took,
     ) = row  # fmt: skip
     state = State.PENDING
@@ -63,7 +63,7 @@ def _record(row: tuple[Any, ...], lease: leases.Lease | None, names: dict[int, s
     if done is not None:
         state = State(STATES[done])
         token = done_token
-        carry = carry if done_carry is None else done_carry
+        attempt_state = attempt_state if done_attempt_state is None else done_attempt_state
     elif lease is not None:
         state = State.RUNNING
         token = lease.token
@@ -89,7 +89,7 @@ def _record(row: tuple[Any, ...], lease: leases.Lease | None, names: dict[int, s
         lease_left=lease_left,
         deaths=deaths,
         evidence=evidence,
-        carry=carry,
+        attempt_state=attempt_state,
         result=result,
         progress=progress,
         kill_requested=kill == 1,

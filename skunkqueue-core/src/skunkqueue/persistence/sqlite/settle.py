@@ -76,8 +76,8 @@ class _Held:
         """Save what a step of a chain leaves for the next."""
         if outcome.error is not None:
             self.lease.special |= leases.FAILED
-        if outcome.error is not None or outcome.carry is not None:
-            db.execute(_ADVANCE, (outcome.carry, outcome.error, outcome.id))
+        if outcome.error is not None or outcome.attempt_state is not None:
+            db.execute(_ADVANCE, (outcome.attempt_state, outcome.error, outcome.id))
 
     def note(self, outcome: Outcome) -> None:
         """Note an outcome that ends the lease of its firing."""
@@ -133,7 +133,8 @@ class _Held:
             ids = [outcome.id for outcome in outcomes]
             ended += ids
             is_plain = not any(
-                outcome.error is not None or outcome.carry is not None or outcome.tags for outcome in outcomes
+                outcome.error is not None or outcome.attempt_state is not None or outcome.tags
+                for outcome in outcomes
             )
             words = bool(lease.special & (leases.KEYED | leases.FAILED)) or not is_plain
             chunk = filing.add(job, state, ids, ttl=ttl, words=words)
@@ -152,7 +153,7 @@ class _Held:
                         one.result,
                         *rest,
                         one.error,
-                        one.carry,
+                        one.attempt_state,
                     )
                     for one in outcomes
                 ]
@@ -177,7 +178,7 @@ class _Held:
                     lease.token,
                     lease.holder,
                     rules.due_again(outcome, now),
-                    outcome.carry,
+                    outcome.attempt_state,
                     outcome.error,
                     outcome.began is not None,
                     listing.again_after(verdict),

@@ -38,9 +38,9 @@ def unregister(store: Store, worker: str) -> None:
     store.fifos.forget(mail_topic(worker))
 
 
-def bury(store: Store, worker: str, begun: Sequence[str], death: Death) -> int:
-    """Give back what a dead worker held; see ``Backend.bury``."""
-    n, touched = store.writer.run(lambda db: _bury(db, worker, begun, death, store.clock.now()))
+def reap(store: Store, worker: str, begun: Sequence[str], death: Death) -> int:
+    """Give back what a dead worker held; see ``Backend.reap``."""
+    n, touched = store.writer.run(lambda db: _reap_worker(db, worker, begun, death, store.clock.now()))
     store.wake_numbers(touched)
     store.fifos.wake_settled()
     store.fifos.forget(mail_topic(worker))
@@ -107,7 +107,7 @@ def remove(db: sqlite3.Connection, worker: str) -> None:
     db.execute("DELETE FROM mail WHERE worker = ?", (worker,))
 
 
-def _bury(
+def _reap_worker(
     db: sqlite3.Connection, worker: str, begun: Sequence[str], death: Death, now: float
 ) -> tuple[int, set[int]]:
     """Give back what a dead worker held; return how many, and the routes these are on."""

@@ -38,12 +38,12 @@ class Administration(Asking):
         """List live workers; see ``Backend.workers``."""
         return self._link.read(lambda tr: workers.live(tr, queue, route))
 
-    def bury(self, worker: str, begun: Sequence[str], death: Death) -> int:
-        """Give back what a dead worker held; see ``Backend.bury``."""
+    def reap(self, worker: str, begun: Sequence[str], death: Death) -> int:
+        """Give back what a dead worker held; see ``Backend.reap``."""
         link, ids = self._link, frozenset(begun)
         back = 0
         while True:
-            step = link.run(lambda tr: workers.bury(tr, worker, ids, death))
+            step = link.run(lambda tr: workers.reap(tr, worker, ids, death))
             back += step.back
             if step.is_over:
                 break

@@ -241,7 +241,7 @@ class Claiming:
         for start in range(0, len(large), FEW):
             some = large[start : start + FEW]
             known = firings.entries(tr, some)
-            attempts = firings.attempts(tr, some, carries=True)
+            attempts = firings.attempts(tr, some, attempt_states=True)
             for id_, entry in known.items():
                 filled[id_] = encode(with_attempt(entry, attempts.get(id_)))[ENTRY_HEAD:]
                 size += len(filled[id_])

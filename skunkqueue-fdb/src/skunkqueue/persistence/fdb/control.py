@@ -116,7 +116,7 @@ def requeue(tr: Transaction, ids: Sequence[str]) -> list[str]:
 
 
 def _put_back(tr: Transaction, entry: Entry, found: ended.Found) -> None:
-    for table in (tr.keys.attempt, tr.keys.carry, tr.keys.progress, tr.keys.result):
+    for table in (tr.keys.attempt, tr.keys.attempt_state, tr.keys.progress, tr.keys.result):
         blobs.clear(tr, table + entry.id.encode())
     item = found.item
     attempt = Attempt(

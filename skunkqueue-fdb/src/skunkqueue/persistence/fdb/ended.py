@@ -86,7 +86,11 @@ def _parts(tr: Transaction, items: Sequence[Item]) -> Iterator[list[Item]]:
             item = msgspec.structs.replace(item, result=None)  # noqa: PLW2901 - as it is kept
             result = None
         weight = (
-            150 + len(result or b"") + len(item.carry or b"") + 4 * len(item.job) + 4 * len(item.error or "")
+            150
+            + len(result or b"")
+            + len(item.attempt_state or b"")
+            + 4 * len(item.job)
+            + 4 * len(item.error or "")
         )
         if part and size + weight > _FULL:
             yield part

@@ -20,7 +20,7 @@ from skunkqueue.persistence.fdb.records import (
 from skunkqueue.persistence.fdb.transactions import Transaction
 
 LARGEST = 1_000
-"""Bytes of a carry that lies with all else that happened."""
+"""Bytes of an attempt state that lies with all else that happened."""
 _LARGE = 4_000
 """Bytes of a firing that is not packed with others."""
 _FULL = 60_000
@@ -136,30 +136,32 @@ def _in_batches(tr: Transaction, pointers: Mapping[bytes, list[str]], wanted: se
     return found
 
 
-def attempts(tr: Transaction, ids: Iterable[str], *, carries: bool = False) -> dict[str, Attempt]:
+def attempts(tr: Transaction, ids: Iterable[str], *, attempt_states: bool = False) -> dict[str, Attempt]:
     """Read what happened to firings since they were put in; those to which anything did.
 
-    ``carries``: with those that lie apart, which are otherwise left out, and stay as they are.
+    ``attempt_states``: with those that lie apart, which are otherwise left out, and stay as they are.
     """
     stored = blobs.read_each(tr, tr.keys.attempt, ids)
     found: dict[str, Attempt] = {id_: as_attempt(value) for id_, value in stored.items()}
-    if carries:
+    if attempt_states:
         apart = [id_ for id_, attempt in found.items() if attempt.apart]
-        for id_, carry in blobs.read_each(tr, tr.keys.carry, apart).items():
-            found[id_] = msgspec.structs.replace(found[id_], carry=carry)
+        for id_, attempt_state in blobs.read_each(tr, tr.keys.attempt_state, apart).items():
+            found[id_] = msgspec.structs.replace(found[id_], attempt_state=attempt_state)
     return found
 
 
 def note(tr: Transaction, id_: str, attempt: Attempt) -> None:
-    """Write down what happened to a firing. A carry that is given takes the place of one that lay apart."""
-    carry = attempt.carry
-    if carry is not None:
-        is_large = len(carry) > LARGEST
+    """Write down what happened to a firing. An attempt state that is given takes the place of one that lay apart."""
+    attempt_state = attempt.attempt_state
+    if attempt_state is not None:
+        is_large = len(attempt_state) > LARGEST
         if is_large:
-            blobs.put(tr, tr.keys.carry + id_.encode(), carry)
+            blobs.put(tr, tr.keys.attempt_state + id_.encode(), attempt_state)
         elif attempt.apart:
-            blobs.clear(tr, tr.keys.carry + id_.encode())
-        attempt = msgspec.structs.replace(attempt, carry=None if is_large else carry, apart=is_large)
+            blobs.clear(tr, tr.keys.attempt_state + id_.encode())
+        attempt = msgspec.structs.replace(
+            attempt, attempt_state=None if is_large else attempt_state, apart=is_large
+        )
     blobs.put(tr, tr.keys.attempt + id_.encode(), encode(attempt))
 
 
@@ -174,7 +176,7 @@ def remove(tr: Transaction, ids: Collection[str]) -> None:
         for table in (
             tr.keys.firing,
             tr.keys.attempt,
-            tr.keys.carry,
+            tr.keys.attempt_state,
             tr.keys.progress,
             tr.keys.result,
         ):

@@ -172,7 +172,7 @@ class Keys:
     firing: bytes
     batch: bytes
     attempt: bytes
-    carry: bytes
+    attempt_state: bytes
     progress: bytes
     result: bytes
     line: bytes
@@ -228,7 +228,7 @@ _TABLES = {
     "firing": b"f",
     "batch": b"F",
     "attempt": b"x",
-    "carry": b"K",
+    "attempt_state": b"K",
     "progress": b"p",
     "result": b"z",
     "line": b"r",

@@ -16,7 +16,7 @@ _MAX_WATCHED = 50
 def records(tr: Transaction, ids: Sequence[str]) -> dict[str, Record]:
     """Read all that is known of firings; those that there are."""
     entries = firings.entries(tr, ids)
-    attempts = firings.attempts(tr, entries, carries=True)
+    attempts = firings.attempts(tr, entries, attempt_states=True)
     progress = blobs.read_each(tr, tr.keys.progress, entries)
     finished = ended.find(tr, entries, snapshot=True)
     large = [id_ for id_, one in finished.items() if one.item.result is None and one.item.result_size]

@@ -31,7 +31,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
     target: str | None = None
     key: str | None = None
     body: bytes
-    carry: bytes | None = None
+    attempt_state: bytes | None = None
     deaths: int = 0
     evidence: str = ""
     kill_requested: bool = False
@@ -63,7 +63,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     """Its due time, where it is another than its entry's."""
     deaths: int = 0
     evidence: str = ""
-    carry: bytes | None = None
+    attempt_state: bytes | None = None
     kill_requested: bool = False
     error: str | None = None
     attempts: int = 0
@@ -73,7 +73,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     endless: bool = False
     """It was requeued, and so has no expiry any more."""
     apart: bool = False
-    """Its carry is large, and lies in ``K``: it is not written anew with all else."""
+    """Its attempt state is large, and lies in ``K``: it is not written anew with all else."""
 
 
 NO_ATTEMPT = Attempt()
@@ -116,7 +116,7 @@ class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The line that is shown: its own, or that of an earlier attempt."""
     tags: tuple[str, ...] = ()
     key: str | None = None
-    carry: bytes | None = None
+    attempt_state: bytes | None = None
     """``None``: as its attempt has it."""
     token: int | None = None
     """``None``: as ``Ended`` has it. The same of the next."""
@@ -201,7 +201,7 @@ def with_attempt(entry: Entry, attempt: Attempt | None) -> Entry:
         entry,
         due=entry.due if attempt.due is None else attempt.due,
         expires=None if attempt.endless else entry.expires,
-        carry=attempt.carry,
+        attempt_state=attempt.attempt_state,
         deaths=attempt.deaths,
         evidence=attempt.evidence,
         kill_requested=attempt.kill_requested,
@@ -224,7 +224,7 @@ def record_of(
     entry = with_attempt(entry, attempt)
     token, worker, began = known.token, known.worker, known.claimed
     finished = took = left = None
-    error, carry = known.error, known.carry
+    error, attempt_state = known.error, known.attempt_state
     if lease is not None:
         token, held = lease
         worker, began = held.worker, held.claimed
@@ -234,7 +234,7 @@ def record_of(
         token = whole.token if item.token is None else item.token
         worker = whole.worker if item.worker is None else item.worker
         began, took, error = item.began, item.took, item.error
-        carry = carry if item.carry is None else item.carry
+        attempt_state = attempt_state if item.attempt_state is None else item.attempt_state
         result = item.result if result is None else result
     return Record(
         id=entry.id,
@@ -255,7 +255,7 @@ def record_of(
         lease_left=left,
         deaths=entry.deaths,
         evidence=entry.evidence,
-        carry=carry,
+        attempt_state=attempt_state,
         result=result,
         progress=progress,
         kill_requested=entry.kill_requested,

@@ -55,7 +55,7 @@ def batches(outcomes: Sequence[Outcome]) -> Iterator[Sequence[Outcome]]:
     """Split outcomes into what one transaction takes."""
     start = size = 0
     for number, outcome in enumerate(outcomes):
-        weight = len(outcome.result or b"") + len(outcome.carry or b"")
+        weight = len(outcome.result or b"") + len(outcome.attempt_state or b"")
         weight += sum(2 * len(firing.body) + 500 for firing in outcome.follow)
         if number - start >= MAX_OUTCOMES or (size + weight > MAX_BYTES and number > start):
             yield outcomes[start:number]
@@ -119,7 +119,7 @@ def _completed(
     bare = [outcome.id for outcome in outcomes if not outcome.queue]
     again = [outcome.id for outcome in outcomes if outcome.verdict not in _FINAL]
     noted = {id_ for of in held.values() for id_ in of.lease.noted}
-    large = [one.id for one in outcomes if len(one.carry or b"") > ended.LARGE]
+    large = [one.id for one in outcomes if len(one.attempt_state or b"") > ended.LARGE]
     wanted = dict.fromkeys([*bare, *again, *large, *(one.id for one in outcomes if one.id in noted)])
     if not wanted:
         return outcomes, _Known({}, {})
@@ -149,7 +149,7 @@ def _completed(
 
 def _advance(tr: Transaction, outcome: Outcome, of: _Held, known: _Known) -> None:
     """Save what a step of a chain leaves for the next."""
-    if outcome.carry is None and outcome.error is None:
+    if outcome.attempt_state is None and outcome.error is None:
         return
     attempt = _after(known.attempts.get(outcome.id), outcome)
     known.attempts[outcome.id] = attempt
@@ -162,7 +162,7 @@ def _after(attempt: Attempt | None, outcome: Outcome) -> Attempt:
     known = firings.noted(attempt)
     return firings.noted(
         known,
-        carry=known.carry if outcome.carry is None else outcome.carry,
+        attempt_state=known.attempt_state if outcome.attempt_state is None else outcome.attempt_state,
         error=known.error if outcome.error is None else outcome.error,
     )
 
@@ -201,10 +201,10 @@ def _item(tr: Transaction, outcome: Outcome, attempt: Attempt | None) -> Item:
     error = outcome.error
     if error is None and attempt is not None:
         error = attempt.error
-    result, carry = outcome.result, outcome.carry
-    if carry is not None and len(carry) > ended.LARGE:
-        firings.note(tr, outcome.id, firings.noted(attempt, carry=carry))
-        carry = None
+    result, attempt_state = outcome.result, outcome.attempt_state
+    if attempt_state is not None and len(attempt_state) > ended.LARGE:
+        firings.note(tr, outcome.id, firings.noted(attempt, attempt_state=attempt_state))
+        attempt_state = None
     return Item(
         outcome.id,
         outcome.began,
@@ -215,7 +215,7 @@ def _item(tr: Transaction, outcome: Outcome, attempt: Attempt | None) -> Item:
         error,
         outcome.tags,
         outcome.key,
-        carry,
+        attempt_state,
     )
 
 

@@ -1,4 +1,4 @@
-"""Workers: listed, burying the dead, and killing what only they could have run."""
+"""Workers: listed, reaping the dead, and killing what only they could have run."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _TARGETS_AT_ONCE = 100
 _decode = msgspec.msgpack.Decoder(WorkerRecord).decode
 
 
-class Buried(NamedTuple):
-    """What one step of a burial did."""
+class Reaped(NamedTuple):
+    """What one step of reaping did."""
 
     back: int
     """Firings that it gave back."""
@@ -52,7 +52,7 @@ def send(tr: Transaction, to: str, command: Command) -> bool:
     return True
 
 
-def bury(tr: Transaction, worker: str, begun: Collection[str], death: Death) -> Buried:
+def reap(tr: Transaction, worker: str, begun: Collection[str], death: Death) -> Reaped:
     """Give back what a dead worker held, or some of it; in the end take it off the list."""
     back = 0
     is_over = True
@@ -64,7 +64,7 @@ def bury(tr: Transaction, worker: str, begun: Collection[str], death: Death) -> 
         back += len(lease.ids)
     if is_over:
         listed.remove(tr, tr.keys.worker, worker)
-    return Buried(back, is_over)
+    return Reaped(back, is_over)
 
 
 def kill_copies(tr: Transaction, worker: str) -> int:

@@ -40,7 +40,7 @@ class StoreBackend(Backend, ABC):
     capabilities: ClassVar[frozenset[str]] = frozenset(
         {"durable", "processes", "rows", "counters", "pools", "audit", "schedule pages"}
     )
-    # A document has 16 MiB at most: body, carry and result, with room for what follows.
+    # A document has 16 MiB at most: body, attempt state and result, with room for what follows.
     max_payload: ClassVar[int | None] = 4 << 20
 
     def __init__(self, link: Link, version: str, kind: str) -> None:

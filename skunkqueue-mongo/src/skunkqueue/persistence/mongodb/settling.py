@@ -26,7 +26,7 @@ from skunkqueue.records import Outcome, Refire, Verdict
 _ENDLESS = 1e9
 """Seconds; a longer wait counts as this, lest sums of hand-made ones be no numbers."""
 _ROOM = 4 << 20
-"""Bytes of results and carries in one statement, of 16 MiB that it may have."""
+"""Bytes of results and attempt states in one statement, of 16 MiB that it may have."""
 _LARGEST = 100
 """Outcomes in one statement, which looks each of them up in a list, from its beginning: 500 cost the server half as much again."""
 
@@ -177,7 +177,7 @@ def _kind(outcome: Outcome) -> tuple[Any, ...]:
         outcome.ttl is None,
         -1.0 if outcome.due is None or final else outcome.due,
         0.0 if final else outcome.delay,
-        outcome.carry is not None,
+        outcome.attempt_state is not None,
         outcome.began is not None,
         outcome.error is not None,
         alone,
@@ -192,7 +192,7 @@ def _alike(outcomes: list[Outcome]) -> list[list[Outcome]]:
     groups: list[list[Outcome]] = []
     for outcome in outcomes:
         kind = _kind(outcome)
-        size = len(outcome.result or b"") + len(outcome.carry or b"")
+        size = len(outcome.result or b"") + len(outcome.attempt_state or b"")
         last = kinds.get(kind, [])
         if not last or len(last) == _LARGEST or size > rooms[kind]:
             last = kinds[kind] = []
@@ -235,8 +235,8 @@ def _write(link: Link, group: list[Outcome], nonce: str) -> UpdateMany:
         if not rules.keeps_place(first):
             change["due"] = moment.after(first.delay) if first.due is None else float(first.due)
     change |= _for_listings(ids, group)
-    if first.carry is not None:
-        change["carry"] = _each(ids, [outcome.carry for outcome in group])
+    if first.attempt_state is not None:
+        change["carry"] = _each(ids, [outcome.attempt_state for outcome in group])
     if first.follow or first.refire is not None:
         debt = {"$mergeObjects": [{"$literal": _debt(first, nonce)}, {"at": moment.now}]}
         # An earlier one may still be there, if its debtor died.

@@ -81,8 +81,8 @@ class Workers(Control, ABC):
         records = [_record_of(one) for one in found]
         return sorted(records, key=lambda record: (record.started, record.id))
 
-    def bury(self, worker: str, begun: Sequence[str], death: Death) -> int:
-        """Give back what a dead worker held; see ``Backend.bury``."""
+    def reap(self, worker: str, begun: Sequence[str], death: Death) -> int:
+        """Give back what a dead worker held; see ``Backend.reap``."""
         link = self._link
         mine = {"worker": worker, "state": "running"}
         held = link.find(link.firings, mine, {"queue": True, "route": True}, hint=RUNNING)

@@ -23,7 +23,7 @@ _KILL, _REQUEUE, _PURGE, _PAUSE, _RESUME = map(load, ("kill", "requeue", "purge"
 _PRUNE, _PROGRESS, _BEAT, _UNREGISTER, _WORKERS = map(
     load, ("prune", "progress", "beat", "unregister", "workers")
 )
-_BURY, _SEND, _SWEEP, _ADOPT = map(load, ("bury", "send", "sweep", "adopt"))
+_BURY, _SEND, _SWEEP, _ADOPT = map(load, ("reap", "send", "sweep", "adopt"))
 _DECLARE, _SCHEDULES, _ARM, _HISTORIES = map(load, ("declare", "schedules_of", "arm", "histories"))
 _PAUSE_SCHEDULE, _RESUME_SCHEDULE, _REMOVE = map(
     load, ("pause_schedule", "resume_schedule", "remove_schedule")
@@ -108,8 +108,8 @@ class Administration(Counting, ABC):
                 found.append(msgspec.structs.replace(worker, beat=beat))
         return sorted(found, key=lambda worker: (worker.started, worker.id))
 
-    def bury(self, worker: str, begun: Sequence[str], death: Death) -> int:
-        """Give back what a dead worker held; see ``Backend.bury``."""
+    def reap(self, worker: str, begun: Sequence[str], death: Death) -> int:
+        """Give back what a dead worker held; see ``Backend.reap``."""
         evidence = rules.evidence_line(death)
         return wire.as_count(self._link.call(_BURY, worker, list(begun), evidence, new_id(), kept=True))
 

@@ -181,7 +181,7 @@ class RedisBackend(Claiming, Asking, Watching, Administration):
                     rules.kept_for(verdict.state, outcome.ttl),
                     False if outcome.due is None else outcome.due,
                     float(outcome.delay),
-                    blobs.maybe(outcome.carry),
+                    blobs.maybe(outcome.attempt_state),
                     [part for pair in values.items() for part in pair],
                     outcome.job,
                     [mark for mark, _ in wire.marks_of([outcome])],

@@ -56,7 +56,7 @@ class Stored(msgspec.Struct, array_like=True, frozen=True, gc=False):
     target: str | None
     key: str | None
     body: bytes
-    carry: None
+    attempt_state: None
     deaths: int
     labels: str
     """Where a claim has its evidence, of which a firing has none yet: see ``label``."""
@@ -68,7 +68,7 @@ class Extras(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     due: float | None
     token: int | None
-    carry: bytes | None
+    attempt_state: bytes | None
     deaths: int
     evidence: str
     kill: bool
@@ -95,7 +95,7 @@ class End(msgspec.Struct, array_like=True, frozen=True, gc=False):
     token: int
     began: float | None
     worker: str | None
-    carry: bytes | None
+    attempt_state: bytes | None
     result: bytes | None
     took: float | None = None
     error: str | None = None
@@ -115,7 +115,7 @@ class Found(msgspec.Struct, array_like=True, frozen=True, gc=False):
 NOT_PLAIN = 2
 """The kind of reply with which ``claim.lua`` says that ``claim_any.lua`` is needed."""
 ClaimExtras = tuple[int, float | None, bool, bytes | None, int, str, bool]
-"""Index in the batch; due, never expires, carry, deaths, evidence, kill requested."""
+"""Index in the batch; due, never expires, attempt state, deaths, evidence, kill requested."""
 
 _as_claims = reader(tuple[int, list[Claim] | float | None, list[ClaimExtras] | float | None])
 as_found = reader(list[Found | None])
@@ -347,7 +347,7 @@ def end_of(outcome: Outcome, chunk: str, state: str) -> bytes:
             outcome.token,
             outcome.began,
             None,
-            outcome.carry,
+            outcome.attempt_state,
             outcome.result,
             None if outcome.began is None else outcome.took,
             outcome.error,
@@ -391,13 +391,13 @@ def claims_of(reply: bytes) -> tuple[int, list[Claim], float | None, float | Non
             if labels.parent is not None:
                 _force(claim, "parent", labels.parent)
     if isinstance(second, list):
-        for index, due, never_expires, carry, deaths, evidence, kill in second:
+        for index, due, never_expires, attempt_state, deaths, evidence, kill in second:
             old = first[index]
             first[index] = msgspec.structs.replace(
                 old,
                 due=old.due if due is None else due,
                 expires=None if never_expires else old.expires,
-                carry=carry,
+                attempt_state=attempt_state,
                 deaths=deaths,
                 evidence=evidence,
                 kill_requested=kill,
@@ -409,11 +409,11 @@ def record_of(found: Found) -> Record:
     """Put one firing together as people and handles read it."""
     stored, extras, running, end = found.stored, found.extras, found.running, found.end
     state, token, began, worker, lease_left = State.PENDING, 0, None, None, None
-    carry, due, expires = None, stored.due, stored.expires
+    attempt_state, due, expires = None, stored.due, stored.expires
     labels = labels_of(stored.labels)
     error = None if extras is None else extras.error
     if extras is not None:
-        token, worker, carry = extras.token or 0, extras.worker, extras.carry
+        token, worker, attempt_state = extras.token or 0, extras.worker, extras.attempt_state
         due = stored.due if extras.due is None else extras.due
         expires = None if extras.never_expires else stored.expires
     if running is not None:
@@ -422,7 +422,7 @@ def record_of(found: Found) -> Record:
     elif end is not None:
         state, token, began = end.state, end.token, end.began
         worker = found.worker or end.worker
-        carry = carry if end.carry is None else end.carry
+        attempt_state = attempt_state if end.attempt_state is None else end.attempt_state
         error = error if end.error is None else end.error
     return Record(
         id=stored.id,
@@ -443,7 +443,7 @@ def record_of(found: Found) -> Record:
         lease_left=lease_left,
         deaths=0 if extras is None else extras.deaths,
         evidence="" if extras is None else extras.evidence,
-        carry=carry,
+        attempt_state=attempt_state,
         result=None if end is None else end.result,
         progress=None if extras is None else extras.progress,
         kill_requested=extras is not None and extras.kill,

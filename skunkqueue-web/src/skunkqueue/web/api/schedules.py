@@ -8,7 +8,7 @@ import json
 
 from flask import abort
 
-from skunkqueue.web import source, timetables
+from skunkqueue.web import schedule_views, source
 from skunkqueue.web.api.bodies import ScheduleQuery, SchedulesQuery
 from skunkqueue.web.api.endpoints import endpoint, some
 from skunkqueue.web.api.structs import schedules as structs
@@ -26,7 +26,7 @@ def schedules(asked: SchedulesQuery) -> structs.SchedulePage:
     cursor = some(asked.cursor)
     begin = None if cursor is None else _read_cursor(cursor)
     page = here.shared(
-        ("api schedules", queue, begin), lambda: timetables.page(here.backend, known, queue, begin)
+        ("api schedules", queue, begin), lambda: schedule_views.page(here.backend, known, queue, begin)
     )
     return structs.SchedulePage(
         now=moment(here.now()),
@@ -39,7 +39,7 @@ def schedules(asked: SchedulesQuery) -> structs.SchedulePage:
 def schedule(asked: ScheduleQuery) -> structs.ScheduleAnswer:
     """Show one schedule."""
     here = source.current()
-    found = timetables.detail(here.backend, rules(), redactor(), asked.queue, asked.name)
+    found = schedule_views.detail(here.backend, rules(), redactor(), asked.queue, asked.name)
     if found is None:
         abort(404, f"queue {asked.queue!r} has no schedule {asked.name!r}")
     return _schedule(found.view)
@@ -67,7 +67,7 @@ def history(asked: ScheduleQuery) -> structs.History:
     )
 
 
-def _schedule(view: timetables.View) -> structs.ScheduleAnswer:
+def _schedule(view: schedule_views.View) -> structs.ScheduleAnswer:
     found = view.schedule
     return structs.ScheduleAnswer(
         queue=found.queue,

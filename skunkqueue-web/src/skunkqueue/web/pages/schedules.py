@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template, request, url_for
 
-from skunkqueue.web import inputs, source, timetables
+from skunkqueue.web import inputs, schedule_views, source
 from skunkqueue.web.redaction import redactor
 from skunkqueue.web.rights import Right, allowed
 from skunkqueue.web.rules import rules
@@ -25,7 +25,7 @@ def schedules() -> str:
         )
     begin = (inputs.needed("after_queue"), inputs.needed("after")) if after is not None else None
     page = here.shared(
-        ("schedules", queue, begin), lambda: timetables.page(here.backend, known, queue, begin)
+        ("schedules", queue, begin), lambda: schedule_views.page(here.backend, known, queue, begin)
     )
     older = None
     if page.next is not None:
@@ -40,7 +40,7 @@ def schedule() -> str:
     here, known = source.current(), rules()
     queue, name = inputs.needed("queue"), inputs.needed("name")
     detail = here.shared(
-        ("schedule", queue, name), lambda: timetables.detail(here.backend, known, redactor(), queue, name)
+        ("schedule", queue, name), lambda: schedule_views.detail(here.backend, known, redactor(), queue, name)
     )
     if detail is None:
         return render_template("no_schedule.html", queue=queue, name=name)

@@ -26,7 +26,7 @@ end
 -- nothing; and how large the body is. `offset`: where the body begins.
 local function labels_at(stored, offset)
   local size, at = bin_at(stored, offset + 1)
-  -- Behind the carry (nil) and the deaths (0).
+  -- Behind the attempt state (nil) and the deaths (0).
   local _, labels = cmsgpack.unpack_one(stored, at + 1)
   return labels, size
 end

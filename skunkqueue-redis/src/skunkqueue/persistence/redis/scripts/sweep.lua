@@ -1,4 +1,4 @@
---@ base once wire places bells stats put records holding leases ending killing mail burying chunks pruning clock entries room
+--@ base once wire places bells stats put records holding leases ending killing mail reaping chunks pruning clock entries room
 -- sweep: limit, chunk, how many entries of the audit log are kept, and for how many seconds. Answers how much was done.
 local n = prune_past_ttl(R[4]) + mind_the_clock()
 for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'wz', '-inf', now, 'LIMIT', 0, R[4])) do

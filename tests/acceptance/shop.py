@@ -1,4 +1,4 @@
-"""A stage with ``jobs.py`` and a store of its own, which the test itself looks into."""
+"""A project folder with ``jobs.py`` and a store of its own, which the test itself looks into."""
 
 from __future__ import annotations
 
@@ -17,48 +17,48 @@ from skunkqueue.ids import new_id
 from skunkqueue.payload import Body, Failure, Step, decode_failure, encode
 from skunkqueue.records import FINAL_STATES, Firing, Record, State
 from skunkqueue.serializers import get_serializer
-from tests.acceptance.stage import PATIENCE, Pool, Stage
+from tests.acceptance.project_folder import PATIENCE, Pool, ProjectFolder
 from tests.support.waiting import eventually
 
-JOBS = Path(__file__).parent / "workshop_jobs.py"
+JOBS = Path(__file__).parent / "shop_jobs.py"
 QUEUE = "shop"
 LONG_LEASE = 10 * PATIENCE
 """Seconds; so long that a firing which runs again was given back, and did not wait for its lease to end."""
 
 
 @final
-class Workshop:
-    """Fires jobs of ``workshop_jobs`` by name and watches what becomes of them."""
+class Shop:
+    """Fires jobs of ``shop_jobs`` by name and watches what becomes of them."""
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
         url = url or f"sqlite:///{folder}/shop.db"
         shutil.copy(JOBS, folder / "jobs.py")
         self.folder = folder
-        self.stage = Stage(folder, SKUNKQUEUE_URL=url)
+        self.project = ProjectFolder(folder, SKUNKQUEUE_URL=url)
         self.config = resolve(conn_url=url)
         self.backend = open_backend(self.config, clock=SYSTEM_CLOCK)
 
-    def __enter__(self) -> Workshop:
-        self.stage.__enter__()
+    def __enter__(self) -> Shop:
+        self.project.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         # What still runs may be there to be killed, and must not be waited for.
-        for process in self.stage._running:
+        for process in self.project._running:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)
                 process.send_signal(signal.SIGINT)
         try:
-            self.stage.__exit__(kind, error, trace)
+            self.project.__exit__(kind, error, trace)
         finally:
             self.backend.close()
 
     def work(self, *arguments: str, workers: int = 1, ignoring: signal.Signals | None = None) -> Pool:
         """Start a pool on the shop's default route, and wait until it is there."""
         before = {worker.id for worker in self.backend.workers()}
-        pool = self.stage.work("-q", QUEUE, *arguments, ignoring=ignoring)
+        pool = self.project.work("-q", QUEUE, *arguments, ignoring=ignoring)
         eventually(
             lambda: (
                 len({worker.id for worker in self.backend.workers()} - before) >= workers

@@ -23,7 +23,7 @@ PATIENCE = 30.0
 
 
 @final
-class Stage:
+class ProjectFolder:
     """Runs programs in ``folder``; everything that is still running at the end is stopped."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
@@ -41,7 +41,7 @@ class Stage:
         }
         self._running: list[subprocess.Popen[bytes]] = []
 
-    def __enter__(self) -> Stage:
+    def __enter__(self) -> ProjectFolder:
         return self
 
     def __exit__(
@@ -121,8 +121,8 @@ class Stage:
 class Pool:
     """A ``skunq work`` that runs, and what it and its workers have said so far."""
 
-    def __init__(self, stage: Stage, process: subprocess.Popen[bytes], log: Path) -> None:
-        self.stage = stage
+    def __init__(self, project: ProjectFolder, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.project = project
         self.process = process
         self.log = log
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from skunkqueue import JobMixin, SkunkQueue, State, timetable
+from skunkqueue import JobMixin, SkunkQueue, State, schedule_control
 from skunkqueue.clock import VirtualClock
 from skunkqueue.errors import BackendUnavailableError, PluginError, PolicyError, UnknownScheduleError
 from skunkqueue.ids import new_id
@@ -89,7 +89,7 @@ def declare(queue: SkunkQueue, seconds: int = 60, strategy: str = "every", argum
 
 
 def found(queue: SkunkQueue) -> Schedule:
-    return timetable.find(queue.backend, "demo", "tick")
+    return schedule_control.find(queue.backend, "demo", "tick")
 
 
 def next_in(queue: SkunkQueue) -> float:
@@ -121,8 +121,8 @@ def test_the_very_same_changes_nothing(queue: SkunkQueue, clock: VirtualClock) -
 
 def test_other_arguments_keep_rhythm_and_state(queue: SkunkQueue, clock: VirtualClock) -> None:
     declare(queue)
-    timetable.pause(queue.backend, "demo", "tick")
-    timetable.resume(queue.backend, "demo", "tick")
+    schedule_control.pause(queue.backend, "demo", "tick")
+    schedule_control.resume(queue.backend, "demo", "tick")
     clock.advance(10)
 
     assert declare(queue, argument="new") is True
@@ -237,12 +237,12 @@ def test_a_run_that_begins_while_a_declaration_is_planned_has_none_beside_it(que
 
 def test_what_is_declared_while_a_resume_is_planned_is_what_is_resumed(queue: SkunkQueue) -> None:
     declare(queue, strategy="slow")
-    timetable.pause(queue.backend, "demo", "tick")
+    schedule_control.pause(queue.backend, "demo", "tick")
     elsewhere = Tick()
     elsewhere.routes = ["other"]
     meanwhile(lambda: queue.declare("tick", elsewhere, strategy="slow", params=b"7"))
 
-    assert timetable.resume(queue.backend, "demo", "tick") is True
+    assert schedule_control.resume(queue.backend, "demo", "tick") is True
 
     assert (found(queue).route, next_in(queue)) == ("other", 7.0)
     assert queue.backend.claim("demo", "default", "w", 9, 600.0) == []
@@ -250,10 +250,10 @@ def test_what_is_declared_while_a_resume_is_planned_is_what_is_resumed(queue: Sk
 
 def test_what_is_declared_while_an_ended_one_is_removed_stays(queue: SkunkQueue) -> None:
     declare(queue, 1, strategy="slow")
-    timetable.pause(queue.backend, "demo", "tick")
+    schedule_control.pause(queue.backend, "demo", "tick")
     meanwhile(lambda: declare(queue, 7, strategy="slow"))
 
-    assert timetable.resume(queue.backend, "demo", "tick") is True
+    assert schedule_control.resume(queue.backend, "demo", "tick") is True
 
     assert (found(queue).params, live(queue)) == (b"7", 1)
 
@@ -302,8 +302,8 @@ def test_expiry_counts_from_when_each_run_is_due(queue: SkunkQueue, clock: Virtu
     job.expires = 30
     queue.declare("tick", job, strategy="every", params=b"60")
     clock.advance(5)
-    timetable.pause(queue.backend, "demo", "tick")
-    timetable.resume(queue.backend, "demo", "tick")
+    schedule_control.pause(queue.backend, "demo", "tick")
+    schedule_control.resume(queue.backend, "demo", "tick")
     clock.advance(60)
 
     (claim,) = queue.backend.claim("demo", "default", "w", 1, 600.0)
@@ -316,28 +316,28 @@ def test_expiry_counts_from_when_each_run_is_due(queue: SkunkQueue, clock: Virtu
 def test_a_paused_schedule_has_nothing_armed_until_it_is_resumed(queue: SkunkQueue) -> None:
     declare(queue)
 
-    assert timetable.pause(queue.backend, "demo", "tick") is True
+    assert schedule_control.pause(queue.backend, "demo", "tick") is True
     assert live(queue) == 0
-    assert timetable.pause(queue.backend, "demo", "tick") is False
-    assert timetable.resume(queue.backend, "demo", "tick") is True
+    assert schedule_control.pause(queue.backend, "demo", "tick") is False
+    assert schedule_control.resume(queue.backend, "demo", "tick") is True
     assert (live(queue), next_in(queue)) == (1, 60.0)
-    assert timetable.resume(queue.backend, "demo", "tick") is False
+    assert schedule_control.resume(queue.backend, "demo", "tick") is False
 
 
 def test_one_that_would_have_ended_in_its_pause_is_removed_when_resumed(queue: SkunkQueue) -> None:
     declare(queue, 1)
-    timetable.pause(queue.backend, "demo", "tick")
+    schedule_control.pause(queue.backend, "demo", "tick")
 
-    assert timetable.resume(queue.backend, "demo", "tick") is True
+    assert schedule_control.resume(queue.backend, "demo", "tick") is True
     assert queue.backend.schedules() == []
 
 
 def test_running_now_moves_what_is_armed(queue: SkunkQueue) -> None:
     declare(queue)
-    timetable.pause(queue.backend, "demo", "tick")
-    timetable.resume(queue.backend, "demo", "tick")
+    schedule_control.pause(queue.backend, "demo", "tick")
+    schedule_control.resume(queue.backend, "demo", "tick")
 
-    assert timetable.run_now(queue.backend, "demo", "tick") is True
+    assert schedule_control.run_now(queue.backend, "demo", "tick") is True
     assert (live(queue), next_in(queue)) == (1, 0.0)
 
 
@@ -346,22 +346,22 @@ def test_what_is_due_already_keeps_its_place(queue: SkunkQueue, clock: VirtualCl
     before = found(queue)
     clock.advance(5)
 
-    assert timetable.run_now(queue.backend, "demo", "tick") is True
+    assert schedule_control.run_now(queue.backend, "demo", "tick") is True
     assert found(queue) == before
 
 
 def test_what_runs_or_is_paused_is_not_run_now(queue: SkunkQueue) -> None:
     declare(queue)
     begin(queue)
-    assert timetable.run_now(queue.backend, "demo", "tick") is False
-    timetable.pause(queue.backend, "demo", "tick")
-    assert timetable.run_now(queue.backend, "demo", "tick") is False
+    assert schedule_control.run_now(queue.backend, "demo", "tick") is False
+    schedule_control.pause(queue.backend, "demo", "tick")
+    assert schedule_control.run_now(queue.backend, "demo", "tick") is False
     assert live(queue) == 1
 
 
 def test_a_removed_schedule_is_gone(queue: SkunkQueue) -> None:
     declare(queue)
-    timetable.remove(queue.backend, "demo", "tick")
+    schedule_control.remove(queue.backend, "demo", "tick")
 
     assert (queue.backend.schedules(), live(queue)) == ([], 0)
 
@@ -369,16 +369,16 @@ def test_a_removed_schedule_is_gone(queue: SkunkQueue) -> None:
 @pytest.mark.parametrize("verb", ["find", "pause", "resume", "run_now", "remove"])
 def test_an_unknown_schedule_is_named(queue: SkunkQueue, verb: str) -> None:
     with pytest.raises(UnknownScheduleError, match="'tock'"):
-        getattr(timetable, verb)(queue.backend, "demo", "tock")
+        getattr(schedule_control, verb)(queue.backend, "demo", "tock")
 
 
 def test_resuming_needs_the_strategy_and_says_so(queue: SkunkQueue, monkeypatch: pytest.MonkeyPatch) -> None:
     declare(queue)
-    timetable.pause(queue.backend, "demo", "tick")
+    schedule_control.pause(queue.backend, "demo", "tick")
     monkeypatch.undo()
 
     with pytest.raises(PluginError, match="every"):
-        timetable.resume(queue.backend, "demo", "tick")
+        schedule_control.resume(queue.backend, "demo", "tick")
     assert found(queue).paused is True
 
 

@@ -1,6 +1,6 @@
 """Every verb that writes, as something that may be broken off between two of its writes, and its promise.
 
-Each function here prepares a store and gives a ``Deed``; its name says what must hold however often the deed was
+Each function here prepares a store and gives a ``Operation``; its name says what must hold however often the operation was
 begun. Knows no server and no fault.
 """
 
@@ -42,13 +42,13 @@ Pass = Callable[[float], None]
 
 
 class Holds(Protocol):
-    """Look whether the promise holds; ``done``: whether the deed must be done by now."""
+    """Look whether the promise holds; ``done``: whether the operation must be done by now."""
 
     def __call__(self, store: Backend, *, done: bool) -> None: ...
 
 
 @dataclass(frozen=True)
-class Deed:
+class Operation:
     """One call of a verb."""
 
     verb: Callable[[Backend], object]
@@ -57,7 +57,7 @@ class Deed:
     holds: Holds
 
 
-Prepare = Callable[[Backend, Pass], Deed]
+Prepare = Callable[[Backend, Pass], Operation]
 
 
 def all_or_none(made: list[Firing]) -> Holds:
@@ -72,42 +72,42 @@ def all_or_none(made: list[Firing]) -> Holds:
 # --- putting in ---------------------------------------------------------------------------------------
 
 
-def a_firing_is_in_or_not(_store: Backend, _pass: Pass) -> Deed:
+def a_firing_is_in_or_not(_store: Backend, _pass: Pass) -> Operation:
     made = firings(1, key="k")
-    return Deed(lambda store: store.enqueue(made), ids(made), all_or_none(made))
+    return Operation(lambda store: store.enqueue(made), ids(made), all_or_none(made))
 
 
-def a_batch_is_in_or_not(_store: Backend, _pass: Pass) -> Deed:
+def a_batch_is_in_or_not(_store: Backend, _pass: Pass) -> Operation:
     made = [firing(key="k"), *firings(2)]
-    return Deed(lambda store: store.enqueue(made), ids(made), all_or_none(made))
+    return Operation(lambda store: store.enqueue(made), ids(made), all_or_none(made))
 
 
-def a_batch_of_many_parcels_is_in_or_not(_store: Backend, _pass: Pass) -> Deed:
+def a_batch_of_many_parcels_is_in_or_not(_store: Backend, _pass: Pass) -> Operation:
     made = firings(17, body=b"x" * LARGE)
-    return Deed(lambda store: store.enqueue(made), ids(made), all_or_none(made))
+    return Operation(lambda store: store.enqueue(made), ids(made), all_or_none(made))
 
 
-def a_batch_over_several_routes_is_in_or_not(_store: Backend, _pass: Pass) -> Deed:
+def a_batch_over_several_routes_is_in_or_not(_store: Backend, _pass: Pass) -> Operation:
     made = [firing(queue=queue, route=route) for queue in (QUEUE, "other") for route in ("x", "y")]
 
     def holds(store: Backend, *, done: bool) -> None:
         found = [counts(store, one.queue, one.route) for one in made]
         assert found == [{State.PENDING: 1}] * 4 or (not done and found == [{}] * 4)
 
-    return Deed(lambda store: store.enqueue(made), ids(made), holds)
+    return Operation(lambda store: store.enqueue(made), ids(made), holds)
 
 
-def a_batch_with_a_key_in_use_is_in_but_for_that(store: Backend, _pass: Pass) -> Deed:
+def a_batch_with_a_key_in_use_is_in_but_for_that(store: Backend, _pass: Pass) -> Operation:
     held = firing(key="k", route="elsewhere")
     store.enqueue([held])
     made = [firing(key="k"), *firings(2)]
-    return Deed(lambda store: store.enqueue(made), [held.id, *ids(made[1:])], all_or_none(made[1:]))
+    return Operation(lambda store: store.enqueue(made), [held.id, *ids(made[1:])], all_or_none(made[1:]))
 
 
 # --- lending out --------------------------------------------------------------------------------------
 
 
-def what_is_claimed_is_lent_once(store: Backend, _pass: Pass) -> Deed:
+def what_is_claimed_is_lent_once(store: Backend, _pass: Pass) -> Operation:
     made = firings(3)
     store.enqueue(made)
 
@@ -118,10 +118,10 @@ def what_is_claimed_is_lent_once(store: Backend, _pass: Pass) -> Deed:
         # A second claim would have led them to other tokens than the first, each by itself.
         assert len({read(store, one.id).token for one in made}) == 1
 
-    return Deed(lambda store: ids(claim(store, 9)), ids(made), holds)
+    return Operation(lambda store: ids(claim(store, 9)), ids(made), holds)
 
 
-def what_is_overdue_is_lent_anew_with_one_death(store: Backend, pass_: Pass) -> Deed:
+def what_is_overdue_is_lent_anew_with_one_death(store: Backend, pass_: Pass) -> Operation:
     made = firings(2)
     store.enqueue(made)
     claim(store, 9, lease=BRIEF)
@@ -135,31 +135,31 @@ def what_is_overdue_is_lent_anew_with_one_death(store: Backend, pass_: Pass) -> 
         assert counts(store) == {State.RUNNING: 2}
         assert [read(store, one.id).deaths for one in made] == [1, 1]
 
-    return Deed(lambda store: ids(claim(store, 9, worker=OTHER)), [made[0].id], holds)
+    return Operation(lambda store: ids(claim(store, 9, worker=OTHER)), [made[0].id], holds)
 
 
-def a_lease_is_longer_or_not(store: Backend, _pass: Pass) -> Deed:
+def a_lease_is_longer_or_not(store: Backend, _pass: Pass) -> Operation:
     lent = claimed(store)
 
     def holds(store: Backend, *, done: bool) -> None:
         assert (read(store, lent.id).lease_left or 0) > (50 if done else 10)
 
-    return Deed(lambda store: store.extend([ref(lent)], 60.0), [], holds)
+    return Operation(lambda store: store.extend([ref(lent)], 60.0), [], holds)
 
 
-def progress_is_saved_or_not(store: Backend, _pass: Pass) -> Deed:
+def progress_is_saved_or_not(store: Backend, _pass: Pass) -> Operation:
     lent = claimed(store)
 
     def holds(store: Backend, *, done: bool) -> None:
         assert read(store, lent.id).progress == b"half" or not done
 
-    return Deed(lambda store: store.progress(ref(lent), b"half"), answer=True, holds=holds)
+    return Operation(lambda store: store.progress(ref(lent), b"half"), answer=True, holds=holds)
 
 
 # --- settling -----------------------------------------------------------------------------------------
 
 
-def what_follows_is_in_once_with_the_outcome(store: Backend, _pass: Pass) -> Deed:
+def what_follows_is_in_once_with_the_outcome(store: Backend, _pass: Pass) -> Operation:
     lent = claimed(store, key="k")
     follow = (firing(key="k"), firing(route="new"))
     handed_in = outcome(lent, follow=follow, result=b"result")
@@ -174,25 +174,25 @@ def what_follows_is_in_once_with_the_outcome(store: Backend, _pass: Pass) -> Dee
             assert read(store, lent.id).result == b"result"
             assert read(store, follow[0].id).key == "k"
 
-    return Deed(lambda store: store.settle([handed_in]), [], holds)
+    return Operation(lambda store: store.settle([handed_in]), [], holds)
 
 
-def a_step_goes_on_with_what_follows(store: Backend, _pass: Pass) -> Deed:
+def a_step_goes_on_with_what_follows(store: Backend, _pass: Pass) -> Operation:
     lent = claimed(store)
     follow = firing(route="new")
-    handed_in = outcome(lent, Verdict.ADVANCE, follow=(follow,), carry=b"carry")
+    handed_in = outcome(lent, Verdict.ADVANCE, follow=(follow,), attempt_state=b"carry")
 
     def holds(store: Backend, *, done: bool) -> None:
         assert state(store, lent.id) is State.RUNNING
-        carried = read(store, lent.id).carry
+        carried = read(store, lent.id).attempt_state
         assert carried == b"carry" or not done
         assert state(store, follow.id) is (State.PENDING if carried else None)
         assert store.settle([outcome(lent)]) == []
 
-    return Deed(lambda store: store.settle([handed_in]), [], holds)
+    return Operation(lambda store: store.settle([handed_in]), [], holds)
 
 
-def every_outcome_of_a_mixed_batch_is_taken_by_itself(store: Backend, _pass: Pass) -> Deed:
+def every_outcome_of_a_mixed_batch_is_taken_by_itself(store: Backend, _pass: Pass) -> Operation:
     verdicts = list(Verdict)
     made = firings(len(verdicts))
     store.enqueue(made)
@@ -214,13 +214,13 @@ def every_outcome_of_a_mixed_batch_is_taken_by_itself(store: Backend, _pass: Pas
                 # A step leaves its firing running in either case.
                 assert followed == (found is verdict.state) or (verdict is Verdict.ADVANCE and not done)
 
-    return Deed(lambda store: store.settle(handed_in), [], holds)
+    return Operation(lambda store: store.settle(handed_in), [], holds)
 
 
 # --- people -------------------------------------------------------------------------------------------
 
 
-def what_is_killed_lets_go_of_its_key(store: Backend, _pass: Pass) -> Deed:
+def what_is_killed_lets_go_of_its_key(store: Backend, _pass: Pass) -> Operation:
     pending = firing(route="elsewhere", key="k")
     store.enqueue([pending])
     store.register(worker(), 60.0)
@@ -240,10 +240,10 @@ def what_is_killed_lets_go_of_its_key(store: Backend, _pass: Pass) -> Deed:
             assert heard
 
     answer = {pending.id: State.PENDING, running.id: State.RUNNING}
-    return Deed(lambda store: store.kill([pending.id, running.id]), answer, holds)
+    return Operation(lambda store: store.kill([pending.id, running.id]), answer, holds)
 
 
-def what_is_requeued_waits_once(store: Backend, _pass: Pass) -> Deed:
+def what_is_requeued_waits_once(store: Backend, _pass: Pass) -> Operation:
     old = [settled(store, key=key) for key in ("a", "b")]
 
     def holds(store: Backend, *, done: bool) -> None:
@@ -255,10 +255,10 @@ def what_is_requeued_waits_once(store: Backend, _pass: Pass) -> Deed:
             waits = state(store, id_) is State.PENDING
             assert store.enqueue([again]) == [id_ if waits else again.id]
 
-    return Deed(lambda store: store.requeue(old), old, holds)
+    return Operation(lambda store: store.requeue(old), old, holds)
 
 
-def what_is_purged_lets_go_of_its_key(store: Backend, _pass: Pass) -> Deed:
+def what_is_purged_lets_go_of_its_key(store: Backend, _pass: Pass) -> Operation:
     made = firing(key="k")
     store.enqueue([made, *firings(2)])
 
@@ -269,10 +269,10 @@ def what_is_purged_lets_go_of_its_key(store: Backend, _pass: Pass) -> Deed:
         again = firing(key="k")
         assert store.enqueue([again]) == [made.id if found else again.id]
 
-    return Deed(lambda store: store.purge(QUEUE, ROUTE), 3, holds)
+    return Operation(lambda store: store.purge(QUEUE, ROUTE), 3, holds)
 
 
-def what_is_pruned_is_gone(store: Backend, pass_: Pass) -> Deed:
+def what_is_pruned_is_gone(store: Backend, pass_: Pass) -> Operation:
     old = [settled(store) for _ in range(3)]
     pass_(2 * BRIEF)
 
@@ -281,10 +281,10 @@ def what_is_pruned_is_gone(store: Backend, pass_: Pass) -> Deed:
         assert left == len([one for one in store.get(old) if one is not None])
         assert left in ({0} if done else {0, 3})
 
-    return Deed(lambda store: store.prune(older=BRIEF), 3, holds)
+    return Operation(lambda store: store.prune(older=BRIEF), 3, holds)
 
 
-def a_pause_of_a_queue_ends_with_those_of_its_routes(store: Backend, _pass: Pass) -> Deed:
+def a_pause_of_a_queue_ends_with_those_of_its_routes(store: Backend, _pass: Pass) -> Operation:
     store.enqueue([firing()])
     store.pause(QUEUE)
     store.pause(QUEUE, ROUTE)
@@ -293,13 +293,13 @@ def a_pause_of_a_queue_ends_with_those_of_its_routes(store: Backend, _pass: Pass
         assert len(claim(store)) == 1 or not done
         assert counts(store) in ({State.PENDING: 1}, {State.RUNNING: 1})
 
-    return Deed(lambda store: store.resume(QUEUE), None, holds)
+    return Operation(lambda store: store.resume(QUEUE), None, holds)
 
 
 # --- workers ------------------------------------------------------------------------------------------
 
 
-def a_dead_workers_firings_come_back_with_one_death_at_most(store: Backend, pass_: Pass) -> Deed:
+def a_dead_workers_firings_come_back_with_one_death_at_most(store: Backend, pass_: Pass) -> Operation:
     store.register(worker(), 60.0)
     made = firings(2)
     store.enqueue(made)
@@ -317,10 +317,10 @@ def a_dead_workers_firings_come_back_with_one_death_at_most(store: Backend, pass
         assert store.workers() == []
         assert state(store, copy.id) is State.KILLED
 
-    return Deed(lambda store: store.bury(WORKER, [begun.id], death(begun.claimed)), 2, holds)
+    return Operation(lambda store: store.reap(WORKER, [begun.id], death(begun.claimed)), 2, holds)
 
 
-def a_sweep_kills_the_copies_of_who_died(store: Backend, pass_: Pass) -> Deed:
+def a_sweep_kills_the_copies_of_who_died(store: Backend, pass_: Pass) -> Operation:
     store.register(worker(), BRIEF)
     copies = firings(2, target=WORKER)
     store.enqueue(copies)
@@ -334,10 +334,10 @@ def a_sweep_kills_the_copies_of_who_died(store: Backend, pass_: Pass) -> Deed:
         assert state(store, old) is State.COMPLETE
         assert store.workers() == [] or not done
 
-    return Deed(lambda store: store.sweep() > 0, answer=True, holds=holds)
+    return Operation(lambda store: store.sweep() > 0, answer=True, holds=holds)
 
 
-def a_command_reaches_its_worker(store: Backend, _pass: Pass) -> Deed:
+def a_command_reaches_its_worker(store: Backend, _pass: Pass) -> Operation:
     store.register(worker(), 60.0)
 
     def holds(store: Backend, *, done: bool) -> None:
@@ -346,4 +346,4 @@ def a_command_reaches_its_worker(store: Backend, _pass: Pass) -> Deed:
         assert set(heard) == {Command(verb="stop")} or (not done and heard == [])
         assert store.listen(WORKER, 0.01) == []
 
-    return Deed(lambda store: store.send(WORKER, Command(verb="stop")), answer=True, holds=holds)
+    return Operation(lambda store: store.send(WORKER, Command(verb="stop")), answer=True, holds=holds)

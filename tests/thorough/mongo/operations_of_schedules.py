@@ -1,4 +1,4 @@
-"""The verbs about schedules, and outcomes that move one on, as deeds that may be broken off."""
+"""The verbs about schedules, and outcomes that move one on, as operations that may be broken off."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from skunkqueue.contract.makers import (
 )
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Schedule, Standing, State
-from tests.thorough.mongo.deeds import Deed, Pass
+from tests.thorough.mongo.operations import Operation, Pass
 
 
 def live(store: Backend) -> list[str]:
@@ -44,7 +44,7 @@ def moved_by_one(store: Backend, name: str = "hourly") -> Schedule:
     return found
 
 
-def a_schedule_is_declared_with_one_firing(_store: Backend, _pass: Pass) -> Deed:
+def a_schedule_is_declared_with_one_firing(_store: Backend, _pass: Pass) -> Operation:
     armed = firing()
 
     def holds(store: Backend, *, done: bool) -> None:
@@ -54,10 +54,10 @@ def a_schedule_is_declared_with_one_firing(_store: Backend, _pass: Pass) -> Deed
         else:
             assert moved_by_one(store).firing == armed.id
 
-    return Deed(lambda store: store.declare(schedule(), armed), answer=True, holds=holds)
+    return Operation(lambda store: store.declare(schedule(), armed), answer=True, holds=holds)
 
 
-def a_changed_schedule_keeps_one_firing(store: Backend, _pass: Pass) -> Deed:
+def a_changed_schedule_keeps_one_firing(store: Backend, _pass: Pass) -> Operation:
     _, old = declared(store)
     armed = firing()
 
@@ -66,10 +66,12 @@ def a_changed_schedule_keeps_one_firing(store: Backend, _pass: Pass) -> Deed:
         assert (found.params, found.firing) in ((b"changed", armed.id), (b"params", old.id))
         assert found.params == b"changed" or not done
 
-    return Deed(lambda store: store.declare(schedule(params=b"changed"), armed), answer=True, holds=holds)
+    return Operation(
+        lambda store: store.declare(schedule(params=b"changed"), armed), answer=True, holds=holds
+    )
 
 
-def a_schedule_declared_over_what_stands_keeps_one_firing(store: Backend, _pass: Pass) -> Deed:
+def a_schedule_declared_over_what_stands_keeps_one_firing(store: Backend, _pass: Pass) -> Operation:
     made, old = declared(store)
     armed = firing()
     over = Standing(generation=made.generation, firing=old.id, runs=0, running=False)
@@ -80,10 +82,10 @@ def a_schedule_declared_over_what_stands_keeps_one_firing(store: Backend, _pass:
         assert (found.state, found.firing) in ((b"changed", armed.id), (b"state-0", old.id))
         assert found.state == b"changed" or not done
 
-    return Deed(lambda store: store.declare(changed, armed, over), answer=True, holds=holds)
+    return Operation(lambda store: store.declare(changed, armed, over), answer=True, holds=holds)
 
 
-def an_armed_firing_takes_the_place_of_the_old(store: Backend, _pass: Pass) -> Deed:
+def an_armed_firing_takes_the_place_of_the_old(store: Backend, _pass: Pass) -> Operation:
     made, old = declared(store)
     now = firing()
 
@@ -91,10 +93,12 @@ def an_armed_firing_takes_the_place_of_the_old(store: Backend, _pass: Pass) -> D
         found = moved_by_one(store)
         assert found.firing in ({now.id} if done else {now.id, old.id})
 
-    return Deed(lambda store: store.arm(QUEUE, made.name, made.generation, now), answer=True, holds=holds)
+    return Operation(
+        lambda store: store.arm(QUEUE, made.name, made.generation, now), answer=True, holds=holds
+    )
 
 
-def a_state_comes_with_the_firing_that_is_armed(store: Backend, _pass: Pass) -> Deed:
+def a_state_comes_with_the_firing_that_is_armed(store: Backend, _pass: Pass) -> Operation:
     made, old = declared(store)
     store.kill([old.id])
     now = firing()
@@ -107,10 +111,10 @@ def a_state_comes_with_the_firing_that_is_armed(store: Backend, _pass: Pass) -> 
         assert (found.firing, found.state) in ((now.id, b"healed"), (old.id, b"state-0"))
         assert found.firing == now.id or not done
 
-    return Deed(verb, answer=True, holds=holds)
+    return Operation(verb, answer=True, holds=holds)
 
 
-def a_paused_schedule_has_no_firing(store: Backend, _pass: Pass) -> Deed:
+def a_paused_schedule_has_no_firing(store: Backend, _pass: Pass) -> Operation:
     made, _ = declared(store)
 
     def holds(store: Backend, *, done: bool) -> None:
@@ -124,10 +128,10 @@ def a_paused_schedule_has_no_firing(store: Backend, _pass: Pass) -> Deed:
             moved_by_one(store)
             assert len(live(store)) == 1
 
-    return Deed(lambda store: store.pause_schedule(QUEUE, made.name), answer=True, holds=holds)
+    return Operation(lambda store: store.pause_schedule(QUEUE, made.name), answer=True, holds=holds)
 
 
-def a_resumed_schedule_has_one_firing(store: Backend, _pass: Pass) -> Deed:
+def a_resumed_schedule_has_one_firing(store: Backend, _pass: Pass) -> Operation:
     made, _ = declared(store)
     store.pause_schedule(QUEUE, made.name)
     armed = firing()
@@ -136,10 +140,10 @@ def a_resumed_schedule_has_one_firing(store: Backend, _pass: Pass) -> Deed:
         found = moved_by_one(store)
         assert found.firing == armed.id or (not done and found.paused)
 
-    return Deed(lambda store: store.resume_schedule(QUEUE, made.name, armed), answer=True, holds=holds)
+    return Operation(lambda store: store.resume_schedule(QUEUE, made.name, armed), answer=True, holds=holds)
 
 
-def a_state_comes_with_the_firing_that_is_resumed(store: Backend, _pass: Pass) -> Deed:
+def a_state_comes_with_the_firing_that_is_resumed(store: Backend, _pass: Pass) -> Operation:
     made, old = declared(store)
     store.pause_schedule(QUEUE, made.name)
     armed = firing()
@@ -155,10 +159,10 @@ def a_state_comes_with_the_firing_that_is_resumed(store: Backend, _pass: Pass) -
         else:
             assert (found.firing, found.state) == (armed.id, b"resumed")
 
-    return Deed(verb, answer=True, holds=holds)
+    return Operation(verb, answer=True, holds=holds)
 
 
-def a_schedule_resumed_while_it_runs_keeps_that_firing(store: Backend, _pass: Pass) -> Deed:
+def a_schedule_resumed_while_it_runs_keeps_that_firing(store: Backend, _pass: Pass) -> Operation:
     made, running = declared(store)
     claim(store)
     store.pause_schedule(QUEUE, made.name)
@@ -173,10 +177,10 @@ def a_schedule_resumed_while_it_runs_keeps_that_firing(store: Backend, _pass: Pa
         assert not (found.paused and done)
         assert counts(store) == {State.RUNNING: 1}
 
-    return Deed(verb, answer=True, holds=holds)
+    return Operation(verb, answer=True, holds=holds)
 
 
-def a_removed_schedule_leaves_no_firing(store: Backend, _pass: Pass) -> Deed:
+def a_removed_schedule_leaves_no_firing(store: Backend, _pass: Pass) -> Operation:
     made, _ = declared(store)
 
     def holds(store: Backend, *, done: bool) -> None:
@@ -186,10 +190,10 @@ def a_removed_schedule_leaves_no_firing(store: Backend, _pass: Pass) -> Deed:
             assert not done
             moved_by_one(store)
 
-    return Deed(lambda store: store.remove_schedule(QUEUE, made.name), answer=True, holds=holds)
+    return Operation(lambda store: store.remove_schedule(QUEUE, made.name), answer=True, holds=holds)
 
 
-def a_schedule_of_this_generation_is_removed(store: Backend, _pass: Pass) -> Deed:
+def a_schedule_of_this_generation_is_removed(store: Backend, _pass: Pass) -> Operation:
     made, _ = declared(store)
 
     def holds(store: Backend, *, done: bool) -> None:
@@ -203,10 +207,10 @@ def a_schedule_of_this_generation_is_removed(store: Backend, _pass: Pass) -> Dee
     def verb(store: Backend) -> bool:
         return store.remove_schedule(QUEUE, made.name, made.generation)
 
-    return Deed(verb, answer=True, holds=holds)
+    return Operation(verb, answer=True, holds=holds)
 
 
-def the_next_run_is_armed_once_with_the_outcome(store: Backend, _pass: Pass) -> Deed:
+def the_next_run_is_armed_once_with_the_outcome(store: Backend, _pass: Pass) -> Operation:
     made, first = declared(store)
     (lent,) = claim(store)
     following = firing()
@@ -223,10 +227,10 @@ def the_next_run_is_armed_once_with_the_outcome(store: Backend, _pass: Pass) -> 
             assert live(store) == [following.id]
             assert counts(store, route="new") == {State.PENDING: 1}
 
-    return Deed(lambda store: store.settle([handed_in]), [], holds)
+    return Operation(lambda store: store.settle([handed_in]), [], holds)
 
 
-def the_next_runs_of_several_are_each_armed_once(store: Backend, _pass: Pass) -> Deed:
+def the_next_runs_of_several_are_each_armed_once(store: Backend, _pass: Pass) -> Operation:
     made = {armed.id: found for found, armed in (declared(store, name) for name in ("a", "b", "c"))}
     lent = claim(store, len(made))
     following = {one.id: firing() for one in lent}
@@ -243,10 +247,10 @@ def the_next_runs_of_several_are_each_armed_once(store: Backend, _pass: Pass) ->
                 assert len(store.history(QUEUE, before.name)) == 1
         assert sorted(live(store)) == sorted(str(planned(store, one.name).firing) for one in made.values())
 
-    return Deed(lambda store: store.settle(handed_in), [], holds)
+    return Operation(lambda store: store.settle(handed_in), [], holds)
 
 
-def a_run_of_a_paused_schedule_is_told_once(store: Backend, _pass: Pass) -> Deed:
+def a_run_of_a_paused_schedule_is_told_once(store: Backend, _pass: Pass) -> Operation:
     made, first = declared(store)
     (lent,) = claim(store)
     store.pause_schedule(QUEUE, made.name)
@@ -259,10 +263,10 @@ def a_run_of_a_paused_schedule_is_told_once(store: Backend, _pass: Pass) -> Deed
         assert over or not done
         assert found.runs == len(store.history(QUEUE, made.name)) == (1 if over else 0)
 
-    return Deed(lambda store: store.settle([handed_in]), [], holds)
+    return Operation(lambda store: store.settle([handed_in]), [], holds)
 
 
-def the_last_run_ends_the_schedule(store: Backend, _pass: Pass) -> Deed:
+def the_last_run_ends_the_schedule(store: Backend, _pass: Pass) -> Operation:
     made, first = declared(store)
     (lent,) = claim(store)
     handed_in = outcome(lent, refire=refire(lent, made, None))
@@ -272,4 +276,4 @@ def the_last_run_ends_the_schedule(store: Backend, _pass: Pass) -> Deed:
         assert gone == (state(store, first.id) is State.COMPLETE)
         assert gone or not done
 
-    return Deed(lambda store: store.settle([handed_in]), [], holds)
+    return Operation(lambda store: store.settle([handed_in]), [], holds)

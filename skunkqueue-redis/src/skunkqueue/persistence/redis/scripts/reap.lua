@@ -1,5 +1,5 @@
---@ base once wire places bells stats put records holding leases ending killing mail burying room
--- bury: worker, ids that had begun, line of evidence, chunk. Answers how many were given back.
+--@ base once wire places bells stats put records holding leases ending killing mail reaping room
+-- reap: worker, ids that had begun, line of evidence, chunk. Answers how many were given back.
 local worker = R[4]
 local begun = {}
 for _, id in ipairs(R[5]) do
