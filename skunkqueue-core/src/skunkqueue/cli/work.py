@@ -9,10 +9,9 @@ import click
 
 from skunkqueue.cli.connection import connection_options, resolved
 from skunkqueue.cli.options import option
-from skunkqueue.errors import MAX_DELAY
 from skunkqueue.records import DEFAULT_ROUTE
 from skunkqueue.worker.log_config import read
-from skunkqueue.worker.settings import PoolSettings
+from skunkqueue.worker.settings import LIMITS, PoolSettings
 
 _ROUTE_OPTIONS = ("-r", "--route", "--routes")
 
@@ -64,6 +63,22 @@ def _refuse_commas(ctx: click.Context, route: str) -> None:
         ctx.fail(f"-r {route!r} is one word with a comma: write -r {' '.join(routes)}")
 
 
+def _whole(setting: str) -> click.IntRange:
+    """Return the type of an option for a setting that is a whole number, with its limits."""
+    low, high = LIMITS[setting]
+    return click.IntRange(int(low), int(high))
+
+
+def _at_least(setting: str) -> click.IntRange:
+    """Do the same where the most is so much that help need not show it; ``PoolSettings.check`` looks at it."""
+    return click.IntRange(int(LIMITS[setting][0]))
+
+
+def _seconds(setting: str) -> click.FloatRange:
+    """Return the type of an option for a setting in seconds, with its limits."""
+    return click.FloatRange(*LIMITS[setting])
+
+
 @click.command(cls=WorkCommand)
 @click.argument("words", nargs=-1, metavar="")
 @option(
@@ -83,7 +98,7 @@ def _refuse_commas(ctx: click.Context, route: str) -> None:
     metavar="ROUTE [ROUTE ...]",
     help="Routes to listen on, one worker each; all words up to the next option. Default: default.",
 )
-@option("-c", "--count", default=1, type=click.IntRange(1, 1_000), help="Workers on each route.", metavar="N")
+@option("-c", "--count", default=1, type=_whole("processes"), help="Workers on each route.", metavar="N")
 @connection_options
 @option("-l", "--logfile", type=click.Path(dir_okay=False), help="Log there, not to standard error.")
 @option(
@@ -120,29 +135,29 @@ def _refuse_commas(ctx: click.Context, route: str) -> None:
     help="Module that each worker imports before it starts; repeatable.",
 )
 @click.option("--burst", is_flag=True, help="Stop when nothing is due.")
-@option("--max-jobs", type=click.IntRange(1), metavar="N", help="Replace a worker after N jobs.")
-@option("--max-memory", type=click.IntRange(1), metavar="MIB", help="Replace a worker that uses more.")
+@option("--max-jobs", type=_at_least("max_jobs"), metavar="N", help="Replace a worker after N jobs.")
+@option("--max-memory", type=_at_least("max_memory"), metavar="MIB", help="Replace a worker that uses more.")
 @option(
     "--concurrency",
-    type=click.IntRange(1, 1_000),
+    type=_whole("concurrency"),
     metavar="N",
     help="Async jobs that a worker runs at a time.",
 )
 @option(
     "--threads",
-    type=click.IntRange(1, 1_000),
+    type=_whole("threads"),
     metavar="N",
     help="Other jobs that a worker runs at a time, each on a thread. Default: 1.",
 )
 @option(
     "--lease",
-    type=click.FloatRange(0.5, 86_400),
+    type=_seconds("lease"),
     metavar="SECONDS",
     help="How long a silent worker keeps its firings.",
 )
 @option(
     "--grace",
-    type=click.FloatRange(0, 86_400),
+    type=_seconds("grace"),
     metavar="SECONDS",
     help="How long a job may resist its interruption before its worker is killed.",
 )
@@ -154,11 +169,13 @@ def _refuse_commas(ctx: click.Context, route: str) -> None:
 )
 @option(
     "--unknown-jobs-for",
-    type=click.FloatRange(0, MAX_DELAY),
+    type=_seconds("unknown_jobs_for"),
     metavar="SECONDS",
     help="How long firings are given back whose job no worker knows, before they fail. Default: 600.",
 )
-@option("--max-payload", type=click.IntRange(1), metavar="BYTES", help="The most bytes a result may have.")
+@option(
+    "--max-payload", type=_at_least("max_payload"), metavar="BYTES", help="The most bytes a result may have."
+)
 @click.option("--reload", is_flag=True, help="For development: start afresh when code changes.")
 @click.option("-v", "--verbose", count=True, help="Log more.")
 @click.pass_context

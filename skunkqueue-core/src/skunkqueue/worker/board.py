@@ -19,8 +19,7 @@ from typing import NamedTuple
 from skunkqueue.records import ClaimRef
 from skunkqueue.worker.settings import Ending
 
-# ending, ready, settled, time of the steward's last look, start (store's time)
-_HEAD = struct.Struct("=BB6xQdd")
+# The head: ending (a byte), ready (a byte), settled, time of the steward's last look, start (by the store's clock).
 _SETTLED = struct.Struct("=Q")
 _MOMENT = struct.Struct("=d")
 _SETTLED_AT, _LOOK_AT, _STARTED_AT = 8, 16, 24

@@ -257,7 +257,12 @@ class Refires:
         if firing is None:
             self._backend.remove_schedule(*place, schedule.generation)
         elif self._backend.arm(*place, schedule.generation, firing, plan.state, over=schedule.firing):
-            logger.info("schedule %r had no run planned (killed or purged): the next is", schedule.name)
+            logger.info(
+                "schedule planned again after its firing was killed or purged: schedule=%r queue=%r due=%.3f",
+                schedule.name,
+                schedule.queue,
+                firing.due or now,
+            )
 
     def _skip(self, schedule: Schedule, now: float) -> Plan | None:
         strategy = self._found(schedule.strategy, schedule.name)

@@ -17,9 +17,18 @@ from skunkqueue.payload import MAX_PAYLOAD
 from skunkqueue.persistence.backend import BackendConfig
 from skunkqueue.records import DEFAULT_ROUTE
 
-MAX_CONCURRENCY = 1_000
-MAX_PROCESSES = 1_000
-MIN_LEASE = 0.5
+LIMITS: dict[str, tuple[float, float]] = {
+    "processes": (1, 1_000),
+    "concurrency": (1, 1_000),
+    "threads": (1, 1_000),
+    "lease": (0.5, 86_400),
+    "grace": (0, 86_400),
+    "unknown_jobs_for": (0, MAX_DELAY),
+    "max_payload": (1, 2**31),
+    "max_jobs": (1, 2**40),
+    "max_memory": (1, 2**40),
+}
+"""The least and the most of each setting that is a number; the options of ``skunq work`` have the same limits."""
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 LOG_FORMATS = ("text", "json")
 
@@ -46,7 +55,7 @@ HOLD, BEGIN = b"h", b"b"
 
 
 class Ending(IntEnum):
-    """Why a worker process ended by its own decision; also its exit code, less ``EXIT_BASE``.
+    """Why a worker process ended by its own decision; ``exit_code`` follows from it.
 
     A pool believes what stands on the worker's board, since a job may call ``os._exit`` with any code.
     """
@@ -138,18 +147,16 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
             _check_module(module)
         _one_of("log_level", self.log_level or LOG_LEVELS[1], LOG_LEVELS)
         _one_of("log_format", self.log_format, LOG_FORMATS)
-        _within("processes", self.processes, 1, MAX_PROCESSES)
-        _within("concurrency", self.concurrency, 1, MAX_CONCURRENCY)
-        _within("threads", self.threads, 1, MAX_CONCURRENCY)
-        _within("lease", self.lease, MIN_LEASE, 86_400.0)
-        _within("grace", self.grace, 0.0, 86_400.0)
-        _within("unknown_jobs_for", self.unknown_jobs_for, 0.0, MAX_DELAY)
+        self._check_limits()
         self._check_stop_timeout()
-        _within("max_payload", self.max_payload, 1, 2**31)
-        for name, value in (("max_jobs", self.max_jobs), ("max_memory", self.max_memory)):
-            if value is not None:
-                _within(name, value, 1, 2**40)
         self._check_texts()
+
+    def _check_limits(self) -> None:
+        for name, (low, high) in LIMITS.items():
+            value = getattr(self, name)
+            if value is not None and not low <= value <= high:
+                msg = f"{name} must be between {low:g} and {high:g}, not {value!r}"
+                raise ConfigError(msg)
 
     def _check_stop_timeout(self) -> None:
         if self.stop_timeout is not None and not 0.0 < self.stop_timeout <= 86_400.0:
@@ -239,12 +246,6 @@ def _check_module(name: str) -> None:
         if name.endswith(".py") or os.sep in name:
             way_out = "give the module's name and not its file, such as shop.setup for shop/setup.py"
         msg = f"--import {name!r} is not the name of a module: {way_out}"
-        raise ConfigError(msg)
-
-
-def _within(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        msg = f"{name} must be between {low:g} and {high:g}, not {value!r}"
         raise ConfigError(msg)
 
 
