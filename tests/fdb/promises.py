@@ -33,7 +33,7 @@ from tests.thorough.mongo.operations import (
     Operation,
     Pass,
     Prepare,
-    a_batch_of_many_parcels_is_in_or_not,
+    a_batch_of_many_parts_is_in_or_not,
 )
 
 
@@ -149,7 +149,7 @@ PROMISES: list[Prepare] = [
     for module in (operations, operations_of_schedules, inspect.getmodule(what_is_deleted_is_gone))
     for _, found in inspect.getmembers(module, inspect.isfunction)
     # That one claims more at once than a transaction takes.
-    if found is not a_batch_of_many_parcels_is_in_or_not
+    if found is not a_batch_of_many_parts_is_in_or_not
     and module is not None
     and found.__module__ == module.__name__
     and inspect.signature(found).return_annotation == "Operation"

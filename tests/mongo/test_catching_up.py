@@ -18,6 +18,7 @@ from skunkqueue.contract.makers import (
     refire,
     schedule,
 )
+from skunkqueue.persistence.mongodb import outbox
 from skunkqueue.persistence.mongodb.backend import MongoBackend
 from skunkqueue.records import Outcome, Schedule, State
 from tests.mongo.opening import OpenStore
@@ -64,13 +65,14 @@ def test_a_run_counts_though_its_schedule_changes_before_it_has_moved_on(
     given = ended(store)
     if change is resume:
         other.pause_schedule(QUEUE, "hourly")
-    follows = store._do_what_follows
+    deliver = outbox.deliver
 
-    def late(*debt: Any) -> None:
+    def late(*entries: Any) -> None:
+        monkeypatch.setattr(outbox, "deliver", deliver)
         assert change(other, planned(other)) is True
-        follows(*debt)
+        deliver(*entries)
 
-    monkeypatch.setattr(store, "_do_what_follows", late)
+    monkeypatch.setattr(outbox, "deliver", late)
     assert store.settle([given]) == []
 
     assert planned(other).runs == 1
@@ -83,17 +85,17 @@ def test_a_schedule_whose_firing_settles_while_one_looks_is_not_idle(
 ) -> None:
     store, other = handles
     given = ended(store)
-    monkeypatch.setattr(store, "_do_what_follows", lambda *_: None)
-    find = other._link.find
+    monkeypatch.setattr(outbox, "deliver", lambda *_: None)
+    find = other._store.find
     looks = 0
 
     def settling(collection: Any, wanted: Any, *others: Any, **more: Any) -> Any:
         nonlocal looks
-        looks += collection is other._link.firings
+        looks += collection is other._store.firings
         if looks == 2:
             store.settle([given])
         return find(collection, wanted, *others, **more)
 
-    monkeypatch.setattr(other._link, "find", settling)
+    monkeypatch.setattr(other._store, "find", settling)
 
     assert other.idle_schedules(QUEUE, ROUTE) == []

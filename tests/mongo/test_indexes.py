@@ -25,8 +25,8 @@ from skunkqueue.listings import Query
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.persistence.mongodb import schema
-from skunkqueue.persistence.mongodb.claiming import looking
-from skunkqueue.persistence.mongodb.link import Link
+from skunkqueue.persistence.mongodb.connection import Connection
+from skunkqueue.persistence.mongodb.lines import next_in_line
 from skunkqueue.persistence.mongodb.settings import settings_of
 from skunkqueue.records import Firing, State, Verdict
 from tests.mongo.opening import OpenStore
@@ -65,9 +65,9 @@ def inside(mongod: MongoServer, config: BackendConfig) -> Store:
 
 
 @pytest.fixture
-def link(config: BackendConfig) -> Iterator[Link]:
+def connection(config: BackendConfig) -> Iterator[Connection]:
     """What pipelines are made with."""
-    made = Link(settings_of(config), SYSTEM_CLOCK)
+    made = Connection(settings_of(config), SYSTEM_CLOCK)
     yield made
     made.close()
 
@@ -75,51 +75,55 @@ def link(config: BackendConfig) -> Iterator[Link]:
 # --- what a claim reads -------------------------------------------------------------------------------
 
 
-def lookups(link: Link, limit: int = 100, worker: str = WORKER) -> dict[str, Document]:
+def lookups(connection: Connection, limit: int = 100, worker: str = WORKER) -> dict[str, Document]:
     """Run the question of a claim, and tell what each part of its answer has cost."""
-    pipeline = looking(link, QUEUE, ROUTE, worker, limit=limit, until=link.about_now())
+    pipeline = next_in_line(
+        connection.time, QUEUE, ROUTE, worker, limit=limit, until=connection.time.about_now()
+    )
     command = {"aggregate": "routes", "pipeline": pipeline, "cursor": {}}
-    said = link.db.command("explain", command, verbosity="executionStats")
-    return {project["$lookup"]["as"]: project for project in said["stages"] if "$lookup" in project}
+    said = connection.db.command("explain", command, verbosity="executionStats")
+    return {stage["$lookup"]["as"]: stage for stage in said["stages"] if "$lookup" in stage}
 
 
-def test_a_claim_reads_what_is_next_from_its_index_alone(store: Backend, link: Link) -> None:
+def test_a_claim_reads_what_is_next_from_its_index_alone(store: Backend, connection: Connection) -> None:
     finish(store, 500)
     store.enqueue([*firings(500), *firings(100, delay=3_600.0), *firings(50, priority=9)])
     store.enqueue(firings(50, target="worker-9"))
 
-    ready = lookups(link)["ready"]
+    ready = lookups(connection)["ready"]
 
     assert ready["indexesUsed"] == [schema.CLAIMABLE]
     assert (ready["collectionScans"], ready["totalDocsExamined"], ready["nReturned"]) == (0, 0, 1)
     assert ready["totalKeysExamined"] < 110
 
 
-def test_a_claim_finds_overdue_leases_by_their_index(store: Backend, link: Link) -> None:
+def test_a_claim_finds_overdue_leases_by_their_index(store: Backend, connection: Connection) -> None:
     store.enqueue(firings(600))
     claim(store, 500, lease=3_600.0)
     claim(store, 20, lease=0.0)
 
-    overdue = lookups(link)["overdue"]
+    overdue = lookups(connection)["overdue"]
 
     assert overdue["indexesUsed"] == [schema.RUNNING]
     assert (overdue["collectionScans"], overdue["totalDocsExamined"]) == (0, 20)
     assert overdue["totalKeysExamined"] < 25
 
 
-def cost(link: Link) -> tuple[int, int]:
+def cost(connection: Connection) -> tuple[int, int]:
     """Count the keys and documents that the server goes through to answer a claim of ten."""
-    found = lookups(link, 10).values()
+    found = lookups(connection, 10).values()
     return (
-        sum(project["totalKeysExamined"] for project in found),
-        sum(project["totalDocsExamined"] for project in found),
+        sum(stage["totalKeysExamined"] for stage in found),
+        sum(stage["totalDocsExamined"] for stage in found),
     )
 
 
 @pytest.mark.parametrize("more", ["finished", "pending", "not due yet", "running", "of another route"])
-def test_a_claim_costs_the_same_however_many_more_there_are(store: Backend, link: Link, more: str) -> None:
+def test_a_claim_costs_the_same_however_many_more_there_are(
+    store: Backend, connection: Connection, more: str
+) -> None:
     store.enqueue(firings(50))
-    before = cost(link)
+    before = cost(connection)
 
     if more == "finished":
         finish(store, 2_000, priority=9)
@@ -134,7 +138,7 @@ def test_a_claim_costs_the_same_however_many_more_there_are(store: Backend, link
     else:
         store.enqueue(firings(2_000, route="other", priority=9))
 
-    keys, documents = cost(link)
+    keys, documents = cost(connection)
     assert keys <= before[0] + 2
     assert documents == before[1]
 
@@ -179,18 +183,18 @@ def scans(inside: Store, entry: Document) -> list[str]:
         asked = {"aggregate": collection, "pipeline": command["pipeline"], "cursor": {}}
         said = inside.command("explain", asked, verbosity="queryPlanner")
         executed = inside.command("explain", asked, verbosity="executionStats")
-        for project in [*stages(said), *stages(executed)]:
-            if project.get("stage") == "COLLSCAN":
+        for stage in [*stages(said), *stages(executed)]:
+            if stage.get("stage") == "COLLSCAN":
                 found.append(cast("str", said.get("ns", collection)))
-            if "$lookup" in project and project.get("collectionScans"):
-                found.append(project["$lookup"]["from"])
-            if "$unionWith" in project and _has_scan(project):
-                found.append(project["$unionWith"]["coll"])
+            if "$lookup" in stage and stage.get("collectionScans"):
+                found.append(stage["$lookup"]["from"])
+            if "$unionWith" in stage and _has_scan(stage):
+                found.append(stage["$unionWith"]["coll"])
     return found
 
 
-def _has_scan(project: Document) -> bool:
-    return any(one.get("stage") == "COLLSCAN" for one in stages(project["$unionWith"]["pipeline"]))
+def _has_scan(stage: Document) -> bool:
+    return any(one.get("stage") == "COLLSCAN" for one in stages(stage["$unionWith"]["pipeline"]))
 
 
 def test_no_verb_goes_through_a_large_collection(store: Backend, inside: Store) -> None:
@@ -260,7 +264,7 @@ EXPECTED: dict[str, Sequence[Any]] = {
     "minutes": schema.COUNTERS,
     "tallies": schema.COUNTERS,
     "audit": schema.AUDIT,
-    "parcels": schema.PARCELS,
+    "parcels": schema.STAGED,
 }
 
 

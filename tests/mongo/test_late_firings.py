@@ -26,6 +26,7 @@ from skunkqueue.contract.makers import (
     schedule,
     state,
 )
+from skunkqueue.persistence.mongodb import armed, inserts
 from skunkqueue.persistence.mongodb.backend import MongoBackend
 from skunkqueue.records import Claim, Firing, Schedule, State
 from tests.mongo.opening import OpenStore
@@ -64,7 +65,7 @@ def pause_and_resume(store: MongoBackend, now: Schedule) -> None:
 
 def pause_by_halves_and_resume(store: MongoBackend, now: Schedule) -> None:
     """Resume after one who paused, and died before the firing was taken out."""
-    store._link.schedules.update_one({"_id.name": now.name}, {"$set": {"paused": True}})
+    store._store.schedules.update_one({"_id.name": now.name}, {"$set": {"paused": True}})
     assert store.resume_schedule(QUEUE, now.name, firing())
 
 
@@ -83,17 +84,19 @@ def moved_on(
     now, _ = declared(store)
     (lent,) = claim(store)
     following = firing()
-    put_in, lent_then = store._put_in, list[Claim]()
+    put_in, lent_then = inserts.put_in, list[Claim]()
 
-    def late(firings: Any, at: float) -> Any:
+    def late(of: Any, firings: Any, at: float) -> Any:
+        if of is not store._store:
+            return put_in(of, firings, at)
         assert planned(other).firing == following.id
         meanwhile()
-        answers = put_in(firings, at)
+        answers = put_in(of, firings, at)
         # Before anybody can look whether it is still the one.
         lent_then.extend(claim(other, 9))
         return answers
 
-    monkeypatch.setattr(store, "_put_in", late)
+    monkeypatch.setattr(inserts, "put_in", late)
     assert store.settle([outcome(lent, refire=refire(lent, now, following))]) == []
     return following, lent_then
 
@@ -128,10 +131,12 @@ def test_a_firing_that_ran_and_was_pruned_does_not_come_in_again(
     store: MongoBackend, other: MongoBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def runs_and_goes() -> None:
-        other._put_in([firing(id=planned(other).firing)], other.now())
+        inserts.put_in(other._store, [firing(id=planned(other).firing)], other.now())
         (lent,) = claim(other)
         assert other.settle([outcome(lent)]) == []
-        assert other.prune(older=-1.0) == 2 - len(other._link.find(other._link.firings, {"owed": {"$gt": 0}}))
+        assert other.prune(older=-1.0) == 2 - len(
+            other._store.find(other._store.firings, {"owed": {"$gt": 0}})
+        )
 
     late, lent = moved_on(store, other, monkeypatch, runs_and_goes)
 
@@ -143,64 +148,64 @@ def test_a_firing_that_ran_and_was_pruned_does_not_come_in_again(
 
 
 @pytest.fixture
-def void(store: MongoBackend) -> str:
+def tombstone(store: MongoBackend) -> str:
     """Take out a firing that was never put in."""
     id_ = firing().id
-    store._remove_pending(id_)
-    assert store._link.firings.count_documents({"_id": id_, "void": {"$type": "date"}}) == 1
+    armed.take_back(store._store, id_)
+    assert store._store.firings.count_documents({"_id": id_, "void": {"$type": "date"}}) == 1
     return id_
 
 
-def test_a_void_is_seen_by_nobody_who_reads(store: MongoBackend, void: str) -> None:
+def test_no_reading_verb_sees_a_tombstone(store: MongoBackend, tombstone: str) -> None:
     store.enqueue([firing(route="other")])
 
-    assert store.get([void]) == [None]
-    assert store.find(void) == []
-    assert store.wait_settled([void], 0.0) == [void]
+    assert store.get([tombstone]) == [None]
+    assert store.find(tombstone) == []
+    assert store.wait_settled([tombstone], 0.0) == [tombstone]
     assert {one: listed(store, one) for one in State if listed(store, one)} == {}
     assert [sum(one.counts.values()) for one in store.routes()] == [1]
 
 
-def test_a_void_is_changed_by_nobody(store: MongoBackend, void: str) -> None:
-    late = firing(id=void)
-    before = store._link.firings.find_one({"_id": void})
+def test_no_verb_changes_a_tombstone(store: MongoBackend, tombstone: str) -> None:
+    late = firing(id=tombstone)
+    before = store._store.firings.find_one({"_id": tombstone})
 
-    assert store.kill([void]) == {void: None}
-    assert store.requeue([void]) == []
+    assert store.kill([tombstone]) == {tombstone: None}
+    assert store.requeue([tombstone]) == []
     assert store.purge(QUEUE) == 0
     assert store.prune(older=-1.0) == 0
-    assert store.enqueue([late]) == [void]
-    store._put_in([late], store.now())
-    store._remove_pending(void)
+    assert store.enqueue([late]) == [tombstone]
+    inserts.put_in(store._store, [late], store.now())
+    armed.take_back(store._store, tombstone)
     store.sweep()
 
-    assert store._link.firings.find_one({"_id": void}) == before
+    assert store._store.firings.find_one({"_id": tombstone}) == before
     assert claim(store) == []
 
 
 @pytest.mark.parametrize("verdict", ["running", "killed"])
-def test_what_has_begun_is_no_void(store: MongoBackend, verdict: str) -> None:
-    _, armed = declared(store)
+def test_what_has_begun_gets_no_tombstone(store: MongoBackend, verdict: str) -> None:
+    _, named = declared(store)
     if verdict == "running":
         claim(store)
     else:
-        store.kill([armed.id])
-    before = read(store, armed.id)
+        store.kill([named.id])
+    before = read(store, named.id)
 
-    store._remove_pending(armed.id)
+    armed.take_back(store._store, named.id)
 
-    after = read(store, armed.id)
+    after = read(store, named.id)
     assert (after.state, after.token, after.body) == (before.state, before.token, before.body)
     assert after.state.value == verdict
 
 
-def test_a_schedule_that_names_a_void_is_idle_and_can_be_armed(store: MongoBackend) -> None:
-    now, armed = declared(store)
-    store._remove_pending(armed.id)
+def test_a_schedule_that_names_a_tombstone_is_idle_and_can_be_armed(store: MongoBackend) -> None:
+    now, named = declared(store)
+    armed.take_back(store._store, named.id)
 
     assert [one.name for one in store.idle_schedules(QUEUE, ROUTE)] == ["hourly"]
     # One who declares it again with the same words does not bring it back either.
-    assert store.declare(schedule(), firing(id=armed.id)) is False
+    assert store.declare(schedule(), firing(id=named.id)) is False
     healing = firing()
     assert store.arm(QUEUE, "hourly", now.generation, healing)
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from skunkqueue.clock import SYSTEM_CLOCK
 from skunkqueue.contract.makers import firing, ids
 from skunkqueue.errors import StoreMissingError
-from skunkqueue.persistence.mongodb.link import Link
+from skunkqueue.persistence.mongodb.connection import Connection
 from skunkqueue.persistence.mongodb.settings import settings_of
 from tests.mongo.opening import OpenStore
 from tests.support.mongo_fixtures import MongoConfigOf
@@ -23,11 +23,11 @@ def test_a_store_that_is_not_there_is_told_and_not_made(
     with pytest.raises(StoreMissingError, match=config.dbname):
         open_store(replace(config, create=False))
 
-    link = Link(settings_of(config), SYSTEM_CLOCK)
+    connection = Connection(settings_of(config), SYSTEM_CLOCK)
     try:
-        assert link.db.list_collection_names() == []
+        assert connection.db.list_collection_names() == []
     finally:
-        link.close()
+        connection.close()
 
 
 def test_a_store_that_is_there_is_opened_without_making_it(

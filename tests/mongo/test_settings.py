@@ -8,7 +8,7 @@ from skunkqueue.clock import SYSTEM_CLOCK
 from skunkqueue.config import resolve
 from skunkqueue.errors import ConfigError
 from skunkqueue.persistence.mongodb import MongoBackend, default_cfg
-from skunkqueue.persistence.mongodb.link import Link
+from skunkqueue.persistence.mongodb.connection import Connection
 from skunkqueue.persistence.mongodb.settings import Settings, settings_of
 from skunkqueue.plugins import BACKENDS
 from skunkqueue.plugins.registry import find
@@ -105,15 +105,15 @@ def test_a_name_that_no_database_can_have_is_refused(name: str) -> None:
     ],
 )
 def test_what_pymongo_does_not_understand_is_refused(url: str) -> None:
-    with pytest.raises(ConfigError, match=r"makes? no sense to pymongo"):
-        Link(read(url), SYSTEM_CLOCK)
+    with pytest.raises(ConfigError, match="pymongo refuses the"):
+        Connection(read(url), SYSTEM_CLOCK)
 
 
 @pytest.mark.parametrize(
     ("name", "value"), [("colour", "red"), ("tls", "maybe"), ("w", "-1"), ("maxPoolSize", "many")]
 )
 def test_an_option_that_is_wrong_is_named(name: str, value: str) -> None:
-    with pytest.raises(ConfigError, match=f"the option '{name}' makes no sense to pymongo"):
+    with pytest.raises(ConfigError, match=f"pymongo refuses the option '{name}'"):
         read(f"mongodb://example/?replicaSet=rs0&{name}={value}")
 
 
@@ -127,11 +127,11 @@ def test_a_password_with_a_question_mark_is_not_shown() -> None:
 
 @pytest.mark.parametrize("option", ["wTimeoutMS=5000", "journal=true"])
 def test_a_write_concern_without_a_number_of_members_asks_for_a_majority(option: str) -> None:
-    link = Link(read(f"mongodb://example?{option}"), SYSTEM_CLOCK)
+    connection = Connection(read(f"mongodb://example?{option}"), SYSTEM_CLOCK)
     try:
-        assert link.firings.write_concern.document["w"] == "majority"
+        assert connection.firings.write_concern.document["w"] == "majority"
     finally:
-        link.close()
+        connection.close()
 
 
 @pytest.mark.parametrize(
@@ -146,18 +146,18 @@ def test_a_write_concern_without_a_number_of_members_asks_for_a_majority(option:
 def test_the_servers_write_concern_counts_where_the_url_names_none(
     query: str, sent: dict[str, object]
 ) -> None:
-    link = Link(read(f"mongodb://example{query}"), SYSTEM_CLOCK)
+    connection = Connection(read(f"mongodb://example{query}"), SYSTEM_CLOCK)
     try:
-        assert link.firings.write_concern.document == sent
-        assert link.parcels.write_concern.document == sent
+        assert connection.firings.write_concern.document == sent
+        assert connection.staged.write_concern.document == sent
     finally:
-        link.close()
+        connection.close()
 
 
 @pytest.mark.parametrize(("query", "retried"), [("", False), ("?w=1", False), ("?retryWrites=true", True)])
 def test_pymongo_sends_writes_again_only_where_the_url_says_so(query: str, *, retried: bool) -> None:
-    link = Link(read(f"mongodb://example{query}"), SYSTEM_CLOCK)
+    connection = Connection(read(f"mongodb://example{query}"), SYSTEM_CLOCK)
     try:
-        assert link.client.options.retry_writes is retried
+        assert connection.client.options.retry_writes is retried
     finally:
-        link.close()
+        connection.close()

@@ -82,7 +82,7 @@ def a_batch_is_in_or_not(_store: Backend, _pass: Pass) -> Operation:
     return Operation(lambda store: store.enqueue(made), ids(made), all_or_none(made))
 
 
-def a_batch_of_many_parcels_is_in_or_not(_store: Backend, _pass: Pass) -> Operation:
+def a_batch_of_many_parts_is_in_or_not(_store: Backend, _pass: Pass) -> Operation:
     made = firings(17, body=b"x" * LARGE)
     return Operation(lambda store: store.enqueue(made), ids(made), all_or_none(made))
 

@@ -18,7 +18,7 @@ from skunkqueue.persistence.backend import HALF_DONE, MAX_PAGE, Backend
 from skunkqueue.records import State
 from tests.redis.patience import persistently
 from tests.thorough.mongo.breaking import PROMISES, Line
-from tests.thorough.mongo.operations import Operation, Prepare, a_batch_of_many_parcels_is_in_or_not
+from tests.thorough.mongo.operations import Operation, Prepare, a_batch_of_many_parts_is_in_or_not
 from tests.thorough.mongo.operations_of_schedules import the_next_run_is_armed_once_with_the_outcome
 
 WAYS = [
@@ -61,9 +61,9 @@ def test_a_schedule_whose_next_run_is_owed_is_not_idle(line: Line) -> None:
         assert crashed or planned(near).runs == 1
 
 
-def test_parcels_of_a_batch_that_was_never_accepted_are_thrown_away(line: Line) -> None:
+def test_parts_of_a_batch_that_was_never_accepted_are_removed(line: Line) -> None:
     clock = VirtualClock()
-    for _, near, _ in crashes(line, clock, a_batch_of_many_parcels_is_in_or_not):
+    for _, near, _ in crashes(line, clock, a_batch_of_many_parts_is_in_or_not):
         clock.advance(3_600.0)
         near.sweep()
         assert line.count("parcels") == 0

@@ -1,4 +1,4 @@
-"""What a firing looks like in MongoDB, there and back. Knows no collection."""
+"""What a firing looks like in MongoDB: documents made of firings, and claims and records read from them. Knows no collection."""
 
 from __future__ import annotations
 
@@ -8,19 +8,25 @@ from typing import Any
 import msgspec
 
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.mongodb.moments import Moment
 from skunkqueue.persistence.mongodb.schema import Document
+from skunkqueue.persistence.mongodb.server_time import Moment
 from skunkqueue.records import Claim, Firing, Record, State
 
 FINALS = tuple(state.value for state in State if state.final)
 LIVE_ONLY = ("lease", "held_key", "aimed", "again")
-"""Fields that a finished firing has no more."""
-REMEMBERED = 600.0
-"""Seconds for which the id of a firing that is gone stays known, lest what was put in once come in again late."""
+"""Fields that a finished firing does not have."""
+TOMBSTONE_KEPT = 600.0
+"""Seconds for which the id of a removed firing stays known, so that a late repetition of its insert changes nothing."""
+KNOWN = {"state": {"$ne": "void"}}
+"""Matches firings, and no tombstones."""
+PLACED: Document = {"queue": True, "route": True, "job": True}
+"""The fields by which a firing is counted."""
+SINCE_EVER = -1e300
+"""Before every time that a document may have."""
 
 
 def place_of(queue: str, route: str) -> str:
-    """Name a route of a queue in one string; names have no control characters."""
+    """Name a route of a queue in one string; names contain no control characters."""
     return f"{queue}\n{route}"
 
 
@@ -29,12 +35,12 @@ def route_id(queue: str, route: str | None = None) -> Document:
     return {"queue": queue} if route is None else {"queue": queue, "route": route}
 
 
-def aim_of(target: str | None) -> str:
-    """Say who may claim a firing, so that one index serves targeted and other firings; empty: anybody."""
+def target_mark(target: str | None) -> str:
+    """Return the stored field ``aimed``, so that one index serves targeted and other firings; empty: any worker may claim it."""
     return "" if target is None else f"@{target}"
 
 
-def packed(firing: Firing) -> Document:
+def _without_times(firing: Firing) -> Document:
     """Make the document of a firing, all but its times."""
     made: Document = {
         "_id": firing.id,
@@ -42,7 +48,7 @@ def packed(firing: Firing) -> Document:
         "route": firing.route,
         "state": "pending",
         "priority": firing.priority,
-        "aimed": aim_of(firing.target),
+        "aimed": target_mark(firing.target),
         "body": firing.body,
         "token": 0,
         "deaths": 0,
@@ -60,16 +66,31 @@ def packed(firing: Firing) -> Document:
     return made
 
 
-def emptied(moment: Moment) -> Document:
-    """Make what stays of a firing that is gone: its id, in a state that no verb knows, until the server removes it."""
-    # Who settled it may ask again, and what follows from that is owed all the same.
+def tombstone(moment: Moment) -> Document:
+    """Make what stays of a removed firing: its id, in a state that no verb knows, until the server removes it."""
+    # The call that settled it may look for its mark, and the outbox must still be delivered.
     kept = {name: f"${name}" for name in ("settled", "outbox", "owed")}
-    return {"_id": "$_id", "state": "void", "void": moment.date_after(REMEMBERED), **kept}
+    return {"_id": "$_id", "state": "void", "void": moment.date_after(TOMBSTONE_KEPT), **kept}
 
 
-def made(firing: Firing, now: float) -> Document:
-    """Make the whole document of a firing that was accepted at that moment."""
-    new = packed(firing)
+def waits_again() -> Any:
+    """Make the stored field ``rung``, by which a change stream reports that a firing waits again, and where; new every time."""
+    return {
+        "$concat": [
+            "$queue",
+            "\n",
+            "$route",
+            "\n",
+            {"$toString": "$token"},
+            "-",
+            {"$toString": {"$rand": {}}},
+        ]
+    }
+
+
+def document_of(firing: Firing, now: float) -> Document:
+    """Make the document of a firing that was accepted at that time."""
+    new = _without_times(firing)
     new["enqueued"] = now
     new["due"] = float(rules.due_of(firing, now))
     expires = rules.expiry_of(firing, now)
@@ -83,13 +104,13 @@ _FIRING_FIELDS = frozenset(Firing.__struct_fields__)
 
 
 def stored(firing: Firing) -> Document:
-    """Turn a firing into what waits in a parcel or an outbox until it is put among the others."""
-    # What says nothing is left out, for it travels twice.
+    """Write a firing as it waits in a staged batch or an outbox until it is inserted."""
+    # Defaults are left out, since all of it travels twice.
     return {name: value for name, usual in _USUAL if (value := getattr(firing, name)) != usual}
 
 
 def unstored(document: Mapping[str, Any]) -> Firing:
-    """Undo ``stored``."""
+    """Read a firing that ``stored`` wrote."""
     known = {name: value for name, value in document.items() if name in _FIRING_FIELDS}
     return Firing(**{**known, "tags": tuple(known.get("tags", ()))})
 
@@ -119,7 +140,7 @@ def claim_of(document: Document) -> Claim:
 
 
 def _names_of(document: Document) -> dict[str, Any]:
-    """Read what a firing is called, which the version before did not write down."""
+    """Read a firing's job, tags, schedule and parent, which the version before did not store."""
     get = document.get
     return {
         "job": get("job", ""),

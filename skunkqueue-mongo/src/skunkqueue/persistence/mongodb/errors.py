@@ -1,4 +1,4 @@
-"""Turning what pymongo says into errors that name the place, the problem and the way out."""
+"""Translating pymongo's errors into ours, which name the place, the problem and the way out."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ _PASSING_CODES = frozenset(
 _FULL = frozenset({14031, 12501})
 """Out of disk space, quota exceeded."""
 _TOO_LARGE = frozenset({10334, 17419, 17420})
-"""BSONObjectTooLarge, and what an update says whose result would be."""
+"""BSONObjectTooLarge, and the codes of an update whose result would be too large."""
 _NO_TRANSACTIONS = 20
 
 
 def is_passing(error: Exception) -> bool:
-    """Say whether the same call may work a moment later."""
+    """Return whether the same call may work a moment later."""
     if isinstance(error, (theirs.BulkWriteError, theirs.WriteConcernError)):
         return bool(_codes(error) & _PASSING_CODES)
     if isinstance(error, theirs.OperationFailure):
         if error.code == _NO_TRANSACTIONS and "retryable writes" in str(error):
-            # Some versions of pymongo try again with a standalone as if it were a replica set, where it had
-            # not taken their connection before.
+            # Some versions of pymongo retry a write on a standalone as if it were a replica set, where the standalone
+            # had refused their connection before.
             return True
         return error.code in _PASSING_CODES or error.has_error_label("RetryableWriteError")
     if isinstance(error, theirs.ServerSelectionTimeoutError):
@@ -89,8 +89,8 @@ def translate(error: Exception, location: str) -> Exception:  # noqa: PLR0911 - 
         )
     if _codes(error) & _FULL:
         return BackendFullError(
-            f"{location}: the server has no room ({text}); what was accepted before is safe. Run `skunq prune`, or"
-            f" give it a larger disk"
+            f"{location}: the server has no room ({text}); what was accepted before is safe: run `skunq prune`, or"
+            f" give the server a larger disk"
         )
     if is_passing(error):
         return BackendUnavailableError(
@@ -114,7 +114,7 @@ def _codes(error: Exception) -> set[int]:
 def _text(error: Exception) -> str:
     said = str(error)
     if isinstance(error, theirs.BulkWriteError):
-        # It says no more by itself than that there was something.
+        # Its own text says only that something failed.
         said = next((str(one["errmsg"]) for one in error.details.get("writeErrors", ())), said)
     text = said.partition(", full error:")[0].partition(", Topology Description:")[0]
     return text[:500]

@@ -1,7 +1,7 @@
 """The collections of a store, and their indexes: made once, each under a name.
 
-``firings`` holds one document for each firing. Which state it is in decides which of the partial indexes
-it is part of, so that what is finished costs those nothing who claim.
+``firings`` holds one document for each firing. Its state decides which of the partial indexes have an entry of it, so that
+finished firings cost claims nothing.
 """
 
 from __future__ import annotations
@@ -14,12 +14,11 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 Document = dict[str, Any]
-
 FORMAT = 1
 LAYOUT = 3
-"""Which indexes there are; 1 had no number. Versions that know another find all that they need."""
-BELLS_SIZE = 4 << 20
-"""Bytes of the collection in which rings wait to be heard."""
+"""The set of indexes. Layout 1 had no number. Every layout has the indexes that older versions need."""
+SIGNALS_SIZE = 4 << 20
+"""Bytes of the capped collection of signals."""
 GRACE = 3_600
 """Seconds past its ttl after which the server itself removes a finished firing that nobody pruned."""
 CLAIMABLE = "claimable"
@@ -30,9 +29,8 @@ JOBS, TAGS, KEYS, ERRORS = "jobs", "tags", "keys", "errors"
 PENDING_JOBS, PENDING_TAGS, PENDING_ERRORS = "pending_jobs", "pending_tags", "pending_errors"
 HELD_KEY = "held_key"
 _NAMESPACE_EXISTS = 48
-
 FIRINGS = (
-    # What a claim reads, in its order, and nothing of it outside the index.
+    # What a claim reads, in its order; it needs nothing outside the index.
     IndexModel(
         [
             ("queue", ASCENDING),
@@ -63,7 +61,7 @@ FIRINGS = (
         name=FINISHED,
         partialFilterExpression={"finished": {"$exists": True}},
     ),
-    # Of finished ones, by what people look for; only those that have it.
+    # Finished ones by what people look for; only those that have the field.
     *(
         IndexModel(
             [(field, ASCENDING), ("state", ASCENDING), ("finished", DESCENDING), ("_id", DESCENDING)],
@@ -72,7 +70,7 @@ FIRINGS = (
         )
         for name, field in ((JOBS, "job"), (TAGS, "tags"), (KEYS, "key"), (ERRORS, "error_type"))
     ),
-    # The same of pending ones, in the order of the line; of keys ``held_key`` does it.
+    # The same of pending ones, in the order of the line; ``held_key`` serves keys.
     *(
         IndexModel(
             [(field, ASCENDING), ("priority", DESCENDING), ("due", ASCENDING), ("_id", ASCENDING)],
@@ -95,21 +93,21 @@ FIRINGS = (
 COMMANDS = (IndexModel([("worker", ASCENDING), ("_id", ASCENDING)], name="mailbox"),)
 COUNTERS = (IndexModel([("gone", ASCENDING)], name=GONE, expireAfterSeconds=0),)
 AUDIT = (IndexModel([("at", DESCENDING), ("_id", DESCENDING)], name="at"),)
-PARCELS = (
+STAGED = (
     IndexModel([("at", ASCENDING)], name="at"),
     IndexModel([("touched", ASCENDING)], name="touched"),
 )
 
 
 def exists(db: Database[Document]) -> bool:
-    """Tell whether anybody has made a store here."""
+    """Return whether a store was made here."""
     return db.meta.find_one({"_id": "store"}) is not None
 
 
 def prepare(db: Database[Document]) -> int:
-    """Make what is missing of a store; tell the format that it has.
+    """Make what is missing of a store; return its format.
 
-    Any number of processes may do so at once, and one that dies at it leaves what the next completes.
+    Any number of processes may do so at once. What one leaves half done, the next completes.
     """
     meta = db.meta.find_one_and_update(
         {"_id": "store"}, {"$setOnInsert": {"format": FORMAT}}, upsert=True, return_document=True
@@ -119,21 +117,21 @@ def prepare(db: Database[Document]) -> int:
         return found
     db.firings.create_indexes(list(FIRINGS))
     with suppress(OperationFailure):
-        # It cost each claim and each settling two entries, for what happens when a worker dies.
+        # It cost each claim and each settling two entries, and served only the death of a worker.
         db.firings.drop_index("held")
     db.commands.create_indexes(list(COMMANDS))
     db.minutes.create_indexes(list(COUNTERS))
     db.tallies.create_indexes(list(COUNTERS))
     db.audit.create_indexes(list(AUDIT))
-    db.parcels.create_indexes(list(PARCELS))
+    db.parcels.create_indexes(list(STAGED))
     try:
-        # Asking first whether it is there would take one more right.
-        db.create_collection("bells", capped=True, size=BELLS_SIZE, check_exists=False)
+        # Not asked for first, since that would take one more right.
+        db.create_collection("bells", capped=True, size=SIGNALS_SIZE, check_exists=False)
     except OperationFailure as error:
         if error.code != _NAMESPACE_EXISTS:
             raise
         if not db.bells.options().get("capped"):
-            # Made by a ring, after somebody had dropped the database under running processes.
-            db.command("convertToCapped", "bells", size=BELLS_SIZE)
+            # Made by the insert of a signal, after somebody had dropped the database under running processes.
+            db.command("convertToCapped", "bells", size=SIGNALS_SIZE)
     db.meta.update_one({"_id": "store"}, {"$set": {"ready": True, "layout": LAYOUT}})
     return found

@@ -1,11 +1,11 @@
-"""Which server a config means, and how to talk to it. Opens nothing.
+"""Settings: which server a config means, and how to talk to it. Opens nothing.
 
 =================================================  ================================================
 ``mongodb://[user:pass@]host[:27017][,host2]/[db]``  a server, or the members of a replica set
-``mongodb+srv://[user:pass@]name/[db]``              whoever DNS says they are
+``mongodb+srv://[user:pass@]name/[db]``              the servers that DNS names
 =================================================  ================================================
 
-Options of our own are taken out of the URL; all others are pymongo's (``replicaSet``, ``tls``,
+Our own options are taken out of the URL; all others are pymongo's (``replicaSet``, ``tls``,
 ``authSource``, ``w``, ...).
 """
 
@@ -41,18 +41,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     shown: str
     """The URL for people, without its password."""
     uri: str
-    """The URL for pymongo, without options of ours."""
+    """The URL for pymongo, without our own options."""
     dbname: str
     retry_for: float
     """Seconds for which a verb is tried again while no server takes it: longer than an election lasts."""
     socket_timeout: float
-    """Seconds without an answer after which a connection is taken to be dead."""
+    """Seconds without an answer after which a connection counts as dead."""
     connect_timeout: float
-    """Seconds for a connection to come about; also how long opening a store looks for a server."""
+    """Seconds for making a connection; also how long opening a store looks for a server."""
 
 
 def settings_of(config: BackendConfig) -> Settings:
-    """Read a config. Raises ConfigError that names the setting, its value and the way out."""
+    """Read a config. Raises ConfigError."""
     url = config.url or DEFAULT_URL
     if "://" not in url:
         url = f"mongodb://{url}"
@@ -62,7 +62,7 @@ def settings_of(config: BackendConfig) -> Settings:
         raise ConfigError(msg)
     rest, _, query = rest.partition("?")
     if "@" in query and "@" not in rest:
-        # What stands before it is a part of a password, and not an option to be named.
+        # The text before the @ may be a part of a password, so no message may quote it.
         msg = "the URL has an @ after its first ?: write ? in a user name or password as %3F, @ in an option as %40"
         raise ConfigError(msg)
     options: dict[str, Any] = {**dict(parse_qsl(query, keep_blank_values=True)), **config.options}
@@ -93,7 +93,7 @@ def _refuse(options: dict[str, Any]) -> None:
             msg = f"{name}: set {_OURS[name.lower()]} instead, in seconds"
             raise ConfigError(msg)
     if options.get("w") == "0":
-        msg = "w=0: a store that does not say whether it has a firing cannot promise to keep it; use w=1 or more"
+        msg = "w=0: the server would not say whether it has a firing, so nothing could be promised; use w=1 or more"
         raise ConfigError(msg)
     for name, value in options.items():
         if name != "dbname":
@@ -101,12 +101,12 @@ def _refuse(options: dict[str, Any]) -> None:
 
 
 def _check(name: str, value: Any) -> None:
-    """Name an option that pymongo does not take: of a whole URL it may say no more than that one is wrong."""
+    """Check one option by itself: of a whole URL pymongo may say only that some option is wrong."""
     try:
         validate_options({name: value}, warn=False)
     except (ConfigurationError, ValueError, TypeError) as error:
         # Without the value, which may be a secret.
-        msg = f"the option {name!r} makes no sense to pymongo: {error}"
+        msg = f"pymongo refuses the option {name!r}: {error}"
         raise ConfigError(msg) from error
 
 
@@ -114,7 +114,7 @@ def _dbname(name: str) -> str:
     if not name or len(name.encode()) > 63 or set(name) & _FORBIDDEN or name in _RESERVED:
         msg = (
             f"dbname={name!r} cannot name a MongoDB database for firings: use up to 63 bytes without any of"
-            f' / \\ . " $ * < > : | ? and blanks, and none of {", ".join(sorted(_RESERVED))}'
+            f' / \\ . " $ * < > : | ? and blanks, but none of {", ".join(sorted(_RESERVED))}'
         )
         raise ConfigError(msg)
     return name

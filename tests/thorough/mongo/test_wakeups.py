@@ -28,8 +28,8 @@ from skunkqueue.contract.makers import (
 )
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.persistence.mongodb.schema import BELLS_SIZE
-from skunkqueue.persistence.mongodb.waiting import LONGEST
+from skunkqueue.persistence.mongodb.schema import SIGNALS_SIZE
+from skunkqueue.persistence.rules import LOOK_EVERY
 from skunkqueue.records import Command
 from tests.mongo.opening import OpenStore
 from tests.redis.patience import persistently
@@ -156,12 +156,13 @@ def test_what_is_given_back_wakes(far: Backend, near: Backend, threads: ThreadPo
 # --- what it outlives ---------------------------------------------------------------------------------
 
 
-def test_a_wait_outlives_bells_that_were_all_overwritten(
+def test_a_wait_outlives_signals_that_were_all_overwritten(
     server: MongoServer, config: BackendConfig, near: Backend, waiting: Future[list[str]]
 ) -> None:
     bells = server.client()[config.dbname].bells
     loud = [
-        {"ts": Timestamp(0, 0), "topics": ["x" * 10_000], "ids": []} for _ in range(3 * BELLS_SIZE // 10_000)
+        {"ts": Timestamp(0, 0), "topics": ["x" * 10_000], "ids": []}
+        for _ in range(3 * SIGNALS_SIZE // 10_000)
     ]
     bells.insert_many(loud)
     (made,) = firings(1)
@@ -198,7 +199,7 @@ def test_a_wait_outlives_its_killed_cursor(
     assert waiting.result(SOON) == [made.id]
 
 
-def test_a_wait_outlives_a_dropped_collection_of_bells(
+def test_a_wait_outlives_a_dropped_collection_of_signals(
     server: MongoServer, config: BackendConfig, near: Backend, waiting: Future[list[str]]
 ) -> None:
     server.client()[config.dbname].bells.drop()
@@ -207,7 +208,7 @@ def test_a_wait_outlives_a_dropped_collection_of_bells(
 
     near.enqueue([made])
 
-    assert waiting.result(2 * LONGEST) == [made.id]
+    assert waiting.result(2 * LOOK_EVERY) == [made.id]
 
 
 @pytest.fixture(params=["standalone", "set"])
@@ -295,7 +296,7 @@ def test_from_enqueue_to_claim_it_takes_moments(
 
 
 def readers() -> set[threading.Thread]:
-    return {thread for thread in threading.enumerate() if thread.name == "skunkqueue-bells"}
+    return {thread for thread in threading.enumerate() if thread.name == "skunkqueue-stream"}
 
 
 def test_the_thread_that_listens_ends_with_its_store(
@@ -346,7 +347,7 @@ def test_who_may_not_listen_looks_now_and_then(
 
     near.enqueue([made])
 
-    assert asleep.result(LONGEST + SOON) == [made.id]
+    assert asleep.result(LOOK_EVERY + SOON) == [made.id]
     said = [record.getMessage() for record in caplog.records if record.name == "skunkqueue.mongodb"]
     assert len(said) == 1
     assert "cannot listen" in said[0]

@@ -1,4 +1,4 @@
-"""Counts of large routes: reckoned from what was counted, moved by what people do, and set right by sweeping."""
+"""Counts of large routes: estimated from the counters, moved by what people do, and corrected by sweeping."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from skunkqueue.config import open_backend
 from skunkqueue.contract.makers import QUEUE, ROUTE, claim, firings, ids, outcome
 from skunkqueue.listings import Query
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.persistence.mongodb import standing
+from skunkqueue.persistence.mongodb import state_queries, states
 from skunkqueue.records import State, Verdict
 from tests.support.mongo_fixtures import MongoConfigOf
 from tests.support.mongo_server import Document, MongoServer
@@ -30,8 +30,8 @@ def store(
     mongod: MongoServer, mongo_config_of: MongoConfigOf, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Backend]:
     """Open a store for which thirty firings are many."""
-    for bound in ("_SOME", "_ALL", "_BY_JOB"):
-        monkeypatch.setattr(standing, bound, 5)
+    for module, limit in ((states, "_SOME"), (states, "_ALL"), (state_queries, "BY_JOB")):
+        monkeypatch.setattr(module, limit, 5)
     opened = open_backend(mongo_config_of(mongod), clock=clock)
     yield opened
     opened.close()
@@ -69,7 +69,7 @@ def by_job(store: Backend) -> dict[State, int]:
     return {state: sum(one.counts[state] for one in found) for state in State}
 
 
-def test_what_is_too_much_to_count_is_reckoned(store: Backend) -> None:
+def test_what_is_too_much_to_count_is_estimated(store: Backend) -> None:
     there = busy(store)
 
     assert told(store) == (there, False)
@@ -78,7 +78,7 @@ def test_what_is_too_much_to_count_is_reckoned(store: Backend) -> None:
     assert (counted.number, counted.exact) == (there[State.PENDING], False)
 
 
-def test_removing_many_is_reckoned_with(store: Backend, clock: VirtualClock) -> None:
+def test_estimates_follow_what_is_removed(store: Backend, clock: VirtualClock) -> None:
     there = busy(store)
     store.enqueue(firings(20, job="shop:add", route="other"))
     assert store.purge(QUEUE, ROUTE) == there[State.PENDING]
@@ -92,7 +92,7 @@ def test_removing_many_is_reckoned_with(store: Backend, clock: VirtualClock) -> 
     )
 
 
-def test_a_sweep_sets_right_what_was_reckoned_wrong(
+def test_a_sweep_corrects_a_wrong_estimate(
     store: Backend, inside: Database[Document], clock: VirtualClock
 ) -> None:
     there = busy(store)

@@ -1,4 +1,4 @@
-"""What is written a moment later than it happens: nothing of it is lost where nobody is killed."""
+"""Deferred writes: nothing of them is lost where no process is killed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_process_that_ends_has_counted_all_that_it_fired(
     assert counters(store)["enqueued"] == 70
 
 
-def test_whoever_waits_is_rung_for_the_last_of_a_row(
+def test_the_last_wakeup_of_a_series_arrives(
     mongod: MongoServer, mongo_config_of: MongoConfigOf, open_store: OpenStore
 ) -> None:
     config = mongo_config_of(mongod)
@@ -46,7 +46,7 @@ def test_whoever_waits_is_rung_for_the_last_of_a_row(
 
     claimed = 0
     while claimed < 50:
-        # Without a ring this returns nothing when its time is over.
+        # Without a wake-up this returns nothing when its time is over.
         lent = worker.claim_next(QUEUE, ROUTE, WORKER, 7, LEASE, timeout=20.0)
         assert lent
         claimed += len(lent)

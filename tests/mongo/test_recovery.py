@@ -1,4 +1,4 @@
-"""What others find when somebody who was at work stands still: whose parcel it is, and what must not go yet."""
+"""What others find when a process stopped half-way: whether they may finish its batch, and what must not be removed yet."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def place(mongod: MongoServer, mongo_config_of: MongoConfigOf, new_mongo_proxy: 
 
 
 def left_behind(place: Place, batch: list[Any]) -> None:
-    """Have a batch accepted by somebody who dies before any of it is put in."""
+    """Have a batch accepted by a process that dies before it inserts any of it."""
     place.near.enqueue([firing()])
     place.far.enqueue([firing()])
     place.near.purge("demo")
@@ -55,7 +55,7 @@ def left_behind(place: Place, batch: list[Any]) -> None:
     assert counts(place.near) == {}
 
 
-def test_a_parcel_that_somebody_is_at_is_left_to_him(place: Place) -> None:
+def test_a_staged_batch_that_is_being_worked_on_is_left_alone(place: Place) -> None:
     batch = firings(3)
     left_behind(place, batch)
     place.clock.advance(HALF_DONE + 0.1)
@@ -69,7 +69,7 @@ def test_a_parcel_that_somebody_is_at_is_left_to_him(place: Place) -> None:
     assert counts(place.near) == {State.PENDING: 3}
 
 
-def test_what_was_refused_for_its_key_stays_refused(place: Place) -> None:
+def test_a_firing_refused_because_of_its_key_stays_refused(place: Place) -> None:
     batch = firings(3)
     left_behind(place, batch)
     place.db.parcels.update_one({}, {"$set": {f"refused.{batch[1].id}": batch[0].id}})
@@ -81,7 +81,7 @@ def test_what_was_refused_for_its_key_stays_refused(place: Place) -> None:
     assert place.db.parcels.count_documents({}) == 0
 
 
-def test_a_firing_that_owes_something_is_not_the_servers_to_remove(place: Place) -> None:
+def test_the_server_does_not_remove_a_firing_before_its_outbox_is_delivered(place: Place) -> None:
     lent = claimed(place.near)
     follow = firing()
     place.far.get([lent.id])

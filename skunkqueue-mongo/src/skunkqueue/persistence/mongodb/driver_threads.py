@@ -1,9 +1,8 @@
-"""Calls of the driver that no signal handler interrupts, since they are not made in the main thread.
+"""Threads that call pymongo for the main thread, where signal handlers run.
 
-pymongo takes locks by ``with``, on conditions that are written in Python: what a signal handler raises there leaves
-one taken for ever, and a handler that uses the same client waits for what its own thread has taken. Handlers run
-in the main thread only, so what that wants of the driver is done by another thread, while it waits. That costs some
-15 µs a call.
+pymongo takes locks by ``with``, on conditions written in Python. An exception that a signal handler raises there leaves
+a lock taken for ever, and a handler that uses the same client waits for a lock that its own thread holds. Handlers run in
+the main thread only. So another thread makes the main thread's calls while that waits, which costs some 15 µs a call.
 """
 
 from __future__ import annotations
@@ -19,9 +18,9 @@ T = TypeVar("T")
 
 
 class _Call:
-    """One call, what came of it, and a gate for who waits for that."""
+    """One call, its outcome, and a lock that is released once the outcome is there."""
 
-    __slots__ = ("action", "args", "error", "gate", "kwargs", "value")
+    __slots__ = ("action", "args", "done", "error", "kwargs", "value")
 
     def __init__(self, action: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.action = action
@@ -29,15 +28,15 @@ class _Call:
         self.kwargs = kwargs
         self.value: Any = None
         self.error: BaseException | None = None
-        self.gate = threading.Lock()
-        self.gate.acquire()
+        self.done = threading.Lock()
+        self.done.acquire()
 
 
 _Inbox = SimpleQueue["_Call | None"]
 
 
-class Calls:
-    """The threads that call the driver for the main thread: one, and another where a handler calls meanwhile."""
+class DriverThreads:
+    """One thread for the main thread's calls, and one more for each signal handler that calls at the same time."""
 
     def __init__(self) -> None:
         self._main = threading.main_thread().ident
@@ -45,7 +44,7 @@ class Calls:
         self._closed = False
 
     def run(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Make a call; who is interrupted while it waits does not stop it."""
+        """Make a call. An exception that interrupts the waiting does not stop it."""
         if self._closed or threading.get_ident() != self._main:
             return action(*args, **kwargs)
         call = _Call(action, args, kwargs)
@@ -56,23 +55,23 @@ class Calls:
             inbox.put(call)
             try:
                 threading.Thread(
-                    target=self._work, args=(inbox,), name="skunkqueue-calls", daemon=True
+                    target=self._work, args=(inbox,), name="skunkqueue-driver", daemon=True
                 ).start()
             except RuntimeError:
                 # The interpreter is about to end.
                 return action(*args, **kwargs)
-        call.gate.acquire()
+        call.done.acquire()
         if call.error is not None:
             try:
                 raise call.error
             finally:
-                # Or the error, its traceback and this frame would hold each other.
+                # Otherwise the error, its traceback and this frame would keep each other alive.
                 del call
         value: T = call.value
         return value
 
     def close(self) -> None:
-        """Let the threads end, those at work once they are done."""
+        """End the threads; those that make a call end after it."""
         self._closed = True
         while self._idle:
             self._idle.pop().put(None)
@@ -83,9 +82,9 @@ class Calls:
                 call.value = call.action(*call.args, **call.kwargs)
             except BaseException as error:  # noqa: BLE001 - whatever it is, the caller gets it
                 call.error = error
-            # First, so that the caller's next call finds it.
+            # Before the lock is released, so that the caller's next call finds this thread.
             self._idle.append(inbox)
             if self._closed:
                 inbox.put(None)
-            call.gate.release()
+            call.done.release()
             del call

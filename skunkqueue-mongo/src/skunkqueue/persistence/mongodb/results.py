@@ -1,0 +1,35 @@
+"""Results: what became of firings, without their bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from skunkqueue.listings import Result
+from skunkqueue.persistence.backend import MAX_PAGE
+from skunkqueue.persistence.mongodb.documents import KNOWN
+from skunkqueue.persistence.mongodb.schema import Document
+from skunkqueue.persistence.mongodb.store import Store
+from skunkqueue.records import State
+
+_SHOWN = {"state": True, "result": True, "error": True, "expires": True}
+
+
+def results(store: Store, ids: Sequence[str]) -> list[Result | None]:
+    """Read what became of firings; see ``Backend.results``."""
+    wanted = list(ids[:MAX_PAGE])
+    if not wanted:
+        return []
+    found = store.find(store.firings, {"_id": {"$in": wanted}, **KNOWN}, _SHOWN, hint="_id_")
+    results = {one["_id"]: _result(one) for one in found}
+    return [results.get(id_) for id_ in wanted]
+
+
+def _result(document: Document) -> Result:
+    state, get = State(document["state"]), document.get
+    return Result(
+        id=document["_id"],
+        state=state,
+        result=get("result") if state.final else None,
+        error=get("error"),
+        expires=get("expires") if state is State.PENDING else None,
+    )

@@ -1,0 +1,29 @@
+"""Sweeping: the housekeeping that any worker does every few seconds."""
+
+from __future__ import annotations
+
+from skunkqueue.persistence.mongodb import audit, estimates, killing, pools, pruning, recovery, samples
+from skunkqueue.persistence.mongodb.store import Store
+
+_SWEPT = 200
+"""Dead workers, and finished firings, that one sweep removes at most."""
+
+
+def sweep(store: Store) -> int:
+    """Do some housekeeping; see ``Backend.sweep``."""
+    now = store.time.about_now()
+    samples.sample(store)
+    done = recovery.recover(store) + recovery.drop_orphans(store)
+    done += pools.drop_dead(store, now) + audit.drop_old(store, now)
+    estimates.recount(store, now)
+    dead = store.find(store.workers, {"until": {"$lte": now}}, {"_id": True}, limit=_SWEPT)
+    for one in dead:
+        # Unless it has beaten again in the meantime.
+        gone = store.run(store.workers.delete_one, {"_id": one["_id"], "until": {"$lte": now}})
+        store.run(store.commands.delete_many, {"worker": one["_id"]})
+        done += gone.deleted_count
+    marks = store.run(store.firings.distinct, "aimed", {"aimed": {"$gt": ""}})
+    if marks:
+        alive = {one["_id"] for one in store.find(store.workers, {}, {"_id": True})}
+        done += killing.kill_copies(store, [mark[1:] for mark in marks if mark[1:] not in alive])
+    return done + pruning.prune(store, limit=_SWEPT)
