@@ -21,7 +21,7 @@ from skunkqueue.call import Memory
 from skunkqueue.imports import Gate
 from skunkqueue.payload import decode_body
 from skunkqueue.records import Claim, Outcome, Verdict
-from skunkqueue.worker.execute import Performer
+from skunkqueue.worker.run.executor import Executor
 
 COUNT = 20_000
 BATCH = 500
@@ -35,7 +35,7 @@ class Anatomy:
         self.client: Any = Redis.from_url(url)
         self.queue = SkunkQueue("bench", conn_url=url)
         self.job = Job(noop.work, noop.policy, Memory(self.queue), noop.target)
-        self.performer = Performer(Gate((), (), worker=True))
+        self.executor = Executor(Gate((), (), worker=True))
         self.rows: dict[str, list[tuple[float, float]]] = {}
 
     def part(self, name: str, count: int, work: Callable[[], Any]) -> Any:
@@ -80,7 +80,7 @@ class Anatomy:
                 id=claim.id,
                 token=claim.token,
                 verdict=Verdict.COMPLETE,
-                result=self.performer.perform(decode_body(claim.body).steps[0]),
+                result=self.executor.execute(decode_body(claim.body).steps[0]),
                 began=claim.claimed,
             )
             for claim in claims

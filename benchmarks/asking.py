@@ -22,7 +22,7 @@ from skunkqueue.ids import new_id
 from skunkqueue.listings import Query
 from skunkqueue.persistence import Backend
 from skunkqueue.records import Claim, Firing, Outcome, State, Verdict
-from skunkqueue.worker.batch import MAX_BATCH
+from skunkqueue.worker.fetch.batch_size import MAX_BATCH
 
 QUEUE = "asked"
 JOBS = 100

@@ -13,7 +13,7 @@ from skunkqueue.ids import new_id
 from skunkqueue.payload import Body, Step, encode
 from skunkqueue.persistence import Backend
 from skunkqueue.records import Firing, Outcome, State, Verdict
-from skunkqueue.worker.batch import MAX_BATCH
+from skunkqueue.worker.fetch.batch_size import MAX_BATCH
 
 BODY = encode(Body((Step("benchmarks.jobs:noop", b"\x93\x91\x01\x80\xc0"),)))
 ROUNDS = 41

@@ -165,7 +165,7 @@ def test_a_worker_whose_store_does_not_answer_says_so_ends_and_is_replaced(shop:
     locker = sqlite3.connect(shop.folder / "shop.db", isolation_level=None)
     try:
         locker.execute("BEGIN EXCLUSIVE")
-        pool.says("deaf: the store has not answered")
+        pool.says("disconnected: the store has not answered")
         eventually(gone(pid), PATIENCE, what="the worker has ended")
         assert pool.process.poll() is None
     finally:

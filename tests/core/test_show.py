@@ -10,9 +10,9 @@ import pytest
 
 from skunkqueue import Exponential, Retry, SkunkQueue
 from skunkqueue.errors import SkunkQueueError
+from skunkqueue.processes import log_values
 from skunkqueue.serializers.typed import Opaque
 from skunkqueue.show import MAX_BRIEF, brief, shown
-from skunkqueue.worker import logs
 
 HUGE = 2**20_000
 SHORT = "0x100000000000000000… (20,001 bits)"
@@ -88,7 +88,7 @@ def test_calls_and_chains_show_huge_arguments() -> None:
 
 
 def test_the_log_of_a_worker_shows_huge_results() -> None:
-    assert logs.brief([HUGE]) == f"[{SHORT}]"
+    assert log_values.brief([HUGE]) == f"[{SHORT}]"
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,9 @@ def test_importing_all_public_names_leaves_out(installed: Environment, name: str
 
 @pytest.mark.parametrize("name", ["hypothesis", "pytest", "rich", "click"])
 def test_a_worker_leaves_out(installed: Environment, name: str) -> None:
-    statement = "import skunkqueue.worker.worker, skunkqueue.worker.execute, skunkqueue.persistence.sqlite"
+    statement = (
+        "import skunkqueue.worker.worker, skunkqueue.worker.run.executor, skunkqueue.persistence.sqlite"
+    )
 
     assert name not in loaded_by(installed, statement)
 

@@ -13,8 +13,8 @@ from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins import hookimpl
 from skunkqueue.plugins.notify import Notifier
+from skunkqueue.processes.settings import WorkerSettings
 from skunkqueue.records import Claim, Firing, State
-from skunkqueue.worker.settings import WorkerSettings
 from skunkqueue.worker.worker import Worker
 from tests.redis import jobs_of_ahead as jobs
 from tests.redis.opening import OpenStore

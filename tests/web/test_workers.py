@@ -178,7 +178,14 @@ def test_what_a_worker_says_that_it_runs_counts_where_the_rows_do_not_tell_all()
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"), [("busy", "idle"), ("idle", "idle"), ("quiet", "quiet"), ("deaf", "deaf")]
+    ("said", "shown"),
+    [
+        ("busy", "idle"),
+        ("idle", "idle"),
+        ("quiet", "quiet"),
+        ("disconnected", "disconnected"),
+        ("deaf", "disconnected"),
+    ],
 )
 def test_a_worker_is_busy_only_while_it_has_something_in_hand(said: str, shown: str) -> None:
     nothing = fleet.Running(rows={}, whole=True)

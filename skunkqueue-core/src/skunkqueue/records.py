@@ -335,8 +335,8 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     beat: float = 0.0
     """Last heartbeat, store's time."""
     state: str = "starting"
-    """``starting``, ``idle``, ``busy``, ``quiet`` (idle, and told to begin nothing more), ``stopping`` or ``deaf`` (its last
-    good round trip is too long ago)."""
+    """``starting``, ``idle``, ``busy``, ``quiet`` (idle, and told to begin nothing more), ``stopping`` or ``disconnected`` (the
+    store has not answered it for too long)."""
     current: str | None = None
     """Firing that runs now."""
     done: int = 0
@@ -353,6 +353,9 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         if not self.routes:
             msgspec.structs.force_setattr(self, "routes", (self.route,))
+        if self.state == "deaf":
+            # What workers of earlier versions say.
+            msgspec.structs.force_setattr(self, "state", "disconnected")
 
     def listens_on(self, queue: str | None, route: str | None) -> bool:
         """Return whether it listens on a route of a queue; ``None``: on any."""

@@ -113,10 +113,10 @@ def test_a_firing_that_killed_its_workers_is_found(store: Backend, skunq: Skunq)
     assert f"skunq requeue {made}" in told
 
 
-def test_a_deaf_worker_is_found(store: Backend, skunq: Skunq) -> None:
-    hire(store, "w-1", state="deaf")
+def test_a_disconnected_worker_is_found(store: Backend, skunq: Skunq) -> None:
+    hire(store, "w-1", state="disconnected")
 
-    assert "worker w-1 (pid 1 on here) is deaf" in findings(skunq, "workers", expect=1)
+    assert "worker w-1 (pid 1 on here) is disconnected" in findings(skunq, "workers", expect=1)
 
 
 def test_a_worker_of_another_version_is_found(store: Backend, skunq: Skunq) -> None:

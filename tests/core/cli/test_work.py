@@ -10,7 +10,7 @@ import pytest
 
 from skunkqueue.cli.work import settings_of, work
 from skunkqueue.errors import NameInvalidError
-from skunkqueue.worker.settings import LOG_FORMATS, LOG_LEVELS, PoolSettings
+from skunkqueue.processes.settings import LOG_FORMATS, LOG_LEVELS, PoolSettings
 from tests.core.cli.program import Skunq
 
 

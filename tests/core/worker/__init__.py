@@ -1,1 +1,1 @@
-"""Tests of the worker and its pool, part by part; whole processes are in ``tests/acceptance``."""
+"""Tests of the worker, part by part; whole processes are in ``tests/acceptance``."""

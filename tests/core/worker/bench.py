@@ -12,9 +12,10 @@ from skunkqueue.ids import new_id
 from skunkqueue.payload import AttemptState, Body, Failure, decode_attempt_state, decode_failure, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins.notify import Notifier
+from skunkqueue.processes.exit_codes import Ending
+from skunkqueue.processes.settings import WorkerSettings
 from skunkqueue.records import ClaimRef, Firing, Record, State
 from skunkqueue.serializers import get_serializer
-from skunkqueue.worker.settings import Ending, WorkerSettings
 from skunkqueue.worker.worker import Worker
 
 QUEUE, ROUTE = "shop", "default"

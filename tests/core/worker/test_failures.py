@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from skunkqueue.payload import MAX_TRACEBACK
-from skunkqueue.worker.failures import MAX_MESSAGE, failure_of, message_of, parts_of
+from skunkqueue.worker.judge.failures import MAX_MESSAGE, failure_of, message_of, parts_of
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup  # type: ignore[import-not-found, unused-ignore]  # pytest brings it to Python 3.10

@@ -12,8 +12,8 @@ import pytest
 from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.sqlite import SQLiteBackend
+from skunkqueue.processes.exit_codes import Ending
 from skunkqueue.records import Claim, State
-from skunkqueue.worker.settings import Ending
 from skunkqueue.worker.worker import Worker
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import Bench
@@ -89,22 +89,24 @@ def test_a_worker_at_rest_waits_in_its_main_thread(live_bench: Bench, watched: W
     assert set(watched.waited) == {"main"}
 
 
-def test_where_a_store_has_no_descriptor_the_doorman_waits(live_bench: Bench, watched: Watched) -> None:
+def test_where_a_store_has_no_descriptor_the_fetcher_thread_waits(
+    live_bench: Bench, watched: Watched
+) -> None:
     watched.has_descriptor = False
     with at_work(live_bench, watched):
         eventually(lambda: watched.waited)
         firing = live_bench.fire(jobs.add(1, 2))
         eventually(lambda: has_ended(live_bench, firing))
-    assert set(watched.waited) == {"skunkqueue-doorman"}
+    assert set(watched.waited) == {"skunkqueue-fetcher"}
 
 
-def test_while_an_async_job_runs_the_doorman_waits(live_bench: Bench, watched: Watched) -> None:
+def test_while_an_async_job_runs_the_fetcher_thread_waits(live_bench: Bench, watched: Watched) -> None:
     go_on = threading.Event()
     jobs.HOOKS["wait"] = go_on.is_set
     with at_work(live_bench, watched):
         eventually(lambda: watched.waited)
         long = live_bench.fire(jobs.until_hook("wait"))
-        eventually(lambda: "skunkqueue-doorman" in watched.waited)
+        eventually(lambda: "skunkqueue-fetcher" in watched.waited)
         beside = live_bench.fire(jobs.add(1, 2))
         eventually(lambda: has_ended(live_bench, beside))
         assert live_bench.state(long) is State.RUNNING

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from skunkqueue.errors import Interrupted
-from skunkqueue.worker.interrupt import SIGNAL, Interrupter
+from skunkqueue.worker.run.interrupt import SIGNAL, Interrupter
 from tests.support.waiting import pause
 
 
@@ -43,7 +43,7 @@ def project() -> Iterator[ProjectFolder]:
 def asking(
     project: ProjectFolder, subject: object, stop: threading.Event, delay: float = 0.02
 ) -> threading.Thread:
-    """Ask for an interrupt again and again, as the guard does."""
+    """Ask for an interrupt again and again, as the watchdog does."""
 
     def ask() -> None:
         pause(delay)

@@ -16,8 +16,8 @@ from skunkqueue.imports import Gate
 from skunkqueue.payload import Step
 from skunkqueue.policy import Policy
 from skunkqueue.serializers import get_serializer
-from skunkqueue.worker.execute import Known, Performer
-from skunkqueue.worker.job_threads import Interruptible, JobThreads, run_to_end
+from skunkqueue.worker.run.executor import Executor, Known
+from skunkqueue.worker.run.job_threads import Interruptible, JobThreads, run_to_end
 from tests.support.waiting import eventually
 
 STEP = Step("m:job", get_serializer("typed").dumps_call((), {}, None))
@@ -33,7 +33,7 @@ def performed(job: Callable[[], object], call: Interruptible) -> tuple[object, o
         policy=Policy(),
         what="the result",
     )
-    work = Performer(Gate()).perform_beside(STEP, known, lambda: None)
+    work = Executor(Gate()).execute_beside(STEP, known, lambda: None)
     try:
         _, data, value = call.call(copy_context(), lambda: run_to_end(work))
     except Interrupted as error:

@@ -10,7 +10,7 @@ import pytest
 from skunkqueue.clock import VirtualClock
 from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.records import Claim, State
-from skunkqueue.worker.holdings import GAP, Holdings
+from skunkqueue.worker.in_flight import GAP, InFlight
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import Bench
 from tests.core.worker.test_settler import Faulty, as_backend, failing
@@ -42,14 +42,14 @@ def test_what_waited_past_its_lease_is_not_begun(
     second = bench.fire(jobs.add(1, 1) if job == "add" else jobs.double(1))
     jobs.HOOKS["late"] = overslept(bench, first, second)
     worker = bench.worker(as_backend(out_of_reach(bench)))
-    worker.cycle.batch._size = 50
+    worker.loop.batch._size = 50
 
     with caplog.at_level(logging.DEBUG):
         worker.run()
 
     assert jobs.RAN == []
     assert bench.record(second).worker == "another"
-    # The steward may be faster than the main thread.
+    # The maintenance thread may be faster than the main thread.
     assert "late: unbegun=1" in caplog.text or "1 firings are given back" in caplog.text
 
 
@@ -58,7 +58,7 @@ def test_what_nobody_else_has_claimed_goes_back_and_runs(bench: Bench) -> None:
     second = bench.fire(jobs.add(1, 1))
     jobs.HOOKS["late"] = overslept(bench)
     worker = bench.worker(as_backend(out_of_reach(bench)))
-    worker.cycle.batch._size = 50
+    worker.loop.batch._size = 50
 
     worker.run()
 
@@ -73,39 +73,39 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-def holdings(clock: VirtualClock) -> Holdings:
+def in_flight(clock: VirtualClock) -> InFlight:
     """What a worker holds whose leases last 15 seconds."""
-    return Holdings(clock.monotonic, clock.monotonic, 15.0)
+    return InFlight(clock.monotonic, clock.monotonic, 15.0)
 
 
-def test_claims_that_come_while_the_process_runs_are_fresh(clock: VirtualClock, holdings: Holdings) -> None:
+def test_claims_that_come_while_the_process_runs_are_fresh(clock: VirtualClock, in_flight: InFlight) -> None:
     asked = clock.monotonic()
     for _ in range(100):
         clock.advance(GAP / 2)
-        holdings.look()
+        in_flight.look()
 
-    assert holdings.lent_since(asked) == clock.monotonic()
+    assert in_flight.lent_since(asked) == clock.monotonic()
 
 
 def test_claims_may_have_come_as_soon_as_the_process_was_stopped(
-    clock: VirtualClock, holdings: Holdings
+    clock: VirtualClock, in_flight: InFlight
 ) -> None:
     asked = clock.monotonic()
     clock.advance(GAP / 2)
-    holdings.look()
+    in_flight.look()
     stopped = clock.monotonic()
     clock.advance(100.0)
 
-    before_the_guard_has_looked = holdings.lent_since(asked)
-    holdings.look()
+    before_the_watchdog_has_looked = in_flight.lent_since(asked)
+    in_flight.look()
 
-    assert before_the_guard_has_looked == holdings.lent_since(asked) == stopped
+    assert before_the_watchdog_has_looked == in_flight.lent_since(asked) == stopped
 
 
-def test_claims_that_were_asked_for_after_a_stop_are_fresh(clock: VirtualClock, holdings: Holdings) -> None:
+def test_claims_that_were_asked_for_after_a_stop_are_fresh(clock: VirtualClock, in_flight: InFlight) -> None:
     clock.advance(100.0)
-    holdings.look()
+    in_flight.look()
     clock.advance(0.1)
-    holdings.look()
+    in_flight.look()
 
-    assert holdings.lent_since(clock.monotonic()) == clock.monotonic()
+    assert in_flight.lent_since(clock.monotonic()) == clock.monotonic()

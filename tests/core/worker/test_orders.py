@@ -15,8 +15,10 @@ from skunkqueue.ids import new_id
 from skunkqueue.payload import Body, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.pools import Entry
+from skunkqueue.processes.control_pipe import BEGIN, DISMISS, HOLD
+from skunkqueue.processes.exit_codes import Ending
+from skunkqueue.processes.settings import WorkerSettings
 from skunkqueue.records import Command, Firing, State
-from skunkqueue.worker.settings import BEGIN, DISMISS, HOLD, Ending, WorkerSettings
 from skunkqueue.worker.worker import Worker
 from tests.core.worker import jobs_of_tests as jobs
 from tests.support.waiting import eventually, never

@@ -14,8 +14,8 @@ from skunkqueue.ids import new_id
 from skunkqueue.policy import change_policy
 from skunkqueue.records import Firing, Outcome, Schedule, State, Verdict
 from skunkqueue.schedule import Observation, Plan, find_strategy
-from skunkqueue.worker.holdings import Finished
-from skunkqueue.worker.refires import Refires
+from skunkqueue.worker.complete.refires import Refires
+from skunkqueue.worker.in_flight import Finished
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import QUEUE, ROUTE, Bench
 
@@ -329,11 +329,11 @@ def test_many_schedules_are_healed_a_moment_at_a_time(bench: Bench, monkeypatch:
     bench.backend.purge(QUEUE)
     refires = bench.worker()._refires
     with monkeypatch.context() as hurried:
-        hurried.setattr("skunkqueue.worker.refires.HEAL_FOR", -1.0)
+        hurried.setattr("skunkqueue.worker.complete.refires.HEAL_FOR", -1.0)
         assert refires.heal() is True
     assert len(bench.backend.idle_schedules(QUEUE, ROUTE)) == 5
 
-    monkeypatch.setattr("skunkqueue.worker.refires.HEAL_FOR", 60.0)
+    monkeypatch.setattr("skunkqueue.worker.complete.refires.HEAL_FOR", 60.0)
     assert refires.heal() is False
     assert bench.backend.idle_schedules(QUEUE, ROUTE) == []
 

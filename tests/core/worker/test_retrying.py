@@ -8,7 +8,7 @@ import pytest
 
 from skunkqueue.errors import PolicyError, Retry, Snooze
 from skunkqueue.policy import Policy
-from skunkqueue.worker.retrying import asks_again, delay_of, may_retry, snoozes
+from skunkqueue.worker.judge.retrying import asks_again, delay_of, may_retry, snoozes
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup, ExceptionGroup  # type: ignore[import-not-found, unused-ignore]  # pytest brings it to Python 3.10

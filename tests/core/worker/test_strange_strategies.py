@@ -160,9 +160,9 @@ def test_a_worker_whose_strategy_is_asked_is_listed_as_busy_and_keeps_the_lease(
         assert isinstance(asked, threading.Event)
         assert isinstance(over, threading.Event)
         asked.wait()
-        eventually(lambda: worker.holdings.planning)
+        eventually(lambda: worker.in_flight.planning)
         listed = worker._describe()
-        found.append((listed.state, listed.current, [claim.id for claim in worker.holdings.held()]))
+        found.append((listed.state, listed.current, [claim.id for claim in worker.in_flight.held()]))
         over.set()
 
     watcher = threading.Thread(target=look)
@@ -171,7 +171,7 @@ def test_a_worker_whose_strategy_is_asked_is_listed_as_busy_and_keeps_the_lease(
     watcher.join()
 
     assert found == [("busy", firing, [firing])]
-    assert (worker.holdings.planning, worker.holdings.settling) == (None, {})
+    assert (worker.in_flight.planning, worker.in_flight.settling) == (None, {})
 
 
 def test_a_strategy_that_ended_a_worker_is_not_asked_about_that_firing_again(

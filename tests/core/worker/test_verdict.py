@@ -17,10 +17,10 @@ from skunkqueue.payload import (
 )
 from skunkqueue.policy import Policy
 from skunkqueue.records import Claim, Death, Outcome, Verdict
-from skunkqueue.worker import verdict
-from skunkqueue.worker.execute import Phase
-from skunkqueue.worker.failures import MAX_MESSAGE, failure_of
-from skunkqueue.worker.verdict import Try
+from skunkqueue.worker.judge import verdict
+from skunkqueue.worker.judge.failures import MAX_MESSAGE, failure_of
+from skunkqueue.worker.judge.verdict import Try
+from skunkqueue.worker.run.executor import Phase
 
 BODY = Body((Step("m:job", b"", retries=2, timeout=3.0),), ttl=60.0)
 POLICY = Policy(backoff=10.0)

@@ -30,9 +30,9 @@ from skunkqueue.cli.text import clean, span
 from skunkqueue.cli.views import failure_line, progress_line
 from skunkqueue.handle import result_of
 from skunkqueue.payload import decode_attempt_state
+from skunkqueue.processes.signals import not_ignored
 from skunkqueue.queue import SkunkQueue
 from skunkqueue.records import Record
-from skunkqueue.worker.signals import not_ignored
 
 DEADLINE = 12.0
 """Seconds after which the demo says that something is wrong."""

@@ -27,7 +27,7 @@ STYLES = {
     "error": "red",
     "broken": "red",
     "problem": "red",
-    "deaf": "red",
+    "disconnected": "red",
     "killed": "magenta",
     "expired": "magenta",
     "paused": "magenta",

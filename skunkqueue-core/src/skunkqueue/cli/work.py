@@ -9,9 +9,9 @@ import click
 
 from skunkqueue.cli.connection import connection_options, resolved
 from skunkqueue.cli.options import option
+from skunkqueue.processes.log_config import read
+from skunkqueue.processes.settings import LIMITS, PoolSettings
 from skunkqueue.records import DEFAULT_ROUTE
-from skunkqueue.worker.log_config import read
-from skunkqueue.worker.settings import LIMITS, PoolSettings
 
 _ROUTE_OPTIONS = ("-r", "--route", "--routes")
 
@@ -189,9 +189,9 @@ def work(ctx: click.Context, /, **given: Any) -> None:
     HUP, ABRT, QUIT and TERM stop it gently: running jobs end first, or are given back after --stop-timeout.
     INT (Ctrl-C) stops it roughly.
     """  # noqa: D301 - click wants the control character, not a backslash
-    from skunkqueue.worker.pool import Pool  # noqa: PLC0415 - half of the start-up, and completing options needs none
+    from skunkqueue.pool.supervisor import Supervisor  # noqa: PLC0415 - half of the start-up, and completing options needs none
 
-    ctx.exit(Pool(settings_of(**given)).run())
+    ctx.exit(Supervisor(settings_of(**given)).run())
 
 
 def settings_of(

@@ -26,6 +26,8 @@ from skunkqueue.opening import divert as divert_queues
 from skunkqueue.opening import end_diversion
 from skunkqueue.persistence.backend import BackendConfig
 from skunkqueue.plugins.notify import default_notifier
+from skunkqueue.processes.exit_codes import Ending
+from skunkqueue.processes.settings import WorkerSettings
 from skunkqueue.queue import SkunkQueue
 from skunkqueue.records import State
 from skunkqueue.show import brief
@@ -35,7 +37,6 @@ from skunkqueue.testing.fired import Fired, JobLike, describe, fired_of, listing
 from skunkqueue.testing.standing_in import find_context
 from skunkqueue.testing.store import ThrowAwayStore
 from skunkqueue.times import as_delay
-from skunkqueue.worker.settings import Ending, WorkerSettings
 from skunkqueue.worker.worker import Worker
 
 MOST = 10_000
@@ -224,7 +225,7 @@ class JobStore:
             worker = Worker(self.backend, settings, clock=self._clock, notifier=default_notifier())
             _stopping.append(worker.stop)
             # It rings its bell, and changes nothing else: it does not hold.
-            self.backend.wake = lambda: worker.cycle.hold(holding=False)
+            self.backend.wake = lambda: worker.loop.hold(holding=False)
             # In a context of its own, so that the test is not taken for the job that ran last.
             return copy_context().run(worker.run)
         finally:

@@ -1,4 +1,4 @@
-"""What runs jobs: a pool of worker processes. ``Pool(PoolSettings(...)).run()`` is what ``skunq work`` does.
+"""The process that runs jobs. The way of a firing: ``fetch``, ``run``, ``judge``, ``complete``, over and over in ``loop``.
 
-Nothing is imported here, since a worker process must stay small and the pool needs none of its parts.
+Nothing is imported here, so that a worker process loads only what it needs. Imports nothing of ``skunkqueue.pool``, which starts it.
 """

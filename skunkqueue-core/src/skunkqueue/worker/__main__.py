@@ -1,4 +1,4 @@
-"""The entry of a worker process; ``child`` starts it. Not for people: they type ``skunq work``."""
+"""The entry of a worker process; ``pool.child_process`` starts it. Not for people: they type ``skunq work``."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ from skunkqueue.errors import (
 )
 from skunkqueue.plugins.calls import Rests
 from skunkqueue.plugins.notify import use
-from skunkqueue.worker import logs
-from skunkqueue.worker.board import Board
-from skunkqueue.worker.hooks import TimedNotifier
+from skunkqueue.processes.exit_codes import Ending
+from skunkqueue.processes.log_setup import set_up_worker
+from skunkqueue.processes.scoreboard import Scoreboard
+from skunkqueue.processes.settings import WorkerSettings
+from skunkqueue.processes.signals import not_ignored
+from skunkqueue.processes.timed_notifier import TimedNotifier
 from skunkqueue.worker.monkey_patches import refuse_monkey_patches
-from skunkqueue.worker.settings import Ending, WorkerSettings
-from skunkqueue.worker.signals import not_ignored
-from skunkqueue.worker.streams import Streams
+from skunkqueue.worker.output_streams import OutputStreams
 from skunkqueue.worker.worker import Worker
 
 logger = logging.getLogger("skunkqueue.worker")
@@ -47,36 +48,36 @@ _LAST_WORDS = 2.0
 
 def main(arguments: list[str]) -> None:
     """Work until told to stop; does not return."""
-    leash, board_end, slots, pool = map(int, arguments)
+    control_pipe, scoreboard_end, rows, pool = map(int, arguments)
     _die_with(pool)
-    board = Board.opened(board_end, slots)
-    settings = msgspec.json.decode(_read_line(leash), type=WorkerSettings)
-    streams = Streams()
+    scoreboard = Scoreboard.opened(scoreboard_end, rows)
+    settings = msgspec.json.decode(_read_line(control_pipe), type=WorkerSettings)
+    streams = OutputStreams()
     try:
-        sys.path[:0] = [_folder(board), *settings.path]
-        logs.set_up_worker(settings)
+        sys.path[:0] = [_folder(scoreboard), *settings.path]
+        set_up_worker(settings)
         # A crash inside C code tells at least where it was.
         faulthandler.enable()
         refuse_monkey_patches()
         backend = open_backend(settings.config)
-        notifier = TimedNotifier(board, Rests(settings.resting))
+        notifier = TimedNotifier(scoreboard, Rests(settings.resting))
         notifier.add_installed()
         use(notifier)
         worker = Worker(
             backend,
             settings,
             notifier=notifier,
-            board=board,
-            leash=leash,
+            scoreboard=scoreboard,
+            control_pipe=control_pipe,
             streams=streams,
-            give_up=lambda: _give_up(board),
+            give_up=lambda: _give_up(scoreboard),
         )
         _hear_signals(worker)
         os.register_at_fork(after_in_child=worker.runner.note_fork)
         # What is loaded by now stays: the collector need not look at it again and again.
         gc.freeze()
         ending = worker.run()
-        word = worker.cycle.word
+        word = worker.loop.word
         # Whatever a wait was lent in this very moment goes back.
         backend.close()
     except BackendLoginError as error:
@@ -90,42 +91,42 @@ def main(arguments: list[str]) -> None:
     except SkunkQueueError as error:
         ending, word = Ending.REFUSED_SETTINGS, str(error)
     except BaseException as error:
-        is_told = settings.quiet and not board.is_ready
+        is_told = settings.quiet and not scoreboard.is_ready
         logger.log(logging.DEBUG if is_told else logging.ERROR, "a fault in the worker", exc_info=True)
-        if board.is_ready:
+        if scoreboard.is_ready:
             os._exit(1)
         # Nothing has been lent to it yet.
         ending, word = Ending.FAULT, "".join(traceback.format_exception_only(type(error), error)).strip()
-    board.leave(ending, word)
+    scoreboard.leave(ending, word)
     _exit(ending.exit_code, streams)
 
 
-def _folder(board: Board) -> str:
+def _folder(scoreboard: Scoreboard) -> str:
     try:
         return os.getcwd()  # noqa: PTH109 - a string is wanted
     except FileNotFoundError:
-        board.leave(Ending.NO_CODE, "the working folder was removed")
+        scoreboard.leave(Ending.NO_CODE, "the working folder was removed")
         os._exit(Ending.NO_CODE.exit_code)
 
 
 def _hear_signals(worker: Worker) -> None:
-    # The pool's orders come by the leash; these are for whoever signals a worker itself.
+    # The pool's orders come by the control pipe; these are for whoever signals a worker itself.
     for number in not_ignored((signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)):
         signal.signal(number, lambda _number, _frame: worker.stop())
     for number in not_ignored((signal.SIGINT,)):
         signal.signal(number, lambda _number, _frame: worker.stop(rough=True))
 
 
-def _give_up(board: Board) -> None:
+def _give_up(scoreboard: Scoreboard) -> None:
     """End at once, whatever runs: what is held here belongs to others by now."""
-    board.leave(Ending.DEAF, "the store has not answered for too long")
-    os._exit(Ending.DEAF.exit_code)
+    scoreboard.leave(Ending.DISCONNECTED, "the store has not answered for too long")
+    os._exit(Ending.DISCONNECTED.exit_code)
 
 
 def _die_with(pool: int) -> None:
     """Let the system kill this process with its pool, where it can (Linux).
 
-    The leash does the same everywhere, but only while Python code can run: not in a C call that holds
+    The control pipe does the same everywhere, but only while Python code can run: not in a C call that holds
     the GIL.
     """
     if sys.platform == "linux":
@@ -134,18 +135,18 @@ def _die_with(pool: int) -> None:
         os._exit(1)
 
 
-def _read_line(leash: int) -> bytes:
+def _read_line(control_pipe: int) -> bytes:
     line = b""
     while not line.endswith(b"\n"):
         # Byte by byte, since orders may follow.
-        byte = os.read(leash, 1)
+        byte = os.read(control_pipe, 1)
         if not byte:
             os._exit(1)
         line += byte
     return line
 
 
-def _exit(code: int, streams: Streams) -> None:
+def _exit(code: int, streams: OutputStreams) -> None:
     """End without waiting for threads that jobs have left behind."""
     timer = threading.Timer(_LAST_WORDS, os._exit, (code,))
     timer.daemon = True

@@ -1,8 +1,8 @@
 """One worker: its parts put together, its beginning and its end, and the orders it obeys.
 
-The main thread goes through the ``cycle`` and runs jobs, so that signals reach them. Beside it work the
-guard (interrupts), the steward (leases, heart), the ear (mailbox), the doorman (waits for work), and,
-once an async job has come, the lane (event loop). What they share is in ``holdings``.
+The main thread goes through the ``loop`` and runs jobs, so that signals reach them. Beside it work the
+watchdog (interrupts), the maintenance thread (leases, heart), the command listener (mailbox), the fetcher thread (waits for work), and,
+once an async job has come, the async executor (event loop). What they share is in ``in_flight``.
 """
 
 from __future__ import annotations
@@ -24,46 +24,38 @@ from skunkqueue.imports import Gate
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins.calls import Rests
 from skunkqueue.plugins.notify import Notifier
+from skunkqueue.processes.control_pipe import BEGIN, DISMISS, DISMISS_ROUGH, GENTLE, GIVE_BACK, HOLD, ROUGH
+from skunkqueue.processes.exit_codes import Ending
+from skunkqueue.processes.log_setup import keep_enabled
+from skunkqueue.processes.scoreboard import Scoreboard
+from skunkqueue.processes.settings import WorkerSettings
 from skunkqueue.records import MAX_RUNNING, Command, WorkerRecord
-from skunkqueue.worker.application import Application, leave_hanging
-from skunkqueue.worker.bell import Bell
-from skunkqueue.worker.board import Board
-from skunkqueue.worker.claimer import Claimer
-from skunkqueue.worker.contact import Contact
-from skunkqueue.worker.cycle import Cycle
-from skunkqueue.worker.doorman import Doorman
-from skunkqueue.worker.ear import Ear
-from skunkqueue.worker.execute import STAGES, Performer
-from skunkqueue.worker.guard import Guard
-from skunkqueue.worker.holdings import NEVER, Holdings
-from skunkqueue.worker.interrupt import Interrupter
-from skunkqueue.worker.logs import keep_enabled
+from skunkqueue.worker.application_handlers import ApplicationHandlers, leave_hanging
+from skunkqueue.worker.command_listener import CommandListener
+from skunkqueue.worker.complete.refires import Refires
+from skunkqueue.worker.complete.settler import Settler
+from skunkqueue.worker.fetch.claimer import Claimer
+from skunkqueue.worker.fetch.fetcher_thread import FetcherThread
+from skunkqueue.worker.in_flight import NEVER, InFlight
+from skunkqueue.worker.liveness import Liveness
+from skunkqueue.worker.loop import Loop
+from skunkqueue.worker.maintenance import Maintenance
 from skunkqueue.worker.memory import resident
-from skunkqueue.worker.refires import Refires
-from skunkqueue.worker.runner import Runner
-from skunkqueue.worker.settings import (
-    BEGIN,
-    DISMISS,
-    DISMISS_ROUGH,
-    GENTLE,
-    GIVE_BACK,
-    HOLD,
-    ROUGH,
-    Ending,
-    WorkerSettings,
-)
-from skunkqueue.worker.settler import Settler
-from skunkqueue.worker.steward import Steward
+from skunkqueue.worker.run.executor import STAGES, Executor
+from skunkqueue.worker.run.interrupt import Interrupter
+from skunkqueue.worker.run.runner import Runner
+from skunkqueue.worker.wakeup import Wakeup
+from skunkqueue.worker.watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from skunkqueue.worker.lane import Lane
-    from skunkqueue.worker.streams import Streams
+    from skunkqueue.worker.output_streams import OutputStreams
+    from skunkqueue.worker.run.async_executor import AsyncExecutor
 
 logger = logging.getLogger("skunkqueue.worker")
 
 _MIB = 1024 * 1024
 _LAST_BEAT = 2.0
-"""Seconds to wait for the steward's last words."""
+"""Seconds to wait for the maintenance thread's last words."""
 SLICE = 30.0
 """Seconds for which the store may block a wait of ours at a time."""
 
@@ -82,9 +74,9 @@ class Worker:
         *,
         clock: Clock = SYSTEM_CLOCK,
         notifier: Notifier | None = None,
-        board: Board | None = None,
-        leash: int | None = None,
-        streams: Streams | None = None,
+        scoreboard: Scoreboard | None = None,
+        control_pipe: int | None = None,
+        streams: OutputStreams | None = None,
         give_up: Callable[[], None] | None = None,
         slice_: float = SLICE,
     ) -> None:
@@ -98,31 +90,31 @@ class Worker:
         self._loggers = 0
         """How many loggers there were when ours were last looked after."""
         self._ended = threading.Event()
-        self._bell = bell = Bell()
+        self._wakeup = wakeup = Wakeup()
         self._folder = os.getcwd()  # noqa: PTH109 - as it is compared with
-        self.board = board = Board.private(settings.slots) if board is None else board
+        self.scoreboard = scoreboard = Scoreboard.private(settings.rows) if scoreboard is None else scoreboard
 
         me = settings.id
-        self._contact = contact = Contact(clock, settings.lease)
-        self.holdings = holdings = Holdings(
+        self._liveness = liveness = Liveness(clock, settings.lease)
+        self.in_flight = in_flight = InFlight(
             self._monotonic, self._monotonic if self._is_virtual else lease_clock(), settings.lease
         )
         self._refires = Refires(
             backend,
             settings.queue,
             settings.route,
-            holdings=holdings,
-            board=board,
+            in_flight=in_flight,
+            scoreboard=scoreboard,
             lease=settings.lease,
             rests=Rests(settings.resting),
         )
-        self._interrupter = Interrupter(STAGES, lambda: holdings.running and holdings.running.claim)
+        self._interrupter = Interrupter(STAGES, lambda: in_flight.running and in_flight.running.claim)
         self._settler = Settler(
             backend,
-            holdings,
+            in_flight,
             self._refires,
-            board=board,
-            contact=contact,
+            scoreboard=scoreboard,
+            liveness=liveness,
             notifier=self._notifier,
             worker=me,
         )
@@ -130,76 +122,78 @@ class Worker:
         if backend.max_payload is not None:
             most = min(most, backend.max_payload)
         gate = Gate(settings.path, settings.allow, worker=True)
-        self._application = Application(settings.queue, gate)
-        self._performer = Performer(gate, most, self._application.start, threaded=settings.threads > 1)
+        self._application = ApplicationHandlers(settings.queue, gate)
+        self._executor = Executor(gate, most, self._application.start, threaded=settings.threads > 1)
         self.runner = Runner(
-            self._performer,
+            self._executor,
             self._interrupter,
-            holdings,
+            in_flight,
             settler=self._settler,
             refires=self._refires,
-            board=board,
+            scoreboard=scoreboard,
             worker=me,
             unknown_for=settings.unknown_jobs_for,
             max_payload=most,
             application=self._application,
-            open_lane=self._open_lane,
+            open_async_executor=self._open_async_executor,
         )
-        self._guard = Guard(
-            holdings,
+        self._watchdog = Watchdog(
+            in_flight,
             self._interrupter,
-            board,
-            contact=contact,
+            scoreboard,
+            liveness=liveness,
             clock=clock,
             grace=settings.grace,
             obey=self._obey_pool,
             give_up=self._give_up if give_up is None else give_up,
-            leash=leash,
+            control_pipe=control_pipe,
         )
-        self._steward = Steward(
+        self._maintenance = Maintenance(
             backend,
-            holdings,
+            in_flight,
             self._settler,
             self._refires,
-            contact=contact,
+            liveness=liveness,
             notifier=self._notifier,
             clock=clock,
             lease=settings.lease,
             describe=self._describe,
-            interrupt=self._guard.wake,
-            ring=bell.ring,
+            interrupt=self._watchdog.wake,
+            wake=wakeup.wake,
             ended=self._ended,
         )
-        self._ear = Ear(backend, me, self._obey, contact=contact, slice_=slice_, ended=self._ended)
+        self._command_listener = CommandListener(
+            backend, me, self._obey, liveness=liveness, slice_=slice_, ended=self._ended
+        )
         claimer = Claimer(backend, settings)
-        self._doorman = Doorman(
+        self._fetcher_thread = FetcherThread(
             backend,
             claimer,
             settings,
-            holdings,
-            bell.ring,
-            contact=contact,
+            in_flight,
+            wakeup.wake,
+            liveness=liveness,
             notifier=self._notifier,
             slice_=slice_,
             ended=self._ended,
         )
-        self.cycle = Cycle(
+        self.loop = Loop(
             claimer,
             settings,
-            holdings=holdings,
+            in_flight=in_flight,
             runner=self.runner,
             settler=self._settler,
             refires=self._refires,
-            contact=contact,
+            liveness=liveness,
             notifier=self._notifier,
-            board=board,
-            bell=bell,
+            scoreboard=scoreboard,
+            wakeup=wakeup,
             # On a virtual clock it would not block but race through time.
-            doorman=None if self._is_virtual else self._doorman,
+            fetcher_thread=None if self._is_virtual else self._fetcher_thread,
             tidy=self._tidy,
         )
         if settings.holds:
-            self.cycle.hold(holding=True)
+            self.loop.hold(holding=True)
         self._record = WorkerRecord(
             id=me,
             queue=settings.queue,
@@ -222,15 +216,15 @@ class Worker:
         self._application.start()
         self._record = msgspec.structs.replace(self._record, started=self._backend.now())
         self._backend.register(self._describe(), self._settings.lease)
-        self._contact.answered()
+        self._liveness.answered()
         # Also the first look, lest a job that holds the GIL from the very start be taken for a worker that
         # is still starting.
-        self.board.look(self._monotonic())
-        self.board.ready(self._record.started)
+        self.scoreboard.look(self._monotonic())
+        self.scoreboard.ready(self._record.started)
         self._interrupter.install()
-        threads: list[threading.Thread] = [self._guard, self._steward]
+        threads: list[threading.Thread] = [self._watchdog, self._maintenance]
         if not self._is_virtual:
-            threads += [self._ear, self._doorman]
+            threads += [self._command_listener, self._fetcher_thread]
         for thread in threads:
             thread.start()
         logger.info(
@@ -242,49 +236,49 @@ class Worker:
         )
         self._notifier.tell("skunkqueue_worker_started", worker=self._describe())
         try:
-            self.cycle.run()
+            self.loop.run()
         finally:
             self._end()
-        return self.cycle.ending
+        return self.loop.ending
 
     def stop(self, *, rough: bool = False, ending: Ending = Ending.STOPPED) -> None:
         """End after the running jobs, or interrupt them; from any thread and from signal handlers."""
         if rough:
-            self._guard.rough = self.cycle.hurried = True
-        self.cycle.stop(ending)
-        self._guard.wake()
+            self._watchdog.rough = self.loop.hurried = True
+        self.loop.stop(ending)
+        self._watchdog.wake()
 
     def give_back(self) -> None:
         """End without waiting for the running jobs: they are interrupted, and run again elsewhere."""
-        self._guard.gives_back = True
+        self._watchdog.gives_back = True
         self.stop()
 
     def _end(self) -> None:
         self._ended.set()
-        if self._steward.is_alive():
+        if self._maintenance.is_alive():
             # A beat that is under way would list the worker again.
-            self._steward.join(_LAST_BEAT)
-        self.cycle.release_rest()
+            self._maintenance.join(_LAST_BEAT)
+        self.loop.release_rest()
         try:
             self._backend.unregister(self._settings.id)
         except BackendError as error:
             logger.warning("this worker could not be taken off the list, and will vanish from it: %s", error)
-        self._guard.end()
-        self._doorman.end()
+        self._watchdog.end()
+        self._fetcher_thread.end()
         self._interrupter.remove()
         self._refires.close()
-        if self.runner.lane is not None:
-            self.runner.lane.close()
-        grace, code = self._settings.grace, self.cycle.ending.exit_code
+        if self.runner.async_executor is not None:
+            self.runner.async_executor.close()
+        grace, code = self._settings.grace, self.loop.ending.exit_code
         self._application.stop(grace, lambda: leave_hanging(grace, code))
-        reason = self.cycle.ending.name.lower()
+        reason = self.loop.ending.name.lower()
         self._notifier.tell("skunkqueue_worker_stopped", worker=self._describe(), reason=reason)
         self._notifier.close()
-        logger.info("worker %s has ended: %s", self._settings.id, self.cycle.word or reason)
+        logger.info("worker %s has ended: %s", self._settings.id, self.loop.word or reason)
 
     def _tidy(self) -> None:
         """Undo what jobs may have done to the process."""
-        self._guard.leave_if_cut_off()
+        self._watchdog.leave_if_cut_off()
         self._interrupter.keep()
         # What hooks log from here on is not the last job's.
         current.set(None)
@@ -297,19 +291,19 @@ class Worker:
                 if os.getcwd() != self._folder:  # noqa: PTH109 - called often
                     os.chdir(self._folder)
 
-    def _open_lane(self) -> Lane:
-        from skunkqueue.worker.lane import Lane  # noqa: PLC0415 - asyncio is large and not every worker needs it
+    def _open_async_executor(self) -> AsyncExecutor:
+        from skunkqueue.worker.run.async_executor import AsyncExecutor  # noqa: PLC0415 - asyncio is large and not every worker needs it
 
-        lane = Lane(
-            self._performer,
-            self.holdings,
-            self.board,
+        async_executor = AsyncExecutor(
+            self._executor,
+            self.in_flight,
+            self.scoreboard,
             done=self.runner.ended_async,
-            ring=self._bell.ring,
+            wake=self._wakeup.wake,
             threads=self._settings.threads,
         )
-        self._guard.lane = lane
-        return lane
+        self._watchdog.async_executor = async_executor
+        return async_executor
 
     # --- orders -------------------------------------------------------------------------------
 
@@ -323,23 +317,23 @@ class Worker:
         elif order in (DISMISS, DISMISS_ROUGH):
             self.stop(rough=order == DISMISS_ROUGH, ending=Ending.DISMISSED)
         elif order in (HOLD, BEGIN):
-            self.cycle.hold(holding=order == HOLD)
+            self.loop.hold(holding=order == HOLD)
 
     def _obey(self, command: Command) -> None:
         if command.verb == "kill" and command.firing is not None:
-            self.holdings.kills[command.firing] = self._monotonic()
-            self._guard.wake()
+            self.in_flight.kills[command.firing] = self._monotonic()
+            self._watchdog.wake()
         elif command.verb in ("stop", "rough"):
             logger.info("told to stop%s by command", " roughly" if command.verb == "rough" else "")
             self._note(command, "ends without another in its place")
             self.stop(rough=command.verb == "rough", ending=Ending.DISMISSED)
         elif command.verb in ("quiet", "resume"):
             is_quiet = command.verb == "quiet"
-            self.cycle.hold(holding=is_quiet)
+            self.loop.hold(holding=is_quiet)
             self._note(command, f"begins {'nothing more' if is_quiet else 'jobs again'}")
         elif command.verb == "restart":
             logger.info("told to end by command, for another to take its place")
-            self.cycle.word = "told to by command"
+            self.loop.word = "told to by command"
             self._note(command, "ends for another to take its place")
             self.stop(ending=Ending.RECYCLED)
         else:
@@ -356,20 +350,20 @@ class Worker:
             logger.warning("not noted in the audit log: entry=%s reason=%s", command.id, error)
 
     def _give_up(self) -> None:
-        self.stop(rough=True, ending=Ending.DEAF)
+        self.stop(rough=True, ending=Ending.DISCONNECTED)
 
     def _describe(self) -> WorkerRecord:
-        begun = self.holdings.begun()
-        if not begun and (planning := self.holdings.planning) is not None:
+        begun = self.in_flight.begun()
+        if not begun and (planning := self.in_flight.planning) is not None:
             begun = [planning]
-        if self._contact.is_deaf:
-            state = "deaf"
-        elif self.cycle.stopping:
+        if self._liveness.is_disconnected:
+            state = "disconnected"
+        elif self.loop.stopping:
             state = "stopping"
         elif begun:
             state = "busy"
         else:
-            state = "quiet" if self.holdings.holding else "idle"
+            state = "quiet" if self.in_flight.holding else "idle"
         return msgspec.structs.replace(
             self._record,
             state=state,

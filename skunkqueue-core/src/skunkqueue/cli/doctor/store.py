@@ -145,19 +145,19 @@ def clocks(store: Backend, _: BackendConfig) -> Iterator[Finding]:
 
 
 def worker_health(store: Backend, _: BackendConfig) -> Iterator[Finding]:
-    """Look for workers that are deaf, silent, or of another version."""
+    """Look for workers that are disconnected, silent, or of another version."""
     now, mine = store.now(), version("skunkqueue")
     found = [worker for worker in store.workers() if worker.queue != PROBE_QUEUE]
     sick = False
     for worker in found:
         place = f"worker {worker.id} (pid {worker.pid} on {worker.host})"
-        if worker.state == "deaf" or now - worker.beat > SILENT:
+        if worker.state == "disconnected" or now - worker.beat > SILENT:
             sick = True
             yield Finding(
                 "workers",
                 PROBLEM,
-                f"{place} is deaf: it last reached the store {span(max(now - worker.beat, 0.0))} ago",
-                "look at the network and the store from that host; it ends by itself if it stays deaf",
+                f"{place} is disconnected: it last reached the store {span(max(now - worker.beat, 0.0))} ago",
+                "look at the network and the store from that host; it ends by itself if it stays disconnected",
                 name=worker.id,
             )
         if worker.version and worker.version != mine:

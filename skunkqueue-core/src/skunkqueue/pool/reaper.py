@@ -1,0 +1,112 @@
+"""What a pool does for the firings of a worker that died, or that is too busy to keep them."""
+
+from __future__ import annotations
+
+import logging
+
+from skunkqueue import __version__
+from skunkqueue.pool.child_process import ChildProcess, End
+from skunkqueue.pool.plugin_deaths import PluginDeaths
+from skunkqueue.pool.store_reporter import StoreReporter
+from skunkqueue.processes.exit_codes import Ending
+from skunkqueue.processes.scoreboard import GIVE_BACK as GIVE_BACK_CAUSE
+from skunkqueue.processes.scoreboard import ROUGH as ROUGH_CAUSE
+from skunkqueue.processes.scoreboard import STRATEGY as STRATEGY_CAUSE
+from skunkqueue.records import MAX_RUNNING, Death, WorkerRecord
+
+logger = logging.getLogger("skunkqueue.pool")
+
+
+class Reaper:
+    """For one pool."""
+
+    def __init__(
+        self, store_reporter: StoreReporter, plugins: PluginDeaths, *, pool: str, host: str, lease: float
+    ) -> None:
+        self._store_reporter = store_reporter
+        self._plugins = plugins
+        self._pool = pool
+        self._host = host
+        self._lease = lease
+        self._vouched: dict[str, float] = {}
+
+    def see_off(self, child: ChildProcess, end: End, *, is_ordered: bool) -> None:
+        """Give back what a worker has left; ``is_ordered``: it was told to end, so a killing is no news."""
+        self._vouched.pop(child.settings.id, None)
+        if end.ending is Ending.NONE:
+            self._reap_worker(child, end, is_ordered=is_ordered)
+        elif child.scoreboard.is_ready:
+            # It ended by itself, but something may have been lent to it in its last moment. What it ran is
+            # not to blame, so nothing counts as begun.
+            self._store_reporter.reap(child.settings.id, (), _death(child, end, "exit"))
+
+    def _reap_worker(self, child: ChildProcess, end: End, *, is_ordered: bool) -> None:
+        called = child.scoreboard.plugin_calls() if child.killed_for in (None, STRATEGY_CAUSE) else []
+        if called and child.killed_for is None and self._plugins.may_be_innocent(called, end):
+            logger.error("%s died while the code of a plugin ran: %s", child, end)
+            refs = [call.ref.id for call in called if call.ref.id]
+            self._store_reporter.reap(child.settings.id, refs, _death(child, end, "signal"))
+            return
+        if called:
+            # Jobs that ran beside a plugin's code are taken to be innocent.
+            blamed = self._plugins.blame(called, str(end))
+            logger.error("%s died: %s", child, end)
+            self._store_reporter.reap(child.settings.id, blamed, _death(child, end, STRATEGY_CAUSE))
+            return
+        begun = child.scoreboard.begun()
+        word = f" while it ran {', '.join(one.id for one in begun)}" if begun else ""
+        if child.killed_for is None or not is_ordered:
+            logger.error("%s died%s: %s", child, word, end)
+        cause = child.killed_for or ("signal" if end.signal is not None else "exit")
+        counted = [one for one in begun if not child.blamed or one.id in child.blamed]
+        if child.killed_for is None and any(one.suspect for one in begun):
+            # Others that ran beside one which killed workers before are taken to be innocent.
+            counted = [one for one in begun if one.suspect]
+        if cause == GIVE_BACK_CAUSE:
+            # Its jobs did nothing wrong but take long, so none of them has a death counted.
+            counted = []
+        if cause == ROUGH_CAUSE:
+            self._store_reporter.kill([one.ref for one in counted], f"its worker had to be killed: {end}")
+        self._store_reporter.reap(child.settings.id, [one.id for one in counted], _death(child, end, cause))
+
+    def vouch(self, child: ChildProcess, now: float) -> None:
+        """Keep the leases of a worker whose job holds the GIL, so that none of its threads can.
+
+        Not of one that somebody has stopped (SIGSTOP), since its job does not get on.
+        """
+        looked = child.scoreboard.looked
+        begun = child.scoreboard.begun()
+        if not begun or child.is_stopped or not looked or now - looked < self._lease / 3:
+            return
+        if now - self._vouched.get(child.settings.id, 0.0) < self._lease / 3:
+            return
+        self._vouched[child.settings.id] = now
+        record = WorkerRecord(
+            id=child.settings.id,
+            queue=child.settings.queue,
+            route=child.settings.route,
+            pool=self._pool,
+            host=self._host,
+            pid=child.pid,
+            started=child.scoreboard.started,
+            state="busy",
+            current=begun[0].id,
+            running=tuple(one.id for one in begun[:MAX_RUNNING]),
+            done=child.scoreboard.settled,
+            version=__version__,
+        )
+        ids = tuple(one.id for one in begun)
+        self._store_reporter.vouch(
+            record, [one.ref for one in begun], self._lease, lambda: child.kill(ROUGH_CAUSE, ids)
+        )
+
+
+def _death(child: ChildProcess, end: End, cause: str) -> Death:
+    return Death(
+        at=0.0,
+        worker=child.settings.id,
+        cause=cause,
+        signal=end.signal,
+        exit_code=end.exit_code,
+        rss=end.rss or None,
+    )

@@ -1,0 +1,118 @@
+"""Replacing the workers of a pool one after another: a new one is ready before the old one is told to end.
+
+So there is always somebody who works, and code that cannot start takes no worker away. The old ones end their jobs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from skunkqueue.pool.child_process import ChildProcess, End
+from skunkqueue.pool.crew import Crew
+from skunkqueue.pool.slot import FIRST_WAIT, Slot
+from skunkqueue.pool.starter import explain
+from skunkqueue.processes.control_pipe import GENTLE
+
+logger = logging.getLogger("skunkqueue.pool")
+
+_TRIES = 3
+"""New workers in a row that end before they are ready, after which the old ones are kept."""
+
+
+class RollingRestart:
+    """For one pool."""
+
+    def __init__(
+        self, crew: Crew, start: Callable[[str], ChildProcess], note: Callable[[str, str], None]
+    ) -> None:
+        """``start`` starts a worker of a route; ``note`` tells an entry of the audit log what was done in the end."""
+        self._crew = crew
+        self._start = start
+        self._note = note
+        self._todo: deque[Slot] = deque()
+        self._old: list[ChildProcess] = []
+        """Those that were told, and have not ended yet."""
+        self._receipts: list[str] = []
+        self._due = 0.0
+        self._futile = 0
+        self._replaced = 0
+        self.is_active = False
+
+    def begin(self, receipt: str | None) -> None:
+        """Replace every worker that is there now; ``receipt``: the entry of the audit log that is about it."""
+        self.is_active = True
+        if receipt is not None:
+            self._receipts.append(receipt)
+        self._todo.extend(slot for slot in self._crew.slots if not slot.closed and slot not in self._todo)
+
+    def go_on(self, now: float) -> None:
+        """Do what can be done now."""
+        if not self.is_active:
+            return
+        crew = self._crew
+        self._old = [child for child in self._old if child in crew.leaving]
+        if crew.order:
+            self._end(f"replaced {self._replaced}, then the pool was told to stop")
+            return
+        if crew.successor is not None and crew.successor.scoreboard.is_ready:
+            self._hand_over(crew.successor)
+        while self._todo and crew.successor is None and now >= self._due and self.is_active:
+            slot = self._todo[0]
+            # Where nobody is, the next to come is new anyway.
+            if slot.closed or slot.child is None:
+                self._todo.popleft()
+            else:
+                self._try(slot, now)
+        if not (self._todo or self._old or crew.successor):
+            self._end(f"replaced {self._replaced}")
+
+    def pause(self, now: float) -> float:
+        """Tell in how many seconds it is to go on at the latest."""
+        return max(self._due - now, 0.0) if self._todo and self._crew.successor is None else float("inf")
+
+    def lost(self, child: ChildProcess, end: End, now: float) -> None:
+        """Take note that the new worker has ended before it was ready."""
+        if self.is_active and not self._crew.order:
+            self._fail(child.scoreboard.word or str(end), now)
+
+    def _try(self, slot: Slot, now: float) -> None:
+        try:
+            self._crew.successor = self._start(slot.route)
+        except (OSError, MemoryError) as error:
+            self._fail(explain(error), now)
+
+    def _hand_over(self, child: ChildProcess) -> None:
+        crew, slot = self._crew, self._todo.popleft()
+        crew.successor = None
+        self._futile = 0
+        old = slot.child
+        if slot.closed:
+            # Somebody has stopped the one whose place it was to have.
+            old = child
+        else:
+            slot.take(child)
+            self._replaced += 1
+        if old is not None:
+            old.order(GENTLE)
+            crew.leaving.append(old)
+            self._old.append(old)
+
+    def _fail(self, why: str, now: float) -> None:
+        self._futile += 1
+        self._due = now + FIRST_WAIT * 2.0**self._futile
+        logger.error("restart: a new worker cannot start: %s", why)
+        if self._futile >= _TRIES:
+            logger.error("restart: given up, the old workers are kept")
+            self._end(f"replaced {self._replaced}, the others are kept: a new worker cannot start: {why}")
+
+    def _end(self, did: str) -> None:
+        for receipt in self._receipts:
+            self._note(receipt, did)
+        logger.info("restart: %s", did)
+        self.is_active = False
+        self._receipts.clear()
+        self._todo.clear()
+        self._old.clear()
+        self._due, self._futile, self._replaced = 0.0, 0, 0

@@ -1,0 +1,47 @@
+"""A place for one worker of a pool, and when to fill it again."""
+
+from __future__ import annotations
+
+from skunkqueue.clock import monotonic
+from skunkqueue.pool.child_process import ChildProcess
+
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
+
+
+class Slot:
+    """It has a worker, or waits for one, or is closed."""
+
+    def __init__(self, route: str) -> None:
+        self.route = route
+        self.child: ChildProcess | None = None
+        self.last = ""
+        """Id of the worker that has it, or had it last."""
+        self.due = 0.0
+        """When to fill it (monotonic)."""
+        self.closed = False
+        """Not to be filled again."""
+        self.refused = False
+        """Closed because its worker could not start."""
+        self.futile = 0
+        """Workers in a row that died without having settled anything."""
+
+    def take(self, child: ChildProcess) -> None:
+        """Give it to a worker."""
+        self.child, self.last = child, child.settings.id
+
+    def is_due(self, now: float) -> bool:
+        """Say whether to fill it now."""
+        return self.child is None and not self.closed and self.due <= now
+
+    def fill_at_once(self) -> None:
+        """Fill it as soon as may be: there is nothing wrong with its workers."""
+        self.due, self.futile = 0.0, 0
+
+    def back_off(self) -> float:
+        """Fill it at once the first time, then after growing waits; return the seconds."""
+        wait = 0.0
+        if self.futile:
+            wait = min(FIRST_WAIT * 2.0 ** min(self.futile - 1, 10), LONGEST_WAIT)
+        self.futile += 1
+        self.due = monotonic() + wait
+        return wait

@@ -1,0 +1,150 @@
+"""What a pool has to tell the store itself: that a worker died, and that one too busy to say so lives.
+
+Works on a thread of its own, so that a store that hangs never keeps the pool from its signals and its
+children. What fails is tried again for a while; if the store stays away, the leases do the rest.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import random
+import threading
+from collections.abc import Callable, Sequence
+
+from skunkqueue.clock import monotonic
+from skunkqueue.errors import SkunkQueueError
+from skunkqueue.payload import Failure, encode
+from skunkqueue.persistence import rules
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.pool.shared_store import SharedStore
+from skunkqueue.records import ClaimRef, Death, Outcome, Record, Verdict, WorkerRecord
+
+logger = logging.getLogger("skunkqueue.pool")
+
+_FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
+
+
+class StoreReporter:
+    """Takes notes to the store, in order."""
+
+    def __init__(self, link: SharedStore, patience: float) -> None:
+        """Make one that gives a note up after ``patience`` seconds."""
+        self._link = link
+        self._patience = patience
+        self._notes: queue.SimpleQueue[Callable[[Backend], None] | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._ending = threading.Event()
+
+    def reap(self, worker: str, begun: Sequence[str], death: Death) -> None:
+        """Give back what a dead worker held."""
+
+        def note(backend: Backend) -> None:
+            stamped = Death(
+                at=backend.now(),
+                worker=death.worker,
+                cause=death.cause,
+                signal=death.signal,
+                exit_code=death.exit_code,
+                rss=death.rss,
+            )
+            given_back = backend.reap(worker, begun, stamped)
+            logger.debug("worker %s is reaped: %d firings given back", worker, given_back)
+
+        self._take(note)
+
+    def kill(self, refs: Sequence[ClaimRef], word: str) -> None:
+        """Settle firings as killed whose worker had to be killed for not letting them be interrupted."""
+        failure = Failure("Killed", word)
+
+        def note(backend: Backend) -> None:
+            # The pool knows no more of them than that they ran.
+            known = backend.get([ref.id for ref in refs])
+            backend.settle(
+                [killed_outcome(ref, record, failure) for ref, record in zip(refs, known, strict=True)]
+            )
+
+        self._take(note)
+
+    def vouch(
+        self, worker: WorkerRecord, refs: Sequence[ClaimRef], lease: float, killed: Callable[[], None]
+    ) -> None:
+        """Keep the leases of a worker that runs, but whose job lets none of its threads run.
+
+        ``killed`` is called (on this thread) where somebody asked for one of these firings to be killed.
+        """
+
+        def note(backend: Backend) -> None:
+            backend.extend(refs, lease)
+            backend.beat(worker, lease)
+            if any(
+                record is not None and record.kill_requested
+                for record in backend.get([ref.id for ref in refs])
+            ):
+                killed()
+
+        self._take(note)
+
+    def note(self, entry: str, did: str | None = None, *, done: bool = False) -> None:
+        """Tell the audit log that a command was heard, or with ``done`` what became of it."""
+
+        def note(backend: Backend) -> None:
+            if "audit" in backend.capabilities:
+                backend.note_entry(entry, did=did, heard=not done, done=done)
+
+        self._take(note)
+
+    def finish(self, timeout: float) -> None:
+        """Write what is left, for at most ``timeout`` seconds, and let go of the store."""
+        if self._thread is None and not self._link.is_open:
+            return
+        self._take(None)
+        if self._thread is None:
+            return
+        self._thread.join(timeout)
+        self._ending.set()
+        if self._thread.is_alive():
+            logger.warning("the store was not told of every worker that ended: leases will see to the rest")
+
+    def _take(self, note: Callable[[Backend], None] | None) -> None:
+        self._notes.put(note)
+        if self._thread is None:
+            thread = threading.Thread(target=self._work, name="skunkqueue-store-reporter", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                # No room for a thread now. The next note tries again, and the leases do without it.
+                logger.error("the store is told later what happened to a worker: %s", error)  # noqa: TRY400 - the message says it
+                return
+            self._thread = thread
+
+    def _work(self) -> None:
+        while (note := self._notes.get()) is not None:
+            self._deliver(note)
+        self._link.close()
+
+    def _deliver(self, note: Callable[[Backend], None]) -> None:
+        deadline = monotonic() + self._patience
+        wait = _FIRST_WAIT
+        while True:
+            try:
+                note(self._link.backend())
+            except SkunkQueueError as error:
+                if monotonic() + wait > deadline or self._ending.is_set():
+                    logger.error("the pool cannot tell the store what happened to a worker: %s", error)  # noqa: TRY400 - the message says it
+                    return
+            except Exception:
+                logger.exception("a fault in telling the store what happened to a worker")
+                return
+            else:
+                return
+            self._ending.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+
+def killed_outcome(ref: ClaimRef, record: Record | None, failure: Failure) -> Outcome:
+    """Make the outcome of a firing whose worker was killed for it, with all that the store told of it."""
+    outcome = Outcome(
+        id=ref.id, token=ref.token, verdict=Verdict.KILLED, result=encode(failure), error=failure.line
+    )
+    return outcome if record is None else rules.with_claim(outcome, record)

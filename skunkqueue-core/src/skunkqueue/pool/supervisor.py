@@ -1,0 +1,405 @@
+"""The parent: starts worker processes, watches them, hears signals. Knows nothing of jobs.
+
+The signals are the seed's: HUP, ABRT, QUIT and TERM stop gently (each worker ends its current job and
+records it), INT stops roughly (an exception is raised in each running job). INT after a gentle one
+makes it rough; a second INT, or the end of the grace, kills. What a SIGKILL of the pool leaves, its
+workers see to: they end when the control pipe closes (``child_process``). Commands from the store do the same, and more
+(``pool_commands``).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import time
+from collections.abc import Iterable
+
+from skunkqueue import __version__
+from skunkqueue.clock import monotonic
+from skunkqueue.ids import new_id
+from skunkqueue.pool.child_process import ChildProcess, End
+from skunkqueue.pool.commands import PoolCommands
+from skunkqueue.pool.crew import Crew
+from skunkqueue.pool.heartbeat import PoolHeartbeat, View
+from skunkqueue.pool.pid_file import PidFile
+from skunkqueue.pool.plugin_deaths import PluginDeaths
+from skunkqueue.pool.reaper import Reaper
+from skunkqueue.pool.reload import Watch
+from skunkqueue.pool.rolling_restart import RollingRestart
+from skunkqueue.pool.shared_store import SharedStore
+from skunkqueue.pool.signals import SignalWakeup
+from skunkqueue.pool.slot import Slot
+from skunkqueue.pool.starter import Starter, Troubles, explain, hold_standard_streams
+from skunkqueue.pool.store_reporter import StoreReporter
+from skunkqueue.pools import PoolRecord
+from skunkqueue.processes.control_pipe import GENTLE, GIVE_BACK, ROUGH
+from skunkqueue.processes.exit_codes import EXIT_FAULT, EXIT_OK, EXIT_ROUGH, EXIT_SETTINGS, EXIT_STORE, Ending
+from skunkqueue.processes.log_setup import set_up_pool
+from skunkqueue.processes.log_values import duration
+from skunkqueue.processes.scoreboard import GIVE_BACK as GIVE_BACK_CAUSE
+from skunkqueue.processes.scoreboard import ROUGH as ROUGH_CAUSE
+from skunkqueue.processes.scoreboard import STRATEGY as STRATEGY_CAUSE
+from skunkqueue.processes.settings import PoolSettings
+from skunkqueue.processes.signals import not_ignored
+from skunkqueue.processes.timed_notifier import TimedNotifier
+from skunkqueue.records import Command
+
+logger = logging.getLogger("skunkqueue.pool")
+
+GENTLE_SIGNALS = (signal.SIGHUP, signal.SIGABRT, signal.SIGQUIT, signal.SIGTERM)
+STOP_SIGNALS = (*GENTLE_SIGNALS, signal.SIGINT)
+_LOOK_EVERY = 0.5
+_LOOK_AGAIN = 1.0
+_RELOAD_EVERY = 0.3
+_STORE_PATIENCE = 10.0
+_LAST_BEAT = 2.0
+"""Seconds to wait until the pool is taken off the list."""
+_BURST_TRIES = 3
+_OBSTACLES = {Ending.NO_STORE: EXIT_STORE, Ending.NO_CODE: EXIT_FAULT, Ending.FAULT: EXIT_FAULT}
+"""Why a worker could not start, where that may pass; and with what a burst ends that waits in vain."""
+_REFUSALS = {Ending.REFUSED_SETTINGS: EXIT_SETTINGS, Ending.REFUSED_STORE: EXIT_STORE}
+
+
+class Supervisor:
+    """A pool for one queue; ``run`` blocks the main thread until it ends."""
+
+    def __init__(self, settings: PoolSettings) -> None:
+        """Raise ConfigError or NameInvalidError for settings that make no sense."""
+        settings.check()
+        self.host = os.uname().nodename
+        # With something random: process 1 of a container has the same number each time.
+        self.id = f"{self.host}:{os.getpid()}:{new_id()[-6:]}"
+        self._starter = Starter(settings, self.id)
+        self._troubles = Troubles()
+        self.settings = settings = self._starter.settings
+        self._crew = Crew(settings)
+        self._plugins = PluginDeaths()
+        self._link = link = SharedStore(settings.config)
+        self._store_reporter = StoreReporter(link, _STORE_PATIENCE)
+        self._reaper = Reaper(
+            self._store_reporter, self._plugins, pool=self.id, host=self.host, lease=settings.lease
+        )
+        self._restart = RollingRestart(
+            self._crew, self._start, lambda entry, did: self._store_reporter.note(entry, did, done=True)
+        )
+        self._commands = PoolCommands(
+            self._crew, self._store_reporter, self._restart, grace=settings.grace, stop=self._stop
+        )
+        self._kill_at = self._give_back_at = float("inf")
+        self._was_ready = False
+        self._exit_code = EXIT_OK
+
+    def run(self) -> int:
+        """Work until stopped or done; return the exit code (``settings.EXIT_*``)."""
+        settings = self.settings
+        hold_standard_streams()
+        set_up_pool(settings, self.id)
+        heard = not_ignored(STOP_SIGNALS)
+        with PidFile(settings.pidfile), SignalWakeup((*heard, signal.SIGCHLD)) as wakeup:
+            notifier = TimedNotifier()
+            notifier.add_installed()
+            notifier.tell(
+                "skunkqueue_pool_started",
+                pool=self.id,
+                host=self.host,
+                pid=os.getpid(),
+                queue=settings.queue,
+                routes=settings.routes,
+            )
+            logger.info("pool %s works on queue %r, %s", self.id, settings.queue, _routes(settings))
+            if ignored := [number.name for number in STOP_SIGNALS if number not in heard]:
+                logger.info("signals ignored since the start: %s", ", ".join(ignored))
+            reporter = self._reporter(wakeup)
+            try:
+                self._watch(wakeup, reporter)
+            finally:
+                self._end_all()
+                reporter.finish(_LAST_BEAT)
+                self._commands.finish()
+                self._store_reporter.finish(_STORE_PATIENCE)
+            notifier.tell(
+                "skunkqueue_pool_stopped", pool=self.id, queue=settings.queue, exit_code=self._exit_code
+            )
+            logger.info("pool %s has ended", self.id)
+        return self._exit_code
+
+    # --- the loop ---------------------------------------------------------------------------------
+
+    def _watch(self, wakeup: SignalWakeup, reporter: PoolHeartbeat) -> None:
+        crew = self._crew
+        watch = Watch((".", *self.settings.path)) if self.settings.reload else None
+        while True:
+            self._fill()
+            self._restart.go_on(monotonic())
+            if crew.is_done():
+                return
+            reporter.show(View(self._state(), crew.wanted(), crew.seen()))
+            for number in wakeup.wait(self._pause()):
+                self._hear(number)
+            self._commands.obey()
+            self._reap()
+            self._look()
+            if watch is not None and not crew.order and (path := watch.changed()):
+                self._reload(path)
+
+    def _reporter(self, wakeup: SignalWakeup) -> PoolHeartbeat:
+        def hear(command: Command) -> None:
+            self._commands.hear(command)
+            wakeup.wake()
+
+        settings = self.settings
+        record = PoolRecord(
+            id=self.id,
+            host=self.host,
+            pid=os.getpid(),
+            queue=settings.queue,
+            routes=settings.routes,
+            workers=self._crew.wanted(),
+            started=0.0,
+            version=__version__,
+        )
+        return PoolHeartbeat(self._link, record, settings.lease, hear)
+
+    def _state(self) -> str:
+        if self._crew.order:
+            return "stopping"
+        if self._restart.is_active:
+            return "restarting"
+        return "quiet" if self._crew.is_quiet else "running"
+
+    def _pause(self) -> float:
+        now = monotonic()
+        crew = self._crew
+        waits = [
+            _RELOAD_EVERY if self.settings.reload else _LOOK_EVERY,
+            self._kill_at - now,
+            self._give_back_at - now,
+            crew.next_kill(),
+            self._restart.pause(now),
+        ]
+        if not crew.order:
+            waits += [slot.due - now for slot in crew.slots if slot.child is None and not slot.closed]
+        return max(0.0, min(waits))
+
+    def _fill(self) -> None:
+        if self._crew.order:
+            return
+        now = monotonic()
+        for slot in self._crew.slots:
+            if not slot.is_due(now):
+                continue
+            obstacle = self._starter.obstacle()
+            if obstacle is not None:
+                self._cannot_start(slot, obstacle, obstacle)
+                # To look again costs next to nothing.
+                slot.due = min(slot.due, now + _LOOK_AGAIN)
+                continue
+            try:
+                slot.take(self._start(slot.route))
+            except (OSError, MemoryError) as error:
+                word = explain(error)
+                self._cannot_start(slot, word, word)
+
+    def _start(self, route: str) -> ChildProcess:
+        child = self._starter.start(
+            route,
+            resting=self._plugins.left(),
+            quiet=bool(self._troubles),
+            holds=self._crew.is_quiet,
+        )
+        logger.debug("%s is started", child)
+        return child
+
+    def _hear(self, number: int) -> None:
+        if number != signal.SIGCHLD:
+            self._stop(ROUGH if number == signal.SIGINT else GENTLE, signal.Signals(number).name)
+
+    def _stop(self, order: bytes, why: str) -> None:
+        crew = self._crew
+        if order == GENTLE:
+            if not crew.order:
+                logger.info("%s: stopping gently, current jobs are ended first", why)
+                crew.tell_all(GENTLE)
+                if self.settings.stop_timeout is not None:
+                    self._give_back_at = monotonic() + self.settings.stop_timeout
+        elif crew.order != ROUGH:
+            logger.info("%s: stopping roughly, current jobs are interrupted", why)
+            self._exit_code = EXIT_ROUGH
+            self._give_back_at = float("inf")
+            self._kill_at = monotonic() + self.settings.grace
+            crew.tell_all(ROUGH)
+        else:
+            logger.info("%s again: killing the workers", why)
+            self._kill_all("the pool was told twice to stop roughly")
+
+    def _reload(self, path: str) -> None:
+        logger.info("%s has changed: replacing the workers", path)
+        for slot in self._crew.slots:
+            self._crew.give_place(slot)
+
+    # --- workers that end -------------------------------------------------------------------------
+
+    def _reap(self) -> None:
+        crew = self._crew
+        for slot in crew.slots:
+            if slot.child is not None and (end := slot.child.reap()) is not None:
+                child, slot.child = slot.child, None
+                self._ended(slot, child, end)
+        for child in tuple(crew.leaving):
+            if (end := child.reap()) is not None:
+                crew.leaving.remove(child)
+                self._see_off(child, end)
+                child.close()
+        new = crew.successor
+        if new is not None and (end := new.reap()) is not None:
+            crew.successor = None
+            self._see_off(new, end)
+            self._restart.lost(new, end, monotonic())
+            new.close()
+        if os.getpid() == 1:
+            _reap_strangers({child.pid for child in crew.children()})
+
+    def _ended(self, slot: Slot, child: ChildProcess, end: End) -> None:
+        if child.scoreboard.is_ready:
+            self._note_ready()
+        if child.scoreboard.settled:
+            slot.futile = 0
+        self._see_off(child, end)
+        if self._crew.order or child.is_dismissed:
+            slot.closed = True
+        elif end.ending in _REFUSALS:
+            self._refused(slot, child, end)
+        elif end.ending in _OBSTACLES:
+            self._cannot_start(slot, end.ending, child.scoreboard.word, _OBSTACLES[end.ending])
+        elif not (child.scoreboard.is_ready or end.ending):
+            self._back_off(slot, EXIT_FAULT)
+        elif end.ending in (Ending.FINISHED, Ending.DISMISSED):
+            logger.debug("%s has ended: %s", child, end.ending.name.lower())
+            slot.closed = True
+        elif end.ending in (Ending.RECYCLED, Ending.STOPPED):
+            logger.info("%s is replaced: %s", child, child.scoreboard.word or end.ending.name.lower())
+            slot.due = 0.0
+        else:
+            if end.ending is Ending.DISCONNECTED:
+                logger.error("%s has ended: %s (%s)", child, child.scoreboard.word, end)
+            self._back_off(slot)
+        child.close()
+
+    def _see_off(self, child: ChildProcess, end: End) -> None:
+        """Give back what a worker has left, and tell those who wanted it to end."""
+        is_ordered = bool(self._crew.order) or child.is_dismissed
+        self._reaper.see_off(child, end, is_ordered=is_ordered)
+        self._commands.ended(child, end)
+
+    def _refused(self, slot: Slot, child: ChildProcess, end: End) -> None:
+        """See to one that ended before it was ready."""
+        word = child.scoreboard.word
+        if not self._was_ready and not any(one.scoreboard.is_ready for one in self._crew.children()):
+            slot.closed = slot.refused = True
+            if all(other.closed for other in self._crew.slots):
+                logger.error("no worker can start: %s", word)
+                self._exit_code = _REFUSALS[end.ending]
+            return
+        self._cannot_start(slot, end.ending, word, _REFUSALS[end.ending])
+
+    def _cannot_start(self, slot: Slot, kind: object, word: str, code: int = EXIT_FAULT) -> None:
+        """See to a slot whose worker could not start for what may pass."""
+        is_news = self._troubles.tell(kind, slot.route, word)
+        self._back_off(slot, code, quiet=not is_news)
+
+    def _note_ready(self) -> None:
+        if self._was_ready:
+            return
+        self._was_ready = True
+        for slot in self._crew.slots:
+            if slot.refused:
+                # What one worker could do, another can: its trouble has passed, or will.
+                slot.closed = slot.refused = False
+                self._back_off(slot)
+
+    def _back_off(self, slot: Slot, code: int | None = None, *, quiet: bool = False) -> None:
+        """Fill a slot later; a burst gives it up after some workers that never were ready, with that exit code."""
+        wait = slot.back_off()
+        if code is not None and self.settings.burst and slot.futile >= _BURST_TRIES:
+            slot.closed = True
+            if not self._was_ready and all(other.closed for other in self._crew.slots):
+                logger.error("no worker can start, and a burst does not wait: giving up")
+                self._exit_code = code
+        elif wait and not quiet:
+            logger.info("the next worker of route %r is started in %s", slot.route, duration(wait))
+
+    # --- workers that do not end ------------------------------------------------------------------
+
+    def _look(self) -> None:
+        now = monotonic()
+        if now >= self._give_back_at:
+            self._give_back(now)
+        if now >= self._kill_at:
+            logger.info("the grace of %s is over: killing the workers", duration(self.settings.grace))
+            self._kill_all("its job did not end when it was interrupted")
+        for child in self._crew.overdue(now):
+            child.kill_at = float("inf")
+            logger.info("%s is killed: its job did not end when it was interrupted", child)
+            child.kill(ROUGH_CAUSE, ())
+        for child in self._crew.children():
+            if child.killed_for is None:
+                self._look_at(child, now)
+        if not self._was_ready and any(child.scoreboard.is_ready for child in self._crew.children()):
+            self._note_ready()
+        if self._troubles:
+            for child in self._crew.children():
+                self._troubles.end_with(child)
+
+    def _look_at(self, child: ChildProcess, now: float) -> None:
+        called = child.scoreboard.plugin_calls()
+        over = [one for one in child.scoreboard.begun() if one.deadline and one.deadline <= now]
+        if any(call.deadline <= now for call in called):
+            logger.error("%s is killed: the code of a plugin does not return", child)
+            child.kill(STRATEGY_CAUSE, ())
+        elif over and not called:
+            cause = over[0].cause
+            logger.error("%s is killed: its job did not end when it was interrupted (%s)", child, cause)
+            child.kill(cause, tuple(one.id for one in over if one.cause == cause))
+        else:
+            self._reaper.vouch(child, now)
+
+    def _give_back(self, now: float) -> None:
+        self._give_back_at = float("inf")
+        self._kill_at = now + self.settings.grace
+        limit = duration(self.settings.stop_timeout or 0.0)
+        logger.info("the stop time-out of %s is over: current jobs are interrupted and given back", limit)
+        self._crew.tell_all(GIVE_BACK)
+
+    def _kill_all(self, word: str) -> None:
+        self._kill_at = float("inf")
+        cause = GIVE_BACK_CAUSE if self._crew.order == GIVE_BACK else ROUGH_CAUSE
+        for child in self._crew.children():
+            logger.info("%s is killed: %s", child, word)
+            child.kill(cause, ())
+
+    def _end_all(self) -> None:
+        """Leave no process behind, also where the pool itself fails."""
+        for child in self._crew.children():
+            child.kill(ROUGH_CAUSE, ())
+        self._crew.order = self._crew.order or GENTLE
+        while self._crew.children():
+            self._reap()
+            time.sleep(0.01)
+
+
+def _routes(settings: PoolSettings) -> str:
+    each = f", {settings.processes} workers each" if settings.processes > 1 else ""
+    return f"route{'s' * (len(settings.routes) > 1)} {', '.join(map(repr, settings.routes))}{each}"
+
+
+def _reap_strangers(ours: Iterable[int]) -> None:
+    """Collect dead processes that were left to process 1, as every init must; never our own workers."""
+    while True:
+        try:
+            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        except ChildProcessError:
+            return
+        if found is None or found.si_pid in ours:
+            return
+        os.waitpid(found.si_pid, os.WNOHANG)

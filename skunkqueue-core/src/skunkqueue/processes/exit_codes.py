@@ -1,0 +1,51 @@
+"""The exit codes of pools and workers, and why a worker ended by its own decision."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+EXIT_OK = 0
+"""Stopped gently, nothing left to do in a burst, or every worker was stopped by command."""
+EXIT_SETTINGS = 2
+"""A setting makes no sense, or a plugin it names is missing."""
+EXIT_STORE = 3
+"""The store cannot be opened."""
+EXIT_FAULT = 4
+"""A burst whose workers end before they are ready, again and again."""
+EXIT_ROUGH = 130
+"""Stopped roughly, as shells count a Ctrl-C."""
+
+
+class Ending(IntEnum):
+    """Why a worker process ended by its own decision; ``exit_code`` says what the process exits with.
+
+    A pool believes what stands on the worker's scoreboard, since a job may call ``os._exit`` with any code.
+    """
+
+    NONE = 0
+    """It did not decide to: it died."""
+    STOPPED = 1
+    """Told to by its pool, or by a signal of its own."""
+    FINISHED = 2
+    """A burst, and nothing is due."""
+    RECYCLED = 3
+    """Ran as many jobs, or grew as large, as it may: to be replaced."""
+    DISMISSED = 4
+    """Told to by a command in its mailbox: not to be replaced."""
+    DISCONNECTED = 5
+    """It could not reach the store for too long."""
+    REFUSED_SETTINGS = 6
+    """It cannot start with these settings."""
+    REFUSED_STORE = 7
+    """It cannot start since the store cannot be opened, and will not by itself."""
+    NO_STORE = 8
+    """It cannot start since the store does not answer now, or takes nothing."""
+    NO_CODE = 9
+    """It cannot start since code of ours, or the working folder, is not there now."""
+    FAULT = 10
+    """It cannot start for a fault of ours or of a plugin, which may be passing."""
+
+    @property
+    def exit_code(self) -> int:
+        """What the process exits with: 0 where all went well, else a code few jobs would choose."""
+        return 0 if self in (Ending.STOPPED, Ending.FINISHED) else 80 + self

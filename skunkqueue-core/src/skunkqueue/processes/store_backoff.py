@@ -1,0 +1,29 @@
+"""How long to wait before asking a store again that did not answer."""
+
+from __future__ import annotations
+
+import random
+
+FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
+
+
+class Backoff:
+    """Growing waits between calls that fail, with jitter, so that a store that comes back is not flooded."""
+
+    __slots__ = ("_wait", "waited")
+
+    def __init__(self) -> None:
+        self._wait = 0.0
+        self.waited = 0.0
+        """Seconds told to wait since the last success."""
+
+    def next(self) -> float:
+        """Tell how long to wait before trying once more."""
+        self._wait = min(max(2 * self._wait, FIRST_WAIT), LONGEST_WAIT)
+        wait = self._wait * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+        self.waited += wait
+        return wait
+
+    def reset(self) -> None:
+        """Begin again: it worked."""
+        self._wait = self.waited = 0.0

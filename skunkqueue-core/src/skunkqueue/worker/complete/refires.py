@@ -1,0 +1,373 @@
+"""Schedules as a worker sees them: what follows a run, and schedules that have nothing armed.
+
+Strategies are strangers' code. They are loaded and asked on a thread of their own, for a limited time, and what
+is asked stands on the scoreboard meanwhile. One that fails costs its schedule the next run, and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from skunkqueue.clock import monotonic
+from skunkqueue.errors import BackendError, PluginTimeoutError
+from skunkqueue.persistence.backend import MAX_PAGE, Backend
+from skunkqueue.plugins import STRATEGIES, calls, registry
+from skunkqueue.plugins.calls import Call, Caller, Rests, Result
+from skunkqueue.plugins.requirements import explain
+from skunkqueue.processes.log_values import duration
+from skunkqueue.processes.scoreboard import KILL_PLUGIN_AFTER, NOBODY, STRATEGY, PluginCall, Scoreboard
+from skunkqueue.records import Claim, ClaimRef, Refire, Schedule, Verdict
+from skunkqueue.schedule import Observation, Plan, Strategy, find_strategy, firing_for, refire, skipped
+from skunkqueue.worker.in_flight import NEVER, Finished, InFlight, Running
+from skunkqueue.worker.judge.verdict import deaths_of, read_evidence
+
+logger = logging.getLogger("skunkqueue.worker")
+
+HEAL_FOR = 0.1
+"""Seconds that healing takes at a time, for who does it also keeps leases."""
+OFFER = 0.1
+"""Seconds for which a worker claims nothing after it gave back what it has no strategy for, so that others get it."""
+FIRST_DELAY = 0.2
+"""Seconds for which a firing that nobody took then is put off."""
+LONGEST_DELAY = 5.0
+"""The same after it has come back again and again, each time for twice as long."""
+LEAST_LIMIT = 1.0
+"""Seconds that a strategy has at least, however short the lease is."""
+_PLANS = 2_000
+"""So many schedules are remembered as they were last planned here."""
+_SMALL = 4_096
+"""Bytes of body and state of those."""
+
+
+class _Asking(NamedTuple):
+    """About whom a strategy is asked."""
+
+    schedule: str
+    strategy: str
+    claim: Claim | None
+
+
+class Refires:
+    """Works out refires for one worker; strategies are loaded once."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        queue: str,
+        route: str,
+        *,
+        in_flight: InFlight | None = None,
+        scoreboard: Scoreboard | None = None,
+        lease: float = 15.0,
+        rests: Rests | None = None,
+    ) -> None:
+        """``rests``: schedules whose strategies were given up, or ended workers, a short while ago."""
+        self._backend = backend
+        self._queue = queue
+        self._route = route
+        self._in_flight = in_flight
+        self._scoreboard = scoreboard
+        self._rests = Rests() if rests is None else rests
+        # The maintenance thread asks too, and must get back to its leases.
+        self._limit = max(min(calls.LIMIT, lease / 3), LEAST_LIMIT)
+        # The main thread's and the maintenance thread's, so that neither waits for what the other has asked.
+        self._callers = [self._caller(row) for row in (0, 1)]
+        self._strategies: dict[str, Strategy] = {}
+        self._missing: set[str] = set()
+        self._failing: set[str] = set()
+        """Schedules whose strategy has failed and was told of."""
+        self._left: dict[str, tuple[str, float, bool]] = {}
+        """By schedule: the firing last left to others, the longest delay it had, and if it was last given none."""
+        self._offered = False
+        self._plans: dict[str, Schedule] = {}
+        """By name: schedules as they are once the store has taken what was planned here."""
+
+    def close(self) -> None:
+        """Let the threads end on which strategies are asked."""
+        for caller in self._callers:
+            caller.close()
+
+    def has(self, strategy: str | None) -> bool:
+        """Say whether a strategy is loaded."""
+        return strategy in self._strategies
+
+    def lacks(self, name: str, strategy: str | None, claim: Claim) -> bool:
+        """Say whether what follows a schedule's firing cannot be planned here, so that it must not run here."""
+        if strategy is None or strategy in self._strategies or _ended_a_worker(claim):
+            return False
+        if self._load(strategy, name, claim) is not None:
+            return False
+        try:
+            schedule = self._backend.get_schedule(self._queue, name)
+        except BackendError:
+            return True
+        # Nothing follows one that was requeued by hand, or whose schedule is gone.
+        return schedule is not None and schedule.firing == claim.id
+
+    def delay_for_others(self, name: str, firing: str) -> float:
+        """Say for how long a firing is given back whose schedule's strategy is missing here.
+
+        Nobody can claim it during a delay, and afterwards all are as likely to get it: with many workers that
+        lack the strategy, the one that has it would wait for long. So it is first given back without any, and
+        this worker then claims nothing for a moment (``pop_offered``), as every other one that lacks it will.
+        What nobody took comes back after that, is put off, and is offered again when it is due.
+        """
+        before, delay, offered = self._left.get(name, ("", 0.0, False))
+        if before != firing:
+            delay, offered = 0.0, False
+        if offered:
+            delay = min(max(2 * delay, FIRST_DELAY), LONGEST_DELAY)
+        else:
+            self._offered = True
+        self._left[name] = (firing, delay, not offered)
+        return delay if offered else 0.0
+
+    def pop_offered(self) -> bool:
+        """Say whether a firing was given back without a delay since this was last asked."""
+        offered, self._offered = self._offered, False
+        return offered
+
+    def attach_each(self, batch: Sequence[Finished], now: float) -> list[Finished]:
+        """Add what follows to the final outcomes of schedules' firings; raises BackendError."""
+        found, asked, asking = list(batch), list[tuple[int, Schedule, str]](), list[Call]()
+        for index, one, schedule in self._ended_runs(batch):
+            claim = one.claim
+            if schedule is None or schedule.firing != claim.id:
+                continue
+            key = _key_of(schedule)
+            if _ended_a_worker(claim) or self._rests.has(key):
+                # Its outcome is to be recorded. The schedule is armed by whoever heals it.
+                continue
+            asked.append((index, schedule, key))
+            about = _Asking(schedule.name, schedule.strategy, claim)
+            asking.append(Call(key, partial(self._follow, schedule, one, now), about))
+        for (index, schedule, key), (following, error) in zip(asked, self._ask(asking), strict=True):
+            if error is not None:
+                # Idle schedules are armed again by whoever sees them, so nothing is lost but the observation.
+                self._complain(schedule, error)
+            elif following is not None:
+                self._rests.end(key)
+                found[index] = batch[index].with_outcome(replace(batch[index].outcome, refire=following))
+                self._remember(schedule, following)
+        return found
+
+    def _ended_runs(self, batch: Sequence[Finished]) -> Iterator[tuple[int, Finished, Schedule | None]]:
+        """Give what has ended for good of the firings of schedules, with its place and its schedule."""
+        runs = [
+            (index, one, one.schedule)
+            for index, one in enumerate(batch)
+            if one.schedule is not None and one.outcome.refire is None and _is_final(one.outcome.verdict)
+        ]
+        known = [self._planned_here(one.claim, name) for _, one, name in runs]
+        unknown = [place for place, schedule in enumerate(known) if schedule is None]
+        for start in range(0, len(unknown), MAX_PAGE):
+            some = unknown[start : start + MAX_PAGE]
+            read = self._backend.get_schedules(self._queue, [runs[place][2] for place in some])
+            for place, schedule in zip(some, read, strict=True):
+                known[place] = schedule
+        for (index, one, _), schedule in zip(runs, known, strict=True):
+            yield index, one, schedule
+
+    def _planned_here(self, claim: Claim, name: str) -> Schedule | None:
+        """Return the schedule of a run that this worker has planned itself, without asking the store.
+
+        That the run was armed proves that the store took the plan, and it took the strategy's state with it. Whatever else
+        has happened to the schedule since, the store sees when this run's outcome is settled.
+        """
+        schedule = self._plans.pop(name, None)
+        return schedule if schedule is not None and schedule.firing == claim.id else None
+
+    def _remember(self, schedule: Schedule, refire: Refire) -> None:
+        firing, run = refire.firing, refire.run
+        if firing is None or len(schedule.body) + len(refire.state) > _SMALL:
+            return
+        if len(self._plans) >= _PLANS:
+            self._plans.clear()
+        self._plans[schedule.name] = replace(
+            schedule,
+            state=refire.state,
+            interval=run.interval,
+            verdict=run.verdict,
+            firing=firing.id,
+            next_run=firing.due,
+        )
+
+    def _follow(self, schedule: Schedule, one: Finished, now: float) -> Refire | None:
+        """Ask a strategy what follows a run; ``None`` where it is not installed."""
+        strategy = self._found(schedule.strategy, schedule.name)
+        if strategy is None:
+            return None
+        claim, outcome = one.claim, one.outcome
+        seen = Observation(
+            now=now,
+            # A claim's due time moves when it is put back; and a pause takes the schedule's away.
+            due=schedule.next_run if schedule.next_run is not None else claim.due,
+            began=outcome.began,
+            took=outcome.took,
+            verdict=outcome.verdict.value,
+            # A worker's death is no failure of the job.
+            attempts=one.attempts - deaths_of(claim),
+            # One that comes back has done a part before: it was retried, put off, or a chain is further on.
+            whole=claim.attempt_state is None and not claim.deaths,
+            interval=schedule.interval,
+        )
+        # One that comes back began late for another reason than its schedule's: this attempt has its own due time.
+        since = seen.due if seen.whole else claim.due
+        late = 0.0 if outcome.began is None else max(outcome.began - since, 0.0)
+        return refire(schedule, claim.id, strategy, seen, late)
+
+    def heal(self) -> bool:
+        """Arm the schedules of this route that have no firing (it was killed or purged); raises BackendError.
+
+        True: there are more than could be done in a moment.
+        """
+        idle = self._backend.idle_schedules(self._queue, self._route)
+        # Several workers see the same.
+        random.shuffle(idle)
+        end = monotonic() + HEAL_FOR
+        for seen in idle:
+            if self._rests.has(_key_of(seen)):
+                continue
+            if monotonic() > end:
+                return True
+            self._heal(seen)
+        return False
+
+    def _heal(self, schedule: Schedule) -> None:
+        now, place = self._backend.now(), (schedule.queue, schedule.name)
+        about = _Asking(schedule.name, schedule.strategy, None)
+        (result,) = self._ask([Call(_key_of(schedule), partial(self._skip, schedule, now), about)])
+        if result.error is not None:
+            self._complain(schedule, result.error)
+            return
+        plan: Plan | None = result.value
+        if plan is None:
+            return
+        self._rests.end(_key_of(schedule))
+        firing = firing_for(schedule, plan)
+        if firing is None:
+            self._backend.remove_schedule(*place, schedule.generation)
+        elif self._backend.arm(*place, schedule.generation, firing, plan.state, over=schedule.firing):
+            logger.info(
+                "schedule planned again after its firing was killed or purged: schedule=%r queue=%r due=%.3f",
+                schedule.name,
+                schedule.queue,
+                firing.due or now,
+            )
+
+    def _skip(self, schedule: Schedule, now: float) -> Plan | None:
+        strategy = self._found(schedule.strategy, schedule.name)
+        return None if strategy is None else skipped(schedule, strategy, now)
+
+    # --- asking -----------------------------------------------------------------------------------
+
+    def _caller(self, row: int) -> Caller:
+        return Caller(
+            "skunkqueue-strategy",
+            self._limit,
+            enter=partial(self._enter, row),
+            leave=partial(self._leave, row),
+        )
+
+    def _ask(self, calls: Sequence[Call]) -> list[Result]:
+        if not calls:
+            return []
+        maintenance = threading.current_thread() is not threading.main_thread()
+        return self._callers[maintenance].call_each(calls)
+
+    def _enter(self, row: int, call: Call) -> None:
+        """Let others know what a strategy is asked: the pool if it ends this process, and who lists workers."""
+        about: _Asking = call.about
+        if self._scoreboard is not None:
+            ref = NOBODY if about.claim is None else ClaimRef(about.claim.id, about.claim.token)
+            deadline = monotonic() + self._limit + KILL_PLUGIN_AFTER
+            words = (STRATEGY, call.key, about.strategy, about.schedule)
+            self._scoreboard.call_plugin(row, PluginCall(ref, deadline, words))
+        if self._in_flight is not None and row == 0 and about.claim is not None:
+            self._in_flight.planning = Running(about.claim, self._in_flight.monotonic(), NEVER)
+
+    def _leave(self, row: int) -> None:
+        if self._scoreboard is not None:
+            self._scoreboard.end_plugin_call(row)
+        if self._in_flight is not None and row == 0:
+            self._in_flight.planning = None
+
+    def _complain(self, schedule: Schedule, error: BaseException) -> None:
+        """Log a strategy's failure: of what it raises or plans once for each declaration, of a hang each time."""
+        key = _key_of(schedule)
+        if isinstance(error, PluginTimeoutError):
+            again = f"again in {duration(self._rests.begin(key))}"
+        elif key in self._failing:
+            return
+        else:
+            again = "again by every sweep"
+        self._failing.add(key)
+        logger.error(
+            "strategy failed: schedule=%r strategy=%r distribution=%r reason=%r: nothing more is planned for now, it "
+            "is asked %s; declare the schedule with another rule, or `skunq schedule remove %s`",
+            schedule.name,
+            schedule.strategy,
+            registry.origin(STRATEGIES, schedule.strategy),
+            explain(error),
+            again,
+            schedule.name,
+            exc_info=None if isinstance(error, PluginTimeoutError) else error,
+        )
+
+    def _load(self, name: str, schedule: str, claim: Claim) -> Strategy | None:
+        """Load a strategy in the main thread; ``None`` where it is missing, broken, or does not load in time."""
+        key = f"strategy {name}"
+        if self._rests.has(key):
+            return None
+        about = _Asking(schedule, name, claim)
+        (result,) = self._ask([Call(key, lambda: self._found(name, schedule), about)])
+        if result.error is None:
+            strategy: Strategy | None = result.value
+            return strategy
+        self._rests.begin(key)
+        self._tell_missing(name, schedule, result.error)
+        return None
+
+    def _found(self, name: str, schedule: str) -> Strategy | None:
+        """Find a strategy; on the thread of its own."""
+        found = self._strategies.get(name)
+        if found is None:
+            try:
+                found = find_strategy(name)
+            except Exception as error:  # noqa: BLE001 - a plugin may raise anything
+                self._tell_missing(name, schedule, error)
+                return None
+            self._strategies[name] = found
+            self._missing.discard(name)
+        return found
+
+    def _tell_missing(self, name: str, schedule: str, error: BaseException) -> None:
+        if name not in self._missing:
+            self._missing.add(name)
+            logger.warning(
+                "firings of schedule %r are left to other workers until this one is restarted with its strategy: %s",
+                schedule,
+                error,
+            )
+
+
+def _key_of(schedule: Schedule) -> str:
+    # A schedule that is declared anew is asked for at once.
+    return f"schedule {schedule.generation} {schedule.name}"
+
+
+def _is_final(verdict: Verdict) -> bool:
+    # Most are complete, and asking an enum takes two calls.
+    return verdict is Verdict.COMPLETE or verdict.state.final
+
+
+def _ended_a_worker(claim: Claim) -> bool:
+    """Return whether a worker died under this firing while the strategy was asked what follows it."""
+    return bool(claim.deaths) and any(death.cause == STRATEGY for death in read_evidence(claim))

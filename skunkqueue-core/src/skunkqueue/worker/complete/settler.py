@@ -1,0 +1,254 @@
+"""Handing finished firings to the store, in batches, and telling the log and the hooks. Runs no job.
+
+The main thread calls it after each batch and the maintenance thread while a job runs long; each takes what is
+there, so an outcome is settled by one of them. What the store does not take for now is put back.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import msgspec
+
+from skunkqueue.clock import monotonic
+from skunkqueue.errors import (
+    BackendDamagedError,
+    BackendError,
+    BackendFullError,
+    BackendReadOnlyError,
+    BackendUnavailableError,
+)
+from skunkqueue.payload import Failure, encode
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.plugins.notify import Notifier
+from skunkqueue.processes.log_values import brief, duration
+from skunkqueue.processes.scoreboard import Scoreboard
+from skunkqueue.records import Claim, ClaimRef, Outcome, Verdict
+from skunkqueue.worker.complete.refires import Refires
+from skunkqueue.worker.in_flight import Finished, InFlight, ref_of
+from skunkqueue.worker.liveness import Liveness
+
+logger = logging.getLogger("skunkqueue.worker")
+
+_PASSING = (BackendUnavailableError, BackendFullError, BackendReadOnlyError, BackendDamagedError)
+_EACH = 8
+"""Batches up to this size get a line for each firing."""
+_SUMMARY_EVERY = 1.0
+_QUIET = frozenset({Verdict.COMPLETE, Verdict.SNOOZE})
+
+
+class Settler:
+    """For one worker."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        in_flight: InFlight,
+        refires: Refires,
+        *,
+        scoreboard: Scoreboard,
+        liveness: Liveness,
+        notifier: Notifier,
+        worker: str,
+    ) -> None:
+        self._backend = backend
+        self._in_flight = in_flight
+        self._refires = refires
+        self._scoreboard = scoreboard
+        self._liveness = liveness
+        self._notifier = notifier
+        self._worker = worker
+        self._unsure: set[ClaimRef] = set()
+        """Outcomes that may have been settled by a call that failed."""
+        self._summed = 0
+        self._summary_due = 0.0
+        self.done = 0
+        """Firings settled so far."""
+
+    def settle(self) -> bool:
+        """Settle what is finished; False where the store does not take it now (it is kept)."""
+        finished = self._in_flight.finished
+        batch: list[Finished] = []
+        try:
+            while True:
+                batch.append(finished.popleft())
+        except IndexError:
+            pass
+        if not batch:
+            return True
+        try:
+            if any(one.schedule is not None for one in batch):
+                batch = self._with_refires(batch)
+            stale = self._backend.settle([one.outcome for one in batch])
+        except _PASSING as error:
+            self._keep(batch, error)
+            return False
+        except BackendError as error:
+            if len(batch) > 1:
+                logger.warning("a batch of %d outcomes is refused, trying one by one: %s", len(batch), error)
+                return self._settle_each(batch)
+            return self._settle_instead(batch[0], error)
+        self._liveness.answered()
+        self._accepted(batch, stale)
+        return True
+
+    def advance(self, outcome: Outcome) -> bool:
+        """Save how far a chain has come; False where its claim is lost."""
+        try:
+            stale = self._backend.settle([outcome])
+        except BackendError as error:
+            # Saved or not, the next step may run: a chain that is run again begins at an earlier step.
+            logger.warning("cannot save that firing %s has come a step further: %s", outcome.id, error)
+            return True
+        self._liveness.answered()
+        return not stale
+
+    def begin(self, claim: Claim, lease: float) -> bool:
+        """Have the store know that a job begins, before it does; False where its claim is lost. Raises BackendError.
+
+        For firings with a past alone, since it costs a round trip: if the job takes this worker's host with it, the
+        lease that ends then counts.
+        """
+        lost = self._backend.extend([ClaimRef(claim.id, claim.token, begun=True)], lease)
+        self._liveness.answered()
+        return not lost
+
+    def report(self, ref: ClaimRef, progress: bytes) -> None:
+        """Save a job's progress, unless the store does not take it now."""
+        try:
+            self._backend.progress(ref, progress)
+        except BackendError as error:
+            logger.debug("the progress of firing %s is not saved: %s", ref.id, error)
+
+    def _with_refires(self, batch: list[Finished]) -> list[Finished]:
+        """Add what follows; the maintenance thread keeps the leases meanwhile, since strategies may take their time."""
+        settling, thread = self._in_flight.settling, threading.get_ident()
+        settling[thread] = batch
+        try:
+            return self._refires.attach_each(batch, self._backend.now())
+        finally:
+            del settling[thread]
+
+    def _keep(self, batch: list[Finished], error: BackendError) -> None:
+        self._in_flight.finished.extendleft(reversed(batch))
+        self._unsure.update(ref_of(one.claim) for one in batch)
+        logger.warning("%d outcomes are kept until the store takes them: %s", len(batch), error)
+
+    def _settle_each(self, batch: list[Finished]) -> bool:
+        for index, one in enumerate(batch):
+            self._in_flight.finished.append(one)
+            if not self.settle():
+                self._in_flight.finished.extend(batch[index + 1 :])
+                return False
+        return True
+
+    def _settle_instead(self, one: Finished, error: BackendError) -> bool:
+        """Settle as an error what the store refuses for good, such as a result that is too large for it."""
+        if one.outcome.refire is not None:
+            # Whatever its strategy has planned: the run itself is to be recorded.
+            logger.error(
+                "the next run of schedule %r is refused, and is planned anew: %s", one.schedule, error
+            )
+            one = one._replace(outcome=msgspec.structs.replace(one.outcome, refire=None), schedule=None)
+            self._in_flight.finished.append(one)
+            return self.settle()
+        note = f"the store refuses its outcome ({one.outcome.verdict.value}): {error}"
+        if one.outcome.verdict is Verdict.ERROR and one.outcome.attempt_state is None:
+            logger.error("firing %s cannot be settled, its lease will end: %s", one.claim.id, error)
+            return True
+        failure = Failure(type(error).__name__, note)
+        outcome = msgspec.structs.replace(
+            one.outcome, verdict=Verdict.ERROR, result=encode(failure), attempt_state=None, error=failure.line
+        )
+        self._in_flight.finished.append(one._replace(outcome=outcome, note=note))
+        return self.settle()
+
+    def _accepted(self, batch: list[Finished], stale: list[str]) -> None:
+        if stale:
+            batch = self._without_stale(batch, set(stale))
+        self.done += len(batch)
+        self._scoreboard.count(self.done)
+        if self._unsure:
+            self._unsure.difference_update(ref_of(one.claim) for one in batch)
+        if self._notifier.wants("skunkqueue_firing_settled"):
+            self._notifier.tell_all(
+                "skunkqueue_firing_settled",
+                [{"claim": one.claim, "outcome": one.outcome} for one in batch],
+            )
+        self._log(batch)
+
+    def _without_stale(self, batch: list[Finished], stale: set[str]) -> list[Finished]:
+        kept = []
+        for one in batch:
+            if one.claim.id not in stale:
+                kept.append(one)
+                continue
+            ref = ref_of(one.claim)
+            if ref in self._unsure:
+                # Most likely the call that failed had got through.
+                self._unsure.discard(ref)
+                logger.debug("the outcome of firing %s was settled before, or its lease is lost", ref.id)
+                continue
+            if one.outcome.verdict is Verdict.RELEASE:
+                # It was given back because its lease might be over.
+                logger.debug("firing %s is another's already", ref.id, extra=_about(one))
+                self._tell_lost(one.claim)
+                continue
+            self.refuse(one, "the store knows a newer claim")
+        return kept
+
+    def refuse(self, one: Finished, why: str) -> None:
+        """Say that an outcome counts for nothing."""
+        logger.warning(
+            "the outcome (%s) of firing %s, claim %d, is refused: its lease was lost (%s)",
+            one.outcome.verdict.value,
+            one.claim.id,
+            one.claim.token,
+            why,
+            extra=_about(one),
+        )
+        self._tell_lost(one.claim)
+
+    def _tell_lost(self, claim: Claim) -> None:
+        if self._notifier.wants("skunkqueue_firing_lost"):
+            self._notifier.tell("skunkqueue_firing_lost", claim=claim, worker=self._worker)
+
+    def _log(self, batch: list[Finished]) -> None:
+        few = len(batch) <= _EACH
+        for one in batch:
+            verdict = one.outcome.verdict
+            if one.schedule is not None:
+                _tell_end(one)
+            if one.note is not None and (few or verdict not in _QUIET):
+                level = logging.ERROR if verdict is Verdict.ERROR else logging.WARNING
+                level = logging.INFO if verdict in (Verdict.SNOOZE, Verdict.RELEASE) else level
+                logger.log(level, "%s %s", _head(one), one.note, extra=_about(one))
+            elif few and verdict is Verdict.COMPLETE:
+                took = duration(one.outcome.took)
+                logger.info("%s in %s -> %s", _head(one), took, brief(one.value), extra=_about(one))
+            elif few:
+                logger.debug("%s", _head(one), extra=_about(one))
+            else:
+                self._summed += 1
+        now = monotonic()
+        if self._summed and now >= self._summary_due:
+            logger.info("complete: %d firings", self._summed)
+            self._summed = 0
+            self._summary_due = now + _SUMMARY_EVERY
+
+
+def _tell_end(one: Finished) -> None:
+    refire = one.outcome.refire
+    if refire is not None and refire.firing is None:
+        logger.info("schedule %r is over, by its own rule", one.schedule)
+
+
+def _about(one: Finished) -> dict[str, str]:
+    return {"firing": one.claim.id, "job": one.name}
+
+
+def _head(one: Finished) -> str:
+    # One that was ruled on before it could begin is no attempt.
+    attempt = f" attempt {one.attempts}" if one.attempts > 1 and one.outcome.began is not None else ""
+    return f"{one.outcome.verdict.value} {one.name} {one.claim.id}{attempt}"

@@ -1,0 +1,1 @@
+"""Fetch: wait for firings, and claim as many at a time as fit."""

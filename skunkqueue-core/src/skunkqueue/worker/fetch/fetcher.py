@@ -1,0 +1,86 @@
+"""Waiting for work in the main thread itself, at a store that can be waited for by a file descriptor.
+
+The store then wakes the thread that runs the job, and no other thread has to: that saves one wake-up a job, and the wait
+for the interpreter's lock that comes with it. The wakeup is waited for at the same time. Where a store cannot, or
+while async jobs run, the ``fetcher_thread`` waits.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from skunkqueue.clock import monotonic
+from skunkqueue.errors import BackendError
+from skunkqueue.persistence.awaited import AwaitedClaim
+from skunkqueue.plugins.notify import Notifier
+from skunkqueue.processes.settings import WorkerSettings
+from skunkqueue.processes.store_backoff import Backoff
+from skunkqueue.worker.fetch.claimer import Claimer
+from skunkqueue.worker.in_flight import InFlight
+from skunkqueue.worker.liveness import Liveness
+from skunkqueue.worker.wakeup import Wakeup
+
+logger = logging.getLogger("skunkqueue.worker")
+
+
+class Fetcher:
+    """For one worker's main thread; between its calls nothing waits in the store."""
+
+    def __init__(
+        self,
+        claimer: Claimer,
+        settings: WorkerSettings,
+        in_flight: InFlight,
+        wakeup: Wakeup,
+        *,
+        liveness: Liveness,
+        notifier: Notifier,
+    ) -> None:
+        self._claimer = claimer
+        self._settings = settings
+        self._in_flight = in_flight
+        self._wakeup = wakeup
+        self._liveness = liveness
+        self._notifier = notifier
+        self._backoff = Backoff()
+
+    def fetch(self, limit: int) -> bool:
+        """Wait until at most ``limit`` firings were taken in hand, or the wakeup wakes; False where another must wait."""
+        if self._wakeup.wait(0):
+            # Somebody has woken before, and it is not worth the beginning.
+            return True
+        begun: AwaitedClaim | None = None
+        try:
+            begun = self._claimer.begin_claim(limit)
+            if begun is None:
+                return False
+            self._wait(begun)
+        except BackendError as error:
+            logger.warning("cannot wait for firings: %s", error)
+            self._wakeup.wait(self._backoff.next())
+        except Exception:
+            logger.exception("a fault in waiting for firings")
+            self._wakeup.wait(self._backoff.next())
+        finally:
+            if begun is not None:
+                begun.cancel()
+        return True
+
+    def _wait(self, begun: AwaitedClaim) -> None:
+        in_flight = self._in_flight
+        while True:
+            asked = in_flight.lease_clock()
+            left = begun.until - monotonic()
+            if left > 0 and self._wakeup.wait(left, begun.fileno()):
+                return
+            claims = begun.answer()
+            now = in_flight.monotonic()
+            self._backoff.reset()
+            if claims:
+                # Nothing proves nothing: it may have been no more than a look, where the store takes no writes.
+                self._liveness.answered()
+                in_flight.take(claims, now, in_flight.lent_since(asked))
+                self._notifier.tell_each(
+                    "skunkqueue_firing_claimed", "claim", claims, worker=self._settings.id
+                )
+                return

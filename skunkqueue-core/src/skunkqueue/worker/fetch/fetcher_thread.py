@@ -1,0 +1,119 @@
+"""The thread that waits for work on the main thread's behalf, where that cannot do so itself (``fetcher``).
+
+The main thread must be free to hear that it shall stop, or that an async job has ended, while the store blocks.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+
+from skunkqueue.errors import BackendError
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.plugins.notify import Notifier
+from skunkqueue.processes.settings import WorkerSettings
+from skunkqueue.processes.store_backoff import Backoff
+from skunkqueue.records import Claim
+from skunkqueue.worker.fetch.claimer import Claimer
+from skunkqueue.worker.in_flight import InFlight
+from skunkqueue.worker.judge.verdict import released
+from skunkqueue.worker.liveness import Liveness
+
+logger = logging.getLogger("skunkqueue.worker")
+
+_END = 0
+
+
+class FetcherThread(threading.Thread):
+    """Waits when asked, takes in what is to be had, and wakes."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        claimer: Claimer,
+        settings: WorkerSettings,
+        in_flight: InFlight,
+        wake: Callable[[], None],
+        *,
+        liveness: Liveness,
+        notifier: Notifier,
+        slice_: float,
+        ended: threading.Event,
+    ) -> None:
+        super().__init__(name="skunkqueue-fetcher", daemon=True)
+        self._backend = backend
+        self._claimer = claimer
+        self._settings = settings
+        self._in_flight = in_flight
+        self._wake = wake
+        self._liveness = liveness
+        self._notifier = notifier
+        self._slice = slice_
+        self._ended = ended
+        self._asked: queue.SimpleQueue[int] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._dismissed = False
+        self.is_waiting = False
+        """True from being asked until it wakes."""
+
+    def ask(self, limit: int) -> None:
+        """Wait once for something to claim, take in at most ``limit``, and wake; nothing where it waits already."""
+        if not self.is_waiting:
+            self.is_waiting = True
+            self._asked.put(limit)
+
+    def dismiss(self) -> None:
+        """Let it take in nothing more: what comes from now on goes back to the store."""
+        with self._lock:
+            self._dismissed = True
+
+    def admit(self, admitted: bool) -> None:  # noqa: FBT001 - it says what is from now on
+        """Let it take something in again, or nothing more."""
+        with self._lock:
+            self._dismissed = not admitted
+
+    def end(self) -> None:
+        """Let the thread end, as soon as the store's wait returns."""
+        self._asked.put(_END)
+
+    def run(self) -> None:
+        """Wait whenever asked, until the worker has ended."""
+        while (limit := self._asked.get()) != _END and not self._ended.is_set():
+            backoff = Backoff()
+            while not self._ended.is_set():
+                asked = self._in_flight.lease_clock()
+                try:
+                    claims = self._claimer.claim_next(limit, self._slice)
+                    now = self._in_flight.monotonic()
+                except BackendError as error:
+                    if not self._ended.is_set():
+                        logger.warning("cannot wait for firings: %s", error)
+                        self._ended.wait(backoff.next())
+                except Exception:
+                    logger.exception("a fault in waiting for firings")
+                    self._ended.wait(backoff.next())
+                else:
+                    backoff.reset()
+                    self._liveness.answered()
+                    if claims:
+                        self._take_in(claims, now, self._in_flight.lent_since(asked))
+                        break
+            self.is_waiting = False
+            self._wake()
+
+    def _take_in(self, claims: list[Claim], now: float, leased: float) -> None:
+        with self._lock:
+            too_late = self._dismissed
+            if not too_late:
+                # Before the main thread can begin them.
+                self._notifier.tell_each(
+                    "skunkqueue_firing_claimed", "claim", claims, worker=self._settings.id
+                )
+                self._in_flight.take(claims, now, leased)
+        if too_late:
+            try:
+                self._backend.settle([released(claim) for claim in claims])
+            except BackendError as error:
+                logger.warning("%d firings came too late to be run: their leases end: %s", len(claims), error)

@@ -1,0 +1,370 @@
+"""What the main thread does, over and over: claim a batch, run each firing, settle the batch.
+
+The size of a batch is ``batch``'s affair, running a claim ``runner``'s. Imports no user code itself.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from skunkqueue.errors import BackendError
+from skunkqueue.plugins.notify import Notifier
+from skunkqueue.processes.exit_codes import Ending
+from skunkqueue.processes.log_values import duration
+from skunkqueue.processes.scoreboard import Scoreboard
+from skunkqueue.processes.settings import WorkerSettings
+from skunkqueue.processes.store_backoff import FIRST_WAIT, Backoff
+from skunkqueue.records import Claim
+from skunkqueue.worker.complete.refires import OFFER, Refires
+from skunkqueue.worker.complete.settler import Settler
+from skunkqueue.worker.fetch.batch_size import BatchSize
+from skunkqueue.worker.fetch.claimer import Claimer
+from skunkqueue.worker.fetch.fetcher import Fetcher
+from skunkqueue.worker.fetch.fetcher_thread import FetcherThread
+from skunkqueue.worker.in_flight import Ahead, Finished, InFlight
+from skunkqueue.worker.judge import verdict
+from skunkqueue.worker.liveness import Liveness
+from skunkqueue.worker.memory import resident
+from skunkqueue.worker.run.runner import Runner
+from skunkqueue.worker.wakeup import Wakeup
+
+logger = logging.getLogger("skunkqueue.worker")
+
+_MIB = 1024 * 1024
+_MANY = 64
+"""From this size of a batch on the next is asked for while it runs."""
+
+
+class Loop:
+    """The main thread's work, for one worker."""
+
+    def __init__(
+        self,
+        claimer: Claimer,
+        settings: WorkerSettings,
+        *,
+        in_flight: InFlight,
+        runner: Runner,
+        settler: Settler,
+        refires: Refires,
+        liveness: Liveness,
+        notifier: Notifier,
+        scoreboard: Scoreboard,
+        wakeup: Wakeup,
+        fetcher_thread: FetcherThread | None,
+        tidy: Callable[[], None],
+    ) -> None:
+        """``tidy`` undoes what jobs did to the process; no ``fetcher_thread``: the clock is virtual."""
+        self._claimer = claimer
+        self._settings = settings
+        self._in_flight = in_flight
+        self._runner = runner
+        self._settler = settler
+        self._refires = refires
+        self._liveness = liveness
+        self._notifier = notifier
+        self._scoreboard = scoreboard
+        self._wakeup = wakeup
+        self._fetcher_thread = fetcher_thread
+        self._fetcher = Fetcher(claimer, settings, in_flight, wakeup, liveness=liveness, notifier=notifier)
+        self._tidy = tidy
+        self._ran = 0
+        self.batch = BatchSize()
+        self.stopping = False
+        self._has_let_go = True
+        """While it holds: nothing is lent to it any more."""
+        self._begins = True
+        """It neither stops nor holds: one look for each firing."""
+        self.hurried = False
+        """It is to end without much patience."""
+        self.ending = Ending.STOPPED
+        self.word = ""
+        """Why it ends, where its ending does not say it all."""
+
+    def stop(self, ending: Ending) -> None:
+        """Begin nothing more; from any thread and from signal handlers."""
+        if not self.stopping:
+            self.ending = ending
+        self.stopping = self._in_flight.stopping = True
+        self._begins = False
+        self._wakeup.wake()
+
+    def hold(self, *, holding: bool) -> None:
+        """Begin nothing more but stay, or go on; from any thread."""
+        if self._fetcher_thread is not None:
+            self._fetcher_thread.admit(not (holding or self.stopping))
+        self._in_flight.holding = holding
+        self._begins = not holding
+        if self.stopping:
+            # Also where it was told so in this very moment.
+            self._begins = False
+            if self._fetcher_thread is not None:
+                self._fetcher_thread.dismiss()
+        self._wakeup.wake()
+
+    def run(self) -> None:
+        """Work until stopped, or until nothing is due in a burst; then leave nothing behind."""
+        backoff = Backoff()
+        while not self.stopping:
+            if not self._settler.settle():
+                self._wakeup.wait(backoff.next())
+                continue
+            self._go_on_midway()
+            if self._in_flight.holding:
+                self._wakeup.wait(None if self._hold_still() else backoff.next())
+                continue
+            self._has_let_go = False
+            if self._in_flight.unbegun:
+                # From the fetcher thread.
+                self._work()
+                continue
+            self._step_aside()
+            limit = self._limit()
+            if self.stopping:
+                break
+            if limit == 0 or (
+                self._async_executor_busy
+                and self._fetcher_thread is not None
+                and self._fetcher_thread.is_waiting
+            ):
+                # No room; or nothing was claimable when last asked, and nobody has woken for new work since.
+                self._wakeup.wait()
+                continue
+            try:
+                claims, asked, leased = self._claim(limit)
+            except BackendError as error:
+                logger.warning("cannot claim: %s", error)
+                self._wakeup.wait(backoff.next())
+                continue
+            self._liveness.answered()
+            backoff.reset()
+            if claims:
+                self._in_flight.take(claims, asked, leased)
+                self._notifier.tell_each(
+                    "skunkqueue_firing_claimed", "claim", claims, worker=self._settings.id
+                )
+                self._work()
+            else:
+                self._rest(limit)
+        self._wind_down()
+
+    def _hold_still(self) -> bool:
+        """Give back what has not begun; False where the store does not take it now."""
+        in_flight = self._in_flight
+        self._give_back_all()
+        if not self._settler.settle():
+            return False
+        if not self._has_let_go:
+            # What a wait that was ended is lent all the same comes with the next claim, or never.
+            try:
+                lent = self._claimer.claim(1)
+            except BackendError as error:
+                logger.warning("cannot ask for what may have been lent: %s", error)
+                return False
+            self._has_let_go = True
+            in_flight.unbegun.extend(lent)
+            self._release_unbegun()
+            return self._settler.settle()
+        return True
+
+    @property
+    def _async_executor_busy(self) -> bool:
+        async_executor = self._runner.async_executor
+        return async_executor is not None and async_executor.busy
+
+    def _step_aside(self) -> None:
+        """Let others claim first what was given back for want of a strategy."""
+        if not self._refires.pop_offered() or self._fetcher_thread is None:
+            return
+        until = self._in_flight.monotonic() + OFFER
+        while not self.stopping and (left := until - self._in_flight.monotonic()) > 0:
+            self._wakeup.wait(left)
+
+    def _claim(self, limit: int) -> tuple[list[Claim], float, float]:
+        """Claim, or take what was asked for ahead; return when that was, monotonic and by the lease clock."""
+        ahead = self._in_flight.pop_ahead()
+        # That there was nothing while the last batch ran says nothing of now.
+        if ahead is not None and (claims := ahead.answer()):
+            return claims, ahead.asked, ahead.leased
+        asked, leased = self._in_flight.monotonic(), self._in_flight.lease_clock()
+        return self._claimer.claim(limit), asked, leased
+
+    def _ask_ahead(self) -> None:
+        """Where firings are short and many, let the store look for the next batch while this one runs."""
+        settings, in_flight, limit = self._settings, self._in_flight, self.batch.size
+        bounded = settings.max_jobs is not None or settings.max_memory is not None
+        if (
+            bounded
+            or limit < _MANY
+            or len(in_flight.unbegun) < limit // 2
+            or in_flight.ahead
+            or self._async_executor_busy
+        ):
+            return
+        asked, leased = in_flight.monotonic(), in_flight.lease_clock()
+        answer = self._claimer.claim_ahead(limit)
+        if answer is not None:
+            in_flight.ahead.append(Ahead(answer, asked, leased))
+
+    def _limit(self) -> int:
+        """Tell how many to claim; 0: none now."""
+        limit = self.batch.size
+        settings = self._settings
+        if settings.max_jobs is not None:
+            limit = min(limit, settings.max_jobs - self._ran)
+            if limit <= 0:
+                self._recycle(f"it has run {self._ran} jobs")
+                return 0
+        # Not before it has run a job: a limit below what an idle worker holds would replace it for ever.
+        if (
+            settings.max_memory is not None
+            and self._ran
+            and (held := resident() // _MIB) >= settings.max_memory
+        ):
+            self._recycle(f"it holds {held} MiB")
+            return 0
+        async_executor = self._runner.async_executor
+        if async_executor is not None and (async_executor.busy or self._in_flight.midway):
+            limit = min(limit, async_executor.free)
+        return limit
+
+    def _recycle(self, why: str) -> None:
+        self.word = why
+        self.stop(Ending.RECYCLED)
+
+    def _work(self) -> None:
+        """Run what has not begun, and settle it."""
+        in_flight = self._in_flight
+        self._ask_ahead()
+        self._notifier.catch_up()
+        began = in_flight.monotonic()
+        unbegun, run, lease_clock = in_flight.unbegun, self._runner.run, in_flight.lease_clock
+        count = 0
+        while self._begins:
+            try:
+                claim = unbegun.popleft()
+            except IndexError:
+                break
+            # In full, since a call costs: what the lease clock says now, after whatever may have stopped us.
+            if lease_clock() - in_flight.leased > in_flight.lease:
+                unbegun.appendleft(claim)
+                self._let_go()
+                break
+            if run(claim):
+                count += 1
+            else:
+                unbegun.appendleft(claim)
+                self._await_room()
+        self._tidy()
+        self._scoreboard.clear(0)
+        self._ran += count
+        self.batch.ran(count, in_flight.monotonic() - began)
+        self._settler.settle()
+
+    def _let_go(self) -> None:
+        """Give back what has not begun, since its lease may be over: this process was stopped, or had to wait."""
+        count = self._release_unbegun()
+        logger.warning(
+            "late: unbegun=%d lease=%s; their leases may be over (was this process stopped?), so they are given back",
+            count,
+            duration(self._settings.lease),
+        )
+
+    def _await_room(self) -> None:
+        """Wait for a place on the event loop; the maintenance thread gives back what waits here for long."""
+        self._in_flight.waiting = self._in_flight.monotonic()
+        self._wakeup.wait(0.5)
+        self._settler.settle()
+        self._go_on_midway()
+        self._in_flight.waiting = 0.0
+
+    def _go_on_midway(self) -> None:
+        midway = self._in_flight.midway
+        while midway and not self.stopping:
+            one = midway.popleft()
+            if self._runner.advance(one.claim, one.attempt_state) and not self._runner.resume(one):
+                midway.appendleft(one)
+                return
+
+    def _rest(self, limit: int) -> None:
+        """Wait until something may be claimable, or end a burst."""
+        # First whether any job runs: one that ends now is among the finished before it ceases to run.
+        busy = self._async_executor_busy
+        if self._in_flight.midway or self._in_flight.finished:
+            return
+        if self._settings.burst:
+            if not busy:
+                self.stop(Ending.FINISHED)
+                return
+        elif self._fetcher_thread is None:
+            self._pass_time()
+            return
+        elif not busy and not self._fetcher_thread.is_waiting and self._fetcher.fetch(limit):
+            return
+        else:
+            self._fetcher_thread.ask(limit)
+        self._wakeup.wait()
+
+    def _pass_time(self) -> None:
+        try:
+            self._claimer.wait(self._settings.lease)
+        except BackendError as error:
+            logger.warning("cannot wait for firings: %s", error)
+            self._wakeup.wait(FIRST_WAIT)
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def _wind_down(self) -> None:
+        """Give back what has not begun, wait for async jobs, and settle what is left."""
+        if self._fetcher_thread is not None:
+            self._fetcher_thread.dismiss()
+        self._release_all()
+        while self._async_executor_busy:
+            self._wakeup.wait(0.5)
+            self._settler.settle()
+        self._release_all()
+        backoff = Backoff()
+        patience = 1.0 if self.hurried else self._settings.lease
+        while not self._settler.settle():
+            if backoff.waited > patience:
+                logger.error(
+                    "%d outcomes could not be settled; their leases end", len(self._in_flight.finished)
+                )
+                return
+            self._wakeup.wait(backoff.next())
+
+    def release_rest(self) -> None:
+        """Give back what other threads took in hand after the loop had ended."""
+        self._release_all()
+        self._settler.settle()
+
+    def _give_back_all(self) -> None:
+        """Give back what has not begun, also what was asked for and is not here yet."""
+        in_flight = self._in_flight
+        while (ahead := in_flight.pop_ahead()) is not None:
+            try:
+                in_flight.unbegun.extend(ahead.answer())
+            except BackendError as error:
+                logger.warning("what was asked for ahead cannot be given back, its lease ends: %s", error)
+        self._release_unbegun()
+
+    def _release_all(self) -> None:
+        in_flight = self._in_flight
+        self._give_back_all()
+        while in_flight.midway:
+            claim, _, attempt_state, _ = in_flight.midway.popleft()
+            if self._runner.advance(claim, attempt_state):
+                in_flight.finished.append(Finished(claim, verdict.released(claim), "a chain"))
+
+    def _release_unbegun(self) -> int:
+        in_flight = self._in_flight
+        count = 0
+        # The maintenance thread may take some at the same time.
+        while True:
+            try:
+                claim = in_flight.unbegun.popleft()
+            except IndexError:
+                return count
+            in_flight.finished.append(Finished(claim, verdict.released(claim), "a firing"))
+            count += 1

@@ -1,0 +1,247 @@
+"""The thread that interrupts jobs: timeouts, kills, rough stops, lost leases. Never talks to the store.
+
+So it is also the one to notice that the store does not answer the others. It holds the other end of the pool's control_pipe, and ends the process at once when the pool is gone.
+A job that does not end when it is interrupted is interrupted again; the order on the scoreboard lets the
+pool kill the worker if that does not help either.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import threading
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from skunkqueue.clock import Clock
+from skunkqueue.processes.log_values import duration
+from skunkqueue.processes.scoreboard import GIVE_BACK as GIVE_BACK_CAUSE
+from skunkqueue.processes.scoreboard import ROUGH as ROUGH_CAUSE
+from skunkqueue.processes.scoreboard import TIMEOUT as TIMEOUT_CAUSE
+from skunkqueue.processes.scoreboard import Scoreboard
+from skunkqueue.records import ClaimRef
+from skunkqueue.worker.in_flight import KILL_AFTER, NEVER, InFlight, Running, ref_of
+from skunkqueue.worker.judge.verdict import GIVE_BACK, KILL, LOST, ROUGH, TIMEOUT
+from skunkqueue.worker.liveness import Liveness
+from skunkqueue.worker.run.interrupt import Interrupter
+
+logger = logging.getLogger("skunkqueue.worker")
+
+_TICK = 0.1
+_TICK_IDLE = 0.25
+_AGAIN = 0.05
+_AGAIN_DELIVERED = 1.0
+_ASLEEP = 1.0
+
+
+class AsyncExecutor(Protocol):
+    """What the watchdog needs of the event loop's thread."""
+
+    def row_of(self, firing: str) -> int | None:
+        """Tell a job's row on the scoreboard."""
+
+    def cancel(self, firing: str, reason: str) -> None:
+        """Cancel a job."""
+
+
+def _identity(fd: int | None) -> tuple[int, int] | None:
+    if fd is None:
+        return None
+    try:
+        found = os.fstat(fd)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+class _Asked(NamedTuple):
+    """An interrupt that was asked for."""
+
+    reason: str
+    at: float
+
+
+class Watchdog(threading.Thread):
+    """One for each worker."""
+
+    def __init__(
+        self,
+        in_flight: InFlight,
+        interrupter: Interrupter,
+        scoreboard: Scoreboard,
+        *,
+        liveness: Liveness,
+        clock: Clock,
+        grace: float,
+        obey: Callable[[bytes], None],
+        give_up: Callable[[], None],
+        control_pipe: int | None = None,
+    ) -> None:
+        """``give_up`` ends a worker that has been disconnected for too long."""
+        super().__init__(name="skunkqueue-watchdog", daemon=True)
+        self._in_flight = in_flight
+        self._interrupter = interrupter
+        self._scoreboard = scoreboard
+        self._clock = clock
+        self._grace = grace
+        self._obey = obey
+        self._liveness = liveness
+        self._give_up = give_up
+        self._was_disconnected = False
+        self._looked = clock.monotonic()
+        self._control_pipe = control_pipe
+        self._control_pipe_is = _identity(control_pipe)
+        self._asked: dict[ClaimRef, _Asked] = {}
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_write, False)
+        self.rough = False
+        """Everything that runs is to be interrupted."""
+        self.gives_back = False
+        """The same, but to be given back and not killed."""
+        self.async_executor: AsyncExecutor | None = None
+        """Set once there is an event loop."""
+        self._ended = False
+
+    def wake(self) -> None:
+        """Let it look at once; from any thread and from signal handlers."""
+        with contextlib.suppress(BlockingIOError, OSError):
+            os.write(self._wake_write, b"!")
+
+    def leave_if_cut_off(self) -> None:
+        """End the process if a job closed the descriptors that are not its own; main thread.
+
+        Their numbers may be somebody else's by now, and what is written to them land anywhere, so this
+        comes before the store is touched again. The pool sees a death like any other.
+        """
+        if _identity(self._control_pipe) != self._control_pipe_is:
+            os._exit(1)
+
+    def end(self) -> None:
+        """Let the thread end."""
+        self._ended = True
+        self.wake()
+
+    def run(self) -> None:
+        """Watch until the worker has ended; without a watchdog it must not go on."""
+        try:
+            self._watch()
+        except Exception:
+            if self._control_pipe is None:
+                raise
+            # A job that closed our descriptors, say. Nobody would interrupt jobs or notice the pool's end.
+            with contextlib.suppress(Exception):
+                logger.critical("the watchdog has failed: this worker ends", exc_info=True)
+            os._exit(1)
+
+    def _watch(self) -> None:
+        while not self._ended:
+            pause = self._look()
+            waiting = (
+                [self._wake_read] if self._control_pipe is None else [self._wake_read, self._control_pipe]
+            )
+            ready, _, _ = select.select(waiting, [], [], pause)
+            if self._wake_read in ready:
+                os.read(self._wake_read, 512)
+            if self._control_pipe is not None and self._control_pipe in ready:
+                self._hear(self._control_pipe)
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def _hear(self, control_pipe: int) -> None:
+        orders = os.read(control_pipe, 512)
+        if not orders:
+            # The pool is gone. Nothing is given back: its leases end, and others take over.
+            os._exit(1)
+        for order in orders:
+            self._obey(bytes([order]))
+
+    def _look(self) -> float:
+        """Interrupt what is to be interrupted; return the seconds until the next look."""
+        now = self._clock.monotonic()
+        self._scoreboard.look(now)
+        self._in_flight.look()
+        self._notice_silence(now)
+        begun = self._in_flight.begun()
+        if not begun:
+            if self._asked:
+                self._asked.clear()
+            return _TICK_IDLE
+        pause = _TICK
+        for running in begun:
+            reason = self._reason(running, now)
+            if reason is None:
+                pause = min(pause, max(running.deadline - now, 0.001))
+            else:
+                self._interrupt(running, reason, now)
+                pause = _AGAIN
+        if len(self._asked) > len(begun):
+            refs = {ref_of(running.claim) for running in begun}
+            self._asked = {ref: asked for ref, asked in self._asked.items() if ref in refs}
+        return pause
+
+    def _notice_silence(self, now: float) -> None:
+        gap, self._looked = now - self._looked, now
+        liveness = self._liveness
+        if gap > _ASLEEP:
+            # The process was stopped, or a job held the GIL.
+            liveness.forgive(gap)
+        if liveness.is_gone:
+            logger.critical("the store has not answered for %s: this worker ends", duration(liveness.silence))
+            self._give_up()
+        if liveness.is_disconnected != self._was_disconnected:
+            self._was_disconnected = not self._was_disconnected
+            if self._was_disconnected:
+                logger.error("disconnected: the store has not answered for %s", duration(liveness.silence))
+            else:
+                logger.info("the store answers again")
+
+    def _reason(self, running: Running, now: float) -> str | None:
+        in_flight = self._in_flight
+        if self.rough:
+            return ROUGH
+        if in_flight.kills and running.claim.id in in_flight.kills:
+            return KILL
+        if in_flight.lost and ref_of(running.claim) in in_flight.lost:
+            return LOST
+        if self.gives_back:
+            return GIVE_BACK
+        return TIMEOUT if running.deadline != NEVER and running.deadline <= now else None
+
+    def _interrupt(self, running: Running, reason: str, now: float) -> None:
+        ref = ref_of(running.claim)
+        asked = self._asked.get(ref)
+        fresh = asked is None or asked.reason != reason
+        if asked is None or fresh:
+            logger.debug("interrupting firing %s: %s", ref.id, reason)
+            asked = _Asked(reason, now)
+            if not self._order(running, reason, now):
+                return
+            self._asked[ref] = asked
+        overdue = now - asked.at >= _AGAIN_DELIVERED
+        if running is self._in_flight.running:
+            delivered = self._interrupter.delivered
+            if delivered is not None and delivered[0] is running.claim:
+                if not overdue:
+                    return
+                # It caught the exception and goes on: once more.
+                self._asked[ref] = asked._replace(at=now)
+            self._interrupter.ask(running.claim, reason)
+        elif self.async_executor is not None and (fresh or overdue):
+            self._asked[ref] = asked._replace(at=now)
+            self.async_executor.cancel(ref.id, reason)
+
+    def _order(self, running: Running, reason: str, now: float) -> bool:
+        """Ask the pool to kill this worker if the job does not end; False where it is not to be found yet."""
+        row: int | None = 0
+        if running is not self._in_flight.running:
+            row = None if self.async_executor is None else self.async_executor.row_of(running.claim.id)
+        if row is None:
+            return False
+        if reason == TIMEOUT:
+            self._scoreboard.order(row, ref_of(running.claim), now + KILL_AFTER, TIMEOUT_CAUSE)
+        else:
+            cause = GIVE_BACK_CAUSE if reason == GIVE_BACK else ROUGH_CAUSE
+            self._scoreboard.order(row, ref_of(running.claim), now + self._grace, cause)
+        return True

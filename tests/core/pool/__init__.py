@@ -1,0 +1,1 @@
+"""Tests of the pool, part by part; whole processes are in ``tests/acceptance``."""

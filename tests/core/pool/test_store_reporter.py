@@ -1,0 +1,51 @@
+"""What a pool tells the store itself."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from skunkqueue.payload import Failure
+from skunkqueue.pool.shared_store import SharedStore
+from skunkqueue.pool.store_reporter import StoreReporter, killed_outcome
+from skunkqueue.records import ClaimRef, Death, State
+from tests.core.worker import jobs_of_tests as jobs
+from tests.core.worker.bench import QUEUE, ROUTE, Bench
+
+
+def test_what_it_has_to_tell_is_kept_while_there_is_no_room_for_a_thread(
+    live_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    firings = [live_bench.fire(jobs.add(1, number)) for number in range(2)]
+    for worker in ("gone0", "gone1"):
+        live_bench.backend.claim(QUEUE, ROUTE, worker, 1, 60.0)
+    store_reporter = StoreReporter(SharedStore(live_bench.config), 10.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_room)
+        store_reporter.reap("gone0", [], Death(at=0.0, worker="gone0", cause="signal", signal=9))
+    assert live_bench.record(firings[0]).state is State.RUNNING
+
+    store_reporter.reap("gone1", [], Death(at=0.0, worker="gone1", cause="signal", signal=9))
+    store_reporter.finish(10.0)
+
+    assert [live_bench.record(firing).state for firing in firings] == [State.PENDING] * 2
+
+
+def test_what_it_settles_says_all_that_the_store_knows_of_the_firing(live_bench: Bench) -> None:
+    firing = live_bench.fire(jobs.add(1, 1), key="one")
+    (claim,) = live_bench.backend.claim(QUEUE, ROUTE, "stuck", 1, 60.0)
+    store_reporter = StoreReporter(SharedStore(live_bench.config), 10.0)
+
+    store_reporter.kill([ClaimRef(claim.id, claim.token)], "its worker had to be killed")
+    store_reporter.finish(10.0)
+
+    assert live_bench.failure(firing).message == "its worker had to be killed"
+    record = live_bench.record(firing)
+    outcome = killed_outcome(ClaimRef(claim.id, claim.token), record, Failure("Killed", "why"))
+    assert (outcome.queue, outcome.route, outcome.was_due, outcome.key) == (QUEUE, ROUTE, claim.due, "one")
+    assert outcome.error == "Killed: why"
+
+
+def no_room(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")

@@ -1,0 +1,1 @@
+"""Tests of what a pool and its workers share."""

@@ -1,0 +1,186 @@
+"""Leases, neighbours, heart and silence, while a job runs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from skunkqueue.clock import VirtualClock
+from skunkqueue.processes.exit_codes import Ending
+from skunkqueue.processes.store_backoff import Backoff
+from skunkqueue.records import Claim, Command, State
+from skunkqueue.worker import worker as worker_module
+from skunkqueue.worker.liveness import Liveness
+from tests.core.worker import jobs_of_tests as jobs
+from tests.core.worker.bench import Bench, with_rules
+from tests.support.waiting import eventually
+
+
+def until(condition: Callable[[], object], what: str) -> Callable[[], object]:
+    """Make a hook that lets a job run until a condition holds."""
+    return lambda: eventually(condition, what=what)
+
+
+def test_neighbours_of_a_long_job_are_given_back(live_bench: Bench) -> None:
+    bench = live_bench
+    for number in range(200):
+        bench.fire(jobs.add(number, 0))
+    bench.work()
+    long = bench.fire(jobs.call_hook("wait"))
+    rest = [bench.fire(jobs.add(number, 0)) for number in range(10)]
+    worker = bench.worker()
+    worker.loop.batch._size = 50
+    seen: list[set[State]] = []
+
+    def wait() -> None:
+        eventually(lambda: {bench.state(one) for one in rest} == {State.PENDING}, what="they are given back")
+        seen.append({bench.state(one) for one in rest})
+
+    jobs.HOOKS["wait"] = wait
+    worker.run()
+
+    assert seen == [{State.PENDING}]
+    assert bench.state(long) is State.COMPLETE
+    assert {bench.state(one) for one in rest} == {State.COMPLETE}
+
+
+def test_what_finished_before_a_long_job_is_settled_while_it_runs(live_bench: Bench) -> None:
+    bench = live_bench
+    first = bench.fire(jobs.add(1, 1))
+    bench.fire(jobs.call_hook("wait"))
+    worker = bench.worker()
+    worker.loop.batch._size = 50
+    jobs.HOOKS["wait"] = until(lambda: bench.state(first) is State.COMPLETE, "the first is settled")
+
+    worker.run()
+
+    assert bench.result(first) == 2
+
+
+def test_a_lease_is_extended_while_its_job_runs(live_bench: Bench) -> None:
+    bench = live_bench
+    firing = bench.fire(jobs.call_hook("wait"))
+    claimed: list[list[Claim]] = []
+    begun = bench.backend.now()
+
+    def three_leases_later() -> bool:
+        claimed.append(bench.backend.claim("shop", "default", "another", 1, 1.0))
+        return bench.backend.now() > begun + 2.0
+
+    jobs.HOOKS["wait"] = until(three_leases_later, "some leases have passed")
+    bench.work(lease=0.6)
+
+    assert bench.state(firing) is State.COMPLETE
+    assert not any(claimed)
+
+
+def test_a_lost_lease_interrupts_the_job_and_drops_its_outcome(bench: Bench) -> None:
+    firing = bench.fire(jobs.call_hook("lose"))
+    ended: list[bool] = []
+
+    def lose() -> None:
+        bench.pass_time(100.0)
+        assert bench.backend.claim("shop", "default", "another", 1, 1_000.0)
+        try:
+            threading.Event().wait(20)
+        finally:
+            ended.append(True)
+
+    jobs.HOOKS["lose"] = lose
+    bench.work()
+
+    assert ended == [True]
+    assert bench.record(firing).worker == "another"
+
+
+def test_a_timeout_interrupts_the_job(live_bench: Bench) -> None:
+    bench = live_bench
+    call = jobs.nap(20.0)
+    firing = bench.fire(with_rules(call, timeout=0.1))
+
+    bench.work()
+
+    assert bench.failure(firing).kind == "JobTimeoutError"
+
+
+def test_a_kill_interrupts_the_job_and_the_worker_lives(live_bench: Bench) -> None:
+    bench = live_bench
+    firing = bench.fire(jobs.call_hook("kill"))
+    after = bench.fire(jobs.add(1, 1))
+
+    def kill() -> None:
+        bench.backend.kill([firing])
+        threading.Event().wait(20)
+
+    jobs.HOOKS["kill"] = kill
+    bench.work()
+
+    assert bench.state(firing) is State.KILLED
+    assert bench.result(after) == 2
+
+
+def test_the_worker_says_what_it_does(live_bench: Bench) -> None:
+    bench = live_bench
+    firing = bench.fire(jobs.call_hook("look"))
+    found: list[tuple[str, str | None]] = []
+
+    def look() -> None:
+        def busy() -> bool:
+            (worker,) = bench.backend.workers()
+            found.append((worker.state, worker.current))
+            return worker.current == firing
+
+        eventually(busy, what="the worker tells its job")
+
+    jobs.HOOKS["look"] = look
+    bench.work()
+
+    assert found[-1] == ("busy", firing)
+
+
+@pytest.mark.parametrize(("verb", "state"), [("stop", State.COMPLETE), ("rough", State.KILLED)])
+def test_a_command_stops_the_worker(live_bench: Bench, verb: str, state: State) -> None:
+    bench = live_bench
+    firing = bench.fire(jobs.call_hook("stop"))
+    worker = bench.worker(burst=False)
+
+    def stop() -> None:
+        bench.backend.send(worker._settings.id, Command(verb=verb))
+        eventually(lambda: worker.loop.stopping, what="it has heard")
+        if verb == "rough":
+            threading.Event().wait(20)
+
+    jobs.HOOKS["stop"] = stop
+
+    assert worker.run() is Ending.DISMISSED
+    assert bench.state(firing) is state
+
+
+def test_silence_makes_disconnected_and_then_gone() -> None:
+    clock = VirtualClock()
+    liveness = Liveness(clock, 10.0)
+    seen = []
+    for _ in range(5):
+        seen.append((liveness.is_disconnected, liveness.is_gone))
+        clock.advance(10.5)
+    liveness.answered()
+
+    assert seen == [(False, False)] * 2 + [(True, False)] * 2 + [(True, True)]
+    assert not liveness.is_disconnected
+
+
+def test_waits_grow_to_a_limit_and_begin_anew() -> None:
+    backoff = Backoff()
+    waits = [backoff.next() for _ in range(12)]
+    backoff.reset()
+
+    assert waits[0] <= 0.1
+    assert 2.5 <= waits[-1] <= 5.0
+    assert backoff.next() <= 0.1
+
+
+def test_the_slice_of_a_wait_is_long_for_processes() -> None:
+    # An idle worker must not poll.
+    assert worker_module.SLICE >= 10
