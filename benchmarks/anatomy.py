@@ -17,7 +17,7 @@ from benchmarks.jobs import noop
 from benchmarks.peers.awake import awake
 from benchmarks.peers.server import server
 from skunkqueue import Job, SkunkQueue
-from skunkqueue.call import Memory
+from skunkqueue.fireable import Memory
 from skunkqueue.imports import Gate
 from skunkqueue.payload import decode_body
 from skunkqueue.records import Claim, Outcome, Verdict

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skunkqueue.backoff import Backoff, Exponential, check_backoff, delay_after
+from skunkqueue.backoff import BackoffRule, Exponential, check_backoff, delay_after
 from skunkqueue.errors import MAX_DELAY, PolicyError
 
 ERROR = ValueError("it failed")
@@ -58,7 +58,7 @@ def test_a_function_is_given_the_count_and_the_error() -> None:
 
 
 @pytest.mark.parametrize("rule", [lambda _n, _e: -1, lambda _n, _e: "soon", lambda _n, _e: float("inf")])
-def test_a_function_that_answers_no_delay_is_refused(rule: Backoff) -> None:
+def test_a_function_that_answers_no_delay_is_refused(rule: BackoffRule) -> None:
     with pytest.raises(PolicyError, match="backoff function's answer"):
         delay_after(rule, 1, ERROR)
 

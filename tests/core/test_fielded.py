@@ -15,7 +15,7 @@ import pytest
 from skunkqueue.errors import DamagedPayloadError, UnsupportedTypeError
 from skunkqueue.imports import Gate
 from skunkqueue.serializers import get_serializer
-from skunkqueue.serializers.typed import Opaque
+from skunkqueue.serializers.unpacking import Opaque
 
 WHAT = "argument 1 of job"
 LABEL = "not a class"

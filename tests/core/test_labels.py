@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from skunkqueue import JobMixin, SkunkQueue, producing
-from skunkqueue.call import Call, Chain, Memory
+from skunkqueue.call import Call, Chain
 from skunkqueue.context import JobContext, current
 from skunkqueue.errors import PolicyError
+from skunkqueue.fireable import Memory
 from skunkqueue.plugins import hookimpl
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.policy import Policy

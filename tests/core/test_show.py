@@ -11,7 +11,7 @@ import pytest
 from skunkqueue import Exponential, Retry, SkunkQueue
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.processes import log_values
-from skunkqueue.serializers.typed import Opaque
+from skunkqueue.serializers.unpacking import Opaque
 from skunkqueue.show import MAX_BRIEF, brief, shown
 
 HUGE = 2**20_000

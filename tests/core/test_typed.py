@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from skunkqueue.errors import DamagedPayloadError, PayloadError, UnsupportedTypeError
 from skunkqueue.imports import Gate
 from skunkqueue.serializers import get_serializer
-from skunkqueue.serializers.typed import Opaque
+from skunkqueue.serializers.unpacking import Opaque
 
 
 class Colour(enum.Enum):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from skunkqueue.call import Fireable
+from skunkqueue.fireable import Fireable
 from skunkqueue.ids import new_id
 from skunkqueue.payload import Body, encode
 from skunkqueue.persistence import BackendConfig

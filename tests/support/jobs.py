@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ParamSpec, TypeVar
 
 from skunkqueue import Job, SkunkQueue
-from skunkqueue.call import Memory
+from skunkqueue.fireable import Memory
 from skunkqueue.policy import change_policy
 
 P = ParamSpec("P")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from skunkqueue.call import Conjoinable, Fireable
+from skunkqueue.call import Conjoinable
 from skunkqueue.errors import SkunkQueueError
+from skunkqueue.fireable import Fireable
 from skunkqueue.handle import JobHandle
 from skunkqueue.imports import default_gate, suppress_firing
 from skunkqueue.producing import Producer

@@ -56,11 +56,11 @@ def _plain(length: Seconds) -> float:
     return length.total_seconds() if isinstance(length, timedelta) else length
 
 
-Backoff = Exponential | Seconds | Sequence[Seconds] | Callable[[int, BaseException], Seconds]
+BackoffRule = Exponential | Seconds | Sequence[Seconds] | Callable[[int, BaseException], Seconds]
 
 
 def delay_after(
-    backoff: Backoff,
+    backoff: BackoffRule,
     failures: int,
     error: BaseException,
     uniform: Callable[[], float] = random.random,
@@ -82,7 +82,7 @@ def delay_after(
     return as_delay(backoff[min(failures, len(backoff)) - 1], "backoff")
 
 
-def check_backoff(backoff: object) -> Backoff:
+def check_backoff(backoff: object) -> BackoffRule:
     """Return ``backoff`` if it is one; PolicyError otherwise."""
     if isinstance(backoff, Exponential) or callable(backoff):
         return backoff

@@ -1,29 +1,20 @@
-"""Jobs with their arguments, and chains of them: what a queue takes in.
-
-Knows how a call becomes the steps of a firing. Knows no store: putting firings in is the queue's
-business, which is reached through the ``Enqueuer`` protocol.
-"""
+"""Jobs with their arguments, and chains of them: what a queue takes in, and how it becomes the steps of a firing."""
 
 from __future__ import annotations
 
 import copy
-from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
 
 from skunkqueue.checks import Target
-from skunkqueue.errors import ArgumentsError, NoQueueError, NotAJobError, PolicyError
-from skunkqueue.handle import JobHandle
-from skunkqueue.imports import suppress_firing
+from skunkqueue.errors import ArgumentsError, NotAJobError, PolicyError
+from skunkqueue.fireable import Fireable, Memory
 from skunkqueue.payload import Step
-from skunkqueue.persistence.backend import Backend
 from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_own, check_tags
-from skunkqueue.records import State
 from skunkqueue.serializers import get_serializer
 from skunkqueue.show import brief, shown
-from skunkqueue.times import When, moment
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack  # in typing from Python 3.11 on
@@ -32,150 +23,6 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 _STEPS_OWN = frozenset({"retries", "backoff", "retry_on", "give_up_on", "timeout", "serializer"})
-MAX_REMEMBERED = 1_000
-"""Firings an object remembers for its ``state`` and ``result``; older ones are forgotten."""
-
-
-class Enqueuer(Protocol):
-    """What a call needs of its queue."""
-
-    @property
-    def policy(self) -> Policy:
-        """The rules of jobs that say nothing else."""
-
-    def fire_call(
-        self, call: Fireable[T], when: When | None = None, *, transaction: object = None
-    ) -> JobHandle[T]:
-        """Enqueue one call."""
-
-    def settled_last(self, ids: Iterable[str]) -> JobHandle[Any] | None:
-        """Find, among these firings, the one that settled last; until one has, the newest."""
-
-    @property
-    def backend(self) -> Backend:
-        """The store, open."""
-
-
-class Memory:
-    """The queue something is fired on, and the firings made through it in this process."""
-
-    __slots__ = ("ids", "queue")
-
-    def __init__(self, queue: Enqueuer | None = None) -> None:
-        self.queue = queue
-        self.ids: deque[str] = deque(maxlen=MAX_REMEMBERED)
-
-    def last(self) -> JobHandle[Any] | None:
-        """Find the firing that ``state`` and ``result`` speak of."""
-        if self.queue is None or not self.ids:
-            return None
-        return self.queue.settled_last(tuple(self.ids))
-
-
-class Fireable(Generic[R]):
-    """Something with all its arguments, ready to be enqueued."""
-
-    __slots__ = ("memory", "name", "policy")
-
-    def __init__(self, name: str, policy: Policy, memory: Memory) -> None:
-        self.name = name
-        self.policy = policy
-        self.memory = memory
-
-    @property
-    def routes(self) -> list[str]:
-        """Where it is fired; assign a list to change it."""
-        return list(self.policy.routes)
-
-    @routes.setter
-    def routes(self, routes: Iterable[str]) -> None:
-        self.policy = change_policy(self.policy, {"routes": routes})
-
-    @property
-    def state(self) -> State | None:
-        """State of the firing, of those made through this object in this process, that settled last.
-
-        Until one has settled, that of the newest; ``None`` if nothing was fired.
-        """
-        handle = self.memory.last()
-        return None if handle is None else handle.state
-
-    @property
-    def result(self) -> R | None:
-        """Result of the firing that ``state`` speaks of; ``None`` while there is none."""
-        handle = self.memory.last()
-        return None if handle is None else handle.result
-
-    def fire(self, *, transaction: object = None) -> JobHandle[R]:
-        """Enqueue it as soon as possible; ``transaction``: in one of yours, see ``SkunkQueue.fire_call``."""
-        return self._queue().fire_call(self, transaction=transaction)
-
-    def fire_at(self, when: When, *, transaction: object = None) -> JobHandle[R]:
-        """Enqueue it for a moment (aware datetime) or after a delay (timedelta, seconds); ``transaction`` as in ``fire``.
-
-        Raises NaiveDatetimeError for a datetime without a time zone, and PolicyError for what is no time.
-        """
-        if when is None:
-            moment(when, "fire_at")  # what a user failed to work out is not now
-        return self._queue().fire_call(self, when, transaction=transaction)
-
-    def fire_async(self) -> Coroutine[Any, Any, JobHandle[R]]:
-        """Enqueue it like ``fire``, without blocking the event loop.
-
-        Raises SkunkQueueError at once where no event loop runs. What is wrong with the call is raised when it is
-        awaited; until then, do not change its arguments.
-        """
-        return self._fired_async("fire", lambda queue: queue.fire_call(self))
-
-    def fire_at_async(self, when: When) -> Coroutine[Any, Any, JobHandle[R]]:
-        """Enqueue it like ``fire_at``, without blocking the event loop."""
-        if when is None:
-            moment(when, "fire_at_async")
-        return self._fired_async("fire_at", lambda queue: queue.fire_call(self, when))
-
-    def _fired_async(
-        self, how: str, fire: Callable[[Enqueuer], JobHandle[R]]
-    ) -> Coroutine[Any, Any, JobHandle[R]]:
-        from skunkqueue.asynchronous import in_loop, side_of  # noqa: PLC0415 - asyncio is large and not everybody needs it
-
-        async def put() -> JobHandle[R]:
-            if suppress_firing():
-                return JobHandle("", None, None)
-            queue = self._queue()
-            return await side_of(queue).call(fire, queue)
-
-        return in_loop(f"{how}_async(...) of {self.name}", f"{how}(...)", put)
-
-    def steps(self) -> tuple[Step, ...]:
-        """Encode; PayloadError names the argument that cannot be stored."""
-        raise NotImplementedError
-
-    def calls(self) -> tuple[Call[Any], ...]:
-        """Tell what it consists of."""
-        raise NotImplementedError
-
-    def serializers(self) -> tuple[str, ...]:
-        """Tell how the results of its steps are written."""
-        return tuple(call.policy.serializer for call in self.calls())
-
-    def key(self) -> str | None:
-        """Tell its idempotency key."""
-        key = self.policy.idempotency_key
-        return None if key is None or callable(key) else key
-
-    def tags(self) -> tuple[str, ...]:
-        """Tell the words by which people find its firings; made of the arguments where the policy has a function for it."""
-        tags = self.policy.tags
-        return () if callable(tags) else tags
-
-    def _queue(self) -> Enqueuer:
-        if self.memory.queue is None:
-            msg = (
-                f"{self.name} belongs to no queue yet: put @queue.job above its class, or give it to a queue, by "
-                f"`queue += job` or `queue.fire_call(job, when)`"
-            )
-            raise NoQueueError(msg)
-        return self.memory.queue
 
 
 class Call(Fireable[R]):

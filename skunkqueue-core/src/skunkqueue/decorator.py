@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, ParamSpec, TypeVar, overload
 
-from skunkqueue.call import Enqueuer, Memory
 from skunkqueue.checks import check_alone, check_is_own, job_name
+from skunkqueue.fireable import Enqueuer, Memory
 from skunkqueue.job import Job
 from skunkqueue.job_names import check_aliases, check_own_name, register
 from skunkqueue.mixin import JobMixin, bind

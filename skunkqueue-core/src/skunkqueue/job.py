@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-from skunkqueue.call import Call, Chain, Conjoinable, Enqueuer, Fireable, Memory, conjoin
+from skunkqueue.call import Call, Chain, Conjoinable, conjoin
 from skunkqueue.checks import Target, check_function, job_name
 from skunkqueue.errors import DamagedPayloadError, NotAJobError
+from skunkqueue.fireable import Enqueuer, Fireable, Memory, Remembering
 from skunkqueue.handle import JobHandle
 from skunkqueue.mixin import JobMixin, class_policy, is_class_job, own_name
 from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_own
-from skunkqueue.records import State
 from skunkqueue.show import brief
 from skunkqueue.times import When
 
@@ -28,7 +28,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Job(Generic[P, R]):
+class Job(Remembering[R], Generic[P, R]):
     """A function that is a job, made by ``@queue.job``.
 
     Calling it does not run it but gives it its arguments: ``queue += add(4, 5)``. ``work`` runs it here.
@@ -78,30 +78,6 @@ class Job(Generic[P, R]):
 
     def __and__(self, other: Conjoinable) -> Chain:
         return conjoin(self, other)
-
-    @property
-    def routes(self) -> list[str]:
-        """Where it is fired; assign a list to change it."""
-        return list(self.policy.routes)
-
-    @routes.setter
-    def routes(self, routes: Iterable[str]) -> None:
-        self.policy = change_policy(self.policy, {"routes": routes})
-
-    @property
-    def state(self) -> State | None:
-        """State of the firing, of those made through this object in this process, that settled last.
-
-        Until one has settled, that of the newest; ``None`` if nothing was fired.
-        """
-        handle = self.memory.last()
-        return None if handle is None else handle.state
-
-    @property
-    def result(self) -> R | None:
-        """Result of the firing that ``state`` speaks of; ``None`` while there is none."""
-        handle = self.memory.last()
-        return None if handle is None else handle.result
 
     def fire(self, /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[R]:
         """Enqueue a run with these arguments as soon as possible.

@@ -7,10 +7,11 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
-from skunkqueue.backoff import Backoff
-from skunkqueue.call import Call, Chain, Conjoinable, Enqueuer, Memory, conjoin
+from skunkqueue.backoff import BackoffRule
+from skunkqueue.call import Call, Chain, Conjoinable, conjoin
 from skunkqueue.checks import Target, check_alone, check_returns, job_name
 from skunkqueue.errors import NotAJobError, SkunkQueueError
+from skunkqueue.fireable import Enqueuer, Memory
 from skunkqueue.handle import JobHandle
 from skunkqueue.policy import POLICY_FIELDS, Policy, PolicyOptions, change_policy, check_own
 from skunkqueue.records import State
@@ -69,7 +70,7 @@ class JobMixin:
     # only what it changes.
     routes: Iterable[str]
     retries: int
-    backoff: Backoff
+    backoff: BackoffRule
     retry_on: type[BaseException] | Sequence[type[BaseException]]
     give_up_on: type[BaseException] | Sequence[type[BaseException]]
     timeout: float | timedelta | None

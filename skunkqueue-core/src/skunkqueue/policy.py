@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict
 
 import msgspec
 
-from skunkqueue.backoff import Backoff, Exponential, check_backoff
+from skunkqueue.backoff import BackoffRule, Exponential, check_backoff
 from skunkqueue.errors import NameInvalidError, PolicyError
 from skunkqueue.names import check_name
 from skunkqueue.records import (
@@ -34,7 +34,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """It is fired once on each."""
     retries: int = 0
     """How often a failed attempt is followed by another."""
-    backoff: Backoff = Exponential()
+    backoff: BackoffRule = Exponential()
     retry_on: Errors = (Exception,)
     give_up_on: Errors = ()
     """These end it at once, also where ``retry_on`` covers them."""
@@ -61,7 +61,7 @@ class PolicyOptions(TypedDict, total=False):
 
     routes: Iterable[str]
     retries: int
-    backoff: Backoff
+    backoff: BackoffRule
     retry_on: type[BaseException] | Sequence[type[BaseException]]
     give_up_on: type[BaseException] | Sequence[type[BaseException]]
     timeout: float | timedelta | None

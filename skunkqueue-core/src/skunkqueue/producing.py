@@ -9,9 +9,10 @@ import itertools
 from collections.abc import Iterable
 from typing import Any, NamedTuple, TypeVar, overload
 
-from skunkqueue.call import Call, Conjoinable, Fireable, Memory
+from skunkqueue.call import Call, Conjoinable
 from skunkqueue.context import current
 from skunkqueue.errors import NobodyListensError, PayloadTooLargeError
+from skunkqueue.fireable import Fireable, Memory
 from skunkqueue.handle import JobHandle
 from skunkqueue.ids import new_id
 from skunkqueue.imports import default_gate, suppress_firing

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from skunkqueue.call import Call, Fireable
+from skunkqueue.call import Call
 from skunkqueue.clock import SystemClock, VirtualClock
 from skunkqueue.config import open_backend, resolve
+from skunkqueue.fireable import Fireable
 from skunkqueue.ids import new_id
 from skunkqueue.payload import AttemptState, Body, Failure, decode_attempt_state, decode_failure, encode
 from skunkqueue.persistence.backend import Backend

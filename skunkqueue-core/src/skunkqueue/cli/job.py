@@ -10,7 +10,7 @@ from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import with_backend
 from skunkqueue.cli.lookup import firing_id
 from skunkqueue.cli.output import document, facts, heading, json_option, say, table
-from skunkqueue.cli.story import attempts_of, deaths_of, failure_of, result_or_problem, timeline
+from skunkqueue.cli.story import attempts_of, deaths_of, result_or_problem, stored_failure, timeline
 from skunkqueue.cli.text import clean, clean_lines, cut, from_now, iso, span
 from skunkqueue.cli.views import arguments, body_of, call_line, firing_json, name_of, progress_line
 from skunkqueue.errors import UnknownFiringError
@@ -67,7 +67,7 @@ def _json(record: Record, now: float) -> dict[str, Any]:
             }
         )
     value, problem = result_or_problem(record)
-    failure = failure_of(record)
+    failure = stored_failure(record)
     return {
         **firing_json(record),
         "now": iso(now),
@@ -146,7 +146,7 @@ def _show(record: Record, now: float) -> None:
 
 def _show_end(record: Record) -> None:
     """Show the result or the failure, if it is finished."""
-    failure = failure_of(record)
+    failure = stored_failure(record)
     if failure is not None:
         heading("Failure")
         say(f"  {clean(failure)}")

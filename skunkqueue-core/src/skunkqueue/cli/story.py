@@ -83,7 +83,7 @@ def deaths_of(record: Record) -> list[Death]:
     return found
 
 
-def failure_of(record: Record) -> Failure | None:
+def stored_failure(record: Record) -> Failure | None:
     """Decode why it has no result; ``None``: it has one, or is not finished."""
     if record.result is None or record.state.value not in ("error", "killed", "expired"):
         return None

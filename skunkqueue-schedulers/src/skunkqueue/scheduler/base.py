@@ -14,8 +14,9 @@ from uuid import UUID
 
 import msgspec
 
-from skunkqueue.call import Call, Chain, Conjoinable, Fireable
+from skunkqueue.call import Call, Chain, Conjoinable
 from skunkqueue.errors import NameInvalidError, ScheduleError
+from skunkqueue.fireable import Fireable
 from skunkqueue.imports import suppress_firing
 from skunkqueue.job import as_fireable
 from skunkqueue.names import MAX_NAME_BYTES, check_name

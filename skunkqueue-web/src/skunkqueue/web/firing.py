@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from skunkqueue.cli.story import attempts_of, death_line, deaths_of, failure_of, result_or_problem
+from skunkqueue.cli.story import attempts_of, death_line, deaths_of, result_or_problem, stored_failure
 from skunkqueue.cli.text import clean, cut
 from skunkqueue.cli.views import arguments, body_of
 from skunkqueue.errors import SkunkQueueError
@@ -184,7 +184,7 @@ def _line(job: str, given: tuple[Argument, ...]) -> str:
 
 
 def _failed(record: Record, redactor: Redactor, *, whole: bool) -> Failed | None:
-    failure = failure_of(record)
+    failure = stored_failure(record)
     if failure is None:
         return None
     hidden = redactor.text(record.job, "traceback", failure.traceback) if failure.traceback else None
