@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from skunkqueue.schedule import Before, Observation
-from skunkqueue.scheduler.aimd import AIMDStrategy, Params, State, adapted
+from skunkqueue.scheduler.aimd import AIMDStrategy, Params, State
 from tests.schedulers.seen import NOW, failed, never_began, run
 
+adapted = AIMDStrategy().adapted
 RULE = Params(initial=10.0, shortest=2.0, longest=100.0, increase=0.05, decrease=0.5)
 ENCODED = msgspec.json.encode(RULE)
 AT_TENTH = State(rate=0.1, runs=5)

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from skunkqueue.schedule import Before
-from skunkqueue.scheduler.slow_start import Params, SlowStartStrategy, State, adapted
+from skunkqueue.scheduler.slow_start import Params, SlowStartStrategy, State
 from tests.schedulers.seen import NOW, failed, never_began, run
 
+adapted = SlowStartStrategy().adapted
 RULE = Params(initial=64.0, shortest=1.0, longest=1024.0, threshold=8.0, increase=0.125)
 ENCODED = msgspec.json.encode(RULE)
 

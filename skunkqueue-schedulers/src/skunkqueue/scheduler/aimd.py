@@ -16,10 +16,10 @@ from __future__ import annotations
 import msgspec
 
 from skunkqueue.queue import SkunkQueue
-from skunkqueue.schedule import Before, Observation, Plan
+from skunkqueue.schedule import Observation
 from skunkqueue.scheduler.base import Scheduler
-from skunkqueue.scheduler.pace import DAY, GOOD, NOTHING, Rates, go_on, judge, next_due, rates
-from skunkqueue.scheduler.settings import Rate, Span, number, recalled, spell
+from skunkqueue.scheduler.pace import DAY, GOOD, NOTHING, Rates, RateState, RateStrategy, growth, judge, rates
+from skunkqueue.scheduler.settings import Rate, Span, number, spell
 
 
 class Params(Rates, frozen=True, kw_only=True):
@@ -30,60 +30,31 @@ class Params(Rates, frozen=True, kw_only=True):
     decrease: float
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True):
-    """What it remembers."""
-
-    rate: Rate
-    """Runs per second."""
-    runs: int = 0
+State = RateState
+"""What it remembers."""
 
 
-_params = msgspec.json.Decoder(Params)
-_state = msgspec.json.Decoder(State)
-
-
-class AIMDStrategy:
+class AIMDStrategy(RateStrategy[Params, State]):
     """The rule; see the module."""
 
-    def first(self, params: bytes, now: float) -> Plan:
-        """Plan a run at once."""
-        rule = _params.decode(params)
-        return _plan(rule, _fresh(rule), now)
+    params = msgspec.json.Decoder(Params)
+    state = msgspec.json.Decoder(State)
 
-    def after(self, params: bytes, state: bytes, seen: Observation) -> Plan:
-        """Plan the run that follows the one seen."""
-        rule = _params.decode(params)
-        known = adapted(rule, recalled(_state, state, _fresh(rule)), seen)
-        return _plan(rule, known, next_due(seen, rule.interval(known.rate)))
+    def fresh(self, rule: Params) -> State:
+        """Begin at the first rate."""
+        return State(rate=1 / rule.initial)
 
-    def again(self, params: bytes, before: Before, now: float) -> Plan:
-        """Go on at the pace reached, within new bounds."""
-        rule = _params.decode(params)
-        old = recalled(_state, before.state, _fresh(rule))
-        known = msgspec.structs.replace(old, rate=rule.bounded(old.rate))
-        return go_on(before, msgspec.json.encode(known), rule.interval(known.rate), now)
+    def adapted(self, rule: Params, known: State, seen: Observation) -> State:
+        """Grow or cut the rate by how a run fared."""
+        how = judge(seen, rule.interval(known.rate), first=known.runs == 0)
+        if how == NOTHING:
+            return known
+        rate = known.rate + rule.increase if how == GOOD else known.rate * rule.decrease
+        return State(rate=rule.bounded(rate), runs=known.runs + 1)
 
-    def describe(self, params: bytes) -> str:
-        """Tell the rule in a few words."""
-        rule = _params.decode(params)
+    def described(self, rule: Params) -> str:
+        """Describe a rule in a few words."""
         return f"+{rule.increase * 3600:.3g}/h or x{rule.decrease:g}, every {spell(rule.shortest)} to {spell(rule.longest)}"
-
-
-def adapted(rule: Params, known: State, seen: Observation) -> State:
-    """Grow or cut the rate by how a run fared."""
-    how = judge(seen, rule.interval(known.rate), first=known.runs == 0)
-    if how == NOTHING:
-        return known
-    rate = known.rate + rule.increase if how == GOOD else known.rate * rule.decrease
-    return State(rate=rule.bounded(rate), runs=known.runs + 1)
-
-
-def _fresh(rule: Params) -> State:
-    return State(rate=1 / rule.initial)
-
-
-def _plan(rule: Params, known: State, due: float) -> Plan:
-    return Plan(due=due, state=msgspec.json.encode(known), interval=rule.interval(known.rate))
 
 
 class AIMDScheduler(Scheduler):
@@ -109,9 +80,7 @@ class AIMDScheduler(Scheduler):
         pace = rates("AIMDScheduler", initial, shortest, longest)
         params = Params(
             **msgspec.structs.asdict(pace),
-            increase=0.1 / pace.initial
-            if increase is None
-            else number("AIMDScheduler's increase", increase, 0, 1e6),
+            increase=growth("AIMDScheduler", increase, pace),
             decrease=number("AIMDScheduler's decrease", decrease, 0, 1),
         )
         super().__init__(queue, "aimd", msgspec.json.encode(params), name=name)

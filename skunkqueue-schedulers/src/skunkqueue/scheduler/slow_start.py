@@ -13,10 +13,21 @@ from __future__ import annotations
 import msgspec
 
 from skunkqueue.queue import SkunkQueue
-from skunkqueue.schedule import Before, Observation, Plan
+from skunkqueue.schedule import Observation
 from skunkqueue.scheduler.base import Scheduler
-from skunkqueue.scheduler.pace import DAY, GOOD, NOTHING, OVERRAN, Rates, go_on, judge, next_due, rates
-from skunkqueue.scheduler.settings import Interval, Rate, Span, number, recalled, seconds, spell, within
+from skunkqueue.scheduler.pace import (
+    DAY,
+    GOOD,
+    NOTHING,
+    OVERRAN,
+    Rates,
+    RateState,
+    RateStrategy,
+    growth,
+    judge,
+    rates,
+)
+from skunkqueue.scheduler.settings import Interval, Rate, Span, seconds, spell, within
 
 
 class Params(Rates, frozen=True, kw_only=True):
@@ -28,71 +39,47 @@ class Params(Rates, frozen=True, kw_only=True):
     """Runs per second."""
 
 
-class State(msgspec.Struct, frozen=True, kw_only=True):
+class State(RateState, frozen=True, kw_only=True):
     """What it remembers."""
 
-    rate: Rate
-    """Runs per second."""
     threshold: Rate
     """Runs per second."""
-    runs: int = 0
 
 
-_params = msgspec.json.Decoder(Params)
-_state = msgspec.json.Decoder(State)
-
-
-class SlowStartStrategy:
+class SlowStartStrategy(RateStrategy[Params, State]):
     """The rule; see the module."""
 
-    def first(self, params: bytes, now: float) -> Plan:
-        """Plan a run at once."""
-        rule = _params.decode(params)
-        return _plan(rule, _fresh(rule), now)
+    params = msgspec.json.Decoder(Params)
+    state = msgspec.json.Decoder(State)
 
-    def after(self, params: bytes, state: bytes, seen: Observation) -> Plan:
-        """Plan the run that follows the one seen."""
-        rule = _params.decode(params)
-        known = adapted(rule, recalled(_state, state, _fresh(rule)), seen)
-        return _plan(rule, known, next_due(seen, rule.interval(known.rate)))
+    def fresh(self, rule: Params) -> State:
+        """Begin at the first rate, and with the threshold that was given."""
+        return State(rate=1 / rule.initial, threshold=1 / rule.threshold)
 
-    def again(self, params: bytes, before: Before, now: float) -> Plan:
-        """Go on at the pace reached, within new bounds; a new threshold takes the place of what was found."""
-        rule = _params.decode(params)
-        old = recalled(_state, before.state, _fresh(rule))
-        same = _params.decode(before.params).threshold == rule.threshold
-        threshold = rule.bounded(old.threshold) if same else 1 / rule.threshold
-        known = State(rate=rule.bounded(old.rate), threshold=threshold, runs=old.runs)
-        return go_on(before, msgspec.json.encode(known), rule.interval(known.rate), now)
+    def adapted(self, rule: Params, known: State, seen: Observation) -> State:
+        """Move the rate, and at trouble the threshold, by how a run fared."""
+        how = judge(seen, rule.interval(known.rate), first=known.runs == 0)
+        if how == NOTHING:
+            return known
+        rate, threshold = known.rate, known.threshold
+        if how == GOOD:
+            rate = min(2 * rate, threshold) if rate < threshold else rate + rule.increase
+        else:
+            threshold = rule.bounded(rate / 2)
+            rate = threshold if how == OVERRAN else min(1 / rule.initial, threshold)
+        return State(rate=rule.bounded(rate), threshold=threshold, runs=known.runs + 1)
 
-    def describe(self, params: bytes) -> str:
-        """Tell the rule in a few words."""
-        rule = _params.decode(params)
+    def carried_over(self, rule: Params, known: State, before: bytes) -> State:
+        """Keep the rate and the threshold within new bounds; a new threshold replaces the one that was found."""
+        same = self.params.decode(before).threshold == rule.threshold
+        threshold = rule.bounded(known.threshold) if same else 1 / rule.threshold
+        return State(rate=rule.bounded(known.rate), threshold=threshold, runs=known.runs)
+
+    def described(self, rule: Params) -> str:
+        """Describe a rule in a few words."""
         return (
             f"x2, then +{rule.increase * 3600:.3g}/h, every {spell(rule.shortest)} to {spell(rule.longest)}"
         )
-
-
-def adapted(rule: Params, known: State, seen: Observation) -> State:
-    """Move the rate, and at trouble the threshold, by how a run fared."""
-    how = judge(seen, rule.interval(known.rate), first=known.runs == 0)
-    if how == NOTHING:
-        return known
-    rate, threshold = known.rate, known.threshold
-    if how == GOOD:
-        rate = min(2 * rate, threshold) if rate < threshold else rate + rule.increase
-    else:
-        threshold = rule.bounded(rate / 2)
-        rate = threshold if how == OVERRAN else min(1 / rule.initial, threshold)
-    return State(rate=rule.bounded(rate), threshold=threshold, runs=known.runs + 1)
-
-
-def _fresh(rule: Params) -> State:
-    return State(rate=1 / rule.initial, threshold=1 / rule.threshold)
-
-
-def _plan(rule: Params, known: State, due: float) -> Plan:
-    return Plan(due=due, state=msgspec.json.encode(known), interval=rule.interval(known.rate))
 
 
 class SlowStartScheduler(Scheduler):
@@ -121,8 +108,6 @@ class SlowStartScheduler(Scheduler):
         params = Params(
             **msgspec.structs.asdict(pace),
             threshold=knee,
-            increase=0.1 / pace.initial
-            if increase is None
-            else number("SlowStartScheduler's increase", increase, 0, 1e6),
+            increase=growth("SlowStartScheduler", increase, pace),
         )
         super().__init__(queue, "slow_start", msgspec.json.encode(params), name=name)
