@@ -7,6 +7,20 @@ from tests.contract.mutation.mutant import Mutant
 OF_THE_REST = (
     # --- waiting --------------------------------------------------------------------------------------
     Mutant(
+        "wait_any names the first route whatever happened",
+        "backend.py",
+        "return route if first is not None and first <= now else None, first",
+        "return routes[0] if first is not None and first <= now else None, first",
+        "test_wait_for_any_route_returns_the_one_with_something_due",
+    ),
+    Mutant(
+        "wait_any sleeps through what comes on later routes",
+        "backend.py",
+        "for route in routes",
+        "for route in routes[:1]",
+        "test_enqueue_on_any_route_wakes_who_waits_for_all",
+    ),
+    Mutant(
         "wait polls every 40 ms",
         "store.py",
         "lambda seconds: self._clock.wait(event, seconds),",
@@ -21,10 +35,10 @@ OF_THE_REST = (
         "test_enqueue_wakes_the_waiting",
     ),
     Mutant(
-        "wait polls a paused route",
+        "wait polls where nothing is to come",
         "backend.py",
-        "return False, None",
-        "return False, now",
+        "first, route = min(moments, default=(None, None))",
+        "first, route = min(moments, default=(now, None))",
         "test_who_waits_does_not_look_again_and_again",
     ),
     Mutant(

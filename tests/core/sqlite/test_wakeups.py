@@ -105,7 +105,7 @@ def test_new_listener_is_heard_of_at_once(backend: SQLiteBackend) -> None:
     for _ in range(200):
         with wakeups.listening_settled() as fd:
             wakeups.wake_settled()
-            assert wakeups.pause(fd, 5.0)
+            assert wakeups.pause([fd], 5.0)
 
 
 def test_mailbox_is_removed_with_its_worker(backend: SQLiteBackend, folder: Path) -> None:
@@ -119,7 +119,7 @@ def test_one_wakeup_is_for_one_waiter(path: Path) -> None:
     wakeups = Fifos(path.with_name("fifos"))
     with wakeups.listening("r-x") as one, wakeups.listening("r-x") as other:
         wakeups.wake("r-x")
-        assert [wakeups.pause(one, 1.0), wakeups.pause(other, 0.0)] == [True, False]
+        assert [wakeups.pause([one], 1.0), wakeups.pause([other], 0.0)] == [True, False]
     wakeups.close()
 
 
@@ -177,6 +177,6 @@ def test_a_listener_is_not_forgotten_while_no_file_can_be_opened(
             patched.setattr(os, "open", no_room)
             others.wake_settled()
         others.wake_settled()
-        assert wakeups.pause(fd, 10.0)
+        assert wakeups.pause([fd], 10.0)
     wakeups.close()
     others.close()

@@ -125,17 +125,21 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, AskingVerbs, Backend):
 
     def wait(self, queue: str, route: str, worker: str, timeout: float) -> bool:
         """Sleep until a change, or until something falls due or a lease ends."""
+        return self.wait_any(queue, (route,), worker, timeout) is not None
 
-        def look(now: float) -> tuple[bool, float | None]:
-            if self._is_paused((queue, route)):
-                return False, None
+    def wait_any(self, queue: str, routes: Sequence[str], worker: str, timeout: float) -> str | None:
+        """Sleep until the same happens on one of several routes."""
+
+        def look(now: float) -> tuple[str | None, float | None]:
             moments = [
-                entry.due if entry.state is State.PENDING else entry.lease_end
+                (entry.due if entry.state is State.PENDING else entry.lease_end, route)
+                for route in routes
+                if not self._is_paused((queue, route))
                 for entry in self._shelf.live[queue, route].values()
                 if entry.firing.target in (None, worker)
             ]
-            first = min(moments, default=None)
-            return first is not None and first <= now, first
+            first, route = min(moments, default=(None, None))
+            return route if first is not None and first <= now else None, first
 
         return self._watch(look, timeout)
 

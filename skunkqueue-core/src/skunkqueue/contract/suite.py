@@ -33,6 +33,7 @@ from skunkqueue.contract.rhythm import RhythmPromises
 from skunkqueue.contract.rows import RowPromises
 from skunkqueue.contract.schedules import SchedulePromises
 from skunkqueue.contract.settle import SettlePromises
+from skunkqueue.contract.several import SeveralPromises
 from skunkqueue.contract.stateful import StatefulPromises
 from skunkqueue.contract.wakeups import WakeupPromises
 from skunkqueue.contract.workers import WorkerPromises
@@ -48,6 +49,7 @@ class BackendContract(
     IdlePromises,
     MailboxPromises,
     ResultPromises,
+    SeveralPromises,
     LendingPromises,
     WakeupPromises,
     ClosingPromises,

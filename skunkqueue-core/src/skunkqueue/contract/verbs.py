@@ -96,6 +96,7 @@ ASKING_MORE: Mapping[str, Mapping[str, Call]] = {
 """The same, by the capability that a store needs for them."""
 BLOCKING: Mapping[str, Call] = {
     "wait": lambda backend, _: backend.wait(QUEUE, ROUTE, WORKER, 60.0),
+    "wait_any": lambda backend, _: backend.wait_any(QUEUE, [ROUTE, "bar"], WORKER, 60.0),
     "claim_next": lambda backend, _: backend.claim_next(QUEUE, ROUTE, WORKER, 1, LEASE, timeout=60.0),
     "wait_settled": lambda backend, lent: backend.wait_settled([lent.id], 60.0),
     "listen": lambda backend, _: backend.listen(WORKER, 60.0),

@@ -34,7 +34,7 @@ import msgspec
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.asking import Asking
-from skunkqueue.persistence.awaited import AwaitedClaim
+from skunkqueue.persistence.awaited import AwaitedClaim, begun_on_each, wait_by_looking
 from skunkqueue.records import (
     Claim,
     ClaimRef,
@@ -243,6 +243,24 @@ class Backend(Asking, ABC):
         """
         del queue, route, worker, limit, lease
         return None
+
+    def wait_any(self, queue: str, routes: Sequence[str], worker: str, timeout: float) -> str | None:
+        """Block as ``wait`` does, until something may be claimable on one of several routes; return which one, or ``None``.
+
+        The caller claims from that route next: others that wait there may not have been woken. What is here looks at each
+        route, 20 times a second; a store that can wait for all of them at once starts jobs sooner.
+        """
+        return wait_by_looking(lambda route: self.wait(queue, route, worker, 0.0), routes, timeout)
+
+    def begin_claim_any(
+        self, queue: str, routes: Sequence[str], worker: str, limit: int, lease: float
+    ) -> AwaitedClaim | None:
+        """Begin what ``begin_claim`` does on several routes, and lend from one of them: the first that has something.
+
+        A store that may lend something to a claim while nobody asks for its answer does this in another way: the claims on
+        the other routes must hold nothing once the first was answered.
+        """
+        return begun_on_each(lambda route: self.begin_claim(queue, route, worker, limit, lease), list(routes))
 
     def claim_ahead(
         self, queue: str, route: str, worker: str, limit: int, lease: float

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -101,6 +102,10 @@ class FifoClaim(AwaitedClaim):
 
     def cancel(self) -> None:
         """Stop listening."""
+        if self._fd >= 0 and self._ahead[1] == _AT_ONCE:
+            # The last look found something, and dropped the wake-up that another wait may need.
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._fd, b"!")
         self._end(whole=True)
 
     def _answer(self) -> Sequence[Claim]:

@@ -154,6 +154,10 @@ class SQLiteBackend(Backend):
         """Block until something may be claimable."""
         return wakeups.wait(self._store, queue, route, worker, timeout)
 
+    def wait_any(self, queue: str, routes: Sequence[str], worker: str, timeout: float) -> str | None:
+        """Block until something may be claimable on one of several routes."""
+        return wakeups.wait_any(self._store, queue, routes, worker, timeout)
+
     # --- reading ------------------------------------------------------------------------------------
 
     def get(self, ids: Sequence[str]) -> list[Record | None]:

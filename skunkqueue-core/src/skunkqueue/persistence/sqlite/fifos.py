@@ -17,7 +17,7 @@ import os
 import select
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, starmap
 from pathlib import Path
 
@@ -125,23 +125,25 @@ class Fifos:
         finally:
             self.forget(topic)
 
-    def pause(self, fd: int, seconds: float) -> bool:
-        """Block until the FIFO wakes it, ``close`` is called, or the time is over; return whether time is left."""
-        if fd < 0:
+    def pause(self, fds: Sequence[int], seconds: float) -> bool:
+        """Block until a FIFO wakes it, ``close`` is called, or the time is over; return whether time is left."""
+        lacks_one = min(fds) < 0
+        if lacks_one:
             seconds = min(seconds, _NO_FIFOS_PAUSE)
         poll = select.poll()
         poll.register(self._shut_read, select.POLLIN)
-        if fd >= 0:
-            poll.register(fd, select.POLLIN)
+        for fd in fds:
+            if fd >= 0:
+                poll.register(fd, select.POLLIN)
         for found, _ in poll.poll(max(0.0, seconds) * 1000):
-            if found == fd:
+            if found in fds:
                 try:
                     # One byte only: the next byte is for another wait.
-                    return os.read(fd, 1) != b""
+                    return os.read(found, 1) != b""
                 except BlockingIOError:
                     return False
             return True
-        return fd < 0
+        return lacks_one
 
     @staticmethod
     def drain(fd: int) -> None:

@@ -34,7 +34,7 @@ def wait_settled(store: Store, ids: Sequence[str], timeout: float) -> list[str]:
     if found or timeout <= 0 or not ids:
         return found
     with store.fifos.listening_settled() as fd:
-        return store.waits.until(fd, timeout, lambda db: _settled_among(db, ids))
+        return store.waits.until([fd], timeout, lambda db: _settled_among(db, ids))
 
 
 def _settled_among(db: sqlite3.Connection, ids: Sequence[str]) -> list[str]:

@@ -7,7 +7,8 @@ happen unheard in between. Under a virtual clock the clock does the waiting.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeVar
 
 from skunkqueue.clock import Clock, SystemClock
@@ -33,7 +34,30 @@ def wait(store: Store, queue: str, route: str, worker: str, timeout: float) -> b
     """Block until something may be claimable; see ``Backend.wait``."""
     look, moments = lookout(store, queue, route, worker)
     with store.fifos.listening(route_topic(queue, route)) as fd:
-        return store.waits.until(fd, timeout, look, moments)
+        return store.waits.until([fd], timeout, look, moments)
+
+
+def wait_any(store: Store, queue: str, routes: Sequence[str], worker: str, timeout: float) -> str | None:
+    """Block until something may be claimable on one of several routes; see ``Backend.wait_any``."""
+    lookouts = [lookout(store, queue, route, worker) for route in routes]
+
+    def look(db: sqlite3.Connection) -> list[str]:
+        return [route for route, (finds, _) in zip(routes, lookouts, strict=True) if finds(db)]
+
+    def moments(db: sqlite3.Connection) -> Moments:
+        dues, ends = zip(*(comes(db) for _, comes in lookouts), strict=True)
+        return (
+            min((due for due in dues if due is not None), default=None),
+            min((end for end in ends if end is not None), default=None),
+        )
+
+    with ExitStack() as stack:
+        fds = [stack.enter_context(store.fifos.listening(route_topic(queue, route))) for route in routes]
+        found = store.waits.until(fds, timeout, look, moments)
+    for route in found[1:]:
+        # A wake-up meant for another wait may have been dropped before the look.
+        store.wake_route(queue, route)
+    return found[0] if found else None
 
 
 def lookout(
@@ -70,19 +94,19 @@ class Waits:
 
     def until(
         self,
-        fd: int,
+        fds: Sequence[int],
         timeout: float,
         look: Callable[[sqlite3.Connection], T],
         moments: Callable[[sqlite3.Connection], Moments] | None = None,
     ) -> T:
         """Look until something is found (a true value), or the time is over; return what was seen last.
 
-        ``fd``: of the FIFO that wakes this wait. ``moments``: when to look again at the latest.
+        ``fds``: of the FIFOs that wake this wait. ``moments``: when to look again at the latest.
         """
         lent: list[Connection] = []
         try:
             self._readers.borrow(lent)
-            seen = self._until(lent[0], fd, timeout, look, moments)
+            seen = self._until(lent[0], fds, timeout, look, moments)
             self._readers.give_back(lent)
         except BaseException:
             self._readers.discard(lent)
@@ -92,13 +116,14 @@ class Waits:
     def _until(
         self,
         db: sqlite3.Connection,
-        fd: int,
+        fds: Sequence[int],
         timeout: float,
         look: Callable[[sqlite3.Connection], T],
         moments: Callable[[sqlite3.Connection], Moments] | None,
     ) -> T:
         deadline = self._clock.monotonic() + timeout
-        self._fifos.drain(fd)
+        for fd in fds:
+            self._fifos.drain(fd)
         while True:
             version = self._readers.run_on(db, data_version)
             seen = self._readers.run_on(db, snapshot(look))
@@ -107,11 +132,11 @@ class Waits:
             ahead = (None, None) if moments is None else self._readers.run_on(db, snapshot(moments))
             if not self._real:
                 return self._virtual(db, timeout, look, ahead)
-            if not self._pause(fd, db, version, deadline, ahead):
+            if not self._pause(fds, db, version, deadline, ahead):
                 return seen
 
     def _pause(
-        self, fd: int, db: sqlite3.Connection, version: int, deadline: float, moments: Moments
+        self, fds: Sequence[int], db: sqlite3.Connection, version: int, deadline: float, moments: Moments
     ) -> bool:
         """Block until another look may find something; False when the time is over."""
         due, ends = moments
@@ -125,7 +150,7 @@ class Waits:
             if due is not None:
                 # Never for longer than a second, so that a jump of the wall clock is noticed.
                 seconds = min(seconds, due - self._clock.now())
-            if self._fifos.pause(fd, seconds) and fd >= 0:
+            if self._fifos.pause(fds, seconds) and min(fds) >= 0:
                 return True
             if self._closed.is_set() or self._readers.run_on(db, data_version) != version:
                 return True

@@ -66,7 +66,7 @@ def send(store: Store, worker: str, command: Command) -> bool:
 def listen(store: Store, worker: str, timeout: float) -> list[Command]:
     """Block until commands arrive, and take them out; see ``Backend.listen``."""
     with store.fifos.listening(mail_topic(worker)) as fd:
-        if not store.waits.until(fd, timeout, lambda db: _has_mail(db, worker)):
+        if not store.waits.until([fd], timeout, lambda db: _has_mail(db, worker)):
             return []
     return store.writer.run(lambda db: _collect(db, worker))
 

@@ -67,6 +67,12 @@ class FdbBackend(Administration):
         """Block until something may be claimable; see ``Backend.wait``."""
         return wakeups.wait_until(self._link, lambda tr: waiting.look(tr, queue, route, worker), timeout)
 
+    def wait_any(self, queue: str, routes: Sequence[str], worker: str, timeout: float) -> str | None:
+        """Block until something may be claimable on one of several routes; see ``Backend.wait_any``."""
+        return wakeups.wait_until(
+            self._link, lambda tr: waiting.look_at_each(tr, queue, routes, worker), timeout
+        )
+
     def claim_next(
         self, queue: str, route: str, worker: str, limit: int, lease: float, *, timeout: float
     ) -> list[Claim]:

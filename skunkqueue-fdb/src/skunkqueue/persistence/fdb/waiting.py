@@ -43,3 +43,18 @@ def look(tr: Transaction, queue: str, route: str, worker: str) -> tuple[bool, fl
     moments += [keys.seconds(pair.key[start : start + 8]) for start, head in heads for pair in head()]
     first = min(moments, default=None)
     return first is not None and first <= tr.now, first, wakeup
+
+
+def look_at_each(
+    tr: Transaction, queue: str, routes: Sequence[str], worker: str
+) -> tuple[str | None, float | None, Sequence[bytes]]:
+    """Return on which route something may be claimed, when something may be at the latest, and which keys change before."""
+    moments: list[float] = []
+    wakeups: list[bytes] = []
+    for route in routes:
+        found, moment, wakeup = look(tr, queue, route, worker)
+        if found:
+            return route, moment, wakeup
+        moments += [] if moment is None else [moment]
+        wakeups += wakeup
+    return None, min(moments, default=None), wakeups

@@ -68,6 +68,10 @@ class MongoBackend(Administration):
         """Block until something may be claimable; see ``Backend.wait``."""
         return waiting.wait(self._store, queue, route, worker, timeout)
 
+    def wait_any(self, queue: str, routes: Sequence[str], worker: str, timeout: float) -> str | None:
+        """Block until something may be claimable on one of several routes; see ``Backend.wait_any``."""
+        return waiting.wait_any(self._store, queue, routes, worker, timeout)
+
     def wait_settled(self, ids: Sequence[str], timeout: float) -> list[str]:
         """Block until one of the firings is finished or unknown; see ``Backend.wait_settled``."""
         return waiting.wait_settled(self._store, ids, timeout)

@@ -22,10 +22,15 @@ _AT_ONCE = 1_000
 
 def wait(store: Store, queue: str, route: str, worker: str, timeout: float) -> bool:
     """Block until something may be claimable; see ``Backend.wait``."""
+    return wait_any(store, queue, (route,), worker, timeout) is not None
+
+
+def wait_any(store: Store, queue: str, routes: Sequence[str], worker: str, timeout: float) -> str | None:
+    """Block until something may be claimable on one of several routes; see ``Backend.wait_any``."""
     if timeout <= 0:
-        return _look(store, queue, route, worker)[0]
-    with store.wakeups.waiter([place_of(queue, route)], timeout=timeout) as waiter:
-        return _wait(store, waiter, (queue, route, worker), store.clock.monotonic() + timeout)
+        return _look_at_each(store, queue, routes, worker)[0]
+    with store.wakeups.waiter([place_of(queue, route) for route in routes], timeout=timeout) as waiter:
+        return _wait(store, waiter, (queue, routes, worker), store.clock.monotonic() + timeout)
 
 
 def claim_next(
@@ -34,7 +39,7 @@ def claim_next(
     """Lend firings as soon as there are any; see ``Backend.claim_next``. Not under a virtual clock."""
     end = monotonic() + timeout
     with store.wakeups.waiter([place_of(*place)], timeout=timeout) as waiter:
-        while _wait(store, waiter, (*place, worker), end):
+        while _wait(store, waiter, (place[0], place[1:], worker), end) is not None:
             # Empty where other workers were faster.
             claims = claim.claim(store, place, worker, limit, lease)
             if claims:
@@ -42,27 +47,41 @@ def claim_next(
     return []
 
 
-def _wait(store: Store, waiter: Waiter, line: tuple[str, str, str], end: float) -> bool:
-    """Look, and again whenever the waiter is woken or something falls due."""
+def _wait(store: Store, waiter: Waiter, lines: tuple[str, Sequence[str], str], end: float) -> str | None:
+    """Look at some routes, and again whenever the waiter is woken or something falls due; return one to claim from."""
     while not store.closed.is_set():
         try:
-            found, moment = _look(store, *line)
+            found, moment = _look_at_each(store, *lines)
         except BackendUnavailableError:
             if store.closed.is_set():
                 # Another thread closed it during the request, which ends a wait like any other.
-                return False
+                return None
             raise
-        if found:
-            return True
+        if found is not None:
+            return found
         left = end - store.clock.monotonic()
         if left <= 0:
             break
         pause = left if moment is None else min(left, moment)
         if store.time.is_virtual:
             store.clock.wait(store.closed, max(pause, 0.0))
-        elif waiter.wait(min(pause, LOOK_EVERY)):
-            return not store.closed.is_set()
-    return False
+        elif waiter.wait(min(pause, LOOK_EVERY)) and len(lines[1]) == 1:
+            # With several routes, another look finds the one that it was woken for.
+            return None if store.closed.is_set() else lines[1][0]
+    return None
+
+
+def _look_at_each(
+    store: Store, queue: str, routes: Sequence[str], worker: str
+) -> tuple[str | None, float | None]:
+    """Return a route on which something may be claimed now, and otherwise in how many seconds, if that is known."""
+    moments: list[float] = []
+    for route in routes:
+        found, moment = _look(store, queue, route, worker)
+        if found:
+            return route, None
+        moments += [] if moment is None else [moment]
+    return None, min(moments, default=None)
 
 
 def _look(store: Store, queue: str, route: str, worker: str) -> tuple[bool, float | None]:

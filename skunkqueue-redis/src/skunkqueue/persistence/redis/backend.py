@@ -12,7 +12,7 @@ from skunkqueue.persistence.backend import HISTORY_LENGTH, MAX_PAGE
 from skunkqueue.persistence.redis import wire
 from skunkqueue.persistence.redis.administration import Administration
 from skunkqueue.persistence.redis.asking import Asking
-from skunkqueue.persistence.redis.claiming import Claiming
+from skunkqueue.persistence.redis.claiming_any import ClaimingAny
 from skunkqueue.persistence.redis.keys import place_of
 from skunkqueue.persistence.redis.pools import Watching
 from skunkqueue.persistence.redis.scripts import load
@@ -33,7 +33,7 @@ _Shared = tuple[int, Verdict, float | None]
 """Token, verdict and ttl, which the firings of a chunk share."""
 
 
-class RedisBackend(Claiming, Asking, Watching, Administration):
+class RedisBackend(ClaimingAny, Asking, Watching, Administration):
     """A store in a Redis or Valkey server, for any number of processes on any number of machines.
 
     What it accepted is as durable as the server is set to be (``appendonly``, ``appendfsync``), and,

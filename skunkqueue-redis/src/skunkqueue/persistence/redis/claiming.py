@@ -19,8 +19,8 @@ from skunkqueue.persistence.redis.waiting import LONGEST, Waiting
 from skunkqueue.records import Claim, ClaimRef
 
 _CLAIM, _CLAIM_ANY, _EXTEND = map(load, ("claim", "claim_any", "extend"))
-_AT_ONCE = float("-inf")
-_Waits = Generator["tuple[int, float]", None, "list[Claim]"]
+AT_ONCE = float("-inf")
+Waits = Generator["tuple[int, float]", None, "list[Claim]"]
 
 
 class Claiming(Waiting, ABC):
@@ -29,9 +29,9 @@ class Claiming(Waiting, ABC):
     def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:
         """Lend firings; see ``Backend.claim``."""
         link = self._link
-        return self._claim_now(link, _Request(link, (queue, route, worker), limit, lease))
+        return self._claim_now(link, Request(link, (queue, route, worker), limit, lease))
 
-    def _claim_now(self, link: Link, request: _Request) -> list[Claim]:
+    def _claim_now(self, link: Link, request: Request) -> list[Claim]:
         # Where the reply is lost, the same nonce finds what was lent with it.
         reply = link.plain(_CLAIM, request.values, otherwise=(_CLAIM_ANY, request.nonce, request.arguments))
         return self._claims_in(reply, link, request)
@@ -41,7 +41,7 @@ class Claiming(Waiting, ABC):
     ) -> Callable[[], list[Claim]]:
         """Send a claim and read its answer later; see ``Backend.claim_ahead``."""
         link = self._link
-        request = _Request(link, (queue, route, worker), limit, lease)
+        request = Request(link, (queue, route, worker), limit, lease)
         otherwise = (_CLAIM_ANY, request.nonce, request.arguments)
         read = link.send(_CLAIM, request.values, otherwise=otherwise)
         # When to look again, as of then, would be told too late.
@@ -61,7 +61,7 @@ class Claiming(Waiting, ABC):
         place = (queue, route, worker)
         end = monotonic() + timeout
         while not link.closed.is_set():
-            request = _Request(link, place, limit, lease)
+            request = Request(link, place, limit, lease)
             # Until the next one: `close` takes back what is left of it.
             self._latest[place] = request
             if place not in self._moments:
@@ -76,7 +76,7 @@ class Claiming(Waiting, ABC):
                 return claims
         return []
 
-    def _claim_when_rung(self, link: Link, request: _Request, end: float) -> list[Claim]:
+    def _claim_when_rung(self, link: Link, request: Request, end: float) -> list[Claim]:
         """Sleep until somebody rings or a moment comes that the last empty claim told of, and claim."""
         pause = min(end - monotonic(), self._pause(request))
         if pause <= 0:
@@ -89,7 +89,7 @@ class Claiming(Waiting, ABC):
             raise self._broken(link, request, error) from error
         return [] if reply is None else self._claims_in(reply, link, request)
 
-    def _pause(self, request: _Request) -> float:
+    def _pause(self, request: Request) -> float:
         """Return for how long to sleep at most; 0 where it has to be asked first whether there is anything."""
         known = self._moments.pop(request.place, None)
         if known is None:
@@ -98,7 +98,7 @@ class Claiming(Waiting, ABC):
         passed = monotonic() - asked
         return min([LONGEST, *(when - passed for when in (due, ends) if when is not None)])
 
-    def _broken(self, link: Link, request: _Request, error: RedisError) -> BackendError:
+    def _broken(self, link: Link, request: Request, error: RedisError) -> BackendError:
         """Take back what a wait may have been lent whose connection broke; return what to raise."""
         self._doubts[request.nonce] = request
         self._settle_doubts(link)
@@ -112,18 +112,18 @@ class Claiming(Waiting, ABC):
         # TLS may have something to read that is no reply, and reading it would block.
         if link.is_virtual or link.settings.tls:
             return None
-        return _SocketClaim(self._waits(link, (queue, route, worker), limit, lease))
+        return SocketClaim(self._waits(link, (queue, route, worker), limit, lease))
 
-    def _waits(self, link: Link, place: tuple[str, str, str], limit: int, lease: float) -> _Waits:
+    def _waits(self, link: Link, place: tuple[str, str, str], limit: int, lease: float) -> Waits:
         """Give where to wait, and until when, and go on after that; return what was lent in the end."""
         while True:
             self._settle_doubts(link)
-            request = _Request(link, place, limit, lease)
+            request = Request(link, place, limit, lease)
             # Until the next one: `close` takes back what is left of it.
             self._latest[place] = request
             pause = self._pause(request)
             if pause <= 0:
-                yield -1, _AT_ONCE
+                yield -1, AT_ONCE
                 claims = self._claim_now(link, request)
             else:
                 exchange = link.exchange(self._bells(link, *place), pause, _CLAIM, request.values)
@@ -168,13 +168,11 @@ class Claiming(Waiting, ABC):
         self._doubts.clear()
         self._latest.clear()
 
-    def _take_back(self, link: Link, request: _Request) -> None:
+    def _take_back(self, link: Link, request: Request) -> None:
         with suppress(RedisError):
             link.last_word(_CLAIM_ANY, request.nonce, request.taking_back)
 
-    def _claims_in(
-        self, reply: bytes, link: Link, request: _Request, *, remember: bool = True
-    ) -> list[Claim]:
+    def _claims_in(self, reply: bytes, link: Link, request: Request, *, remember: bool = True) -> list[Claim]:
         kind, claims, due, ends = wire.claims_of(reply)
         if kind == wire.NOT_PLAIN:
             kind, claims, due, ends = wire.claims_of(link.call(_CLAIM_ANY, *request.arguments))
@@ -190,10 +188,10 @@ class Claiming(Waiting, ABC):
                 self._doubts.pop(nonce, None)
 
 
-class _SocketClaim(AwaitedClaim):
+class SocketClaim(AwaitedClaim):
     """A wait and a claim that the server does together, as in ``claim_next``."""
 
-    def __init__(self, waits: _Waits) -> None:
+    def __init__(self, waits: Waits) -> None:
         self._waits = waits
         self._fd, self.until = next(waits)
 
@@ -215,7 +213,7 @@ class _SocketClaim(AwaitedClaim):
         self._waits.close()
 
 
-class _Request:
+class Request:
     """A claim, as each of the two scripts wants it."""
 
     __slots__ = ("_lease", "_limit", "_link", "nonce", "place")

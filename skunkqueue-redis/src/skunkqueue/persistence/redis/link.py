@@ -208,6 +208,10 @@ class Link:
         self._idle.append(connection)
         return reply
 
+    def try_once(self, script: Script, values: Sequence[bytes]) -> None:
+        """Run a script, but not again. Raises BackendError and redis-py's errors."""
+        self._once(script, values, waits=False)
+
     def _run(
         self, connection: AnyConnection, script: Script, values: Sequence[bytes], *, waits: bool
     ) -> bytes:
@@ -282,19 +286,15 @@ class Link:
         end = monotonic() + timeout
         while True:
             try:
-                return self._block(keys, max(end - monotonic(), _SHORTEST))
+                popping = self.popping(keys, max(end - monotonic(), _SHORTEST))
+                next(popping)
+                return reply_of(popping)
             except RedisError as error:
                 if self.closed.is_set():
                     return None
                 ours = self.translated(error)
                 if not isinstance(error, MovedError) or monotonic() >= end:
                     raise ours from error
-
-    def _block(self, keys: Sequence[str], timeout: float) -> tuple[bytes, bytes] | None:
-        with self._blocking() as connection:
-            connection.send_command("BLPOP", *keys, f"{timeout:.3f}")
-            reply = connection.hear_within(timeout + GRACE)
-        return None if reply is None else (reply[0], reply[1])
 
     def block_and_run(
         self, keys: Sequence[str], timeout: float, script: Script, values: Sequence[bytes]
@@ -332,6 +332,17 @@ class Link:
             except NoScriptError:
                 return None
         return reply
+
+    def popping(
+        self, keys: Sequence[str], timeout: float
+    ) -> Generator[int, None, tuple[bytes, bytes] | None]:
+        """Do what ``block`` does, once and in two steps, as ``exchange`` does. Raises redis-py's errors."""
+        with self._blocking() as connection:
+            connection.send_command("BLPOP", *keys, f"{max(timeout, _SHORTEST):.3f}")
+            end = monotonic() + timeout + GRACE
+            yield connection.fileno()
+            reply = connection.hear_within(max(end - monotonic(), _SHORTEST))
+        return None if reply is None else (reply[0], reply[1])
 
     @contextmanager
     def _blocking(self) -> Iterator[AnyConnection]:
@@ -385,12 +396,12 @@ class Link:
         self._drop_idle()
 
 
-def reply_of(exchange: Exchange) -> bytes | None:
+def reply_of(exchange: Generator[int, None, T]) -> T:
     """Read the reply to what was sent; see ``Link.block_and_run``."""
     try:
         next(exchange)
     except StopIteration as end:
-        reply: bytes | None = end.value
+        reply: T = end.value
         return reply
     msg = "an exchange has one reply"
     raise RuntimeError(msg)

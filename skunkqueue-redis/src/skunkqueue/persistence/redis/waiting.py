@@ -35,31 +35,38 @@ class Waiting(StoreBackend, ABC):
 
     def wait(self, queue: str, route: str, worker: str, timeout: float) -> bool:
         """Block until something may be claimable; see ``Backend.wait``."""
+        return self.wait_any(queue, (route,), worker, timeout) is not None
+
+    def wait_any(self, queue: str, routes: Sequence[str], worker: str, timeout: float) -> str | None:
+        """Block until something may be claimable on one of several routes; see ``Backend.wait_any``."""
         link = self._link
-        place = place_of(queue, route)
-        bells = self._bells(link, queue, route, worker)
+        bells = {bell: route for route in routes for bell in self._bells(link, queue, route, worker)}
         end = _clock(link) + timeout
         # An empty claim has told all that a look would tell; what came since has rung.
-        asked, due, ends = self._moments.pop((queue, route, worker), (0.0, None, None))
-        passed = monotonic() - asked
-        known = timeout > 0 and passed < _FRESH and isinstance(link.clock, SystemClock)
+        known = [self._moments.pop((queue, route, worker), None) for route in routes]
+        if timeout <= 0 or not isinstance(link.clock, SystemClock):
+            known = [None for _ in routes]
         while not link.closed.is_set():
-            if known:
-                due, ends = (None if when is None else when - passed for when in (due, ends))
-                known = False
-            else:
-                found, due, ends = _as_look(link.call(_LOOK, place, worker))
-                if found:
-                    return True
+            pauses: list[float] = []
+            for at, route in enumerate(routes):
+                asked, due, ends = known[at] or (0.0, None, None)
+                known[at] = None
+                passed = monotonic() - asked
+                if passed >= _FRESH:
+                    passed = 0.0
+                    found, due, ends = _as_look(link.call(_LOOK, place_of(queue, route), worker))
+                    if found:
+                        return route
+                pauses += [when - passed for when in (due, ends) if when is not None]
             left = end - _clock(link)
             if left <= 0:
                 break
-            pause = min([left, *(when for when in (due, ends) if when is not None)])
+            pause = min([left, *pauses])
             if not isinstance(link.clock, SystemClock):
                 link.clock.wait(link.closed, max(pause, 0.0))
-            elif pause > 0 and link.block(bells, min(pause, LONGEST)) is not None:
-                return True
-        return False
+            elif pause > 0 and (popped := link.block(list(bells), min(pause, LONGEST))) is not None:
+                return bells[popped[0].decode()]
+        return None
 
     def _bells(self, link: Link, queue: str, route: str, worker: str) -> list[str]:
         bell = f"{link.prefix}g:{place_of(queue, route)}"
