@@ -24,7 +24,7 @@ _PRUNE, _PROGRESS, _BEAT, _UNREGISTER, _WORKERS = map(
     load, ("prune", "progress", "beat", "unregister", "workers")
 )
 _BURY, _SEND, _SWEEP, _ADOPT = map(load, ("reap", "send", "sweep", "adopt"))
-_DECLARE, _SCHEDULES, _ARM, _HISTORIES = map(load, ("declare", "schedules_of", "arm", "histories"))
+_DECLARE, _SCHEDULES, _ARM, _HISTORIES = map(load, ("declare", "schedules", "arm", "histories"))
 _PAUSE_SCHEDULE, _RESUME_SCHEDULE, _REMOVE = map(
     load, ("pause_schedule", "resume_schedule", "remove_schedule")
 )
@@ -104,7 +104,7 @@ class Administration(Counting, ABC):
         found = []
         for beat, record in _as_workers(self._link.call(_WORKERS)):
             worker = _as_worker(record)
-            if worker.listens_on(queue, route):
+            if queue in (None, worker.queue) and route in (None, worker.route):
                 found.append(msgspec.structs.replace(worker, beat=beat))
         return sorted(found, key=lambda worker: (worker.started, worker.id))
 

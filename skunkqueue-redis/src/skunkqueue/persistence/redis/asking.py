@@ -20,7 +20,7 @@ from skunkqueue.persistence.redis.reading import Reading
 from skunkqueue.persistence.redis.scripts import Script, load
 from skunkqueue.records import MAX_PRIORITY, State
 
-_ROWS, _HELD, _ROWS_HELD, _JOB_COUNTS = map(load, ("rows", "held", "rows_held", "job_counts"))
+_ROWS, _HELD, _ROWS_HELD, _JOB_COUNTS = map(load, ("rows", "running_ids", "running_rows", "job_counts"))
 _RESULTS, _DELETE, _RUN_NOW = map(load, ("results", "delete", "run_now"))
 _SLICE = 500
 """Firings that one script looks at, so that it holds the server up for some milliseconds at most."""

@@ -18,8 +18,8 @@ from skunkqueue.persistence.redis.pools import Watching
 from skunkqueue.persistence.redis.scripts import load
 from skunkqueue.records import Firing, Outcome, Record, Refire, Verdict
 
-_FIRE, _ENQUEUE = map(load, ("fire", "enqueue"))
-_FINISH, _FINISH_MORE, _SETTLE = map(load, ("finish", "finish_more", "settle"))
+_FIRE, _ENQUEUE = map(load, ("enqueue_plain", "enqueue"))
+_FINISH, _FINISH_MORE, _SETTLE = map(load, ("settle_finished", "settle_follow", "settle_any"))
 _FINAL = frozenset({Verdict.COMPLETE, Verdict.ERROR, Verdict.KILLED, Verdict.EXPIRED})
 _as_holders = wire.reader(list[tuple[int, int, str]])
 _ENDLESS = 1e9

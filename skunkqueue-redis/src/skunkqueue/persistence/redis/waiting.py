@@ -18,7 +18,7 @@ from skunkqueue.persistence.redis.link import Link
 from skunkqueue.persistence.redis.scripts import load
 from skunkqueue.records import Command
 
-_LOOK, _SETTLED, _UNWAIT, _MAILBOX, _TAKE = map(load, ("look", "settled", "unwait", "mailbox", "take"))
+_LOOK, _SETTLED, _UNWAIT, _MAILBOX, _TAKE = map(load, ("look", "wait_settled", "forget_waiter", "read_commands", "take_commands"))
 _as_look = wire.reader(tuple[bool, float | None, float | None])
 _as_mail = wire.reader(list[bytes])
 _as_command = wire.reader(Command)

@@ -1,16 +1,18 @@
-"""The Lua that runs in the server, one file a verb, and its loader.
+"""The Lua that runs in the server: one file for each verb here, what verbs share in ``lib``, and the loader.
 
-A verb's file begins with ``--@`` and the names of the pieces it stands on; ``load`` joins them.
+A line ``--@ NAME ...`` stands for the pieces of these names in ``lib``, each with the pieces that it names itself. A script
+has every piece once, where it is first named.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-_MARK = "--@ "
+_PIECES = re.compile(r"^ *--@ (.+)\n", re.MULTILINE)
 
 
 class Script(NamedTuple):
@@ -23,12 +25,19 @@ class Script(NamedTuple):
 
 @cache
 def load(name: str) -> Script:
-    """Read a verb's script with the pieces it stands on; once a process."""
+    """Read a verb's script with the pieces that it names; once a process."""
     folder = files(__package__)
-    text = (folder / f"{name}.lua").read_text(encoding="utf-8")
-    first, _, rest = text.partition("\n")
-    pieces = first[len(_MARK) :].split() if first.startswith(_MARK) else []
-    parts = [(folder / f"{piece}.lua").read_text(encoding="utf-8") for piece in pieces]
+    known: set[str] = set()
+
+    def whole(text: str) -> str:
+        return _PIECES.sub(lambda line: "".join(map(piece, line[1].split())), text)
+
+    def piece(name: str) -> str:
+        if name in known:
+            return ""
+        known.add(name)
+        return whole((folder / "lib" / f"{name}.lua").read_text(encoding="utf-8"))
+
     # The server compiles a script once; comments cost it nothing then.
-    source = "\n".join([*parts, rest]).encode()
+    source = whole((folder / f"{name}.lua").read_text(encoding="utf-8")).encode()
     return Script(name, source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode())

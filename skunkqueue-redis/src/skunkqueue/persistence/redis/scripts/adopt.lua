@@ -1,7 +1,7 @@
---@ base once wire places bells stats put records ending room
--- adopt: nothing. Gives some of the chunks that versions before made the form that they have now: each of one job, and found by
--- the tags, keys and errors of its firings. Answers how many it looked at that were of theirs; an hour after none was left, it
--- looks again.
+--@ once msgpack finished room
+-- sweep: rewrites some of the chunks that the version before made into the form that they have now: each is of one job,
+-- and is found by the tags, keys and errors of its firings. Takes nothing. Answers how many of these chunks it looked
+-- at. Once none is left it looks again after an hour.
 if call('EXISTS', P .. 'adopted') == 1 then
   return done(u64(0))
 end
@@ -46,7 +46,7 @@ local at, found = (call('GET', P .. 'adopting') or '0 0'):match('^(%d+) (%d+)$')
 local reply = call('HSCAN', P .. 'c', at, 'COUNT', 50)
 local n, looked = 0, 0
 for i = 1, #reply[2], 2 do
-  -- An array of five, as they are packed.
+  -- A packed array of five: a chunk of the version before.
   if reply[2][i + 1]:byte(1) == 149 and looked < 1000 then
     looked = looked + of_one_job(reply[2][i], cmsgpack.unpack(reply[2][i + 1]))
     n = n + 1

@@ -1,5 +1,6 @@
---@ base once wire places bells stats put records schedules
--- arm: name, generation, group, number of the new state or false, firing it must name or false. Answers whether it was.
+--@ once msgpack schedules
+-- arm. Takes name, generation, group, the number of the argument with the new state or false, and the firing that the
+-- schedule must name or false. Answers whether it armed the schedule.
 local schedule = schedule_of(R[4])
 if not schedule or tonumber(schedule.generation) ~= R[5] or schedule.paused or (R[8] and schedule.firing ~= R[8]) then
   return done(NO)

@@ -1,6 +1,6 @@
---@ base wire
--- audit: [time, id] after which to go on or false, limit, id or false. Answers with [time, entry, did, heard, done] each,
--- newest first.
+--@ request msgpack
+-- audit. Takes [time, id] to go on after or false, limit, and the id of the only entry wanted or false. Answers with
+-- [time, entry, did, heard, done] for each entry, the newest first.
 local after, limit, only = R[4], R[5], R[6]
 local found = {}
 local function show(id, at)

@@ -1,5 +1,6 @@
---@ base wire places bells stats put records holding leases clock room
--- register and beat: worker, record, seconds. Answers whether it was listed before.
+--@ msgpack clock room
+-- register and beat. Takes worker, the number of the argument with its record, and seconds. Answers whether the worker
+-- was listed before.
 look_at_clock()
 local ends = call('ZSCORE', P .. 'wz', R[4])
 call('ZADD', P .. 'wz', now + R[6], R[4])

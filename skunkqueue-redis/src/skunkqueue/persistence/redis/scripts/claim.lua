@@ -1,8 +1,8 @@
--- claim, where nothing is special: what idle and busy workers do all day. No pieces and no request to unpack, since each
--- costs microseconds. Arguments: place, worker, limit, lease, nonce, time (empty: the server's).
--- Answers as claim_any.lua does, or with 2, having changed nothing, where that one is needed: leases are over, copies
--- are targeted at one worker, or a firing has a past.
-local P, place, limit = KEYS[1], ARGV[1], tonumber(ARGV[3])
+-- claim, the usual case: no lease has ended, no firing is targeted at one worker, and no firing has been tried before.
+-- It loads no pieces up front and unpacks no request, since each of these costs microseconds. Arguments: place, worker,
+-- limit, lease in seconds, nonce, time (empty: the server's).
+-- Answers as claim_any.lua does; or, where the case is not the usual one, with 2, and then it has changed nothing.
+local P, place, worker, limit, lease, nonce = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local call = redis.call
 local about = call('HMGET', P .. 'q:' .. place, 'ranks', 'paused', 'qpaused', 'aimed')
 local ranks = about[1]
@@ -17,8 +17,7 @@ if not now then
   local time = call('TIME')
   now = time[1] + time[2] / 1000000
 end
-local ends = P .. 'e:' .. place
-local over = tonumber(call('ZRANGE', ends, 0, 0, 'WITHSCORES')[2])
+local over = tonumber(call('ZRANGE', P .. 'e:' .. place, 0, 0, 'WITHSCORES')[2])
 if over and over <= now then
   return '\147\2\192\192'
 end
@@ -34,13 +33,8 @@ for rank in ranks:gmatch('.') do
   end
 end
 if n == 0 then
-  local due
-  for rank in ranks:gmatch('.') do
-    local when = tonumber(call('ZRANGE', line .. rank, 0, 0, 'WITHSCORES')[2])
-    due = when and (not due or when < due) and when or due
-  end
-  return '\147\1' .. (due and '\203' .. struct.pack('>d', due - now) or '\192')
-    .. (over and '\203' .. struct.pack('>d', over - now) or '\192')
+  --@ lines first_due nothing_due
+  return nothing_due(first_due(place, ranks), over)
 end
 local ids, held, k, keyed = {}, {}, 0, false
 for _, part in ipairs(taken) do
@@ -62,48 +56,16 @@ end
 for _, part in ipairs(taken) do
   call('ZREMRANGEBYRANK', line .. part[1], 0, #part[2] - 1)
 end
--- Not only greater than any before: also where the server lost some of them, with its last second of work.
-local token = math.max(tonumber(call('GET', P .. 'token') or 0) + 1, math.floor(now * 1000000))
-token = string.format('%.0f', token)
-call('SET', P .. 'token', token)
--- A small hash is searched from end to end, and one of hundreds must not be; one long value makes it a table.
-local meta = cmsgpack.pack({ ARGV[2], place, now, ARGV[5], n > 12 and string.rep(' ', 65) or '' })
-local lease = P .. 'l:' .. token
+--@ inline_lease
 if not keyed then
-  call('HSET', lease, '', meta, '*', table.concat(ids))
+  call('HSET', P .. 'l:' .. token, '', meta, '*', table.concat(ids))
 else
-  call('HSET', lease, '', meta)
+  call('HSET', P .. 'l:' .. token, '', meta)
   for first = 1, 2 * n, 4000 do
-    call('HSET', lease, unpack(held, first, math.min(first + 3999, 2 * n)))
+    call('HSET', P .. 'l:' .. token, unpack(held, first, math.min(first + 3999, 2 * n)))
   end
 end
-call('ZADD', ends, now + ARGV[4], token)
-call('SADD', P .. 'h:' .. ARGV[2], token)
-local head = '\220\0\16\207' .. struct.pack('>I8', token) .. '\203' .. struct.pack('>d', now)
-local reply, r, first = { '\147\0\221' .. struct.pack('>I4', n) }, 1, 1
-while first <= n do
-  local bucket = ids[first]:sub(1, 9)
-  local last = first
-  while last < n and last - first < 3999 and ids[last + 1]:sub(1, 9) == bucket do
-    last = last + 1
-  end
-  local stored = call('HMGET', P .. 'f:' .. bucket, unpack(ids, first, last))
-  for i = 1, #stored do
-    reply[r + 1] = head
-    reply[r + 2] = stored[i]
-    r = r + 2
-  end
-  first = last + 1
-end
+--@ inline_claims
 reply[r + 1] = '\192'
--- Others may be asleep who do not know what is still here, due or not.
-local bell = P .. 'g:' .. place
-if call('EXISTS', bell) == 0 then
-  for rank in ranks:gmatch('.') do
-    if call('EXISTS', line .. rank) == 1 then
-      call('RPUSH', bell, '1')
-      break
-    end
-  end
-end
+--@ inline_wake_others
 return table.concat(reply)

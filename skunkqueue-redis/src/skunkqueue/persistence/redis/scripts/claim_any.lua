@@ -1,13 +1,12 @@
---@ base wire places bells stats put records holding leases moments room
--- claim, where claim.lua could not: place, worker, limit, lease. Answers with the claims (0), or with when to look again
--- (1): in how many seconds the next is due, or a lease ends.
-local place, worker, limit, lease = R[4], R[5], R[6], R[7]
-local ends = P .. 'e:' .. place
+--@ msgpack leases first_due nothing_due room
+-- claim, every case: place, worker, limit, lease in seconds. Answers with the claims (0), or as nothing_due() does (1).
+-- A limit of 0 only takes back what the first try was lent.
+local place, worker, limit, lease, nonce = R[4], R[5], R[6], R[7], R[2]
 if R[3] then
-  -- Sent again: the reply to the first try may have been lost, and what it lent with it.
+  -- Sent again: the reply to the first try may be lost, so the firings that it was lent go back into line.
   for _, token in ipairs(call('SMEMBERS', P .. 'h:' .. worker)) do
     local meta = meta_of(token)
-    if meta and meta.nonce == R[2] then
+    if meta and meta.nonce == nonce then
       for id, flags in pairs(held_by(token)) do
         take_from(token, meta, id, flags)
         into_line(load(id))
@@ -21,23 +20,23 @@ local ranks = about[4]
 if not ranks or about[1] or about[2] or limit < 1 then
   return array(3) .. '\1' .. NIL .. NIL
 end
--- Some of what leases ran out on; where that leaves more, the next claim goes on.
+-- Takes back some of the firings whose leases ended; where more are left, the next claim goes on.
 if reclaim(place) then
   about = call('HMGET', P .. 'q:' .. place, 'paused', 'qpaused', 'aimed', 'ranks')
 end
-local aimed = tonumber(about[3] or 0) > 0
+local targeted = tonumber(about[3] or 0) > 0
 local members, special = {}, false
 for rank in ranks:gmatch('.') do
   local line = P .. 'r:' .. place .. ':' .. rank
   local need = limit - #members
   local found = call('ZRANGEBYSCORE', line, '-inf', now, 'LIMIT', 0, need)
   local mine, own = {}, nil
-  if aimed then
+  if targeted then
     own = line_of(place, rank, worker)
     mine = call('ZRANGEBYSCORE', own, '-inf', now, 'WITHSCORES', 'LIMIT', 0, need)
   end
   if #mine > 0 then
-    -- Both lines in one order, by due time and id.
+    -- Merges both lines, by due time and id.
     local scored = call('ZRANGEBYSCORE', line, '-inf', now, 'WITHSCORES', 'LIMIT', 0, need)
     local all = {}
     for i = 1, #scored, 2 do
@@ -91,51 +90,32 @@ for rank in ranks:gmatch('.') do
 end
 local n = #members
 if n == 0 then
-  local due, over = moments(place, worker, ranks, aimed)
-  return array(3) .. '\1' .. maybe(f64, due and due - now) .. maybe(f64, over and over - now)
+  return nothing_due(first_due(place, ranks, targeted and worker), first_end(place))
 end
--- Not only greater than any before: also where the server lost some of them, with its last second of work.
-local token = math.max(tonumber(call('GET', P .. 'token') or 0) + 1, math.floor(now * 1000000))
-token = string.format('%.0f', token)
-call('SET', P .. 'token', token)
-local key = P .. 'l:' .. token
--- A small hash is searched from end to end, and one of hundreds must not be; one long value makes it a table.
-local meta = cmsgpack.pack({ worker, place, now, R[2], n > 12 and string.rep(' ', 65) or '' })
-local ids, held, extras, k = {}, { '', meta }, nil, 2
-for i = 1, n do
-  local member = members[i]
-  local id = member
-  held[k + 2] = ''
+local ids, held, extras = {}, {}, nil
+for i, member in ipairs(members) do
+  local id, flags = member, ''
   if #member > 24 then
     id = member:sub(1, 24)
     if member:find('x', 25, true) then
       extras = extras or {}
       extras[#extras + 1] = { i - 1, id }
-      held[k + 2] = 'x'
+      flags = 'x'
     end
     if member:find('k', 25, true) then
-      held[k + 2] = held[k + 2] .. 'k'
+      flags = flags .. 'k'
     end
   end
   ids[i] = id
-  held[k + 1] = id
-  k = k + 2
+  held[2 * i - 1] = id
+  held[2 * i] = flags
 end
-for first = 1, k, SLICE do
-  call('HSET', key, unpack(held, first, math.min(first + SLICE - 1, k)))
+--@ inline_lease
+call('HSET', P .. 'l:' .. token, '', meta)
+for first = 1, 2 * n, SLICE do
+  call('HSET', P .. 'l:' .. token, unpack(held, first, math.min(first + SLICE - 1, 2 * n)))
 end
-call('ZADD', ends, now + lease, token)
-call('SADD', P .. 'h:' .. worker, token)
-local head = '\220\0\16' .. u64(token) .. '\203' .. pack('>d', now)
-local reply, r = { array(3), '\0', array(n) }, 3
-buckets(ids, function(bucket, first, last)
-  local stored = call('HMGET', P .. 'f:' .. bucket, unpack(ids, first, last))
-  for i = 1, last - first + 1 do
-    reply[r + 1] = head
-    reply[r + 2] = stored[i]
-    r = r + 2
-  end
-end)
+--@ inline_claims
 if extras then
   reply[r + 1] = array(#extras)
   r = r + 1
@@ -148,14 +128,5 @@ if extras then
 else
   reply[r + 1] = NIL
 end
--- Others may be asleep who do not know what is still here, due or not.
-local bell, lines = P .. 'g:' .. place, {}
-if call('EXISTS', bell) == 0 then
-  for rank in ranks:gmatch('.') do
-    lines[#lines + 1] = P .. 'r:' .. place .. ':' .. rank
-  end
-  if call('EXISTS', unpack(lines)) > 0 then
-    call('RPUSH', bell, '1')
-  end
-end
+--@ inline_wake_others
 return table.concat(reply)

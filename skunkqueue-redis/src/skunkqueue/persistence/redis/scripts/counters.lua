@@ -1,6 +1,7 @@
---@ base wire places bells stats fold room
--- counters: place, the first and the last minute or hour, whether hours, whether by job. Answers with whether all
--- minutes that are over are packed (otherwise ask again), the packed ones, and those that are not.
+--@ minutes room
+-- counters. Takes place, the first and the last minute or hour, whether these are hours, and whether to count by job.
+-- Answers whether all minutes that are over are packed (otherwise ask again), with the packed ones, and with the
+-- others.
 local place, first, last, hours, jobs = R[4], R[5], R[6], R[7], R[8]
 if call('SISMEMBER', P .. 'routes', place) == 0 then
   return '\147' .. YES .. '\128\128'

@@ -1,6 +1,7 @@
---@ base once wire places bells stats put records schedules
--- declare: name, [field, number of its value, ...], group, [generation, firing, runs, whether that runs] or false.
--- Answers whether anything changed; nil where the schedule is not as it should be.
+--@ once msgpack schedules
+-- declare. Takes name, [field, number of the argument with its value, ...], group, and [generation, firing, runs,
+-- whether that firing runs] or false. Answers whether anything changed; nil where the schedule is not as the last of
+-- these says.
 local name, group, over = R[4], R[6], R[7]
 local flat = R[5]
 for i = 2, #flat, 2 do
@@ -25,12 +26,12 @@ if over then
   end
 end
 if old and not disarm(old) and over and not over[4] and is_live(old.firing) then
-  -- It runs, so nothing was removed.
+  -- The firing runs, so nothing was removed.
   return done(NIL)
 end
 call('HDEL', key, 'next_run', 'interval')
 call('HSET', key, unpack(flat))
--- Counted for the whole store, so that no generation comes back after a schedule was removed.
+-- Generations are counted for the whole store, so that none comes back after its schedule was removed.
 call('HSET', key, 'generation', call('INCR', P .. 'generation'), 'declared', precise(now), 'firing', '')
 call('HSETNX', key, 'runs', 0)
 call('ZADD', P .. 'zs', 0, name)

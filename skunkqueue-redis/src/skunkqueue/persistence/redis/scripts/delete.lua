@@ -1,5 +1,5 @@
---@ base once wire places bells stats put records ending chunks pruning room
--- delete: ids. Answers with the state each had (false: unknown).
+--@ once pruning room
+-- delete. Takes ids. Answers with the state that each firing had (false: unknown).
 local before, open, order = {}, {}, {}
 for i, id in ipairs(R[4]) do
   local firing = load(id)

@@ -1,5 +1,6 @@
---@ base wire places bells stats put
--- enqueue: R[4] is a list of groups. Answers with nothing, or with [group, index, id] where a key was in use.
+--@ msgpack put
+-- enqueue, every case. Takes a list of groups. Answers with nothing, or with [group, index, id] for each firing whose
+-- key was in use by `id`.
 local others, n = {}, 0
 for number, group in ipairs(R[4]) do
   put(group, function(i, id)

@@ -1,5 +1,6 @@
---@ base wire places bells stats put records holding leases clock room
--- extend: R[4]: [token, ids, those of them that have begun] each; R[5]: seconds. Answers with the ids that are lost.
+--@ clock room
+-- extend. Takes [token, ids, those of the ids that have begun] for each lease, and seconds. Answers with the ids that
+-- are lost.
 look_at_clock()
 local lost = {}
 local ends = now + R[5]
@@ -49,8 +50,8 @@ for _, one in ipairs(R[4]) do
       end
     end
     if sooner then
-      -- Whoever waits goes by the end that it knew.
-      ring(meta.place)
+      -- Those who wait only know the end before.
+      wake(meta.place)
     end
   end
 end

@@ -1,5 +1,5 @@
---@ base wire
--- find: prefix, limit. Looks through the buckets that the prefix may be in, and through no others.
+--@ request
+-- find. Takes prefix and limit. Answers with ids. Looks only through the buckets that can hold the prefix.
 local prefix, limit = R[4], R[5]
 local found = {}
 local names

@@ -1,5 +1,5 @@
---@ base wire
--- histories: names. Answers for each with its runs, as they were handed in.
+--@ request msgpack
+-- histories. Takes names. Answers with the runs of each schedule, as they were handed in.
 local parts = { array(#R[4]) }
 for i, name in ipairs(R[4]) do
   local runs = call('LRANGE', P .. 'zh:' .. name, 0, -1)

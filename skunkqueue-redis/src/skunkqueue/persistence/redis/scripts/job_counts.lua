@@ -1,5 +1,6 @@
---@ base wire places bells stats put records holding jobs standing
--- job_counts: place. Answers whether they are exact, and with [job, pending, running, complete, error, killed, expired] each.
+--@ msgpack job_counts standing
+-- job_counts. Takes place. Answers whether the counts are exact, and with [job, pending, running, complete, error,
+-- killed, expired] for each job.
 local place = R[4]
 local targets = targets_by_place()
 local about = call('HMGET', P .. 'q:' .. place, 'ranks', 'complete', 'error', 'killed', 'expired')

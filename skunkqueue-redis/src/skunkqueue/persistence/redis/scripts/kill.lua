@@ -1,5 +1,6 @@
---@ base once wire places bells stats put records holding leases ending killing mail reading room
--- kill: [id, command] each, a chunk for those that end. Answers with the state each had (false: unknown).
+--@ once killed mailboxes records room
+-- kill. Takes [id, number of the argument with the command] for each firing, and the name of a chunk for those that
+-- end. Answers with the state that each firing had (false: unknown).
 local before, doomed = {}, {}
 local known = { many = #R[4] > 8 }
 for i, one in ipairs(R[4]) do
@@ -18,7 +19,7 @@ for i, one in ipairs(R[4]) do
     note(firing, { kill = 1 })
     local token = lease_of(firing.place, id, known)
     if token then
-      post(meta_of(token).worker, ARGV[one[2]])
+      send_to(meta_of(token).worker, ARGV[one[2]])
     end
   end
 end

@@ -1,5 +1,6 @@
---@ base wire places
--- names: of which set, queue (quoted) or false. Answers with the routes (`routes`) or schedules (`zs`) there are.
+--@ msgpack places
+-- Lists names. Takes the set to read and a queue (quoted) or false. Answers with the names of the routes (`routes`) or
+-- of the schedules (`zs`).
 local found = {}
 for _, name in ipairs(R[4] == 'zs' and call('ZRANGE', P .. 'zs', 0, -1) or call('SMEMBERS', P .. R[4])) do
   if not R[5] or queue_of(name) == R[5] then

@@ -1,5 +1,6 @@
---@ base wire
--- note_entry: id, number of what it did or false, whether heard, whether done. Answers whether there is one.
+--@ request msgpack
+-- note_entry. Takes id, the number of the argument that says what was done or false, whether the command was heard, and
+-- whether it was done. Answers whether the entry exists.
 if call('HEXISTS', P .. 'ae', R[4]) == 0 then
   return NO
 end

@@ -1,3 +1,3 @@
---@ base wire
--- now: nothing. Answers with the server's time.
+--@ request msgpack
+-- now. Takes nothing. Answers with the server's time.
 return f64(now)

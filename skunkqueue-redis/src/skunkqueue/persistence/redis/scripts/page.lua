@@ -1,10 +1,10 @@
---@ base wire places bells stats put records holding leases reading
--- page: place, state, limit, cursor (false, or what the last page ended with). Answers with the records and with what
--- the last of them is, or nothing where no more come.
+--@ records
+-- page. Takes place, state, limit, and the cursor (false, or the end of the page before). Answers with the records and
+-- the end of this page; nothing instead of the end where no more records follow.
 local place, state, limit, after = R[4], R[5], R[6], R[7]
 local found, want = {}, limit + 1
 
--- How many members of a line come before, or are, the one the cursor tells.
+-- How many members of a line come up to the cursor.
 local function passed(line, due, id)
   local low = call('ZCOUNT', line, '-inf', '(' .. precise(due))
   local high = low + call('ZCOUNT', line, due, due)
@@ -54,7 +54,7 @@ local function pending()
   end
 end
 
--- As many as workers hold now, so reading them all stays cheap however large the store is.
+-- Reads all running firings. They are as many as workers hold, however large the store is.
 local function running()
   local all, seen = {}, {}
   for _, name in ipairs(call('ZRANGE', P .. 'e:' .. place, 0, -1)) do

@@ -1,5 +1,5 @@
---@ base wire places bells stats put room
--- pause: queue (quoted), place or false.
+--@ msgpack places room
+-- pause. Takes a queue (quoted), and a place or false.
 local queue, place = R[4], R[5]
 if place then
   if call('SADD', P .. 'routes', place) == 1 and call('HEXISTS', P .. 'paused', queue) == 1 then

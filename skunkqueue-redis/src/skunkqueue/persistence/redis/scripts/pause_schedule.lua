@@ -1,5 +1,5 @@
---@ base once wire places bells stats put records schedules
--- pause_schedule: name. Answers whether there is one.
+--@ once msgpack schedules
+-- pause_schedule. Takes name. Answers whether the schedule exists.
 local schedule = schedule_of(R[4])
 if not schedule then
   return done(NO)

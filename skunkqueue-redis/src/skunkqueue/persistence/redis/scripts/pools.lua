@@ -1,5 +1,5 @@
---@ base wire
--- pools: nothing. Answers with [beat, record] for each that lives.
+--@ request msgpack
+-- pools. Takes nothing. Answers with [beat, record] for each live pool.
 local ids = call('ZRANGEBYSCORE', P .. 'pz', '(' .. string.format('%.17g', now), '+inf')
 local reply = { array(#ids) }
 for i, id in ipairs(ids) do

@@ -1,5 +1,5 @@
---@ base wire holding room
--- progress: id, token, data. Answers whether the claim holds.
+--@ msgpack lease_ids room
+-- progress. Takes id, token, and the number of the argument with the data. Answers whether the claim holds.
 if not holds(R[5], R[4]) then
   return NO
 end

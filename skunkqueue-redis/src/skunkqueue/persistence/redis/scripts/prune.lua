@@ -1,5 +1,5 @@
---@ base once wire places bells stats put records ending chunks pruning room
--- prune: age in seconds (false: by ttl), limit. Answers how many firings were forgotten.
+--@ once msgpack pruning room
+-- prune. Takes an age in seconds (false: prune by ttl) and limit. Answers how many firings were removed.
 local older, limit = R[4], R[5]
 if not older then
   return done(u64(prune_past_ttl(limit)))

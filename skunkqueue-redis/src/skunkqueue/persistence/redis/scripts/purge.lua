@@ -1,5 +1,5 @@
---@ base once wire places bells stats put records holding jobs room
--- purge: queue (quoted), place or false. Answers how many firings were removed.
+--@ once msgpack job_counts room
+-- purge. Takes a queue (quoted), and a place or false. Answers how many firings were removed.
 local n = 0
 local function empty(line)
   while true do

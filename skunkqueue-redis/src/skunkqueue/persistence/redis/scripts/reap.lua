@@ -1,11 +1,12 @@
---@ base once wire places bells stats put records holding leases ending killing mail reaping room
--- reap: worker, ids that had begun, line of evidence, chunk. Answers how many were given back.
+--@ once mailboxes targeted room
+-- reap. Takes worker, the ids of firings that had begun, the line of evidence, and the name of a chunk. Answers how
+-- many firings went back into line.
 local worker = R[4]
 local begun = {}
 for _, id in ipairs(R[5]) do
   begun[id] = true
 end
-strike_off(worker)
+unlist(worker)
 local n = 0
 for _, token in ipairs(call('SMEMBERS', P .. 'h:' .. worker)) do
   local meta = meta_of(token)

@@ -1,4 +1,5 @@
--- Kills what is targeted at a worker that is not listed, on the places it is targeted on.
+--@ leases killed put
+-- Kills firings that are targeted at a worker that is not listed.
 local function targets_by_worker()
   local workers, order = {}, {}
   for _, name in ipairs(call('SMEMBERS', P .. 't')) do
@@ -11,7 +12,7 @@ local function targets_by_worker()
   end
   return workers, order
 end
--- Puts back into line what it was lent of that and has lost by now; no death, since nobody asked it to run any more.
+-- Puts back into line the targeted firings of the worker whose leases ended. This counts no death: the worker had left the list.
 local function release_copies(worker)
   for _, token in ipairs(call('SMEMBERS', P .. 'h:' .. worker)) do
     local meta = meta_of(token)

@@ -1,5 +1,5 @@
---@ base once wire places bells stats put records schedules
--- remove_schedule: name, generation or false. Answers whether there was one.
+--@ once msgpack schedules
+-- remove_schedule. Takes name, and generation or false. Answers whether the schedule existed.
 local schedule = schedule_of(R[4])
 if not schedule or (R[5] and tonumber(schedule.generation) ~= R[5]) then
   return done(NO)

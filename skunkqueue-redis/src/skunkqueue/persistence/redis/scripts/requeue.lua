@@ -1,5 +1,5 @@
---@ base once wire places bells stats put records ending chunks room
--- requeue: ids. Answers with those that were.
+--@ once chunks room
+-- requeue. Takes ids. Answers with the ids that are pending again.
 local again = {}
 for _, id in ipairs(R[4]) do
   local firing = load(id)

@@ -1,6 +1,6 @@
---@ base wire places bells stats put records
--- results: ids. Answers with the end of each, or nothing; and with [index, whether it runs, expiry, error] for those that
--- are not finished.
+--@ msgpack firings
+-- results. Takes ids. Answers with the end of each firing, or nothing; and with [index, whether it runs, expiry, error]
+-- for each that is not finished.
 local ends, n, live = {}, 0, {}
 buckets(R[4], function(bucket, first, last)
   local found = call('HMGET', P .. 'd:' .. bucket, unpack(R[4], first, last))

@@ -1,5 +1,6 @@
---@ base once wire places bells stats put records schedules
--- resume_schedule: name, group, generation or false, number of the new state or false. Answers whether there was a pause.
+--@ once msgpack schedules
+-- resume_schedule. Takes name, group, generation or false, and the number of the argument with the new state or false.
+-- Answers whether the schedule was paused.
 local schedule = schedule_of(R[4])
 if not schedule or not schedule.paused or (R[6] and tonumber(schedule.generation) ~= R[6]) then
   return done(NO)

@@ -1,5 +1,5 @@
---@ base wire places holding standing
--- routes: queue (quoted) or false. Answers for each with its place, counts and earliest due time.
+--@ msgpack places standing
+-- routes. Takes a queue (quoted) or false. Answers with each route's place, counts and earliest due time.
 local reply, n = {}, 0
 local targets = targets_by_place()
 for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do

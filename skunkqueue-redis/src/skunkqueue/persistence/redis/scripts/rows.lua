@@ -1,9 +1,10 @@
---@ base wire places bells stats put records ending rowing merging
--- rows: kind, queue (quoted) or false, route (quoted) or false, from or false, whether onward, how many, states, job or
--- false, mark (ending.lua) or false, low, high, flag or false, texts, key or false. Kind is `finished` (from is a time and an id) or `pending`
--- (a rank, a time and an id). Of what is pending, those are passed over that have not this flag in line, or not all of these
--- texts in what is stored of them: they cannot match, and to load one takes several times as long. Answers with the time,
--- whether that is all, where it ended, the rows, and how many were passed over.
+--@ finished row merging
+-- rows: finished and pending firings. Takes kind, queue (quoted) or false, route (quoted) or false, where to go on or
+-- false, whether onward, how many, states, job or false, mark (finished.lua) or false, low, high, flag or false, texts,
+-- and key or false. Where to go on is a time and an id for the kind `finished`; a rank, a time and an id for the kind
+-- `pending`. Pending firings without this flag in line, or without all of these texts in what is stored of them, are
+-- passed over: they cannot match, and loading one takes several times as long. Answers with the time, whether that was
+-- all, where it stopped, the rows, and how many firings were passed over.
 local kind, queue, route, from, onward, want, states, job, mark, low, high, flag, texts, key = unpack(R, 4, 17)
 local places = {}
 for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
@@ -36,7 +37,7 @@ local function finished()
     if when == score then
       rows[#rows + 1] = row_of(firing, tail)
     elseif mark then
-      -- A version before has removed it, or put it back.
+      -- A worker of the version before removed it, or put it back into line.
       call('ZREM', line, id)
     end
   end)
@@ -58,7 +59,7 @@ local function may_match(member)
   end
   return true
 end
--- What is pending under a key is one firing of each queue at most.
+-- A key has one pending firing in each queue at most.
 local function keyed()
   local found, seen, wanted = {}, {}, {}
   for _, place in ipairs(places) do

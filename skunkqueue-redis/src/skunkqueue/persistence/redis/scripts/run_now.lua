@@ -1,5 +1,5 @@
---@ base once wire places bells stats put records room
--- run_now: ids. Answers with the state each had (false: unknown).
+--@ once firings room
+-- run_now. Takes ids. Answers with the state that each firing had (false: unknown).
 local before = {}
 for i, id in ipairs(R[4]) do
   local firing = load(id)
@@ -16,9 +16,9 @@ for i, id in ipairs(R[4]) do
       note(firing, { due = precise(now) })
       call('ZADD', line, firing.due, member_of(firing))
       if firing.target then
-        ring_worker(firing.place, firing.target)
+        wake_worker(firing.place, firing.target)
       else
-        ring(firing.place)
+        wake(firing.place)
       end
     end
   else

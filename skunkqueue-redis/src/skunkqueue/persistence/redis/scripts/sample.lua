@@ -1,6 +1,6 @@
---@ base wire places bells stats put records fold holding jobs standing room
--- sample: whether only where nobody has looked in this minute. Answers on how many routes samples were taken. Packs
--- some of the minutes that are over as well.
+--@ minutes job_counts standing room
+-- sample. Takes whether to do nothing where samples were taken in this minute. Answers on how many routes samples were
+-- taken. Packs some of the minutes that are over as well.
 local this, n, budget = math.floor(now / 60), 0, 8
 if R[4] then
   local before, rest = (call('GET', P .. 'sampled') or ''):match('^(%d+)(.*)$')
@@ -19,12 +19,12 @@ for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
     call('HSET', stats_of(place), '@pending', pending, '@running', running, '@oldest', string.format('%.6f', since))
     note_minute(place)
     if pending == 0 and running < 1000 and call('EXISTS', P .. 'adopted') == 1 then
-      -- What a version before has removed it did not count by job; what it has finished is counted by now (adopt.lua).
+      -- Workers of the version before do not count by job what they remove. What they finished is counted by now (adopt.lua).
       none_waits(place)
     end
     n = n + 1
   end
 end
--- Where some may be left to pack, the next sweep goes on.
+-- Where minutes may be left to pack, the next sweep goes on.
 call('SET', P .. 'sampled', this .. (budget > 0 and '' or '+'), 'EX', 3600)
 return u64(n)

@@ -1,12 +1,13 @@
---@ base once wire places bells stats put records holding leases ending killing mail reaping chunks pruning clock entries room
--- sweep: limit, chunk, how many entries of the audit log are kept, and for how many seconds. Answers how much was done.
+--@ once mailboxes targeted pruning clock audit_log room
+-- sweep. Takes limit, the name of a chunk, how many entries of the audit log to keep, and for how many seconds. Answers
+-- how much was done.
 local n = prune_past_ttl(R[4]) + mind_the_clock()
 for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'wz', '-inf', now, 'LIMIT', 0, R[4])) do
-  strike_off(worker)
+  unlist(worker)
   n = n + 1
 end
 for _, pool in ipairs(call('ZRANGEBYSCORE', P .. 'pz', '-inf', now, 'LIMIT', 0, R[4])) do
-  strike_off(pool)
+  unlist(pool)
   n = n + 1
 end
 n = n + drop_entries(R[6], R[7])
@@ -15,7 +16,7 @@ local dead = 0
 for i, target in ipairs(order) do
   if dead < 100 and not lives(target) then
     dead = dead + 1
-    -- Nobody else may claim what it was lent, so nobody else will take it back.
+    -- No other worker may claim these firings, so no claim takes them back.
     release_copies(target)
     n = n + kill_copies(target, workers[target], R[5] .. '/' .. i)
   end

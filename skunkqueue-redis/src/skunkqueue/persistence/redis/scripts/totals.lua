@@ -1,5 +1,5 @@
---@ base wire places bells stats fold room
--- totals: places. Answers for each as counters.lua does, by job.
+--@ minutes room
+-- totals. Takes places. Answers for each as counters.lua does by job.
 local parts = { array(#R[4]) }
 for i, place in ipairs(R[4]) do
   local _, all = fold(place, 5)

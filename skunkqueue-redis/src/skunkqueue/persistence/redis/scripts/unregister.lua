@@ -1,4 +1,4 @@
---@ base wire bells mail
--- unregister: worker.
-strike_off(R[4])
+--@ msgpack mailboxes
+-- unregister and unregister_pool. Takes the id of a worker or pool.
+unlist(R[4])
 return NIL

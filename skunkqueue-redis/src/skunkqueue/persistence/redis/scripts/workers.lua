@@ -1,5 +1,5 @@
---@ base wire
--- workers: nothing. Answers with [beat, record] for each that lives.
+--@ request msgpack
+-- workers. Takes nothing. Answers with [beat, record] for each live worker.
 local ids = call('ZRANGEBYSCORE', P .. 'wz', '(' .. string.format('%.17g', now), '+inf')
 local reply = { array(#ids) }
 for i, id in ipairs(ids) do

@@ -1,0 +1,63 @@
+--@ firings lease_ids counters
+-- How many firings of a place each job has. `running_by_job` looks at up to `limit` running firings, and returns how
+-- many it left out.
+local function running_by_job(place, limit)
+  local found, left, seen = {}, 0, {}
+  for _, name in ipairs(call('ZRANGE', P .. 'e:' .. place, 0, -1)) do
+    local token = name:match('^%d+')
+    if not seen[token] then
+      seen[token] = true
+      for _, id in ipairs(ids_in(token)) do
+        if limit > 0 then
+          limit = limit - 1
+          local firing = load(id)
+          local job = firing and job_of(firing) or ''
+          found[job] = (found[job] or 0) + 1
+        else
+          left = left + 1
+        end
+      end
+    end
+  end
+  return found, left
+end
+-- By job: how many are live, and how many are in each final state.
+local function known_jobs(place)
+  local found = {}
+  local flat = call('HGETALL', jobs_of(place))
+  for i = 1, #flat, 2 do
+    local what, job = flat[i]:match('^([^\n]*)\n(.*)$')
+    if what then
+      local n = tonumber(flat[i + 1])
+      local one = found[job] or { live = 0 }
+      found[job] = one
+      local sign, state = what:match('^([+-])(.*)$')
+      if not sign then
+        one.live = one.live + n
+      elseif state == '' then
+        one.live = one.live - n
+      else
+        one[state] = (one[state] or 0) + (sign == '+' and n or -n)
+        if sign == '+' then
+          one.live = one.live - n
+        end
+      end
+    end
+  end
+  return found
+end
+-- Notes that all pending firings of a place were removed, without looking at each.
+local function none_waits(place)
+  local running = running_by_job(place, 100000)
+  local named = {}
+  for job, n in pairs(running) do
+    local as = name_of(place, job)
+    named[as] = (named[as] or 0) + n
+  end
+  for job, one in pairs(known_jobs(place)) do
+    local gone = one.live - (named[job] or 0)
+    if gone ~= 0 then
+      call('HINCRBY', jobs_of(place), field_of('-', job), gone)
+    end
+  end
+end

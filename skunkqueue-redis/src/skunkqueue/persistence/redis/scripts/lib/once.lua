@@ -1,0 +1,14 @@
+--@ request
+-- For verbs that must not be done twice when a reply was lost and the request is sent again. A nonce is `slot.number`.
+-- A slot has one call at a time, so only its last answer is kept.
+local slot = P .. 'did:' .. R[2]:match('^[^.]*')
+if R[3] then
+  local before = call('GET', slot)
+  if before and before:sub(1, #R[2] + 1) == R[2] .. '\n' then
+    return before:sub(#R[2] + 2)
+  end
+end
+local function done(reply)
+  call('SET', slot, R[2] .. '\n' .. reply, 'EX', 120)
+  return reply
+end
