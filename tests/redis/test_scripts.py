@@ -39,7 +39,9 @@ def test_a_script_has_no_piece_twice(verb: str) -> None:
     assert [name for name in PIECES if source.count(first_comment(name)) > 1] == []
 
 
-@pytest.mark.parametrize("name", ["inline_lease", "inline_claims", "inline_wake_others", "nothing_due"])
+@pytest.mark.parametrize(
+    "name", ["inline_lease", "inline_claims", "inline_wake_others", "inline_nothing_due"]
+)
 def test_both_scripts_that_claim_share_what_is_the_same(name: str) -> None:
     assert all(first_comment(name) in load(verb).source.decode() for verb in ("claim", "claim_any"))
 

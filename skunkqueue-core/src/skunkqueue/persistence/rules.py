@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from skunkqueue.clock import Clock
+from skunkqueue.counters import tally_batch
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.backend import COMPLETE_TTL, FAILED_TTL
 from skunkqueue.records import Death, Firing, Outcome, Record, Refire, Schedule, Standing, State, Verdict
@@ -24,6 +25,8 @@ LOOK_EVERY = 15.0
 """Seconds after which a wait looks again although nothing woke it: a wake-up may be lost."""
 SHORTEST_SLEEP = 0.001
 """Seconds; rounding must not turn a wait into a busy loop."""
+LONGEST_TIME = 1e9
+"""Seconds; counters take a longer wait or run for this, so that sums of hand-made ones stay finite."""
 _INT64 = range(-(1 << 63), 1 << 63)
 
 
@@ -93,6 +96,25 @@ def with_claim(outcome: Outcome, record: Record) -> Outcome:
         tags=record.tags,
         key=record.key,
     )
+
+
+def tally_outcomes(values: dict[str, float], verdict: Verdict, outcomes: Sequence[Outcome]) -> None:
+    """Add outcomes of one verdict to counters. They must say what their claims did (``with_claim``)."""
+    waits: list[float] = []
+    runs: list[float] = []
+    for outcome in outcomes:
+        began = outcome.began
+        if began is not None:
+            waits.append(0.0 if outcome.was_due is None else began - outcome.was_due)
+            runs.append(outcome.took)
+    tally_batch(values, verdict, len(outcomes), _bounded(waits), _bounded(runs))
+
+
+def _bounded(times: list[float]) -> list[float]:
+    # Most batches have nothing to correct.
+    if times and (min(times) < 0.0 or max(times) > LONGEST_TIME):
+        return [min(max(time, 0.0), LONGEST_TIME) for time in times]
+    return times
 
 
 # --- schedules --------------------------------------------------------------------------------------

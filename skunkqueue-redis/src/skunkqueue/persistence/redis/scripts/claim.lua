@@ -33,8 +33,9 @@ for rank in ranks:gmatch('.') do
   end
 end
 if n == 0 then
-  --@ lines first_due nothing_due
-  return nothing_due(first_due(place, ranks), over)
+  --@ first_due
+  local due = first_due(place, ranks)
+  --@ inline_nothing_due
 end
 local ids, held, k, keyed = {}, {}, 0, false
 for _, part in ipairs(taken) do

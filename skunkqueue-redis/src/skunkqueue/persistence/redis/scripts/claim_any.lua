@@ -1,5 +1,5 @@
---@ msgpack leases first_due nothing_due room
--- claim, every case: place, worker, limit, lease in seconds. Answers with the claims (0), or as nothing_due() does (1).
+--@ msgpack leases first_due room
+-- claim, every case: place, worker, limit, lease in seconds. Answers with the claims (0), or that there are none (1).
 -- A limit of 0 only takes back what the first try was lent.
 local place, worker, limit, lease, nonce = R[4], R[5], R[6], R[7], R[2]
 if R[3] then
@@ -90,7 +90,8 @@ for rank in ranks:gmatch('.') do
 end
 local n = #members
 if n == 0 then
-  return nothing_due(first_due(place, ranks, targeted and worker), first_end(place))
+  local due, over = first_due(place, ranks, targeted and worker), first_end(place)
+  --@ inline_nothing_due
 end
 local ids, held, extras = {}, {}, nil
 for i, member in ipairs(members) do

@@ -2,15 +2,11 @@
 -- When the next firing of a place is due; with `worker`, also of those targeted at it. nil: there is none.
 local function first_due(place, ranks, worker)
   local due
-  local function consider(line)
-    local when = tonumber(call('ZRANGE', line, 0, 0, 'WITHSCORES')[2])
-    due = when and (not due or when < due) and when or due
-  end
   for rank in ranks:gmatch('.') do
-    consider(line_of(place, rank))
-    if worker then
-      consider(line_of(place, rank, worker))
-    end
+    local when = tonumber(call('ZRANGE', line_of(place, rank), 0, 0, 'WITHSCORES')[2])
+    due = when and (not due or when < due) and when or due
+    when = worker and tonumber(call('ZRANGE', line_of(place, rank, worker), 0, 0, 'WITHSCORES')[2])
+    due = when and (not due or when < due) and when or due
   end
   return due
 end

@@ -1,0 +1,139 @@
+"""Counters: of each minute, of each hour, of all time; and the samples of each minute."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from skunkqueue.counters import SAMPLES, Counters, add
+from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
+from skunkqueue.persistence.redis import routes, server_time
+from skunkqueue.persistence.redis.keys import names_in, place_of
+from skunkqueue.persistence.redis.link import Link
+from skunkqueue.persistence.redis.scripts import load
+from skunkqueue.persistence.redis.wire import as_count, reader
+from skunkqueue.records import Minute
+
+_COUNTERS, _TOTALS, _SAMPLE = map(load, ("counters", "totals", "sample"))
+_Values = dict[str, float]
+_Jobs = dict[str, dict[str, float]]
+_as_sums = reader(tuple[bool, dict[int, dict[str, float]], dict[int, dict[str, float]]])
+_as_jobs = reader(tuple[bool, dict[int, _Jobs], dict[int, _Jobs]])
+_as_totals = reader(list[tuple[bool, _Jobs, dict[int, _Jobs]]])
+"""Whether all minutes that are over are packed; what is packed; and the other minutes, by their numbers."""
+_ALL, _WHERE_DUE = False, True
+_TOGETHER = 50
+"""Routes that one request asks for."""
+_TRIES = 5_000
+"""Requests after which packing the minutes of a route is given up: more than there can be."""
+
+
+def minutes(link: Link, queue: str, route: str, since: int, until: int) -> list[Minute]:
+    """Read the counters of a route minute by minute, without samples."""
+    found = counters(link, [(queue, route)], 60.0 * since, 60.0 * until, hours=False, jobs=False)
+    read = [
+        Minute(
+            queue=queue,
+            route=route,
+            minute=int(one.begin // 60),
+            values={name: value for name, value in one.values.items() if name not in SAMPLES},
+        )
+        for one in found
+    ]
+    return [minute for minute in read if minute.values]
+
+
+def counters(
+    link: Link,
+    chosen: Sequence[tuple[str, str]],
+    since: float,
+    until: float,
+    *,
+    hours: bool,
+    jobs: bool,
+) -> list[Counters]:
+    """Read what was counted on routes in each minute or hour; see ``Backend.counters``."""
+    if not chosen:
+        return []
+    length, kept = (3_600, HOURS_KEPT) if hours else (60, MINUTES_KEPT)
+    now = server_time.now(link)
+    first = -int(-max(since, (now - kept) // length * length) // length)
+    last = -int(-min(until, now + 2 * length) // length) - 1
+    if first > last:
+        return []
+    read = _by_job if jobs else _in_all
+    found: list[Counters] = []
+    for queue, route in chosen:
+        place = place_of(queue, route)
+        for _ in range(_TRIES):
+            reply = link.call(_COUNTERS, place, first, last, hours, jobs)
+            part = read(reply, length)
+            if part is not None:
+                break
+        else:
+            continue
+        found += [
+            Counters(queue=queue, route=route, job=job, begin=float(span * length), values=values)
+            for span, job, values in part
+            if first <= span <= last
+        ]
+    return found
+
+
+def totals(link: Link, queue: str | None) -> list[Counters]:
+    """Read what was counted ever, by route and job."""
+    places = routes.places(link, queue)
+    found: list[Counters] = []
+    while places:
+        asked, places = places[:_TOGETHER], places[_TOGETHER:]
+        again = []
+        for place, (whole, jobs, open_) in zip(asked, _as_totals(link.call(_TOTALS, asked)), strict=True):
+            if not whole:
+                again.append(place)
+                continue
+            for minute in open_.values():
+                _add_jobs(jobs, minute)
+            queue_, route = names_in(place)
+            found += [
+                Counters(queue=queue_, route=route, job=job, begin=0.0, values=values)
+                for job, values in jobs.items()
+            ]
+        places = again + places
+    return sorted(found, key=lambda one: (one.queue, one.route, one.job))
+
+
+def sample(link: Link) -> int:
+    """Take the samples of this minute; return on how many routes."""
+    return as_count(link.call(_SAMPLE, _ALL))
+
+
+def sample_if_due(link: Link) -> None:
+    """Take the samples of this minute, unless that was done."""
+    link.call(_SAMPLE, _WHERE_DUE)
+
+
+_Part = list[tuple[int, str | None, _Values]] | None
+
+
+def _in_all(reply: bytes, length: int) -> _Part:
+    """Read the sums of all jobs, of each minute or hour; ``None``: ask again."""
+    whole, spans, open_ = _as_sums(reply)
+    if not whole:
+        return None
+    for minute, values in open_.items():
+        add(spans.setdefault(minute * 60 // length, {}), values)
+    return [(span, None, spans[span]) for span in sorted(spans)]
+
+
+def _by_job(reply: bytes, length: int) -> _Part:
+    """Read the sums of each job, of each minute or hour; ``None``: ask again."""
+    whole, spans, open_ = _as_jobs(reply)
+    if not whole:
+        return None
+    for minute, jobs in open_.items():
+        _add_jobs(spans.setdefault(minute * 60 // length, {}), jobs)
+    return [(span, job, jobs[job]) for span, jobs in sorted(spans.items()) for job in sorted(jobs)]
+
+
+def _add_jobs(jobs: _Jobs, more: _Jobs) -> None:
+    for job, values in more.items():
+        add(jobs.setdefault(job, {}), values)

@@ -1,0 +1,180 @@
+"""Finding the firings that a ``Query`` asks for, page by page, in the order of the line; and counting them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+
+from skunkqueue.ids import ID_LENGTH
+from skunkqueue.listings import Count, Query, Row, Rows
+from skunkqueue.persistence import listing
+from skunkqueue.persistence.listing import FINISHED, PENDING, RUNNING, Passed, Position
+from skunkqueue.persistence.redis import routes
+from skunkqueue.persistence.redis.keys import quote
+from skunkqueue.persistence.redis.labels import texts_of
+from skunkqueue.persistence.redis.link import Link
+from skunkqueue.persistence.redis.rows import Found, row_of
+from skunkqueue.persistence.redis.scripts import load
+from skunkqueue.persistence.redis.wire import or_false, reader
+from skunkqueue.records import MAX_PRIORITY, State
+
+_ROWS, _RUNNING_IDS, _RUNNING_ROWS = map(load, ("rows", "running_ids", "running_rows"))
+_SLICE = 500
+"""Firings that one script looks at, so that it holds the server up for some milliseconds at most."""
+_as_rows = reader(tuple[float, bool, list[float | str] | None, list[Found], int])
+_as_ids_by_token = reader(list[tuple[str, str]])
+
+
+def rows(link: Link, query: Query, limit: int, cursor: str | None) -> Rows:
+    """Read a page of the firings that match; see ``Backend.rows``."""
+
+    def walk(after: Position | None, *, onward: bool, want: int) -> listing.Look:
+        return listing.look_through(_candidates(link, query, after, onward=onward, want=want), query, want)
+
+    return listing.page_of(query, limit, cursor, walk)
+
+
+def count(link: Link, query: Query, most: int) -> Count:
+    """Count the firings that match; see ``Backend.count``."""
+    if listing.is_by_place_and_state(query):
+        number = sum(
+            info.counts[state]
+            for info in routes.infos(link, query.queue)
+            if query.route in (None, info.route)
+            for state in listing.states_of(query)
+        )
+        return Count(number=number, exact=True)
+    candidates = _candidates(link, query, None, onward=True, want=_SLICE)
+    found = listing.look_through(candidates, query, most + 1, most)
+    return Count(number=len(found.rows), exact=found.ended)
+
+
+def _candidates(
+    link: Link, query: Query, after: Position | None, *, onward: bool, want: int
+) -> Iterator[Row | Passed]:
+    """Go through what may match, in the order of the line, from a position on."""
+    states = listing.states_of(query)
+    groups = {
+        FINISHED: _finished if any(state.final for state in states) else None,
+        RUNNING: _running if State.RUNNING in states else None,
+        PENDING: _pending if State.PENDING in states else None,
+    }
+    for group in sorted(groups, reverse=not onward):
+        walk = groups[group]
+        if walk is None or (after is not None and (group < after.group if onward else group > after.group)):
+            continue
+        start = after if after is not None and after.group == group else None
+        yield from walk(link, query, start, onward, want)
+
+
+def _finished(
+    link: Link,
+    query: Query,
+    start: Position | None,
+    onward: bool,  # noqa: FBT001 - as the others are called
+    want: int,
+) -> Iterator[Row | Passed]:
+    low, high = query.finished or (None, None)
+    place: Sequence[float | str] | None = None if start is None else (start.first, start.id)
+    states = [state.value for state in listing.states_of(query) if state.final]
+    asked = (
+        states,
+        query.job or False,
+        _mark_of(query) or False,
+        or_false(low),
+        or_false(high),
+        False,
+        (),
+        False,
+    )
+    yield from _slices(link, "finished", query, place, asked, onward=onward, want=want)
+
+
+def _pending(
+    link: Link,
+    query: Query,
+    start: Position | None,
+    onward: bool,  # noqa: FBT001 - as the others are called
+    want: int,
+) -> Iterator[Row | Passed]:
+    place: Sequence[float | str] | None = None
+    if start is not None:
+        place = (MAX_PRIORITY + start.first, start.second, start.id)
+    flag = "x" if query.error is not None else False
+    key = False if query.key is None else query.key
+    asked: tuple[object, ...] = ((), False, False, False, False, flag, texts_of(query.job, query.tag), key)
+    yield from _slices(link, "pending", query, place, asked, onward=onward, want=want)
+
+
+def _slices(
+    link: Link,
+    kind: str,
+    query: Query,
+    place: Sequence[float | str] | None,
+    asked: tuple[object, ...],
+    *,
+    onward: bool,
+    want: int,
+) -> Iterator[Row | Passed]:
+    where = _where(query)
+    # As many as a page needs; if few of them match, more at a time.
+    first = min(want + 1, _SLICE)
+    for size in itertools.chain((first, _SLICE - first % _SLICE), itertools.repeat(_SLICE)):
+        reply = link.call(_ROWS, kind, *where, place or False, onward, size, *asked)
+        now, ended, place, found, passed = _as_rows(reply)
+        for one in found:
+            yield row_of(one, now)
+        if passed and place is not None:
+            yield Passed(passed, _position_in_line(place))
+        if ended:
+            return
+
+
+def _running(link: Link, query: Query, start: Position | None, onward: bool, want: int) -> Iterator[Row]:  # noqa: FBT001
+    """Read all that run, which is as many as workers hold, since only their firings tell their order."""
+    del want
+    rows = []
+    for part in _parts(_as_ids_by_token(link.call(_RUNNING_IDS, *_where(query)))):
+        now, _, _, found, _ = _as_rows(link.call(_RUNNING_ROWS, part))
+        rows += [row_of(one, now) for one in found]
+    for row in sorted(rows, key=listing.position_of, reverse=not onward):
+        position = listing.position_of(row)
+        if start is None or (position > start if onward else position < start):
+            yield row
+
+
+def _position_in_line(place: Sequence[float | str]) -> Position:
+    rank, due, id_ = place
+    return Position(PENDING, float(rank) - MAX_PRIORITY, float(due), str(id_))
+
+
+def _mark_of(query: Query) -> str | None:
+    """Return the mark by which finished firings that match are found: the one that fewest firings have, as a rule."""
+    if query.key is not None:
+        return f"k:{query.key}"
+    if query.error is not None:
+        return f"e:{query.error}"
+    return None if query.tag is None else f"t:{query.tag}"
+
+
+def _where(query: Query) -> tuple[str | bool, str | bool]:
+    return (
+        False if query.queue is None else quote(query.queue),
+        False if query.route is None else quote(query.route),
+    )
+
+
+def _parts(held: list[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    """Divide running firings into parts that one script may look at."""
+    part: list[tuple[str, str]] = []
+    room = _SLICE
+    for token, ids in held:
+        for first in range(0, len(ids), _SLICE * ID_LENGTH):
+            piece = ids[first : first + _SLICE * ID_LENGTH]
+            part.append((token, piece))
+            room -= len(piece) // ID_LENGTH
+            if room <= 0:
+                yield part
+                part, room = [], _SLICE
+    if part:
+        yield part
