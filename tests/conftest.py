@@ -15,9 +15,11 @@ from tests.support.hangs import (
     pytest_runtest_teardown,
     pytest_unconfigure,
 )
+from tests.support.heap import pytest_collection
 
 __all__ = [
     "pytest_addoption",
+    "pytest_collection",
     "pytest_configure",
     "pytest_runtest_call",
     "pytest_runtest_setup",
