@@ -129,9 +129,9 @@ def declare(orders: Orders) -> None:
 
 
 def told_when(backend: Backend, worker: str) -> float:
-    """Wait for the firing that says when to begin."""
+    """Wait for the firing that says when to begin; each has a route of its own, lest one take another's."""
     while True:
-        for lent in backend.claim_next(QUEUE, GO, worker, 1, 15.0, timeout=1.0):
+        for lent in backend.claim_next(QUEUE, GO + worker, worker, 1, 15.0, timeout=1.0):
             backend.settle([outcome(lent)])
             return float(lent.body)
 

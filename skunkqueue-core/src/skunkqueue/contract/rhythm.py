@@ -20,7 +20,7 @@ from skunkqueue.contract.child import GO, VERSIONS
 from skunkqueue.contract.children import orders, started
 from skunkqueue.contract.effort import EFFORT, chosen_seed
 from skunkqueue.contract.kit import PATIENCE, Kit, open_empty
-from skunkqueue.contract.makers import LEASE, QUEUE, ROUTE, counts, firing, firings, listed, planned, state
+from skunkqueue.contract.makers import LEASE, QUEUE, ROUTE, counts, firing, listed, planned, state
 from skunkqueue.contract.storm import NAME, Storm, versioned, with_refire
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.records import Claim, State, Verdict
@@ -86,7 +86,8 @@ class RhythmPromises(Kit):
                     child.expect(["ready"])
                 # First all of them anew, then all of them changed.
                 for _ in range(VERSIONS):
-                    backend.enqueue(firings(HOSTS, route=GO, body=b"%f" % (backend.now() + 0.05)))
+                    begin = b"%f" % (backend.now() + 0.05)
+                    backend.enqueue([firing(route=GO + child.name, body=begin) for child in children])
                     answers = [child.next_line() for child in children]
                     told = list(zip(*answers, strict=True))
                     assert [sorted(each) for each in told] == [[False, True]] * NAMES
