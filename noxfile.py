@@ -25,6 +25,8 @@ PARALLEL = ("-n", "4", "--dist", "worksteal")
 No other way to distribute tests: with ``loadgroup`` one that takes its process along is run again and again.
 """
 
+LAZY = "--no-compile"
+"""Most modules that come along are never imported: to compile them all takes nearly as long as to unpack them."""
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 """Tests start hundreds of processes, which must not compile our modules again each time."""
 
@@ -53,18 +55,18 @@ def install(session: nox.Session, *names: str) -> None:
     The groups must bring what builds the distributions, as ``tests`` does: then pip need not make an
     environment for each build, which takes longer than all the rest.
     """
-    session.install(*(requirement for name in names for requirement in group(name)))
-    session.install("--no-build-isolation", *editable())
+    session.install(LAZY, *(requirement for name in names for requirement in group(name)))
+    session.install(LAZY, "--no-build-isolation", *editable())
 
 
-def build_wheels(session: nox.Session) -> list[str]:
-    """Build a wheel of each distribution from the working tree, once in a run of nox."""
+def build_wheels(session: nox.Session, *options: str) -> list[str]:
+    """Build a wheel of each distribution from the working tree, once in a run of nox; ``options`` are pip's."""
     if not BUILT:
         folder = session.cache_dir / "wheels"
         for old in folder.glob("*.whl"):
             old.unlink()
         sources = [f"./{name}" for name in DISTRIBUTIONS]
-        session.run("pip", "wheel", "--quiet", "--no-deps", "-w", str(folder), *sources)
+        session.run("pip", "wheel", "--quiet", "--no-deps", *options, "-w", str(folder), *sources)
         BUILT.extend(str(path) for path in sorted(folder.glob("*.whl")))
     return BUILT
 
@@ -102,8 +104,8 @@ def types(session: nox.Session) -> None:
 @nox.session(reuse_venv=False)
 def layers(session: nox.Session) -> None:
     """Check who imports whom, over installed wheels."""
-    session.install("pip", *group("layers"))
-    session.install(*build_wheels(session))
+    session.install(LAZY, "pip", *group("layers"))
+    session.install(LAZY, *build_wheels(session, "--no-build-isolation"))
     session.run("lint-imports", "--no-cache", *session.posargs)
 
 
@@ -143,7 +145,8 @@ def coverage(session: nox.Session) -> None:
 def wheels(session: nox.Session) -> None:
     """Install the wheels in an empty environment, and run an example from there, outside the repository."""
     session.install("pip")
-    session.install(*build_wheels(session))
+    # Those of the layers, as a rule. What builds them must not be here: it brings what core needs.
+    session.install(LAZY, *build_wheels(session))
     session.run("pip", "check")
     example = ROOT / "examples" / "decorator.py"
     with session.chdir(session.create_tmp()):
