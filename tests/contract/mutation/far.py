@@ -5,43 +5,54 @@ Copied into the package ``skunkqueue_memory`` beside the modules that mutants ch
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from threading import Event
+from typing import Concatenate, ParamSpec, TypeVar
 
 from skunkqueue_memory.backend import MemoryBackend
+from skunkqueue_memory.store import Store
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.config import redact
 from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.persistence.backend import BackendConfig
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 CUT = Event()
 """Whether the cable is cut."""
 
 
-class FarMemory(MemoryBackend):
+class FarStore(Store):
     """Raises what a driver would while the cable is cut, as an error of ours."""
+
+    url: str | None = None
+
+    def run(self, verb: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask the far end first."""
+        self.ask()
+        return super().run(verb, *args, **kwargs)
+
+    def ask(self) -> None:
+        """Raise BackendUnavailableError where the far end does not answer."""
+        try:
+            _driver()
+        except ConnectionResetError as error:
+            msg = f"{redact(self.url or 'memory')}: no answer ({error}): check that the cable is plugged in"
+            raise BackendUnavailableError(msg) from error
+
+
+class FarMemory(MemoryBackend):
+    """The memory backend over such a store."""
 
     @classmethod
     def open(cls, config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> FarMemory:
         """Connect."""
-        made = cls(clock, config.url)
-        made._ask()
-        return made
-
-    @contextmanager
-    def _open(self) -> Iterator[None]:
-        self._ask()
-        with super()._open():
-            yield
-
-    def _ask(self) -> None:
-        try:
-            _driver()
-        except ConnectionResetError as error:
-            msg = f"{redact(self._url or 'memory')}: no answer ({error}): check that the cable is plugged in"
-            raise BackendUnavailableError(msg) from error
+        store = FarStore(clock)
+        store.url = config.url
+        store.ask()
+        return cls(store, config.url)
 
 
 def _driver() -> None:

@@ -1,6 +1,6 @@
 """A SkunkQueue backend that keeps everything in memory: an example for authors of backends.
 
-Read ``shelf.py`` first (what is kept), then ``backend.py`` (the verbs), then the two files it leans on.
+Read ``shelf.py`` first (what is kept), then ``store.py`` (what makes a verb atomic), then ``backend.py`` (the verbs).
 """
 
 from skunkqueue_memory.backend import MemoryBackend, default_cfg

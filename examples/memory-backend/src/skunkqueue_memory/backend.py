@@ -1,6 +1,6 @@
-"""The verbs about firings: the hot path, reading, and control.
+"""The backend: every verb of the contract, each by the module that is named as its area.
 
-Lives in one process and forgets everything at its end, and its capabilities say so: the contract's kit
+It lives in one process and forgets everything at its end, and its capabilities say so: the contract kit
 then asks neither for several processes nor for a life after a crash.
 """
 
@@ -11,30 +11,46 @@ from typing import Any, ClassVar
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.config import redact
-from skunkqueue.persistence import listing, rules
-from skunkqueue.persistence.backend import MAX_PAGE, Backend, BackendConfig
+from skunkqueue.counters import Counters
+from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Rows
+from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.pools import Entries, Entry, PoolRecord
 from skunkqueue.records import (
     Claim,
     ClaimRef,
     Command,
+    Death,
     Firing,
     Minute,
     Outcome,
     Page,
     Record,
     RouteInfo,
+    Run,
+    Schedule,
+    Standing,
     State,
-    Verdict,
+    WorkerRecord,
 )
-from skunkqueue_memory.asking import AskingVerbs
-from skunkqueue_memory.schedules import ScheduleVerbs
-from skunkqueue_memory.shelf import Entry, Place
-from skunkqueue_memory.workers import WorkerVerbs
+from skunkqueue_memory import (
+    audit,
+    claim,
+    control,
+    counters,
+    enqueue,
+    leases,
+    reading,
+    schedules,
+    settle,
+    wakeups,
+    workers,
+)
+from skunkqueue_memory.store import Store
 
 default_cfg: dict[str, Any] = {"backend": "memory"}
 
 
-class MemoryBackend(WorkerVerbs, ScheduleVerbs, AskingVerbs, Backend):
+class MemoryBackend(Backend):
     """Dictionaries behind a lock."""
 
     name: ClassVar[str] = "memory"
@@ -43,286 +59,292 @@ class MemoryBackend(WorkerVerbs, ScheduleVerbs, AskingVerbs, Backend):
         {"rows", "counters", "pools", "audit", "schedule pages"}
     )
 
-    def __init__(self, clock: Clock, url: str | None = None) -> None:
-        super().__init__(clock)
+    def __init__(self, store: Store, url: str | None = None) -> None:
+        self._store = store
         self._url = url
 
     @classmethod
     def open(cls, config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> MemoryBackend:
         """Make an empty store; each call makes its own, whatever its URL."""
-        return cls(clock, config.url)
+        return cls(Store(clock), config.url)
+
+    def close(self) -> None:
+        """End all waits; what was kept goes with the object."""
+        self._store.close()
 
     def location(self) -> str:
-        """Say that it is nowhere, and by which name; a URL may hold a password, which no log may show."""
+        """Say that it is in memory, and under which URL; no log may show the password of a URL."""
         name = f" ({redact(self._url)})" if self._url else ""
         return f"memory of this process{name}"
 
     def version(self) -> str:
-        """Name what answers."""
+        """Return the name and version of this package."""
         return "skunkqueue-memory 0.1.0"
 
-    # --- the hot path -----------------------------------------------------------------------------
+    def now(self) -> float:
+        """Return the time of the clock it was given."""
+        return self._store.now()
+
+    # --- enqueue, claim, settle, leases, wakeups ----------------------------------------------------
 
     def enqueue(self, firings: Sequence[Firing]) -> list[str]:
-        """Put firings on the shelf."""
-        with self._open():
-            now = self.now()
-            # Whatever can go wrong goes wrong here, before the first change: all or none.
-            entries = [Entry.of(firing, now) for firing in firings]
-            ids = [self._shelf.put(entry) for entry in entries]
-            self._ring()
-            return ids
+        """Put firings in."""
+        return self._store.run(enqueue.enqueue, firings)
 
     def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:
-        """Lend what is due, in order."""
-        with self._open():
-            now = self.now()
-            if self._is_paused((queue, route)):
-                return []
-            self._reclaim((queue, route), now)
-            due = [
-                entry
-                for entry in self._shelf.pending((queue, route))
-                if entry.due <= now and entry.firing.target in (None, worker)
-            ]
-            first = sorted(due, key=lambda entry: entry.order)[:limit]
-            batch = first[: rules.batch_length([entry.deaths for entry in first])]
-            for entry in batch:
-                entry.token += 1
-                entry.worker, entry.lease_end, entry.began = worker, now + lease, now
-                entry.begun = False
-                self._shelf.move(entry, State.RUNNING)
-            return [entry.claim(now) for entry in batch]
+        """Lend firings."""
+        return self._store.run(claim.claim, queue, route, worker, limit=limit, lease=lease)
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[str]:
-        """Move each claim on, with all that follows."""
-        with self._open():
-            now = self.now()
-            stale = []
-            for outcome in outcomes:
-                entry = self._held(outcome.id, outcome.token)
-                if entry is None:
-                    stale.append(outcome.id)
-                else:
-                    self._settle(entry, outcome, now)
-            self._ring()
-            return stale
+        """Hand in outcomes."""
+        return self._store.run(settle.settle, outcomes)
 
     def extend(self, claims: Sequence[ClaimRef], lease: float) -> list[str]:
-        """Lengthen the leases that are still held."""
-        with self._open():
-            lost = []
-            for ref in claims:
-                entry = self._held(ref.id, ref.token)
-                if entry is None:
-                    lost.append(ref.id)
-                else:
-                    entry.lease_end = self.now() + lease
-                    entry.begun |= ref.begun
-            # A lease may end sooner now than those who wait know.
-            self._ring()
-            return lost
+        """Make leases last longer."""
+        return self._store.run(leases.extend, claims, lease)
 
     def wait(self, queue: str, route: str, worker: str, timeout: float) -> bool:
-        """Sleep until a change, or until something falls due or a lease ends."""
+        """Block until something may be claimable."""
         return self.wait_any(queue, (route,), worker, timeout) is not None
 
     def wait_any(self, queue: str, routes: Sequence[str], worker: str, timeout: float) -> str | None:
-        """Sleep until the same happens on one of several routes."""
+        """Block until something may be claimable on one of several routes."""
+        return wakeups.wait_any(self._store, queue, routes, worker, timeout)
 
-        def look(now: float) -> tuple[str | None, float | None]:
-            moments = [
-                (entry.due if entry.state is State.PENDING else entry.lease_end, route)
-                for route in routes
-                if not self._is_paused((queue, route))
-                for entry in self._shelf.live[queue, route].values()
-                if entry.firing.target in (None, worker)
-            ]
-            first, route = min(moments, default=(None, None))
-            return route if first is not None and first <= now else None, first
-
-        return self._watch(look, timeout)
-
-    def _held(self, id_: str, token: int) -> Entry | None:
-        """Find a running firing by what proves the claim to it."""
-        entry = self._shelf.entries.get(id_)
-        if entry is None or entry.state is not State.RUNNING or entry.token != token:
-            return None
-        return entry
-
-    def _settle(self, entry: Entry, outcome: Outcome, now: float) -> None:
-        # The due time that counts for the waiting is the old one, so the tally comes first.
-        self._shelf.tally(entry, outcome, now)
-        if outcome.attempt_state is not None:
-            entry.attempt_state = outcome.attempt_state
-        if outcome.error is not None:
-            entry.error = outcome.error
-        if outcome.began is not None and outcome.verdict is not Verdict.ADVANCE:
-            entry.attempts += 1
-        if outcome.verdict.state.final:
-            entry.began, entry.result = outcome.began, outcome.result
-            entry.took = None if outcome.began is None else outcome.took
-            self._shelf.finish(entry, outcome.verdict.state, now, outcome.ttl)
-        elif outcome.verdict is not Verdict.ADVANCE:
-            due = rules.due_again(outcome, now)
-            if due is not None:
-                entry.due = due
-            entry.again = listing.again_after(outcome.verdict)
-            self._shelf.move(entry, State.PENDING)
-        for firing in outcome.follow:
-            self._shelf.put(Entry.of(firing, now))
-        if outcome.refire is not None:
-            self._refire(entry.id, outcome.refire)
-
-    def _reclaim(self, place: Place, now: float) -> None:
-        """Take back what leases ran out on."""
-        for entry in [entry for entry in self._shelf.live[place].values() if entry.overdue(now)]:
-            death = rules.lease_ended(now, entry.worker or "", begun=entry.begun)
-            self._shelf.died(entry, death, now)
-            self._shelf.move(entry, State.PENDING)
-
-    # --- reading ----------------------------------------------------------------------------------
+    # --- reading ------------------------------------------------------------------------------------
 
     def get(self, ids: Sequence[str]) -> list[Record | None]:
-        """Read firings."""
-        with self._open():
-            now = self.now()
-            entries = [self._shelf.entries.get(id_) for id_ in ids[:MAX_PAGE]]
-            return [entry.record(now) if entry is not None else None for entry in entries]
+        """Read firings by id."""
+        return self._store.run(reading.get, ids)
 
     def find(self, prefix: str, limit: int = 10) -> list[str]:
-        """Look through all ids; a real store asks an index."""
-        with self._open():
-            return sorted(id_ for id_ in self._shelf.entries if id_.startswith(prefix))[:limit]
+        """Find ids by how they begin."""
+        return self._store.run(reading.find, prefix, limit)
 
     def page(self, queue: str, route: str, state: State, limit: int = 50, after: str | None = None) -> Page:
-        """List what comes after the cursor, which is the sort key of the last record shown."""
-        start = rules.place_in(after, state, (float, float, str)) if after is not None else None
-        limit = min(limit, MAX_PAGE)
-        with self._open():
-            now = self.now()
-            entries = [
-                entry
-                for entry in self._shelf.entries.values()
-                if entry.place == (queue, route)
-                and entry.state is state
-                and (start is None or entry.order > start)
-            ]
-            entries.sort(key=lambda entry: entry.order)
-            shown = entries[:limit]
-            cursor = rules.cursor_after(state, shown[-1].order) if len(entries) > limit else None
-            return Page(records=tuple(entry.record(now) for entry in shown), next=cursor)
+        """List firings of one state."""
+        return self._store.run(reading.page, queue, route, state, limit=limit, after=after)
 
     def routes(self, queue: str | None = None) -> list[RouteInfo]:
-        """Read the running totals."""
-        with self._open():
-            paused = {(name, route) for name, routes in self._paused.items() for route in routes if route}
-            known = sorted({*self._shelf.counts, *paused})
-            return [
-                RouteInfo(
-                    queue=place[0],
-                    route=place[1],
-                    paused=self._is_paused(place),
-                    counts={state: self._shelf.counts[place][state] for state in State},
-                    oldest_due=min((entry.due for entry in self._shelf.pending(place)), default=None),
-                )
-                for place in known
-                if queue in (None, place[0])
-            ]
-
-    def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
-        """Read the counters."""
-        with self._open():
-            return [
-                Minute(queue=queue, route=route, minute=int(begin // 60), values=values)
-                for begin, values in self._shelf.tallies.minutes.sums((queue, route), since * 60, until * 60)
-            ]
+        """List routes with their counts."""
+        return self._store.run(reading.routes, queue)
 
     def wait_settled(self, ids: Sequence[str], timeout: float) -> list[str]:
-        """Sleep until one of them needs no more waiting."""
+        """Block until one of the firings is finished or unknown."""
+        return wakeups.wait_settled(self._store, ids, timeout)
 
-        def look(_: float) -> tuple[list[str], None]:
-            live = {entry.id for entry in self._known(ids) if not entry.state.final}
-            return [id_ for id_ in ids if id_ not in live], None
+    def results(self, ids: Sequence[str]) -> list[Result | None]:
+        """Read how firings ended."""
+        return self._store.run(reading.results, ids)
 
-        return self._watch(look, timeout)
+    def rows(self, query: Query, limit: int = 50, cursor: str | None = None) -> Rows:
+        """List firings that match."""
+        return self._store.run(reading.rows, query, limit, cursor)
 
-    # --- control ----------------------------------------------------------------------------------
+    def count(self, query: Query, most: int = MAX_LOOK) -> Count:
+        """Count firings that match."""
+        return self._store.run(reading.count, query, most)
+
+    def job_counts(self, queue: str | None = None, route: str | None = None) -> list[JobCount]:
+        """Count firings by route, job and state."""
+        return self._store.run(reading.job_counts, queue, route)
+
+    # --- control ------------------------------------------------------------------------------------
 
     def kill(self, ids: Sequence[str]) -> dict[str, State | None]:
-        """Kill at once what waits, and have the holders stop what runs."""
-        with self._open():
-            before: dict[str, State | None] = dict.fromkeys(ids)
-            for entry in self._known(ids):
-                before[entry.id] = entry.state
-                if entry.state is State.PENDING:
-                    self._shelf.kill(entry, self.now())
-                elif entry.state is State.RUNNING:
-                    entry.kill_requested = True
-                    self.send(entry.worker or "", Command(verb="kill", firing=entry.id))
-            self._ring()
-            return before
+        """Kill firings, or have their workers kill them."""
+        return self._store.run(control.kill, ids)
 
     def requeue(self, ids: Sequence[str]) -> list[str]:
-        """Start finished ones over."""
-        with self._open():
-            done = []
-            for entry in self._known(ids):
-                if not entry.state.final or self._shelf.key_holder(entry) is not None:
-                    continue
-                self._shelf.start_over(entry, self.now())
-                done.append(entry.id)
-            self._ring()
-            return done
+        """Start finished firings over."""
+        return self._store.run(control.requeue, ids)
+
+    def delete(self, ids: Sequence[str]) -> dict[str, State | None]:
+        """Remove firings that do not run."""
+        return self._store.run(control.delete, ids)
+
+    def run_now(self, ids: Sequence[str]) -> dict[str, State | None]:
+        """Make pending firings due."""
+        return self._store.run(control.run_now, ids)
 
     def purge(self, queue: str, route: str | None = None) -> int:
-        """Remove what waits."""
-        with self._open():
-            doomed = [
-                entry
-                for place in list(self._shelf.live)
-                if place[0] == queue and route in (None, place[1])
-                for entry in self._shelf.pending(place)
-            ]
-            for entry in doomed:
-                self._shelf.remove(entry)
-            self._ring()
-            return len(doomed)
+        """Remove all that is pending."""
+        return self._store.run(control.purge, queue, route)
 
     def pause(self, queue: str, route: str | None = None) -> None:
-        """Note the pause."""
-        with self._open():
-            self._paused[queue].add(route)
+        """Let nothing more be claimed."""
+        self._store.run(control.pause, queue, route)
 
     def resume(self, queue: str, route: str | None = None) -> None:
-        """Strike it out."""
-        with self._open():
-            if route is None:
-                self._paused[queue].clear()
-            else:
-                self._paused[queue].discard(route)
-            self._ring()
+        """End a pause."""
+        self._store.run(control.resume, queue, route)
 
     def prune(self, older: float | None = None, limit: int = 1_000) -> int:
-        """Remove what was kept long enough."""
-        with self._open():
-            now = self.now()
-            doomed = [
-                entry
-                for entry in self._shelf.entries.values()
-                if entry.state.final
-                and (entry.kept_until() <= now if older is None else entry.finished < now - older)
-            ][:limit]
-            for entry in doomed:
-                self._shelf.remove(entry)
-            self._shelf.tallies.drop(now)
-            self._ring()
-            return len(doomed)
+        """Remove finished firings that are past their time."""
+        return self._store.run(control.prune, older, limit)
 
     def progress(self, ref: ClaimRef, data: bytes) -> bool:
-        """Keep what the job says of itself."""
-        with self._open():
-            entry = self._held(ref.id, ref.token)
-            if entry is not None:
-                entry.progress = data
-            return entry is not None
+        """Save a running firing's progress."""
+        return self._store.run(leases.progress, ref, data)
+
+    # --- workers and pools --------------------------------------------------------------------------
+
+    def register(self, worker: WorkerRecord, lease: float) -> None:
+        """List a worker."""
+        self._store.run(workers.beat, worker, lease)
+
+    def beat(self, worker: WorkerRecord, lease: float) -> bool:
+        """List a worker for some more time; return whether it was listed."""
+        return self._store.run(workers.beat, worker, lease)
+
+    def unregister(self, worker: str) -> None:
+        """Take a worker off the list."""
+        self._store.run(workers.unregister, worker)
+
+    def workers(self, queue: str | None = None, route: str | None = None) -> list[WorkerRecord]:
+        """List live workers."""
+        return self._store.run(workers.listed, queue, route)
+
+    def reap(self, worker: str, begun: Sequence[str], death: Death) -> int:
+        """Give back what a dead worker held."""
+        return self._store.run(workers.reap, worker, begun, death)
+
+    def send(self, worker: str, command: Command) -> bool:
+        """Put a command into the mailbox of a live worker or pool."""
+        return self._store.run(workers.send, worker, command)
+
+    def listen(self, worker: str, timeout: float) -> list[Command]:
+        """Block until commands arrive, and take them out."""
+        return wakeups.listen(self._store, worker, timeout)
+
+    def sweep(self) -> int:
+        """Do some housekeeping."""
+        return self._store.run(workers.sweep)
+
+    def register_pool(self, pool: PoolRecord, lease: float) -> None:
+        """List a pool."""
+        self._store.run(workers.beat_pool, pool, lease)
+
+    def beat_pool(self, pool: PoolRecord, lease: float) -> bool:
+        """List a pool for some more time; return whether it was listed."""
+        return self._store.run(workers.beat_pool, pool, lease)
+
+    def unregister_pool(self, pool: str) -> None:
+        """Take a pool off the list."""
+        self._store.run(workers.unregister_pool, pool)
+
+    def pools(self, queue: str | None = None) -> list[PoolRecord]:
+        """List live pools."""
+        return self._store.run(workers.listed_pools, queue)
+
+    # --- schedules ----------------------------------------------------------------------------------
+
+    def declare(self, schedule: Schedule, firing: Firing, over: Standing | None = None) -> bool | None:
+        """Declare or replace a schedule."""
+        return self._store.run(schedules.declare, schedule, firing, over)
+
+    def schedules(self, queue: str | None = None) -> list[Schedule]:
+        """List schedules."""
+        return self._store.run(schedules.listed, queue)
+
+    def schedule_page(
+        self, queue: str | None = None, limit: int = 50, after: tuple[str, str] | None = None
+    ) -> list[Schedule]:
+        """List some schedules."""
+        return self._store.run(schedules.page, queue, limit, after)
+
+    def get_schedule(self, queue: str, name: str) -> Schedule | None:
+        """Read one schedule."""
+        return self._store.run(schedules.one, queue, name)
+
+    def arm(
+        self,
+        queue: str,
+        name: str,
+        generation: int,
+        firing: Firing,
+        state: bytes | None = None,
+        *,
+        over: str | None = None,
+    ) -> bool:
+        """Let this firing be the next of a schedule."""
+        return self._store.run(schedules.arm, queue, name, generation, firing, state=state, over=over)
+
+    def pause_schedule(self, queue: str, name: str) -> bool:
+        """Disarm a schedule."""
+        return self._store.run(schedules.pause, queue, name)
+
+    def resume_schedule(
+        self,
+        queue: str,
+        name: str,
+        firing: Firing,
+        generation: int | None = None,
+        state: bytes | None = None,
+    ) -> bool:
+        """Arm a paused schedule again."""
+        return self._store.run(schedules.resume, queue, name, firing, generation=generation, state=state)
+
+    def remove_schedule(self, queue: str, name: str, generation: int | None = None) -> bool:
+        """Forget a schedule."""
+        return self._store.run(schedules.remove, queue, name, generation)
+
+    def history(self, queue: str, name: str) -> list[Run]:
+        """List a schedule's last runs."""
+        return self._store.run(schedules.history, queue, name)
+
+    def histories(self, names: Sequence[tuple[str, str]]) -> list[list[Run]]:
+        """List the last runs of several schedules."""
+        return [self.history(queue, name) for queue, name in names]
+
+    def idle_schedules(self, queue: str, route: str) -> list[Schedule]:
+        """List schedules that need to be armed."""
+        return self._store.run(schedules.idle, queue, route)
+
+    # --- counters and the audit log -----------------------------------------------------------------
+
+    def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
+        """Read counters a minute."""
+        return self._store.run(counters.minutes, queue, route, since, until)
+
+    def counters(
+        self,
+        routes: Sequence[tuple[str, str]],
+        since: float,
+        until: float,
+        *,
+        hours: bool = False,
+        jobs: bool = False,
+    ) -> list[Counters]:
+        """Read what was counted in each minute or hour."""
+        return self._store.run(counters.counters, routes, since, until, hours=hours, jobs=jobs)
+
+    def totals(self, queue: str | None = None) -> list[Counters]:
+        """Read what was counted since the store was made."""
+        return self._store.run(counters.totals, queue)
+
+    def sample(self) -> int:
+        """Keep how each route stands in this minute."""
+        return self._store.run(counters.sample)
+
+    def log_entry(self, entry: Entry) -> None:
+        """Add an entry to the audit log."""
+        self._store.run(audit.add, entry)
+
+    def note_entry(
+        self, id_: str, *, did: str | None = None, heard: bool = False, done: bool = False
+    ) -> bool:
+        """Add to an entry what became of it."""
+        return self._store.run(audit.note, id_, did=did, heard=heard, done=done)
+
+    def audit(
+        self,
+        limit: int = 50,
+        cursor: str | None = None,
+        *,
+        who: str | None = None,
+        verb: str | None = None,
+        id_: str | None = None,
+    ) -> Entries:
+        """List entries, newest first."""
+        return self._store.run(audit.page, limit, cursor, who=who, verb=verb, id_=id_)

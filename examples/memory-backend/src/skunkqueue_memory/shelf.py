@@ -8,6 +8,7 @@ firing itself, an index of the live ones by route, one of the keys in use, and r
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from skunkqueue.listings import Result, Row
@@ -60,7 +61,7 @@ class Entry:
 
     @property
     def place(self) -> Place:
-        """Where it waits."""
+        """Its queue and route."""
         return self.firing.queue, self.firing.route
 
     @property
@@ -71,7 +72,7 @@ class Entry:
         return -self.firing.priority, self.due, self.id
 
     def overdue(self, now: float) -> bool:
-        """Say whether it runs on a lease that is over."""
+        """Return whether it runs on a lease that is over."""
         return self.state is State.RUNNING and self.lease_end <= now
 
     def died(self, death: Death) -> None:
@@ -80,11 +81,11 @@ class Entry:
         self.evidence += rules.evidence_line(death)
 
     def kept_until(self) -> float:
-        """Tell when a finished firing may be pruned."""
+        """Return when a finished firing may be pruned."""
         return self.finished + rules.kept_for(self.state, self.ttl)
 
     def claim(self, now: float) -> Claim:
-        """Show it to the worker that has it now."""
+        """Return it as the worker gets it that has it now."""
         return Claim(
             id=self.id,
             token=self.token,
@@ -109,7 +110,7 @@ class Entry:
         )
 
     def record(self, now: float) -> Record:
-        """Show it to people."""
+        """Return it as people read it."""
         return Record(
             id=self.id,
             queue=self.firing.queue,
@@ -142,7 +143,7 @@ class Entry:
         )
 
     def row(self, now: float, *, paused: bool) -> Row:
-        """Show it in a listing."""
+        """Return it as a row of a listing."""
         waits = listing.waits_for(due=self.due, now=now, paused=paused, again=self.again)
         return Row(
             id=self.id,
@@ -172,7 +173,7 @@ class Entry:
         )
 
     def ended(self) -> Result:
-        """Show what became of it, and nothing else."""
+        """Return how it ended, and nothing else."""
         return Result(
             id=self.id,
             state=self.state,
@@ -192,6 +193,10 @@ class Shelf:
         self.tallies = Tallies()
         self._keys: dict[tuple[str, str], str] = {}
 
+    def known(self, ids: Iterable[str]) -> list[Entry]:
+        """Find those of the firings that are here."""
+        return [self.entries[id_] for id_ in dict.fromkeys(ids) if id_ in self.entries]
+
     def put(self, entry: Entry) -> str:
         """Add a new firing, unless it or its key is known already; return the id that counts."""
         if entry.id in self.entries:
@@ -205,7 +210,7 @@ class Shelf:
         return entry.id
 
     def key_holder(self, entry: Entry) -> str | None:
-        """Tell which live firing uses this one's idempotency key."""
+        """Return the id of the live firing that has this one's idempotency key."""
         if entry.firing.key is None:
             return None
         return self._keys.get((entry.firing.queue, entry.firing.key))
@@ -217,7 +222,7 @@ class Shelf:
         self._index(entry)
 
     def start_over(self, entry: Entry, now: float) -> None:
-        """Make a finished firing wait again; its token stays, so old claims stay stale."""
+        """Make a finished firing pending again; its token stays, so old claims stay stale."""
         entry.due, entry.deaths, entry.evidence = now, 0, ""
         entry.attempt_state = entry.result = entry.progress = entry.expires = None
         entry.error = entry.took = entry.again = None
@@ -230,7 +235,7 @@ class Shelf:
         self.move(entry, state)
 
     def kill(self, entry: Entry, now: float) -> None:
-        """Finish a firing that nobody runs."""
+        """Finish a firing that no worker runs as killed."""
         self.finish(entry, State.KILLED, now)
         self.count(entry, "killed", now)
 
@@ -246,7 +251,7 @@ class Shelf:
         del self.entries[entry.id]
 
     def pending(self, place: Place) -> list[Entry]:
-        """List what waits in a route, due or not."""
+        """List what is pending on a route, due or not."""
         return [entry for entry in self.live[place].values() if entry.state is State.PENDING]
 
     def tally(self, entry: Entry, outcome: Outcome, now: float) -> None:

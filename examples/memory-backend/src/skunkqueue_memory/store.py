@@ -1,4 +1,4 @@
-"""What all verbs share: one lock, the shelf, the clock, and a bell that wakes whoever waits.
+"""What all verbs share: everything that is kept, one lock, the clock, and what wakes those who wait.
 
 The lock makes every verb atomic, so no verb needs to think of another. A real store has transactions
 (or scripts that run alone) in its place.
@@ -7,81 +7,81 @@ The lock makes every verb atomic, so no verb needs to think of another. A real s
 from __future__ import annotations
 
 import threading
-from abc import abstractmethod
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import TypeVar
+from collections import defaultdict, deque
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
 
 from skunkqueue.clock import Clock
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import State
-from skunkqueue_memory.shelf import Entry, Place, Shelf
+from skunkqueue.persistence.backend import HISTORY_LENGTH
+from skunkqueue.pools import Entry as AuditEntry
+from skunkqueue.pools import PoolRecord
+from skunkqueue.records import Command, Run, Schedule, WorkerRecord
+from skunkqueue_memory.shelf import Place, Shelf
 
+P = ParamSpec("P")
 T = TypeVar("T")
+Key = tuple[str, str]
+"""A queue and the name of a schedule in it."""
 
 
-class Store(Backend):
-    """The part of the backend that is no verb."""
+class Store:
+    """All that one backend keeps. The functions of the other modules run inside ``run``."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._lock = threading.RLock()
-        self._waiting: set[threading.Event] = set()
-        self._closed = False
-        self._shelf = Shelf()
-        self._paused: defaultdict[str, set[str | None]] = defaultdict(set)
+        self.clock = clock
+        self.shelf = Shelf()
+        self.paused: defaultdict[str, set[str | None]] = defaultdict(set)
         """Paused routes by queue; ``None`` among them stands for the whole queue."""
-
-    def close(self) -> None:
-        """Wake all who wait; what was kept goes with the object."""
-        with self._lock:
-            self._closed = True
-            self._ring()
+        self.workers: dict[str, tuple[WorkerRecord, float]] = {}
+        """Each with the time at which it is no longer listed."""
+        self.pools: dict[str, tuple[PoolRecord, float]] = {}
+        """The same."""
+        self.mailboxes: defaultdict[str, list[Command]] = defaultdict(list)
+        self.schedules: dict[Key, Schedule] = {}
+        self.histories: defaultdict[Key, deque[Run]] = defaultdict(lambda: deque(maxlen=HISTORY_LENGTH))
+        # One count for the whole store: a generation must not come back when a name is removed and
+        # declared again, or a firing of the old schedule would refire into the new one.
+        self.generations = 0
+        self.audit: dict[str, AuditEntry] = {}
+        self._lock = threading.RLock()
+        self._waits: set[threading.Event] = set()
+        self._is_closed = False
 
     def now(self) -> float:
-        """Tell the time of the clock it was given."""
-        return self._clock.now()
+        """Return the time of the clock it was given."""
+        return self.clock.now()
 
-    @abstractmethod
-    def _alive(self, worker: str, now: float) -> bool:
-        """Say whether a worker is listed."""
-
-    def _is_paused(self, place: Place) -> bool:
-        queue, route = place
-        return bool(self._paused[queue] & {None, route})
-
-    def _known(self, ids: Iterable[str]) -> list[Entry]:
-        return [self._shelf.entries[id_] for id_ in dict.fromkeys(ids) if id_ in self._shelf.entries]
-
-    def _kill_waiting(self, entries: Iterable[Entry], now: float) -> int:
-        """Kill what waits, or runs on a lease that is over; return how many."""
-        doomed = [entry for entry in entries if entry.state is State.PENDING or entry.overdue(now)]
-        for entry in doomed:
-            self._shelf.kill(entry, now)
-        return len(doomed)
-
-    @contextmanager
-    def _open(self) -> Iterator[None]:
-        """Have the store for oneself; raises BackendError after ``close``."""
+    def run(self, verb: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function with this store while no other runs; raises BackendError after ``close``."""
         with self._lock:
-            if self._closed:
+            if self._is_closed:
                 msg = "this store in memory was closed, and what it kept is gone: open another"
                 raise BackendError(msg)
-            yield
+            return verb(self, *args, **kwargs)
 
-    def _ring(self) -> None:
-        """Have everybody who waits look again; call it with the lock held, after the change."""
-        for event in self._waiting:
+    def close(self) -> None:
+        """End all waits; what was kept goes with the object."""
+        with self._lock:
+            self._is_closed = True
+            self.wake_all()
+
+    def is_paused(self, place: Place) -> bool:
+        """Return whether a route is paused, by itself or with its queue."""
+        queue, route = place
+        return bool(self.paused[queue] & {None, route})
+
+    def wake_all(self) -> None:
+        """Let every wait look again; called after a change, with the lock held."""
+        for event in self._waits:
             event.set()
 
-    def _watch(self, look: Callable[[float], tuple[T, float | None]], timeout: float) -> T:
+    def wait_until(self, look: Callable[[float], tuple[T, float | None]], timeout: float) -> T:
         """Look after every change, and at the moment that ``look`` names, until it finds something.
 
-        ``look`` gets the time and answers with what it found and when to look again at the latest.
-        The clock does the waiting, so under a virtual one nobody sits through a timeout.
+        ``look`` gets the time, and returns what it found and when to look again at the latest.
+        The clock does the waiting, so a virtual one waits for no timeout.
         """
         event = threading.Event()
 
@@ -93,15 +93,15 @@ class Store(Backend):
                 return found, None if moment is None else moment - now
 
         with self._lock:
-            self._waiting.add(event)
+            self._waits.add(event)
         try:
             return rules.wait_for(
                 look_now,
-                lambda seconds: self._clock.wait(event, seconds),
-                clock=self._clock,
+                lambda seconds: self.clock.wait(event, seconds),
+                clock=self.clock,
                 timeout=timeout,
-                closed=lambda: self._closed,
+                closed=lambda: self._is_closed,
             )
         finally:
             with self._lock:
-                self._waiting.discard(event)
+                self._waits.discard(event)

@@ -1,6 +1,6 @@
 """What was counted: by route and job, in each minute, in each hour, and ever; and the samples of each minute.
 
-Knows no firing. What the values are called is the matter of ``skunkqueue.counters``.
+Knows no firing. ``skunkqueue.counters`` has the names of the values.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Spans:
         """The same."""
 
     def begin(self, now: float) -> float:
-        """Tell when the span began that is now."""
+        """Return when the span began that runs now."""
         return now // self._length * self._length
 
     def sums(self, place: Place, since: float, until: float) -> list[tuple[float, Values]]:
@@ -44,7 +44,7 @@ class Spans:
         return sorted(found, key=lambda span: span[0])
 
     def drop(self, now: float) -> None:
-        """Forget what is older than anybody asks for."""
+        """Forget what is older than the contract keeps."""
         oldest = self.begin(now - self._kept)
         for by_job in self.by_job.values():
             for begin in [begin for begin in by_job if begin < oldest]:
@@ -63,7 +63,7 @@ class Tallies:
         self.ever: defaultdict[Place, dict[str, Values]] = defaultdict(dict)
 
     def name_of(self, place: Place, job: str) -> str:
-        """Tell under which name a job is counted: its own, or that of all who came after the first MAX_JOBS."""
+        """Return the name under which a job is counted: its own, or OTHER_JOBS for all after the first MAX_JOBS."""
         known = self.ever[place]
         return job if job in known or len(known.keys() - {OTHER_JOBS}) < MAX_JOBS else OTHER_JOBS
 
@@ -90,6 +90,6 @@ class Tallies:
         return True
 
     def drop(self, now: float) -> None:
-        """Forget what is older than anybody asks for."""
+        """Forget what is older than the contract keeps."""
         self.minutes.drop(now)
         self.hours.drop(now)
