@@ -1,21 +1,54 @@
 """Plain data that passes between all other parts: firings, claims, outcomes, workers, schedules.
 
-Everything here is frozen and keyword-only, and knows nothing of stores, jobs or processes.
-The structs come from msgspec and not from dataclasses because thousands a second are made: a frozen
-slotted dataclass of a claim's fields costs 3.7 µs to build, a struct 1.1 µs. None of those made in numbers can be
-part of a cycle, so the collector need not look at them (``gc=False``).
+Everything here is frozen and keyword-only, and knows nothing of stores, jobs or processes. The states and the records
+of schedules have modules of their own; their names are here too.
+
+The structs come from msgspec and not from dataclasses because thousands of them are made in a second: a frozen
+slotted dataclass with the fields of a claim takes 3.7 µs to build, a struct 1.1 µs. Structs that are made in large numbers
+cannot be part of a cycle, so the garbage collector need not look at them (``gc=False``).
 
 Times are seconds since the epoch by the *store's* clock, durations are seconds, both as float.
 """
 
 from __future__ import annotations
 
-from enum import Enum
-
 import msgspec
 
+from skunkqueue.schedule_records import DECLARED, Schedule, Standing
+from skunkqueue.states import DEFAULT_PRIORITY, FINAL_STATES, State, Verdict
+
+__all__ = [
+    "DECLARED",
+    "DEFAULT_PRIORITY",
+    "DEFAULT_ROUTE",
+    "FINAL_STATES",
+    "MAX_ERROR",
+    "MAX_JOB",
+    "MAX_PRIORITY",
+    "MAX_RUNNING",
+    "MAX_TAG",
+    "MAX_TAGS",
+    "MIN_PRIORITY",
+    "Claim",
+    "ClaimRef",
+    "Command",
+    "Death",
+    "Firing",
+    "Minute",
+    "Outcome",
+    "Page",
+    "Record",
+    "Refire",
+    "RouteInfo",
+    "Run",
+    "Schedule",
+    "Standing",
+    "State",
+    "Verdict",
+    "WorkerRecord",
+]
+
 DEFAULT_ROUTE = "default"
-DEFAULT_PRIORITY = 5
 MIN_PRIORITY = 0
 MAX_PRIORITY = 9
 MAX_JOB = 200
@@ -27,72 +60,11 @@ MAX_ERROR = 200
 """Characters of an error line."""
 
 
-class State(str, Enum):
-    """Where a firing is in its life; the state of a job never fired is ``None``."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    COMPLETE = "complete"
-    ERROR = "error"
-    KILLED = "killed"
-    EXPIRED = "expired"
-
-    def __str__(self) -> str:
-        # People print it: `print("state", add.state)`.
-        return self.value
-
-    @property
-    def final(self) -> bool:
-        """Say whether a firing in this state is finished."""
-        return self not in (State.PENDING, State.RUNNING)
-
-
-FINAL_STATES = tuple(state for state in State if state.final)
-
-
-class Verdict(str, Enum):
-    """What a worker says of a claim when it settles it, and the state that follows."""
-
-    COMPLETE = "complete"
-    """It ran and returned."""
-    ERROR = "error"
-    """It failed for good."""
-    KILLED = "killed"
-    """It was stopped by somebody's order."""
-    EXPIRED = "expired"
-    """Its time ran out before it began."""
-    RETRY = "retry"
-    """It failed and is to run again: back to pending, counted as retried."""
-    SNOOZE = "snooze"
-    """It asked to run later: back to pending."""
-    RELEASE = "release"
-    """It was never begun, or stopped through no fault of its own: back to pending, its place kept."""
-    ADVANCE = "advance"
-    """A step of a chain is done and the next begins: it stays running, only its attempt state is saved."""
-
-    @property
-    def state(self) -> State:
-        """The state of the firing once this verdict is settled."""
-        return _STATE_AFTER[self]
-
-
-_STATE_AFTER = {
-    Verdict.COMPLETE: State.COMPLETE,
-    Verdict.ERROR: State.ERROR,
-    Verdict.KILLED: State.KILLED,
-    Verdict.EXPIRED: State.EXPIRED,
-    Verdict.RETRY: State.PENDING,
-    Verdict.SNOOZE: State.PENDING,
-    Verdict.RELEASE: State.PENDING,
-    Verdict.ADVANCE: State.RUNNING,
-}
-
-
 class Firing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One run of a job, as it is put into a store."""
 
     id: str
-    """24 hexadecimal digits that sort by the time of making (``ids.new_id``)."""
+    """24 hexadecimal digits that sort by the time at which the id was made (``ids.new_id``)."""
     queue: str
     route: str
     body: bytes
@@ -103,7 +75,7 @@ class Firing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     priority: int = DEFAULT_PRIORITY
     """0 to 9, higher is claimed first."""
     expires: float | None = None
-    """When it is too late to begin, absolute; ``None``: see ``expires_in``."""
+    """When it is too late to begin, absolute; ``None``: ``expires_in`` decides."""
     expires_in: float | None = None
     """The same in seconds from the store's now; ``None`` in both: never."""
     key: str | None = None
@@ -111,7 +83,8 @@ class Firing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     target: str | None = None
     """The one worker that may claim it (a broadcast's copy); ``None``: any worker of the route."""
     job: str = ""
-    """The job's name, a chain's joined; at most MAX_JOB bytes of UTF-8. For listings and counters, never to run it."""
+    """The name of the job, or the joined names of a chain; at most MAX_JOB bytes of UTF-8. For listings and counters, not
+    to run it."""
     tags: tuple[str, ...] = ()
     """At most MAX_TAGS words by which people find it."""
     schedule: str | None = None
@@ -123,7 +96,7 @@ class Firing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 class Claim(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):
     """A firing lent to one worker until its lease ends.
 
-    Encoded as an array, what is the same in a whole batch first and what a store keeps as it came last, so
+    It is encoded as an array: first what is the same in a whole batch, last what a store keeps as it came, so
     that a store may decode a batch in one go.
     """
 
@@ -145,11 +118,11 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
     attempt_state: bytes | None
     """What earlier attempts left for this one (``payload.AttemptState``); no store looks inside."""
     deaths: int
-    """How often a lease of it ended, or its worker died while it ran: the lines of ``evidence``."""
+    """How often its lease ended, or its worker died while it ran: the number of lines in ``evidence``."""
     evidence: str
     """One line of JSON (``Death``) for each of these deaths, oldest first."""
     kill_requested: bool
-    """Somebody killed it while its last holder was out of reach: settle it as killed, do not run it."""
+    """It was killed while its last worker was out of reach: settle it as killed, do not run it."""
     job: str = ""
     tags: tuple[str, ...] = ()
     schedule: str | None = None
@@ -162,7 +135,7 @@ class ClaimRef(msgspec.Struct, frozen=True, gc=False):
     id: str
     token: int
     begun: bool = False
-    """In ``extend``: its job's code has begun. It proves nothing, and no other verb looks at it."""
+    """In ``extend``: the code of its job has begun. It proves nothing, and no other verb looks at it."""
 
 
 class Death(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -171,30 +144,31 @@ class Death(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: float
     worker: str
     cause: str
-    """``lease`` (it ended), ``signal``, ``exit``, ``timeout`` (the pool killed it for one), ``rough``, ``stop``, or ``strategy``.
+    """``lease`` (it ended), ``signal``, ``exit``, ``timeout`` (the pool killed the worker), ``rough``, ``stop``, or ``strategy``.
 
-    The last: the job had run, and the strategy of its schedule was asked what follows.
+    ``strategy``: the job had run, and the strategy of its schedule was computing the next run.
     """
     signal: int | None = None
     exit_code: int | None = None
     rss: int | None = None
     """Peak resident memory of the worker in bytes, where known."""
     begun: bool = True
-    """The firing's job had begun. False, only with ``lease``: nobody had said so before the lease ended, so it may not have."""
+    """The job of the firing had begun. False, only with ``lease``: it was not reported before the lease ended, so it may not
+    have begun."""
 
 
 class Refire(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The next run of a schedule, to be armed in the same atomic step that settles this one.
 
-    It does nothing where the schedule is gone, was replaced (other generation), or its ``firing`` is not
-    the one that settles. Where it is paused, its state and history are updated but nothing is armed.
+    It does nothing where the schedule is gone, was replaced (another generation), or names another firing than
+    the one that is settled. Where the schedule is paused, its state and history are updated, but nothing is armed.
     """
 
     queue: str
     name: str
     generation: int
     firing: Firing | None
-    """``None``: the schedule has ended by its own rule, and is removed."""
+    """``None``: the schedule has ended by its own rule and is removed."""
     state: bytes
     """The strategy's new state."""
     run: Run
@@ -209,13 +183,13 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     verdict: str
     """The final state the firing reached: complete, error, killed or expired."""
     interval: float | None
-    """Seconds the strategy chose to wait until the next run; ``None``: there is no next."""
+    """Seconds that the strategy chose to wait until the next run; ``None``: no next run."""
     late: float = 0.0
     """Seconds from its due time to its beginning."""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What became of one claim. Settled atomically with all that follows from it."""
+    """How one claim ended. It is settled in one atomic step with all that follows from it."""
 
     id: str
     token: int
@@ -238,8 +212,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Firings to enqueue in the same step."""
     refire: Refire | None = None
     queue: str = ""
-    """Queue, route, due time, job, tags and key of the claim, so that no store has to look them up to count and to file
-    the outcome. The worker sets them all; where ``queue`` is empty they are not known."""
+    """Queue, route, due time, job, tags and key of the claim, so that no store has to look them up to count and to list
+    the outcome. The worker sets them all; where ``queue`` is empty, none of them is known."""
     route: str = ""
     was_due: float | None = None
     job: str = ""
@@ -251,7 +225,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Everything a store knows of one firing, for people and handles to read."""
+    """Everything that a store knows about one firing, for people and handles to read."""
 
     id: str
     queue: str
@@ -269,9 +243,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: str | None = None
     target: str | None = None
     worker: str | None = None
-    """Id of the worker that holds or last held it."""
+    """Id of the worker that holds it, or held it last."""
     lease_left: float | None = None
-    """Seconds left of the lease while running; negative: overdue for reclaim."""
+    """Seconds left of the lease while running; negative: the lease ran out and was not taken back yet."""
     deaths: int = 0
     evidence: str = ""
     attempt_state: bytes | None = None
@@ -283,13 +257,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     schedule: str | None = None
     parent: str | None = None
     error: str | None = None
-    """The line that the last outcome which had one brought."""
+    """The error line of the last outcome that had one."""
     took: float | None = None
-    """Seconds that the last attempt's code ran, once finished."""
+    """Seconds for which the code of the last attempt ran, once finished."""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
-    """A bounded piece of a listing; ask again with ``after=next`` until ``next`` is ``None``."""
+    """One page of a listing; ask again with ``after=next`` until ``next`` is ``None``."""
 
     records: tuple[Record, ...]
     next: str | None
@@ -297,18 +271,18 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RouteInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """One route of one queue at a glance."""
+    """One route of one queue, and how many firings it has."""
 
     queue: str
     route: str
     paused: bool
     """By itself or with its whole queue."""
     counts: dict[State, int]
-    """How many firings are in each state (every state is there, also with 0)."""
+    """How many firings are in each state; every state is in it, also with 0."""
     oldest_due: float | None
-    """Due time of the pending firing that is next in line by time; ``None``: nothing pending."""
+    """The earliest due time of a pending firing; ``None``: nothing is pending."""
     exact: bool = True
-    """False: there are so many that a store reckons with them, and its numbers may be a little off."""
+    """False: there are so many that the store estimates, and its numbers may be a little off."""
 
 
 class Minute(msgspec.Struct, frozen=True, kw_only=True):
@@ -325,7 +299,7 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One worker process, as listed."""
 
     id: str
-    """Fresh at every start, so a dead worker's name never comes back."""
+    """New at every start, so the id of a dead worker is never used again."""
     queue: str
     route: str
     pool: str
@@ -335,8 +309,8 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     beat: float = 0.0
     """Last heartbeat, store's time."""
     state: str = "starting"
-    """``starting``, ``idle``, ``busy``, ``quiet`` (idle, and told to begin nothing more), ``stopping`` or ``disconnected`` (the
-    store has not answered it for too long)."""
+    """``starting``, ``idle``, ``busy``, ``quiet`` (idle, with an order to begin nothing more), ``stopping`` or ``disconnected``
+    (the store has not answered it for too long)."""
     current: str | None = None
     """Firing that runs now."""
     done: int = 0
@@ -344,11 +318,11 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     rss: int = 0
     """Resident memory in bytes."""
     version: str = ""
-    """Version of ``skunkqueue`` it runs, so that `skunq doctor` can see what was not restarted."""
+    """Version of ``skunkqueue`` that it runs, so that ``skunq doctor`` can see which workers were not restarted."""
     running: tuple[str, ...] = ()
-    """Every firing that it runs, at most MAX_RUNNING of them."""
+    """The firings that it runs, at most MAX_RUNNING of them."""
     routes: tuple[str, ...] = ()
-    """All that it listens on, ``route`` first. Where nothing is given, as by older versions: ``route`` alone."""
+    """All routes that it listens on, ``route`` first. Older versions give none: then ``route`` alone."""
 
     def __post_init__(self) -> None:
         if not self.routes:
@@ -375,71 +349,4 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     firing: str | None = None
     worker: str | None = None
     id: str | None = None
-    """Of its entry in the audit log, to which the receipt goes; ``None``: nobody waits for one."""
-
-
-class Schedule(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A named compound job that refires itself."""
-
-    queue: str
-    name: str
-    route: str
-    strategy: str
-    """Name in the entry-point group ``skunkqueue.strategies``."""
-    params: bytes
-    """The strategy's parameters, encoded; no store looks inside."""
-    state: bytes
-    """The strategy's state after the last run, encoded."""
-    body: bytes
-    """Body of each firing it makes."""
-    priority: int = DEFAULT_PRIORITY
-    generation: int = 0
-    """Given by the store; grows each time the declaration changes, and none comes back after a removal."""
-    paused: bool = False
-    firing: str | None = None
-    """Id of the firing that is armed or running; only its outcome may refire the schedule."""
-    declared: float = 0.0
-    runs: int = 0
-    last_run: float | None = None
-    took: float | None = None
-    """Run time of the last run."""
-    verdict: str | None = None
-    """The final state that the last run reached."""
-    next_run: float | None = None
-    interval: float | None = None
-    """What the strategy last chose, in seconds."""
-
-    def declares_the_same_as(self, other: Schedule) -> bool:
-        """Say whether declaring the one over the other changes nothing."""
-        return all(getattr(self, field) == getattr(other, field) for field in DECLARED)
-
-
-DECLARED = ("route", "strategy", "params", "body", "priority")
-"""What makes two declarations of a name the same."""
-
-
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
-    """How a schedule stood when what is to take its place was planned."""
-
-    generation: int
-    firing: str | None
-    runs: int
-    running: bool
-    """Its firing had begun."""
-
-    @classmethod
-    def of(cls, schedule: Schedule, *, running: bool) -> Standing:
-        """Say how a schedule stands now."""
-        return cls(
-            generation=schedule.generation, firing=schedule.firing, runs=schedule.runs, running=running
-        )
-
-    def is_that_of(self, schedule: Schedule | None) -> bool:
-        """Say whether a schedule is as it was, but for whether its firing runs, which it does not know."""
-        if schedule is None:
-            return False
-        return (schedule.generation, schedule.firing, schedule.runs) == (
-            self.generation,
-            self.firing,
-            self.runs,
-        )
+    """Id of its entry in the audit log, where its receipt is noted; ``None``: none is wanted."""

@@ -12,10 +12,9 @@ from typing import Concatenate, ParamSpec, TypeVar
 from skunkqueue_memory.backend import MemoryBackend
 from skunkqueue_memory.store import Store
 
-from skunkqueue.clock import SYSTEM_CLOCK, Clock
+from skunkqueue.clock import Clock
 from skunkqueue.config import redact
 from skunkqueue.errors import BackendUnavailableError
-from skunkqueue.persistence.backend import BackendConfig
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,7 +26,9 @@ CUT = Event()
 class FarStore(Store):
     """Raises what a driver would while the cable is cut, as an error of ours."""
 
-    url: str | None = None
+    def __init__(self, clock: Clock, url: str | None) -> None:
+        super().__init__(clock)
+        self._url = url
 
     def run(self, verb: Callable[Concatenate[Store, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Ask the far end first."""
@@ -39,20 +40,17 @@ class FarStore(Store):
         try:
             _driver()
         except ConnectionResetError as error:
-            msg = f"{redact(self.url or 'memory')}: no answer ({error}): check that the cable is plugged in"
+            msg = f"{redact(self._url or 'memory')}: no answer ({error}): check that the cable is plugged in"
             raise BackendUnavailableError(msg) from error
 
 
 class FarMemory(MemoryBackend):
     """The memory backend over such a store."""
 
-    @classmethod
-    def open(cls, config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> FarMemory:
-        """Connect."""
-        store = FarStore(clock)
-        store.url = config.url
+    def __init__(self, clock: Clock, url: str | None = None) -> None:
+        super().__init__(clock, url)
+        self._store = store = FarStore(clock, url)
         store.ask()
-        return cls(store, config.url)
 
 
 def _driver() -> None:

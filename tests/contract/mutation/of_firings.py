@@ -212,14 +212,14 @@ OF_FIRINGS = (
         "settle.py",
         "if outcome.attempt_state is not None:",
         "if outcome.attempt_state:",
-        "test_empty_carry_is_a_carry",
+        "test_empty_attempt_state_is_kept",
     ),
     Mutant(
         "an empty result is none",
         "settle.py",
         "entry.began, entry.result = outcome.began, outcome.result",
         "entry.began, entry.result = outcome.began, outcome.result or None",
-        "test_results_and_carries_are_kept_byte_for_byte",
+        "test_results_and_attempt_states_are_kept_byte_for_byte",
     ),
     Mutant(
         "an outcome's time to live is forgotten",

@@ -101,8 +101,8 @@ OF_THE_REST = (
     Mutant(
         "a password is shown by an error",
         "far.py",
-        "msg = f\"{redact(self.url or 'memory')}: no answer ({error}): check that the cable is plugged in\"",
-        "msg = f\"{self.url or 'memory'}: no answer ({error}): check that the cable is plugged in\"",
+        "msg = f\"{redact(self._url or 'memory')}: no answer ({error}): check that the cable is plugged in\"",
+        "msg = f\"{self._url or 'memory'}: no answer ({error}): check that the cable is plugged in\"",
         "test_error_of_an_outage_shows_no_password",
     ),
     Mutant(

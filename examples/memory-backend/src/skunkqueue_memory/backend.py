@@ -59,14 +59,14 @@ class MemoryBackend(Backend):
         {"rows", "counters", "pools", "audit", "schedule pages"}
     )
 
-    def __init__(self, store: Store, url: str | None = None) -> None:
-        self._store = store
+    def __init__(self, clock: Clock, url: str | None = None) -> None:
+        self._store = Store(clock)
         self._url = url
 
     @classmethod
     def open(cls, config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> MemoryBackend:
         """Make an empty store; each call makes its own, whatever its URL."""
-        return cls(Store(clock), config.url)
+        return cls(clock, config.url)
 
     def close(self) -> None:
         """End all waits; what was kept goes with the object."""

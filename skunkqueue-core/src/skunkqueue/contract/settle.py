@@ -146,7 +146,7 @@ class SettlePromises(Kit):
         backend.settle([outcome(again, Verdict.RETRY)])
         assert read(backend, lent.id).attempt_state == b"old"
 
-    def test_empty_attempt_state_is_a_attempt_state(self, backend: Backend) -> None:
+    def test_empty_attempt_state_is_kept(self, backend: Backend) -> None:
         lent = claimed(backend)
         backend.settle([outcome(lent, Verdict.RETRY, attempt_state=b"old")])
         (again,) = claim(backend)
