@@ -1,8 +1,7 @@
 """redis-py's connections, with a short way to send a script's call and hear its reply.
 
-redis-py connects, logs in and speaks TLS. Its own way of reading takes some 15 µs a reply, more than
-what the server needs for one firing; a script of ours answers with one bulk string or an error, which is
-quickly read.
+redis-py connects, logs in and speaks TLS. Reading a reply takes it some 15 µs, more than the server needs for one firing.
+Our scripts answer with one bulk string or an error, which is read here in less time.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ _END = b"\r\n"
 
 
 class _Asking(_Base):
-    """What each kind of connection can do beside redis-py's own."""
+    """What every kind of connection adds to redis-py's."""
 
     _sock: Any
     disconnect: Any
@@ -38,7 +37,7 @@ class _Asking(_Base):
         """Send a whole request. Raises redis-py's errors, and is disconnected then."""
         try:
             self._sock.sendall(message)
-        except BaseException as error:  # noqa: BLE001 - whatever came in between, half a request may be out
+        except BaseException as error:  # noqa: BLE001 - half a request may be sent, whatever the error
             self._break(error)
 
     def hear(self) -> bytes:
@@ -84,12 +83,12 @@ class _Asking(_Base):
         return -1 if sock is None else int(sock.fileno())
 
     def cut(self) -> None:
-        """Let whoever reads from it, in another thread, see it end; that thread disconnects it."""
+        """End it for the thread that reads from it; that thread disconnects it."""
         with suppress(OSError, AttributeError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
     def _hear_rest(self, data: bytes) -> bytes:
-        """Go on with a reply that has not come in one piece, or is an error."""
+        """Read on where a reply has not come in one piece, or is an error."""
         while _END not in data:
             data += self._more(_CHUNK)
         line, _, rest = data.partition(_END)
@@ -114,20 +113,20 @@ class _Asking(_Base):
         return data
 
     def _break(self, error: BaseException) -> None:
-        """Disconnect, and say in redis-py's words what went wrong."""
+        """Disconnect, and raise one of redis-py's errors."""
         self.disconnect()
         if isinstance(error, socket.timeout):
             msg = "no answer in time"
             raise SilentError(msg) from error
         if isinstance(error, (OSError, AttributeError, ValueError)):
-            # Another thread may have closed it meanwhile, and so taken the socket away.
+            # Another thread may have closed it meanwhile; then there is no socket.
             msg = f"the connection is broken: {error}"
             raise UnreachableError(msg) from error
         raise error
 
 
 class _ServerSaidError(Exception):
-    """An error the server sent, which breaks nothing."""
+    """An error that the server sent; the connection is as good as before."""
 
     def __init__(self, said: Exception) -> None:
         super().__init__(said)

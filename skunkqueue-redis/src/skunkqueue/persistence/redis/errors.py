@@ -1,4 +1,4 @@
-"""Turning what redis-py says into errors that name the place, the problem and the way out."""
+"""Translating redis-py's errors into ours, which name the place, the problem and the way out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _PASSING_WORDS = ("BUSY ", "NOREPLICAS", "UNBLOCKED", "LOADING", "MASTERDOWN", "
 
 
 def is_passing(error: theirs.RedisError) -> bool:
-    """Say whether the same call may work a moment later."""
+    """Return whether the same call may work a moment later."""
     if isinstance(error, theirs.AuthenticationError) or "CERTIFICATE" in str(error).upper():
         return False
     if isinstance(error, _PASSING):
@@ -33,14 +33,14 @@ def is_passing(error: theirs.RedisError) -> bool:
 
 
 def may_be_done(error: theirs.RedisError) -> bool:
-    """Say whether what was asked may have been done all the same: the connection broke after it was sent."""
+    """Return whether a failed call may have taken effect: its connection broke after it was sent."""
     if isinstance(error, theirs.BusyLoadingError) or getattr(error, "unsent", False):
         return False
     return isinstance(error, (theirs.ConnectionError, theirs.TimeoutError)) or "NOREPLICAS" in str(error)
 
 
-def translate(error: theirs.RedisError, location: str) -> BackendError:  # noqa: PLR0911 - one for each thing that goes wrong
-    """Make our error out of redis-py's; the caller raises it ``from`` the original."""
+def translate(error: theirs.RedisError, location: str) -> BackendError:  # noqa: PLR0911 - one for each kind of problem
+    """Make our error from redis-py's; the caller raises it ``from`` the original."""
     text = str(error)
     if isinstance(error, (theirs.AuthenticationError, theirs.AuthorizationError)):
         return BackendLoginError(

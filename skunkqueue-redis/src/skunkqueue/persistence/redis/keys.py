@@ -1,11 +1,11 @@
-"""How things are named in the server.
+"""Keys: how things are named in the server.
 
 Every key of a store begins with one hash tag, ``{dbname}:``, so that all of them lie in one slot of a
-cluster and one script may change them together. The rest of each name, and what lies there:
+cluster and one script may change them together. The rest of each key, and what is stored there:
 
 ========================  =========  =======================================================
 ``f:BUCKET``              hash       what was put in, by id; a bucket is 4 s of ids
-``x:ID``                  hash       what happened to one firing since (most have none)
+``x:ID``                  hash       what happened to one firing since (most firings have none)
 ``d:BUCKET``              hash       how finished ones ended, by id
 ``b``                     zset       the buckets
 ``r:PLACE:RANK``          zset       the line: ids (and flags) by due time; rank is 9 - priority
@@ -20,17 +20,17 @@ cluster and one script may change them together. The rest of each name, and what
 ``i:t:TAG``, ``i:k:KEY``  zset       finished ones that have a tag or key, by that time; ``i:e:TYPE`` an error
 ``j:PLACE``, ``js:PLACE`` hash,set   how many of each job came, ended and left; the jobs told apart
 ``gone``                  zset       the same by the end of their ttl
-``hollow``                zset       ids forgotten just now, still known in ``f`` for 150 s
+``hollow``                zset       ids removed just now, still known in ``f`` for 150 s
 ``s:PLACE:MINUTE``        hash       counters and samples, until the minute is packed; ``sz:PLACE`` lists them
-``sp:PLACE:MINUTE``       list       what batches of many jobs counted and nobody has added up
+``sp:PLACE:MINUTE``       list       counters of batches of many jobs, not added up yet
 ``sm:PLACE:HOUR``         hash       packed minutes of an hour; ``sj:PLACE:HOUR`` by job
 ``hs:PLACE:DAY``          hash       packed hours of a day; ``hj:PLACE:DAY`` by job
 ``to:PLACE``, ``sampled`` ...        what was ever counted, by job; the last minute that has samples
 ``w``, ``wz``, ``m:W``    ...        workers, how long they are listed, their mail; ``p``, ``pz`` pools
 ``az``, ``ae``            zset,hash  the audit log; ``ad``, ``ah``, ``ao``: what an entry did, when heard, when done
 ``z:NAME``, ``zh:NAME``   hash,list  schedules and their history; ``zs`` lists them
-``g:PLACE``, ``mb:W``     list       bells; ``y`` and ``y:WAITER`` those who wait for results
-``did:SLOT``              string     what a thread's last call answered, should the reply be lost; 2 minutes
+``g:PLACE``, ``mb:W``     list       wake-ups; ``y`` and ``y:WAITER`` those who wait for results
+``did:SLOT``              string     the reply to a thread's last call, in case it is lost; kept 2 minutes
 ========================  =========  =======================================================
 """
 
@@ -44,7 +44,7 @@ BUCKET = 9
 
 @lru_cache(1024)
 def quote(name: str) -> str:
-    """Make a name safe to be joined with others by colons."""
+    """Make a name safe to join with others by colons."""
     return name.replace("%", "%25").replace(":", "%3A").replace("\n", "%0A")
 
 

@@ -1,6 +1,6 @@
-"""Where the server is now: fixed, what sentinels say, or which node of a cluster keeps our slot.
+"""Where the server is: at a fixed address, where sentinels say, or the node of a cluster that has our slot.
 
-Each knows how to make connections to the one server that takes writes, and how to look for it anew.
+Each class connects to the one server that takes writes, and finds it again after it moved.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class Node(Protocol):
     """The server that takes writes."""
 
     def connect(self) -> AnyConnection:
-        """Connect to where it is now. Raises redis-py's errors."""
+        """Connect to it. Raises redis-py's errors."""
 
     def look_again(self, error: RedisError) -> None:
-        """Forget where it was: a call failed so."""
+        """Forget where it was, as a call failed with this error."""
 
 
 def node_of(settings: Settings) -> Node:
@@ -46,7 +46,7 @@ def _shared(settings: Settings) -> dict[str, Any]:
         "password": settings.password,
         "socket_timeout": settings.socket_timeout or None,
         "socket_connect_timeout": settings.connect_timeout or None,
-        # We say ourselves when a call is made again: only we know which may be.
+        # The link decides which calls are tried again: redis-py cannot know which may be.
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
         **(settings.tls or {}),
@@ -57,7 +57,7 @@ class FixedNode:
     """One server at one address."""
 
     def __init__(self, settings: Settings) -> None:
-        # Made one by one: redis-py's pool counts all that it ever made, and gives up at its limit.
+        # Made one by one: redis-py's pool counts all connections that it ever made, and stops at its limit.
         kwargs = {**_shared(settings), "db": settings.db}
         kind: Any = TLSConnection if settings.tls else PlainConnection
         if settings.kind == "unix":
@@ -74,11 +74,11 @@ class FixedNode:
         return connection
 
     def look_again(self, error: RedisError) -> None:
-        """Do nothing: it is where it is."""
+        """Do nothing: its address is fixed."""
 
 
 class SentinelNode:
-    """Whoever the sentinels call the master."""
+    """The server that the sentinels call the master."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -104,7 +104,9 @@ class SentinelNode:
             raise
         if role[0] != b"master":
             connection.disconnect()
-            msg = f"{host}:{port} is called the master of {settings.service}, and is not yet"
+            msg = (
+                f"{host}:{port} is the master of {settings.service} by its sentinels, but says that it is not"
+            )
             raise Unreachable(msg)
         return connection
 
@@ -113,7 +115,7 @@ class SentinelNode:
 
 
 class ClusterNode:
-    """The node that keeps our slot, found by asking any node."""
+    """The node that has our slot, found by asking any node."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -122,10 +124,10 @@ class ClusterNode:
         self._owner: tuple[str, int] | None = None
 
     def connect(self) -> AnyConnection:
-        """Connect to the owner of our slot, asking who that is where it is not known."""
+        """Connect to the owner of our slot; ask the cluster where it is not known."""
         owner = self._owner
         if owner is None:
-            # Several threads may ask at once, rather than wait for one that a signal handler may have interrupted.
+            # Several threads may ask at once. A lock could be held by a thread that a signal handler interrupted.
             self._owner = owner = self._ask()
         try:
             return self._reach(owner)
@@ -161,7 +163,7 @@ class ClusterNode:
                 continue
             owner = None
             for first, end, master, *_ in ranges:
-                # A node that knows no name for itself means the address it was asked at.
+                # A node that does not know its own name means the address at which it was asked.
                 node = ((master[0] or b"").decode() or address[0], int(master[1]))
                 if node not in self._known:
                     self._known.append(node)

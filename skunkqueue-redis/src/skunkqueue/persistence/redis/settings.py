@@ -3,8 +3,8 @@
 ===================================  ==========================================================
 ``redis://[user:pass@]host[:6379][/db]``   one server; ``rediss://`` with TLS
 ``redis+unix:///path/to.sock``             one server on this machine
-``redis+sentinel://h1[:26379],h2/name[/db]``  whoever the sentinels call the master of ``name``
-``redis+cluster://h1[:6379],h2``           whoever in the cluster keeps this store's slot
+``redis+sentinel://h1[:26379],h2/name[/db]``  the server that the sentinels call the master of ``name``
+``redis+cluster://h1[:6379],h2``           the node of the cluster that has this store's slot
 ===================================  ==========================================================
 
 ``valkey`` and ``valkeys`` may stand for ``redis`` and ``rediss``; ``rediss+sentinel`` and
@@ -29,7 +29,7 @@ _PORTS = {"": 6379, "cluster": 6379, "sentinel": 26379}
 _TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
 _SECONDS = {"retry_for": 3.0, "socket_timeout": 5.0, "connect_timeout": 3.0}
 _LONGEST = 60.0
-"""The server remembers for twice as long what it answered, for a call that is sent again."""
+"""The server keeps its answers for twice as long, for calls that are sent again."""
 _KNOWN = (
     "dbname",
     "replicas",
@@ -75,7 +75,7 @@ def settings_of(config: BackendConfig) -> Settings:
     scheme, _, rest = url.partition("://")
     rest, _, query = rest.partition("?")
     if "@" in query and "@" not in rest:
-        # What stands before it is a part of a password, and not an option to be named.
+        # The text before the @ is part of a password, so no message may show it.
         msg = "the URL has an @ after its first ?: write ? in a user name or password as %3F, @ in an option as %40"
         raise ConfigError(msg)
     options = {**dict(parse_qsl(query, keep_blank_values=True)), **config.options}
@@ -133,7 +133,7 @@ def _host(text: str, port: int) -> tuple[str, int]:
     else:
         host, _, given = text.partition(":")
     if given and not (given.isascii() and given.isdigit() and 0 < int(given) < 65_536):
-        msg = f"{given!r} is no port: write HOST:{port}"
+        msg = f"{given!r} is not a port: write HOST:{port}"
         raise ConfigError(msg)
     return unquote(host) or "localhost", int(given) if given else port
 
@@ -142,7 +142,7 @@ def _database(text: str) -> int:
     if not text:
         return 0
     if not (text.isascii() and text.isdigit() and int(text) < 1_000_000):
-        msg = f"{text!r} is not the number of a Redis database: end the URL in /0, or in nothing"
+        msg = f"{text!r} is not the number of a Redis database: end the URL in /0, or leave the number out"
         raise ConfigError(msg)
     return int(text)
 
@@ -176,11 +176,13 @@ def _tls(options: dict[str, str]) -> dict[str, Any]:
     found: dict[str, Any] = {name: options[name] for name in _TLS_FILES if name in options}
     for name, file in found.items():
         if not os.path.isfile(file):  # noqa: PTH113 - a name from a URL, looked at once
-            msg = f"{name}={file!r} is no file this process can see"
+            msg = (
+                f"{name}={file!r} is not a file that this process can see: check the path and its permissions"
+            )
             raise ConfigError(msg)
     wanted = options.get("ssl_cert_reqs", "required")
     if wanted not in {"required", "none"}:
-        msg = f"ssl_cert_reqs={wanted!r}: choose 'required', or 'none' to trust whoever answers"
+        msg = f"ssl_cert_reqs={wanted!r}: choose 'required', or 'none' to trust any server"
         raise ConfigError(msg)
     found["ssl_cert_reqs"] = wanted
     found["ssl_check_hostname"] = wanted == "required"
