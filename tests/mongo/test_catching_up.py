@@ -1,4 +1,4 @@
-"""A schedule that somebody changes just as its firing has settled: the run counts all the same."""
+"""A schedule that is changed just after its firing has settled: the run counts all the same."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_run_counts_though_its_schedule_changes_before_it_has_moved_on(
     assert [one.id for one in other.page(QUEUE, ROUTE, State.PENDING).records] == [planned(other).firing]
 
 
-def test_a_schedule_whose_firing_settles_while_one_looks_is_not_idle(
+def test_a_schedule_whose_firing_settles_during_the_reading_is_not_idle(
     handles: tuple[MongoBackend, MongoBackend], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store, other = handles

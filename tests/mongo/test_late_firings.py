@@ -1,6 +1,6 @@
-"""A firing that its schedule names, and that is put in only after somebody has changed the schedule.
+"""A firing that its schedule names, and that is inserted only after the schedule has been changed.
 
-Whoever takes out a firing that is not there yet leaves a void in its place; nothing else may see that.
+Taking back a firing that is not there yet leaves a tombstone under its id, which no other verb may see.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def pause_and_resume(store: MongoBackend, now: Schedule) -> None:
 
 
 def pause_by_halves_and_resume(store: MongoBackend, now: Schedule) -> None:
-    """Resume after one who paused, and died before the firing was taken out."""
+    """Resume after a process paused, and died before it took the firing back."""
     store._store.schedules.update_one({"_id.name": now.name}, {"$set": {"paused": True}})
     assert store.resume_schedule(QUEUE, now.name, firing())
 
@@ -80,7 +80,7 @@ def remove(store: MongoBackend, now: Schedule) -> None:
 def moved_on(
     store: MongoBackend, other: MongoBackend, monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object]
 ) -> tuple[Firing, list[Claim]]:
-    """Settle a run while something happens before the next is put in; tell that, and what can be claimed then."""
+    """Settle a run while something happens before the next is inserted; return that, and what can be claimed then."""
     now, _ = declared(store)
     (lent,) = claim(store)
     following = firing()
@@ -92,7 +92,7 @@ def moved_on(
         assert planned(other).firing == following.id
         meanwhile()
         answers = put_in(of, firings, at)
-        # Before anybody can look whether it is still the one.
+        # Before the check whether the schedule still names it.
         lent_then.extend(claim(other, 9))
         return answers
 
@@ -144,12 +144,12 @@ def test_a_firing_that_ran_and_was_pruned_does_not_come_in_again(
     assert state(other, late.id) is None
 
 
-# --- what is left in its place ------------------------------------------------------------------------
+# --- tombstones ------------------------------------------------------------------------
 
 
 @pytest.fixture
 def tombstone(store: MongoBackend) -> str:
-    """Take out a firing that was never put in."""
+    """Take back a firing that was never inserted."""
     id_ = firing().id
     armed.take_back(store._store, id_)
     assert store._store.firings.count_documents({"_id": id_, "void": {"$type": "date"}}) == 1
@@ -204,7 +204,7 @@ def test_a_schedule_that_names_a_tombstone_is_idle_and_can_be_armed(store: Mongo
     armed.take_back(store._store, named.id)
 
     assert [one.name for one in store.idle_schedules(QUEUE, ROUTE)] == ["hourly"]
-    # One who declares it again with the same words does not bring it back either.
+    # Declaring the same again does not bring it back either.
     assert store.declare(schedule(), firing(id=named.id)) is False
     healing = firing()
     assert store.arm(QUEUE, "hourly", now.generation, healing)

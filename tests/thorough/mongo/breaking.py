@@ -25,7 +25,7 @@ KEPT = {"meta", "bells"}
 
 
 class Line:
-    """A store on one server, opened anew again and again: directly, and over the line."""
+    """A store on one server, opened again and again: directly, and over the line."""
 
     def __init__(self, server: MongoServer, proxy: MongoProxy, config_of: MongoConfigOf) -> None:
         self.proxy = proxy
@@ -49,7 +49,7 @@ class Line:
         return database[collection].count_documents({})
 
     def left_over(self) -> dict[str, int]:
-        """Count what no firing has for long, and parcels."""
+        """Count fields that no firing keeps for long, and staged batches."""
         database = self._server.client()[self._config_of(self._server).dbname]
         final = {"finished": {"$exists": True}}
         idle = {"state": {"$ne": "running"}}
