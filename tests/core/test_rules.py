@@ -53,6 +53,34 @@ def test_what_failed_is_kept_longer_unless_its_job_says_how_long() -> None:
     assert rules.kept_for(State.COMPLETE, 7.0) == 7.0
 
 
+def test_outcomes_count_with_the_waits_and_runs_of_those_that_began() -> None:
+    values: dict[str, float] = {}
+
+    rules.tally_outcomes(
+        values,
+        Verdict.COMPLETE,
+        [
+            outcome(Verdict.COMPLETE, began=NOW, was_due=NOW - 2.0, took=3.0),
+            outcome(Verdict.COMPLETE, began=NOW, took=1.0),
+            outcome(Verdict.COMPLETE, was_due=0.0, took=9.0),
+        ],
+    )
+
+    assert (values["complete"], values["wait"], values["run"]) == (3, 2.0, 4.0)
+
+
+@pytest.mark.parametrize("wrong", [-1.0, float("inf")])
+def test_impossible_waits_and_runs_leave_sums_finite(wrong: float) -> None:
+    values: dict[str, float] = {}
+
+    rules.tally_outcomes(
+        values, Verdict.COMPLETE, [outcome(Verdict.COMPLETE, began=wrong, was_due=0.0, took=wrong)]
+    )
+
+    counted = rules.LONGEST_TIME if wrong > 0 else 0.0
+    assert (values["wait"], values["run"]) == (counted, counted)
+
+
 @pytest.mark.parametrize(
     ("said", "due"),
     [

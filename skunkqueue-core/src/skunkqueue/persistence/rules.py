@@ -1,7 +1,7 @@
 """Rules that every store applies alike, so that no store has to write them again.
 
 What a time in a firing means, how long a finished firing is kept, what a verdict does to a firing, how a death is
-written down, how a schedule moves on, what a cursor looks like, and the loop of a wait. Pure but for the wait; knows no
+written down, what an outcome counts, how a schedule moves on, what a cursor looks like, and the loop of a wait. Pure but for the wait; knows no
 store. A store whose server computes with its own clock (a script, an update pipeline) applies the same rules there.
 """
 

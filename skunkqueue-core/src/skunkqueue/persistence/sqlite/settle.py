@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec.structs import replace
 
-from skunkqueue.counters import tally_batch
 from skunkqueue.persistence import listing, rules
 from skunkqueue.persistence.sqlite import ending, firings, jobs, leases, schedules, tallies, unsorted
 from skunkqueue.persistence.sqlite.schema import FINAL
@@ -195,9 +194,9 @@ class _Held:
             of = counted.setdefault(job, _Counted({}, {}))
             state = FINAL[verdict]
             of.changes[state] = of.changes.get(state, 0) + len(outcomes)
-            _tally(of.values, verdict, outcomes)
+            rules.tally_outcomes(of.values, verdict, outcomes)
         for (job, verdict), outcomes in self.again.items():
-            _tally(counted.setdefault(job, _Counted({}, {})).values, verdict, outcomes)
+            rules.tally_outcomes(counted.setdefault(job, _Counted({}, {})).values, verdict, outcomes)
         for job, of in counted.items():
             tallies.settled(
                 db,
@@ -240,18 +239,6 @@ class _Counted(NamedTuple):
 
     changes: dict[int, int]
     values: dict[str, float]
-
-
-def _tally(values: dict[str, float], verdict: Verdict, outcomes: Sequence[Outcome]) -> None:
-    waits = []
-    tooks = []
-    for outcome in outcomes:
-        began = outcome.began
-        if began is not None:
-            due = outcome.was_due
-            waits.append(0.0 if due is None or began < due else began - due)
-            tooks.append(outcome.took)
-    tally_batch(values, verdict, len(outcomes), waits, tooks)
 
 
 def _settle(

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from skunkqueue.counters import tally_batch
 from skunkqueue.persistence import listing, rules
 from skunkqueue.persistence.fdb import (
     counting,
@@ -27,8 +26,6 @@ from skunkqueue.records import FINAL_STATES, Firing, Outcome, Refire, State, Ver
 MAX_OUTCOMES = 1_000
 MAX_BYTES = 3_000_000
 """Outcomes and bytes of one transaction, more or less: each outcome is settled in one step, a call of many need not be."""
-LONGEST = 1e9
-"""Seconds; a longer wait or run counts as this, so that sums stay sums."""
 _FINAL = frozenset(verdict for verdict in Verdict if verdict.state in FINAL_STATES)
 
 
@@ -251,12 +248,4 @@ def _tally(values: dict[str, dict[str, float]], verdict: Verdict, outcomes: Sequ
     for outcome in outcomes:
         by_job.setdefault(outcome.job, []).append(outcome)
     for job, own in by_job.items():
-        waits: list[float] = []
-        tooks: list[float] = []
-        for outcome in own:
-            began = outcome.began
-            if began is not None:
-                due = began if outcome.was_due is None else outcome.was_due
-                waits.append(min(max(began - due, 0.0), LONGEST))
-                tooks.append(min(max(outcome.took, 0.0), LONGEST))
-        tally_batch(values.setdefault(job, {}), verdict, len(own), waits, tooks)
+        rules.tally_outcomes(values.setdefault(job, {}), verdict, own)

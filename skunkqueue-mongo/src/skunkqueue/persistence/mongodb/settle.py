@@ -9,18 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from skunkqueue.counters import tally_batch
+import msgspec
+
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.mongodb import counting, outbox
-from skunkqueue.persistence.mongodb.documents import place_of
+from skunkqueue.persistence.mongodb.count_writer import Values
+from skunkqueue.persistence.mongodb.documents import PLACED, place_of
 from skunkqueue.persistence.mongodb.outbox import entry_of
-from skunkqueue.persistence.mongodb.settle_statements import alike, statement
+from skunkqueue.persistence.mongodb.schema import Document
+from skunkqueue.persistence.mongodb.settle_statements import grouped, statement
 from skunkqueue.persistence.mongodb.store import Store
 from skunkqueue.records import Outcome, Verdict
 
-_LONGEST = 1e9
-"""Seconds; a longer wait or run counts as this, so that sums stay finite."""
-Held = tuple[str, str, str, float]
-"""Queue, route, job and due time of a firing."""
+_AT_ONCE = 1_000
+"""Firings that one request looks up."""
 
 
 def settle(store: Store, outcomes: Sequence[Outcome]) -> list[str]:
@@ -33,9 +35,9 @@ def settle(store: Store, outcomes: Sequence[Outcome]) -> list[str]:
 
 def _settle(store: Store, outcomes: list[Outcome]) -> list[str]:
     """Settle outcomes of different firings."""
-    known = _places_of(store, outcomes)
+    outcomes = _completed(store, outcomes)
     nonce = store.nonce()
-    writes = [statement(store.time.moment, group, nonce) for group in alike(outcomes)]
+    writes = [statement(store.time.moment, group, nonce) for group in grouped(outcomes)]
     done = store.run(store.firings.bulk_write, writes, ordered=False)
     stale: list[str] = []
     if done.matched_count != len(outcomes):
@@ -51,50 +53,61 @@ def _settle(store: Store, outcomes: list[Outcome]) -> list[str]:
     ]
     if entries:
         outbox.deliver(store, entries, store.time.about_now())
-    _report(store, outcomes, known)
+    _report(store, outcomes)
     return stale
 
 
-def _places_of(store: Store, outcomes: Sequence[Outcome]) -> dict[str, Held]:
-    """Return the routes, jobs and due times of firings; ask for those whose outcomes lack them."""
-    held, known, missing = store.leases, {}, []
+def _completed(store: Store, outcomes: list[Outcome]) -> list[Outcome]:
+    """Add to outcomes what they do not say of their claims, and forget the leases that end with them."""
+    missing = []
     for outcome in outcomes:
         if outcome.verdict is not Verdict.ADVANCE:
-            held.pop(outcome.id, None)
-        if outcome.queue and outcome.was_due is not None:
-            known[outcome.id] = (outcome.queue, outcome.route, outcome.job, outcome.was_due)
-        else:
+            store.leases.pop(outcome.id, None)
+        if not _is_complete(outcome):
             missing.append(outcome.id)
-    for start in range(0, len(missing), 1_000):
-        wanted = {"_id": {"$in": missing[start : start + 1_000]}, "state": "running"}
-        shown = {"queue": True, "route": True, "job": True, "due": True}
-        for one in store.find(store.firings, wanted, shown):
-            known[one["_id"]] = (one["queue"], one["route"], one.get("job", ""), one["due"])
-    return known
+    if not missing:
+        return outcomes
+    known: dict[str, Document] = {}
+    for start in range(0, len(missing), _AT_ONCE):
+        wanted = {"_id": {"$in": missing[start : start + _AT_ONCE]}, "state": "running"}
+        known |= {one["_id"]: one for one in store.find(store.firings, wanted, {**PLACED, "due": True})}
+    return [_with_claim(outcome, known.get(outcome.id)) for outcome in outcomes]
 
 
-def _report(store: Store, outcomes: Sequence[Outcome], known: dict[str, Held]) -> None:
+def _is_complete(outcome: Outcome) -> bool:
+    return bool(outcome.queue) and outcome.was_due is not None
+
+
+def _with_claim(outcome: Outcome, firing: Document | None) -> Outcome:
+    if firing is None or _is_complete(outcome):
+        return outcome
+    return msgspec.structs.replace(
+        outcome,
+        queue=firing["queue"],
+        route=firing["route"],
+        job=firing.get("job", ""),
+        was_due=firing["due"],
+    )
+
+
+def _report(store: Store, outcomes: Sequence[Outcome]) -> None:
     """Count what was settled, and wake those who wait for it."""
-    numbers: dict[tuple[str, str, str], dict[str, float]] = {}
-    places, ended = set(), []
-    by: dict[tuple[str, str, str, Verdict], tuple[list[Outcome], list[float]]] = {}
+    numbers: dict[tuple[str, str, str], Values] = {}
+    places: set[str] = set()
+    ended: list[str] = []
+    alike: dict[tuple[str, str, str, Verdict], list[Outcome]] = {}
     for outcome in outcomes:
         verdict = outcome.verdict
         if verdict.state.final:
             ended.append(outcome.id)
-        if outcome.id not in known:
-            # Settled by an earlier try, and its outcome does not name its route.
+        if not _is_complete(outcome):
+            # Settled by an earlier try, so nothing more is known of its claim.
             continue
-        queue, route, job, due = known[outcome.id]
-        some, waits = by.setdefault((queue, route, job, verdict), ([], []))
-        some.append(outcome)
-        if outcome.began is not None:
-            waits.append(min(max(outcome.began - due, 0.0), _LONGEST))
+        alike.setdefault((outcome.queue, outcome.route, outcome.job, verdict), []).append(outcome)
         if not verdict.state.final and verdict is not Verdict.ADVANCE:
-            places.add(place_of(queue, route))
-    for (queue, route, job, verdict), (some, waits) in by.items():
-        tooks = [min(outcome.took, _LONGEST) for outcome in some if outcome.began is not None]
-        tally_batch(numbers.setdefault((queue, route, job), {}), verdict, len(some), waits, tooks)
+            places.add(place_of(outcome.queue, outcome.route))
+    for (queue, route, job, verdict), some in alike.items():
+        rules.tally_outcomes(numbers.setdefault((queue, route, job), {}), verdict, some)
     store.wakeups.send(places, ended)
     counting.count(store, numbers)
 

@@ -63,7 +63,7 @@ def statement(moment: Moment, group: list[Outcome], nonce: str) -> UpdateMany:
     return UpdateMany(mine, update, hint="_id_")
 
 
-def alike(outcomes: list[Outcome]) -> list[list[Outcome]]:
+def grouped(outcomes: list[Outcome]) -> list[list[Outcome]]:
     """Group outcomes that one statement can settle, none of them too long."""
     kinds: dict[tuple[Any, ...], list[Outcome]] = {}
     last: list[Outcome] = []
