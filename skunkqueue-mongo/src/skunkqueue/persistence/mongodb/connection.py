@@ -71,7 +71,7 @@ class Connection:
         self.firings_w1: Collection[Document] = self._with("firings", 1)
         """For claims: one that is lost with its server is a lease that ended, and its holder hears of that."""
         self.staged_w1: Collection[Document] = self._with("parcels", 1)
-        """For what nobody misses: a staged batch that is not removed is put in once more, which changes nothing."""
+        """For removing them: one that stays after all is inserted once more, which changes nothing."""
         self.tallies: Collection[Document] = self._with("tallies", 1)
         """Counters: a count that is lost with its server is lost."""
         self.old_minutes: Collection[Document] = self._with("minutes", 1)
@@ -90,10 +90,10 @@ class Connection:
             with suppress(PyMongoError), pymongo.timeout(_CLOSE_TIMEOUT):
                 self.client.close()
 
-        self.aside(close_client)
+        self.uninterrupted(close_client)
         self._driver_threads.close()
 
-    def aside(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def uninterrupted(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call pymongo where no signal handler can interrupt it; every call of pymongo goes through here."""
         return self._driver_threads.run(action, *args, **kwargs)
 
@@ -104,7 +104,7 @@ class Connection:
         """
         return self.run_for(self.settings.retry_for, action, *args, **kwargs)
 
-    def run_and_tell(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, bool]:
+    def run_and_report(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> tuple[T, bool]:
         """Do so, and return also whether it was tried more than once, so that an earlier try may have done it."""
         tries = itertools.count()
 
@@ -119,7 +119,7 @@ class Connection:
         end, pause = None, _FIRST_PAUSE
         while True:
             try:
-                return self.aside(action, *args, **kwargs)
+                return self.uninterrupted(action, *args, **kwargs)
             except (PyMongoError, BSONError, OverflowError) as error:
                 if self.closed.is_set():
                     msg = f"{self.settings.shown}: this store was closed"
@@ -144,7 +144,7 @@ class Connection:
     def try_once(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """Do something that must not be done twice and may stay undone; return ``None`` where it failed."""
         try:
-            return self.aside(action, *args, **kwargs)
+            return self.uninterrupted(action, *args, **kwargs)
         except PyMongoError as error:
             if not is_passing(error) and not self.closed.is_set():
                 raise self.translated(error) from error

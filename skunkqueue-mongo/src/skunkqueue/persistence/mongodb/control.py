@@ -150,7 +150,7 @@ def purge(store: Store, queue: str, route: str | None = None) -> int:
             return purged
         doomed = [one["_id"] for one in found]
         waiting = {"_id": {"$in": doomed}, "state": "pending"}
-        deleted, again = store.run_and_tell(store.firings.delete_many, waiting)
+        deleted, again = store.run_and_report(store.firings.delete_many, waiting)
         if again:
             # An earlier try may have done it. What is still there was claimed in between.
             purged += len(doomed) - store.run(store.firings.count_documents, {"_id": {"$in": doomed}})

@@ -124,7 +124,7 @@ class Deferred:
             # After a fork: what is gathered is the parent's to write, and so is the client, whose locks may be held.
             return
         if self._counts or self._topics:
-            self._connection.aside(self._flush_in_time)
+            self._connection.uninterrupted(self._flush_in_time)
 
     def _flush_in_time(self) -> None:
         with pymongo.timeout(_EXIT_TIMEOUT):

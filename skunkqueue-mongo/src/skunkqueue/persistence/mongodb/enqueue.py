@@ -1,6 +1,7 @@
 """Enqueue: one firing by one insert, several by a staged batch.
 
-One firing is one document, so it is there or it is not. Several are accepted together, as ``staged_batch`` tells.
+One firing is one document, so it is there or it is not. Several are accepted together by a batch that is staged first
+(``staged_batch``); where a process dies before its firings are inserted, another one finishes that (``recovery``).
 """
 
 from __future__ import annotations

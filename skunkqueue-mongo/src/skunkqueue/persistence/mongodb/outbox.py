@@ -1,6 +1,6 @@
 """Outboxes: what follows from settled firings, noted in them, done, and removed.
 
-May be done twice, and by anybody.
+All of it may be done twice, and by any process.
 """
 
 from __future__ import annotations

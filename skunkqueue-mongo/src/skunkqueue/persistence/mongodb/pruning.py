@@ -40,9 +40,9 @@ def _prune(store: Store, query: Document, limit: int) -> int:
         again = {"_id": {"$in": ids}, "state": {"$in": list(FINALS)}, "owed": {"$exists": False}}
         # No repeated request asks for these any more.
         old = {**again, "finished": {"$lte": store.time.about_now() - TOMBSTONE_KEPT}}
-        removed, twice = store.run_and_tell(store.firings.delete_many, old)
+        removed, twice = store.run_and_report(store.firings.delete_many, old)
         tombstones: list[Document] = [{"$replaceWith": tombstone(store.time.moment)}]
-        replaced, again_twice = store.run_and_tell(store.firings.update_many, again, tombstones)
+        replaced, again_twice = store.run_and_report(store.firings.update_many, again, tombstones)
         if twice or again_twice:
             # An earlier try may have done it.
             done += len(ids) - store.run(store.firings.count_documents, again)

@@ -1,6 +1,6 @@
-"""Recovery: finish what a process that died left half done, such as staged batches and outboxes.
+"""Recovery: finish half-done work of processes that died: staged batches and outboxes.
 
-Anybody may do so at any time, and two may do so at once. What is younger than ``HALF_DONE`` is probably still being
+Any process may do so at any time, and several at once. What is younger than ``HALF_DONE`` is probably still being
 worked on, and is left alone.
 """
 

@@ -18,7 +18,7 @@ def list_routes(store: Store, firings: Iterable[Firing]) -> None:
     """List the routes of firings before these are inserted."""
     now = monotonic()
     for place in {(firing.queue, firing.route) for firing in firings}:
-        # Again after a while, since a failover or somebody by hand may have removed it.
+        # Again after a while, since a failover, or a person by hand, may have removed it.
         if now - store.listed_routes.get(place, -_LISTED) >= _LISTED:
             _list_route(store, *place)
             store.listed_routes[place] = now

@@ -139,7 +139,7 @@ def remove(store: Store, queue: str, name: str, generation: int | None = None) -
         # First, so that an interrupted call leaves an idle schedule, and can be repeated.
         armed.take_back(store, old.get("firing"))
         same = {"_id": old["_id"], "generation": old["generation"], "firing": old.get("firing")}
-        done, again = store.run_and_tell(store.schedules.delete_one, same)
+        done, again = store.run_and_report(store.schedules.delete_one, same)
         if done.deleted_count or again:
             # It may have been running before, and been given back since.
             armed.take_back(store, old.get("firing"))

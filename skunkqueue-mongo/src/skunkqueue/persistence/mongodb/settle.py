@@ -1,4 +1,4 @@
-"""Settle: what MongoDB does with outcomes.
+"""Settle: write outcomes into firings, and with them what follows.
 
 An outcome is one write of one document, under its token. The write also puts what follows (the next firings, the next
 run of a schedule) into the firing's *outbox*. Once that is written, all of it will happen: this process does it at once

@@ -31,7 +31,7 @@ log = logging.getLogger("skunkqueue.mongodb")
 
 
 class Stream(threading.Thread):
-    """Reads what the server reports, as long as somebody waits."""
+    """Reads what the server reports, as long as a call waits."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class Stream(threading.Thread):
             with suppress(PyMongoError), pymongo.timeout(_INTERRUPT_TIMEOUT):
                 self._connection.signals.insert_one(_empty_signal())
 
-        self._connection.aside(insert)
+        self._connection.uninterrupted(insert)
 
     @property
     def is_over(self) -> bool:

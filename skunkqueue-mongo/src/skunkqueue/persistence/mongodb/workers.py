@@ -82,7 +82,7 @@ def reap(store: Store, worker: str, begun: Sequence[str], death: Death) -> int:
     ]
     given = 0
     if writes:
-        done, again = store.run_and_tell(store.firings.bulk_write, writes, ordered=False)
+        done, again = store.run_and_report(store.firings.bulk_write, writes, ordered=False)
         # An earlier try may have done it.
         given = len(held) if again else done.modified_count
         leases.count_deaths(store, suspects, nonce)
