@@ -92,6 +92,7 @@ def looking(store: Backend, made: list[str]) -> None:
     """Wait and look."""
     store.wait(QUEUE, ROUTE, WORKER, 0.0)
     store.wait(QUEUE, "empty", WORKER, 0.05)
+    store.wait_any(QUEUE, [ROUTE, "empty"], WORKER, 0.05)
     store.claim_next(QUEUE, "other", WORKER, 1, LEASE, timeout=0.05)
     store.wait_settled(made, 0.05)
     store.get(made)
