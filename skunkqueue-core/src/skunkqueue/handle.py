@@ -175,15 +175,21 @@ class JobHandle(Generic[R_co]):
         record = None if self._store is None else self._store.backend.get([self.id])[0]
         if self._store is None or running is None or record is None or record.state is not State.PENDING:
             return
-        place = (running.queue, running.route)
-        if (record.queue, record.route) != place or len(self._store.backend.workers(*place)) > 1:
+        workers, place = self._store.backend.workers, (running.queue, running.route)
+        listeners = workers(record.queue, record.route)
+        if len(listeners) > 1:
             return
+        if (record.queue, record.route) != place:
+            # Another route of the same worker is as bad.
+            is_ours = any(one.listens_on(*place) for one in listeners) and len(workers(*place)) == 1
+            if not is_ours:
+                return
         logger.warning(
             "a job waits for its own worker: firing=%s waits_for=%s route=%r: no other worker listens on that route, so"
             " this may never end. Give the second a route of its own, start another worker, or join the two by &",
             running.id,
             self.id,
-            running.route,
+            record.route,
         )
 
     def _see(self) -> _Seen:

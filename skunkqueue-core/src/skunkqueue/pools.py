@@ -34,6 +34,12 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     started: float
     """Store's time."""
     samples: tuple[Sample, ...] = ()
+    routes: tuple[str, ...] = ()
+    """All that it listens on, ``route`` first. Where nothing is given, as by older versions: ``route`` alone."""
+
+    def __post_init__(self) -> None:
+        if not self.routes:
+            msgspec.structs.force_setattr(self, "routes", (self.route,))
 
 
 class PoolRecord(msgspec.Struct, frozen=True, kw_only=True):

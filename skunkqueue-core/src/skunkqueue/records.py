@@ -331,6 +331,11 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
             # What workers of earlier versions say.
             msgspec.structs.force_setattr(self, "state", "disconnected")
 
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """List each of its routes with its queue."""
+        return [(self.queue, route) for route in self.routes]
+
     def listens_on(self, queue: str | None, route: str | None) -> bool:
         """Return whether it listens on a route of a queue; ``None``: on any."""
         return queue in (None, self.queue) and (route is None or route in self.routes)

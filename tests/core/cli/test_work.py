@@ -46,6 +46,14 @@ def test_routes_may_be_written_in_every_usual_way(words: str, routes: tuple[str,
         ("-q demo -r", "-r needs at least one route"),
         ("-q demo -r -c 2", "-r needs at least one route"),
         ("-r foo", "--queue"),
+        (
+            "-q demo -r a,,b",
+            "-r 'a,,b' names an empty route: write -r a,b for one worker of all of them, or -r a b for",
+        ),
+        ("-q demo -r a, b", "-r 'a,' names an empty route: write -r a for one worker"),
+        ("-q demo -r ,", "-r ',' names an empty route: write -r ROUTE,ROUTE"),
+        ("-q demo -r a,b,a", "-r 'a,b,a' names route 'a' twice: write -r a,b for one worker of all of them"),
+        ("-q demo --order strict", "'strict' is not one of 'weighted', 'round-robin'"),
         ("-q demo -c 0", "-c"),
         ("-q demo -c two", "-c"),
         ("-q demo --path /no/such/folder", "/no/such/folder"),
@@ -83,7 +91,7 @@ def test_every_option_reaches_the_pool(tmp_path: Path) -> None:
         f"-q demo -r a b -c 3 --url sqlite:///{tmp_path}/x.db -l pool.log -p pool.pid "
         f"--log-level Warning --log-format json --log-config {config} --path {tmp_path} --path / "
         "--allow shop --allow bakery --burst --max-jobs 7 --max-memory 99 --concurrency 5 --lease 3 --grace 2 "
-        "--max-payload 1000 --reload -vv"
+        "--max-payload 1000 --order round-robin --reload -vv"
     )
 
     settings = made(*words.split())
@@ -102,6 +110,7 @@ def test_every_option_reaches_the_pool(tmp_path: Path) -> None:
         lease=3.0,
         grace=2.0,
         max_payload=1000,
+        order="round-robin",
         logfile="pool.log",
         pidfile="pool.pid",
         reload=True,
@@ -115,6 +124,13 @@ def test_every_option_reaches_the_pool(tmp_path: Path) -> None:
 
 def test_a_route_named_twice_counts_once() -> None:
     assert made("-q", "demo", "-r", "a", "b", "a").routes == ("a", "b")
+
+
+def test_routes_in_one_word_are_those_of_one_worker() -> None:
+    settings = made("-q", "demo", "-r", "a,b, c", "d", "-c", "2")
+
+    assert settings.route_groups == (("a", "b", "c"), ("d",))
+    assert settings.all_routes == ("a", "b", "c", "d")
 
 
 def test_a_name_that_cannot_be_is_refused_before_anything_starts() -> None:

@@ -20,7 +20,7 @@ from tests.support.waiting import eventually
 
 LEASE = 60.0
 POOL = PoolRecord(id="p", host="here", pid=1, queue="shop", routes=("default",), workers=2, started=0.0)
-ME = Seen("w", os.getpid(), "default", "running", monotonic())
+ME = Seen("w", os.getpid(), ("default",), "running", monotonic())
 
 
 class MemoryLink(SharedStore):
@@ -66,7 +66,7 @@ def found(store: Backend) -> PoolRecord | None:
 
 def test_a_pool_is_listed_until_it_ends(store: Backend, link: MemoryLink) -> None:
     one = reporter(link)
-    one.show(View("running", 2, (Seen("w", os.getpid(), "default", "running", monotonic()),)))
+    one.show(View("running", 2, (Seen("w", os.getpid(), ("default",), "running", monotonic()),)))
 
     record = eventually(lambda: found(store), what="it is listed")
     assert record is not None
@@ -153,7 +153,7 @@ def test_a_store_that_lists_no_pools_is_asked_no_more(link: MemoryLink) -> None:
 def test_a_large_pool_shows_fewer_samples_of_each_process(link: MemoryLink) -> None:
     one = reporter(link)
     many = tuple(
-        Seen(f"w{number}", os.getpid(), "default", "running", monotonic()) for number in range(1_000)
+        Seen(f"w{number}", os.getpid(), ("default",), "running", monotonic()) for number in range(1_000)
     )
 
     for moment in range(2 * MAX_SAMPLES):

@@ -155,6 +155,7 @@ def pool_json(pool: PoolRecord, now: float) -> dict[str, Any]:
                 "worker": each.worker,
                 "pid": each.pid,
                 "route": each.route,
+                "routes": list(each.routes),
                 "state": each.state,
                 "started": iso(each.started),
                 "cpu_share": _share(each),

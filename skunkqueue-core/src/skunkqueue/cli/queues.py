@@ -52,7 +52,7 @@ JOBS = Shape(
 def overview(store: Backend, queue: str | None, route: str | None = None) -> list[dict[str, Any]]:
     """Tell every route known, also those where workers listen and nothing was ever fired."""
     now = store.now()
-    listening = Counter((worker.queue, worker.route) for worker in store.workers(queue))
+    listening = Counter(place for worker in store.workers(queue) for place in worker.places)
     infos: dict[tuple[str, str], RouteInfo | None] = {(i.queue, i.route): i for i in store.routes(queue)}
     for place in listening:
         infos.setdefault(place, None)

@@ -211,6 +211,7 @@ def worker_json(worker: WorkerRecord, now: float) -> dict[str, Any]:
         "id": worker.id,
         "queue": worker.queue,
         "route": worker.route,
+        "routes": list(worker.routes),
         "pool": worker.pool,
         "host": worker.host,
         "pid": worker.pid,
@@ -230,7 +231,7 @@ def worker_row(worker: WorkerRecord, now: float) -> tuple[str, ...]:
     return (
         worker.id,
         worker.queue,
-        worker.route,
+        ", ".join(worker.routes),
         worker.state,
         worker.current or "",
         str(worker.done),

@@ -10,7 +10,7 @@ import click
 from skunkqueue.cli.connection import connection_options, resolved
 from skunkqueue.cli.options import option
 from skunkqueue.processes.log_config import read
-from skunkqueue.processes.settings import LIMITS, PoolSettings
+from skunkqueue.processes.settings import LIMITS, ORDERS, PoolSettings
 from skunkqueue.records import DEFAULT_ROUTE
 
 _ROUTE_OPTIONS = ("-r", "--route", "--routes")
@@ -26,8 +26,7 @@ class WorkCommand(click.Command):
         if words:
             routes = " ".join([*ctx.params.get("routes", ()), *words])
             ctx.fail(f"{words[0]!r} belongs to no option; if it is a route, write -r {routes}")
-        for route in ctx.params.get("routes", ()):
-            _refuse_commas(ctx, route)
+        ctx.params["routes"] = tuple(_together(ctx, word) for word in ctx.params.get("routes", ()))
         return rest
 
 
@@ -56,11 +55,21 @@ def _spread(ctx: click.Context, args: Sequence[str]) -> list[str]:
     return spread
 
 
-def _refuse_commas(ctx: click.Context, route: str) -> None:
-    """Refuse ``mail,downloads``, which people write for two routes and which would be one of that name."""
-    if "," in route:
-        routes = [part.strip() for part in route.split(",") if part.strip()] or ["ROUTE"]
-        ctx.fail(f"-r {route!r} is one word with a comma: write -r {' '.join(routes)}")
+def _together(ctx: click.Context, word: str) -> str | tuple[str, ...]:
+    """Read ``mail,downloads``, the routes of one worker; a word without a comma is one route."""
+    if "," not in word:
+        return word
+    routes = [part.strip() for part in word.split(",")]
+    known = list(dict.fromkeys(route for route in routes if route)) or ["ROUTE", "ROUTE"]
+    way_out = f"write -r {','.join(known)} for one worker of all of them"
+    if len(known) > 1:
+        way_out += f", or -r {' '.join(known)} for one worker each"
+    if "" in routes:
+        ctx.fail(f"-r {word!r} names an empty route: {way_out}")
+    if len(known) < len(routes):
+        twice = next(route for route in known if routes.count(route) > 1)
+        ctx.fail(f"-r {word!r} names route {twice!r} twice: {way_out}")
+    return tuple(routes)
 
 
 def _whole(setting: str) -> click.IntRange:
@@ -96,7 +105,12 @@ def _seconds(setting: str) -> click.FloatRange:
     "routes",
     multiple=True,
     metavar="ROUTE [ROUTE ...]",
-    help="Routes to listen on, one worker each; all words up to the next option. Default: default.",
+    help="Routes to listen on, one worker each; all words up to the next option. a,b: one worker for both. Default: default.",
+)
+@option(
+    "--order",
+    type=click.Choice(ORDERS),
+    help="Of a worker's several routes, earlier ones get more turns, or all as many. Default: weighted.",
 )
 @option("-c", "--count", default=1, type=_whole("processes"), help="Workers on each route.", metavar="N")
 @connection_options
@@ -184,6 +198,7 @@ def work(ctx: click.Context, /, **given: Any) -> None:
 
     \b
     skunq work -q demo -r foo bar     one worker for foo, one for bar
+    skunq work -q demo -r foo,bar     one worker for both; foo gets more of its turns
     skunq work -q demo -r foo -c 4    four workers for foo
 
     HUP, ABRT, QUIT and TERM stop it gently: running jobs end first, or are given back after --stop-timeout.
@@ -197,7 +212,7 @@ def work(ctx: click.Context, /, **given: Any) -> None:
 def settings_of(
     *,
     queue: str,
-    routes: Sequence[str],
+    routes: Sequence[str | tuple[str, ...]],
     count: int,
     url: str | None,
     backend: str | None,

@@ -22,7 +22,7 @@ def workers(
 ) -> None:
     """Show live workers, and what they do."""
     now = store.now()
-    found = [each for each in store.workers(queue) if route is None or each.route == route]
+    found = store.workers(queue, route)
     if as_json:
         document({"now": iso(now), "workers": [worker_json(worker, now) for worker in found]})
     elif found:

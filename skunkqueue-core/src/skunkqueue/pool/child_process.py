@@ -21,7 +21,7 @@ from skunkqueue.clock import monotonic
 from skunkqueue.processes.control_pipe import BEGIN, HOLD
 from skunkqueue.processes.exit_codes import Ending
 from skunkqueue.processes.scoreboard import ENDING_AT, WORD_AT, WORD_SIZE, Scoreboard
-from skunkqueue.processes.settings import WorkerSettings
+from skunkqueue.processes.settings import WorkerSettings, named
 
 _MIB = 1024 * 1024
 # As `python -m skunkqueue.worker`, but without the working directory on the path while our own modules
@@ -123,7 +123,7 @@ class ChildProcess:
         self._say(msgspec.json.encode(settings) + b"\n")
 
     def __str__(self) -> str:
-        return f"worker {self.settings.id} (pid {self.pid}) of route {self.settings.route!r}"
+        return f"worker {self.settings.id} (pid {self.pid}) of {named(self.settings.routes)}"
 
     def order(self, verb: bytes) -> None:
         """Tell it something, one of the orders of ``settings``; saying it twice does no harm."""

@@ -17,7 +17,7 @@ class Crew:
     """For one pool; used by its main thread alone."""
 
     def __init__(self, settings: PoolSettings) -> None:
-        self.slots = [Slot(route) for route in settings.routes for _ in range(settings.processes)]
+        self.slots = [Slot(routes) for routes in settings.route_groups for _ in range(settings.processes)]
         self.leaving: list[ChildProcess] = []
         """Workers whose place another has, or nobody."""
         self.successor: ChildProcess | None = None
@@ -80,7 +80,7 @@ class Crew:
     def seen(self) -> tuple[Seen, ...]:
         """Tell how each process is."""
         return tuple(
-            Seen(child.settings.id, child.pid, child.settings.route, _state_of(child), child.began)
+            Seen(child.settings.id, child.pid, child.settings.routes, _state_of(child), child.began)
             for child in self.children()
         )
 

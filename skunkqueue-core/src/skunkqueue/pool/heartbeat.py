@@ -38,7 +38,7 @@ class Seen(NamedTuple):
 
     worker: str
     pid: int
-    route: str
+    routes: tuple[str, ...]
     state: str
     """As in ``pools.Process``."""
     began: float
@@ -163,7 +163,8 @@ class PoolHeartbeat:
                 Process(
                     worker=seen.worker,
                     pid=seen.pid,
-                    route=seen.route,
+                    route=seen.routes[0],
+                    routes=seen.routes,
                     state=seen.state,
                     started=self._started[seen.worker],
                     samples=tuple(samples)[-kept:],

@@ -85,6 +85,7 @@ class Reaper:
             id=child.settings.id,
             queue=child.settings.queue,
             route=child.settings.route,
+            routes=child.settings.routes,
             pool=self._pool,
             host=self._host,
             pid=child.pid,

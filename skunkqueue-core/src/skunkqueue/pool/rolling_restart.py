@@ -25,9 +25,9 @@ class RollingRestart:
     """For one pool."""
 
     def __init__(
-        self, crew: Crew, start: Callable[[str], ChildProcess], note: Callable[[str, str], None]
+        self, crew: Crew, start: Callable[[tuple[str, ...]], ChildProcess], note: Callable[[str, str], None]
     ) -> None:
-        """``start`` starts a worker of a route; ``note`` tells an entry of the audit log what was done in the end."""
+        """``start`` starts a worker of some routes; ``note`` tells an entry of the audit log what was done in the end."""
         self._crew = crew
         self._start = start
         self._note = note
@@ -79,7 +79,7 @@ class RollingRestart:
 
     def _try(self, slot: Slot, now: float) -> None:
         try:
-            self._crew.successor = self._start(slot.route)
+            self._crew.successor = self._start(slot.routes)
         except (OSError, MemoryError) as error:
             self._fail(explain(error), now)
 

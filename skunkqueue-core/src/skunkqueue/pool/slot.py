@@ -11,8 +11,8 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 class Slot:
     """It has a worker, or waits for one, or is closed."""
 
-    def __init__(self, route: str) -> None:
-        self.route = route
+    def __init__(self, routes: tuple[str, ...]) -> None:
+        self.routes = routes
         self.child: ChildProcess | None = None
         self.last = ""
         """Id of the worker that has it, or had it last."""

@@ -10,6 +10,7 @@ import errno
 import logging
 import os
 import sys
+from collections.abc import Sequence
 
 import msgspec
 
@@ -17,7 +18,7 @@ from skunkqueue.clock import monotonic
 from skunkqueue.errors import ConfigError
 from skunkqueue.ids import new_id
 from skunkqueue.pool.child_process import ChildProcess
-from skunkqueue.processes.settings import PoolSettings, settings_for
+from skunkqueue.processes.settings import PoolSettings, named, settings_for
 
 logger = logging.getLogger("skunkqueue.pool")
 
@@ -60,7 +61,7 @@ class Starter:
         return None
 
     def start(
-        self, route: str, *, resting: dict[str, float], quiet: bool, holds: bool = False
+        self, routes: tuple[str, ...], *, resting: dict[str, float], quiet: bool, holds: bool = False
     ) -> ChildProcess:
         """Start a worker; raises OSError and MemoryError, which ``explain`` explains."""
         return ChildProcess(
@@ -68,7 +69,7 @@ class Starter:
                 self.settings,
                 worker=new_id(),
                 pool=self._pool,
-                route=route,
+                routes=routes,
                 resting=resting,
                 quiet=quiet,
                 holds=holds,
@@ -109,15 +110,15 @@ class Troubles:
     def __bool__(self) -> bool:
         return bool(self._told)
 
-    def tell(self, kind: object, route: str, word: str) -> bool:
+    def tell(self, kind: object, routes: Sequence[str], word: str) -> bool:
         """Log a trouble, unless one of its kind was; return whether it was news."""
         self._newest = monotonic()
         is_news = kind not in self._told
         self._told.add(kind)
         logger.log(
             logging.ERROR if is_news else logging.DEBUG,
-            "no worker of route %r can start now: %s; this is tried again, at least every 30 s",
-            route,
+            "no worker of %s can start now: %s; this is tried again, at least every 30 s",
+            named(routes),
             word,
         )
         return is_news

@@ -40,7 +40,7 @@ from skunkqueue.processes.log_values import duration
 from skunkqueue.processes.scoreboard import GIVE_BACK as GIVE_BACK_CAUSE
 from skunkqueue.processes.scoreboard import ROUGH as ROUGH_CAUSE
 from skunkqueue.processes.scoreboard import STRATEGY as STRATEGY_CAUSE
-from skunkqueue.processes.settings import PoolSettings
+from skunkqueue.processes.settings import PoolSettings, named
 from skunkqueue.processes.signals import not_ignored
 from skunkqueue.processes.timed_notifier import TimedNotifier
 from skunkqueue.records import Command
@@ -105,7 +105,7 @@ class Supervisor:
                 host=self.host,
                 pid=os.getpid(),
                 queue=settings.queue,
-                routes=settings.routes,
+                routes=settings.all_routes,
             )
             logger.info("pool %s works on queue %r, %s", self.id, settings.queue, _routes(settings))
             if ignored := [number.name for number in STOP_SIGNALS if number not in heard]:
@@ -154,7 +154,7 @@ class Supervisor:
             host=self.host,
             pid=os.getpid(),
             queue=settings.queue,
-            routes=settings.routes,
+            routes=settings.all_routes,
             workers=self._crew.wanted(),
             started=0.0,
             version=__version__,
@@ -196,14 +196,14 @@ class Supervisor:
                 slot.due = min(slot.due, now + _LOOK_AGAIN)
                 continue
             try:
-                slot.take(self._start(slot.route))
+                slot.take(self._start(slot.routes))
             except (OSError, MemoryError) as error:
                 word = explain(error)
                 self._cannot_start(slot, word, word)
 
-    def _start(self, route: str) -> ChildProcess:
+    def _start(self, routes: tuple[str, ...]) -> ChildProcess:
         child = self._starter.start(
-            route,
+            routes,
             resting=self._plugins.left(),
             quiet=bool(self._troubles),
             holds=self._crew.is_quiet,
@@ -305,7 +305,7 @@ class Supervisor:
 
     def _cannot_start(self, slot: Slot, kind: object, word: str, code: int = EXIT_FAULT) -> None:
         """See to a slot whose worker could not start for what may pass."""
-        is_news = self._troubles.tell(kind, slot.route, word)
+        is_news = self._troubles.tell(kind, slot.routes, word)
         self._back_off(slot, code, quiet=not is_news)
 
     def _note_ready(self) -> None:
@@ -327,7 +327,7 @@ class Supervisor:
                 logger.error("no worker can start, and a burst does not wait: giving up")
                 self._exit_code = code
         elif wait and not quiet:
-            logger.info("the next worker of route %r is started in %s", slot.route, duration(wait))
+            logger.info("the next worker of %s is started in %s", named(slot.routes), duration(wait))
 
     # --- workers that do not end ------------------------------------------------------------------
 
@@ -390,7 +390,8 @@ class Supervisor:
 
 def _routes(settings: PoolSettings) -> str:
     each = f", {settings.processes} workers each" if settings.processes > 1 else ""
-    return f"route{'s' * (len(settings.routes) > 1)} {', '.join(map(repr, settings.routes))}{each}"
+    together = [" and ".join(map(repr, group)) for group in settings.route_groups]
+    return f"route{'s' * (len(settings.all_routes) > 1)} {', '.join(together)}{each}"
 
 
 def _reap_strangers(ours: Iterable[int]) -> None:

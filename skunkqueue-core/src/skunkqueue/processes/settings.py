@@ -6,6 +6,7 @@ Plain data, sent from pool to worker as one line of JSON. Knows nothing of proce
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -30,6 +31,8 @@ LIMITS: dict[str, tuple[float, float]] = {
 """The least and the most of each setting that is a number; the options of ``skunq work`` have the same limits."""
 LOG_LEVELS = ("debug", "info", "warning", "error", "critical")
 LOG_FORMATS = ("text", "json")
+WEIGHTED = "weighted"
+ORDERS = (WEIGHTED, "round-robin")
 
 
 class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,9 +40,12 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     queue: str
     config: BackendConfig
-    routes: tuple[str, ...] = (DEFAULT_ROUTE,)
+    routes: tuple[str | tuple[str, ...], ...] = (DEFAULT_ROUTE,)
+    """A worker for each of these: of one route, or of several on which it listens together."""
+    order: str = WEIGHTED
+    """One of ``ORDERS``: how a worker of several routes shares its turns between them."""
     processes: int = 1
-    """Worker processes for each route."""
+    """Worker processes for each of ``routes``."""
     path: tuple[str, ...] = ()
     """Folders, beside the working directory, from which jobs are imported."""
     allow: tuple[str, ...] = ()
@@ -79,13 +85,24 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_config: dict[str, Any] | None = None
     """What ``logging.config.dictConfig`` takes; it then decides where all log records go."""
 
+    @property
+    def route_groups(self) -> tuple[tuple[str, ...], ...]:
+        """Return what the workers listen on, one group for each."""
+        return tuple((one,) if isinstance(one, str) else one for one in self.routes)
+
+    @property
+    def all_routes(self) -> tuple[str, ...]:
+        """Return every route that a worker listens on, once."""
+        return tuple(dict.fromkeys(route for group in self.route_groups for route in group))
+
     def check(self) -> None:
         """Raise ConfigError or NameInvalidError for what makes no sense."""
         check_name("queue", self.queue)
         if not self.routes:
             raise ConfigError("no routes are named: give at least one, or leave routes out for 'default'")
-        for route in self.routes:
-            check_name("route", route)
+        for group in self.route_groups:
+            _check_group(group)
+        _one_of("order", self.order, ORDERS)
         for module in self.imports:
             _check_module(module)
         _one_of("log_level", self.log_level or LOG_LEVELS[1], LOG_LEVELS)
@@ -130,7 +147,11 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     pool: str
     queue: str
     route: str
+    """The first of ``routes``."""
     config: BackendConfig
+    routes: tuple[str, ...] = ()
+    """All that it listens on; where nothing is given, as by a pool of an older version: ``route`` alone."""
+    order: str = WEIGHTED
     path: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
@@ -155,6 +176,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     holds: bool = False
     """It is to begin nothing until its pool says so."""
 
+    def __post_init__(self) -> None:
+        if not self.routes:
+            msgspec.structs.force_setattr(self, "routes", (self.route,))
+
     @property
     def rows(self) -> int:
         """Jobs that may run at a time: one in the main thread, and others beside it."""
@@ -167,7 +192,7 @@ def settings_for(
     *,
     worker: str,
     pool: str,
-    route: str,
+    routes: tuple[str, ...],
     resting: dict[str, float] | None = None,
     quiet: bool = False,
     holds: bool = False,
@@ -176,11 +201,33 @@ def settings_for(
     shared = {
         name: getattr(settings, name)
         for name in WorkerSettings.__struct_fields__
-        if name not in ("id", "pool", "route", "resting", "quiet", "holds")
+        if name not in ("id", "pool", "route", "routes", "resting", "quiet", "holds")
     }
     return WorkerSettings(
-        id=worker, pool=pool, route=route, resting=resting or {}, quiet=quiet, holds=holds, **shared
+        id=worker,
+        pool=pool,
+        route=routes[0],
+        routes=routes,
+        resting=resting or {},
+        quiet=quiet,
+        holds=holds,
+        **shared,
     )
+
+
+def named(routes: Sequence[str]) -> str:
+    """Name one route, or several, for people."""
+    return f"route{'s' * (len(routes) > 1)} {', '.join(map(repr, routes))}"
+
+
+def _check_group(routes: tuple[str, ...]) -> None:
+    if not routes:
+        raise ConfigError("a worker is to listen on no routes: name at least one")
+    for route in routes:
+        check_name("route", route)
+        if routes.count(route) > 1:
+            msg = f"a worker is to listen on route {route!r} twice, of {', '.join(map(repr, routes))}: name it once"
+            raise ConfigError(msg)
 
 
 def _check_module(name: str) -> None:

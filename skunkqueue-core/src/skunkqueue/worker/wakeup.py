@@ -26,12 +26,13 @@ class Wakeup:
         with contextlib.suppress(BlockingIOError):
             os.write(self._write, b"!")
 
-    def wait(self, timeout: float | None = None, fd: int = -1) -> bool:
-        """Block until it wakes, ``fd`` (if any) can be read, or the timeout (seconds) is over; say if it rang."""
+    def wait(self, timeout: float | None = None, *fds: int) -> bool:
+        """Block until it wakes, one of ``fds`` (if any) can be read, or the timeout (seconds) is over; say if it rang."""
         poll = select.poll()
         poll.register(self._read, select.POLLIN)
-        if fd >= 0:
-            poll.register(fd, select.POLLIN)
+        for fd in fds:
+            if fd >= 0:
+                poll.register(fd, select.POLLIN)
         found = poll.poll(None if timeout is None else max(timeout, 0.0) * 1000)
         if not any(one == self._read for one, _ in found):
             return False

@@ -28,13 +28,14 @@ from skunkqueue.processes.control_pipe import BEGIN, DISMISS, DISMISS_ROUGH, GEN
 from skunkqueue.processes.exit_codes import Ending
 from skunkqueue.processes.log_setup import keep_enabled
 from skunkqueue.processes.scoreboard import Scoreboard
-from skunkqueue.processes.settings import WorkerSettings
+from skunkqueue.processes.settings import WorkerSettings, named
 from skunkqueue.records import MAX_RUNNING, Command, WorkerRecord
 from skunkqueue.worker.application_handlers import ApplicationHandlers, leave_hanging
 from skunkqueue.worker.command_listener import CommandListener
 from skunkqueue.worker.complete.refires import Refires
 from skunkqueue.worker.complete.settler import Settler
 from skunkqueue.worker.fetch.claimer import Claimer
+from skunkqueue.worker.fetch.claimer_of_several import ClaimerOfSeveral
 from skunkqueue.worker.fetch.fetcher_thread import FetcherThread
 from skunkqueue.worker.in_flight import NEVER, InFlight
 from skunkqueue.worker.liveness import Liveness
@@ -102,7 +103,7 @@ class Worker:
         self._refires = Refires(
             backend,
             settings.queue,
-            settings.route,
+            settings.routes,
             in_flight=in_flight,
             scoreboard=scoreboard,
             lease=settings.lease,
@@ -165,7 +166,11 @@ class Worker:
         self._command_listener = CommandListener(
             backend, me, self._obey, liveness=liveness, slice_=slice_, ended=self._ended
         )
-        claimer = Claimer(backend, settings)
+        claimer = (
+            Claimer(backend, settings)
+            if len(settings.routes) == 1
+            else ClaimerOfSeveral(backend, settings, self._monotonic)
+        )
         self._fetcher_thread = FetcherThread(
             backend,
             claimer,
@@ -198,6 +203,7 @@ class Worker:
             id=me,
             queue=settings.queue,
             route=settings.route,
+            routes=settings.routes,
             pool=settings.pool,
             host=os.uname().nodename,
             pid=os.getpid(),
@@ -228,9 +234,9 @@ class Worker:
         for thread in threads:
             thread.start()
         logger.info(
-            "worker %s is ready for route %r of queue %r on %s",
+            "worker %s is ready for %s of queue %r on %s",
             self._settings.id,
-            self._settings.route,
+            named(self._settings.routes),
             self._settings.queue,
             self._backend.location(),
         )

@@ -28,7 +28,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     pool: str
     queue: str
-    route: str
+    routes: tuple[str, ...]
     host: str
     pid: int
     state: str
@@ -164,7 +164,7 @@ def _group(
         pool=pool,
         host=pool.host if pool is not None else workers[0].host,
         late=pool is not None and is_late(pool.beat, now),
-        members=tuple(sorted(members, key=lambda member: (member.route, member.started))),
+        members=tuple(sorted(members, key=lambda member: (member.routes, member.started))),
     )
 
 
@@ -179,13 +179,13 @@ def _member(
 ) -> Member:
     samples = () if process is None else process.samples
     if worker is not None:
-        id_, route, pid, started, state = worker.id, worker.route, worker.pid, worker.started, worker.state
+        id_, routes, pid, started, state = worker.id, worker.routes, worker.pid, worker.started, worker.state
         # Its pool sees what it cannot say itself: that it ends, or that somebody sent it SIGSTOP.
         if process is not None and process.state in ("stopping", "stopped"):
             state = process.state
     else:
         assert process is not None  # noqa: S101 - it is on one of both lists, or it is not here
-        id_, route, pid, started = process.worker, process.route, process.pid, process.started
+        id_, routes, pid, started = process.worker, process.routes, process.pid, process.started
         # The worker is not listed, so it is not ready yet, or was taken for dead.
         state = "starting" if process.state == "running" else process.state
     rows = [] if running is None else running.rows.get(id_, [])
@@ -199,7 +199,7 @@ def _member(
         id=id_,
         pool=pool_id,
         queue=worker.queue if worker is not None else pool.queue if pool is not None else "",
-        route=route,
+        routes=routes,
         host=worker.host if worker is not None else pool.host if pool is not None else "",
         pid=pid,
         state=state,

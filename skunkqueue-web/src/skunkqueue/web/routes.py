@@ -88,7 +88,7 @@ def lines(*, closer: bool = False) -> list[Line]:
 
 def read(backend: Backend, queue: str | None = None) -> tuple[list[RouteInfo], Counter[Name]]:
     """Read all routes (of a queue), and how many live workers listen on each."""
-    working = Counter((worker.queue, worker.route) for worker in backend.workers(queue))
+    working = Counter(place for worker in backend.workers(queue) for place in worker.places)
     return backend.routes(queue), working
 
 

@@ -36,7 +36,7 @@ MAX_ROUTES = 200
 def lines(store: Backend, _: BackendConfig) -> Iterator[Finding]:
     """Look at every route: is anybody there, is it paused, does it keep up."""
     now = store.now()
-    listening = Counter((worker.queue, worker.route) for worker in store.workers())
+    listening = Counter(place for worker in store.workers() for place in worker.places)
     found, scheduled = store.routes(), running_on(every(store))
     well = True
     for info in found:

@@ -61,7 +61,7 @@ def _strategy_problem(name: str) -> str | None:
 
 def _without_worker(store: Backend, there: Sequence[Schedule]) -> list[Finding]:
     """Look for routes with schedules and no worker; where something is pending, the check of routes tells it."""
-    known = {(worker.queue, worker.route) for worker in store.workers()}
+    known = {place for worker in store.workers() for place in worker.places}
     known |= {(info.queue, info.route) for info in store.routes() if info.counts[State.PENDING]}
     return [
         Finding(
@@ -80,7 +80,7 @@ def _without_worker(store: Backend, there: Sequence[Schedule]) -> list[Finding]:
 def _idle(store: Backend, there: Sequence[Schedule]) -> list[Finding]:
     """Look for schedules with workers that do not plan their next run."""
     now = store.now()
-    known = {(worker.queue, worker.route) for worker in store.workers()}
+    known = {place for worker in store.workers() for place in worker.places}
     idle = [
         each for place in sorted(running_on(there)) if place in known for each in store.idle_schedules(*place)
     ]

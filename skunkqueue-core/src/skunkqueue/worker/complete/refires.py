@@ -61,7 +61,7 @@ class Refires:
         self,
         backend: Backend,
         queue: str,
-        route: str,
+        routes: Sequence[str],
         *,
         in_flight: InFlight | None = None,
         scoreboard: Scoreboard | None = None,
@@ -71,7 +71,7 @@ class Refires:
         """``rests``: schedules whose strategies were given up, or ended workers, a short while ago."""
         self._backend = backend
         self._queue = queue
-        self._route = route
+        self._routes = routes
         self._in_flight = in_flight
         self._scoreboard = scoreboard
         self._rests = Rests() if rests is None else rests
@@ -224,11 +224,11 @@ class Refires:
         return refire(schedule, claim.id, strategy, seen, late)
 
     def heal(self) -> bool:
-        """Arm the schedules of this route that have no firing (it was killed or purged); raises BackendError.
+        """Arm the schedules of these routes that have no firing (it was killed or purged); raises BackendError.
 
         True: there are more than could be done in a moment.
         """
-        idle = self._backend.idle_schedules(self._queue, self._route)
+        idle = [one for route in self._routes for one in self._backend.idle_schedules(self._queue, route)]
         # Several workers see the same.
         random.shuffle(idle)
         end = monotonic() + HEAL_FOR

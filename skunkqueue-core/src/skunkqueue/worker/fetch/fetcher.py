@@ -71,7 +71,7 @@ class Fetcher:
         while True:
             asked = in_flight.lease_clock()
             left = begun.until - monotonic()
-            if left > 0 and self._wakeup.wait(left, begun.fileno()):
+            if left > 0 and self._wakeup.wait(left, *begun.descriptors()):
                 return
             claims = begun.answer()
             now = in_flight.monotonic()

@@ -55,7 +55,8 @@ def _worker(member: fleet.Member) -> structs.WorkerAnswer:
     return structs.WorkerAnswer(
         id=member.id,
         queue=member.queue,
-        route=member.route,
+        route=member.routes[0],
+        routes=list(member.routes),
         pool=member.pool,
         host=member.host,
         pid=member.pid,
@@ -78,7 +79,9 @@ def _pool(group: fleet.Group) -> structs.PoolAnswer:
         host=group.host,
         pid=listed.pid if listed else None,
         queue=listed.queue if listed else None,
-        routes=list(listed.routes) if listed else sorted({member.route for member in group.members}),
+        routes=list(listed.routes)
+        if listed
+        else sorted({route for member in group.members for route in member.routes}),
         state=listed.state if listed else "not listed",
         late=group.late,
         started=moment(listed.started) if listed else None,

@@ -114,31 +114,34 @@ def _of_routes(store: Backend) -> list[Metric]:
     )
     paused = GaugeMetricFamily("skunkqueue_route_paused", "1: nothing is begun there.", labels=_BY_ROUTE)
     listening = GaugeMetricFamily(
-        "skunkqueue_live_workers", "Live workers that listen there.", labels=_BY_ROUTE
+        "skunkqueue_live_workers",
+        "Live workers that listen there; one that listens on several routes counts on each.",
+        labels=_BY_ROUTE,
     )
     workers = GaugeMetricFamily("skunkqueue_workers", "Live workers by state.", labels=[*_BY_ROUTE, "state"])
     memory = GaugeMetricFamily(
         "skunkqueue_workers_memory_bytes", "Resident memory of all workers of a route.", labels=_BY_ROUTE
     )
     now, live = store.now(), store.workers()
-    there = Counter((one.queue, one.route) for one in live)
+    there = Counter(place for one in live for place in one.places)
     bytes_ = Counter[tuple[str, str]]()
     for one in live:
-        bytes_[one.queue, one.route] += one.rss
+        for place in one.places:
+            bytes_[place] += one.rss
     routes = store.routes()
     for info in routes:
-        place = [info.queue, info.route]
+        labels = [info.queue, info.route]
         for state, count in info.counts.items():
-            depth.add_metric([*place, state.value], count)
+            depth.add_metric([*labels, state.value], count)
         waited = 0.0 if info.oldest_due is None else max(now - info.oldest_due, 0.0)
-        oldest.add_metric(place, waited)
-        paused.add_metric(place, info.paused)
+        oldest.add_metric(labels, waited)
+        paused.add_metric(labels, info.paused)
     for queue, route in sorted({*there, *((info.queue, info.route) for info in routes)}):
         listening.add_metric([queue, route], there[queue, route])
     for queue, route in sorted(bytes_):
         memory.add_metric([queue, route], bytes_[queue, route])
     for (queue, route, doing), count in sorted(
-        Counter((one.queue, one.route, one.state) for one in live).items()
+        Counter((*place, one.state) for one in live for place in one.places).items()
     ):
         workers.add_metric([queue, route, doing], count)
     return [depth, oldest, paused, listening, workers, memory]

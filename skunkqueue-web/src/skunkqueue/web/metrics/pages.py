@@ -88,7 +88,11 @@ def _look() -> Readiness:
     try:
         store = source.current().backend
         store.now()
-        live = {f"{one.queue}/{one.route}" for one in store.workers()} if wanted else set()
+        live = (
+            {f"{queue}/{route}" for one in store.workers() for queue, route in one.places}
+            if wanted
+            else set()
+        )
     except SkunkQueueError as error:
         current_app.logger.warning("not ready: reason=%s", error)
         return Readiness(answers=False)

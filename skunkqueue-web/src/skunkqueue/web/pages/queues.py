@@ -88,7 +88,7 @@ def route() -> str:
 def read(backend: Backend, queue: str, name: str) -> About | None:
     """Read what is known of a route; ``None``: there is no such route."""
     found = [info for info in backend.routes(queue) if info.route == name]
-    workers = [each for each in backend.workers(queue) if each.route == name]
+    workers = backend.workers(queue, name)
     if not found and not workers:
         return None
     info = found[0] if found else _empty(queue, name)

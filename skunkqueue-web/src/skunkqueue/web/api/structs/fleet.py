@@ -13,6 +13,9 @@ class WorkerAnswer(Base, frozen=True, kw_only=True):
     id: str
     queue: str
     route: str
+    """The first of ``routes``."""
+    routes: list[str]
+    """All that it listens on."""
     pool: str
     host: str
     pid: int
