@@ -11,7 +11,7 @@ import importlib
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import NamedTuple
@@ -124,17 +124,25 @@ def installed(groups: Iterable[str] = GROUPS) -> list[PluginInfo]:
 
 
 def _entries(group: str) -> Entries:
-    # Reading metadata costs some 20 ms, so once a process; again only where somebody changed sys.path.
+    # Reading all metadata costs some 20 ms, so once a process; again only where somebody changed sys.path.
     return _entries_on(tuple(sys.path), group)
 
 
 @lru_cache(maxsize=32)
 def _entries_on(path: tuple[str, ...], group: str) -> Entries:
-    del path  # the key of the cache: entry_points() reads sys.path itself
+    of_core: dict[int, bool] = {}
+
+    def is_core(entry: EntryPoint) -> bool:
+        # Once for a distribution: each look at its metadata parses all of it.
+        if id(entry.dist) not in of_core:
+            of_core[id(entry.dist)] = _is_core(entry)
+        return of_core[id(entry.dist)]
+
     # One distribution may be seen twice (a wheel and an editable install): equal entries are one, and core's
     # where it is among them.
     try:
-        found = dict.fromkeys(sorted(entry_points(group=group), key=lambda entry: not _is_core(entry)))
+        entries = _select_on(path)(group=group)
+        found = dict.fromkeys(sorted(entries, key=lambda entry: not is_core(entry)))
     except (ImportError, AttributeError) as error:
         # The first reading imports what it takes, and in a signal handler that interrupts it that is half there.
         msg = (
@@ -142,8 +150,8 @@ def _entries_on(path: tuple[str, ...], group: str) -> Entries:
             f" reading must not use them"
         )
         raise PluginError(msg) from error
-    own = {entry.name for entry in found if _is_core(entry)}
-    claims = tuple(entry for entry in found if entry.name in own and not _is_core(entry))
+    own = {entry.name for entry in found if is_core(entry)}
+    claims = tuple(entry for entry in found if entry.name in own and not is_core(entry))
     for entry in claims:
         logger.warning(
             "plugin name claimed: %s=%r distribution=%r: core's own is used",
@@ -152,6 +160,13 @@ def _entries_on(path: tuple[str, ...], group: str) -> Entries:
             _origin(entry),
         )
     return Entries(tuple(entry for entry in found if entry not in claims), claims)
+
+
+@lru_cache(maxsize=2)
+def _select_on(path: tuple[str, ...]) -> Callable[..., Iterable[EntryPoint]]:
+    # What reads one group reads the files of all distributions, so all groups at once.
+    del path  # the key of the cache: entry_points() reads sys.path itself
+    return entry_points().select
 
 
 def _is_core(entry: EntryPoint) -> bool:
