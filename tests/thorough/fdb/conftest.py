@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from tests.fdb.conftest import server
 from tests.redis.conftest import open_store
-from tests.support.fdb_fixtures import fdb_behind_proxy, fdb_cluster, fdb_server, new_fdb_server, new_stand_in
+from tests.support.fdb_fixtures import (
+    fdb_behind_proxy,
+    fdb_cluster,
+    fdb_server,
+    new_fdb_server,
+    new_stand_in,
+    stand_in,
+)
 from tests.support.store_fixtures import config_of, dbname
 
 __all__ = [
@@ -15,4 +23,6 @@ __all__ = [
     "new_fdb_server",
     "new_stand_in",
     "open_store",
+    "server",
+    "stand_in",
 ]

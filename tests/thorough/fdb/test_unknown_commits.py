@@ -14,12 +14,12 @@ from skunkqueue.clock import VirtualClock
 from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.ids import new_id
 from skunkqueue.persistence import BackendConfig
-from tests.fdb.promises import PROMISES
 from tests.support.fdb_standin.backend import StandInBackend
 from tests.support.fdb_standin.faults import SILENCE, Fault, Landing
 from tests.support.fdb_standin.process import StandInServer
 from tests.support.store_fixtures import ConfigOf
 from tests.support.waiting import eventually
+from tests.thorough.fdb.promises import PROMISES
 from tests.thorough.mongo.operations import Operation, Prepare
 
 LATE = 0.05
