@@ -6,6 +6,7 @@ from importlib.resources import files
 
 import pytest
 
+from skunkqueue.persistence.backend import FAILED_TTL
 from skunkqueue.persistence.redis import scripts
 from skunkqueue.persistence.redis.scripts import load
 
@@ -49,3 +50,7 @@ def test_both_scripts_that_claim_share_what_is_the_same(name: str) -> None:
 @pytest.mark.parametrize("verb", ["claim", "enqueue_plain"])
 def test_the_hot_path_unpacks_no_request(verb: str) -> None:
     assert b"cmsgpack.unpack" not in load(verb).source
+
+
+def test_what_a_script_kills_is_kept_as_long_as_what_failed() -> None:
+    assert f", {FAILED_TTL:.0f}, " in PIECES["killed"]

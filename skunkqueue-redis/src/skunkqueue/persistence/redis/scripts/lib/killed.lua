@@ -24,6 +24,7 @@ local function file_killed(firings, chunk)
   end
   for _, one in ipairs(chunks) do
     local marks = #one.marks > 0 and one.marks or nil
+    -- Kept for backend.FAILED_TTL.
     file_away(one.place, 'killed', one.ids, one.name, 604800, '', nil, one.job, marks)
     count(one.place, 'killed', #one.ids, one.job)
   end
