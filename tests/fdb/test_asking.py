@@ -14,7 +14,7 @@ from skunkqueue.contract.makers import LEASE, OTHER, QUEUE, ROUTE, WORKER, firin
 from skunkqueue.counters import Counters
 from skunkqueue.listings import Query
 from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
-from skunkqueue.persistence.fdb import control, counting, keys, rollup
+from skunkqueue.persistence.fdb import control, keys, rollup, tallies
 from skunkqueue.persistence.fdb.backend import FdbBackend
 from skunkqueue.persistence.fdb.opening import open_link
 from skunkqueue.persistence.fdb.settings import settings_of
@@ -120,7 +120,7 @@ def test_nothing_is_counted_in_a_minute_that_was_rolled_up(
 
     def late(tr: Transaction) -> None:
         tr.now -= 7_200.0
-        counting.count(tr, QUEUE, ROUTE, "", {"enqueued": 1})
+        tallies.count(tr, QUEUE, ROUTE, "", {"enqueued": 1})
 
     link.run(late)
     (total,) = store.totals()

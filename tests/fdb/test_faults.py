@@ -122,6 +122,7 @@ def test_wait_outlasts_a_server_that_is_silent_for_a_while(
     store.now()
     calls: dict[str, Callable[[], Any]] = {
         "wait": lambda: store.wait(QUEUE, ROUTE, WORKER, 60.0),
+        "wait_any": lambda: store.wait_any(QUEUE, (ROUTE, "idle"), WORKER, 60.0),
         "claim_next": lambda: store.claim_next(QUEUE, ROUTE, WORKER, 1, LEASE, timeout=60.0),
         "wait_settled": lambda: store.wait_settled([lent.id], 60.0),
         "listen": lambda: store.listen(WORKER, 60.0),
@@ -184,6 +185,7 @@ def test_who_gets_no_watch_hears_of_it_all_the_same(
     lent = claimed(near, route="other")
     calls: dict[str, Callable[[], Any]] = {
         "wait": lambda: store.wait(QUEUE, ROUTE, WORKER, 60.0),
+        "wait_any": lambda: store.wait_any(QUEUE, (ROUTE, "idle"), WORKER, 60.0),
         "claim_next": lambda: store.claim_next(QUEUE, ROUTE, WORKER, 1, LEASE, timeout=60.0),
         "wait_settled": lambda: store.wait_settled([lent.id], 60.0),
         "listen": lambda: store.listen(WORKER, 60.0),

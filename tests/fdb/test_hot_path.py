@@ -23,7 +23,7 @@ from skunkqueue.persistence.fdb import (
     packed,
     reading,
     settle,
-    staging,
+    staged_batch,
 )
 from skunkqueue.persistence.fdb import firings as stored
 from skunkqueue.persistence.fdb.opening import open_link
@@ -123,29 +123,29 @@ def test_ids_that_follow_each_other_are_one_range() -> None:
 
 
 def test_batch_too_large_for_a_transaction_is_put_in_whole(link: Link) -> None:
-    batch = firings(staging.MOST + 10)
-    assert staging.is_large(batch)
-    assert staging.put(link, batch) == ids(batch)
+    batch = firings(staged_batch.MOST + 10)
+    assert staged_batch.is_large(batch)
+    assert staged_batch.put(link, batch) == ids(batch)
     lent = lend(link, 2_000)
     assert ids(lent) == ids(batch[:2_000])
     assert states(link, ids(batch)) == {State.RUNNING: 2_000, State.PENDING: 3_010}
 
 
 def test_large_bodies_make_a_large_batch() -> None:
-    assert staging.is_large([firing(body=b"x" * 1_000_000) for _ in range(3)])
-    assert not staging.is_large(firings(1_000))
+    assert staged_batch.is_large([firing(body=b"x" * 1_000_000) for _ in range(3)])
+    assert not staged_batch.is_large(firings(1_000))
 
 
 def test_batch_that_was_laid_down_comes_in_once_it_is_accepted(link: Link) -> None:
     batch, name = firings(5), link.unique()
-    staging._lay_down(link, name, 0, batch[:3])
-    staging._lay_down(link, name, 1, batch[3:])
+    staged_batch._lay_down(link, name, 0, batch[:3])
+    staged_batch._lay_down(link, name, 1, batch[3:])
     assert lend(link, 10) == []
-    accepted = link.run(lambda tr: staging._accept(tr, name, 2))
-    assert staging._unpack(link, name, 0, batch[:3], accepted) == ids(batch[:3])
+    accepted = link.run(lambda tr: staged_batch._accept(tr, name, 2))
+    assert staged_batch._unpack(link, name, 0, batch[:3], accepted) == ids(batch[:3])
     # A second process comes between.
-    assert staging._unpack(link, name, 1, None, accepted) == ids(batch[3:])
-    assert staging._unpack(link, name, 1, batch[3:], accepted) == ids(batch[3:])
+    assert staged_batch._unpack(link, name, 1, None, accepted) == ids(batch[3:])
+    assert staged_batch._unpack(link, name, 1, batch[3:], accepted) == ids(batch[3:])
     assert ids(lend(link, 10)) == ids(batch)
 
 
@@ -153,12 +153,12 @@ def test_batch_of_a_process_that_died_is_finished_by_others(open_store: Open) ->
     clock = VirtualClock()
     link = open_store(clock)
     batch, name = firings(5, delay=1.0), link.unique()
-    staging._lay_down(link, name, 0, batch)
-    accepted = link.run(lambda tr: staging._accept(tr, name, 1))
-    assert staging.finish(link) == 0
+    staged_batch._lay_down(link, name, 0, batch)
+    accepted = link.run(lambda tr: staged_batch._accept(tr, name, 1))
+    assert staged_batch.finish(link) == 0
     clock.advance(5.0)
-    assert staging.finish(link) == 1
-    assert staging.finish(link) == 0
+    assert staged_batch.finish(link) == 1
+    assert staged_batch.finish(link) == 0
     lent = lend(link, 10)
     assert ids(lent) == ids(batch)
     assert {one.due for one in lent} == {accepted + 1.0}
@@ -169,10 +169,10 @@ def test_batch_that_was_never_accepted_is_thrown_away(open_store: Open) -> None:
     link = open_store(clock)
     kept, lost = link.unique(), link.unique()
     for name in (kept, lost):
-        staging._lay_down(link, name, 0, firings(2))
-    assert link.run(staging.throw_away) == 0
-    clock.advance(staging.FORGOTTEN + 1.0)
-    assert [link.run(staging.throw_away) for _ in range(3)] == [1, 1, 0]
+        staged_batch._lay_down(link, name, 0, firings(2))
+    assert link.run(staged_batch.throw_away) == 0
+    clock.advance(staged_batch.FORGOTTEN + 1.0)
+    assert [link.run(staged_batch.throw_away) for _ in range(3)] == [1, 1, 0]
     assert left(link) == {"V", "C", "v"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from skunkqueue.persistence.fdb import keys, settings, staging
+from skunkqueue.persistence.fdb import keys, settings, staged_batch
 from skunkqueue.persistence.fdb.base import StoreBackend
 from tests.acceptance.project_folder import ProjectFolder
 from tests.docs.pages import ROOT, blocks, read
@@ -46,7 +46,7 @@ def test_limits_are_those_of_the_code() -> None:
 
     assert StoreBackend.max_payload == 2_000_000
     assert "| 2 MB each, encoded |" in text
-    assert f"more than {staging.MOST:,} firings or {staging.MOST_BYTES // 1_000_000} MB" in text
+    assert f"more than {staged_batch.MOST:,} firings or {staged_batch.MOST_BYTES // 1_000_000} MB" in text
 
 
 def test_every_kind_of_key_is_in_the_table() -> None:

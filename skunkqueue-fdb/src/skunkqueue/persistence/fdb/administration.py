@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from skunkqueue.persistence.backend import MAX_PAGE
-from skunkqueue.persistence.fdb import audit, listed, mailboxes, pools, schedules, staging, wakeups, workers
+from skunkqueue.persistence.fdb import (
+    audit,
+    listed,
+    mailboxes,
+    pools,
+    schedules,
+    staged_batch,
+    wakeups,
+    workers,
+)
 from skunkqueue.persistence.fdb.asking import Asking
 from skunkqueue.pools import Entries, Entry, PoolRecord
 from skunkqueue.records import Command, Death, Firing, Run, Schedule, Standing, WorkerRecord
@@ -65,7 +74,7 @@ class Administration(Asking):
         """Do some housekeeping; see ``Backend.sweep``."""
         link = self._link
         self.sample()
-        done = staging.finish(link) + link.run(staging.throw_away)
+        done = staged_batch.finish(link) + link.run(staged_batch.throw_away)
         for table in (link.keys.worker, link.keys.pool):
             for id_ in link.read(lambda tr, table=table: listed.dead(tr, table))[:SWEEP_LIMIT]:  # type: ignore[misc]
                 done += link.run(lambda tr, table=table, id_=id_: listed.remove_dead(tr, table, id_))  # type: ignore[misc]

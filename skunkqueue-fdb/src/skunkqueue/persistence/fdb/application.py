@@ -19,7 +19,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from skunkqueue.errors import BackendError
-from skunkqueue.persistence.fdb import enqueue, staging
+from skunkqueue.persistence.fdb import enqueue, staged_batch
 from skunkqueue.persistence.fdb.binding import Future, RawTransaction
 from skunkqueue.persistence.fdb.keys import moment
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
@@ -48,7 +48,7 @@ class Joined:
             raise BackendError(msg)
         if not firings:
             return []
-        if staging.is_large(firings):
+        if staged_batch.is_large(firings):
             msg = (
                 f"{len(firings)} firings are more than one FoundationDB transaction takes beside its other data:"
                 f" fire fewer in it, or without transaction="

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.fdb import counting, ended, enqueue, firings, keys, lines, wakeups
+from skunkqueue.persistence.fdb import ended, enqueue, firings, keys, lines, tallies, wakeups
 from skunkqueue.persistence.fdb.records import Attempt, Entry, with_attempt
 from skunkqueue.persistence.fdb.transactions import Transaction
 from skunkqueue.records import Firing, Schedule, State
@@ -65,8 +65,8 @@ def take_back(tr: Transaction, armed: Armed | None) -> None:
     if entry.key is not None:
         tr.clear(tr.keys.key + keys.name(entry.queue) + keys.name(entry.key))
     firings.remove(tr, [entry.id])
-    counting.shift(tr, entry.queue, entry.route, entry.job, {State.PENDING: -1})
-    wakeups.ring_settled(tr, entry.queue, entry.route)
+    tallies.shift(tr, entry.queue, entry.route, entry.job, {State.PENDING: -1})
+    wakeups.wake_settled(tr, entry.queue, entry.route)
 
 
 def seems_pending(tr: Transaction, schedules: Sequence[Schedule]) -> set[str]:

@@ -10,13 +10,14 @@ from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Rows
 from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.fdb import (
     control,
+    counters,
     deleting,
     pages,
     pruning,
+    results,
     rollup,
     routes,
     searching,
-    tallies,
 )
 from skunkqueue.persistence.fdb.base import StoreBackend
 from skunkqueue.persistence.fdb.errors import TransactionTooLargeError
@@ -52,7 +53,7 @@ class Asking(StoreBackend):
 
     def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
         """Read counters; see ``Backend.minutes``."""
-        return self._link.read(lambda tr: tallies.minutes(tr, queue, route, since, until))
+        return self._link.read(lambda tr: counters.minutes(tr, queue, route, since, until))
 
     # --- control ----------------------------------------------------------------------------------
 
@@ -126,7 +127,7 @@ class Asking(StoreBackend):
 
     def results(self, ids: Sequence[str]) -> list[Result | None]:
         """Read how firings ended; see ``Backend.results``."""
-        return self._link.read(lambda tr: deleting.results(tr, ids[:MAX_PAGE]))
+        return self._link.read(lambda tr: results.results(tr, ids[:MAX_PAGE]))
 
     def delete(self, ids: Sequence[str]) -> dict[str, State | None]:
         """Remove firings; see ``Backend.delete``."""
@@ -149,18 +150,18 @@ class Asking(StoreBackend):
     ) -> list[Counters]:
         """Read minutes or hours; see ``Backend.counters``."""
         return self._by_routes(
-            routes, lambda tr, some: tallies.counters(tr, some, since, until, hours=hours, jobs=jobs)
+            routes, lambda tr, some: counters.counters(tr, some, since, until, hours=hours, jobs=jobs)
         )
 
     def totals(self, queue: str | None = None) -> list[Counters]:
         """Read what was counted ever; see ``Backend.totals``."""
-        return self._by_routes(self._known(queue), tallies.totals)
+        return self._by_routes(self._known(queue), counters.totals)
 
     def sample(self) -> int:
         """Take samples; see ``Backend.sample``."""
         known = self._known()
         return sum(
-            self._link.run(lambda tr, some=some: tallies.sample(tr, some))  # type: ignore[misc]
+            self._link.run(lambda tr, some=some: counters.sample(tr, some))  # type: ignore[misc]
             for some in _parts(known, _ROUTES)
         )
 

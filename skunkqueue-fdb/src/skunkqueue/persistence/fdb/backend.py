@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.backend import MAX_PAGE
-from skunkqueue.persistence.fdb import claim, enqueue, leases, reading, settle, staging, waiting, wakeups
+from skunkqueue.persistence.fdb import claim, enqueue, leases, reading, settle, staged_batch, waiting, wakeups
 from skunkqueue.persistence.fdb.administration import Administration
 from skunkqueue.persistence.fdb.awaited import WatchedClaim
 from skunkqueue.persistence.fdb.transactions import Transaction
@@ -24,8 +24,8 @@ class FdbBackend(Administration):
         if not firings:
             return []
         link = self._link
-        if staging.is_large(firings):
-            return staging.put(link, firings)
+        if staged_batch.is_large(firings):
+            return staged_batch.put(link, firings)
         at = enqueue.version_for(link, firings)
         return link.run(lambda tr: enqueue.put(tr, firings, fresh=tr.at is not None), repeatable=True, at=at)
 
@@ -41,7 +41,7 @@ class FdbBackend(Administration):
             claims = link.run(claiming, repeatable=True)
             if claiming.overdue:
                 link.run(lambda tr: leases.reclaim(tr, queue, route))
-            elif claims or not claiming.half_done or not staging.finish(link):
+            elif claims or not claiming.half_done or not staged_batch.finish(link):
                 return claims
 
     def claim_ahead(

@@ -13,7 +13,7 @@ import msgspec
 
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import HALF_DONE
-from skunkqueue.persistence.fdb import blobs, counting, firings, keys, leases, staging
+from skunkqueue.persistence.fdb import blobs, firings, keys, leases, staged_batch, tallies
 from skunkqueue.persistence.fdb.binding import KeyValue
 from skunkqueue.persistence.fdb.lines import NOTED
 from skunkqueue.persistence.fdb.records import (
@@ -91,7 +91,7 @@ class Claiming:
             return before
         rows = self._rows(tr)
         if not rows:
-            accepted = staging.first_accepted(tr)
+            accepted = staged_batch.first_accepted(tr)
             self.half_done = accepted is not None and accepted <= tr.now - HALF_DONE
             tr.unchanged = not self._tries
             return []
@@ -226,7 +226,7 @@ class Claiming:
         )
         leases.make(tr, token, lease)
         for job, number in Counter([claim.job for claim in claims]).items():
-            counting.shift(tr, self._queue, self._route, job, {State.PENDING: -number, State.RUNNING: number})
+            tallies.shift(tr, self._queue, self._route, job, {State.PENDING: -number, State.RUNNING: number})
         self._tries.append((tr.keys.lease + packed, claims))
         return claims
 

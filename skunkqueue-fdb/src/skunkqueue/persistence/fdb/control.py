@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from skunkqueue.persistence.fdb import (
     blobs,
-    counting,
     ended,
     firings,
     keys,
@@ -17,6 +16,7 @@ from skunkqueue.persistence.fdb import (
     mailboxes,
     routes,
     states,
+    tallies,
     wakeups,
 )
 from skunkqueue.persistence.fdb.binding import KeyValue
@@ -79,9 +79,9 @@ def kill_pending(tr: Transaction, pending: Iterable[tuple[Entry, Attempt | None]
     for place, items in by_place.items():
         ended.file(tr, place, State.KILLED, items, token=0, worker=None)
         for job, number in Counter(item.job for item in items).items():
-            counting.shift(tr, *place, job, {State.PENDING: -number, State.KILLED: number})
-            counting.count(tr, *place, job, {"killed": number})
-        wakeups.ring_settled(tr, *place)
+            tallies.shift(tr, *place, job, {State.PENDING: -number, State.KILLED: number})
+            tallies.count(tr, *place, job, {"killed": number})
+        wakeups.wake_settled(tr, *place)
 
 
 # --- requeue ----------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def requeue(tr: Transaction, ids: Sequence[str]) -> list[str]:
         _put_back(tr, entry, found[id_])
     ended.remove(tr, [found[id_] for id_ in again])
     for place in {entries[id_].place for id_ in again}:
-        wakeups.ring(tr, *place)
+        wakeups.wake(tr, *place)
     tr.unchanged = not again
     return again
 
@@ -128,7 +128,7 @@ def _put_back(tr: Transaction, entry: Entry, found: ended.Found) -> None:
     )
     firings.note(tr, entry.id, attempt)
     lines.put(tr, entry, attempt)
-    counting.shift(tr, *entry.place, entry.job, {found.chunk.state: -1, State.PENDING: 1})
+    tallies.shift(tr, *entry.place, entry.job, {found.chunk.state: -1, State.PENDING: 1})
 
 
 # --- purge ------------------------------------------------------------------------------------------
@@ -167,9 +167,9 @@ def purge(tr: Transaction, asked_for: Purge, most: int) -> Purged:
             tr.clear(tr.keys.key + keys.name(entry.queue) + keys.name(entry.key))
     firings.remove(tr, [entry.id for _, entry in gone])
     for job, number in Counter(entry.job for _, entry in gone).items():
-        counting.shift(tr, *place, job, {State.PENDING: -number})
+        tallies.shift(tr, *place, job, {State.PENDING: -number})
     if gone:
-        wakeups.ring_settled(tr, *place)
+        wakeups.wake_settled(tr, *place)
     tr.unchanged = not gone
     return Purged(len(gone), pairs[-1].key if len(pairs) == most else None)
 
@@ -233,7 +233,7 @@ def resume(tr: Transaction, queue: str, route: str | None) -> None:
         known = [] if found is None else [((queue, route), found)]
     for place, found in known:
         routes.set_paused(tr, *place, found, paused=False)
-        wakeups.ring(tr, *place)
+        wakeups.wake(tr, *place)
 
 
 # --- progress ---------------------------------------------------------------------------------------

@@ -1,11 +1,10 @@
-"""What is done to single firings by hand: delete, run now; and reading how they ended."""
+"""What is done to single firings by hand: delete, and run now."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
-from skunkqueue.listings import Result
-from skunkqueue.persistence.fdb import blobs, counting, ended, firings, keys, lines, states, wakeups
+from skunkqueue.persistence.fdb import ended, firings, keys, lines, states, tallies, wakeups
 from skunkqueue.persistence.fdb.records import with_attempt
 from skunkqueue.persistence.fdb.transactions import Transaction
 from skunkqueue.records import State
@@ -23,11 +22,11 @@ def delete(tr: Transaction, ids: Collection[str]) -> dict[str, State | None]:
             if entry.key is not None:
                 tr.clear(tr.keys.key + keys.name(entry.queue) + keys.name(entry.key))
             waited.add(entry.place)
-        counting.shift(tr, *entry.place, entry.job, {one.state: -1})
+        tallies.shift(tr, *entry.place, entry.job, {one.state: -1})
     ended.remove(tr, [one.found for one in doomed if one.found is not None])
     firings.remove(tr, [one.entry.id for one in doomed])
     for place in waited:
-        wakeups.ring_settled(tr, *place)
+        wakeups.wake_settled(tr, *place)
     tr.unchanged = not doomed
     return {id_: known[id_].state if id_ in known else None for id_ in ids}
 
@@ -46,31 +45,6 @@ def run_now(tr: Transaction, ids: Collection[str]) -> dict[str, State | None]:
         lines.put(tr, entry, attempt)
         touched.add(entry.place)
     for place in touched:
-        wakeups.ring(tr, *place)
+        wakeups.wake(tr, *place)
     tr.unchanged = not touched
     return {id_: known[id_].state if id_ in known else None for id_ in ids}
-
-
-def results(tr: Transaction, ids: Sequence[str]) -> list[Result | None]:
-    """Read how firings ended; no body of a finished one."""
-    finished = ended.find(tr, ids, snapshot=True)
-    large = [id_ for id_, one in finished.items() if one.item.result is None and one.item.result_size]
-    kept = blobs.read_each(tr, tr.keys.result, large, snapshot=True)
-    found: dict[str, Result] = {}
-    for id_, one in finished.items():
-        item = one.item
-        result = kept.get(id_) if item.result is None else item.result
-        found[id_] = Result(id=id_, state=one.chunk.state, result=result, error=item.error)
-    entries = firings.entries(tr, [id_ for id_ in ids if id_ not in found])
-    attempts = firings.attempts(tr, entries)
-    waiting = lines.pending(tr, {id_: (entry, attempts.get(id_)) for id_, entry in entries.items()})
-    for id_, entry in entries.items():
-        attempt = attempts.get(id_)
-        found[id_] = Result(
-            id=id_,
-            state=State.PENDING if id_ in waiting else State.RUNNING,
-            result=None,
-            error=None if attempt is None else attempt.error,
-            expires=with_attempt(entry, attempt).expires if id_ in waiting else None,
-        )
-    return [found.get(id_) for id_ in ids]

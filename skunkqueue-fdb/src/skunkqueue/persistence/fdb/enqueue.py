@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from skunkqueue.persistence.fdb import counting, firings, keys, lines, wakeups
+from skunkqueue.persistence.fdb import firings, keys, lines, tallies, wakeups
 from skunkqueue.persistence.fdb.records import TARGETS, encode, entry_of
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
 from skunkqueue.records import Firing, State
@@ -75,11 +75,11 @@ def _store(tr: Transaction, new: Sequence[Firing]) -> None:
         jobs[of] = jobs.get(of, 0) + 1
     firings.put(tr, encoded)
     for (queue, route, job), number in jobs.items():
-        counting.shift(tr, queue, route, job, {State.PENDING: number})
-        counting.count(tr, queue, route, job, {"enqueued": number})
+        tallies.shift(tr, queue, route, job, {State.PENDING: number})
+        tallies.count(tr, queue, route, job, {"enqueued": number})
     for (queue, route), used in ranks.items():
         lines.use(tr, queue, route, used)
-        wakeups.ring(tr, queue, route)
+        wakeups.wake(tr, queue, route)
 
 
 def holders_of(tr: Transaction, given: Sequence[Firing]) -> list[str]:

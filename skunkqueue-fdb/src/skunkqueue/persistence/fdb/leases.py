@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import msgspec
 
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.fdb import blobs, counting, firings, keys, lines, wakeups
+from skunkqueue.persistence.fdb import blobs, firings, keys, lines, tallies, wakeups
 from skunkqueue.persistence.fdb.records import Lease, as_lease, encode
 from skunkqueue.persistence.fdb.transactions import Transaction
 from skunkqueue.records import ClaimRef, Death, State
@@ -118,7 +118,7 @@ def extend(tr: Transaction, claims: Sequence[ClaimRef], seconds: float) -> list[
             apart = {id_: ends if id_ in kept else lease.end_of(id_) for id_ in ids}
         if any(ends < lease.end_of(id_) for id_ in kept):
             # Those who wait go by the ends that they know.
-            wakeups.ring(tr, lease.queue, lease.route)
+            wakeups.wake(tr, lease.queue, lease.route)
         latest = max(apart.values(), default=ends)
         save(tr, token, lease, ids, ends=latest, apart=apart, begun=tuple(sorted(begun)))
     tr.unchanged = len(lost) == len(claims)
@@ -163,7 +163,7 @@ def give_back(tr: Transaction, token: int, lease: Lease, deaths: Mapping[str, De
         states[entry.job] += 1
     save(tr, token, lease, [id_ for id_ in lease.ids if id_ not in deaths])
     for job, number in states.items():
-        counting.shift(tr, lease.queue, lease.route, job, {State.RUNNING: -number, State.PENDING: number})
+        tallies.shift(tr, lease.queue, lease.route, job, {State.RUNNING: -number, State.PENDING: number})
         if died[job]:
-            counting.count(tr, lease.queue, lease.route, job, {"deaths": died[job]})
-    wakeups.ring(tr, lease.queue, lease.route)
+            tallies.count(tr, lease.queue, lease.route, job, {"deaths": died[job]})
+    wakeups.wake(tr, lease.queue, lease.route)

@@ -7,7 +7,7 @@ from itertools import islice
 from skunkqueue.ids import ID_LENGTH
 from skunkqueue.listings import Query
 from skunkqueue.persistence import listing, rules
-from skunkqueue.persistence.fdb import finished, keys, packed, reading, routes, unfinished
+from skunkqueue.persistence.fdb import keys, packed, reading, routes, searching_finished, searching_unfinished
 from skunkqueue.persistence.fdb.records import as_batch
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
 from skunkqueue.persistence.listing import Position
@@ -48,9 +48,9 @@ def _orders(
     group = listing.RUNNING if state is State.RUNNING else listing.PENDING
     after = None if start is None else Position(group, *start)
     if state is State.RUNNING:
-        found = unfinished.running(tr, queue, route, after, onward=True)
+        found = searching_unfinished.running(tr, queue, route, after, onward=True)
     else:
-        found = unfinished.pending(tr, routes.known(tr, queue, route), after, onward=True)
+        found = searching_unfinished.pending(tr, routes.known(tr, queue, route), after, onward=True)
     return [(position.first, position.second, position.id) for position, _ in islice(found, count)]
 
 
@@ -62,7 +62,7 @@ def _finished(
     after = None if start is None else Position(listing.FINISHED, -start[0], 0.0, "\U0010ffff")
     orders: list[Order] = []
     together: list[Order] = []
-    for position, _ in finished.positions(tr, query, [place], [state], after, onward=False):
+    for position, _ in searching_finished.positions(tr, query, [place], [state], after, onward=False):
         order = (-position.first, 0.0, position.id)
         if together and together[0][0] != order[0]:
             orders += sorted(together)

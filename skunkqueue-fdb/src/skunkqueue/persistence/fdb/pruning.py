@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from skunkqueue.persistence.fdb import counting, ended, firings, keys
+from skunkqueue.persistence.fdb import ended, firings, keys, tallies
 from skunkqueue.persistence.fdb.ended import Found
 from skunkqueue.persistence.fdb.keys import Chunk
 from skunkqueue.persistence.fdb.records import as_ended
@@ -28,7 +28,7 @@ def prune(tr: Transaction, older: float | None, limit: int) -> int:
             doomed += [Found(chunk, whole, ended.whole(item, whole)) for item in whole.items[:left]]
     by_job: Counter[tuple[Chunk, str]] = Counter((one.chunk, one.item.job) for one in doomed)
     for (chunk, job), number in by_job.items():
-        counting.shift(tr, *chunk.queue_and_route, job, {chunk.state: -number})
+        tallies.shift(tr, *chunk.queue_and_route, job, {chunk.state: -number})
     ended.remove(tr, doomed)
     firings.remove(tr, [one.item.id for one in doomed])
     tr.unchanged = not doomed

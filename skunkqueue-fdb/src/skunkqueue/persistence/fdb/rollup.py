@@ -11,13 +11,13 @@ from typing import NamedTuple
 from skunkqueue.counters import add
 from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
 from skunkqueue.persistence.fdb import keys, routes, vectors
+from skunkqueue.persistence.fdb.counters import MINUTES, TEN, as_values, rolled_until
 from skunkqueue.persistence.fdb.records import encode
 from skunkqueue.persistence.fdb.routes import Place
-from skunkqueue.persistence.fdb.tallies import MINUTES, TEN, as_values, rolled_until
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
 
 GRACE = 60.0
-"""Seconds after which nobody counts any more in a minute that is over (``counting.LATEST``; and transactions end after 5)."""
+"""Seconds after which nobody counts any more in a minute that is over (``tallies.LATEST``; and transactions end after 5)."""
 _ROUTES = 100
 """Looked at in one transaction."""
 

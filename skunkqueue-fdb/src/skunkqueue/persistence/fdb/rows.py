@@ -12,8 +12,8 @@ from skunkqueue.persistence import listing
 from skunkqueue.persistence.fdb import blobs, firings
 from skunkqueue.persistence.fdb.ended import Found
 from skunkqueue.persistence.fdb.records import NO_ATTEMPT, Attempt, Entry, record_of
+from skunkqueue.persistence.fdb.searching_unfinished import Live
 from skunkqueue.persistence.fdb.transactions import Transaction
-from skunkqueue.persistence.fdb.unfinished import Live
 from skunkqueue.persistence.listing import Passed, Position
 from skunkqueue.records import State
 

@@ -12,13 +12,13 @@ from typing import NamedTuple
 from skunkqueue.clock import monotonic
 from skunkqueue.listings import MAX_LOOK, Count, Query, Row, Rows
 from skunkqueue.persistence import listing
-from skunkqueue.persistence.fdb import finished, routes, unfinished
+from skunkqueue.persistence.fdb import routes, searching_finished, searching_unfinished
 from skunkqueue.persistence.fdb.ended import Found
 from skunkqueue.persistence.fdb.records import Route
 from skunkqueue.persistence.fdb.routes import Place
 from skunkqueue.persistence.fdb.rows import Pauses, shown
+from skunkqueue.persistence.fdb.searching_unfinished import Live
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
-from skunkqueue.persistence.fdb.unfinished import Live
 from skunkqueue.persistence.listing import Look, Passed, Position
 from skunkqueue.records import State
 
@@ -125,13 +125,13 @@ def _group(
         final = [state for state in scope.states if state.final]
         if final:
             places = [place for place, _ in scope.listed]
-            yield from finished.positions(tr, query, places, final, after, onward=onward)
+            yield from searching_finished.positions(tr, query, places, final, after, onward=onward)
     elif group == listing.RUNNING:
         if State.RUNNING in scope.states:
-            yield from unfinished.running(tr, query.queue, query.route, after, onward=onward)
+            yield from searching_unfinished.running(tr, query.queue, query.route, after, onward=onward)
     elif State.PENDING in scope.states:
         if query.key is None:
-            yield from unfinished.pending(tr, scope.listed, after, onward=onward)
+            yield from searching_unfinished.pending(tr, scope.listed, after, onward=onward)
         else:
             queues = list(dict.fromkeys(place[0] for place, _ in scope.listed))
-            yield from unfinished.keyed(tr, queues, query.key, after, onward=onward)
+            yield from searching_unfinished.keyed(tr, queues, query.key, after, onward=onward)

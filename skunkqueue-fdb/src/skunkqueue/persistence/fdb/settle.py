@@ -9,7 +9,6 @@ import msgspec
 
 from skunkqueue.persistence import listing, rules
 from skunkqueue.persistence.fdb import (
-    counting,
     ended,
     enqueue,
     firings,
@@ -17,6 +16,7 @@ from skunkqueue.persistence.fdb import (
     leases,
     lines,
     schedules,
+    tallies,
     wakeups,
 )
 from skunkqueue.persistence.fdb.records import Attempt, Entry, Item, Lease
@@ -184,14 +184,14 @@ def _write(tr: Transaction, token: int, of: _Held, known: _Known) -> None:
         _tally(values, outcome.verdict, [outcome])
     _move(changes, of.again, State.PENDING)
     for job, change in changes.items():
-        counting.shift(tr, *place, job, change)
+        tallies.shift(tr, *place, job, change)
     for job, counted in values.items():
         if counted:
-            counting.count(tr, *place, job, counted)
+            tallies.count(tr, *place, job, counted)
     if of.finished:
-        wakeups.ring_settled(tr, *place)
+        wakeups.wake_settled(tr, *place)
     if of.again:
-        wakeups.ring(tr, *place)
+        wakeups.wake(tr, *place)
 
 
 def _item(tr: Transaction, outcome: Outcome, attempt: Attempt | None) -> Item:

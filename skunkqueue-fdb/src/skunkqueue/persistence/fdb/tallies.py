@@ -1,235 +1,53 @@
-"""Reading what was counted: of minutes, of hours, ever; and the samples of each minute.
-
-Only minutes are added to. The sums of hours and of all time have what ``rollup`` has added to them, up to the minute that
-it has come to; what is later is added up by whoever reads.
-"""
+"""Adding to counts and counters. Nothing here is read with conflict but the names of jobs, which hardly ever change."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
 
-import msgspec
-
-from skunkqueue.counters import SAMPLES, Counters, add, sample_of
-from skunkqueue.persistence.asking import MINUTES_KEPT
-from skunkqueue.persistence.fdb import keys, routes, vectors
-from skunkqueue.persistence.fdb.binding import KeyValue
-from skunkqueue.persistence.fdb.records import encode
-from skunkqueue.persistence.fdb.routes import Place
+from skunkqueue.persistence.asking import MAX_JOBS, OTHER_JOBS
+from skunkqueue.persistence.fdb import keys, vectors
+from skunkqueue.persistence.fdb.records import as_names, encode
 from skunkqueue.persistence.fdb.transactions import Transaction
-from skunkqueue.records import Minute, State
+from skunkqueue.records import State
 
-MINUTES = 60
-"""Of an hour."""
-TEN = 10
-"""Minutes that are rolled up together."""
-_LAST = (1 << 32) - 1
-as_minutes = msgspec.msgpack.Decoder(dict[int, dict[str, float]]).decode
-as_values = msgspec.msgpack.Decoder(dict[str, float]).decode
-Read = Callable[[], Sequence[KeyValue]]
-Sums = dict[tuple[int, str], dict[bytes, list[bytes]]]
-"""By time and job, then by kind (what happened, histograms): what is to be added up."""
+LATEST = 30.0
+"""Seconds after which nothing is counted in a minute any more that is over."""
 
 
-class Span(NamedTuple):
-    """Minutes, or hours."""
-
-    table: bytes
-    samples: bytes
-    seconds: float
-
-
-def spans(tr: Transaction, *, hours: bool) -> Span:
-    """Return where minutes or hours lie."""
-    all_keys = tr.keys
-    if hours:
-        return Span(all_keys.hour, all_keys.hour_sample, 3600.0)
-    return Span(all_keys.minute, all_keys.sample, 60.0)
-
-
-def minutes(tr: Transaction, queue: str, route: str, since: int, until: int) -> list[Minute]:
-    """Read minutes of a route, all jobs together."""
-    span = spans(tr, hours=False)
-    rolled = rolled_until(tr, [(queue, route)])[queue, route]
-    reading = _Reading(tr, (queue, route), span, since, until, jobs=False, rolled=rolled, with_samples=False)
-    by_begin = reading.by_begin()
-    found = []
-    for minute, _ in sorted(by_begin):
-        values = {name: value for name, value in by_begin[minute, None].items() if name not in SAMPLES}
-        if values:
-            found.append(Minute(queue=queue, route=route, minute=minute, values=values))
-    return found
+def told_apart(tr: Transaction, queue: str, route: str, job: str) -> str:
+    """Return under which name a job is counted: its own, or that of all who came after the first MAX_JOBS."""
+    known = tr.link.jobs.get((queue, route), ())
+    if job in known:
+        return job
+    if len(known) >= MAX_JOBS or job == OTHER_JOBS:
+        return OTHER_JOBS
+    key = tr.keys.jobs + keys.place(queue, route)
+    value = tr.get(key).value
+    names: tuple[str, ...] = () if value is None else as_names(value)
+    if job in names or len(names) >= MAX_JOBS:
+        # Only what is committed may be relied on by later calls, and this try may have added to it.
+        if tr.grown is None or (queue, route) not in tr.grown:
+            tr.link.jobs[queue, route] = names
+        return job if job in names else OTHER_JOBS
+    tr.grown = {*(tr.grown or ()), (queue, route)}
+    tr.set(key, encode((*names, job)))
+    return job
 
 
-def counters(
-    tr: Transaction, places: Sequence[Place], since: float, until: float, *, hours: bool, jobs: bool
-) -> list[Counters]:
-    """Read minutes or hours of routes, of each job or of all together."""
-    span = spans(tr, hours=hours)
-    first, last = _number(since, span.seconds), _number(until, span.seconds)
-    rolled = {} if jobs and not hours else rolled_until(tr, places)
-    reads = [
-        _Reading(tr, place, span, first, last, jobs=jobs, rolled=rolled.get(place), with_samples=not jobs)
-        for place in places
-    ]
-    found: list[Counters] = []
-    for reading in reads:
-        by_begin = reading.by_begin()
-        queue, route = reading.place
-        found += [
-            Counters(
-                queue=queue, route=route, job=job, begin=begin * span.seconds, values=by_begin[begin, job]
-            )
-            for begin, job in sorted(by_begin, key=lambda key: (key[0], key[1] or ""))
-        ]
-    return found
+def shift(tr: Transaction, queue: str, route: str, job: str, changes: Mapping[State, int]) -> None:
+    """Change how many firings of a job are in each state."""
+    name = told_apart(tr, queue, route, job)
+    tr.add(tr.keys.counts + keys.place(queue, route) + keys.name(name), vectors.counts(changes))
 
 
-class _Reading:
-    """What is asked of one route; all is asked for before anything is waited for.
-
-    What is rolled up is read from there; and what came later from the minutes of each job.
-    """
-
-    def __init__(
-        self,
-        tr: Transaction,
-        place: Place,
-        span: Span,
-        first: int,
-        last: int,
-        *,
-        jobs: bool,
-        rolled: int | None,
-        with_samples: bool,
-    ) -> None:
-        self.place = place
-        self._jobs = jobs
-        packed = keys.place(*place)
-        self._start = len(tr.keys.minute + packed)
-        is_hours = span.table == tr.keys.hour
-        self._width = MINUTES if is_hours else 1
-        since, until = first * self._width, last * self._width
-        if not is_hours:
-            # Old ones may still be there.
-            first = since = max(since, int((tr.now - MINUTES_KEPT) // 60))
-        self._span = first, last
-        self._hours = _ask(tr, tr.keys.hour, place, first, last) if is_hours else None
-        self._tens: Read | None = None
-        if rolled is not None and not is_hours:
-            self._tens = _ask(tr, tr.keys.minutes, place, first - first % TEN, last)
-        self._open = _ask(tr, tr.keys.minute, place, max(since, rolled or 0), until)
-        self._samples: Read | None = None
-        if with_samples:
-            begin = first if is_hours else max(first, rolled or 0)
-            self._samples = _ask(tr, span.samples, place, begin, last)
-
-    def by_begin(self) -> dict[tuple[int, str | None], dict[str, float]]:
-        """Wait, and add up."""
-        sums: Sums = {}
-        _collect(sums, self._open, self._start, self._width, jobs=self._jobs)
-        if self._hours is not None:
-            _collect(sums, self._hours, self._start, 1, jobs=self._jobs)
-        found: dict[tuple[int, str | None], dict[str, float]] = {}
-        for (begin, job), values in _added_up(sums):
-            found[begin, job if self._jobs else None] = values
-        first, last = self._span
-        for pair in () if self._tens is None else self._tens():
-            for begin, values in as_minutes(pair.value).items():
-                if first <= begin < last:
-                    found[begin, None] = values
-        for pair in () if self._samples is None else self._samples():
-            begin = keys.count_of(pair.key[self._start :])
-            found.setdefault((begin, None), {}).update(as_values(pair.value))
-        return found
-
-
-def totals(tr: Transaction, places: Sequence[Place]) -> list[Counters]:
-    """Read what was counted ever, by route and job."""
-    asked = []
-    for place, until in rolled_until(tr, places).items():
-        before = tr.keys.total + keys.place(*place)
-        old = tr.get_range(before, before + keys.END)
-        asked.append((place, len(before), old, _ask(tr, tr.keys.minute, place, until, _LAST)))
-    found: list[Counters] = []
-    for place, start, old, new in asked:
-        sums: Sums = {}
-        for pair in old():
-            (job,), kind = keys.names(pair.key[start:], 1)
-            sums.setdefault((0, job), {}).setdefault(kind, []).append(pair.value)
-        _collect(sums, new, len(tr.keys.minute + keys.place(*place)), _LAST + 1, jobs=True)
-        queue, route = place
-        found += [
-            Counters(queue=queue, route=route, job=job, begin=0.0, values=values)
-            for (_, job), values in sorted(_added_up(sums), key=lambda one: one[0])
-        ]
-    return found
-
-
-def rolled_until(tr: Transaction, places: Sequence[Place]) -> dict[Place, int]:
-    """Return of routes up to which minute the sums of hours and of all time have everything."""
-    asked = {place: tr.get(tr.keys.rolled + keys.place(*place)) for place in places}
-    values = {place: future.value for place, future in asked.items()}
-    return {place: 0 if value is None else keys.count_of(value) for place, value in values.items()}
-
-
-def sample(tr: Transaction, places: Sequence[Place]) -> int:
-    """Note how routes stand, those that have no sample of this minute; return how many had none."""
-    minute = max(int(tr.now // 60), 0)
-    had = {place: tr.get(tr.keys.sample + keys.place(*place) + keys.count(minute)) for place in places}
-    missing = [place for place, future in had.items() if future.value is None]
-    tr.unchanged = not missing
-    if not missing:
-        return 0
-    asked = []
-    for place in missing:
-        before = tr.keys.counts + keys.place(*place)
-        hour_key = tr.keys.hour_sample + keys.place(*place) + keys.count(minute // MINUTES)
-        counts = tr.get_range(before, before + keys.END, snapshot=True)
-        asked.append((place, counts, hour_key, tr.get(hour_key)))
-    listed = [(place, found) for place in missing if (found := routes.one(tr, *place)) is not None]
-    oldest = routes.oldest_due(tr, listed)
-    for place, counts, hour_key, future in asked:
-        sums = dict.fromkeys(State, 0)
-        for pair in counts():
-            for state, number in vectors.counts_of(pair.value).items():
-                sums[state] += number
-        values = sample_of(sums[State.PENDING], sums[State.RUNNING], oldest.get(place), tr.now)
-        tr.set(tr.keys.sample + keys.place(*place) + keys.count(minute), encode(values))
-        value = future.value
-        largest = {} if value is None else as_values(value)
-        add(largest, {name: values[name] for name in SAMPLES})
-        tr.set(hour_key, encode(largest))
-    return len(missing)
-
-
-def _number(moment: float, seconds: float) -> int:
-    """Return the first minute or hour that does not begin before a moment."""
-    if moment >= _LAST * seconds:
-        return _LAST
-    return max(math.ceil(moment / seconds), 0) if moment > 0 else 0
-
-
-def _ask(tr: Transaction, table: bytes, place: Place, since: int, until: int) -> Read:
-    before = table + keys.place(*place)
-    first, last = (min(max(number, 0), _LAST) for number in (since, until))
-    return tr.get_range(before + keys.count(first), before + keys.count(max(first, last)), snapshot=True)
-
-
-def _collect(sums: Sums, asked: Read, start: int, width: int, *, jobs: bool) -> None:
-    """Sort what was read by time and job; ``width``: how many minutes (or hours) become one, from a multiple of it on."""
-    for pair in asked():
-        rest = pair.key[start:]
-        begin = keys.count_of(rest[:4]) // width
-        job = keys.names(rest[4:], 1)[0][0] if jobs else ""
-        sums.setdefault((begin, job), {}).setdefault(rest[-1:], []).append(pair.value)
-
-
-def _added_up(sums: Sums) -> Iterator[tuple[tuple[int, str], dict[str, float]]]:
-    for key, kinds in sums.items():
-        values: dict[str, float] = {}
-        for packed in kinds.values():
-            add(values, vectors.counters_of(vectors.total(packed)))
-        yield key, values
+def count(tr: Transaction, queue: str, route: str, job: str, values: Mapping[str, float]) -> None:
+    """Count what happened to firings of a job, in this minute."""
+    name = told_apart(tr, queue, route, job)
+    # What a transaction does on behalf of an earlier moment must not come into a minute that was rolled up.
+    now = max(tr.now, tr.link.time.now() - LATEST)
+    minute = keys.count(max(int(now // 60), 0))
+    key = tr.keys.minute + keys.place(queue, route) + minute + keys.name(name)
+    tr.add(key + b"\0", vectors.events(values))
+    buckets = vectors.histograms(values)
+    if buckets is not None:
+        tr.add(key + b"\1", buckets)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skunkqueue.persistence.backend import HALF_DONE
-from skunkqueue.persistence.fdb import keys, staging
+from skunkqueue.persistence.fdb import keys, staged_batch
 from skunkqueue.persistence.fdb.records import TARGETS, Route, as_route
 from skunkqueue.persistence.fdb.transactions import Transaction
 from skunkqueue.records import MAX_PRIORITY
@@ -37,7 +37,7 @@ def look(tr: Transaction, queue: str, route: str, worker: str) -> tuple[bool, fl
             table + keys.rank(priority) for priority in range(MAX_PRIORITY + 1) if found.ranks >> priority & 1
         )
     ]
-    half_done = staging.first_accepted(tr)
+    half_done = staged_batch.first_accepted(tr)
     moments = [] if half_done is None else [half_done + HALF_DONE]
     moments += [keys.seconds(pair.key[len(before) : len(before) + 8]) for pair in ends()]
     moments += [keys.seconds(pair.key[start : start + 8]) for start, head in heads for pair in head()]

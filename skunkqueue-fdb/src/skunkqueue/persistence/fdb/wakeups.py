@@ -23,12 +23,12 @@ _WITHOUT = 0.25
 """Seconds between looks where the process has as many watches as it may have."""
 
 
-def ring(tr: Transaction, queue: str, route: str) -> None:
+def wake(tr: Transaction, queue: str, route: str) -> None:
     """Wake those who wait for firings of a route."""
     tr.add(tr.keys.wakeup + keys.place(queue, route), _ONE)
 
 
-def ring_settled(tr: Transaction, queue: str, route: str) -> None:
+def wake_settled(tr: Transaction, queue: str, route: str) -> None:
     """Wake those who wait for firings of a route to finish."""
     tr.add(tr.keys.settled + keys.place(queue, route), _ONE)
 

@@ -1,0 +1,36 @@
+"""How firings ended: their results, without the rest of their records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from skunkqueue.listings import Result
+from skunkqueue.persistence.fdb import blobs, ended, firings, lines
+from skunkqueue.persistence.fdb.records import with_attempt
+from skunkqueue.persistence.fdb.transactions import Transaction
+from skunkqueue.records import State
+
+
+def results(tr: Transaction, ids: Sequence[str]) -> list[Result | None]:
+    """Read how firings ended; ``None`` for those that are unknown. Reads no body of a finished firing."""
+    finished = ended.find(tr, ids, snapshot=True)
+    large = [id_ for id_, one in finished.items() if one.item.result is None and one.item.result_size]
+    kept = blobs.read_each(tr, tr.keys.result, large, snapshot=True)
+    found: dict[str, Result] = {}
+    for id_, one in finished.items():
+        item = one.item
+        result = kept.get(id_) if item.result is None else item.result
+        found[id_] = Result(id=id_, state=one.chunk.state, result=result, error=item.error)
+    entries = firings.entries(tr, [id_ for id_ in ids if id_ not in found])
+    attempts = firings.attempts(tr, entries)
+    waiting = lines.pending(tr, {id_: (entry, attempts.get(id_)) for id_, entry in entries.items()})
+    for id_, entry in entries.items():
+        attempt = attempts.get(id_)
+        found[id_] = Result(
+            id=id_,
+            state=State.PENDING if id_ in waiting else State.RUNNING,
+            result=None,
+            error=None if attempt is None else attempt.error,
+            expires=with_attempt(entry, attempt).expires if id_ in waiting else None,
+        )
+    return [found.get(id_) for id_ in ids]
