@@ -8,7 +8,7 @@ from skunkqueue.persistence.fdb.backend import FdbBackend
 from skunkqueue.persistence.fdb.binding import Binding
 from tests.support.fdb_standin import binding
 
-SLOW = "a server in Python takes long under load where many claim at once: that is measured on a real one"
+SLOW = "claims of many at once conflict, so one takes a dozen steps through a server in Python: tests/fdb/test_crowd.py counts them"
 
 
 @final
