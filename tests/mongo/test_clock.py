@@ -6,8 +6,10 @@ import time
 
 import pytest
 
+from skunkqueue.clock import SYSTEM_CLOCK
 from skunkqueue.contract.makers import QUEUE, ROUTE, WORKER, claim, firing, firings, outcome, read
 from skunkqueue.persistence.backend import Backend
+from skunkqueue.persistence.mongodb.server_time import ServerTime
 from skunkqueue.records import Verdict
 from tests.mongo.opening import OpenStore
 from tests.support.mongo_fixtures import MongoConfigOf
@@ -62,3 +64,12 @@ def test_a_retry_counts_from_the_servers_now(store: Backend) -> None:
     store.settle([outcome(lent, Verdict.RETRY, delay=60.0)])
 
     assert 50.0 < read(store, lent.id).due - store.now() <= 60.0
+
+
+def test_estimates_are_in_whole_milliseconds_so_that_what_is_due_now_is_due_for_the_server() -> None:
+    server = ServerTime(SYSTEM_CLOCK, lambda: 0.0)
+    server.learn(1_700_000_000.001)
+
+    estimates = [server.about_now() for _ in range(1_000)]
+
+    assert [round(1e3 * estimate) / 1e3 for estimate in estimates] == estimates

@@ -5,6 +5,7 @@ Under a virtual clock the same expressions are plain numbers, and the server is 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -80,7 +81,11 @@ class ServerTime:
         self._offset = now - self._learnt
 
     def about_now(self) -> float:
-        """Estimate the server's time, right to some milliseconds; asks the server only after 30 s without an answer."""
+        """Estimate the server's time, right to some milliseconds; asks the server only after 30 s without an answer.
+
+        The estimate is in whole milliseconds and not ahead of the server, as ``$$NOW`` is. So what is due now by this
+        estimate is due by the next request's ``$$NOW`` as well.
+        """
         if self.is_virtual:
             return self._clock.now()
         passed = monotonic()
@@ -89,7 +94,7 @@ class ServerTime:
         slept = abs(time.time() - self._learnt_by_day - since) > _DRIFT
         if self._offset is None or since > _REFRESH or slept:
             return self.now()
-        return passed + self._offset
+        return math.floor(1e3 * (passed + self._offset)) / 1e3
 
     def date(self) -> datetime:
         """Estimate the server's time as a date, to compare with the dates of documents."""
