@@ -1,8 +1,8 @@
 """The one firing that a schedule names: inserted, for many schedules at once, and taken out again.
 
-A schedule names its next firing first, and then that is inserted. In between others may pause the schedule or arm
-another firing. So whoever takes a firing out that is not there yet leaves a tombstone under its id, and an insert that
-comes later changes nothing. Whoever has inserted one checks afterwards that the schedule still names it.
+A schedule names its next firing first, and then that is inserted. In between another process may pause the
+schedule or arm another firing. So taking back a firing that is not there yet leaves a tombstone under its id, and a later
+insert changes nothing. After each insert the schedule is read again: if it names another firing, this one is taken back.
 """
 
 from __future__ import annotations

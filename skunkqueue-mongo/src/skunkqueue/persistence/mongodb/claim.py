@@ -51,7 +51,7 @@ def claim(store: Store, place: tuple[str, str], worker: str, limit: int, lease: 
 def _look_for(
     store: Store, place: tuple[str, str], worker: str, limit: int
 ) -> tuple[float, list[Document], list[Document]] | None:
-    """Return the server's time, what is next in line, and whose lease is over; ``None``: the route is paused."""
+    """Return the server's time, what is next in line, and which leases are over; ``None``: the route is paused."""
     # The server answers from the index alone only up to a given time, not up to its own.
     until = store.time.about_now() + _AHEAD
     for asked in (False, True):
@@ -72,7 +72,7 @@ def _look_for(
 
 
 def _lend(store: Store, batch: list[Document], worker: str, now: float, lease: float) -> list[Claim]:
-    """Mark firings as lent, and return the claims of those that nobody else took."""
+    """Mark firings as lent, and return the claims of those that no other worker took."""
     ids = [one["_id"] for one in batch]
     nonce = store.nonce()
     free = {"_id": {"$in": ids}, "state": "pending", "due": {"$lte": now}, "deaths": batch[0]["deaths"]}

@@ -64,7 +64,7 @@ class Deferred:
     # --- gathering --------------------------------------------------------------------------------
 
     def wake(self, topic: str) -> None:
-        """Wake those who wait for a route: now, or in a few milliseconds where that was done just before."""
+        """Wake the calls that wait for a route: now, or in a few milliseconds where that was done just before."""
         now = monotonic()
         if now - self._woken.get(topic, -WAKEUPS_APART) < WAKEUPS_APART:
             self._topics.add(topic)

@@ -48,7 +48,7 @@ def _put_one(store: Store, firing: Firing) -> str:
 
 
 def _insert(store: Store, firing: Firing) -> None:
-    """Insert a firing, wake who waits for it, and count it; one whose id is known stays as it is."""
+    """Insert a firing, wake the workers that wait for it, and count it; one whose id is known stays as it is."""
     # An estimate: an insert whose time the server computes takes three times as long.
     now = store.time.about_now()
     new = document_of(firing, now)
@@ -59,7 +59,7 @@ def _insert(store: Store, firing: Firing) -> None:
         if by_key(error.details):
             raise
         known = True
-    # Before it is counted, since somebody may be waiting. Also where it was there before: an earlier try may have
+    # Before it is counted, since a worker may be waiting. Also where it was there before: an earlier try may have
     # inserted it, whose reply was lost.
     if not store.wakeups.streams:
         store.deferred.wake(place_of(firing.queue, firing.route))

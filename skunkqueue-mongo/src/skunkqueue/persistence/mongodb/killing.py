@@ -34,7 +34,7 @@ def kill(store: Store, ids: Sequence[str]) -> dict[str, State | None]:
 
 
 def kill_where(store: Store, query: Document, ids: Sequence[str]) -> list[str]:
-    """Finish as killed what nobody runs; return which of these ids were."""
+    """Finish as killed what does not run; return which of these ids were."""
     if not ids:
         return []
     nonce = store.nonce()

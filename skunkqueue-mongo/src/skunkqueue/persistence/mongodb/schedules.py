@@ -1,6 +1,6 @@
 """Schedules: each is one document, which names the one firing that is armed for it.
 
-Whoever arms a firing first writes its id and due time into the schedule, and then inserts it. Where a process dies in
+Arming writes the firing's id and due time into the schedule first, and then inserts the firing. Where a process dies in
 between, the schedule has no live firing, and is listed as idle.
 """
 

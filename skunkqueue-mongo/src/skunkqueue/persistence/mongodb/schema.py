@@ -20,7 +20,7 @@ LAYOUT = 3
 SIGNALS_SIZE = 4 << 20
 """Bytes of the capped collection of signals."""
 GRACE = 3_600
-"""Seconds past its ttl after which the server itself removes a finished firing that nobody pruned."""
+"""Seconds past its ttl after which the server itself removes a finished firing that was not pruned."""
 CLAIMABLE = "claimable"
 RUNNING = "running"
 FINISHED = "finished"
@@ -131,7 +131,7 @@ def prepare(db: Database[Document]) -> int:
         if error.code != _NAMESPACE_EXISTS:
             raise
         if not db.bells.options().get("capped"):
-            # Made by the insert of a signal, after somebody had dropped the database under running processes.
+            # Made by the insert of a signal, after the database was dropped under running processes.
             db.command("convertToCapped", "bells", size=SIGNALS_SIZE)
     db.meta.update_one({"_id": "store"}, {"$set": {"ready": True, "layout": LAYOUT}})
     return found

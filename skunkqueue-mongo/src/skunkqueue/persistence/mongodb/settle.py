@@ -91,7 +91,7 @@ def _with_claim(outcome: Outcome, firing: Document | None) -> Outcome:
 
 
 def _report(store: Store, outcomes: Sequence[Outcome]) -> None:
-    """Count what was settled, and wake those who wait for it."""
+    """Count what was settled, and wake the calls that wait for it."""
     numbers: dict[tuple[str, str, str], Values] = {}
     places: set[str] = set()
     ended: list[str] = []

@@ -85,7 +85,7 @@ def unpack_some(store: Store, batch: Document, firings: Sequence[Firing]) -> dic
 
 
 def touch(store: Store) -> Document:
-    """Make the update that notes when somebody last worked on a batch."""
+    """Make the update that notes when a process last worked on a batch."""
     if store.time.is_virtual:
         return {"$max": {"touched": store.clock.now()}}
     return {"$currentDate": {"touched": True}}

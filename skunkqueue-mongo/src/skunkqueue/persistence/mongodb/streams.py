@@ -1,6 +1,6 @@
 """Threads that read what the server reports, and wake the waiters it concerns: the common part, and signals.
 
-Know no verb. What they look for is the topics and ids that waiters name.
+They know no verb, and look for the topics and ids that waiters name.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Stream(threading.Thread):
         again = self.ready.is_set()
         self.ready.set()
         self._end_before()
-        # What happened earlier was not seen: since the last cursor ended, or by those who began without a stream.
+        # What happened earlier was not seen: since the last cursor ended, or by waiters that began without a stream.
         if again:
             self._waiters.wake_all()
         else:

@@ -1,4 +1,4 @@
-"""Those who wait in this process: what each waits for, and waking them. Knows no server."""
+"""Waiters: the blocked calls of this process, what each waits for, and waking them. Knows no server."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Waiters:
         return bool(self._all)
 
     def dispatch(self, topics: Iterable[str], ids: Iterable[str]) -> None:
-        """Wake those who wait for one of these topics or firings."""
+        """Wake the waiters for one of these topics or firings."""
         topics, ids = set(topics), frozenset(ids)
         for waiter in self:
             news = waiter.ids & ids
@@ -63,12 +63,12 @@ class Waiters:
                 waiter.wake(news)
 
     def wake_all(self) -> None:
-        """Wake everybody, where something may have been missed."""
+        """Wake all waiters, where something may have been missed."""
         for waiter in self:
             waiter.wake()
 
     def wake_early(self) -> None:
-        """Wake those who began to wait before a stream was ready."""
+        """Wake the waiters that began before a stream was ready."""
         for waiter in self:
             if waiter.is_early:
                 waiter.wake()

@@ -1,10 +1,10 @@
-"""Waking whoever waits, in this process and in others, and the loop of a wait.
+"""Wake-ups: waking the calls that wait, in this process and in others, and the loop of a wait.
 
-On a replica set a change stream tells what was written, so nobody sends anything. Elsewhere whoever writes puts a small
-document, a signal, into a capped collection, and a tailable cursor hands it to all who wait. Either way a wake-up may
-come for nothing, and everybody is woken where signals may have been missed.
+On a replica set a change stream reports what was written, and nothing has to be sent. Elsewhere a process that writes
+puts a small document, a signal, into a capped collection, and a tailable cursor hands it to every process that waits.
+Either way a wake-up may come for nothing, and all waiters are woken where signals may have been missed.
 
-One thread reads the stream for the whole process, as long as somebody waits.
+One thread reads the stream for the whole process, as long as a call waits.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ class Wakeups:
     def __init__(self, connection: Connection, *, streams: bool) -> None:
         self._connection = connection
         self.streams = streams
-        """The server has change streams, so nobody has to send signals."""
+        """The server has change streams, so signals are not needed."""
         self.waiters = Waiters()
         self._turn = Exclusive()
         self._stream: Stream | None = None
         self._idle_since = 0.0
 
     def send(self, topics: Iterable[str] = (), ids: Iterable[str] = ()) -> None:
-        """Wake whoever waits, in any process, for one of these routes and mailboxes, or for news of these firings."""
+        """Wake the calls that wait, in any process, for one of these routes and mailboxes, or for news of these firings."""
         if self.streams or self._connection.time.is_virtual:
             return
         signal: Document = {"ts": Timestamp(0, 0), "topics": list(topics), "ids": list(ids)}
         if signal["topics"] or signal["ids"]:
-            # Without waiting for an answer: whoever waits looks once in a while, which makes up for a lost signal.
+            # Without waiting for an answer: waiters look once in a while, which makes up for a lost signal.
             self._connection.try_once(self._connection.signals_w0.insert_one, signal)
 
     @contextmanager
@@ -127,7 +127,7 @@ class Wakeups:
         return stream
 
     def _may_end(self, stream: Stream) -> bool:
-        """Return whether nobody needs this stream. One that is being replaced goes on until the new one is ready."""
+        """Return whether no call needs this stream. One that is being replaced goes on until the new one is ready."""
 
         def forget() -> bool:
             if self._stream is not stream or self.waiters or monotonic() - self._idle_since < _LINGER:
