@@ -21,6 +21,7 @@ from skunkqueue.fireable import Memory
 from skunkqueue.imports import Gate
 from skunkqueue.payload import decode_body
 from skunkqueue.records import Claim, Outcome, Verdict
+from skunkqueue.worker.attempt import Attempt
 from skunkqueue.worker.run.executor import Executor
 
 COUNT = 20_000
@@ -75,16 +76,20 @@ class Anatomy:
 
     def run(self, claims: list[Claim]) -> list[Outcome]:
         """Do what a worker does of a job: all but its bookkeeping."""
-        return [
-            Outcome(
-                id=claim.id,
-                token=claim.token,
-                verdict=Verdict.COMPLETE,
-                result=self.executor.execute(decode_body(claim.body).steps[0]),
-                began=claim.claimed,
-            )
-            for claim in claims
-        ]
+        return [self.outcome(Attempt(claim, decode_body(claim.body))) for claim in claims]
+
+    def outcome(self, attempt: Attempt) -> Outcome:
+        """Run one job."""
+        step = attempt.step
+        known = self.executor.known(step.job) or self.executor.find(step.job)
+        self.executor.execute(attempt, step, known, None)
+        return Outcome(
+            id=attempt.claim.id,
+            token=attempt.claim.token,
+            verdict=Verdict.COMPLETE,
+            result=attempt.data,
+            began=attempt.claim.claimed,
+        )
 
 
 def main() -> None:

@@ -95,7 +95,7 @@ def test_a_burst_ends_once_all_routes_are_empty(bench: Bench) -> None:
 
 def test_a_worker_is_listed_under_each_of_its_routes(bench: Bench) -> None:
     worker = bench.worker(route="a", routes=ROUTES)
-    assert worker._describe().routes == ROUTES
+    assert worker.heartbeat.describe().routes == ROUTES
 
 
 def test_schedules_of_all_its_routes_are_healed(bench: Bench) -> None:
@@ -154,7 +154,7 @@ def test_an_idle_worker_is_woken_by_each_route_and_holds_nothing_of_the_others(
 def test_copies_of_a_broadcast_on_each_route_reach_it(live_bench: Bench) -> None:
     store = SQLiteBackend.open(live_bench.config)
     with at_work(live_bench, store) as worker:
-        me = worker._describe().id
+        me = worker.heartbeat.describe().id
         live_bench.backend.register(listed_worker("another"), 60.0)
         made = [live_bench.fire(jobs.add(1, 2), route=route, target=me) for route in ROUTES]
         for firing in made:

@@ -15,12 +15,30 @@ from skunkqueue.errors import Interrupted
 from skunkqueue.imports import Gate
 from skunkqueue.payload import Step
 from skunkqueue.policy import Policy
+from skunkqueue.records import Claim
 from skunkqueue.serializers import get_serializer
+from skunkqueue.worker.attempt import Attempt
 from skunkqueue.worker.run.executor import Executor, Known
 from skunkqueue.worker.run.job_threads import Interruptible, JobThreads, run_to_end
 from tests.support.waiting import eventually
 
 STEP = Step("m:job", get_serializer("typed").dumps_call((), {}, None))
+CLAIM = Claim(
+    id="f" * 24,
+    token=1,
+    queue="q",
+    route="r",
+    body=b"",
+    attempt_state=None,
+    priority=5,
+    enqueued=0.0,
+    due=0.0,
+    claimed=0.0,
+    expires=None,
+    deaths=0,
+    evidence="",
+    kill_requested=False,
+)
 
 
 def performed(job: Callable[[], object], call: Interruptible) -> tuple[object, object]:
@@ -33,12 +51,13 @@ def performed(job: Callable[[], object], call: Interruptible) -> tuple[object, o
         policy=Policy(),
         what="the result",
     )
-    work = Executor(Gate()).execute_beside(STEP, known, lambda: None)
+    attempt = Attempt(CLAIM)
+    work = Executor(Gate()).execute_beside(attempt, STEP, known, lambda: None)
     try:
-        _, data, value = call.call(copy_context(), lambda: run_to_end(work))
+        call.call(copy_context(), lambda: run_to_end(work))
     except Interrupted as error:
         return None, error
-    return data, value
+    return attempt.data, attempt.value if attempt.error is None else attempt.error
 
 
 def test_a_job_is_interrupted_with_the_reason() -> None:

@@ -16,7 +16,7 @@ from skunkqueue.plugins import hookimpl
 from skunkqueue.processes.exit_codes import Ending
 from skunkqueue.records import Claim, ClaimRef, Outcome, State, WorkerRecord
 from skunkqueue.serializers import get_serializer
-from skunkqueue.worker.judge.verdict import read_evidence
+from skunkqueue.worker.judge.evidence import read_evidence
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import Bench, with_rules
 from tests.core.worker.test_settler import Faulty, as_backend

@@ -9,7 +9,7 @@ import pytest
 
 from skunkqueue.clock import VirtualClock
 from skunkqueue.processes.exit_codes import Ending
-from skunkqueue.processes.store_backoff import Backoff
+from skunkqueue.processes.store_backoff import StoreBackoff
 from skunkqueue.records import Claim, Command, State
 from skunkqueue.worker import worker as worker_module
 from skunkqueue.worker.liveness import Liveness
@@ -147,7 +147,7 @@ def test_a_command_stops_the_worker(live_bench: Bench, verb: str, state: State) 
     worker = bench.worker(burst=False)
 
     def stop() -> None:
-        bench.backend.send(worker._settings.id, Command(verb=verb))
+        bench.backend.send(worker.settings.id, Command(verb=verb))
         eventually(lambda: worker.loop.stopping, what="it has heard")
         if verb == "rough":
             threading.Event().wait(20)
@@ -172,7 +172,7 @@ def test_silence_makes_disconnected_and_then_gone() -> None:
 
 
 def test_waits_grow_to_a_limit_and_begin_anew() -> None:
-    backoff = Backoff()
+    backoff = StoreBackoff()
     waits = [backoff.next() for _ in range(12)]
     backoff.reset()
 

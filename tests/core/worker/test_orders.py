@@ -71,12 +71,12 @@ def test_a_worker_that_holds_begins_nothing_until_it_may(store: Backend, threads
     first = fire(store)
     eventually(lambda: state(store, first) is State.COMPLETE, what="it works")
 
-    one._obey_pool(HOLD)
+    one.orders.obey_pool(HOLD)
     eventually(lambda: store.workers()[0].state == "quiet", what="it is listed as quiet")
     second = fire(store)
     never(lambda: state(store, second) is not State.PENDING, 0.5, what="it begins")
 
-    one._obey_pool(BEGIN)
+    one.orders.obey_pool(BEGIN)
     eventually(lambda: state(store, second) is State.COMPLETE, what="it works again")
     assert ended(running, one) is Ending.STOPPED
 
@@ -89,7 +89,7 @@ def test_a_worker_may_hold_from_its_start(store: Backend, threads: ThreadPoolExe
     eventually(store.workers, what="it is listed")
     never(lambda: state(store, firing) is not State.PENDING, 0.5, what="it begins")
 
-    one._obey_pool(BEGIN)
+    one.orders.obey_pool(BEGIN)
     eventually(lambda: state(store, firing) is State.COMPLETE, what="it works")
     ended(running, one)
 
@@ -99,7 +99,7 @@ def test_a_worker_that_holds_can_be_stopped(store: Backend, threads: ThreadPoolE
     running = threads.submit(one.run)
     eventually(store.workers, what="it is listed")
 
-    one._obey_pool(DISMISS)
+    one.orders.obey_pool(DISMISS)
 
     assert running.result(10) is Ending.DISMISSED
     assert store.workers() == []
@@ -166,7 +166,7 @@ def test_a_worker_lists_all_that_it_runs_and_its_version(store: Backend, threads
     firing = Firing(
         id=new_id(), queue="shop", route="default", body=encode(Body(jobs.call_hook("look").steps()))
     )
-    jobs.HOOKS["look"] = lambda: seen.append(one._describe())
+    jobs.HOOKS["look"] = lambda: seen.append(one.heartbeat.describe())
     seen: list[object] = []
     store.enqueue([firing])
     eventually(lambda: seen, what="the job has looked")

@@ -14,8 +14,8 @@ from skunkqueue.ids import new_id
 from skunkqueue.policy import change_policy
 from skunkqueue.records import Firing, Outcome, Schedule, State, Verdict
 from skunkqueue.schedule import Observation, Plan, find_strategy
+from skunkqueue.worker.attempt import Attempt
 from skunkqueue.worker.complete.refires import Refires
-from skunkqueue.worker.in_flight import Finished
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import QUEUE, ROUTE, Bench
 
@@ -136,8 +136,9 @@ def test_a_state_counts_that_comes_with_a_run_in_the_place_of_the_planned_one(be
     def settle_one() -> None:
         (claim,) = bench.backend.claim(QUEUE, ROUTE, "w", 1, 15.0)
         outcome = Outcome(id=claim.id, token=claim.token, verdict=Verdict.COMPLETE, began=bench.backend.now())
-        batch = refires.attach_each([Finished(claim, outcome, "tick", schedule="tick")], bench.backend.now())
-        assert bench.backend.settle([one.outcome for one in batch]) == []
+        attempt = Attempt(claim, outcome=outcome, schedule="tick")
+        refires.attach_each([attempt], bench.backend.now())
+        assert bench.backend.settle([attempt.outcome]) == []
 
     settle_one()
     planned = bench.backend.get_schedule(QUEUE, "tick")
@@ -180,7 +181,7 @@ def without(bench: Bench, every: Path, monkeypatch: pytest.MonkeyPatch) -> Refir
     declare(bench, 10)
     assert every.exists()
     monkeypatch.undo()
-    return Refires(bench.backend, QUEUE, ROUTE)
+    return bench.worker()._refires
 
 
 def test_a_firing_nobody_takes_is_put_off_for_longer_and_longer(without: Refires) -> None:

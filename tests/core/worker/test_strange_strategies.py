@@ -161,7 +161,7 @@ def test_a_worker_whose_strategy_is_asked_is_listed_as_busy_and_keeps_the_lease(
         assert isinstance(over, threading.Event)
         asked.wait()
         eventually(lambda: worker.in_flight.planning)
-        listed = worker._describe()
+        listed = worker.heartbeat.describe()
         found.append((listed.state, listed.current, [claim.id for claim in worker.in_flight.held()]))
         over.set()
 

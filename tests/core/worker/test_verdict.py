@@ -17,10 +17,11 @@ from skunkqueue.payload import (
 )
 from skunkqueue.policy import Policy
 from skunkqueue.records import Claim, Death, Outcome, Verdict
-from skunkqueue.worker.judge import verdict
+from skunkqueue.worker.attempt import Attempt as WorkersAttempt
+from skunkqueue.worker.attempt import Phase
+from skunkqueue.worker.judge import evidence, verdict
 from skunkqueue.worker.judge.failures import MAX_MESSAGE, failure_of
-from skunkqueue.worker.judge.verdict import Try
-from skunkqueue.worker.run.executor import Phase
+from skunkqueue.worker.run import reasons
 
 BODY = Body((Step("m:job", b"", retries=2, timeout=3.0),), ttl=60.0)
 POLICY = Policy(backoff=10.0)
@@ -51,10 +52,16 @@ def claim(*causes: str, **changes: object) -> Claim:
     return msgspec.structs.replace(made, **changes)
 
 
-def tried(given: Claim | None = None, attempt_state: AttemptState | None = None) -> Try:
+def tried(given: Claim | None = None, attempt_state: AttemptState | None = None) -> WorkersAttempt:
     attempt_state = AttemptState() if attempt_state is None else attempt_state
     given = claim() if given is None else given
-    return Try(given, BODY, attempt_state, verdict.attempt_number(given, attempt_state), 100.0, 0.5, "w")
+    number = evidence.attempt_number(given, attempt_state)
+    return WorkersAttempt(given, BODY, attempt_state, number, began=100.0, took=0.5, worker="w")
+
+
+def fresh(given: Claim, attempt_state: AttemptState | None = None) -> WorkersAttempt:
+    """Make an attempt whose job has not begun."""
+    return WorkersAttempt(given, BODY, attempt_state or AttemptState())
 
 
 def why(outcome: Outcome) -> Failure:
@@ -67,17 +74,17 @@ def middle() -> float:
 
 
 def test_a_firing_without_a_past_may_run() -> None:
-    assert verdict.before(claim(), BODY, AttemptState()) is None
+    assert verdict.before(fresh(claim())) is None
 
 
 @pytest.mark.parametrize("causes", [("signal",), ("exit", "lease"), ("timeout",) * 5])
 def test_fewer_than_three_deaths_let_it_run(causes: tuple[str, ...]) -> None:
-    assert verdict.before(claim(*causes), BODY, AttemptState()) is None
+    assert verdict.before(fresh(claim(*causes))) is None
 
 
 @pytest.mark.parametrize("causes", [("signal",) * 3, ("lease", "exit", "timeout", "signal")])
 def test_the_third_death_puts_it_aside_with_the_evidence(causes: tuple[str, ...]) -> None:
-    ruling = verdict.before(claim(*causes), BODY, AttemptState())
+    ruling = verdict.before(fresh(claim(*causes)))
 
     assert ruling is not None
     assert ruling.outcome.verdict is Verdict.ERROR
@@ -98,7 +105,7 @@ def test_the_third_death_puts_it_aside_with_the_evidence(causes: tuple[str, ...]
 def test_workers_that_go_on_dying_when_a_firing_was_to_end_are_noticed(
     causes: tuple[str, ...], seen: int, expected: object
 ) -> None:
-    assert verdict.ends_in_deaths(claim(*causes), AttemptState(seen_deaths=seen)) is expected
+    assert evidence.ends_in_deaths(claim(*causes), AttemptState(seen_deaths=seen)) is expected
 
 
 def test_leases_that_ended_before_anything_was_known_to_begin_let_it_run() -> None:
@@ -107,29 +114,29 @@ def test_leases_that_ended_before_anything_was_known_to_begin_let_it_run() -> No
 
     lost = msgspec.structs.replace(unknown, deaths=7, evidence=unknown.evidence + 5 * line)
 
-    assert verdict.before(lost, BODY, AttemptState()) is None
-    assert verdict.attempt_number(lost, AttemptState()) == 8
+    assert verdict.before(fresh(lost)) is None
+    assert evidence.attempt_number(lost, AttemptState()) == 8
 
 
 @pytest.mark.parametrize(
     ("causes", "words"), [(("signal",) * 3, "its worker died"), (("lease",) * 3, "it lost its worker")]
 )
 def test_a_worker_is_said_to_have_died_where_that_is_known(causes: tuple[str, ...], words: str) -> None:
-    ruling = verdict.before(claim(*causes), BODY, AttemptState())
+    ruling = verdict.before(fresh(claim(*causes)))
 
     assert ruling is not None
     assert ruling.note.startswith(f"{words} 3 times while it ran")
 
 
 def test_a_death_in_a_rough_stop_is_the_order_carried_out() -> None:
-    ruling = verdict.before(claim("rough"), BODY, AttemptState())
+    ruling = verdict.before(fresh(claim("rough")))
 
     assert ruling is not None
     assert ruling.outcome.verdict is Verdict.KILLED
 
 
 def test_evidence_that_cannot_be_read_counts_as_a_lost_lease() -> None:
-    ruling = verdict.before(claim(deaths=3, evidence="?\n{}\nnull\n"), BODY, AttemptState())
+    ruling = verdict.before(fresh(claim(deaths=3, evidence="?\n{}\nnull\n")))
 
     assert ruling is not None
     assert why(ruling.outcome).message.count("its lease ended") == 3
@@ -140,13 +147,13 @@ def test_evidence_that_cannot_be_read_counts_as_a_lost_lease() -> None:
     [(AttemptState(), True), (AttemptState(failures=1), False), (AttemptState(snoozes=1), False)],
 )
 def test_only_what_never_began_expires(attempt_state: AttemptState, *, expired: bool) -> None:
-    ruling = verdict.before(claim(expires=99.0), BODY, attempt_state)
+    ruling = verdict.before(fresh(claim(expires=99.0), attempt_state))
 
     assert (ruling is not None and ruling.outcome.verdict is Verdict.EXPIRED) is expired
 
 
 def test_a_kill_comes_before_everything_else() -> None:
-    ruling = verdict.before(claim("signal", "signal", "signal", kill_requested=True), BODY, AttemptState())
+    ruling = verdict.before(fresh(claim("signal", "signal", "signal", kill_requested=True)))
 
     assert ruling is not None
     assert ruling.outcome.verdict is Verdict.KILLED
@@ -154,7 +161,7 @@ def test_a_kill_comes_before_everything_else() -> None:
 
 def test_a_timeout_that_cost_the_worker_counts_once_as_a_failure() -> None:
     given = claim("signal", "timeout")
-    death = verdict.unseen_timeout(given, AttemptState())
+    death = evidence.unseen_timeout(given, AttemptState())
     assert death is not None
 
     ruling = verdict.timed_out(tried(given), POLICY, death, middle)
@@ -162,11 +169,11 @@ def test_a_timeout_that_cost_the_worker_counts_once_as_a_failure() -> None:
 
     assert (ruling.outcome.verdict, ruling.outcome.delay) == (Verdict.RETRY, 10.0)
     assert (attempt_state.failures, attempt_state.seen_deaths) == (1, 2)
-    assert verdict.unseen_timeout(given, attempt_state) is None
+    assert evidence.unseen_timeout(given, attempt_state) is None
 
 
 def test_deaths_and_failures_both_count_as_attempts() -> None:
-    assert verdict.attempt_number(claim("signal", "timeout", "lease"), AttemptState(failures=2)) == 5
+    assert evidence.attempt_number(claim("signal", "timeout", "lease"), AttemptState(failures=2)) == 5
 
 
 def test_retries_are_used_up_by_failures_alone() -> None:
@@ -240,10 +247,10 @@ def known(outcome: Outcome) -> tuple[object, ...]:
 @pytest.mark.parametrize(
     "outcome",
     [
-        verdict.completed(KNOWN, BODY, b"5", 1.0, 2.0),
+        verdict.completed(tried(KNOWN), b"5"),
         verdict.released(KNOWN, 3.0),
         verdict.unreadable(KNOWN, DamagedPayloadError("odd")).outcome,
-        verdict.interrupted(tried(KNOWN), verdict.KILL).outcome,
+        verdict.interrupted(tried(KNOWN), reasons.KILL).outcome,
         verdict.failed(tried(KNOWN), POLICY, Phase.CALL, ValueError("x"), middle).outcome,
         verdict.failed(tried(KNOWN), POLICY, Phase.LOAD, ValueError("x"), middle).outcome,
         verdict.failed(tried(KNOWN), POLICY, Phase.CALL, Snooze(30), middle).outcome,
@@ -259,8 +266,8 @@ def test_an_outcome_that_failed_has_an_error_line() -> None:
     retried = verdict.failed(tried(), POLICY, Phase.CALL, ValueError("x\ny"), middle).outcome
     last = tried(attempt_state=AttemptState(failures=2))
     final = verdict.failed(last, POLICY, Phase.CALL, ValueError("x\ny"), middle).outcome
-    expired = verdict.before(claim(expires=99.0), BODY, AttemptState())
-    killed = verdict.interrupted(tried(), verdict.KILL).outcome
+    expired = verdict.before(fresh(claim(expires=99.0)))
+    killed = verdict.interrupted(tried(), reasons.KILL).outcome
 
     assert (retried.verdict, retried.error) == (Verdict.RETRY, "ValueError: x y")
     assert (final.verdict, final.error) == (Verdict.ERROR, "ValueError: x y")
@@ -274,7 +281,7 @@ def test_an_outcome_that_did_not_fail_has_no_error_line() -> None:
 
     assert put_off.error is None
     assert verdict.released(claim()).error is None
-    assert verdict.completed(claim(), BODY, b"5", 1.0, 2.0).error is None
+    assert verdict.completed(tried(claim()), b"5").error is None
 
 
 def test_a_retry_that_was_asked_for_is_told_by_its_cause() -> None:

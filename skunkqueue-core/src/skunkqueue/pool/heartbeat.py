@@ -19,7 +19,7 @@ from skunkqueue.persistence.backend import Backend
 from skunkqueue.pool.process_samples import measure
 from skunkqueue.pool.shared_store import SharedStore
 from skunkqueue.pools import MAX_SAMPLES, PoolRecord, Process, Sample
-from skunkqueue.processes.store_backoff import Backoff
+from skunkqueue.processes.store_backoff import StoreBackoff
 from skunkqueue.records import Command
 
 logger = logging.getLogger("skunkqueue.pool")
@@ -107,7 +107,7 @@ class PoolHeartbeat:
     # --- the list ---------------------------------------------------------------------------------
 
     def _report(self) -> None:
-        backoff = Backoff()
+        backoff = StoreBackoff()
         backend: Backend | None = None
         registered = False
         while not self._ended.is_set():
@@ -179,7 +179,7 @@ class PoolHeartbeat:
     def _listen(self) -> None:
         # Before it is listed, it has no mailbox.
         self._listed.wait()
-        backoff = Backoff()
+        backoff = StoreBackoff()
         while not self._ended.is_set():
             try:
                 commands = self._link.backend().listen(self._record.id, _SLICE)

@@ -7,7 +7,7 @@ import random
 FIRST_WAIT, LONGEST_WAIT = 0.1, 5.0
 
 
-class Backoff:
+class StoreBackoff:
     """Growing waits between calls that fail, with jitter, so that a store that comes back is not flooded."""
 
     __slots__ = ("_wait", "waited")

@@ -13,7 +13,7 @@ from skunkqueue.payload import decode_attempt_state, decode_body
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import State, Verdict
 from skunkqueue.testing.store import Settled
-from skunkqueue.worker.judge.verdict import attempt_number
+from skunkqueue.worker.judge.evidence import attempt_number
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,9 @@ import threading
 from collections.abc import Callable
 
 from skunkqueue.errors import BackendError
-from skunkqueue.persistence.backend import Backend
-from skunkqueue.processes.store_backoff import Backoff
+from skunkqueue.processes.store_backoff import StoreBackoff
 from skunkqueue.records import Command
-from skunkqueue.worker.liveness import Liveness
+from skunkqueue.worker.services import Services
 
 logger = logging.getLogger("skunkqueue.worker")
 
@@ -18,27 +17,19 @@ logger = logging.getLogger("skunkqueue.worker")
 class CommandListener(threading.Thread):
     """Blocks in ``listen`` and passes on what it hears."""
 
-    def __init__(
-        self,
-        backend: Backend,
-        worker: str,
-        obey: Callable[[Command], None],
-        *,
-        liveness: Liveness,
-        slice_: float,
-        ended: threading.Event,
-    ) -> None:
+    def __init__(self, services: Services, obey: Callable[[Command], None], *, slice_: float) -> None:
+        """``slice_``: seconds for which the store may block a wait at a time."""
         super().__init__(name="skunkqueue-command-listener", daemon=True)
-        self._backend = backend
-        self._worker = worker
+        self._backend = services.backend
+        self._worker = services.settings.id
         self._obey = obey
-        self._liveness = liveness
+        self._liveness = services.liveness
         self._slice = slice_
-        self._ended = ended
+        self._ended = services.ended
 
     def run(self) -> None:
         """Listen until the worker has ended."""
-        backoff = Backoff()
+        backoff = StoreBackoff()
         while not self._ended.is_set():
             try:
                 commands = self._backend.listen(self._worker, self._slice)

@@ -1,67 +1,25 @@
 """What a worker has in hand, shared by its threads without a lock.
 
-The main thread takes the next claim with ``popleft`` and the maintenance thread gives claims back with ``pop``;
-either is one step under the GIL, so a claim goes to exactly one of them. The same holds for finished
-firings, which the main thread and the maintenance thread settle, and the main and the async thread add.
+Each change is one step under the GIL, such as ``popleft``: so a claim that the main thread and the maintenance thread
+both want goes to exactly one of them. Beside each field: who writes it, and who reads it.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from skunkqueue.payload import AttemptState, Body
-from skunkqueue.records import Claim, ClaimRef, Outcome
+from skunkqueue.records import Claim, ClaimRef
+from skunkqueue.worker.attempt import NEVER, Attempt
 
-NEVER = float("inf")
 GAP = 0.5
 """Seconds without a look after which a process was stopped; the watchdog looks several times as often."""
 KILL_AFTER = 2.0
 """Seconds that a job which has timed out has to clean up before its worker is killed."""
 
 
-class Running(NamedTuple):
-    """A job whose code runs."""
-
-    claim: Claim
-    began: float
-    """Monotonic; NEVER: its job's code has not begun, it waits for the event loop."""
-    deadline: float
-    """Monotonic; NEVER without a timeout, and while its module is imported or its arguments are read."""
-
-
-class Finished(NamedTuple):
-    """An outcome that is to be settled, and what to tell of it then."""
-
-    claim: Claim
-    outcome: Outcome
-    name: str
-    value: Any = None
-    """What the job returned, as the log may show it; it runs none of the user's code."""
-    note: str | None = None
-    """What to log instead; a failure has one."""
-    schedule: str | None = None
-    """The schedule to refire."""
-    attempts: int = 1
-
-    def with_outcome(self, outcome: Outcome) -> Finished:
-        """Return the same with another outcome; a quarter of the cost of ``_replace``."""
-        claim, _, name, value, note, schedule, attempts = self
-        return Finished(claim, outcome, name, value, note, schedule, attempts)
-
-
-class Midway(NamedTuple):
-    """A chain that is to go on in the main thread, after a step on the event loop."""
-
-    claim: Claim
-    body: Body
-    attempt_state: AttemptState
-    began: float
-    """Monotonic time at which this attempt began."""
-
-
-class Ahead(NamedTuple):
+class ClaimedAhead(NamedTuple):
     """Claims that were asked for while others ran."""
 
     answer: Callable[[], list[Claim]]
@@ -71,22 +29,31 @@ class Ahead(NamedTuple):
     """The same by the lease clock."""
 
 
+class Planning(NamedTuple):
+    """A run of a schedule whose strategy is asked what follows."""
+
+    claim: Claim
+    since: float
+    """Monotonic."""
+
+
 class InFlight:
     """All of it."""
 
     __slots__ = (
         "ahead",
         "beside",
+        "between_steps",
         "finished",
         "gap",
         "holding",
+        "interrupt_all",
         "kills",
         "lease",
         "lease_clock",
         "leased",
         "looked",
         "lost",
-        "midway",
         "monotonic",
         "offset",
         "planning",
@@ -101,47 +68,59 @@ class InFlight:
     def __init__(
         self, monotonic: Callable[[], float], lease_clock: Callable[[], float], lease: float
     ) -> None:
+        # Set once.
         self.monotonic = monotonic
         self.lease_clock = lease_clock
-        """What leases are reckoned by here: it goes on while the machine is suspended, as a store's clock does."""
+        """Leases are reckoned by it here: it goes on while the machine is suspended, as a store's clock does."""
         self.lease = lease
-        self.offset = 0.0
-        """What to add to monotonic time to get the store's, as of the last claim."""
-        self.ahead: deque[Ahead] = deque()
-        """What was asked for ahead of time and not taken yet: one at most."""
+
+        # The way of a firing: claimed ahead, not begun, running, between two steps, finished, being settled.
+        self.ahead: deque[ClaimedAhead] = deque()
+        """Asked for ahead of time and not taken yet, one at most. Main thread; the maintenance thread takes it when it waits for long."""
         self.unbegun: deque[Claim] = deque()
-        """Claimed, and to be run in this order."""
-        self.running: Running | None = None
-        """In the main thread."""
-        self.beside: dict[str, Running] = {}
-        """On the event loop, by firing id."""
-        self.finished: deque[Finished] = deque()
-        self.planning: Running | None = None
-        """What has run in the main thread and is a schedule's, while its strategy is asked what follows."""
-        self.settling: dict[int, Sequence[Finished]] = {}
-        """Batches that are about to be settled, while strategies are asked what follows, by thread."""
-        self.midway: deque[Midway] = deque()
+        """Claimed, to be run in this order. Main, fetcher and maintenance threads add; main takes from the left, maintenance from the right."""
+        self.running: Attempt | None = None
+        """Runs in the main thread, which writes it. Read by the watchdog and the maintenance thread."""
+        self.beside: dict[int, Attempt] = {}
+        """Run on the event loop or on threads, by their rows on the scoreboard. The main thread adds, the event loop's thread removes."""
+        self.between_steps: deque[Attempt] = deque()
+        """Chains whose next step is to begin. Main thread and event loop's thread add; main takes."""
+        self.finished: deque[Attempt] = deque()
+        """Judged, to be settled. Main thread and event loop's thread add; main and maintenance threads take."""
+        self.settling: dict[int, Sequence[Attempt]] = {}
+        """Batches that are about to be settled, while strategies are asked what follows, by thread. ``Settler``; read by ``held``."""
+        self.planning: Planning | None = None
+        """The run whose strategy the main thread asks. ``Refires``; read by the heartbeat."""
+
+        # What the worker is to do.
         self.stopping = False
-        """The worker is to end; jobs may look."""
+        """It is to end. ``Loop.stop``; read by jobs (``current_job().stopping``)."""
         self.holding = False
-        """Nothing more is to begin, until somebody says so."""
-        self.waiting = 0.0
-        """Since when the main thread waits for room on the event loop (monotonic); 0: it does not."""
-        self.leased = 0.0
-        """Since when a lease of ours may not have been extended, by the lease clock."""
-        self.looked = lease_clock()
-        """When this process last was seen to run, by the lease clock."""
-        self.gap = (self.looked, self.looked)
-        """The last time for which it did not run: it was stopped, or a job held the GIL."""
+        """Nothing more is to begin, until somebody says so. ``Loop.hold``; read by the loop and the heartbeat."""
+        self.interrupt_all: str | None = None
+        """Why everything that runs is to be interrupted. ``Orders``; read by the watchdog."""
         self.kills: dict[str, float] = {}
-        """Ids of firings that somebody wants killed, and when that was heard (monotonic)."""
+        """Ids of firings to be killed, and when that was heard (monotonic). Command listener; read by watchdog and runner; forgotten by maintenance."""
+        self.waiting = 0.0
+        """Since when the main thread waits for room on the event loop (monotonic); 0: it does not. Main thread; read by maintenance."""
+
+        # Leases, and the clock of the store.
+        self.offset = 0.0
+        """Added to monotonic time it gives the store's, as of the last claim. ``take``."""
+        self.leased = 0.0
+        """Since when a lease may not have been extended, by the lease clock. ``take`` and the lease keeper; read before each job."""
         self.lost: set[ClaimRef] = set()
-        """Claims whose lease is lost: their outcomes count for nothing."""
+        """Claims whose lease is lost: their outcomes count for nothing. Lease keeper; read by watchdog and judge."""
+        self.looked = lease_clock()
+        """When this process was last seen to run, by the lease clock. Watchdog (``look``)."""
+        self.gap = (self.looked, self.looked)
+        """The last time for which it did not run: it was stopped, or a job held the GIL. Watchdog; read by ``lent_since``."""
+
         self.progress: dict[ClaimRef, bytes] = {}
-        """Encoded reports that jobs told of themselves and nobody has sent yet."""
+        """Encoded reports that jobs made and nobody has sent yet. Jobs; sent by maintenance, and by the judge at the end."""
 
     def take(self, claims: Sequence[Claim], asked: float, leased: float) -> None:
-        """Take claims in hand; by the main thread or the fetcher thread.
+        """Take claims in hand; called by the main thread and by the fetcher thread.
 
         ``asked``: when they were asked for, monotonic. ``leased``: when they were lent at the earliest, by the
         lease clock.
@@ -156,7 +135,7 @@ class InFlight:
             self.leased = min(self.leased, leased)
         self.unbegun.extend(claims)
 
-    def pop_ahead(self) -> Ahead | None:
+    def pop_ahead(self) -> ClaimedAhead | None:
         """Take over what was asked for ahead; ``None`` where there is none, or another thread was first."""
         try:
             return self.ahead.popleft()
@@ -192,7 +171,7 @@ class InFlight:
         """Say whether any claim is held."""
         return self.running is not None or bool(self.beside or self.unbegun or self.finished or self.settling)
 
-    def begun(self) -> list[Running]:
+    def begun(self) -> list[Attempt]:
         """List what runs now."""
         running = self.running
         # list() of a dictionary's values is one step, unless somebody's __del__ runs in between.
@@ -200,20 +179,15 @@ class InFlight:
 
     def begun_ids(self) -> set[str]:
         """List what has begun of all that is held, whether it still runs or not."""
-        found = {one.claim.id for one in self.begun() if one.began != NEVER}
-        found |= {one.claim.id for one in self.midway.copy()}
+        found = {one.claim.id for one in self.begun() if one.since != NEVER}
+        found |= {one.claim.id for one in self.between_steps.copy()}
         return found | {one.claim.id for one in self.finished.copy() if one.outcome.began is not None}
 
     def held(self) -> list[Claim]:
         """List every claim whose lease is to be kept."""
         found = [one.claim for one in self.finished.copy()]
         found += [one.claim for batch in self.settling.copy().values() for one in batch]
-        found += [one.claim for one in self.midway.copy()]
+        found += [one.claim for one in self.between_steps.copy()]
         found += self.unbegun.copy()
         found += [one.claim for one in self.begun()]
         return found
-
-
-def ref_of(claim: Claim) -> ClaimRef:
-    """Return what proves a claim to the store."""
-    return ClaimRef(claim.id, claim.token)

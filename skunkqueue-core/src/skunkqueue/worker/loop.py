@@ -9,25 +9,23 @@ import logging
 from collections.abc import Callable
 
 from skunkqueue.errors import BackendError
-from skunkqueue.plugins.notify import Notifier
 from skunkqueue.processes.exit_codes import Ending
 from skunkqueue.processes.log_values import duration
-from skunkqueue.processes.scoreboard import Scoreboard
-from skunkqueue.processes.settings import WorkerSettings
-from skunkqueue.processes.store_backoff import FIRST_WAIT, Backoff
+from skunkqueue.processes.store_backoff import FIRST_WAIT, StoreBackoff
 from skunkqueue.records import Claim
+from skunkqueue.worker.attempt import Attempt
 from skunkqueue.worker.complete.refires import OFFER, Refires
 from skunkqueue.worker.complete.settler import Settler
 from skunkqueue.worker.fetch.batch_size import BatchSize
 from skunkqueue.worker.fetch.claimer import Claimer
 from skunkqueue.worker.fetch.fetcher import Fetcher
 from skunkqueue.worker.fetch.fetcher_thread import FetcherThread
-from skunkqueue.worker.in_flight import Ahead, Finished, InFlight
+from skunkqueue.worker.in_flight import ClaimedAhead
 from skunkqueue.worker.judge import verdict
-from skunkqueue.worker.liveness import Liveness
 from skunkqueue.worker.memory import resident
+from skunkqueue.worker.run.lazy_async_executor import LazyAsyncExecutor
 from skunkqueue.worker.run.runner import Runner
-from skunkqueue.worker.wakeup import Wakeup
+from skunkqueue.worker.services import Services
 
 logger = logging.getLogger("skunkqueue.worker")
 
@@ -41,33 +39,30 @@ class Loop:
 
     def __init__(
         self,
+        services: Services,
         claimer: Claimer,
-        settings: WorkerSettings,
-        *,
-        in_flight: InFlight,
         runner: Runner,
+        *,
         settler: Settler,
         refires: Refires,
-        liveness: Liveness,
-        notifier: Notifier,
-        scoreboard: Scoreboard,
-        wakeup: Wakeup,
+        async_executor: LazyAsyncExecutor,
         fetcher_thread: FetcherThread | None,
         tidy: Callable[[], None],
     ) -> None:
         """``tidy`` undoes what jobs did to the process; no ``fetcher_thread``: the clock is virtual."""
+        self._settings = services.settings
+        self._in_flight = services.in_flight
+        self._liveness = services.liveness
+        self._notifier = services.notifier
+        self._scoreboard = services.scoreboard
+        self._wakeup = services.wakeup
         self._claimer = claimer
-        self._settings = settings
-        self._in_flight = in_flight
         self._runner = runner
         self._settler = settler
         self._refires = refires
-        self._liveness = liveness
-        self._notifier = notifier
-        self._scoreboard = scoreboard
-        self._wakeup = wakeup
+        self._async_executor = async_executor
         self._fetcher_thread = fetcher_thread
-        self._fetcher = Fetcher(claimer, settings, in_flight, wakeup, liveness=liveness, notifier=notifier)
+        self._fetcher = Fetcher(services, claimer)
         self._tidy = tidy
         self._ran = 0
         self.batch = BatchSize()
@@ -105,12 +100,12 @@ class Loop:
 
     def run(self) -> None:
         """Work until stopped, or until nothing is due in a burst; then leave nothing behind."""
-        backoff = Backoff()
+        backoff = StoreBackoff()
         while not self.stopping:
             if not self._settler.settle():
                 self._wakeup.wait(backoff.next())
                 continue
-            self._go_on_midway()
+            self._continue_chains()
             if self._in_flight.holding:
                 self._wakeup.wait(None if self._hold_still() else backoff.next())
                 continue
@@ -124,7 +119,7 @@ class Loop:
             if self.stopping:
                 break
             if limit == 0 or (
-                self._async_executor_busy
+                self._async_executor.busy
                 and self._fetcher_thread is not None
                 and self._fetcher_thread.is_waiting
             ):
@@ -168,11 +163,6 @@ class Loop:
             return self._settler.settle()
         return True
 
-    @property
-    def _async_executor_busy(self) -> bool:
-        async_executor = self._runner.async_executor
-        return async_executor is not None and async_executor.busy
-
     def _step_aside(self) -> None:
         """Let others claim first what was given back for want of a strategy."""
         if not self._refires.pop_offered() or self._fetcher_thread is None:
@@ -199,13 +189,13 @@ class Loop:
             or limit < _MANY
             or len(in_flight.unbegun) < limit // 2
             or in_flight.ahead
-            or self._async_executor_busy
+            or self._async_executor.busy
         ):
             return
         asked, leased = in_flight.monotonic(), in_flight.lease_clock()
         answer = self._claimer.claim_ahead(limit)
         if answer is not None:
-            in_flight.ahead.append(Ahead(answer, asked, leased))
+            in_flight.ahead.append(ClaimedAhead(answer, asked, leased))
 
     def _limit(self) -> int:
         """Tell how many to claim; 0: none now."""
@@ -224,9 +214,9 @@ class Loop:
         ):
             self._recycle(f"it holds {held} MiB")
             return 0
-        async_executor = self._runner.async_executor
-        if async_executor is not None and (async_executor.busy or self._in_flight.midway):
-            limit = min(limit, async_executor.free)
+        free = self._async_executor.free
+        if free is not None and (self._async_executor.busy or self._in_flight.between_steps):
+            limit = min(limit, free)
         return limit
 
     def _recycle(self, why: str) -> None:
@@ -251,7 +241,7 @@ class Loop:
                 unbegun.appendleft(claim)
                 self._let_go()
                 break
-            if run(claim):
+            if run(Attempt(claim)):
                 count += 1
             else:
                 unbegun.appendleft(claim)
@@ -276,22 +266,23 @@ class Loop:
         self._in_flight.waiting = self._in_flight.monotonic()
         self._wakeup.wait(0.5)
         self._settler.settle()
-        self._go_on_midway()
+        self._continue_chains()
         self._in_flight.waiting = 0.0
 
-    def _go_on_midway(self) -> None:
-        midway = self._in_flight.midway
-        while midway and not self.stopping:
-            one = midway.popleft()
-            if self._runner.advance(one.claim, one.attempt_state) and not self._runner.resume(one):
-                midway.appendleft(one)
+    def _continue_chains(self) -> None:
+        """Run the next steps of chains whose last step has ended beside the main thread, or found no room there."""
+        between_steps = self._in_flight.between_steps
+        while between_steps and not self.stopping:
+            attempt = between_steps.popleft()
+            if not self._runner.run(attempt):
+                between_steps.appendleft(attempt)
                 return
 
     def _rest(self, limit: int) -> None:
         """Wait until something may be claimable, or end a burst."""
         # First whether any job runs: one that ends now is among the finished before it ceases to run.
-        busy = self._async_executor_busy
-        if self._in_flight.midway or self._in_flight.finished:
+        busy = self._async_executor.busy
+        if self._in_flight.between_steps or self._in_flight.finished:
             return
         if self._settings.burst:
             if not busy:
@@ -320,11 +311,11 @@ class Loop:
         if self._fetcher_thread is not None:
             self._fetcher_thread.dismiss()
         self._release_all()
-        while self._async_executor_busy:
+        while self._async_executor.busy:
             self._wakeup.wait(0.5)
             self._settler.settle()
         self._release_all()
-        backoff = Backoff()
+        backoff = StoreBackoff()
         patience = 1.0 if self.hurried else self._settings.lease
         while not self._settler.settle():
             if backoff.waited > patience:
@@ -352,10 +343,10 @@ class Loop:
     def _release_all(self) -> None:
         in_flight = self._in_flight
         self._give_back_all()
-        while in_flight.midway:
-            claim, _, attempt_state, _ = in_flight.midway.popleft()
-            if self._runner.advance(claim, attempt_state):
-                in_flight.finished.append(Finished(claim, verdict.released(claim), "a chain"))
+        while in_flight.between_steps:
+            attempt = in_flight.between_steps.popleft()
+            if not attempt.unsaved or self._runner.save_step(attempt):
+                self._release(attempt)
 
     def _release_unbegun(self) -> int:
         in_flight = self._in_flight
@@ -366,5 +357,9 @@ class Loop:
                 claim = in_flight.unbegun.popleft()
             except IndexError:
                 return count
-            in_flight.finished.append(Finished(claim, verdict.released(claim), "a firing"))
+            self._release(Attempt(claim))
             count += 1
+
+    def _release(self, attempt: Attempt) -> None:
+        attempt.outcome = verdict.released(attempt.claim)
+        self._in_flight.finished.append(attempt)

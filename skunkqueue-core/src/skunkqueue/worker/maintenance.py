@@ -1,7 +1,7 @@
-"""The thread that keeps what the worker holds: leases, heart, the neighbours of a job that runs long.
+"""The thread that looks after what the worker has in hand, while the main thread runs jobs.
 
-It works beside the main thread, so that a job that blocks costs no lease. It does not interrupt jobs
-(``watchdog``) and rules on nothing (``verdict``).
+It has leases extended (``lease_keeper``), the worker listed (``heartbeat``), claims that wait behind a long job given
+back, progress sent and schedules armed. It does not interrupt jobs (``watchdog``) and judges nothing (``judge``).
 """
 
 from __future__ import annotations
@@ -9,31 +9,29 @@ from __future__ import annotations
 import logging
 import random
 import threading
-from collections.abc import Callable
 
-from skunkqueue.clock import Clock
 from skunkqueue.errors import BackendError
-from skunkqueue.persistence.backend import Backend
-from skunkqueue.plugins.notify import Notifier
-from skunkqueue.processes.store_backoff import Backoff
-from skunkqueue.records import Claim, ClaimRef, WorkerRecord
+from skunkqueue.processes.store_backoff import StoreBackoff
+from skunkqueue.records import Claim
+from skunkqueue.worker.attempt import Attempt
 from skunkqueue.worker.complete.refires import Refires
 from skunkqueue.worker.complete.settler import Settler
-from skunkqueue.worker.in_flight import InFlight, Running, ref_of
+from skunkqueue.worker.heartbeat import Heartbeat
 from skunkqueue.worker.judge.verdict import released
-from skunkqueue.worker.liveness import Liveness
+from skunkqueue.worker.lease_keeper import LeaseKeeper
+from skunkqueue.worker.services import Services
 
 logger = logging.getLogger("skunkqueue.worker")
 
 _TICK = 0.1
 _TICK_IDLE = 0.25
 LONG = 0.08
-"""Seconds after which a running job's neighbours are given back."""
-_CHORES_EVERY = 10.0
+"""Seconds after which the claims behind a running job are given back."""
+_SWEEP_EVERY = 10.0
 _MUCH = 1_000
-"""As much as this done by one sweep means that there is more, which should not wait for the next chores."""
-_LONGEST_BEAT = 5.0
+"""As much as this done by one sweep means that there is more, which should not wait for the next one."""
 _KILL_KEPT = 5.0
+"""Seconds for which a kill is remembered whose firing is not here."""
 
 
 class Maintenance(threading.Thread):
@@ -41,44 +39,33 @@ class Maintenance(threading.Thread):
 
     def __init__(
         self,
-        backend: Backend,
-        in_flight: InFlight,
+        services: Services,
         settler: Settler,
         refires: Refires,
         *,
-        liveness: Liveness,
-        notifier: Notifier,
-        clock: Clock,
-        lease: float,
-        describe: Callable[[], WorkerRecord],
-        interrupt: Callable[[], None],
-        wake: Callable[[], None],
-        ended: threading.Event,
+        lease_keeper: LeaseKeeper,
+        heartbeat: Heartbeat,
     ) -> None:
-        """``interrupt`` wakes the watchdog, ``wake`` the main thread."""
         super().__init__(name="skunkqueue-maintenance", daemon=True)
-        self._backend = backend
-        self._in_flight = in_flight
+        self._backend = services.backend
+        self._in_flight = services.in_flight
+        self._liveness = services.liveness
+        self._notifier = services.notifier
+        self._clock = services.clock
+        self._wake = services.wakeup.wake
+        self._ended = services.ended
+        self._worker = services.settings.id
         self._settler = settler
         self._refires = refires
-        self._liveness = liveness
-        self._notifier = notifier
-        self._clock = clock
-        self._lease = lease
-        self._describe = describe
-        self._interrupt = interrupt
-        self._wake = wake
-        self._ended = ended
-        self._beat_every = min(lease / 3, _LONGEST_BEAT)
-        self._next_beat = 0.0
-        # Workers that start together are not to do their chores together.
-        self._next_chores = clock.monotonic() + _CHORES_EVERY * random.uniform(0.2, 1.0)  # noqa: S311 - jitter
-        self._told: tuple[str | None, bool] = (None, False)
-        self._backoff = Backoff()
+        self._lease_keeper = lease_keeper
+        self._heartbeat = heartbeat
+        # Workers that start together are not to sweep together.
+        self._next_sweep = self._clock.monotonic() + _SWEEP_EVERY * random.uniform(0.2, 1.0)  # noqa: S311 - jitter
+        self._backoff = StoreBackoff()
         self._resume = 0.0
 
     def run(self) -> None:
-        """Look after things until the worker has ended."""
+        """Do what is due, again and again, until the worker has ended."""
         tick = _TICK_IDLE
         while not self._ended.wait(tick):
             tick = _TICK if self._in_flight.is_busy else _TICK_IDLE
@@ -98,23 +85,19 @@ class Maintenance(threading.Thread):
 
     def look(self, now: float) -> None:
         """Do what is due now; raises BackendError."""
-        running = self._in_flight.running
+        in_flight = self._in_flight
+        running = in_flight.running
         self._notifier.watch()
-        self._take_in_ahead(now)
-        self._give_back_neighbours(running, now)
-        self._keep_leases()
+        self._take_ahead(now)
+        self._give_back_waiting(running, now)
+        self._lease_keeper.keep()
         self._send_progress()
         self._forget_kills(now)
-        self._beat(running or self._in_flight.planning, now)
-        if now >= self._next_chores:
-            self._next_chores = now + _CHORES_EVERY * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
-            if self._backend.sweep() >= _MUCH:
-                self._next_chores = now
-            if self._refires.heal():
-                self._next_chores = now
-            self._liveness.answered()
+        self._heartbeat.beat(running or in_flight.planning, now)
+        if now >= self._next_sweep:
+            self._sweep(now)
 
-    def _take_in_ahead(self, now: float) -> None:
+    def _take_ahead(self, now: float) -> None:
         """Take claims in hand that were asked for ahead, where the batch before them turns out long.
 
         Their leases run, and they may be killed, or given back.
@@ -126,33 +109,34 @@ class Maintenance(threading.Thread):
             ahead = in_flight.ahead.popleft()
             in_flight.leased = min(in_flight.leased, ahead.leased)
         except IndexError:
-            # There is none, or the main thread took it just now.
+            # Nothing was asked for, or the main thread took it just now.
             return
         claims = ahead.answer()
-        self._notifier.tell_each("skunkqueue_firing_claimed", "claim", claims, worker=self._describe().id)
+        self._notifier.tell_each("skunkqueue_firing_claimed", "claim", claims, worker=self._worker)
         in_flight.unbegun.extend(claims)
         self._wake()
 
-    def _give_back_neighbours(self, running: Running | None, now: float) -> None:
+    def _give_back_waiting(self, running: Attempt | None, now: float) -> None:
+        """Where a job runs long, give back what waits behind it, and settle what has finished before it."""
         in_flight = self._in_flight
-        long = running is not None and now - running.began > LONG
-        if not long and not (in_flight.waiting and now - in_flight.waiting > LONG):
+        is_long = running is not None and now - running.since > LONG
+        if not is_long and not (in_flight.waiting and now - in_flight.waiting > LONG):
             return
         if in_flight.unbegun:
-            neighbours: list[Claim] = []
+            waiting: list[Claim] = []
             try:
                 while True:
-                    neighbours.append(in_flight.unbegun.pop())
+                    waiting.append(in_flight.unbegun.pop())
             except IndexError:
                 pass
-            self._release(neighbours)
+            self._release(waiting)
         if in_flight.finished:
             self._settler.settle()
 
     def _release(self, claims: list[Claim]) -> None:
         if not claims:
             return
-        logger.debug("%d firings are given back: their neighbour runs long", len(claims))
+        logger.debug("%d firings are given back: the job before them runs long", len(claims))
         try:
             self._backend.settle([released(claim) for claim in claims])
         except BackendError:
@@ -161,43 +145,6 @@ class Maintenance(threading.Thread):
             raise
         self._liveness.answered()
 
-    def _keep_leases(self) -> None:
-        in_flight = self._in_flight
-        now = in_flight.lease_clock()
-        if now - in_flight.leased < self._lease / 3:
-            return
-        held = in_flight.held()
-        if not held:
-            return
-        refs = [ref_of(claim) for claim in held]
-        # So that, if this worker dies with its host, what had begun can be told from what had not.
-        begun_ids = in_flight.begun_ids()
-        shown = [ClaimRef(ref.id, ref.token, ref.id in begun_ids) for ref in refs]
-        lost = set(self._backend.extend(shown, self._lease))
-        self._liveness.answered()
-        in_flight.leased = now
-        if not lost:
-            return
-        # What was settled meanwhile is lost to us in the best of ways.
-        begun = {ref_of(one.claim): one.claim for one in in_flight.begun()}
-        for ref in refs:
-            if ref.id not in lost or ref not in begun or ref in in_flight.lost:
-                continue
-            logger.warning(
-                "the lease of firing %s, claim %d, is lost: interrupting its job", ref.id, ref.token
-            )
-            in_flight.lost.add(ref)
-            if self._notifier.wants("skunkqueue_firing_lost"):
-                self._notifier.tell("skunkqueue_firing_lost", claim=begun[ref], worker=self._describe().id)
-        unbegun_lost = [claim for claim in in_flight.unbegun.copy() if claim.id in lost]
-        for claim in unbegun_lost:
-            try:
-                in_flight.unbegun.remove(claim)
-            except ValueError:
-                # The main thread took it meanwhile.
-                in_flight.lost.add(ref_of(claim))
-        self._interrupt()
-
     def _send_progress(self) -> None:
         progress = self._in_flight.progress
         while progress:
@@ -205,7 +152,7 @@ class Maintenance(threading.Thread):
             self._backend.progress(ref, report)
 
     def _forget_kills(self, now: float) -> None:
-        # A kill may be heard just before the claim it is for has come back from the store, so it is kept
+        # A kill may be heard just before the claim that it is for has come back from the store, so it is kept
         # for a while; but not for long, since the firing may be requeued.
         kills = self._in_flight.kills
         if kills and not self._in_flight.ahead:
@@ -214,15 +161,11 @@ class Maintenance(threading.Thread):
                 if now - heard > _KILL_KEPT and firing not in held:
                     kills.pop(firing, None)
 
-    def _beat(self, running: Running | None, now: float) -> None:
-        current = running.claim.id if running is not None and now - running.began > 1.0 else None
-        told = (current, self._in_flight.holding)
-        if now < self._next_beat and not (
-            told != self._told and now >= self._next_beat - self._beat_every + 1
-        ):
-            return
-        self._next_beat = now + self._beat_every
-        self._told = told
-        if not self._backend.beat(self._describe(), self._lease):
-            logger.warning("this worker had vanished from the list, and is listed again")
+    def _sweep(self, now: float) -> None:
+        """Have the store forget what is past its time, and arm schedules that have no run planned."""
+        self._next_sweep = now + _SWEEP_EVERY * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+        if self._backend.sweep() >= _MUCH:
+            self._next_sweep = now
+        if self._refires.heal():
+            self._next_sweep = now
         self._liveness.answered()

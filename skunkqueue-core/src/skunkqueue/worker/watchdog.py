@@ -13,19 +13,19 @@ import os
 import select
 import threading
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from skunkqueue.clock import Clock
 from skunkqueue.processes.log_values import duration
 from skunkqueue.processes.scoreboard import GIVE_BACK as GIVE_BACK_CAUSE
 from skunkqueue.processes.scoreboard import ROUGH as ROUGH_CAUSE
 from skunkqueue.processes.scoreboard import TIMEOUT as TIMEOUT_CAUSE
-from skunkqueue.processes.scoreboard import Scoreboard
 from skunkqueue.records import ClaimRef
-from skunkqueue.worker.in_flight import KILL_AFTER, NEVER, InFlight, Running, ref_of
-from skunkqueue.worker.judge.verdict import GIVE_BACK, KILL, LOST, ROUGH, TIMEOUT
-from skunkqueue.worker.liveness import Liveness
+from skunkqueue.worker.attempt import NEVER, Attempt
+from skunkqueue.worker.in_flight import KILL_AFTER
 from skunkqueue.worker.run.interrupt import Interrupter
+from skunkqueue.worker.run.lazy_async_executor import LazyAsyncExecutor
+from skunkqueue.worker.run.reasons import GIVE_BACK, KILL, LOST, ROUGH, TIMEOUT
+from skunkqueue.worker.services import Services
 
 logger = logging.getLogger("skunkqueue.worker")
 
@@ -34,16 +34,6 @@ _TICK_IDLE = 0.25
 _AGAIN = 0.05
 _AGAIN_DELIVERED = 1.0
 _ASLEEP = 1.0
-
-
-class AsyncExecutor(Protocol):
-    """What the watchdog needs of the event loop's thread."""
-
-    def row_of(self, firing: str) -> int | None:
-        """Tell a job's row on the scoreboard."""
-
-    def cancel(self, firing: str, reason: str) -> None:
-        """Cancel a job."""
 
 
 def _identity(fd: int | None) -> tuple[int, int] | None:
@@ -68,26 +58,24 @@ class Watchdog(threading.Thread):
 
     def __init__(
         self,
-        in_flight: InFlight,
+        services: Services,
         interrupter: Interrupter,
-        scoreboard: Scoreboard,
+        async_executor: LazyAsyncExecutor,
         *,
-        liveness: Liveness,
-        clock: Clock,
-        grace: float,
         obey: Callable[[bytes], None],
         give_up: Callable[[], None],
         control_pipe: int | None = None,
     ) -> None:
-        """``give_up`` ends a worker that has been disconnected for too long."""
+        """``obey`` is given the pool's orders; ``give_up`` ends a worker that has been disconnected for too long."""
         super().__init__(name="skunkqueue-watchdog", daemon=True)
-        self._in_flight = in_flight
+        self._in_flight = services.in_flight
+        self._scoreboard = services.scoreboard
+        self._clock = clock = services.clock
+        self._grace = services.settings.grace
+        self._liveness = services.liveness
         self._interrupter = interrupter
-        self._scoreboard = scoreboard
-        self._clock = clock
-        self._grace = grace
+        self._async_executor = async_executor
         self._obey = obey
-        self._liveness = liveness
         self._give_up = give_up
         self._was_disconnected = False
         self._looked = clock.monotonic()
@@ -96,12 +84,6 @@ class Watchdog(threading.Thread):
         self._asked: dict[ClaimRef, _Asked] = {}
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
-        self.rough = False
-        """Everything that runs is to be interrupted."""
-        self.gives_back = False
-        """The same, but to be given back and not killed."""
-        self.async_executor: AsyncExecutor | None = None
-        """Set once there is an event loop."""
         self._ended = False
 
     def wake(self) -> None:
@@ -177,7 +159,7 @@ class Watchdog(threading.Thread):
                 self._interrupt(running, reason, now)
                 pause = _AGAIN
         if len(self._asked) > len(begun):
-            refs = {ref_of(running.claim) for running in begun}
+            refs = {running.ref for running in begun}
             self._asked = {ref: asked for ref, asked in self._asked.items() if ref in refs}
         return pause
 
@@ -197,20 +179,20 @@ class Watchdog(threading.Thread):
             else:
                 logger.info("the store answers again")
 
-    def _reason(self, running: Running, now: float) -> str | None:
+    def _reason(self, running: Attempt, now: float) -> str | None:
         in_flight = self._in_flight
-        if self.rough:
+        if in_flight.interrupt_all == ROUGH:
             return ROUGH
         if in_flight.kills and running.claim.id in in_flight.kills:
             return KILL
-        if in_flight.lost and ref_of(running.claim) in in_flight.lost:
+        if in_flight.lost and running.ref in in_flight.lost:
             return LOST
-        if self.gives_back:
-            return GIVE_BACK
+        if in_flight.interrupt_all is not None:
+            return in_flight.interrupt_all
         return TIMEOUT if running.deadline != NEVER and running.deadline <= now else None
 
-    def _interrupt(self, running: Running, reason: str, now: float) -> None:
-        ref = ref_of(running.claim)
+    def _interrupt(self, running: Attempt, reason: str, now: float) -> None:
+        ref = running.ref
         asked = self._asked.get(ref)
         fresh = asked is None or asked.reason != reason
         if asked is None or fresh:
@@ -222,26 +204,26 @@ class Watchdog(threading.Thread):
         overdue = now - asked.at >= _AGAIN_DELIVERED
         if running is self._in_flight.running:
             delivered = self._interrupter.delivered
-            if delivered is not None and delivered[0] is running.claim:
+            if delivered is not None and delivered[0] is running:
                 if not overdue:
                     return
                 # It caught the exception and goes on: once more.
                 self._asked[ref] = asked._replace(at=now)
-            self._interrupter.ask(running.claim, reason)
-        elif self.async_executor is not None and (fresh or overdue):
+            self._interrupter.ask(running, reason)
+        elif fresh or overdue:
             self._asked[ref] = asked._replace(at=now)
-            self.async_executor.cancel(ref.id, reason)
+            self._async_executor.cancel(ref.id, reason)
 
-    def _order(self, running: Running, reason: str, now: float) -> bool:
+    def _order(self, running: Attempt, reason: str, now: float) -> bool:
         """Ask the pool to kill this worker if the job does not end; False where it is not to be found yet."""
         row: int | None = 0
         if running is not self._in_flight.running:
-            row = None if self.async_executor is None else self.async_executor.row_of(running.claim.id)
+            row = self._async_executor.row_of(running.claim.id)
         if row is None:
             return False
         if reason == TIMEOUT:
-            self._scoreboard.order(row, ref_of(running.claim), now + KILL_AFTER, TIMEOUT_CAUSE)
+            self._scoreboard.order(row, running.ref, now + KILL_AFTER, TIMEOUT_CAUSE)
         else:
             cause = GIVE_BACK_CAUSE if reason == GIVE_BACK else ROUGH_CAUSE
-            self._scoreboard.order(row, ref_of(running.claim), now + self._grace, cause)
+            self._scoreboard.order(row, running.ref, now + self._grace, cause)
         return True

@@ -17,16 +17,18 @@ from msgspec.structs import replace
 
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendError, PluginTimeoutError
-from skunkqueue.persistence.backend import MAX_PAGE, Backend
+from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.plugins import STRATEGIES, calls, registry
 from skunkqueue.plugins.calls import Call, Caller, Rests, Result
 from skunkqueue.plugins.requirements import explain
 from skunkqueue.processes.log_values import duration
-from skunkqueue.processes.scoreboard import KILL_PLUGIN_AFTER, NOBODY, STRATEGY, PluginCall, Scoreboard
+from skunkqueue.processes.scoreboard import KILL_PLUGIN_AFTER, NOBODY, STRATEGY, PluginCall
 from skunkqueue.records import Claim, ClaimRef, Refire, Schedule, Verdict
 from skunkqueue.schedule import Observation, Plan, Strategy, find_strategy, firing_for, refire, skipped
-from skunkqueue.worker.in_flight import NEVER, Finished, InFlight, Running
-from skunkqueue.worker.judge.verdict import deaths_of, read_evidence
+from skunkqueue.worker.attempt import Attempt
+from skunkqueue.worker.in_flight import Planning
+from skunkqueue.worker.judge.evidence import deaths_of, read_evidence
+from skunkqueue.worker.services import Services
 
 logger = logging.getLogger("skunkqueue.worker")
 
@@ -57,28 +59,19 @@ class _Asking(NamedTuple):
 class Refires:
     """Works out refires for one worker; strategies are loaded once."""
 
-    def __init__(
-        self,
-        backend: Backend,
-        queue: str,
-        routes: Sequence[str],
-        *,
-        in_flight: InFlight | None = None,
-        scoreboard: Scoreboard | None = None,
-        lease: float = 15.0,
-        rests: Rests | None = None,
-    ) -> None:
-        """``rests``: schedules whose strategies were given up, or ended workers, a short while ago."""
-        self._backend = backend
-        self._queue = queue
-        self._routes = routes
-        self._in_flight = in_flight
-        self._scoreboard = scoreboard
-        self._rests = Rests() if rests is None else rests
+    def __init__(self, services: Services) -> None:
+        settings = services.settings
+        self._backend = services.backend
+        self._queue = settings.queue
+        self._routes = settings.routes
+        self._in_flight = services.in_flight
+        self._scoreboard = services.scoreboard
+        self._rests = Rests(settings.resting)
+        """Schedules whose strategies were given up, or ended workers, a short while ago."""
         # The maintenance thread asks too, and must get back to its leases.
-        self._limit = max(min(calls.LIMIT, lease / 3), LEAST_LIMIT)
+        self._limit = max(min(calls.LIMIT, settings.lease / 3), LEAST_LIMIT)
         # The main thread's and the maintenance thread's, so that neither waits for what the other has asked.
-        self._callers = [self._caller(row) for row in (0, 1)]
+        self._callers = [self._caller(place) for place in (0, 1)]
         self._strategies: dict[str, Strategy] = {}
         self._missing: set[str] = set()
         self._failing: set[str] = set()
@@ -134,10 +127,10 @@ class Refires:
         offered, self._offered = self._offered, False
         return offered
 
-    def attach_each(self, batch: Sequence[Finished], now: float) -> list[Finished]:
+    def attach_each(self, batch: Sequence[Attempt], now: float) -> None:
         """Add what follows to the final outcomes of schedules' firings; raises BackendError."""
-        found, asked, asking = list(batch), list[tuple[int, Schedule, str]](), list[Call]()
-        for index, one, schedule in self._ended_runs(batch):
+        asked, asking = list[tuple[Attempt, Schedule, str]](), list[Call]()
+        for one, schedule in self._ended_runs(batch):
             claim = one.claim
             if schedule is None or schedule.firing != claim.id:
                 continue
@@ -145,35 +138,34 @@ class Refires:
             if _ended_a_worker(claim) or self._rests.has(key):
                 # Its outcome is to be recorded. The schedule is armed by whoever heals it.
                 continue
-            asked.append((index, schedule, key))
+            asked.append((one, schedule, key))
             about = _Asking(schedule.name, schedule.strategy, claim)
             asking.append(Call(key, partial(self._follow, schedule, one, now), about))
-        for (index, schedule, key), (following, error) in zip(asked, self._ask(asking), strict=True):
+        for (one, schedule, key), (following, error) in zip(asked, self._ask(asking), strict=True):
             if error is not None:
                 # Idle schedules are armed again by whoever sees them, so nothing is lost but the observation.
                 self._complain(schedule, error)
             elif following is not None:
                 self._rests.end(key)
-                found[index] = batch[index].with_outcome(replace(batch[index].outcome, refire=following))
+                one.outcome = replace(one.outcome, refire=following)
                 self._remember(schedule, following)
-        return found
 
-    def _ended_runs(self, batch: Sequence[Finished]) -> Iterator[tuple[int, Finished, Schedule | None]]:
-        """Give what has ended for good of the firings of schedules, with its place and its schedule."""
+    def _ended_runs(self, batch: Sequence[Attempt]) -> Iterator[tuple[Attempt, Schedule | None]]:
+        """Give what has ended for good of the firings of schedules, with its schedule."""
         runs = [
-            (index, one, one.schedule)
-            for index, one in enumerate(batch)
+            (one, one.schedule)
+            for one in batch
             if one.schedule is not None and one.outcome.refire is None and _is_final(one.outcome.verdict)
         ]
-        known = [self._planned_here(one.claim, name) for _, one, name in runs]
+        known = [self._planned_here(one.claim, name) for one, name in runs]
         unknown = [place for place, schedule in enumerate(known) if schedule is None]
         for start in range(0, len(unknown), MAX_PAGE):
             some = unknown[start : start + MAX_PAGE]
-            read = self._backend.get_schedules(self._queue, [runs[place][2] for place in some])
+            read = self._backend.get_schedules(self._queue, [runs[place][1] for place in some])
             for place, schedule in zip(some, read, strict=True):
                 known[place] = schedule
-        for (index, one, _), schedule in zip(runs, known, strict=True):
-            yield index, one, schedule
+        for (one, _), schedule in zip(runs, known, strict=True):
+            yield one, schedule
 
     def _planned_here(self, claim: Claim, name: str) -> Schedule | None:
         """Return the schedule of a run that this worker has planned itself, without asking the store.
@@ -199,7 +191,7 @@ class Refires:
             next_run=firing.due,
         )
 
-    def _follow(self, schedule: Schedule, one: Finished, now: float) -> Refire | None:
+    def _follow(self, schedule: Schedule, one: Attempt, now: float) -> Refire | None:
         """Ask a strategy what follows a run; ``None`` where it is not installed."""
         strategy = self._found(schedule.strategy, schedule.name)
         if strategy is None:
@@ -213,7 +205,7 @@ class Refires:
             took=outcome.took,
             verdict=outcome.verdict.value,
             # A worker's death is no failure of the job.
-            attempts=one.attempts - deaths_of(claim),
+            attempts=one.number - deaths_of(claim),
             # One that comes back has done a part before: it was retried, put off, or a chain is further on.
             whole=claim.attempt_state is None and not claim.deaths,
             interval=schedule.interval,
@@ -268,12 +260,12 @@ class Refires:
 
     # --- asking -----------------------------------------------------------------------------------
 
-    def _caller(self, row: int) -> Caller:
+    def _caller(self, place: int) -> Caller:
         return Caller(
             "skunkqueue-strategy",
             self._limit,
-            enter=partial(self._enter, row),
-            leave=partial(self._leave, row),
+            enter=partial(self._enter, place),
+            leave=partial(self._leave, place),
         )
 
     def _ask(self, calls: Sequence[Call]) -> list[Result]:
@@ -282,21 +274,19 @@ class Refires:
         maintenance = threading.current_thread() is not threading.main_thread()
         return self._callers[maintenance].call_each(calls)
 
-    def _enter(self, row: int, call: Call) -> None:
+    def _enter(self, place: int, call: Call) -> None:
         """Let others know what a strategy is asked: the pool if it ends this process, and who lists workers."""
         about: _Asking = call.about
-        if self._scoreboard is not None:
-            ref = NOBODY if about.claim is None else ClaimRef(about.claim.id, about.claim.token)
-            deadline = monotonic() + self._limit + KILL_PLUGIN_AFTER
-            words = (STRATEGY, call.key, about.strategy, about.schedule)
-            self._scoreboard.call_plugin(row, PluginCall(ref, deadline, words))
-        if self._in_flight is not None and row == 0 and about.claim is not None:
-            self._in_flight.planning = Running(about.claim, self._in_flight.monotonic(), NEVER)
+        ref = NOBODY if about.claim is None else ClaimRef(about.claim.id, about.claim.token)
+        deadline = monotonic() + self._limit + KILL_PLUGIN_AFTER
+        words = (STRATEGY, call.key, about.strategy, about.schedule)
+        self._scoreboard.call_plugin(place, PluginCall(ref, deadline, words))
+        if place == 0 and about.claim is not None:
+            self._in_flight.planning = Planning(about.claim, self._in_flight.monotonic())
 
-    def _leave(self, row: int) -> None:
-        if self._scoreboard is not None:
-            self._scoreboard.end_plugin_call(row)
-        if self._in_flight is not None and row == 0:
+    def _leave(self, place: int) -> None:
+        self._scoreboard.end_plugin_call(place)
+        if place == 0:
             self._in_flight.planning = None
 
     def _complain(self, schedule: Schedule, error: BaseException) -> None:

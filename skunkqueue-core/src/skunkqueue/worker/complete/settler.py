@@ -20,14 +20,11 @@ from skunkqueue.errors import (
     BackendUnavailableError,
 )
 from skunkqueue.payload import Failure, encode
-from skunkqueue.persistence.backend import Backend
-from skunkqueue.plugins.notify import Notifier
 from skunkqueue.processes.log_values import brief, duration
-from skunkqueue.processes.scoreboard import Scoreboard
 from skunkqueue.records import Claim, ClaimRef, Outcome, Verdict
+from skunkqueue.worker.attempt import Attempt
 from skunkqueue.worker.complete.refires import Refires
-from skunkqueue.worker.in_flight import Finished, InFlight, ref_of
-from skunkqueue.worker.liveness import Liveness
+from skunkqueue.worker.services import Services
 
 logger = logging.getLogger("skunkqueue.worker")
 
@@ -41,24 +38,14 @@ _QUIET = frozenset({Verdict.COMPLETE, Verdict.SNOOZE})
 class Settler:
     """For one worker."""
 
-    def __init__(
-        self,
-        backend: Backend,
-        in_flight: InFlight,
-        refires: Refires,
-        *,
-        scoreboard: Scoreboard,
-        liveness: Liveness,
-        notifier: Notifier,
-        worker: str,
-    ) -> None:
-        self._backend = backend
-        self._in_flight = in_flight
+    def __init__(self, services: Services, refires: Refires) -> None:
+        self._backend = services.backend
+        self._in_flight = services.in_flight
+        self._scoreboard = services.scoreboard
+        self._liveness = services.liveness
+        self._notifier = services.notifier
+        self._worker = services.settings.id
         self._refires = refires
-        self._scoreboard = scoreboard
-        self._liveness = liveness
-        self._notifier = notifier
-        self._worker = worker
         self._unsure: set[ClaimRef] = set()
         """Outcomes that may have been settled by a call that failed."""
         self._summed = 0
@@ -69,7 +56,7 @@ class Settler:
     def settle(self) -> bool:
         """Settle what is finished; False where the store does not take it now (it is kept)."""
         finished = self._in_flight.finished
-        batch: list[Finished] = []
+        batch: list[Attempt] = []
         try:
             while True:
                 batch.append(finished.popleft())
@@ -79,7 +66,7 @@ class Settler:
             return True
         try:
             if any(one.schedule is not None for one in batch):
-                batch = self._with_refires(batch)
+                self._attach_refires(batch)
             stale = self._backend.settle([one.outcome for one in batch])
         except _PASSING as error:
             self._keep(batch, error)
@@ -104,13 +91,13 @@ class Settler:
         self._liveness.answered()
         return not stale
 
-    def begin(self, claim: Claim, lease: float) -> bool:
+    def begin(self, attempt: Attempt, lease: float) -> bool:
         """Have the store know that a job begins, before it does; False where its claim is lost. Raises BackendError.
 
         For firings with a past alone, since it costs a round trip: if the job takes this worker's host with it, the
         lease that ends then counts.
         """
-        lost = self._backend.extend([ClaimRef(claim.id, claim.token, begun=True)], lease)
+        lost = self._backend.extend([ClaimRef(attempt.claim.id, attempt.claim.token, begun=True)], lease)
         self._liveness.answered()
         return not lost
 
@@ -121,21 +108,21 @@ class Settler:
         except BackendError as error:
             logger.debug("the progress of firing %s is not saved: %s", ref.id, error)
 
-    def _with_refires(self, batch: list[Finished]) -> list[Finished]:
+    def _attach_refires(self, batch: list[Attempt]) -> None:
         """Add what follows; the maintenance thread keeps the leases meanwhile, since strategies may take their time."""
         settling, thread = self._in_flight.settling, threading.get_ident()
         settling[thread] = batch
         try:
-            return self._refires.attach_each(batch, self._backend.now())
+            self._refires.attach_each(batch, self._backend.now())
         finally:
             del settling[thread]
 
-    def _keep(self, batch: list[Finished], error: BackendError) -> None:
+    def _keep(self, batch: list[Attempt], error: BackendError) -> None:
         self._in_flight.finished.extendleft(reversed(batch))
-        self._unsure.update(ref_of(one.claim) for one in batch)
+        self._unsure.update(one.ref for one in batch)
         logger.warning("%d outcomes are kept until the store takes them: %s", len(batch), error)
 
-    def _settle_each(self, batch: list[Finished]) -> bool:
+    def _settle_each(self, batch: list[Attempt]) -> bool:
         for index, one in enumerate(batch):
             self._in_flight.finished.append(one)
             if not self.settle():
@@ -143,14 +130,14 @@ class Settler:
                 return False
         return True
 
-    def _settle_instead(self, one: Finished, error: BackendError) -> bool:
+    def _settle_instead(self, one: Attempt, error: BackendError) -> bool:
         """Settle as an error what the store refuses for good, such as a result that is too large for it."""
         if one.outcome.refire is not None:
             # Whatever its strategy has planned: the run itself is to be recorded.
             logger.error(
                 "the next run of schedule %r is refused, and is planned anew: %s", one.schedule, error
             )
-            one = one._replace(outcome=msgspec.structs.replace(one.outcome, refire=None), schedule=None)
+            one.outcome, one.schedule = msgspec.structs.replace(one.outcome, refire=None), None
             self._in_flight.finished.append(one)
             return self.settle()
         note = f"the store refuses its outcome ({one.outcome.verdict.value}): {error}"
@@ -158,19 +145,20 @@ class Settler:
             logger.error("firing %s cannot be settled, its lease will end: %s", one.claim.id, error)
             return True
         failure = Failure(type(error).__name__, note)
-        outcome = msgspec.structs.replace(
+        one.outcome = msgspec.structs.replace(
             one.outcome, verdict=Verdict.ERROR, result=encode(failure), attempt_state=None, error=failure.line
         )
-        self._in_flight.finished.append(one._replace(outcome=outcome, note=note))
+        one.note = note
+        self._in_flight.finished.append(one)
         return self.settle()
 
-    def _accepted(self, batch: list[Finished], stale: list[str]) -> None:
+    def _accepted(self, batch: list[Attempt], stale: list[str]) -> None:
         if stale:
             batch = self._without_stale(batch, set(stale))
         self.done += len(batch)
         self._scoreboard.count(self.done)
         if self._unsure:
-            self._unsure.difference_update(ref_of(one.claim) for one in batch)
+            self._unsure.difference_update(one.ref for one in batch)
         if self._notifier.wants("skunkqueue_firing_settled"):
             self._notifier.tell_all(
                 "skunkqueue_firing_settled",
@@ -178,13 +166,13 @@ class Settler:
             )
         self._log(batch)
 
-    def _without_stale(self, batch: list[Finished], stale: set[str]) -> list[Finished]:
+    def _without_stale(self, batch: list[Attempt], stale: set[str]) -> list[Attempt]:
         kept = []
         for one in batch:
             if one.claim.id not in stale:
                 kept.append(one)
                 continue
-            ref = ref_of(one.claim)
+            ref = one.ref
             if ref in self._unsure:
                 # Most likely the call that failed had got through.
                 self._unsure.discard(ref)
@@ -198,7 +186,7 @@ class Settler:
             self.refuse(one, "the store knows a newer claim")
         return kept
 
-    def refuse(self, one: Finished, why: str) -> None:
+    def refuse(self, one: Attempt, why: str) -> None:
         """Say that an outcome counts for nothing."""
         logger.warning(
             "the outcome (%s) of firing %s, claim %d, is refused: its lease was lost (%s)",
@@ -214,7 +202,7 @@ class Settler:
         if self._notifier.wants("skunkqueue_firing_lost"):
             self._notifier.tell("skunkqueue_firing_lost", claim=claim, worker=self._worker)
 
-    def _log(self, batch: list[Finished]) -> None:
+    def _log(self, batch: list[Attempt]) -> None:
         few = len(batch) <= _EACH
         for one in batch:
             verdict = one.outcome.verdict
@@ -238,17 +226,17 @@ class Settler:
             self._summary_due = now + _SUMMARY_EVERY
 
 
-def _tell_end(one: Finished) -> None:
+def _tell_end(one: Attempt) -> None:
     refire = one.outcome.refire
     if refire is not None and refire.firing is None:
         logger.info("schedule %r is over, by its own rule", one.schedule)
 
 
-def _about(one: Finished) -> dict[str, str]:
+def _about(one: Attempt) -> dict[str, str]:
     return {"firing": one.claim.id, "job": one.name}
 
 
-def _head(one: Finished) -> str:
+def _head(one: Attempt) -> str:
     # One that was ruled on before it could begin is no attempt.
-    attempt = f" attempt {one.attempts}" if one.attempts > 1 and one.outcome.began is not None else ""
+    attempt = f" attempt {one.number}" if one.number > 1 and one.outcome.began is not None else ""
     return f"{one.outcome.verdict.value} {one.name} {one.claim.id}{attempt}"

@@ -12,13 +12,9 @@ import logging
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.awaited import AwaitedClaim
-from skunkqueue.plugins.notify import Notifier
-from skunkqueue.processes.settings import WorkerSettings
-from skunkqueue.processes.store_backoff import Backoff
+from skunkqueue.processes.store_backoff import StoreBackoff
 from skunkqueue.worker.fetch.claimer import Claimer
-from skunkqueue.worker.in_flight import InFlight
-from skunkqueue.worker.liveness import Liveness
-from skunkqueue.worker.wakeup import Wakeup
+from skunkqueue.worker.services import Services
 
 logger = logging.getLogger("skunkqueue.worker")
 
@@ -26,23 +22,14 @@ logger = logging.getLogger("skunkqueue.worker")
 class Fetcher:
     """For one worker's main thread; between its calls nothing waits in the store."""
 
-    def __init__(
-        self,
-        claimer: Claimer,
-        settings: WorkerSettings,
-        in_flight: InFlight,
-        wakeup: Wakeup,
-        *,
-        liveness: Liveness,
-        notifier: Notifier,
-    ) -> None:
+    def __init__(self, services: Services, claimer: Claimer) -> None:
         self._claimer = claimer
-        self._settings = settings
-        self._in_flight = in_flight
-        self._wakeup = wakeup
-        self._liveness = liveness
-        self._notifier = notifier
-        self._backoff = Backoff()
+        self._worker = services.settings.id
+        self._in_flight = services.in_flight
+        self._wakeup = services.wakeup
+        self._liveness = services.liveness
+        self._notifier = services.notifier
+        self._backoff = StoreBackoff()
 
     def fetch(self, limit: int) -> bool:
         """Wait until at most ``limit`` firings were taken in hand, or the wakeup wakes; False where another must wait."""
@@ -80,7 +67,5 @@ class Fetcher:
                 # Nothing proves nothing: it may have been no more than a look, where the store takes no writes.
                 self._liveness.answered()
                 in_flight.take(claims, now, in_flight.lent_since(asked))
-                self._notifier.tell_each(
-                    "skunkqueue_firing_claimed", "claim", claims, worker=self._settings.id
-                )
+                self._notifier.tell_each("skunkqueue_firing_claimed", "claim", claims, worker=self._worker)
                 return

@@ -8,18 +8,13 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable
 
 from skunkqueue.errors import BackendError
-from skunkqueue.persistence.backend import Backend
-from skunkqueue.plugins.notify import Notifier
-from skunkqueue.processes.settings import WorkerSettings
-from skunkqueue.processes.store_backoff import Backoff
+from skunkqueue.processes.store_backoff import StoreBackoff
 from skunkqueue.records import Claim
 from skunkqueue.worker.fetch.claimer import Claimer
-from skunkqueue.worker.in_flight import InFlight
 from skunkqueue.worker.judge.verdict import released
-from skunkqueue.worker.liveness import Liveness
+from skunkqueue.worker.services import Services
 
 logger = logging.getLogger("skunkqueue.worker")
 
@@ -29,29 +24,18 @@ _END = 0
 class FetcherThread(threading.Thread):
     """Waits when asked, takes in what is to be had, and wakes."""
 
-    def __init__(
-        self,
-        backend: Backend,
-        claimer: Claimer,
-        settings: WorkerSettings,
-        in_flight: InFlight,
-        wake: Callable[[], None],
-        *,
-        liveness: Liveness,
-        notifier: Notifier,
-        slice_: float,
-        ended: threading.Event,
-    ) -> None:
+    def __init__(self, services: Services, claimer: Claimer, *, slice_: float) -> None:
+        """``slice_``: seconds for which the store may block a wait at a time."""
         super().__init__(name="skunkqueue-fetcher", daemon=True)
-        self._backend = backend
+        self._backend = services.backend
         self._claimer = claimer
-        self._settings = settings
-        self._in_flight = in_flight
-        self._wake = wake
-        self._liveness = liveness
-        self._notifier = notifier
+        self._worker = services.settings.id
+        self._in_flight = services.in_flight
+        self._wake = services.wakeup.wake
+        self._liveness = services.liveness
+        self._notifier = services.notifier
         self._slice = slice_
-        self._ended = ended
+        self._ended = services.ended
         self._asked: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._dismissed = False
@@ -81,7 +65,7 @@ class FetcherThread(threading.Thread):
     def run(self) -> None:
         """Wait whenever asked, until the worker has ended."""
         while (limit := self._asked.get()) != _END and not self._ended.is_set():
-            backoff = Backoff()
+            backoff = StoreBackoff()
             while not self._ended.is_set():
                 asked = self._in_flight.lease_clock()
                 try:
@@ -108,9 +92,7 @@ class FetcherThread(threading.Thread):
             too_late = self._dismissed
             if not too_late:
                 # Before the main thread can begin them.
-                self._notifier.tell_each(
-                    "skunkqueue_firing_claimed", "claim", claims, worker=self._settings.id
-                )
+                self._notifier.tell_each("skunkqueue_firing_claimed", "claim", claims, worker=self._worker)
                 self._in_flight.take(claims, now, leased)
         if too_late:
             try:

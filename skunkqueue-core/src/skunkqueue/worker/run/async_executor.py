@@ -15,49 +15,32 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from contextvars import copy_context
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
 
 from skunkqueue.context import JobContext, current
-from skunkqueue.processes.scoreboard import Scoreboard
-from skunkqueue.worker.in_flight import KILL_AFTER, NEVER, InFlight, Running
+from skunkqueue.payload import Step
+from skunkqueue.worker.attempt import NEVER, Attempt, Phase
+from skunkqueue.worker.in_flight import KILL_AFTER
 from skunkqueue.worker.judge.failures import failure_of
-from skunkqueue.worker.judge.verdict import LATE, Try
-from skunkqueue.worker.run.executor import Executor, Known, Phase
+from skunkqueue.worker.run.executor import Executor, Known
 from skunkqueue.worker.run.job_threads import Interruptible, JobThreads, run_to_end
+from skunkqueue.worker.run.reasons import LATE
+from skunkqueue.worker.services import Services
 
 logger = logging.getLogger("skunkqueue.worker")
 
-_Result = tuple[Phase, "bytes | None", object]
 
+class _Job:
+    """One job on the loop or on a thread."""
 
-class Ran(NamedTuple):
-    """How an async job went."""
+    __slots__ = ("attempt", "call", "context", "known", "row", "task")
 
-    tried: Try
-    phase: Phase
-    data: bytes | None
-    """Its encoded result; ``None``: it failed."""
-    value: Any
-    """What to show of what it returned, or what it raised."""
-    reason: str | None
-    """Why it was cancelled, if it was."""
-    began: float | None
-    """When its code began (monotonic); ``None``: it did not."""
-
-
-class _Place:
-    """One job on the loop."""
-
-    __slots__ = ("began", "call", "context", "known", "reason", "row", "task", "tried")
-
-    def __init__(self, row: int, tried: Try, known: Known, context: JobContext) -> None:
-        self.row = row
-        self.tried = tried
+    def __init__(self, attempt: Attempt, known: Known, context: JobContext) -> None:
+        self.attempt = attempt
+        self.row = attempt.row
         self.known = known
         self.context = context
-        self.began: float | None = None
-        self.reason: str | None = None
-        self.task: asyncio.Task[_Result] | None = None
+        self.task: asyncio.Task[None] | None = None
         self.call: Interruptible | None = None
         """Of a job that is not async, on its thread."""
 
@@ -79,27 +62,19 @@ class _NothingReady:
 class AsyncExecutor:
     """Runs up to ``concurrency`` async jobs, and up to ``threads`` that are not on threads of their own."""
 
-    def __init__(
-        self,
-        executor: Executor,
-        in_flight: InFlight,
-        scoreboard: Scoreboard,
-        *,
-        done: Callable[[Ran], None],
-        wake: Callable[[], None],
-        threads: int = 1,
-    ) -> None:
-        """``done``, which raises nothing, and then ``wake`` are called on the loop's thread when a job has ended."""
+    def __init__(self, services: Services, executor: Executor, *, done: Callable[[Attempt], None]) -> None:
+        """``done`` raises nothing; it is called on the loop's thread when a job has ended."""
         self._executor = executor
-        self._in_flight = in_flight
-        self._scoreboard = scoreboard
+        self._in_flight = services.in_flight
+        self._scoreboard = services.scoreboard
+        self._wake = services.wakeup.wake
         self._done = done
-        self._wake = wake
-        self._rows = list(range(scoreboard.rows - 1, 0, -1))
-        self._threads = JobThreads(threads)
-        self._threaded: set[str] = set()
-        """Firings that have a thread, or are about to get one."""
-        self._places: dict[str, _Place] = {}
+        self._rows = list(range(services.scoreboard.rows - 1, 0, -1))
+        """Those that are free."""
+        self._threads = JobThreads(services.settings.threads)
+        self._threaded: set[int] = set()
+        """Rows of jobs that have a thread, or are about to get one."""
+        self._jobs: dict[str, _Job] = {}
         """By firing; only the loop's thread changes it."""
         self._errands: deque[Callable[[], None]] = deque()
         """What is to be done on the loop's thread; it outlives a loop that a job closes."""
@@ -120,29 +95,20 @@ class AsyncExecutor:
         """Return whether it takes this job now."""
         return bool(self._rows) and (known.is_async or len(self._threaded) < self._threads.most)
 
-    @property
-    def busy(self) -> bool:
-        """Return whether anything runs."""
-        return bool(self._in_flight.beside)
-
-    @property
-    def has_suspect(self) -> bool:
-        """Return whether a firing runs under which workers died before."""
-        return any(running.claim.deaths for running in self._in_flight.beside.copy().values())
-
-    def submit(self, tried: Try, known: Known, context: JobContext) -> None:
-        """Begin a job; only the main thread calls it, and only while there is a free place."""
-        place = _Place(self._rows.pop(), tried, known, context)
-        claim = tried.claim
+    def submit(self, attempt: Attempt, known: Known, context: JobContext) -> None:
+        """Begin a job; only the main thread calls it, and only while there is a free row."""
+        attempt.row = self._rows.pop()
+        attempt.since = attempt.deadline = NEVER
         if not known.is_async:
-            self._threaded.add(claim.id)
-        self._in_flight.beside[claim.id] = Running(claim, NEVER, NEVER)
-        self._do(lambda: self._begin(place))
+            self._threaded.add(attempt.row)
+        self._in_flight.beside[attempt.row] = attempt
+        job = _Job(attempt, known, context)
+        self._do(lambda: self._begin(job))
 
     def row_of(self, firing: str) -> int | None:
         """Return a job's row on the scoreboard; ``None`` where it has not begun or has ended."""
-        place = self._places.get(firing)
-        return None if place is None else place.row
+        job = self._jobs.get(firing)
+        return None if job is None else job.row
 
     def cancel(self, firing: str, reason: str) -> None:
         """Cancel a job, if it still runs; from any thread."""
@@ -204,91 +170,90 @@ class AsyncExecutor:
         logger.error(
             "a job has closed the event loop: what ran on it ends as an error, and another takes its place"
         )
-        for place in tuple(self._places.values()):
-            self._conclude(
-                place, (Phase.CALL, None, RuntimeError("a job has closed the event loop of its worker"))
-            )
+        for job in tuple(self._jobs.values()):
+            _fail(job.attempt, RuntimeError("a job has closed the event loop of its worker"))
+            self._conclude(job)
 
     def _stop(self) -> None:
         self._loop.stop()
 
-    def _begin(self, place: _Place) -> None:
-        claim = place.tried.claim
-        self._places[claim.id] = place
-        if not place.known.is_async:
-            place.call = Interruptible()
-            self._threads.submit(lambda: self._run_on_thread(place), len(self._threaded) - 1)
+    def _begin(self, job: _Job) -> None:
+        self._jobs[job.attempt.claim.id] = job
+        if not job.known.is_async:
+            job.call = Interruptible()
+            self._threads.submit(lambda: self._run_on_thread(job), len(self._threaded) - 1)
             return
         # Not by the loop's own way, which a job may have changed.
-        place.task = asyncio.Task(self._execute(place), loop=self._loop)
-        place.task.add_done_callback(lambda task: self._ended(place, task))
+        job.task = asyncio.Task(self._execute(job), loop=self._loop)
+        job.task.add_done_callback(lambda task: self._ended(job, task))
 
     def _cancel(self, firing: str, reason: str) -> None:
-        place = self._places.get(firing)
-        if place is None:
+        job = self._jobs.get(firing)
+        if job is None:
             return
-        if place.task is not None:
-            place.reason = reason
-            place.task.cancel(reason)
-        elif place.call is not None and place.call.interrupt(reason):
-            place.reason = reason
+        if job.task is not None:
+            job.attempt.reason = reason
+            job.task.cancel(reason)
+        elif job.call is not None and job.call.interrupt(reason):
+            job.attempt.reason = reason
 
-    def _run_on_thread(self, place: _Place) -> None:
-        assert place.call is not None  # noqa: S101 - _begin has set it
+    def _run_on_thread(self, job: _Job) -> None:
+        assert job.call is not None  # noqa: S101 - _begin has set it
         try:
-            result = place.call.call(copy_context(), lambda: run_to_end(self._execute(place)))
+            job.call.call(copy_context(), lambda: run_to_end(self._execute(job)))
         except BaseException as error:  # noqa: BLE001 - it was interrupted on its way in or out
-            result = (Phase.CALL, None, error)
+            _fail(job.attempt, error)
         if os.getpid() != self._pid:
             # A copy of the process, made by the job: it must not go on as a second worker.
             os._exit(1)
-        self._do(lambda: self._conclude(place, result))
+        self._do(lambda: self._conclude(job))
 
-    async def _execute(self, place: _Place) -> _Result:
-        claim = place.tried.claim
+    async def _execute(self, job: _Job) -> None:
+        attempt = job.attempt
+        claim = attempt.claim
         if self._in_flight.is_late:
-            place.reason = LATE
-            return Phase.FIND, None, None
-        current.set(place.context)
-        self._scoreboard.begin(place.row, claim.id, claim.token, 0.0, claim.deaths > 0)
-        place.began = began = self._in_flight.monotonic()
-        self._in_flight.beside[claim.id] = Running(claim, began, NEVER)
-        return await self._executor.execute_beside(
-            place.tried.step, place.known, lambda: self._start_clock(place), place.tried.previous
-        )
+            attempt.reason = LATE
+            return
+        current.set(job.context)
+        self._scoreboard.begin(job.row, claim.id, claim.token, 0.0, claim.deaths > 0)
+        attempt.since = self._in_flight.monotonic()
+        step = attempt.step
+        await self._executor.execute_beside(attempt, step, job.known, lambda: self._start_clock(job, step))
 
-    def _start_clock(self, place: _Place) -> None:
+    def _start_clock(self, job: _Job, step: Step) -> None:
         """Begin to count a job's time limit: its own code is about to begin."""
-        timeout = place.tried.step.timeout
-        if timeout is None:
+        if step.timeout is None:
             return
-        claim = place.tried.claim
-        place.began = began = self._in_flight.monotonic()
-        deadline = began + timeout
+        attempt, claim = job.attempt, job.attempt.claim
+        attempt.since = began = self._in_flight.monotonic()
+        attempt.deadline = deadline = began + step.timeout
         # A deadline that the loop cannot keep, because a job blocks it, is kept by the pool.
-        self._scoreboard.begin(place.row, claim.id, claim.token, deadline + KILL_AFTER, claim.deaths > 0)
-        self._in_flight.beside[claim.id] = Running(claim, began, deadline)
+        self._scoreboard.begin(job.row, claim.id, claim.token, deadline + KILL_AFTER, claim.deaths > 0)
 
-    def _ended(self, place: _Place, task: asyncio.Task[_Result]) -> None:
+    def _ended(self, job: _Job, task: asyncio.Task[None]) -> None:
         try:
-            result = task.result()
+            task.result()
         except BaseException as error:  # noqa: BLE001 - it was cancelled before it began
-            result = (Phase.CALL, None, error)
-        self._conclude(place, result)
+            _fail(job.attempt, error)
+        self._conclude(job)
 
-    def _conclude(self, place: _Place, result: _Result) -> None:
-        firing = place.tried.claim.id
-        if self._places.get(firing) is not place:
+    def _conclude(self, job: _Job) -> None:
+        firing = job.attempt.claim.id
+        if self._jobs.get(firing) is not job:
             return
-        phase, data, value = result
-        # In this order, so that at no moment the job seems to be neither running nor finished.
-        self._done(Ran(place.tried, phase, data, value, place.reason, place.began))
-        del self._places[firing]
-        self._scoreboard.clear(place.row)
-        del self._in_flight.beside[firing]
-        self._rows.append(place.row)
-        self._threaded.discard(firing)
+        # In this order, so that at no moment the job seems to be neither running nor finished. The next step of a
+        # chain may begin in another row before this one is free.
+        self._done(job.attempt)
+        del self._jobs[firing]
+        self._scoreboard.clear(job.row)
+        del self._in_flight.beside[job.row]
+        self._threaded.discard(job.row)
+        self._rows.append(job.row)
         self._wake()
+
+
+def _fail(attempt: Attempt, error: BaseException) -> None:
+    attempt.phase, attempt.data, attempt.error = Phase.CALL, None, error
 
 
 def _new_loop() -> asyncio.AbstractEventLoop:

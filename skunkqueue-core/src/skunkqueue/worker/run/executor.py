@@ -7,7 +7,6 @@ that may raise there is the user's doing, and nothing it raises gets out.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import IntEnum
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, NamedTuple, TypeVar
 
@@ -24,6 +23,7 @@ from skunkqueue.payload import MAX_PAYLOAD, Step
 from skunkqueue.policy import Policy
 from skunkqueue.processes.log_values import Shown, brief
 from skunkqueue.serializers import get_serializer
+from skunkqueue.worker.attempt import Attempt, Phase
 
 _R = TypeVar("_R")
 # What can be shown in the log at any later time, without running the user's code.
@@ -34,15 +34,6 @@ _UNRUN = {
     AsyncGeneratorType: "an async generator",
 }
 Arguments = tuple["list[Any]", "dict[str, Any]", "dict[str, Any] | None"]
-
-
-class Phase(IntEnum):
-    """How far a job got before it failed."""
-
-    FIND = 0
-    LOAD = 1
-    CALL = 2
-    SAVE = 3
 
 
 class Known(NamedTuple):
@@ -58,15 +49,8 @@ class Known(NamedTuple):
     """What its result is called in errors."""
 
 
-class Previous(NamedTuple):
-    """What the step before returned, as it is stored."""
-
-    data: bytes
-    serializer: str
-
-
 class Executor:
-    """Runs jobs in the main thread, one after another; the last one's outcome is in its attributes."""
+    """Runs one step of an attempt, and leaves in the attempt what came of it."""
 
     def __init__(
         self,
@@ -81,32 +65,17 @@ class Executor:
         self._prepare = prepare
         self._threaded = threaded
         self._max = max_payload
-        self.error: BaseException | None = None
-        """What was raised; ``None``: nothing."""
-        self.phase = Phase.CALL
-        """Where it was raised."""
-        self.value: Any = None
-        """What to show in the log of what was returned; it runs none of the user's code."""
         self._known: dict[str, Known] = {}
         self.known = self._known.get
         """Return a job that was found before, or ``None``."""
 
-    def execute(
-        self,
-        step: Step,
-        known: Known,
-        start: Callable[[], object] | None,
-        previous: Previous | None = None,
-    ) -> bytes | None:
-        """Run one step of a job that is not async; return its encoded result, or ``None`` and ``error`` is set.
-
-        ``start`` is called when the job's own code is about to begin; ``previous`` is its first argument.
-        """
+    def execute(self, attempt: Attempt, step: Step, known: Known, start: Callable[[], object] | None) -> None:
+        """Run a step whose job is not async, in the main thread. ``start`` is called when the job's own code is about to begin."""
         phase = Phase.LOAD
         try:
             serializer = get_serializer(step.serializer)
             args, kwargs, attrs = _checked(serializer.loads(step.args, self._gate))
-            if previous is not None:
+            if step.previous and (previous := attempt.previous) is not None:
                 args.insert(0, get_serializer(previous.serializer).loads(previous.data, self._gate))
             phase = Phase.CALL
             if start is not None:
@@ -119,25 +88,20 @@ class Executor:
             data = serializer.dumps(value, known.what)
             if len(data) > self._max:
                 self._refuse(known, data)
-            self.value = value if kind in _PLAIN else Shown(value)
+            attempt.value = value if kind in _PLAIN else Shown(value)
+            attempt.data = data
         except BaseException as error:  # noqa: BLE001 - a job may raise anything, and nothing may get out
-            self.error = error
-            self.phase = phase
-            return None
-        return data
+            attempt.error, attempt.phase = error, phase
 
     async def execute_beside(
-        self, step: Step, known: Known, start: Callable[[], object], previous: Previous | None = None
-    ) -> tuple[Phase, bytes | None, object]:
-        """Run one step that others run beside; return how far it got, its result, and what to show, or the error.
-
-        Awaits nothing where the job is not async.
-        """
+        self, attempt: Attempt, step: Step, known: Known, start: Callable[[], object]
+    ) -> None:
+        """Run a step that others run beside. Awaits nothing where the job is not async."""
         phase = Phase.LOAD
         try:
             serializer = get_serializer(step.serializer)
             args, kwargs, attrs = _checked(serializer.loads(step.args, self._gate))
-            if previous is not None:
+            if step.previous and (previous := attempt.previous) is not None:
                 args.insert(0, get_serializer(previous.serializer).loads(previous.data, self._gate))
             phase = Phase.CALL
             start()
@@ -150,10 +114,10 @@ class Executor:
             data = serializer.dumps(value, known.what)
             if len(data) > self._max:
                 self._refuse(known, data)
-            shown = value if type(value) in _PLAIN else Shown(value)
+            attempt.value = value if type(value) in _PLAIN else Shown(value)
+            attempt.data = data
         except BaseException as error:  # noqa: BLE001 - as in execute
-            return phase, None, error
-        return phase, data, shown
+            attempt.error, attempt.phase = error, phase
 
     def find(self, job: str, at: str | None = None) -> Known:
         """Find a job by its name, importing the module where it lies if need be; JobNotFoundError where there is none.
@@ -199,7 +163,7 @@ class Executor:
         raise PayloadTooLargeError(msg)
 
 
-def attempt(function: Callable[..., _R], *arguments: Any) -> tuple[_R | None, BaseException | None]:
+def caught(function: Callable[..., _R], *arguments: Any) -> tuple[_R | None, BaseException | None]:
     """Call what may run the user's code; return what it returned, or ``None`` and what it raised."""
     try:
         return function(*arguments), None
@@ -207,7 +171,7 @@ def attempt(function: Callable[..., _R], *arguments: Any) -> tuple[_R | None, Ba
         return None, error
 
 
-STAGES = (Executor.execute.__code__, attempt.__code__)
+STAGES = (Executor.execute.__code__, caught.__code__)
 """The code under which a job may be interrupted."""
 
 

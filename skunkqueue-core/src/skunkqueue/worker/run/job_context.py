@@ -8,8 +8,8 @@ from skunkqueue.context import JobContext
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.payload import Progress, encode, storable
 from skunkqueue.processes.log_values import brief
-from skunkqueue.records import Claim
-from skunkqueue.worker.in_flight import InFlight, ref_of
+from skunkqueue.worker.attempt import Attempt, ref_of
+from skunkqueue.worker.in_flight import InFlight
 
 _NOTE_LENGTH = 500
 
@@ -19,9 +19,10 @@ class WorkerContext(JobContext):
 
     __slots__ = ("_claim", "_in_flight")
 
-    def __init__(self, claim: Claim, attempt: int, name: str, in_flight: InFlight) -> None:
+    def __init__(self, attempt: Attempt, name: str, in_flight: InFlight) -> None:
+        claim = attempt.claim
         self.id = claim.id
-        self.attempt = attempt
+        self.attempt = attempt.number
         self.queue = claim.queue
         self.route = claim.route
         self.name = name

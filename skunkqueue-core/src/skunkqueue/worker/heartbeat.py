@@ -1,0 +1,93 @@
+"""Keeps this worker on the store's list of workers: what it does now, and that it lives."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import msgspec
+
+from skunkqueue import __version__
+from skunkqueue.records import MAX_RUNNING, WorkerRecord
+from skunkqueue.worker.attempt import NEVER, Attempt
+from skunkqueue.worker.complete.settler import Settler
+from skunkqueue.worker.in_flight import Planning
+from skunkqueue.worker.memory import resident
+from skunkqueue.worker.services import Services
+
+logger = logging.getLogger("skunkqueue.worker")
+
+_LONGEST_PAUSE = 5.0
+"""Seconds between two beats at most, however long the lease is."""
+_SHOWN_AFTER = 1.0
+"""Seconds after which a job that runs has a beat of its own."""
+
+
+class Heartbeat:
+    """For one worker."""
+
+    def __init__(self, services: Services, settler: Settler) -> None:
+        settings = services.settings
+        self._backend = services.backend
+        self._in_flight = services.in_flight
+        self._liveness = services.liveness
+        self._settler = settler
+        self._lease = settings.lease
+        self._every = min(settings.lease / 3, _LONGEST_PAUSE)
+        self._next = 0.0
+        self._shown: tuple[str | None, bool] = (None, False)
+        self._record = WorkerRecord(
+            id=settings.id,
+            queue=settings.queue,
+            route=settings.route,
+            routes=settings.routes,
+            pool=settings.pool,
+            host=os.uname().nodename,
+            pid=os.getpid(),
+            started=0.0,
+            version=__version__,
+        )
+
+    def start(self, started: float) -> None:
+        """List the worker; ``started``: by the store's clock. Raises BackendError."""
+        self._record = msgspec.structs.replace(self._record, started=started)
+        self._backend.register(self.describe(), self._lease)
+        self._liveness.answered()
+
+    def beat(self, running: Attempt | Planning | None, now: float) -> None:
+        """Tell the store, if it is time or something has changed; raises BackendError."""
+        current = running.claim.id if running is not None and now - running.since > _SHOWN_AFTER else None
+        shown = (current, self._in_flight.holding)
+        if now < self._next and not (shown != self._shown and now >= self._next - self._every + 1):
+            return
+        self._next = now + self._every
+        self._shown = shown
+        if not self._backend.beat(self.describe(), self._lease):
+            logger.warning("this worker had vanished from the list, and is listed again")
+        self._liveness.answered()
+
+    def describe(self) -> WorkerRecord:
+        """Say what the worker does now."""
+        in_flight = self._in_flight
+        begun = in_flight.begun()
+        planning = in_flight.planning
+        current = begun[0].claim.id if begun else None if planning is None else planning.claim.id
+        if self._liveness.is_disconnected:
+            state = "disconnected"
+        elif in_flight.stopping:
+            state = "stopping"
+        elif current is not None:
+            state = "busy"
+        else:
+            state = "quiet" if in_flight.holding else "idle"
+        running = tuple(one.claim.id for one in begun if one.since != NEVER)
+        if not begun and planning is not None:
+            running = (planning.claim.id,)
+        return msgspec.structs.replace(
+            self._record,
+            state=state,
+            current=current,
+            running=running[:MAX_RUNNING],
+            done=self._settler.done,
+            rss=resident(),
+        )
