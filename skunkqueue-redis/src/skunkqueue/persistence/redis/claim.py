@@ -24,7 +24,7 @@ class Claims:
     def __init__(self, link: Link) -> None:
         self.link = link
         self.empty: dict[Place, EmptyClaim] = {}
-        """By place, what the last empty claim said of when to look again. Whoever waits by it takes it out."""
+        """By place, what the last empty claim said of when to look again. The next wait takes it out."""
         self.unanswered = Unanswered(link)
 
     def claim(self, place: Place, limit: int, lease: float) -> list[Claim]:

@@ -99,7 +99,7 @@ def end_of(outcome: Outcome, chunk: str, state: str) -> bytes:
 
 
 def record_of(found: Found) -> Record:
-    """Put one firing together as callers read it."""
+    """Make the record that callers read."""
     stored, extras, running, end = found.stored, found.extras, found.running, found.end
     state, token, began, worker, lease_left = State.PENDING, 0, None, None, None
     attempt_state, due, expires = None, stored.due, stored.expires

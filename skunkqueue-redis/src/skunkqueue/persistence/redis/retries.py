@@ -50,4 +50,4 @@ def _final(error: RedisError, settings: Settings, *, doubtful: bool) -> BackendE
     ours = translate(error, settings.url)
     if not doubtful:
         return ours
-    return type(ours)(f"{ours}. The call may have taken effect all the same")
+    return type(ours)(f"{ours}. It may have been done all the same")

@@ -52,7 +52,7 @@ def count(link: Link, query: Query, most: int) -> Count:
 def _candidates(
     link: Link, query: Query, after: Position | None, *, onward: bool, want: int
 ) -> Iterator[Row | Passed]:
-    """Go through what may match, in the order of the line, from a position on."""
+    """Go through the firings that may match, in the order of the line, from a position on."""
     states = listing.states_of(query)
     groups = {
         FINISHED: _finished if any(state.final for state in states) else None,
@@ -117,7 +117,7 @@ def _slices(
     want: int,
 ) -> Iterator[Row | Passed]:
     where = _where(query)
-    # As many as a page needs; if few of them match, more at a time.
+    # At first as many as a page needs. Where few of them match, more at a time.
     first = min(want + 1, _SLICE)
     for size in itertools.chain((first, _SLICE - first % _SLICE), itertools.repeat(_SLICE)):
         reply = link.call(_ROWS, kind, *where, place or False, onward, size, *asked)
@@ -131,7 +131,7 @@ def _slices(
 
 
 def _running(link: Link, query: Query, start: Position | None, onward: bool, want: int) -> Iterator[Row]:  # noqa: FBT001
-    """Read all that run, which is as many as workers hold, since only their firings tell their order."""
+    """Read all running firings, as only they themselves have their order. They are as many as workers hold."""
     del want
     rows = []
     for part in _parts(_as_ids_by_token(link.call(_RUNNING_IDS, *_where(query)))):

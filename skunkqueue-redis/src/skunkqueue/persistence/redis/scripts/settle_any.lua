@@ -6,7 +6,7 @@
 local stale, fresh, chunks, order = {}, {}, {}, {}
 local metas, unfolded = {}, {}
 for n, outcome in ipairs(R[4]) do
-  local id, token, verdict, fragment, chunk, ttl, due, delay, carry, values, job, marks, error_line, began = unpack(outcome, 1, 14)
+  local id, token, verdict, fragment, chunk, ttl, due, delay, attempt_state, values, job, marks, error_line, began = unpack(outcome, 1, 14)
   if not unfolded[token] then
     unfold(token)
     unfolded[token] = true
@@ -19,7 +19,7 @@ for n, outcome in ipairs(R[4]) do
     local meta = metas[token] or meta_of(token)
     metas[token] = meta
     if verdict == 'advance' then
-      note(load(id), { carry = carry and ARGV[carry] or nil, error = error_line or nil })
+      note(load(id), { carry = attempt_state and ARGV[attempt_state] or nil, error = error_line or nil })
     else
       take_from(token, meta, id, flags)
       if fragment then
@@ -46,7 +46,7 @@ for n, outcome in ipairs(R[4]) do
         note(firing, {
           token = token,
           worker = meta.worker,
-          carry = carry and ARGV[carry] or nil,
+          carry = attempt_state and ARGV[attempt_state] or nil,
           due = due and precise(due) or nil,
           error = error_line or nil,
           tries = began and tries_of(firing) + 1 or nil,
