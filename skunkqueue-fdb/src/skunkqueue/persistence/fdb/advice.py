@@ -1,4 +1,4 @@
-"""What of the way a cluster is set up is worth knowing or mending, read from its status. Changes nothing."""
+"""Remarks on how a cluster is set up, and what to change, read from its status. Changes nothing itself."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def _many(number: int, what: str, ending: str = "s") -> str:
 
 
 def _cluster_file(client: _Client, settings: Settings) -> Iterator[Remark]:
-    """Whoever follows a cluster whose coordinators change must be able to write its file, by writing another beside it."""
+    """Remark on a cluster file that cannot be written: it must be when coordinators change, by writing another beside it."""
     several = len(client.coordinators.coordinators) > 1
     if settings.connection is not None:
         if several:

@@ -1,12 +1,12 @@
-"""Putting firings in within a transaction of the application: they are in if its data is, and otherwise not.
+"""Putting firings in within a transaction of the application, so that they are stored if its data is, and otherwise not.
 
 The application commits, and runs its function once more where that fails (``@fdb.transactional``). So the same firing would get
-another id in each try, and a commit of which nobody knows whether it happened would put it in twice. Therefore the Nth firing
-of a transaction object keeps the id that it had in the tries before, and each try leaves a mark: whoever finds that of an
-earlier try knows that it was committed, and puts nothing in again.
+another id in each try, and a commit whose outcome is unknown would put it in twice. Therefore the Nth firing
+of a transaction object keeps the id that it had in the tries before, and each try leaves a mark. A try that finds
+the mark of an earlier one knows that the earlier one was committed, and puts nothing in again.
 
-A further firing of the same try finds that mark as well, but then the try's versionstamp is still to come; once a try has
-ended, it is there, or an error. Nothing here commits, resets or cancels, and the binding's errors are left to the application.
+A second firing of the same try finds its own mark as well. The versionstamp tells the two cases apart: it comes, or an error
+does, once a try has ended. Nothing here commits, resets or cancels, and the binding's errors are left to the application.
 """
 
 from __future__ import annotations

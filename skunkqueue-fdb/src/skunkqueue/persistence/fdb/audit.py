@@ -28,7 +28,7 @@ def add(tr: Transaction, entry: Entry) -> None:
 
 
 def note(tr: Transaction, id_: str, *, did: str | None, heard: bool, done: bool) -> bool:
-    """Add to an entry what became of it; False where there is no such entry."""
+    """Add to an entry what became of it; False where it does not exist."""
     entry = _by_id(tr, id_)
     if entry is None:
         tr.unchanged = True
@@ -73,7 +73,7 @@ def drop_old(tr: Transaction, limit: int) -> int:
     if number > len(doomed):
         doomed = [pair.key for pair in first()[:number]]
     for key in doomed:
-        # Whoever notes something on it meanwhile would write it again.
+        # A transaction that notes something on it meanwhile would write it again.
         tr.raw.add_read_conflict_key(key)
         tr.clear(key)
         blobs.clear(tr, tr.keys.audit_id + key[len(table) + 8 :])

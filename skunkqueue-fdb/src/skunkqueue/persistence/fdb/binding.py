@@ -32,7 +32,7 @@ class Future(Protocol):
         """Return whether it is."""
 
     def cancel(self) -> None:
-        """Want it no more; whoever waits gets an error."""
+        """Cancel it; a thread that waits for it gets an error."""
 
     def on_ready(self, callback: Callable[[Any], object], /) -> None:
         """Have a function called once it is there, by the network thread."""
@@ -90,7 +90,7 @@ class TransactionOptions(Protocol):
 
 
 class RawTransaction(Reading, Protocol):
-    """A transaction of the binding. Whoever waits for its futures must keep it."""
+    """A transaction of the binding. A caller that waits for its futures must keep it."""
 
     @property
     def snapshot(self) -> Reading:
@@ -122,10 +122,10 @@ class RawTransaction(Reading, Protocol):
         """Once committed, be told of the next change of this key."""
 
     def add_read_conflict_key(self, key: bytes, /) -> None:
-        """Conflict with whoever writes this key, as if it had been read."""
+        """Conflict with transactions that write this key, as if it had been read."""
 
     def add_read_conflict_range(self, begin: bytes, end: bytes, /) -> None:
-        """Conflict with whoever writes in this range."""
+        """Conflict with transactions that write in this range."""
 
     def add_write_conflict_key(self, key: bytes, /) -> None:
         """Have those conflict who read this key, as if it had been written."""
@@ -146,7 +146,7 @@ class RawTransaction(Reading, Protocol):
         """Commit."""
 
     def cancel(self) -> None:
-        """Give up; whoever waits for its futures gets an error."""
+        """Give up; a thread that waits for its futures gets an error."""
 
 
 class Database(Protocol):

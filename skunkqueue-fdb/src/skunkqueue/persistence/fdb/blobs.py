@@ -1,4 +1,4 @@
-"""Values of any size: what is larger than one value may be goes on under its key, a zero byte and a number.
+"""Values of any size: what is too large for one value continues under its key, a zero byte and a number.
 
 A value begins with a byte that says whether it is all, or with the number of its parts.
 """

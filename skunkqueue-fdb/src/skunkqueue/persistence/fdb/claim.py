@@ -51,7 +51,7 @@ _decode = msgspec.msgpack.Decoder(list[Claim]).decode
 
 
 def step_aside(link: Link, queue: str, route: str) -> None:
-    """Let others claim first for a moment, where claims conflicted of late: a watch wakes all who wait, and one gets it."""
+    """Let others claim first for a moment, where claims conflicted recently: a watch wakes all who wait, and one gets it."""
     slots = link.slots.get((queue, route), 1.0)
     if slots > 1.0:
         link.closed.wait(random.random() * (slots - 1.0) * STEP)  # noqa: S311 - no secret
@@ -255,7 +255,7 @@ class Claiming:
         return [*whole], rows[:kept]
 
     def _take(self, tr: Transaction, rows: list[_Row]) -> None:
-        """Take firings out of the line; conflicts where somebody else has, or has put one in between."""
+        """Take firings out of the line; conflicts where another transaction has, or has put one in between."""
         groups: dict[tuple[bool, bytes], list[_Row]] = {}
         for row in rows:
             groups.setdefault((row.target, row.order[:1]), []).append(row)

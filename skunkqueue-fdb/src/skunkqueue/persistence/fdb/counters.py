@@ -1,7 +1,7 @@
-"""Reading what was counted: of minutes, of hours, ever; and the samples of each minute.
+"""Counters: of each minute, of each hour, of all time; and the samples of each minute.
 
 Only minutes are added to. The sums of hours and of all time have what ``rollup`` has added to them, up to the minute that
-it has come to; what is later is added up by whoever reads.
+it has come to; readers add up what is later.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Firings that are finished: those that finish together lie in one value, and indexes lead to it.
+"""Storing finished firings: those that finish together are in one value, and indexes lead to it.
 
 Knows nothing of counts, and nothing of leases.
 """

@@ -83,7 +83,7 @@ def _store(tr: Transaction, new: Sequence[Firing]) -> None:
 
 
 def holders_of(tr: Transaction, given: Sequence[Firing]) -> list[str]:
-    """Return the ids that count of firings which were put in by somebody else: their own, or those that have their keys."""
+    """Return the ids that count of firings which another transaction put in: their own, or those that have their keys."""
     known = firings.exist(tr, [firing.id for firing in given])
     holders = _holders(tr, given)
     return [

@@ -1,4 +1,4 @@
-"""Turning what FoundationDB says into errors that name the place, the problem and the way out. Knows numbers of errors."""
+"""Translating FoundationDB's errors, by their numbers, into ours, which name the place, the problem and the way out."""
 
 from __future__ import annotations
 

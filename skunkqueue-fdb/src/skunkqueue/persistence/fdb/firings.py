@@ -1,4 +1,4 @@
-"""Firings as they were put in, which never changes, and what happened to each since."""
+"""Storing firings: as they were put in, which never changes, and what happened to each since."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Leases: a value for each claim, whose list of ids is the fence. What is not in it, under the token shown, is stale."""
+"""Leases: a value for each claim, with the ids of its firings. An outcome whose id is not in it, under its token, is stale."""
 
 from __future__ import annotations
 

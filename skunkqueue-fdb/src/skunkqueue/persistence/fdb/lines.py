@@ -50,7 +50,7 @@ def entry_of(value: bytes) -> Entry:
 
 
 def put(tr: Transaction, entry: Entry, attempt: Attempt | None = None) -> None:
-    """Put a firing into the line; counts nothing, and wakes nobody."""
+    """Put a firing into the line; counts nothing, and wakes no waiter."""
     shown = with_attempt(entry, attempt)
     if attempt is not None and attempt.apart:
         value = b""
@@ -65,7 +65,7 @@ def put(tr: Transaction, entry: Entry, attempt: Attempt | None = None) -> None:
 
 
 def take_out(tr: Transaction, entry: Entry, attempt: Attempt | None = None) -> None:
-    """Take a firing out of the line. Whoever has not read its key must have it conflict."""
+    """Take a firing out of the line. A caller that has not read its key must add the conflict."""
     tr.clear(key_of(tr.keys, entry, attempt))
     if entry.target is not None:
         due = with_attempt(entry, attempt).due

@@ -1,4 +1,4 @@
-"""Who lives, as workers and pools say by their beats: a record of each, until a lease of its own ends."""
+"""Workers and pools as listed: a record of each, which its beats keep until a lease of its own ends."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from skunkqueue.persistence.fdb.transactions import Transaction
 
 
 def write(tr: Transaction, table: bytes, id_: str, record: bytes, ends: float) -> None:
-    """List somebody, or list it anew."""
+    """List a worker or pool, or list it anew."""
     key = table + keys.name(id_)
     blobs.clear(tr, key)
     blobs.put(tr, key, keys.moment(ends) + record)
 
 
 def lives(tr: Transaction, table: bytes, id_: str) -> bool:
-    """Return whether somebody is listed and its lease not over. A change of that conflicts."""
+    """Return whether a worker or pool is listed and its lease not over. A change of that conflicts."""
     key = table + keys.name(id_)
     value = blobs.read(tr, key, tr.get(key))
     return value is not None and _ends(value) > tr.now
@@ -36,7 +36,7 @@ def dead(tr: Transaction, table: bytes) -> list[str]:
 
 
 def remove(tr: Transaction, table: bytes, id_: str) -> None:
-    """Take somebody off the list, with its mail."""
+    """Take a worker or pool off the list, with its mail."""
     blobs.clear(tr, table + keys.name(id_))
     mailboxes.remove(tr, id_)
 

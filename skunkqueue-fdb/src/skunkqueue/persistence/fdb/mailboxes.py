@@ -22,11 +22,11 @@ _decode = msgspec.msgpack.Decoder(Command).decode
 
 
 def post(tr: Transaction, mailbox: str, command: Command, number: int = 0) -> None:
-    """Put a command into a mailbox, whoever has it; ``number`` tells those apart that one transaction posts."""
+    """Put a command into a mailbox, listed or not. ``number``: makes commands differ that one transaction posts."""
     before = tr.keys.mail + keys.name(mailbox)
     key = before + _STAMP + _ORDER.pack(number) + _OFFSET.pack(len(before))
     tr.raw.set_versionstamped_key(key, encode(command))
-    wakeups.ring_key(tr, tr.keys.mailbox + keys.name(mailbox))
+    wakeups.wake_key(tr, tr.keys.mailbox + keys.name(mailbox))
 
 
 def look(tr: Transaction, mailbox: str) -> tuple[bool, None, Sequence[bytes]]:

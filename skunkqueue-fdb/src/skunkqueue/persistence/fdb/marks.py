@@ -1,6 +1,6 @@
 """Marks of calls, by which a call finds out whether a commit of its own happened.
 
-Each call writes a name that nobody else makes under a key of its thread, in the transaction that does its work.
+Each call writes a name that no other call makes under a key of its thread, in the transaction that does its work.
 """
 
 from __future__ import annotations

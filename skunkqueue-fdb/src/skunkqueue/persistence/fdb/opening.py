@@ -1,4 +1,4 @@
-"""Opening a store: the binding and its network, the cluster, and what lies in it."""
+"""Opening a store: load the binding, start its network, connect to the cluster, and check the store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KNOB = "future_version_retry_delay=0.001"
 
 
 def open_link(settings: Settings, clock: Clock, binding: Binding | None, *, create: bool) -> Link:
-    """Open a store. Raises BackendError and ConfigError; StoreMissingError where there is none and it is not to be made."""
+    """Open a store. Raises BackendError and ConfigError; StoreMissingError where it is missing and must not be made."""
     binding = binding or bindings.load()
     bindings.choose_version(binding)
     if bindings.is_of_parent(binding):
@@ -70,7 +70,7 @@ def _check_certificates(settings: Settings) -> None:
     asked = f"tls_certificate_file={certificate!r} and tls_key_file={key!r}"
     try:
         if certificate is not None:
-            # Where none is given, nobody is asked at the terminal for one.
+            # Where no password is given, an empty one keeps OpenSSL from asking at the terminal.
             context.load_cert_chain(certificate, key, given.get("tls_password", ""))
         asked = f"tls_ca_file={authority!r}"
         if authority is not None:

@@ -1,4 +1,4 @@
-"""The directory of what is packed: which value holds the firing of an id.
+"""The directory of packed firings: which value holds the firing of an id.
 
 Ids begin with the time at which they were made, so those of a batch mostly lie close together. A batch has an entry for
 each span of time that its ids are of: of 256 ms, of 4 s or of 65 s, whichever is the shortest that gives few entries. An entry

@@ -1,4 +1,4 @@
-"""Versions of the cluster that were committed lately, and when this machine's clocks saw that.
+"""Recently committed versions of the cluster, and when each was, by this machine's clocks.
 
 What was made after such a version, and came into the store, came in after that version. So a firing whose id is younger needs no
 look whether it is known: its transaction reads that version, and conflicts where the firing came in since.

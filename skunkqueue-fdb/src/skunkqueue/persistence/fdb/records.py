@@ -1,4 +1,4 @@
-"""What values hold: MessagePack arrays, whose fields are only ever added to at their end."""
+"""What values hold: MessagePack arrays. New fields are only added at their end."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Adding up the counters of minutes that are over, for all jobs, by hour and for all time; and forgetting what is old.
 
-Whoever sweeps or prunes does it, every ten minutes, ten minutes of a route in a transaction.
+Any process that sweeps or prunes does it, every ten minutes, ten minutes of a route in a transaction.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from skunkqueue.persistence.fdb.routes import Place
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
 
 GRACE = 60.0
-"""Seconds after which nobody counts any more in a minute that is over (``tallies.LATEST``; and transactions end after 5)."""
+"""Seconds after which nothing more is counted in a minute that is over (``tallies.LATEST``; and transactions end after 5)."""
 _ROUTES = 100
 """Looked at in one transaction."""
 
@@ -30,7 +30,7 @@ class Due(NamedTuple):
 
 
 def roll_up(link: Link) -> None:
-    """Roll up what is over on all routes, unless somebody has."""
+    """Roll up what is over on all routes, unless another process has."""
     until = link.read(_until)
     if until is None:
         return
@@ -118,7 +118,7 @@ def _new(tr: Transaction, packed: bytes, since: int, until: int) -> list[tuple[b
 
 
 def _old(tr: Transaction, packed: bytes, rolled: int) -> list[tuple[bytes, bytes]]:
-    """Return the ranges of what nobody asks for any more: minutes, hours, and samples of both."""
+    """Return the ranges of what is too old to be read: minutes, hours, and samples of both."""
     minute = min(max(int((tr.now - MINUTES_KEPT) // 60), 0), rolled)
     hour = max(int((tr.now - HOURS_KEPT) // 3600), 0)
     all_keys = tr.keys

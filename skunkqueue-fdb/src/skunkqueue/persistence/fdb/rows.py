@@ -1,4 +1,4 @@
-"""Rows of firings: what a listing shows, put together from where it lies."""
+"""Rows of firings, as listings show them, put together from the values that have their parts."""
 
 from __future__ import annotations
 

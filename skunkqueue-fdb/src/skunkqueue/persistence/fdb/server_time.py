@@ -1,13 +1,12 @@
 """The store's clock: the versions of the cluster, which advance by a million a second, anchored to time.
 
 Every process knows the anchor (a version and its time, in one key), and by the versions that it sees how far the cluster's
-versions are ahead of its own monotonic clock. So it can say what time it is without asking anybody, whatever its machine's
+versions are ahead of its own monotonic clock. So it knows the time without asking the cluster, whatever its machine's
 clock says. Versions seen are late by up to two seconds on an idle cluster and never early, so the greatest difference of
 the last minutes counts.
 
-A recovery of the cluster makes its versions jump (by 100 s), and while a cluster is stopped they stand still. Whoever sees that
-they passed quite differently from its own clocks has the anchor set anew, in a transaction that all others see; time goes on as
-if nothing had been.
+A recovery of the cluster makes its versions jump (by 100 s), and while a cluster is stopped they stand still. A process that
+sees them differ much from its own clocks sets the anchor anew, in a transaction that all others see; so time goes on evenly.
 """
 
 from __future__ import annotations

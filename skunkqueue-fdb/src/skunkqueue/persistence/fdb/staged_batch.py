@@ -108,7 +108,7 @@ def _accept(tr: Transaction, name: bytes, parts: int) -> float:
 def _unpack(
     link: Link, name: bytes, number: int, part: Sequence[Firing] | None, accepted: float
 ) -> list[str]:
-    """Put in a part of an accepted batch, unless somebody else has; return the ids that count."""
+    """Put in a part of an accepted batch, unless another process has; return the ids that count."""
 
     def work(tr: Transaction) -> list[str]:
         key = tr.keys.laid_part + name + keys.part(number)

@@ -1,4 +1,4 @@
-"""In which state firings are, and all that a verb must know to change that."""
+"""Looking up the states of firings, with all that a verb needs to change them."""
 
 from __future__ import annotations
 

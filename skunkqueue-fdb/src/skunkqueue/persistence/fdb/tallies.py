@@ -1,4 +1,4 @@
-"""Adding to counts and counters. Nothing here is read with conflict but the names of jobs, which hardly ever change."""
+"""Adding to counts and counters. Only the names of jobs are read with conflict, and they hardly ever change."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running a transaction: time limits, retries, commits of which nobody knows whether they happened, and closing.
+"""Running a transaction: time limits, retries, commits whose outcome is unknown, and closing.
 
 A verb hands in a function that reads and writes in a ``Transaction``. It may be called several times, so it must change
 nothing but the store. After a commit whose outcome is unknown the mark of the call tells whether it happened:
@@ -149,7 +149,7 @@ class Link:
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="skunkqueue-claim")
         """It has no thread before something is run there."""
         self.slots: dict[tuple[str, str], float] = {}
-        """Over how many places of the line claims of a route are spread, where they conflicted of late."""
+        """Over how many places of the line claims of a route are spread, where they conflicted recently."""
         self._binding = binding
         self._database = database
         self._open: set[Any] = set()

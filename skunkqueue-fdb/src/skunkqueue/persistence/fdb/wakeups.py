@@ -1,6 +1,6 @@
-"""Waking whoever waits: numbers in the cluster that change, and watches of them.
+"""Waking those who wait: numbers in the cluster that change, and watches of them.
 
-A watch is told of a change within a millisecond or two, and costs nothing while nothing happens. It is set in the transaction
+A watch reports a change within a millisecond or two, and costs nothing while nothing changes. It is set in the transaction
 that looked and found nothing, so no change can come between.
 """
 
@@ -33,7 +33,7 @@ def wake_settled(tr: Transaction, queue: str, route: str) -> None:
     tr.add(tr.keys.settled + keys.place(queue, route), _ONE)
 
 
-def ring_key(tr: Transaction, key: bytes) -> None:
+def wake_key(tr: Transaction, key: bytes) -> None:
     """Wake those who watch this key."""
     tr.add(key, _ONE)
 
@@ -46,7 +46,7 @@ class Watches:
         self._woken = woken
         self._futures: list[Future] = []
         self._round = 0
-        """Grows with each look: a watch that was dropped is called as well, and must wake nobody."""
+        """Grows with each look: a watch that was dropped calls back as well, and must not wake the waiter."""
 
     def look(self, work: Callable[[Transaction], tuple[T, Sequence[bytes]]]) -> T:
         """Run a function that reads, and watch the keys that it names; they take the place of those before."""

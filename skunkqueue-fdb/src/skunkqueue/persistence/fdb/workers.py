@@ -44,7 +44,7 @@ def live(tr: Transaction, queue: str | None, route: str | None) -> list[WorkerRe
 
 
 def send(tr: Transaction, to: str, command: Command) -> bool:
-    """Put a command into the mailbox of a live worker or pool; False where there is no such."""
+    """Put a command into the mailbox of a live worker or pool; False where it is not listed."""
     if not any(listed.lives(tr, table, to) for table in (tr.keys.worker, tr.keys.pool)):
         tr.unchanged = True
         return False

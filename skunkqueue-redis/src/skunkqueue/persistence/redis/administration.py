@@ -1,4 +1,4 @@
-"""The verbs about who lives, who did what, and schedules; each by the module named as its area."""
+"""The verbs about workers, pools, the audit log and schedules; each by the module named as its area."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs by which people and programs ask, and by which they take a hand; each by the module named as its area."""
+"""The verbs of reading, listing and counting, and of control; each by the module named as its area."""
 
 from __future__ import annotations
 
