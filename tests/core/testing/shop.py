@@ -72,7 +72,7 @@ def fire_another(number: int) -> str:
 
 @queue.job
 def wait_for_another() -> int:
-    return add.fire(1, 1).wait(5)
+    return add.fire(1, 1).wait(60)
 
 
 @queue.job
