@@ -1,6 +1,6 @@
 """The contract kit: a pytest suite that says what a backend is. Needs the extra ``contract``.
 
-Subclass it, and say how a fresh store is configured; the class comes from the entry point of that name:
+Subclass it, and return the config of a fresh store; the class comes from the entry point of that name:
 
     import pytest
     from skunkqueue.contract import BackendContract
@@ -11,17 +11,16 @@ Subclass it, and say how a fresh store is configured; the class comes from the e
         def config(self, tmp_path):
             return BackendConfig(backend="mine", url=f"mine://{tmp_path}/store")
 
-Two more fixtures are worth their lines: ``outage`` says how the store is made unreachable, and
-``config_with_password`` how it is opened with a password; what they are for is skipped without them.
+Two more fixtures are useful: ``outage`` makes the store unreachable, and ``config_with_password`` opens it with a
+password. Without them the promises that need them are skipped.
 
-What a backend claims in its ``capabilities`` decides what it is asked beyond the common part; its name
-decides nothing.
+The ``capabilities`` of a backend decide what is tested beyond the common part; its name decides nothing.
 
-Environment: ``SKUNKQUEUE_CONTRACT_EFFORT`` is ``quick`` (as where nothing is set) or ``thorough``: the same
+Environment: ``SKUNKQUEUE_CONTRACT_EFFORT`` is ``quick`` (the default) or ``thorough``: the same
 promises, with more processes killed, longer random walks and more repetitions; ``effort`` has the numbers.
-``SKUNKQUEUE_CONTRACT_KILLS``, ``..._EXAMPLES``, ``..._STEPS`` and ``..._RUNS`` set single ones of them.
+``SKUNKQUEUE_CONTRACT_KILLS``, ``..._EXAMPLES``, ``..._STEPS`` and ``..._RUNS`` set single numbers.
 ``SKUNKQUEUE_CONTRACT_SEED`` runs the property-based test, or the storm, again, and
-``SKUNKQUEUE_CONTRACT_SHRINK`` has the first find its shortest failing run.
+``SKUNKQUEUE_CONTRACT_SHRINK`` makes the first search for its shortest failing run.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Schedules in the hands of people and of workers that heal them: armed, paused, resumed, removed, idle."""
+"""What people do to schedules, and workers that heal them: arm, pause, resume, remove, list idle ones."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from skunkqueue.records import State, Verdict
 
 
 class ArmingPromises(Kit):
-    """What the verbs promise that put a firing in a schedule's hands, or take it away."""
+    """What the verbs promise that give a schedule its next firing, or remove it."""
 
     # --- arm --------------------------------------------------------------------------------------
 

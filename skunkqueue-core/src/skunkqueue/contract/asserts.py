@@ -1,4 +1,4 @@
-"""Have pytest show the values in the kit's failing asserts, as it does in test files."""
+"""Let pytest show the values in the kit's failing asserts, as it does in test files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 
 def show_values_in_asserts() -> None:
-    """Register the kit's modules for assertion rewriting; works for those not imported yet."""
+    """Register the kit's modules for assertion rewriting; this works for modules that are not imported yet."""
     package = __name__.rpartition(".")[0]
     path = sys.modules[package].__path__
     names = [f"{package}.{module.name}" for module in pkgutil.iter_modules(path)]

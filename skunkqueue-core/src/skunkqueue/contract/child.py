@@ -1,8 +1,8 @@
 """The programs that the concurrency and crash tests start as processes of their own.
 
-Run as ``python -m skunkqueue.contract.child ORDERS`` with ``Orders`` in JSON. What happened goes to
-stdout as one JSON list a line, each written at once, so that it is in the pipe when the process is killed.
-Needs no pytest, so that it starts fast.
+Run as ``python -m skunkqueue.contract.child ORDERS`` with ``Orders`` in JSON. It reports on
+stdout, one JSON list a line. Each line is written at once, so that it is in the pipe when the process is killed.
+It needs no pytest, so that it starts fast.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from skunkqueue.records import Claim, Firing, Outcome, State, Verdict
 SCHEDULE = "nonstop"
 SCHEDULED_ROUTE = "scheduled"
 GO = "go"
-"""The route of firings that say when to begin."""
+"""The route of firings that tell the children when to begin."""
 VERSIONS = 2
 
 
@@ -55,7 +55,7 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
     limit: int = 20
     lease: float = 15.0
     stall: float = 0.0
-    """Seconds it may dawdle between claim and settle, at most."""
+    """Seconds that it may pause between claim and settle, at most."""
 
 
 def open_backend(orders: Orders) -> Backend:
@@ -70,7 +70,7 @@ def say(*words: object) -> None:
 
 
 def produce(orders: Orders) -> None:
-    """Enqueue firings in batches of all sizes."""
+    """Enqueue firings in batches of many sizes."""
     backend, chance = open_backend(orders), random.Random(orders.seed)  # noqa: S311 - no secret
     left = orders.total
     while left:
@@ -81,7 +81,7 @@ def produce(orders: Orders) -> None:
 
 
 def work(orders: Orders) -> None:
-    """Claim and settle until as many firings are complete as there will be."""
+    """Claim and settle until all firings are complete."""
     backend, chance = open_backend(orders), random.Random(orders.seed)  # noqa: S311 - no secret
     while True:
         lent = claim(backend, chance.randint(1, orders.limit), worker=orders.name, lease=orders.lease)
@@ -99,7 +99,7 @@ def work(orders: Orders) -> None:
 
 
 def mark(orders: Orders, lent: Claim) -> bytes:
-    """Make a result that says who made it under which token."""
+    """Make a result that names its worker and token."""
     return f"{orders.name}:{lent.token}".encode()
 
 
@@ -113,7 +113,7 @@ def open(orders: Orders) -> None:  # noqa: A001 - named by its order
 
 
 def declare(orders: Orders) -> None:
-    """Declare schedules, then changes of them, each at the very moment at which others do."""
+    """Declare schedules, then changes of them, each at the same moment as other children."""
     backend = open_backend(orders)
     say("ready")
     for version in range(VERSIONS):
@@ -129,7 +129,7 @@ def declare(orders: Orders) -> None:
 
 
 def told_when(backend: Backend, worker: str) -> float:
-    """Wait for the firing that says when to begin; each has a route of its own, lest one take another's."""
+    """Wait for the firing that tells when to begin. Each child has a route of its own, so that none takes another's."""
     while True:
         for lent in backend.claim_next(QUEUE, GO + worker, worker, 1, 15.0, timeout=1.0):
             backend.settle([outcome(lent)])
@@ -137,7 +137,7 @@ def told_when(backend: Backend, worker: str) -> float:
 
 
 def chaos(orders: Orders) -> None:
-    """Do everything at random until killed, saying before and after what."""
+    """Do everything at random until killed, and report each step before and after it."""
     backend, chance = open_backend(orders), random.Random(orders.seed)  # noqa: S311 - no secret
     say("ready")
     while True:
@@ -150,7 +150,7 @@ def chaos(orders: Orders) -> None:
 
 
 def settle_some(backend: Backend, chance: random.Random, lent: list[Claim]) -> None:
-    """Settle claims in all sorts of ways, and say which outcomes were taken."""
+    """Settle claims with random verdicts, and report which outcomes were taken."""
     if not lent:
         return
     outcomes = [decide(one, chance.random()) for one in lent]
@@ -182,7 +182,7 @@ def finish(lent: Claim) -> Outcome:
 
 
 def run_schedule(backend: Backend, orders: Orders) -> None:
-    """Run the schedule once, where it is there to be run; its state counts the runs."""
+    """Run the schedule once, where its firing is claimable; its state counts the runs."""
     for lent in claim(backend, 1, worker=orders.name, lease=orders.lease, route=SCHEDULED_ROUTE):
         now = planned(backend, SCHEDULE)
         state = str(int(now.state) + 1).encode()

@@ -25,7 +25,7 @@ def orders(tested_class: type[Backend], config: BackendConfig, role: str, name: 
 
 
 class Child:
-    """One process; its lines are read as they come."""
+    """One child process, whose lines are read as they come."""
 
     def __init__(self, given: Orders) -> None:
         self.name = given.name
@@ -39,7 +39,7 @@ class Child:
         )
 
     def next_line(self) -> Line:
-        """Read its next line; an empty list once it is gone."""
+        """Read its next line; an empty list once it has ended."""
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         return msgspec.json.decode(line, type=Line) if line.endswith(b"\n") else []
@@ -49,16 +49,16 @@ class Child:
         self._process.kill()
 
     def expect(self, line: Line) -> None:
-        """Read its next line, which must be this one."""
+        """Read its next line, and check that it is this one."""
         found = self.next_line()
         if found != line:
             self.kill()
             self._fail(f"said {found} instead of {line}", self.reap()[1])
 
     def rest(self, *, killed: bool = False) -> list[Line]:
-        """Wait for its end, which must be a good one; return the lines not read yet.
+        """Wait for its end, check that it succeeded, and return the lines that were not read yet.
 
-        ``killed``: it was; then it must have had nothing to complain of until then.
+        ``killed``: it was killed; it must have reported no error before.
         """
         try:
             lines, complaints = self.reap()
@@ -70,7 +70,7 @@ class Child:
         return lines
 
     def reap(self) -> tuple[list[Line], str]:
-        """Wait for its end, whichever it is; return the lines not read yet, and what it complained of."""
+        """Wait for its end, good or bad; return the lines that were not read yet, and its error output."""
         out, complaints = self._process.communicate(timeout=3 * PATIENCE)
         lines = [
             msgspec.json.decode(line, type=Line)
@@ -80,7 +80,7 @@ class Child:
         return lines, complaints.decode(errors="replace")
 
     def _fail(self, what: str, complaints: str) -> NoReturn:
-        """Fail the test with all that the child has to say; pytest would cut a comparison short."""
+        """Fail the test with all output of the child; pytest would cut a comparison short."""
         given = self._given
         wrote = f"it wrote:\n{complaints}" if complaints else "it wrote nothing"
         msg = f"the child process {given.name!r} ({given.role}, seed {given.seed}) {what}; to its standard error {wrote}"
@@ -89,7 +89,7 @@ class Child:
 
 @contextmanager
 def started(*given: Orders) -> Iterator[list[Child]]:
-    """Start children, and see to it that none outlives the test."""
+    """Start children, and kill those that still run when the test ends."""
     children: list[Child] = []
     try:
         children.extend(Child(one) for one in given)

@@ -1,4 +1,4 @@
-"""What the random walk over all verbs chooses from, and how many walks of how many steps there are."""
+"""What the random walk over all verbs chooses from, and how many walks and steps it makes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SETTINGS = settings(
     stateful_step_count=EFFORT.steps,
     deadline=None,
     database=None,
-    # Shrinking takes minutes, so it is for who wants to understand a failure, not for every run.
+    # Shrinking takes minutes: it helps to understand a failure, and is not for every run.
     phases=(Phase.generate, *([Phase.shrink] if os.environ.get("SKUNKQUEUE_CONTRACT_SHRINK") else [])),
     report_multiple_bugs=False,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
@@ -25,10 +25,10 @@ SETTINGS = settings(
 routes = st.sampled_from(ROUTES)
 any_route = st.sampled_from([None, *ROUTES])
 seats = st.integers(0, 2)
-"""Which worker; the store knows it as ``QUEUE-w0`` and so on."""
+"""Which worker; in the store its id is ``QUEUE-w0`` and so on."""
 names = st.sampled_from(["hourly", "nightly"])
 picks = st.lists(st.integers(0, 40), max_size=5)
-"""Indices into what there is, wrapped around."""
+"""Indices into what exists, wrapped around."""
 specs = st.fixed_dictionaries(
     {
         "route": routes,

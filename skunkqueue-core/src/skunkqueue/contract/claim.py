@@ -1,4 +1,4 @@
-"""Lending firings out: the order, the limit, who may have which, and what is not lent."""
+"""Lending firings out: the order, the limit, which worker gets which firing, and what is not lent."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from skunkqueue.records import State, Verdict
 
 
 class ClaimPromises(Kit):
-    """What ``claim`` promises of firings nobody died under."""
+    """What ``claim`` promises for firings without a death."""
 
     def test_nothing_comes_from_an_unknown_route(self, backend: Backend) -> None:
         assert claim(backend, 10, queue="nowhere", route="nothing") == []
@@ -79,7 +79,7 @@ class ClaimPromises(Kit):
 
     def test_first_come_first_served(self, backend: Backend, clock: VirtualClock) -> None:
         batch = firings(6)
-        for made in reversed(batch):  # the last id comes first, so only time can tell
+        for made in reversed(batch):  # the last id comes first, so only the time can decide
             backend.enqueue([made])
             clock.advance(1)
         assert ids(claim(backend, 10)) == ids(batch)[::-1]
@@ -101,7 +101,7 @@ class ClaimPromises(Kit):
         assert ids(claim(backend, 10)) == ids(batch)
 
     def test_highest_priority_comes_first(self, backend: Backend, clock: VirtualClock) -> None:
-        # The more urgent one is due later each time.
+        # The more urgent one is always due later.
         batch = [firing(priority=priority, due=clock.now() - 10 + priority) for priority in (0, 9, 5, 1, 8)]
         backend.enqueue(batch)
         assert [lent.priority for lent in claim(backend, 10)] == [9, 8, 5, 1, 0]

@@ -1,4 +1,4 @@
-"""Closing: what a backend answers when it was closed."""
+"""Closing: what a backend answers after ``close``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many at once: threads on one handle, and processes on one store. Every firing is recorded once."""
+"""Many at once: threads on one backend, and processes on one store. Every firing is recorded once."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.records import Firing, State, Verdict
 
 FEW = 12
-"""Firings that two threads are after, pausing at every step."""
+"""Firings that two threads compete for, while they pause at every step."""
 
 
 class ConcurrencyPromises(Kit):
-    """What holds when several use a store at the same time."""
+    """What holds when several threads or processes use a store at the same time."""
 
     stage: ClassVar[int] = 2
 
@@ -171,7 +171,7 @@ class ConcurrencyPromises(Kit):
         assert set(found.values()) <= {1}
         assert set(found) == {record.id for record in real_backend.get(ids(batch)) if record is not None}
         if "rows" in real_backend.capabilities:
-            # In one listing, by what an index finds, and in the counts of its job.
+            # In one listing, by an index, and in the counts of its job.
             everything = [(row.id, row.state) for row in rows_of(real_backend)]
             assert sorted(everything) == sorted((id_, state) for state, some in shown.items() for id_ in some)
             assert sorted(everything) == sorted(
@@ -203,7 +203,7 @@ class ConcurrencyPromises(Kit):
     ) -> None:
         del processes
         backend = open_empty(tested_class, config)
-        # Most are to be lost, and some not.
+        # Most of them shall be lost, and some not.
         lease = min(max(0.02, 5 * pace(backend)), 0.5)
         backend.close()
         total = 150 if lease < 0.2 else 50
@@ -274,7 +274,7 @@ def run_all(
 def verbs_on(
     backend: Backend, batch: list[Firing], chance: random.Random, name: str
 ) -> list[Callable[[], object]]:
-    """Offer verbs of all kinds, with arguments at random."""
+    """Return verbs of all kinds, with random arguments."""
     some = ids(chance.sample(batch, 5))
 
     def run() -> None:

@@ -1,4 +1,4 @@
-"""Control of whole routes, and of what is finished: purge, pause and resume, prune."""
+"""Control of whole routes and of finished firings: purge, pause and resume, prune."""
 
 from __future__ import annotations
 

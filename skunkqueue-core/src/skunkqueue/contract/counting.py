@@ -1,4 +1,4 @@
-"""Counters by route, job and time: minutes, hours, totals that never fall, and samples of the lines."""
+"""Counters by route, job and time: minutes, hours, totals that never fall, and samples of how many firings wait."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SAMPLES = ("pending", "running", "oldest")
 
 
 def of_jobs(backend: Backend, *, hours: bool = False) -> dict[str | None, dict[str, float]]:
-    """Add up what was counted of each job on the usual route."""
+    """Add up what was counted for each job on the usual route."""
     found: dict[str | None, dict[str, float]] = {}
     for one in backend.counters([(QUEUE, ROUTE)], 0.0, 1e12, hours=hours, jobs=True):
         values = found.setdefault(one.job, {})
@@ -44,7 +44,7 @@ def of_jobs(backend: Backend, *, hours: bool = False) -> dict[str | None, dict[s
 
 
 def total_of(backend: Backend, job: str) -> dict[str, float]:
-    """Read what was counted of a job since ever."""
+    """Read what was counted for a job since the store was made."""
     (found,) = [one for one in backend.totals() if (one.queue, one.route, one.job) == (QUEUE, ROUTE, job)]
     return found.values
 

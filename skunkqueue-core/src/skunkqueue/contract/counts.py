@@ -1,4 +1,4 @@
-"""Counts of firings: of those that match, and of each job by route and state."""
+"""Counts of firings: of those that match a query, and of each job by route and state."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from skunkqueue.records import State, Verdict
 
 
 class CountPromises(Kit):
-    """What ``count`` and ``job_counts`` promise; that ``count`` agrees with ``rows`` is among the filters."""
+    """What ``count`` and ``job_counts`` promise. ``filters`` tests that ``count`` agrees with ``rows``."""
 
     @pytest.mark.parametrize(
         "query",

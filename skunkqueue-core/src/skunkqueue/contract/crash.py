@@ -1,7 +1,7 @@
-"""Processes killed with SIGKILL in the middle of anything; then the store is looked at.
+"""Processes are killed with SIGKILL at random moments; then the store is checked.
 
-Nothing that was accepted is missing, nothing is recorded or followed twice, and nobody has to clear
-anything: what was half done is finished by whoever comes next. Needs the capabilities ``processes`` and ``durable``.
+Nothing that was accepted is missing, nothing is recorded or followed twice, and nothing has to be cleaned up by hand:
+the next process finishes what was half done. Needs the capabilities ``processes`` and ``durable``.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ LEASE = 0.3
 
 
 class CrashPromises(Kit):
-    """What survives."""
+    """What survives the death of a process."""
 
     stage: ClassVar[int] = 3
 
@@ -50,7 +50,7 @@ class CrashPromises(Kit):
         del processes, durable
         backend = open_empty(tested_class, config)
         backend.declare(schedule(SCHEDULE, route=SCHEDULED_ROUTE, state=b"0"), firing(route=SCHEDULED_ROUTE))
-        # So that, on the whole, some do something before they die.
+        # So that some of them do something before they die.
         life = 0.08 + 10 * pace(backend)
         told: list[Line] = []
         seed = random.randrange(1 << 30)  # noqa: S311 - no secret
@@ -93,7 +93,7 @@ class CrashPromises(Kit):
 
 
 def live_and_die(tested_class: type[Backend], config: BackendConfig, seed: int, life: float) -> list[Line]:
-    """Start a child, kill it after up to ``life`` seconds of work, and return what it had said by then."""
+    """Start a child, kill it after up to ``life`` seconds of work, and return what it had reported by then."""
     chance = random.Random(seed)  # noqa: S311 - no secret
     given = orders(tested_class, config, "chaos", f"c{seed}", seed=seed, lease=LEASE)
     with started(given) as (child,):
@@ -104,7 +104,7 @@ def live_and_die(tested_class: type[Backend], config: BackendConfig, seed: int, 
 
 
 def drain(backend: Backend) -> None:
-    """Be the worker that comes after: finish all that is left, also what the dead held or left half done."""
+    """Be the worker that comes next: finish everything that is left, also what dead workers held or left half done."""
     deadline = time.monotonic() + PATIENCE
     quiet_since = time.monotonic()
     while True:
@@ -121,7 +121,7 @@ def drain(backend: Backend) -> None:
 
 
 def check_firings(backend: Backend, told: list[Line]) -> None:
-    """Compare what is in the store with what the dead had said."""
+    """Compare the store with what the dead children had reported."""
     records = {
         record.id: record
         for final in (State.COMPLETE, State.ERROR)
@@ -150,7 +150,7 @@ def check_firings(backend: Backend, told: list[Line]) -> None:
 
 
 def check_followers(records: dict[str, Record], roots: set[str]) -> None:
-    """See that every complete root is followed by just the firing that its result names."""
+    """Check that every complete root is followed by exactly the firing that its result names."""
     followers = set(records) - roots
     named = {
         (records[id_].result or b"").decode().partition(":")[2]
@@ -164,7 +164,7 @@ def check_followers(records: dict[str, Record], roots: set[str]) -> None:
 
 
 def check_counters(backend: Backend, records: dict[str, Record]) -> None:
-    """See that nothing is counted that did not happen; what the dead had no time to count may be missing."""
+    """Check that nothing is counted that did not happen; what a child had no time to count may be missing."""
     counted = counters(backend)
     by_state = Counter(record.state for record in records.values())
     assert counted["enqueued"] <= len(records)
@@ -173,7 +173,7 @@ def check_counters(backend: Backend, records: dict[str, Record]) -> None:
 
 
 def check_schedule(backend: Backend) -> None:
-    """See that the schedule moved on once for each run, and has one firing to go on with."""
+    """Check that the schedule moved on once for each run, and has one firing to go on with."""
     now = planned(backend, SCHEDULE)
     found = counts(backend, route=SCHEDULED_ROUTE)
     runs = found.get(State.COMPLETE, 0)

@@ -1,4 +1,4 @@
-"""Deleting firings by hand, having those run now that wait for their time, and reading results alone."""
+"""Deleting firings by hand, making delayed ones due now, and reading results alone."""
 
 from __future__ import annotations
 

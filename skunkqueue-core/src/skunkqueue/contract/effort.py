@@ -1,6 +1,6 @@
-"""How much work the kit does: the one place that reads its environment.
+"""How much work the kit does. The only module that reads the kit's environment variables.
 
-The promises are the same at every effort. Only the numbers differ: of processes killed, of random walks, of
+The promises are the same at every effort. Only the numbers differ: of processes killed, random walks and
 repetitions. Knows no backend and no pytest.
 """
 
@@ -27,7 +27,7 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     examples: int
     """Random walks of the property-based test. ``SKUNKQUEUE_CONTRACT_EXAMPLES``."""
     steps: int
-    """Verbs in each of them. ``SKUNKQUEUE_CONTRACT_STEPS``."""
+    """Verbs in each walk. ``SKUNKQUEUE_CONTRACT_STEPS``."""
     runs: int = 0
     """Runs of a schedule in the storm over it; 0: what fits into ``storm``. ``SKUNKQUEUE_CONTRACT_RUNS``."""
     storm: float
@@ -52,7 +52,7 @@ DEFAULT = "quick"
 
 
 def effort(environ: Mapping[str, str]) -> Effort:
-    """Read the effort, and what is set for single numbers; raises ConfigError for what makes no sense."""
+    """Read the effort, and single numbers that are set. Raises ConfigError for an impossible value."""
     name = environ.get(VARIABLE) or DEFAULT
     if name not in EFFORTS:
         msg = f"{VARIABLE}={name!r}: give {' or '.join(EFFORTS)}"
@@ -66,7 +66,7 @@ def effort(environ: Mapping[str, str]) -> Effort:
 
 
 def chosen_seed(environ: Mapping[str, str]) -> int:
-    """Choose the seed of a random test: ``SKUNKQUEUE_CONTRACT_SEED``, or any."""
+    """Choose the seed of a random test: ``SKUNKQUEUE_CONTRACT_SEED``, or a random one."""
     given = _number(environ, "SKUNKQUEUE_CONTRACT_SEED")
     return random.randrange(1 << 32) if given is None else given  # noqa: S311 - no secret
 

@@ -1,4 +1,4 @@
-"""Fencing: an outcome whose token is not the firing's own is stale, and changes nothing."""
+"""Fencing: an outcome with another token than the firing's last one is stale, and changes nothing."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from skunkqueue.records import Outcome, State, Verdict
 
 
 class FencingPromises(Kit):
-    """What ``settle`` promises of tokens."""
+    """What ``settle`` promises about tokens."""
 
     @pytest.mark.parametrize("verdict", list(Verdict))
     def test_stale_outcome_changes_nothing(

@@ -1,4 +1,4 @@
-"""Filters: which firings a listing of rows finds, and that it looks at no others to find them."""
+"""Filters: which firings a listing of rows finds, without looking at others."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ INDEXED: tuple[dict[str, Any], ...] = (
     {"states": (State.ERROR,)},
     {"finished": (1_750_000_050.0, None)},
 )
-"""Filters by which finished firings are found without looking at the others; three match each."""
+"""Filters that find finished firings without looking at others; three firings match each."""
 FILTERS: dict[str, tuple[Query, Callable[[Row], bool]]] = {
     "queue": (Query(queue="other"), lambda row: row.queue == "other"),
     "route": (Query(route="bar"), lambda row: row.route == "bar"),
@@ -95,11 +95,11 @@ FILTERS: dict[str, tuple[Query, Callable[[Row], bool]]] = {
         lambda row: row.state is State.RUNNING and row.finished is not None,
     ),
 }
-"""Each filter, and what is to be found with it."""
+"""Each filter, and what it must find."""
 
 
 class FilterPromises(Kit):
-    """What ``rows`` promises of what it finds."""
+    """What ``rows`` promises about what it finds."""
 
     @pytest.mark.parametrize("name", FILTERS)
     def test_filter_finds_what_matches_and_nothing_else(

@@ -1,7 +1,7 @@
-"""Idling: who waits for nothing sleeps, and does not look again and again. Under the real clock.
+"""Idling: a wait sleeps, and does not look again and again. Under the real clock.
 
-What waiting costs is what the system counts: each time that a thread of this process goes to sleep of its own
-accord, and the time for which one keeps a processor. Other threads count too, so it is counted first with nobody waiting.
+The cost of waiting is what the system counts: how often a thread of this process goes to sleep by itself, and for how
+long threads use a processor. Other threads are counted too, so the first count is made without any wait.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from skunkqueue.persistence.backend import Backend
 
 LONG = 60.0
 SLICE, SLICES = 0.2, 5
-"""Seconds over which is counted what waiting costs, and how often: the middle one counts, since a look that all who
-wait take once a second costs much in one slice, and polling something in each."""
+"""Seconds for which the cost of waiting is counted, and how often. The median decides: a look that every wait takes once
+a second costs much in one slice, but polling costs something in each."""
 OFTEN = 15.0
-"""Wake-ups a second, beyond those of a process in which nobody waits, that are too many for a few who wait."""
+"""Wake-ups a second, beyond those of a process without waits, that are too many for a few waits."""
 BUSY = 0.25
-"""The share of one processor that is."""
+"""The share of one processor that is too much."""
 TRIES = 3
-"""Times that it must be too much: other threads may be, for a while."""
+"""How often it must be too much: other threads may cause it for a while."""
 
 
 class IdlePromises(Kit):
@@ -85,14 +85,14 @@ class IdlePromises(Kit):
         }
 
         def disturb() -> None:
-            # Whoever is woken by what does not concern it goes back to sleep.
+            # A wait that is woken by something else goes back to sleep.
             real_backend.enqueue([firing(route="bar")])
             real_backend.settle([outcome(lent) for lent in claim(real_backend, route="bar", worker=OTHER)])
 
         together = too_often(waits, threads, disturb)
         if together is None:
             return
-        # Which of them it is shows when they wait alone.
+        # Which of them it is can be seen when each waits alone.
         alone = {verb: too_often({verb: wait}, threads, disturb, tries=1) for verb, wait in waits.items()}
         busy = [f"{verb} alone {cost}" for verb, cost in alone.items() if cost is not None]
         pytest.fail(
@@ -107,7 +107,7 @@ def too_often(
     disturb: Callable[[], None],
     tries: int = TRIES,
 ) -> str | None:
-    """Let threads wait; tell what it cost where that was too much in every span."""
+    """Let threads wait; return what it cost where that was too much in every span."""
     cost = ""
     for _ in range(tries):
         quiet = Cost.in_the_middle()
@@ -128,16 +128,16 @@ def too_often(
 
 
 class Cost(NamedTuple):
-    """What this process costs."""
+    """What this process uses."""
 
     wakeups: float
-    """How often a second one of its threads went to sleep."""
+    """How often in a second one of its threads went to sleep."""
     share: float
     """Of one processor."""
 
     @classmethod
     def in_the_middle(cls) -> Cost:
-        """Count over some slices of time; give the middle one of each number."""
+        """Count over some slices of time; return the median of each number."""
         found = [cls.of(SLICE) for _ in range(SLICES)]
         return cls(median(one.wakeups for one in found), median(one.share for one in found))
 

@@ -1,4 +1,4 @@
-"""Killing: at once what waits, and by its holder what runs."""
+"""Killing: a pending firing at once, a running one by its worker."""
 
 from __future__ import annotations
 

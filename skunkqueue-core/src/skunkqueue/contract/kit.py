@@ -1,6 +1,6 @@
-"""What every area of the kit stands on: the fixtures, and the asking for capabilities.
+"""The fixtures of every area of the kit, and skipping what a backend does not claim.
 
-Knows how a backend is opened and closed, and no promise of it.
+Knows how a backend is opened and closed, and none of its promises.
 """
 
 from __future__ import annotations
@@ -27,38 +27,38 @@ if TYPE_CHECKING:
 PATIENCE = 40.0
 """Real seconds after which something that must happen is taken to have failed."""
 STEP = 2e-5
-"""Seconds that a ``polite`` thread pauses at each step, long enough for others to go on."""
+"""Seconds for which a ``polite`` thread pauses at each step, long enough for others to run."""
 POLITE = 5.0
-"""Seconds after which no thread pauses any more: on a busy machine, each of thousands of pauses takes long."""
+"""Seconds after which threads stop pausing: on a busy machine each of thousands of pauses takes long."""
 
 
 @dataclass(frozen=True)
 class Outage:
-    """A store that can be made unreachable, as by a cable that is pulled."""
+    """A store that can be made unreachable, as if its cable were pulled."""
 
     config: BackendConfig
-    """Opens the store over what can be cut. Where the backend is patient, its options should make it less so."""
+    """Opens the store over a connection that can be cut. Options should limit how long the backend retries."""
     begin: Callable[[], object]
     """Make it unreachable: connections that are open break, and new ones are refused."""
     end: Callable[[], object]
-    """Make it reachable again, with all that was in it."""
+    """Make it reachable again, with everything that was in it."""
 
 
 class Kit:
     """Fixtures of the suite; a subclass supplies ``config``."""
 
     backend_class: ClassVar[type[Backend] | None] = None
-    """The class under test; ``None``: what the entry point named in the config says."""
+    """The class under test; ``None``: that of the entry point which the config names."""
     stage: ClassVar[int] = 0
-    """When an area's tests run: 0 what is plain, 1 what sleeps, 2 what is crowded, 3 what is random or kills."""
+    """When the tests of an area run: 0 plain tests, 1 tests that sleep, 2 tests with many threads, 3 random tests and kills."""
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Have the tests run in the order of their stages; pytest asks while it collects them."""
+        """Make the tests run in the order of their stages; pytest calls this while it collects them."""
         keep_order(metafunc.config)
 
     @pytest.fixture
     def config(self) -> BackendConfig:
-        """Say how to open an empty store; each call must mean one of its own."""
+        """Return the config of an empty store; each call must return one of its own."""
         msg = (
             f"{type(self).__name__} needs a fixture `config` that returns the BackendConfig of an empty store"
         )
@@ -85,54 +85,54 @@ class Kit:
 
     @pytest.fixture
     def real_backend(self, tested_class: type[Backend], config: BackendConfig) -> Iterator[Backend]:
-        """Open the store under the machine's own clock, for what must wait."""
+        """Open the store under the machine's clock, for tests that must wait."""
         opened = open_empty(tested_class, config)
         yield opened
         opened.close()
 
     @pytest.fixture
     def listing_backend(self, tested_class: type[Backend], backend: Backend) -> Backend:
-        """Go on only where the store lists rows."""
+        """Skip where the store does not list rows."""
         require(tested_class, "rows")
         return backend
 
     @pytest.fixture
     def counting_backend(self, tested_class: type[Backend], backend: Backend) -> Backend:
-        """Go on only where the store counts by job."""
+        """Skip where the store does not count by job."""
         require(tested_class, "counters")
         return backend
 
     @pytest.fixture
     def pool_backend(self, tested_class: type[Backend], backend: Backend) -> Backend:
-        """Go on only where the store lists pools."""
+        """Skip where the store does not list pools."""
         require(tested_class, "pools")
         return backend
 
     @pytest.fixture
     def audit_backend(self, tested_class: type[Backend], backend: Backend) -> Backend:
-        """Go on only where the store has an audit log."""
+        """Skip where the store has no audit log."""
         require(tested_class, "audit")
         return backend
 
     @pytest.fixture
     def outage(self) -> Outage | None:
-        """Say how the store is made unreachable, and reachable again; ``None``: that is not tested."""
+        """Return what makes the store unreachable, and reachable again; ``None``: outages are not tested."""
         return None
 
     @pytest.fixture
     def config_with_password(self) -> BackendConfig | None:
-        """Say how to open a store by a URL (or options) with a password in it; ``None``: that is not tested."""
+        """Return a config with a password in its URL or options; ``None``: passwords are not tested."""
         return None
 
     @pytest.fixture
     def threads(self) -> Iterator[ThreadPoolExecutor]:
-        """Lend threads; a test asks their futures with ``PATIENCE``."""
+        """Return threads; a test waits for their futures with ``PATIENCE``."""
         with ThreadPoolExecutor(8, thread_name_prefix="contract") as pool:
             yield pool
 
     @pytest.fixture
     def polite(self, tested_class: type[Backend]) -> Iterator[None]:
-        """Have threads that begin now pause at every step of the backend's own code, so that what is not atomic shows.
+        """Make threads that begin now pause at every step of the backend's own code, to show what is not atomic.
 
         For ``POLITE`` seconds at most.
         """
@@ -155,17 +155,17 @@ class Kit:
 
     @pytest.fixture
     def processes(self, tested_class: type[Backend]) -> None:
-        """Go on only where several processes may share a store."""
+        """Skip where several processes may not share a store."""
         require(tested_class, "processes")
 
     @pytest.fixture
     def durable(self, tested_class: type[Backend]) -> None:
-        """Go on only where what was accepted survives the process."""
+        """Skip where the store does not survive its process."""
         require(tested_class, "durable")
 
 
 def open_empty(tested_class: type[Backend], config: BackendConfig, clock: Clock = SYSTEM_CLOCK) -> Backend:
-    """Open the store that a test begins with; fails with the reason where something is in it already."""
+    """Open the store that a test begins with; fails, and names what is in it, where it is not empty."""
     opened = tested_class.open(config, clock=clock)
     found = leftovers(opened)
     if found:
@@ -179,7 +179,7 @@ def open_empty(tested_class: type[Backend], config: BackendConfig, clock: Clock 
 
 
 def leftovers(backend: Backend) -> str:
-    """Name what is in a store; an empty text where nothing is."""
+    """Return what is in a store, for people; an empty text where nothing is."""
     found = []
     for info in backend.routes():
         counted = ", ".join(f"{count} {state}" for state, count in info.counts.items() if count)

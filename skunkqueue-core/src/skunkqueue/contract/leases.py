@@ -1,4 +1,4 @@
-"""Leases: how they are lengthened and lost, and what comes back from the dead, where, with what evidence."""
+"""Leases: how they are extended and lost, and how a firing comes back after its worker died."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def deaths_of(shown: Claim | Record) -> list[Death]:
 
 
 class LeasePromises(Kit):
-    """What ``extend`` promises, and ``claim`` of leases that ran out."""
+    """What ``extend`` promises, and ``claim`` for leases that ran out."""
 
     def test_empty_extend_does_nothing(self, backend: Backend) -> None:
         assert backend.extend([], LEASE) == []

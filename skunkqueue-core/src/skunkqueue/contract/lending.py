@@ -166,7 +166,7 @@ class LendingPromises(Kit):
         real_backend.enqueue([made])
         assert may_answer(begun, LONG)
         begun.cancel()
-        # As a worker does that goes on.
+        # As a worker does that goes on working.
         assert ids(until_lent(real_backend)) == [made.id]
 
     def test_a_claim_that_was_begun_is_asked_seldom_where_nothing_comes(self, real_backend: Backend) -> None:

@@ -1,4 +1,4 @@
-"""Mailboxes: commands reach the worker that they are for, once and in order, and wake it."""
+"""Mailboxes: a command reaches its worker once, in order, and wakes it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from skunkqueue.records import Command
 
 COMMANDS = 60
 APART = 0.0005
-"""Seconds between two of them, so that many are sent in the middle of a ``listen``."""
+"""Seconds between two commands, so that many are sent in the middle of a ``listen``."""
 
 
 def heard_by(
     listeners: int, backend: Backend, threads: ThreadPoolExecutor
 ) -> tuple[list[Command], list[Command]]:
-    """Send commands to a worker that listens in so many threads; return what was sent, and what these heard."""
+    """Send commands to a worker that listens in so many threads; return what was sent, and what was heard."""
     backend.register(worker(), 60.0)
     last = Command(verb="stop")
 
@@ -40,7 +40,7 @@ def heard_by(
         end = time.monotonic() + PATIENCE
         while last not in heard and time.monotonic() < end:
             heard += backend.listen(WORKER, 1.0)
-        # Whoever hears the last one lets the others go, too.
+        # The thread that hears the last one ends the others.
         backend.send(WORKER, last)
         return [command for command in heard if command != last]
 

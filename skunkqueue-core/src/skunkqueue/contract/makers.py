@@ -1,4 +1,4 @@
-"""Short ways to make firings, outcomes, workers and schedules, with everything a test leaves open filled in.
+"""Short ways to make firings, outcomes, workers and schedules; what a test does not give has a default.
 
 Knows no backend; it also serves the child processes, so it needs no pytest.
 """
@@ -44,7 +44,7 @@ ODD_NAMES = (
     "x" * 200,
     "é" * 100,
 )
-"""Names that must do everywhere; the longest are 200 bytes."""
+"""Names that must be allowed everywhere; the longest have 200 bytes."""
 
 
 def firing(**fields: Any) -> Firing:
@@ -85,12 +85,12 @@ def ids(items: Sequence[Firing | Claim | Record | Row]) -> list[str]:
 
 
 def ref(lent: Claim, *, begun: bool = False) -> ClaimRef:
-    """Make the proof of a claim."""
+    """Make the reference that proves a claim."""
     return ClaimRef(lent.id, lent.token, begun)
 
 
 def outcome(lent: Claim, verdict: Verdict = Verdict.COMPLETE, **fields: Any) -> Outcome:
-    """Make an outcome of a claim, with all that a worker tells of it."""
+    """Make an outcome of a claim, with everything that a worker fills in."""
     told = {
         "queue": lent.queue,
         "route": lent.route,
@@ -103,32 +103,32 @@ def outcome(lent: Claim, verdict: Verdict = Verdict.COMPLETE, **fields: Any) -> 
 
 
 def bare_outcome(lent: Claim, verdict: Verdict = Verdict.COMPLETE, **fields: Any) -> Outcome:
-    """Make an outcome that tells nothing of its claim, as workers of older versions do."""
+    """Make an outcome without a description of its claim, as workers of older versions do."""
     return Outcome(**{"id": lent.id, "token": lent.token, "verdict": verdict, **fields})
 
 
 def settled(backend: Backend, verdict: Verdict = Verdict.COMPLETE, **fields: Any) -> str:
-    """Bring a new firing into the state a verdict leads to; return its id."""
+    """Bring a new firing into the state that a verdict leads to; return its id."""
     lent = claimed(backend, **fields)
     assert backend.settle([outcome(lent, verdict)]) == []
     return lent.id
 
 
 def read(backend: Backend, id_: str) -> Record:
-    """Read a firing that is there."""
+    """Read a firing that exists."""
     (record,) = backend.get([id_])
     assert record is not None, f"firing {id_} is gone"
     return record
 
 
 def state(backend: Backend, id_: str) -> State | None:
-    """Read the state of a firing; ``None`` where there is none."""
+    """Read the state of a firing; ``None`` where it does not exist."""
     (record,) = backend.get([id_])
     return record.state if record is not None else None
 
 
 def route_info(backend: Backend, queue: str = QUEUE, route: str = ROUTE) -> RouteInfo | None:
-    """Read what ``routes`` says of one route."""
+    """Read the entry of one route in ``routes``."""
     found = [info for info in backend.routes(queue) if info.route == route]
     assert len(found) <= 1, f"route {route!r} is listed {len(found)} times"
     return found[0] if found else None
@@ -172,7 +172,7 @@ def pages_of(backend: Backend, query: Query, limit: int = 50) -> list[Rows]:
 
 
 def row(backend: Backend, id_: str) -> Row:
-    """Find the row of a firing that is there."""
+    """Find the row of a firing that exists."""
     (found,) = [one for one in rows_of(backend) if one.id == id_]
     return found
 
@@ -249,7 +249,7 @@ def declared(backend: Backend, name: str = "hourly", **fields: Any) -> tuple[Sch
 
 
 def planned(backend: Backend, name: str = "hourly") -> Schedule:
-    """Read a schedule that is there."""
+    """Read a schedule that exists."""
     found = backend.get_schedule(QUEUE, name)
     assert found is not None, f"schedule {name!r} is gone"
     return found

@@ -16,11 +16,11 @@ from skunkqueue.records import State, Verdict
 
 JOBS = tuple(f"a:{number}" for number in range(12))
 BATCHES = 60
-"""More than a store may put off before it adds up what was counted."""
+"""More batches than a store may leave unsorted before it adds up what was counted."""
 
 
 def settle_mixed(backend: Backend, verdict: Verdict = Verdict.COMPLETE) -> dict[str, str]:
-    """Have one firing of each job end in one batch; return their jobs by id."""
+    """Let one firing of each job end in one batch; return their jobs by id."""
     backend.enqueue([firing(job=job) for job in JOBS])
     lent = claim(backend, len(JOBS))
     assert backend.settle([outcome(one, verdict) for one in lent]) == []
@@ -34,7 +34,7 @@ def complete_by_job(backend: Backend) -> dict[str, int]:
 
 
 class MixingPromises(Kit):
-    """What ``enqueue`` and ``settle`` promise of batches of many jobs."""
+    """What ``enqueue`` and ``settle`` promise for batches of many jobs."""
 
     def test_batches_of_many_jobs_are_counted_by_job(
         self, counting_backend: Backend, clock: VirtualClock

@@ -1,85 +1,17 @@
-"""One queue as plain data: what a backend should answer, for the property-based test to compare with.
+"""One queue as plain data. The property-based test compares a backend with it.
 
-Slow and simple on purpose. It knows no store, no pages and no threads. Where the contract leaves a backend
-a choice (when exactly an expired lease is taken back, which old firings a sweep prunes), the model
-takes over what it sees, if that is one of the choices (``take_over``).
+It is slow and simple on purpose, and knows no store, no pages and no threads. Where the contract leaves a backend
+a choice (when exactly a lease that ran out is taken back, which old firings a sweep prunes), the model
+adopts what it sees, if that is one of the choices (``take_over``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
+from skunkqueue.contract.model_records import Lot, Plan
 from skunkqueue.listings import Query
-from skunkqueue.persistence.backend import COMPLETE_TTL, FAILED_TTL
 from skunkqueue.records import Claim, ClaimRef, Firing, Outcome, Record, Refire, Schedule, State, Verdict
-
-
-@dataclass
-class Lot:
-    """One firing and what became of it."""
-
-    firing: Firing
-    due: float
-    state: State = State.PENDING
-    token: int = 0
-    worker: str = ""
-    lease_end: float = 0.0
-    begun: bool = False
-    """``extend`` was told so of this claim."""
-    deaths: int = 0
-    known: int = 0
-    """Of these, how many had begun for certain."""
-    attempt_state: bytes | None = None
-    result: bytes | None = None
-    kill_requested: bool = False
-    finished: float = 0.0
-    ttl: float = 0.0
-    attempts: int = 0
-    """Those that began and were settled."""
-    again: str | None = None
-    """Verdict by which it is pending once more, if that is a reason to wait."""
-    error: str | None = None
-
-    @property
-    def place_in_line(self) -> tuple[float | str, ...]:
-        """Sort key of rows."""
-        if self.state.final:
-            return 0, self.finished, self.firing.id
-        return (1 if self.state is State.RUNNING else 2), *self.order
-
-    @property
-    def order(self) -> tuple[int, float, str]:
-        """Sort key of the claim order."""
-        return -self.firing.priority, self.due, self.firing.id
-
-    def overdue(self, now: float) -> bool:
-        """Say whether its lease is over."""
-        return self.state is State.RUNNING and self.lease_end <= now
-
-    def finish(self, state: State, now: float, ttl: float | None = None) -> None:
-        """Reach a final state."""
-        self.state, self.finished = state, now
-        default = COMPLETE_TTL if state is State.COMPLETE else FAILED_TTL
-        self.ttl = default if ttl is None else ttl
-
-    def past_ttl(self, now: float) -> bool:
-        """Say whether it may be pruned."""
-        return self.state.final and self.finished + self.ttl <= now
-
-
-@dataclass
-class Plan:
-    """One schedule."""
-
-    route: str
-    params: bytes
-    state: bytes
-    generation: int
-    firing: str
-    paused: bool = False
-    runs: int = 0
-    history: list[str] = field(default_factory=list)
 
 
 class Model:
@@ -95,11 +27,11 @@ class Model:
     # --- the hot path -----------------------------------------------------------------------------
 
     def enqueue(self, firings: Iterable[Firing], now: float) -> list[str]:
-        """Put in what is neither known nor keyed like a live one."""
+        """Put in firings whose id is new and whose key no live firing has."""
         return [self._put(firing, now) for firing in firings]
 
     def claimable(self, route: str, worker: str, limit: int, now: float) -> list[Lot]:
-        """Tell what a claim must lend now, in order."""
+        """Return what a claim must lend now, in order."""
         if self.paused & {None, route}:
             return []
         ready = [
@@ -120,7 +52,7 @@ class Model:
         return batch
 
     def lend(self, lot: Lot, lent: Claim, worker: str, lease: float, now: float) -> None:
-        """Note a claim that came as told; the store chooses the token."""
+        """Note a claim that came as expected; the store chooses the token."""
         if lot.overdue(now):
             lot.deaths += 1
             lot.known += lot.begun
@@ -133,7 +65,7 @@ class Model:
         return lot if lot and lot.state is State.RUNNING and lot.token == ref.token else None
 
     def settle(self, outcome: Outcome, now: float) -> bool:
-        """Take an outcome in; False where it is stale."""
+        """Apply an outcome; False where it is stale."""
         lot = self.held(outcome)
         if lot is None:
             return False
@@ -156,7 +88,7 @@ class Model:
         return True
 
     def extend(self, ref: ClaimRef, lease: float, now: float) -> bool:
-        """Lengthen a lease; False where it is lost."""
+        """Extend a lease; False where it is lost."""
         lot = self.held(ref)
         if lot is not None:
             lot.lease_end = now + lease
@@ -166,7 +98,7 @@ class Model:
     # --- control ----------------------------------------------------------------------------------
 
     def kill(self, ids: Sequence[str], now: float) -> dict[str, State | None]:
-        """Kill or mark."""
+        """Kill a pending firing, or mark a running one."""
         before: dict[str, State | None] = dict.fromkeys(ids)
         for id_ in before:
             lot = self.lots.get(id_)
@@ -180,7 +112,7 @@ class Model:
         return before
 
     def requeue(self, ids: Sequence[str], now: float) -> list[str]:
-        """Start finished ones over."""
+        """Start finished firings over."""
         done = []
         for id_ in ids:
             lot = self.lots.get(id_)
@@ -206,7 +138,7 @@ class Model:
         return before
 
     def run_now(self, ids: Sequence[str], now: float) -> dict[str, State | None]:
-        """Make due what is pending."""
+        """Make pending firings due."""
         before = self.states(ids)
         for id_, was in before.items():
             if was is State.PENDING:
@@ -214,11 +146,11 @@ class Model:
         return before
 
     def states(self, ids: Sequence[str]) -> dict[str, State | None]:
-        """Tell the state of each; ``None`` where it is not known."""
+        """Return the state of each; ``None`` where it is unknown."""
         return {id_: self.lots[id_].state if id_ in self.lots else None for id_ in ids}
 
     def asked(self, query: Query) -> list[Lot]:
-        """List what a listing is to show, in its order."""
+        """List what a listing must show, in its order."""
         found = [
             lot
             for lot in self.lots.values()
@@ -232,7 +164,7 @@ class Model:
         return sorted(found, key=lambda lot: lot.place_in_line, reverse=query.newest)
 
     def waits(self, lot: Lot, now: float) -> str | None:
-        """Tell what a firing waits for, if it is pending."""
+        """Return what a firing waits for, if it is pending."""
         if lot.state is not State.PENDING:
             return None
         if self.paused & {None, lot.firing.route}:
@@ -262,7 +194,7 @@ class Model:
     # --- workers ----------------------------------------------------------------------------------
 
     def reap(self, worker: str, begun: Sequence[str], now: float) -> int:
-        """Give back what a worker held, and kill what only it could run."""
+        """Give back what a worker held, and kill firings that only it could run."""
         held = [lot for lot in self.lots.values() if lot.state is State.RUNNING and lot.worker == worker]
         for lot in held:
             lot.state = State.PENDING
@@ -273,7 +205,7 @@ class Model:
         return len(held)
 
     def sweep(self, now: float) -> None:
-        """Kill what is targeted at nobody."""
+        """Kill firings that are targeted at a worker which is not listed."""
         targets = {lot.firing.target for lot in self.lots.values() if lot.firing.target is not None}
         self._kill_copies(targets - self.workers, now)
 
@@ -333,7 +265,7 @@ class Model:
         return True
 
     def idle(self, route: str) -> list[str]:
-        """Name the schedules that nothing moves on."""
+        """List the schedules that no firing moves on."""
         return sorted(
             name
             for name, plan in self.plans.items()
@@ -341,14 +273,14 @@ class Model:
         )
 
     def live(self, plan: Plan) -> State | None:
-        """Tell whether a schedule's firing is pending or running."""
+        """Return whether a schedule's firing is pending or running."""
         lot = self.lots.get(plan.firing)
         return None if lot is None or lot.state.final else lot.state
 
     # --- choices of the store ---------------------------------------------------------------------
 
     def take_over(self, id_: str, record: Record | None, now: float) -> None:
-        """Follow the store where it was free to choose."""
+        """Adopt the store's choice where it was free to choose."""
         lot = self.lots[id_]
         if record is None:
             if lot.past_ttl(now):

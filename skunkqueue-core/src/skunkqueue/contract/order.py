@@ -1,8 +1,8 @@
-"""In which order the kit's tests run: what is plain first, what is random and slow last.
+"""In which order the kit's tests run: plain ones first, random and slow ones last.
 
-Who writes a backend then sees the simplest test that fails, and not a random walk. It is a pytest plugin that the
-kit registers by itself while its first test is collected, so it is also there in the processes of pytest-xdist,
-and has the last word after pytest-randomly.
+The author of a backend then sees the simplest test that fails, and not a random walk. It is a pytest plugin, which the
+kit registers itself while its first test is collected. So it works in the processes of pytest-xdist too,
+and orders the tests after pytest-randomly.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Order:
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Sort the tests of each class of the kit by stage, and leave those of one stage as they are."""
+        """Sort the tests of each class of the kit by stage; the order within a stage stays."""
         places: defaultdict[type, list[int]] = defaultdict(list)
         for place, item in enumerate(items):
             suite = item.cls if isinstance(item, pytest.Function) else None
@@ -35,7 +35,7 @@ def stage_of(suite: type, item: pytest.Item) -> int:
     """Read the stage of the area that a test belongs to."""
     name = getattr(item, "originalname", item.name)
     stages = [int(area.stage) for area in suite.__mro__ if name in vars(area) and hasattr(area, "stage")]
-    # A test that an author overrides stays where it was.
+    # A test that an author overrides keeps its place.
     return stages[-1] if stages else 0
 
 

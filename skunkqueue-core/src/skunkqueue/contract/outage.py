@@ -1,7 +1,7 @@
 """Outages: what a backend answers while its store cannot be reached, and that no password is shown.
 
-An author says how the store is made unreachable (the fixture ``outage``), and how it is opened with a password
-(``config_with_password``); without them these promises are skipped with a line that says so.
+The author of a backend supplies the fixtures ``outage`` (what makes the store unreachable) and
+``config_with_password``. Without them these promises are skipped, and a line reports that.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ SECRETS = ("password", "passwd", "secret", "token")
 
 
 class OutagePromises(Kit):
-    """What holds while the store is away, and of passwords."""
+    """What holds while the store is unreachable, and for passwords."""
 
     stage: ClassVar[int] = 1
 
     @pytest.fixture
     def cable(self, outage: Outage | None) -> Iterator[Outage]:
-        """Go on only where the author says how to make the store unreachable; it is reachable again in the end."""
+        """Skip where no ``outage`` is given; the store is reachable again in the end."""
         if outage is None:
             pytest.skip(
                 f"{type(self).__name__} has no fixture `outage`: what it raises while its store cannot be reached"
@@ -46,7 +46,7 @@ class OutagePromises(Kit):
 
     @pytest.fixture
     def password(self, config_with_password: BackendConfig | None) -> str:
-        """Go on only where the author says how a password is given; give it."""
+        """Skip where no ``config_with_password`` is given; return its passwords."""
         if config_with_password is None:
             pytest.skip(
                 f"{type(self).__name__} has no fixture `config_with_password`: that its password is not shown"
@@ -100,7 +100,7 @@ class OutagePromises(Kit):
         cable.begin()
 
         def use() -> None:
-            # It may be opened when it is used first.
+            # The store may be opened only when it is used first.
             opened = tested_class.open(cable.config)
             try:
                 opened.enqueue([firing()])
@@ -122,7 +122,7 @@ class OutagePromises(Kit):
         try:
             lent = claimed(backend)
             waiting = threads.submit(raised, partial(BLOCKING[verb], backend, lent))
-            # Most will sleep by then; the promise holds of the others too.
+            # Most of them sleep by then; the promise holds for the others too.
             Event().wait(0.1)
             cable.begin()
             Event().wait(0.1)
@@ -181,7 +181,7 @@ def shown(error: BaseException | None) -> str:
 
 
 def persistently(call: Callable[[], list[str]]) -> list[str]:
-    """Call until the store is there again."""
+    """Call until the store answers again."""
     end = time.monotonic() + PATIENCE
     while True:
         try:

@@ -1,4 +1,4 @@
-"""How quick a store is on this machine at this moment: what leases and pauses of a test are measured by."""
+"""How fast a store is on this machine at this moment; the leases and pauses of some tests depend on it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from skunkqueue.persistence.backend import Backend
 
 
 def pace(backend: Backend) -> float:
-    """Measure the seconds that a firing takes through a store in another thread; on a queue of its own."""
+    """Measure how many seconds a firing takes through a store, in another thread and on a queue of its own."""
 
     def pass_through() -> None:
         backend.settle([outcome(claimed(backend, queue="pace"))])

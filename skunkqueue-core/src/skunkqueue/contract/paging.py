@@ -1,4 +1,4 @@
-"""Pages of rows: one order over routes and states, forwards and backwards, none skipped or repeated, whatever else happens."""
+"""Pages of rows: one order over routes and states, forwards and backwards; no row is skipped or repeated."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ QUERIES = (
     Query(queue="other", states=(State.RUNNING, State.COMPLETE, State.PENDING)),
 )
 NEWER = 40
-"""How often firings come and go while others page."""
+"""How often firings come and go while a listing is read."""
 
 
 class PagingPromises(Kit):
@@ -244,7 +244,7 @@ class PagingPromises(Kit):
 
 
 def place_in_line(row: Row) -> tuple[float | str, ...]:
-    """Say where a row belongs, as ``Query`` says."""
+    """Return the position of a row, as ``Query`` defines it."""
     if row.finished is not None:
         assert row.state in FINAL_STATES
         return 0, row.finished, 0.0, row.id

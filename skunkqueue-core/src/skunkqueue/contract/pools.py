@@ -1,4 +1,4 @@
-"""Pools: who is listed and how long, and their mailboxes."""
+"""Pools: which are listed and how long, and their mailboxes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from skunkqueue.records import Command
 
 
 class PoolPromises(Kit):
-    """What a store promises of pools."""
+    """What a store promises about pools."""
 
     def test_registered_pool_is_listed_as_it_said(self, pool_backend: Backend, clock: VirtualClock) -> None:
         samples = (Sample(1.5, 1 << 33, 0.25), Sample(2.5, 7, 0.5))

@@ -1,4 +1,4 @@
-"""Reading: single firings, pages, routes with exact counts, counters, and what a store says of itself."""
+"""Reading: single firings, pages, routes with exact counts, counters, and how a store describes itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reaping: what a dead worker held comes back at once, and a death is counted where something had begun."""
+"""Reaping: what a dead worker held comes back at once, and a death is counted where a job had begun."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requeueing: a finished firing begins afresh, with its body, its key and its target."""
+"""Requeueing: a finished firing starts over, with its body, its key and its target."""
 
 from __future__ import annotations
 

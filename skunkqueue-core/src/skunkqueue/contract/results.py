@@ -1,4 +1,4 @@
-"""Waiting for results: whoever waits for a firing is woken once it is finished. Under the real clock."""
+"""Waiting for results: a wait for a firing ends once it is finished. Under the real clock."""
 
 from __future__ import annotations
 

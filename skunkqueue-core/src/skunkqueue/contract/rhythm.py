@@ -1,6 +1,6 @@
-"""The rhythm of a schedule through any trouble: it neither stops nor doubles, and is declared once.
+"""The rhythm of a schedule under disturbance: it neither stops nor doubles, and is declared once.
 
-Workers that die or come late, people who declare, pause and kill, hosts that declare at the same moment.
+Workers die or come late, people declare, pause and kill, and hosts declare at the same moment.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ LEAST, MOST = 30, 1_000
 """Runs of the schedule that the storm lasts, however slow or fast the store is."""
 HOSTS = 2
 NAMES = 20
-"""Schedules that each host declares, and then declares changed."""
+"""Schedules that each host declares, and then declares with a change."""
 CHANGES = 5
 """How often threads replace a schedule that others run, at least."""
 PAUSE = 0.004
-"""Seconds between two deeds of a thread that disturbs; of those that undo all the others did, ten times as long."""
+"""Seconds between two actions of a thread that disturbs; ten times as long between those that undo all others."""
 
 
 class RhythmPromises(Kit):
-    """What holds of a schedule that much happens to."""
+    """What holds for a schedule that is disturbed."""
 
     stage: ClassVar[int] = 2
 
@@ -84,7 +84,7 @@ class RhythmPromises(Kit):
             with started(*hosts) as children:
                 for child in children:
                     child.expect(["ready"])
-                # First all of them anew, then all of them changed.
+                # First all of them as new, then all of them changed.
                 for _ in range(VERSIONS):
                     begin = b"%f" % (backend.now() + 0.05)
                     backend.enqueue([firing(route=GO + child.name, body=begin) for child in children])
@@ -121,7 +121,7 @@ class Crowd:
         backend.declare(said, firing(body=said.body))
 
     def run(self, worker: str) -> None:
-        """Claim and settle until the schedule has run often enough, and enough has happened to it."""
+        """Claim and settle until the schedule has run often enough, and was disturbed often enough."""
         while not self.over.is_set():
             if self._changes >= CHANGES and planned(self._backend, NAME).runs >= self._runs:
                 return
@@ -136,7 +136,7 @@ class Crowd:
 
     @contextmanager
     def _alone(self, lent: Claim) -> Iterator[None]:
-        """See that no other firing of the same declaration runs meanwhile."""
+        """Check that no other firing of the same declaration runs at the same time."""
         with self._beside:
             beside = [id_ for id_, body in self._running.items() if body == lent.body]
             self._running[lent.id] = lent.body
@@ -148,12 +148,12 @@ class Crowd:
                 del self._running[lent.id]
 
     def go_on(self, verb: Callable[[], None], pause: float) -> None:
-        """Do this now and then."""
+        """Do this from time to time."""
         while not self.over.wait(pause):
             verb()
 
     def declare_again(self) -> None:
-        """Declare what is there."""
+        """Declare the same again."""
         with self._declaring:
             said = versioned(self._changes)
             assert self._backend.declare(said, firing(body=said.body)) is False
@@ -174,21 +174,21 @@ class Crowd:
             assert self._backend.resume_schedule(QUEUE, NAME, made) is True
 
     def kill(self) -> None:
-        """Kill what waits."""
+        """Kill what is pending."""
         self._backend.kill([planned(self._backend, NAME).firing or ""])
 
     def heal(self) -> None:
-        """Arm it where nothing is armed, as workers do; and now and then at once, as people do."""
+        """Arm it where nothing is armed, as workers do; and from time to time to run now, as people do."""
         found = self._backend.idle_schedules(QUEUE, ROUTE) or [planned(self._backend, NAME)]
         for one in found:
             self._backend.arm(one.queue, one.name, one.generation, firing(body=one.body))
 
     def check(self) -> None:
-        """See, once all are gone, that one firing is left, and that every run of it was counted."""
+        """Check, once all threads have ended, that one firing is left and every run was counted."""
         self.heal()
         now = planned(self._backend, NAME)
         assert (now.paused, state(self._backend, now.firing or "")) == (False, State.PENDING)
         found = counts(self._backend)
         assert (found[State.PENDING], found.get(State.RUNNING, 0)) == (1, 0)
-        # What runs while its declaration is replaced is no run of the new one.
+        # A run whose declaration is replaced meanwhile does not count for the new one.
         assert now.runs <= found[State.COMPLETE] <= now.runs + self._changes

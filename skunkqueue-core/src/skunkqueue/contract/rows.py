@@ -1,4 +1,4 @@
-"""Rows: what a listing shows of each firing, and that nothing large is in it."""
+"""Rows: what a listing shows for each firing, and that it holds nothing large."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ LARGE = b"large " * 20_000
 
 
 class RowPromises(Kit):
-    """What ``rows`` promises of single rows."""
+    """What ``rows`` promises about single rows."""
 
     # --- what a row shows -------------------------------------------------------------------------
 

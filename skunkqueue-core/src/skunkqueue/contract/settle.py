@@ -1,4 +1,4 @@
-"""Handing outcomes in: the state each verdict leads to, and what is kept."""
+"""Handing in outcomes: the state that each verdict leads to, and what is kept."""
 
 from __future__ import annotations
 

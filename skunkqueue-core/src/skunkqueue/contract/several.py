@@ -231,7 +231,7 @@ class SeveralPromises(Kit):
 
 
 def until_taken(backend: Backend, routes: Sequence[str] = ROUTES, worker: str = WORKER) -> list[Claim]:
-    """Do what a worker of several routes does: wait for all of them, and claim from the one that is named."""
+    """Do what a worker of several routes does: wait for all of them, and claim from the one that is returned."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         route = backend.wait_any(QUEUE, routes, worker, LONG)
@@ -242,7 +242,7 @@ def until_taken(backend: Backend, routes: Sequence[str] = ROUTES, worker: str = 
 
 
 def begin_any(backend: Backend, worker: str = WORKER) -> AwaitedClaim:
-    """Begin to claim one from any route; skips where the store cannot be waited for by a descriptor."""
+    """Begin to claim one from any route; skips where the store has no descriptor to wait at."""
     begun = backend.begin_claim_any(QUEUE, ROUTES, worker, 1, LONG)
     if begun is None:
         pytest.skip("this store cannot be waited for by a file descriptor")
@@ -250,7 +250,7 @@ def begin_any(backend: Backend, worker: str = WORKER) -> AwaitedClaim:
 
 
 def answered(begun: AwaitedClaim) -> list[Claim]:
-    """Sleep at its descriptors, and ask when there may be an answer, until something is lent."""
+    """Sleep at its descriptors, and ask when an answer may be there, until something is lent."""
     end = time.monotonic() + PATIENCE
     while not (lent := begun.answer() if may_answer(begun, end - time.monotonic()) else []):
         assert time.monotonic() < end, "nothing was lent"
@@ -258,7 +258,7 @@ def answered(begun: AwaitedClaim) -> list[Claim]:
 
 
 def may_answer(begun: AwaitedClaim, seconds: float) -> bool:
-    """Sleep at its descriptors until there may be an answer; False after so many seconds."""
+    """Sleep at its descriptors until an answer may be there; False after so many seconds."""
     left = begun.until - time.monotonic()
     if left <= 0:
         return True

@@ -1,4 +1,4 @@
-"""What the tests of waiting stand on: threads that fall asleep, and are to be woken. Under the real clock."""
+"""Threads that sleep in a wait and must be woken, for the tests of waiting. Under the real clock."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Claim
 
 LONG = 15.0
-"""A timeout that no wake-up comes near to."""
+"""A timeout that is far longer than any wake-up takes."""
 PROMPT = 10.0
-"""Seconds that even a machine under load does not need to wake a sleeper; hundreds of times what is usual."""
+"""Seconds in which even a machine under load wakes a sleeper; hundreds of times the usual."""
 QUICK = 0.1
-"""Seconds within which most of some wake-ups must come; a look once in a while is slower than this."""
+"""Seconds within which most wake-ups must come; polling from time to time is slower."""
 LATE = 10
-"""How many times as long as a firing takes through the store they may take, on a machine too busy for that."""
+"""How many times as long as a firing through the store they may take, on a machine that is too busy for that."""
 TRIES = 3
-"""How often they are measured where they come late: the machine may be busy for a moment."""
+"""How often they are measured again where they come late: the machine may be busy for a moment."""
 
 T = TypeVar("T")
 
 
 def woken(threads: ThreadPoolExecutor, sleep: Callable[[], T], wake: Callable[[], object]) -> tuple[T, float]:
-    """Let a thread fall asleep, then do what must wake it; tell what it woke to, and after how long."""
+    """Let a thread fall asleep, then do what must wake it; return what it found, and after how long."""
     started = threading.Event()
 
     def sleeper() -> tuple[T, float]:
@@ -51,7 +51,7 @@ def woken(threads: ThreadPoolExecutor, sleep: Callable[[], T], wake: Callable[[]
 
     future = threads.submit(sleeper)
     assert started.wait(PATIENCE)
-    # The promise holds whether it sleeps already or not; mostly it should.
+    # The promise holds whether it sleeps by now or not; mostly it does.
     threading.Event().wait(0.03)
     before = time.monotonic()
     wake()
@@ -60,7 +60,7 @@ def woken(threads: ThreadPoolExecutor, sleep: Callable[[], T], wake: Callable[[]
 
 
 def come_soon(backend: Backend, measure: Callable[[], float]) -> None:
-    """Measure wake-ups; fails where most come late by the measure of the machine, every time that some are measured."""
+    """Measure wake-ups; fails where most are late for this machine in every measurement."""
     tries = []
     for _ in range(TRIES):
         took = [measure() for _ in range(EFFORT.rounds)]
@@ -75,7 +75,7 @@ def come_soon(backend: Backend, measure: Callable[[], float]) -> None:
 
 
 def until_claimed(backend: Backend, worker: str = WORKER) -> list[str]:
-    """Do what a worker does: wait, then try to claim one, since a wait may end too early."""
+    """Do what a worker does: wait, then try to claim one firing; a wait may end too early."""
     deadline = time.monotonic() + LONG
     while (left := deadline - time.monotonic()) > 0:
         backend.wait(QUEUE, ROUTE, worker, left)
@@ -85,7 +85,7 @@ def until_claimed(backend: Backend, worker: str = WORKER) -> list[str]:
 
 
 def until_lent(backend: Backend, worker: str = WORKER) -> list[Claim]:
-    """Ask for a claim until there is one, as ``claim_next`` may come back too early."""
+    """Ask for a claim until one comes, since ``claim_next`` may return too early."""
     end = time.monotonic() + PATIENCE
     while not (lent := backend.claim_next(QUEUE, ROUTE, worker, 1, LONG, timeout=LONG)):
         assert time.monotonic() < end, "nothing was lent"
@@ -93,7 +93,7 @@ def until_lent(backend: Backend, worker: str = WORKER) -> list[Claim]:
 
 
 def begin(backend: Backend, worker: str = WORKER) -> AwaitedClaim:
-    """Begin to claim one; skips where the store cannot be waited for by a descriptor."""
+    """Begin to claim one firing; skips where the store has no descriptor to wait at."""
     begun = backend.begin_claim(QUEUE, ROUTE, worker, 1, LONG)
     if begun is None:
         pytest.skip("this store cannot be waited for by a file descriptor")
@@ -101,7 +101,7 @@ def begin(backend: Backend, worker: str = WORKER) -> AwaitedClaim:
 
 
 def until_answered(begun: AwaitedClaim) -> list[Claim]:
-    """Do what a worker's main thread does: sleep at the descriptor, and ask when there may be an answer."""
+    """Do what a worker's main thread does: sleep at the descriptor, and ask when an answer may be there."""
     end = time.monotonic() + PATIENCE
     while not (lent := begun.answer() if may_answer(begun, end - time.monotonic()) else []):
         assert time.monotonic() < end, "nothing was lent"
@@ -109,7 +109,7 @@ def until_answered(begun: AwaitedClaim) -> list[Claim]:
 
 
 def may_answer(begun: AwaitedClaim, seconds: float) -> bool:
-    """Sleep at its descriptor until there may be an answer; False after so many seconds."""
+    """Sleep at its descriptor until an answer may be there; False after so many seconds."""
     left = begun.until - time.monotonic()
     if left <= 0:
         return True

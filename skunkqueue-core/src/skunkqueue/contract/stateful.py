@@ -1,4 +1,4 @@
-"""The property-based test: any order of verbs must leave a backend like the plain model."""
+"""The property-based test: after any sequence of verbs a backend must agree with the plain model."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from skunkqueue.persistence.backend import Backend
 
 
 class StatefulPromises(Kit):
-    """What holds after any run of verbs."""
+    """What holds after any sequence of verbs."""
 
     stage: ClassVar[int] = 3
     examples: ClassVar[int] = SETTINGS.max_examples
-    """Random walks that are tried; fewer where the same code has walked as far on another server."""
+    """Random walks that are tried; fewer where the same code has been tested as long on another server."""
 
     def test_any_run_of_verbs_leaves_the_store_like_the_model(
         self, backend: Backend, clock: VirtualClock

@@ -1,6 +1,6 @@
-"""A storm over one schedule: all that may happen to it, at random, and what must be true after each step.
+"""A storm over one schedule: everything that may happen to it, at random, and what must hold after each step.
 
-Knows a backend and a virtual clock; for ``rhythm``, and for whoever wants to run it longer.
+Knows a backend and a virtual clock. ``rhythm`` runs it; a program may run it longer.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ AGAIN = (Verdict.RETRY, Verdict.SNOOZE, Verdict.RELEASE)
 
 
 def versioned(number: int) -> Schedule:
-    """Make the schedule as it is declared after so many changes; its firings tell by their body."""
+    """Make the schedule as it is declared after so many changes; the body of its firings shows which."""
     return schedule(NAME, params=b"%d" % number, body=b"made by %d" % number, state=b"0")
 
 
@@ -49,10 +49,10 @@ def with_refire(backend: Backend, lent: Claim, verdict: Verdict, delay: float = 
 
 @final
 class Storm:
-    """One schedule under a virtual clock; each step does something to it at random, and knows what must follow.
+    """One schedule under a virtual clock. Each step does something random to it, and checks what must follow.
 
-    Its ``body`` is another after each change of the declaration, so a firing tells which one made it; its
-    ``state`` counts the runs since.
+    Its ``body`` differs after each change of the declaration, so it shows which one made a firing; its
+    ``state`` counts the runs since then.
     """
 
     def __init__(self, backend: Backend, clock: VirtualClock, chance: random.Random) -> None:
@@ -100,7 +100,7 @@ class Storm:
         self._chance.choices(verbs, weights)[0]()
 
     def check(self) -> None:
-        """See that the schedule is as it must be, with one live firing of its own."""
+        """Check that the schedule is as it must be, with one live firing of its own."""
         now = planned(self._backend, NAME)
         assert (now.runs, int(now.state), now.paused) == (self.runs, self._moved, self._paused)
         live = [record.id for record in self._live(now)]
@@ -110,7 +110,7 @@ class Storm:
             assert live == [now.firing], "it has stopped, or is doubled"
 
     def calm(self) -> None:
-        """See that it goes on once nothing disturbs it any more, and remembers its runs."""
+        """Check that it goes on once nothing disturbs it any more, and remembers its runs."""
         if self._paused:
             self._resume()
         self._heal()
@@ -164,7 +164,7 @@ class Storm:
         return held.pop(self._chance.randrange(len(held)))
 
     def _outcome(self, lent: Claim) -> Outcome:
-        """Say what became of a claim."""
+        """Make a random outcome of a claim."""
         dice = self._chance.random()
         if dice < 0.1:
             return outcome(lent, self._chance.choice(AGAIN))
@@ -185,7 +185,7 @@ class Storm:
             assert after == before
             if given.refire is not None and given.refire.firing is not None:
                 follows = given.refire.firing.id
-                # It is there only where this very outcome was accepted before.
+                # It exists only where this same outcome was accepted before.
                 assert follows in self._armed or state(self._backend, follows) is None
             self._idle = self._idle or (own and given.verdict.state.final)
             return
@@ -248,7 +248,7 @@ class Storm:
             self._idle = False
 
     def _live(self, now: Schedule) -> list[Record]:
-        """List the live firings of the present declaration, whoever made them."""
+        """List the live firings of the current declaration, whatever made them."""
         return [
             record
             for live in (State.PENDING, State.RUNNING)

@@ -1,4 +1,4 @@
-"""The whole suite in one class: every area of promises, and the fixtures they stand on."""
+"""The whole suite in one class: every area of promises, and the fixtures that they use."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from skunkqueue.contract.paging import PagingPromises
 from skunkqueue.contract.pools import PoolPromises
 from skunkqueue.contract.reading import ReadingPromises
 from skunkqueue.contract.reap import ReapPromises
+from skunkqueue.contract.refiring import RefiringPromises
 from skunkqueue.contract.requeue import RequeuePromises
 from skunkqueue.contract.results import ResultPromises
 from skunkqueue.contract.rhythm import RhythmPromises
@@ -39,7 +40,7 @@ from skunkqueue.contract.wakeups import WakeupPromises
 from skunkqueue.contract.workers import WorkerPromises
 
 
-# pytest collects the tests of the last base first, so what is plain stands at the end.
+# pytest collects the tests of the last base first, so the plain areas stand at the end.
 class BackendContract(
     StatefulPromises,
     CrashPromises,
@@ -65,6 +66,7 @@ class BackendContract(
     ReapPromises,
     WorkerPromises,
     ArmingPromises,
+    RefiringPromises,
     SchedulePromises,
     ControlPromises,
     RequeuePromises,

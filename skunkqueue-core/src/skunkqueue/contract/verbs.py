@@ -1,4 +1,4 @@
-"""Every verb as one call with harmless arguments, for promises that hold of all of them."""
+"""Every verb as one call with harmless arguments, for promises that hold for all verbs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Claim, Command, State
 
 Call = Callable[[Backend, Claim], object]
-"""What is called, with a claim that is held."""
+"""The call; it gets a claim that is held."""
 
 ASKING: Mapping[str, Call] = {
     "enqueue": lambda backend, _: backend.enqueue([firing()]),
@@ -101,11 +101,11 @@ BLOCKING: Mapping[str, Call] = {
     "wait_settled": lambda backend, lent: backend.wait_settled([lent.id], 60.0),
     "listen": lambda backend, _: backend.listen(WORKER, 60.0),
 }
-"""The verbs that wait for something; nothing comes."""
+"""The verbs that wait, for something that does not come."""
 
 
 def asking_of(tested_class: type[Backend]) -> dict[str, Call]:
-    """Return the verbs that answer at once, as far as the store has what they ask for."""
+    """Return the verbs that answer at once, without those that the store's capabilities leave out."""
     found = dict(ASKING)
     for capability, calls in ASKING_MORE.items():
         if capability in tested_class.capabilities:

@@ -1,4 +1,4 @@
-"""Waiting for work: whoever waits is woken at once by what concerns it. Under the real clock."""
+"""Waiting for work: a wait ends at once when something it waits for happens. Under the real clock."""
 
 from __future__ import annotations
 

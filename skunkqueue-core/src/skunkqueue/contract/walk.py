@@ -1,8 +1,8 @@
-"""A walk over all verbs at random: a store and the plain model do the same, and are compared after each step.
+"""A random walk over all verbs: a store and the plain model do the same, and are compared after each step.
 
-Each example plays in a queue of its own within one store, so it needs no fresh store, and cleans up.
-Due times are whole seconds, so that no store's rounding decides an order; leases and ttls end between
-them, so that nothing hangs on whether their last moment belongs to them.
+Each example uses a queue of its own in one store, so it needs no fresh store, and cleans up.
+Due times are whole seconds, so that no store's rounding decides an order. Leases and ttls end between
+whole seconds, so that it does not matter whether their last moment is part of them.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Claim, Death, Firing, Outcome, Refire, State, Verdict
 
 FAILING = (Verdict.ERROR, Verdict.KILLED, Verdict.EXPIRED, Verdict.RETRY)
-"""Verdicts that bring a line of error."""
+"""Verdicts that come with an error line."""
 
 
 class Machine(RuleBasedStateMachine):
-    """Does the same to a store and to the model, and compares."""
+    """Does the same to a store and to the model, and compares them."""
 
     def __init__(self, backend: Backend, clock: VirtualClock, number: int) -> None:
         super().__init__()
@@ -56,11 +56,11 @@ class Machine(RuleBasedStateMachine):
     # --- words ------------------------------------------------------------------------------------
 
     def seat(self, seat: int) -> str:
-        """Name a worker."""
+        """Return the id of a worker."""
         return f"{self.queue}-w{seat}"
 
     def worker(self, seat: int) -> Any:
-        """Describe a worker."""
+        """Make the record of a worker."""
         return makers.worker(self.seat(seat), queue=self.queue)
 
     def firing(self, spec: dict[str, Any]) -> Firing:
@@ -72,13 +72,13 @@ class Machine(RuleBasedStateMachine):
         return made
 
     def some(self, picked: list[int], *, finished: bool = False) -> list[str]:
-        """Choose ids of firings there were; the live or the finished are the likelier ones."""
+        """Choose ids of earlier firings; live or finished ones are more likely."""
         ids = [made.id for made in self.firings]
         ids.sort(key=lambda id_: id_ not in self.model.lots or self.model.lots[id_].state.final != finished)
         return list(dict.fromkeys(ids[pick % len(ids)] for pick in picked if ids))
 
     def picked_claim(self, pick: int) -> Claim:
-        """Choose among the last claims; those that are still held are the likelier ones."""
+        """Choose among the last claims; those that are still held are more likely."""
         claims = sorted(self.claims, key=lambda lent: self.model.held(makers.ref(lent)) is None)
         return claims[pick % len(claims)]
 
@@ -144,7 +144,7 @@ class Machine(RuleBasedStateMachine):
         fields["began"] = self.clock.now() if began else None
         if fields["verdict"] not in FAILING:
             fields["error"] = None
-        # Two outcomes of a batch may not fight over a key: which one wins is the store's choice.
+        # Two outcomes of a batch must not want the same key: which one gets it is the store's choice.
         key = "k1" if follow == "keyed" and alone else None
         follows = (self.firing({"route": "x", "key": key}),) if follow else ()
         made = makers.outcome(lent, follow=follows, **fields)
@@ -286,7 +286,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def same_as_the_model(self) -> None:
-        self.same_firings()  # comes first: it follows the store where that is free to choose
+        self.same_firings()  # first, since it adopts the store's choices
         self.same_counts_and_order()
         self.same_schedules()
         if self.lists:
@@ -309,7 +309,7 @@ class Machine(RuleBasedStateMachine):
                 assert record.state.final or abs(record.due - lot.due) < 0.002
 
     def same_counts_and_order(self) -> None:
-        """Compare what is told of routes, and the order of listings."""
+        """Compare the routes, and the order of listings."""
         infos = {info.route: info for info in self.backend.routes(self.queue)}
         for route in ROUTES:
             lots = [lot for lot in self.model.lots.values() if lot.firing.route == route]
@@ -325,7 +325,7 @@ class Machine(RuleBasedStateMachine):
                 assert shown == [lot.firing.id for lot in expected]
 
     def same_rows(self) -> None:
-        """Compare what is told of every firing in one listing, and of every job."""
+        """Compare every firing in one listing, and the counts of every job."""
         now, lots = self.clock.now(), self.model.lots.values()
         shown = makers.rows_of(self.backend, queue=self.queue, newest=False)
         expected = sorted(lots, key=lambda lot: lot.place_in_line)
@@ -359,7 +359,7 @@ class Machine(RuleBasedStateMachine):
             assert idle == self.model.idle(route)
 
     def teardown(self) -> None:
-        """Leave nothing behind for the examples to come."""
+        """Leave nothing behind for later examples."""
         for name in list(self.model.plans):
             self.backend.remove_schedule(self.queue, name)
         for seat in range(3):

@@ -1,4 +1,4 @@
-"""Workers: who is listed and how long, and what is swept away after them."""
+"""Workers: which are listed and how long, and what a sweep removes after them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def listed(workers: list[WorkerRecord]) -> list[str]:
 
 
 class WorkerPromises(Kit):
-    """What the verbs about workers promise."""
+    """What the verbs for workers promise."""
 
     # --- the list ---------------------------------------------------------------------------------
 
@@ -234,7 +234,7 @@ class WorkerPromises(Kit):
             assert claim(backend, worker=OTHER) == []
         swept(backend)
         assert state(backend, lent.id) is State.KILLED
-        # Only taking it back for others counts a death.
+        # A death is counted only where it is taken back for other workers.
         assert read(backend, lent.id).deaths == int(reclaimed)
         assert backend.settle([outcome(lent)]) == [lent.id]
 
