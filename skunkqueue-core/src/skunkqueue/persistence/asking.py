@@ -1,7 +1,7 @@
-"""The verbs by which people and programs ask of a store: rows, counts, results, counters, pools, the audit log.
+"""The verbs of ``Backend`` that people and programs use: rows, counts, results, counters, pools, the audit log.
 
-Part of ``Backend``; what its module says holds of these, too. None of them reads a body, an attempt state or a result, but
-``results``. Each looks at a bounded number of firings, however many there are.
+The docstring of ``backend`` holds for these verbs, too. Only ``results`` reads results, and none reads a body or an attempt
+state. Each looks at a bounded number of firings, however many the store has.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ MINUTES_KEPT = 86_400.0
 HOURS_KEPT = 30 * 86_400.0
 """Seconds for which the counters of each hour are kept."""
 MAX_JOBS = 200
-"""Job names that the counters and counts of a route tell apart; all others are counted as OTHER_JOBS."""
+"""How many job names the counters and counts of a route distinguish; all others are counted as OTHER_JOBS."""
 OTHER_JOBS = "(other jobs)"
 
 
-class Asking(ABC):  # noqa: B024 - a store may do without them, and says so by its capabilities
-    """What a store answers people. The capabilities say which of these it can do."""
+class Asking(ABC):  # noqa: B024 - a store may lack them, as its capabilities say
+    """What a store answers to people. Its capabilities say which of these verbs it has."""
 
     # --- firings: capability ``rows`` ----------------------------------------------------------------
 
@@ -34,12 +34,12 @@ class Asking(ABC):  # noqa: B024 - a store may do without them, and says so by i
         """List firings that match, in the order of ``Query``; ``cursor``: the ``next`` or ``previous`` of another page.
 
         A firing that matches from the first page to the last, and keeps its state (and, while pending, its due time), is
-        on exactly one page, in whichever direction one goes. Finished ones are found by an index where the query names any
-        of queue, route, states, job, tag, key, error or finished; what else it names is checked on those that are left, at
-        most MAX_LOOK of them in a call. Running and pending ones are looked through in their order, at most MAX_LOOK
-        of them in a call.
+        on exactly one page, in either direction. Finished firings are found by an index where the query names any
+        of queue, route, states, job, tag, key, error or finished. Other restrictions are checked on the firings that are
+        left, at most MAX_LOOK in a call. Running and pending firings are looked at in their order, at most MAX_LOOK
+        in a call.
 
-        A cursor that no page of this store gave, or one of another query, raises ``BackendError``.
+        A cursor that did not come from a page of this query raises ``BackendError``.
         """
         del query, limit, cursor
         self._cannot("rows")
@@ -56,13 +56,13 @@ class Asking(ABC):  # noqa: B024 - a store may do without them, and says so by i
     def job_counts(self, queue: str | None = None, route: str | None = None) -> list[JobCount]:
         """Count firings by route, job and state, in the order of these names. A job without any is left out.
 
-        The jobs told apart are those that the counters tell apart.
+        It distinguishes the same jobs as the counters.
         """
         del queue, route
         self._cannot("rows")
 
     def results(self, ids: Sequence[str]) -> list[Result | None]:
-        """Read how firings ended, in order; ``None`` where there is none (any more). At most MAX_PAGE, in one round trip.
+        """Read how firings ended, in order; ``None`` for one that is unknown or gone. At most MAX_PAGE, in one round trip.
 
         No body is read.
         """
@@ -72,8 +72,8 @@ class Asking(ABC):  # noqa: B024 - a store may do without them, and says so by i
     def delete(self, ids: Sequence[str]) -> dict[str, State | None]:
         """Remove firings, finished or pending; return the state each had before (``None``: unknown).
 
-        A running one stays, and everything of it. What is removed is known no more to ``get``; the key of a pending
-        one is free. A schedule whose pending firing is removed is armed again by ``idle_schedules``, as after a kill.
+        A running firing stays as it is. One that is removed is unknown to ``get`` from then on, and its key is
+        free. A schedule whose pending firing is removed is listed by ``idle_schedules``, as after a kill.
         """
         del ids
         self._cannot("rows")
@@ -81,7 +81,7 @@ class Asking(ABC):  # noqa: B024 - a store may do without them, and says so by i
     def run_now(self, ids: Sequence[str]) -> dict[str, State | None]:
         """Make pending firings due now; return the state each had before (``None``: unknown).
 
-        One that is due already keeps its place. Its priority, its target and a pause of its route still count.
+        One that is already due keeps its place. Its priority, its target and a pause of its route still apply.
         """
         del ids
         self._cannot("rows")
@@ -99,8 +99,8 @@ class Asking(ABC):  # noqa: B024 - a store may do without them, and says so by i
     ) -> list[Counters]:
         """Read what was counted on these routes, for each minute or hour that begins in ``since <= begin < until``.
 
-        Those without any are left out. In the order of ``routes``, then of time; with ``jobs`` one for each job, in the
-        order of names, otherwise the sum of all jobs, which has the samples, too. See ``counters`` for the values.
+        Spans without any are left out. In the order of ``routes``, then of time. With ``jobs``: one for each job, in the
+        order of names; otherwise the sum of all jobs, with the samples. See ``counters`` for the values.
         """
         del routes, since, until, hours, jobs
         self._cannot("counters")
@@ -111,7 +111,7 @@ class Asking(ABC):  # noqa: B024 - a store may do without them, and says so by i
         self._cannot("counters")
 
     def sample(self) -> int:
-        """Take the samples of this minute, on each route where nobody has yet; return on how many.
+        """Take the samples of this minute, on each route that has none yet; return on how many.
 
         ``sweep`` calls it, and does not count that as something done.
         """
@@ -125,33 +125,33 @@ class Asking(ABC):  # noqa: B024 - a store may do without them, and says so by i
         self._cannot("pools")
 
     def beat_pool(self, pool: PoolRecord, lease: float) -> bool:
-        """Say that it lives, and how it is; False where it had vanished (it is listed again)."""
+        """List a pool for some more time, as it is now; False where it was not listed any more (it is again)."""
         del pool, lease
         self._cannot("pools")
 
     def unregister_pool(self, pool: str) -> None:
-        """Take it off the list, with its mailbox."""
+        """Take a pool off the list, with its mailbox."""
         del pool
         self._cannot("pools")
 
     def pools(self, queue: str | None = None) -> list[PoolRecord]:
-        """List live pools, oldest first; dead ones are not listed even before anybody cleaned up."""
+        """List live pools, oldest first. A dead pool is not listed, even before a sweep."""
         del queue
         self._cannot("pools")
 
     # --- the audit log: capability ``audit`` ---------------------------------------------------------
 
     def log_entry(self, entry: Entry) -> None:
-        """Add an entry to the audit log, dated now, otherwise as it is given. One whose id is known already is left as it is."""
+        """Add an entry to the audit log, with the time of now. An entry whose id is already known stays as it is."""
         del entry
         self._cannot("audit")
 
     def note_entry(
         self, id_: str, *, did: str | None = None, heard: bool = False, done: bool = False
     ) -> bool:
-        """Add to an entry what became of it: ``did`` takes the place of the old text, ``heard`` and ``done`` date it now.
+        """Add to an entry what became of it: ``did`` replaces the old text, ``heard`` and ``done`` set these times to now.
 
-        A date that is there stays. False where there is no such entry (any more).
+        A time that is already set stays. False where the entry is unknown or gone.
         """
         del id_, did, heard, done
         self._cannot("audit")
@@ -165,7 +165,7 @@ class Asking(ABC):  # noqa: B024 - a store may do without them, and says so by i
         verb: str | None = None,
         id_: str | None = None,
     ) -> Entries:
-        """List the audit log, newest first, at most MAX_PAGE; of one person, verb or id. A strange cursor raises ``BackendError``."""
+        """List the audit log, newest first, at most MAX_PAGE; of one person, verb or id. An invalid cursor raises ``BackendError``."""
         del limit, cursor, who, verb, id_
         self._cannot("audit")
 
@@ -174,12 +174,12 @@ class Asking(ABC):  # noqa: B024 - a store may do without them, and says so by i
     def schedule_page(
         self, queue: str | None = None, limit: int = 50, after: tuple[str, str] | None = None
     ) -> list[Schedule]:
-        """List up to ``limit`` (MAX_PAGE) schedules (of one queue) by queue and name, those after this queue and name."""
+        """List up to ``limit`` (at most MAX_PAGE) schedules (of one queue) by queue and name, from after this queue and name."""
         del queue, limit, after
         self._cannot("schedule pages")
 
     def histories(self, names: Sequence[tuple[str, str]]) -> list[list[Run]]:
-        """Tell the last runs of several schedules (queue, name), each as ``history`` does, in one round trip."""
+        """List the last runs of several schedules (queue, name), each as ``history`` does, in one round trip."""
         del names
         self._cannot("schedule pages")
 

@@ -1,6 +1,6 @@
-"""A claim that waits for firings without blocking its caller, who waits for something else as well.
+"""A claim that waits for firings without blocking its caller, which waits for something else as well.
 
-``Backend.begin_claim`` gives it, where a store can be waited for by a file descriptor. Knows no store.
+``Backend.begin_claim`` returns it, where a store has a file descriptor to wait at. Knows no store.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ class AwaitedClaim(ABC):
     """
 
     until: float
-    """When to call ``answer`` at the latest, by the monotonic clock, though the descriptor is silent."""
+    """When to call ``answer`` at the latest, by the monotonic clock, even if the descriptor cannot be read."""
 
     @abstractmethod
     def fileno(self) -> int:
-        """Return the descriptor that can be read once there may be an answer; -1 where ``until`` has come.
+        """Return the descriptor that can be read once an answer may be there; -1 where ``until`` has come.
 
         Any call of ``answer`` may change it.
         """
 
     def descriptors(self) -> Sequence[int]:
-        """Return all descriptors of which one can be read once there may be an answer: more than one for several routes."""
+        """Return all descriptors; one of them can be read once an answer may be there. Several routes have several."""
         return (self.fileno(),)
 
     @abstractmethod
     def answer(self) -> Sequence[Claim]:
         """Return what was lent, as ``Backend.claim`` does; nothing where it goes on waiting.
 
-        To be called when the descriptor can be read, or ``until`` has come. Raises BackendError.
+        Call it when the descriptor can be read, or ``until`` has come. Raises BackendError.
         """
 
     @abstractmethod
     def cancel(self) -> None:
-        """End it; what it is lent all the same goes back at the next claim, or with ``Backend.close``. Raises nothing.
+        """End the claim. What the store lends to it nevertheless goes back at the next claim, or with ``Backend.close``. Raises nothing.
 
         Safe to call after its end.
         """
 
 
 def wait_by_looking(look: Callable[[str], bool], routes: Sequence[str], timeout: float) -> str | None:
-    """Look at each route again and again, until there is something on one; return which one."""
+    """Look at each route again and again, until one has something; return which one."""
     end = monotonic() + timeout
     while True:
         for route in routes:
@@ -99,7 +99,7 @@ class FirstOf(AwaitedClaim):
         return [one.fileno() for one in self._begun]
 
     def answer(self) -> Sequence[Claim]:
-        """Ask those that may have an answer, until one lends something."""
+        """Ask the claims that may have an answer, until one lends something."""
         try:
             claims = self._answer()
         except BaseException:

@@ -21,13 +21,13 @@ FINISHED, RUNNING, PENDING = 0, 1, 2
 """Groups, in the order of the line through time."""
 _GROUPS = {State.RUNNING: RUNNING, State.PENDING: PENDING}
 _JUST_AFTER = "~"
-"""Put behind an id, it comes after that id and before the next: it sorts after all digits."""
+"""Appended to an id, it sorts after that id and before the next: it comes after all digits."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
 class _Numbers(msgspec.Struct, frozen=True, array_like=True):
-    """How a progress report begins (``payload.Progress``); it has more, for whoever may look inside."""
+    """The first fields of a progress report (``payload.Progress``); the others are not for stores."""
 
     done: float
     total: float | None
@@ -54,25 +54,25 @@ class Look(NamedTuple):
     rows: list[Row]
     """Those that match, in the order of the walk; at most as many as were wanted."""
     at: Position | None
-    """Of the last firing looked at, whether it matched or not; ``None``: none was."""
+    """Position of the last firing that was looked at, whether it matched or not; ``None``: none was."""
     looked: int
     ended: bool
     """Nothing lies beyond ``at``."""
 
 
 class Passed(NamedTuple):
-    """Firings that a store passed over while it looked, since they cannot match."""
+    """Firings that a store skipped while it looked, since they cannot match."""
 
     number: int
     at: Position
-    """Of the last one."""
+    """Position of the last of them."""
 
 
 class Walk(Protocol):
     """Goes through a store's firings."""
 
     def __call__(self, after: Position | None, *, onward: bool, want: int) -> Look:
-        """Look from a position on, which is itself left out; ``None``: from the end.
+        """Look from after a position; ``None``: from the end.
 
         ``onward``: forwards in time, otherwise backwards. Up to ``want`` rows, among at most MAX_LOOK firings.
         """
@@ -99,12 +99,12 @@ def waits_for(*, due: float, now: float, paused: bool, again: str | None) -> str
 
 
 def again_after(verdict: Verdict) -> str | None:
-    """Return what a firing waits for that this verdict made pending again, while it is not due."""
+    """Return what a firing waits for until it is due, after this verdict made it pending again."""
     return verdict.value if verdict in (Verdict.RETRY, Verdict.SNOOZE) else None
 
 
 def numbers_of(progress: bytes | None) -> tuple[float, float | None] | None:
-    """Return how much is done, of how much, as a progress report says; ``None`` for what is none."""
+    """Return how much is done, of how much, from a progress report; ``None`` for other bytes."""
     if progress is None:
         return None
     try:
@@ -126,13 +126,13 @@ def states_of(query: Query) -> tuple[State, ...]:
 
 
 def is_by_place_and_state(query: Query) -> bool:
-    """Return whether queue, route and states are all that restricts it, so that the counts of routes answer it."""
+    """Return whether a query restricts only queue, route and states, so that the counts of routes answer it."""
     restricted = msgspec.structs.replace(query, queue=None, route=None, states=(), newest=True)
     return restricted == Query()
 
 
 def matches(row: Row, query: Query) -> bool:
-    """Return whether a firing is one of those asked for."""
+    """Return whether a firing matches a query."""
     return (
         (not query.states or row.state in query.states)
         and query.queue in (None, row.queue)
@@ -180,10 +180,10 @@ def look_through(candidates: Iterable[Row | Passed], query: Query, want: int, mo
 
 
 def page_of(query: Query, limit: int, cursor: str | None, walk: Walk) -> Rows:
-    """Make a page. Raises ``BackendError`` for a cursor that no page of this query gave."""
+    """Make a page. Raises ``BackendError`` for a cursor that is not from a page of this query."""
     limit = max(1, min(limit, MAX_ROWS))
     place, back = (None, False) if cursor is None else _read_cursor(cursor, query)
-    # Going back from a page of newest first means forwards in time.
+    # Backwards from a page with the newest first is forwards in time.
     found = walk(place, onward=query.newest == back, want=limit + 1)
     rows = found.rows[:limit]
     more = found.at if not found.ended else None
@@ -203,7 +203,7 @@ def page_of(query: Query, limit: int, cursor: str | None, walk: Walk) -> Rows:
 
 
 def _beside(place: Position | None, *, later: bool) -> Position | None:
-    """Return a position just after this one (``later``) or just before it, from where a walk finds what stands here."""
+    """Return a position just after this one (``later``) or just before it, from which a walk finds the firing at it."""
     if place is None:
         return None
     id_ = place.id.rstrip(_JUST_AFTER)
@@ -246,7 +246,7 @@ def entry_cursor(entry: Entry) -> str:
 
 
 def entry_before(cursor: str) -> tuple[float, str]:
-    """Read it back as time and id: older entries come next. Raises ``BackendError`` for what no page gave."""
+    """Read a cursor as time and id: older entries come next. Raises ``BackendError`` for one that is not from a page."""
     at, colon, id_ = cursor.partition(":")
     try:
         place = float(at), id_

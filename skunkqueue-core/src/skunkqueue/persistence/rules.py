@@ -1,8 +1,8 @@
 """Rules that every store applies alike, so that no store has to write them again.
 
-What a time in a firing means, how long a finished firing is kept, what a verdict does to a firing, how a death is
-written down, what an outcome counts, how a schedule moves on, what a cursor looks like, and the loop of a wait. Pure but for the wait; knows no
-store. A store whose server computes with its own clock (a script, an update pipeline) applies the same rules there.
+They cover the times in a firing, how long a finished firing is kept, what a verdict does to a firing, evidence of a
+death, what an outcome counts, how a schedule moves on, cursors, and the loop of a wait. All but the wait are pure; none
+knows a store. A store whose server computes with its own clock (a script, an update pipeline) applies the same rules there.
 """
 
 from __future__ import annotations
@@ -65,19 +65,19 @@ def due_again(outcome: Outcome, now: float) -> float | None:
 
 
 def lease_ended(at: float, worker: str, *, begun: bool) -> Death:
-    """Return the death that a lease counts which ran out. ``begun``: ``extend`` was told that its job had begun."""
+    """Return the death for a lease that ran out. ``begun``: ``extend`` reported that its job had begun."""
     return Death(at=at, worker=worker, cause="lease", begun=begun)
 
 
 def evidence_line(death: Death) -> str:
-    """Write a death down as one line of a firing's evidence, its line break included."""
+    """Write a death as one line of a firing's evidence, with its line break."""
     return msgspec.json.encode(death).decode() + "\n"
 
 
 def batch_length(deaths: Sequence[int]) -> int:
     """Return how many of the first firings in line one claim takes, given the deaths of each.
 
-    A firing under which a worker died is claimed alone, so that the next death can be told from its neighbours'.
+    A firing under which a worker died is claimed alone, so that the next death is known to be its own.
     """
     for number, count in enumerate(deaths):
         if count:
@@ -86,7 +86,7 @@ def batch_length(deaths: Sequence[int]) -> int:
 
 
 def with_claim(outcome: Outcome, record: Record) -> Outcome:
-    """Add to an outcome what it does not say of its claim, from the record of its firing."""
+    """Add to an outcome the fields of its claim that it leaves out, from the record of its firing."""
     return msgspec.structs.replace(
         outcome,
         queue=record.queue,
@@ -131,9 +131,9 @@ def has_moved(old: Schedule | None, over: Standing | None, *, running: bool) -> 
 
 
 def declared_over(new: Schedule, old: Schedule | None, *, generation: int, now: float) -> Schedule:
-    """Return the record of a declaration: what a store sets by itself, and what stays of the old one.
+    """Return the record of a declaration: what the store sets, and what stays from the old record.
 
-    A pause, the number of runs and what is known of the last run stay. Nothing is armed yet.
+    A pause, the number of runs and the data of the last run stay. Nothing is armed yet.
     """
     return msgspec.structs.replace(
         new,
@@ -181,7 +181,7 @@ def cursor_after(state: State, place: Sequence[float | int | str]) -> str:
 def place_in(after: str, state: State, shape: Sequence[type]) -> tuple[Any, ...]:
     """Read a cursor back, as values of the types in ``shape``.
 
-    Raises ``BackendError`` where no page of this state gave it. Only its last part may hold a colon.
+    Raises ``BackendError`` where it is not from a page of this state. Only its last part may contain a colon.
     """
     name, *parts = after.split(":", len(shape))
     try:
@@ -219,9 +219,9 @@ def wait_for(
 ) -> T:
     """Look, sleep, and look again, until something is found, the time is over or the store is closed.
 
-    ``look`` returns what it found (a false value: nothing), and in how many seconds something may come by itself: a due
-    time, the end of a lease (``None``: nothing will). ``sleep`` blocks for up to so many seconds, and returns early when
-    something has changed. Subscribe to changes before calling this: what happens between a look and a sleep must end
+    ``look`` returns what it found (a false value: nothing), and in how many seconds something may happen by itself: a due
+    time or the end of a lease (``None``: nothing will). ``sleep`` blocks for up to so many seconds, and returns early when
+    something has changed. Subscribe to changes before calling this: a change between a look and a sleep must end
     the sleep. Returns what was seen last.
     """
     deadline = clock.monotonic() + timeout

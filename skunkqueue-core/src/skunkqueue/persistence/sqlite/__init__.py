@@ -1,6 +1,6 @@
 """The embedded store: one SQLite file that every process of a machine may open.
 
-Knows SQLite and the backend contract, and nothing of jobs, workers or processes' lives.
+Knows SQLite and the backend contract, and nothing of jobs or processes.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The audit log: who did what, and what became of it.
 
-Every function here runs inside a transaction somebody else began, and takes the time as an argument.
+Every function here runs inside a transaction that its caller began, and takes the time as an argument.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def add(db: sqlite3.Connection, entry: Entry, now: float) -> None:
-    """Add an entry, unless its id is known."""
+    """Add an entry, unless its id is already known."""
     dated = replace(entry, at=now, on=entry.on[:MAX_ON])
     db.execute(
         "INSERT INTO audit (id, at, who, verb, entry) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -66,7 +66,7 @@ def page(
 
 
 def is_too_long(db: sqlite3.Connection, now: float) -> bool:
-    """Say whether ``drop_old`` would remove any."""
+    """Return whether ``drop_old`` would remove any."""
     row = db.execute(
         "SELECT (SELECT min(at) FROM audit) <= ? OR (SELECT count(*) FROM audit) > ?",
         (now - ENTRY_TTL, MAX_ENTRIES),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -37,7 +38,7 @@ from skunkqueue.persistence.sqlite import (
     wakeups,
     workers,
 )
-from skunkqueue.persistence.sqlite.location import location_of, require
+from skunkqueue.persistence.sqlite.location import location_of
 from skunkqueue.persistence.sqlite.opening import open_store
 from skunkqueue.persistence.sqlite.readers import snapshot
 from skunkqueue.persistence.sqlite.store import Store
@@ -91,9 +92,7 @@ class SQLiteBackend(Backend):
         Raises StoreMissingError where the config does not allow that.
         """
         location = location_of(config)
-        if not config.create:
-            require(location.path)
-        return cls(open_store(location, clock, default=config.url is None))
+        return cls(open_store(location, clock, default=config.url is None, create=config.create))
 
     def close(self) -> None:
         """Close the file and let blocked waits return."""
@@ -134,12 +133,9 @@ class SQLiteBackend(Backend):
         self, queue: str, route: str, worker: str, limit: int, lease: float
     ) -> AwaitedClaim | None:
         """Wait at the route's FIFO."""
-
-        def look_and_claim() -> list[Claim]:
-            return self.claim(queue, route, worker, limit, lease)
-
+        own = partial(self.claim, queue, route, worker, limit, lease)
         return awaited.begin_claim(
-            self._store, queue, route, worker, limit=limit, lease=lease, look_and_claim=look_and_claim
+            self._store, queue, route, worker, limit=limit, lease=lease, look_and_claim=own
         )
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[str]:
@@ -162,9 +158,7 @@ class SQLiteBackend(Backend):
 
     def get(self, ids: Sequence[str]) -> list[Record | None]:
         """Read firings by id."""
-        store = self._store
-        found = store.read(lambda db: reading.records(db, ids, store.clock.monotonic()))
-        return [found.get(id_) for id_ in ids]
+        return reading.get(self._store, ids)
 
     def find(self, prefix: str, limit: int = 10) -> list[str]:
         """Find ids by how they begin."""
@@ -172,11 +166,7 @@ class SQLiteBackend(Backend):
 
     def page(self, queue: str, route: str, state: State, limit: int = 50, after: str | None = None) -> Page:
         """List firings of one state."""
-        store = self._store
-        number = store.known_route(queue, route)
-        return store.read(
-            lambda db: reading.page(db, number, state, limit, after, mono=store.clock.monotonic())
-        )
+        return reading.page(self._store, queue, route, state, limit=limit, after=after)
 
     def routes(self, queue: str | None = None) -> list[RouteInfo]:
         """List routes with their counts."""
@@ -192,13 +182,11 @@ class SQLiteBackend(Backend):
 
     def rows(self, query: Query, limit: int = 50, cursor: str | None = None) -> Rows:
         """List firings that match."""
-        store = self._store
-        return store.read_sorted(lambda db: searching.rows(db, query, limit, cursor, store.clock.now()))
+        return self._store.read_sorted(lambda db: searching.rows(db, query, limit, cursor, self.now()))
 
     def count(self, query: Query, most: int = MAX_LOOK) -> Count:
         """Count firings that match."""
-        store = self._store
-        return store.read_sorted(lambda db: searching.count(db, query, most, store.clock.now()))
+        return self._store.read_sorted(lambda db: searching.count(db, query, most, self.now()))
 
     def job_counts(self, queue: str | None = None, route: str | None = None) -> list[JobCount]:
         """Count firings by route, job and state."""
@@ -258,8 +246,7 @@ class SQLiteBackend(Backend):
 
     def workers(self, queue: str | None = None, route: str | None = None) -> list[WorkerRecord]:
         """List live workers."""
-        store = self._store
-        return store.readers.run(lambda db: workers.listed(db, queue, route, store.clock.monotonic()))
+        return workers.live(self._store, queue, route)
 
     def reap(self, worker: str, begun: Sequence[str], death: Death) -> int:
         """Give back what a dead worker held."""
@@ -291,8 +278,7 @@ class SQLiteBackend(Backend):
 
     def pools(self, queue: str | None = None) -> list[PoolRecord]:
         """List live pools."""
-        store = self._store
-        return store.readers.run(lambda db: pools.listed(db, queue, store.clock.monotonic()))
+        return pools.live(self._store, queue)
 
     # --- schedules ----------------------------------------------------------------------------------
 
@@ -352,8 +338,7 @@ class SQLiteBackend(Backend):
 
     def history(self, queue: str, name: str) -> list[Run]:
         """List a schedule's last runs."""
-        (runs,) = self._store.readers.run(snapshot(lambda db: histories.of_each(db, [(queue, name)])))
-        return runs
+        return self.histories([(queue, name)])[0]
 
     def histories(self, names: Sequence[tuple[str, str]]) -> list[list[Run]]:
         """List the last runs of several schedules."""
@@ -391,16 +376,14 @@ class SQLiteBackend(Backend):
 
     def log_entry(self, entry: Entry) -> None:
         """Add an entry to the audit log."""
-        store = self._store
-        store.writer.run(lambda db: audit.add(db, entry, store.clock.now()))
+        self._store.writer.run(lambda db: audit.add(db, entry, self.now()))
 
     def note_entry(
         self, id_: str, *, did: str | None = None, heard: bool = False, done: bool = False
     ) -> bool:
         """Add to an entry what became of it."""
-        store = self._store
-        return store.writer.run(
-            lambda db: audit.note(db, id_, store.clock.now(), did=did, heard=heard, done=done)
+        return self._store.writer.run(
+            lambda db: audit.note(db, id_, self.now(), did=did, heard=heard, done=done)
         )
 
     def audit(

@@ -30,7 +30,7 @@ _COLUMNS = (
     "r.id, r.rank, r.due, r.alone, f.body, f.carry, f.enqueued, f.expires, f.deaths, f.evidence, f.kill, f.target,"
     " f.key, f.job, f.tags, f.schedule, f.parent, f.error"
 )
-# CROSS JOIN keeps SQLite from walking through firing and looking each one up in ready.
+# CROSS JOIN keeps SQLite from walking through firing and looking up each row in ready.
 _PICK = f"SELECT {_COLUMNS} FROM ({_DUE_READY} LIMIT :limit) r CROSS JOIN firing f ON f.id = r.id"  # noqa: S608 - constants
 _PICK_TARGETED = f"SELECT {_COLUMNS} FROM ({_DUE_TARGETED}) r CROSS JOIN firing f ON f.id = r.id"  # noqa: S608 - constants
 _TAKE = "DELETE FROM ready WHERE route = ? AND rank = ? AND (due, id) <= (?, ?)"
@@ -205,7 +205,7 @@ def _pick(
         db.executemany(
             _TAKE_TARGETED, [(route, found[1], found[2], found[0]) for found in rows if found[11] is not None]
         )
-    # All of a rank that come before the last one picked were picked too, so each rank is one range.
+    # All of a rank that come before the last one picked were picked too, so each rank is one range to delete.
     last = {found[1]: found for found in rows if found[11] is None}
     for rank, found in last.items():
         db.execute(_TAKE, (route, rank, found[2], found[0]))

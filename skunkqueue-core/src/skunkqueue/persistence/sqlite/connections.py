@@ -31,15 +31,15 @@ _open: Callable[..., forks.Connection] = partial(  # type: ignore[assignment] # 
 
 
 def connect(location: Location, into: list[forks.Connection], *, write: bool) -> None:
-    """Open the file as it is, and add the connection to a list; its schema is somebody else's business.
+    """Open the file as it is, and add the connection to a list; the schema is not looked at.
 
-    So a connection is never in no list, whenever a signal handler raises.
+    So a connection is always in a list, whenever a signal handler raises.
     """
     forks.guarded(into, _connect, location, into, write)
 
 
 def move(source: list[T], target: list[T]) -> None:
-    """Take the last of one list to the end of another, in one call; IndexError: there is none."""
+    """Move the last item of one list to the end of another, in one call; IndexError: the list is empty."""
     target.extend(map(list.pop, (source,)))
 
 
@@ -56,7 +56,7 @@ def _connect(location: Location, into: list[forks.Connection], write: bool) -> N
             db.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
             # Four times SQLite's default: a page that many commits touch is copied and synced less often.
             db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-            # Some builds overwrite what is deleted with zeros, at a third of the speed.
+            # Some builds overwrite deleted rows with zeros, at a third of the speed.
             db.execute("PRAGMA secure_delete = OFF")
             db.execute("PRAGMA temp_store = MEMORY")
         else:
@@ -69,14 +69,14 @@ def _connect(location: Location, into: list[forks.Connection], write: bool) -> N
 
 
 def identity_of(location: Location) -> tuple[int, int] | None:
-    """Tell which file the path leads to now; ``None``: to none. SQLite itself would not notice a change."""
+    """Return which file the path leads to now; ``None``: no file. SQLite itself would not notice a change."""
     try:
-        found = os.stat(location.path)  # noqa: PTH116 - a third of the price, at each transaction
+        found = os.stat(location.path)  # noqa: PTH116 - a third of the cost, in each transaction
     except OSError:
         return None
     return found.st_dev, found.st_ino
 
 
 def closed(location: Location) -> BackendError:
-    """Somebody uses a backend after ``close``."""
+    """Make the error for a use of the backend after ``close``."""
     return BackendError(f"{location.path}: this backend was closed: open the store again")

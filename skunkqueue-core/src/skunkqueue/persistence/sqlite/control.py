@@ -70,7 +70,7 @@ def resume(store: Store, queue: str, route: str | None) -> None:
 
 
 def _kill(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[dict[str, State | None], set[str]]:
-    """Kill firings; return the state each had, and the workers that got mail."""
+    """Kill firings; return the state each had, and the workers that got a command."""
     before: dict[str, State | None] = {}
     told: set[str] = set()
     for id_ in ids:

@@ -59,7 +59,7 @@ def sample(store: Store) -> int:
 def _of_all_jobs(
     db: sqlite3.Connection, name: tuple[str, str], route: int, since: float, until: float, *, hours: bool
 ) -> list[Counters]:
-    """Read what all jobs of a route did together, in the order of time; the samples, too."""
+    """Read the sum of all jobs of a route, with the samples, in the order of time."""
     found: dict[float, Tallies] = {}
     if not hours:
         for hour, packed in db.execute(
@@ -91,7 +91,7 @@ def _of_all_jobs(
 def _of_each_job(
     db: sqlite3.Connection, name: tuple[str, str], route: int, since: float, until: float, *, hours: bool
 ) -> list[Counters]:
-    """Read what each job did, in the order of time and then of names."""
+    """Read the counters of each job, in the order of time and then of names."""
     found: dict[tuple[float, int], Tallies] = {}
     for (job,) in db.execute("SELECT job FROM tally WHERE route = ?", (route,)).fetchall():
         for begin, packed in db.execute(
@@ -110,7 +110,7 @@ def _of_each_job(
 
 
 def totals(db: sqlite3.Connection, queue: str | None) -> list[Counters]:
-    """Read what each job did since the store was made."""
+    """Read the counters of each job since the store was made."""
     rows = db.execute(
         "SELECT r.queue, r.name, t.job, t.enqueued, t.tallies, c.tallies FROM route r JOIN tally t ON t.route = r.no"
         " LEFT JOIN counted c ON c.route = t.route AND c.span = :ever AND c.job = t.job AND c.begin = 0.0"
@@ -129,9 +129,9 @@ def totals(db: sqlite3.Connection, queue: str | None) -> list[Counters]:
 def _of_running_minutes(
     db: sqlite3.Connection, route: int, since: float, until: float, *, hours: bool
 ) -> list[tuple[int, float, Tallies]]:
-    """Read what is not in rows of its own yet, with its job and the time where it belongs."""
+    """Read what is still in the row of the counts, with its job and the begin of its span."""
     span = 3600 if hours else 60
-    # In minutes, with one more on each side, and looked at again below.
+    # In minutes, with one more on each side; the exact bounds are checked below.
     rows = db.execute(
         "SELECT job, minute, enqueued, tallies FROM tally WHERE route = ? AND minute >= ? AND minute <= ?",
         (route, since // 60 - 1, min(until // 60 + span // 60, 1e15)),

@@ -1,6 +1,6 @@
-"""How firings leave the line: filed away as finished, killed while pending, or removed.
+"""How firings leave the line: listed as finished, killed while pending, or removed.
 
-Every function here runs inside a transaction somebody else began, and takes the time as an argument.
+Every function here runs inside a transaction that its caller began, and takes the time as an argument.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from skunkqueue.records import State
 
 
 class Filing:
-    """Lists firings of a route that finish now, all in one go."""
+    """Lists firings of a route that finish now, all by few statements."""
 
     def __init__(self, db: sqlite3.Connection, route: int, now: float) -> None:
         self._db = db
         self._route = route
         self.now = now
         self.mixed: list[tuple[int, float, int, Sequence[int]]] = []
-        """Those that were added with a job each: state, time, chunk, jobs."""
+        """Chunks of firings that were added with a job each: state, time, chunk, jobs."""
         self._chunks: dict[int, int] = {}
         self._rows: list[tuple[object, ...]] = []
 
@@ -38,7 +38,7 @@ class Filing:
     ) -> int:
         """Take ids of one state, and of one job or of a job each; return the number of the chunk they will be in.
 
-        ``words``: ``index_words`` will be called.
+        ``words``: the caller calls ``index_words`` for them.
         """
         chunk = self._chunks.get(state)
         if chunk is None:
@@ -58,7 +58,7 @@ class Filing:
         return chunk
 
     def write(self) -> None:
-        """List them."""
+        """Write the rows."""
         self._db.executemany(
             "INSERT INTO ended (route, state, finished, chunk, job, words, gone, jobs, ids)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -67,7 +67,7 @@ class Filing:
 
 
 def index_words(db: sqlite3.Connection, ids: Collection[str]) -> None:
-    """Have finished firings found by their tags, key and type of error."""
+    """Let finished firings be found by their tags, key and type of error."""
     db.executemany(
         "INSERT INTO word (kind, text, finished, id) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
         _words(db, ids),
@@ -75,7 +75,7 @@ def index_words(db: sqlite3.Connection, ids: Collection[str]) -> None:
 
 
 def forget_words(db: sqlite3.Connection, ids: Collection[str]) -> None:
-    """Have them found no more; before their rows are removed."""
+    """Undo ``index_words``; called before the rows of the firings are removed."""
     db.executemany(
         "DELETE FROM word WHERE kind = ? AND text = ? AND finished = ? AND id = ?", _words(db, ids)
     )
@@ -98,7 +98,7 @@ def _words(db: sqlite3.Connection, ids: Collection[str]) -> list[tuple[int, str,
 
 
 def pending_among(db: sqlite3.Connection, ids: Iterable[str]) -> list[tuple[str, int, int]]:
-    """Those of the ids that are pending, each with its route and job."""
+    """Return those of the ids that are pending, each with its route and job."""
     found = []
     for id_ in ids:
         for table in ("ready", "aimed"):
@@ -175,14 +175,14 @@ def forget_finished(db: sqlite3.Connection, ids: Sequence[str]) -> None:
 
 
 def remove_rows(db: sqlite3.Connection, ids: Iterable[str]) -> None:
-    """Remove what is stored of finished firings themselves."""
+    """Remove the rows of finished firings."""
     rows = [(id_,) for id_ in ids]
     db.executemany("DELETE FROM done WHERE id = ?", rows)
     db.executemany("DELETE FROM firing WHERE id = ?", rows)
 
 
 def is_live(db: sqlite3.Connection, id_: str) -> bool:
-    """Say whether a firing is pending or running."""
+    """Return whether a firing is pending or running."""
     row = db.execute(
         "SELECT 1 FROM firing WHERE id = ? AND NOT EXISTS (SELECT 1 FROM done WHERE done.id = firing.id)",
         (id_,),
@@ -191,7 +191,7 @@ def is_live(db: sqlite3.Connection, id_: str) -> bool:
 
 
 def take_from_chunk(db: sqlite3.Connection, place: tuple[int, int, float, int], ids: set[str]) -> None:
-    """Strike finished firings off the list of their chunk, which is at route, state, time and number."""
+    """Take finished firings off the list of their chunk; ``place``: its route, state, time and number."""
     where = "route = ? AND state = ? AND finished = ? AND chunk = ?"
     row = db.execute(f"SELECT jobs, ids FROM ended WHERE {where}", place).fetchone()  # noqa: S608 - constants
     if row is None:

@@ -1,6 +1,6 @@
-"""Turning what SQLite says into errors that name the file, the problem and the way out.
+"""Errors of SQLite become errors that name the file, the problem and the way out.
 
-Python 3.10 does not tell SQLite's error codes, so this reads the messages; SQLite has kept them for
+Python 3.10 does not give SQLite's error codes, so this module reads the messages. SQLite has not changed them for
 twenty years (``sqlite3ErrStr`` in its ``main.c``).
 """
 
@@ -22,13 +22,13 @@ _ALMOST_NOTHING = 1 << 20
 
 
 def is_busy(error: sqlite3.Error) -> bool:
-    """Say whether the call may work a moment later, because somebody else holds the file now."""
+    """Return whether the call may work a moment later, because another process holds the file now."""
     text = str(error)
     return "is locked" in text or "database schema has changed" in text
 
 
 def translate(error: sqlite3.Error, path: Path) -> BackendError:  # noqa: PLR0911 - one for each thing that goes wrong
-    """Make our error out of SQLite's; the caller raises it ``from`` the original."""
+    """Make an error of ours out of SQLite's; the caller raises it ``from`` the original."""
     text = str(error)
     if is_busy(error):
         return locked(path, 0.0)
@@ -59,7 +59,7 @@ def translate(error: sqlite3.Error, path: Path) -> BackendError:  # noqa: PLR091
 
 
 def locked(path: Path, waited: float) -> BackendUnavailableError:
-    """Another program holds the file's write lock for longer than we wait."""
+    """Make the error for a file whose write lock another program holds longer than ``busy_timeout``."""
     spent = f" for {waited:g} s" if waited else ""
     return BackendUnavailableError(
         f"{path}: locked by another program{spent}: find it with `fuser -v {path}` (an open transaction in an"
@@ -68,7 +68,7 @@ def locked(path: Path, waited: float) -> BackendUnavailableError:
 
 
 def replaced(path: Path) -> BackendUnavailableError:
-    """Somebody removed the file, or put another in its place, while we have it open."""
+    """Make the error for a file that was removed or replaced while this process has it open."""
     return BackendUnavailableError(
         f"{path}: the file was removed or replaced while this process had it open, and what is written now would"
         f" be lost: put it back, or start this process again"
@@ -76,7 +76,7 @@ def replaced(path: Path) -> BackendUnavailableError:
 
 
 def read_only(path: Path) -> BackendReadOnlyError:
-    """Say that writing is not allowed."""
+    """Make the error for a file or folder that this user may not write to."""
     return BackendReadOnlyError(
         f"{path}: this user may not write to it, or not to its folder (SQLite keeps files beside it): change"
         f" their owner or mode, or name another file with the URL sqlite:////path/to/file.db"
@@ -84,7 +84,7 @@ def read_only(path: Path) -> BackendReadOnlyError:
 
 
 def not_ours(path: Path, why: str) -> BackendDamagedError:
-    """Say that what was opened is something else."""
+    """Make the error for a file that is not a store."""
     return BackendDamagedError(
         f"{path}: this is not a SkunkQueue store: {why}. Name another file, or move this one away so that a new"
         f" store can be made in its place"

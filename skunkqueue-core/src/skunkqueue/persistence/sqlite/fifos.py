@@ -170,7 +170,7 @@ class Fifos:
 
     def __del__(self) -> None:
         for fd in getattr(self, "_pipe", ()):
-            # At the interpreter's end the modules may be gone already, and so are the descriptors.
+            # At the end of the interpreter modules may be gone already, and the descriptors with them.
             if contextlib is not None and os is not None:
                 with contextlib.suppress(OSError):
                     os.close(fd)

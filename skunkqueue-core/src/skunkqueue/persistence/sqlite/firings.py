@@ -18,12 +18,12 @@ from skunkqueue.persistence.sqlite.statements import insert
 from skunkqueue.persistence.sqlite.writer import Repeat
 from skunkqueue.records import MAX_PRIORITY, Firing
 
-# Every parameter costs, a thousand times a batch, and most firings have neither expiry, key nor target.
+# Every parameter costs time, a thousand times a batch, and most firings have no expiry, key or target.
 _INSERT = "INSERT INTO firing (id, route, rank, due, enqueued, job, body)"
 _INSERT_WHOLE = "INSERT INTO firing (id, route, rank, due, enqueued, job, body, expires, key, target, schedule, parent, tags)"
 _INSERT_READY = "INSERT INTO ready (route, rank, due, words, job, id, alone)"
 _INSERT_READY_MANY = "INSERT INTO ready (route, rank, due, words, job, id, alone) SELECT ?, ?, ?, ?, ?, value, 0 FROM json_each(?)"
-# Each value is the number of a job, a space, and an id; a number is what a text begins with.
+# Each value is the number of a job, a space, and an id; CAST reads the number at the start of a text.
 _INSERT_READY_MIXED = (
     "INSERT INTO ready (route, rank, due, words, job, id, alone)"
     " SELECT ?, ?, ?, ?, CAST(value AS INTEGER), substr(value, instr(value, ' ') + 1), 0 FROM json_each(?)"
@@ -34,7 +34,7 @@ _INSERT_TARGETED = (
 
 _KNOWN = "SELECT f.id FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value"
 _Line = tuple[int, int, float, int]
-"""Route, rank, due time and words of firings that go in line together."""
+"""Route, rank, due time and words: what firings share that go in line together."""
 
 
 def put(
@@ -52,7 +52,7 @@ def put(
     counts: Counter[tuple[int, int]] = Counter()
     last: _Line | None = None
     for firing in firings:
-        # As in ``rules``, but a call costs as much as all the rest of it.
+        # As in ``rules``; a call would cost as much as all the rest of this loop.
         due = now + firing.delay if firing.due is None else firing.due
         expires = firing.expires
         if expires is None and firing.expires_in is not None:
@@ -91,7 +91,7 @@ def put(
     _store(db, ((_INSERT, plain), (_INSERT_WHOLE, rows)), lines, targeted)
     for (route, *_), (of, _) in lines.items():
         if len(of) == 1:
-            # As those do that schedules arm, each at a time of its own.
+            # As with firings that schedules arm, each at a time of its own.
             counts[route, of[0]] += 1
         else:
             for job, n in Counter(of).items():

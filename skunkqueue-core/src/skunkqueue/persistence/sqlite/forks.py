@@ -1,10 +1,10 @@
-"""Forks: no thread is within SQLite while another one forks, and a child lets go of what it inherited.
+"""Forks: no thread is inside SQLite while another one forks, and a child closes the connections that it inherits.
 
-A fork copies SQLite's own mutexes as they are, and its notes on which locks this process holds on a file, which
-the child does not hold. So whoever forks waits until all threads are out of SQLite, and a child closes every
-inherited connection before it opens one: with the last of them those notes go, and the locks are taken for real.
-The parent's locks stay as they are, since the system keeps them by process. Without a transaction under way
-closing writes nothing; where there was one, the child may not use SQLite at all.
+A fork copies SQLite's own mutexes as they are, and also its notes on which locks the process holds on a file; the child
+does not hold these locks. So a thread that forks waits until all threads are out of SQLite, and a child closes every
+inherited connection before it opens one. With the last of them the notes go, and the next connection takes real locks.
+The parent's locks stay as they are, since the system keeps them by process. Closing writes nothing, unless a
+transaction was under way: then the child may not use SQLite at all.
 """
 
 from __future__ import annotations
@@ -26,41 +26,41 @@ from skunkqueue.turns import frames_of
 T = TypeVar("T")
 
 _LONGEST = 10.0
-"""Seconds that a fork waits for the other threads."""
+"""Seconds for which a fork waits for the other threads."""
 _PAUSE = 0.0005
 
 _inside: dict[int, int] = {}
-"""The threads within SQLite, by the id of what they do there."""
+"""The threads inside SQLite, by the id of their call."""
 _forking: list[int] = []
-"""As many entries as threads are forking; whoever is about to enter SQLite waits for them."""
+"""One entry for each thread that forks now; a thread that is about to enter SQLite waits for them."""
 _quiet: set[int] = set()
-"""Threads that forked while no other was within SQLite."""
+"""Threads that forked while no other thread was inside SQLite."""
 _open: dict[int, weakref.ref[Connection]] = {}
 
 
 class Connection(sqlite3.Connection):
-    """A connection that can be found after a fork; SQLite's own cannot be referred to weakly."""
+    """A connection that can be found after a fork: ``sqlite3.Connection`` does not support weak references."""
 
     pid = 0
 
 
 class Connections(list[Connection]):
-    """Connections that are closed with their list, where a signal handler's exception has kept anybody else from it.
+    """Connections that are closed when their list goes, if a signal handler's exception has prevented that before.
 
-    Only for what lives long: an exception that a handler raises within ``__del__`` is lost.
+    Only for lists that live long: an exception that a handler raises inside ``__del__`` is lost.
     """
 
     __slots__ = ()
 
     def __del__(self) -> None:
         for db in self:
-            # Not those of the process that this one is a copy of. At the interpreter's end modules may be gone already.
+            # Not the connections of the parent process. At the end of the interpreter modules may be gone already.
             if os is not None and db.pid == os.getpid():
                 guarded(db, db.close)
 
 
 class _Process:
-    """What this process is."""
+    """Whether this process is a fork, and whether it may use SQLite."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()
@@ -69,7 +69,7 @@ class _Process:
         """Connections that must not even be closed."""
 
     def find_out(self) -> None:
-        """Notice that this is the child of a fork."""
+        """Check whether this process is the child of a fork."""
         if self.pid != os.getpid():
             if _open and get_ident() not in _quiet:
                 self.unusable = True
@@ -81,12 +81,12 @@ _process = _Process()
 
 
 def guarded(call: object, action: Callable[..., T], *args: Any) -> T:
-    """Run what calls SQLite; not while a thread forks. ``call`` tells it from others that run meanwhile."""
+    """Run something that calls SQLite, but not while a thread forks. The id of ``call`` identifies it meanwhile."""
     number = id(call)
     end = None
     try:
         while True:
-            # In this order, as a fork looks for who is inside after it has announced itself.
+            # In this order: a fork first announces itself, and then looks which threads are inside.
             _inside[number] = get_ident()
             if not _forking or (end is not None and monotonic() > end):
                 return action(*args)
@@ -98,7 +98,7 @@ def guarded(call: object, action: Callable[..., T], *args: Any) -> T:
 
 
 def note(db: Connection) -> None:
-    """Remember a connection that was opened."""
+    """Remember an open connection."""
     db.pid = os.getpid()
     for number, known in list(_open.items()):
         if known() is None:
@@ -114,7 +114,7 @@ def close_all(opened: list[Connection]) -> None:
 
 
 def let_go_of_inherited() -> None:
-    """Close what was inherited, before the first connection is opened. Raises BackendError where that cannot be."""
+    """Close inherited connections before the first one is opened. Raises BackendError where SQLite cannot be used."""
     _process.find_out()
     if _process.unusable:
         msg = (
@@ -151,8 +151,8 @@ def _wait_for_others() -> None:
     _quiet.add(me)
 
 
-# What a handler raises within a hook is reported and forgotten, and the rest of the hook left out. So what must
-# not be left out has no bytecode. The hooks that come before a fork run in the reverse order.
+# An exception that a handler raises inside a hook is reported and dropped, and the rest of the hook is skipped. So what
+# must not be skipped has no bytecode. The hooks that run before a fork run in reverse order.
 os.register_at_fork(before=_wait_for_others, after_in_child=_process.find_out)
 os.register_at_fork(
     before=partial(_forking.append, 1), after_in_parent=_forking.pop, after_in_child=_forking.clear

@@ -1,9 +1,9 @@
-"""Histories of schedules: a batch of runs is noted in one row, until somebody sorts such batches by schedule.
+"""Histories of schedules: a batch of runs is noted in one row, and sorted by schedule later.
 
-To add a run to each of a hundred histories is to change a hundred pages. Runs of many batches that are added together share
-these pages. Whoever reads a history reads what is sorted, and after it what is not.
+To add a run to each of a hundred histories changes a hundred pages. Runs of many batches that are added together share
+these pages. A reader of a history reads the sorted runs, and after them those that are only noted.
 
-Every function here runs inside a transaction somebody else began.
+Every function here runs inside a transaction that its caller began.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from skunkqueue.records import Run
 _Place = tuple[str, str]
 """Queue and name of a schedule."""
 MANY = 50
-"""So many batches are sorted by who notes the last of them."""
+"""How many batches are noted before the next one sorts them all."""
 _PRUNE_EVERY = 10
-"""Runs after which a history is cut to its length, since finding its end means walking through it."""
+"""Every so many runs a history is cut to its length; each time costs a walk through it."""
 _INSERT = "INSERT INTO history (queue, name, run)"
 _PRUNE = (
     "DELETE FROM history WHERE queue = ? AND name = ? AND no <="
@@ -40,7 +40,7 @@ class Batch(msgspec.Struct, array_like=True):
     runs: list[Run] = []
 
     def add(self, place: _Place, before: int, run: Run) -> None:
-        """Take in a run."""
+        """Add a run."""
         self.queues.append(place[0])
         self.names.append(place[1])
         self.before.append(before)
@@ -62,7 +62,7 @@ _decode_run = msgspec.msgpack.Decoder(Run).decode
 
 
 def note(db: sqlite3.Connection, batch: Batch) -> None:
-    """Keep runs that ended now."""
+    """Note runs that ended now, and sort all that is noted from time to time."""
     if not batch.runs:
         return
     number = db.execute("INSERT INTO ran (runs) VALUES (?)", (_encode(batch),)).lastrowid
@@ -83,7 +83,7 @@ def sort_all(db: sqlite3.Connection) -> None:
                 runs[place] = [run]
             if before >= HISTORY_LENGTH and before % _PRUNE_EVERY == 0:
                 full.add(place)
-    # In the order of schedules, since what shares a page is then written together.
+    # In the order of schedules, so that runs on the same page are written together.
     insert(db, _INSERT, [(*place, run) for place in sorted(runs) for run in runs[place]])
     db.executemany(_PRUNE, [(*place, *place, HISTORY_LENGTH) for place in sorted(full)])
     db.execute("DELETE FROM ran")

@@ -1,11 +1,11 @@
-"""Where firings put in one by one wait, for moments, until somebody files them.
+"""The inbox: firings that are put in one by one wait here for moments, until they are filed.
 
-A commit costs by the pages it touches, and filing touches three at least: the firing, its place in line,
-its route's counts. An append to this table touches one. Whoever needs them filed (a claim, a listing, the
-producer that makes the two hundredth) files all of them at once, in the transaction it has anyway or in
-one made for it, so nobody ever sees a firing that is not filed.
+The cost of a commit depends on the pages that it changes. Filing changes at least three: the firing, its place in line,
+and the counts of its route. An append to this table changes one. An operation that needs the firings (a claim, a listing,
+the enqueue of the two hundredth) first files all of them at once, in its own transaction or in
+one for that purpose. So no reader ever misses a firing that is not filed.
 
-Every function here runs inside a transaction somebody else began, and takes the time as an argument.
+Every function here runs inside a transaction that its caller began, and takes the time as an argument.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from skunkqueue.persistence.sqlite.schema import TAGGED
 from skunkqueue.records import MAX_PRIORITY, Firing
 
 LARGEST = 4
-"""So many firings at once are still cheaper to put here than to file."""
+"""Up to so many firings at once are cheaper to put here than to file."""
 _FULL = 200
 _INSERT = (
     "INSERT INTO inbox (id, route, rank, due, enqueued, expires, job, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -43,10 +43,10 @@ _COUNT_NEW = _COUNT.replace("inbox", _NEW)
 
 
 def takes(put_in: Sequence[Firing]) -> bool:
-    """Say whether firings may be put here: few, and none with a key or target, which have to be unique or found."""
+    """Return whether firings may be put here: few, and none with a key (it must be unique) or a target (it must be found)."""
     if len(put_in) > LARGEST:
         return False
-    for f in put_in:  # noqa: SIM110 - a generator that is interrupted complains of it
+    for f in put_in:  # noqa: SIM110 - an interrupted generator would print an error
         if f.key is not None or f.target is not None:
             return False
     return True
@@ -59,7 +59,7 @@ def put(
     job_numbers: Mapping[str, int],
     now: float,
 ) -> None:
-    """Put firings in; one whose id is known already is dropped when it is filed."""
+    """Put firings in; one whose id is already known is dropped when it is filed."""
     last = 0
     for f in put_in:
         expires = f.expires
@@ -73,23 +73,23 @@ def put(
         else:
             more = (jobs.tags_text(f.tags), f.schedule, f.parent)
             last = db.execute(_INSERT_WHOLE, (*row, *more)).lastrowid or 0
-    # Numbers begin at 1 again whenever the table was emptied.
+    # Numbers begin at 1 again each time the table was emptied.
     if last >= _FULL:
         file_all(db)
 
 
 def is_empty(db: sqlite3.Connection) -> bool:
-    """Say whether there is nothing to file; cheap."""
+    """Return whether nothing is left to file; cheap."""
     return db.execute("SELECT 1 FROM inbox LIMIT 1").fetchone() is None
 
 
 def file_all(db: sqlite3.Connection) -> None:
-    """Make firings of all that is here."""
+    """Make firings of everything in the inbox."""
     last = db.execute("SELECT max(no) FROM inbox").fetchone()[0]
     if last is None:
         return
     new = [row[0] for row in db.execute(_FILE).fetchall()]
-    # No row leaves but with all others, so the last number is how many there are.
+    # All rows leave together, so the last number is the number of rows.
     if len(new) == last:
         db.execute(_LINE_UP)
         counts = db.execute(_COUNT).fetchall()

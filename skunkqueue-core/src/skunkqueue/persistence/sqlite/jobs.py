@@ -1,6 +1,6 @@
-"""Names of jobs, and the numbers that stand for them in the rows of firings. No number changes or goes.
+"""Names of jobs, and the numbers that stand for them in the rows of firings. A number is never changed or removed.
 
-Every function here runs inside a transaction somebody else began.
+Every function here runs inside a transaction that its caller began.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from skunkqueue.persistence.sqlite import schema
 
 
 def number(db: sqlite3.Connection, name: str) -> int | None:
-    """Look a name up."""
+    """Return the number of a name, if it has one."""
     row = db.execute("SELECT no FROM job WHERE name = ?", (name,)).fetchone()
     return None if row is None else int(row[0])
 
 
 def make(db: sqlite3.Connection, name: str) -> int:
-    """Look a name up, giving it a number where it has none; in a write transaction."""
+    """Return the number of a name, which is made where it is missing; in a write transaction."""
     found = number(db, name)
     if found is not None:
         return found
     made = db.execute("INSERT INTO job (name) VALUES (?)", (name,)).lastrowid
-    assert made is not None  # noqa: S101 - for the type checker; an INSERT has one
+    assert made is not None  # noqa: S101 - for the type checker: an INSERT sets it
     return made
 
 
@@ -51,7 +51,7 @@ def shown_names(db: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, str
 
 
 def tags_text(tags: tuple[str, ...]) -> str | None:
-    """Write tags down; most firings have none."""
+    """Write tags as a text; ``None`` for no tags, as most firings have."""
     return msgspec.json.encode(tags).decode() if tags else None
 
 
@@ -59,5 +59,5 @@ _decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def tags_of(text: str | None) -> tuple[str, ...]:
-    """Read them back."""
+    """Read tags from a text."""
     return () if text is None else _decode_tags(text)

@@ -1,7 +1,7 @@
-"""Leases: one row for each batch claimed, which lists the ids that run under its token.
+"""Leases: one row for each batch claimed, with the ids that run under its token.
 
-A firing runs exactly while its id is in such a list. That list is the fence: what is not in it, under
-the token the worker shows, is stale.
+A firing runs exactly while its id is in such a row. The row is the fence: a claim whose id is not in the row of its
+token is stale.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ KEYED = 1
 TARGETED = 2
 FAILED = 4
 _RECLAIM_AT_ONCE = 8
-"""Leases taken back in one call, so that nobody pays for a thousand dead workers at once."""
+"""Leases that one call takes back, so that no single call has to handle a thousand dead workers."""
 
 _SELECT = "SELECT token, route, ends, holder, claimed, special, apart, ids, begun FROM lease WHERE "
 _BACK = "UPDATE firing SET token = ?, holder = ?, deaths = deaths + ?, evidence = evidence || ? WHERE id = ?"
@@ -42,7 +42,7 @@ _TO_TARGETED = (
 
 
 class Lease(msgspec.Struct, kw_only=True):
-    """One batch while it is out."""
+    """One batch that is lent."""
 
     token: int
     route: int
@@ -54,10 +54,10 @@ class Lease(msgspec.Struct, kw_only=True):
     held: dict[str, None]
     """Ids, in the order of claiming."""
     begun: set[str]
-    """Whose job is known to have begun."""
+    """Ids of firings whose job is known to have begun."""
 
     def end_of(self, firing: str) -> float:
-        """When the lease of one of its firings ends."""
+        """Return when the lease of one of its firings ends."""
         return self.ends if self.apart is None else self.apart.get(firing, self.ends)
 
 
@@ -77,12 +77,12 @@ def _read(row: Sequence[Any]) -> Lease:
 
 
 def holder_number(db: sqlite3.Connection, worker: str, now: float) -> int:
-    """Give the number that stands for a worker's id in the rows of what it held."""
+    """Return the number that stands for a worker's id in the rows of firings and leases."""
     row = db.execute("SELECT no FROM holder WHERE name = ?", (worker,)).fetchone()
     if row is not None:
         return int(row[0])
     made = db.execute("INSERT INTO holder (name, seen) VALUES (?, ?)", (worker, now)).lastrowid
-    assert made is not None  # noqa: S101 - for the type checker; an INSERT has one
+    assert made is not None  # noqa: S101 - for the type checker: an INSERT sets it
     return made
 
 
@@ -96,8 +96,8 @@ def lend(
     now: float,
     special: int,
 ) -> int:
-    """Write down a new lease; return its token."""
-    # Made of the route's number, too, so that a token tells where its lease is.
+    """Write a new lease; return its token."""
+    # The token contains the route's number, so that its lease is found by it.
     token = routes.next_claim(db, route) << _ROUTE_BITS | route
     db.execute(
         "INSERT INTO lease (route, token, ends, holder, claimed, special, ids) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -123,7 +123,7 @@ def by_token(db: sqlite3.Connection, token: int) -> Lease | None:
 
 
 def of_route(db: sqlite3.Connection, route: int) -> list[Lease]:
-    """Read all leases of a route: as many as batches are out."""
+    """Read all leases of a route: as many as batches are lent."""
     return [_read(row) for row in db.execute(f"{_SELECT}route = ?", (route,))]
 
 
@@ -133,13 +133,13 @@ def of_holder(db: sqlite3.Connection, holder: int) -> list[Lease]:
 
 
 def of_firing(db: sqlite3.Connection, route: int, firing: str) -> Lease | None:
-    """Find the lease a running firing is under."""
+    """Find the lease of a running firing."""
     row = db.execute(f"{_SELECT}route = ? AND instr(ids, ?) > 0", (route, firing)).fetchone()
     return None if row is None else _read(row)
 
 
 def save(db: sqlite3.Connection, lease: Lease) -> None:
-    """Write a lease back after some of its firings left it, or it was extended."""
+    """Save a lease after some of its firings left it, or after it was extended."""
     if not lease.held:
         db.execute("DELETE FROM lease WHERE route = ? AND token = ?", (lease.route, lease.token))
         return
@@ -171,7 +171,7 @@ def extend(store: Store, claims: Sequence[ClaimRef], lease: float) -> list[str]:
 
 
 def _extend(db: sqlite3.Connection, claims: Sequence[ClaimRef], ends: float) -> tuple[list[str], set[int]]:
-    """Let claims end at ``ends``; return the ids of those that are lost, and the routes where one ends sooner now."""
+    """Let claims end at ``ends``; return the ids of lost ones, and the routes on which a lease ends sooner than before."""
     lost: list[str] = []
     sooner: set[int] = set()
     tokens: dict[int, list[str]] = {}
@@ -210,7 +210,7 @@ def give_back(
     begun: Collection[str],
     now: float,
 ) -> None:
-    """Make running firings pending in their old place; those with evidence have a death, which counts if they had begun."""
+    """Make running firings pending in their old place. Those with evidence get a death, which is counted where they had begun."""
     rows = []
     for firing in ids:
         rows.append((lease.token, lease.holder, int(firing in evidence), evidence.get(firing, ""), firing))
@@ -236,7 +236,7 @@ def to_pending(db: sqlite3.Connection, ids: Collection[str]) -> None:
 
 
 def reclaim(db: sqlite3.Connection, route: int, mono: float, now: float) -> bool:
-    """Take back some of what leases of a route ran out on; say whether there was any."""
+    """Take back firings of some leases of a route that ran out; return whether any lease had."""
     rows = db.execute(
         f"{_SELECT}route = ? AND ends <= ? ORDER BY ends LIMIT {_RECLAIM_AT_ONCE}", (route, mono)
     ).fetchall()
@@ -252,7 +252,7 @@ def reclaim(db: sqlite3.Connection, route: int, mono: float, now: float) -> bool
 
 
 def give_back_orphans(db: sqlite3.Connection, mono: float, now: float) -> None:
-    """Take back what ran out and is targeted at a worker that is not listed: nobody will ever claim it."""
+    """Take back firings whose lease ran out and whose target is not listed: no worker would ever claim them."""
     rows = db.execute(
         f"{_SELECT}special & {TARGETED} AND ends <= ? ORDER BY ends LIMIT {_RECLAIM_AT_ONCE}", (mono,)
     ).fetchall()
@@ -268,6 +268,6 @@ def give_back_orphans(db: sqlite3.Connection, mono: float, now: float) -> None:
 
 
 def holder_name(db: sqlite3.Connection, number: int | None) -> str:
-    """Tell whose number it is."""
+    """Return the id of the worker that a number stands for."""
     row = db.execute("SELECT name FROM holder WHERE no = ?", (number,)).fetchone()
     return "" if row is None else str(row[0])

@@ -23,17 +23,17 @@ from skunkqueue.persistence.backend import BackendConfig
 from skunkqueue.persistence.sqlite.errors import not_ours, read_only
 
 DURABILITIES = {"process": "NORMAL", "power": "FULL"}
-"""What a store survives, and the ``PRAGMA synchronous`` that gives it."""
+"""What a store survives, and the ``PRAGMA synchronous`` for it."""
 BUSY_TIMEOUT = 30.0
 _SCHEME = "sqlite://"
 _FRESH = ".skunkqueue-"
-"""How the names of files begin that are about to become stores."""
+"""How the name of a file begins while it is being made."""
 _FRESH_NAME = re.compile(rf"{re.escape(_FRESH)}([0-9a-f]{{12}})[0-9a-f]{{{ID_LENGTH - 12}}}")
 _LEFT = 60.0
-"""Seconds after which such a file belongs to nobody any more; making a store takes less than one."""
+"""Seconds after which such a file is known to be left over; making a store takes less than one."""
 _SMALLEST = 512
 """Bytes of the smallest page, so of the smallest database."""
-# WAL mode needs memory shared by all processes, which these do not give.
+# WAL mode needs memory that all processes share; these file systems do not provide it.
 _NETWORK = ("nfs", "cifs", "smb", "fuse.sshfs", "afs", "9p", "ceph", "glusterfs", "fuse.glusterfs")
 
 
@@ -43,7 +43,7 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
     path: Path
     synchronous: str = "NORMAL"
     busy_timeout: float = BUSY_TIMEOUT
-    """Seconds to wait for another process's write before giving up."""
+    """Seconds for which to wait for a write of another process."""
 
 
 def location_of(config: BackendConfig) -> Location:
@@ -77,13 +77,13 @@ def location_of(config: BackendConfig) -> Location:
 
 
 def require(path: Path) -> None:
-    """Raise StoreMissingError where there is no file, or one in which nobody has put anything yet."""
+    """Raise StoreMissingError where the file is missing, or still empty."""
     try:
         found = path.stat()
     except (FileNotFoundError, NotADirectoryError):
         missing = True
     except OSError:
-        # `prepare` says what is wrong there.
+        # `prepare` raises what is wrong there.
         missing = False
     else:
         missing = stat.S_ISREG(found.st_mode) and not found.st_size
@@ -93,9 +93,9 @@ def require(path: Path) -> None:
 
 
 def prepare(path: Path, *, default: bool) -> None:
-    """Make the file (mode 0600) where there is none, in a folder fit for it.
+    """Make the file (mode 0600) where it is missing, and check that its folder is fit for a store.
 
-    Only the default place has its folders made (mode 0700): a misspelt path must not grow new ones.
+    Only the default location gets its folders made (mode 0700): a misspelt path must not create folders.
     """
     folder = path.parent
     if default:
@@ -123,18 +123,18 @@ def prepare(path: Path, *, default: bool) -> None:
         raise ConfigError(msg)
     size = _touch(path)
     if 0 < size < _SMALLEST:
-        # SQLite would take a file of a few bytes for an empty one, and overwrite it. It finds out about larger ones.
+        # SQLite would treat a file of a few bytes as an empty one, and overwrite it. It refuses larger ones by itself.
         raise not_ours(path, "it is not an SQLite database")
     if not os.access(folder, os.W_OK):
         raise read_only(path)
 
 
 def _touch(path: Path) -> int:
-    """Make the file where there is none, and tell its size.
+    """Make the file where it is missing, and return its size.
 
-    What is there is not opened. To close it again would drop every lock that SQLite holds on it for this process
-    (fcntl(2), advisory record locking): the next process that goes would take itself for the last one and
-    remove the write-ahead log, with all that this process puts into it from then on.
+    An existing file is not opened. Closing it again would drop every lock that SQLite holds on it for this process
+    (fcntl(2), advisory record locking). The next process that ends would then believe that it is the last one, and
+    remove the write-ahead log, with everything that this process writes to it from then on.
     """
     try:
         if not path.exists():
@@ -157,8 +157,8 @@ def _unreachable(path: Path, error: OSError) -> BackendUnavailableError:
 
 
 def _make(path: Path) -> None:
-    """Make an empty file that nobody else can read, unless another process does so first."""
-    # Under a name of its own at first: by the time it can be opened by its name, it is closed here.
+    """Make an empty file that no other user can read, unless another process does so first."""
+    # Under a temporary name first: when it gets its name, this process has closed it.
     path = Path(os.path.realpath(path))
     clear_up(path)
     fresh = path.with_name(f"{_FRESH}{new_id()}")
@@ -170,7 +170,7 @@ def _make(path: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.ENOSYS):
             raise
-        # A file system without hard links; a file that has come by now is replaced by nothing.
+        # A file system without hard links. A file that another process has made by now stays.
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     finally:
@@ -178,23 +178,23 @@ def _make(path: Path) -> None:
 
 
 def clear_up(path: Path) -> None:
-    """Remove what processes left beside the file that were killed while they made it."""
+    """Remove temporary files beside the file, left by processes that were killed while they made it."""
     path = Path(os.path.realpath(path))
     with suppress(OSError), os.scandir(path.parent) as entries:
         for entry in entries:
             made = _FRESH_NAME.fullmatch(entry.name)
-            # An id begins with the milliseconds of its making; that of the file changes with the store's.
+            # The id in the name begins with the milliseconds at which it was made; the file's own time may be the store's.
             if made is None or time.time() - int(made[1], 16) / 1000 < _LEFT:
                 continue
             with suppress(OSError):
                 found = entry.stat(follow_symlinks=False)
-                # Either it was not linked yet, or not unlinked: then it is a second name of the store.
+                # Either it is not linked yet (and empty), or not unlinked yet: then it is a second name of the store.
                 if stat.S_ISREG(found.st_mode) and (not found.st_size or path.samefile(entry.path)):
-                    os.unlink(entry.path)  # noqa: PTH108 - what scandir gives is no Path
+                    os.unlink(entry.path)  # noqa: PTH108 - scandir gives no Path
 
 
 def network_kind(path: Path) -> str | None:
-    """Tell the kind of network file system the path is on; ``None``: none, or it cannot be known."""
+    """Return the kind of network file system that the path is on; ``None``: it is local, or that cannot be known."""
     if sys.platform != "linux":
         return None
     try:
@@ -243,7 +243,7 @@ def _default_path(dbname: str) -> Path:
     if not dbname or dbname.startswith(".") or not set("/\\\0").isdisjoint(dbname):
         msg = f"dbname={dbname!r} cannot be a file's name: use letters and digits, or name a path by a sqlite:/// URL"
         raise ConfigError(msg)
-    # Imported here because naming a file is the usual case in a worker, and this saves it 1 MiB.
+    # Imported here, since a worker usually gets the name of a file, and then saves 1 MiB.
     import platformdirs  # noqa: PLC0415
 
     try:

@@ -17,8 +17,13 @@ from skunkqueue.persistence.sqlite.store import Store
 _OLDEST_SQLITE = (3, 35, 0)
 
 
-def open_store(at: Location, clock: Clock, *, default: bool) -> Store:
-    """Open a file, and make it and its tables where they are missing. Any number of processes may do so at once."""
+def open_store(at: Location, clock: Clock, *, default: bool, create: bool = True) -> Store:
+    """Open a file, and make it and its tables where they are missing. Any number of processes may do so at once.
+
+    ``default``: it is the default location, whose folders may be made. Without ``create``: raise StoreMissingError instead.
+    """
+    if not create:
+        location.require(at.path)
     if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
         msg = (
             f"this Python has SQLite {sqlite3.sqlite_version}, and SkunkQueue needs 3.35 or later: use a newer Python,"

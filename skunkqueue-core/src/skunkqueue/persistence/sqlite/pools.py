@@ -1,4 +1,4 @@
-"""Pools as listed. Their mailboxes are among those of the workers.
+"""Pools as listed. Their mailboxes are in the same table as those of workers.
 
 Functions that take ``db`` run inside a transaction that their caller began.
 """
@@ -35,11 +35,16 @@ def unregister(store: Store, pool: str) -> None:
     store.fifos.forget(mail_topic(pool))
 
 
+def live(store: Store, queue: str | None) -> list[PoolRecord]:
+    """List live pools; see ``Backend.pools``."""
+    return store.readers.run(lambda db: _listed(db, queue, store.clock.monotonic()))
+
+
 # --- within a transaction -------------------------------------------------------------------------
 
 
 def _write(db: sqlite3.Connection, pool: PoolRecord, ends: float, now: float) -> None:
-    """List a pool, or list it anew."""
+    """Write a pool's entry in the list, new or again."""
     record = msgspec.msgpack.encode(msgspec.structs.replace(pool, beat=now))
     db.execute(
         "REPLACE INTO pool (id, queue, started, ends, record) VALUES (?, ?, ?, ?, ?)",
@@ -52,7 +57,7 @@ def lives(db: sqlite3.Connection, pool: str, mono: float) -> bool:
     return db.execute("SELECT 1 FROM pool WHERE id = ? AND ends > ?", (pool, mono)).fetchone() is not None
 
 
-def listed(db: sqlite3.Connection, queue: str | None, mono: float) -> list[PoolRecord]:
+def _listed(db: sqlite3.Connection, queue: str | None, mono: float) -> list[PoolRecord]:
     """Read live pools, oldest first."""
     rows = db.execute(
         "SELECT record FROM pool WHERE ends > :mono AND (:queue IS NULL OR queue = :queue) ORDER BY started, id",

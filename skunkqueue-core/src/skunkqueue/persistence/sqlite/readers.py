@@ -1,4 +1,4 @@
-"""Connections that read, as many as threads read at once; writers never hold them up. Knows nothing of tables."""
+"""Connections that read, as many as threads read at once; writers never block them. Knows nothing of tables."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Readers:
             try:
                 return forks.guarded(db, query, db)
             except sqlite3.OperationalError as error:
-                # Only while another process recovers or closes the file.
+                # This happens only while another process recovers or closes the file.
                 if not is_busy(error):
                     raise
                 return retry_while_busy(self._location, lambda: forks.guarded(db, query, db))
@@ -52,9 +52,9 @@ class Readers:
             raise translate(error, self._location.path) from error
 
     def borrow(self, into: list[forks.Connection]) -> None:
-        """Add a connection to an empty list, for oneself until ``give_back``, or ``discard`` where an exception came.
+        """Move a connection to an empty list; the caller has it until ``give_back``, or ``discard`` after an exception.
 
-        It is always in one list or another, whenever that comes.
+        So it is always in a list, whenever an exception comes.
         """
         if self._closed:
             raise closed(self._location)
@@ -71,20 +71,20 @@ class Readers:
             raise translate(error, self._location.path) from error
 
     def _check_identity(self) -> None:
-        # Before connecting too, since SQLite would make an empty file in the place of one that is gone.
+        # Before connecting too, since SQLite would make an empty file where the old one is gone.
         if identity_of(self._location) != self._identity:
             raise replaced(self._location.path)
 
     def give_back(self, lent: list[forks.Connection]) -> None:
-        """Let others use a borrowed connection."""
+        """Give a borrowed connection back for others to use."""
         move(lent, self._idle)
         if self._closed:
-            # Perhaps only since this was begun.
+            # It may have been closed after this call began.
             self.close()
 
     @staticmethod
     def discard(lent: list[forks.Connection]) -> None:
-        """Close a connection that may be in the middle of something: it would show an old state for ever."""
+        """Close a connection that may be inside a transaction: it would show an old state for ever."""
         forks.close_all(lent)
 
     def close(self) -> None:

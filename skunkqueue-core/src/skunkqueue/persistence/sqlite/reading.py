@@ -1,6 +1,6 @@
 """Reading firings by id, by the start of an id, and page by page; always bounded.
 
-Every function here sees one state of the store: its caller wraps it in ``snapshot``.
+Functions that take ``db`` see one state of the store: ``Store.read`` gives them one.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from skunkqueue.ids import ID_LENGTH
 from skunkqueue.persistence import rules
@@ -18,8 +18,11 @@ from skunkqueue.persistence.sqlite.schema import PENDING, RUNNING, STATES
 from skunkqueue.persistence.sqlite.statements import as_json
 from skunkqueue.records import MAX_PRIORITY, Page, Record, State
 
+if TYPE_CHECKING:
+    from skunkqueue.persistence.sqlite.store import Store
+
 _FEW = 8
-"""Up to so many running firings are looked for one by one, rather than all leases taken apart."""
+"""Up to so many running firings are looked up one by one; for more, all leases are read."""
 _PREFIX = re.compile(rf"[0-9a-f]{{0,{ID_LENGTH}}}")
 _RECORDS = (
     "SELECT f.id, t.queue, t.name, f.route, f.rank, f.due, f.enqueued, f.token, f.expires, f.deaths, f.kill, f.key,"
@@ -34,7 +37,22 @@ _RECORDS = (
 )
 
 
-def records(db: sqlite3.Connection, ids: Sequence[str], mono: float) -> dict[str, Record]:
+def get(store: Store, ids: Sequence[str]) -> list[Record | None]:
+    """Read firings by id; see ``Backend.get``."""
+    found = store.read(lambda db: _records(db, ids, store.clock.monotonic()))
+    return [found.get(id_) for id_ in ids]
+
+
+def page(store: Store, queue: str, route: str, state: State, *, limit: int, after: str | None) -> Page:
+    """List firings of one state; see ``Backend.page``."""
+    number = store.known_route(queue, route)
+    return store.read(lambda db: _page(db, number, state, limit, after, mono=store.clock.monotonic()))
+
+
+# --- within a transaction -------------------------------------------------------------------------
+
+
+def _records(db: sqlite3.Connection, ids: Sequence[str], mono: float) -> dict[str, Record]:
     """Read firings by id."""
     rows = db.execute(_RECORDS, (as_json(ids),)).fetchall()
     running = [(row[3], row[0]) for row in rows if row[17] is None and not row[24]]
@@ -115,7 +133,7 @@ def find(db: sqlite3.Connection, prefix: str, limit: int) -> list[str]:
     return [row[0] for row in rows]
 
 
-def page(
+def _page(
     db: sqlite3.Connection, route: int | None, state: State, limit: int, after: str | None, *, mono: float
 ) -> Page:
     """Read one page of a listing."""
@@ -133,7 +151,7 @@ def page(
         found = _finished_page(db, route, number, limit, place)
     more = len(found) > limit
     found = found[:limit]
-    by_id = records(db, [id_ for id_, _ in found], mono)
+    by_id = _records(db, [id_ for id_, _ in found], mono)
     following = rules.cursor_after(state, found[-1][1]) if more else None
     return Page(records=tuple(by_id[id_] for id_, _ in found if id_ in by_id), next=following)
 
@@ -154,7 +172,7 @@ def _pending_page(
 def _running_page(
     db: sqlite3.Connection, route: int, limit: int, place: tuple[Any, ...] | None
 ) -> list[tuple[str, tuple[Any, ...]]]:
-    # As many as workers hold now, so reading them all stays cheap however large the store is.
+    # As many as workers hold now, so reading all of them stays cheap, however large the store is.
     ids = [id_ for lease in leases.of_route(db, route) for id_ in lease.held]
     rows = db.execute(
         "SELECT f.rank, f.due, f.id FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value"
@@ -179,7 +197,7 @@ def _finished_page(
         listed = ids.split(",")
         for i in range(len(listed) - 1, -1, -1):
             if place is None or (finished, chunk, i) < place:
-                found.append((listed[i], (finished, chunk, i)))  # noqa: PERF401 - no clearer as a generator
+                found.append((listed[i], (finished, chunk, i)))  # noqa: PERF401 - a generator would not be clearer
         if len(found) > limit:
             break
     return found

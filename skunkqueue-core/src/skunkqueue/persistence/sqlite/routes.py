@@ -27,13 +27,13 @@ _OLDEST = (
 
 
 def number(db: sqlite3.Connection, queue: str, route: str) -> int | None:
-    """Look a route up."""
+    """Return the number of a route, if it exists."""
     row = db.execute("SELECT no FROM route WHERE queue = ? AND name = ?", (queue, route)).fetchone()
     return None if row is None else int(row[0])
 
 
 def make(db: sqlite3.Connection, queue: str, route: str) -> int:
-    """Look a route up, making it where there is none; in a write transaction."""
+    """Return the number of a route, which is made where it is missing; in a write transaction."""
     found = number(db, queue, route)
     if found is not None:
         return found
@@ -42,7 +42,7 @@ def make(db: sqlite3.Connection, queue: str, route: str) -> int:
     made = db.execute(
         "INSERT INTO route (queue, name, paused) VALUES (?, ?, ?)", (queue, route, paused)
     ).lastrowid
-    assert made is not None  # noqa: S101 - for the type checker; an INSERT has one
+    assert made is not None  # noqa: S101 - for the type checker: an INSERT sets it
     return made
 
 

@@ -126,12 +126,12 @@ def _declare(
     return _put_armed(db, schedule.queue, schedule.name, firing, now)
 
 
-class _Unchanged(Exception):  # noqa: N818 - an answer and not an error
-    """The very same schedule is there already."""
+class _Unchanged(Exception):  # noqa: N818 - a result and not an error
+    """The same schedule is there already."""
 
 
-class _Moved(Exception):  # noqa: N818 - an answer and not an error
-    """It has moved on since the declaration was planned."""
+class _Moved(Exception):  # noqa: N818 - a result and not an error
+    """The schedule has moved on since the declaration was planned."""
 
 
 def _arm(
@@ -145,7 +145,7 @@ def _arm(
     over: str | None,
     now: float,
 ) -> Firing | None:
-    """Replace the pending firing of a schedule; ``None`` where that cannot be."""
+    """Replace the pending firing of a schedule; return the new one, or ``None`` where it may not be armed."""
     old = one(db, queue, name)
     if old is None or old.generation != generation or old.paused or over not in (None, old.firing):
         return None
@@ -158,7 +158,7 @@ def _arm(
 
 
 def pause(db: sqlite3.Connection, queue: str, name: str) -> bool:
-    """Disarm a schedule until it is resumed; say whether there is one."""
+    """Disarm a schedule until it is resumed; return whether it exists."""
     old = one(db, queue, name)
     if old is None:
         return False
@@ -180,7 +180,7 @@ def _resume(
     state: bytes | None,
     now: float,
 ) -> tuple[bool, Firing | None]:
-    """End a pause; say whether there was one, and what was armed."""
+    """End a pause; return whether it was paused, and what was armed."""
     old = one(db, queue, name)
     if old is None or not old.paused or generation not in (None, old.generation):
         return False, None
@@ -192,7 +192,7 @@ def _resume(
 
 
 def remove(db: sqlite3.Connection, queue: str, name: str, generation: int | None = None) -> bool:
-    """Forget a schedule and its history; say whether there was one (of this generation)."""
+    """Forget a schedule and its history; return whether it existed (with this generation)."""
     old = one(db, queue, name)
     if old is None or generation not in (None, old.generation):
         return False
@@ -204,9 +204,9 @@ def remove(db: sqlite3.Connection, queue: str, name: str, generation: int | None
 
 
 def refire_each(db: sqlite3.Connection, settled: Sequence[tuple[str, Refire]], now: float) -> list[Firing]:
-    """Note runs and what is armed next, as ``records.Refire`` says; return the firings that are to be put in.
+    """Note runs and arm the next ones, as ``records.Refire`` says; return the firings that have to be put in.
 
-    ``settled``: ids of firings, and what follows each.
+    ``settled``: ids of firings, and the refire of each.
     """
     by_queue: dict[str, list[str]] = {}
     for _, refire in settled:
@@ -221,7 +221,7 @@ def refire_each(db: sqlite3.Connection, settled: Sequence[tuple[str, Refire]], n
     armed: list[Firing] = []
     for id_, refire in settled:
         place = (refire.queue, refire.name)
-        # As ``rules.may_refire`` and ``rules.after_run``, without reading and writing what a run leaves as it is.
+        # As ``rules.may_refire`` and ``rules.after_run``, without the columns that a run does not change.
         _, generation, firing, paused, before = standing.get(place, _GONE)
         if generation != refire.generation or firing != id_:
             continue
@@ -241,7 +241,7 @@ def refire_each(db: sqlite3.Connection, settled: Sequence[tuple[str, Refire]], n
 
 
 def _several(db: sqlite3.Connection, queue: str, names: Sequence[str]) -> list[Schedule]:
-    """Read those of some schedules of a queue that there are."""
+    """Read those of some schedules of a queue that exist."""
     return [_schedule(row) for row in db.execute(_SEVERAL, (_encode_names(names), queue))]
 
 
@@ -298,7 +298,7 @@ def _is_running(db: sqlite3.Connection, schedule: Schedule | None) -> bool:
 
 
 def _keep(db: sqlite3.Connection, schedule: Schedule) -> None:
-    """Write a schedule's record, in the place of the one of its name."""
+    """Write a schedule's record, new or over the old one."""
     db.execute(
         f"REPLACE INTO schedule ({_COLUMNS}) VALUES ({', '.join('?' * len(_FIELDS))})",  # noqa: S608 - constants
         [getattr(schedule, field) for field in _FIELDS],

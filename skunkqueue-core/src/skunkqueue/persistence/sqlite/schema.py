@@ -1,21 +1,21 @@
 """The tables, what each is for, and the steps from one version of them to the next.
 
-The layout makes a firing's life cheap: its row in ``firing`` is written once and, on the usual way to
-``complete``, never again. Where it stands is told by small tables around it:
+The layout makes a firing cheap: its row in ``firing`` is written once and, on the usual way to
+``complete``, never again. Small tables around it hold its state:
 
 - in ``inbox``: put in a moment ago, and not filed yet (then it has no row in ``firing``);
-- in ``ready`` (or ``aimed``, when only one worker may have it): pending, in claim order;
+- in ``ready`` (or ``aimed``, if it is targeted at one worker): pending, in claim order;
 - in the list of ids of a row in ``lease``, one row for each batch claimed: running;
-- in ``done``, with its result: finished. ``ended`` lists these in the order of finishing, a row for
-  each batch and job, so that listing and pruning cost next to nothing a firing; a batch of many jobs has one row, which
-  ``mixed`` finds by each of them once it is sorted (until then it is in ``unsorted``). ``word`` finds finished firings by
-  their tags, keys and types of error, and has nothing of a firing without any.
+- in ``done``, with its result: finished. ``ended`` lists finished firings in the order of finishing. It has a row for
+  each batch and job, so that listing and pruning cost next to nothing a firing. A batch of many jobs has one row:
+  ``mixed`` finds it by each job once it is sorted, and until then it is in ``unsorted``. ``word`` finds finished firings by
+  their tags, keys and types of error; a firing without these is not in it.
 
-So a claim touches only what is pending, be there ten million finished, and nothing is ever counted: ``tally`` has the
-counts of each route and job, and what was counted in the minute that runs. What runs is counted by the leases alone, so a
-claim changes no count.
+So a claim reads only pending firings, even beside ten million finished ones. No query counts firings: ``tally`` has the
+counts of each route and job, and the counters of the current minute. Running firings are counted by the leases alone, so
+a claim changes no count.
 
-In ``firing`` and ``done`` what may be large comes last: what stands behind a large value is slow to read.
+In ``firing`` and ``done`` large values come last: columns behind a large value are slow to read.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from skunkqueue.persistence.sqlite.errors import not_ours
 from skunkqueue.records import Verdict
 
 APPLICATION_ID = 0x534B5551
-"""``SKUQ``, in the file's header: this file is ours."""
+"""``SKUQ`` in the header of the file: the file is a SkunkQueue store."""
 
 STATES = ("pending", "running", "complete", "error", "killed", "expired")
 """States by their number in the store; the finished ones are also the names of the columns that count them."""
@@ -44,19 +44,19 @@ FINAL = {
 """In which state a verdict ends a firing."""
 
 ALL_JOBS = -2
-"""Stands in the place of a job's number for all jobs of a route together."""
+"""Stands for all jobs of a route together, where a job's number is expected."""
 OTHER_JOBS = -1
-"""For those over the first MAX_JOBS of a route."""
+"""Stands for all jobs after the first MAX_JOBS of a route."""
 MIXED = -3
-"""For those in a row of ``ended`` that lists firings of several jobs."""
+"""Stands for the jobs of a row of ``ended`` that lists firings of several jobs."""
 NO_JOB = 0
-"""For firings that do not say their job."""
+"""Stands for the job of a firing that names none."""
 MINUTE, HOUR, EVER, PACKED = range(4)
 """Spans of time by their number in ``counted``. PACKED: the minutes of an hour that is over, in one row."""
 TAG, KEY, ERROR_TYPE = range(3)
 """Kinds of words by their number in ``word``."""
 TAGGED, FAILED = 1, 2
-"""What ``ready.words`` and ``aimed.words`` add up: the firing has tags, or an error line of an earlier attempt."""
+"""Flags in ``ready.words`` and ``aimed.words``: the firing has tags, or an error line of an earlier attempt."""
 
 _FIRST = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -206,11 +206,11 @@ STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     upgrade.to_fourth,
     _FIFTH,
 )
-"""Step n brings a file from version n to n + 1 (``PRAGMA user_version``); never change one that was released."""
+"""Step n brings a file from version n to n + 1 (``PRAGMA user_version``). A step that was released never changes."""
 
 
 def version_of(db: sqlite3.Connection, path: Path) -> int:
-    """Tell the schema's version, 0 for an empty file; raise for a file that is not ours or too new."""
+    """Return the schema's version, 0 for an empty file. Raises for a file that is not a store, or is too new."""
     found = int(db.execute("PRAGMA application_id").fetchone()[0])
     version = int(db.execute("PRAGMA user_version").fetchone()[0])
     tables = [row[0] for row in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' LIMIT 3")]
@@ -230,7 +230,7 @@ def version_of(db: sqlite3.Connection, path: Path) -> int:
 
 
 def migrate(db: sqlite3.Connection, path: Path) -> None:
-    """Bring the schema up to date; call inside a write transaction, so that only one process does it."""
+    """Bring the schema up to date; called inside a write transaction, so that only one process does it."""
     for step in STEPS[version_of(db, path) :]:
         if isinstance(step, str):
             upgrade.run(db, step)

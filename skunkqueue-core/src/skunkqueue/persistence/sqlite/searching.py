@@ -1,8 +1,8 @@
 """Finding the firings that a ``Query`` asks for, page by page, in the order it names.
 
-Finished ones come from an index: by word (tag, key, type of error) where the query has one, otherwise by route, state
-and job, merged in the order of finishing. Running ones are as many as workers hold. Pending ones are gone through in line
-order. Rows are read a lump at a time; SQLite drops what cannot match, ``listing.matches`` has the last word.
+Finished firings come from an index: by word (tag, key, type of error) where the query has one, otherwise by route, state
+and job, merged in the order of finishing. Running firings are as many as workers hold. Pending firings are read in line
+order. Rows are read a lump at a time. SQLite drops rows that cannot match, and ``listing.matches`` decides.
 
 Every function here sees one state of the store: its caller wraps it in ``snapshot``.
 """
@@ -29,27 +29,27 @@ from skunkqueue.records import MAX_PRIORITY, State
 
 _STATES = tuple(State)
 _NO_SUCH_JOB = -4
-"""Stands in the place of the number of a job that the store has never heard of."""
+"""Stands for a job that is not in the store, where a job's number is expected."""
 _FINAL = tuple(number for number, state in enumerate(_STATES) if state.final)
 _LUMP = 100
 _LARGEST_LUMP = 1_000
 _CHUNKS = 8
 """Chunks of finished firings read at once from each of the lists that are merged."""
 _LINE = 200
-"""Places in line read at once, at most: a page rarely needs as many."""
+"""Places in line that are read at once, at most; a page rarely needs more."""
 
 
 class _Scope(NamedTuple):
-    """Which routes, states and job a query restricts to, by their numbers."""
+    """Which routes, states and job a query allows, by their numbers."""
 
     routes: tuple[int, ...]
     states: tuple[State, ...]
     job: int | None
     """``None``: all."""
     live: tuple[int, ...]
-    """Those of the routes that may have any that match pending or running."""
+    """Those of the routes that may have matching firings that are pending or running."""
     finished: tuple[tuple[int, int], ...]
-    """Routes and states that may have any that match."""
+    """Routes and states that may have matching firings."""
 
 
 def rows(db: sqlite3.Connection, query: Query, limit: int, cursor: str | None, now: float) -> Rows:
@@ -63,7 +63,7 @@ def rows(db: sqlite3.Connection, query: Query, limit: int, cursor: str | None, n
 
 
 def count(db: sqlite3.Connection, query: Query, most: int, now: float) -> Count:
-    """Count what matches: by the counts of routes and jobs where these say it, otherwise by looking."""
+    """Count what matches: by the counts of routes and jobs where these suffice, otherwise by looking at firings."""
     scope = _scope(db, query)
     if listing.is_by_place_and_state(msgspec.structs.replace(query, job=None)) and (
         scope.job is None or not _shares_its_count(db, scope)
@@ -94,7 +94,7 @@ def _shares_its_count(db: sqlite3.Connection, scope: _Scope) -> bool:
 
 
 def _scope(db: sqlite3.Connection, query: Query) -> _Scope:
-    """Find the routes and states that can have any that match."""
+    """Find the routes and states that can have matching firings."""
     known = db.execute(
         "SELECT no FROM route WHERE (:queue IS NULL OR queue = :queue) AND (:route IS NULL OR name = :route)",
         {"queue": query.queue, "route": query.route},
@@ -135,7 +135,7 @@ def _look(
     most: int,
     now: float,
 ) -> Look:
-    """Go through what may match, a lump at a time."""
+    """Look at what may match, a lump at a time."""
     candidates = _candidates(db, query, scope, after, onward=onward)
     only, values = _conditions(query, scope)
     found: list[Row] = []
@@ -160,7 +160,7 @@ def _look(
 
 
 def _conditions(query: Query, scope: _Scope) -> tuple[str, list[Any]]:
-    """Say in SQL what spares reading most of the rows that do not match."""
+    """Return SQL conditions that drop most of the rows that do not match."""
     found = [
         (text, value)
         for text, value in (
@@ -185,7 +185,7 @@ def _conditions(query: Query, scope: _Scope) -> tuple[str, list[Any]]:
 def _candidates(
     db: sqlite3.Connection, query: Query, scope: _Scope, after: Position | None, *, onward: bool
 ) -> Iterator[tuple[Position, bool]]:
-    """Go through what may match, and say of each whether it does as far as is known without reading its row."""
+    """List the positions of what may match, and whether each does, as far as is known without its row."""
     groups = (listing.FINISHED, listing.RUNNING, listing.PENDING)
     for group in groups if onward else reversed(groups):
         if after is not None and (group < after.group if onward else group > after.group):
@@ -242,7 +242,7 @@ def _by_word(
 def _by_chunk(
     db: sqlite3.Connection, scope: _Scope, low: float, high: float, *, onward: bool
 ) -> Iterator[tuple[float, str]]:
-    """Merge the lists of each route and state, taking only those chunks apart whose turn it is."""
+    """Merge the lists of each route and state; a chunk is split only when its turn comes."""
     lists = [_chunks(db, combination, scope.job, low, high, onward=onward) for combination in scope.finished]
     if scope.job is not None:
         lists += [
@@ -281,7 +281,7 @@ def _mixed_chunks(
     *,
     onward: bool,
 ) -> Iterator[tuple[float, int, str]]:
-    """Find those in which there are other jobs, too, and drop these."""
+    """Read chunks of several jobs, and keep the firings of this one."""
     name = str(job)
     sql = (
         "SELECT finished, chunk, jobs, ids FROM mixed JOIN ended USING (route, state, finished, chunk)"
@@ -316,7 +316,7 @@ def _in_order(
 def _running(
     db: sqlite3.Connection, scope: _Scope, after: Position | None, *, onward: bool
 ) -> Iterator[Position]:
-    # As many as workers hold now, so reading them all stays cheap however large the store is.
+    # As many as workers hold now, so reading all of them stays cheap, however large the store is.
     ids = [id_ for route in scope.live for lease in leases.of_route(db, route) for id_ in lease.held]
     yield from _places(db, listing.RUNNING, ids, after, onward=onward)
 
@@ -324,7 +324,7 @@ def _running(
 def _keyed(
     db: sqlite3.Connection, query: Query, after: Position | None, *, onward: bool
 ) -> Iterator[Position]:
-    """Give what is pending under a key: one in each queue at most."""
+    """List what is pending under a key: at most one firing in each queue."""
     rows = db.execute(
         "SELECT k.id FROM (SELECT DISTINCT queue FROM route) r CROSS JOIN keyed k ON k.queue = r.queue AND k.key = ?",
         (query.key,),
@@ -382,7 +382,7 @@ def _line(
     onward: bool,
     worded: bool,
 ) -> Iterator[tuple[float, str, int, int]]:
-    """Go through places in line; ``worded``: only those of firings with tags or errors, by an index of these."""
+    """List places in line; ``worded``: only of firings with tags or errors, by their index."""
     order, sign = ("ASC", ">") if onward else ("DESC", "<")
     index, only = (f" INDEXED BY {table}_by_words", " AND words > 0") if worded else ("", "")
     place: tuple[float, str] = beyond or ((float("-inf"), "") if onward else (float("inf"), "~"))

@@ -49,7 +49,7 @@ def settle(store: Store, outcomes: Sequence[Outcome]) -> list[str]:
 
 
 class _Settled(NamedTuple):
-    """What one call of ``settle`` did, as far as others must hear of it."""
+    """What one call of ``settle`` did, as far as others must be woken for it."""
 
     stale: list[str]
     final: bool
@@ -61,18 +61,18 @@ class _Settled(NamedTuple):
 
 
 class _Held:
-    """A lease some outcomes are for, with what they say."""
+    """A lease, with the outcomes for its firings."""
 
     __slots__ = ("again", "finished", "lease")
 
     def __init__(self, lease: leases.Lease) -> None:
         self.lease = lease
         self.finished: dict[tuple[str, Verdict, float | None], list[Outcome]] = {}
-        """By job, verdict and time to live: what goes the same way is written and counted together."""
+        """By job, verdict and time to live: outcomes that share these are written and counted together."""
         self.again: dict[tuple[str, Verdict], list[Outcome]] = {}
 
     def advance(self, db: sqlite3.Connection, outcome: Outcome) -> None:
-        """Save what a step of a chain leaves for the next."""
+        """Save what a step of a chain leaves for the next step."""
         if outcome.error is not None:
             self.lease.special |= leases.FAILED
         if outcome.error is not None or outcome.attempt_state is not None:
@@ -82,7 +82,7 @@ class _Held:
         """Note an outcome that ends the lease of its firing."""
         del self.lease.held[outcome.id]
         verdict = outcome.verdict
-        # Most are complete, and looking an enum up in a dict takes a call of its own.
+        # Most are complete, and the lookup of an enum in a dict costs a call.
         if verdict is Verdict.COMPLETE or verdict in FINAL:
             kind = (outcome.job, verdict, outcome.ttl)
             if kind in self.finished:
@@ -93,7 +93,7 @@ class _Held:
             self.again.setdefault((outcome.job, verdict), []).append(outcome)
 
     def write(self, db: sqlite3.Connection, numbers: Mapping[str, int], now: float) -> None:
-        """Store all that was noted."""
+        """Write everything that was noted."""
         lease = self.lease
         leases.save(db, lease)
         kinds = (*self.finished, *self.again)
@@ -210,10 +210,10 @@ class _Held:
 
 
 class _Ended(NamedTuple):
-    """Outcomes that are listed together."""
+    """Outcomes that are listed in one chunk."""
 
     job: int | Sequence[int]
-    """Of all of them, or of each."""
+    """The number of the one job, or of the job of each."""
     state: int
     ttl: float | None
     outcomes: Sequence[Outcome]
@@ -222,7 +222,7 @@ class _Ended(NamedTuple):
 def _mix(
     finished: Mapping[tuple[str, Verdict, float | None], Sequence[Outcome]], numbers: Mapping[str, int]
 ) -> list[_Ended]:
-    """Put those of many jobs together."""
+    """Put outcomes of many jobs together."""
     found: dict[tuple[Verdict, float | None], tuple[list[int], list[Outcome]]] = {}
     for (job, verdict, ttl), outcomes in finished.items():
         jobs_of, together = found.setdefault((verdict, ttl), ([], []))
@@ -235,7 +235,7 @@ def _mix(
 
 
 class _Counted(NamedTuple):
-    """What outcomes of one job change."""
+    """How outcomes of one job change counts and counters."""
 
     changes: dict[int, int]
     values: dict[str, float]
@@ -244,7 +244,7 @@ class _Counted(NamedTuple):
 def _settle(
     db: sqlite3.Connection, outcomes: Sequence[Outcome], numbers: Mapping[str, int], now: float
 ) -> _Settled:
-    """Settle what is not stale, with all that follows from it; ``numbers`` has those of the jobs that outcomes name."""
+    """Settle what is not stale, with all that follows from it; ``numbers``: of the jobs that outcomes name."""
     if not all(outcome.queue for outcome in outcomes):
         outcomes, numbers = _completed(db, outcomes, numbers)
     stale: list[str] = []
@@ -282,7 +282,7 @@ def _settle(
 def _completed(
     db: sqlite3.Connection, outcomes: Sequence[Outcome], numbers: Mapping[str, int]
 ) -> tuple[list[Outcome], Mapping[str, int]]:
-    """Look up what outcomes do not say, which come from a worker of an older version."""
+    """Look up the fields that outcomes of a worker of an older version leave out."""
     rows = db.execute(
         "SELECT f.id, f.due, f.tags, f.key, n.no, n.name FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value"
         " JOIN job n ON n.no = f.job",
@@ -302,7 +302,7 @@ def _completed(
 
 
 def _follow(db: sqlite3.Connection, outcomes: Sequence[Outcome], now: float) -> set[tuple[str, str]]:
-    """Enqueue what outcomes bring with them; return the routes it is on."""
+    """Enqueue the firings that outcomes bring with them; return their routes."""
     refires = [(outcome.id, outcome.refire) for outcome in outcomes if outcome.refire is not None]
     following = [firing for outcome in outcomes for firing in outcome.follow]
     if refires:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 _SIZES = (50, 10)
-"""Rows of one statement; what is left over goes in one by one. More than fifty gain nothing."""
+"""Rows of one statement; the rest is inserted one by one. More than fifty rows gain nothing."""
 
 
 def insert(db: sqlite3.Connection, into: str, rows: Sequence[tuple[Any, ...]]) -> None:

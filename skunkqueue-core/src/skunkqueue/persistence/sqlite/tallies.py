@@ -1,12 +1,12 @@
 """Counts of firings and counters of what happened, by route and job.
 
 Both are changed in the transaction that changes the firings, once for each route, job and batch: each page that a commit
-touches costs about as much as a job. What is counted in the minute that runs is kept in the row of the counts, which is
-written anyway. When the minute is over, it is added to rows of its own: to the minute's, the hour's, and those of all time.
-What all jobs of a route did together has rows, too, so that nobody adds up a hundred jobs to draw a day; and the minutes of an
+changes costs about as much as a job. The counters of the current minute are kept in the row of the counts, which is
+written anyway. When the minute is over, they are added to rows of their own: the minute's, the hour's, and the total.
+The sum of all jobs of a route has rows, too, so that no reader adds up a hundred jobs to draw a day. The minutes of an
 hour that is over are packed into one row.
 
-Every function here runs inside a transaction somebody else began, and takes the time as an argument.
+Every function here runs inside a transaction that its caller began, and takes the time as an argument.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _ENTER = (
 )
 _RUNNING = "SELECT minute, tallies FROM tally WHERE route = ? AND job = ?"
 _PACK_AFTER = 300.0
-"""Seconds after the end of an hour when its minutes are packed; what comes later still is added when they are read."""
+"""Seconds after the end of an hour when its minutes are packed; later ones are added to them when they are read."""
 _TURNED_AT_ONCE = 200
 
 Tallies = dict[str, float]
@@ -49,7 +49,7 @@ _NONE: tuple[int, ...] = (0, 0, 0, 0, 0)
 
 
 def entered(db: sqlite3.Connection, counts: Mapping[tuple[int, int], int], now: float) -> None:
-    """Count so many firings, by route and job, as pending and as enqueued."""
+    """Count firings, by route and job, as pending and as enqueued."""
     minute = int(now // 60)
     for (route, job), n in counts.items():
         if db.execute(_ENTER, (n, n, route, job, minute)).rowcount:
@@ -100,7 +100,7 @@ def _values(live: int, changes: Mapping[int, int]) -> tuple[int, ...]:
 
 
 def _slot(db: sqlite3.Connection, route: int, job: int) -> int:
-    """Return under which number a job is counted on a route, making its row: its own, or that of all over MAX_JOBS."""
+    """Return the number under which a job is counted on a route, and make its row: its own, or OTHER_JOBS after MAX_JOBS."""
     if db.execute("SELECT 1 FROM tally WHERE route = ? AND job = ?", (route, job)).fetchone() is not None:
         return job
     made = db.execute(
@@ -115,7 +115,7 @@ def _slot(db: sqlite3.Connection, route: int, job: int) -> int:
 
 
 def _turn(db: sqlite3.Connection, route: int, job: int, minute: int) -> None:
-    """Add the counters of the last minute to the rows they belong to, and begin another."""
+    """Add the counters of the last minute to the rows of their spans, and begin another minute."""
     over, enqueued, tallies = db.execute(
         "SELECT minute, enqueued, tallies FROM tally WHERE route = ? AND job = ?", (route, job)
     ).fetchone()
@@ -148,7 +148,7 @@ def _add(db: sqlite3.Connection, place: tuple[int, int, int, float], values: Map
 
 
 def turn_idle(db: sqlite3.Connection, now: float) -> None:
-    """Do so for some jobs of which nothing has happened since."""
+    """Do so for some jobs for which nothing has been counted since."""
     minute = int(now // 60)
     rows = db.execute(
         "SELECT route, job FROM tally WHERE minute <> ? AND (enqueued > 0 OR tallies IS NOT NULL) LIMIT ?",
@@ -159,7 +159,7 @@ def turn_idle(db: sqlite3.Connection, now: float) -> None:
 
 
 def drop_old(db: sqlite3.Connection, now: float) -> None:
-    """Pack the minutes of hours that are over, and forget what is older than anybody asks for."""
+    """Pack the minutes of hours that are over, and drop what is older than the contract keeps."""
     turn_idle(db, now)
     this_hour = (now - _PACK_AFTER) // 3600 * 3600
     oldest = (now - MINUTES_KEPT) // 60 * 60
@@ -199,7 +199,7 @@ def _pack(db: sqlite3.Connection, route: int, before: float) -> None:
 
 
 def keep_sample(db: sqlite3.Connection, route: int, values: Mapping[str, float], now: float) -> None:
-    """Keep how a route stood in this minute."""
+    """Save the sample of a route for this minute."""
     for span, length in ((MINUTE, 60.0), (HOUR, 3600.0)):
         _add(db, (route, span, ALL_JOBS, now // length * length), values)
     db.execute("UPDATE route SET sampled = ? WHERE no = ?", (int(now // 60), route))

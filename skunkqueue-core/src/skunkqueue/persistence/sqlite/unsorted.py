@@ -1,11 +1,11 @@
-"""Batches in which firings of many jobs ended, until somebody sorts them by job.
+"""Batches in which firings of many jobs ended, until they are sorted by job.
 
-To count a hundred firings of a hundred jobs, and to have each found by its job, is to change a hundred rows, and as many
-pages: several times what it costs to settle them. So what such a batch did is noted in one row, and its firings are listed
-together (``ended.jobs``). Whoever needs them by job, or needs counts, first sorts all that is noted; a worker does so after
-so many batches.
+To count a hundred firings of a hundred jobs, and to list each by its job, changes a hundred rows, and as many
+pages: several times the cost of settling them. So such a batch is noted in one row, and its firings are listed
+together (``ended.jobs``). An operation that needs them by job, or needs counts, first sorts all that is noted; settling
+does so after a number of batches.
 
-Every function here runs inside a transaction somebody else began.
+Every function here runs inside a transaction that its caller began.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from skunkqueue.persistence.sqlite.statements import insert
 from skunkqueue.records import Outcome, Verdict
 
 FEW = 3
-"""Of so many jobs, a batch is sorted at once."""
+"""A batch of up to so many jobs is not noted, but counted by job at once."""
 _MANY = 50
-"""So many batches are sorted by who settles the last of them."""
+"""How many batches are noted before the next one sorts them all."""
 _INSERT = "INSERT INTO unsorted (route, at, batch) VALUES (?, ?, ?)"
 _PLACE = "INSERT INTO mixed (job, route, state, finished, chunk)"
 
@@ -35,7 +35,7 @@ _Place = tuple[int, int, int, float, int]
 
 
 class Batch(msgspec.Struct, array_like=True):
-    """What is noted: columns, since these are read several times as fast as rows."""
+    """A noted batch, as columns: they are read several times as fast as rows."""
 
     jobs: list[int] = []
     verdicts: list[str] = []
@@ -43,10 +43,10 @@ class Batch(msgspec.Struct, array_like=True):
     """How long each had waited; ``None``: it had not begun."""
     tooks: list[float] = []
     chunks: Sequence[tuple[int, float, int, Sequence[int]]] = ()
-    """Where finished ones are listed: state, time, chunk, and the jobs."""
+    """Where finished firings are listed: state, time, chunk, and the jobs."""
 
     def add(self, job: int, verdict: Verdict, outcomes: Sequence[Outcome]) -> None:
-        """Take in outcomes of one job and verdict."""
+        """Add outcomes of one job and verdict."""
         n = len(outcomes)
         self.jobs += [job] * n
         self.verdicts += [verdict.value] * n
@@ -64,20 +64,20 @@ _decode = msgspec.msgpack.Decoder(Batch).decode
 
 
 def note(db: sqlite3.Connection, route: int, batch: Batch, now: float) -> None:
-    """Keep a batch that ended now."""
+    """Note a batch that ended now, and sort all that is noted from time to time."""
     number = db.execute(_INSERT, (route, now, _encode(batch))).lastrowid
-    # Numbers begin at 1 again whenever the table was emptied.
+    # Numbers begin at 1 again each time the table was emptied.
     if number is not None and number >= _MANY:
         sort_all(db)
 
 
 def is_empty(db: sqlite3.Connection) -> bool:
-    """Say whether there is nothing to sort; cheap."""
+    """Return whether nothing is left to sort; cheap."""
     return db.execute("SELECT 1 FROM unsorted LIMIT 1").fetchone() is None
 
 
 def sort_all(db: sqlite3.Connection) -> None:
-    """Count what is noted, and have its firings found by their jobs."""
+    """Count what is noted, and list its firings by job."""
     rows = db.execute("SELECT route, at, batch FROM unsorted ORDER BY no").fetchall()
     if not rows:
         return
@@ -95,7 +95,7 @@ def sort_all(db: sqlite3.Connection) -> None:
                 places.setdefault(job, []).append((job, route, state, finished, chunk))
     for (route, minute), ended in minutes.items():
         _count(db, route, minute * 60.0, ended)
-    # Those of a job lie side by side.
+    # In the order of jobs: rows of one job lie side by side.
     insert(db, _PLACE, [place for job in sorted(places) for place in places[job]])
     db.execute("DELETE FROM unsorted")
 

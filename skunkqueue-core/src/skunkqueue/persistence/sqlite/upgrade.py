@@ -1,9 +1,9 @@
 """From the third version of the tables to the fourth: names of jobs, counts by job, listings by job, tag, key and error.
 
-``firing`` and ``done`` are written anew, since a column that is added to a table comes after the body or the result, and
-is then slow to read. All happens within one transaction: a process that dies in the middle leaves the old tables.
+``firing`` and ``done`` are written anew, since an added column would come after the body or the result, and
+be slow to read. Everything happens in one transaction: a process that dies in the middle leaves the old tables.
 
-Uses no other module of the store, whose tables are those of the newest version.
+Uses no other module of the store, since these know only the tables of the newest version.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sqlite3
 
 import msgspec
 
-# As they are in the fourth version, whatever becomes of the names in ``schema``.
+# As in the fourth version, whatever the names in ``schema`` mean later.
 _NO_JOB, _ALL_JOBS = 0, -2
 _MINUTE, _HOUR, _EVER = range(3)
 
@@ -179,9 +179,9 @@ def run(db: sqlite3.Connection, script: str) -> None:
 
 
 def to_fourth(db: sqlite3.Connection) -> None:
-    """Do so."""
+    """Bring the tables from the third version to the fourth."""
     run(db, _TABLES)
-    # What was counted before there were hours and totals goes into these, too, as far back as it is known.
+    # The minutes that are still known are added to hours and totals, which are new.
     hours: dict[tuple[int, float], dict[str, float]] = {}
     ever: dict[int, dict[str, float]] = {}
     for route, minute, tallies in db.execute("SELECT route, minute, tallies FROM minute").fetchall():

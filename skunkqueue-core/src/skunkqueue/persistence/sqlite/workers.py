@@ -71,6 +71,11 @@ def listen(store: Store, worker: str, timeout: float) -> list[Command]:
     return store.writer.run(lambda db: _collect(db, worker))
 
 
+def live(store: Store, queue: str | None, route: str | None) -> list[WorkerRecord]:
+    """List live workers; see ``Backend.workers``."""
+    return store.readers.run(lambda db: _listed(db, queue, route, store.clock.monotonic()))
+
+
 # --- within a transaction -------------------------------------------------------------------------
 
 
@@ -89,14 +94,14 @@ def lives(db: sqlite3.Connection, worker: str, mono: float) -> bool:
     return db.execute("SELECT 1 FROM worker WHERE id = ? AND ends > ?", (worker, mono)).fetchone() is not None
 
 
-def listed(db: sqlite3.Connection, queue: str | None, route: str | None, mono: float) -> list[WorkerRecord]:
+def _listed(db: sqlite3.Connection, queue: str | None, route: str | None, mono: float) -> list[WorkerRecord]:
     """Read live workers, oldest first."""
     rows = db.execute(
         "SELECT record FROM worker WHERE ends > :mono AND (:queue IS NULL OR queue = :queue)"
         " ORDER BY started, id",
         {"queue": queue, "mono": mono},
     )
-    # The column has one route of each only, and versions before read it.
+    # The column has only one route of each worker; it is there for versions before.
     found = [msgspec.msgpack.decode(row[0], type=WorkerRecord) for row in rows]
     return [worker for worker in found if worker.listens_on(queue, route)]
 

@@ -1,11 +1,11 @@
 """The connection that writes, shared by all threads of a process.
 
-It commits in groups without a thread of its own: whoever comes while nobody commits does it, at no hand-over;
-whoever comes meanwhile is carried along by the next commit.
+It commits in groups without a thread of its own: a thread that comes while no other commits does so itself, without a
+hand-over. Operations of threads that come meanwhile are part of the next commit.
 
-A thread may be interrupted anywhere here, by what a signal handler raises, and such a handler may come here
-itself. So nothing is locked: all that must be taken back hangs on a turn, and each turn, group and connection
-can be seen to be left over. Knows nothing of tables.
+The exception of a signal handler may interrupt a thread anywhere here, and the handler itself may use this
+module. So nothing is locked: everything that must be undone belongs to a turn, and a turn, group or connection that was
+left over can be recognised. Knows nothing of tables.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ T = TypeVar("T")
 _GROUP = 64
 _COMMIT = ("COMMIT",)
 _LOOK_EVERY = 0.2
-"""Seconds after which whoever waits looks whether the thread it waits for is still at work."""
+"""Seconds after which a waiting thread checks whether the thread that it waits for is still at work."""
 
 
 class Repeat(Exception):  # noqa: N818 - steers a verb and never leaves the backend
-    """Raised by an operation that took a short cut which does not hold: undo it, take the long way."""
+    """Raised by an operation whose short cut is not valid: undo it, and take the long way."""
 
 
 class _Ticket(Turned, Generic[T]):
@@ -51,7 +51,7 @@ class _Ticket(Turned, Generic[T]):
         self.error: BaseException | None = None
         self.done = False
         self.leads = False
-        """Whether it has begun to use its turn; until then a signal handler in its thread may have that."""
+        """Whether it has begun to use its turn; until then a signal handler in its thread may take the turn."""
         self.left = False
         self.gate: threading.Lock | None = None
 
@@ -70,7 +70,7 @@ class _Group:
     def __init__(self, tickets: list[_Ticket[Any]]) -> None:
         self.tickets = tickets
         self.committed: list[Any] = []
-        """Empty until then. Filled by the very call that commits, so that no bytecode is in between."""
+        """Empty until they are. Filled by the same call that commits, so that no bytecode is in between."""
 
 
 class Writer:
@@ -88,15 +88,15 @@ class Writer:
         self._db: forks.Connection | None = self._opened[0]
 
     def run(self, operation: Callable[[sqlite3.Connection], T], *, solo: bool = False) -> T:
-        """Run an operation in a transaction and return its value once that is committed.
+        """Run an operation in a transaction, and return its value once that is committed.
 
-        It may be run twice, when another one of its group fails, so it must depend on nothing it changes
-        itself outside of the database. Its own error undoes it alone. ``solo`` runs it outside of any transaction.
+        It may be run twice, when another operation of its group fails, so it must not depend on anything that it changes
+        outside of the database. Its own error undoes it alone. ``solo`` runs it outside of any transaction.
         """
         if not solo and identity_of(self._location) != self._identity:
             raise replaced(self._location.path)
         ticket = _Ticket(operation, solo=solo)
-        # Twice, since an exception may also come in the middle of leaving.
+        # Called twice, since an exception may also come in the middle of it.
         try:
             try:
                 while not ticket.done:
@@ -134,7 +134,7 @@ class Writer:
     # --- turns ------------------------------------------------------------------------------------
 
     def _wait_for(self, ticket: _Ticket[Any], holder: _Ticket[Any]) -> None:
-        """Wait until another thread has run the operation, or it may be this one's turn."""
+        """Wait until another thread has run the operation, or the turn may be this thread's."""
         if holder.thread == ticket.thread:
             if not self._turn.is_under_way(holder):
                 self._turn.take_over(holder, ticket)
@@ -150,13 +150,13 @@ class Writer:
             gate = threading.Lock()
             gate.acquire()
             ticket.gate = gate
-            # The caller looks once more: whoever gives the turn back looks at those who wait.
+            # The caller looks once more: a thread that gives the turn back looks at those that wait.
             self._waiting.append(ticket)
         elif not (ticket.gate.acquire(timeout=_LOOK_EVERY) or ticket.done or self._turn.is_under_way(holder)):
             self._turn.take_over(holder, ticket)
 
     def _leave(self, ticket: _Ticket[Any]) -> None:
-        """Give back whatever this thread has of the writer; safe to do twice."""
+        """Give back everything that this thread has of the writer; safe to do twice."""
         if ticket.gate is not None:
             self._remove(ticket)
         if self._turn.holder is ticket:
@@ -168,7 +168,7 @@ class Writer:
             else:
                 self._turn.pass_on(heir)
         if self._waiting:
-            # Also one who has begun to wait in between.
+            # Also one that has begun to wait in between.
             following = self._turn.holder or self._first()
             if following is not None:
                 following.wake()
@@ -187,7 +187,7 @@ class Writer:
     # --- commits ----------------------------------------------------------------------------------
 
     def _lead(self, ticket: _Ticket[Any]) -> None:
-        """Run the operation, and with it those of others that wait."""
+        """Run the operation, and with it the operations of threads that wait."""
         ticket.leads = True
         if self._turn.holder is not ticket:
             # A signal handler had the turn a moment ago.
@@ -200,12 +200,12 @@ class Writer:
         if ticket.gate is not None:
             self._remove(ticket)
         group = [ticket]
-        # The main thread runs nobody else's, for signal handlers run there: what they raise is nobody else's failure.
+        # The main thread runs no operation of another thread: signal handlers run there, and what they raise must not fail it.
         if self._waiting and not ticket.solo and ticket.thread != self._main:
             waiting = list(itertools.islice(self._waiting, _GROUP - 1))
             group += [other for other in waiting if not other.solo and other is not ticket]
         if not self._run_group(group):
-            # Each one alone, so that it is seen which of them fails.
+            # Each one alone, to see which of them fails.
             for one in group:
                 self._run_group([one])
 
@@ -246,7 +246,7 @@ class Writer:
         group.committed.extend(map(db.execute, _COMMIT))
 
     def _finish(self, group: _Group) -> None:
-        """Let the threads have what their operations gave; safe to do twice."""
+        """Hand the threads the values of their operations; safe to do twice."""
         for ticket in group.tickets:
             ticket.done = True
             if ticket.gate is not None:
@@ -255,7 +255,7 @@ class Writer:
         self._group = None
 
     def _clear_up(self) -> None:
-        """Bring a group to its end that was interrupted."""
+        """Bring an interrupted group to its end."""
         group = self._group
         if group is not None and group.committed:
             self._finish(group)
@@ -264,9 +264,9 @@ class Writer:
             self._group = None
 
     def _undo(self) -> None:
-        """Roll back what was begun and not committed."""
+        """Roll back a transaction that was begun and not committed."""
         db = self._db
         if db is not None and db.in_transaction:
-            # SQLite rolls back by itself on a full disk or an I/O error; then there is nothing to undo.
+            # SQLite rolls back by itself on a full disk or an I/O error; then nothing is left to undo.
             with suppress(sqlite3.Error):
                 forks.guarded(db, db.execute, "ROLLBACK")
