@@ -81,10 +81,24 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("parts", [(OLD, NEW), (NEW, OLD)])
+CLASS = "from skunkqueue import JobMixin\nclass old(JobMixin):\n    def work(self): ...\n"
+CHILD = "from tests.core.test_job_names import Report\nclass old(Report): ...\n"
+
+
+@pytest.mark.parametrize(
+    "parts", [(OLD, NEW), (NEW, OLD), (CLASS, NEW), (NEW, CLASS), (CHILD, NEW), (NEW, CHILD)]
+)
 def test_an_alias_at_whose_place_another_job_lies_is_refused(folder: Path, parts: tuple[str, ...]) -> None:
     with pytest.raises(DuplicateJobError, match=r"two jobs claim the name 'names_.*:old'"):
         load(folder, *parts)
+
+
+def test_an_alias_may_be_the_place_of_a_class_that_is_no_job(folder: Path) -> None:
+    base = "from skunkqueue import JobMixin\nclass old(JobMixin):\n    '''For classes that have a work.'''\n"
+
+    module = load(folder, base, NEW)
+
+    assert find_named(f"{module.__name__}:old") is module.new
 
 
 def test_a_name_may_go_to_another_job_when_a_module_is_loaded_again(folder: Path) -> None:

@@ -41,6 +41,7 @@ class Get(JobMixin):
         return url.encode()
 
 
+add.fire(4, 5, transaction=object())  # error: call-arg
 Yearly().fire("2025")  # error: arg-type
 Yearly().fire()  # error: call-arg
 Yearly().fire(2025, 2026)  # error: call-arg

@@ -89,6 +89,8 @@ bare = Bare()
 bare.routes = ["foo"]
 queue += bare
 assert_type(add.fire(4, 5).result, int | None)
+assert_type(add(4, 5).fire(transaction=object()), JobHandle[int])
+assert_type(add(4, 5).fire_at(60, transaction=object()), JobHandle[int])
 assert_type(add.fire(4, second=5).wait(timeout=1), int)
 assert_type(add.fire(4, 5).wait(timeout=timedelta(seconds=1)), int)
 assert_type(queue.results([add.fire(4, 5)], timedelta(seconds=1)), list[int])

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, Protocol, T
 from skunkqueue.backoff import BackoffRule
 from skunkqueue.call import Call, Chain, Conjoinable, conjoin
 from skunkqueue.checks import Target, check_alone, check_returns, job_name
-from skunkqueue.errors import NotAJobError, SkunkQueueError
+from skunkqueue.errors import NameInvalidError, NotAJobError, SkunkQueueError
 from skunkqueue.fireable import Enqueuer, Memory
 from skunkqueue.handle import JobHandle
+from skunkqueue.job_names import register
 from skunkqueue.policy import POLICY_FIELDS, Policy, PolicyOptions, change_policy, check_own
 from skunkqueue.records import State
 from skunkqueue.times import When
@@ -92,6 +93,7 @@ class JobMixin:
             check_returns(work)
             if "<" not in cls.__qualname__:
                 check_alone(f"{cls.__module__}:{cls.__qualname__}", cls, work)
+        _register(cls)
 
     @overload
     def __call__(self: WorksAsync[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Call[R]: ...
@@ -189,6 +191,18 @@ class JobMixin:
     def calls(self) -> tuple[Call[Any], ...]:
         """Stand for a call without arguments."""
         return (_call_of(self),)
+
+
+def _register(kind: type[JobMixin]) -> None:
+    """Record where a class lies that is a job, also without ``@queue.job``: no alias of another job may be that place."""
+    if not hasattr(kind, "work"):
+        return
+    try:
+        place = job_name(kind)
+    except (NotAJobError, NameInvalidError):
+        # Such as within a function: an error once it is fired, and not before.
+        return
+    register(kind, place, ())
 
 
 def own_name(kind: type[JobMixin]) -> str:
