@@ -46,5 +46,7 @@ def test_the_result_counts_as_an_argument() -> None:
 
 @pytest.mark.parametrize("call", [take.with_previous(), take.with_previous() & give()])
 def test_without_a_step_before_it_is_refused_with_the_way_out(call: object) -> None:
-    with pytest.raises(ArgumentsError, match=r"there is none: join it .*first\(\) & take\.with_previous\(\)"):
+    with pytest.raises(
+        ArgumentsError, match=r"no step is before it: join it .*first\(\) & take\.with_previous\(\)"
+    ):
         queue.fire_call(call)  # type: ignore[call-overload]  # a call or a chain

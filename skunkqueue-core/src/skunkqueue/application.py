@@ -13,7 +13,7 @@ from skunkqueue.show import brief
 
 
 class FailedFiring(NamedTuple):
-    """A firing that has failed for good, as ``on_failure`` is told of it."""
+    """A firing that has failed for good, as ``on_failure`` gets it."""
 
     id: str
     job: str
@@ -23,7 +23,7 @@ class FailedFiring(NamedTuple):
     attempt: int
     """The number of the attempt that was the last: 1 at the first."""
     exception: BaseException
-    """What the job raised; JobTimeoutError or WorkerDiedError where it did not get that far."""
+    """What the job raised; JobTimeoutError or WorkerDiedError where it was ended before it could raise."""
 
 
 Handler = Callable[[], object]
@@ -75,14 +75,14 @@ class Registration:
     def on_worker_stop(self, handler: H, /) -> H:
         """Have each worker process of this queue call a function, without arguments, after its last job.
 
-        It has as long as the pool's ``--grace``; what it raises is logged. A worker that is killed does not call it.
+        It has the seconds of the pool's ``--grace``; what it raises is logged. A worker that is killed does not call it.
         """
         return _register("on_worker_stop", handlers_of(self.name).stop, handler)
 
     def on_failure(self, handler: F, /) -> F:
         """Have a function called, with a ``FailedFiring``, for each firing of this queue that fails for good.
 
-        In the worker, before the failure is recorded, so it may be called again for a firing whose worker dies in that
+        In the worker, before the failure is recorded, so it is called again if the worker dies between the two
         moment. It has five seconds; what it raises is logged. The firing's outcome stays what it is.
         """
         return _register("on_failure", handlers_of(self.name).failure, handler)

@@ -30,9 +30,9 @@ _CALLS = 4
 """Calls of a store that are under way at a time; more wait for their turn."""
 _WAITS = 4
 _SLICE = 5.0
-"""Seconds of one wait in the store; then it is made anew, for all that are awaited by then."""
+"""Seconds of one wait in the store; then the wait begins anew, for all firings that are awaited by then."""
 _LAST_SLICE = 0.1
-"""The same for the last thread, so that what is awaited while all threads wait is not found out late."""
+"""The same for the last free thread, so that a firing that is awaited while all threads wait is not noticed late."""
 
 
 class _Awaiter(NamedTuple):
@@ -57,7 +57,7 @@ class AsyncSide:
         self._calls = ThreadPoolExecutor(_CALLS, "skunkqueue-async")
         self._lock = threading.Lock()
         self._awaited: dict[str, list[_Awaiter]] = {}
-        """Whom to tell once a firing is finished."""
+        """The tasks to wake once a firing is finished."""
         self._uncovered: dict[str, None] = {}
         """Firings that no thread waits for."""
         self._threads = 0
@@ -93,7 +93,7 @@ class AsyncSide:
                 return
             self._uncovered[firing] = None
             if self._threads >= _WAITS:
-                # The next of them whose wait ends takes it along.
+                # The next thread whose wait ends waits for this firing too.
                 return
             self._threads += 1
             slice_ = _SLICE if self._threads < _WAITS else _LAST_SLICE
@@ -101,7 +101,7 @@ class AsyncSide:
         try:
             thread.start()
         except RuntimeError as error:
-            # The system gives no more threads. Those that run take it along, if there are any.
+            # The system gives no more threads. Those that run wait for this firing too, if there are any.
             self._not_started(error)
 
     def _not_started(self, error: RuntimeError) -> None:
@@ -113,7 +113,7 @@ class AsyncSide:
             awaiter.tell(error)
 
     def _finished(self, firings: Iterable[str]) -> list[_Awaiter]:
-        """Forget firings; return who waits for them. Under the lock."""
+        """Forget firings; return the tasks that wait for them. Under the lock."""
         found: list[_Awaiter] = []
         for one in firings:
             self._uncovered.pop(one, None)
@@ -142,7 +142,7 @@ class AsyncSide:
             store = self._store()
             try:
                 finished = firings if store is None else store.backend.wait_settled(firings, slice_)
-            except Exception as raised:  # noqa: BLE001 - whatever it is, those who wait are told, and never left waiting
+            except Exception as raised:  # noqa: BLE001 - whatever it is, every waiting task gets it, and none waits for ever
                 finished, error = firings, raised
             del store
             with self._lock:
@@ -153,7 +153,7 @@ class AsyncSide:
                 awaiter.tell(error)
 
     def _put_back(self, firing: str) -> None:
-        """Have a firing waited for again, unless nobody is left who does. Under the lock."""
+        """Have a firing waited for again, unless no task waits for it any more. Under the lock."""
         awaiters = self._awaited.get(firing)
         if awaiters is None:
             return

@@ -65,10 +65,10 @@ def delay_after(
     error: BaseException,
     uniform: Callable[[], float] = random.random,
 ) -> float:
-    """Tell the seconds to wait after the given number of failures (1 at the first).
+    """Return the seconds to wait after the given number of failures (1 at the first).
 
-    A list's last delay serves for all failures past its end. Raises PolicyError for a callable's
-    answer that is no delay; what the callable itself raises passes through.
+    A list's last delay serves for all failures past its end. Raises PolicyError where a
+    callable returns something that is not a delay; what the callable itself raises passes through.
     """
     if isinstance(backoff, Exponential):
         whole = min(

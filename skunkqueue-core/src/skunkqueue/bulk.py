@@ -26,16 +26,16 @@ Span = tuple[float | None, float | None]
 
 
 class BulkProgress(msgspec.Struct, frozen=True, kw_only=True):
-    """How far it has come."""
+    """How much is done so far."""
 
     matched: Count
-    """How many matched at the beginning."""
+    """Firings that matched at the beginning."""
     seen: int = 0
-    """Firings that it was done to so far."""
+    """Firings that were worked on so far."""
     done: int = 0
-    """Those of them that it changed: others had begun, or ended, in the meantime."""
+    """Those of them that were changed. The others had begun, or ended, in the meantime."""
     stopped: bool = False
-    """It was told to stop before it came to the end."""
+    """Whether it was stopped before its end."""
 
 
 class Bulk:
@@ -51,9 +51,9 @@ class Bulk:
         keeps: str = "",
         began: float | None = None,
     ) -> None:
-        """Fix what is meant: what matches now, and no firing that comes, or ends, later.
+        """Fix which firings are meant: those that match now, and none that is fired, or ends, later.
 
-        ``began``: the store's time from which on firings come later, where that was a moment ago, such as when somebody was asked.
+        ``began``: the store's time of "now", where that was a moment ago, such as before somebody was asked.
         ``verb``: ``kill``, ``requeue``, ``delete`` or ``run_now``; WrongTypeError for another. ``keep`` says which rows
         of a page are meant, where the filter alone cannot; ``keeps`` tells that in words, for the audit log.
         """
@@ -69,12 +69,12 @@ class Bulk:
         self._is_empty = not states
         self._counted = msgspec.structs.replace(query, states=states)
         self.began = now = control.backend.now() if began is None else began
-        """Store's time: what came later is not meant."""
+        """Store's time: firings from after it are not meant."""
         self.query = msgspec.structs.replace(
             query,
             states=states,
             enqueued=_until(query.enqueued, now),
-            # Where pending ones are meant too, one that ends meanwhile is one of those that were there.
+            # Where pending firings are meant too, one that ends meanwhile was there at the beginning.
             finished=_until(query.finished, now) if set(states) <= set(FINAL_STATES) else query.finished,
             # From the beginning of the line: what is done moves a firing to a place that was passed already, or
             # out of the filter.
@@ -85,7 +85,7 @@ class Bulk:
     def count(self, most: int = MAX_LOOK) -> Count:
         """Count what matches, before ``keep`` is asked, looking at no more than ``most``. Once: what ``run`` tells is the same."""
         if self._matched is None:
-            # Without the times of the beginning, which is now, counts that the store keeps can say it.
+            # The beginning is now: without its times in the query, a store can answer from counts that it keeps.
             self._matched = (
                 Count(number=0, exact=True)
                 if self._is_empty
@@ -98,9 +98,9 @@ class Bulk:
         tell: Callable[[BulkProgress], object] | None = None,
         stop: Callable[[], bool] | None = None,
     ) -> BulkProgress:
-        """Do it, as one entry of the audit log; ``tell`` is called after each page, ``stop`` is asked before each.
+        """Do it, as one entry of the audit log. ``tell`` is called after each page; ``stop`` is called before each, and ends it.
 
-        Where the store fails, its error is raised, and the entry says how far it had come.
+        Where the store fails, its error is raised, and the entry says how much was done.
         """
         with self._control.action(self.verb, self._about) as action:
             progress = BulkProgress(matched=self.count())
@@ -146,7 +146,7 @@ class Bulk:
 
 
 def describe(query: Query) -> str:
-    """Tell a filter in words: ``all with queue=shop states=error``."""
+    """Return a filter in words: ``all with queue=shop states=error``."""
     parts = []
     for name in Query.__struct_fields__:
         value = getattr(query, name)

@@ -62,11 +62,11 @@ class Call(Fireable[R]):
         return conjoin(self, other)
 
     def calls(self) -> tuple[Call[Any], ...]:
-        """Tell what it consists of: itself."""
+        """Return the calls it consists of: itself."""
         return (self,)
 
     def serializers(self) -> tuple[str, ...]:
-        """Tell how its result is written."""
+        """Return the name of the serializer of its result."""
         return (self.policy.serializer,)
 
     def options(self, **policy: Unpack[PolicyOptions]) -> Call[R]:
@@ -98,14 +98,14 @@ class Call(Fireable[R]):
         return made
 
     def key(self) -> str | None:
-        """Tell its idempotency key, made of the arguments where the policy has a function for it."""
+        """Return its idempotency key, made of the arguments where the policy has a function for it."""
         key = self.policy.idempotency_key
         if not callable(key):
             return key
         return self._made_by(key, "idempotency_key")
 
     def tags(self) -> tuple[str, ...]:
-        """Tell its tags, made of the arguments where the policy has a function for it; PolicyError for wrong ones."""
+        """Return its tags, made of the arguments where the policy has a function for it; PolicyError for wrong ones."""
         tags = self.policy.tags
         if not callable(tags):
             return tags
@@ -134,7 +134,7 @@ class Call(Fireable[R]):
         """
         if self.previous:
             msg = (
-                f"{self.name}: with_previous() takes the result of the step before it in a chain, and there is none: "
+                f"{self.name}: with_previous() takes the result of the step before it in a chain, but no step is before it: "
                 f"join it to another job, as in `first() & {self.name.rpartition(':')[2]}.with_previous()`"
             )
             raise ArgumentsError(msg)
@@ -205,16 +205,14 @@ class Chain(Fireable[list[Any]]):
         return conjoin(self, other)
 
     def calls(self) -> tuple[Call[Any], ...]:
-        """Tell what it consists of, in order."""
+        """Return the calls it consists of, in order."""
         return self._calls
 
     def options(self, **policy: Unpack[PolicyOptions]) -> Chain:
         """Return the same chain with other rules."""
         for name in policy:
             if name in _STEPS_OWN:
-                msg = (
-                    f"{name} is each step's own, and a chain has none: set it on the jobs before joining them"
-                )
+                msg = f"{name} belongs to each step, not to a chain: set it on the jobs before joining them"
                 raise PolicyError(msg)
         changed = Chain(self._calls)
         changed.policy = change_policy(self.policy, policy)
@@ -222,7 +220,7 @@ class Chain(Fireable[list[Any]]):
         return changed
 
     def tags(self) -> tuple[str, ...]:
-        """Tell its tags: its own, or what its function for them makes of the first call's arguments."""
+        """Return its tags: its own, or what its function for them makes of the first call's arguments."""
         tags, first = self.policy.tags, self._calls[0]
         if not callable(tags):
             return tags
@@ -238,11 +236,11 @@ class Conjoinable(Protocol):
     """What can stand beside ``&``, and be added to a queue: a job, a call, a chain."""
 
     def calls(self) -> tuple[Call[Any], ...]:
-        """Tell what it consists of."""
+        """Return the calls it consists of."""
 
 
 def conjoin(first: Conjoinable, second: Conjoinable) -> Chain:
-    """Join two into one; NotAJobError where the second is nothing of ours."""
+    """Join two into one; NotAJobError where the second is not a job, call or chain."""
     if not callable(getattr(type(second), "calls", None)):
         msg = f"{brief(second)} of type {type(second).__name__} is not a job, call or chain, so & cannot join it to {brief(first)}"
         raise NotAJobError(msg)

@@ -1,7 +1,7 @@
-"""What can be a job, and whether a worker finds it by its name: seen when it is declared and first fired.
+"""What can be a job, and whether a worker finds it by its name: checked when it is declared and first fired.
 
-A worker imports ``module`` and looks ``qualname`` up in it; whatever that does not lead to a job fails at
-every firing. Knows no queue and no store.
+A worker imports ``module`` and looks ``qualname`` up in it. Where that does not lead to the job, every firing
+of it fails. Knows no queue and no store.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from skunkqueue.show import brief
 
 
 class Target:
-    """What the name of a job leads to. One for all calls of a job, asked at each firing."""
+    """What the name of a job leads to. All calls of a job share one, and each firing checks it."""
 
     __slots__ = ("_declared", "_found", "_is_job", "_parameters", "at", "name")
 
@@ -44,15 +44,15 @@ class Target:
         self._declared = declared
         self._is_job = is_job
         self._found = False
-        # A proxy of a function, such as wrapt's, says that it is one, but may take other arguments.
+        # A proxy of a function, such as wrapt's, passes for a function but may take other arguments.
         self._parameters = Parameters(work, bound=bound) if type(work) is FunctionType else None
 
     def takes(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
-        """Return whether it is known that it can be called so."""
+        """Return whether it is certain that these arguments fit."""
         return self._parameters is not None and self._parameters.fit(args, kwargs)
 
     def check(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """Raise ArgumentsError where it cannot be called so, and NotAJobError where no worker would find it."""
+        """Raise ArgumentsError for arguments that do not fit, and NotAJobError where no worker would find the job."""
         if not self._found:
             self._find()
         parameters = self._parameters

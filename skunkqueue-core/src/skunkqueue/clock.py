@@ -27,7 +27,7 @@ class Clock(Protocol):
         """Seconds that only ever grow, comparable between processes of one boot of one machine."""
 
     def wait(self, event: threading.Event, timeout: float) -> bool:
-        """Block until the event is set or the timeout (seconds) is over; say whether it is set."""
+        """Block until the event is set or the timeout (seconds) is over; return whether it is set."""
 
 
 class SystemClock:
@@ -49,7 +49,7 @@ class SystemClock:
 
 
 def lease_clock() -> Callable[[], float]:
-    """Return what tells how much of a lease is over: seconds that also pass while the machine is suspended.
+    """Return the clock of leases: seconds that also pass while the machine is suspended.
 
     Where a system has no such clock (``CLOCK_BOOTTIME``), it is the monotonic one, which then counts that time
     itself (macOS) or does not.

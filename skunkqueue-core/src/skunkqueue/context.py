@@ -1,4 +1,4 @@
-"""What a running job can know of itself, ``current_job()``; and its log records, by ``FiringFilter``."""
+"""What a running job can learn about itself: ``current_job()``, and ``FiringFilter`` for its log records."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class JobContext:
 
     @property
     def stopping(self) -> bool:
-        """Whether the worker was told to end, and waits for this job.
+        """Whether the worker is to end, and waits for this job.
 
         A job that takes long may look, and end early: return what it has, or raise ``Snooze`` to go on elsewhere.
         """
         return False
 
     def progress(self, done: float, total: float | None = None, note: str = "") -> None:
-        """Tell how far the job is; handles, the CLI and the web monitor show it.
+        """Report how far the job is; handles, the CLI and the web monitor show it.
 
         Reports are sent at most a few times a second, the newest wins; it never raises for the store.
         """
@@ -51,7 +51,7 @@ current: ContextVar[JobContext | None] = ContextVar("skunkqueue_current_job", de
 
 
 class StandIn:
-    """What answers ``current_job`` where no worker runs the job, such as a test that calls its ``work``."""
+    """Makes what ``current_job`` returns where no worker runs the job, such as in a test that calls its ``work``."""
 
     find: ClassVar[Callable[[], JobContext | None] | None] = None
     """Set by tests."""

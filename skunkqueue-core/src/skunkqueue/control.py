@@ -1,7 +1,7 @@
 """What people do to a store's firings, routes, schedules, workers and pools, each with its entry in the audit log.
 
 The entry is written before anything is done, and completed afterwards. A store without an audit log does the same
-without it. Decides nothing: who may do what is the caller's affair.
+without it. Decides nothing: the caller decides who may do what.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PRUNED_AT_ONCE = 1_000
 
 
 class Action:
-    """Something that is being done, and its entry in the audit log."""
+    """One operation under way, and its entry in the audit log."""
 
     def __init__(self, backend: Backend, entry: Entry) -> None:
         self._backend = backend
@@ -42,7 +42,7 @@ class Action:
             backend.log_entry(entry)
 
     def note(self, did: str, *, done: bool = False) -> None:
-        """Note what was done so far. A store that fails now loses the note, and not what was done."""
+        """Note what was done so far. Where the store fails, only this note is lost."""
         self.did = did
         if not self._is_logged:
             return
@@ -52,12 +52,12 @@ class Action:
             logger.warning("not noted in the audit log: entry=%s did=%r reason=%s", self.id, did, error)
 
     def finish(self, did: str) -> None:
-        """Note what was done, and that this is all."""
+        """Note what was done in all, and that it is finished."""
         self.note(did, done=True)
 
 
 class Control:
-    """Does things to a store in somebody's name.
+    """Changes a store in somebody's name.
 
     Raises what the store's verbs raise. Where the store fails, nothing was done if it failed at the entry; otherwise
     the entry says that it failed, if the store still takes that.
@@ -71,7 +71,7 @@ class Control:
 
     @contextmanager
     def action(self, verb: str, on: str) -> Iterator[Action]:
-        """Write an entry, let it be done, and note where that fails; whoever does it calls ``finish``."""
+        """Write an entry, run the block, and note an error of it in the entry; the block calls ``finish``."""
         entry = Entry(id=new_id(), who=self.who, why=self.why, verb=verb, on=shortened(on))
         action = Action(self.backend, entry)
         try:
@@ -82,7 +82,7 @@ class Control:
             raise
 
     def entry(self, id_: str) -> Entry | None:
-        """Read an entry again: whether a command was heard, and carried out; ``None`` where there is none."""
+        """Read an entry again: whether a command was received, and carried out; ``None`` where it is gone."""
         if "audit" not in self.backend.capabilities:
             return None
         found = self.backend.audit(1, id_=id_).entries
@@ -158,13 +158,13 @@ class Control:
     # --- schedules --------------------------------------------------------------------------------
 
     def pause_schedule(self, queue: str, name: str) -> bool:
-        """Arm no more until resumed; False: it was paused already. Raises UnknownScheduleError, as all of these."""
+        """Plan no run until it is resumed; False: it was paused already. Raises UnknownScheduleError, as all of these."""
         return self._schedule(
             "pause_schedule", queue, name, schedule_control.pause, done="paused", nothing="was paused already"
         )
 
     def resume_schedule(self, queue: str, name: str) -> bool:
-        """End a schedule's pause; False: there is none. Raises PluginError where its strategy is not installed."""
+        """End a schedule's pause; False: it was not paused. Raises PluginError where its strategy is not installed."""
         return self._schedule(
             "resume_schedule", queue, name, schedule_control.resume, done="resumed", nothing="was not paused"
         )
@@ -207,19 +207,19 @@ class Control:
     # --- workers and pools ------------------------------------------------------------------------
 
     def stop_worker(self, worker: str, *, rough: bool = False) -> str:
-        """Tell a worker to end, and its pool to start none in its place; return the id of the entry.
+        """Tell a worker to end, and its pool to start no other for it; return the id of the entry.
 
-        Gently: its job ends first. Roughly: that is interrupted, and ends as killed. As with all of these, the command
+        Gently: its job ends first. Roughly: its job is interrupted, and ends as killed. As with all of these, the command
         is under way when this returns; ``entry`` tells what became of it. Raises UnknownWorkerError.
         """
         return self._tell_worker("rough" if rough else "stop", worker)
 
     def restart_worker(self, worker: str) -> str:
-        """Tell a worker to end after its job, and its pool to start another in its place; return the id of the entry."""
+        """Tell a worker to end after its job, and its pool to start another for it; return the id of the entry."""
         return self._tell_worker("restart", worker)
 
     def quiet_worker(self, worker: str) -> str:
-        """Tell a worker to begin nothing more, and stay; return the id of the entry. One that takes its place is not told."""
+        """Tell a worker to begin nothing more, and stay; return the id of the entry. It does not hold for a worker that replaces it."""
         return self._tell_worker("quiet", worker)
 
     def resume_worker(self, worker: str) -> str:
@@ -298,7 +298,7 @@ def place(queue: str, route: str | None) -> str:
 
 
 def shortened(on: str) -> str:
-    """Cut what an entry says it is about to what is kept."""
+    """Cut the text of what an entry is about to the length that is kept."""
     on = storable(on)
     return on if len(on) <= MAX_ON else f"{on[: MAX_ON - 3]}..."
 

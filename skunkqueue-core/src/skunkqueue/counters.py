@@ -1,4 +1,4 @@
-"""What is counted of firings, by route, job and time; added up once a batch, and by no store on its own.
+"""What is counted of firings, by route, job and time. All stores add it up here, once a batch.
 
 Names of the values: ``enqueued``, ``complete``, ``error``, ``killed``, ``expired``, ``retried``, ``snoozed``, ``released``,
 ``deaths`` (leases that ended and workers that died while a job of this name had begun); ``wait`` and ``run`` (sums of
@@ -105,7 +105,7 @@ def tally_batch(
 
 
 def sample_of(pending: int, running: int, oldest_due: float | None, now: float) -> dict[str, float]:
-    """Make the sample of a line in which so many wait and run, and the first that waits was or will be due then."""
+    """Make the sample of a route: how many wait and run, and when the first that waits was or will be due."""
     oldest = 0.0 if oldest_due is None else max(now - oldest_due, 0.0)
     return {"pending": float(pending), "running": float(running), "oldest": oldest}
 
@@ -127,7 +127,7 @@ def add_beside(values: dict[str, float], more: Mapping[str, float]) -> None:
 
 
 def percentile(values: Mapping[str, float], of: str, share: float) -> float | None:
-    """Estimate below which time (seconds) that share of the waits (``of="wait"``) or runs (``"run"``) lay.
+    """Estimate the seconds within which a share of the waits (``of="wait"``) or runs (``"run"``) lay.
 
     ``None`` where none was counted. At most 9 % off for what was counted in today's buckets.
     """
@@ -182,7 +182,7 @@ _OLD_BOUNDS = (
 
 
 def _middle(lower: float, upper: float) -> float:
-    """Of all estimates for a time in this range, return the one whose relative error is smallest at the worst."""
+    """Return the estimate for a time in this range whose largest relative error is the smallest."""
     if math.isinf(upper):
         return lower
     return 2 * lower * upper / (lower + upper) if lower else upper

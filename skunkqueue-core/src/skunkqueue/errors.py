@@ -46,7 +46,7 @@ class NaiveDatetimeError(SkunkQueueError, ValueError):
 
 
 class NotAJobError(SkunkQueueError, TypeError):
-    """Something that is no job was used as one."""
+    """Something that is not a job was used as one."""
 
 
 class DuplicateJobError(SkunkQueueError, ValueError):
@@ -119,7 +119,7 @@ class BackendUnavailableError(BackendError):
 
 
 class StoreMissingError(BackendUnavailableError):
-    """There is no store there (yet), and whoever opened it did not want one made."""
+    """No store is there (yet), and the caller asked not to make one."""
 
 
 class BackendLoginError(BackendUnavailableError):
@@ -135,7 +135,7 @@ class BackendFullError(BackendError):
 
 
 class BackendDamagedError(BackendError):
-    """What was opened is not a store of ours, or its content is damaged."""
+    """What was opened is not a store of SkunkQueue, or its content is damaged."""
 
 
 class UnknownFiringError(SkunkQueueError, KeyError):
@@ -221,7 +221,7 @@ class WorkerDiedError(SkunkQueueError):
 class TestModeError(SkunkQueueError):
     """Something of ``skunkqueue.testing`` was used outside of a test's store, or in a way that never ends."""
 
-    __test__ = False  # pytest would take it for a class of tests
+    __test__ = False  # by its name, pytest would collect it as tests
 
 
 class Retry(Exception):  # noqa: N818 - a request from within a job, not an error
@@ -235,7 +235,7 @@ class Retry(Exception):  # noqa: N818 - a request from within a job, not an erro
         super().__init__(f"retry after {self.after} s" if self.after is not None else "retry")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle and copy by the time; the message that exceptions are made anew from is no time."""
+        """Pickle and copy by the time: exceptions are made anew from their message, which is not a time."""
         return type(self), (self.after,), vars(self)
 
 

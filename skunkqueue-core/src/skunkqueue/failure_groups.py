@@ -1,4 +1,4 @@
-"""Failures that are alike, put together: read a bounded number of them, newest first, and grouped. Prints nothing."""
+"""Groups of failures that are alike: reads a bounded number of failures, newest first. Prints nothing."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from skunkqueue.listings import MAX_ROWS, Query, Row
 from skunkqueue.persistence.backend import Backend
 
 MOST_LOOKED = 10_000
-"""Failures that are grouped, the newest ones, where somebody waits for it."""
+"""How many of the newest failures are grouped where somebody waits for the answer."""
 ALIKE = 40
 """Characters at the start of a message that must be alike in a group, digits left out."""
 _VARYING = re.compile(r"0x[0-9a-fA-F]+|\d+")
-"""What differs between two messages of one cause: numbers, ids, addresses."""
+"""What may differ between two messages of one cause: numbers, ids, addresses."""
 
 
 class Failures(NamedTuple):
@@ -24,7 +24,7 @@ class Failures(NamedTuple):
     """Newest first."""
     looked: int
     more: bool
-    """There are others, which were not looked at."""
+    """Whether there are older ones, which were not read."""
 
 
 def read(store: Backend, query: Query, most: int) -> Failures:
@@ -54,6 +54,6 @@ def grouped(rows: Sequence[Row], *, by_message: bool = True) -> list[list[Row]]:
 
 
 def parts_of(row: Row) -> tuple[str, str]:
-    """Part an error line into type and message; a failure of a version that told none has neither."""
+    """Part an error line into type and message; a failure that an older version recorded without one has neither."""
     kind, _, message = (row.error or "").partition(":")
     return kind.strip(), message.strip()

@@ -58,7 +58,7 @@ class Memory:
         self.ids: deque[str] = deque(maxlen=MAX_REMEMBERED)
 
     def last(self) -> JobHandle[Any] | None:
-        """Find the firing that ``state`` and ``result`` speak of."""
+        """Find the firing that ``state`` and ``result`` are about."""
         if self.queue is None or not self.ids:
             return None
         return self.queue.settled_last(tuple(self.ids))
@@ -92,7 +92,7 @@ class Remembering(Generic[R]):
 
     @property
     def result(self) -> R | None:
-        """Result of the firing that ``state`` speaks of; ``None`` while there is none."""
+        """Result of the firing that ``state`` is about; ``None`` while it has none."""
         handle = self.memory.last()
         return None if handle is None else handle.result
 
@@ -114,10 +114,10 @@ class Fireable(Remembering[R]):
     def fire_at(self, when: When, *, transaction: object = None) -> JobHandle[R]:
         """Enqueue it for a moment (aware datetime) or after a delay (timedelta, seconds); ``transaction`` as in ``fire``.
 
-        Raises NaiveDatetimeError for a datetime without a time zone, and PolicyError for what is no time.
+        Raises NaiveDatetimeError for a datetime without a time zone, and PolicyError for what is not a time.
         """
         if when is None:
-            moment(when, "fire_at")  # what a user failed to work out is not now
+            moment(when, "fire_at")  # None, such as from a failed look-up, does not mean now
         return self._queue().fire_call(self, when, transaction=transaction)
 
     def fire_async(self) -> Coroutine[Any, Any, JobHandle[R]]:
@@ -152,20 +152,20 @@ class Fireable(Remembering[R]):
         raise NotImplementedError
 
     def calls(self) -> tuple[Call[Any], ...]:
-        """Tell what it consists of."""
+        """Return the calls it consists of."""
         raise NotImplementedError
 
     def serializers(self) -> tuple[str, ...]:
-        """Tell how the results of its steps are written."""
+        """Return the names of the serializers of its steps' results."""
         return tuple(call.policy.serializer for call in self.calls())
 
     def key(self) -> str | None:
-        """Tell its idempotency key."""
+        """Return its idempotency key."""
         key = self.policy.idempotency_key
         return None if key is None or callable(key) else key
 
     def tags(self) -> tuple[str, ...]:
-        """Tell the words by which people find its firings; made of the arguments where the policy has a function for it."""
+        """Return the tags by which people find its firings; made of the arguments where the policy has a function for them."""
         tags = self.policy.tags
         return () if callable(tags) else tags
 

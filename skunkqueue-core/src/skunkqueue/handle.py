@@ -34,17 +34,17 @@ logger = logging.getLogger(__name__)
 R_co = TypeVar("R_co", covariant=True)
 _WAIT_SLICE = 3_600.0
 _ON_PURPOSE = ("timeout", "rough")
-"""Causes of deaths that were orders: the pool killed the worker."""
+"""Causes of deaths that the pool decided: it killed the worker."""
 _death = msgspec.json.Decoder(Death)
 
 
 class _Seen(NamedTuple):
-    """What one look at a firing has told."""
+    """What one look at a firing found."""
 
     is_over: bool
     state: State
     look_again: float
-    """Seconds after which to look again, though nobody has settled it."""
+    """Seconds after which to look again, also where no settling was noticed."""
     value: Any
 
 
@@ -78,7 +78,7 @@ class JobHandle(Generic[R_co]):
         self._gate = gate
         self._copies = copies
         self.serializers = serializers
-        """How the results of its steps are written; ``None``: only the firing's body tells."""
+        """Serializers of its steps' results; ``None``: they are read from the firing's body."""
 
     def __repr__(self) -> str:
         return f"<JobHandle {self.id or 'of nothing'}>"
@@ -92,7 +92,7 @@ class JobHandle(Generic[R_co]):
         )
 
     def record(self) -> Record:
-        """Read everything the store knows; UnknownFiringError where it is pruned or never was."""
+        """Read everything the store knows; UnknownFiringError where it was pruned or never existed."""
         found = None if self._store is None else self._store.backend.get([self.id])[0]
         if found is None:
             raise self._unknown()
@@ -121,7 +121,7 @@ class JobHandle(Generic[R_co]):
 
     @property
     def progress(self) -> Progress | None:
-        """What the job last told of its progress."""
+        """The progress that the job last reported."""
         found = None if self._store is None else self._store.backend.get([self.id])[0]
         return None if found is None or found.progress is None else decode_progress(found.progress)
 
@@ -208,7 +208,7 @@ class JobHandle(Generic[R_co]):
                 raise failed(record, state)
         look_again = _WAIT_SLICE
         if found.expires is not None and state is State.PENDING:
-            # Nobody may be there to settle it as expired, so the wait looks again at that time.
+            # No worker may be there to settle it as expired, so the wait looks again at that time.
             look_again = min(look_again, max(found.expires - backend.now(), 0.0) + 0.001)
         return _Seen(is_over=False, state=state, look_again=look_again, value=None)
 
@@ -230,7 +230,7 @@ class JobHandle(Generic[R_co]):
         return None if self._store is None else look(self._store.backend, [self.id])[0]
 
     def _value(self, found: Result | Record) -> R_co | None:
-        """Decode the result of a complete firing, by its body where only that tells how."""
+        """Decode the result of a complete firing; reads the body where the serializers are not known."""
         value: R_co
         if found.result is None:
             return None
@@ -247,7 +247,7 @@ def look(backend: Backend, ids: Sequence[str]) -> Sequence[Result | Record | Non
 
 
 def state_of(record: Record | Result, backend: Backend) -> State:
-    """Tell a firing's state, counting one whose time to begin has passed as expired already."""
+    """Return a firing's state, counting one whose time to begin has passed as expired already."""
     if record.state is State.PENDING and record.expires is not None:
         return State.EXPIRED if record.expires < backend.now() else State.PENDING
     return record.state
@@ -273,7 +273,7 @@ def value_of(found: Record | Result, serializers: tuple[str, ...], gate: Gate | 
 
 
 def failed(record: Record, state: State) -> FiringFailedError:
-    """Make the error that says that a firing has no result to give, and why."""
+    """Make the error for a firing that has no result, with the reason."""
     failure = decode_failure(record.result) if record.result is not None else None
     job = decode_body(record.body).name
     text = f"firing {record.id} of {job} is {state.value}"

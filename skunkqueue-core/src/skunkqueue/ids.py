@@ -1,4 +1,4 @@
-"""Ids that sort by the time they were made, without asking anybody.
+"""Ids that sort by the time they were made. Making one asks neither a store nor another process.
 
 24 hexadecimal digits: 48 bits of milliseconds since the epoch, then a 48-bit counter that starts at
 random in each process, so ids of one process keep their order within a millisecond. The layout

@@ -25,13 +25,13 @@ from skunkqueue.errors import JobNotFoundError
 logger = logging.getLogger(__name__)
 
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
-# Python's own modules are nobody's jobs, also where a worker is started in "/", as in many containers.
+# Python's own modules hold no jobs, also where a worker is started in "/", as in many containers.
 _PYTHON = os.path.realpath(Path(os.__file__).parent) + os.sep
 # The second is what multiprocessing calls the script in the children it starts afresh, and the third a prompt
 # of the module `code`, such as Django's shell.
 _MAINS = ("__main__", "__mp_main__", "__console__")
 _MAX_SLEEPS = 10_000
-"""Sleeps that a script's body may skip; one that goes on is a loop that never ends."""
+"""Sleeps that a script's body may skip. A script that sleeps more often is taken to loop for ever."""
 
 
 class _ImportState(threading.local):
@@ -48,7 +48,7 @@ _state = _ImportState()
 
 
 def main_module_name(alias: str = "__main__") -> str | None:
-    """Tell the name under which others can import what runs as ``__main__``; ``None``: they cannot."""
+    """Return the name under which others can import what runs as ``__main__``; ``None``: they cannot."""
     main = sys.modules.get(alias)
     spec: ModuleSpec | None = getattr(main, "__spec__", None)
     file: str | None = getattr(main, "__file__", None)
@@ -58,7 +58,7 @@ def main_module_name(alias: str = "__main__") -> str | None:
 
 
 def public_module_name(module: str) -> str | None:
-    """Tell the importable name of a module as its objects know it (``__main__`` has another)."""
+    """Return the name by which a module can be imported, given the name that its objects have (such as ``__main__``)."""
     return main_module_name(module) if module in _MAINS else module
 
 
@@ -87,7 +87,7 @@ def _is_module_name(name: str) -> bool:
 
 
 def suppress_firing() -> bool:
-    """Say whether firing must do nothing now, since a worker is importing the user's module.
+    """Return whether firing must do nothing now because a worker is importing the user's module.
 
     A script without a ``__main__`` guard fires at its top level; when a worker imports it to find its
     jobs, it must not fire them again. Warns once for each module.
@@ -99,7 +99,7 @@ def suppress_firing() -> bool:
         _state.warned = True
         logger.warning(
             "module %r fires jobs or declares schedules while a worker imports it; that is ignored. "
-            "Put them below `if __name__ == '__main__':` to be rid of this warning.",
+            "Put them below `if __name__ == '__main__':` to end this warning.",
             _state.module,
         )
     return True
@@ -216,7 +216,7 @@ def _working_directory() -> list[str]:
 def _install_sleep() -> None:
     """Let ``time.sleep`` return at once in a script body that a worker only imports.
 
-    The script waits there for what it has just fired, and fired nothing; every job of it would begin
+    The script waits there for what it has just fired, but here it fired nothing. Each of its jobs would begin
     that much later.
     """
     real = time.sleep
@@ -234,7 +234,7 @@ def _install_sleep() -> None:
                 "it fires jobs and waits in a loop at its top level, which never ends in a worker: "
                 "put that below `if __name__ == '__main__':`"
             )
-            # Not an Exception, which the loop may well catch.
+            # Not an Exception: the loop may catch those.
             raise SystemExit(msg)
 
     sleep.skunkqueue = True  # type: ignore[attr-defined]  # a mark, so that it is installed once

@@ -31,7 +31,7 @@ R = TypeVar("R")
 class Job(Remembering[R], Generic[P, R]):
     """A function that is a job, made by ``@queue.job``.
 
-    Calling it does not run it but gives it its arguments: ``queue += add(4, 5)``. ``work`` runs it here.
+    Calling it does not run it, but gives it its arguments: ``queue += add(4, 5)``. ``work`` runs it in this process.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Job(Remembering[R], Generic[P, R]):
                 is_job=lambda found: isinstance(found, Job),
                 own_name=name,
             )
-        # What a decorator has put on the function, such as a count of its `calls`, hides nothing of the job's own.
+        # What a decorator has set on the function, such as a count of its `calls`, must not hide a method of Job.
         given = getattr(work, "__dict__", {})
         vars(self).update({name: value for name, value in given.items() if not hasattr(Job, name)})
         functools.update_wrapper(self, work, updated=())
@@ -83,7 +83,7 @@ class Job(Remembering[R], Generic[P, R]):
         """Enqueue a run with these arguments as soon as possible.
 
         ``transaction=`` among them, unless the job takes an argument of this name, is one of yours: see
-        ``SkunkQueue.fire_call``. Type checkers know it in ``add(4, 5).fire(transaction=tr)`` only.
+        ``SkunkQueue.fire_call``. Type checkers accept it in ``add(4, 5).fire(transaction=tr)`` only.
         """
         call, transaction = self(*args, **kwargs).apart()
         return call.fire(transaction=transaction)
@@ -135,7 +135,7 @@ class Declaration:
 
 
 def declaration(found: object) -> Declaration | None:
-    """Tell how to run what a firing names; ``None`` where it is no job."""
+    """Return how to run what a firing names; ``None`` where that is not a job."""
     if isinstance(found, Job):
         work = found.work
 
@@ -150,7 +150,7 @@ def declaration(found: object) -> Declaration | None:
             made = kind.__new__(kind)
             if attrs:
                 if "work" in attrs:
-                    # It would be called in the place of what the class declares.
+                    # It would be called instead of the method that the class declares.
                     msg = (
                         f"a firing of {own_name(kind)} brings an attribute `work`: it is damaged or not ours"
                     )

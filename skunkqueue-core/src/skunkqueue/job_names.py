@@ -37,12 +37,12 @@ _placed: dict[str, _Named] = {}
 
 
 def _run_of(at: str) -> object:
-    """Return what stands for the last run of the module where a job lies: each reload makes another."""
+    """Return an object that stands for the last run of the job's module: each reload makes another."""
     return getattr(sys.modules.get(at.partition(":")[0]), "__spec__", None)
 
 
 def find_named(name: str) -> Any:
-    """Return the job that was declared in this process under a name or alias; ``None``: there is none."""
+    """Return the job that was declared in this process under a name or alias; ``None`` where none was."""
     found = _named.get(name)
     return None if found is None else found.job
 

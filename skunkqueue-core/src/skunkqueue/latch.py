@@ -1,7 +1,7 @@
 """An event for code that a signal handler may interrupt.
 
-``threading.Event`` has a lock, written in Python: what a handler raises within it leaves that taken for ever, and
-a handler that sets or awaits the event blocks where it has interrupted its own thread there.
+``threading.Event`` takes a lock in code written in Python. A handler that raises there leaves the lock taken for
+ever, and a handler that sets or awaits the event blocks where it has interrupted its own thread there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Latch(threading.Event):
         return f"<Latch {'set' if self._on else 'unset'}>"
 
     def is_set(self) -> bool:
-        """Say whether it is set."""
+        """Return whether it is set."""
         return self._on
 
     def set(self) -> None:
@@ -37,7 +37,7 @@ class Latch(threading.Event):
         self._on = False
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Block until it is set or the timeout (seconds) is over; say whether it was set."""
+        """Block until it is set or the timeout (seconds) is over; return whether it was set."""
         if self._on:
             return True
         gate = threading.Lock()

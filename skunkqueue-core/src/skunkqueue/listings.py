@@ -28,12 +28,12 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     states: tuple[State, ...] = ()
     """Empty: all."""
     job: str | None = None
-    """Its whole name; empty: those of which it is not known."""
+    """The job's whole name; empty: firings whose job is not known."""
     tag: str | None = None
     key: str | None = None
-    """Idempotency key; also of those that have given it up."""
+    """Idempotency key; also of firings that no longer hold it."""
     error: str | None = None
-    """Type of the error: what its line has before the first colon."""
+    """Type of the error: the part of its line before the first colon."""
     schedule: str | None = None
     worker: str | None = None
     """Id of the worker that holds or last held it."""
@@ -52,7 +52,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     queue: str
     route: str
     job: str
-    """Empty: it was put in by a version that did not tell."""
+    """Empty: a version that did not record it fired it."""
     tags: tuple[str, ...]
     state: State
     waits: str | None
@@ -74,7 +74,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     schedule: str | None
     parent: str | None
     progress: tuple[float, float | None] | None
-    """How much is done, of how much."""
+    """How much is done, and of how much in all."""
     error: str | None
     body_size: int
     """Bytes."""
@@ -87,8 +87,8 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
 
     rows: tuple[Row, ...]
     next: str | None
-    """Opaque cursor of what comes after; ``None``: nothing does. A page may have fewer rows than asked for, even
-    none, and a cursor: then ``looked`` has come to its bound."""
+    """Opaque cursor of the next page; ``None``: this one is the last. A page may have fewer rows than asked for, even
+    none, and a cursor: then ``looked`` has reached its bound."""
     previous: str | None
     """Cursor of the page before; ``None``: this one is the first, as far as the cursors tell."""
     looked: int
@@ -100,7 +100,7 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     exact: bool
-    """False: at least so many; the look has come to its bound."""
+    """False: at least so many; the search has reached its bound."""
 
 
 class JobCount(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""Classes as jobs: ``JobMixin``, whose objects are fired. Knows no store, and functions as jobs neither."""
+"""Classes as jobs: ``JobMixin``, whose objects are fired. Knows neither stores nor functions as jobs."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ class JobMixin:
 
     @property
     def result(self) -> Any:
-        """Result of the firing that ``state`` speaks of; ``None`` while there is none."""
+        """Result of the firing that ``state`` is about; ``None`` while it has none."""
         return _call_of(self).result
 
     @result.setter
@@ -244,7 +244,7 @@ def queue_of(kind: type[JobMixin]) -> Enqueuer | None:
 def _taken(job: JobMixin, name: str) -> AttributeError:
     return AttributeError(
         f"an object of {type(job).__qualname__} cannot have an attribute {name!r} of its own, since JobMixin has a"
-        f" property of that name, which speaks of the object's firings: give your attribute another name"
+        f" property of that name, which is about the object's firings: give your attribute another name"
     )
 
 
@@ -255,7 +255,7 @@ def _call_of(job: JobMixin, args: tuple[Any, ...] = (), kwargs: dict[str, Any] |
     if not POLICY_FIELDS.isdisjoint(attrs):
         policy = _own_policy(target.name, policy, attrs)
     if "work" in attrs:
-        msg = f"an object of {target.name} has an attribute `work` in the place of the method: rename it"
+        msg = f"an object of {target.name} has an attribute `work`, which hides the method: rename it"
         raise NotAJobError(msg)
     return Call(
         target.name, policy, memory_of(job), args=args, kwargs=kwargs, attrs=attrs or None, target=target
@@ -263,7 +263,7 @@ def _call_of(job: JobMixin, args: tuple[Any, ...] = (), kwargs: dict[str, Any] |
 
 
 def _own_policy(name: str, policy: Policy, attrs: dict[str, Any]) -> Policy:
-    """Return the rules of one object; leave in ``attrs`` what can travel."""
+    """Return the rules of one object; remove from ``attrs`` what cannot travel."""
     own = {key: value for key, value in attrs.items() if key in POLICY_FIELDS}
     check_own(name, own)
     try:

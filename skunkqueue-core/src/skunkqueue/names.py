@@ -13,7 +13,7 @@ MAX_NAME_BYTES = 200
 def check_name(what: str, value: object) -> str:
     """Return ``value`` if it can be a name; ``what`` is the thing it names, for the error.
 
-    Raises NameInvalidError for what is no string, empty, over 200 bytes in UTF-8, not encodable, or has
+    Raises NameInvalidError for what is not a string, is empty, over 200 bytes in UTF-8, not encodable, or has
     control characters (line breaks, NUL, and characters that change the direction of text).
     """
     if not isinstance(value, str):

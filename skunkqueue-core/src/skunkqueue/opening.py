@@ -21,7 +21,7 @@ from skunkqueue.turns import Turn, Turned
 
 _PAUSE = 0.002
 _now: dict[int, Turned] = {}
-"""By thread, who opens a store: what is imported for it is half there, so not even another queue can."""
+"""By thread, the call that opens a store. Its imports are half done, so no other queue can open one on that thread."""
 
 
 _UNDER_TEST = "PYTEST_CURRENT_TEST"
@@ -66,11 +66,11 @@ class StoreOpening:
         return self._find() if self._config is None else self._config
 
     def open(self) -> Backend:
-        """Open it, or wait until another thread has. Raises BackendError in a handler that interrupts just that."""
+        """Open it, or wait until another thread has. Raises BackendError in a signal handler that interrupts the opening."""
         if _diverted:
             return _diverted[0].backend
         call = Turned()
-        # Not by a lock: what a signal handler raises would leave it taken, and such a handler may come here itself.
+        # Not by a lock: a signal handler that raises would leave it taken, and a handler may call this itself.
         try:
             outer = _now.setdefault(call.thread, call)
             if outer is not call and self._turn.is_under_way(outer):
@@ -89,9 +89,9 @@ class StoreOpening:
             if opened is None or self.pid != os.getpid():
                 config = self._find() if self._config is None else self._config
                 self._check_clock(config)
-                # A connection of the parent's is left alone: closing it here would disturb the parent.
+                # A connection of the parent process stays open: closing it here would disturb the parent.
                 opened = open_backend(config, clock=self._clock)
-                # The first firing would import it, and a signal handler that fires then would find it half there.
+                # Else the first firing would import it, and a signal handler that fires then would find it half imported.
                 get_serializer(DEFAULT_SERIALIZER)
                 self._config, self.opened, self.pid = config, opened, os.getpid()
                 if _diverted:
@@ -106,7 +106,7 @@ class StoreOpening:
                 del _now[call.thread]
 
     def close(self) -> None:
-        """Let go of it; the next use works out anew which it is, and opens it."""
+        """Close it; the next use works out anew which store it is, and opens it."""
         opened, self.opened = self.opened or self._aside, None
         self._aside = self._config = None
         if opened is not None and self.pid == os.getpid():

@@ -1,7 +1,6 @@
 """What a function can be called with, and what is wrong with arguments that do not fit it.
 
-Reads plain Python functions and nothing else: what a builtin or a callable object takes cannot be read from
-outside. Neither ``__wrapped__`` nor ``__signature__`` counts, since the function that will be called decides
+Reads plain Python functions only: what a builtin or a callable object takes cannot be seen from outside. Neither ``__wrapped__`` nor ``__signature__`` counts, since the function that will be called decides
 what it takes: one that takes ``*args, **kwargs`` takes anything, whatever it wraps.
 """
 
@@ -64,7 +63,7 @@ class Parameters:
         if not kwargs:
             return self._least <= count <= self._most
         names = kwargs.keys()
-        # Most calls are seen to fit by a few comparisons of sets; the others are looked at name by name.
+        # For most calls a few comparisons of sets show that they fit; the others are checked name by name.
         plain = (
             count <= len(self._names)
             and names <= self._known
@@ -74,7 +73,7 @@ class Parameters:
         return plain or not self.problems(args, kwargs)
 
     def problems(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[str]:
-        """Say what is missing, too much, unknown or given twice."""
+        """Return what is missing, too much, unknown or given twice."""
         count, by_name, keywords = len(args), self._by_name, self._keywords
         found = []
         if count > self._most:

@@ -21,7 +21,7 @@ MAX_HISTORY = 20
 MAX_TRACEBACK = 16_000
 """Characters of a traceback kept."""
 
-# A body may be written by anybody, and what stores and workers reckon with must be a number.
+# Anybody may have written a body, and what stores and workers calculate with must be a number.
 _Seconds = Annotated[float, msgspec.Meta(gt=0, le=MAX_DELAY)]
 _SecondsOrNone = Annotated[float, msgspec.Meta(ge=0, le=MAX_DELAY)]
 
@@ -83,14 +83,14 @@ class AttemptState(msgspec.Struct, frozen=True, array_like=True, omit_defaults=T
     """Failed attempts at the present step."""
     snoozes: int = 0
     seen_deaths: int = 0
-    """Lines of evidence that were taken into account already."""
+    """Lines of evidence that were counted already."""
     history: tuple[Attempt, ...] = ()
     done: tuple[bytes, ...] = ()
     """Encoded results of the steps of a chain that are complete."""
     unknown_since: float = 0.0
-    """When a worker first did not know the job (store's time); 0: the last one that looked knew it."""
+    """When a worker first did not know the job (store's time); 0: the last worker that claimed it knew it."""
     unknowns: int = 0
-    """How many looked since."""
+    """How many workers did not know it since."""
 
     def with_attempt(self, attempt: Attempt) -> AttemptState:
         """Remember one more attempt, and forget the oldest over MAX_HISTORY."""
@@ -119,7 +119,7 @@ class Failure(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Progress(msgspec.Struct, frozen=True, array_like=True):
-    """How far a running job says it is."""
+    """The progress that a running job reports."""
 
     done: float
     total: float | None
@@ -140,7 +140,7 @@ def storable(text: str, limit: int | None = None) -> str:
 
     The name of a file may hold lone surrogates, which UTF-8 cannot carry: they become escapes.
     """
-    # A subclass of str may do anything in its own methods.
+    # A subclass of str may run any code in its methods.
     text = str.__str__(text)
     if limit is not None and len(text) > limit:
         text = f"{text[:limit]}..."
@@ -162,7 +162,7 @@ _progress = msgspec.msgpack.Decoder(Progress)
 
 
 def decode_body(data: bytes) -> Body:
-    """Read a body; DamagedPayloadError where it is none."""
+    """Read a body; DamagedPayloadError where it is not one."""
     body = _decode(_body, data, "body")
     if not body.steps:
         raise DamagedPayloadError("a firing's body names no job to run: it was not made by SkunkQueue")

@@ -1,4 +1,4 @@
-"""What is to happen to a job's firings: retries, time limits, order, life time. Checked when declared."""
+"""A job's rules for its firings: retries, time limits, order, life time. Checked when declared."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     routes: tuple[str, ...] = (DEFAULT_ROUTE,)
     """It is fired once on each."""
     retries: int = 0
-    """How often a failed attempt is followed by another."""
+    """How many times a failed attempt is followed by another."""
     backoff: BackoffRule = Exponential()
     retry_on: Errors = (Exception,)
     give_up_on: Errors = ()
@@ -48,7 +48,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     result_ttl: float | None = None
     """Seconds a finished firing is kept; ``None``: the backend's default (a day, failures a week).
 
-    0: no result is kept. That it is complete is known for a minute, and failures are kept by default.
+    0: no result is kept. A complete firing is then kept for a minute, and a failure for the default time.
     """
     queue_type: Literal["default", "broadcast"] = "default"
     serializer: str = DEFAULT_SERIALIZER
@@ -81,14 +81,14 @@ def change_policy(policy: Policy, changes: Mapping[str, Any]) -> Policy:
     """Return a copy with some rules changed, each of them checked; PolicyError names the wrong one."""
     unknown = changes.keys() - POLICY_FIELDS
     if unknown:
-        msg = f"there is no policy {min(unknown)!r}; there are: {', '.join(sorted(POLICY_FIELDS))}"
+        msg = f"unknown policy {min(unknown)!r}; known are: {', '.join(sorted(POLICY_FIELDS))}"
         raise PolicyError(msg)
     checked = {name: _CHECKS[name](value) for name, value in changes.items()}
     return msgspec.structs.replace(policy, **checked)
 
 
 def check_own(what: str, changes: Iterable[str]) -> None:
-    """Raise PolicyError for a rule that only counts where a job is declared, since it does not travel."""
+    """Raise PolicyError for a rule that holds only where a job is declared, since it is not stored with a firing."""
     for name in ("backoff", "retry_on", "give_up_on"):
         if name in changes:
             msg = (
@@ -135,7 +135,7 @@ def _check_tag(value: object) -> str:
     if any(character.isspace() for character in tag):
         msg = f"tags: {tag!r} has a space: a tag is one word, such as {'-'.join(tag.split()) or 'urgent'!r}"
         raise PolicyError(msg)
-    # A plain string: one of a class of the user's own may do anything when it is asked.
+    # A plain string: an object of a user's subclass may run any code.
     return str.__str__(tag)
 
 
@@ -158,7 +158,7 @@ def check_scheduled(name: str, policy: Policy) -> float | None:
     at, after = moment(policy.expires, "expires")
     if at is not None:
         msg = (
-            f"schedule {name!r} has a job that expires at {policy.expires}, which cannot hold for every run: "
+            f"schedule {name!r} has a job that expires at {policy.expires}, which cannot fit every run: "
             f"give expires= as a timedelta, counted from when each run is due"
         )
         raise PolicyError(msg)
@@ -222,7 +222,7 @@ def _check_key(value: object) -> Any:
 
 
 def _check_tags_rule(value: object) -> Any:
-    # As a type is callable too, but makes no tags: `tags=str` is a mistake.
+    # A type is callable too, but makes no tags: `tags=str` is a mistake.
     return value if callable(value) and not isinstance(value, type) else check_tags(value)
 
 

@@ -12,7 +12,7 @@ MAX_SAMPLES = 60
 
 
 class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """How a process stood at a moment, measured by its pool."""
+    """Memory and CPU time of a process at a moment, measured by its pool."""
 
     at: float
     """Store's time."""
@@ -52,7 +52,7 @@ class PoolRecord(msgspec.Struct, frozen=True, kw_only=True):
     queue: str
     routes: tuple[str, ...]
     workers: int
-    """How many worker processes it is to have."""
+    """Worker processes that it is to have."""
     started: float
     beat: float = 0.0
     """Last sign of life, store's time; the store sets it."""
@@ -61,11 +61,11 @@ class PoolRecord(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     """Version of ``skunkqueue``."""
     processes: tuple[Process, ...] = ()
-    """Those that live."""
+    """Its live worker processes."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry of the audit log: a command or a control verb, who gave it, and what became of it."""
+    """One entry of the audit log: a command or a control verb, who gave it, and its outcome."""
 
     id: str
     """As a firing's id: sorts by the time of making."""

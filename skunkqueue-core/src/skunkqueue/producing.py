@@ -1,6 +1,6 @@
 """Firing onto a queue: calls become firings, which are put into its store.
 
-Declares no job. A batch takes one call of the store, and what many firings share is worked out once.
+Declares no job. A batch is one call of the store, and what many firings share is worked out once.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Producer:
         ``when``: a moment (aware datetime) or a delay (timedelta, seconds); ``None`` is as soon as possible.
         What has no queue yet has this one from now on.
 
-        ``transaction``: a transaction of yours on the store's own server, such as FoundationDB's; the firing is in if you
+        ``transaction``: a transaction of yours on the store's own server, such as FoundationDB's; the firing is enqueued if you
         commit it, and otherwise not. Raises BackendError where the store cannot do that.
         """
         if not isinstance(call, Fireable):
@@ -70,7 +70,7 @@ class Producer:
         firings = self._firings(call, self._places(call.policy, when))
         ids = self._put(firings, transaction)
         call.memory.ids.extend(ids)
-        # Another id is that of an earlier firing with the same key, which may be of any job.
+        # Another id is the id of an earlier firing with the same key, which may be of any job.
         serializers = call.serializers() if ids == [firing.id for firing in firings] else None
         return JobHandle(ids[0], self, default_gate(), tuple(ids[1:]), serializers)
 
@@ -88,8 +88,8 @@ class Producer:
     ) -> list[JobHandle[Any]]:
         """Enqueue many calls, a thousand in one step; return a handle for each.
 
-        ``queue.fire_many(add(i, i) for i in range(10_000))``. What raises leaves the thousands before
-        it enqueued, and of its own thousand nothing. ``transaction``: as for ``fire_call``; then all are in, or none.
+        ``queue.fire_many(add(i, i) for i in range(10_000))``. Where it raises, the thousands before
+        are enqueued, and of the present one nothing. ``transaction``: as for ``fire_call``; then all are enqueued, or none.
         """
         if suppress_firing():
             return [JobHandle("", None, None) for _ in calls]
@@ -101,7 +101,7 @@ class Producer:
 
     def _put(self, firings: list[Firing], transaction: object) -> list[str]:
         if transaction is not None:
-            # Nobody here learns whether it is committed, so nobody is told.
+            # Whether it is committed is not known here, so no hook is called.
             return self.backend.enqueue_in(transaction, firings)
         ids = self.backend.enqueue(firings)
         tell_enqueued(firings, ids)
@@ -148,7 +148,7 @@ class Producer:
                 written.append(call.serializers())
         ids = self._put(firings, transaction)
         gate, start = default_gate(), 0
-        # Another id is that of an earlier firing with the same key, which may be of any job.
+        # Another id is the id of an earlier firing with the same key, which may be of any job.
         all_own = not keyed or ids == [firing.id for firing in firings]
         for memory, size, known in zip(memories, sizes, written):  # noqa: B905 - of one length, and a check costs
             if memory.queue is None:
@@ -211,9 +211,9 @@ class Producer:
         )
 
     def _places(self, policy: Policy, when: When | None) -> _Places:
-        """Work out all that a policy says of firings but their bodies, keys and jobs."""
+        """Work out what a policy says about firings, apart from their bodies, keys and jobs."""
         rest: dict[str, Any] = {"queue": self.name, "priority": policy.priority}
-        # What keeps its default is left out: a struct is made the faster the less is given.
+        # Fields with their default are left out: a struct with fewer arguments is made faster.
         running = current.get()
         if running is not None:
             rest["parent"] = running.id
@@ -266,7 +266,7 @@ class Producer:
                 found.setdefault(worker.id, route)
         if not found:
             msg = (
-                f"a broadcast on {', '.join(routes)} of queue {self.name!r} reaches nobody: no worker listens there. "
+                f"a broadcast on {', '.join(routes)} of queue {self.name!r} reaches no worker: none listens there. "
                 f"Start one with `skunq work -q {self.name} -r {' '.join(routes)}`"
             )
             raise NobodyListensError(msg)
@@ -274,7 +274,7 @@ class Producer:
 
 
 class _Places(NamedTuple):
-    """What a policy says of firings but their bodies, keys and jobs."""
+    """What a policy says about firings, apart from their bodies, keys and jobs."""
 
     each: list[dict[str, Any]]
     """The fields of one firing each: one a route, or one a worker of a broadcast."""
@@ -284,7 +284,7 @@ class _Places(NamedTuple):
 
 
 def tell_enqueued(firings: list[Firing], ids: list[str]) -> None:
-    """Tell the hooks what was put in."""
+    """Call the hooks for what was enqueued."""
     notifier = default_notifier()
     if notifier.wants("skunkqueue_firing_enqueued"):
         # Another id is that of an earlier firing with the same key.

@@ -1,4 +1,4 @@
-"""``SkunkQueue``: what producers hold. Declares jobs, fires them, finds firings again."""
+"""``SkunkQueue``: declares jobs, fires them, and finds firings again. Producers use this object."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class SkunkQueue(Registration, AsyncQueue):
     The store is opened at first use, in the process that uses it, also after a fork. Where no argument names one, only
     then ``SKUNKQUEUE_URL`` is read. Threads may share
     a queue, and a process may fork while they use it. In a signal handler a use works, or raises
-    BackendError in the few moments in which it cannot.
+    BackendError where the handler has interrupted the opening of the store.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class SkunkQueue(Registration, AsyncQueue):
         return store.open()
 
     def close(self) -> None:
-        """Let go of the store; the next use works out anew which it is, and opens it."""
+        """Close the store; the next use works out anew which it is, and opens it."""
         self._store.close()
 
     @overload
@@ -148,7 +148,7 @@ class SkunkQueue(Registration, AsyncQueue):
     def handle(self, firing_id: str) -> JobHandle[Any]:
         """Return a handle for a firing made elsewhere, by its id; whether it exists is seen when it is asked.
 
-        Raises WrongTypeError for what is no string.
+        Raises WrongTypeError for what is not a string.
         """
         if not isinstance(firing_id, str):
             msg = f"queue.handle({brief(firing_id)}): give the firing's id, a string such as handle.id, not {type(firing_id).__name__}"
@@ -251,6 +251,6 @@ def _store_meant(
     """Return what works out the store of a queue. Raises ConfigError for arguments that make no sense."""
     if backend is None and conn_url is None:
         return functools.partial(resolve, None, None, dbname, **options)
-    # The environment has no say in it, so a mistake is told where it was made.
+    # The environment plays no part in it, so a mistake raises here, where it was made.
     config = resolve(backend, conn_url, dbname, **options)
     return lambda: config

@@ -40,10 +40,10 @@ def gather(
         values.update(found)
         for id_ in found:
             del pending[id_]
-        # First come is first served, so the first of them are the next to end.
+        # They run in the order of their enqueuing, so the first of them end next.
         front = list(itertools.islice(pending, MAX_PAGE))
         if len(found) == MAX_PAGE or not pending:
-            # A whole page was finished, so the next one may be as well: it is read before it is waited for.
+            # A whole page was finished, so the next may be finished too: it is read before it is waited for.
             asked = front
             continue
         left = SLICE if deadline is None else min(deadline - monotonic(), SLICE)
@@ -63,11 +63,11 @@ def check_handles(handles: Sequence[object]) -> None:
 
 
 def leading(backend: Backend, handles: Sequence[JobHandle[Any]], gate: Gate, *, errors: bool) -> list[Any]:
-    """Read the results of the first of these, up to one that is not finished; at most MAX_PAGE."""
+    """Read the results of these in order, up to the first that is not finished; at most MAX_PAGE."""
     handles = handles[:MAX_PAGE]
     pending = {handle.id: handle.serializers for handle in handles if handle.id}
     values: dict[str, Any] = {"": None}
-    # What is wrong with one counts only where it comes to that one.
+    # An error of one firing is raised only where its turn comes.
     values.update(_values(backend, list(pending), pending, gate, errors=True))
     found: list[Any] = []
     for handle in handles:
@@ -111,7 +111,7 @@ def _values(
 
 
 def _values_by_body(backend: Backend, ids: Sequence[str], gate: Gate, *, errors: bool) -> dict[str, Any]:
-    """Read what only whole records tell: why a firing failed, and a result that may be written in any way."""
+    """Read what needs whole records: why a firing failed, and results whose serializer is not known."""
     values: dict[str, Any] = {}
     for id_, record in zip(ids, backend.get(ids), strict=True):
         try:

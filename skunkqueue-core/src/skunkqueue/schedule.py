@@ -27,7 +27,7 @@ T = TypeVar("T")
 MAX_STATE = 65_536
 """Bytes that a strategy may remember."""
 MAX_LATE = 10 * 366 * 86_400.0
-"""Seconds that a run may be overdue when it is planned; what is planned for longer ago is due now."""
+"""Seconds that a run may be overdue when it is planned; one that is planned for an earlier time is due now."""
 _SMALL = 1_024
 """Bytes of a body that is not read anew for each run."""
 EXPIRED_PAUSE = 1.0
@@ -35,7 +35,7 @@ EXPIRED_PAUSE = 1.0
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a strategy learns of the run that has just ended; times by the store's clock."""
+    """What a strategy gets about the run that has just ended; times by the store's clock."""
 
     now: float
     due: float
@@ -58,11 +58,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a strategy decides."""
 
     due: float | None
-    """When the next run is due; ``None``: there is none, the schedule ends."""
+    """When the next run is due; ``None``: the schedule ends."""
     state: bytes
     """The strategy's own memory, encoded; at most a few hundred bytes."""
     interval: float | None = None
-    """Seconds between runs it now holds right, for listings."""
+    """Seconds between runs as it stands now, for listings."""
     expires: float | None = None
     """When it is too late for that run to begin; it then counts as seen, expired, and another is planned.
 
@@ -71,12 +71,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Before(msgspec.Struct, frozen=True, kw_only=True):
-    """What a strategy learns of the declaration that a new one replaces."""
+    """What a strategy gets about the declaration that a new one replaces."""
 
     params: bytes
     state: bytes
     due: float | None
-    """When the run that is planned or goes on was due; ``None``: there is none (it is paused)."""
+    """When the planned or present run was due; ``None``: no run is planned (it is paused)."""
     running: bool
     """That run has begun, and ends by itself; the next must not be planned beside it."""
 
@@ -85,9 +85,9 @@ class Strategy(Protocol):
     """The rule of a schedule, found by name in the entry-point group ``skunkqueue.strategies``.
 
     Two more methods count where a strategy has them. ``again(params, before, now)`` plans the first run of a
-    schedule that replaces another of the same strategy, be it for the job's sake or the rule's; without it,
-    ``first`` does where the parameters have changed, and the rest goes on as it was. ``describe(params)`` tells
-    the rule in a few words, for listings.
+    schedule that replaces another of the same strategy, whether the job or the rule has changed; without it,
+    ``first`` plans it where the parameters have changed, and otherwise the schedule goes on as it was.
+    ``describe(params)`` returns the rule in a few words, for listings.
     """
 
     def first(self, params: bytes, now: float) -> Plan:
@@ -175,7 +175,7 @@ def _read(data: bytes) -> _Said:
     try:
         body = decode_body(data)
     except DamagedPayloadError:
-        # The worker that runs it says what is wrong with it.
+        # The worker that runs it reports what is wrong with it.
         return _Said()
     return _Said(job_label(body.name), body.tags, body.expires_in)
 
@@ -187,7 +187,7 @@ _read_small = lru_cache(maxsize=1_000)(_read)
 def plan_declared(
     strategy: Strategy, params: bytes, now: float, old: Schedule | None = None, *, running: bool = False
 ) -> Plan:
-    """Plan the first run of a schedule as it is declared, also in the place of ``old``.
+    """Plan the first run of a schedule as it is declared, also where it replaces ``old``.
 
     A strategy that stays the same goes on where it was. ``running``: the old one's firing has begun.
     """
@@ -200,7 +200,7 @@ def plan_declared(
         try:
             return _sound(again(params, before, now), now)
         except Exception:
-            # Damaged parameters or state must not keep a schedule from being declared anew.
+            # A schedule with damaged parameters or state can be declared anew.
             logger.exception("schedule %r begins anew, since its strategy cannot go on", old.name)
             return _sound(strategy.first(params, now), now)
     if old.params != params:
@@ -246,7 +246,7 @@ def _sound(plan: Plan, now: float) -> Plan:
         msg = f"a strategy's state must be bytes, at most {MAX_STATE}, not {size}"
         raise PluginError(msg)
     if plan.due is not None and plan.due < now - MAX_LATE:
-        # It would come before everything else that waits on its route.
+        # Else it would be claimed before everything that waits on its route.
         return _put_off(plan, now)
     return plan
 

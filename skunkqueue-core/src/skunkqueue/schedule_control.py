@@ -1,4 +1,4 @@
-"""What people and programs do to schedules: declare, pause, resume, run now, remove. Decides nothing that a strategy should."""
+"""What people and programs do to schedules: declare, pause, resume, run now, remove. Times come from strategies."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 def find(backend: Backend, queue: str, name: str) -> Schedule:
-    """Read a schedule; UnknownScheduleError where there is none."""
+    """Read a schedule; UnknownScheduleError where it does not exist."""
     found = backend.get_schedule(queue, name)
     if found is None:
         raise _unknown(queue, name)
@@ -25,10 +25,10 @@ def find(backend: Backend, queue: str, name: str) -> Schedule:
 
 
 def declare(backend: Backend, said: Schedule) -> tuple[bool, Firing | None]:
-    """Declare a schedule as said, with whatever state and interval its strategy begins or goes on with.
+    """Declare a schedule, with the state and interval that its strategy begins or goes on with.
 
-    Tells whether that changed anything, and the firing that was enqueued for it, if any. Where all is over by
-    the strategy's own rule, an old one of the name is removed. Raises PluginError where the strategy is not
+    Returns whether that changed anything, and the firing that was enqueued for it, if any. Where the strategy
+    plans no run any more, an old schedule of this name is removed. Raises PluginError where the strategy is not
     installed, does not return, or plans what cannot be; and BackendError where others change the schedule without
     end.
     """
@@ -41,7 +41,7 @@ def declare(backend: Backend, said: Schedule) -> tuple[bool, Firing | None]:
         planned = msgspec.structs.replace(said, state=plan.state, interval=plan.interval)
         firing = firing_for(planned, plan)
         if firing is None:
-            logger.warning("schedule %r is not declared: by its own rule it is over already", said.name)
+            logger.warning("schedule %r is not declared: by its rule no run is left", said.name)
             if old is None or backend.remove_schedule(said.queue, said.name, old.generation):
                 return old is not None, None
             continue
@@ -51,7 +51,7 @@ def declare(backend: Backend, said: Schedule) -> tuple[bool, Firing | None]:
             paused = old is not None and old.paused
             return declared, firing if declared and not paused else None
         # It ran, or was declared by somebody else, meanwhile.
-    msg = f"schedule {said.name!r} of queue {said.queue!r} changes all the time: declare it again when less goes on"
+    msg = f"schedule {said.name!r} of queue {said.queue!r} was changed by others at every try: declare it again later"
     raise BackendUnavailableError(msg)
 
 
@@ -69,7 +69,7 @@ def _is_running(backend: Backend, schedule: Schedule) -> bool:
 
 
 def pause(backend: Backend, queue: str, name: str) -> bool:
-    """Arm no more until it is resumed; what runs goes on. False: it was paused already."""
+    """Plan no run until it is resumed; a run under way goes on. False: it was paused already."""
     if find(backend, queue, name).paused:
         return False
     if not backend.pause_schedule(queue, name):
@@ -78,7 +78,7 @@ def pause(backend: Backend, queue: str, name: str) -> bool:
 
 
 def resume(backend: Backend, queue: str, name: str) -> bool:
-    """End a pause, and plan the next run as if those of the pause had been left out; False: there is no pause.
+    """End a pause, and plan the next run; runs of the time of the pause are left out. False: it was not paused.
 
     Raises PluginError where the strategy is not installed here, or does not return. A schedule that would have ended during
     the pause is removed.
@@ -93,7 +93,7 @@ def resume(backend: Backend, queue: str, name: str) -> bool:
             done = backend.resume_schedule(queue, name, firing, found.generation, plan.state)
         if done:
             return True
-        # Somebody declared it anew, or resumed it, meanwhile.
+        # Another process declared it anew, or resumed it, meanwhile.
         found = find(backend, queue, name)
     return False
 

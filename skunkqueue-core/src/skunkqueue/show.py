@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 MAX_DEPTH = 20
-"""Levels of nested values that are written where Python itself refuses to."""
+"""Levels of nested values that are written where Python itself refuses."""
 MAX_BITS = 13_000
 """Bits of the longest integer that is written in decimals, of some 3,900 digits."""
 HEX_SHOWN = 18

@@ -27,7 +27,7 @@ def as_delay(value: object, what: str) -> float:
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
         msg = f"{what} must be seconds or a timedelta, not {type(value).__name__}: {brief(value)}"
         raise PolicyTypeError(msg)
-    # Not NaN either; and an int that no float can hold is compared all the same.
+    # NaN fails this too; an int that no float can hold is compared all the same.
     if not 0 <= seconds <= MAX_DELAY:
         msg = f"{what} must be between 0 and {MAX_DELAY:.0f} seconds (a year), not {brief(value)}"
         raise PolicyError(msg)
@@ -35,9 +35,9 @@ def as_delay(value: object, what: str) -> float:
 
 
 def as_timeout(value: Any, what: str) -> float | None:
-    """Turn what somebody will wait at most into seconds; ``None``, infinity and a timedelta.max have no end.
+    """Turn the longest wait into seconds; ``None``, infinity and timedelta.max mean no limit.
 
-    Less than nothing is nothing. Raises WrongTypeError for what is no length of time, NaN included.
+    A negative one is 0. Raises WrongTypeError for what is not a length of time, NaN included.
     """
     if value is None:
         return None
@@ -63,7 +63,7 @@ def as_moment(when: datetime, what: str) -> float:
             raise NaiveDatetimeError(msg)
         seconds = when.timestamp()
     except OverflowError:
-        # At either end of the calendar, a zone's offset may lead out of it.
+        # At either end of the calendar, a zone's offset may lead past it.
         seconds = float("inf")
     if abs(seconds) > MAX_MOMENT:
         msg = f"{what} got {when.replace(tzinfo=None).isoformat()}: give a moment before the year 5138, or leave it out"
@@ -72,9 +72,9 @@ def as_moment(when: datetime, what: str) -> float:
 
 
 def moment(when: object, what: str) -> tuple[float | None, float]:
-    """Turn a moment or delay into (absolute seconds or None, delay in seconds); what is past is now.
+    """Turn a moment or delay into (absolute seconds or None, delay in seconds); a past moment is now.
 
-    Raises NaiveDatetimeError for a datetime without a zone, and PolicyError for what is no time.
+    Raises NaiveDatetimeError for a datetime without a zone, and PolicyError for what is not a time.
     """
     if isinstance(when, datetime):
         return as_moment(when, what), 0.0

@@ -1,8 +1,8 @@
 """One call at a time, for code that may be interrupted at any bytecode, run again by a signal handler, or forked.
 
 A ``threading.Lock`` stays locked for ever where a signal handler raises between its being taken and the ``try``
-that gives it back. A turn is recorded together with the call that has it, so it can be found out whether that
-call is still under way; where it is not, the turn is taken over.
+that gives it back. A turn is recorded together with the call that has it, so another call can look whether that
+one is still under way, and take the turn over where it is not.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _PAUSE = 0.0005
 
 
 class Turn(Generic[C]):
-    """Which of several calls may go on; every step is a single operation on a ``dict``, which nothing divides."""
+    """Which of several calls may go on. Every step is one operation on a ``dict``, which nothing interrupts."""
 
     __slots__ = ("_code", "_heirs", "_holder", "_variable")
 
@@ -50,7 +50,7 @@ class Turn(Generic[C]):
         return self._holder.get(0)
 
     def take(self, call: C) -> C:
-        """Take the turn if it is free; return the call that has it now, which is ``call`` itself where it worked."""
+        """Take the turn if it is free; return the call that has it now, which is ``call`` itself on success."""
         return self._holder.setdefault(0, call)
 
     def pass_on(self, heir: C) -> None:
@@ -62,12 +62,12 @@ class Turn(Generic[C]):
         self._holder.pop(0, None)
 
     def take_over(self, lost: C, call: C) -> bool:
-        """Take the turn of a holder that is under way no more, unless another call was faster."""
+        """Take the turn of a holder that is not under way any more, unless another call was faster."""
         last = lost
         while self._holder.get(0) is lost:
             following = self._heirs.setdefault(last, call)
             if following is call:
-                # Nobody else gets here, since everybody finds this call in the line and sees that it is under way.
+                # No other call gets here: each finds this call in the line, and sees that it is under way.
                 if self._holder.get(0) is not lost:
                     return False
                 self._holder[0] = call
@@ -87,7 +87,7 @@ class Turn(Generic[C]):
 
 
 class Exclusive:
-    """Short actions, one at a time, of which a signal handler may interrupt any."""
+    """Short actions, run one at a time; a signal handler may interrupt any of them."""
 
     __slots__ = ("_turn",)
 
@@ -95,7 +95,7 @@ class Exclusive:
         self._turn: Turn[Turned] = Turn(Exclusive.run.__code__, "call")
 
     def run(self, action: Callable[[], T], *, otherwise: U) -> T | U:
-        """Run it alone; ``otherwise`` is the answer to a handler that has interrupted such an action."""
+        """Run it alone; a signal handler that has interrupted such an action gets ``otherwise``."""
         call = Turned()
         try:
             while (holder := self._turn.take(call)) is not call:

@@ -231,7 +231,7 @@ def test_schedules_that_nobody_would_run_are_told_once_with_their_route(store: B
 
     assert findings(skunq, "routes", expect=1) == (
         "problem: route foo of queue demo has 2 pending firings and no worker;"
-        " so nobody runs schedules 'late', 'later' -> skunq work -q demo -r foo"
+        " so no worker runs schedules 'late', 'later' -> skunq work -q demo -r foo"
     )
     assert findings(skunq, "schedules", expect=1).startswith("ok: 4 schedules")
 
@@ -394,7 +394,7 @@ def test_a_worker_from_the_future_is_found(url: str, skunq: Skunq) -> None:
     with opened(url, 500.0) as later:
         hire(later, "w-1")
 
-    assert "worker w-1 last spoke" in findings(skunq, "clock", expect=1)
+    assert "worker w-1 last beat" in findings(skunq, "clock", expect=1)
 
 
 def test_a_firing_of_a_dead_worker_that_nobody_took_over_is_found(url: str, skunq: Skunq) -> None:

@@ -49,7 +49,7 @@ SOURCES = {
     (HOOKS, f"{HOOK}class x:\n{FIRED.format('def', 'pass')}"): "needs an object",
     (HOOKS, f"{HOOK}class y:\n{FIRED.format('async def', 'pass')}x = y()"): "is async",
     (HOOKS, f"{HOOK}class y:\n{FIRED.format('def', 'yield')}x = y()"): "is a generator",
-    (PAGES, "x = 42"): "has no title, which is to be a text",
+    (PAGES, "x = 42"): "has no title, which must be a text",
     (PAGES, "class x:\n title = 'A'\n template = 'b'"): r"lacks read\(\)",
     (PAGES, "class x:\n title = template = 'A'\n right = 'root'"): "asks for the right 'root'",
     (HOOKS, f"{HOOK}class y:\n{FIRED.format('def', 'pass').replace('firing)', 'fire)')}x = y()"): "fire",

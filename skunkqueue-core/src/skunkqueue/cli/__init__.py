@@ -1,4 +1,4 @@
-"""What people touch: the ``skunq`` program. One file for each command or family of commands."""
+"""The ``skunq`` program. One file for each command or family of commands."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def main() -> None:
 
 
 def _fill_streams() -> None:
-    """Put something in the place of standard streams that are closed, or a store's file would get their number."""
+    """Open standard streams that are closed; else a store's file would get their number."""
     if None not in (sys.stdin, sys.stdout, sys.stderr):
         return
     opened = 0

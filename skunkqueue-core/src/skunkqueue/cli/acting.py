@@ -1,4 +1,4 @@
-"""What all commands that change something share: ``--why``, and in whose name they do it. Knows no command."""
+"""What all commands that change something share: ``--why``, and the user's name for the audit log."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def with_control(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def who() -> str:
-    """Return who gives the order: ``user@host``; the number of a user without a name."""
+    """Return the user for the audit log: ``user@host``; the number of a user without a name."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError, ImportError):

@@ -1,4 +1,4 @@
-"""``skunq audit``: who did what to the store, and what became of it."""
+"""``skunq audit``: who did what to the store, and the outcome."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def audit(
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:
-    """Tell an entry with stable keys."""
+    """Return an entry as a dict with stable keys."""
     return {
         "id": entry.id,
         "at": iso(entry.at),
@@ -74,7 +74,7 @@ def entry_json(entry: Entry) -> dict[str, Any]:
 
 
 def progress_of(entry: Entry) -> str:
-    """Tell what became of an order: what it did, or how far it has come."""
+    """Return the outcome of an order: what it did, or whether it was received and carried out."""
     if entry.did:
         return entry.did
     if entry.done is not None:

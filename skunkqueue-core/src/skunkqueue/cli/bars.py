@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 PLAIN = "_.-=+*#@"
-"""In the place of blocks, where only ASCII can be shown."""
+"""Instead of blocks, where only ASCII can be shown."""
 NOTHING = " "
 
 
@@ -22,7 +22,7 @@ def chart(values: Sequence[float | None], *, plain: bool = False) -> str:
 def gathered(
     values: Sequence[float], room: int, how: Callable[[Sequence[float]], float] = sum
 ) -> list[float]:
-    """Make one number of neighbours (``how``), as few as possible, so that at most ``room`` numbers are left."""
+    """Combine neighbours by ``how``, as few at a time as possible, so that at most ``room`` numbers are left."""
     each = max(math.ceil(len(values) / max(room, 1)), 1)
     return [how(values[start : start + each]) for start in range(0, len(values), each)]
 

@@ -1,4 +1,4 @@
-"""One verb over all firings that a filter matches, for people: count, ask, show how far it has come, stop at Ctrl-C.
+"""One verb over all firings that a filter matches, for people: count, ask, show progress, stop at Ctrl-C.
 
 ``skunkqueue.bulk`` does the work.
 """
@@ -37,7 +37,7 @@ def bulk_options(command: F) -> F:
 
 
 def is_bulk(ctx: click.Context, ids: Sequence[str], wanted: Filter, *, everything: bool) -> bool:
-    """Return whether a filter is meant and not ids; a usage error where neither or both are given."""
+    """Return whether a filter is given and not ids; a usage error where neither or both are."""
     if ids and (everything or not wanted.is_empty()):
         ctx.fail("give either IDs, or filters such as --state with -q: an ID needs none")
     if not ids and wanted.is_empty() and not everything:
@@ -55,9 +55,9 @@ def run(
     yes: bool,
     asks: bool = True,
 ) -> None:
-    """Do it to all that match: count, ask, do, and say what was done; sets the exit code.
+    """Run the verb on all that match: count, ask, run, and print how many were changed; sets the exit code.
 
-    ``states``: those which the verb changes. Without ``asks`` it asks on a terminal only.
+    ``states``: those that the verb changes. Without ``asks`` it asks on a terminal only.
     """
     jobs = _jobs(control, verb, wanted, states)
     counts = [job.count() for job in jobs]
@@ -84,7 +84,7 @@ def run(
 
 
 def _jobs(control: Control, verb: str, wanted: Filter, states: Sequence[str]) -> list[Bulk]:
-    """Make one for all, or where times were asked for one for what is finished and one for the rest."""
+    """Make one for all; where times are given, one for finished firings and one for the rest."""
     span, text = wanted.span(control.backend), wanted.text
     meant = [state for state in states if not wanted.states or state in wanted.states]
     parts = [tuple(meant)] if span is None and meant else split(meant)
@@ -116,14 +116,14 @@ def _do(jobs: Sequence[Bulk], number: int) -> tuple[int, bool]:
 
 
 def _show(text: str) -> None:
-    """Show how far it has come, over what was shown before; only on a terminal."""
+    """Show the progress in place of what was shown before; only on a terminal."""
     if sys.stderr.isatty():
         click.echo(f"\r\x1b[K{text}", err=True, nl=False)
 
 
 @contextmanager
 def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C stop it after the page that is being done, and the second one at once."""
+    """Let the first Ctrl-C stop it after the present page, and the second at once."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked.is_set

@@ -1,4 +1,4 @@
-"""Which columns of a table a terminal has room for, and how wide each is. Prints nothing."""
+"""Which columns of a table fit on a terminal, and how wide each is. Prints nothing."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from skunkqueue.cli.text import ELLIPSIS, shortened, width_of
 GAP = 2
 """Columns of the terminal between two of a table."""
 SMALLEST = 4
-"""Columns that a cell keeps at least, where room is too short for all."""
+"""Columns of the terminal that a cell keeps at least, where room is too short for all."""
 SAYS_NOTHING = frozenset({"", "0"})
 
 
 class Shape(NamedTuple):
-    """The columns of a table, and what becomes of them on a terminal that is too narrow."""
+    """The columns of a table, and what to leave out or shorten on a terminal that is too narrow."""
 
     titles: tuple[str, ...]
-    """One that begins with ``>`` has its column to the right."""
+    """The column of a title that begins with ``>`` is aligned to the right."""
     spare: tuple[str, ...] = ()
-    """Titles of what is left out, in this order."""
+    """Titles of the columns that may be left out, in this order."""
     least: Mapping[str, int] = {}
-    """What may be shortened, and to what width."""
+    """Titles of the columns that may be shortened, and to what width."""
     ends: frozenset[str] = frozenset()
-    """Of those, what keeps its end and not its start."""
+    """Of those, the ones that keep their end and not their start."""
     folds: bool = False
     """Long cells are folded between words over several lines; else they are cut."""
 
 
 class Fitted(NamedTuple):
-    """A table as a terminal has room for it."""
+    """A table as it fits on a terminal."""
 
     titles: list[str]
     cells: list[list[str]]
@@ -64,9 +64,9 @@ def fitted(shape: Shape, cells: Sequence[Sequence[str]], room: int, mark: str = 
 
 
 def squeeze(shape: Shape, cells: Sequence[Sequence[str]], room: int) -> dict[str, int]:
-    """Choose columns, and tell the width of each, where what is too long is cut.
+    """Choose columns and their widths, where cells that are too long are cut.
 
-    Of those that are spare, the ones in which no row says anything go first, before anything is cut.
+    Spare columns that are blank in every row are left out first, before a cell is cut.
     """
     natural, narrow = {}, {}
     blank = set()
@@ -85,14 +85,14 @@ def squeeze(shape: Shape, cells: Sequence[Sequence[str]], room: int) -> dict[str
             kept.remove(title)
     widths = {title: natural[title] for title in kept}
     cut = [title for title in shape.least if title in kept]
-    # Where there is too little room even so, what may be cut gets less than its least, and then all of it.
+    # Where room is still too short, the columns that may be cut get less than their least, and then all columns.
     for candidates, smallest in ((cut, narrow), (cut, {}), (kept, {})):
         _take(widths, candidates, smallest, _over(kept, widths, room))
     return widths
 
 
 def _take(widths: dict[str, int], candidates: Sequence[str], smallest: Mapping[str, int], over: int) -> None:
-    """Take columns of the terminal from those that have most, measured by what they must have."""
+    """Narrow the columns that are widest, measured by the least width of each."""
     for _ in range(over):
         able = [title for title in candidates if widths[title] > smallest.get(title, SMALLEST)]
         if not able:
@@ -111,9 +111,9 @@ def fit(
     spare: Sequence[str],
     least: Mapping[str, int],
 ) -> dict[str, int]:
-    """Choose columns, and tell the width of each.
+    """Choose columns and their widths.
 
-    Those of ``spare`` are left out one after the other, until the rest has room. The cells of those in ``least``
+    Those of ``spare`` are left out one after the other, until the rest fits. The cells of those in ``least``
     may be folded between words, down to that width: one that is spare before it would be left out, and the others
     if nothing else helps.
     """
@@ -123,14 +123,14 @@ def fit(
             over = _over(kept, natural, room)
             if over <= sum(natural[title] - narrow[title] for title in folds):
                 return _folded(kept, folds, natural, narrow, over)
-    # There is too little room even so: what may be folded is broken within words.
+    # Room is still too short: cells that may be folded are broken within words.
     return _folded(kept, folds, natural, dict.fromkeys(folds, 1), over)
 
 
 def _widths(
     titles: Sequence[str], cells: Sequence[Sequence[str]], least: Mapping[str, int]
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """Tell how wide each column is unfolded, and folded as far as its words allow."""
+    """Return how wide each column is unfolded, and folded as far as its words allow."""
     natural, narrow = {}, {}
     for at, title in enumerate(titles):
         lines = [title.lstrip(">"), *(row[at] for row in cells)]
@@ -143,7 +143,7 @@ def _widths(
 def _choices(
     titles: Sequence[str], spare: Sequence[str], folding: Sequence[str]
 ) -> Iterator[tuple[list[str], list[str]]]:
-    """Tell what might be shown, best first: the columns, and those of them that fold."""
+    """Yield what might be shown, best first: the columns, and those of them that fold."""
     kept, folds = list(titles), [title for title in folding if title not in spare]
     yield kept, folds
     for title in spare:
@@ -160,7 +160,7 @@ def _folded(
     narrow: Mapping[str, int],
     over: int,
 ) -> dict[str, int]:
-    """Take from the columns that fold what they have too much, from the first ones first."""
+    """Narrow the columns that fold by what is too much, the first ones first."""
     widths = {title: natural[title] for title in kept}
     for title in folds:
         given = min(max(over, 0), widths[title] - narrow[title])

@@ -40,7 +40,7 @@ def connection_options(command: F) -> F:
 def with_backend(command: Callable[..., None]) -> Callable[..., None]:
     """Open the store for a command, which gets it as its first argument, and close it afterwards.
 
-    A store that is not there is not made: to look into it, or to change what lies in it, would make no sense.
+    A store that does not exist is not made: there is nothing in it to show or to change.
     """
 
     @connection_options
@@ -56,12 +56,12 @@ def with_backend(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def open_store(url: str | None, backend: str | None) -> Backend:
-    """Open the store that these options mean. Raises StoreMissingError where there is none."""
+    """Open the store that these options mean. Raises StoreMissingError where it does not exist."""
     return open_backend(existing(url, backend))
 
 
 def existing(url: str | None, backend: str | None) -> BackendConfig:
-    """Work out which store these options mean, which is not to be made."""
+    """Work out which store these options mean; it is not made where it does not exist."""
     return msgspec.structs.replace(resolved(url, backend), create=False)
 
 

@@ -1,4 +1,4 @@
-"""``skunq kill``, ``requeue``, ``delete``, ``run`` and ``prune``: what is done to firings, by id or by filter."""
+"""``skunq kill``, ``requeue``, ``delete``, ``run`` and ``prune``: the commands to firings, by id or by filter."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def requeue(
     """
     wanted = filter_of(given)
     if is_bulk(ctx, ids, wanted, everything=everything):
-        # Scripts that name a queue did so before there was a question.
+        # Scripts that name a queue were written before the command asked.
         bulk.run(control, ctx, "requeue", wanted, FINISHED, yes=yes, asks=wanted.queue is None)
         return
     known = _known(control.backend, ids)
@@ -151,7 +151,7 @@ def prune(control: Control, older_than: float | None) -> None:
 
 
 def _known(store: Backend, ids: tuple[str, ...]) -> list[str]:
-    """Find all before anything is done to the first: one that is mistyped stops all."""
+    """Find all ids before the first is changed, so that a mistyped one stops the command."""
     return list(dict.fromkeys(firing_id(store, typed) for typed in ids))
 
 

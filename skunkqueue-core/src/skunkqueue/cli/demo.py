@@ -1,6 +1,6 @@
-"""``skunq demo``: a pool, one job of each kind, and what becomes of them, in a folder that is removed again.
+"""``skunq demo``: a pool, one job of each kind, and their results, in a folder that is removed again.
 
-The user's own store is not touched, and nothing is left behind, also where Ctrl-C ends it.
+The user's own store is not touched, and nothing is left behind, even after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from skunkqueue.queue import SkunkQueue
 from skunkqueue.records import Record
 
 DEADLINE = 12.0
-"""Seconds after which the demo says that something is wrong."""
+"""Seconds after which the demo fails."""
 TICK = 0.05
 DELAY = 2.0
 PORT = 5010
@@ -56,7 +56,7 @@ class Shown(NamedTuple):
 
 
 class Sight(NamedTuple):
-    """What is to be seen of a firing; a new one is shown."""
+    """What is shown of a firing; each change is shown."""
 
     state: str
     remark: str
@@ -224,7 +224,7 @@ def _check(shown: list[Shown], records: dict[str, Record]) -> None:
 
 
 def _remove(folder: Path) -> None:
-    """Remove the folder; a worker whose pool was killed may write into it for a moment more."""
+    """Remove the folder, also where a worker whose pool was killed writes into it for a moment longer."""
     deadline = time.monotonic() + ROUGH
     while folder.exists() and time.monotonic() < deadline:
         shutil.rmtree(folder, ignore_errors=True)
@@ -234,7 +234,7 @@ def _remove(folder: Path) -> None:
 
 @contextmanager
 def _stopped() -> Iterator[threading.Event]:
-    """Set an event when somebody asks to end, instead of an exception that may come at any point."""
+    """Set an event at a signal to end, instead of an exception that may be raised at any point."""
     event = threading.Event()
 
     def ask(_signal: int, _frame: FrameType | None) -> None:

@@ -32,7 +32,7 @@ def flaky(succeeds_at: int) -> str:
 
 @queue.job(routes=["words"])
 def count(letters: str) -> dict[str, int]:
-    """Take a while, and tell how far it is."""
+    """Take a while, and report progress."""
     found: dict[str, int] = {}
     for done, letter in enumerate(letters):
         current_job().progress(done, len(letters), note=letter)

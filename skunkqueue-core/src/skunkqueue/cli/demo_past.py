@@ -1,6 +1,6 @@
 """The last hour at the shop of ``skunq demo --web``, so that charts show something from the first second.
 
-Nothing of it was run: firings are put in and settled under a clock that was an hour behind when it began.
+No job was run for it: firings are enqueued and settled under a clock that is up to an hour behind.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Kind(NamedTuple):
 
     wait: float
     took: float
-    """Both in seconds, roughly."""
+    """Both in seconds, on average."""
     fails: float
     failure: Failure
 
@@ -68,7 +68,7 @@ KINDS = {
 
 
 def make(url: str) -> None:
-    """Put an hour into a store that is new. No worker may have it open."""
+    """Fill a new store with an hour of firings. No worker may have it open."""
     clock, dice = PastClock(), random.SystemRandom()
     with SkunkQueue(shop.QUEUE, conn_url=url, clock=clock) as queue:
         for minute in range(MINUTES, 0, -1):

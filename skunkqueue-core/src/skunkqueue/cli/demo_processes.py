@@ -1,4 +1,4 @@
-"""The processes of ``skunq demo``: each with a log in the demo's folder, ended for certain."""
+"""The processes of ``skunq demo``: each logs into the demo's folder, and all are ended with it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class DemoError(SkunkQueueError):
 def start(
     folder: Path, name: str, words: list[str], environment: Mapping[str, str] = _NOTHING
 ) -> subprocess.Popen[bytes]:
-    """Start ``skunq`` with these words, in a session of its own: a Ctrl-C here is answered here."""
+    """Start ``skunq`` with these words, in a session of its own, so that Ctrl-C reaches this process only."""
     with (folder / f"{name}.log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603 - our own program with our own words
             [sys.executable, "-m", "skunkqueue.cli", *words],
@@ -38,10 +38,10 @@ def start(
 
 
 def stop(process: subprocess.Popen[bytes], *, rough: bool = False) -> int:
-    """End it: gently, then roughly, then for good; return its exit code. ``rough``: its jobs need not end."""
+    """End it: gently, then roughly, then by SIGKILL; return its exit code. ``rough``: do not wait for its jobs."""
     steps = ((signal.SIGTERM, GENTLE), (signal.SIGINT, ROUGH), (signal.SIGKILL, None))
     if rough:
-        # Where an interrupt is ignored, as in the background of a shell, the next one is not.
+        # Where SIGINT is ignored, as in the background of a shell, SIGTERM is not.
         steps = ((signal.SIGINT, ROUGH), (signal.SIGTERM, GENTLE), (signal.SIGKILL, None))
     for number, patience in steps:
         process.send_signal(number)

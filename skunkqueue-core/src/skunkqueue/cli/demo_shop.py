@@ -1,6 +1,6 @@
 """The jobs of ``skunq demo --web``: a shop that is always open. Read them as examples.
 
-How long they take, and whether they fail, is left to chance.
+How long they take, and whether they fail, is random.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ QUEUE = "shop"
 POOLS = (("orders", "pictures"), ("reports", "rates", "planned"))
 """The routes of each of the two pools."""
 NOBODY = "fax"
-"""A route that nobody works on."""
+"""A route without a worker."""
 PAUSED = "archive"
 
 queue = SkunkQueue(QUEUE)
@@ -73,14 +73,14 @@ def resize(path: str, width: int) -> tuple[int, int]:
 
 @queue.job(routes=["pictures"], expires=timedelta(seconds=0.3), priority=0, tags="media")
 def preview(path: str) -> str:
-    """Draw a preview; it is of no use later."""
+    """Draw a preview; later it would be useless."""
     _work(0.02, 0.1)
     return f"preview of {path}"
 
 
 @queue.job(routes=["reports"], tags=["report", "slow"])
 def report(month: str, rows: int) -> dict[str, int]:
-    """Count sales, and tell how far it is."""
+    """Count sales, and report progress."""
     total = 0
     for row in range(0, rows, 50):
         current_job().progress(row, rows, note=f"row {row}")
@@ -91,7 +91,7 @@ def report(month: str, rows: int) -> dict[str, int]:
 
 @queue.job(routes=["rates"], retries=2, backoff=[0.3, 0.6], tags="api")
 async def fetch_rate(currency: str) -> float:
-    """Ask another server for a rate; many are asked at a time."""
+    """Ask another server for a rate; many requests run at a time."""
     await asyncio.sleep(_dice.uniform(0.1, 1.5))
     if _dice.random() < 0.08:
         msg = f"rates.example did not answer for {currency}"
@@ -112,7 +112,7 @@ class Letter(JobMixin):
 
 @queue.job(routes=[NOBODY])
 def fax(number: str) -> None:
-    """Wait for somebody who never comes."""
+    """Wait for a worker that never comes."""
 
 
 @queue.job(routes=[PAUSED])
@@ -133,7 +133,7 @@ def tidy() -> int:
 
 @queue.job(routes=["planned"])
 def crawl(site: str) -> str:
-    """Read a site that does not bear being read too often."""
+    """Read a site that refuses to be read too often."""
     _work(0.05, 0.15)
     if _dice.random() < 0.12:
         msg = f"{site} answers 429: too many requests"

@@ -1,4 +1,4 @@
-"""What comes in at the shop of ``skunq demo --web``: jobs at random paces, and now and then somebody who steps in."""
+"""The traffic of the shop of ``skunq demo --web``: jobs at random paces, and now and then a kill or a requeue."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GROUP = "skunkqueue.demo"
 """Entry points by which our own distributions add to the demo: ``declare(queue, jobs)``, with jobs by name."""
 PER_SECOND = 4.0
 STEPS_IN = 0.01
-"""How often somebody kills something, for each firing."""
+"""The probability, for each firing, that something is killed or requeued."""
 _NAMES = ("Jed", "Ian", "Ada", "Zoë", "Mio", "Noor", "Tariq", "Łucja")
 _CURRENCIES = ("EUR", "USD", "JPY", "CHF", "SEK", "NOK", "GBP")
 
@@ -44,7 +44,7 @@ class Traffic:
         }
 
     def open(self) -> bool:
-        """Begin with one of each, and what stays as it is; return whether schedules were declared."""
+        """Fire one of each, and what stays pending for good; return whether schedules were declared."""
         fire = self._queue.fire_call
         Control(self._queue.backend, "ada@demo", "the archive is being moved").pause(shop.QUEUE, shop.PAUSED)
         for number in range(3):
@@ -58,7 +58,7 @@ class Traffic:
         return self._declare()
 
     def step(self) -> float:
-        """Fire one job, or step in."""
+        """Fire one job, and now and then kill or requeue one."""
         begin = self._dice.choices([*self._weights], [*self._weights.values()])[0]
         when = timedelta(seconds=self._dice.uniform(2, 60)) if begin == self._delayed else None
         self._queue.fire_call(begin(), when)

@@ -1,4 +1,4 @@
-"""``skunq demo --web``: the monitor on a shop that is always busy, on a throw-away store, until Ctrl-C."""
+"""``skunq demo --web``: the monitor on a busy shop in a throw-away store, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEADLINE = 60.0
 """Seconds after which the monitor must answer."""
 TICK = 0.05
 SECRET = "SKUNKQUEUE_WEB_SECRET"  # noqa: S105 - the name of the variable
-"""Signs sessions; it is given, so that the monitor makes no file for one."""
+"""The secret that signs sessions. It is set so that the monitor writes none to a file."""
 
 
 def run(folder: Path, stopped: threading.Event, port: int) -> None:
@@ -38,7 +38,7 @@ def run(folder: Path, stopped: threading.Event, port: int) -> None:
     processes: dict[str, subprocess.Popen[bytes]] = {}
     with SkunkQueue(shop.QUEUE, conn_url=url) as queue:
         try:
-            # It starts while the past is made, and opens the store when somebody looks.
+            # It starts while the past is made, and opens the store at the first request.
             words = ["web", "--url", url, "--host", HOST, "--port", str(port)]
             secret = os.environ.get(SECRET) or secrets.token_hex(32)
             processes["monitor"] = start(folder, "monitor", words, {SECRET: secret})
@@ -63,7 +63,7 @@ def run(folder: Path, stopped: threading.Event, port: int) -> None:
                     next_step = time.monotonic() + traffic.step()
                 stopped.wait(min(max(next_step - time.monotonic(), 0.0), TICK))
         finally:
-            # All at once, since each may take its time.
+            # All at the same time, since each may take a while.
             with ThreadPoolExecutor(len(processes) or 1) as enders:
                 list(enders.map(partial(stop, rough=True), processes.values()))
 
@@ -77,7 +77,7 @@ def _check(folder: Path, processes: dict[str, subprocess.Popen[bytes]]) -> None:
 
 
 def _free(port: int) -> int:
-    """Return the port if nobody listens there, else one that is free."""
+    """Return the port if it is free, else another that is."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -93,7 +93,7 @@ def _answers(port: int) -> bool:
         with urllib.request.urlopen(f"http://{HOST}:{port}/", timeout=1):
             return True
     except urllib.error.HTTPError:
-        # It is there, whatever it says.
+        # It is there, whatever the status.
         return True
     except OSError:
         return False

@@ -1,4 +1,4 @@
-"""Exit codes that scripts can use; ``skunq --help`` tells them."""
+"""Exit codes that scripts can use; ``skunq --help`` lists them."""
 
 from __future__ import annotations
 
@@ -14,4 +14,4 @@ FAULT = 4
 INTERRUPTED = 130
 """Ctrl-C, as shells count it."""
 BROKEN_PIPE = 141
-"""Whoever read the output went away, as shells count it."""
+"""The reader of the output is gone, as shells count it."""

@@ -71,7 +71,7 @@ def errors(
     elif not more:
         note("no failures there")
     if more:
-        # A millisecond later, since a moment is cut to milliseconds: better one twice than one not at all.
+        # A millisecond later, since a moment is cut to milliseconds: one may come twice, but none is left out.
         rest = iso(oldest and oldest + 0.001)
         note(f"these are the newest {plural(len(rows), 'failure')} only: for older ones, add --until {rest}")
     if not groups:

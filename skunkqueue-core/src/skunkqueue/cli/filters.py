@@ -22,7 +22,7 @@ WORDS = ("job", "tag", "key", "error", "schedule", "worker")
 
 
 class Filter(NamedTuple):
-    """What was asked for; what is ``None`` or empty does not restrict."""
+    """What to filter by; a field that is ``None`` or empty does not restrict."""
 
     queue: str | None = None
     route: str | None = None
@@ -106,7 +106,7 @@ def filter_of(given: dict[str, Any]) -> Filter:
 
 
 def query_of(wanted: Filter, states: Iterable[str], span: Span | None, *, newest: bool) -> Query:
-    """Make the query for some states, which are all finished or all not, or of which no time is asked."""
+    """Make the query for some states. With a ``span``, all of them are final or none is."""
     found = states_called(states)
     time = "finished" if all(state.final for state in found) else "enqueued"
     more: dict[str, Any] = dict(wanted.words)
@@ -121,7 +121,7 @@ def states_called(names: Iterable[str]) -> tuple[State, ...]:
 
 
 def split(states: Iterable[str]) -> list[tuple[str, ...]]:
-    """Part states into those that are not finished and those that are, since different times count for them."""
+    """Divide states into unfinished and finished ones, since different times count for them."""
     found = list(states)
     parts = (
         tuple(each for each in found if each in UNFINISHED),

@@ -116,10 +116,10 @@ def fire(
 
 
 def _find(job: str, paths: tuple[str, ...], allow: tuple[str, ...]) -> Any:
-    """Import a job as a worker would. Raises JobNotFoundError, and NotAJobError for what is none."""
+    """Import a job as a worker would. Raises JobNotFoundError, and NotAJobError for what is not a job."""
     module, colon, qualname = job.partition(":")
     if not colon or not qualname:
-        msg = f"{job!r} does not say where a job lies: write MODULE:JOB, such as shop.jobs:sell, also for one with a name of its own"
+        msg = f"{job!r} does not name a job by its place: write MODULE:JOB, such as shop.jobs:sell, also for one with a name of its own"
         raise click.UsageError(msg)
     sys.path[:0] = [str(Path.cwd()), *paths]
     found = Gate(paths, allow, worker=True).find(module, qualname)

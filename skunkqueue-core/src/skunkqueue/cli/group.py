@@ -68,7 +68,7 @@ class Unavailable(click.Command):
         )
 
     def invoke(self, ctx: click.Context) -> NoReturn:  # noqa: ARG002 - click's signature
-        """Say why it cannot run."""
+        """Return why it cannot run."""
         msg = f"the command {self.name!r} is unavailable: {self.reason}"
         raise PluginError(msg)
 
@@ -117,7 +117,7 @@ class SkunqGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Pick the command; where there is none, say which may have been meant."""
+        """Find the command; an unknown name is an error that suggests a similar one."""
         name, there = args[0], self.list_commands(ctx)
         if name in there or name.startswith("-"):
             found, command, rest = super().resolve_command(ctx, args)
@@ -134,7 +134,7 @@ class SkunqGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command, and write out what it printed while it can still be seen whether that works."""
+        """Run the command, and flush its output here, where an error of that can still be reported."""
         try:
             answer = super().invoke(ctx)
             sys.stdout.flush()
@@ -158,7 +158,7 @@ class SkunqGroup(click.Group):
         args = (sys.argv[1:] if args is None else list(args)) or ["--help"]
         try:
             answer = super().main(args, "skunq", complete_var, standalone_mode=False, **extra)
-        except Exception as error:  # the one place where any error is told
+        except Exception as error:  # every error is printed here
             if os.environ.get(ENV_DEBUG, "") not in ("", "0"):
                 raise
             sys.exit(_report(error))
@@ -176,12 +176,12 @@ def _short_help(name: str) -> str | None:
 
 
 def _is_ours(command: click.Command) -> bool:
-    """Say whether a command is core's; what others take is their business."""
+    """Return whether a command is core's. What a plugin's command accepts is not checked here."""
     return getattr(command.callback, "__module__", "").startswith(f"{__package__}.")
 
 
 def _refuse_bytes(ctx: click.Context, words: Sequence[str]) -> None:
-    """Refuse what is not UTF-8: no name, id or URL is, and no store or worker could be told of it."""
+    """Refuse what is not UTF-8: names, ids and URLs are, and settings go to workers as UTF-8."""
     for word in words:
         try:
             word.encode()
@@ -192,12 +192,12 @@ def _refuse_bytes(ctx: click.Context, words: Sequence[str]) -> None:
 
 
 def _drop_output() -> None:
-    """Let Python's own flush at exit not stumble over the same error again."""
+    """Keep Python's own flush at exit from raising the same error again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _report(error: Exception) -> int:
-    """Tell an error on standard error; return the exit code that goes with it."""
+    """Print an error to standard error; return the exit code that goes with it."""
     message, code = _judge(error)
     if message:
         click.echo(f"skunq: error: {one_line(message)}", err=True)

@@ -1,4 +1,4 @@
-"""``skunq job ID``: everything the store knows of one firing, without importing the user's code."""
+"""``skunq job ID``: everything the store knows about one firing, without importing the user's code."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _show_end(record: Record) -> None:
 
 
 def _policy(record: Record, body: Body | None, now: float) -> list[tuple[str, object]]:
-    """Tell the rules it was fired with."""
+    """Return the rules it was fired with."""
     steps = body.steps if body else ()
 
     def each(values: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""``skunq jobs``: firings by what is known of them, a page at a time."""
+"""``skunq jobs``: firings that match a filter, a page at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from skunkqueue.listings import Row
 from skunkqueue.persistence.backend import Backend
 
 BLOCK = 500
-"""Rows whose columns are made to fit together."""
+"""Rows whose columns are given widths together."""
 
 
 @click.command()
@@ -82,7 +82,7 @@ def _print_json(listing: Listing, now: float) -> int:
     """Write one document piece by piece, for the same reason."""
     shown = 0
     rows = iter(listing)
-    # What cannot be listed at all is an error, and not half a document.
+    # Where the first page fails, that is an error and not half a document.
     first = next(rows, None)
     say(f'{{"now": {json.dumps(iso(now))}, "jobs": [')
     for row in () if first is None else itertools.chain((first,), rows):
@@ -94,7 +94,7 @@ def _print_json(listing: Listing, now: float) -> int:
 
 
 def _tell_bound(listing: Listing, wanted: Filter) -> None:
-    """Say how far it looked, where that was not to the end."""
+    """Print how far it looked, where that was not to the end."""
     if not listing.is_cut:
         return
     what = f"read the arguments of {plural(listing.read, 'firing')}"

@@ -10,7 +10,7 @@ SHOWN = 5
 
 
 def firing_id(store: Backend, typed: str) -> str:
-    """Find the one firing whose id begins so; UnknownFiringError where there is none, or several."""
+    """Find the one firing whose id begins so; UnknownFiringError where none does, or several do."""
     wanted = typed.strip().lower()
     found = store.find(wanted, SHOWN + 1) if wanted else []
     if len(found) == 1 or wanted in found:
@@ -24,7 +24,7 @@ def firing_id(store: Backend, typed: str) -> str:
 def pool_or_worker_called(store: Backend, typed: str) -> tuple[str, str]:
     """Find the one live pool or worker whose id begins so, as (``pool`` or ``worker``, id).
 
-    UnknownWorkerError where there is none, or several.
+    UnknownWorkerError where none does, or several do.
     """
     pools = [pool.id for pool in store.pools()] if "pools" in store.capabilities else []
     there = [("pool", id_) for id_ in pools] + [("worker", worker.id) for worker in store.workers()]

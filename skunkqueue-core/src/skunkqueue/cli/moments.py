@@ -12,7 +12,7 @@ from skunkqueue.persistence.backend import Backend
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0, "w": 7 * 86_400.0}
 LONGEST = 100 * 365 * 86_400.0
-"""Seconds of the longest length of time that a moment may lie back."""
+"""The most seconds that a relative moment may lie in the past."""
 
 
 class Duration(click.ParamType[float]):
@@ -31,7 +31,7 @@ class Duration(click.ParamType[float]):
 
 
 class Moment(NamedTuple):
-    """A moment, as it was typed: so long ago, or absolute."""
+    """A moment as it was typed: relative to now, or absolute."""
 
     ago: float | None
     at: float

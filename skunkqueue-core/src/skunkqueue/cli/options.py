@@ -1,4 +1,4 @@
-"""Options as all commands have them: one that takes one value refuses two. Knows no command."""
+"""Options of all commands: an option that takes one value refuses two."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WAY_OUT = "give one of them"
 
 
 class Once(click.Option):
-    """An option that takes one value. Given twice with two values it is an error; click drops the first."""
+    """An option that takes one value. Two values are an error, where click drops the first."""
 
     def __init__(self, *args: Any, way_out: str = WAY_OUT, shown: Shown = repr, **kwargs: Any) -> None:
         """``way_out`` says what to do instead of giving it twice; ``shown`` writes a value for the error."""

@@ -45,7 +45,7 @@ def plugins(ctx: click.Context, *, as_json: bool) -> None:
             ],
         )
         if on_terminal():
-            # There is seldom room for it in the table.
+            # The table seldom has room for it.
             for each in found:
                 if each.problem:
                     say(one_line(f"{each.name} of {each.group} is broken: {each.problem}"))
@@ -54,8 +54,8 @@ def plugins(ctx: click.Context, *, as_json: bool) -> None:
 
 
 def survey() -> list[PluginInfo]:
-    """Load all plugins and say of each whether it is what its group asks for."""
-    # The problems are in the table; they need not be logged beside it.
+    """Load all plugins, each with the reason where it is not what its group asks for."""
+    # The problems are in the table, so they are not logged as well.
     logging.getLogger("skunkqueue.plugins").addHandler(logging.NullHandler())
     others = [group for group in GROUPS if group != HOOKS]
     return [*registry.installed(others), *_hooks()]

@@ -1,4 +1,4 @@
-"""``skunq pools``, and what is told to pools and workers: ``stop``, ``restart``, ``quiet``."""
+"""``skunq pools``, and the commands to pools and workers: ``stop``, ``restart``, ``quiet``."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def quiet(
 
 
 def pool_json(pool: PoolRecord, now: float) -> dict[str, Any]:
-    """Tell a pool with stable keys."""
+    """Return a pool as a dict with stable keys."""
     return {
         "id": pool.id,
         "queue": pool.queue,

@@ -1,4 +1,4 @@
-"""``skunq queues``, and what is done to whole routes: ``purge``, ``pause``, ``resume``."""
+"""``skunq queues``, and the commands to whole routes: ``purge``, ``pause``, ``resume``."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ JOBS = Shape(
 
 
 def overview(store: Backend, queue: str | None, route: str | None = None) -> list[dict[str, Any]]:
-    """Tell every route known, also those where workers listen and nothing was ever fired."""
+    """Return every known route, also those where workers listen and nothing was ever fired."""
     now = store.now()
     listening = Counter(place for worker in store.workers(queue) for place in worker.places)
     infos: dict[tuple[str, str], RouteInfo | None] = {(i.queue, i.route): i for i in store.routes(queue)}

@@ -1,4 +1,4 @@
-"""The way of a command to a worker or a pool, as people see it: sent, heard, done. Knows no command of skunq."""
+"""What people see of a command to a worker or a pool: sent, heard, done. Knows no command of skunq."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def wait_options(command: F) -> F:
 
 
 def await_receipts(control: Control, sent: Iterable[tuple[str, str]], timeout: float) -> bool:
-    """Show how commands are heard and done, each (what it is about, id of its entry); False: not all were in time."""
+    """Print when commands are heard and done, each (what it is about, id of its entry); False: not all were in time."""
     waiting = dict(sent)
     if "audit" not in control.backend.capabilities:
-        note("this store keeps no audit log, so nobody can tell whether they were heard: see `skunq workers`")
+        note("this store keeps no audit log, so whether they were heard is not known: see `skunq workers`")
         return False
     heard: set[str] = set()
     deadline = time.monotonic() + timeout
@@ -47,7 +47,7 @@ def await_receipts(control: Control, sent: Iterable[tuple[str, str]], timeout: f
         for about, id_ in list(waiting.items()):
             entry = control.entry(id_)
             if entry is None:
-                note(f"{about}: its entry in the audit log is gone, so nobody can tell")
+                note(f"{about}: its entry in the audit log is gone, so whether it was heard is not known")
                 return False
             if entry.heard is not None and about not in heard:
                 heard.add(about)

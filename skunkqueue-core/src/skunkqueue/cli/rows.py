@@ -21,14 +21,14 @@ from skunkqueue.persistence.backend import Backend
 PAGE = 500
 """Rows asked of the store at once."""
 MOST_LOOKED = 50_000
-"""Firings looked at for one listing, unless all are wanted."""
+"""Firings looked at for one listing without ``--all``."""
 MOST_READ = 10_000
 """Bodies read for one listing that looks for text."""
 ORDERS = ("line", "newest", "oldest")
 
 
 class CursorError(ValueError):
-    """A cursor that this listing has not given."""
+    """A cursor that is not one of this listing."""
 
 
 class _Place(NamedTuple):
@@ -71,7 +71,7 @@ class Listing:
         self.read = 0
         """Bodies that were read."""
         self.is_cut = False
-        """It came to a bound, and has not looked at all there is."""
+        """Whether it reached a bound, and has not looked at everything."""
 
     def __iter__(self) -> Iterator[Row]:
         left = self._limit
@@ -85,7 +85,7 @@ class Listing:
                     self.following = self._write([*more, _Place(place.part, cursor), *self._left[at + 1 :]])
                     return
                 if self._is_at_bound(bound):
-                    # What is finished is found by an index, also where many are pending.
+                    # Finished firings are found by an index, also where many are pending.
                     more.append(_Place(place.part, cursor))
                     break
                 rows, cursor = self._page(query, cursor, left)
@@ -97,7 +97,7 @@ class Listing:
         self.following = self._write(more) if more else None
 
     def _page(self, query: Query, before: str | None, left: int | None) -> tuple[Sequence[Row], str | None]:
-        """Read what matches of a page, and the cursor of what comes after."""
+        """Read the matching rows of a page, and the cursor of the next."""
         page = self._store.rows(query, self._size(left), before)
         self.looked += page.looked
         rows = self._kept(page.rows)
@@ -127,7 +127,7 @@ class Listing:
         return with_text(self._store, rows, self._wanted.text)
 
     def _after(self, query: Query, cursor: str | None, last: Row, page: Rows) -> str | None:
-        """Find the cursor that goes on after one row of a page."""
+        """Find the cursor that continues after one row of a page."""
         size = next(at for at, row in enumerate(page.rows, 1) if row.id == last.id)
         # The page is read again as if it ended there. It may have changed by now.
         for _ in range(3):
@@ -140,7 +140,7 @@ class Listing:
         return cursor
 
     def _of_order(self) -> list[tuple[tuple[str, ...], bool]]:
-        """Tell the states of each part, and whether it is read newest first."""
+        """Return the states of each part, and whether it is read newest first."""
         if self._order == "line":
             unfinished = [((state,), False) for state in UNFINISHED if state in self._states]
             finished = tuple(state for state in self._states if state not in UNFINISHED)
@@ -157,7 +157,7 @@ class Listing:
     # --- cursors ----------------------------------------------------------------------------------
 
     def _write(self, places: Sequence[_Place]) -> str:
-        # What was "2h ago" is kept as the moment it was, so that all pages mean the same.
+        # "2h ago" is kept as the moment it was, so that all pages mean the same.
         text = json.dumps([self._print(), self._span, places], separators=(",", ":"))
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
@@ -176,7 +176,7 @@ class Listing:
         return places, kept
 
     def _print(self) -> str:
-        """Return what tells this listing from others."""
+        """Return a hash of the filter and order, which cursors of other listings do not have."""
         wanted = self._wanted._replace(since=None, until=None, states=())
         times = (self._wanted.since is None, self._wanted.until is None)
         about = repr((tuple(wanted), times, self._states, self._order))

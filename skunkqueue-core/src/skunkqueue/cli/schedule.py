@@ -1,4 +1,4 @@
-"""``skunq schedule``: what is done to one schedule, and how its strategy has adapted."""
+"""``skunq schedule``: the commands to one schedule, and how its strategy has adapted."""
 
 from __future__ import annotations
 
@@ -161,10 +161,10 @@ def history(store: Backend, ctx: click.Context, name: str, queue: str | None, *,
 
 
 def schedule_called(store: Backend, typed: str, queue: str | None = None, *, whole: bool = True) -> Schedule:
-    """Find the one schedule whose name is so; UnknownScheduleError where there is none, or several.
+    """Find the one schedule of this name; UnknownScheduleError where none has it, or several queues do.
 
-    Where not the ``whole`` name is asked for, one that begins so is found too. Only what reads may do that: said
-    twice, an order would else be carried out on two schedules.
+    Without ``whole``, the start of a name is enough. Only commands that read may allow that: repeated, a command
+    that changes something could else reach another schedule.
     """
     there = every(store, queue)
     exact = [each for each in there if each.name == typed]
@@ -196,7 +196,7 @@ def _told(found: Schedule) -> str:
 
 
 def _next_run(store: Backend, of: Schedule) -> str:
-    """Tell when a schedule runs next."""
+    """Return when a schedule runs next."""
     found = store.get_schedule(of.queue, of.name)
     if found is None:
         return "by its rule it has no further run, so it is removed"
@@ -211,7 +211,7 @@ def _next_run(store: Backend, of: Schedule) -> str:
 
 
 def _has_begun(run: Run) -> bool:
-    """Say whether a run began; the time kept of one that expired before is that of its end."""
+    """Return whether a run began; the time kept of one that expired before is that of its end."""
     return run.verdict != "expired" or run.took > 0
 
 

@@ -24,9 +24,9 @@ WIDTH = 40
 DESCRIBE_LIMIT = 2.0
 """Seconds that a strategy has to describe a rule."""
 HANGING = "(describe() does not return)"
-"""What stands for the rule of one that does not."""
+"""Stands for the rule where a strategy does not return it."""
 LOOKS = 2
-"""How often the store is read where a schedule seems idle, since it may only just have moved on."""
+"""Times that the store is read where a schedule seems idle: its next run may be planned a moment later."""
 
 TITLES = (
     "QUEUE",
@@ -43,9 +43,9 @@ TITLES = (
     "STATE",
 )
 SPARE = ("JOBS", "STRATEGY", "QUEUE", ">RUNS", ">INTERVAL", ">TOOK", "RULE", "LAST RUN")
-"""What a terminal that is too narrow goes without, in this order; the queue only where there is but one."""
+"""Columns that a narrow terminal leaves out, in this order; QUEUE only where all schedules are of one queue."""
 LEAST = {"RULE": 16, "NAME": 30}
-"""What may be folded between words, and to what width."""
+"""Columns that may be folded between words, and to what width."""
 DECLARING = (
     "no schedules yet: pip install 'skunkqueue[schedulers]', and declare one with"
     " `with TimeScheduler(queue, timedelta(hours=3)) as schedule: schedule << job`"
@@ -53,37 +53,37 @@ DECLARING = (
 
 
 class View(NamedTuple):
-    """A schedule, and what its firing does."""
+    """A schedule, and the state of its firing."""
 
     schedule: Schedule
     state: str
     """waiting, due, running, paused or idle."""
     due: float | None
-    """When its pending firing may begin, also where a failed run is tried again; ``None``: none is pending."""
+    """When its pending firing may begin, also a retry of a failed run; ``None``: none is pending."""
     blocked: bool = False
-    """Its route is paused, by itself or with its whole queue: workers begin nothing there."""
+    """Whether its route is paused, alone or with its whole queue: workers begin nothing there."""
 
 
 class Rules:
-    """Returns schedules' rules, where their strategies are installed here; each is loaded once."""
+    """Returns the rules of schedules whose strategies are installed here; loads each strategy once."""
 
     def __init__(self) -> None:
         self._strategies: dict[str, Strategy | None] = {}
         self._hanging: set[str] = set()
 
     def of(self, schedule: Schedule) -> str:
-        """Return a rule in a few words; empty where nobody here can say it."""
+        """Return a rule in a few words; empty where its strategy is not installed or fails."""
         name = schedule.strategy
         if name in self._hanging:
             return HANGING
         try:
             return ask(name, lambda: self._describe(name, schedule.params), DESCRIBE_LIMIT)
         except PluginTimeoutError:
-            # Once is enough: the other schedules of it would take as long.
+            # Its other schedules would take as long, so it is not called again.
             self._hanging.add(name)
             return HANGING
         except LOAD_FAILURES:
-            # `skunq doctor` says what is wrong with it; a listing must go on.
+            # `skunq doctor` reports what is wrong with it; a listing goes on.
             self._strategies[name] = None
             return ""
 
@@ -125,7 +125,7 @@ def schedules(
 
 
 def every(store: Backend, queue: str | None = None, route: str | None = None) -> list[Schedule]:
-    """Read all schedules, a page at a time where the store can do that: nobody else waits for thousands to be read."""
+    """Read all schedules, a page at a time where the store can do that, so that no other call waits for thousands."""
     if "schedule pages" not in store.capabilities:
         found = store.schedules(queue)
     else:
@@ -137,7 +137,7 @@ def every(store: Backend, queue: str | None = None, route: str | None = None) ->
 
 
 def look(store: Backend, queue: str | None = None, route: str | None = None) -> tuple[float, list[View]]:
-    """Read schedules and the states of their firings; tell the store's time of that too."""
+    """Read schedules and the states of their firings; return the store's time of that too."""
     for again in range(LOOKS, 0, -1):
         found = every(store, queue, route)
         firings = _firings(store, [each.firing for each in found if each.firing is not None])
@@ -153,7 +153,7 @@ def look(store: Backend, queue: str | None = None, route: str | None = None) -> 
 
 
 def look_at(store: Backend, schedule: Schedule) -> tuple[float, View]:
-    """Read what the firing of one schedule does."""
+    """Read the state of one schedule's firing."""
     firings = _firings(store, [] if schedule.firing is None else [schedule.firing])
     now = store.now()
     return now, _view(schedule, firings.get(schedule.firing or ""), now)
@@ -170,7 +170,7 @@ def _view(schedule: Schedule, firing: Record | None, now: float, *, blocked: boo
         state, due = ("waiting" if firing.due > now else "due"), firing.due
     elif firing is not None and firing.state.value == "running":
         state = "running"
-    # What runs on while it is paused is told by `skunq jobs`.
+    # A run that goes on while it is paused is in `skunq jobs`.
     return View(schedule, "paused" if schedule.paused else state, due, blocked)
 
 
@@ -222,6 +222,6 @@ def _row(view: View, rules: Rules, now: float) -> tuple[str, ...]:
         "" if schedule.took is None else span(schedule.took),
         "" if schedule.interval is None else span(schedule.interval),
         str(schedule.runs),
-        # What runs goes on, and what is paused itself would not run anyway.
+        # A pause of the route does not stop a run, nor matter to a schedule that is paused itself.
         f"{state} (route paused)" if blocked and state not in ("running", "paused") else state,
     )

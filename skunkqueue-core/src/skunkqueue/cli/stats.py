@@ -22,7 +22,7 @@ from skunkqueue.persistence.backend import Backend
 
 MINUTE, HOUR = 60.0, 3_600.0
 BY_MINUTES = 2 * HOUR
-"""Up to so many seconds it reads minutes; above, hours."""
+"""Up to so many seconds it reads minutes; beyond, hours."""
 MAX_ROUTES = 100
 MARKS = 30
 """Bars of a chart at most."""
@@ -164,7 +164,7 @@ def stats(
     routes = _read(store, places[:MAX_ROUTES], period, jobs=False)
     jobs = [line for line in _read(store, places[:MAX_ROUTES], period, jobs=True) if job in (None, line.job)]
     if job is not None:
-        # What the other jobs of a route did is not asked for.
+        # The totals of a route include its other jobs.
         routes = []
     if as_json:
         about = {"now": iso(period.now), "since": iso(period.begin), "step": period.step}
@@ -186,7 +186,7 @@ def stats(
 def _tell_totals(
     store: Backend, queue: str | None, route: str | None, job: str | None, *, as_json: bool
 ) -> bool:
-    """Print what was counted since ever; False where that is nothing."""
+    """Print all that was ever counted; False where that is nothing."""
     found = [
         Line(each.queue, each.route, each.job, dict(each.values), [], [])
         for each in store.totals(queue)

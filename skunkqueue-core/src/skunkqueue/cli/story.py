@@ -1,6 +1,6 @@
-"""What happened to one firing, from its record: attempts, deaths, failure, result, and all of it in order of time.
+"""What happened to one firing, from its record: attempts, deaths, failure, result, and a timeline of them.
 
-Damaged parts are told as damaged, and never keep the rest from being shown. Imports no code of users.
+Damaged parts are shown as damaged, and the rest is still shown. Imports no code of users.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from skunkqueue.records import Death, Record
 
 
 def timeline(record: Record) -> list[tuple[float, str]]:
-    """Tell what happened to it, in order."""
+    """Return what happened to it, in order."""
     events = [(record.enqueued, "enqueued")]
     if record.due > record.enqueued and not record.state.final:
         events.append((record.due, "due"))
@@ -37,9 +37,9 @@ def timeline(record: Record) -> list[tuple[float, str]]:
 
 
 def death_line(death: Death) -> str:
-    """Tell in one line how a worker died under it, or lost its lease."""
+    """Return one line about a worker that died under it, or lost its lease."""
     if death.cause == "lease":
-        begun = "while it ran" if death.begun else "and nobody knows whether it had begun"
+        begun = "while it ran" if death.begun else "and whether it had begun is not known"
         return f"the lease of worker {death.worker} ended {begun}"
     parts = [f"worker {death.worker} died under it ({death.cause}"]
     if death.signal is not None:
@@ -52,7 +52,7 @@ def death_line(death: Death) -> str:
 
 
 def attempts_of(record: Record) -> tuple[Attempt, ...]:
-    """Tell the attempts remembered, and the one that ended it, which the record itself holds."""
+    """Return the attempts that are kept, and the last one, which the record itself holds."""
     try:
         history = decode_attempt_state(record.attempt_state).history
     except SkunkQueueError:
@@ -84,7 +84,7 @@ def deaths_of(record: Record) -> list[Death]:
 
 
 def stored_failure(record: Record) -> Failure | None:
-    """Decode why it has no result; ``None``: it has one, or is not finished."""
+    """Decode the failure of a firing; ``None``: it has a result, or is not finished."""
     if record.result is None or record.state.value not in ("error", "killed", "expired"):
         return None
     try:
@@ -94,7 +94,7 @@ def stored_failure(record: Record) -> Failure | None:
 
 
 def result_or_problem(record: Record) -> tuple[Any, str | None]:
-    """Decode the result; the second part says why that cannot be done."""
+    """Decode the result; the second part is the reason where that fails."""
     if record.state.value != "complete":
         return None, None
     try:

@@ -1,6 +1,6 @@
 """Values as text for people: times, spans, sizes, and words from a store made safe to print.
 
-Whatever comes from a store was written by somebody else. Control characters in it could move the
+Text from a store may be written by anybody. Control characters in it could move the
 cursor, change a terminal's title or hide text, so they are shown as escapes.
 """
 
@@ -16,7 +16,7 @@ DAY = 86_400.0
 ELLIPSIS = "…"
 """Stands where a text was cut."""
 UNKNOWN = "(unknown)"
-"""Stands for what a version before did not tell, such as a firing's job."""
+"""Stands for what an older version did not record, such as a firing's job."""
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
@@ -65,7 +65,7 @@ def width_of(text: str) -> int:
 
 
 def span(seconds: float) -> str:
-    """Tell a length of time roughly: ``340 ms``, ``12.5 s``, ``3 m 20 s``, ``2 h 5 m``, ``3 d 4 h``."""
+    """Write a length of time roughly: ``340 ms``, ``12.5 s``, ``3 m 20 s``, ``2 h 5 m``, ``3 d 4 h``."""
     if not math.isfinite(seconds):
         return "for ever"
     if seconds < 0:
@@ -86,7 +86,7 @@ def span(seconds: float) -> str:
 
 
 def from_now(moment: float, now: float) -> str:
-    """Tell a moment relative to now: ``in 5.0 s``, ``3 m 2 s ago``."""
+    """Write a moment relative to now: ``in 5.0 s``, ``3 m 2 s ago``."""
     return f"in {span(moment - now)}" if moment > now else f"{span(now - moment)} ago"
 
 
@@ -97,13 +97,13 @@ def iso(moment: float | None) -> str | None:
     try:
         when = datetime.fromtimestamp(moment, timezone.utc)
     except (ValueError, OverflowError, OSError):
-        # A damaged or far-off moment must not keep the rest from being shown.
+        # The rest is shown also where a moment is damaged or far off.
         return f"@{moment}"
     return when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def size(count: float) -> str:
-    """Tell bytes: ``512 B``, ``3.2 MiB``."""
+    """Write a number of bytes: ``512 B``, ``3.2 MiB``."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1024:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"

@@ -1,4 +1,4 @@
-"""``skunq top``: the live view. ``Watch`` reads one frame of the store; the rest shows frames."""
+"""``skunq top``: the live view. ``Watch`` reads a frame of the store; the rest shows frames."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ Totals = dict[tuple[str, str], tuple[float, float]]
 
 
 class Watch:
-    """Reads the store; remembers the last frames, so as to tell rates."""
+    """Reads the store, and remembers the last frames to work out rates."""
 
     def __init__(self, store: Backend) -> None:
         self._store = store
@@ -115,7 +115,7 @@ class Watch:
         return found
 
     def _rates(self, place: tuple[str, str]) -> tuple[float, float]:
-        """Tell firings a second, in and done: between frames, or over the last minute at first."""
+        """Return firings a second, enqueued and ended: between frames, or at first over the last minute."""
         now, newest = self._seen[-1]
         then, oldest = self._seen[0]
         if len(self._seen) == 1:
@@ -151,7 +151,7 @@ class Watch:
                 }
 
     def _running_rows(self, now: float) -> Iterator[dict[str, Any]]:
-        """Read them without their bodies, but for small ones whose job has said how far it is: a note is told there."""
+        """Read them without their bodies. Small ones whose job has reported progress are read whole, for its note."""
         rows = self._store.rows(Query(states=(State.RUNNING,)), MAX_RUNNING).rows
         noted = [row.id for row in rows if row.progress is not None and row.body_size <= SMALL]
         records = {
@@ -175,7 +175,7 @@ class Watch:
 
 
 def _add_up(route: dict[str, Any], counted: Iterable[dict[str, float]]) -> tuple[float, float]:
-    """Return how many were enqueued and ended; notes the mean wait and run time."""
+    """Return how many were enqueued and ended; sets the mean wait and run time of the route."""
     enqueued = done = wait = run = 0.0
     for values in counted:
         enqueued += values.get("enqueued", 0)
@@ -234,7 +234,7 @@ def _live(watch: Watch) -> None:
 
 @contextmanager
 def _keys() -> Iterator[Any]:
-    """Read single keys while it lasts; gives a function that waits for one and says whether it ends the view."""
+    """Read single keys within the block; yields a function that waits for a key and returns whether it ends the view."""
 
     def pressed(timeout: float) -> bool:
         ready, _, _ = select.select([sys.stdin], [], [], timeout)

@@ -1,4 +1,4 @@
-"""Values of jobs as JSON, whatever they are. Knows no firing and no store."""
+"""Any value of a job as JSON. Knows no firing and no store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def jsonable(value: Any, depth: int = 0) -> Any:
     strings.
     """
     if value is None or isinstance(value, (bool, str)):
-        # Also the values of our string enums.
+        # A string enum becomes its value.
         return value if type(value) in (type(None), bool, str) else getattr(value, "value", value)
     if isinstance(value, int):
         return int(value) if is_short(value) else hex(value)

@@ -1,6 +1,6 @@
 """Firings and workers as JSON and as rows of a table; their bytes are decoded without importing anything.
 
-Damaged bytes are shown as damaged, and never keep the rest of a listing from being shown.
+Damaged bytes are shown as damaged, and the rest of a listing is still shown.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ WORKERS = Shape(
 
 
 def body_of(record: Record) -> Body | None:
-    """Decode what a firing is to do; ``None`` where it is damaged."""
+    """Decode the body of a firing; ``None`` where it is damaged."""
     try:
         return decode_body(record.body)
     except SkunkQueueError:
@@ -56,7 +56,7 @@ def name_of(record: Record) -> str:
 
 
 def firing_json(record: Record) -> dict[str, Any]:
-    """Tell a firing with stable keys."""
+    """Return a firing as a dict with stable keys."""
     body = body_of(record)
     return {
         "id": record.id,
@@ -81,7 +81,7 @@ def firing_json(record: Record) -> dict[str, Any]:
 
 
 def row_json(row: Row) -> dict[str, Any]:
-    """Tell a firing of a listing with stable keys."""
+    """Return a firing of a listing as a dict with stable keys."""
     return {
         "id": row.id,
         "job": row.job or None,
@@ -111,7 +111,7 @@ def row_json(row: Row) -> dict[str, Any]:
 
 
 def row_cells(row: Row, now: float) -> tuple[str, ...]:
-    """Tell a firing of a listing in the columns of FIRINGS."""
+    """Return the cells of a firing of a listing, in the columns of FIRINGS."""
     return (
         row.id,
         row.job or UNKNOWN,
@@ -126,7 +126,7 @@ def row_cells(row: Row, now: float) -> tuple[str, ...]:
 
 
 def when(row: Row, now: float) -> str:
-    """Tell the time that matters in the state a firing is in."""
+    """Return the time that matters in the state a firing is in."""
     if row.state is State.PENDING:
         return f"due {from_now(row.due, now)}"
     if row.state is State.RUNNING:
@@ -135,7 +135,7 @@ def when(row: Row, now: float) -> str:
 
 
 def remark(row: Row) -> str:
-    """Tell the one thing worth saying: progress, what it waits for, or why it failed."""
+    """Return the most important note: progress, what it waits for, or why it failed."""
     if row.state is State.RUNNING:
         return "" if row.progress is None else share_of(*row.progress)
     if row.state is State.PENDING:
@@ -145,7 +145,7 @@ def remark(row: Row) -> str:
 
 
 def progress_json(record: Record) -> dict[str, Any] | None:
-    """Tell what the job last said of its progress."""
+    """Return the progress that the job last reported, as a dict."""
     if record.progress is None:
         return None
     try:
@@ -156,7 +156,7 @@ def progress_json(record: Record) -> dict[str, Any] | None:
 
 
 def progress_line(record: Record) -> str:
-    """Tell progress in a few words: ``30% (3/10) sorting``."""
+    """Return progress in a few words: ``30% (3/10) sorting``."""
     told = progress_json(record)
     if told is None:
         return ""
@@ -164,12 +164,12 @@ def progress_line(record: Record) -> str:
 
 
 def share_of(done: float, total: float | None) -> str:
-    """Tell how much is done: ``30% (3/10)``."""
+    """Return how much is done: ``30% (3/10)``."""
     return f"{100 * done / total:.0f}% ({done:g}/{total:g})" if total else f"{done:g}"
 
 
 def failure_line(record: Record) -> str | None:
-    """Tell in one line why a firing ended without a result; ``None`` where it has one or runs."""
+    """Return one line on why a firing ended without a result; ``None`` where it has one, or has not ended."""
     if record.result is None or record.state in (State.PENDING, State.RUNNING, State.COMPLETE):
         return None
     try:
@@ -179,7 +179,7 @@ def failure_line(record: Record) -> str | None:
 
 
 def arguments(step: Step) -> tuple[list[Any], dict[str, Any], dict[str, Any]] | str:
-    """Decode a step's arguments and its instance's attributes; a string says why that cannot be."""
+    """Decode a step's arguments and its instance's attributes; a string is the reason where that fails."""
     try:
         found = get_serializer(step.serializer).loads(step.args, None)
     except SkunkQueueError as error:
@@ -193,7 +193,7 @@ def arguments(step: Step) -> tuple[list[Any], dict[str, Any], dict[str, Any]] | 
 def call_line(step: Step) -> str:
     """Write a step as it might have been called: ``demo:add(4, second=5)``.
 
-    Attributes of an object that are its rules are left out, as they are told elsewhere.
+    Attributes of an object that are its rules are left out: they are shown elsewhere.
     """
     found = arguments(step)
     if isinstance(found, str):
@@ -206,7 +206,7 @@ def call_line(step: Step) -> str:
 
 
 def worker_json(worker: WorkerRecord, now: float) -> dict[str, Any]:
-    """Tell a worker with stable keys."""
+    """Return a worker as a dict with stable keys."""
     return {
         "id": worker.id,
         "queue": worker.queue,
@@ -227,7 +227,7 @@ def worker_json(worker: WorkerRecord, now: float) -> dict[str, Any]:
 
 
 def worker_row(worker: WorkerRecord, now: float) -> tuple[str, ...]:
-    """Tell a worker in the columns of WORKERS."""
+    """Return the cells of a worker, in the columns of WORKERS."""
     return (
         worker.id,
         worker.queue,

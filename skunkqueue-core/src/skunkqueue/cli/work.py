@@ -1,4 +1,4 @@
-"""``skunq work``: start a pool of workers. Turns the command line into ``PoolSettings``, no more."""
+"""``skunq work``: start a pool of workers. Turns the command line into ``PoolSettings``."""
 
 from __future__ import annotations
 
@@ -223,7 +223,7 @@ def settings_of(
     log_config: str | None,
     **others: Any,
 ) -> PoolSettings:
-    """Make the pool's settings of the command line; what was not given keeps the pool's own default."""
+    """Make the pool's settings from the command line; options that are not given keep the pool's defaults."""
     settings = PoolSettings(
         queue=queue,
         routes=tuple(dict.fromkeys(routes)) or (DEFAULT_ROUTE,),

@@ -1,7 +1,7 @@
 """What plugin authors import: the markers for hooks, and the names of the entry-point groups.
 
-A part that is picked by name (a store, a strategy, ...) is an entry point in its own group. A part that
-wants to hear what happens implements hooks (``hookspecs``), and is an entry point in ``HOOKS``:
+A plugin that is picked by name (a store, a strategy, ...) is an entry point in the group of its kind. A plugin
+that reacts to what happens implements hooks (``hookspecs``), and is an entry point in ``HOOKS``:
 
     from skunkqueue.plugins import hookimpl
 

@@ -1,9 +1,9 @@
-"""Call plugins' code under a time limit, and leave a plugin alone for a while after it failed.
+"""Call plugins' code under a time limit, and do not call a plugin for a while after it failed.
 
-A plugin's code runs on a thread of its own, since no thread can be made to return from a call that hangs. A
-call that is over its limit is given up: whoever waits goes on, Python code in it is interrupted, and a call
-that blocks in C stays behind on a thread that nothing waits for. Code that keeps all other threads from
-running cannot be given up so; in a worker, its pool ends that. Knows no store and no particular plugin.
+A plugin's code runs on a thread of its own, since a thread cannot be made to return from a call that hangs. A
+call that exceeds its limit is given up: its caller goes on, and Python code in it is interrupted. A call that
+blocks in C stays behind on a thread that nothing waits for. Code that keeps all other threads from running
+cannot be given up like this; the pool of a worker kills that worker. Knows no store and no particular plugin.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ LIMIT = 5.0
 FIRST_REST = 60.0
 """Seconds for which a plugin is not called after it hung or ended its process, the first time."""
 LONGEST_REST = 3_600.0
-"""The same after it has done so again and again, each time for twice as long."""
+"""The longest such time; it doubles with each failure."""
 
 
 class Call(NamedTuple):
     """A call of a plugin's code."""
 
     key: str
-    """Who is left alone if it fails."""
+    """The key of the plugin, which is not called for a while if the call fails."""
     function: Callable[[], Any]
     about: Any = None
-    """Whatever ``enter`` wants to know of it."""
+    """Passed to ``enter``."""
 
 
 class Result(NamedTuple):
-    """What came of a call."""
+    """The outcome of a call."""
 
     value: Any
     error: BaseException | None
@@ -50,7 +50,7 @@ class Result(NamedTuple):
 def call_within(limit: float, function: Callable[[], T]) -> T:
     """Call once; raise what it raises, or PluginTimeoutError where it does not return in so many seconds.
 
-    What ends a process elsewhere, such as SystemExit, is a PluginError here.
+    An exception that would end the process, such as SystemExit, becomes a PluginError.
     """
     caller = Caller("skunkqueue-plugin", limit)
     try:
@@ -67,34 +67,34 @@ def call_within(limit: float, function: Callable[[], T]) -> T:
 
 
 class _GivenUp(BaseException):
-    """Raised in a call that is over its limit."""
+    """Raised in a call that exceeds its limit."""
 
 
 class _Batch:
-    """Calls that were handed over together."""
+    """Calls that were submitted together."""
 
     __slots__ = ("calls", "done", "results")
 
     def __init__(self, calls: Sequence[Call]) -> None:
         self.calls = calls
         self.results: list[Result] = []
-        # A bare lock costs a fifth of an Event.
+        # A bare lock takes a fifth of the time of an Event.
         self.done = threading.Lock()
         self.done.acquire()
 
 
 class _Current(NamedTuple):
-    """The call that goes on."""
+    """The call under way."""
 
     batch: _Batch
     began: float
 
 
 class Caller:
-    """Makes calls one after another, in the order in which they were handed over, from any thread.
+    """Makes calls one after another, in the order of their submission, from any thread.
 
-    ``enter`` and ``leave`` are called around each; ``leave`` also for one that is given up, after which
-    ``given_up`` hears of it before the next is made. The thread is started by the first call.
+    ``enter`` and ``leave`` are called around each; ``leave`` also for one that is given up, and then ``given_up``
+    before the next call is made. The thread is started by the first call.
     """
 
     def __init__(
@@ -121,9 +121,9 @@ class Caller:
         self._current: _Current | None = None
 
     def hand_over(self, calls: Sequence[Call]) -> _Batch:
-        """Have calls made without waiting for them."""
+        """Submit calls without waiting for them."""
         if self._pid != os.getpid():
-            # The thread stayed behind in the process that forked.
+            # This process is a fork, and the thread exists in its parent only.
             self._prepare()
         batch = _Batch(calls)
         with self._lock:
@@ -133,7 +133,7 @@ class Caller:
         return batch
 
     def call_each(self, calls: Sequence[Call]) -> list[Result]:
-        """Make calls and wait for them; each may take as long as the limit says."""
+        """Make calls and wait for them; each may take as long as the limit."""
         batch = self.hand_over(calls)
         self.wait_for(batch)
         return batch.results
@@ -144,7 +144,7 @@ class Caller:
             self.watch()
 
     def watch(self) -> None:
-        """Give up the call that goes on, if it is over its limit; the next ones are made on a new thread."""
+        """Give up the call under way if it exceeds its limit; the next ones are made on a new thread."""
         if self._current is None:
             return
         with self._lock:
@@ -160,7 +160,7 @@ class Caller:
                 self._given_up(current.batch.calls[len(current.batch.results) - 1])
             old = self._thread
             self._begin(current.batch)
-            # Under the lock the thread cannot have ended, so that its number is nobody else's.
+            # Under the lock the thread cannot have ended, so its number belongs to no other thread.
             if old is not None and old.ident is not None:
                 raise_in(old.ident, _GivenUp)
 
@@ -181,7 +181,7 @@ class Caller:
         try:
             thread.start()
         except RuntimeError as error:
-            # No more threads can be had now. Nobody may wait for this one.
+            # The system gives no more threads now. Nothing may wait for this batch.
             self._thread = None
             while batch is not None or not self._queue.empty():
                 batch = batch or self._queue.get()
@@ -208,12 +208,12 @@ class Caller:
                 batch.done.release()
                 batch = None
         except BaseException:
-            # Interrupted too late, when it was given up and had just returned.
+            # The interruption came late: the call was given up just as it returned.
             if self._thread is me:
                 raise
 
     def _make(self, me: threading.Thread, batch: _Batch) -> bool:
-        """Make the calls of a batch that are left; False: this thread was given up."""
+        """Make the remaining calls of a batch; False: this thread was given up."""
         while len(batch.results) < len(batch.calls):
             call = batch.calls[len(batch.results)]
             with self._lock:
@@ -237,28 +237,28 @@ class Caller:
 
 
 class Rests:
-    """Who is not called for a while, by key, since it hung or ended its process. For one process."""
+    """The plugins of this process that are not called for a while, by key, since they hung or ended a process."""
 
     def __init__(self, until: dict[str, float] | None = None) -> None:
-        """``until``: seconds from now that some are still left alone for."""
+        """``until``: seconds from now for which some are still not called."""
         now = monotonic()
         self._until = {key: now + seconds for key, seconds in (until or {}).items()}
         self._last: dict[str, float] = {}
 
     def begin(self, key: str) -> float:
-        """Leave one alone from now on; return for how many seconds."""
+        """Stop calling a plugin for a while; return for how many seconds."""
         rest = min(2 * self._last.get(key, FIRST_REST / 2), LONGEST_REST)
         self._last[key] = rest
         self._until[key] = monotonic() + rest
         return rest
 
     def end(self, key: str) -> None:
-        """Forget that one has failed, since a call of it went well."""
+        """Forget a plugin's failures, since a call of it returned."""
         if self._last:
             self._last.pop(key, None)
 
     def has(self, key: str) -> bool:
-        """Return whether one is to be left alone now."""
+        """Return whether a plugin is not to be called now."""
         until = self._until.get(key) if self._until else None
         if until is None:
             return False
@@ -268,14 +268,14 @@ class Rests:
         return False
 
     def left(self) -> dict[str, float]:
-        """Return who is to be left alone now, and for how many seconds."""
+        """Return the keys of the plugins that are not to be called now, and for how many seconds."""
         now = monotonic()
         return {key: until - now for key, until in tuple(self._until.items()) if until > now}
 
 
 def raise_in(thread: int, kind: type[BaseException] | None) -> None:
-    """Raise an exception of a class in another thread, as soon as it runs Python code; ``None``: no more, if it has not."""
-    import ctypes  # noqa: PLC0415 - large, and who hangs is rare
+    """Raise an exception of a class in another thread, once it runs Python code; ``None`` takes that back."""
+    import ctypes  # noqa: PLC0415 - large, and plugins rarely hang
 
     def ask(ident: int, what: type[BaseException] | None) -> None:
         given = None if what is None else ctypes.py_object(what)
@@ -286,7 +286,7 @@ def raise_in(thread: int, kind: type[BaseException] | None) -> None:
         return
     # Python 3.11 notes for the whole process that some thread has an exception to raise, until any has raised one; and
     # while that stands, a thread that begins under a tracer (coverage, a debugger) never gets beyond its first
-    # instruction. The other thread may block for ever, so this one raises one. The other still has its own.
+    # instruction. The other thread may block for ever, so this thread raises one. The other still gets its own.
     with suppress(_GivenUp):
         ask(threading.get_ident(), _GivenUp)
         for _ in range(1_000):

@@ -1,9 +1,11 @@
-"""Every hook, its arguments, and who calls it when. No logic.
+"""Every hook, its arguments, and the process that calls it. No logic.
 
-Most hooks are told what has happened and can change nothing; what they return is thrown away and what
-they raise is logged. The last two are asked by the monitor what it shows. In a producer they run in the thread that did the thing, so a slow hook slows it down;
-in a worker and a pool on one thread of their own, for 5 seconds at most. A plugin that hangs or ends its
-process is not called for a while. A hook function may leave out arguments it does not need.
+Most hooks are called for what has happened, and change nothing: what they return is ignored, and what they raise
+is logged. The monitor calls the last two for what it shows.
+
+In a producer they run in the thread that caused the call, so a slow hook slows it down; in a worker and a pool on
+one thread of their own, for 5 seconds at most. A plugin that hangs or ends its process is not called for a while.
+A hook function may leave out arguments that it does not need.
 """
 
 from __future__ import annotations
@@ -16,21 +18,21 @@ from skunkqueue.records import Claim, Firing, Outcome, Record, WorkerRecord
 
 @hookspec
 def skunkqueue_firing_enqueued(firing: Firing) -> None:
-    """Hear that a firing is durable in the store; called in the producer, after it was put in.
+    """React to a firing that is durable in the store; called in the producer.
 
-    That is by ``fire``, or by declaring a schedule. Not called where an idempotency key led to an earlier firing, nor for what a store enqueues as part
-    of a settling (refires of a schedule).
+    That is by ``fire``, or by declaring a schedule. Not called where an idempotency key led to an earlier firing, nor
+    for what a store enqueues as part of a settling (refires of a schedule).
     """
 
 
 @hookspec
 def skunkqueue_firing_claimed(claim: Claim, worker: str) -> None:
-    """Hear that a worker (its id) claimed a firing; called in that worker, before the job begins."""
+    """React to a claim of a firing; called in the worker (its id), before the job begins."""
 
 
 @hookspec
 def skunkqueue_firing_settled(claim: Claim, outcome: Outcome) -> None:
-    """Hear that the store accepted an outcome; called in the worker that ran the firing.
+    """React to an outcome that the store has accepted; called in the worker that ran the firing.
 
     The outcome's verdict may be final (complete, error, killed, expired) or not (retry, snooze, release).
     """
@@ -38,17 +40,17 @@ def skunkqueue_firing_settled(claim: Claim, outcome: Outcome) -> None:
 
 @hookspec
 def skunkqueue_firing_lost(claim: Claim, worker: str) -> None:
-    """Hear that a worker (its id) lost its claim, so that its outcome counts for nothing."""
+    """React to a lost claim, whose outcome the store refuses; called in the worker (its id)."""
 
 
 @hookspec
 def skunkqueue_worker_started(worker: WorkerRecord) -> None:
-    """Hear that a worker is registered and begins to claim; called in that worker."""
+    """React to a worker that is registered and begins to claim; called in that worker."""
 
 
 @hookspec
 def skunkqueue_worker_stopped(worker: WorkerRecord, reason: str) -> None:
-    """Hear that a worker is unregistered and about to end; called in that worker.
+    """React to a worker that is unregistered and about to end; called in that worker.
 
     A worker that was killed outright cannot call it.
     """
@@ -56,12 +58,12 @@ def skunkqueue_worker_stopped(worker: WorkerRecord, reason: str) -> None:
 
 @hookspec
 def skunkqueue_pool_started(pool: str, host: str, pid: int, queue: str, routes: tuple[str, ...]) -> None:
-    """Hear that a pool (its id) begins to start its workers; called in the pool's process."""
+    """React to a pool (its id) that begins to start its workers; called in the pool's process."""
 
 
 @hookspec
 def skunkqueue_pool_stopped(pool: str, queue: str, exit_code: int) -> None:
-    """Hear that a pool's workers are gone and it is about to end; called in the pool's process."""
+    """React to a pool whose workers are gone and that is about to end; called in the pool's process."""
 
 
 @hookspec

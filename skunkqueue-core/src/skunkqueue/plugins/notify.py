@@ -1,10 +1,10 @@
-"""Tell every hook plugin what happened, each on its own.
+"""Call the hooks of every plugin, each plugin on its own.
 
-A plugin that cannot be loaded, that raises or that hangs is named in the log and harms nobody: not the firing,
-not the other plugins. pluggy's own entry-point loader and its plain call give neither, hence this module.
+A plugin that cannot be loaded, that raises or that hangs is named in the log, and harms neither the firing nor
+other plugins. pluggy's own entry-point loader and its plain call guarantee neither, hence this module.
 
-Here hooks are called in the thread that did the thing, as suits a producer. A worker and a pool call them on a thread
-of their own (``worker.hooks``).
+Here hooks are called in the thread that caused the call, as suits a producer. A worker and a pool call them on a
+thread of their own (``worker.hooks``).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from skunkqueue.plugins.requirements import LOAD_FAILURES, explain, hook_mistake
 logger = logging.getLogger("skunkqueue.plugins")
 
 PATIENCE = 3
-"""How often in a row a plugin may raise before it is left alone for a while."""
+"""How often in a row a plugin may raise before it is not called for a while."""
 _OWN_EXITS = (*LOAD_FAILURES, KeyboardInterrupt, GeneratorExit)
 
 
@@ -52,7 +52,7 @@ class Notifier:
         return notifier
 
     def add_installed(self) -> None:
-        """Take in all plugins of the group ``skunkqueue.hooks``; broken ones are left out and logged."""
+        """Add all plugins of the group ``skunkqueue.hooks``; broken ones are left out and logged."""
         for loaded in registry.load_each(HOOKS):
             if loaded.plugin is None:
                 self._leave_out(loaded.info.name, loaded.info.problem or "nothing there")
@@ -60,7 +60,7 @@ class Notifier:
                 self.add(loaded.plugin, loaded.info.name)
 
     def add(self, plugin: object, name: str) -> bool:
-        """Take in a module or object with hooks; False where it was left out (see ``problems``)."""
+        """Add a module or object with hooks; False where it was left out (see ``problems``)."""
         try:
             self._plugins.register(plugin, name)
             self._plugins.check_pending()
@@ -73,11 +73,11 @@ class Notifier:
         return True
 
     def wants(self, hook_name: str) -> bool:
-        """Say whether anybody implements this hook; costs one dictionary look-up."""
+        """Return whether a plugin implements this hook; costs one dictionary look-up."""
         return hook_name in self._callers
 
     def callers(self, hook_name: str) -> list[tuple[str, Callable[..., object]]]:
-        """List who implements a hook, by name, for a caller who wants to know what each returns."""
+        """List the plugins that implement a hook, by name, for a caller that needs what each returns."""
         return list(self._callers.get(hook_name, ()))
 
     def tell(self, hook_name: str, **arguments: object) -> None:
@@ -98,13 +98,13 @@ class Notifier:
                     self._call(name, hook_name, caller, arguments, LOAD_FAILURES)
 
     def catch_up(self) -> None:
-        """Wait for what other threads have told and plugins have not heard yet."""
+        """Wait for the calls of hooks that were submitted and not made yet."""
 
     def watch(self) -> None:
-        """Give up a call that does not return, where nobody waits for it; called now and then."""
+        """Give up a call that does not return, where no caller waits for it; called now and then."""
 
     def close(self) -> None:
-        """Let go of what calls plugins."""
+        """End the thread that calls plugins."""
 
     def _call(
         self,
@@ -114,7 +114,7 @@ class Notifier:
         arguments: Mapping[str, Any],
         failures: tuple[type[BaseException], ...] = _OWN_EXITS,
     ) -> None:
-        """Call a plugin, unless it is left alone for now; what is among ``failures`` is logged and goes no further."""
+        """Call a plugin, unless it is not to be called now; exceptions in ``failures`` are logged and not raised."""
         key = key_of(name)
         if self._rests.has(key):
             return
@@ -132,7 +132,7 @@ class Notifier:
         self._complain(name, hook_name, PluginTimeoutError(f"it did not return within {calls.LIMIT:g} s"))
 
     def _complain(self, name: str, hook_name: str, error: BaseException) -> None:
-        """Log a plugin's failure; after a hang, and after several in a row, it is left alone for a while."""
+        """Log a plugin's failure; after a hang, and after several in a row, it is not called for a while."""
         hung = isinstance(error, PluginTimeoutError)
         count = self._raised[name] = self._raised.get(name, 0) + 1
         again = "it is ignored"
@@ -169,7 +169,7 @@ class Notifier:
 
 
 def key_of(name: str) -> str:
-    """Return the key under which a plugin is left alone."""
+    """Return the key of a plugin that is not called for a while."""
     return f"hook {name}"
 
 
@@ -185,12 +185,12 @@ def _default() -> _Default:
 
 
 def use(notifier: Notifier) -> None:
-    """Have this process tell all its hooks by one notifier, also those of what jobs fire."""
+    """Set the notifier of this process, which also calls the hooks for what jobs fire."""
     _default().notifier = notifier
 
 
 def default_notifier() -> Notifier:
-    """Return the hook plugins of this process, loaded when something is first told."""
+    """Return the hook plugins of this process; they are loaded when a hook is first called."""
     default = _default()
     if default.notifier is None:
         default.notifier = Notifier.load()

@@ -16,9 +16,9 @@ T = TypeVar("T")
 
 
 class Overdue(Generic[T]):
-    """Reports each call that has gone on for longer than ``limit``, once.
+    """Reports each call that lasts longer than ``limit``, once.
 
-    A thread looks at them while there are any, and sleeps otherwise; it is started by the first.
+    A thread looks at the calls under way, and sleeps while none is; the first call starts it.
     """
 
     def __init__(self, limit: float, report: Callable[[T], None]) -> None:
@@ -31,7 +31,7 @@ class Overdue(Generic[T]):
     def watched(self, what: T) -> Iterator[None]:
         """Watch a call for as long as the block lasts."""
         if self._pid != os.getpid():
-            # The first call; or the thread stayed behind in the process that forked.
+            # The first call; or this process is a fork, and the thread exists in its parent only.
             self._begin()
         number = next(self._numbers)
         self._calls[number] = (what, monotonic())
@@ -45,7 +45,7 @@ class Overdue(Generic[T]):
     def _begin(self) -> None:
         self._numbers = itertools.count()
         self._calls: dict[int, tuple[T, float]] = {}
-        # A signal handler may fire, and so set it, while its thread does.
+        # A signal handler may fire, and set it, while its thread sets it.
         self._awake = Latch()
         self._pid = os.getpid()
         thread = threading.Thread(target=self._watch, name="skunkqueue-hooks-overdue", daemon=True)

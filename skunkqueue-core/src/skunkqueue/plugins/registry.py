@@ -1,8 +1,8 @@
 """Find one plugin by group and name; list all, broken ones with the reason.
 
-Plugins are entry points. Which there are is read from the installed distributions' metadata without
-importing any of them; a plugin is imported when it is named. What a plugin must be is said in
-``requirements``. A name that core itself brings stays core's, whoever else claims it.
+Plugins are entry points. They are listed from the metadata of the installed distributions, without importing
+them; a plugin is imported when it is named. ``requirements`` defines what a plugin must be. A name that core
+itself brings stays core's, whichever distribution claims it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class PluginInfo(NamedTuple):
     distribution: str
     version: str
     problem: str | None
-    """Why it cannot be used; ``None``: it can."""
+    """Why it cannot be used; ``None`` where it can be."""
 
 
 class Loaded(NamedTuple):
@@ -67,9 +67,9 @@ class Entries(NamedTuple):
 
 
 def find(group: str, name: str) -> object:
-    """Import and return the plugin called ``name``; ``PluginError`` says what to do where there is none.
+    """Import and return the plugin called ``name``; ``PluginError`` says what to do where none is installed.
 
-    It is what its group asks for (``requirements``), or that is a PluginError too.
+    A plugin that is not what its group asks for (``requirements``) is a PluginError too.
 
     An explicit ``package.module:object`` is imported as it stands, for programs packed in a way that
     loses metadata. Such a name must come from the user's own settings, never from a store.
@@ -144,7 +144,7 @@ def _entries_on(path: tuple[str, ...], group: str) -> Entries:
         entries = _select_on(path)(group=group)
         found = dict.fromkeys(sorted(entries, key=lambda entry: not is_core(entry)))
     except (ImportError, AttributeError) as error:
-        # The first reading imports what it takes, and in a signal handler that interrupts it that is half there.
+        # The first reading imports modules; in a signal handler that interrupts it, they are half imported.
         msg = (
             f"which plugins are installed cannot be read ({explain(error)}): a signal handler that interrupts the first"
             f" reading must not use them"
@@ -261,7 +261,7 @@ def _distribution(entry: EntryPoint) -> tuple[str | None, str | None]:
     """Return the name and version of the distribution that an entry point is from; damaged metadata has none."""
     if entry.dist is None:
         return None, None
-    # Not by index, which warns or raises where a field is missing, by the version of Python.
+    # Not by index, which warns or raises where a field is missing, depending on the version of Python.
     fields = entry.dist.metadata
     name, version = (fields[field] if field in fields else None for field in ("Name", "Version"))  # noqa: SIM401 - the type has no get
     return name, version

@@ -1,6 +1,6 @@
-"""What each group asks of its plugins. The one place that says so: finding a plugin and listing it agree.
+"""What each group asks of its plugins. The only such place, so that finding a plugin and listing it agree.
 
-A check returns what is wrong, in words that go on from the plugin's name, or ``None``. It imports no
+A check returns what is wrong, in words that follow the plugin's name, or ``None``. It imports no
 module that a program without that kind of plugin would not need.
 """
 
@@ -25,17 +25,17 @@ _SERIALIZER = {"dumps": 2, "loads": 2, "dumps_call": 3}
 """Methods that must be there, and how many arguments each is called with."""
 _PAGE = {"read": 2}
 _STRATEGY_MAY = {"again": 3, "describe": 1}
-"""Methods that count where they are there."""
+"""Methods that are used where they exist."""
 
 
 def unmet(group: str, plugin: object) -> str | None:
-    """Say why a plugin is not what its group holds; ``None``: it is."""
+    """Return why a plugin is not what its group asks for; ``None``: it is."""
     check = _CHECKS.get(group)
     return None if check is None else check(plugin)
 
 
 def explain(error: BaseException) -> str:
-    """Tell an exception in one line, with its type."""
+    """Write an exception as one line, with its type."""
     try:
         text = " ".join(str(error).split())
     except LOAD_FAILURES as broken:
@@ -44,14 +44,14 @@ def explain(error: BaseException) -> str:
 
 
 def hook_names() -> tuple[str, ...]:
-    """Name every hook there is."""
+    """Name every hook."""
     from skunkqueue.plugins import hookspecs  # noqa: PLC0415 - with the records; help need not wait for it
 
     return tuple(name for name in vars(hookspecs) if name.startswith("skunkqueue_"))
 
 
 def hook_mistake(error: BaseException) -> str:
-    """Tell why pluggy refuses a plugin; for a misspelt hook, with the name that may have been meant."""
+    """Return why pluggy refuses a plugin; for a misspelt hook, with the name that may have been meant."""
     text, names = explain(error), hook_names()
     for word in re.findall(r"skunkqueue_\w+", text):
         if word not in names:
@@ -81,7 +81,7 @@ def _serializer(plugin: object) -> str | None:
 
 
 def _methods(plugin: object, wanted: Mapping[str, int], allowed: Mapping[str, int], model: str) -> str | None:
-    """Look for methods on what a plugin is, or makes."""
+    """Check the methods of a plugin, or of the object that its class makes."""
     try:
         made = plugin() if isinstance(plugin, type) else plugin
     except LOAD_FAILURES as error:
@@ -101,7 +101,7 @@ def _methods(plugin: object, wanted: Mapping[str, int], allowed: Mapping[str, in
 
 
 def _call_problem(method: Callable[..., Any], count: int) -> str | None:
-    """Say why a method cannot be called with so many arguments, or what it returns is of no use."""
+    """Return why a method cannot be called with so many arguments, or why what it returns cannot be used."""
     if inspect.iscoroutinefunction(method) or inspect.isasyncgenfunction(method):
         return "is async, and nobody awaits it"
     if inspect.isgeneratorfunction(method):
@@ -111,7 +111,7 @@ def _call_problem(method: Callable[..., Any], count: int) -> str | None:
     except TypeError:
         return f"cannot be called with {count} argument{'s' * (count > 1)}"
     except ValueError:
-        # Written in C, say: nothing is known of its arguments.
+        # Its arguments are not known: it may be written in C.
         return None
     return None
 
@@ -170,10 +170,10 @@ def _page(plugin: object) -> str | None:
     for name in ("title", "template"):
         text = getattr(plugin, name, None)
         if not isinstance(text, str) or not text:
-            return f"has no {name}, which is to be a text: see docs/web.md"
+            return f"has no {name}, which must be a text: see docs/web.md"
     right = getattr(plugin, "right", "view")
     if right not in ("view", "act", "admin"):
-        return f"asks for the right {right!r}: it is to be view, act or admin"
+        return f"asks for the right {right!r}: it must be view, act or admin"
     return _methods(plugin, _PAGE, {}, "a page as docs/web.md says")
 
 

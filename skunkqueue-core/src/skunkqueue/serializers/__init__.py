@@ -29,7 +29,7 @@ class Serializer(ABC):
     def loads(self, data: bytes, gate: Gate | None) -> Any:
         """Decode; classes are found through ``gate`` only. Raises PayloadError.
 
-        Without a gate nothing is imported: values of classes become ``Opaque``, to be looked at.
+        Without a gate nothing is imported: values of classes become ``Opaque``, for people to look at.
         """
 
     def dumps_call(
@@ -41,7 +41,7 @@ class Serializer(ABC):
 
 @cache
 def get_serializer(name: str) -> Serializer:
-    """Find a serializer by name and make it, once for the process; PluginError where there is none."""
+    """Find a serializer by name and make it, once for the process; PluginError where it is not installed."""
     # A stored body names its serializer, so only registered names count, never an import path.
     if ":" in name:
         msg = f"{name!r} is not the name of an installed serializer"

@@ -1,4 +1,4 @@
-"""What must hold of a class for its objects to be stored by name and fields, and found again elsewhere."""
+"""What a class must fulfil, so that its objects can be stored by name and fields, and made again elsewhere."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Any
 from skunkqueue.imports import member, public_module_name
 
 _MADE_IN_PYTHON = 1 << 9
-"""Py_TPFLAGS_HEAPTYPE: of a class made by a class statement, and not by an interpreter's own C code."""
+"""Py_TPFLAGS_HEAPTYPE: set for a class that a class statement made, and not the interpreter's own C code."""
 
 
 class RefusedError(Exception):
-    """A value cannot be kept."""
+    """A value cannot be stored."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
         self.trail: list[str] = []
-        """Where it sits, innermost first."""
+        """Where it is, innermost first."""
         super().__init__(reason)
 
 
 def class_name(kind: type) -> tuple[str, str]:
-    """Tell the module and qualified name by which others find a class; RefusedError where they cannot."""
+    """Return the module and qualified name by which others find a class; RefusedError where they cannot."""
     module = public_module_name(kind.__module__)
     if module is None or not _is_found(kind):
         msg = f"is of class {kind.__qualname__}, which others cannot import: define it at the top of a module"
@@ -39,7 +39,7 @@ def check_fields(value: Any, kind: type) -> None:
 
 
 def check_heirs(kind: type, what: str) -> None:
-    """Refuse an object of a class that inherits from one of the interpreter's own, which may keep more than attributes."""
+    """Refuse an object of a class that inherits from a built-in type, which may keep more than attributes."""
     if not all(parent is object or parent.__flags__ & _MADE_IN_PYTHON for parent in kind.__mro__):
         msg = f"is of the {what} {kind.__qualname__}, which inherits more than fields from a built-in type"
         raise RefusedError(msg)

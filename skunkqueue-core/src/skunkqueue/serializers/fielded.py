@@ -1,6 +1,6 @@
 """Objects that are their fields, of classes other than dataclasses: named tuples, msgspec, attrs, pydantic.
 
-None of these libraries is imported: who has an object of it has imported it. Reading an object calls nothing of its
+None of these libraries is imported: a program with an object of one has imported it. Reading an object calls nothing of its
 class, so no validator and no ``__init__`` runs.
 """
 
@@ -22,20 +22,20 @@ class Flavour(NamedTuple):
     """One kind of class whose objects are their fields."""
 
     what: str
-    """What people call such a class."""
+    """The name of such a class for people."""
     matches: Callable[[type], bool]
     names: Callable[[type], tuple[str, ...]]
     """The names of a class's fields, in order."""
     values: Callable[[Any, tuple[str, ...]], Iterable[Any]]
     """The values of an object's fields, in that order."""
     rest: Callable[[Any, type, tuple[str, ...]], Any]
-    """What else there is to an object, to be stored; RefusedError where its fields would not bring it back."""
+    """What else of an object must be stored; RefusedError where its fields would not bring it back."""
     make: Callable[[type, Mapping[str, Any], Any], Any]
-    """Make an object of its fields and the rest."""
+    """Make an object from its fields and the rest."""
 
 
 def flavour_of(kind: type) -> tuple[str, Flavour] | None:
-    """Return which kind of class this is, with the name by which that is stored; ``None``: none of these."""
+    """Return the kind of a class, with the name under which that is stored; ``None``: none of these."""
     for name, flavour in FLAVOURS.items():
         if flavour.matches(kind):
             return name, flavour
@@ -105,7 +105,7 @@ def _attrs_names(kind: Any) -> tuple[str, ...]:
 
 
 def _attrs_rest(value: Any, kind: type, names: tuple[str, ...]) -> bool | None:
-    """Return whether the object has a place for its hash, which its class takes to be set."""
+    """Return whether the object has a place for its hash, which its class expects to be set."""
     check_heirs(kind, "attrs class")
     check_attributes(value, kind, "attrs class", names, frozenset({_ATTRS_CACHE}))
     return hasattr(value, _ATTRS_CACHE) or None
@@ -116,7 +116,7 @@ def _make_attrs(kind: type, fields: Mapping[str, Any], rest: Any) -> Any:
     for name, value in fields.items():
         object.__setattr__(made, name, value)
     if rest:
-        # A hash holds for one process only.
+        # A hash is valid in one process only.
         object.__setattr__(made, _ATTRS_CACHE, None)
     return made
 

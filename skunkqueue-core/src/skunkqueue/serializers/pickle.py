@@ -1,8 +1,8 @@
 """Pickle, signed, and only where a job asks for it.
 
-Unpickling runs whatever the bytes say, so bytes without our signature are never unpickled. The
-signature is HMAC-SHA256 (RFC 2104) with the secret from ``SKUNKQUEUE_SECRET``; several secrets, parted
-by commas, let one be replaced by another: the first signs, all of them are accepted.
+Unpickling can run any code, so bytes without our signature are never unpickled. The signature is HMAC-SHA256
+(RFC 2104) with the secret from ``SKUNKQUEUE_SECRET``. Several secrets, separated by commas, let one replace
+another: the first signs, and all of them are accepted.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class PickleSerializer(Serializer):
         return _sign(_secrets()[0], data) + data
 
     def loads(self, data: bytes, gate: Gate | None) -> Any:
-        """Check the signature, then decode; nothing is unpickled just to be looked at."""
+        """Check the signature, then decode; without a gate nothing is unpickled."""
         signature, pickled = data[:_SIZE], data[_SIZE:]
         if gate is None:
             return f"<{len(pickled)} bytes of pickle>"

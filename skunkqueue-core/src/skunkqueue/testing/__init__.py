@@ -1,11 +1,11 @@
-"""Testing what fires jobs, and the jobs: a throw-away store in the place of every queue's own, and a clock that tests move.
+"""Testing what fires jobs, and the jobs: a throw-away store instead of every queue's own, and a clock that tests move.
 
     def test_signup(job_store):
         signup("ann")
         assert_fired(send_mail("ann"))
         run_pending()
 
-``job_store`` is a fixture of pytest, there wherever SkunkQueue is installed; ``divert()`` is the same as a ``with`` block. All
+``job_store`` is a fixture of pytest, available wherever SkunkQueue is installed; ``divert()`` is the same as a ``with`` block. All
 functions here work on the store that the queues are diverted to, and refuse any other.
 """
 

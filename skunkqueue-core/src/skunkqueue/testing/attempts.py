@@ -25,11 +25,11 @@ class Attempted:
     attempt: int
     """1 at the first try."""
     state: State
-    """What the firing was after it: ``pending`` where it is to run again."""
+    """The state of the firing after it: ``pending`` where it is to run again."""
     verdict: Verdict
     """The same in more detail: ``retry`` or ``snooze``."""
     again_in: timedelta | None
-    """When it is to run again, from then on."""
+    """In how long it is to run again."""
     result: Any
     """What the job returned; a list of the results of a chain's jobs."""
     error: str | None
@@ -38,7 +38,7 @@ class Attempted:
 
 
 def attempts_of(settled: Sequence[Settled], store: Backend, gate: Gate) -> list[Attempted]:
-    """Describe attempts that were handed in."""
+    """Describe attempts that were settled."""
     return [_attempted(one, store, gate) for one in settled]
 
 
@@ -50,7 +50,7 @@ class _Held:
 
 
 def handle_of(firing: str, store: Backend, gate: Gate) -> JobHandle[Any]:
-    """Make a handle of a firing in a test's store, which keeps to it after the test."""
+    """Make a handle of a firing in a test's store, which it still uses after the test."""
     return JobHandle(firing, _Held(store), gate)
 
 

@@ -1,4 +1,4 @@
-"""The clock of a test's store: it goes on as the machine's does, and a test moves it further."""
+"""The clock of a test's store: it runs as the machine's does, and a test moves it forward."""
 
 from __future__ import annotations
 

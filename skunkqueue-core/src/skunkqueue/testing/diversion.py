@@ -40,9 +40,9 @@ from skunkqueue.times import as_delay
 from skunkqueue.worker.worker import Worker
 
 MOST = 10_000
-"""Attempts that one ``run_pending`` makes; more would hardly be meant."""
+"""Attempts that one ``run_pending`` makes at most; more are taken for a loop without end."""
 _GRACE = 86_400.0
-"""Seconds that ``on_worker_stop`` has: a test that hangs there is ended by whoever runs the tests."""
+"""Seconds that ``on_worker_stop`` has: its limit in a test is that of the test runner."""
 _PAGE = 1_000
 
 
@@ -56,7 +56,7 @@ class JobStore:
         self._opening = threading.RLock()
         self._running = threading.RLock()
         self._asked = False
-        """In an eager block, something was fired that nobody runs yet."""
+        """In an eager block, something was fired that no thread runs yet."""
         self._gate = Gate()
         self._ended = False
 
@@ -80,7 +80,7 @@ class JobStore:
             return self._opened
 
     def close(self) -> None:
-        """Let go of the store for good."""
+        """Close the store for good."""
         with self._opening:
             opened, self._opened, self._ended = self._opened, None, True
         if opened is not None:
@@ -131,7 +131,7 @@ class JobStore:
                 now = self._clock.now()
                 if now >= end:
                     return
-                # What is due in the meantime of the machine's own clock is run at the next look.
+                # What becomes due meanwhile, by the machine's own clock, runs at the next look.
                 self._clock.advance(max(0.0, min(next_due, end) - now))
 
         return self._run(work, errors=errors)
@@ -145,7 +145,7 @@ class JobStore:
         """
 
         def run() -> None:
-            # What a job fires is run by whoever runs the job.
+            # What a job fires is run by the thread that runs the job.
             self._asked = True
             while self._asked and current.get() is None and self._running.acquire(blocking=False):
                 try:
@@ -190,7 +190,7 @@ class JobStore:
                 left = most - (len(store.settled) - before)
                 ending = self._work(place, failures, left) if left > 0 else Ending.RECYCLED
                 if ending is Ending.STOPPED:
-                    # By Ctrl-C, which the job took for an error of its own.
+                    # By Ctrl-C, which became an error of the job.
                     raise KeyboardInterrupt
                 if ending is Ending.RECYCLED:
                     msg = (
@@ -199,7 +199,7 @@ class JobStore:
                     )
                     raise TestModeError(msg)
             if len(store.settled) == start:
-                # It is for a worker that is not here.
+                # It is for a worker of another process.
                 break
         return len(store.settled) - before
 
@@ -226,7 +226,7 @@ class JobStore:
             _stopping.append(worker.stop)
             # It rings its bell, and changes nothing else: it does not hold.
             self.backend.wake = lambda: worker.loop.hold(holding=False)
-            # In a context of its own, so that the test is not taken for the job that ran last.
+            # In a context of its own, so that the test does not run in that of the last job.
             return copy_context().run(worker.run)
         finally:
             self.backend.wake = _nothing
@@ -327,7 +327,7 @@ def active(what: str) -> JobStore:
 
 @contextlib.contextmanager
 def _stoppable() -> Iterator[None]:
-    """Have a Ctrl-C end not just the job that it interrupts but the run, too."""
+    """Let a Ctrl-C end the run, and not only the job that it interrupts."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -41,13 +41,13 @@ class Fired:
     previous: bool
     """It also gets the result of the step before it, as its first argument."""
     chain: tuple[str, ...]
-    """The names of all jobs of the firing; one, where it is no chain."""
+    """The names of all jobs of the firing; one, where it is not a chain."""
     queue: str
     route: str
     due: datetime
     """When it may run, in UTC."""
     delay: timedelta
-    """The same from the moment on at which it was fired."""
+    """The same as a length of time, from the moment at which it was fired."""
     expires: datetime | None
     priority: int
     key: str | None
@@ -71,7 +71,7 @@ class Fired:
 
 
 def fired_of(enqueued: Iterable[Enqueued], store: Backend, gate: Gate) -> list[list[Fired]]:
-    """Describe what was put in: a list for each firing, of its jobs in order."""
+    """Describe what was enqueued: a list for each firing, of its jobs in order."""
     return [_jobs_of(one, store, gate) for one in enqueued]
 
 
@@ -120,7 +120,7 @@ def _moment(seconds: float) -> datetime:
 
 
 def matching(firings: Sequence[Sequence[Fired]], job: JobLike | None) -> list[Fired]:
-    """Find what a test means. Raises NotAJobError for what is no job, and ArgumentsError for a call that cannot be."""
+    """Find what a test means. Raises NotAJobError for what is not a job, and ArgumentsError for a call that the job does not take."""
     if job is None:
         return [one for jobs in firings for one in jobs]
     if isinstance(job, Chain):
@@ -148,7 +148,7 @@ def matching(firings: Sequence[Sequence[Fired]], job: JobLike | None) -> list[Fi
 
 
 def _check(call: Call[Any]) -> None:
-    """Raise ArgumentsError for arguments that the job does not take: nothing could ever be fired with them."""
+    """Raise ArgumentsError for arguments that the job does not take: no firing can have them."""
     call.check()
 
 
@@ -162,7 +162,7 @@ def _is_call(one: Fired, call: Call[Any]) -> bool:
 
 
 def _bound(call: Call[Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    """Arrange arguments by the parameters they are for, so that it does not matter how they were given."""
+    """Arrange arguments by their parameters, so that it does not matter how they were given."""
     plain = (list(args), dict(kwargs))
     place = call.target.at if call.target is not None and call.target.at else call.name
     module, _, qualname = place.partition(":")
@@ -174,7 +174,7 @@ def _bound(call: Call[Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> A
             signature = inspect.signature(found.__new__(found).work, follow_wrapped=False)
         else:
             return plain
-        # What the step before returns takes the place of one argument.
+        # What the step before returns counts as one argument.
         bound = signature.bind(*((None,) if call.previous else ()), *args, **kwargs)
     except (LookupError, TypeError, ValueError):
         return plain
@@ -212,7 +212,7 @@ def _attributes(attrs: Mapping[str, Any] | None) -> str:
 
 
 def listing(firings: Sequence[Sequence[Fired]]) -> str:
-    """List what was fired, the last of it where it is much."""
+    """List what was fired; where that is much, the last part."""
     each = [one for jobs in firings for one in jobs]
     if not each:
         return "Nothing was fired."

@@ -1,4 +1,4 @@
-"""What ``current_job()`` answers in a test that calls a job's ``work`` itself."""
+"""What ``current_job()`` returns in a test that calls a job's ``work`` itself."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from skunkqueue.queue import SkunkQueue
 from skunkqueue.show import brief
 
 _FIRING = "0" * 24
-"""Id of the firing that there is not."""
+"""The id, where no firing exists."""
 
 
 class _Told(NamedTuple):
-    """What a test says of the attempt."""
+    """What a test sets of the attempt."""
 
     attempt: int
     stopping: bool
@@ -34,7 +34,7 @@ _told: ContextVar[_Told | None] = ContextVar("skunkqueue_as_attempt", default=No
 
 
 class StandInContext(JobContext):
-    """The context of a job whose ``work`` a test calls; what it reports of its progress goes nowhere."""
+    """The context of a job whose ``work`` a test calls; the progress that it reports is dropped."""
 
     __slots__ = ("_stopping",)
 
@@ -46,13 +46,13 @@ class StandInContext(JobContext):
 
     @property
     def stopping(self) -> bool:
-        """What the test said."""
+        """What the test set."""
         return self._stopping
 
 
 @contextlib.contextmanager
 def as_attempt(attempt: int = 1, *, stopping: bool = False) -> Iterator[None]:
-    """Have ``current_job()`` tell a job, whose ``work`` is called in this block, that this is its second attempt, say.
+    """Set what ``current_job()`` returns to a job whose ``work`` is called in this block, such as its second attempt.
 
     ``stopping``: that its worker is to end. Raises TestModeError for what is not the number of an attempt.
     """

@@ -1,6 +1,6 @@
-"""The store of a test: the embedded one, in a folder of its own, which also remembers what was put in and what was tried.
+"""The store of a test: the embedded one, in a folder of its own, which also records what was enqueued and tried.
 
-So whatever holds of a store in production holds here. Only waiting is refused, where nobody would ever end the wait.
+So what a store promises in production holds here. Only a wait that nothing would ever end is refused.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ PATIENCE = 10.0
 
 
 class WaitRefusedError(TestModeError, BackendError):
-    """A wait that nobody would end."""
+    """A wait that nothing would end."""
 
 
 class Enqueued(NamedTuple):
-    """A firing as it was put in."""
+    """A firing as it was enqueued."""
 
     firing: Firing
     at: float
@@ -36,7 +36,7 @@ class Enqueued(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """An attempt that was handed in."""
+    """An attempt that was settled."""
 
     claim: Claim
     outcome: Outcome
@@ -52,17 +52,17 @@ class ThrowAwayStore(SQLiteBackend):
         self._listeners: dict[tuple[str, str], str] = {}
         self._claims: dict[tuple[str, int], Claim] = {}
         self.is_worked_on = False
-        """Something runs what is due, in whichever thread."""
+        """Whether some thread runs what is due."""
         self.patience = PATIENCE
         self._moved = monotonic()
         """When an attempt last began or ended."""
         self.wake: Callable[[], object] = lambda: None
-        """Called when something was put in, so that a worker that waits for its async jobs looks at it."""
+        """Called when something was enqueued, so that a worker that waits for its async jobs looks at it."""
         self.after_enqueue: Callable[[], object] = lambda: None
-        """Called when something was put in."""
+        """Called when something was enqueued."""
 
     def enqueue(self, firings_: Sequence[Firing]) -> list[str]:
-        """Put in, and remember it."""
+        """Enqueue, and record it."""
         ids = super().enqueue(firings_)
         at = self.now()
         # Another id is that of an earlier firing with the same key.
@@ -74,14 +74,14 @@ class ThrowAwayStore(SQLiteBackend):
         return ids
 
     def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:
-        """Lend, and remember to whom what belongs."""
+        """Claim, and record which worker has what."""
         claims = super().claim(queue, route, worker, limit, lease)
         self._moved = monotonic()
         self._claims.update(((claim.id, claim.token), claim) for claim in claims)
         return claims
 
     def settle(self, outcomes: Sequence[Outcome]) -> list[str]:
-        """Settle, and remember what was tried."""
+        """Settle, and record what was tried."""
         stale = super().settle(outcomes)
         self._moved = monotonic()
         for one in outcomes:
@@ -97,7 +97,7 @@ class ThrowAwayStore(SQLiteBackend):
         return self._listeners.setdefault((queue, route), new_id())
 
     def workers(self, queue: str | None = None, route: str | None = None) -> list[WorkerRecord]:
-        """List the workers; on a route that is asked for, the one that a test's runs are by is always there."""
+        """List the workers; on a route that is asked for, the worker of a test's runs is always among them."""
         if queue is not None and route is not None and not super().workers(queue, route):
             me = self.listener(queue, route)
             record = WorkerRecord(
@@ -114,23 +114,23 @@ class ThrowAwayStore(SQLiteBackend):
         return super().workers(queue, route)
 
     def register(self, worker: WorkerRecord, lease: float) -> None:
-        """List a worker, a test's own for ever."""
+        """List a worker; a test's own stays listed for ever."""
         super().register(worker, MAX_DELAY if worker.id in self._listeners.values() else lease)
 
     def beat(self, worker: WorkerRecord, lease: float) -> bool:
-        """Keep a worker listed, a test's own for ever."""
+        """Keep a worker listed; a test's own stays listed for ever."""
         return super().beat(worker, MAX_DELAY if worker.id in self._listeners.values() else lease)
 
     def unregister(self, worker: str) -> None:
-        """Take a worker off the list, but a test's own, which runs again."""
+        """Remove a worker from the list; a test's own stays, since it runs again."""
         if worker not in self._listeners.values():
             super().unregister(worker)
 
     # --- waiting ----------------------------------------------------------------------------------------
 
     def wait_settled(self, ids: Sequence[str], timeout: float) -> list[str]:
-        """Say which are finished; TestModeError where none is and none will be."""
-        # In this order: what is settled is settled while somebody works.
+        """Return the ids of those that are finished; TestModeError where none is and none will be."""
+        # In this order: what is settled is settled while some thread works.
         is_worked_on = self.is_worked_on
         done = super().wait_settled(ids, 0.0)
         if done or timeout <= 0:
@@ -140,7 +140,7 @@ class ThrowAwayStore(SQLiteBackend):
             raise WaitRefusedError(msg)
         if not is_worked_on:
             msg = (
-                f"firing {ids[0]} is waited for in a test store, on which no worker works: call run_pending() before, "
+                f"firing {ids[0]} is waited for in a test store, which has no workers: call run_pending() before, "
                 f"advance the clock if it is not due yet, or fire it in a `with job_store.eager():`"
             )
             raise WaitRefusedError(msg)

@@ -23,7 +23,7 @@ from skunkqueue.scheduler.settings import Rate, Span, number, spell
 
 
 class Params(Rates, frozen=True, kw_only=True):
-    """What a schedule of this kind goes by."""
+    """The parameters of a schedule of this kind."""
 
     increase: Rate
     """Runs per second."""
@@ -35,7 +35,7 @@ State = RateState
 
 
 class AIMDStrategy(RateStrategy[Params, State]):
-    """The rule; see the module."""
+    """The strategy; its rule is described at the top of the module."""
 
     params = msgspec.json.Decoder(Params)
     state = msgspec.json.Decoder(State)
@@ -58,7 +58,7 @@ class AIMDStrategy(RateStrategy[Params, State]):
 
 
 class AIMDScheduler(Scheduler):
-    """Runs jobs ever more often while all goes well, and less often at trouble; see ``skunkqueue.scheduler.aimd``.
+    """Runs jobs more and more often while all goes well, and less often after trouble; see ``skunkqueue.scheduler.aimd``.
 
     ``initial``, ``shortest`` and ``longest``: the interval at first (a minute) and its bounds (a second and a
     day), as timedeltas or seconds. ``increase``: runs per second by which a good run lets the rate grow (a

@@ -1,4 +1,4 @@
-"""What all schedulers share: ``with``, ``<<`` and ``flush``. Knows no rule of when a job runs again."""
+"""What all schedulers share: ``with``, ``<<`` and ``flush``. The rule for the next run is its strategy's."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _declared: weakref.WeakKeyDictionary[SkunkQueue, dict[str, tuple[str, bytes]]] = weakref.WeakKeyDictionary()
-"""What this process has declared on each queue: by name, the rule."""
+"""What this process has declared on each queue: the rule of each name."""
 
 _PLAIN = (str, bytes, int, float, bool, type(None), date, time, timedelta, Decimal, UUID, Enum)
 _LONGEST_ARGUMENTS = 80
@@ -38,10 +38,10 @@ _SUFFIX = len(" #9999")
 
 
 class Scheduler:
-    """Declares schedules on a queue: jobs that are refired, each time they end, when a strategy says.
+    """Declares schedules on a queue: jobs that are refired each time they end, at the time that a strategy gives.
 
-    ``strategy`` is a name in the entry-point group ``skunkqueue.strategies``, and ``params`` what it is to
-    go by. ``schedule << job`` feeds it; all that is fed up to a ``flush`` is conjoined into one schedule,
+    ``strategy`` is a name in the entry-point group ``skunkqueue.strategies``, and ``params`` are its parameters.
+    ``schedule << job`` adds a job; all jobs that are added up to a ``flush`` are conjoined into one schedule,
     which then runs together. At the end of a ``with`` block it flushes once more, unless an exception
     leaves the block.
 
@@ -63,7 +63,7 @@ class Scheduler:
         self.name = name
         self._fed: list[Fireable[Any]] = []
         self._named: dict[str, int] = {}
-        # Whoever forgets `with` or `flush` would wait for runs that never come.
+        # Without `with` or `flush` nothing is declared, and no run would ever come.
         weakref.finalize(self, _tell_unflushed, type(self).__name__, self._fed)
 
     def __repr__(self) -> str:
@@ -81,14 +81,14 @@ class Scheduler:
             self._fed.clear()
 
     def __lshift__(self, job: Conjoinable) -> Self:
-        """Feed a job, a call or a chain; NotAJobError for anything else."""
+        """Add a job, a call or a chain; NotAJobError for anything else."""
         self._fed.append(as_fireable(job))
         return self
 
     def flush(self) -> str | None:
-        """Declare what was fed since the last flush as one schedule; return its name, ``None`` if that is nothing.
+        """Declare what was added since the last flush as one schedule; return its name, ``None`` if nothing was added.
 
-        Where declaring fails, all that was fed is still there.
+        Where declaring fails, all that was added is still there.
         """
         if not self._fed:
             return None
@@ -97,7 +97,7 @@ class Scheduler:
         count = self._named.get(name, 0) + 1
         full = name if count == 1 else f"{name} #{count}"
         if suppress_firing():
-            # A worker imports the module that declares it; the store is not to be opened for that.
+            # A worker imports the module that declares it, and must not open the store for that.
             self._fed.clear()
             return full
         params = self.params_for(full)
@@ -117,7 +117,7 @@ class Scheduler:
         return full
 
     def params_for(self, name: str) -> bytes:
-        """Return what the strategy is to go by, for the schedule of this name."""
+        """Return the strategy's parameters for the schedule of this name."""
         del name  # the same for all, unless a scheduler has a reason
         return self.params
 
@@ -125,7 +125,7 @@ class Scheduler:
 def name_of(job: Fireable[Any]) -> str:
     """Name a schedule by its jobs and their arguments: ``demo:greet('Jed') & demo:tidy``.
 
-    ScheduleError where the arguments cannot be told in the same words by the next process.
+    ScheduleError where another process may write the arguments in other words.
     """
     name = " & ".join(call.name + _arguments(call) for call in job.calls())
     if not name.isprintable():
@@ -138,7 +138,7 @@ def name_of(job: Fireable[Any]) -> str:
 
 
 def _arguments(call: Call[Any]) -> str:
-    # Rules that are set on an object are no arguments, and may change while the schedule stays the same.
+    # Rules that are set on an object are not arguments, and may change while the schedule stays the same.
     attrs = {key: value for key, value in (call.attrs or {}).items() if key not in POLICY_FIELDS}
     named = {**attrs, **call.kwargs}
     for value in (*call.args, *named.values()):
@@ -159,7 +159,7 @@ def _is_plain(value: object) -> bool:
         return all(map(_is_plain, value))
     if isinstance(value, dict):
         return all(map(_is_plain, (*value, *value.values())))
-    # A long integer is not always written in decimals, which depends on the process.
+    # Whether a long integer is written in decimals depends on the process.
     return isinstance(value, _PLAIN) and not (isinstance(value, int) and value.bit_length() > MAX_BITS)
 
 
@@ -176,7 +176,7 @@ def _tell_unflushed(kind: str, fed: list[Fireable[Any]]) -> None:
 
 
 def _conjoined(fed: list[Fireable[Any]]) -> Chain:
-    """Join all that was fed; routes, priority and life time are those of the first."""
+    """Join all that was added; routes, priority and life time are those of the first."""
     chain = Chain(tuple(call for one in fed for call in one.calls()))
     chain.policy = msgspec.structs.replace(fed[0].policy, idempotency_key=None)
     return chain

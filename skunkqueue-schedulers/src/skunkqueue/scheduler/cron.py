@@ -1,12 +1,12 @@
 """Cron lines in a time zone: which moments they name. ``cronsim`` reads them and counts by the calendar.
 
-It is asked about local times only, as if no clock were ever changed; what the change to and from summer
-time does is decided here, alike for five and six fields, as Debian's cron(8) has it:
+It gets local times only, as if no clock were ever changed. The changes to and from summer time are handled here,
+alike for five and six fields, as Debian's cron(8) does:
 
-- A line with fixed hours and minutes (``30 2 * * *``) runs once each day. Where its time is left out by the
-  clock, it runs at the first moment after; where its time comes twice, it runs the first time.
+- A line with fixed hours and minutes (``30 2 * * *``) runs once each day. Where the clock skips its
+  time, it runs at the first moment after; where its time comes twice, it runs the first time.
 - A line whose hours or minutes begin with ``*`` runs whenever the clock shows such a time, so twice as often
-  in an hour that comes twice, and not in one that is left out.
+  in an hour that comes twice, and not in one that is skipped.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class CronLine:
         self._fixed = not minute.startswith("*") and not hour.startswith("*")
 
     def after(self, moment: float) -> float | None:
-        """Tell the first time named after a moment, in seconds since the epoch; ``None``: none within 50 years."""
+        """Return the first time named after a moment, in seconds since the epoch; ``None``: none within 50 years."""
         try:
             return self._fixed_after(moment) if self._fixed else self._any_after(moment)
         except (StopIteration, OverflowError, ValueError):
@@ -64,7 +64,7 @@ class CronLine:
         walk = CronSim(self.line, self._local(moment))
         while True:
             found = self._first_showing(next(walk))
-            # In an hour that comes a second time, what it named ran the first time.
+            # In an hour that comes a second time, its times ran the first time.
             if found > moment:
                 return found
 
@@ -76,12 +76,12 @@ class CronLine:
             changed = self._change(moment, found)
             if changed is None:
                 return found
-            # The clock is changed before; from there on the same question, with the new offset.
+            # The clock changes before that; search on from there, with the new offset.
             moment, offset = changed, self._offset(changed)
             local = _naive(changed) + offset - _SECOND
 
     def _first_showing(self, local: datetime) -> float:
-        """Tell when the zone's clock first shows a local time, or first shows a later one."""
+        """Return when the zone's clock first shows a local time, or first shows a later one."""
         before = local.replace(tzinfo=self.zone, fold=0)
         after = local.replace(tzinfo=self.zone, fold=1)
         early, late = before.timestamp(), after.timestamp()
@@ -128,7 +128,7 @@ def normal(line: str) -> str:
     if text.startswith("@"):
         if text.lower() not in _NICKNAMES:
             known = ", ".join(_NICKNAMES)
-            msg = f"there is no cron nickname {line!r}; there are: {known}"
+            msg = f"unknown cron nickname {line!r}; there are: {known}"
             raise ScheduleError(msg)
         return _NICKNAMES[text.lower()]
     fields = text.split()
@@ -162,7 +162,7 @@ def _check(text: str, fields: list[str]) -> None:
     try:
         next(CronSim(text, _SOME_DAY))
     except (CronSimError, StopIteration) as error:
-        msg = f"the cron line {text!r} never comes: there is no such day"
+        msg = f"the cron line {text!r} never comes: no such day exists"
         raise ScheduleError(msg) from error
 
 

@@ -1,4 +1,4 @@
-"""The schedules of ``skunq demo --web``: one of each kind, at paces at which one can watch them adapt."""
+"""The schedules of ``skunq demo --web``: one of each kind, at paces at which people can watch them adapt."""
 
 from __future__ import annotations
 

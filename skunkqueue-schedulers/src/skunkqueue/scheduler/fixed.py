@@ -1,14 +1,14 @@
 """Time: runs at fixed moments, every so many seconds or as a cron line says.
 
-The moments a rule names are its ticks. One run at a time is armed, for one tick; what becomes of ticks that
-pass meanwhile, since nothing was running or the run took long, is said by ``catch_up``:
+The moments a rule names are its ticks. One run at a time is planned, for one tick. ``catch_up`` decides about
+ticks that pass meanwhile, because no worker was there or the run took long:
 
 - ``one``: a run stands for all ticks that had passed when it began; the next is for the first tick after that.
-- ``all``: each tick gets its run, one after the other, late as they may be.
+- ``all``: each tick gets its run, one after the other, however late.
 - ``none``: a tick whose run cannot begin within a minute (or before the next tick, if that is sooner) is left out.
 
-A run asked for by hand is an extra one: it neither takes a tick's place nor counts. A pause, and killing or
-purging a run that has not begun, leave out all ticks that have passed by then.
+A run asked for by hand is an extra one: it replaces no tick and does not count. After a pause, and after a run
+was killed or purged before it began, all ticks that have passed are left out.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _state = msgspec.json.Decoder(State)
 
 
 class TimeStrategy:
-    """The rule; see the module."""
+    """The strategy; its rule is described at the top of the module."""
 
     def first(self, params: bytes, now: float) -> Plan:
         """Plan the first tick from the start on; without a start that is now, or a cron line's next."""
@@ -62,7 +62,7 @@ class TimeStrategy:
         passed, grace = _left_out(rule, seen)
         early = seen.due < known.due - CLOSE
         if early and latest(rule, known.anchor, known.tick, grace) > passed:
-            # Run by hand, and the tick that was armed is still to come.
+            # It was run by hand, and its tick is still to come.
             return plan_tick(rule, known, known.tick)
         # One that was armed later than planned (after a pause, or a kill) stands for a later tick. It was due
         # well before the one after that; a store may have rounded its time, so that its own is not far off.
@@ -73,7 +73,7 @@ class TimeStrategy:
         return plan_tick(rule, known, open_tick(rule, known.anchor, tick + CLOSE * later, passed, grace))
 
     def again(self, params: bytes, before: Before, now: float) -> Plan:
-        """Go on where the old rule was; where the moments it names are others, from the last run on."""
+        """Go on where the old rule was; where the new rule names other moments, from the last run on."""
         rule, old, known = _params.decode(params), _params.decode(before.params), _state.decode(before.state)
         if rhythm(rule) != rhythm(old):
             return _changed(rule, old, known, before, now)
@@ -97,7 +97,7 @@ class TimeStrategy:
         plan = self.after(params, before.state, seen)
         if not before.running or plan.due is None or plan.due > now:
             return plan
-        # A tick that is owed waits until the run that goes on has had some time to end.
+        # A tick that is late waits until the present run has had some time to end.
         known = _state.decode(plan.state)
         due = next_tick(rule, known.anchor, now)
         if due is None:
@@ -105,13 +105,13 @@ class TimeStrategy:
         return plan_tick(rule, known, known.tick if rule.catch_up == "all" else due, not_before=due)
 
     def describe(self, params: bytes) -> str:
-        """Tell the rule in a few words."""
+        """Return the rule in a few words."""
         rule = _params.decode(params)
         return f"cron {rule.cron} {rule.tz}" if rule.every is None else f"every {spell(rule.every)}"
 
 
 def _set_right(rule: Params, known: State, now: float) -> State:
-    """Bring ticks back that are far ahead, since the store's clock was set back after they were planned."""
+    """Move back ticks that are far ahead because the store's clock was set back after they were planned."""
     if known.last is None or known.tick <= now:
         return known
     following = next_tick(rule, -1e11 if rule.every is None else known.anchor % rule.every, now)
@@ -133,7 +133,7 @@ def _set_right(rule: Params, known: State, now: float) -> State:
 def _changed(rule: Params, old: Params, known: State, before: Before, now: float) -> Plan:
     """Plan the first run of a rule with other ticks than the one before."""
     if before.running:
-        # Nobody will see that run end. A pause in it has taken its due time away.
+        # The end of that run will not be seen. A pause during it has removed its due time.
         due = known.due if before.due is None else before.due
         planned = due >= known.due - CLOSE
         known = msgspec.structs.replace(known, last=due, runs=known.runs + planned)
@@ -148,7 +148,7 @@ def _changed(rule: Params, old: Params, known: State, before: Before, now: float
         anchor, tick = beginning(rule, now)
         same_start = rule.start_in is not None and rule.start_in == old.start_in
         if rule.every is not None and same_start and before.due is not None and tick is not None:
-            # Declared again and again, it must not be put off for ever.
+            # A schedule that is declared again and again must still run.
             anchor = tick = max(now, min(tick, before.due))
         overdue = before.due is not None and not before.running and before.due <= now
         if before.running and tick is not None and tick <= now:
@@ -159,7 +159,7 @@ def _changed(rule: Params, old: Params, known: State, before: Before, now: float
 
 
 def _left_out(rule: Params, seen: Observation) -> tuple[float, float]:
-    """Tell up to when ticks that have passed get no run of their own, and how late theirs may be."""
+    """Return the moment up to which passed ticks get no run of their own, and how late a run may be."""
     if seen.began is None and seen.verdict != "expired":
         return seen.now, 0.0
     if rule.catch_up == "all":
@@ -244,7 +244,7 @@ class TimeScheduler(Scheduler):
 
 
 def zone_name(tz: object) -> str:
-    """Tell the name under which a worker finds a time zone; ScheduleError where there is none."""
+    """Return the name under which a worker finds a time zone; ScheduleError where there is none."""
     name = "UTC" if tz is timezone.utc else getattr(tz, "key", None) if isinstance(tz, tzinfo) else tz
     try:
         return ZoneInfo(cast("str", name)).key

@@ -31,7 +31,7 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
         return min(max(rate, 1 / self.longest), 1 / self.shortest)
 
     def interval(self, rate: float) -> float:
-        """Tell the seconds from one run to the next, exactly within the bounds."""
+        """Return the seconds from one run to the next, exactly within the bounds."""
         return min(max(1 / rate, self.shortest), self.longest)
 
 
@@ -111,7 +111,7 @@ def rates(what: str, initial: Span | None, shortest: Span, longest: Span) -> Rat
 
 
 def next_due(seen: Observation, interval: float) -> float:
-    """Tell when a run is due that begins ``interval`` after the one seen began, and not before it ended."""
+    """Return when a run is due that begins ``interval`` after the one seen began, and not before it ended."""
     if seen.began is None:
         return seen.now + interval
     # A clock that was set back must not put the run off by as much.
@@ -119,12 +119,12 @@ def next_due(seen: Observation, interval: float) -> float:
 
 
 def judge(seen: Observation, interval: float, *, first: bool) -> str:
-    """Tell how a run fared that was to begin ``interval`` seconds before the next.
+    """Return whether a run was good, overran, failed or says nothing; the next was to begin ``interval`` seconds after it.
 
     It overran if it was not done, counted from when it was due, within the interval: so a run that had to
-    wait for a worker shows that there is more to do than the workers can. The first run does not wait by its
-    own fault (workers may be started after the schedule is declared), so only its run time counts. One that
-    people killed, that expired, that asked to be put off or whose worker died under it says nothing.
+    wait for a worker shows that there is more to do than the workers can. Only the run time of the first run
+    counts, since workers may be started after the schedule is declared. A run that was killed, that expired, that
+    snoozed, or whose worker died under it says nothing.
     """
     if seen.verdict == Verdict.ERROR.value or seen.attempts > 1:
         return FAILED

@@ -29,7 +29,7 @@ _MOST_DOUBLINGS = 60
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True):
-    """What a schedule of this kind goes by, in seconds."""
+    """The parameters of a schedule of this kind, in seconds."""
 
     initial: Interval
     lower: Interval
@@ -51,7 +51,7 @@ _state = msgspec.json.Decoder(State)
 
 
 class RTOStrategy:
-    """The rule; see the module."""
+    """The strategy; its rule is described at the top of the module."""
 
     def first(self, params: bytes, now: float) -> Plan:
         """Plan a run at once."""
@@ -72,13 +72,13 @@ class RTOStrategy:
         return go_on(before, msgspec.json.encode(known), known.rto, now)
 
     def describe(self, params: bytes) -> str:
-        """Tell the rule in a few words."""
+        """Return the rule in a few words."""
         rule = _params.decode(params)
         return f"as long as a run takes, {spell(rule.lower)} to {spell(rule.upper)}"
 
 
 def learned(rule: Params, known: State, seen: Observation) -> State:
-    """Take a run into the estimate."""
+    """Update the estimate by a run."""
     failed = max(seen.attempts, 1) if seen.verdict == Verdict.ERROR.value else seen.attempts - 1
     if failed > 0:
         doubled = known.rto * 2.0 ** min(failed, _MOST_DOUBLINGS)

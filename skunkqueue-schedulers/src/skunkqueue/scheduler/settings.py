@@ -20,9 +20,9 @@ Rate = Annotated[float, msgspec.Meta(gt=0, le=1e11)]
 """Runs per second."""
 
 SHORTEST = 0.001
-"""No interval is shorter, in seconds."""
+"""The shortest interval, in seconds."""
 LONGEST = 100 * 366 * 86_400.0
-"""None is longer."""
+"""The longest interval, in seconds."""
 
 S = TypeVar("S")
 Span = timedelta | float
@@ -38,7 +38,7 @@ def recalled(decoder: msgspec.json.Decoder[S], state: bytes, fresh: S) -> S:
 
 
 def seconds(what: str, value: object, *, least: float = SHORTEST) -> float:
-    """Return a length of time in seconds; ScheduleError, naming ``what``, below ``least`` or for what is none."""
+    """Return a length of time in seconds; ScheduleError, naming ``what``, below ``least`` or for what is not one."""
     given = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(given, bool) or not isinstance(given, (int, float)):
         msg = f"{what} must be a timedelta or a number of seconds, not {brief(value)}"
@@ -94,7 +94,7 @@ def instant(what: str, when: object) -> float:
 
 
 def spell(span: float) -> str:
-    """Tell a length of time exactly, in the largest unit that gives a round number: ``3 h``, ``90 s``."""
+    """Write a length of time exactly, in the largest unit that gives a round number: ``3 h``, ``90 s``."""
     for size, unit in ((86_400.0, "d"), (3_600.0, "h"), (60.0, "min")):
         if span >= size and span % size == 0:
             return f"{span / size:.0f} {unit}"

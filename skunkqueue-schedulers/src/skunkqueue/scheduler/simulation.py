@@ -1,6 +1,6 @@
-"""Schedules in virtual time: what a strategy does, run by run, with workers that are only reckoned.
+"""Schedules in virtual time: what a strategy does, run by run, with simulated workers.
 
-For tests, for pictures, and for trying a strategy of one's own before it meets a store. A thousand runs take
+For tests, for pictures, and for trying a new strategy before it runs on a store. A thousand runs take
 some milliseconds.
 """
 
@@ -22,7 +22,7 @@ class Simulated(msgspec.Struct, frozen=True, kw_only=True):
     strategy: Strategy
     params: bytes
     takes: Callable[[float], float]
-    """Seconds that a run takes which begins at this time."""
+    """Seconds that a run takes that begins at this time."""
     fails: Callable[[float], bool] = lambda _began: False
     """Whether a run fails that begins at this time."""
     declared: float = 0.0
@@ -40,14 +40,14 @@ class SimulatedRun(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ended(self) -> float:
-        """When it was over."""
+        """When it ended."""
         return self.began + self.took
 
 
 def simulate(schedules: Sequence[Simulated], until: float, *, workers: int = 1) -> list[list[SimulatedRun]]:
     """Run schedules on so many workers until a time, each run first come, first served; return the runs of each.
 
-    A run that could not begin before it expired is one of no length, with the verdict ``expired``. A schedule
+    A run that could not begin before it expired has the length 0 and the verdict ``expired``. A schedule
     whose strategy plans no run ends, as a real one does.
     """
     play = _Play(schedules, workers)
@@ -57,14 +57,14 @@ def simulate(schedules: Sequence[Simulated], until: float, *, workers: int = 1) 
 
 
 class _Play:
-    """What is going on in a simulation."""
+    """The state of a simulation."""
 
     def __init__(self, schedules: Sequence[Simulated], workers: int) -> None:
         self.schedules = schedules
         self.runs: list[list[SimulatedRun]] = [[] for _ in schedules]
-        # What is due: by time, then by the schedule's number.
+        # Planned runs: due time and number of the schedule.
         self.waiting: list[tuple[float, int]] = []
-        # What runs, by when it ends: only then is it known when its schedule is due again.
+        # Present runs, by their end: only then is the next due time of their schedule known.
         self.ending: list[tuple[float, int, SimulatedRun]] = []
         self.free = workers
         self.now = 0.0

@@ -31,7 +31,7 @@ from skunkqueue.scheduler.settings import Interval, Rate, Span, seconds, spell, 
 
 
 class Params(Rates, frozen=True, kw_only=True):
-    """What a schedule of this kind goes by."""
+    """The parameters of a schedule of this kind."""
 
     threshold: Interval
     """The interval at which doubling ends at first."""
@@ -47,7 +47,7 @@ class State(RateState, frozen=True, kw_only=True):
 
 
 class SlowStartStrategy(RateStrategy[Params, State]):
-    """The rule; see the module."""
+    """The strategy; its rule is described at the top of the module."""
 
     params = msgspec.json.Decoder(Params)
     state = msgspec.json.Decoder(State)

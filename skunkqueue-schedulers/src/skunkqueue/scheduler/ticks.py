@@ -1,4 +1,4 @@
-"""The moments a rule of time names, its ticks, and when a tick's run is due. Knows nothing of runs that were."""
+"""The moments that a rule of time names, its ticks, and when a tick's run is due. Knows nothing of past runs."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ CLOSE = 0.002
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True):
-    """What a schedule of this kind goes by; moments and lengths in seconds."""
+    """The parameters of a schedule of this kind; moments and lengths in seconds."""
 
     every: Annotated[float, msgspec.Meta(ge=SHORTEST, le=LONGEST)] | None = None
     cron: str | None = None
-    """In the place of ``every``."""
+    """Instead of ``every``."""
     tz: str = "UTC"
     catch_up: CatchUp = "one"
     jitter: Length = 0.0
     salt: str = ""
-    """What makes this schedule's jitter differ from others'."""
+    """Makes this schedule's jitter differ from that of others."""
     start: Moment | None = None
     start_in: Length | None = None
     until: Moment | None = None
@@ -51,13 +51,13 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rhythm(rule: Params) -> tuple[object, ...]:
-    """Tell what decides which ticks there are; all else in a rule may change and they stay."""
+    """Return what decides when the ticks are. A change of anything else in a rule moves no tick."""
     zone = None if rule.cron is None else rule.tz
     return rule.every, rule.cron, zone, rule.start, rule.start_in
 
 
 def beginning(rule: Params, now: float) -> tuple[float, float | None]:
-    """Tell what ticks count from, and the first of them."""
+    """Return what ticks count from, and the first of them."""
     start = now + rule.start_in if rule.start_in is not None else rule.start
     if rule.cron is not None:
         # Ticks are whole seconds; one at the very start counts.
@@ -67,7 +67,7 @@ def beginning(rule: Params, now: float) -> tuple[float, float | None]:
 
 
 def next_tick(rule: Params, anchor: float, moment: float) -> float | None:
-    """Tell the first tick after a moment."""
+    """Return the first tick after a moment."""
     if rule.every is None:
         return cron_line(cast("str", rule.cron), rule.tz).after(moment)
     count = max(0, int((moment - anchor) // rule.every))
@@ -75,16 +75,16 @@ def next_tick(rule: Params, anchor: float, moment: float) -> float | None:
     if tick <= moment + min(1e-6, rule.every / 2):
         tick = anchor + (count + 1) * rule.every
     if tick <= moment + min(1e-6, rule.every / 2):
-        # Floating point had put the tick that has just been a hair's breadth into the future.
+        # By rounding, the present tick seemed to be in the future by a fraction.
         tick = anchor + (count + 2) * rule.every
     return tick
 
 
 def open_tick(rule: Params, anchor: float, tick: float, passed: float, grace: float) -> float | None:
-    """Tell the first tick after another whose run may begin after a moment that has passed."""
+    """Return the first tick after another whose run may begin after a moment that has passed."""
     recent = passed - (grace if rule.every is None else min(grace, rule.every))
-    # Jitter ends before the next tick, so what came before a tick that has passed has passed as well: a look
-    # back as far as the last tick will do.
+    # Jitter ends before the next tick, so all runs before a tick that has passed are due: looking back to the
+    # last tick is enough.
     back = 1.0
     while back < rule.jitter and recent - back > tick and _none_within(rule, anchor, recent - back, recent):
         back *= 2
@@ -100,24 +100,24 @@ def _none_within(rule: Params, anchor: float, begin: float, end: float) -> bool:
 
 
 def _due(rule: Params, anchor: float, tick: float) -> tuple[float, float]:
-    """Tell when a tick's run is due, and how long it is until the next tick."""
+    """Return when a tick's run is due, and the seconds until the next tick."""
     following = next_tick(rule, anchor, tick)
     gap = math.inf if following is None else following - tick
     if not rule.jitter:
         return tick, gap
     # Pure, yet different for each schedule and tick; and never so late that a store's rounding meets the next.
     room = max(0.0, min(rule.jitter, gap - 2 * CLOSE))
-    return tick + random.Random(f"{rule.salt}@{tick!r}").uniform(0, room), gap  # noqa: S311 - no secret
+    return tick + random.Random(f"{rule.salt}@{tick!r}").uniform(0, room), gap  # noqa: S311 - not a secret
 
 
 def latest(rule: Params, anchor: float, tick: float, grace: float) -> float:
-    """Tell until when a tick's run may begin, if it may be late by ``grace``, but not past the next tick."""
+    """Return until when a tick's run may begin, if it may be late by ``grace``, but not past the next tick."""
     due, gap = _due(rule, anchor, tick)
     return due + min(grace, gap)
 
 
 def plan_tick(rule: Params, known: State, tick: float | None, *, not_before: float = -math.inf) -> Plan:
-    """Plan a tick's run, or the end where the rule is over by then."""
+    """Plan a tick's run, or the end of the schedule where the rule ends before it."""
     over = rule.times is not None and known.runs >= rule.times
     if tick is None or over or (rule.until is not None and tick > rule.until):
         return Plan(due=None, state=msgspec.json.encode(known))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Login", "Right", "WebSettings", "create_app"]
 
-# Loaded when asked for: `skunq --help` imports the command, and need not wait for Flask.
+# Loaded when asked for, so that the command line starts without Flask.
 _HOMES = {
     "Login": "skunkqueue.web.rights",
     "Right": "skunkqueue.web.rights",

@@ -66,8 +66,8 @@ def create_app(
 ) -> Flask:
     """Make the monitor of one store, as a WSGI app to be served alone or below a path of another site.
 
-    ``options`` are fields of WebSettings. ``authorize`` is called with each request and returns the Login of who
-    makes it, by whatever the site knows of them, or None. The store is opened when it is first needed. Raises
+    ``options`` are fields of WebSettings. ``authorize`` is called with each request and returns the Login of its
+    sender as the site knows it, or None. The store is opened when it is first needed. Raises
     ConfigError, also for settings that would let in more people than they say.
     """
     chosen = settings or WebSettings()

@@ -1,4 +1,4 @@
-"""The hook plugins that the monitor asks, and those that it leaves alone for a while since they hung."""
+"""The hook plugins that the monitor calls, and those that it does not call for a while since they hung."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class AskedHook:
         return (self._given or installed()).callers(self.hook)
 
     def rests(self, name: str) -> bool:
-        """Return whether a plugin is to be left alone now."""
+        """Return whether a plugin is not to be called now."""
         return self._rests.has(key_of(name))
 
     def rest(self, name: str) -> None:
-        """Leave a plugin alone for a while: it hung."""
+        """Stop calling a plugin for a while: it hung."""
         self._rests.begin(key_of(name))

@@ -15,13 +15,13 @@ from skunkqueue.plugins.requirements import explain
 from skunkqueue.web import source
 
 SECONDS = 15.0
-"""How old what was found may be."""
+"""Seconds for which findings are shown before the checks run again."""
 PATIENCE = 0.02
-"""Seconds that a page waits for what nobody has looked for yet."""
+"""Seconds that a page waits for the first check."""
 MOST = 20
 """How many are shown."""
-# The monitor only looks, so it writes no probe. Whether jobs can be imported here, and read with a secret that is set here,
-# says nothing of where workers run.
+# The monitor only reads, so it writes no probe. Whether jobs can be imported here, and read with a secret that is set
+# here, says nothing about the machines of the workers.
 _NOT_HERE = {"writing", "modules", "payloads"}
 CHECKS: list[tuple[str, StoreCheck]] = [
     (name, check) for name, check in (*store.CHECKS, *jobs.CHECKS, *schedules.CHECKS) if name not in _NOT_HERE
@@ -49,7 +49,7 @@ class Matters(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def matters() -> Matters | None:
-    """Return what needs attention; ``None``: nobody has looked yet."""
+    """Return what needs attention; ``None``: it was not checked yet."""
     here = source.current()
     found = here.latest("attention", SECONDS, lambda: examine(here.backend, here.config), patience=PATIENCE)
     if found is None:

@@ -50,7 +50,7 @@ def install(app: Flask) -> None:
 
 
 def _refused(error: HTTPException) -> BaseResponse:
-    """Answer what was refused, by us or by Flask."""
+    """Answer a request that was refused, by us or by Flask."""
     if error.response is not None or error.code is None or error.code < 400:
         return error.get_response(request.environ)
     text = error.description or ""
@@ -64,13 +64,13 @@ def _refused(error: HTTPException) -> BaseResponse:
 
 
 def _failed(error: SkunkQueueError) -> Response:
-    """Answer what the store, or what was asked of it, does not allow."""
+    """Answer a request that failed in the store, or that the store refuses."""
     if g.get("login") is None:
-        # Whoever is not let in need not learn what the store or a file is called.
+        # A visitor who is not let in must not see the name of the store or of a file.
         logger.error("a visitor could not be answered: path=%r reason=%s", request.path, error)
         return _tell(503, "The monitor cannot answer now. Its log says why.")
     if isinstance(error, BackendError):
-        # The one who is told is let in, and has to know which store it is.
+        # This visitor is let in, and has to know which store it is.
         answer = _tell(503, _sentence(error), is_missing=isinstance(error, StoreMissingError))
         answer.headers["Retry-After"] = str(RETRY_AFTER)
         return answer
@@ -86,7 +86,7 @@ def _failed(error: SkunkQueueError) -> Response:
 
 
 def _broken(error: Exception) -> Response:
-    """Answer a fault of ours."""
+    """Answer an error of the monitor itself."""
     if current_app.testing:
         raise error
     logger.error("a fault in the monitor: path=%r", request.path, exc_info=error)
@@ -106,7 +106,7 @@ def _tell(status: int, text: str, *, is_missing: bool = False) -> Response:
         return problem(status, text)
     page = render_template(
         "missing.html" if is_missing else "error.html",
-        # What a page shows around its content may ask the store, or fail again.
+        # The frame of a page may read the store, and fail again.
         frame="base.html" if g.get("login") is not None and status < 500 else "plain.html",
         status=status,
         title=HTTPStatus(status).phrase,

@@ -18,7 +18,7 @@ HOUR, DAY = 3_600.0, 86_400.0
 MOST = 5_000
 """Counters that are read for one chart."""
 LOOKS = ("error", "retried", "killed", "running")
-"""Looks of the jobs with the most failures; all others share one."""
+"""Colours of the jobs with the most failures; all others share one."""
 OTHERS = "in"
 FRESH = 15.0
 

@@ -1,6 +1,6 @@
 """A filter over firings as a URL and a form have it: what was typed, what it means, and what is wrong with it.
 
-Nothing that was typed is lost: a form shows it again, also where it is wrong.
+A form shows everything that was typed again, also where it is wrong.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     query: Query
     """What it means, in no particular order; only where nothing is wrong."""
     text: str | None
-    """What must be in the arguments, which no query can say."""
+    """Text that must be in the arguments, for which no query exists."""
     wrong: dict[str, str]
     """What is wrong, by the names of fields."""
 
@@ -60,7 +60,7 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         return not self.typed and not self.states
 
     def values(self, **changes: Any) -> dict[str, Any]:
-        """Return it as values of a URL, without those that are as they would be anyway; ``None`` takes one out."""
+        """Return it as values of a URL, without those that are as they would be anyway; ``None`` removes one."""
         found: dict[str, Any] = dict(self.typed)
         if self.states:
             found["state"] = [state.value for state in self.states]
@@ -94,12 +94,12 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     def in_words(self) -> list[tuple[str, str]]:
-        """Tell what restricts: names of fields, and what was typed."""
+        """Return what restricts: names of fields, and what was typed."""
         found = [("state", " or ".join(state.value for state in self.states))] if self.states else []
         return found + [(name.replace("_", " "), text) for name, text in self.typed.items()]
 
     def line(self) -> str:
-        """Tell it in one line."""
+        """Write it as one line."""
         words = self.in_words()
         return ", ".join(f"{name} {text}" for name, text in words) if words else "all firings"
 
@@ -123,7 +123,7 @@ def read(given: MultiDict[str, str], now: float) -> Filter:
         order = ""
     limit = _limit(given, wrong)
     spans: dict[str, Any] = {time: _span(typed, time, at, wrong) for time in TIMES}
-    # Which job a firing has is not known of those that an old version put in; the page says so by this word.
+    # The job is not known of firings from an old version; the page shows this word for them.
     words: dict[str, Any] = {
         name: "" if (name, typed[name]) == ("job", UNKNOWN) else typed[name]
         for name in WORDS

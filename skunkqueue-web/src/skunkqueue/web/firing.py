@@ -30,7 +30,7 @@ class Argument(msgspec.Struct, frozen=True, kw_only=True):
     """Empty: given by its position."""
     value: Shown
     raw: Any
-    """The value itself; not for anybody to see where ``value`` is hidden."""
+    """The value itself; it must not be shown where ``value`` is hidden."""
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,9 +54,9 @@ class Returned(msgspec.Struct, frozen=True, kw_only=True):
     value: Shown | None
     """``None``: nothing (yet)."""
     problem: str | None
-    """Why there is none to be shown, though it is complete."""
+    """Why no result is shown, though it is complete."""
     raw: Any = None
-    """The value itself; not for anybody to see where ``value`` is hidden."""
+    """The value itself; it must not be shown where ``value`` is hidden."""
 
 
 class Try(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +81,7 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     traceback: tuple[Line, ...]
     """Empty: there is none."""
     hidden: bool
-    """A plugin has hidden the traceback."""
+    """Whether a plugin has hidden the traceback."""
 
 
 class FiringView(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,7 +90,7 @@ class FiringView(msgspec.Struct, frozen=True, kw_only=True):
     record: Record
     calls: tuple[Call, ...]
     damaged: bool
-    """Nobody can read what it is to do."""
+    """Whether its body cannot be read."""
     result: Returned
     failure: Failed | None
     tries: tuple[Try, ...]
@@ -135,7 +135,7 @@ def returned_by(record: Record, redactor: Redactor, *, whole: bool = False) -> R
 
 
 def told_text(redactor: Redactor, job: str, where: str, text: str, *, whole: bool = False) -> Shown:
-    """Show a text as it stands, not as Python would write it."""
+    """Show a text as it is, not as Python would write it."""
     instead = redactor.text(job, where, text)
     return show_text(text, whole=whole) if instead is None else show_value(text, instead)
 
@@ -177,7 +177,7 @@ def _call(step: Step, redactor: Redactor, *, whole: bool) -> Call:
 def _line(job: str, given: tuple[Argument, ...]) -> str:
     parts = []
     for argument in given:
-        # As Python writes bytes, not in hexadecimal: the line is there to be copied.
+        # As Python writes bytes, not in hexadecimal, so that the line can be copied.
         text = "..." if argument.value.hidden else clean(cut(shown(argument.raw), _BRIEF))
         parts.append(f"{argument.name}={text}" if argument.name else text)
     return f"{job.rpartition(':')[2]}({', '.join(parts)})"
@@ -188,7 +188,7 @@ def _failed(record: Record, redactor: Redactor, *, whole: bool) -> Failed | None
     if failure is None:
         return None
     hidden = redactor.text(record.job, "traceback", failure.traceback) if failure.traceback else None
-    # The message stands at the end of the traceback, too.
+    # The message is at the end of the traceback, too.
     message = told_text(redactor, record.job, "error", failure.message, whole=whole)
     if message.hidden and hidden is None and failure.traceback:
         hidden = message.text
@@ -225,7 +225,7 @@ def _tries(record: Record, redact: Callable[[str], str | None]) -> Iterator[Try]
 
 
 def _note(redactor: Redactor, job: str, note: str) -> str | None:
-    """Ask for an attempt's note, which is mostly an error: whoever hides errors means this one, too."""
+    """Redact an attempt's note. It is mostly an error, so it is redacted as an error too."""
     instead = redactor.text(job, "attempt", note)
     return redactor.text(job, "error", note) if instead is None else instead
 

@@ -1,4 +1,4 @@
-"""Pools with their workers, as pages show them: what both lists of the store say of a process, put together."""
+"""Pools with their workers, as pages show them, joined from the store's lists of pools and of workers."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Running(msgspec.Struct, frozen=True, kw_only=True):
     rows: dict[str, list[Row]]
     """By the worker that holds them."""
     whole: bool
-    """These are all there are."""
+    """Whether these are all."""
 
 
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +116,7 @@ def read(store: Backend, queue: str | None = None) -> Fleet:
 def assemble(
     pools: Iterable[PoolRecord], workers: Iterable[WorkerRecord], running: Running | None, now: float
 ) -> Fleet:
-    """Put together what the lists say; without ``running`` only how many firings each worker said that it runs."""
+    """Join the lists; without ``running`` only with the number of firings that each worker reported."""
     listed = {pool.id: pool for pool in pools}
     by_pool: defaultdict[str, list[WorkerRecord]] = defaultdict(list)
     for worker in workers:
@@ -180,17 +180,17 @@ def _member(
     samples = () if process is None else process.samples
     if worker is not None:
         id_, routes, pid, started, state = worker.id, worker.routes, worker.pid, worker.started, worker.state
-        # Its pool sees what it cannot say itself: that it ends, or that somebody sent it SIGSTOP.
+        # Its pool also knows that it ends, or that it was sent SIGSTOP.
         if process is not None and process.state in ("stopping", "stopped"):
             state = process.state
     else:
         assert process is not None  # noqa: S101 - it is on one of both lists, or it is not here
         id_, routes, pid, started = process.worker, process.routes, process.pid, process.started
-        # The worker is not listed, so it is not ready yet, or was taken for dead.
+        # The worker is not listed: it is not ready yet, or was taken for dead.
         state = "starting" if process.state == "running" else process.state
     rows = [] if running is None else running.rows.get(id_, [])
     held: tuple[str, ...] = () if worker is None else worker.running
-    # A beat is up to five seconds old, so what it says counts only where the rows do not tell all.
+    # A beat is up to five seconds old, so it is used only where not all rows were read.
     if running is not None and running.whole:
         held = ()
         if state in ("idle", "busy"):

@@ -1,7 +1,7 @@
 """What was counted over a time that has passed, in parts of equal length: for charts and rates.
 
-Parts that are over do not change any more, so each is read once. What would take long to read is read on a thread of its
-own, newest parts first; until then they are unknown.
+Parts that are over do not change any more, so each is read once. Where that would take long, a thread reads them, newest
+parts first; until then they are unknown.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ class Past(NamedTuple):
 
 
 def rates(hour: Past) -> Rates:
-    """Tell how much is going on from the minutes of the last hour."""
+    """Return how much is going on from the minutes of the last hour."""
     last = hour.last(_RATE_MINUTES)
     seconds = max(len(last), 1) * hour.window.step
     known = hour.last(hour.window.parts)
@@ -196,7 +196,7 @@ class History:
             for end in range(len(missing), 0, -length):
                 self._read(selection, missing[max(end - length, 0) : end])
         except SkunkQueueError:
-            # The store is away, which the page says; whoever looks next reads on.
+            # The store is away, and the page says so; the next request reads on.
             return
         finally:
             with self._lock:

@@ -1,4 +1,4 @@
-"""What a URL or a form brings, bounded: whatever makes no sense is a page that names the parameter, its value and the way out."""
+"""Parameters of a URL or a form, bounded. A wrong one is answered by a page with its name, its value and the way out."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def one_of(name: str, choices: Collection[str], default: str | None = None) -> s
 
 
 def refuse(name: str, value: str, cure: str) -> NoReturn:
-    """Answer that a parameter makes no sense."""
+    """Answer that a parameter is wrong."""
     abort(400, f"the parameter {name}={brief(value)} makes no sense: {cure}")
 
 

@@ -17,9 +17,9 @@ from skunkqueue.web import source
 
 KEY = "skunkqueue.survey"
 _REMEMBERED = 60.0
-"""Seconds; what is installed changes while nobody looks, and asking imports every plugin."""
+"""Seconds for which the list is remembered, since making it imports every plugin."""
 _PATIENCE = 60.0
-"""Seconds that the first who asks waits; whoever comes later sees what was found before."""
+"""Seconds that the first request waits; later ones get the list of before."""
 _PROGRAM = """
 import sys
 sys.path[:] = {path!r}
@@ -55,7 +55,7 @@ def known_plugins() -> list[PluginInfo]:
 
 
 def survey_apart() -> list[PluginInfo]:
-    """Do as ``survey`` in a process of its own: what plugins import takes memory that is never given back.
+    """Do as ``survey`` in a process of its own: what plugins import takes memory that is never freed.
 
     Where that does not succeed it is done here. Only for a process of our own, whose ``sys.executable`` is a Python.
     """

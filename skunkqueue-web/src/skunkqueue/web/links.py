@@ -35,7 +35,7 @@ class Link(NamedTuple):
 
 
 class Links:
-    """Asks all plugins. Threads may share it."""
+    """Calls all plugins. Threads may share it."""
 
     def __init__(self, notifier: Notifier | None = None) -> None:
         """``notifier``: the hook plugins; ``None``: all that are installed, loaded when first needed."""

@@ -1,4 +1,4 @@
-"""Rows of a listing as they are shown: the time that matters in their state, and the one thing worth saying."""
+"""Rows of a listing as they are shown: the time that matters in their state, and the most important note."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     note: str
     """What it waits for, how far it is, or why it failed."""
     share: float | None
-    """How much of it is done, 0 to 1; ``None``: nobody knows."""
+    """How much of it is done, 0 to 1; ``None``: not known."""
     is_late: bool
     """It is due, and waits for its turn."""
 

@@ -1,4 +1,4 @@
-"""Keep the process of ``skunq web`` small. Only for a process of our own: how an application's allocates is its own business."""
+"""Keep the process of ``skunq web`` small. Not for an application that embeds the monitor."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ARENAS = 2
 
 
 def share_arenas() -> bool:
-    """Have all threads allocate from few heaps, lest each keep what it once needed; return whether that was done.
+    """Have all threads allocate from few heaps, so that not each keeps what it once needed; return whether that was done.
 
     Only glibc makes a heap for each thread; elsewhere nothing is done. To be called before there are threads.
     """
@@ -20,7 +20,7 @@ def share_arenas() -> bool:
 
 
 def give_back() -> bool:
-    """Give free memory back to the system, such as imports leave; return whether there was any, as far as that can be told."""
+    """Return free memory, such as imports leave, to the system; return whether any was returned, as far as that is known."""
     gc.collect()
     return _call("malloc_trim", 0)
 

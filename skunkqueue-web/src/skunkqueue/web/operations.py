@@ -1,6 +1,6 @@
-"""Bulk operations in the background: one thread each, a few at a time, with progress, and stopped when told to.
+"""Bulk operations in the background: one thread each, a few at a time, with progress, and stoppable.
 
-They live in this process: those of another process, or of one that has ended, are in the audit log only.
+They belong to this process: those of another process, or of one that has ended, are in the audit log only.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 
 
 class TooManyOperationsError(SkunkQueueError):
-    """As many operations run as may."""
+    """The most operations that may run at a time run already."""
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,14 +42,14 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     verb: str
     """``kill``, ``requeue``, ``delete`` or ``run_now``."""
     about: str
-    """What it is done to, for people."""
+    """What it changes, for people."""
     who: str
     started: float
     """Store's time."""
     seconds: float
     """For how long it has run, or ran."""
     progress: BulkProgress | None
-    """``None``: it has not come to the end of a first page."""
+    """``None``: its first page is not done yet."""
     state: str
     """``running``, ``stopping``, ``done``, ``stopped`` or ``failed``."""
     error: str | None
@@ -57,12 +57,12 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_over(self) -> bool:
-        """It has ended, in whatever way."""
+        """Whether it has ended, in whatever way."""
         return self.state in ("done", "stopped", "failed")
 
 
 class _Running:
-    """An operation and its thread. Only that thread changes what its end leaves."""
+    """An operation and its thread. Only that thread sets its outcome."""
 
     def __init__(self, first: Operation, bulk: Bulk, monotonic: Callable[[], float]) -> None:
         self._operation = first
@@ -139,7 +139,7 @@ class Operations:
                 msg = f"{MAX_RUNNING} operations run already: wait until one is done, or stop one"
                 raise TooManyOperationsError(msg)
             if not self._known:
-                # Threads that are daemons are not waited for at the end of a process, unless somebody does.
+                # A process does not wait for daemon threads at its end, so this does.
                 atexit.register(self.close)
             self._known[first.id] = running
             for id_ in [id_ for id_, one in self._known.items() if one.now().is_over]:

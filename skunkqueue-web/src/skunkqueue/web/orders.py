@@ -1,4 +1,4 @@
-"""Commands to workers and pools, and how far each has come: sent, heard, done."""
+"""Commands to workers and pools, and the progress of each: sent, heard, done."""
 
 from __future__ import annotations
 

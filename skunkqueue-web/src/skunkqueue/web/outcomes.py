@@ -1,4 +1,4 @@
-"""What is done to firings that are named one by one, with what became of each. Pages and the API do it alike."""
+"""Verbs on firings that are named one by one, with the outcome of each. Pages and the API share it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skunkqueue.records import State
 
 
 class Outcome(NamedTuple):
-    """What became of one firing."""
+    """The outcome for one firing."""
 
     id: str
     done: bool
@@ -21,7 +21,7 @@ class Outcome(NamedTuple):
 
 
 def act(control: Control, verb: str, ids: Sequence[str]) -> list[Outcome]:
-    """Do ``kill``, ``requeue``, ``delete`` or ``run_now`` to firings; return what became of each, in order."""
+    """Do ``kill``, ``requeue``, ``delete`` or ``run_now`` to firings; return the outcome of each, in order."""
     if verb == "requeue":
         return _requeue(control, ids)
     states = {"kill": control.kill, "delete": control.delete, "run_now": control.run_now}[verb](ids)

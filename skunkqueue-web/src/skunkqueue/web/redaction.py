@@ -1,6 +1,6 @@
-"""What is shown in place of values that should not be seen: asks the plugins that implement ``skunkqueue_redact``.
+"""What is shown instead of values that should not be seen: calls the plugins that implement ``skunkqueue_redact``.
 
-A plugin that raises or hangs hides the value: what cannot be decided is not shown.
+Where a plugin raises or hangs, the value is hidden.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Seen(NamedTuple):
 
 
 class Redactor:
-    """Asks all plugins; costs nothing where none implements the hook. Threads may share it."""
+    """Calls all plugins; costs nothing where none implements the hook. Threads may share it."""
 
     def __init__(self, notifier: Notifier | None = None) -> None:
         """``notifier``: the hook plugins; ``None``: all that are installed, loaded when first needed."""

@@ -28,10 +28,10 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
     """Who makes a request."""
 
     name: str
-    """Stands in the audit log as who did it."""
+    """The name in the audit log."""
     right: Right
     by: str
-    """How we know: ``none`` (no logins are set up), ``session``, ``token``, ``header`` or ``site``."""
+    """How the login is known: ``none`` (no logins are set up), ``session``, ``token``, ``header`` or ``site``."""
 
 
 def allowed(right: Right) -> Callable[[F], F]:
@@ -45,7 +45,7 @@ def allowed(right: Right) -> Callable[[F], F]:
 
 
 def open_to_all(view: F) -> F:
-    """Declare that a view is served to whoever asks, without a login: the login page, health, static files."""
+    """Declare that a view is served without a login: the login page, health, static files."""
     setattr(view, _NEEDS, None)
     return view
 
@@ -65,6 +65,6 @@ def login() -> Login:
 
 
 def may(right: Right | str) -> bool:
-    """Return whether who asks has this right."""
+    """Return whether the one who makes this request has this right."""
     wanted = Right[right] if isinstance(right, str) else right
     return login().right >= wanted

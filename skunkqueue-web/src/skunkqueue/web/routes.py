@@ -37,10 +37,10 @@ class Waits(msgspec.Struct, frozen=True, kw_only=True):
     """What the pending firings of a route wait for."""
 
     due: int = 0
-    """They could begin now."""
+    """Those that could begin now."""
     later: int = 0
     retrying: int = 0
-    """They failed, or asked for more time."""
+    """Those that failed, or asked for more time."""
     exact: bool = True
     """False: at least so many; only the first were looked at."""
 
@@ -51,13 +51,13 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     info: RouteInfo
     workers: int
     waits: Waits | None
-    """``None``: nobody has looked yet."""
+    """``None``: it was not read yet."""
     spark: Spark | None
     """Firings that ended in the last hour."""
 
     @property
     def is_stuck(self) -> bool:
-        """Whether something waits and nobody will begin it."""
+        """Whether something waits that no worker will begin."""
         return bool(self.info.counts[State.PENDING]) and (not self.workers or self.info.paused)
 
 

@@ -1,7 +1,7 @@
-"""What strategies say of their schedules: the rule in words, and the runs to come.
+"""What strategies say about their schedules: the rule in words, and the runs to come.
 
-A strategy is a stranger's code, called for a limited time; one that does not return is left alone for a while, so
-that a page waits for it once.
+A strategy is code of a plugin and is called under a time limit. One that does not return is not called for a while,
+so that a page waits for it once.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class Ticks(msgspec.Struct, frozen=True, kw_only=True):
 
     ticks: tuple[Tick, ...] = ()
     ends: bool = False
-    """By its rule none follows the last of them."""
+    """Whether, by its rule, no run follows the last of them."""
     problem: str | None = None
-    """Why its strategy cannot say more."""
+    """Why its strategy gives no more runs."""
 
 
 class Rules:
-    """Asks strategies, for one app."""
+    """Calls strategies, for one app."""
 
     def __init__(self, limit: float = LIMIT) -> None:
         """``limit``: seconds for one answer."""
@@ -55,7 +55,7 @@ class Rules:
         self._rests = Rests()
 
     def words(self, schedule: Schedule) -> str:
-        """Return a rule in a few words; empty where nobody here can say it."""
+        """Return a rule in a few words; empty where its strategy is not installed or fails."""
 
         def tell() -> str:
             return describe(find_strategy(schedule.strategy), schedule.params)
@@ -100,7 +100,7 @@ class Rules:
 
     def _ask(self, name: str, function: Callable[[], T]) -> T:
         if self._rests.has(name):
-            msg = f"the strategy {name!r} did not return a while ago, and is left alone: update or remove it"
+            msg = f"the strategy {name!r} did not return a while ago, and is not called now: update or remove it"
             raise PluginTimeoutError(msg)
         try:
             answer = ask(name, function, self._limit)

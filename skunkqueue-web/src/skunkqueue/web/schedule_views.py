@@ -22,20 +22,20 @@ _ERRORS = 200
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):
-    """A schedule, and what its firing does."""
+    """A schedule, and the state of its firing."""
 
     schedule: Schedule
     state: str
     """``waiting``, ``due``, ``running``, ``paused`` or ``idle``."""
     due: float | None
-    """When its pending firing may begin, also where a failed run is tried again; ``None``: none is pending."""
+    """When its pending firing may begin, also a retry of a failed run; ``None``: none is pending."""
     began: float | None
-    """When what runs began."""
+    """When the present run began."""
     blocked: bool
     """Its route is paused, by itself or with its whole queue."""
     jobs: str
     words: str
-    """The rule; empty: nobody here can say it."""
+    """The rule; empty: its strategy is not installed here, or fails."""
     runs: tuple[Run, ...]
     """The last ones, oldest first."""
     spark: Spark | None
@@ -51,7 +51,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Detail(msgspec.Struct, frozen=True, kw_only=True):
-    """One schedule with all there is to tell."""
+    """One schedule with everything that its page shows."""
 
     view: View
     ticks: Ticks
@@ -78,7 +78,7 @@ def page(store: Backend, rules: Rules, queue: str | None, after: tuple[str, str]
 
 
 def detail(store: Backend, rules: Rules, redactor: Redactor, queue: str, name: str) -> Detail | None:
-    """Read one schedule; ``None`` where there is none."""
+    """Read one schedule; ``None`` where it does not exist."""
     schedule = store.get_schedule(queue, name)
     if schedule is None:
         return None
@@ -86,7 +86,7 @@ def detail(store: Backend, rules: Rules, redactor: Redactor, queue: str, name: s
     errors = {}
     if "rows" in store.capabilities and any(run.verdict != Verdict.COMPLETE.value for run in view.runs):
         failed = Query(queue=queue, schedule=name, states=(State.ERROR, State.KILLED, State.EXPIRED))
-        # Only of the runs that are shown: whoever hides errors is asked about each.
+        # Only of the runs that are shown: each error costs a call of the plugins that redact.
         wanted = {run.id for run in view.runs}
         rows = [row for row in store.rows(failed, _ERRORS).rows if row.id in wanted]
         errors = {row.id: row.error for row in redactor.rows(rows) if row.error}
@@ -135,7 +135,7 @@ def _view(
         state, began = "running", firing.began
     return View(
         schedule=schedule,
-        # What had begun goes on during a pause.
+        # A run that has begun goes on during a pause.
         state="paused" if schedule.paused else state,
         due=due,
         began=began,

@@ -50,7 +50,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     read: int
     """Those of them whose arguments were read."""
     is_cut: bool
-    """It came to its bound, and not to the end."""
+    """Whether it reached its bound, and not the end."""
     passed: tuple[str, ...]
     """Cursors of what was passed over among running or pending ones, since it came to its bound there."""
 
@@ -88,7 +88,7 @@ class _Reading:
                 following = self._beside(place, None, 1)
                 if not is_onward or following is None:
                     break
-                # What is finished is found by an index, also where many are pending.
+                # Finished firings are found by an index, also where many are pending.
                 passed.append(place)
                 place = following
                 self._looked_before, self._read_before = self._looked, self._read
@@ -135,7 +135,7 @@ class _Reading:
         return _Place(part, step < 0, None) if 0 <= part < len(self._parts) else None
 
     def _there(self, place: _Place | None, *, is_onward: bool) -> _Place | None:
-        """Pass over parts that have nothing, so that no page is empty without need."""
+        """Skip parts without rows, so that no page is empty without need."""
         while place is not None and place.cursor is None:
             found = self._store.rows(self._query(place), 1)
             if found.rows or found.next is not None:
@@ -166,14 +166,14 @@ def keeping(
 
 
 def in_words(text: str | None) -> str:
-    """Tell for the audit log what ``keeping`` keeps; empty: all."""
+    """Return the words in which the audit log says what ``keeping`` keeps; empty: all."""
     return "" if text is None else f"text={text}"
 
 
 def with_text(store: Backend, rows: Sequence[Row], text: str, redactor: Redactor) -> list[Row]:
     """Return those of these firings that have a text in their calls, as people are shown these; case does not matter.
 
-    What a plugin hides is not found: who may not see a value may not guess it, either.
+    What a plugin hides is not found, so that a hidden value cannot be guessed by searching.
     """
     wanted = text.casefold()
     return [

@@ -25,7 +25,7 @@ THREADS = 24
 CONNECTIONS = 512
 LARGEST_HEAD = 32_768
 LARGEST_BODY = 1_048_576
-"""Bytes that are taken in at all; the app refuses what is smaller than this, in its own words."""
+"""The most bytes that the server takes; the app refuses smaller requests that are too large, with a message."""
 IDLE = 120
 """Seconds after which a connection is closed that sends and takes nothing."""
 PATIENCE = 0.5
@@ -61,7 +61,7 @@ class Server:
         """Listen. Raises ConfigError where that cannot be done."""
         self._sockets = listen(host, port)
         self.address = Address(host, self._sockets[0].getsockname()[1])
-        # It says at a warning's volume that somebody has to wait for a thread.
+        # It logs a warning whenever a request waits for a thread.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         dispatcher = _Dispatcher()
         dispatcher.set_thread_count(THREADS)
@@ -90,7 +90,7 @@ class Server:
         self._server.run()
 
     def close(self) -> None:
-        """End: nothing new is answered, and what is under way has a moment."""
+        """End: refuse new requests, and give those under way a moment."""
         self._server.pull_trigger()
         self._server.close()
         self._dispatcher.shutdown()
@@ -103,7 +103,7 @@ class Server:
 def serve(server: Server, about_to_end: Callable[[], object]) -> int:
     """Serve until a signal ends it; return the signal. Only for the main thread.
 
-    ``about_to_end`` is called first, so that what never ends by itself does.
+    ``about_to_end`` is called first, to end what would never end by itself.
     """
     heard: list[int] = []
 
@@ -151,4 +151,4 @@ def _explain(error: OSError, host: str, port: int) -> str:
         errno.EACCES: f"this user may not listen on port {port}: choose one from 1024 on by --port",
         errno.EADDRNOTAVAIL: f"{host} is not an address of this machine: give --host one that is, or 127.0.0.1",
     }
-    return told.get(error.errno or 0, f"nobody can listen on port {port} of {host}: {error.strerror}")
+    return told.get(error.errno or 0, f"cannot listen on port {port} of {host}: {error.strerror}")

@@ -44,7 +44,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     session_hours: float = 12.0
     title: str = "SkunkQueue"
     refresh_seconds: float = 2.0
-    """How old an answer of the store may be that is shown to somebody else."""
+    """How old an answer of the store may be that another page is shown."""
     ready_workers: tuple[str, ...] = ()
     """Routes (``queue/route``) that must have a live worker for ``/readyz`` to say yes."""
 

@@ -48,7 +48,7 @@ def now_iso() -> str:
 
 
 def relative(seconds: float) -> str:
-    """Tell how long ago something was, or (below 0) how soon it will be: two units at most, and no fractions.
+    """Write how long ago something was, or (below 0) how soon it will be: two units at most, and no fractions.
 
     ``static/times.js`` does the same.
     """
@@ -70,7 +70,7 @@ def relative(seconds: float) -> str:
 
 
 def moment(at: float | None) -> Moment | None:
-    """Tell a store's time relative to now."""
+    """Write a store's time relative to now."""
     if at is None:
         return None
     return Moment(iso(at) or "", relative(now() - at), at)
@@ -84,7 +84,7 @@ def number(value: float) -> str:
 
 
 def percent(done: float, total: float) -> int:
-    """Tell how much of something is done, 0 to 100; what a job says of itself may be more than all, or no number."""
+    """Return how much of something is done, 0 to 100. What a job reports may be more than all of it, or not a number."""
     share = done / total if total > 0 and math.isfinite(done) else 0.0
     return round(100 * min(max(share, 0.0), 1.0))
 

@@ -1,4 +1,4 @@
-"""The store behind the monitor: opened when first needed, asked once for all who look at the same thing."""
+"""The store behind the monitor: opened when first needed, and read once for all pages that show the same."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ KEY = "skunkqueue.source"
 _REMEMBERED = 256
 """Answers that are remembered at most."""
 _UNUSED = 60.0
-"""Seconds after which an answer is forgotten that nobody asked for again."""
+"""Seconds after which an answer is forgotten that was not needed again."""
 _MUCH = 4
 """How many times older than wanted an answer may be and still be shown while another one is made."""
 
 
 class _Answer:
-    """One remembered answer, and the lock of whoever asks for it."""
+    """One remembered answer, and its lock."""
 
     __slots__ = ("at", "lock", "made", "used", "value")
 
@@ -39,10 +39,10 @@ class _Answer:
         self.lock = threading.Lock()
         self.at = float("-inf")
         self.used = float("-inf")
-        """When somebody last asked for it."""
+        """When it was last needed."""
         self.value: Any = None
         self.made: threading.Event | None = None
-        """Set once the one that is being made on a thread is there; ``None``: none is."""
+        """Set once the answer that a thread makes is there; ``None``: no thread makes one."""
 
 
 class Source:
@@ -55,7 +55,7 @@ class Source:
 
         ``refresh``: how old an answer may be that pages share.
         """
-        # The monitor looks; it makes no store.
+        # The monitor never makes a store.
         self.config = msgspec.structs.replace(config, create=False)
         self.refresh = refresh
         self._changed = float("-inf")
@@ -85,9 +85,9 @@ class Source:
         return self.backend.now()
 
     def cached(self, key: Hashable, seconds: float, make: Callable[[], T]) -> T:
-        """Return what ``make`` returned within the last ``seconds``; those who ask meanwhile wait for the same answer.
+        """Return what ``make`` returned within the last ``seconds``; callers meanwhile wait for the same answer.
 
-        What it raises is raised to the one who asked, and not remembered.
+        What it raises is raised here, and not remembered.
         """
         return self._remembered(key, make, lambda at: self._monotonic() - at >= seconds)
 
@@ -139,14 +139,14 @@ class Source:
                 made.set()
 
     def note_change(self) -> None:
-        """Have what pages share be read again: something has changed."""
+        """Forget what pages share, since something has changed."""
         self._changed = self._monotonic()
 
     def _remembered(self, key: Hashable, make: Callable[[], T], is_old: Callable[[float], bool]) -> T:
         answer = self._answer(key)
         with answer.lock:
             if is_old(answer.at):
-                # As old as the moment at which it was asked for.
+                # Its age counts from the moment at which it was asked for.
                 at = self._monotonic()
                 answer.value = make()
                 answer.at = at
@@ -160,7 +160,7 @@ class Source:
             else:
                 self._answers.move_to_end(key)
             answer.used = now = self._monotonic()
-            # The first was not asked for longest.
+            # The first is the one that was not needed for longest.
             while len(self._answers) > _REMEMBERED or next(iter(self._answers.values())).used < now - _UNUSED:
                 self._answers.popitem(last=False)
             return answer

@@ -1,4 +1,4 @@
-"""Names that a form suggests: queues, routes and jobs that the store knows. Bounded, and not all there are."""
+"""Names that a form suggests: queues, routes and jobs that the store knows, up to a bound."""
 
 from __future__ import annotations
 

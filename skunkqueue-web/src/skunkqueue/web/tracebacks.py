@@ -1,4 +1,4 @@
-"""Tracebacks as lines, with those of the user's own code set off from libraries and from Python itself."""
+"""Tracebacks as lines, with the lines of the user's own code marked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory and CPU of workers over time, and how the runs of a schedule went, as charts."""
+"""Memory and CPU of workers over time, and the runs of a schedule, as charts."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from skunkqueue.cli.text import clean_lines
 from skunkqueue.show import shown
 
 CUT = 2_000
-"""Characters of a value that are shown before somebody asks for the whole."""
+"""Characters of a value that are shown unless the whole is asked for."""
 WHOLE = 1_000_000
 """Characters of a value that are shown at most."""
 
@@ -20,7 +20,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     left: int = 0
     """Characters that are not shown."""
     hidden: bool = False
-    """A plugin has put another text in its place."""
+    """Whether a plugin has replaced it by another text."""
 
 
 def show_value(value: object, instead: str | None = None, *, whole: bool = False) -> Shown:

@@ -1,4 +1,4 @@
-"""The command itself: runs every check on its own, so that one that fails does not hide the others."""
+"""The command itself: runs each check on its own, so that a check that fails does not hide the others."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def examine(url: str | None, backend: str | None) -> list[Finding]:
         config = existing(url, backend)
         opened = open_backend(config)
     except StoreMissingError as error:
-        # Nobody has named a store, so perhaps none was ever used.
+        # No store was named, so perhaps none was ever used.
         level = NOTICE if url is None and config.url is None else PROBLEM
         cure = "fire a first job, or start `skunq work`; if your store is elsewhere, name it by --url or SKUNKQUEUE_URL"
         return [*findings, Finding("store", level, str(error), cure)]
     except SkunkQueueError as error:
         meant = redact(url) if url else backend or "the default store"
         findings.append(
-            Finding("store", PROBLEM, f"{meant} cannot be opened: {error}", "mend what the finding says")
+            Finding("store", PROBLEM, f"{meant} cannot be opened: {error}", "fix what the finding says")
         )
         return findings
     try:

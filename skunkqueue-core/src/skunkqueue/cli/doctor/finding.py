@@ -1,4 +1,4 @@
-"""What a check of the doctor says."""
+"""What a check of ``skunq doctor`` reports."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 OK = "ok"
 NOTICE = "notice"
-"""Worth knowing; nothing need be done."""
+"""Worth knowing; nothing has to be done."""
 PROBLEM = "problem"
-"""Something to mend; makes the exit code 1."""
+"""Something to fix; makes the exit code 1."""
 SHOWN = 5
-"""How many of a kind are told; of the others only how many there are."""
+"""How many findings of a kind are listed; the others are counted."""
 
 
 class Finding(NamedTuple):
@@ -33,7 +33,7 @@ class Finding(NamedTuple):
 
 
 def first(found: Sequence[Finding], cure: str = "") -> Iterator[Finding]:
-    """Tell the first few of many findings of one kind, and how many there are besides."""
+    """Yield the first few of many findings of one kind, and one that says how many more there are."""
     yield from found[:SHOWN]
     if len(found) > SHOWN:
         last = found[SHOWN]

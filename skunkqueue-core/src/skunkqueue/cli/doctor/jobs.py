@@ -1,4 +1,4 @@
-"""Checks of what lies in the store: work that nobody does, that fails, or that cannot be run here."""
+"""Checks of what is in the store: work that no worker does, that fails, or that cannot be run here."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from skunkqueue.records import Record, RouteInfo, State
 from skunkqueue.serializers.pickle import ENV_SECRET
 
 OLD = 300.0
-"""Seconds past its due time that say a route's workers do not keep up."""
+"""Seconds past the due time of its oldest firing from which on a route's workers do not keep up."""
 MANY_ERRORS = 10
 ERROR_SHARE = 0.2
 OVERDUE = 60.0
-"""Seconds past the end of a lease after which somebody should have reclaimed it."""
+"""Seconds past the end of a lease after which a worker should have reclaimed it."""
 POISON = 3
 """Deaths after which a firing is put aside."""
 SAMPLE = 100
@@ -34,7 +34,7 @@ MAX_ROUTES = 200
 
 
 def lines(store: Backend, _: BackendConfig) -> Iterator[Finding]:
-    """Look at every route: is anybody there, is it paused, does it keep up."""
+    """Look at every route: whether it has workers, is paused, and keeps up."""
     now = store.now()
     listening = Counter(place for worker in store.workers() for place in worker.places)
     found, scheduled = store.routes(), running_on(every(store))
@@ -49,7 +49,9 @@ def lines(store: Backend, _: BackendConfig) -> Iterator[Finding]:
             well = False
             yield finding
     if well:
-        yield Finding("routes", OK, f"{plural(len(found), 'route')}, nothing waits in vain")
+        yield Finding(
+            "routes", OK, f"{plural(len(found), 'route')}, none is paused, late or without a worker"
+        )
 
 
 def _line(info: RouteInfo, age: float, workers: int, scheduled: Sequence[str]) -> Finding | None:
@@ -69,7 +71,7 @@ def _line(info: RouteInfo, age: float, workers: int, scheduled: Sequence[str]) -
         level = PROBLEM if age > 0 else NOTICE
         text = f"{place} has {waiting} and no worker"
         if scheduled:
-            text += f"; so nobody runs {called(scheduled)}"
+            text += f"; so no worker runs {called(scheduled)}"
         return Finding("routes", level, text, f"skunq work {named}", info.queue, info.route)
     if age > OLD:
         return Finding(
@@ -100,7 +102,7 @@ def failures(store: Backend, _: BackendConfig) -> Iterator[Finding]:
                 PROBLEM,
                 f"{errors:,} of {total:,} firings of route {info.route} of queue {info.queue} ended as error"
                 " in the last hour",
-                f"skunq jobs -q {info.queue} -r {info.route} --state error, mend the cause, then"
+                f"skunq jobs -q {info.queue} -r {info.route} --state error, fix the cause, then"
                 f" skunq requeue --state error -q {info.queue} -r {info.route}",
                 info.queue,
                 info.route,
@@ -128,7 +130,7 @@ def poison(store: Backend, _: BackendConfig) -> Iterator[Finding]:
                 "poison",
                 PROBLEM,
                 f"firing {record.id} of {name_of(record)} was put aside: {record.deaths} workers died under it",
-                f"skunq job {record.id} shows signal and memory; once mended: skunq requeue {record.id}",
+                f"skunq job {record.id} shows signal and memory; once fixed: skunq requeue {record.id}",
                 name=record.id,
             )
             for record in found
@@ -140,7 +142,7 @@ def poison(store: Backend, _: BackendConfig) -> Iterator[Finding]:
 
 
 def leases(store: Backend, _: BackendConfig) -> Iterator[Finding]:
-    """Look for firings whose holder is dead and that nobody took back."""
+    """Look for firings whose worker is dead and that no other has taken back."""
     left = [
         record
         for record in _samples(store, State.RUNNING)
@@ -151,7 +153,7 @@ def leases(store: Backend, _: BackendConfig) -> Iterator[Finding]:
             Finding(
                 "leases",
                 PROBLEM,
-                f"firing {record.id} of {name_of(record)} lost its worker {record.worker}, and nobody took it over",
+                f"firing {record.id} of {name_of(record)} lost its worker {record.worker}, and no other took it over",
                 f"start a worker there: skunq work -q {record.queue} -r {record.route}",
                 record.queue,
                 record.route,
@@ -162,11 +164,11 @@ def leases(store: Backend, _: BackendConfig) -> Iterator[Finding]:
         "skunq jobs --state running",
     )
     if not left:
-        yield Finding("leases", OK, "no firing is held by the dead")
+        yield Finding("leases", OK, "no firing is held by a dead worker")
 
 
 def modules(store: Backend, _: BackendConfig) -> Iterator[Finding]:
-    """Look whether the jobs that wait could be imported from here; imports nothing."""
+    """Check that the jobs that wait could be imported from here; imports nothing."""
     bodies = [body for record in _samples(store, State.PENDING) if (body := body_of(record)) is not None]
     named = {step.job.partition(":")[0] for body in bodies for step in body.steps}
     lost = sorted(module for module in named if not importable(module))
@@ -196,8 +198,8 @@ def payloads(store: Backend, _: BackendConfig) -> Iterator[Finding]:
         yield Finding(
             "payloads",
             PROBLEM,
-            f"{plural(damaged, 'waiting firing')} cannot be read: somebody else writes to this store",
-            "find out who; a worker will settle them as error",
+            f"{plural(damaged, 'waiting firing')} cannot be read: another program writes to this store",
+            "find that program; a worker will settle them as error",
         )
     if pickled and not os.environ.get(ENV_SECRET):
         yield Finding(
@@ -211,7 +213,7 @@ def payloads(store: Backend, _: BackendConfig) -> Iterator[Finding]:
 
 
 def importable(module: str) -> bool:
-    """Say whether a module is there to be imported, without importing it or its packages."""
+    """Return whether a module could be imported; imports neither it nor its packages."""
     path: list[str] | None = [str(Path.cwd()), *sys.path]
     name = ""
     for part in module.split("."):

@@ -12,11 +12,11 @@ from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, Check, Finding
 from skunkqueue.cli.plugins import survey
 
 _BORN = 1_735_689_600.0
-"""1 January 2025: no clock that is right shows an earlier time."""
+"""1 January 2025: a clock that shows an earlier time is wrong."""
 
 
 def versions() -> Iterator[Finding]:
-    """Tell what runs here."""
+    """Report the versions that run here."""
     yield Finding(
         "versions",
         OK,
@@ -25,7 +25,7 @@ def versions() -> Iterator[Finding]:
 
 
 def user() -> Iterator[Finding]:
-    """Look for jobs run with all rights."""
+    """Look whether jobs would run as root."""
     if os.geteuid() == 0:
         yield Finding(
             "user",

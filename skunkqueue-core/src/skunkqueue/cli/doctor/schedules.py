@@ -18,11 +18,11 @@ from skunkqueue.records import Schedule, State
 from skunkqueue.schedule import find_strategy
 
 IDLE_FOR = 60.0
-"""Seconds after which workers should long have planned a run."""
+"""Seconds within which workers should have planned a run."""
 REASON = 120
 """Characters shown of why a run failed."""
 CURE = "skunq schedules shows them all"
-"""For what is not told one by one."""
+"""For findings that are not listed one by one."""
 
 
 def schedules(store: Backend, _: BackendConfig) -> Iterator[Finding]:
@@ -45,11 +45,11 @@ def _without_strategy(there: Sequence[Schedule]) -> Iterator[Finding]:
         problem = _strategy_problem(strategy)
         if problem is not None:
             text = f"{plural(count, 'schedule')} cannot run here: {problem}"
-            yield Finding("schedules", NOTICE, text, "see to it where their workers are started")
+            yield Finding("schedules", NOTICE, text, "install it where their workers are started")
 
 
 def _strategy_problem(name: str) -> str | None:
-    """Say why a strategy cannot be had here; ``None``: it can."""
+    """Return why a strategy is not available here; ``None``: it is."""
     try:
         find_strategy(name)
     except PluginError as error:
@@ -60,7 +60,7 @@ def _strategy_problem(name: str) -> str | None:
 
 
 def _without_worker(store: Backend, there: Sequence[Schedule]) -> list[Finding]:
-    """Look for routes with schedules and no worker; where something is pending, the check of routes tells it."""
+    """Look for routes with schedules and no worker; where something is pending, the check of routes reports it."""
     known = {place for worker in store.workers() for place in worker.places}
     known |= {(info.queue, info.route) for info in store.routes() if info.counts[State.PENDING]}
     return [
@@ -102,7 +102,7 @@ def _idle(store: Backend, there: Sequence[Schedule]) -> list[Finding]:
 
 
 def running_on(there: Sequence[Schedule]) -> dict[tuple[str, str], list[str]]:
-    """Tell by queue and route the names of the schedules that are not paused."""
+    """Return the names of the schedules that are not paused, by queue and route."""
     names: dict[tuple[str, str], list[str]] = defaultdict(list)
     for each in there:
         if not each.paused:
@@ -133,7 +133,7 @@ def _failed(store: Backend, there: Sequence[Schedule]) -> Iterator[Finding]:
 
 
 def _reason(store: Backend, schedule: Schedule) -> str:
-    """Tell why the last run failed; empty where its firing is no longer there, or was requeued."""
+    """Return why the last run failed; empty where its firing is no longer there, or was requeued."""
     runs = store.history(schedule.queue, schedule.name)
     record = store.get([runs[-1].id])[0] if runs else None
     return "" if record is None else failure_line(record) or ""

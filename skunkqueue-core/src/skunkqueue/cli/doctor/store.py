@@ -1,4 +1,4 @@
-"""Checks of the store: can it be written, is there room, do its clock and its workers look well."""
+"""Checks of the store: whether it can be written and has room, its clock, and its workers."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from skunkqueue.records import WorkerRecord
 StoreCheck = Callable[[Backend, BackendConfig], Iterable[Finding]]
 
 PROBE_QUEUE = "skunq-doctor"
-"""Where the doctor registers for a moment, to see whether the store takes it."""
+"""The queue of a worker that the doctor registers for a moment, to see whether the store can be written."""
 LOW_SPACE = 100 * 2**20
 SOME_SPACE = 2**30
 SLOW = 0.1
-"""Seconds for one small write that are worth a notice."""
+"""Seconds for one small write from which on it is reported."""
 CLOCKS_APART = 2.0
 SILENT = 60.0
 
 
 def writable(store: Backend, _: BackendConfig) -> Iterator[Finding]:
-    """Write something small and take it away again."""
+    """Write something small and remove it again."""
     probe = WorkerRecord(
         id=new_id(),
         queue=PROBE_QUEUE,
@@ -55,7 +55,7 @@ def writable(store: Backend, _: BackendConfig) -> Iterator[Finding]:
 
 
 def durable(store: Backend, config: BackendConfig) -> Iterator[Finding]:
-    """Tell what the store survives."""
+    """Report what the store survives."""
     if "durable" not in store.capabilities:
         yield Finding(
             "durability",
@@ -80,7 +80,7 @@ def room(store: Backend, _: BackendConfig) -> Iterator[Finding]:
     """Look at the disk and the permissions of a store that is a file."""
     path = file_of(store)
     if path is None:
-        yield Finding("disk", OK, "the store is no file here; look at its server's disk there")
+        yield Finding("disk", OK, "the store is not a file on this machine; check the disk of its server")
         return
     free = shutil.disk_usage(path.parent).free
     if free < LOW_SPACE:
@@ -107,13 +107,13 @@ def room(store: Backend, _: BackendConfig) -> Iterator[Finding]:
 
 
 def server(store: Backend, _: BackendConfig) -> Iterator[Finding]:
-    """Let the store say what it knows of its server's set-up."""
+    """Report what the store finds in its server's set-up."""
     for remark in store.remarks():
         yield Finding("server", remark.level, remark.text, remark.cure)
 
 
 def file_of(store: Backend) -> Path | None:
-    """Tell the file a store is kept in, where its location is one on this machine."""
+    """Return the file a store is kept in, where its location is one on this machine."""
     parts = urlsplit(store.location())
     path = Path("/" + unquote(parts.path).lstrip("/"))
     return path if not parts.netloc and path.is_file() else None
@@ -138,7 +138,7 @@ def clocks(store: Backend, _: BackendConfig) -> Iterator[Finding]:
             yield Finding(
                 "clock",
                 PROBLEM,
-                f"worker {worker.id} last spoke {span(worker.beat - theirs)} in the future: the clock was set back",
+                f"worker {worker.id} last beat {span(worker.beat - theirs)} in the future: the clock was set back",
                 "restart that pool; what it held comes back once its lease ends",
                 name=worker.id,
             )

@@ -1,4 +1,4 @@
-"""A token in each form, which pages of other sites cannot know: what they send in a visitor's name is refused."""
+"""A token in each form, which pages of other sites do not know: a form that they send in a visitor's name is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PERIOD = 86_400.0
 
 
 def csrf_token() -> str:
-    """Return the token for forms of who asks."""
+    """Return the form token of the one who makes the request."""
     login: Login | None = g.get("login")
     if login is None and _VISITOR not in session:
         session[_VISITOR] = secrets.token_urlsafe(16)
@@ -34,7 +34,7 @@ def csrf_field() -> Markup:
 
 
 def has_token(login: Login | None) -> bool:
-    """Return whether this request brings the token of who asks."""
+    """Return whether this request has the form token of the one who makes it."""
     if login is None and _VISITOR not in session:
         return False
     shown = request.headers.get(HEADER) or request.form.get(FIELD, "")
@@ -55,7 +55,7 @@ def _token(login: Login | None, period: int) -> str:
     elif login.by == "session":
         whose = f"session {sessions.id_of_session()}"
     elif login.by == "none":
-        # All who may come in without a login are one.
+        # All who are let in without a login share one token.
         whose = "none"
     else:
         whose = f"{login.by} {login.name}"

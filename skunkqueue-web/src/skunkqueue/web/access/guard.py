@@ -35,7 +35,7 @@ LONGEST_COOKIES = 8_192
 LONGEST_QUERY = 8_192
 LARGEST_BODY = 262_144
 LIVE_HEADER = "X-SkunkQueue-Live"
-"""Sent by the script that keeps a page fresh; it has no use for a login page."""
+"""Sent by the script that keeps a page fresh, which cannot show a login page."""
 _READ_ONLY = "This monitor is read-only: it was started with --read-only."
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ def install(app: Flask) -> None:
         MAX_CONTENT_LENGTH=LARGEST_BODY,
         MAX_FORM_MEMORY_SIZE=LARGEST_BODY,
         MAX_FORM_PARTS=1_000,
-        # What is not declared is not answered.
+        # A view without a declared right is not served.
         PROVIDE_AUTOMATIC_OPTIONS=False,
     )
     open_to_all(app.view_functions["static"])
@@ -70,7 +70,7 @@ def is_for_programs() -> bool:
 
 
 def check() -> BaseResponse | None:
-    """Find out who asks, and whether that login may do this; ``None``: it may."""
+    """Find out who makes the request, and whether that login may do this; ``None``: it may."""
     g.login = None
     state = access()
     _check_size()
@@ -78,7 +78,7 @@ def check() -> BaseResponse | None:
     complaint = origins.complaint(request)
     if complaint is not None:
         abort(403, f"{complaint[0].upper()}{complaint[1:]}.")
-    # What does not exist is as closed as what does.
+    # Addresses that do not exist are refused like those that do.
     view = None if request.endpoint is None else current_app.view_functions[request.endpoint]
     right = Right.VIEW if view is None else needs(view)
     found = _find(state, is_open=right is None)
@@ -98,7 +98,7 @@ def check() -> BaseResponse | None:
 
 
 def _as_far_as_may_be(state: Access, login: Login | None) -> Login | None:
-    """Take from a login what a read-only monitor lets nobody do, so that pages do not offer it either."""
+    """Take from a login the rights that a read-only monitor allows nobody, so that pages do not offer them."""
     if login is None or not state.settings.read_only:
         return login
     return msgspec.structs.replace(login, right=Right.VIEW)
@@ -133,7 +133,7 @@ def _find(state: Access, *, is_open: bool) -> who.Found:
 
 
 def _unknown(state: Access, found: who.Found) -> BaseResponse:
-    """Answer somebody who is nobody."""
+    """Answer a request without a login."""
     if state.is_open:
         abort(403, f"{found.why[0].upper()}{found.why[1:]}. Give it --auth-file, or --insecure.")
     is_page = not is_for_programs() and not origins.is_unsafe(request) and LIVE_HEADER not in request.headers
@@ -165,7 +165,7 @@ def _check_form(state: Access, *, is_open: bool) -> None:
 
 
 def _is_program() -> bool:
-    """Return whether a program asks in its own name, so that no page can have made it ask."""
+    """Return whether a program makes the request in its own name, and not a page of another site."""
     if g.login is None:
         return False
     if g.login.by == "token":

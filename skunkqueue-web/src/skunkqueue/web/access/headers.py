@@ -1,4 +1,4 @@
-"""Headers by which browsers keep a page to what it needs: nothing inline, nothing of other hosts, in nobody's frame."""
+"""Headers that restrict a page in browsers to what it needs: nothing inline, nothing of other hosts, in no frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # Other sites learn nothing. With `no-referrer`, browsers would send our own forms with `Origin: null`.
+    # Other sites get no referrer. With `no-referrer`, browsers would send our own forms with `Origin: null`.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",

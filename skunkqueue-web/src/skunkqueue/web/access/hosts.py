@@ -1,4 +1,4 @@
-"""Under which names the monitor may be reached. A name that is not listed may be another site's, led here by its DNS."""
+"""The names under which the monitor may be reached. Any other may be that of a site whose DNS points here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Hosts:
         if not header:
             return False
         name = name_of(header)
-        # Whoever types an address was led here by no DNS.
+        # An address was not resolved by a DNS that another site controls.
         return name is not None and (name in self.names or (self.is_any_address and _is_address(name)))
 
 

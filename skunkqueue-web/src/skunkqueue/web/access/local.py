@@ -1,4 +1,4 @@
-"""Where to go next: paths of this monitor, and nothing that leads to another site."""
+"""Where to go next: only to paths of this monitor, never to another site."""
 
 from __future__ import annotations
 

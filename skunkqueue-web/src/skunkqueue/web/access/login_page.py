@@ -72,7 +72,7 @@ def _require_passwords() -> None:
 
 
 def _compare(name: str, password: str) -> Line | None:
-    """Compare a password, not too many at once."""
+    """Compare a password; only so many are compared at a time."""
     auth_file = access().auth_file
     if auth_file is None:
         return None

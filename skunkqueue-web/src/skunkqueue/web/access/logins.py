@@ -30,7 +30,7 @@ _TOKEN_HASH = "sha256$"  # noqa: S105 - how hashes of tokens begin
 _TOKEN_BYTES = 32
 _METHODS = ("scrypt:", "pbkdf2:")
 _NOBODY = f"scrypt:32768:8:1${'0' * 16}${'0' * 128}"
-"""What is compared with where there is no login at all."""
+"""A hash to compare with where no login exists."""
 _RIGHTS = {right.name.lower(): right for right in Right}
 
 
@@ -49,7 +49,7 @@ class Logins(msgspec.Struct, frozen=True, kw_only=True):
     tokens: Sequence[Line]
 
     def by_password(self, name: str, password: str) -> Line | None:
-        """Return the login with this name and password. A name that is not there takes as long as one that is."""
+        """Return the login with this name and password. A name without a login takes as long as one with it."""
         line = self.people.get(name)
         hash_ = self._decoy(name) if line is None else line.hash
         # Hashing pads with NUL, so one behind a password would make no difference.
@@ -57,11 +57,11 @@ class Logins(msgspec.Struct, frozen=True, kw_only=True):
         return line if check_password_hash(hash_, password[:LONGEST_PASSWORD]) and not odd else None
 
     def by_token(self, token: str) -> Login | None:
-        """Return whose token this is."""
+        """Return the login that a token belongs to."""
         shown = hash_token(token)
         found = None
         for line in self.tokens:
-            # All are looked at, so that the time tells nothing.
+            # All are compared, so that the time it takes reveals nothing.
             if hmac.compare_digest(line.hash.encode(), shown.encode()):
                 found = line
         return (
@@ -69,7 +69,7 @@ class Logins(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _decoy(self, name: str) -> str:
-        """Pick one of the hashes to compare with, always the same for the same name; it is not anybody's password."""
+        """Pick a hash to compare with for a name without a login, always the same for a name."""
         hashes = sorted(line.hash for line in self.people.values()) or [_NOBODY]
         number = int.from_bytes(hashlib.sha256("\n".join([name, *hashes]).encode()).digest()[:8], "big")
         method, _, rest = hashes[number % len(hashes)].partition("$")
@@ -86,7 +86,7 @@ class AuthFile:
         self._logins = Logins(people={}, tokens=())
 
     def logins(self) -> Logins:
-        """Return what the file says now. Raises ConfigError where it cannot be used; then nobody comes in."""
+        """Return what the file says now. Raises ConfigError where it cannot be used; then nobody is let in."""
         try:
             state = self.path.stat()
             seen = (state.st_mtime_ns, state.st_size, state.st_ino, state.st_mode, state.st_ctime_ns)
@@ -188,14 +188,14 @@ def new_token() -> str:
 
 
 def hash_token(token: str) -> str:
-    """Hash a token. It is random and long, so that a quick hash is enough, and each request can afford it."""
+    """Hash a token. It is random and long, so a quick hash is safe, and cheap enough for each request."""
     return f"{_TOKEN_HASH}{hashlib.sha256(token.encode('utf-8', 'replace')).hexdigest()}"
 
 
 def write_line(path: Path, line: str) -> None:
-    """Put a line into an auth file, in place of the one that this name has there. Raises OSError and ConfigError."""
+    """Write a line into an auth file, replacing the line of the same name. Raises OSError and ConfigError."""
     name = line.split(":", 1)[0]
-    # A link stays one.
+    # A symbolic link stays one.
     path = path.resolve()
     try:
         read_file(path)

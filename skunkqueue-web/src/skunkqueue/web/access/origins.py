@@ -1,4 +1,4 @@
-"""Requests that a page of another site has made: what they may not do."""
+"""What requests that a page of another site has made may not do."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def is_unsafe(request: Request) -> bool:
 
 
 def complaint(request: Request) -> str | None:
-    """Say why a request is refused for where it comes from; ``None``: it is not."""
+    """Return why a request is refused for where it comes from; ``None``: it is not."""
     site = request.headers.get("Sec-Fetch-Site")
     if is_unsafe(request):
         if site not in _OURS:
@@ -28,7 +28,7 @@ def complaint(request: Request) -> str | None:
         return None
     if site in _OURS:
         return None
-    # Following a link from elsewhere is right; using a page as part of one's own is not.
+    # Other sites may link to the monitor, but not show a page of it within their own.
     mode, dest = request.headers.get("Sec-Fetch-Mode"), request.headers.get("Sec-Fetch-Dest")
     if mode == "navigate" and dest not in _FRAMES:
         return None
@@ -36,12 +36,12 @@ def complaint(request: Request) -> str | None:
 
 
 def is_link_from_elsewhere(request: Request) -> bool:
-    """Return whether somebody has followed a link of another site; browsers send no strict cookie then."""
+    """Return whether the visitor has followed a link of another site; browsers send no strict cookie then."""
     return request.method == "GET" and request.headers.get("Sec-Fetch-Site") not in _OURS
 
 
 def _is_same(origin: str, request: Request) -> bool:
-    """Compare host and port; the scheme is not ours to know behind a proxy that ends TLS."""
+    """Compare host and port. The scheme is not known behind a proxy that ends TLS."""
     try:
         parts = urlsplit(origin)
     except ValueError:

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 PEER = "skunkqueue.peer"
-"""In the environ: the address of who has connected, whatever its headers say."""
+"""In the environ: the address that has connected, whatever its headers say."""
 FORWARDED = "skunkqueue.forwarded"
 """In the environ: the request came through a proxy, believed or not."""
 UNIX = "unix"
-"""Stands for whoever connects through a Unix socket."""
+"""Stands for a connection through a Unix socket."""
 _HEADERS = (
     "HTTP_X_FORWARDED_FOR",
     "HTTP_X_FORWARDED_PROTO",
@@ -56,14 +56,14 @@ class Proxies:
                 raise ConfigError(msg) from error
 
     def trust(self, address: str) -> bool:
-        """Return whether what this address says of others is believed."""
+        """Return whether the headers that this address sets about others are believed."""
         found = read_address(address)
         if found is None:
             return self.is_unix_trusted and is_unix(address)
         return any(found in network for network in self.networks)
 
     def client(self, chain: Sequence[str], peer: str) -> str:
-        """Find who asks: the last address of the chain that is not a proxy's own."""
+        """Find the client: the last address of the chain that is not a proxy's own."""
         for address in reversed(chain):
             if not self.trust(peer):
                 return peer
@@ -75,7 +75,7 @@ class Proxies:
 
 
 class Doorway:
-    """A WSGI app that settles who asks, by which scheme and below which path, before another one sees it."""
+    """A WSGI app that works out client, scheme and path prefix of a request, and passes it to another app."""
 
     def __init__(self, app: WSGIApplication, proxies: Proxies, prefix: str = "") -> None:
         self.app = app
@@ -114,7 +114,7 @@ def read_prefix(text: str) -> str:
 
 
 def read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Read an address; ``None``: it is none."""
+    """Read an address; ``None``: the text is not one."""
     try:
         found = ipaddress.ip_address(text)
     except ValueError:
@@ -124,7 +124,7 @@ def read_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | N
 
 
 def is_loopback(address: str) -> bool:
-    """Return whether who has this address is on this machine."""
+    """Return whether this is an address of this machine."""
     found = read_address(address)
     return found is not None and found.is_loopback
 
@@ -135,7 +135,7 @@ def is_unix(address: str) -> bool:
 
 
 def _shift(environ: WSGIEnvironment, prefix: str) -> None:
-    """Count the prefix among what leads to the app. Proxies that strip it, and such as do not, both work."""
+    """Move the prefix from the path to the root of the app. Proxies that strip it, and those that do not, both work."""
     path = str(environ.get("PATH_INFO", ""))
     if path == prefix or path.startswith(f"{prefix}/"):
         environ["PATH_INFO"] = path[len(prefix) :]

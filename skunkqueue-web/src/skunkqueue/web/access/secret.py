@@ -1,4 +1,4 @@
-"""The secret by which sessions and forms are signed. It outlives a restart, and so do they."""
+"""The secret that signs sessions and forms. It outlives a restart, and so do they."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def find_secret() -> bytes:
-    """Return the secret of the environment, else that of this user's file, which is made where there is none.
+    """Return the secret of the environment, else that of this user's file, which is made where it does not exist.
 
     Raises ConfigError for one that is too short, or a file that others may read.
     """
@@ -39,7 +39,7 @@ def find_secret() -> bytes:
 
 
 def _path() -> Path:
-    # Imported here, since a machine that is told its secret has no use for it.
+    # Imported here, since it is not needed where the environment has the secret.
     import platformdirs  # noqa: PLC0415
 
     return Path(platformdirs.user_data_dir("skunkqueue", appauthor=False)) / _FILE
@@ -54,7 +54,7 @@ def _of_file(path: Path) -> bytes:
     try:
         with os.fdopen(fd, "wb") as file:
             file.write(secrets.token_hex(SHORTEST).encode())
-        # Whoever comes first makes it; two that start at once read the same one.
+        # The first process makes it; two that start at the same time read the same secret.
         with suppress(FileExistsError):
             os.link(fresh, path)
     finally:

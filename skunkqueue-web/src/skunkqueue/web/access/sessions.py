@@ -23,14 +23,14 @@ _ENDED_AT_MOST = 10_000
 
 
 class Ended:
-    """Sessions that have been logged out before their time, so that a copy of their cookie is worth nothing."""
+    """Sessions that were logged out before their time, so that a copy of their cookie is refused."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._until: OrderedDict[str, float] = OrderedDict()
 
     def add(self, id_: str, until: float, now: float) -> None:
-        """Remember one until its time is over."""
+        """Remember a session until it would have expired."""
         with self._lock:
             for old in [old for old, its in self._until.items() if its <= now]:
                 del self._until[old]
@@ -63,7 +63,7 @@ class Sessions(SecureCookieSessionInterface):
         return request.script_root or "/"
 
     def get_cookie_secure(self, app: Flask) -> bool:  # noqa: ARG002 - Flask's signature
-        """Return whether a cookie is kept from ever going over a connection that others can read."""
+        """Return whether browsers send the cookie over encrypted connections only."""
         return request.is_secure
 
 
@@ -93,7 +93,7 @@ def begin(line: Line) -> None:
 
 
 def end(app: Flask) -> None:
-    """End the session of who asks."""
+    """End the session of this request."""
     id_ = session.get(_ID)
     if isinstance(id_, str):
         now = access().now()
@@ -102,7 +102,7 @@ def end(app: Flask) -> None:
 
 
 def id_of_session() -> str | None:
-    """Return the id of the session of who asks, if that has logged in."""
+    """Return the id of the session of this request, if its visitor has logged in."""
     found = session.get(_ID)
     return found if isinstance(found, str) else None
 
@@ -124,5 +124,5 @@ def login_of(app: Flask, asking: Request) -> Login | None:
 
 
 def _print_of(line: Line) -> str:
-    """Make what a session shares with its login's line, so that another password ends it."""
+    """Make a hash of the login's line that a session keeps, so that a new password ends the session."""
     return hmac.new(access().secret, f"{line.name}:{line.hash}".encode(), hashlib.sha256).hexdigest()[:32]

@@ -26,7 +26,7 @@ _CHECKED_AT_ONCE = 2
 
 
 class Access:
-    """Who may come in, for one app."""
+    """The logins, secret and throttle of one app."""
 
     def __init__(self, settings: WebSettings, authorize: Authorize | None = None) -> None:
         """Raise ConfigError for settings that let in more than they say, and for a broken auth file."""
@@ -57,12 +57,12 @@ class Access:
 
     @property
     def is_open(self) -> bool:
-        """Nobody has to log in."""
+        """Whether nobody has to log in."""
         return self.auth_file is None and self.authorize is None and self.settings.login_header is None
 
     @property
     def has_passwords(self) -> bool:
-        """People log in here, by the login page."""
+        """Whether people log in by the login page."""
         return self.auth_file is not None
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Slow down whoever guesses passwords, by the name that is tried and by the address it is tried from."""
+"""Slows down the guessing of passwords, by the name that is tried and the address that tries it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from skunkqueue.web.access.proxies import read_address
 
 REMEMBERED = 10_000
-"""Names, and addresses, that are remembered at most; the longest unheard of are forgotten first."""
+"""Names, and addresses, that are remembered at most; the ones unused for longest are forgotten first."""
 FORGET_AFTER = 3_600.0
 """Seconds after which a failure no longer counts."""
 
@@ -25,7 +25,7 @@ class Limit(NamedTuple):
     longest: float
 
 
-# Somebody else must not be able to keep a person out for long by failing in that person's name.
+# A stranger must not be able to lock a person out for long by failing in that person's name.
 BY_NAME = Limit(5, 30.0)
 BY_ADDRESS = Limit(20, 900.0)
 
@@ -39,7 +39,7 @@ class _Failures:
 
 
 class Throttle:
-    """Counts failed log-ins. Each attempt counts as failed until it has succeeded, so many at once gain nothing."""
+    """Counts failed log-ins. Each attempt counts as failed until it has succeeded, so many at the same time are no way around it."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -100,7 +100,7 @@ class Throttle:
 
 
 def _place(address: str) -> str:
-    """Name the network of an address: one customer has a whole /64 of IPv6."""
+    """Return the network of an address: one customer has a whole /64 of IPv6."""
     found = read_address(address)
     if isinstance(found, ipaddress.IPv6Address):
         return str(ipaddress.ip_network((int(found) >> 64 << 64, 64)))

@@ -1,4 +1,4 @@
-"""Who makes a request: a program with its token, somebody with a session, whom a proxy or the site itself names."""
+"""Who makes a request: a program with a token, a person with a session, or a person whom a proxy or the site names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Found(NamedTuple):
 
 
 def find(app: Flask, access: Access, request: Request) -> Found:
-    """Find out who asks. Raises ConfigError where the auth file cannot be used."""
+    """Find out who makes the request. Raises ConfigError where the auth file cannot be used."""
     if access.is_open:
         return _anybody(access, request)
     bearer = request.headers.get("Authorization", "")
@@ -35,7 +35,7 @@ def find(app: Flask, access: Access, request: Request) -> Found:
             if access.auth_file is None
             else access.auth_file.logins().by_token(bearer[len(_BEARER) :].strip())
         )
-        # Whoever shows a token means to be known by it, and by nothing else.
+        # A request with a token is checked by the token, and by nothing else.
         return Found(login, "this token is not among those of the auth file", is_wrong_token=True)
     login = sessions.login_of(app, request) or _by_header(access, request)
     if login is None and access.authorize is not None:

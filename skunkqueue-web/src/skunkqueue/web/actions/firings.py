@@ -40,7 +40,7 @@ MEANS = {
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """What somebody is asked before it is done."""
+    """What a person is asked before it is done."""
 
     verb: str
     count: Count
@@ -60,7 +60,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 @blueprint.get("/confirm")
 @allowed(Right.ACT)
 def confirm() -> str | Response:
-    """Ask whether this is meant, and say how many firings it touches."""
+    """Ask whether this is meant, with the number of firings that would change."""
     verb = request.args.get("verb", "")
     if verb not in ASKED:
         abort(400, f"verb={verb[:40]!r} cannot be done to firings: choose from {', '.join(ASKED)}")
@@ -187,7 +187,7 @@ def _do_all(verb: str, why: str) -> Response:
 
 
 def _told(verb: str, count: int, of: int, others: Sequence[str], running: int) -> str:
-    """Say how many were changed, of how many, and why not the others."""
+    """Return a sentence: how many were changed, of how many, and why not the others."""
     line = (
         f"{DONE[verb]} {plural(count, 'firing')}"
         if count == of
@@ -206,7 +206,7 @@ def _kind(count: int, of: int) -> str:
 
 
 def _is(state: State | None) -> str:
-    """Say why a firing in this state is not changed."""
+    """Return why a firing in this state is not changed."""
     if state is None:
         return "not known (any more)"
     if state is State.RUNNING:

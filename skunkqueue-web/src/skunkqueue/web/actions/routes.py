@@ -34,7 +34,7 @@ def act() -> Response:
 @blueprint.get("/confirm/purge")
 @allowed(Right.ADMIN)
 def confirm_purge() -> str:
-    """Ask whether all that is pending is to be removed, and say how many that are."""
+    """Ask whether all that is pending is to be removed, with its number."""
     queue, route = _named()
     found = [info for info in source.current().backend.routes(queue) if route in (None, info.route)]
     return render_template(

@@ -37,7 +37,7 @@ def act() -> Response:
 @blueprint.get("/confirm/schedule")
 @allowed(Right.ADMIN)
 def confirm_remove() -> str:
-    """Ask whether a schedule is to be removed, and say what that touches."""
+    """Ask whether a schedule is to be removed, and show what that changes."""
     queue, name = _named()
     found = source.current().backend.get_schedule(queue, name)
     runs = 0 if found is None else len(source.current().backend.history(queue, name))

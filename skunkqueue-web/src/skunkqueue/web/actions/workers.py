@@ -19,7 +19,7 @@ VERBS = ("quiet", "resume", "restart", "stop", "rough")
 @blueprint.get("/confirm/worker")
 @allowed(Right.ADMIN)
 def confirm_worker() -> str:
-    """Ask whether a worker is meant, and say what that touches."""
+    """Ask whether a worker is meant, and show what that changes."""
     verb, id_ = inputs.one_of("verb", VERBS), inputs.needed("id")
     _, member = find_worker(current(), id_)
     return render_template(
@@ -38,7 +38,7 @@ def confirm_worker() -> str:
 @blueprint.get("/confirm/pool")
 @allowed(Right.ADMIN)
 def confirm_pool() -> str:
-    """Ask whether a pool is meant, and say what that touches."""
+    """Ask whether a pool is meant, and show what that changes."""
     verb, id_ = inputs.one_of("verb", VERBS), inputs.needed("id")
     group = find_pool(current(), id_)
     members = [] if group is None else list(group.members)

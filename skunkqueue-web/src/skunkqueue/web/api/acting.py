@@ -22,7 +22,7 @@ _JOBS: dict[int, type[msgspec.Struct]] = {200: structs.Outcomes, 202: structs.Be
 
 @endpoint("POST", "/jobs/kill", Right.ACT, _JOBS, body=JobsOrder)
 def kill_jobs(order: JobsOrder) -> structs.Outcomes:
-    """Kill firings: at once what waits, and what runs is interrupted."""
+    """Kill firings: pending ones at once, running ones by an interruption."""
     return _do("kill", order)
 
 
@@ -127,7 +127,7 @@ def stop_worker_roughly(reason: Reason, id_: str) -> structs.Sent:
 
 @endpoint("POST", "/workers/{id_}/restart", Right.ADMIN, {202: structs.Sent}, body=Reason)
 def restart_worker(reason: Reason, id_: str) -> structs.Sent:
-    """Have another worker take the place of this one after its job."""
+    """Replace a worker by another after its job."""
     return _sent(_control(reason.why).restart_worker(id_))
 
 

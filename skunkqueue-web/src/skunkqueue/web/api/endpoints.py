@@ -1,4 +1,4 @@
-"""What an endpoint of the API is: its right, what it takes and what it answers, which also makes the OpenAPI document."""
+"""What an endpoint of the API is: its right, its parameters and its answers. The OpenAPI document is made from it."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def read_query(kind: type[msgspec.Struct]) -> msgspec.Struct:
         else:
             raw[name] = values[0]
             if is_moment(field.type) and not _MOMENT.match(values[0]):
-                # msgspec also takes numbers, of which nobody knows what they count.
+                # msgspec also takes numbers, which do not say what they count.
                 abort(400, f"{name}={cut(values[0], 60)!r} is not a moment: write it as 2026-11-28T12:00:00Z")
     return _converted(raw, kind, "the parameters make no sense")
 

@@ -214,12 +214,12 @@ def _span(begin: Any, end: Any) -> tuple[float | None, float | None] | None:
 
 
 def rows_of(rows: tuple[Row, ...]) -> list[structs.JobRow]:
-    """Tell rows; error lines are shown as plugins redact them."""
+    """Return rows; error lines are shown as plugins redact them."""
     return [_row(row, error) for row, error in zip(rows, redactor().errors(rows), strict=True)]
 
 
 def _head(firing: Row | Record) -> dict[str, Any]:
-    """Tell what rows and whole firings both have, but the progress."""
+    """Return what rows and whole firings both have, but the progress."""
     return {
         "id": firing.id,
         "job": firing.job or None,

@@ -62,7 +62,7 @@ def document(*, is_open: bool) -> dict[str, Any]:
         )
     for one in ENDPOINTS:
         if one.query is not None:
-            # It stands in the parameters.
+            # It is among the parameters.
             components.pop(one.query.__name__, None)
     if not is_open:
         found["components"]["securitySchemes"] = {
@@ -77,7 +77,7 @@ def _kinds(one: Endpoint) -> list[type[msgspec.Struct]]:
 
 
 def _refine(components: dict[str, Any]) -> None:
-    """Say what types alone cannot."""
+    """Add to the document what types alone cannot express."""
     order, matching = components[JobsOrder.__name__], components[Matching.__name__]
     order["oneOf"] = [{"required": ["ids"]}, {"required": ["filter"]}]
     matching["minProperties"] = 1

@@ -52,7 +52,7 @@ def operation(id_: str) -> structs.OperationAnswer:
 
 
 def operation_of(found: Operation) -> structs.OperationAnswer:
-    """Tell an operation."""
+    """Return an operation as the API answers it."""
     progress = found.progress
     return structs.OperationAnswer(
         id=found.id,

@@ -64,7 +64,7 @@ def totals(asked: QueueQuery) -> structs.Totals:
 
 
 def point(values: dict[str, float]) -> dict[str, Any]:
-    """Tell counters by their names, with percentiles in place of histograms."""
+    """Return counters by their names, with percentiles in place of histograms."""
     names = ("enqueued", "complete", "error", "killed", "expired", "retried", "snoozed", "released", "deaths")
     found: dict[str, Any] = {name: int(values.get(name, 0)) for name in names}
     for name in ("wait", "run"):

@@ -97,7 +97,7 @@ def _read_cursor(cursor: str) -> tuple[str, str]:
     try:
         found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         queue, name = found
-        # Half of a surrogate pair is a text to JSON, and to no store.
+        # JSON can carry half of a surrogate pair, but no store can.
         f"{queue}{name}".encode()
     except (ValueError, TypeError, binascii.Error, RecursionError):
         queue = name = None

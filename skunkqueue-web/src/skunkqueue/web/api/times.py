@@ -17,10 +17,10 @@ def moment(at: None) -> None: ...
 @overload
 def moment(at: float | None) -> datetime | None: ...
 def moment(at: float | None) -> datetime | None:
-    """Return a store's time as a moment; what lies beyond the year 9999 is there."""
+    """Return a store's time as a moment; one after the year 9999 is its end."""
     if at is None:
         return None
-    # Not a number is nowhere in time.
+    # NaN is not a moment.
     return EPOCH + timedelta(seconds=min(max(at if at == at else 0.0, _EARLIEST), _LATEST))  # noqa: PLR0124 - NaN differs from itself
 
 

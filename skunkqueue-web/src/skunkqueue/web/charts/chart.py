@@ -17,7 +17,7 @@ from skunkqueue.web.charts.scale import COUNT, LARGEST, Tick, short, ticks, time
 WIDTH = 1_000.0
 HEIGHT = 150.0
 _BAR = 0.78
-"""What a bar takes of the room that it has."""
+"""The share of its room that a bar takes."""
 _TOP = 6.0
 """Room above the highest value, so that its line is not cut."""
 
@@ -72,11 +72,11 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     width: float
     height: float
     is_daily: bool
-    """The times are days, and not times of a day."""
+    """Whether the times are days, and not times of a day."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to be seen."""
+        """Whether it has nothing to show."""
         return not any(shape.path for shape in self.shapes)
 
 
@@ -97,7 +97,7 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
     step: float = 60.0
     """Seconds."""
     moments: tuple[float, ...] = ()
-    """Where there are any, they are meant."""
+    """These moments are used where they are given."""
 
     def of(self, number: int) -> float:
         """Return when a part begins."""

@@ -15,7 +15,7 @@ KEY = "skunkqueue.streams"
 
 
 def install(app: Flask, store: Source, seconds: float) -> None:
-    """Give an app its streams. Nothing runs until somebody listens."""
+    """Give an app its streams. Nothing runs until the first page listens."""
     app.extensions[KEY] = Streams(lambda: look(store), store.note_change, seconds)
     app.register_blueprint(blueprint)
 
@@ -26,7 +26,7 @@ def streams() -> Streams:
 
 
 def look(store: Source) -> object:
-    """Read what, once it differs, is a change: the routes, and who works. Counts, never firings."""
+    """Read what a change is noticed by: the counts of routes, and the workers. Reads no firings."""
     backend = store.backend
     pools = backend.pools() if "pools" in backend.capabilities else []
     entries = backend.audit(1).entries if "audit" in backend.capabilities else ()
@@ -42,6 +42,6 @@ def events() -> Response:
     if stream is None:
         abort(503, f"{MOST} pages listen already: this one asks every few seconds instead.")
     answer = Response(stream, mimetype="text/event-stream")
-    # Proxies such as nginx would keep events back until they have some KiB of them.
+    # Proxies such as nginx would else hold events back until they have some KiB of them.
     answer.headers["X-Accel-Buffering"] = "no"
     return answer

@@ -1,4 +1,4 @@
-"""The streams of events of one app, and the one thread that looks at the store for all of them, while there are any."""
+"""The streams of events of one app, and the one thread that looks at the store for all of them while any is open."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ import time
 from collections.abc import Callable, Iterator
 
 MOST = 16
-"""Streams at once: each keeps one of the server's threads busy. Whoever comes then polls."""
+"""Streams at once: each keeps one of the server's threads busy. Further pages poll."""
 LONGEST = 300.0
-"""Seconds after which a stream ends, so that whoever listens is asked again who they are."""
+"""Seconds after which a stream ends, so that the login of its page is checked again."""
 _LOOK = 2.0
 """Seconds after which a stream looks whether its browser has gone."""
 _SILENCE = 15.0
-"""Seconds after which something is sent, so that nobody between takes the connection for dead."""
+"""Seconds after which something is sent, so that no proxy takes the connection for dead."""
 
 
 class Streams:
-    """Tells all who listen that something has changed. Threads share it."""
+    """Notifies all pages that listen of a change. Threads share it."""
 
     def __init__(self, look: Callable[[], object], changed: Callable[[], None], seconds: float) -> None:
-        """``look`` returns what, once it differs, is a change, and raises while the store is away.
+        """``look`` returns a value that differs once something has changed, and raises while the store is away.
 
-        It is called every ``seconds`` while anybody listens; ``changed`` is called before they are told.
+        It is called every ``seconds`` while a page listens; ``changed`` is called before pages are notified.
         """
         self._look = look
         self._changed = changed
@@ -43,7 +43,7 @@ class Streams:
     def open(self, has_gone: Callable[[], bool]) -> Iterator[str] | None:
         """Open a stream: an iterator of texts to send. ``None``: there are too many.
 
-        ``has_gone`` tells that nobody reads it any more. Closing the iterator, or running it to its end, ends the stream.
+        ``has_gone`` returns whether its reader is gone. Closing the iterator, or running it to its end, ends the stream.
         """
         with self._told:
             if self._listening >= MOST or self._is_closed:
@@ -86,13 +86,13 @@ class Streams:
             self._told.notify_all()
 
     def _produce(self) -> None:
-        """Look at the store until nobody listens."""
+        """Look at the store until no page listens."""
         seen: object = None
         is_first, event = True, "change"
         while True:
             try:
                 found = self._look()
-            except Exception:  # noqa: BLE001 - a store that is away is told to the readers, by whatever it raises
+            except Exception:  # noqa: BLE001 - whatever the store raises, readers are notified that it is away
                 is_change, event = event != "away", "away"
             else:
                 # A store that was away may have changed, too.
@@ -115,7 +115,7 @@ class Streams:
 
 
 class _Stream(Iterator[str]):
-    """An open stream. It ends once, however it ends, even if nothing was ever read from it."""
+    """An open stream. It ends once, in whatever way, even if nothing was ever read from it."""
 
     def __init__(self, texts: Iterator[str], leave: Callable[[], None]) -> None:
         self._texts = texts

@@ -1,4 +1,4 @@
-"""What Prometheus is told of a store and of the monitor: read once for all who ask, and never kept between."""
+"""The metrics of a store and of the monitor for Prometheus. They are read once for all requests at a time."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TOTALS = {
     "deaths": "Leases that ended and workers that died while the job had begun.",
 }
 MOST_TOTALS = 2_000
-"""Routes and jobs that totals tell apart; each takes 47 lines, and Prometheus gives up after ten seconds."""
+"""Routes and jobs that totals list one by one; each takes 47 lines, and Prometheus gives up after ten seconds."""
 ALL_JOBS, ALL_ROUTES = "(all jobs)", "(all routes)"
 _TIMES = {
     "wait": "Seconds from the due time of an attempt to its beginning.",
@@ -42,12 +42,12 @@ class Ready(Collector):
         self._metrics = metrics
 
     def collect(self) -> Iterator[Metric]:
-        """Give them all."""
+        """Return them all."""
         yield from self._metrics
 
 
 def of_store(store: Backend) -> list[Metric]:
-    """Read everything that is told of a store. Raises what its verbs raise."""
+    """Read the metrics of a store. Raises what its verbs raise."""
     began = time.perf_counter()
     found = [*_of_routes(store), *_of_pools(store)]
     if "counters" in store.capabilities:
@@ -60,7 +60,7 @@ def of_store(store: Backend) -> list[Metric]:
 
 
 def folded(totals: list[Counters], most: int = MOST_TOTALS) -> list[Counters]:
-    """Add up the jobs of each route, and then the routes of each queue, where there are too many to be told apart."""
+    """Add up the jobs of each route, and then the routes of each queue, where there are too many to list."""
     if len(totals) > most:
         totals = _added(totals, lambda each: (each.queue, each.route, ALL_JOBS))
     if len(totals) > most:
@@ -79,7 +79,7 @@ def _added(totals: list[Counters], place: Callable[[Counters], tuple[str, str, s
 
 
 def of_monitor(requests: Requests, streams: int, operations: int, *, is_up: bool) -> list[Metric]:
-    """Tell what is known of the monitor itself."""
+    """Return the metrics of the monitor itself."""
     up = GaugeMetricFamily(
         "skunkqueue_store_up", "1: the store answers. 0: it cannot be reached.", value=is_up
     )

@@ -1,4 +1,4 @@
-"""Histograms of a store as Prometheus has them: fewer buckets, whose ends are ends of ours, so that nothing is guessed."""
+"""Histograms of a store as Prometheus has them: fewer buckets, whose ends are ends of the store's, so that counts are exact."""
 
 from __future__ import annotations
 

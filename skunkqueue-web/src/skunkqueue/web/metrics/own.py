@@ -51,6 +51,6 @@ def _begin() -> None:
 def _end(response: Response) -> Response:
     begun = g.get("begun")
     if begun is not None:
-        # Only endpoints that exist, so that nobody can make the list grow.
+        # Only endpoints that exist, so that requests cannot make the list grow.
         requests().add(request.endpoint or "none", response.status_code, time.perf_counter() - begun)
     return response

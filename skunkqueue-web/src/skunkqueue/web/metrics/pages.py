@@ -1,4 +1,4 @@
-"""``/metrics`` for Prometheus, ``/healthz`` and ``/readyz`` for whoever keeps the monitor running."""
+"""``/metrics`` for Prometheus, ``/healthz`` and ``/readyz`` for what keeps the monitor running."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from skunkqueue.web.metrics.collector import Ready, of_monitor, of_store
 from skunkqueue.web.rights import Right, allowed, open_to_all
 
 FRESH = 1.0
-"""Seconds for which an answer of the store is told to others, too."""
+"""Seconds for which an answer of the store is used for other requests, too."""
 
 blueprint = Blueprint("metrics", __name__)
 health = Blueprint("health", __name__)
@@ -39,7 +39,7 @@ def install(app: Flask) -> None:
 @blueprint.get("/metrics")
 @allowed(Right.VIEW)
 def metrics() -> Response:
-    """Tell Prometheus."""
+    """Answer Prometheus."""
     told = source.current().cached("metrics", FRESH, _of_store)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Ready([*(told or ()), *_of_monitor(is_up=told is not None)]))
@@ -51,18 +51,18 @@ def metrics() -> Response:
 @health.get("/healthz")
 @open_to_all
 def healthz() -> Response:
-    """Say that the process lives; the store is not asked."""
+    """Answer that the process lives; the store is not asked."""
     return Response(b'{"status":"ok"}', content_type="application/json")
 
 
 @health.get("/readyz")
 @open_to_all
 def readyz() -> Response:
-    """Say whether the store answers, and whether the routes that were named have live workers."""
+    """Answer whether the store answers, and whether the named routes have live workers."""
     found = source.current().cached("ready", FRESH, _look)
     if found.answers and not found.missing:
         return Response(b'{"status":"ready"}', content_type="application/json")
-    # Whoever has not logged in learns no names.
+    # A visitor who has not logged in sees no names.
     named = f": {', '.join(found.missing)}" if g.get("login") is not None else ""
     told = f"{len(found.missing)} of the routes that must have a live worker have none{named}"
     answer = problem(503, told if found.answers else "the store does not answer")
@@ -71,7 +71,7 @@ def readyz() -> Response:
 
 
 def _of_store() -> list[Metric] | None:
-    """Read the store; ``None``: it does not answer, which is worth telling, too."""
+    """Read the store; ``None``: it does not answer, which is a metric too."""
     try:
         return of_store(source.current().backend)
     except SkunkQueueError as error:

@@ -1,4 +1,4 @@
-"""The audit log: who did what, when and why, and what became of it."""
+"""The audit log: who did what, when and why, and the outcome."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Errors: failures grouped by job and type of error, newest first, with what can be done to a group."""
+"""Errors: failures grouped by job and type of error, newest first, with the actions on a group."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEFAULT = "24h"
 LOOKED = 1_000
 """Failures that are looked at, the newest ones."""
 LOOKED_FURTHER = 10_000
-"""The same, where somebody asks for more and waits for it."""
+"""The same, where a person asks for more and waits for it."""
 MOST_GROUPS = 100
 
 

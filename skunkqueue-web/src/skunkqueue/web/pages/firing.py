@@ -1,4 +1,4 @@
-"""One firing: its call, its result or traceback, its attempts in order of time, and what can be done with it."""
+"""One firing: its call, its result or traceback, its attempts in order of time, and the actions on it."""
 
 from __future__ import annotations
 

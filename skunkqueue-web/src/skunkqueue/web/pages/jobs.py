@@ -1,4 +1,4 @@
-"""Jobs: firings by any filter, a page at a time, with what can be done to those ticked or to all that match."""
+"""Jobs: firings by any filter, a page at a time, with the actions on those ticked or on all that match."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     looked: int
     read: int
     is_cut: bool
-    """It came to its bound, and shows fewer than there may be."""
+    """Whether it reached its bound, and may show fewer than match."""
     passed: list[str]
     """Addresses of where it came to its bound among unfinished ones, and went on to the next."""
 
@@ -73,7 +73,7 @@ def jobs() -> str | Response | tuple[str, int]:
         except (BackendError, searching.CursorError) as error:
             if after is None and before is None:
                 raise
-            # The one that was read before may be another's; the rest of the filter is fine.
+            # A cursor of another filter is refused; the rest of the filter stays.
             wrong["after"] = str(error)
         else:
             tabs = _tabs(wanted)

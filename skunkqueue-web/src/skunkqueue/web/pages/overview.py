@@ -22,7 +22,7 @@ ROUTES = 12
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose charts are shown."""
+    """The queue, route or job whose charts are shown."""
 
     queue: str | None
     route: str | None
@@ -54,7 +54,7 @@ class Sums(msgspec.Struct, frozen=True, kw_only=True):
 @blueprint.get("/")
 @allowed(Right.VIEW)
 def overview() -> str:
-    """Show how the store is."""
+    """Show the overview."""
     choice = chosen()
     lines = [line for line in routes.lines() if choice.queue in (None, line.info.queue)]
     lines = [line for line in lines if choice.route in (None, line.info.route)]
@@ -102,7 +102,7 @@ def sums(lines: Sequence[Line]) -> Sums:
 
 
 def busiest(lines: Sequence[Line]) -> list[Line]:
-    """Sort routes: those first that are stuck, then those with most in hand."""
+    """Sort routes: stuck ones first, then those with most work."""
     counted = State.PENDING, State.RUNNING
     return sorted(
         lines, key=lambda line: (not line.is_stuck, -sum(line.info.counts[state] for state in counted))

@@ -61,7 +61,8 @@ def route() -> str:
     about = here.shared(("route", queue, name), lambda: read(here.backend, queue, name))
     if about is None:
         abort(
-            404, f"Queue {queue} has no route {name}: nothing was ever fired there, and nobody works on it."
+            404,
+            f"Queue {queue} has no route {name}: nothing was ever fired there, and no worker listens on it.",
         )
     past = history().read([(queue, name)], WINDOWS[over], now())
     hour = past if over == "hour" else history().read([(queue, name)], WINDOWS["hour"], now())
@@ -86,7 +87,7 @@ def route() -> str:
 
 
 def read(backend: Backend, queue: str, name: str) -> About | None:
-    """Read what is known of a route; ``None``: there is no such route."""
+    """Read what is known about a route; ``None``: it does not exist."""
     found = [info for info in backend.routes(queue) if info.route == name]
     workers = backend.workers(queue, name)
     if not found and not workers:

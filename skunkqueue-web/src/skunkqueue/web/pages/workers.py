@@ -1,4 +1,4 @@
-"""Workers and pools: who is there, what each has in hand, and how it fares."""
+"""Workers and pools: which are live, what each runs, and its memory and CPU."""
 
 from __future__ import annotations
 

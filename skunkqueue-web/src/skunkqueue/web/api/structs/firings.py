@@ -29,7 +29,7 @@ class JobCounts(Base, frozen=True, kw_only=True):
 
 
 class ProgressAnswer(Base, frozen=True, kw_only=True):
-    """How far a job says that it is."""
+    """The progress that a job reports."""
 
     done: float
     total: float | None
@@ -37,7 +37,7 @@ class ProgressAnswer(Base, frozen=True, kw_only=True):
 
 
 class Head(Base, frozen=True, kw_only=True):
-    """What rows and whole firings both tell."""
+    """What rows and whole firings both have."""
 
     id: str
     job: str | None
@@ -97,7 +97,7 @@ class ValueAnswer(Base, frozen=True, kw_only=True, omit_defaults=True):
     left: int = 0
     """Characters that are not shown; `whole` shows up to a million."""
     hidden: bool = False
-    """A plugin has put another text in its place."""
+    """Whether a plugin has replaced it by another text."""
     value: Any | UnsetType = UNSET
     """As JSON, where it is shown in full. Integers beyond 2^53, and what JSON cannot carry, are texts."""
 
@@ -133,7 +133,7 @@ class FailureAnswer(Base, frozen=True, kw_only=True):
     message: ValueAnswer
     traceback: str | None
     hidden: bool
-    """A plugin has hidden the traceback."""
+    """Whether a plugin has hidden the traceback."""
 
 
 class TryAnswer(Base, frozen=True, kw_only=True):
@@ -157,7 +157,7 @@ class JobAnswer(Head, frozen=True, kw_only=True):
     target: str | None
     kill_requested: bool
     damaged: bool
-    """Nobody can read what it is to do."""
+    """Whether its body cannot be read."""
     calls: list[CallAnswer]
     result: ValueAnswer | None
     result_problem: str | None

@@ -21,7 +21,7 @@ class WorkerAnswer(Base, frozen=True, kw_only=True):
     pid: int
     state: str
     late: bool
-    """Its last sign of life is too long ago."""
+    """Whether its last sign of life is too long ago."""
     started: datetime
     beat: datetime | None
     done: int | None

@@ -90,7 +90,7 @@ class Total(Point, frozen=True, kw_only=True):
     queue: str
     route: str
     job: str
-    """`(other jobs)` stands for all that are not told apart."""
+    """`(other jobs)` stands for all that are not counted by name."""
 
 
 class Totals(Base, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ class ScheduleAnswer(Base, frozen=True, kw_only=True):
     jobs: str
     strategy: str
     rule: str
-    """In words; empty: nobody here can say it."""
+    """In words; empty: its strategy is not installed here, or fails."""
     state: str
     """`waiting`, `due`, `running`, `paused` or `idle`."""
     blocked: bool
