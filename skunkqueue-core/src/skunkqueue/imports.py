@@ -1,6 +1,6 @@
 """Importing what a stored name stands for, and nothing else.
 
-A store's content is not trusted: whoever can write to it must not be able to make a process import any
+A store's content is not trusted: a program that can write to it must not be able to make a process import any
 module it likes. A ``Gate`` finds only what the process has loaded already, what lies in the folders
 where the user's own code is, and the packages the user named.
 """
@@ -53,7 +53,7 @@ def main_module_name(alias: str = "__main__") -> str | None:
     spec: ModuleSpec | None = getattr(main, "__spec__", None)
     file: str | None = getattr(main, "__file__", None)
     name = spec.name if spec is not None else Path(file or "").stem
-    # `python folder` runs a `__main__` that nobody else finds, and `my-demo.py` is no module's name.
+    # `python folder` runs a `__main__` that other processes do not find, and `my-demo.py` cannot be a module's name.
     return name if name not in _MAINS and _is_module_name(name) else None
 
 

@@ -16,7 +16,7 @@ from skunkqueue.show import brief
 from skunkqueue.times import Seconds, as_timeout
 
 SLICE = 5.0
-"""Seconds after which one looks at firings that may have expired, though nobody settled them."""
+"""Seconds after which to look at firings that may have expired without having been settled."""
 
 
 def gather(

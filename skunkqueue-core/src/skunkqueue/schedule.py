@@ -211,7 +211,7 @@ def plan_declared(
 
 
 def skipped(schedule: Schedule, strategy: Strategy, now: float, *, began: float | None = None) -> Plan:
-    """Plan the next run where nobody saw the one before end (killed while pending, purged, paused, replaced)."""
+    """Plan the next run where no worker saw the one before end (killed while pending, purged, paused, replaced)."""
     seen = Observation(
         now=now,
         due=schedule.next_run if schedule.next_run is not None else now,

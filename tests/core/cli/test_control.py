@@ -26,7 +26,7 @@ def test_the_worker_of_a_running_firing_is_told(store: Backend, skunq: Skunq) ->
     made = fire(store)
     begin(store)
 
-    assert "its worker is told" in skunq("kill", made)
+    assert "its worker will interrupt it" in skunq("kill", made)
     assert store.listen(WORKER, 0.0) == [Command(verb="kill", firing=made)]
 
 

@@ -45,7 +45,7 @@ def kill(
             late = True
             note(f"{each} is {_told(state)} already")
         elif state.value == "running":
-            say(f"{each} is running: its worker is told to interrupt it")
+            say(f"{each} is running: its worker will interrupt it")
         else:
             say(f"{each} is killed")
     if late:

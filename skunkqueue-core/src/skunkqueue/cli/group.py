@@ -52,7 +52,7 @@ _CODES: tuple[tuple[type[SkunkQueueError], int], ...] = (
 )
 """Errors that are more than a problem found."""
 _UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-"""What a full or failing disk says to whoever writes to standard output."""
+"""What writing to standard output raises where the disk is full or fails."""
 
 
 class Unavailable(click.Command):

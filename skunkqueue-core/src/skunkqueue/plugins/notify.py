@@ -86,7 +86,7 @@ class Notifier:
             self.tell_all(hook_name, [arguments])
 
     def tell_each(self, hook_name: str, argument: str, things: Iterable[object], **others: object) -> None:
-        """Call one hook for each of several things; costs one look-up where nobody implements it."""
+        """Call one hook for each of several things; costs one look-up where no plugin implements it."""
         if hook_name in self._callers:
             self.tell_all(hook_name, [{argument: thing, **others} for thing in things])
 

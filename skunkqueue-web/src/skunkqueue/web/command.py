@@ -37,7 +37,7 @@ _RIGHTS = click.Choice(["view", "act", "admin"])
 )
 @option("--right", type=_RIGHTS, help="What the new login or token may do.  [default: view]")
 @click.option("--insecure", is_flag=True, help="Let everybody in who reaches the port, without a login.")
-@click.option("--read-only", is_flag=True, help="Show everything, and change nothing, whoever asks.")
+@click.option("--read-only", is_flag=True, help="Show everything, and change nothing, whatever the login.")
 @click.option(
     "--allow-host", "hosts", multiple=True, metavar="NAME", help="A name by which browsers may reach it."
 )

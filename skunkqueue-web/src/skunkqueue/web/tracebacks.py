@@ -15,7 +15,7 @@ class Line(NamedTuple):
 
     text: str
     kind: str
-    """``own`` (a frame of the user's code), ``foreign`` (of a library's) or ``text`` (all that is no frame)."""
+    """``own`` (a frame of the user's code), ``foreign`` (of a library's) or ``text`` (everything that is not a frame)."""
 
 
 def lines_of(traceback: str) -> Iterator[Line]:

@@ -1,4 +1,4 @@
-"""Checks of schedules: those that nobody can plan or run, and those whose last run failed."""
+"""Checks of schedules: those that no worker can plan or run, and those whose last run failed."""
 
 from __future__ import annotations
 

@@ -125,10 +125,10 @@ def _find(state: Access, *, is_open: bool) -> who.Found:
     try:
         return who.find(current_app, state, request)
     except ConfigError as error:
-        # Whoever is not let in need not learn where the file is.
-        logger.error("nobody can log in: reason=%s", error)  # noqa: TRY400 - the text says it all
+        # A visitor who is not let in must not see where the file is.
+        logger.error("logins cannot be read: reason=%s", error)  # noqa: TRY400 - the text says it all
         if not is_open:
-            abort(503, "Nobody can come in, since the logins cannot be read. The monitor's log says why.")
+            abort(503, "The logins cannot be read, so nobody is let in. The monitor's log says why.")
         return who.Found(None)
 
 
@@ -170,7 +170,7 @@ def _is_program() -> bool:
         return False
     if g.login.by == "token":
         return True
-    # Where nobody logs in there are no tokens. Browsers say where a request comes from, and a page cannot send JSON
+    # Without logins no tokens exist. Browsers say where a request comes from, and a page cannot send JSON
     # to another site without being asked about it.
     of_browser = ("Origin", "Sec-Fetch-Site", "Cookie", "Referer")
     return (

@@ -79,7 +79,7 @@ def _compare(name: str, password: str) -> Line | None:
     try:
         logins = auth_file.logins()
     except ConfigError as error:
-        logger.error("nobody can log in: reason=%s", error)  # noqa: TRY400 - the text says it all
+        logger.error("logins cannot be read: reason=%s", error)  # noqa: TRY400 - the text says it all
         abort(503, "Nobody can log in, since the logins cannot be read. The monitor's log says why.")
     with access().comparing:
         return logins.by_password(name, password)

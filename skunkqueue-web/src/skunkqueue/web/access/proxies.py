@@ -51,7 +51,7 @@ class Proxies:
             except ValueError as error:
                 msg = (
                     f"{name!r} is not the address of a proxy: write an address (10.0.0.7), a network (10.0.0.0/24),"
-                    f" or {UNIX} for whoever connects through a Unix socket"
+                    f" or {UNIX} for connections through a Unix socket"
                 )
                 raise ConfigError(msg) from error
 

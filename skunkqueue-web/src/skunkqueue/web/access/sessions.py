@@ -108,7 +108,7 @@ def id_of_session() -> str | None:
 
 
 def login_of(app: Flask, asking: Request) -> Login | None:
-    """Return who has logged in, by the cookie of a request; ``None``: nobody, or not any more. Raises ConfigError."""
+    """Return the login of a request's cookie; ``None``: it has none, or not any more. Raises ConfigError."""
     del asking
     auth_file = access().auth_file
     name, since, id_ = session.get(_NAME), session.get(_SINCE), id_of_session()

@@ -43,7 +43,7 @@ class Access:
             self.auth_file.logins()
         if settings.login_header and not settings.trusted_proxies:
             msg = (
-                f"nobody is trusted to set the header {settings.login_header!r}: name the proxy that sets it by"
+                f"no proxy is trusted to set the header {settings.login_header!r}: name the proxy that sets it by"
                 f" --trusted-proxy (trusted_proxies)"
             )
             raise ConfigError(msg)

@@ -17,7 +17,7 @@ _BEARER = "bearer "
 
 
 class Found(NamedTuple):
-    """Who asks; without a login, why nobody is let in so."""
+    """Who makes a request; without a login, why it is refused."""
 
     login: Login | None
     why: str = ""
@@ -47,7 +47,7 @@ def find(app: Flask, access: Access, request: Request) -> Found:
 
 
 def _anybody(access: Access, request: Request) -> Found:
-    """Let in whoever asks from this machine; from elsewhere only where the monitor was told so."""
+    """Let in requests from this machine; others only where the monitor was started with ``insecure``."""
     remote = request.remote_addr or ""
     login = Login(name=f"web@{remote or 'unix'}", right=Right.ADMIN, by="none")
     if access.settings.insecure:

@@ -142,7 +142,7 @@ function openStream() {
   stream.addEventListener("hello", () => {
     hasEvents = true;
     streamAt = 0;
-    // What has changed between this page's making and the stream's beginning was told to nobody.
+    // A change between this page's making and the stream's beginning sent no event.
     later(LEAST_MS);
   });
   stream.addEventListener("change", () => {
