@@ -82,3 +82,8 @@ def test_a_time_of_another_type_is_a_type_error_too(rule: str) -> None:
 def test_a_job_cannot_expire_before_it_is_fired_nor_after_a_year(expires: Any) -> None:
     with pytest.raises(PolicyError, match="expires must be between 0 and"):
         change_policy(Policy(), {"expires": expires})
+
+
+def test_a_policy_that_is_nearly_one_is_told_which() -> None:
+    with pytest.raises(PolicyError, match="unknown policy 'route', did you mean 'routes'\\? known are: "):
+        change_policy(Policy(), {"route": "mail"})

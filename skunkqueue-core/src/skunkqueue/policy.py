@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Any, Literal, TypedDict
 
 import msgspec
@@ -81,7 +82,10 @@ def change_policy(policy: Policy, changes: Mapping[str, Any]) -> Policy:
     """Return a copy with some rules changed, each of them checked; PolicyError names the wrong one."""
     unknown = changes.keys() - POLICY_FIELDS
     if unknown:
-        msg = f"unknown policy {min(unknown)!r}; known are: {', '.join(sorted(POLICY_FIELDS))}"
+        name = min(unknown)
+        near = get_close_matches(name, POLICY_FIELDS, n=1)
+        meant = f", did you mean {near[0]!r}?" if near else ";"
+        msg = f"unknown policy {name!r}{meant} known are: {', '.join(sorted(POLICY_FIELDS))}"
         raise PolicyError(msg)
     checked = {name: _CHECKS[name](value) for name, value in changes.items()}
     return msgspec.structs.replace(policy, **checked)
