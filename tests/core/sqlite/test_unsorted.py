@@ -9,8 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from skunkqueue.listings import Query
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.sqlite import SQLiteBackend
 from skunkqueue.persistence.sqlite.statements import insert
 from skunkqueue.records import Claim, Outcome, State, Verdict
@@ -88,6 +90,13 @@ def test_every_verb_sees_what_is_not_sorted(backend: SQLiteBackend, path: Path, 
     other.close()
     assert count_of(backend, "unsorted") == 1
     assert READS[name](backend, backend.now())
+
+
+def test_impossible_runs_of_many_jobs_leave_sums_finite(backend: SQLiteBackend) -> None:
+    backend.enqueue([firing(job=job) for job in JOBS])
+    outcomes = [replace(settled(one), took=float("inf")) for one in claim(backend, len(JOBS))]
+    backend.settle(outcomes)
+    assert {one.values["run"] for one in backend.totals()} == {rules.LONGEST_TIME}
 
 
 def test_batch_of_many_jobs_is_listed_in_one_row(backend: SQLiteBackend) -> None:

@@ -107,7 +107,14 @@ def tally_outcomes(values: dict[str, float], verdict: Verdict, outcomes: Sequenc
         if began is not None:
             waits.append(0.0 if outcome.was_due is None else began - outcome.was_due)
             runs.append(outcome.took)
-    tally_batch(values, verdict, len(outcomes), _bounded(waits), _bounded(runs))
+    tally_times(values, verdict, len(outcomes), waits, runs)
+
+
+def tally_times(
+    values: dict[str, float], verdict: Verdict, number: int, waits: list[float], runs: list[float]
+) -> None:
+    """Add so many outcomes of one verdict to counters; ``waits`` and ``runs``: the seconds of those that began."""
+    tally_batch(values, verdict, number, _bounded(waits), _bounded(runs))
 
 
 def _bounded(times: list[float]) -> list[float]:

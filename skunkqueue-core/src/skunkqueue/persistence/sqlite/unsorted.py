@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from skunkqueue.counters import tally_batch
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.sqlite import tallies
 from skunkqueue.persistence.sqlite.schema import FINAL
 from skunkqueue.persistence.sqlite.statements import insert
@@ -109,7 +109,7 @@ def _count(
         verdict = Verdict(name)
         waits = [wait for wait, _ in attempts if wait is not None]
         tooks = [took for wait, took in attempts if wait is not None]
-        tally_batch(values, verdict, len(attempts), waits, tooks)
+        rules.tally_times(values, verdict, len(attempts), waits, tooks)
         if verdict in FINAL:
             changes[FINAL[verdict]] = len(attempts)
     for job, (values, changes) in sorted(jobs.items()):
