@@ -11,10 +11,10 @@ class TestMemory(BackendContract):
 
     @pytest.fixture
     def config(self) -> BackendConfig:
-        """Say how an empty store is opened; here every one is new."""
+        """Return the config of an empty store; here every store is new."""
         return BackendConfig(backend="memory")
 
     @pytest.fixture
     def config_with_password(self) -> BackendConfig:
-        """Say how it is opened with a password: none is asked for, and none may be shown."""
+        """Return a config with a password: this store needs none, and must not show it."""
         return BackendConfig(backend="memory", url="memory://user:s3cret@here")

@@ -53,7 +53,7 @@ def test_without_a_home_folder_a_store_must_be_named(words: str) -> None:
     code, told = run(*words.split())
 
     assert code == 2
-    assert "there is no default place for a store" in told
+    assert "a store has no default location" in told
     assert "set HOME or XDG_DATA_HOME, or name a store" in told
     assert "a fault in" not in told
 

@@ -12,7 +12,7 @@ from skunkqueue_memory.store import Store
 def enqueue(store: Store, firings: Sequence[Firing]) -> list[str]:
     """Put firings on the shelf."""
     now = store.now()
-    # Whatever can go wrong goes wrong here, before the first change: all or none.
+    # Everything that can fail fails here, before the first change: all or none.
     entries = [Entry.of(firing, now) for firing in firings]
     ids = [store.shelf.put(entry) for entry in entries]
     store.wake_all()

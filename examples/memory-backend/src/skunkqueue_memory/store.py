@@ -35,7 +35,7 @@ class Store:
         self.paused: defaultdict[str, set[str | None]] = defaultdict(set)
         """Paused routes by queue; ``None`` among them stands for the whole queue."""
         self.workers: dict[str, tuple[WorkerRecord, float]] = {}
-        """Each with the time at which it is no longer listed."""
+        """Each with the time from which it is not listed any more."""
         self.pools: dict[str, tuple[PoolRecord, float]] = {}
         """The same."""
         self.mailboxes: defaultdict[str, list[Command]] = defaultdict(list)

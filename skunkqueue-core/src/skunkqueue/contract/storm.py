@@ -66,11 +66,11 @@ class Storm:
         """Refires accepted since the declaration changed."""
         self._paused = False
         self._idle = False
-        """Nothing is armed, and somebody has to heal it."""
+        """Nothing is armed, so the schedule has to be healed."""
         self._held: list[Claim] = []
         """What workers believe they hold: those that were given up for dead too."""
         self._late: list[Outcome] = []
-        """Outcomes, with what follows, that somebody is yet to hand in."""
+        """Outcomes, with what follows, that are not handed in yet."""
         self._accepted: list[str] = []
         """The firings that refired it."""
         self._armed: set[str] = set()

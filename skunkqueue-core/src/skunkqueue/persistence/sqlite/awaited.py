@@ -40,7 +40,7 @@ def begin_claim(
         return None
 
     def answer(woken: bool) -> Sequence[Claim]:  # noqa: FBT001 - as it is called
-        # Whoever woke this wait has put something in, so that a look first would only cost time.
+        # This wait is woken because something was put in, so a look first would only cost time.
         number = store.known_route(queue, route) if woken else None
         if number is None:
             return look_and_claim()

@@ -1,7 +1,7 @@
 """The SQLite backend: every verb of the contract, each by the module that is named as its area.
 
-A verb that is one transaction calls a function that takes ``db``. One that also wakes somebody, or needs several
-transactions, calls a function that takes the open store.
+A verb that is one transaction calls a function that takes ``db``. One that also wakes waiting processes, or needs
+several transactions, calls a function that takes the open store.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ _PROBE = "probe"
 
 
 class _Fifo:
-    """An open FIFO. It is closed when the object goes, so that nobody writes to another file under its old descriptor."""
+    """An open FIFO. It is closed when the object goes, so that nothing is written to another file under its old descriptor."""
 
     __slots__ = ("_fds", "checked", "fd")
 

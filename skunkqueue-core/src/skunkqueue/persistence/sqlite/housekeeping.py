@@ -73,7 +73,7 @@ def _clean_up(store: Store, now: float) -> None:
         # The log is missing, or its folder: the next read or write raises an error that names it.
         return
     if large:
-        # Does what it can without waiting for anybody; the next sweep tries again.
+        # Does what it can without waiting for other processes; the next sweep tries again.
         store.writer.alone(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
 
 

@@ -223,7 +223,7 @@ def _path(text: str | None, dbname: str) -> Path:
     if "://" in text:
         if not text.lower().startswith(f"{_SCHEME}/"):
             msg = (
-                f"{text!r} is no URL of an SQLite file: write sqlite:////absolute/path.db (four slashes),"
+                f"{text!r} is not the URL of an SQLite file: write sqlite:////absolute/path.db (four slashes),"
                 f" sqlite:///relative.db (three), or a bare path"
             )
             raise ConfigError(msg)
@@ -235,7 +235,7 @@ def _path(text: str | None, dbname: str) -> Path:
         # resolve() would follow links.
         return Path(os.path.abspath(Path(text).expanduser()))  # noqa: PTH100
     except RuntimeError as error:
-        msg = f"{text!r}: whose home folder `~` means is not known here: write the path in full"
+        msg = f"{text!r}: the home folder that `~` stands for is not known: write the path in full"
         raise ConfigError(msg) from error
 
 
@@ -251,7 +251,7 @@ def _default_path(dbname: str) -> Path:
     except RuntimeError as error:
         # HOME is not set, and the user has no entry in the system's list of users, as in many containers.
         msg = (
-            f"there is no default place for a store, since user {os.getuid()} has no home folder: set HOME or"
+            f"a store has no default location, since user {os.getuid()} has no home folder: set HOME or"
             f" XDG_DATA_HOME, or name a store (SKUNKQUEUE_URL, conn_url=... or --url)"
         )
         raise ConfigError(msg) from error

@@ -128,7 +128,7 @@ class Store:
                 self.writer.run(deferred.do_all)
             except BackendFullError:
                 return self.writer.alone(lambda db: _as_if_filed(db, query))
-        # Others settle faster than this process looks; nobody else writes during a write transaction.
+        # Others settle faster than this process looks; no other process writes during a write transaction.
         return self.writer.run(deferred.after_sorting(query))
 
     # --- waking others ------------------------------------------------------------------------------

@@ -67,7 +67,7 @@ def adjust_due_times(db: sqlite3.Connection, now: float, mono: float) -> tuple[i
         return 0, set()
     if back < 0:
         log.info(
-            "the wall clock went forward by %.1f s (or the machine slept); due times come that much sooner",
+            "the wall clock went forward, or the machine slept: seconds=%.1f (delayed firings are due that much sooner)",
             -back,
         )
         return 0, set()
@@ -91,8 +91,8 @@ def adjust_due_times(db: sqlite3.Connection, now: float, mono: float) -> tuple[i
                     touched.add(route)
     db.executemany("UPDATE firing SET due = ? WHERE id = ?", moved)
     log.warning(
-        "the wall clock was set back by %.1f s: %d firings that were due are due now again, delayed ones wait as"
-        " their due times say",
+        "the wall clock was set back: seconds=%.1f made_due=%d (firings that were due are due now again, delayed ones"
+        " keep their due times)",
         back,
         len(moved),
     )
