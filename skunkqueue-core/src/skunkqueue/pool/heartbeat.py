@@ -1,6 +1,6 @@
-"""The threads by which a pool is listed in the store, with samples of its processes, and hears commands.
+"""Keeps the pool on the store's list of pools: that it lives, and samples of what its processes use.
 
-What the store does is nothing to the pool's signals and children: where it is away, both threads try again.
+Works on a thread of its own, so that a store that hangs keeps the pool from nothing. Starts ``command_listener``, too.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.persistence.backend import Backend
+from skunkqueue.pool.command_listener import PoolCommandListener
 from skunkqueue.pool.process_samples import measure
 from skunkqueue.pool.shared_store import SharedStore
 from skunkqueue.pools import MAX_SAMPLES, PoolRecord, Process, Sample
@@ -27,8 +28,6 @@ logger = logging.getLogger("skunkqueue.pool")
 _LONGEST_BEAT = 5.0
 _SOON = 0.25
 """Seconds between two beats at least, however much changes."""
-_SLICE = 30.0
-"""Seconds for which the store may block the wait for commands at a time."""
 _ALL_SAMPLES = 3_000
 """Samples that a pool shows of all its processes together: a beat carries them all."""
 
@@ -56,13 +55,13 @@ class View(NamedTuple):
 
 
 class PoolHeartbeat:
-    """For one pool. All but ``show`` and ``finish`` happens on threads of its own."""
+    """For one pool. All but ``show`` and ``finish`` happens on its own thread."""
 
     def __init__(
-        self, link: SharedStore, record: PoolRecord, lease: float, hear: Callable[[Command], None]
+        self, store: SharedStore, record: PoolRecord, lease: float, hear: Callable[[Command], None]
     ) -> None:
         """``record``: what never changes, but for when it started; ``hear`` is called on another thread, and must not block."""
-        self._link = link
+        self._store = store
         self._record = record
         self._lease = lease
         self._hear = hear
@@ -94,7 +93,9 @@ class PoolHeartbeat:
 
     def _start(self) -> None:
         reporter = threading.Thread(target=self._report, name="skunkqueue-pool-heartbeat", daemon=True)
-        listener = threading.Thread(target=self._listen, name="skunkqueue-pool-command-listener", daemon=True)
+        listener = PoolCommandListener(
+            self._store, self._record.id, self._hear, listed=self._listed, ended=self._ended
+        )
         try:
             reporter.start()
             self._threads.append(reporter)
@@ -114,7 +115,7 @@ class PoolHeartbeat:
             pause = min(self._lease / 3, _LONGEST_BEAT)
             self._changed.clear()
             try:
-                backend = self._link.backend()
+                backend = self._store.backend()
                 if "pools" not in backend.capabilities:
                     return
                 record = self._describe(backend.now())
@@ -173,24 +174,3 @@ class PoolHeartbeat:
         return msgspec.structs.replace(
             self._record, state=view.state, workers=view.workers, processes=tuple(processes)
         )
-
-    # --- commands ---------------------------------------------------------------------------------
-
-    def _listen(self) -> None:
-        # Before it is listed, it has no mailbox.
-        self._listed.wait()
-        backoff = StoreBackoff()
-        while not self._ended.is_set():
-            try:
-                commands = self._link.backend().listen(self._record.id, _SLICE)
-            except SkunkQueueError as error:
-                logger.debug("the pool's mailbox cannot be heard: %s", error)
-                self._ended.wait(backoff.next())
-                continue
-            except Exception:
-                logger.exception("a fault in hearing the pool's mailbox")
-                self._ended.wait(backoff.next())
-                continue
-            backoff.reset()
-            for command in commands:
-                self._hear(command)

@@ -100,7 +100,7 @@ def explain(error: OSError | MemoryError) -> str:
     return _LACKS.get(error.errno or 0) or str(error)
 
 
-class Troubles:
+class StartFailures:
     """What keeps workers from starting, each kind told once until workers can start again."""
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class Troubles:
         return bool(self._told)
 
     def tell(self, kind: object, routes: Sequence[str], word: str) -> bool:
-        """Log a trouble, unless one of its kind was; return whether it was news."""
+        """Log a failure, unless one of its kind was; return whether it was news."""
         self._newest = monotonic()
         is_news = kind not in self._told
         self._told.add(kind)

@@ -28,9 +28,9 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
 class StoreReporter:
     """Takes notes to the store, in order."""
 
-    def __init__(self, link: SharedStore, patience: float) -> None:
+    def __init__(self, store: SharedStore, patience: float) -> None:
         """Make one that gives a note up after ``patience`` seconds."""
-        self._link = link
+        self._store = store
         self._patience = patience
         self._notes: queue.SimpleQueue[Callable[[Backend], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
@@ -96,7 +96,7 @@ class StoreReporter:
 
     def finish(self, timeout: float) -> None:
         """Write what is left, for at most ``timeout`` seconds, and let go of the store."""
-        if self._thread is None and not self._link.is_open:
+        if self._thread is None and not self._store.is_open:
             return
         self._take(None)
         if self._thread is None:
@@ -121,14 +121,14 @@ class StoreReporter:
     def _work(self) -> None:
         while (note := self._notes.get()) is not None:
             self._deliver(note)
-        self._link.close()
+        self._store.close()
 
     def _deliver(self, note: Callable[[Backend], None]) -> None:
         deadline = monotonic() + self._patience
         wait = _FIRST_WAIT
         while True:
             try:
-                note(self._link.backend())
+                note(self._store.backend())
             except SkunkQueueError as error:
                 if monotonic() + wait > deadline or self._ending.is_set():
                     logger.error("the pool cannot tell the store what happened to a worker: %s", error)  # noqa: TRY400 - the message says it

@@ -4,7 +4,7 @@ The signals are the seed's: HUP, ABRT, QUIT and TERM stop gently (each worker en
 records it), INT stops roughly (an exception is raised in each running job). INT after a gentle one
 makes it rough; a second INT, or the end of the grace, kills. What a SIGKILL of the pool leaves, its
 workers see to: they end when the control pipe closes (``child_process``). Commands from the store do the same, and more
-(``pool_commands``).
+(``commands``).
 """
 
 from __future__ import annotations
@@ -26,21 +26,22 @@ from skunkqueue.pool.pid_file import PidFile
 from skunkqueue.pool.plugin_deaths import PluginDeaths
 from skunkqueue.pool.reaper import Reaper
 from skunkqueue.pool.reload import Watch
+from skunkqueue.pool.respawn import Respawn
 from skunkqueue.pool.rolling_restart import RollingRestart
 from skunkqueue.pool.shared_store import SharedStore
 from skunkqueue.pool.signals import SignalWakeup
 from skunkqueue.pool.slot import Slot
-from skunkqueue.pool.starter import Starter, Troubles, explain, hold_standard_streams
+from skunkqueue.pool.starter import Starter, hold_standard_streams
 from skunkqueue.pool.store_reporter import StoreReporter
 from skunkqueue.pools import PoolRecord
 from skunkqueue.processes.control_pipe import GENTLE, GIVE_BACK, ROUGH
-from skunkqueue.processes.exit_codes import EXIT_FAULT, EXIT_OK, EXIT_ROUGH, EXIT_SETTINGS, EXIT_STORE, Ending
+from skunkqueue.processes.exit_codes import EXIT_ROUGH
 from skunkqueue.processes.log_setup import set_up_pool
 from skunkqueue.processes.log_values import duration
 from skunkqueue.processes.scoreboard import GIVE_BACK as GIVE_BACK_CAUSE
 from skunkqueue.processes.scoreboard import ROUGH as ROUGH_CAUSE
 from skunkqueue.processes.scoreboard import STRATEGY as STRATEGY_CAUSE
-from skunkqueue.processes.settings import PoolSettings, named
+from skunkqueue.processes.settings import PoolSettings
 from skunkqueue.processes.signals import not_ignored
 from skunkqueue.processes.timed_notifier import TimedNotifier
 from skunkqueue.records import Command
@@ -50,15 +51,10 @@ logger = logging.getLogger("skunkqueue.pool")
 GENTLE_SIGNALS = (signal.SIGHUP, signal.SIGABRT, signal.SIGQUIT, signal.SIGTERM)
 STOP_SIGNALS = (*GENTLE_SIGNALS, signal.SIGINT)
 _LOOK_EVERY = 0.5
-_LOOK_AGAIN = 1.0
 _RELOAD_EVERY = 0.3
 _STORE_PATIENCE = 10.0
 _LAST_BEAT = 2.0
 """Seconds to wait until the pool is taken off the list."""
-_BURST_TRIES = 3
-_OBSTACLES = {Ending.NO_STORE: EXIT_STORE, Ending.NO_CODE: EXIT_FAULT, Ending.FAULT: EXIT_FAULT}
-"""Why a worker could not start, where that may pass; and with what a burst ends that waits in vain."""
-_REFUSALS = {Ending.REFUSED_SETTINGS: EXIT_SETTINGS, Ending.REFUSED_STORE: EXIT_STORE}
 
 
 class Supervisor:
@@ -70,25 +66,26 @@ class Supervisor:
         self.host = os.uname().nodename
         # With something random: process 1 of a container has the same number each time.
         self.id = f"{self.host}:{os.getpid()}:{new_id()[-6:]}"
-        self._starter = Starter(settings, self.id)
-        self._troubles = Troubles()
-        self.settings = settings = self._starter.settings
+        starter = Starter(settings, self.id)
+        self.settings = settings = starter.settings
         self._crew = Crew(settings)
-        self._plugins = PluginDeaths()
-        self._link = link = SharedStore(settings.config)
-        self._store_reporter = StoreReporter(link, _STORE_PATIENCE)
+        plugins = PluginDeaths()
+        self._store = SharedStore(settings.config)
+        self._store_reporter = StoreReporter(self._store, _STORE_PATIENCE)
+        self._respawn = Respawn(self._crew, starter, plugins, burst=settings.burst)
         self._reaper = Reaper(
-            self._store_reporter, self._plugins, pool=self.id, host=self.host, lease=settings.lease
+            self._store_reporter, plugins, pool=self.id, host=self.host, lease=settings.lease
         )
         self._restart = RollingRestart(
-            self._crew, self._start, lambda entry, did: self._store_reporter.note(entry, did, done=True)
+            self._crew,
+            self._respawn.start,
+            lambda entry, did: self._store_reporter.note(entry, did, done=True),
         )
         self._commands = PoolCommands(
             self._crew, self._store_reporter, self._restart, grace=settings.grace, stop=self._stop
         )
         self._kill_at = self._give_back_at = float("inf")
-        self._was_ready = False
-        self._exit_code = EXIT_OK
+        self._was_rough = False
 
     def run(self) -> int:
         """Work until stopped or done; return the exit code (``settings.EXIT_*``)."""
@@ -119,10 +116,13 @@ class Supervisor:
                 self._commands.finish()
                 self._store_reporter.finish(_STORE_PATIENCE)
             notifier.tell(
-                "skunkqueue_pool_stopped", pool=self.id, queue=settings.queue, exit_code=self._exit_code
+                "skunkqueue_pool_stopped", pool=self.id, queue=settings.queue, exit_code=self._exit_code()
             )
             logger.info("pool %s has ended", self.id)
-        return self._exit_code
+        return self._exit_code()
+
+    def _exit_code(self) -> int:
+        return EXIT_ROUGH if self._was_rough else self._respawn.exit_code
 
     # --- the loop ---------------------------------------------------------------------------------
 
@@ -130,7 +130,8 @@ class Supervisor:
         crew = self._crew
         watch = Watch((".", *self.settings.path)) if self.settings.reload else None
         while True:
-            self._fill()
+            if not crew.order:
+                self._respawn.fill()
             self._restart.go_on(monotonic())
             if crew.is_done():
                 return
@@ -159,7 +160,7 @@ class Supervisor:
             started=0.0,
             version=__version__,
         )
-        return PoolHeartbeat(self._link, record, settings.lease, hear)
+        return PoolHeartbeat(self._store, record, settings.lease, hear)
 
     def _state(self) -> str:
         if self._crew.order:
@@ -182,35 +183,6 @@ class Supervisor:
             waits += [slot.due - now for slot in crew.slots if slot.child is None and not slot.closed]
         return max(0.0, min(waits))
 
-    def _fill(self) -> None:
-        if self._crew.order:
-            return
-        now = monotonic()
-        for slot in self._crew.slots:
-            if not slot.is_due(now):
-                continue
-            obstacle = self._starter.obstacle()
-            if obstacle is not None:
-                self._cannot_start(slot, obstacle, obstacle)
-                # To look again costs next to nothing.
-                slot.due = min(slot.due, now + _LOOK_AGAIN)
-                continue
-            try:
-                slot.take(self._start(slot.routes))
-            except (OSError, MemoryError) as error:
-                word = explain(error)
-                self._cannot_start(slot, word, word)
-
-    def _start(self, routes: tuple[str, ...]) -> ChildProcess:
-        child = self._starter.start(
-            routes,
-            resting=self._plugins.left(),
-            quiet=bool(self._troubles),
-            holds=self._crew.is_quiet,
-        )
-        logger.debug("%s is started", child)
-        return child
-
     def _hear(self, number: int) -> None:
         if number != signal.SIGCHLD:
             self._stop(ROUGH if number == signal.SIGINT else GENTLE, signal.Signals(number).name)
@@ -225,7 +197,7 @@ class Supervisor:
                     self._give_back_at = monotonic() + self.settings.stop_timeout
         elif crew.order != ROUGH:
             logger.info("%s: stopping roughly, current jobs are interrupted", why)
-            self._exit_code = EXIT_ROUGH
+            self._was_rough = True
             self._give_back_at = float("inf")
             self._kill_at = monotonic() + self.settings.grace
             crew.tell_all(ROUGH)
@@ -261,29 +233,8 @@ class Supervisor:
             _reap_strangers({child.pid for child in crew.children()})
 
     def _ended(self, slot: Slot, child: ChildProcess, end: End) -> None:
-        if child.scoreboard.is_ready:
-            self._note_ready()
-        if child.scoreboard.settled:
-            slot.futile = 0
         self._see_off(child, end)
-        if self._crew.order or child.is_dismissed:
-            slot.closed = True
-        elif end.ending in _REFUSALS:
-            self._refused(slot, child, end)
-        elif end.ending in _OBSTACLES:
-            self._cannot_start(slot, end.ending, child.scoreboard.word, _OBSTACLES[end.ending])
-        elif not (child.scoreboard.is_ready or end.ending):
-            self._back_off(slot, EXIT_FAULT)
-        elif end.ending in (Ending.FINISHED, Ending.DISMISSED):
-            logger.debug("%s has ended: %s", child, end.ending.name.lower())
-            slot.closed = True
-        elif end.ending in (Ending.RECYCLED, Ending.STOPPED):
-            logger.info("%s is replaced: %s", child, child.scoreboard.word or end.ending.name.lower())
-            slot.due = 0.0
-        else:
-            if end.ending is Ending.DISCONNECTED:
-                logger.error("%s has ended: %s (%s)", child, child.scoreboard.word, end)
-            self._back_off(slot)
+        self._respawn.ended(slot, child, end, is_ordered=bool(self._crew.order) or child.is_dismissed)
         child.close()
 
     def _see_off(self, child: ChildProcess, end: End) -> None:
@@ -291,43 +242,6 @@ class Supervisor:
         is_ordered = bool(self._crew.order) or child.is_dismissed
         self._reaper.see_off(child, end, is_ordered=is_ordered)
         self._commands.ended(child, end)
-
-    def _refused(self, slot: Slot, child: ChildProcess, end: End) -> None:
-        """See to one that ended before it was ready."""
-        word = child.scoreboard.word
-        if not self._was_ready and not any(one.scoreboard.is_ready for one in self._crew.children()):
-            slot.closed = slot.refused = True
-            if all(other.closed for other in self._crew.slots):
-                logger.error("no worker can start: %s", word)
-                self._exit_code = _REFUSALS[end.ending]
-            return
-        self._cannot_start(slot, end.ending, word, _REFUSALS[end.ending])
-
-    def _cannot_start(self, slot: Slot, kind: object, word: str, code: int = EXIT_FAULT) -> None:
-        """See to a slot whose worker could not start for what may pass."""
-        is_news = self._troubles.tell(kind, slot.routes, word)
-        self._back_off(slot, code, quiet=not is_news)
-
-    def _note_ready(self) -> None:
-        if self._was_ready:
-            return
-        self._was_ready = True
-        for slot in self._crew.slots:
-            if slot.refused:
-                # What one worker could do, another can: its trouble has passed, or will.
-                slot.closed = slot.refused = False
-                self._back_off(slot)
-
-    def _back_off(self, slot: Slot, code: int | None = None, *, quiet: bool = False) -> None:
-        """Fill a slot later; a burst gives it up after some workers that never were ready, with that exit code."""
-        wait = slot.back_off()
-        if code is not None and self.settings.burst and slot.futile >= _BURST_TRIES:
-            slot.closed = True
-            if not self._was_ready and all(other.closed for other in self._crew.slots):
-                logger.error("no worker can start, and a burst does not wait: giving up")
-                self._exit_code = code
-        elif wait and not quiet:
-            logger.info("the next worker of %s is started in %s", named(slot.routes), duration(wait))
 
     # --- workers that do not end ------------------------------------------------------------------
 
@@ -345,11 +259,7 @@ class Supervisor:
         for child in self._crew.children():
             if child.killed_for is None:
                 self._look_at(child, now)
-        if not self._was_ready and any(child.scoreboard.is_ready for child in self._crew.children()):
-            self._note_ready()
-        if self._troubles:
-            for child in self._crew.children():
-                self._troubles.end_with(child)
+        self._respawn.look()
 
     def _look_at(self, child: ChildProcess, now: float) -> None:
         called = child.scoreboard.plugin_calls()
