@@ -168,7 +168,7 @@ def ended_by_its_pool(shop: Shop, control: Control, job: str) -> None:
     entry = control.stop_worker(holder, rough=True)
 
     heard(control, entry)
-    assert carried_out(control, entry).startswith("killed, since its job did not let go: killed by SIGKILL")
+    assert carried_out(control, entry).startswith("killed, since its job did not end: killed by SIGKILL")
     assert shop.settled(firing).state is State.KILLED
     assert holder not in {one.id for one in shop.backend.workers()}
     eventually(

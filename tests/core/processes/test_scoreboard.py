@@ -11,7 +11,7 @@ import pytest
 
 from skunkqueue.ids import new_id
 from skunkqueue.processes.exit_codes import Ending
-from skunkqueue.processes.scoreboard import NOBODY, ROUGH, TIMEOUT, Begun, PluginCall, Scoreboard
+from skunkqueue.processes.scoreboard import NOBODY, ROUGH, TIMEOUT, PluginCall, RunningFiring, Scoreboard
 from skunkqueue.records import ClaimRef
 
 
@@ -26,7 +26,7 @@ def test_what_one_side_writes_the_other_reads() -> None:
     there.look(55.5)
     there.count(12)
 
-    assert here.begun() == [Begun(firing, 7, suspect=True, deadline=123.5, cause=TIMEOUT)]
+    assert here.running() == [RunningFiring(firing, 7, suspect=True, deadline=123.5, cause=TIMEOUT)]
     assert (here.is_ready, here.started, here.looked, here.settled) == (True, 1_750_000_000.25, 55.5, 12)
 
 
@@ -42,7 +42,7 @@ def test_calls_of_plugins_stand_there_until_they_end() -> None:
     assert scoreboard.plugin_calls() == [first, second]
     scoreboard.end_plugin_call(0)
     assert scoreboard.plugin_calls() == [second]
-    assert len(scoreboard.begun()) == 1
+    assert len(scoreboard.running()) == 1
 
 
 def test_long_names_of_plugins_are_cut_and_reach_no_neighbour() -> None:
@@ -62,7 +62,7 @@ def test_a_fresh_scoreboard_says_nothing() -> None:
     scoreboard = Scoreboard.private(2)
 
     assert scoreboard.plugin_calls() == []
-    assert (scoreboard.begun(), scoreboard.is_ready, scoreboard.ending, scoreboard.word) == (
+    assert (scoreboard.running(), scoreboard.is_ready, scoreboard.ending, scoreboard.word) == (
         [],
         False,
         Ending.NONE,
@@ -76,7 +76,7 @@ def test_a_cleared_row_has_not_begun() -> None:
 
     scoreboard.clear(0)
 
-    assert scoreboard.begun() == []
+    assert scoreboard.running() == []
 
 
 def test_an_order_sets_deadline_and_cause() -> None:
@@ -86,7 +86,7 @@ def test_an_order_sets_deadline_and_cause() -> None:
 
     scoreboard.order(0, ClaimRef(firing, 1), 99.0, ROUGH)
 
-    assert scoreboard.begun()[0][3:] == (99.0, ROUGH)
+    assert scoreboard.running()[0][3:] == (99.0, ROUGH)
 
 
 def test_an_order_that_comes_too_late_means_nothing() -> None:
@@ -96,7 +96,7 @@ def test_an_order_that_comes_too_late_means_nothing() -> None:
 
     scoreboard.order(0, ClaimRef(firing, 1), 99.0, ROUGH)
 
-    assert scoreboard.begun()[0].deadline == 0.0
+    assert scoreboard.running()[0].deadline == 0.0
 
 
 def test_the_earlier_of_deadline_and_order_counts() -> None:
@@ -106,7 +106,7 @@ def test_the_earlier_of_deadline_and_order_counts() -> None:
 
     scoreboard.order(0, ClaimRef(firing, 1), 99.0, ROUGH)
 
-    assert scoreboard.begun()[0][3:] == (50.0, TIMEOUT)
+    assert scoreboard.running()[0][3:] == (50.0, TIMEOUT)
 
 
 def test_last_words_may_name_a_file_whose_name_is_not_utf8() -> None:
@@ -141,4 +141,4 @@ def test_last_words_are_cut_to_what_fits() -> None:
 
     assert scoreboard.ending is Ending.REFUSED_STORE
     assert scoreboard.word.startswith("ä" * 200)
-    assert scoreboard.begun() == []
+    assert scoreboard.running() == []

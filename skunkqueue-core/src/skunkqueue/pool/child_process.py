@@ -1,4 +1,4 @@
-"""One worker process as its pool sees it: starting it, talking to it, learning how it ended.
+"""One worker process as its pool sees it: starts it, gives it orders, learns how it ended.
 
 Workers are started fresh, never forked from a process that may hold connections, and in a session of
 their own, so that a terminal's Ctrl-C reaches only the pool. The control pipe brings the settings and
@@ -78,7 +78,7 @@ class ChildProcess:
         self.settings = settings
         self.began = monotonic()
         self.killed_for: str | None = None
-        """``timeout``, ``rough`` or ``stop`` once the pool has killed it."""
+        """``timeout``, ``rough`` or ``stop``, once the pool has killed it."""
         self.blamed: tuple[str, ...] = ()
         """The firings it was killed for."""
         self.is_stopped = False
@@ -86,7 +86,7 @@ class ChildProcess:
         self.is_leaving = False
         """It was told to end."""
         self.is_dismissed = False
-        """Nobody is to take its place."""
+        """No other worker is to take its slot."""
         self.kill_at = float("inf")
         """When it is to be killed, if it was told alone to end at once (monotonic)."""
         self.receipts: list[str] = []
@@ -126,7 +126,7 @@ class ChildProcess:
         return f"worker {self.settings.id} (pid {self.pid}) of {named(self.settings.routes)}"
 
     def order(self, verb: bytes) -> None:
-        """Tell it something, one of the orders of ``settings``; saying it twice does no harm."""
+        """Give it one of the orders of ``control_pipe``; giving it twice does no harm."""
         if verb not in (HOLD, BEGIN):
             self.is_leaving = True
         self._say(verb)
@@ -134,7 +134,7 @@ class ChildProcess:
     def kill(self, cause: str, blamed: tuple[str, ...]) -> None:
         """Kill it and what it has started; ``blamed`` are the firings that this is for."""
         if self._process.returncode is not None:
-            # Its number may belong to another process by now.
+            # Its pid may belong to another process by now.
             return
         if self.killed_for is None:
             self.killed_for, self.blamed = cause, blamed
@@ -144,12 +144,12 @@ class ChildProcess:
                 send(target, signal.SIGKILL)
 
     def reap(self) -> End | None:
-        """Tell how it ended; ``None``: it runs. Collects exactly this child, nobody else's."""
+        """Return how it ended; ``None``: it runs. Collects this child only."""
         while True:
             try:
                 pid, status, usage = os.wait4(self.pid, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
             except ChildProcessError:
-                # Somebody else has collected it, so nothing is known of its end.
+                # Other code in this process has collected it, so nothing is known of its end.
                 pid, status, usage = self.pid, 0, None
             if pid == 0:
                 return None
@@ -157,7 +157,7 @@ class ChildProcess:
                 break
             self.is_stopped = os.WIFSTOPPED(status)
         code = os.waitstatus_to_exitcode(status)
-        # Popen must not wait for it again, nor warn that nobody did.
+        # Popen must neither wait for it again nor warn.
         self._process.returncode = code
         return End(
             ending=self.scoreboard.ending,
@@ -167,7 +167,7 @@ class ChildProcess:
         )
 
     def close(self) -> None:
-        """Let go of the pipe and the scoreboard of one that is reaped."""
+        """Close the pipe and the scoreboard, after ``reap``."""
         os.close(self._control_pipe)
         self.scoreboard.close()
 

@@ -1,7 +1,7 @@
-"""The commands that a pool hears from its mailbox: for all of its workers, or for one.
+"""Carries out the commands from the pool's mailbox: for all of its workers, or for one.
 
-Heard on another thread, obeyed by the main thread. Each leaves a receipt in the audit log: that it was heard, and what
-became of it.
+``command_listener`` hears them on another thread; the main thread carries them out. Each leaves a receipt in the audit log: that it
+was heard, and what was done.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class PoolCommands:
         for receipt in self._at_the_end:
             self._store_reporter.note(receipt, "the pool has ended", done=True)
 
-    # --- what is done; a text: that was all ---------------------------------------------------------
+    # --- each returns what was done; None: that comes later ---------------------------------------------------------
 
     def _tell_all(self, command: Command) -> str | None:
         crew, verb = self._crew, command.verb
@@ -104,20 +104,20 @@ class PoolCommands:
             return f"nothing: this version does not know {verb!r}"
         child = self._crew.find(worker)
         if child is None:
-            return self._tell_place(verb, worker)
+            return self._tell_slot(verb, worker)
         if command.id is not None:
             child.receipts.append(command.id)
         slot = self._crew.slot_of(worker)
         if verb == "restart":
             if slot is not None and not (self._crew.order or child.is_dismissed):
-                self._crew.give_place(slot)
+                self._crew.vacate(slot)
             return None
         child.is_dismissed = True
         if verb == "stop":
             child.order(DISMISS)
             return None
         child.order(DISMISS_ROUGH)
-        # Its job may hold the GIL, so that the worker itself cannot see to it.
+        # Its job may hold the GIL, so that the worker itself cannot interrupt it.
         child.kill_at = min(child.kill_at, monotonic() + self._grace)
         return None
 
@@ -130,8 +130,8 @@ class PoolCommands:
         child.order(HOLD if quiet else BEGIN)
         return f"told it to begin {'nothing more' if quiet else 'jobs again'}"
 
-    def _tell_place(self, verb: str, worker: str) -> str:
-        """See to the place of a worker that has died, and whose place is empty still."""
+    def _tell_slot(self, verb: str, worker: str) -> str:
+        """Carry out a command for a worker that has died, and whose slot is still empty."""
         slot = self._crew.slot_of(worker)
         if slot is None or self._crew.order:
             return "nothing: that worker has ended already"
@@ -144,7 +144,7 @@ class PoolCommands:
 
 def _how(child: ChildProcess, end: End) -> str:
     if child.killed_for == ROUGH_CAUSE:
-        return f"killed, since its job did not let go: {end}"
+        return f"killed, since its job did not end: {end}"
     if end.ending is Ending.NONE:
         return f"it died: {end}"
     return f"ended: {end}"

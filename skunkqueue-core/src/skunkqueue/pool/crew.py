@@ -1,6 +1,6 @@
-"""The workers that a pool has: those at work, and those that are being replaced but still end their job.
+"""The workers that a pool has: those in its slots, and those that are replaced but still end their job.
 
-Knows how to tell them something; starts none, and looks after none that ends.
+Gives them orders. ``respawn`` starts them, and ``supervisor`` notices when they end.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class Crew:
     def __init__(self, settings: PoolSettings) -> None:
         self.slots = [Slot(routes) for routes in settings.route_groups for _ in range(settings.processes)]
         self.leaving: list[ChildProcess] = []
-        """Workers whose place another has, or nobody."""
+        """Workers that have left their slots, and have not ended yet."""
         self.successor: ChildProcess | None = None
-        """A worker that gets a place once it is ready."""
+        """A worker that gets a slot once it is ready."""
         self.order = b""
         """How all of them are to end; empty: not at all."""
         self.is_quiet = False
@@ -37,36 +37,36 @@ class Crew:
         return next((child for child in self.children() if child.settings.id == worker), None)
 
     def slot_of(self, worker: str) -> Slot | None:
-        """Find the place of a worker, also of one that has died and whose place is empty still."""
+        """Find the slot of a worker, also of one that has died and whose slot is still empty."""
         for slot in self.slots:
             if slot.last == worker and (slot.child is None or slot.child.settings.id == worker):
                 return slot
         return None
 
     def is_done(self) -> bool:
-        """Return whether no worker is there, and none will be."""
+        """Return whether no worker runs, and none will be started."""
         return not self.children() and (bool(self.order) or all(slot.closed for slot in self.slots))
 
     def wanted(self) -> int:
-        """Tell how many workers there are to be."""
+        """Return how many workers the pool should have."""
         return sum(not slot.closed for slot in self.slots)
 
     def tell_all(self, order: bytes) -> None:
-        """Tell every worker to end in this way, and have no others."""
+        """Have every worker end in this way, and start no others."""
         self.order = order
         for child in self.children():
             child.order(order)
 
     def hold(self, *, quiet: bool) -> int:
-        """Let all begin nothing more, or go on; return how many were told."""
+        """Have all begin nothing more, or go on; return how many were told."""
         self.is_quiet = quiet
         told = self.children()
         for child in told:
             child.order(HOLD if quiet else BEGIN)
         return len(told)
 
-    def give_place(self, slot: Slot) -> None:
-        """Have a worker end after its job, and its place filled by another meanwhile."""
+    def vacate(self, slot: Slot) -> None:
+        """Have a worker end after its job, and another take its slot at once."""
         if slot.child is not None:
             slot.child.order(GENTLE)
             self.leaving.append(slot.child)
@@ -74,18 +74,18 @@ class Crew:
         slot.fill_at_once()
 
     def overdue(self, now: float) -> list[ChildProcess]:
-        """List the workers that were told to end at once, one by one, and had their grace."""
+        """List the workers that were told alone to end at once, and whose grace is over."""
         return [child for child in self.children() if child.kill_at <= now]
 
     def seen(self) -> tuple[Seen, ...]:
-        """Tell how each process is."""
+        """Return the state of each process."""
         return tuple(
             Seen(child.settings.id, child.pid, child.settings.routes, _state_of(child), child.began)
             for child in self.children()
         )
 
     def next_kill(self) -> float:
-        """Tell in how many seconds the first of those told one by one has had its grace."""
+        """Return in how many seconds the first grace of a single worker is over."""
         return min((child.kill_at for child in self.children()), default=float("inf")) - monotonic()
 
 

@@ -1,4 +1,4 @@
-"""The file that names a running pool's process, and keeps a second pool from using the same file.
+"""The file that holds a running pool's pid, and keeps a second pool from using the same file.
 
 A file left by a pool that was killed is taken over: what counts is not the number in it, which may be
 another process' by now, but the lock that the system drops with its holder.
@@ -44,7 +44,7 @@ class PidFile:
 
     def _take(self, path: Path) -> None:
         self._check_free(path)
-        # Written aside and renamed, so that nobody ever reads half a number.
+        # Written aside and renamed, so that no reader sees half a number.
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
         descriptor = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         try:

@@ -1,7 +1,7 @@
-"""Plugins that end workers, as the pool sees them: named in the log, and not called again for a while.
+"""Names plugins that end workers in the log, and has them not called again for a while.
 
-Read from the scoreboard of a dead worker. New workers are told whom to leave alone; those that run already find out
-by themselves.
+The scoreboard of a dead worker shows whose code ran. New workers are told which plugins to leave out; those that run already find
+out by themselves.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class PluginDeaths:
         """Whose code ran, and for which firing, when somebody killed a worker."""
 
     def left(self) -> dict[str, float]:
-        """Return who is to be left alone, and for how many seconds more."""
+        """Return which plugins are not called, and for how many seconds more."""
         return self._rests.left()
 
     def may_be_innocent(self, calls: Sequence[PluginCall], end: End) -> bool:
@@ -44,9 +44,9 @@ class PluginDeaths:
         if end.signal != signal.SIGKILL:
             return False
         keys = [(call.words[1] if len(call.words) > 1 else "?", call.ref.id) for call in calls]
-        innocent = not any(key in self._doubts for key in keys)
+        is_first = not any(key in self._doubts for key in keys)
         self._doubts.extend(keys)
-        return innocent
+        return is_first
 
     def blame(self, calls: Sequence[PluginCall], how: str) -> list[str]:
         """Note the plugins whose code ran when a worker ended; return the firings that they ran for."""

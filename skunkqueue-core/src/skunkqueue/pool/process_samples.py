@@ -1,7 +1,7 @@
-"""How much memory and CPU time other processes of this machine use, as the system tells it.
+"""Measures how much memory and CPU time other processes of this machine use.
 
-Asks nothing of the processes themselves, so it works while a job holds a worker's GIL. On Linux from ``/proc``,
-elsewhere by one call of ``ps`` for all of them, which knows no CPU time of their children.
+Asks the system and not the processes, so it works while a job holds a worker's GIL. On Linux it reads ``/proc``; elsewhere it calls
+``ps`` once for all of them, which does not count the CPU time of their children.
 """
 
 from __future__ import annotations

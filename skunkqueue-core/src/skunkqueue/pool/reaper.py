@@ -1,4 +1,4 @@
-"""What a pool does for the firings of a worker that died, or that is too busy to keep them."""
+"""Gives back the firings of a worker that died, and keeps the leases of one whose job holds the GIL."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Reaper:
         self._vouched: dict[str, float] = {}
 
     def see_off(self, child: ChildProcess, end: End, *, is_ordered: bool) -> None:
-        """Give back what a worker has left; ``is_ordered``: it was told to end, so a killing is no news."""
+        """Give back what a worker has left; ``is_ordered``: it was told to end, so its death is not an error."""
         self._vouched.pop(child.settings.id, None)
         if end.ending is Ending.NONE:
             self._reap_worker(child, end, is_ordered=is_ordered)
         elif child.scoreboard.is_ready:
-            # It ended by itself, but something may have been lent to it in its last moment. What it ran is
+            # It ended by itself, but may have claimed something in its last moment. What it ran is
             # not to blame, so nothing counts as begun.
             self._store_reporter.reap(child.settings.id, (), _death(child, end, "exit"))
 
@@ -48,19 +48,19 @@ class Reaper:
             self._store_reporter.reap(child.settings.id, refs, _death(child, end, "signal"))
             return
         if called:
-            # Jobs that ran beside a plugin's code are taken to be innocent.
+            # The plugin's code is blamed, and jobs that ran beside it are not.
             blamed = self._plugins.blame(called, str(end))
             logger.error("%s died: %s", child, end)
             self._store_reporter.reap(child.settings.id, blamed, _death(child, end, STRATEGY_CAUSE))
             return
-        begun = child.scoreboard.begun()
+        begun = child.scoreboard.running()
         word = f" while it ran {', '.join(one.id for one in begun)}" if begun else ""
         if child.killed_for is None or not is_ordered:
             logger.error("%s died%s: %s", child, word, end)
         cause = child.killed_for or ("signal" if end.signal is not None else "exit")
         counted = [one for one in begun if not child.blamed or one.id in child.blamed]
         if child.killed_for is None and any(one.suspect for one in begun):
-            # Others that ran beside one which killed workers before are taken to be innocent.
+            # A firing that killed workers before is blamed, and others beside it are not.
             counted = [one for one in begun if one.suspect]
         if cause == GIVE_BACK_CAUSE:
             # Its jobs did nothing wrong but take long, so none of them has a death counted.
@@ -75,7 +75,7 @@ class Reaper:
         Not of one that somebody has stopped (SIGSTOP), since its job does not get on.
         """
         looked = child.scoreboard.looked
-        begun = child.scoreboard.begun()
+        begun = child.scoreboard.running()
         if not begun or child.is_stopped or not looked or now - looked < self._lease / 3:
             return
         if now - self._vouched.get(child.settings.id, 0.0) < self._lease / 3:

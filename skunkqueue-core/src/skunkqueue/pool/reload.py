@@ -1,4 +1,4 @@
-"""Noticing that source files have changed, for ``skunq work --reload``. For development only.
+"""Notices that source files have changed, for ``skunq work --reload``. For development only.
 
 It looks at the times of all Python files under some folders. Folders with hidden names, virtual
 environments and caches are left out, and so is what lies beyond MAX_FILES.

@@ -1,6 +1,6 @@
-"""Replacing the workers of a pool one after another: a new one is ready before the old one is told to end.
+"""Replaces the workers of a pool one after another: a new one is ready before the old one is told to end.
 
-So there is always somebody who works, and code that cannot start takes no worker away. The old ones end their jobs.
+So some worker always works, and code that cannot start takes no worker away. The old ones end their jobs.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class RollingRestart:
             self._hand_over(crew.successor)
         while self._todo and crew.successor is None and now >= self._due and self.is_active:
             slot = self._todo[0]
-            # Where nobody is, the next to come is new anyway.
+            # An empty slot gets a new worker anyway.
             if slot.closed or slot.child is None:
                 self._todo.popleft()
             else:
@@ -69,11 +69,11 @@ class RollingRestart:
             self._end(f"replaced {self._replaced}")
 
     def pause(self, now: float) -> float:
-        """Tell in how many seconds it is to go on at the latest."""
+        """Return in how many seconds it should go on at the latest."""
         return max(self._due - now, 0.0) if self._todo and self._crew.successor is None else float("inf")
 
     def lost(self, child: ChildProcess, end: End, now: float) -> None:
-        """Take note that the new worker has ended before it was ready."""
+        """Note that the new worker has ended before it was ready."""
         if self.is_active and not self._crew.order:
             self._fail(child.scoreboard.word or str(end), now)
 
@@ -89,7 +89,7 @@ class RollingRestart:
         self._futile = 0
         old = slot.child
         if slot.closed:
-            # Somebody has stopped the one whose place it was to have.
+            # The worker whose slot it was to have was stopped by command.
             old = child
         else:
             slot.take(child)

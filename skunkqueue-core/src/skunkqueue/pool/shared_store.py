@@ -1,6 +1,6 @@
-"""The store of a pool: opened at the first need, once, and shared by the threads that talk to it.
+"""The store of a pool: opened once, at the first need, and shared by the pool's side threads.
 
-The main thread never comes here, since a store may take its time.
+The main thread never uses it, since a store may take its time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class SharedStore:
             return self._backend
 
     def close(self) -> None:
-        """Let go of it; whoever blocks in it returns."""
+        """Close it; a thread that blocks in it returns."""
         with self._lock:
             if self._backend is not None:
                 self._backend.close()

@@ -1,4 +1,4 @@
-"""Signals as something to read, so that nothing is done inside a handler.
+"""Makes signals something to read, so that nothing is done inside a handler.
 
 Python writes the number of each signal that has a handler into a pipe; the pool waits for that pipe.
 """
@@ -25,7 +25,7 @@ class SignalWakeup:
         self._read_end = -1
         self._write_end = -1
         self._lock = threading.Lock()
-        """Whoever wakes must not write to what was closed."""
+        """Keeps ``wake`` from writing to a closed descriptor."""
 
     def __enter__(self) -> SignalWakeup:  # noqa: PYI034 - Self is not in Python 3.10
         self._read_end, self._write_end = os.pipe()

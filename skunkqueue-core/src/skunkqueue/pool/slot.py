@@ -1,4 +1,4 @@
-"""A place for one worker of a pool, and when to fill it again."""
+"""A place for one worker in the pool, and when to fill it again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
 
 
 class Slot:
-    """It has a worker, or waits for one, or is closed."""
+    """One slot: it has a worker, waits for one, or is closed."""
 
     def __init__(self, routes: tuple[str, ...]) -> None:
         self.routes = routes
@@ -26,11 +26,11 @@ class Slot:
         """Workers in a row that died without having settled anything."""
 
     def take(self, child: ChildProcess) -> None:
-        """Give it to a worker."""
+        """Put a worker in it."""
         self.child, self.last = child, child.settings.id
 
     def is_due(self, now: float) -> bool:
-        """Say whether to fill it now."""
+        """Return whether to fill it now."""
         return self.child is None and not self.closed and self.due <= now
 
     def fill_at_once(self) -> None:

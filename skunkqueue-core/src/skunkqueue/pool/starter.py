@@ -1,6 +1,6 @@
-"""Starting a pool's workers: in which folder, what must be there, and what to say where it is not.
+"""Makes worker processes: in which folder, what must be there, and why one could not be started.
 
-Nothing here ends a pool: what is missing now may be there again in a moment.
+Nothing here ends a pool: what is missing now may be there again in a moment. ``respawn`` decides when to start one.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Starter:
         )
 
     def obstacle(self) -> str | None:
-        """Say which folder of the jobs' code is not there; without it, workers would fail every firing."""
+        """Return which folder of the jobs' code is missing, in words: workers would fail every firing without it."""
         for path in self.settings.path:
             if not os.access(path, os.R_OK | (os.X_OK if os.path.isdir(path) else 0)):  # noqa: PTH112 - as above
                 return f"the folder {path!r} of --path is missing, or may not be read"
@@ -79,7 +79,7 @@ class Starter:
         )
 
     def _place(self) -> str | None:
-        """Tell the folder for a new worker; ``None``: the pool's own. Raises FileNotFoundError."""
+        """Return the folder for a new worker; ``None``: the pool's own. Raises FileNotFoundError."""
         try:
             there = os.stat(self._folder)  # noqa: PTH116 - as it is compared with
         except OSError:
@@ -92,7 +92,7 @@ class Starter:
 
 
 def explain(error: OSError | MemoryError) -> str:
-    """Say in words why a process could not be started."""
+    """Return in words why a process could not be started."""
     if isinstance(error, MemoryError):
         return _LACKS[errno.ENOMEM]
     if error.errno == errno.ENOENT and error.filename == sys.executable:
@@ -124,7 +124,7 @@ class StartFailures:
         return is_news
 
     def end_with(self, child: ChildProcess) -> None:
-        """Say that it is over, once a worker is ready that was started since."""
+        """Log that workers can start again, once one is ready that was started since."""
         if self._told and child.began > self._newest and child.scoreboard.is_ready:
             self._told.clear()
             logger.info("workers can start again")

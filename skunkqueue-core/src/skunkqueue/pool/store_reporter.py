@@ -1,4 +1,4 @@
-"""What a pool has to tell the store itself: that a worker died, and that one too busy to say so lives.
+"""Tells the store what became of workers: that one died, or that one lives whose job holds the GIL.
 
 Works on a thread of its own, so that a store that hangs never keeps the pool from its signals and its
 children. What fails is tried again for a while; if the store stays away, the leases do the rest.
@@ -26,7 +26,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.1, 5.0
 
 
 class StoreReporter:
-    """Takes notes to the store, in order."""
+    """Delivers notes to the store, in order."""
 
     def __init__(self, store: SharedStore, patience: float) -> None:
         """Make one that gives a note up after ``patience`` seconds."""
@@ -95,7 +95,7 @@ class StoreReporter:
         self._take(note)
 
     def finish(self, timeout: float) -> None:
-        """Write what is left, for at most ``timeout`` seconds, and let go of the store."""
+        """Write what is left, for at most ``timeout`` seconds, and close the store."""
         if self._thread is None and not self._store.is_open:
             return
         self._take(None)

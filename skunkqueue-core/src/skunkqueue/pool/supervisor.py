@@ -1,10 +1,9 @@
-"""The parent: starts worker processes, watches them, hears signals. Knows nothing of jobs.
+"""The main loop of the parent process: watches workers, hears signals, stops the pool. Knows nothing of jobs.
 
-The signals are the seed's: HUP, ABRT, QUIT and TERM stop gently (each worker ends its current job and
-records it), INT stops roughly (an exception is raised in each running job). INT after a gentle one
-makes it rough; a second INT, or the end of the grace, kills. What a SIGKILL of the pool leaves, its
-workers see to: they end when the control pipe closes (``child_process``). Commands from the store do the same, and more
-(``commands``).
+HUP, ABRT, QUIT and TERM stop gently: each worker ends its current job and records it. INT stops roughly: an exception is raised
+in each running job. INT after a gentle signal makes the stop rough; a second INT, or the end of the grace, kills. After a SIGKILL
+of the pool its workers end by themselves, since the control pipe closes (``child_process``). Commands from the store do the same,
+and more (``commands``).
 """
 
 from __future__ import annotations
@@ -208,7 +207,7 @@ class Supervisor:
     def _reload(self, path: str) -> None:
         logger.info("%s has changed: replacing the workers", path)
         for slot in self._crew.slots:
-            self._crew.give_place(slot)
+            self._crew.vacate(slot)
 
     # --- workers that end -------------------------------------------------------------------------
 
@@ -263,7 +262,7 @@ class Supervisor:
 
     def _look_at(self, child: ChildProcess, now: float) -> None:
         called = child.scoreboard.plugin_calls()
-        over = [one for one in child.scoreboard.begun() if one.deadline and one.deadline <= now]
+        over = [one for one in child.scoreboard.running() if one.deadline and one.deadline <= now]
         if any(call.deadline <= now for call in called):
             logger.error("%s is killed: the code of a plugin does not return", child)
             child.kill(STRATEGY_CAUSE, ())

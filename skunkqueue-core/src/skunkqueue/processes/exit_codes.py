@@ -19,11 +19,11 @@ EXIT_ROUGH = 130
 class Ending(IntEnum):
     """Why a worker process ended by its own decision; ``exit_code`` says what the process exits with.
 
-    A pool believes what stands on the worker's scoreboard, since a job may call ``os._exit`` with any code.
+    A pool reads it from the worker's scoreboard, since a job may call ``os._exit`` with any code.
     """
 
     NONE = 0
-    """It did not decide to: it died."""
+    """It did not end by itself: it died."""
     STOPPED = 1
     """Told to by its pool, or by a signal of its own."""
     FINISHED = 2
@@ -37,13 +37,13 @@ class Ending(IntEnum):
     REFUSED_SETTINGS = 6
     """It cannot start with these settings."""
     REFUSED_STORE = 7
-    """It cannot start since the store cannot be opened, and will not by itself."""
+    """It cannot start because the store cannot be opened, and this does not pass by itself."""
     NO_STORE = 8
-    """It cannot start since the store does not answer now, or takes nothing."""
+    """It cannot start because the store does not answer now, or takes no writes."""
     NO_CODE = 9
-    """It cannot start since code of ours, or the working folder, is not there now."""
+    """It cannot start because code of ours, or the working folder, is missing now."""
     FAULT = 10
-    """It cannot start for a fault of ours or of a plugin, which may be passing."""
+    """It cannot start because of a fault of ours or of a plugin, which may pass."""
 
     @property
     def exit_code(self) -> int:

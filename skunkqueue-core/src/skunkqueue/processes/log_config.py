@@ -1,4 +1,4 @@
-"""The file of ``--log-config``: what ``logging.config.dictConfig`` takes, as JSON or TOML."""
+"""Reads the file of ``--log-config``: what ``logging.config.dictConfig`` takes, as JSON or TOML."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_SIZE = 32 * 1024
 
 
 def read(path: str) -> dict[str, Any]:
-    """Return the file's content; ConfigError where it cannot be read, or is no table of settings."""
+    """Return the file's content; ConfigError where it cannot be read, or is not a table of settings."""
     try:
         data = Path(path).read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""How a log record becomes a line: text for people, or one JSON object. Never raises an Exception."""
+"""Turns a log record into a line: text for people, or one JSON object. Never raises an Exception."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def is_ours(name: str) -> bool:
-    """Say whether a logger is one of SkunkQueue's own."""
+    """Return whether a logger is one of SkunkQueue's own."""
     return name == "skunkqueue" or name.startswith("skunkqueue.")
 
 

@@ -1,4 +1,4 @@
-"""Where log lines go: to standard error, or to a file that other tools may rotate.
+"""Writes log lines: to standard error, or to a file that other tools may rotate.
 
 It never raises, whatever becomes of file and stream: who logs goes on. While the file cannot be
 written, its lines go to standard error. Does not know how a line is made of a record.

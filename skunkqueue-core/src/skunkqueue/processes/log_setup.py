@@ -1,4 +1,4 @@
-"""The logging of pools and workers: their own lines, and those of the jobs that workers run.
+"""Sets up the logging of pools and workers: their own lines, and those of the jobs that workers run.
 
 A worker's own lines go on whatever the user's modules do to logging, unless they configure the logger
 ``skunkqueue`` by its name. The jobs' records come out beside them, unless the user's modules give the root
@@ -37,7 +37,7 @@ def set_up_pool(settings: PoolSettings, pool: str) -> None:
 
 
 def set_up_worker(settings: WorkerSettings) -> None:
-    """Set logging up for a worker; what its pool could do and it cannot is told, and no more."""
+    """Set logging up for a worker; what fails here, and did not in its pool, is logged only."""
     output = _output(settings, {"pool": settings.pool, "worker": settings.id})
     beside = _install(output, settings)
     if settings.log_config is not None:
@@ -87,7 +87,7 @@ def _apply(settings: PoolSettings | WorkerSettings, beside: JobsHandler) -> None
 
 
 def keep_enabled() -> None:
-    """See to it that no configuration can disable our loggers, also those made since the last call.
+    """Keep any configuration from disabling our loggers, also those made since the last call.
 
     A configuration that says nothing of a logger disables it, unless it says otherwise.
     """
@@ -109,7 +109,7 @@ class _Enabled(logging.Logger):
 
     @property
     def propagate(self) -> bool:
-        """Say whether the loggers above are to have the records too."""
+        """Return whether the loggers above get the records too."""
         has_ours = any(isinstance(handler, LogOutput) for handler in self.handlers)
         return not has_ours and bool(vars(self)["propagate"])
 
@@ -118,12 +118,12 @@ class _Enabled(logging.Logger):
         vars(self)["propagate"] = value
 
     def isEnabledFor(self, level: int) -> bool:  # noqa: N802 - logging's name
-        """Say whether a record of this level is wanted."""
+        """Return whether a record of this level is logged."""
         return level >= self.getEffectiveLevel()
 
 
 def _enabled(kind: type[logging.Logger]) -> type[logging.Logger]:
-    # Whoever has set a logger class of his own keeps it.
+    # A logger class that the user has set is kept.
     return _Enabled if kind is logging.Logger else type(kind.__name__, (_Enabled, kind), {})
 
 

@@ -1,6 +1,6 @@
-"""A page of memory that a worker and its pool share: what has begun, and until when it may run.
+"""The page of memory that a worker and its pool share: what has begun, and until when it may run.
 
-Beside jobs that is the code of plugins, so that the pool knows whom to blame.
+It also shows which plugin's code runs, so that the pool can name the plugin that ended a worker.
 
 The worker writes it without a system call, many thousand times a second, and the pool reads it also
 when the worker is dead or holds its GIL for ever. Knows nothing of jobs; times are
@@ -19,7 +19,7 @@ from typing import NamedTuple
 from skunkqueue.processes.exit_codes import Ending
 from skunkqueue.records import ClaimRef
 
-# The head: ending (a byte), ready (a byte), settled, time of the maintenance thread's last look, start (by the store's clock).
+# The head: ending (a byte), ready (a byte), settled, time of the watchdog's last look, start (by the store's clock).
 _SETTLED = struct.Struct("=Q")
 _MOMENT = struct.Struct("=d")
 _SETTLED_AT, _LOOK_AT, _STARTED_AT = 8, 16, 24
@@ -48,7 +48,7 @@ _CAUSES = (TIMEOUT, ROUGH, GIVE_BACK)
 NOBODY = ClaimRef("", 0)
 
 
-class Begun(NamedTuple):
+class RunningFiring(NamedTuple):
     """A firing whose code runs, as the pool sees it."""
 
     id: str
@@ -89,7 +89,7 @@ class Scoreboard:
 
     @classmethod
     def private(cls, rows: int) -> Scoreboard:
-        """Make one that nobody else sees, for a worker without a pool."""
+        """Make one for a worker without a pool."""
         return cls(mmap.mmap(-1, _size(rows)), rows)
 
     @classmethod
@@ -111,17 +111,17 @@ class Scoreboard:
         return scoreboard
 
     def close(self) -> None:
-        """Let go of the page."""
+        """Close the page."""
         self._map.close()
 
     # --- the worker's side ------------------------------------------------------------------------
 
     def begin(self, row: int, firing: str, token: int, deadline: float, suspect: int) -> None:
-        """Say that a firing's code begins; costs about 0.3 µs."""
+        """Note that a firing's code begins; costs about 0.3 µs."""
         self._pack(self._map, _ROWS_AT + row * _ROW, firing.encode(), token, deadline, suspect)
 
     def clear(self, row: int) -> None:
-        """Say that nothing runs there."""
+        """Note that nothing runs in this row."""
         self._map[_ROWS_AT + row * _ROW] = _EMPTY
 
     def order(self, row: int, ref: ClaimRef, deadline: float, cause: str) -> None:
@@ -130,7 +130,7 @@ class Scoreboard:
         _ORDER.pack_into(self._map, at, ref.id.encode(), ref.token, deadline, _CAUSES.index(cause))
 
     def call_plugin(self, place: int, call: PluginCall) -> None:
-        """Say that a plugin's code begins; costs about 2 µs."""
+        """Note that a plugin's code begins; costs about 2 µs."""
         at = self._call_at(place)
         text = "\0".join(call.words).encode(errors="replace")[: _CALL_SIZE - _CALL.size - 2]
         _CALL.pack_into(self._map, at + 1, call.ref.id.encode(), call.ref.token, call.deadline)
@@ -139,24 +139,24 @@ class Scoreboard:
         self._map[at] = 1
 
     def end_plugin_call(self, place: int) -> None:
-        """Say that it has returned."""
+        """Note that a plugin's code has returned."""
         self._map[self._call_at(place)] = _EMPTY
 
     def ready(self, started: float) -> None:
-        """Say that it is registered, and since when (store's time)."""
+        """Note that the worker is registered, and since when (store's time)."""
         _MOMENT.pack_into(self._map, _STARTED_AT, started)
         self._map[1] = 1
 
     def look(self, moment: float) -> None:
-        """Say that the maintenance thread is about."""
+        """Note that the watchdog has looked."""
         _MOMENT.pack_into(self._map, _LOOK_AT, moment)
 
     def count(self, settled: int) -> None:
-        """Say how many firings were settled."""
+        """Note how many firings were settled."""
         _SETTLED.pack_into(self._map, _SETTLED_AT, settled)
 
     def leave(self, ending: Ending, word: str = "") -> None:
-        """Say that the worker ends by its own decision, with a word on why."""
+        """Note that the worker ends by its own decision, and why."""
         text = word.encode(errors="backslashreplace")[: WORD_SIZE - 1]
         self._map[WORD_AT : WORD_AT + len(text) + 1] = text + b"\0"
         self._map[ENDING_AT] = ending
@@ -165,7 +165,7 @@ class Scoreboard:
 
     @property
     def is_ready(self) -> bool:
-        """Say whether the worker has registered."""
+        """Return whether the worker has registered."""
         return bool(self._map[1])
 
     @property
@@ -175,7 +175,7 @@ class Scoreboard:
 
     @property
     def looked(self) -> float:
-        """When the maintenance thread was last about; 0: not yet."""
+        """When the watchdog looked last; 0: not yet."""
         return float(_MOMENT.unpack_from(self._map, _LOOK_AT)[0])
 
     @property
@@ -190,10 +190,10 @@ class Scoreboard:
 
     @property
     def word(self) -> str:
-        """What it said on leaving."""
+        """Why it ended, in words."""
         return self._map[WORD_AT : WORD_AT + WORD_SIZE].split(b"\0")[0].decode(errors="replace")
 
-    def begun(self) -> list[Begun]:
+    def running(self) -> list[RunningFiring]:
         """List what runs, or ran when the worker died."""
         found = []
         for row in range(self.rows):
@@ -205,7 +205,9 @@ class Scoreboard:
             ordered, for_token, until, number = _ORDER.unpack_from(self._map, at + _BEGUN.size)
             if (ordered, for_token) == (firing, token) and (not deadline or until < deadline):
                 deadline, cause = until, _CAUSES[number]
-            found.append(Begun(firing.decode("ascii", "replace"), token, bool(suspect), deadline, cause))
+            found.append(
+                RunningFiring(firing.decode("ascii", "replace"), token, bool(suspect), deadline, cause)
+            )
         return found
 
     def plugin_calls(self) -> list[PluginCall]:

@@ -143,7 +143,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How one worker process is to work; see ``PoolSettings`` for what has the same name there."""
 
     id: str
-    """Made by the pool, fresh for every process, so that it can reap a worker that never spoke."""
+    """Made by the pool, fresh for every process, so that it can reap a worker that never registered."""
     pool: str
     queue: str
     route: str
@@ -172,9 +172,9 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     resting: dict[str, float] = {}
     """Plugins that ended workers of this pool, and for how many seconds more they are not called."""
     quiet: bool = False
-    """Its pool has told already why workers cannot start."""
+    """Its pool has logged already why workers cannot start."""
     holds: bool = False
-    """It is to begin nothing until its pool says so."""
+    """It begins nothing until its pool says so."""
 
     def __post_init__(self) -> None:
         if not self.routes:
@@ -197,7 +197,7 @@ def settings_for(
     quiet: bool = False,
     holds: bool = False,
 ) -> WorkerSettings:
-    """Tell one worker of a pool what it needs to know."""
+    """Make the settings of one worker of a pool."""
     shared = {
         name: getattr(settings, name)
         for name in WorkerSettings.__struct_fields__

@@ -15,15 +15,15 @@ class StoreBackoff:
     def __init__(self) -> None:
         self._wait = 0.0
         self.waited = 0.0
-        """Seconds told to wait since the last success."""
+        """Seconds that ``next`` has returned since the last success."""
 
     def next(self) -> float:
-        """Tell how long to wait before trying once more."""
+        """Return how long to wait before the next try."""
         self._wait = min(max(2 * self._wait, FIRST_WAIT), LONGEST_WAIT)
         wait = self._wait * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
         self.waited += wait
         return wait
 
     def reset(self) -> None:
-        """Begin again: it worked."""
+        """Start with short waits again: a call has succeeded."""
         self._wait = self.waited = 0.0

@@ -1,6 +1,6 @@
-"""Telling hook plugins on a thread of their own, under a time limit. For workers and pools.
+"""Calls hook plugins on a thread of their own, under a time limit. For workers and pools.
 
-So a hook that hangs holds up nobody for longer than that, and none of its time is a job's. The main thread waits until
+So a hook that hangs delays the worker no longer than that, and none of its time counts for a job. The main thread waits until
 what it tells has been heard; other threads have leases to keep, and go on. The scoreboard says which plugin is called, so
 that the pool can name it if the process ends.
 """
@@ -18,7 +18,7 @@ from skunkqueue.plugins.notify import Notifier, key_of
 from skunkqueue.processes.scoreboard import HOOKS_PLACE, KILL_PLUGIN_AFTER, NOBODY, PluginCall, Scoreboard
 
 _FIRED = "skunkqueue_firing_enqueued"
-"""Told by jobs, on their own time: nobody waits for it."""
+"""Jobs cause it, in their own time, so no thread waits for it."""
 
 
 class TimedNotifier(Notifier):
@@ -29,7 +29,7 @@ class TimedNotifier(Notifier):
         self._scoreboard = scoreboard
         self._limit = calls.LIMIT
         self._behind = False
-        """Something was told that nobody waited for."""
+        """A call is under way that no thread waits for."""
         self._caller = Caller(
             "skunkqueue-hooks",
             self._limit,
@@ -61,11 +61,11 @@ class TimedNotifier(Notifier):
             self._caller.call_each([])
 
     def watch(self) -> None:
-        """Give up a call that does not return, where nobody waits for it; called now and then."""
+        """Give up a call that does not return, where no thread waits for it; called now and then."""
         self._caller.watch()
 
     def close(self) -> None:
-        """Let the thread end."""
+        """End the thread."""
         self._caller.close()
 
     def _enter(self, call: Call) -> None:

@@ -1,4 +1,4 @@
-"""The entry of a worker process; ``pool.child_process`` starts it. Not for people: they type ``skunq work``."""
+"""The entry of a worker process, which ``pool.child_process`` starts. People type ``skunq work``."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ from skunkqueue.worker.worker import Worker
 logger = logging.getLogger("skunkqueue.worker")
 
 _PASSING = (BackendUnavailableError, BackendFullError, BackendReadOnlyError)
-"""What may be otherwise in a moment; a replica, which takes nothing, may become a primary."""
+"""Errors that may pass: a replica, which takes no writes, may become a primary."""
 _PR_SET_PDEATHSIG = 1
-_LAST_WORDS = 2.0
+_EXIT_TIME = 2.0
 """Seconds that a module's own exit functions may take."""
 
 
@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> None:
     try:
         sys.path[:0] = [_folder(scoreboard), *settings.path]
         set_up_worker(settings)
-        # A crash inside C code tells at least where it was.
+        # A crash inside C code then prints where it was.
         faulthandler.enable()
         refuse_monkey_patches()
         backend = open_backend(settings.config)
@@ -74,11 +74,11 @@ def main(arguments: list[str]) -> None:
         )
         _hear_signals(worker)
         os.register_at_fork(after_in_child=worker.runner.note_fork)
-        # What is loaded by now stays: the collector need not look at it again and again.
+        # What is loaded by now stays, so the garbage collector need not look at it.
         gc.freeze()
         ending = worker.run()
         word = worker.loop.word
-        # Whatever a wait was lent in this very moment goes back.
+        # This gives back what a wait has claimed just now.
         backend.close()
     except BackendLoginError as error:
         ending, word = Ending.REFUSED_STORE, str(error)
@@ -95,7 +95,7 @@ def main(arguments: list[str]) -> None:
         logger.log(logging.DEBUG if is_told else logging.ERROR, "a fault in the worker", exc_info=True)
         if scoreboard.is_ready:
             os._exit(1)
-        # Nothing has been lent to it yet.
+        # It has claimed nothing yet.
         ending, word = Ending.FAULT, "".join(traceback.format_exception_only(type(error), error)).strip()
     scoreboard.leave(ending, word)
     _exit(ending.exit_code, streams)
@@ -110,7 +110,7 @@ def _folder(scoreboard: Scoreboard) -> str:
 
 
 def _hear_signals(worker: Worker) -> None:
-    # The pool's orders come by the control pipe; these are for whoever signals a worker itself.
+    # The pool's orders come by the control pipe. These handlers are for people who signal a worker itself.
     for number in not_ignored((signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)):
         signal.signal(number, lambda _number, _frame: worker.stop())
     for number in not_ignored((signal.SIGINT,)):
@@ -118,7 +118,7 @@ def _hear_signals(worker: Worker) -> None:
 
 
 def _give_up(scoreboard: Scoreboard) -> None:
-    """End at once, whatever runs: what is held here belongs to others by now."""
+    """End at once, whatever runs: the leases have ended, and other workers run these firings."""
     scoreboard.leave(Ending.DISCONNECTED, "the store has not answered for too long")
     os._exit(Ending.DISCONNECTED.exit_code)
 
@@ -148,7 +148,7 @@ def _read_line(control_pipe: int) -> bytes:
 
 def _exit(code: int, streams: OutputStreams) -> None:
     """End without waiting for threads that jobs have left behind."""
-    timer = threading.Timer(_LAST_WORDS, os._exit, (code,))
+    timer = threading.Timer(_EXIT_TIME, os._exit, (code,))
     timer.daemon = True
     timer.start()
     try:

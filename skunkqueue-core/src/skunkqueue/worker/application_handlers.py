@@ -1,6 +1,6 @@
-"""The functions that the application registered, called in a worker: ``on_worker_start``, ``on_worker_stop``, ``on_failure``.
+"""Calls the functions that the application registered: ``on_worker_start``, ``on_worker_stop``, ``on_failure``.
 
-Also imports the modules that the operator named, so that they can register any. Knows no store.
+Also imports the modules that the operator named, so that they can register some. Knows no store.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ApplicationHandlers:
                 raise ConfigError(msg) from error
 
     def start(self) -> None:
-        """Call what is to be called at the start and has not been. Raises HandlerError where one raises."""
+        """Call the functions for the start that have not been called yet. Raises HandlerError where one raises."""
         for handler in self._handlers.start:
             if handler in self._started:
                 continue
@@ -48,7 +48,7 @@ class ApplicationHandlers:
             self._started.append(handler)
 
     def stop(self, limit: float, give_up: Callable[[], object]) -> None:
-        """Call what is to be called at the end, the last registered first; ``give_up`` after ``limit`` seconds."""
+        """Call the functions for the end, the last registered first; ``give_up`` after ``limit`` seconds."""
         if not self._handlers.stop:
             return
         timer = threading.Timer(limit, give_up)
@@ -63,11 +63,11 @@ class ApplicationHandlers:
 
     @property
     def hears_failures(self) -> bool:
-        """Whether anybody wants to know of failures."""
+        """Whether any function is registered for failures."""
         return bool(self._handlers.failure)
 
     def failed(self, failure: FailedFiring) -> None:
-        """Tell of a firing that has failed for good."""
+        """Call the functions for a firing that has failed for good."""
         for handler in self._handlers.failure:
             try:
                 handler(failure)
@@ -82,5 +82,5 @@ def leave_hanging(limit: float, code: int) -> None:
 
 
 def _complain(how: str, handler: Callable[..., object], error: BaseException) -> None:
-    # Not by exc_info, since the exception may be such as cannot be shown.
+    # Not by exc_info, since showing the exception may raise.
     logger.error("%s: %s raised\n%s", how, name_of(handler), failure_of(error).traceback)

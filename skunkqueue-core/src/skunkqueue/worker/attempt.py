@@ -16,7 +16,7 @@ from skunkqueue.worker.judge.evidence import attempt_number
 
 NEVER = float("inf")
 NOT_READ = Body((Step("a firing", b""),))
-"""The body of a claim that nobody has read."""
+"""The body of a claim before it is read."""
 DAMAGED = Body((Step("a damaged firing", b""),))
 """The body of a claim whose own one cannot be read."""
 _NOT_JUDGED = Outcome(id="", token=0, verdict=Verdict.RELEASE)
@@ -52,7 +52,7 @@ class Attempt(msgspec.Struct, eq=False):
     unsaved: bool = False
     """A step is done, and the store does not know. Set by ``next_step``, cleared by ``Runner``."""
 
-    # What runs now: written by whoever runs it, read by the watchdog and the maintenance thread.
+    # What runs now: written by what runs it, read by the watchdog and the maintenance thread.
     row: int = 0
     """Its row on the scoreboard; 0: the main thread's."""
     since: float = NEVER

@@ -67,7 +67,7 @@ class Heartbeat:
         self._liveness.answered()
 
     def describe(self) -> WorkerRecord:
-        """Say what the worker does now."""
+        """Return what the worker does now."""
         in_flight = self._in_flight
         begun = in_flight.begun()
         planning = in_flight.planning

@@ -122,10 +122,10 @@ class InFlight:
     def take(self, claims: Sequence[Claim], asked: float, leased: float) -> None:
         """Take claims in hand; called by the main thread and by the fetcher thread.
 
-        ``asked``: when they were asked for, monotonic. ``leased``: when they were lent at the earliest, by the
+        ``asked``: when they were asked for, monotonic. ``leased``: when they were claimed at the earliest, by the
         lease clock.
         """
-        # The store lent them between asking and now.
+        # The store made these claims between asking and now.
         claimed = claims[0].claimed
         self.offset = min(max(self.offset, claimed - self.monotonic()), claimed - asked)
         if not (self.beside or self.unbegun or self.running is not None):
@@ -136,7 +136,7 @@ class InFlight:
         self.unbegun.extend(claims)
 
     def pop_ahead(self) -> ClaimedAhead | None:
-        """Take over what was asked for ahead; ``None`` where there is none, or another thread was first."""
+        """Take over what was asked for ahead; ``None``: nothing was, or another thread was first."""
         try:
             return self.ahead.popleft()
         except IndexError:
@@ -150,7 +150,7 @@ class InFlight:
         self.looked = now
 
     def lent_since(self, asked: float) -> float:
-        """Return when claims that have just come were lent at the earliest, by the lease clock.
+        """Return when claims that have just come were made at the earliest, by the lease clock.
 
         They may have come long ago, if this process was stopped. ``asked``: when the wait for them began.
         """
@@ -163,12 +163,12 @@ class InFlight:
         return self.lease_clock() - self.leased > self.lease
 
     def store_time(self) -> float:
-        """Tell the store's time without asking it."""
+        """Return the store's time without asking it."""
         return self.monotonic() + self.offset
 
     @property
     def is_busy(self) -> bool:
-        """Say whether any claim is held."""
+        """Return whether any claim is held."""
         return self.running is not None or bool(self.beside or self.unbegun or self.finished or self.settling)
 
     def begun(self) -> list[Attempt]:

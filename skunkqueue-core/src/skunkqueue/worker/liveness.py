@@ -5,9 +5,9 @@ from __future__ import annotations
 from skunkqueue.clock import Clock
 
 DISCONNECTED_AFTER = 2.0
-"""Leases without an answer after which a worker says that it is disconnected."""
+"""Leases without an answer after which a worker calls itself disconnected."""
 GONE_AFTER = 4.0
-"""Leases without an answer after which it ends: what it held was given to others long ago."""
+"""Leases without an answer after which it ends: other workers have its claims by then."""
 
 
 class Liveness:
@@ -36,10 +36,10 @@ class Liveness:
 
     @property
     def is_disconnected(self) -> bool:
-        """Say whether that is too long."""
+        """Return whether that is too long."""
         return self.silence > DISCONNECTED_AFTER * self._lease
 
     @property
     def is_gone(self) -> bool:
-        """Say whether there is no point in going on."""
+        """Return whether the worker should end."""
         return self.silence > GONE_AFTER * self._lease

@@ -1,6 +1,6 @@
 """What the main thread does, over and over: claim a batch, run each firing, settle the batch.
 
-The size of a batch is ``batch``'s affair, running a claim ``runner``'s. Imports no user code itself.
+It decides when to do what. ``fetch.batch_size`` says how many to claim, and ``run.runner`` runs them. Imports no user code.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ logger = logging.getLogger("skunkqueue.worker")
 
 _MIB = 1024 * 1024
 _MANY = 64
-"""From this size of a batch on the next is asked for while it runs."""
+"""Batches of this size and more: the next one is asked for while they run."""
 
 
 class Loop:
@@ -49,7 +49,7 @@ class Loop:
         fetcher_thread: FetcherThread | None,
         tidy: Callable[[], None],
     ) -> None:
-        """``tidy`` undoes what jobs did to the process; no ``fetcher_thread``: the clock is virtual."""
+        """``tidy`` undoes what jobs did to the process. Without a ``fetcher_thread`` the clock is virtual."""
         self._settings = services.settings
         self._in_flight = services.in_flight
         self._liveness = services.liveness
@@ -68,14 +68,14 @@ class Loop:
         self.batch = BatchSize()
         self.stopping = False
         self._has_let_go = True
-        """While it holds: nothing is lent to it any more."""
+        """While it holds: no claim of its own is left."""
         self._begins = True
-        """It neither stops nor holds: one look for each firing."""
+        """It neither stops nor holds. One attribute, since it is read before each firing."""
         self.hurried = False
-        """It is to end without much patience."""
+        """It is to end soon: it waits only a second for a store that does not answer."""
         self.ending = Ending.STOPPED
         self.word = ""
-        """Why it ends, where its ending does not say it all."""
+        """Why it ends, where ``ending`` does not say enough."""
 
     def stop(self, ending: Ending) -> None:
         """Begin nothing more; from any thread and from signal handlers."""
@@ -92,7 +92,7 @@ class Loop:
         self._in_flight.holding = holding
         self._begins = not holding
         if self.stopping:
-            # Also where it was told so in this very moment.
+            # It may have been told to stop just now, by another thread.
             self._begins = False
             if self._fetcher_thread is not None:
                 self._fetcher_thread.dismiss()
@@ -111,7 +111,7 @@ class Loop:
                 continue
             self._has_let_go = False
             if self._in_flight.unbegun:
-                # From the fetcher thread.
+                # The fetcher thread has claimed these.
                 self._work()
                 continue
             self._step_aside()
@@ -123,7 +123,7 @@ class Loop:
                 and self._fetcher_thread is not None
                 and self._fetcher_thread.is_waiting
             ):
-                # No room; or nothing was claimable when last asked, and nobody has woken for new work since.
+                # There is no room, or the fetcher thread waits for work already.
                 self._wakeup.wait()
                 continue
             try:
@@ -151,20 +151,20 @@ class Loop:
         if not self._settler.settle():
             return False
         if not self._has_let_go:
-            # What a wait that was ended is lent all the same comes with the next claim, or never.
+            # A wait that was cut off may have claimed something all the same: that comes with the next claim.
             try:
-                lent = self._claimer.claim(1)
+                late = self._claimer.claim(1)
             except BackendError as error:
-                logger.warning("cannot ask for what may have been lent: %s", error)
+                logger.warning("cannot ask for what may have been claimed: %s", error)
                 return False
             self._has_let_go = True
-            in_flight.unbegun.extend(lent)
+            in_flight.unbegun.extend(late)
             self._release_unbegun()
             return self._settler.settle()
         return True
 
     def _step_aside(self) -> None:
-        """Let others claim first what was given back for want of a strategy."""
+        """Leave it to others to claim what this worker gave back because it lacks a strategy."""
         if not self._refires.pop_offered() or self._fetcher_thread is None:
             return
         until = self._in_flight.monotonic() + OFFER
@@ -174,7 +174,7 @@ class Loop:
     def _claim(self, limit: int) -> tuple[list[Claim], float, float]:
         """Claim, or take what was asked for ahead; return when that was, monotonic and by the lease clock."""
         ahead = self._in_flight.pop_ahead()
-        # That there was nothing while the last batch ran says nothing of now.
+        # An empty answer is old: it was given while the last batch ran.
         if ahead is not None and (claims := ahead.answer()):
             return claims, ahead.asked, ahead.leased
         asked, leased = self._in_flight.monotonic(), self._in_flight.lease_clock()
@@ -198,7 +198,7 @@ class Loop:
             in_flight.ahead.append(ClaimedAhead(answer, asked, leased))
 
     def _limit(self) -> int:
-        """Tell how many to claim; 0: none now."""
+        """Return how many to claim; 0: none now."""
         limit = self.batch.size
         settings = self._settings
         if settings.max_jobs is not None:
@@ -206,7 +206,7 @@ class Loop:
             if limit <= 0:
                 self._recycle(f"it has run {self._ran} jobs")
                 return 0
-        # Not before it has run a job: a limit below what an idle worker holds would replace it for ever.
+        # Only after a job: with a limit below what an idle worker needs, it would be replaced again and again.
         if (
             settings.max_memory is not None
             and self._ran
@@ -236,7 +236,7 @@ class Loop:
                 claim = unbegun.popleft()
             except IndexError:
                 break
-            # In full, since a call costs: what the lease clock says now, after whatever may have stopped us.
+            # `in_flight.is_late` in full, since a call costs. This process may have been stopped just now.
             if lease_clock() - in_flight.leased > in_flight.lease:
                 unbegun.appendleft(claim)
                 self._let_go()
@@ -262,7 +262,7 @@ class Loop:
         )
 
     def _await_room(self) -> None:
-        """Wait for a place on the event loop; the maintenance thread gives back what waits here for long."""
+        """Wait for a free row on the event loop. If that takes long, the maintenance thread gives back what waits."""
         self._in_flight.waiting = self._in_flight.monotonic()
         self._wakeup.wait(0.5)
         self._settler.settle()
@@ -280,7 +280,7 @@ class Loop:
 
     def _rest(self, limit: int) -> None:
         """Wait until something may be claimable, or end a burst."""
-        # First whether any job runs: one that ends now is among the finished before it ceases to run.
+        # First look whether any job runs: one that ends now is in `finished` before it leaves `beside`.
         busy = self._async_executor.busy
         if self._in_flight.between_steps or self._in_flight.finished:
             return
@@ -326,18 +326,20 @@ class Loop:
             self._wakeup.wait(backoff.next())
 
     def release_rest(self) -> None:
-        """Give back what other threads took in hand after the loop had ended."""
+        """Give back what other threads claimed after the loop had ended."""
         self._release_all()
         self._settler.settle()
 
     def _give_back_all(self) -> None:
-        """Give back what has not begun, also what was asked for and is not here yet."""
+        """Give back what has not begun, and what was asked for ahead."""
         in_flight = self._in_flight
         while (ahead := in_flight.pop_ahead()) is not None:
             try:
                 in_flight.unbegun.extend(ahead.answer())
             except BackendError as error:
-                logger.warning("what was asked for ahead cannot be given back, its lease ends: %s", error)
+                logger.warning(
+                    "what was asked for ahead cannot be given back, its leases will end: %s", error
+                )
         self._release_unbegun()
 
     def _release_all(self) -> None:

@@ -1,4 +1,4 @@
-"""How much memory this process holds."""
+"""Measures how much memory this process holds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _STATM = "/proc/self/statm"
 
 
 def resident() -> int:
-    """Tell it in bytes: what is held now on Linux, the peak so far elsewhere."""
+    """Return bytes: what is held now on Linux, the peak so far elsewhere."""
     try:
         with open(_STATM, "rb") as file:  # noqa: PTH123 - called often, and Path costs more than the reading
             return int(file.read().split()[1]) * _PAGE

@@ -1,7 +1,6 @@
-"""Refuse what replaces parts of Python itself: the monkey patches of gevent and eventlet.
+"""Refuses the monkey patches of gevent and eventlet, which replace parts of Python itself.
 
-They put their own locks, threads and sockets into the place of those that a worker stands on, so that it would hang.
-Knows nothing else of these libraries: a job may use them unpatched.
+With their locks, threads and sockets a worker would hang. A job may use these libraries unpatched.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ _WAY_OUT = (
 
 
 def refuse_monkey_patches() -> None:
-    """See to it that nothing is patched in this process; ConfigError where it is already."""
+    """Keep everything in this process from being patched; ConfigError where it is already."""
     monkey: Any = sys.modules.get("gevent.monkey")
     if monkey is not None and monkey.is_module_patched("threading"):
         msg = (

@@ -75,7 +75,7 @@ class Orders:
             self._note(command, f"nothing: this version does not know {command.verb!r}")
 
     def _note(self, command: Command, did: str) -> None:
-        """Leave a receipt for whoever sent a command, where the pool did not get it."""
+        """Note in the audit log what was done, for a command that the pool did not get."""
         if command.id is None or "audit" not in self._backend.capabilities:
             return
         try:

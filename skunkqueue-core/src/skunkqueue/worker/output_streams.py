@@ -1,4 +1,4 @@
-"""Standard output and error that a job cannot take away from the jobs after it."""
+"""Keeps standard output and error open, whatever a job does to them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class OutputStreams:
                 os.dup2(self._copies[number], number, inheritable=True)
 
     def flush(self) -> None:
-        """Write out what jobs have printed; a reader that has gone away is no error of ours."""
+        """Write out what jobs have printed; a reader that has gone away is not an error."""
         for stream in (self.out, self.err):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()

@@ -1,4 +1,4 @@
-"""How other threads, and signal handlers, wake the main thread."""
+"""Wakes the main thread, from other threads and from signal handlers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import select
 
 
 class Wakeup:
-    """Wake-ups are kept until somebody waits; several count as one.
+    """A wake-up is kept until somebody waits; several count as one.
 
     A pipe, so that the main thread can wait for it and for a store's descriptor at once. Writing into it takes no lock, so
     a signal handler may wake while its thread wakes or waits.
@@ -22,12 +22,12 @@ class Wakeup:
         os.set_blocking(self._write, False)
 
     def wake(self) -> None:
-        """Wake whoever waits, or the next one who does; a full pipe (EAGAIN) has woken often enough."""
+        """Wake the thread that waits, or the next one that does. A full pipe (EAGAIN) is enough to wake it."""
         with contextlib.suppress(BlockingIOError):
             os.write(self._write, b"!")
 
     def wait(self, timeout: float | None = None, *fds: int) -> bool:
-        """Block until it wakes, one of ``fds`` (if any) can be read, or the timeout (seconds) is over; say if it rang."""
+        """Block until ``wake`` is called, one of ``fds`` can be read, or the timeout (seconds) is over; return whether it was ``wake``."""
         poll = select.poll()
         poll.register(self._read, select.POLLIN)
         for fd in fds:
@@ -42,7 +42,7 @@ class Wakeup:
         return True
 
     def __del__(self) -> None:
-        # Not before nobody can wake any more: the number may be another's by then.
+        # Only now, when nobody can call ``wake`` any more: the descriptor's number may be used again after that.
         for fd in (getattr(self, "_read", -1), getattr(self, "_write", -1)):
             # At the interpreter's end the modules may be gone already, and so are the descriptors.
             if fd >= 0 and contextlib is not None and os is not None:

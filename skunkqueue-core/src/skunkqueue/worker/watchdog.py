@@ -1,8 +1,9 @@
 """The thread that interrupts jobs: timeouts, kills, rough stops, lost leases. Never talks to the store.
 
-So it is also the one to notice that the store does not answer the others. It holds the other end of the pool's control_pipe, and ends the process at once when the pool is gone.
-A job that does not end when it is interrupted is interrupted again; the order on the scoreboard lets the
-pool kill the worker if that does not help either.
+As it never waits for the store, it also notices when the store does not answer the other threads. It reads the control pipe, and
+ends the process at once when the pool is gone.
+A job that goes on after an interrupt is interrupted again. An order on the scoreboard has the pool kill the worker if that
+does not help either.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ class Watchdog(threading.Thread):
         self._ended = False
 
     def wake(self) -> None:
-        """Let it look at once; from any thread and from signal handlers."""
+        """Have it look at once; from any thread and from signal handlers."""
         with contextlib.suppress(BlockingIOError, OSError):
             os.write(self._wake_write, b"!")
 
@@ -101,18 +102,18 @@ class Watchdog(threading.Thread):
             os._exit(1)
 
     def end(self) -> None:
-        """Let the thread end."""
+        """End the thread."""
         self._ended = True
         self.wake()
 
     def run(self) -> None:
-        """Watch until the worker has ended; without a watchdog it must not go on."""
+        """Watch until the worker has ended. If the watchdog fails, it ends the worker."""
         try:
             self._watch()
         except Exception:
             if self._control_pipe is None:
                 raise
-            # A job that closed our descriptors, say. Nobody would interrupt jobs or notice the pool's end.
+            # As where a job has closed our descriptors. Nothing would interrupt jobs or notice the pool's end.
             with contextlib.suppress(Exception):
                 logger.critical("the watchdog has failed: this worker ends", exc_info=True)
             os._exit(1)
@@ -207,7 +208,7 @@ class Watchdog(threading.Thread):
             if delivered is not None and delivered[0] is running:
                 if not overdue:
                     return
-                # It caught the exception and goes on: once more.
+                # The job caught the exception and goes on.
                 self._asked[ref] = asked._replace(at=now)
             self._interrupter.ask(running, reason)
         elif fresh or overdue:
@@ -215,7 +216,7 @@ class Watchdog(threading.Thread):
             self._async_executor.cancel(ref.id, reason)
 
     def _order(self, running: Attempt, reason: str, now: float) -> bool:
-        """Ask the pool to kill this worker if the job does not end; False where it is not to be found yet."""
+        """Ask the pool to kill this worker if the job does not end; False where its row is not known yet."""
         row: int | None = 0
         if running is not self._in_flight.running:
             row = self._async_executor.row_of(running.claim.id)

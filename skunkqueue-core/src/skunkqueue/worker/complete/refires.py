@@ -1,7 +1,7 @@
-"""Schedules as a worker sees them: what follows a run, and schedules that have nothing armed.
+"""Plans the next run of a schedule when one has ended, and arms schedules that have no run planned.
 
-Strategies are strangers' code. They are loaded and asked on a thread of their own, for a limited time, and what
-is asked stands on the scoreboard meanwhile. One that fails costs its schedule the next run, and nothing else.
+Strategies are plugins. They are loaded and asked on a thread of their own, for a limited time. The scoreboard shows which one is
+asked. One that fails costs its schedule the next run, and nothing else.
 """
 
 from __future__ import annotations
@@ -33,19 +33,19 @@ from skunkqueue.worker.services import Services
 logger = logging.getLogger("skunkqueue.worker")
 
 HEAL_FOR = 0.1
-"""Seconds that healing takes at a time, for who does it also keeps leases."""
+"""Seconds that healing takes at a time, since the same thread also keeps the leases."""
 OFFER = 0.1
-"""Seconds for which a worker claims nothing after it gave back what it has no strategy for, so that others get it."""
+"""Seconds for which a worker claims nothing after it gave back a firing whose strategy it lacks, so that others get it."""
 FIRST_DELAY = 0.2
-"""Seconds for which a firing that nobody took then is put off."""
+"""Seconds for which a firing is put off that no other worker took."""
 LONGEST_DELAY = 5.0
 """The same after it has come back again and again, each time for twice as long."""
 LEAST_LIMIT = 1.0
 """Seconds that a strategy has at least, however short the lease is."""
 _PLANS = 2_000
-"""So many schedules are remembered as they were last planned here."""
+"""The most schedules that are remembered as they were last planned here."""
 _SMALL = 4_096
-"""Bytes of body and state of those."""
+"""The most bytes of body and state that such a schedule may have."""
 
 
 class _Asking(NamedTuple):
@@ -67,15 +67,15 @@ class Refires:
         self._in_flight = services.in_flight
         self._scoreboard = services.scoreboard
         self._rests = Rests(settings.resting)
-        """Schedules whose strategies were given up, or ended workers, a short while ago."""
+        """Schedules whose strategies hung, or ended workers, a short while ago: they are not asked."""
         # The maintenance thread asks too, and must get back to its leases.
         self._limit = max(min(calls.LIMIT, settings.lease / 3), LEAST_LIMIT)
-        # The main thread's and the maintenance thread's, so that neither waits for what the other has asked.
+        # One for the main thread and one for maintenance, so that neither waits for what the other has asked.
         self._callers = [self._caller(place) for place in (0, 1)]
         self._strategies: dict[str, Strategy] = {}
         self._missing: set[str] = set()
         self._failing: set[str] = set()
-        """Schedules whose strategy has failed and was told of."""
+        """Schedules whose strategy has failed, and whose failure is in the log."""
         self._left: dict[str, tuple[str, float, bool]] = {}
         """By schedule: the firing last left to others, the longest delay it had, and if it was last given none."""
         self._offered = False
@@ -83,16 +83,16 @@ class Refires:
         """By name: schedules as they are once the store has taken what was planned here."""
 
     def close(self) -> None:
-        """Let the threads end on which strategies are asked."""
+        """End the threads on which strategies are asked."""
         for caller in self._callers:
             caller.close()
 
     def has(self, strategy: str | None) -> bool:
-        """Say whether a strategy is loaded."""
+        """Return whether a strategy is loaded."""
         return strategy in self._strategies
 
     def lacks(self, name: str, strategy: str | None, claim: Claim) -> bool:
-        """Say whether what follows a schedule's firing cannot be planned here, so that it must not run here."""
+        """Return whether this worker cannot plan what follows a schedule's firing, and so must not run it."""
         if strategy is None or strategy in self._strategies or _ended_a_worker(claim):
             return False
         if self._load(strategy, name, claim) is not None:
@@ -105,12 +105,12 @@ class Refires:
         return schedule is not None and schedule.firing == claim.id
 
     def delay_for_others(self, name: str, firing: str) -> float:
-        """Say for how long a firing is given back whose schedule's strategy is missing here.
+        """Return the delay with which a firing is given back whose strategy is missing here.
 
         Nobody can claim it during a delay, and afterwards all are as likely to get it: with many workers that
         lack the strategy, the one that has it would wait for long. So it is first given back without any, and
         this worker then claims nothing for a moment (``pop_offered``), as every other one that lacks it will.
-        What nobody took comes back after that, is put off, and is offered again when it is due.
+        A firing that no other worker took comes back, is put off, and is offered again when it is due.
         """
         before, delay, offered = self._left.get(name, ("", 0.0, False))
         if before != firing:
@@ -123,7 +123,7 @@ class Refires:
         return delay if offered else 0.0
 
     def pop_offered(self) -> bool:
-        """Say whether a firing was given back without a delay since this was last asked."""
+        """Return whether a firing was given back without a delay since the last call."""
         offered, self._offered = self._offered, False
         return offered
 
@@ -136,14 +136,14 @@ class Refires:
                 continue
             key = _key_of(schedule)
             if _ended_a_worker(claim) or self._rests.has(key):
-                # Its outcome is to be recorded. The schedule is armed by whoever heals it.
+                # The outcome is recorded as it is. A worker that heals the schedule arms it.
                 continue
             asked.append((one, schedule, key))
             about = _Asking(schedule.name, schedule.strategy, claim)
             asking.append(Call(key, partial(self._follow, schedule, one, now), about))
         for (one, schedule, key), (following, error) in zip(asked, self._ask(asking), strict=True):
             if error is not None:
-                # Idle schedules are armed again by whoever sees them, so nothing is lost but the observation.
+                # The next sweep arms the schedule again. Only this observation is lost.
                 self._complain(schedule, error)
             elif following is not None:
                 self._rests.end(key)
@@ -151,7 +151,7 @@ class Refires:
                 self._remember(schedule, following)
 
     def _ended_runs(self, batch: Sequence[Attempt]) -> Iterator[tuple[Attempt, Schedule | None]]:
-        """Give what has ended for good of the firings of schedules, with its schedule."""
+        """Yield the attempts that end a run of a schedule, each with that schedule."""
         runs = [
             (one, one.schedule)
             for one in batch
@@ -204,13 +204,13 @@ class Refires:
             began=outcome.began,
             took=outcome.took,
             verdict=outcome.verdict.value,
-            # A worker's death is no failure of the job.
+            # A worker's death is not a failure of the job.
             attempts=one.number - deaths_of(claim),
-            # One that comes back has done a part before: it was retried, put off, or a chain is further on.
+            # A firing that comes back has done a part before: it was retried, snoozed, or is a chain.
             whole=claim.attempt_state is None and not claim.deaths,
             interval=schedule.interval,
         )
-        # One that comes back began late for another reason than its schedule's: this attempt has its own due time.
+        # A firing that comes back has a due time of its own; the schedule's says nothing of this attempt.
         since = seen.due if seen.whole else claim.due
         late = 0.0 if outcome.began is None else max(outcome.began - since, 0.0)
         return refire(schedule, claim.id, strategy, seen, late)
@@ -221,7 +221,7 @@ class Refires:
         True: there are more than could be done in a moment.
         """
         idle = [one for route in self._routes for one in self._backend.idle_schedules(self._queue, route)]
-        # Several workers see the same.
+        # Several workers see the same list.
         random.shuffle(idle)
         end = monotonic() + HEAL_FOR
         for seen in idle:
@@ -275,7 +275,7 @@ class Refires:
         return self._callers[maintenance].call_each(calls)
 
     def _enter(self, place: int, call: Call) -> None:
-        """Let others know what a strategy is asked: the pool if it ends this process, and who lists workers."""
+        """Show that a strategy is asked: on the scoreboard for the pool, and as the worker's current firing in listings."""
         about: _Asking = call.about
         ref = NOBODY if about.claim is None else ClaimRef(about.claim.id, about.claim.token)
         deadline = monotonic() + self._limit + KILL_PLUGIN_AFTER
@@ -326,7 +326,7 @@ class Refires:
         return None
 
     def _found(self, name: str, schedule: str) -> Strategy | None:
-        """Find a strategy; on the thread of its own."""
+        """Find a strategy; called on the strategies' own thread."""
         found = self._strategies.get(name)
         if found is None:
             try:
@@ -349,7 +349,7 @@ class Refires:
 
 
 def _key_of(schedule: Schedule) -> str:
-    # A schedule that is declared anew is asked for at once.
+    # With the generation, so that a schedule that is declared anew is asked at once.
     return f"schedule {schedule.generation} {schedule.name}"
 
 

@@ -1,7 +1,7 @@
-"""Handing finished firings to the store, in batches, and telling the log and the hooks. Runs no job.
+"""Settles finished attempts in the store, in batches, and tells the log and the hooks. Runs no job.
 
-The main thread calls it after each batch and the maintenance thread while a job runs long; each takes what is
-there, so an outcome is settled by one of them. What the store does not take for now is put back.
+The main thread calls it after each batch, the maintenance thread while a job runs long. Each takes what is finished off the queue,
+so an outcome is settled once. What the store does not take now is put back.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Settler:
             logger.debug("the progress of firing %s is not saved: %s", ref.id, error)
 
     def _attach_refires(self, batch: list[Attempt]) -> None:
-        """Add what follows; the maintenance thread keeps the leases meanwhile, since strategies may take their time."""
+        """Add the next runs of schedules. Strategies may take long: meanwhile the maintenance thread keeps the leases."""
         settling, thread = self._in_flight.settling, threading.get_ident()
         settling[thread] = batch
         try:
@@ -133,7 +133,7 @@ class Settler:
     def _settle_instead(self, one: Attempt, error: BackendError) -> bool:
         """Settle as an error what the store refuses for good, such as a result that is too large for it."""
         if one.outcome.refire is not None:
-            # Whatever its strategy has planned: the run itself is to be recorded.
+            # What its strategy has planned is refused. The run itself must be recorded.
             logger.error(
                 "the next run of schedule %r is refused, and is planned anew: %s", one.schedule, error
             )
@@ -174,7 +174,7 @@ class Settler:
                 continue
             ref = one.ref
             if ref in self._unsure:
-                # Most likely the call that failed had got through.
+                # The call that failed has most likely reached the store.
                 self._unsure.discard(ref)
                 logger.debug("the outcome of firing %s was settled before, or its lease is lost", ref.id)
                 continue
@@ -187,7 +187,7 @@ class Settler:
         return kept
 
     def refuse(self, one: Attempt, why: str) -> None:
-        """Say that an outcome counts for nothing."""
+        """Tell the log and the hooks that an outcome was not recorded."""
         logger.warning(
             "the outcome (%s) of firing %s, claim %d, is refused: its lease was lost (%s)",
             one.outcome.verdict.value,
@@ -237,6 +237,6 @@ def _about(one: Attempt) -> dict[str, str]:
 
 
 def _head(one: Attempt) -> str:
-    # One that was ruled on before it could begin is no attempt.
+    # Where the job did not begin, there was no attempt to count.
     attempt = f" attempt {one.number}" if one.number > 1 and one.outcome.began is not None else ""
     return f"{one.outcome.verdict.value} {one.name} {one.claim.id}{attempt}"

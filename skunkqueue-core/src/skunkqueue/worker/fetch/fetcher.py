@@ -1,8 +1,8 @@
-"""Waiting for work in the main thread itself, at a store that can be waited for by a file descriptor.
+"""Waits for work in the main thread, at the file descriptor of a store that has one.
 
-The store then wakes the thread that runs the job, and no other thread has to: that saves one wake-up a job, and the wait
-for the interpreter's lock that comes with it. The wakeup is waited for at the same time. Where a store cannot, or
-while async jobs run, the ``fetcher_thread`` waits.
+The store then wakes the thread that runs the job: that saves one wake-up a job, and the wait for the interpreter's lock that
+comes with it. It waits for ``wakeup`` at the same time. For a store without a descriptor, and while async jobs run, the
+``fetcher_thread`` waits.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Fetcher:
         self._backoff = StoreBackoff()
 
     def fetch(self, limit: int) -> bool:
-        """Wait until at most ``limit`` firings were taken in hand, or the wakeup wakes; False where another must wait."""
+        """Wait until at most ``limit`` firings were taken in hand, or somebody wakes it; False: the fetcher thread must wait."""
         if self._wakeup.wait(0):
-            # Somebody has woken before, and it is not worth the beginning.
+            # Somebody has called for the main thread already.
             return True
         begun: AwaitedClaim | None = None
         try:
@@ -64,7 +64,7 @@ class Fetcher:
             now = in_flight.monotonic()
             self._backoff.reset()
             if claims:
-                # Nothing proves nothing: it may have been no more than a look, where the store takes no writes.
+                # An empty answer does not prove that the store is well: a store that takes no writes gives it too.
                 self._liveness.answered()
                 in_flight.take(claims, now, in_flight.lent_since(asked))
                 self._notifier.tell_each("skunkqueue_firing_claimed", "claim", claims, worker=self._worker)

@@ -1,6 +1,6 @@
-"""The thread that waits for work on the main thread's behalf, where that cannot do so itself (``fetcher``).
+"""The thread that waits for work where the main thread cannot (``fetcher``), and claims it.
 
-The main thread must be free to hear that it shall stop, or that an async job has ended, while the store blocks.
+While the store blocks, the main thread stays free to stop, and to go on when an async job has ended.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _END = 0
 
 
 class FetcherThread(threading.Thread):
-    """Waits when asked, takes in what is to be had, and wakes."""
+    """Waits when asked, claims what is due, and wakes the main thread."""
 
     def __init__(self, services: Services, claimer: Claimer, *, slice_: float) -> None:
         """``slice_``: seconds for which the store may block a wait at a time."""
@@ -40,26 +40,26 @@ class FetcherThread(threading.Thread):
         self._lock = threading.Lock()
         self._dismissed = False
         self.is_waiting = False
-        """True from being asked until it wakes."""
+        """True from ``ask`` until it wakes the main thread."""
 
     def ask(self, limit: int) -> None:
-        """Wait once for something to claim, take in at most ``limit``, and wake; nothing where it waits already."""
+        """Wait once for something to claim, claim at most ``limit``, and wake the main thread. Does nothing where it waits already."""
         if not self.is_waiting:
             self.is_waiting = True
             self._asked.put(limit)
 
     def dismiss(self) -> None:
-        """Let it take in nothing more: what comes from now on goes back to the store."""
+        """Take nothing in hand any more: what is claimed from now on goes back to the store."""
         with self._lock:
             self._dismissed = True
 
     def admit(self, admitted: bool) -> None:  # noqa: FBT001 - it says what is from now on
-        """Let it take something in again, or nothing more."""
+        """Take claims in hand again, or no more."""
         with self._lock:
             self._dismissed = not admitted
 
     def end(self) -> None:
-        """Let the thread end, as soon as the store's wait returns."""
+        """End the thread, as soon as the store's wait returns."""
         self._asked.put(_END)
 
     def run(self) -> None:
@@ -98,4 +98,8 @@ class FetcherThread(threading.Thread):
             try:
                 self._backend.settle([released(claim) for claim in claims])
             except BackendError as error:
-                logger.warning("%d firings came too late to be run: their leases end: %s", len(claims), error)
+                logger.warning(
+                    "%d firings came too late to be run, and cannot be given back: their leases will end: %s",
+                    len(claims),
+                    error,
+                )

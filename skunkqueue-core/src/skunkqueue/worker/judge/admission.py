@@ -49,7 +49,7 @@ class Admission:
         self._async_executor = async_executor
 
     def admit(self, attempt: Attempt) -> bool:
-        """Look at a firing's past; False: it must not run, and that has been concluded."""
+        """Look at a firing's past; False: it must not run, and its attempt has been concluded."""
         claim, body = attempt.claim, attempt.body
         try:
             state = decode_attempt_state(claim.attempt_state)
@@ -70,8 +70,7 @@ class Admission:
             self._judge.conclude(attempt, ruling)
             return False
         if claim.deaths and any(one.claim.deaths for one in self._in_flight.beside.copy().values()):
-            # Two that killed workers before are not run beside each other: if one does it again, it
-            # would not be known which.
+            # Of two that killed workers before, only one runs at a time: otherwise it would not be known which did it again.
             self._judge.release(attempt, _SUSPECT_DELAY)
             return False
         return not claim.deaths or self._may_begin(attempt)
@@ -94,7 +93,7 @@ class Admission:
         return False
 
     def _is_for_others(self, attempt: Attempt) -> bool:
-        """Return whether this is a schedule's run whose next this worker cannot plan; also if it must not run."""
+        """Return whether this is a run of a schedule whose next run this worker cannot plan."""
         claim, body = attempt.claim, attempt.body
         if body.schedule is None or claim.kill_requested or claim.id in self._in_flight.kills:
             return False
@@ -116,7 +115,7 @@ class Admission:
             _, _, reason = self._user_code.call(attempt, NEVER, self._executor.find, step.job, step.at)
             if reason in ORDERED:
                 return verdict.interrupted(attempt, reason)
-        # Where the job's own rules are what does not return, they are not asked again.
+        # If the job's own rules are what does not return, they are not asked again.
         policy = (
             None if evidence.ends_in_deaths(claim, attempt.attempt_state) else self._judge.policy(attempt)
         )

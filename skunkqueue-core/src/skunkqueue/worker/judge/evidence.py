@@ -29,8 +29,8 @@ def read_evidence(claim: Claim) -> list[Death]:
 def attempt_number(claim: Claim, attempt_state: AttemptState) -> int:
     """Return the number of the attempt that is about to begin.
 
-    A lease that ended counts, also where nobody knows whether the job had begun: a job that asks whether it is the
-    first must not be told so by mistake.
+    A lease that ended counts even where it is unknown whether the job had begun: a second attempt must not take itself for
+    the first.
     """
     return attempt_state.failures + 1 + deaths_of(claim)
 
@@ -43,9 +43,9 @@ def deaths_of(claim: Claim) -> int:
 
 
 def ends_in_deaths(claim: Claim, attempt_state: AttemptState) -> bool:
-    """Return whether workers went on dying under a firing that was to end.
+    """Return whether workers went on dying when a firing was about to end.
 
-    Then it is not its job that kills them but what is called at its end: its rules for retries, or ``on_failure``.
+    Then what kills them is not the job but what is called at its end: its rules for retries, or ``on_failure``.
     """
     deaths = read_evidence(claim) if claim.deaths else []
     died = sum(death.cause in CAUSES and death.begun for death in deaths)
@@ -58,15 +58,15 @@ def _unseen_timeouts(deaths: list[Death], attempt_state: AttemptState) -> int:
 
 
 def unseen_timeout(claim: Claim, attempt_state: AttemptState) -> Death | None:
-    """Tell of the worker that had to be killed for the last attempt's timeout, unless ruled on before."""
+    """Return the death of a worker that was killed for the last attempt's timeout; ``None``: none, or judged before."""
     for death in read_evidence(claim)[attempt_state.seen_deaths :] if claim.deaths else ():
         if death.cause == "timeout":
             return death
     return None
 
 
-def tell_death(death: Death) -> str:
-    """Tell in a few words how a worker died."""
+def describe_death(death: Death) -> str:
+    """Describe in a few words how a worker died."""
     if death.signal is not None:
         how = f"signal {death.signal}"
     elif death.exit_code is not None:

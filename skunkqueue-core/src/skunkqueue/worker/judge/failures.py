@@ -1,4 +1,4 @@
-"""Exceptions as failures to be stored: type, message, traceback. Survives what broken exceptions do.
+"""Turns exceptions into failures to be stored: type, message, traceback. Survives what broken exceptions do.
 
 An exception is the job's own object: its ``__str__``, its type's name and its chain may raise anything, lie, or
 be endless. Nothing here raises, and what it returns can be stored and logged.

@@ -119,7 +119,7 @@ class Judge:
         policy = self.policy(attempt) if attempt.phase is Phase.CALL else None
         ruling = verdict.failed(attempt, policy, attempt.phase, error, random.random)
         if logger.isEnabledFor(logging.DEBUG):
-            # Not by exc_info, since the exception may be such as cannot be shown.
+            # Not by exc_info, since showing the exception may raise.
             logger.debug("firing %s raised\n%s", attempt.claim.id, failure_of(error).traceback)
         place = place_of(error)
         return ruling._replace(note=f"{ruling.note} ({place})") if place else ruling

@@ -1,4 +1,4 @@
-"""Whether and when a failed attempt runs again: ``Retry``, ``Snooze``, ``retry_on``, ``give_up_on`` and backoff.
+"""Decides whether and when a failed attempt runs again: ``Retry``, ``Snooze``, ``retry_on``, ``give_up_on`` and backoff.
 
 A group of exceptions, as a ``TaskGroup`` raises it, is judged by its parts: it runs again if each of them may.
 Everything here may run the user's code, and so may raise anything.
@@ -18,7 +18,7 @@ _EXITS = (SystemExit, KeyboardInterrupt, GeneratorExit)
 
 
 def snoozes(error: BaseException) -> float | None:
-    """Return for how many seconds the job asks to be left alone, at no cost; ``None``: it does not.
+    """Return for how many seconds the job asks to be snoozed; ``None``: it does not.
 
     A group does where nothing but ``Snooze`` is in it; the longest counts.
     """

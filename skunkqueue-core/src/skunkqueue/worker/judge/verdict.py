@@ -1,7 +1,6 @@
-"""What is to become of a claim, by its job's policy and by what happened. Pure: knows no store, no clock.
+"""Works out the outcome of an attempt from its job's policy and from what happened. Pure: knows no store, no clock.
 
-Only a failure of the job uses up its retries. Deaths of workers are counted apart, releases and snoozes
-not at all.
+Only a failure of the job uses up its retries. Deaths of workers are counted apart. Releases and snoozes are not counted.
 """
 
 from __future__ import annotations
@@ -23,13 +22,13 @@ from skunkqueue.payload import AttemptState, Failure, encode
 from skunkqueue.policy import Policy
 from skunkqueue.records import Claim, Death, Outcome, Verdict
 from skunkqueue.worker.attempt import Attempt, Phase
-from skunkqueue.worker.judge.evidence import CAUSES, MAX_DEATHS, read_evidence, tell_death
+from skunkqueue.worker.judge.evidence import CAUSES, MAX_DEATHS, describe_death, read_evidence
 from skunkqueue.worker.judge.failures import cause_of, failure_of, kind_of, message_of
 from skunkqueue.worker.judge.retrying import asks_again, delay_of, may_retry, snoozes
 from skunkqueue.worker.run.reasons import GIVE_BACK, KILL, ROUGH
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-"""Seconds that a firing is left alone whose job a worker did not know; doubled each time."""
+"""Seconds for which a firing is put off whose job this worker does not know; doubled each time."""
 NO_RESULT_TTL = 60.0
 """Seconds for which a complete firing without a result is kept, for those who wait for it."""
 _KILLED = {KILL: "it was killed by request", ROUGH: "its worker was stopped roughly"}
@@ -37,12 +36,12 @@ _NOTE_LENGTH = 300
 
 
 class Ruling(NamedTuple):
-    """An outcome and what to tell people of it."""
+    """An outcome, and what the log says of it."""
 
     outcome: Outcome
     note: str
     error: BaseException | None = None
-    """What a firing failed with that fails for good; ``None``: that is in the note alone."""
+    """What made the firing fail for good; ``None``: only the note says it."""
 
 
 def before(attempt: Attempt) -> Ruling | None:
@@ -61,11 +60,11 @@ def before(attempt: Attempt) -> Ruling | None:
     ):
         note = f"it could not begin before it expired, {claim.claimed - claim.expires:.3g} s ago"
         return Ruling(_final(attempt, Verdict.EXPIRED, Failure("Expired", note)), note)
-    # A lease that ended before the job was known to have begun is no evidence against it.
+    # A lease that ended before the job was known to have begun is not evidence against the job.
     real = [death for death in deaths if death.cause in CAUSES and death.begun]
     if len(real) >= MAX_DEATHS:
         what = "it lost its worker" if any(death.cause == "lease" for death in real) else "its worker died"
-        note = f"{what} {len(real)} times while it ran: {'; '.join(map(tell_death, real))}"
+        note = f"{what} {len(real)} times while it ran: {'; '.join(map(describe_death, real))}"
         outcome = _final(attempt, Verdict.ERROR, Failure(WorkerDiedError.__name__, note))
         return Ruling(outcome, note, WorkerDiedError(note))
     return None
@@ -99,7 +98,7 @@ def timed_out(
     limit = attempt.step.timeout
     message = f"the job ran longer than its timeout of {limit:g} s" if limit else "the job ran too long"
     if death is not None:
-        message += f" and could not be interrupted, so its worker was killed ({tell_death(death)})"
+        message += f" and could not be interrupted, so its worker was killed ({describe_death(death)})"
         seen = len(attempt.claim.evidence.splitlines())
         attempt_state = msgspec.structs.replace(attempt.attempt_state, seen_deaths=seen)
         attempt = msgspec.structs.replace(attempt, attempt_state=attempt_state)
@@ -148,7 +147,7 @@ def failed(
 
 
 def unruled(attempt: Attempt, kind: str) -> Ruling:
-    """Rule on an attempt of which nothing could be worked out: that raised an error of this kind, or took too long."""
+    """Rule on an attempt whose outcome could not be worked out: that raised an error of this kind, or took too long."""
     note = (
         f"what follows from this attempt could not be worked out ({kind}): its exception, or its job's backoff, "
         f"retry_on or give_up_on, does not answer"
@@ -161,7 +160,7 @@ def completed(attempt: Attempt, result: bytes) -> Outcome:
     """Record what a job returned; where no result is to be kept, only that it is complete, and for a short time."""
     claim, ttl = attempt.claim, attempt.body.ttl
     kept = ttl != 0
-    # In full and not by `outcome_of`, since each call of a job that ends well comes here.
+    # In full and not by `outcome_of`: this is the hot path.
     return Outcome(
         id=claim.id,
         token=claim.token,
@@ -192,7 +191,7 @@ def released(claim: Claim, delay: float = 0.0) -> Outcome:
 
 
 def outcome_of(claim: Claim, verdict: Verdict, **fields: Any) -> Outcome:
-    """Make an outcome of a claim, with all that the store wants to know of the claim again."""
+    """Make an outcome of a claim, with the fields of the claim that the store needs again."""
     return Outcome(
         id=claim.id,
         token=claim.token,

@@ -1,7 +1,7 @@
-"""Where async jobs run: one event loop on a thread of its own, a bounded number at a time.
+"""Runs jobs beside the main thread, a bounded number at a time: async ones on an event loop, others on threads.
 
-Made when the first async job comes, since asyncio costs memory that other workers need not spend.
-Knows nothing of stores. Whatever a job does to the loop, each firing on it ends, and the next one runs.
+Opened when the first such job comes (``lazy_async_executor``). Knows nothing of stores. Whatever a job does to the event loop, each
+firing on it ends, and the next one runs.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ class _Job:
 
 
 class _NothingReady:
-    """Takes the place of what the loop has to do, in a copy of the process that a job made: it ends there."""
+    """Takes the place of the loop's queue in a copy of the process that a job made, and ends the copy there."""
 
     def __len__(self) -> int:
         return 0
 
     def append(self, _handle: object) -> None:
-        """Leave it."""
+        """Do nothing."""
 
     def popleft(self) -> NoReturn:
         """End the copy."""
@@ -147,14 +147,14 @@ class AsyncExecutor:
 
     def _run(self) -> None:
         while not self._closing:
-            # Of use to callbacks only; the policy that does it may be a job's.
+            # Only callbacks of jobs need it; and the policy that does it may be a job's, which may raise.
             with contextlib.suppress(BaseException):
                 asyncio.set_event_loop(self._loop)
             try:
                 self._loop.call_soon(self._do_errands)
                 self._loop.run_forever()
             except BaseException as error:  # noqa: BLE001 - what a task of a job's own raises, such as SystemExit
-                # Not by exc_info, since the exception may be such as cannot be shown.
+                # Not by exc_info, since showing the exception may raise.
                 logger.error(  # noqa: TRY400 - as above
                     "a job has stopped the event loop; it goes on\n%s", failure_of(error).traceback
                 )
@@ -227,7 +227,7 @@ class AsyncExecutor:
         attempt, claim = job.attempt, job.attempt.claim
         attempt.since = began = self._in_flight.monotonic()
         attempt.deadline = deadline = began + step.timeout
-        # A deadline that the loop cannot keep, because a job blocks it, is kept by the pool.
+        # Where a job blocks the loop, the pool keeps the deadline.
         self._scoreboard.begin(job.row, claim.id, claim.token, deadline + KILL_AFTER, claim.deaths > 0)
 
     def _ended(self, job: _Job, task: asyncio.Task[None]) -> None:

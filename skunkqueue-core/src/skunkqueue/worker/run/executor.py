@@ -1,7 +1,7 @@
-"""Running one job: find it, read its arguments, call it, write its result.
+"""Runs one job: finds it, reads its arguments, calls it, writes its result.
 
-Knows nothing of stores, claims or outcomes. ``STAGES`` are the functions under which ``interrupt`` may raise: all
-that may raise there is the user's doing, and nothing it raises gets out.
+Knows nothing of stores or outcomes. ``STAGES`` are the functions under which ``interrupt`` may raise: they call the user's code, and
+catch all that it raises.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Known(NamedTuple):
     call: Callable[[list[Any], dict[str, Any], dict[str, Any] | None], Any]
     is_async: bool
     beside: bool
-    """Others may run at the same time: on the event loop, or on threads."""
+    """It runs beside the main thread: on the event loop, or on a thread."""
     policy: Policy
     what: str
     """What its result is called in errors."""
@@ -120,7 +120,7 @@ class Executor:
             attempt.error, attempt.phase = error, phase
 
     def find(self, job: str, at: str | None = None) -> Known:
-        """Find a job by its name, importing the module where it lies if need be; JobNotFoundError where there is none.
+        """Find a job by its name, importing the module where it lies if need be; raises JobNotFoundError.
 
         ``at``: where one with a name of its own lay when it was fired.
         """
@@ -176,7 +176,7 @@ STAGES = (Executor.execute.__code__, caught.__code__)
 
 
 def _refuse_unrun(known: Known, value: Any) -> None:
-    """Raise for what has run none of the job's code, or only a part of it."""
+    """Raise for a result that shows that the job's code did not run, or only in part."""
     kind = _UNRUN[type(value)]
     if not isinstance(value, AsyncGeneratorType):
         # Or Python warns that it was never awaited.

@@ -4,7 +4,7 @@ Another thread asks for it and sends the process SIGURG. The signal wakes the ma
 sleep, a lock or a socket, and Python then calls our handler between two bytecodes of whatever runs. The
 handler raises only where the job's own code is above one of the ``stages`` (the functions that call the
 user's code) on the stack; anywhere else it does nothing and the asker asks again. So no exception can escape into our own
-code, however the moments fall.
+code, whenever the signal comes.
 
 SIGURG, because the system ignores it by default and hardly anybody uses it: a job that sets or resets
 handlers is not killed by it. A job inside a C function is interrupted when that function returns or
@@ -23,11 +23,11 @@ from skunkqueue.clock import monotonic
 from skunkqueue.errors import Interrupted
 
 SIGNAL = signal.SIGURG
-# Code in which an exception out of nowhere could leave a lock taken that our own threads need, or a
-# store's connection half used. Such calls are over in no time, unless they are meant to wait.
+# Modules in which an exception at any point could leave a lock taken that our own threads need, or a store's connection in
+# the middle of a request. Calls of them end soon, unless they are meant to wait.
 _DELICATE = ("logging", "skunkqueue.persistence", "skunkqueue.processes", "skunkqueue.worker")
-POLITE_FOR = 1.0
-"""Seconds that delicate code is let alone."""
+SPARED_FOR = 1.0
+"""Seconds for which code of such modules is not interrupted; after that it is."""
 
 
 class Interrupter:
@@ -57,7 +57,7 @@ class Interrupter:
             signal.signal(SIGNAL, self._handle)
 
     def remove(self) -> None:
-        """Put back what was there before."""
+        """Put the former signal handler back."""
         if self._main:
             signal.signal(SIGNAL, signal.SIG_DFL if self._before is None else self._before)
             self._main = 0
@@ -71,7 +71,7 @@ class Interrupter:
             signal.pthread_kill(self._main, SIGNAL)
 
     def forget(self) -> None:
-        """Drop what was asked for and has not struck yet."""
+        """Drop an interrupt that was asked for and has not been raised yet."""
         self._wanted = None
 
     def _handle(self, _number: int, frame: FrameType | None) -> None:
@@ -87,12 +87,12 @@ class Interrupter:
         raise Interrupted(wanted[1])
 
     def _in_job(self, frame: FrameType | None, since: float) -> bool:
-        polite = monotonic() - since < POLITE_FOR
+        spared = monotonic() - since < SPARED_FOR
         inner = frame
         while frame is not None:
             if any(frame.f_code is stage for stage in self._stages):
                 return frame is not inner
-            if polite and str(frame.f_globals.get("__name__", "")).startswith(_DELICATE):
+            if spared and str(frame.f_globals.get("__name__", "")).startswith(_DELICATE):
                 return False
             frame = frame.f_back
         return False

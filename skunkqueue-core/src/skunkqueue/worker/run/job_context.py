@@ -1,4 +1,4 @@
-"""What ``current_job()`` gives to a job that a worker runs."""
+"""What a job that a worker runs gets from ``current_job()``."""
 
 from __future__ import annotations
 

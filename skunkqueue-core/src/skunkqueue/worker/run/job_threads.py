@@ -1,7 +1,7 @@
-"""Threads on which sync jobs run beside each other, and raising ``Interrupted`` in one of them.
+"""Threads on which sync jobs run beside each other, each of which can be interrupted.
 
 Python can raise an exception in another thread only between two of its own instructions, so a job inside a C call
-is interrupted when that returns. Knows no firing.
+is interrupted when that returns. Knows nothing of firings.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from skunkqueue.stacks import stacks
 
 T = TypeVar("T")
 
-# Code in which an exception out of nowhere could leave a lock taken that others need, or a connection half used.
+# Modules in which an exception at any point could leave a lock taken that others need, or a connection in the middle of a request.
 _DELICATE = (
     "logging",
     "threading",
@@ -69,7 +69,7 @@ class Interruptible:
         """When it was interrupted last (monotonic)."""
 
     def call(self, context: Context, function: Callable[[], T]) -> T:
-        """Call it in this thread; where Interrupted is not caught within, it comes out of here, and nowhere later."""
+        """Call it in this thread. An ``Interrupted`` that the function does not catch leaves here, and is never raised later."""
         try:
             try:
                 with self._lock:
@@ -78,12 +78,12 @@ class Interruptible:
             finally:
                 self._leave()
         except Interrupted:
-            # It may have struck on the way out; another does not come so soon.
+            # It was raised on the way out. The next one does not come within _PAUSE.
             self._leave()
             raise
 
     def interrupt(self, reason: str) -> bool:
-        """Raise Interrupted in the call, unless it has ended or is in the midst of delicate code; from another thread."""
+        """Raise Interrupted in the call, unless it has ended or is in one of those modules; from another thread."""
         with self._lock:
             now = monotonic()
             if not self._thread or now - self._struck < _PAUSE or self._is_delicate():
@@ -97,7 +97,7 @@ class Interruptible:
             try:
                 with self._lock:
                     if self._thread:
-                        # What was asked for and has not struck must not strike our own code.
+                        # An exception that is set and not raised yet must not be raised in our own code.
                         raise_in(self._thread, None)
                     self._thread, self._first = 0, None
             except Interrupted:

@@ -191,7 +191,7 @@ class Runner:
         now = in_flight.monotonic()
         if known is not None and reason is None:
             if attempt.started is not None:
-                # Importing is no time of the job's, in whichever step.
+                # The time of an import does not count for the job, in whichever step.
                 attempt.started += now - before
             return known
         if reason is None and isinstance(error, JobNotFoundError) and error.elsewhere:
