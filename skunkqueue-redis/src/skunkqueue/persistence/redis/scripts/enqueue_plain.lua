@@ -1,6 +1,6 @@
--- enqueue, the usual case: one firing that is due now and has neither expiry, key nor target.
--- It loads no pieces up front and unpacks no request, since each of these costs microseconds. Arguments: place, rank, id,
--- fragment, and the two fields that count it: `enqueued` and its rank, each with its job as job_names.lua has it.
+-- enqueue, the usual case: one firing that is due now and has neither expiry, key nor target. It loads no pieces up
+-- front and unpacks no request, since each of these costs microseconds. Arguments: place, rank, id, fragment, and the
+-- two fields that count it: `enqueued` and its rank, each with its job as job_names.lua has it.
 local P, place, rank, id = KEYS[1], ARGV[1], ARGV[2], ARGV[3]
 local call = redis.call
 local time = call('TIME')

@@ -19,7 +19,8 @@ for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
     call('HSET', stats_of(place), '@pending', pending, '@running', running, '@oldest', string.format('%.6f', since))
     note_minute(place)
     if pending == 0 and running < 1000 and call('EXISTS', P .. 'adopted') == 1 then
-      -- Workers of the version before do not count by job what they remove. What they finished is counted by now (adopt.lua).
+      -- Workers of the version before do not count by job what they remove. What they finished is counted by now
+      -- (adopt.lua).
       none_waits(place)
     end
     n = n + 1

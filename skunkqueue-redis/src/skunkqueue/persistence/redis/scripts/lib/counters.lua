@@ -46,8 +46,8 @@ local function tally(place, values, job)
     add_value(key, values[i], values[i + 1], as)
   end
 end
--- What a batch of many jobs counted is logged, as a list of fields and values one after the other, and added up for several
--- batches at once: each alone would take hundreds of calls.
+-- What a batch of many jobs counted is logged, as a list of fields and values one after the other, and added up for
+-- several batches at once: each alone would take hundreds of calls.
 local LOGGED = 25
 local function logged(place, minute)
   return P .. 'sp:' .. place .. ':' .. minute
@@ -89,8 +89,9 @@ local function log_counts(place, counts)
     note_minute(place)
   end
 end
--- Firings by job: `RANK\nJOB` is how many ever came, `+STATE\nJOB` how many ended in that state, `-STATE\nJOB` how many of
--- these were removed, `-\nJOB` how many left without ending. Firings of no known job are the rest of the place's own counts.
+-- Firings by job: `RANK\nJOB` is how many ever came, `+STATE\nJOB` how many ended in that state, `-STATE\nJOB` how many
+-- of these were removed, `-\nJOB` how many left without ending. Firings of no known job are the rest of the place's own
+-- counts.
 local function jobs_of(place)
   return P .. 'j:' .. place
 end

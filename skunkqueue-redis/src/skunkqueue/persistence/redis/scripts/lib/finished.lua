@@ -29,8 +29,8 @@ local function past_error(firing, ended)
   end
   return { 'e:' .. line:match('^([^:]*)'):match('^%s*(.-)%s*$'), firing.id }
 end
--- `at`: when the firings ended, where that was not now; then nobody waits for them. `jobs`, where there are many: their names, how
--- many firings each has, and (packed) [name, ids one after the other] of each.
+-- `at`: when the firings ended, where that was not now; then nobody waits for them. `jobs`, where there are many: their
+-- names, how many firings each has, and (packed) [name, ids one after the other] of each.
 local function file_away(place, state, ids, chunk, ttl, worker, listed, job, marks, at, jobs)
   local when = precise(at or now)
   call('ZADD', P .. 'n:' .. place .. ':' .. state, when, chunk)

@@ -1,5 +1,5 @@
--- Reads the firings that a claim takes into its reply, bucket by bucket. Stands in the middle of a script: needs P, call, now,
--- token, and ids, which are `n`; leaves the reply's parts, of which there are `r`.
+-- Reads the firings that a claim takes into its reply, bucket by bucket. Stands in the middle of a script: needs P,
+-- call, now, token, and ids, which are `n`; leaves the reply's parts, of which there are `r`.
 local head = '\220\0\16\207' .. struct.pack('>I8', token) .. '\203' .. struct.pack('>d', now)
 local reply, r, first = { '\147\0\221' .. struct.pack('>I4', n) }, 1, 1
 while first <= n do

@@ -1,5 +1,5 @@
--- Names of jobs in counters: a field is `NAME\nJOB`, or `NAME` alone where the job is not known, as versions before wrote
--- them all.
+-- Names of jobs in counters: a field is `NAME\nJOB`, or `NAME` alone where the job is not known, as versions before
+-- wrote them all.
 local MAX_JOBS, OTHER_JOBS = 200, '(other jobs)'
 -- The name under which a job is counted on a place: its own for the first MAX_JOBS jobs of the place.
 local function name_of(place, job)

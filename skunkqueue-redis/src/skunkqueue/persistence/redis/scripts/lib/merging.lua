@@ -72,8 +72,8 @@ local function peek(source, way)
   end
   return tonumber(source.part[source.at + 1]), source.part[source.at]
 end
--- Moves a source to its next score. A source of ids has its id at once; a source of chunks reads the ids at that score only when
--- it is its turn.
+-- Moves a source to its next score. A source of ids has its id at once; a source of chunks reads the ids at that score
+-- only when it is its turn.
 local function advance(source, way)
   local score, member = peek(source, way)
   if not score or (way.onward and way.high and score >= way.high) or (not way.onward and way.low and score < way.low) then
@@ -128,8 +128,8 @@ local function settle(source, way)
   end
   return source.score
 end
--- Whether a source's turn is before another's. One whose chunks are not read goes first at its score: all ids there must be known
--- before one is chosen.
+-- Whether a source's turn is before another's. One whose chunks are not read goes first at its score: all ids there
+-- must be known before one is chosen.
 local function is_before(one, other, way)
   if one.score ~= other.score then
     if way.onward then
@@ -165,8 +165,8 @@ local function sink(heap, place, way)
   end
   heap[place] = source
 end
--- Calls visit(score, member) up to `want` times; returns whether that was all, and which was the last. The sources are in a heap,
--- since there may be ten thousand routes.
+-- Calls visit(score, member) up to `want` times; returns whether that was all, and which was the last. The sources are
+-- in a heap, since there may be ten thousand routes.
 local function merge(lines, way, want, visit)
   local heap = {}
   local size = math.max(2, math.ceil(want / #lines))

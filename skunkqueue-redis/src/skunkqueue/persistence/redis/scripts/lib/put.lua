@@ -1,7 +1,7 @@
 --@ places lines register wakeups counters
--- Puts firings in, by groups. The firings of a group share all but id, body, key and job; a group is a list of
--- place, rank, due (or the due times of each), delay, expires, expires_in, target, ids, keys, the number of the argument before
--- the first fragment, the names of their jobs, and (where these are several) the number of each firing's job.
+-- Puts firings in, by groups. The firings of a group share all but id, body, key and job; a group is a list of place,
+-- rank, due (or the due times of each), delay, expires, expires_in, target, ids, keys, the number of the argument
+-- before the first fragment, the names of their jobs, and (where these are several) the number of each firing's job.
 local function store(bucket, ids, fields, first, last)
   local key = P .. 'f:' .. bucket
   local n = last - first + 1

@@ -48,9 +48,9 @@ local function append(fields, name, value)
   fields[#fields + 1] = name
   fields[#fields + 1] = value
 end
--- Moves a schedule on after the firing `settled`. `wish` has name, generation, group, state, run, began, took, interval, history
--- length, verdict. Where the group is one of `groups`, `wish` has its number instead, and last the firing's number in it, which is
--- added to `taken` and not put in.
+-- Moves a schedule on after the firing `settled`. `wish` has name, generation, group, state, run, began, took,
+-- interval, history length, verdict. Where the group is one of `groups`, `wish` has its number instead, and last the
+-- firing's number in it, which is added to `taken` and not put in.
 local function refire(settled, wish, groups, taken)
   local name, generation, group, state, run, began, took, interval, length, verdict, at = unpack(wish, 1, 11)
   local key = P .. 'z:' .. name
@@ -86,8 +86,8 @@ local function refire(settled, wish, groups, taken)
     arm(name, group)
   end
 end
--- Moves many schedules on; firings in `groups` are put in together. Each of `refires` is the id of the firing that ended, and what
--- refire() takes.
+-- Moves many schedules on; firings in `groups` are put in together. Each of `refires` is the id of the firing that
+-- ended, and what refire() takes.
 local function refire_each(refires, groups)
   local taken = {}
   for g in ipairs(groups) do

@@ -12,7 +12,8 @@ local function targets_by_worker()
   end
   return workers, order
 end
--- Puts back into line the targeted firings of the worker whose leases ended. This counts no death: the worker had left the list.
+-- Puts back into line the targeted firings of the worker whose leases ended. This counts no death: the worker had left
+-- the list.
 local function release_copies(worker)
   for _, token in ipairs(call('SMEMBERS', P .. 'h:' .. worker)) do
     local meta = meta_of(token)

@@ -13,8 +13,8 @@ local function wake_worker(place, worker)
   push_wakeup(wakeup)
   call('EXPIRE', wakeup, 3600)
 end
--- Tells those who wait for results which ids are finished or gone. A list that gets too long is cut, and its first element says
--- so.
+-- Tells those who wait for results which ids are finished or gone. A list that gets too long is cut, and its first
+-- element says so.
 local function announce(ids)
   local waiters = call('ZRANGEBYSCORE', P .. 'y', now, '+inf')
   if #waiters == 0 then
