@@ -37,3 +37,9 @@ def test_a_worker_listens_on_each_of_its_routes_of_its_queue(
     )
 
     assert worker.listens_on(queue, route) is listens
+
+
+def test_a_worker_of_an_earlier_version_that_says_deaf_is_disconnected() -> None:
+    found = msgspec.convert({**GIVEN, "state": "deaf"}, WorkerRecord)
+
+    assert found.state == "disconnected"

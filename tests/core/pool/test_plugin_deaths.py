@@ -21,17 +21,17 @@ def ended(by: signal.Signals | None) -> End:
 
 
 def test_a_worker_that_somebody_killed_says_nothing_against_a_plugin() -> None:
-    assert PluginDeaths().may_be_innocent([CALL], ended(signal.SIGKILL))
+    assert PluginDeaths().is_unproven([CALL], ended(signal.SIGKILL))
 
 
 def test_a_worker_that_is_killed_again_under_the_same_call_does() -> None:
     deaths = PluginDeaths()
-    deaths.may_be_innocent([CALL], ended(signal.SIGKILL))
+    deaths.is_unproven([CALL], ended(signal.SIGKILL))
 
-    assert deaths.may_be_innocent([OTHER], ended(signal.SIGKILL))
-    assert not deaths.may_be_innocent([CALL], ended(signal.SIGKILL))
+    assert deaths.is_unproven([OTHER], ended(signal.SIGKILL))
+    assert not deaths.is_unproven([CALL], ended(signal.SIGKILL))
 
 
 @pytest.mark.parametrize("by", [signal.SIGSEGV, signal.SIGABRT, None])
 def test_a_worker_that_ends_by_its_own_code_does_at_once(by: signal.Signals | None) -> None:
-    assert not PluginDeaths().may_be_innocent([CALL], ended(by))
+    assert not PluginDeaths().is_unproven([CALL], ended(by))

@@ -11,7 +11,7 @@ import pytest
 
 from skunkqueue.ids import new_id
 from skunkqueue.processes.exit_codes import Ending
-from skunkqueue.processes.scoreboard import NOBODY, ROUGH, TIMEOUT, PluginCall, RunningFiring, Scoreboard
+from skunkqueue.processes.scoreboard import NO_CLAIM, ROUGH, TIMEOUT, PluginCall, RunningFiring, Scoreboard
 from skunkqueue.records import ClaimRef
 
 
@@ -33,7 +33,7 @@ def test_what_one_side_writes_the_other_reads() -> None:
 def test_calls_of_plugins_stand_there_until_they_end() -> None:
     scoreboard = Scoreboard.private(2)
     first = PluginCall(ClaimRef(new_id(), 7), 12.5, ("strategy", "schedule 1 tick", "moon", "tick"))
-    second = PluginCall(NOBODY, 99.0, ("hook", "hook ears", "ears", "skunkqueue_firing_lost"))
+    second = PluginCall(NO_CLAIM, 99.0, ("hook", "hook ears", "ears", "skunkqueue_firing_lost"))
     scoreboard.begin(1, new_id(), 7, 123.5, suspect=1)
 
     scoreboard.call_plugin(0, first)
@@ -47,10 +47,10 @@ def test_calls_of_plugins_stand_there_until_they_end() -> None:
 
 def test_long_names_of_plugins_are_cut_and_reach_no_neighbour() -> None:
     scoreboard = Scoreboard.private(1)
-    last = PluginCall(NOBODY, 1.0, ("hook", "ä" * 2_000))
+    last = PluginCall(NO_CLAIM, 1.0, ("hook", "ä" * 2_000))
     scoreboard.call_plugin(2, last)
 
-    scoreboard.call_plugin(1, PluginCall(NOBODY, 1.0, ("strategy", "ä" * 300, "b" * 2_000)))
+    scoreboard.call_plugin(1, PluginCall(NO_CLAIM, 1.0, ("strategy", "ä" * 300, "b" * 2_000)))
 
     long, cut = scoreboard.plugin_calls()
     assert long.words[:2] == ("strategy", "ä" * 300)

@@ -35,7 +35,7 @@ class PluginDeaths:
         """Return which plugins are not called, and for how many seconds more."""
         return self._rests.left()
 
-    def may_be_innocent(self, calls: Sequence[PluginCall], end: End) -> bool:
+    def is_unproven(self, calls: Sequence[PluginCall], end: End) -> bool:
         """Return whether a worker's end says nothing yet against the plugins whose code ran at that moment.
 
         A SIGKILL comes from outside, from a person or from a kernel that lacks memory. Only when it comes again under

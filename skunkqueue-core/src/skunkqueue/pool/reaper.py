@@ -42,7 +42,7 @@ class Reaper:
 
     def _reap_worker(self, child: ChildProcess, end: End, *, is_ordered: bool) -> None:
         called = child.scoreboard.plugin_calls() if child.killed_for in (None, STRATEGY_CAUSE) else []
-        if called and child.killed_for is None and self._plugins.may_be_innocent(called, end):
+        if called and child.killed_for is None and self._plugins.is_unproven(called, end):
             logger.error("%s died while the code of a plugin ran: %s", child, end)
             refs = [call.ref.id for call in called if call.ref.id]
             self._store_reporter.reap(child.settings.id, refs, _death(child, end, "signal"))

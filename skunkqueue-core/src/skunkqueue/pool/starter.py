@@ -42,7 +42,7 @@ class Starter:
             msg = "the working folder has been removed: start the pool in one that exists"
             raise ConfigError(msg) from error
         self._pool = pool
-        # Absolute, since a worker may be started, or a job may go, where relative ones mean others.
+        # Absolute: a relative path would mean another folder where a worker is started, or where a job goes.
         self.settings = msgspec.structs.replace(
             settings,
             path=tuple(map(os.path.abspath, settings.path)),
@@ -83,11 +83,11 @@ class Starter:
         try:
             there = os.stat(self._folder)  # noqa: PTH116 - as it is compared with
         except OSError:
-            # Moved, or not to be reached by its name: the process may be in it all the same.
+            # Moved, or out of reach by its name. The process may be in it all the same.
             os.getcwd()  # noqa: PTH109 - for its error
             return None
         here = os.stat(".")  # noqa: PTH116 - also where it was removed
-        # Another of its name has taken its place, as where a deployment puts a new one there.
+        # Another folder has that name now, as after a deployment that puts a new one there.
         return None if os.path.samestat(here, there) else self._folder
 
 
@@ -101,7 +101,7 @@ def explain(error: OSError | MemoryError) -> str:
 
 
 class StartFailures:
-    """What keeps workers from starting, each kind told once until workers can start again."""
+    """What keeps workers from starting. Each kind is logged once, until workers can start again."""
 
     def __init__(self) -> None:
         self._told: set[object] = set()
@@ -111,7 +111,7 @@ class StartFailures:
         return bool(self._told)
 
     def tell(self, kind: object, routes: Sequence[str], word: str) -> bool:
-        """Log a failure, unless one of its kind was; return whether it was news."""
+        """Log a failure, unless one of its kind was; return whether it is new."""
         self._newest = monotonic()
         is_news = kind not in self._told
         self._told.add(kind)
@@ -131,7 +131,7 @@ class StartFailures:
 
 
 def hold_standard_streams() -> None:
-    """Open those that are closed, on nothing: another file might get their numbers, and with them what is printed."""
+    """Open those that are closed, on /dev/null: another file might get their numbers, and receive what is printed."""
     for number in range(3):
         try:
             os.fstat(number)

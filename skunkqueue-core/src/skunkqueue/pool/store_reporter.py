@@ -29,7 +29,7 @@ class StoreReporter:
     """Delivers notes to the store, in order."""
 
     def __init__(self, store: SharedStore, patience: float) -> None:
-        """Make one that gives a note up after ``patience`` seconds."""
+        """Make one that gives up a note after ``patience`` seconds."""
         self._store = store
         self._patience = patience
         self._notes: queue.SimpleQueue[Callable[[Backend], None] | None] = queue.SimpleQueue()
@@ -54,11 +54,11 @@ class StoreReporter:
         self._take(note)
 
     def kill(self, refs: Sequence[ClaimRef], word: str) -> None:
-        """Settle firings as killed whose worker had to be killed for not letting them be interrupted."""
+        """Settle firings as killed whose worker was killed because they could not be interrupted."""
         failure = Failure("Killed", word)
 
         def note(backend: Backend) -> None:
-            # The pool knows no more of them than that they ran.
+            # The pool knows only that they ran.
             known = backend.get([ref.id for ref in refs])
             backend.settle(
                 [killed_outcome(ref, record, failure) for ref, record in zip(refs, known, strict=True)]
@@ -86,7 +86,7 @@ class StoreReporter:
         self._take(note)
 
     def note(self, entry: str, did: str | None = None, *, done: bool = False) -> None:
-        """Tell the audit log that a command was heard, or with ``done`` what became of it."""
+        """Write to the audit log that a command was heard or, with ``done``, what was done."""
 
         def note(backend: Backend) -> None:
             if "audit" in backend.capabilities:
@@ -104,7 +104,9 @@ class StoreReporter:
         self._thread.join(timeout)
         self._ending.set()
         if self._thread.is_alive():
-            logger.warning("the store was not told of every worker that ended: leases will see to the rest")
+            logger.warning(
+                "not every worker's end could be written to the store: the leases of its firings will end"
+            )
 
     def _take(self, note: Callable[[Backend], None] | None) -> None:
         self._notes.put(note)
@@ -113,8 +115,8 @@ class StoreReporter:
             try:
                 thread.start()
             except RuntimeError as error:
-                # No room for a thread now. The next note tries again, and the leases do without it.
-                logger.error("the store is told later what happened to a worker: %s", error)  # noqa: TRY400 - the message says it
+                # No thread can be started now. The next note tries again; until then the leases end by themselves.
+                logger.error("the end of a worker is written to the store later: %s", error)  # noqa: TRY400 - the message says it
                 return
             self._thread = thread
 
@@ -131,10 +133,10 @@ class StoreReporter:
                 note(self._store.backend())
             except SkunkQueueError as error:
                 if monotonic() + wait > deadline or self._ending.is_set():
-                    logger.error("the pool cannot tell the store what happened to a worker: %s", error)  # noqa: TRY400 - the message says it
+                    logger.error("the end of a worker cannot be written to the store: %s", error)  # noqa: TRY400 - the message says it
                     return
             except Exception:
-                logger.exception("a fault in telling the store what happened to a worker")
+                logger.exception("a fault in writing the end of a worker to the store")
                 return
             else:
                 return
@@ -143,7 +145,7 @@ class StoreReporter:
 
 
 def killed_outcome(ref: ClaimRef, record: Record | None, failure: Failure) -> Outcome:
-    """Make the outcome of a firing whose worker was killed for it, with all that the store told of it."""
+    """Make the outcome of a firing whose worker was killed for it, with all that the store knows of it."""
     outcome = Outcome(
         id=ref.id, token=ref.token, verdict=Verdict.KILLED, result=encode(failure), error=failure.line
     )

@@ -60,7 +60,7 @@ class Supervisor:
     """A pool for one queue; ``run`` blocks the main thread until it ends."""
 
     def __init__(self, settings: PoolSettings) -> None:
-        """Raise ConfigError or NameInvalidError for settings that make no sense."""
+        """Raise ConfigError or NameInvalidError for settings that are wrong."""
         settings.check()
         self.host = os.uname().nodename
         # With something random: process 1 of a container has the same number each time.
@@ -87,7 +87,7 @@ class Supervisor:
         self._was_rough = False
 
     def run(self) -> int:
-        """Work until stopped or done; return the exit code (``settings.EXIT_*``)."""
+        """Work until stopped or done; return the exit code (``exit_codes.EXIT_*``)."""
         settings = self.settings
         hold_standard_streams()
         set_up_pool(settings, self.id)
@@ -237,7 +237,7 @@ class Supervisor:
         child.close()
 
     def _see_off(self, child: ChildProcess, end: End) -> None:
-        """Give back what a worker has left, and tell those who wanted it to end."""
+        """Give back what a worker has left, and write the receipts of commands that wait for its end."""
         is_ordered = bool(self._crew.order) or child.is_dismissed
         self._reaper.see_off(child, end, is_ordered=is_ordered)
         self._commands.ended(child, end)
@@ -288,7 +288,7 @@ class Supervisor:
             child.kill(cause, ())
 
     def _end_all(self) -> None:
-        """Leave no process behind, also where the pool itself fails."""
+        """Kill every worker that still runs, also where the pool itself fails."""
         for child in self._crew.children():
             child.kill(ROUGH_CAUSE, ())
         self._crew.order = self._crew.order or GENTLE

@@ -7,7 +7,7 @@ from enum import IntEnum
 EXIT_OK = 0
 """Stopped gently, nothing left to do in a burst, or every worker was stopped by command."""
 EXIT_SETTINGS = 2
-"""A setting makes no sense, or a plugin it names is missing."""
+"""A setting is wrong, or a plugin that it names is missing."""
 EXIT_STORE = 3
 """The store cannot be opened."""
 EXIT_FAULT = 4
@@ -25,13 +25,13 @@ class Ending(IntEnum):
     NONE = 0
     """It did not end by itself: it died."""
     STOPPED = 1
-    """Told to by its pool, or by a signal of its own."""
+    """Stopped by its pool, or by a signal."""
     FINISHED = 2
     """A burst, and nothing is due."""
     RECYCLED = 3
-    """Ran as many jobs, or grew as large, as it may: to be replaced."""
+    """It ran as many jobs, or grew as large, as it may: it is replaced."""
     DISMISSED = 4
-    """Told to by a command in its mailbox: not to be replaced."""
+    """Stopped by a command in its mailbox: it is not replaced."""
     DISCONNECTED = 5
     """It could not reach the store for too long."""
     REFUSED_SETTINGS = 6

@@ -44,7 +44,7 @@ def read(path: str) -> dict[str, Any]:
 
 
 def apply(config: Mapping[str, Any], paths: Sequence[str]) -> None:
-    """Configure logging with it; ConfigError where it makes no sense. ``paths``: where its classes may lie."""
+    """Configure logging with it; ConfigError where it is wrong. ``paths``: where its classes may lie."""
     import logging.config  # noqa: PLC0415 - half a MiB that few workers need
 
     with _importable(paths):

@@ -11,7 +11,7 @@ import msgspec
 from skunkqueue.context import NO_JOB
 
 TEXT = "%(asctime)s %(levelname)-7s %(process)d %(message)s"
-# Messages of exceptions are the jobs' own words: they must not steer the terminal that shows the log.
+# A job may put anything into an exception's message: it must not control the terminal that shows the log.
 _ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\n\t"}
 
 
@@ -81,7 +81,7 @@ def is_ours(name: str) -> bool:
 
 
 def _readable(record: logging.LogRecord) -> logging.LogRecord:
-    """Return a copy of a record whose message can be made, with the fault told where it cannot."""
+    """Return a copy of a record whose message can be made, or one that says why it cannot."""
     copy = logging.makeLogRecord(vars(record))
     try:
         copy.msg = copy.getMessage()

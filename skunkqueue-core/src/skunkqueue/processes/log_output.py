@@ -29,7 +29,7 @@ class LogOutput(logging.Handler):
         """``path``: absolute, or ``None`` for the stream behind the descriptor ``errors`` alone."""
         super().__init__()
         self._monotonic = monotonic
-        # A copy, which a job that closes standard error does not know.
+        # A copy, which stays open when a job closes standard error.
         self._errors = _Descriptor()
         with contextlib.suppress(OSError):
             self._errors.hold(os.dup(errors))
@@ -49,7 +49,7 @@ class LogOutput(logging.Handler):
             self._open(self._path)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record to the file, or to standard error where there is none or it fails."""
+        """Write a record to the file, or to standard error without a file, or if it fails."""
         try:
             line = self._line(record)
             if self._path is None:
@@ -64,7 +64,7 @@ class LogOutput(logging.Handler):
         """Do nothing: ``logging.config`` closes every handler it finds, also those it leaves in use."""
 
     def leave(self) -> None:
-        """Let go of file and stream, for good."""
+        """Close file and stream."""
         self._file.drop()
         self._errors.drop()
         super().close()
@@ -160,7 +160,7 @@ class _Descriptor:
             return False
 
     def write(self, line: bytes) -> None:
-        """Write all of it; raises OSError, and whoever writes next begins a new line."""
+        """Write all of it; raises OSError. The next line then begins on a new one."""
         if self._number < 0 or _identity(os.fstat(self._number)) != self._identity:
             self._number = -1
             raise OSError(0, "it was closed")

@@ -23,7 +23,7 @@ logger = logging.getLogger("skunkqueue.log")
 
 
 def set_up_pool(settings: PoolSettings, pool: str) -> None:
-    """Set logging up for a pool of this id; ConfigError says which of the settings makes no sense."""
+    """Set logging up for a pool of this id; ConfigError says which of the settings is wrong."""
     output = _output(settings, {"pool": pool})
     try:
         output.open()
@@ -68,7 +68,7 @@ def _install(output: LogOutput, settings: PoolSettings | WorkerSettings) -> Jobs
     beside = JobsHandler(output)
     root.addHandler(beside)
     _yield_to_basic_config(beside, root.level)
-    # Where there is a configuration, it decides on our lines as well.
+    # A configuration decides on our own lines as well.
     if settings.log_config is None:
         own.addHandler(output)
     keep_enabled()

@@ -26,14 +26,14 @@ _SETTLED_AT, _LOOK_AT, _STARTED_AT = 8, 16, 24
 ENDING_AT, WORD_AT, WORD_SIZE = 0, 32, 480
 """Where ``leave`` writes."""
 _ROWS_AT = 512
-# What has begun: id, token, when it must be over (0: whenever), suspect. Then the order to end it: id,
+# What has begun: id, token, deadline (0: none), suspect. Then the order to end it: id,
 # token, deadline, cause. The order names its firing, so that one which comes too late, when the row
 # has its next firing already, means nothing.
 _BEGUN = struct.Struct("=24sqdB7x")
 _ORDER = struct.Struct("=24sqdB7x")
 _ROW = _BEGUN.size + _ORDER.size
 _EMPTY = 0
-# A call of a plugin's code: whether it goes on, for which firing, when it must be over; then words.
+# A call of a plugin's code: whether it goes on, for which firing, deadline; then words.
 _CALL = struct.Struct("=24sqd")
 _CALL_SIZE = 1024
 _CALLS = 3
@@ -43,9 +43,9 @@ KILL_PLUGIN_AFTER = 2.0
 """Seconds that a plugin's code has beyond its time limit before the pool kills the worker."""
 
 TIMEOUT, ROUGH, STRATEGY, GIVE_BACK = "timeout", "rough", "strategy", "stop"
-"""What a worker was killed for, or died of."""
+"""Why a worker was killed, or died."""
 _CAUSES = (TIMEOUT, ROUGH, GIVE_BACK)
-NOBODY = ClaimRef("", 0)
+NO_CLAIM = ClaimRef("", 0)
 
 
 class RunningFiring(NamedTuple):
@@ -58,7 +58,7 @@ class RunningFiring(NamedTuple):
     deadline: float
     """When the worker must be killed for it; 0: not yet known."""
     cause: str
-    """``timeout``, ``rough`` or ``stop``: what the killing is for."""
+    """``timeout``, ``rough`` or ``stop``: why the worker is killed."""
 
     @property
     def ref(self) -> ClaimRef:
@@ -70,11 +70,11 @@ class PluginCall(NamedTuple):
     """A call of a plugin's code, as the pool sees it."""
 
     ref: ClaimRef
-    """The claim that it is for; NOBODY: none in particular."""
+    """The claim that it is for; NO_CLAIM: none in particular."""
     deadline: float
     """When the worker must be killed for it."""
     words: tuple[str, ...]
-    """``strategy`` or ``hook``, the key under which it is left alone, its name, and the schedule or hook."""
+    """``strategy`` or ``hook``, the key under which it is not called for a while, its name, and the schedule or hook."""
 
 
 class Scoreboard:
@@ -240,7 +240,7 @@ def _memory() -> int:
 
 
 def _take_room(descriptor: int, size: int) -> None:
-    # Written and not only made so long: room that is lacking is an error here, and not a SIGBUS later.
+    # Written in full: a lack of room is then an error here, and not a SIGBUS later.
     if os.write(descriptor, bytes(size)) < size:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

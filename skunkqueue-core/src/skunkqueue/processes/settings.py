@@ -1,4 +1,4 @@
-"""What a pool and each of its workers are told when they start.
+"""The settings of a pool and of each of its workers.
 
 Plain data, sent from pool to worker as one line of JSON. Knows nothing of processes.
 """
@@ -36,7 +36,7 @@ ORDERS = (WEIGHTED, "round-robin")
 
 
 class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a pool is to work."""
+    """The settings of a pool."""
 
     queue: str
     config: BackendConfig
@@ -96,7 +96,7 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(dict.fromkeys(route for group in self.route_groups for route in group))
 
     def check(self) -> None:
-        """Raise ConfigError or NameInvalidError for what makes no sense."""
+        """Raise ConfigError or NameInvalidError for a setting that is wrong."""
         check_name("queue", self.queue)
         if not self.routes:
             raise ConfigError("no routes are named: give at least one, or leave routes out for 'default'")
@@ -127,7 +127,7 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(msg)
 
     def _check_texts(self) -> None:
-        """Raise ConfigError for what cannot be told to a worker, since settings travel as JSON."""
+        """Raise ConfigError for what cannot be sent to a worker, since settings travel as JSON."""
         paths = [("path", path) for path in self.path]
         paths += [("logfile", self.logfile)] if self.logfile else []
         texts = [(name, os.path.abspath(path)) for name, path in paths]  # noqa: PTH100 - links are not to be followed
@@ -140,7 +140,7 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How one worker process is to work; see ``PoolSettings`` for what has the same name there."""
+    """The settings of one worker process; ``PoolSettings`` explains those that it has too."""
 
     id: str
     """Made by the pool, fresh for every process, so that it can reap a worker that never registered."""

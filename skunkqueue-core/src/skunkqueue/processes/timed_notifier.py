@@ -15,7 +15,7 @@ from skunkqueue.clock import monotonic
 from skunkqueue.plugins import calls
 from skunkqueue.plugins.calls import Call, Caller, Rests
 from skunkqueue.plugins.notify import Notifier, key_of
-from skunkqueue.processes.scoreboard import HOOKS_PLACE, KILL_PLUGIN_AFTER, NOBODY, PluginCall, Scoreboard
+from skunkqueue.processes.scoreboard import HOOKS_PLACE, KILL_PLUGIN_AFTER, NO_CLAIM, PluginCall, Scoreboard
 
 _FIRED = "skunkqueue_firing_enqueued"
 """Jobs cause it, in their own time, so no thread waits for it."""
@@ -55,7 +55,7 @@ class TimedNotifier(Notifier):
             self._behind = True
 
     def catch_up(self) -> None:
-        """Wait for what other threads have told and plugins have not heard yet; main thread only."""
+        """Wait for the calls that other threads have caused and that are not over yet; main thread only."""
         if self._behind:
             self._behind = False
             self._caller.call_each([])
@@ -73,7 +73,7 @@ class TimedNotifier(Notifier):
             name, hook_name = call.about
             deadline = monotonic() + self._limit + KILL_PLUGIN_AFTER
             self._scoreboard.call_plugin(
-                HOOKS_PLACE, PluginCall(NOBODY, deadline, ("hook", call.key, name, hook_name))
+                HOOKS_PLACE, PluginCall(NO_CLAIM, deadline, ("hook", call.key, name, hook_name))
             )
 
     def _leave(self) -> None:

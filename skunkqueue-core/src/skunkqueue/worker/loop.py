@@ -67,8 +67,8 @@ class Loop:
         self._ran = 0
         self.batch = BatchSize()
         self.stopping = False
-        self._has_let_go = True
-        """While it holds: no claim of its own is left."""
+        self._holds_nothing = True
+        """While it begins nothing: no claim is left here, and none is on its way."""
         self._begins = True
         """It neither stops nor holds. One attribute, since it is read before each firing."""
         self.hurried = False
@@ -88,14 +88,14 @@ class Loop:
     def hold(self, *, holding: bool) -> None:
         """Begin nothing more but stay, or go on; from any thread."""
         if self._fetcher_thread is not None:
-            self._fetcher_thread.admit(not (holding or self.stopping))
+            self._fetcher_thread.accept(not (holding or self.stopping))
         self._in_flight.holding = holding
         self._begins = not holding
         if self.stopping:
             # It may have been told to stop just now, by another thread.
             self._begins = False
             if self._fetcher_thread is not None:
-                self._fetcher_thread.dismiss()
+                self._fetcher_thread.refuse()
         self._wakeup.wake()
 
     def run(self) -> None:
@@ -109,12 +109,12 @@ class Loop:
             if self._in_flight.holding:
                 self._wakeup.wait(None if self._hold_still() else backoff.next())
                 continue
-            self._has_let_go = False
+            self._holds_nothing = False
             if self._in_flight.unbegun:
                 # The fetcher thread has claimed these.
-                self._work()
+                self._run_batch()
                 continue
-            self._step_aside()
+            self._leave_to_others()
             limit = self._limit()
             if self.stopping:
                 break
@@ -139,9 +139,9 @@ class Loop:
                 self._notifier.tell_each(
                     "skunkqueue_firing_claimed", "claim", claims, worker=self._settings.id
                 )
-                self._work()
+                self._run_batch()
             else:
-                self._rest(limit)
+                self._wait_for_work(limit)
         self._wind_down()
 
     def _hold_still(self) -> bool:
@@ -150,20 +150,20 @@ class Loop:
         self._give_back_all()
         if not self._settler.settle():
             return False
-        if not self._has_let_go:
+        if not self._holds_nothing:
             # A wait that was cut off may have claimed something all the same: that comes with the next claim.
             try:
                 late = self._claimer.claim(1)
             except BackendError as error:
                 logger.warning("cannot ask for what may have been claimed: %s", error)
                 return False
-            self._has_let_go = True
+            self._holds_nothing = True
             in_flight.unbegun.extend(late)
             self._release_unbegun()
             return self._settler.settle()
         return True
 
-    def _step_aside(self) -> None:
+    def _leave_to_others(self) -> None:
         """Leave it to others to claim what this worker gave back because it lacks a strategy."""
         if not self._refires.pop_offered() or self._fetcher_thread is None:
             return
@@ -180,7 +180,7 @@ class Loop:
         asked, leased = self._in_flight.monotonic(), self._in_flight.lease_clock()
         return self._claimer.claim(limit), asked, leased
 
-    def _ask_ahead(self) -> None:
+    def _claim_ahead(self) -> None:
         """Where firings are short and many, let the store look for the next batch while this one runs."""
         settings, in_flight, limit = self._settings, self._in_flight, self.batch.size
         bounded = settings.max_jobs is not None or settings.max_memory is not None
@@ -223,10 +223,10 @@ class Loop:
         self.word = why
         self.stop(Ending.RECYCLED)
 
-    def _work(self) -> None:
+    def _run_batch(self) -> None:
         """Run what has not begun, and settle it."""
         in_flight = self._in_flight
-        self._ask_ahead()
+        self._claim_ahead()
         self._notifier.catch_up()
         began = in_flight.monotonic()
         unbegun, run, lease_clock = in_flight.unbegun, self._runner.run, in_flight.lease_clock
@@ -239,7 +239,7 @@ class Loop:
             # `in_flight.is_late` in full, since a call costs. This process may have been stopped just now.
             if lease_clock() - in_flight.leased > in_flight.lease:
                 unbegun.appendleft(claim)
-                self._let_go()
+                self._give_back_late()
                 break
             if run(Attempt(claim)):
                 count += 1
@@ -252,7 +252,7 @@ class Loop:
         self.batch.ran(count, in_flight.monotonic() - began)
         self._settler.settle()
 
-    def _let_go(self) -> None:
+    def _give_back_late(self) -> None:
         """Give back what has not begun, since its lease may be over: this process was stopped, or had to wait."""
         count = self._release_unbegun()
         logger.warning(
@@ -278,7 +278,7 @@ class Loop:
                 between_steps.appendleft(attempt)
                 return
 
-    def _rest(self, limit: int) -> None:
+    def _wait_for_work(self, limit: int) -> None:
         """Wait until something may be claimable, or end a burst."""
         # First look whether any job runs: one that ends now is in `finished` before it leaves `beside`.
         busy = self._async_executor.busy
@@ -309,7 +309,7 @@ class Loop:
     def _wind_down(self) -> None:
         """Give back what has not begun, wait for async jobs, and settle what is left."""
         if self._fetcher_thread is not None:
-            self._fetcher_thread.dismiss()
+            self._fetcher_thread.refuse()
         self._release_all()
         while self._async_executor.busy:
             self._wakeup.wait(0.5)

@@ -53,7 +53,7 @@ def refuse_monkey_patches() -> None:
 
 
 class _Finder(MetaPathFinder):
-    """Comes first, and leaves the finding to the others."""
+    """Comes first, and leaves it to the other finders to find a module."""
 
     def __init__(self) -> None:
         self._looking = False

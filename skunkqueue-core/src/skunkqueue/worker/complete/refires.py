@@ -22,7 +22,7 @@ from skunkqueue.plugins import STRATEGIES, calls, registry
 from skunkqueue.plugins.calls import Call, Caller, Rests, Result
 from skunkqueue.plugins.requirements import explain
 from skunkqueue.processes.log_values import duration
-from skunkqueue.processes.scoreboard import KILL_PLUGIN_AFTER, NOBODY, STRATEGY, PluginCall
+from skunkqueue.processes.scoreboard import KILL_PLUGIN_AFTER, NO_CLAIM, STRATEGY, PluginCall
 from skunkqueue.records import Claim, ClaimRef, Refire, Schedule, Verdict
 from skunkqueue.schedule import Observation, Plan, Strategy, find_strategy, firing_for, refire, skipped
 from skunkqueue.worker.attempt import Attempt
@@ -277,7 +277,7 @@ class Refires:
     def _enter(self, place: int, call: Call) -> None:
         """Show that a strategy is asked: on the scoreboard for the pool, and as the worker's current firing in listings."""
         about: _Asking = call.about
-        ref = NOBODY if about.claim is None else ClaimRef(about.claim.id, about.claim.token)
+        ref = NO_CLAIM if about.claim is None else ClaimRef(about.claim.id, about.claim.token)
         deadline = monotonic() + self._limit + KILL_PLUGIN_AFTER
         words = (STRATEGY, call.key, about.strategy, about.schedule)
         self._scoreboard.call_plugin(place, PluginCall(ref, deadline, words))

@@ -38,7 +38,7 @@ class FetcherThread(threading.Thread):
         self._ended = services.ended
         self._asked: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._lock = threading.Lock()
-        self._dismissed = False
+        self._refuses = False
         self.is_waiting = False
         """True from ``ask`` until it wakes the main thread."""
 
@@ -48,15 +48,15 @@ class FetcherThread(threading.Thread):
             self.is_waiting = True
             self._asked.put(limit)
 
-    def dismiss(self) -> None:
+    def refuse(self) -> None:
         """Take nothing in hand any more: what is claimed from now on goes back to the store."""
         with self._lock:
-            self._dismissed = True
+            self._refuses = True
 
-    def admit(self, admitted: bool) -> None:  # noqa: FBT001 - it says what is from now on
+    def accept(self, accepted: bool) -> None:  # noqa: FBT001 - it says what is from now on
         """Take claims in hand again, or no more."""
         with self._lock:
-            self._dismissed = not admitted
+            self._refuses = not accepted
 
     def end(self) -> None:
         """End the thread, as soon as the store's wait returns."""
@@ -89,7 +89,7 @@ class FetcherThread(threading.Thread):
 
     def _take_in(self, claims: list[Claim], now: float, leased: float) -> None:
         with self._lock:
-            too_late = self._dismissed
+            too_late = self._refuses
             if not too_late:
                 # Before the main thread can begin them.
                 self._notifier.tell_each("skunkqueue_firing_claimed", "claim", claims, worker=self._worker)
