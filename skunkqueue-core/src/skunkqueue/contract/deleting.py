@@ -250,16 +250,16 @@ class DeletingPromises(Kit):
         assert claim(listing_backend, 5) == []
 
     def test_target_pause_and_priority_still_count_after_run_now(self, listing_backend: Backend) -> None:
-        aimed, low, high = (
+        targeted, low, high = (
             firing(delay=1000.0, **fields) for fields in ({"target": OTHER}, {"priority": 0}, {"priority": 9})
         )
-        listing_backend.enqueue([aimed, low, high])
+        listing_backend.enqueue([targeted, low, high])
         listing_backend.pause(QUEUE, ROUTE)
-        listing_backend.run_now([aimed.id, low.id, high.id])
+        listing_backend.run_now([targeted.id, low.id, high.id])
         assert claim(listing_backend, 5) == []
         listing_backend.resume(QUEUE, ROUTE)
         assert ids(claim(listing_backend, 5)) == [high.id, low.id]
-        assert ids(claim(listing_backend, 5, worker=OTHER)) == [aimed.id]
+        assert ids(claim(listing_backend, 5, worker=OTHER)) == [targeted.id]
 
     def test_run_now_counts_as_nothing(self, listing_backend: Backend) -> None:
         made = firing(delay=1000.0)
