@@ -11,7 +11,7 @@ import importlib
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import NamedTuple
@@ -124,12 +124,13 @@ def installed(groups: Iterable[str] = GROUPS) -> list[PluginInfo]:
 
 
 def _entries(group: str) -> Entries:
-    # Reading all metadata costs some 20 ms, so once a process; again only where somebody changed sys.path.
+    # Reading metadata costs some 20 ms, so once a process; again only where somebody changed sys.path.
     return _entries_on(tuple(sys.path), group)
 
 
 @lru_cache(maxsize=32)
 def _entries_on(path: tuple[str, ...], group: str) -> Entries:
+    del path  # the key of the cache: entry_points() reads sys.path itself
     of_core: dict[int, bool] = {}
 
     def is_core(entry: EntryPoint) -> bool:
@@ -141,7 +142,7 @@ def _entries_on(path: tuple[str, ...], group: str) -> Entries:
     # One distribution may be seen twice (a wheel and an editable install): equal entries are one, and core's
     # where it is among them.
     try:
-        entries = _select_on(path)(group=group)
+        entries = entry_points(group=group)
         found = dict.fromkeys(sorted(entries, key=lambda entry: not is_core(entry)))
     except (ImportError, AttributeError) as error:
         # The first reading imports modules; in a signal handler that interrupts it, they are half imported.
@@ -160,13 +161,6 @@ def _entries_on(path: tuple[str, ...], group: str) -> Entries:
             _origin(entry),
         )
     return Entries(tuple(entry for entry in found if entry not in claims), claims)
-
-
-@lru_cache(maxsize=2)
-def _select_on(path: tuple[str, ...]) -> Callable[..., Iterable[EntryPoint]]:
-    # What reads one group reads the files of all distributions, so all groups at once.
-    del path  # the key of the cache: entry_points() reads sys.path itself
-    return entry_points().select
 
 
 def _is_core(entry: EntryPoint) -> bool:
