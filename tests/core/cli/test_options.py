@@ -72,13 +72,6 @@ def test_a_url_given_twice_is_told_without_its_password(skunq: Skunq) -> None:
     assert "secret" not in told
 
 
-@pytest.mark.parametrize("words", ["-r mail,downloads", "-rmail,downloads", "--route=mail,downloads"])
-def test_routes_joined_by_a_comma_are_refused(skunq: Skunq, words: str) -> None:
-    told = skunq.error("work", "-q", "a", *words.split(), expect=2)
-
-    assert "write -r mail downloads" in told
-
-
 @pytest.mark.parametrize("words", ["", *EVERY_COMMAND])
 def test_help_has_no_stray_markup(skunq: Skunq, words: str) -> None:
     told = skunq(*words.split(), "--help")
