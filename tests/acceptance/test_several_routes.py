@@ -74,7 +74,10 @@ def test_words_are_workers_and_commas_are_routes_of_one(shop: Shop) -> None:
     shop.work("-r", "mails,reports", "pictures", workers=2)
 
     listed = sorted(worker.routes for worker in shop.backend.workers(QUEUE))
-    (pool,) = shop.backend.pools()
+    # A pool lists itself on a thread of its own, and its workers as they are told to it.
+    (pool,) = eventually(
+        lambda: [pool for pool in shop.backend.pools() if pool.workers == 2], what="the pool is listed"
+    )
     assert listed == [("mails", "reports"), ("pictures",)]
     assert [len(shop.backend.workers(QUEUE, route)) for route in ROUTES] == [1, 1, 1]
     assert (pool.routes, pool.workers) == (ROUTES, 2)
