@@ -200,9 +200,11 @@ def weekly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, "acme-weekly", STRATEGIES, {"weekly": "acme_weekly:X"}, acme_weekly=STRATEGY)
 
 
-@pytest.mark.usefixtures("weekly")
-def test_schedules_whose_strategy_is_not_here_are_found(store: Backend, skunq: Skunq, tmp_path: Path) -> None:
+def test_schedules_whose_strategy_is_not_here_are_found(
+    store: Backend, skunq: Skunq, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = "class Dusty:\n    def __init__(self):\n        raise OSError('dust')\n"
+    monkeypatch.syspath_prepend(tmp_path)
     install(tmp_path, "acme-dusty", STRATEGIES, {"dusty": "acme_dusty:Dusty"}, acme_dusty=source)
     hire(store)
     declare(store, "a", after=60.0, strategy="monthly")
