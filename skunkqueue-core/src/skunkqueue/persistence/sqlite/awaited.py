@@ -16,7 +16,8 @@ from skunkqueue.persistence.sqlite.connections import closed
 from skunkqueue.persistence.sqlite.fifos import route_topic
 from skunkqueue.persistence.sqlite.forks import Connection
 from skunkqueue.persistence.sqlite.readers import snapshot
-from skunkqueue.persistence.sqlite.wakeups import LOOK_EVERY, Moments, data_version, lookout
+from skunkqueue.persistence.sqlite.waits import LOOK_EVERY, Moments, data_version
+from skunkqueue.persistence.sqlite.wakeups import lookout
 from skunkqueue.records import Claim
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from skunkqueue.persistence.sqlite import deferred, fifos, inbox, jobs, routes
 from skunkqueue.persistence.sqlite.connections import closed
 from skunkqueue.persistence.sqlite.location import Location
 from skunkqueue.persistence.sqlite.readers import Readers, snapshot
-from skunkqueue.persistence.sqlite.wakeups import Waits
+from skunkqueue.persistence.sqlite.waits import Waits
 from skunkqueue.persistence.sqlite.writer import Writer
 from skunkqueue.records import Firing
 
