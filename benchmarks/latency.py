@@ -115,12 +115,12 @@ def bare_redis(url: str) -> Iterator[Contestant]:
 def bare_sqlite(path: str) -> Iterator[Contestant]:
     """Start a loop that waits at a FIFO."""
     os.mkfifo(f"{path}.fifo")
-    bell = os.open(f"{path}.fifo", os.O_RDWR | os.O_NONBLOCK)
+    fifo = os.open(f"{path}.fifo", os.O_RDWR | os.O_NONBLOCK)
     with closing(_open(path)) as db, loop("sqlite", path):
 
         def fire() -> None:
             db.execute("INSERT INTO job (state, fired) VALUES (0, ?)", (time.monotonic(),))
-            os.write(bell, b"!")
+            os.write(fifo, b"!")
 
         def results() -> list[float]:
             until(lambda: not db.execute("SELECT 1 FROM job WHERE state < 2 LIMIT 1").fetchone())
@@ -129,7 +129,7 @@ def bare_sqlite(path: str) -> Iterator[Contestant]:
             return found
 
         yield Contestant(fire, results)
-    os.close(bell)
+    os.close(fifo)
 
 
 def _open(path: str) -> sqlite3.Connection:
@@ -153,16 +153,16 @@ def work_on_redis(url: str) -> None:
 def work_on_sqlite(path: str) -> None:
     """Work for ever."""
     db = _open(path)
-    bell = os.open(f"{path}.fifo", os.O_RDWR | os.O_NONBLOCK)
+    fifo = os.open(f"{path}.fifo", os.O_RDWR | os.O_NONBLOCK)
     poll = select.poll()
-    poll.register(bell, select.POLLIN)
+    poll.register(fifo, select.POLLIN)
     while True:
         db.execute("BEGIN IMMEDIATE")
         rows = db.execute(CLAIM).fetchall()
         db.execute("COMMIT")
         if not rows:
             if poll.poll(1_000):
-                os.read(bell, 4_096)
+                os.read(fifo, 4_096)
             continue
         done = [(time.monotonic() - fired, id_) for id_, fired in rows]
         db.execute("BEGIN IMMEDIATE")

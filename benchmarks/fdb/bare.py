@@ -25,7 +25,7 @@ BATCH = 100
 CHUNK = 1_000
 """Firings put in with one transaction."""
 LAYOUTS = ("plain", "packed")
-FIRING, LINE, RESULT, BELL = b"bare/f/", b"bare/r/", b"bare/z/", b"bare/g"
+FIRING, LINE, RESULT, WAKEUP = b"bare/f/", b"bare/r/", b"bare/z/", b"bare/g"
 KNOB = "future_version_retry_delay=0.001"
 """Without it a watch fires ten milliseconds late."""
 IDLE = 0.002
@@ -102,16 +102,16 @@ def drain(db: Any, layout: str) -> int:
     return count
 
 
-def ring(db: Any, number: int) -> None:
+def wake(db: Any, number: int) -> None:
     """Put a firing in that says when, and wake who waits."""
     tr = db.create_transaction()
     tr[LINE + key(number)] = encode([time.monotonic(), PADDING])
-    tr[BELL] = key(number)
+    tr[WAKEUP] = key(number)
     tr.commit().wait()
 
 
 def took(db: Any, number: int) -> float:
-    """Wait until a firing that was rung for has started; return how long it took, in seconds."""
+    """Wait until a firing that was woken for has started; return how long it took, in seconds."""
     while True:
         tr = db.create_transaction()
         value = tr[RESULT + key(number)].value
@@ -121,14 +121,14 @@ def took(db: Any, number: int) -> float:
 
 
 def watch(db: Any) -> None:
-    """Sleep until the bell rings, and tell how long what is in the line took to be started; for ever."""
+    """Sleep until woken, and say how long what is in the line took to be started; for ever."""
     while True:
         tr = db.create_transaction()
         rows = tr.get_range(LINE, LINE + b"\xff", limit=BATCH).to_list()
         if not rows:
-            rung = tr.watch(BELL)
+            woken = tr.watch(WAKEUP)
             tr.commit().wait()
-            rung.wait()
+            woken.wait()
             continue
         tr.clear_range(rows[0].key, rows[-1].key + b"\0")
         tr.commit().wait()

@@ -55,7 +55,7 @@ def main(cluster_file: str, count: str) -> None:
             handle = started.fire(time.monotonic())
             took = handle.wait(30)
             time.sleep(PAUSE)
-            bare.ring(db, number)
+            bare.wake(db, number)
             bare_took = bare.took(db, number)
             time.sleep(PAUSE)
             if number >= WARM:

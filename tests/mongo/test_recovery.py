@@ -38,7 +38,7 @@ class Place:
 def place(mongod: MongoServer, mongo_config_of: MongoConfigOf, new_mongo_proxy: NewMongoProxy) -> Any:
     made = Place(mongod, mongo_config_of, new_mongo_proxy)
     yield made
-    made.proxy.mend()
+    made.proxy.repair()
     made.near.close()
     made.far.close()
 

@@ -50,7 +50,7 @@ def fdb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FdbServer]:
 
 @pytest.fixture(scope="session")
 def fdb_behind_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[FdbServer, FdbProxy]]:
-    """Give a server of the session that is reached through a proxy; who breaks something there mends it again."""
+    """Give a server of the session that is reached through a proxy; a test that breaks something there repairs it again."""
     server = FdbServer(find_fdbserver(), tmp_path_factory.mktemp("fdb"))
     with ExitStack() as stack:
         stack.callback(server.close)

@@ -91,7 +91,7 @@ class MongoProxy(TcpProxy[_Link]):
     # --- faults -------------------------------------------------------------------------------------
 
     def cut_after(self, n: int) -> None:
-        """Pass ``n`` more writes on, and their replies back; then close all, and refuse all until ``mend``."""
+        """Pass ``n`` more writes on, and their replies back; then close all, and refuse all until ``repair``."""
         with self._state:
             self._left = n
             self._cut = not n
@@ -104,7 +104,7 @@ class MongoProxy(TcpProxy[_Link]):
         """Say whether it has come to what ``cut_after`` asked: nothing passes now."""
         return self._cut
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Let everybody connect again, and everything pass; an order that has not come true is forgotten."""
         self.refuse()
         if self._cut:

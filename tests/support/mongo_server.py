@@ -171,7 +171,7 @@ class MongoServer(ServerProcess):
         """Make the users where that has not been done; a replica set's primary does it for all."""
         if self._furnished or not self.users:
             return
-        # While there is no user, whoever comes from this machine may make the first.
+        # While no user exists, any connection from this machine may make the first.
         with self.connect(login=False) as nobody:
             _create(nobody, ADMIN)
         for user in self.users:

@@ -95,7 +95,7 @@ def crashes(line: Line, clock: VirtualClock, promise: Prepare) -> Iterator[tuple
                     continue
                 writes = line.proxy.writes - before
                 assert writes, "nothing was written"
-            line.proxy.mend()
+            line.proxy.repair()
             print(f"after {after} of {writes} writes: {'broken off' if crashed else 'done'}")
             yield crashed, near, operation
             after += 1
