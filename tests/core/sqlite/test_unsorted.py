@@ -92,6 +92,23 @@ def test_every_verb_sees_what_is_not_sorted(backend: SQLiteBackend, path: Path, 
     assert READS[name](backend, backend.now())
 
 
+def test_pages_of_no_job_are_right_before_anything_is_sorted(backend: SQLiteBackend) -> None:
+    """The first failures of a route, which no count knows yet."""
+    ids = backend.enqueue([firing(job=job) for job in JOBS])
+    verdicts = [Verdict.ERROR if number % 5 == 0 else Verdict.COMPLETE for number in range(len(JOBS))]
+    lent = claim(backend, len(JOBS))
+    backend.settle([settled(one, verdict) for one, verdict in zip(lent, verdicts, strict=True)])
+
+    everything = [row.id for row in backend.rows(Query()).rows]
+    failed = [row.job for row in backend.rows(Query(states=(State.ERROR,), newest=False)).rows]
+
+    assert sorted(everything) == sorted(ids)
+    assert failed == JOBS[::5]
+    assert backend.rows(Query(error="Oops"), 2).rows[0].state is State.ERROR
+    assert backend.count(Query(error="Oops")).number == 4
+    assert count_of(backend, "unsorted") == 1, "it was sorted, which costs a reader much"
+
+
 def test_impossible_runs_of_many_jobs_leave_sums_finite(backend: SQLiteBackend) -> None:
     backend.enqueue([firing(job=job) for job in JOBS])
     outcomes = [replace(settled(one), took=float("inf")) for one in claim(backend, len(JOBS))]

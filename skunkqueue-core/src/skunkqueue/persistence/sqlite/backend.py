@@ -182,11 +182,11 @@ class SQLiteBackend(Backend):
 
     def rows(self, query: Query, limit: int = 50, cursor: str | None = None) -> Rows:
         """List firings that match."""
-        return self._store.read_sorted(lambda db: searching.rows(db, query, limit, cursor, self.now()))
+        return searching.rows(self._store, query, limit, cursor)
 
     def count(self, query: Query, most: int = MAX_LOOK) -> Count:
         """Count firings that match."""
-        return self._store.read_sorted(lambda db: searching.count(db, query, most, self.now()))
+        return searching.count(self._store, query, most)
 
     def job_counts(self, queue: str | None = None, route: str | None = None) -> list[JobCount]:
         """Count firings by route, job and state."""

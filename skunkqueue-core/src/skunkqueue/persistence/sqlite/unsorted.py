@@ -76,6 +76,11 @@ def is_empty(db: sqlite3.Connection) -> bool:
     return db.execute("SELECT 1 FROM unsorted LIMIT 1").fetchone() is None
 
 
+def routes(db: sqlite3.Connection) -> set[int]:
+    """Return the routes, by number, of which something is left to sort."""
+    return {row[0] for row in db.execute("SELECT DISTINCT route FROM unsorted").fetchall()}
+
+
 def sort_all(db: sqlite3.Connection) -> None:
     """Count what is noted, and list its firings by job."""
     rows = db.execute("SELECT route, at, batch FROM unsorted ORDER BY no").fetchall()

@@ -1,0 +1,63 @@
+"""Where a search looks: the routes, states and job that a query allows, by their numbers."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+from skunkqueue.listings import Query
+from skunkqueue.persistence import listing
+from skunkqueue.persistence.sqlite import jobs, unsorted
+from skunkqueue.persistence.sqlite.schema import OTHER_JOBS
+from skunkqueue.records import State
+
+_STATES = tuple(State)
+_NO_SUCH_JOB = -4
+"""Stands for a job that is not in the store, where a job's number is expected."""
+_FINAL = tuple(number for number, state in enumerate(_STATES) if state.final)
+
+
+class Scope(NamedTuple):
+    """Which routes, states and job a query allows, by their numbers."""
+
+    routes: tuple[int, ...]
+    states: tuple[State, ...]
+    job: int | None
+    """``None``: all."""
+    live: tuple[int, ...]
+    """Those of the routes that may have matching firings that are pending or running."""
+    finished: tuple[tuple[int, int], ...]
+    """Routes and states that may have matching firings."""
+
+
+def scope_of(db: sqlite3.Connection, query: Query) -> Scope:
+    """Find the routes and states that can have matching firings."""
+    known = db.execute(
+        "SELECT no FROM route WHERE (:queue IS NULL OR queue = :queue) AND (:route IS NULL OR name = :route)",
+        {"queue": query.queue, "route": query.route},
+    ).fetchall()
+    wanted = {row[0] for row in known}
+    states = listing.states_of(query)
+    job = None if query.job is None else jobs.number(db, query.job)
+    if query.job is not None and job is None:
+        return Scope((), states, _NO_SUCH_JOB, (), ())
+    rows = db.execute(
+        "SELECT route, sum(live), sum(complete), sum(error), sum(killed), sum(expired) FROM tally"
+        " WHERE :job IS NULL OR job = :job OR job = :others GROUP BY route",
+        {"job": job, "others": OTHER_JOBS},
+    ).fetchall()
+    counts = {row[0]: row for row in rows if row[0] in wanted}
+    # What ended there last may be in no count yet.
+    late = set() if query.job is not None else unsorted.routes(db) & wanted
+    return Scope(
+        routes=tuple(wanted),
+        states=states,
+        job=job,
+        live=tuple(route for route, row in counts.items() if row[1]),
+        finished=tuple(
+            (route, state)
+            for route, row in counts.items()
+            for state in _FINAL
+            if (row[state] or route in late) and _STATES[state] in states
+        ),
+    )
