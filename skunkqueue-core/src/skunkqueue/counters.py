@@ -19,6 +19,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -146,18 +147,27 @@ def percentile_of(histogram: Sequence[tuple[float, float, float]], share: float)
 
 def buckets(values: Mapping[str, float], of: str) -> list[tuple[float, float, float]]:
     """List a histogram as (from, to, how many), in order; ``of`` is ``wait`` or ``run``."""
-    return sorted(_buckets(values, *_FORMS[of]))
-
-
-def _buckets(values: Mapping[str, float], form: str, old: str) -> Iterable[tuple[float, float, float]]:
-    bounds = (0.0, *_OLD_BOUNDS, math.inf)
+    found = []
     for name, count in values.items():
+        kind, lower, upper = _bucket(name)
+        if kind == of:
+            found.append((lower, upper, count))
+    found.sort()
+    return found
+
+
+@lru_cache(maxsize=1_024)
+def _bucket(name: str) -> tuple[str, float, float]:
+    """Return what a counter is a bucket of, and its bounds; there are few names, and reading one costs."""
+    for of, (form, old) in _FORMS.items():
         if name.startswith(form):
             number = int(name[len(form) :])
-            yield (0.0 if number <= _FIRST else GROWTH ** (number - 1)), GROWTH**number, count
-        elif name.startswith(old):
+            return of, (0.0 if number <= _FIRST else GROWTH ** (number - 1)), GROWTH**number
+        if name.startswith(old):
             upper = float(name[len(old) :])
-            yield bounds[bisect_left(bounds, upper) - 1], upper, count
+            bounds = (0.0, *_OLD_BOUNDS, math.inf)
+            return of, bounds[bisect_left(bounds, upper) - 1], upper
+    return "", 0.0, 0.0
 
 
 _OLD_BOUNDS = (
