@@ -199,6 +199,23 @@ class SeveralPromises(Kit):
         ]
         assert time.monotonic() - before < PROMPT
 
+    @each_route
+    def test_a_firing_for_a_worker_that_cancels_its_claim_on_any_route_is_lent_to_its_next(
+        self, real_backend: Backend, route: str
+    ) -> None:
+        begun, of_another = begin_any(real_backend), begin_any(real_backend, OTHER)
+        for one in (begun, of_another):
+            while may_answer(one, 0.0):
+                assert one.answer() == []
+        made = firing(route=route, target=WORKER)
+        real_backend.enqueue([made])
+        assert may_answer(begun, LONG)
+        begun.cancel()
+        before = time.monotonic()
+        assert ids(answered(begin_any(real_backend))) == [made.id]
+        assert time.monotonic() - before < PROMPT
+        of_another.cancel()
+
     def test_a_claim_begun_on_any_route_is_asked_seldom_where_nothing_comes(
         self, real_backend: Backend
     ) -> None:

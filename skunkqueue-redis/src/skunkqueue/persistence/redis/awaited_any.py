@@ -34,7 +34,13 @@ def waits(claims: Claims, places: Sequence[Place], limit: int, lease: float) -> 
             yield -1, AT_ONCE
         else:
             pause = min(pauses.values())
-            woken = yield from _wait_for(link, list(keys), pause)
+            try:
+                woken = yield from _wait_for(link, list(keys), pause)
+            except BaseException:
+                # The wake-up that it may have taken with it told of a firing, so the next wait begins with a claim.
+                for place in places:
+                    claims.empty.pop(place, None)
+                raise
             asked = [keys[woken]] if woken in keys else [one for one in places if pauses[one] <= pause]
         for place in asked:
             found = _claim_or_close(claims, Request(link, place, limit, lease))
