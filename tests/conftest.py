@@ -16,8 +16,10 @@ from tests.support.hangs import (
     pytest_unconfigure,
 )
 from tests.support.heap import pytest_collection
+from tests.support.loops import no_loop_of_others
 
 __all__ = [
+    "no_loop_of_others",
     "pytest_addoption",
     "pytest_collection",
     "pytest_configure",

@@ -88,6 +88,12 @@ def test_a_hostile_job_ends_and_its_worker_lives(
     assert shop.result(fire(shop, "which_async")) == pid
 
 
+def test_what_a_job_changes_of_the_loop_does_not_reach_the_next_job(shop: Shop) -> None:
+    shop.settled(fire(shop, "change_the_loops_ways"))
+
+    assert shop.settled(fire(shop, "exit_in_task")).state is State.COMPLETE
+
+
 def test_an_error_of_a_coroutine_says_what_to_do(shop: Shop) -> None:
     assert "async def" in shop.failure(fire(shop, "do", "coroutine")).message
 

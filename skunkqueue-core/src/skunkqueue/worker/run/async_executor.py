@@ -183,9 +183,18 @@ class AsyncExecutor:
             job.call = Interruptible()
             self._threads.submit(lambda: self._run_on_thread(job), len(self._threaded) - 1)
             return
-        # Not by the loop's own way, which a job may have changed.
+        self._undo_changes()
+        # Not by the loop's own way, which a job may change meanwhile.
         job.task = asyncio.Task(self._execute(job), loop=self._loop)
         job.task.add_done_callback(lambda task: self._ended(job, task))
+
+    def _undo_changes(self) -> None:
+        """Take back what a job has set for the whole loop: the jobs after it make tasks, and fail, in the usual way."""
+        loop = self._loop
+        if loop.get_task_factory() is not None:
+            loop.set_task_factory(None)
+        if loop.get_exception_handler() is not None:
+            loop.set_exception_handler(None)
 
     def _cancel(self, firing: str, reason: str) -> None:
         job = self._jobs.get(firing)
