@@ -169,6 +169,17 @@ class LendingPromises(Kit):
         # As a worker does that goes on working.
         assert ids(until_lent(real_backend)) == [made.id]
 
+    def test_what_a_cancelled_claim_was_lent_comes_with_the_next_claim(self, real_backend: Backend) -> None:
+        begun = begin(real_backend)
+        while may_answer(begun, 0.0):
+            assert begun.answer() == []
+        made = firing()
+        real_backend.enqueue([made])
+        assert may_answer(begun, LONG)
+        begun.cancel()
+        # As a worker does that is told to begin nothing more, and gives back what it gets.
+        assert ids(claim(real_backend)) == [made.id]
+
     def test_a_claim_that_was_begun_is_asked_seldom_where_nothing_comes(self, real_backend: Backend) -> None:
         begun = begin(real_backend)
         asked, end = 0, time.monotonic() + 0.5

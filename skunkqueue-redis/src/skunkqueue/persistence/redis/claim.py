@@ -28,7 +28,8 @@ class Claims:
         self.unanswered = Unanswered(link)
 
     def claim(self, place: Place, limit: int, lease: float) -> list[Claim]:
-        """Lend firings now; see ``Backend.claim``."""
+        """Lend firings now; see ``Backend.claim``. What a wait that broke off was lent goes back first."""
+        self.unanswered.settle()
         return self.claim_now(Request(self.link, place, limit, lease))
 
     def claim_ahead(self, place: Place, limit: int, lease: float) -> Callable[[], list[Claim]]:
