@@ -161,6 +161,33 @@ def test_a_chain_goes_on_although_its_way_could_not_be_saved(bench: Bench) -> No
     assert bench.state(firing) is State.COMPLETE
 
 
+def test_a_chain_whose_way_could_not_be_saved_at_first_is_given_back_with_it(bench: Bench) -> None:
+    first, chain = (bench.fire(jobs.until_hook("stopped")), bench.fire(jobs.count_me(1) & jobs.double(2)))
+    failed: list[str] = []
+
+    def fault(outcomes: Sequence[Outcome]) -> None:
+        if outcomes[0].verdict is Verdict.ADVANCE and not failed:
+            failed.append(outcomes[0].id)
+            raise BackendUnavailableError("away")
+
+    worker = bench.worker(as_backend(Faulty(bench.backend, settle=fault)), concurrency=1)
+    worker.loop.batch._size = 50
+
+    def stopped() -> bool:
+        waits = bool(worker.in_flight.between_steps)
+        if waits:
+            # Its next step finds no room beside this job.
+            worker.stop()
+        return worker.loop.stopping and not waits
+
+    jobs.HOOKS["stopped"] = stopped
+    worker.run()
+
+    assert (bench.state(first), bench.state(chain)) == (State.COMPLETE, State.PENDING)
+    assert failed == [chain]
+    assert len(bench.attempt_state(chain).done) == 1
+
+
 def test_a_chain_that_lost_its_claim_stops(bench: Bench) -> None:
     firing = bench.fire(jobs.call_hook("lose") & jobs.add(3, 4))
 

@@ -50,7 +50,7 @@ class Attempt(msgspec.Struct, eq=False):
     number: int = 1
     """As people count: 1 at the first. ``Admission``, and ``next_step``."""
     unsaved: bool = False
-    """A step is done, and the store does not know. Set by ``next_step``, cleared by ``Runner``."""
+    """A step is done, and the store does not know. Set by ``next_step``, cleared by ``Settler``."""
 
     # What runs now: written by what runs it, read by the watchdog and the maintenance thread.
     row: int = 0

@@ -80,14 +80,15 @@ class Settler:
         self._accepted(batch, stale)
         return True
 
-    def advance(self, outcome: Outcome) -> bool:
-        """Save how far a chain has come; False where its claim is lost."""
+    def advance(self, attempt: Attempt, outcome: Outcome) -> bool:
+        """Save how far a chain has come; False where its claim is lost. What cannot be saved now stays ``unsaved``."""
         try:
             stale = self._backend.settle([outcome])
         except BackendError as error:
             # Saved or not, the next step may run: a chain that is run again begins at an earlier step.
             logger.warning("cannot save that firing %s has come a step further: %s", outcome.id, error)
             return True
+        attempt.unsaved = False
         self._liveness.answered()
         return not stale
 

@@ -92,11 +92,10 @@ class Runner:
 
     def save_step(self, attempt: Attempt) -> bool:
         """Have the store know how far a chain has come; False where the claim is lost."""
-        attempt.unsaved = False
         outcome = verdict.outcome_of(
             attempt.claim, Verdict.ADVANCE, attempt_state=encode(attempt.attempt_state)
         )
-        if self._settler.advance(outcome):
+        if self._settler.advance(attempt, outcome):
             return True
         attempt.outcome = outcome
         self._settler.refuse(attempt, "the store knows a newer claim")
