@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 
 import pytest
@@ -93,6 +95,27 @@ def test_a_lost_lease_interrupts_the_job_and_drops_its_outcome(bench: Bench) -> 
 
     assert ended == [True]
     assert bench.record(firing).worker == "another"
+
+
+def test_what_a_job_held_that_failed_after_its_lease_was_lost_is_freed(bench: Bench) -> None:
+    bench.fire(jobs.call_hook("lose"))
+    worker = bench.worker()
+    held: list[weakref.ref[threading.Event]] = []
+
+    def lose() -> None:
+        value = threading.Event()
+        held.append(weakref.ref(value))
+        assert worker.in_flight.running is not None
+        worker.in_flight.lost.add(worker.in_flight.running.ref)
+        raise ValueError("too late")
+
+    jobs.HOOKS["lose"] = lose
+    gc.disable()
+    try:
+        worker.run()
+        assert [one() for one in held] == [None]
+    finally:
+        gc.enable()
 
 
 def test_a_timeout_interrupts_the_job(live_bench: Bench) -> None:

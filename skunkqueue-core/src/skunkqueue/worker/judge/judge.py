@@ -54,6 +54,7 @@ class Judge:
         if in_flight.lost and attempt.ref in in_flight.lost:
             in_flight.lost.discard(attempt.ref)
             logger.warning("the outcome of firing %s is dropped: its lease was lost", attempt.claim.id)
+            _free(attempt)
             return False
         if reason in ORDERED:
             ruling = verdict.interrupted(attempt, reason)
@@ -90,8 +91,7 @@ class Judge:
         if outcome.verdict in (Verdict.RETRY, Verdict.SNOOZE) or outcome.delay:
             note = f"{note}; again in {duration(outcome.delay)}"
         attempt.outcome, attempt.note, attempt.schedule = outcome, note, attempt.body.schedule
-        # A traceback would keep what the job had in its variables.
-        attempt.value = attempt.error = None
+        _free(attempt)
         self._in_flight.finished.append(attempt)
 
     def release(self, attempt: Attempt, delay: float = 0.0) -> None:
@@ -142,6 +142,11 @@ class Judge:
         _, broken, _ = self._user_code.call(attempt, CALL_LIMIT, self._application.failed, failure)
         if broken is not None:
             logger.error("on_failure: it was interrupted for firing %s: %s", claim.id, kind_of(broken))
+
+
+def _free(attempt: Attempt) -> None:
+    """Keep nothing of the job's own: a traceback has what was in its variables, and the attempt in turn."""
+    attempt.value = attempt.error = None
 
 
 def _ends_in_deaths(claim: Claim) -> bool:
