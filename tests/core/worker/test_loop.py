@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -227,6 +228,21 @@ def test_async_jobs_run_and_know_themselves(bench: Bench) -> None:
 
     assert [bench.result(firing) for firing in firings] == [2 * number for number in range(50)]
     assert bench.result(telling) == [telling, 1]
+
+
+def test_an_async_job_runs_whose_loop_cannot_say_what_was_set_on_it(bench: Bench) -> None:
+    def spoil() -> bool:
+        loop: Any = asyncio.get_running_loop()
+        # As a loop of a job's own policy may lack it.
+        loop.get_task_factory = None
+        return True
+
+    jobs.HOOKS["spoil"] = spoil
+    firings = [bench.fire(jobs.until_hook("spoil")), bench.fire(jobs.double(1))]
+
+    bench.work(concurrency=1)
+
+    assert [bench.state(firing) for firing in firings] == [State.COMPLETE, State.COMPLETE]
 
 
 def test_a_finished_step_of_a_chain_runs_no_second_time_while_the_loop_is_full(bench: Bench) -> None:

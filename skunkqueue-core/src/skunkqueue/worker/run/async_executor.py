@@ -183,7 +183,9 @@ class AsyncExecutor:
             job.call = Interruptible()
             self._threads.submit(lambda: self._run_on_thread(job), len(self._threaded) - 1)
             return
-        self._undo_changes()
+        # A loop of a job's own making may lack these ways, and a job may have changed them.
+        with contextlib.suppress(Exception):
+            self._undo_changes()
         # Not by the loop's own way, which a job may change meanwhile.
         job.task = asyncio.Task(self._execute(job), loop=self._loop)
         job.task.add_done_callback(lambda task: self._ended(job, task))
