@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -155,3 +156,49 @@ def test_a_job_that_awaits_on_a_thread_is_refused() -> None:
 
     with pytest.raises(RuntimeError, match="has awaited"):
         run_to_end(wait())
+
+
+AFTERWARDS = """
+import sys, threading, time
+from contextvars import copy_context
+from skunkqueue.errors import Interrupted
+from skunkqueue.worker.run.job_threads import Interruptible
+
+def run(call, function):
+    try:
+        call.call(copy_context(), function)
+    except BaseException as error:
+        print(type(error).__name__)
+
+def on_thread(function, *arguments):
+    thread = threading.Thread(target=function, args=arguments)
+    thread.start()
+    return thread
+
+def traced():
+    sys.settrace(lambda *_: None)
+    (lambda: None)()
+    sys.settrace(None)
+    print("traced")
+
+INTERRUPT
+on_thread(traced).join()
+"""
+ONE_WAY_OUT = "on_thread(run, Interruptible(), lambda: None).join()"
+ANOTHER = """
+call = Interruptible()
+call._thread, call._struck = threading.get_ident(), 1.0
+call._leave()
+"""
+
+
+@pytest.mark.parametrize("way", [ONE_WAY_OUT, ANOTHER], ids=["ended", "interrupted too late"])
+def test_a_thread_may_be_traced_after_a_job_on_another(way: str) -> None:
+    """Python 3.11 keeps a note for the whole process that an exception is to be raised, and traced code waits for it."""
+    program = AFTERWARDS.replace("INTERRUPT", way)
+
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert done.stdout == "traced\n", done.stderr

@@ -282,10 +282,10 @@ def raise_in(thread: int, kind: type[BaseException] | None) -> None:
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(ident), given)
 
     ask(thread, kind)
-    if kind is None or sys.version_info[:2] != (3, 11):
+    if sys.version_info[:2] != (3, 11):
         return
-    # Python 3.11 notes for the whole process that some thread has an exception to raise, until any has raised one; and
-    # while that stands, a thread that begins under a tracer (coverage, a debugger) never gets beyond its first
+    # Python 3.11 notes for the whole process that some thread has an exception to raise, also where it is told of none,
+    # until any has raised one; and while that stands, a thread that begins under a tracer (coverage, a debugger) never gets beyond its first
     # instruction. The other thread may block for ever, so this thread raises one. The other still gets its own.
     with suppress(_GivenUp):
         ask(threading.get_ident(), _GivenUp)

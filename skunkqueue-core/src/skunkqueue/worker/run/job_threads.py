@@ -96,7 +96,7 @@ class Interruptible:
         while True:
             try:
                 with self._lock:
-                    if self._thread:
+                    if self._thread and self._struck > 0:
                         # An exception that is set and not raised yet must not be raised in our own code.
                         raise_in(self._thread, None)
                     self._thread, self._first = 0, None
