@@ -46,7 +46,8 @@ class TestStandIn(BackendContract):
 
     @pytest.fixture
     def config(self, stand_in: StandInServer, config_of: ConfigOf) -> BackendConfig:
-        return config_of(stand_in.url())
+        # On a busy machine a server in Python takes as long as it takes.
+        return config_of(f"{stand_in.url()}?retry_for=120&timeout=60")
 
     def test_many_firings_start_on_many_waiting_workers_within_milliseconds(
         self, real_backend: Backend, threads: ThreadPoolExecutor
