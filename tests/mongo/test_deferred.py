@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from skunkqueue.contract.makers import LEASE, QUEUE, ROUTE, WORKER, counters, firing, firings
+from skunkqueue.persistence.mongodb.backend import MongoBackend
+from skunkqueue.persistence.mongodb.count_writer import Span
 from tests.mongo.opening import OpenStore
 from tests.support.mongo_fixtures import MongoConfigOf
 from tests.support.mongo_server import MongoServer
@@ -73,3 +78,30 @@ def test_closing_writes_what_was_counted(
     store.close()
 
     assert counters(other)["enqueued"] == 30
+
+
+def test_a_read_of_counts_waits_for_those_that_another_thread_writes(
+    mongod: MongoServer, mongo_config_of: MongoConfigOf, open_store: OpenStore
+) -> None:
+    store = open_store(mongo_config_of(mongod))
+    assert isinstance(store, MongoBackend)
+    deferred = store._store.deferred
+    write, is_writing, may_end = deferred._write, threading.Event(), threading.Event()
+
+    def write_slowly(sums: Mapping[Span, dict[str, float]]) -> None:
+        is_writing.set()
+        assert may_end.wait(60)
+        write(sums)
+
+    deferred._write = write_slowly
+    with ThreadPoolExecutor(2) as threads:
+        counting = threads.submit(deferred.count, [(Span(QUEUE, ROUTE, "", 1), {"enqueued": 1.0})])
+        assert is_writing.wait(60)
+        reading = threads.submit(deferred.finish_counts)
+        # It has looked, and waits.
+        eventually(lambda: any(latch._gates for _, latch in deferred._writing))
+        assert not reading.done()
+        may_end.set()
+        counting.result(60)
+        reading.result(60)
+    assert not deferred._writing

@@ -60,7 +60,7 @@ def counters(
 
 def totals(store: Store, queue: str | None = None) -> list[Counters]:
     """Read the counters of all time; see ``Backend.totals``."""
-    store.deferred.write_counts()
+    store.deferred.finish_counts()
     names = {} if queue is None else {"queue": queue}
     places = [
         (one["queue"], one["route"])
@@ -93,7 +93,7 @@ def _sums(
 
 def spans(store: Store, places: Sequence[Place], span: str, since: float, until: float) -> list[Document]:
     """Read the counters of spans that begin in this time."""
-    store.deferred.write_counts()
+    store.deferred.finish_counts()
     if not places:
         return []
     among = [{"_id": range_of(place, span, since, until)} for place in places]

@@ -15,6 +15,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 
 import pymongo
@@ -35,6 +36,8 @@ _LINGER = 1.0
 _MANY = 20_000
 _EXIT_TIMEOUT = 2.0
 """Seconds that writing takes at most when the store is closed."""
+_LONGEST_WRITE = 5.0
+"""Seconds for which a read of counts waits for those that another thread writes."""
 log = logging.getLogger("skunkqueue.mongodb")
 
 
@@ -53,6 +56,8 @@ class Deferred:
         self._write = write
         self._counts: deque[tuple[Span, Mapping[str, float]]] = deque()
         self._written = -COUNTS_APART
+        self._writing: deque[tuple[int, Latch]] = deque()
+        """Writes of counts that go on: the thread of each, and what is set when it has ended."""
         self._topics: set[str] = set()
         self._woken: dict[str, float] = {}
         """When a topic was last woken, by the monotonic clock."""
@@ -96,6 +101,27 @@ class Deferred:
         What they count has happened, so its caller must not hear of an error.
         """
         self._written = monotonic()
+        writing = (threading.get_ident(), Latch())
+        try:
+            # Before any are taken: from now on whoever reads counts waits for these.
+            self._writing.append(writing)
+            self._write_gathered()
+        finally:
+            writing[1].set()
+            with suppress(ValueError):
+                self._writing.remove(writing)
+
+    def finish_counts(self) -> None:
+        """Write the counts that are gathered, and wait for those that other threads write now; for whoever reads them."""
+        self.write_counts()
+        me = threading.get_ident()
+        for writing in tuple(self._writing):
+            # One of this thread goes on below a signal handler, and ends after it.
+            if writing[0] != me and not writing[1].wait(_LONGEST_WRITE):
+                with suppress(ValueError):
+                    self._writing.remove(writing)
+
+    def _write_gathered(self) -> None:
         sums: dict[Span, dict[str, float]] = {}
         while True:
             try:

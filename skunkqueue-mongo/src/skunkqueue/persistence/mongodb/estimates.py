@@ -74,7 +74,7 @@ def by_job(store: Store, places: Iterable[Place]) -> JobStates:
 def by_route(store: Store, places: Iterable[Place]) -> dict[Place, Counter[str]]:
     """Estimate for all jobs of a route together, which the server adds up."""
     places = list(places)
-    store.deferred.write_counts()
+    store.deferred.finish_counts()
     among = [{"_id": range_of(place, "ever/job", 0, 1)} for place in places]
     summed = [
         *(("values", name) for name in ("enqueued", *FINALS)),
@@ -113,7 +113,7 @@ def recount(store: Store, now: float) -> None:
         if sum(answer.get("n", 0) for answer in counted) <= state_queries.BY_JOB:
             # Small enough to be counted at every request.
             continue
-        store.deferred.write_counts()
+        store.deferred.finish_counts()
         estimated = {key: Counter(states) for key, states in by_job(store, [place]).items()}
         counted_by_job: defaultdict[str, Counter[str]] = defaultdict(Counter)
         for (_, _, job), states in (count_by_job(store, [place], None) or {}).items():

@@ -57,7 +57,7 @@ def job_counts(store: Store, queue: str | None = None, route: str | None = None)
         (one["queue"], one["route"]): frozenset(one.get("jobs", ()))
         for one in store.find(store.routes, wanted, {"queue": True, "route": True, "jobs": True})
     }
-    store.deferred.write_counts()
+    store.deferred.finish_counts()
     counted = count_by_job(store, list(places), state_queries.BY_JOB)
     exact = counted is not None
     found = estimates.by_job(store, places) if counted is None else counted
