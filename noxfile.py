@@ -20,7 +20,8 @@ BUILT: list[str] = []
 """The wheels, once they have been built: two sessions want them."""
 THOROUGH = "tests/thorough"
 PARALLEL = ("-n", "4", "--dist", "worksteal")
-"""Tests wait for servers and for processes most of their time: four at once keep two cores busy.
+MORE_PARALLEL = ("-n", "6", "--dist", "worksteal")
+"""Tests wait for servers and for processes most of their time: four at once keep two cores busy, of the long ones six.
 
 No other way to distribute tests: with ``loadgroup`` one that takes its process along is run again and again.
 """
@@ -121,7 +122,7 @@ def thorough(session: nox.Session) -> None:
     """Run the long tests, and the contract kit in its long form, or what is named after ``--``."""
     install(session, "pyright", "applications")
     long = {**COMPILED, "SKUNKQUEUE_CONTRACT_EFFORT": "thorough"}
-    session.run("pytest", *(session.posargs or (*PARALLEL, THOROUGH, "tests/contract")), env=long)
+    session.run("pytest", *(session.posargs or (*MORE_PARALLEL, THOROUGH, "tests/contract")), env=long)
 
 
 @nox.session(reuse_venv=True)
