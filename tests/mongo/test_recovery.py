@@ -17,7 +17,7 @@ from skunkqueue.records import State
 from tests.support.mongo_fixtures import MongoConfigOf, NewMongoProxy
 from tests.support.mongo_server import MongoServer
 
-HASTY = {"retry_for": "0", "connect_timeout": "0.5"}
+HASTY = {"retry_for": "0", "connect_timeout": "10"}
 
 
 class Place:
