@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -85,4 +87,16 @@ def test_a_virtual_clock_is_refused_outside_of_tests(tmp_path: Path, monkeypatch
 
     with pytest.raises(ConfigError, match=r"clock=VirtualClock is refused .* skunkqueue.testing.advance"):
         queue.backend.routes()
+    assert not (tmp_path / "real.db").exists()
+
+
+def test_a_virtual_clock_is_refused_in_a_process_that_a_test_starts(tmp_path: Path) -> None:
+    program = (
+        "from skunkqueue import SkunkQueue\n"
+        "from skunkqueue.clock import VirtualClock\n"
+        f"SkunkQueue('shop', conn_url={url_of(tmp_path, 'real')!r}, clock=VirtualClock()).backend"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+
+    assert "clock=VirtualClock is refused" in ended.stderr
     assert not (tmp_path / "real.db").exists()

@@ -9,13 +9,17 @@ import math
 import random
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
 from skunkqueue.call import Conjoinable
 from skunkqueue.cli import demo_shop as shop
 from skunkqueue.clock import monotonic
+from skunkqueue.config import open_backend, resolve
+from skunkqueue.opening import divert, end_diversion
 from skunkqueue.payload import Failure, encode
-from skunkqueue.persistence.backend import Backend
+from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.queue import SkunkQueue
 from skunkqueue.records import Claim, Outcome, Verdict
 from skunkqueue.serializers import get_serializer
@@ -70,7 +74,7 @@ KINDS = {
 def make(url: str) -> None:
     """Fill a new store with an hour of firings. No worker may have it open."""
     clock, dice = PastClock(), random.SystemRandom()
-    with SkunkQueue(shop.QUEUE, conn_url=url, clock=clock) as queue:
+    with _past_of(url, clock) as queue:
         for minute in range(MINUTES, 0, -1):
             clock.behind = 60.0 * minute
             busy = 0.6 + 0.4 * math.sin(minute / 9)
@@ -81,6 +85,24 @@ def make(url: str) -> None:
             for route in _ROUTES:
                 claims = queue.backend.claim(shop.QUEUE, route, "the-past", _MOST, _LEASE)
                 _settle(queue.backend, claims, trouble=minute in _TROUBLE, dice=dice)
+
+
+class _Past(NamedTuple):
+    """The store, as it is used under a clock that is behind: queues themselves refuse such a clock."""
+
+    config: BackendConfig
+    backend: Backend
+
+
+@contextmanager
+def _past_of(url: str, clock: PastClock) -> Iterator[SkunkQueue]:
+    config = resolve(conn_url=url)
+    with closing(open_backend(config, clock=clock)) as backend:
+        divert(_Past(config, backend))
+        try:
+            yield SkunkQueue(shop.QUEUE)
+        finally:
+            end_diversion()
 
 
 def _calls(minute: int, busy: float, dice: random.Random) -> list[Conjoinable]:
