@@ -80,6 +80,7 @@ class MongoProxy(TcpProxy[_Link]):
         self._left: int | None = None
         self._cut = False
         self._until_lost = 0
+        self._late = 0.0
         super().__init__(target, tls)
 
     @property
@@ -118,6 +119,10 @@ class MongoProxy(TcpProxy[_Link]):
         with self._state:
             self._until_lost = n
 
+    def answer_late(self, seconds: float) -> None:
+        """Have each reply come so much later from now on, as on a busy machine."""
+        self._late = seconds
+
     def sever(self) -> None:
         """Close all connections that are open now; new ones are taken."""
         self.cut()
@@ -134,6 +139,7 @@ class MongoProxy(TcpProxy[_Link]):
 
     def _reply(self, link: _Link) -> bool:
         data = link.server.recv(CHUNK)
+        link.closed.wait(self._late)
         link.answered += data
         return bool(data) and all(self._answer(link, message) for message in _whole(link.answered))
 

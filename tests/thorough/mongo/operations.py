@@ -24,6 +24,7 @@ from skunkqueue.contract.makers import (
     ids,
     listed,
     outcome,
+    pool,
     read,
     ref,
     settled,
@@ -335,6 +336,40 @@ def a_sweep_kills_the_copies_of_who_died(store: Backend, pass_: Pass) -> Operati
         assert store.workers() == [] or not done
 
     return Operation(lambda store: store.sweep() > 0, answer=True, holds=holds)
+
+
+def a_sweep_forgets_a_worker_that_died(store: Backend, pass_: Pass) -> Operation:
+    store.register(worker(), BRIEF)
+    pass_(2 * BRIEF)
+
+    def holds(store: Backend, *, done: bool) -> None:
+        assert store.workers() == []
+        assert store.sweep() == 0 or not done
+
+    return Operation(lambda store: store.sweep(), answer=1, holds=holds)
+
+
+def a_sweep_forgets_a_pool_that_died(store: Backend, pass_: Pass) -> Operation:
+    store.register_pool(pool(), BRIEF)
+    pass_(2 * BRIEF)
+
+    def holds(store: Backend, *, done: bool) -> None:
+        assert store.pools() == []
+        assert store.sweep() == 0 or not done
+
+    return Operation(lambda store: store.sweep(), answer=1, holds=holds)
+
+
+def samples_of_a_minute_are_those_of_its_hour(store: Backend, _pass: Pass) -> Operation:
+    store.enqueue(firings(3))
+
+    def holds(store: Backend, *, done: bool) -> None:
+        now = store.now()
+        spans = [store.counters([(QUEUE, ROUTE)], now - 7_200.0, now, hours=hours) for hours in (False, True)]
+        sampled = [{one.values["pending"] for one in span if "pending" in one.values} for span in spans]
+        assert sampled == [{3.0}, {3.0}] or (not done and sampled in ([set(), set()], [{3.0}, set()]))
+
+    return Operation(lambda store: store.sample(), answer=1, holds=holds)
 
 
 def a_command_reaches_its_worker(store: Backend, _pass: Pass) -> Operation:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+from skunkqueue.clock import monotonic
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.mongodb import leases
 from skunkqueue.persistence.mongodb.documents import claim_of
@@ -55,6 +56,7 @@ def _look_for(
     # The server answers from the index alone only up to a given time, not up to its own.
     until = store.time.about_now() + _AHEAD
     for asked in (False, True):
+        sent = monotonic()
         found = store.aggregate(
             store.routes, next_in_line(store.time, *place, worker, limit=limit, until=until)
         )
@@ -63,7 +65,7 @@ def _look_for(
         (seen,) = found
         now: float = seen["now"]
         ready: list[Document] = seen["ready"]
-        store.time.learn(now)
+        store.time.learn(now, sent)
         if asked or (now <= until and all(one["due"] <= now for one in ready)):
             break
         # Something falls due within the next moments, or the estimate was wrong: look again with the server's own time.

@@ -114,6 +114,11 @@ class Connection:
 
         return self.run(attempt)
 
+    def remove(self, collection: Collection[Document], query: Document) -> int:
+        """Remove documents that were found; return how many, or 1 where an earlier try may have done it."""
+        done, again = self.run_and_report(collection.delete_many, query)
+        return max(done.deleted_count, int(again))
+
     def run_for(self, patience: float, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do so, with other seconds than ``retry_for``."""
         end, pause = None, _FIRST_PAUSE

@@ -105,8 +105,10 @@ def recount(store: Store, now: float) -> None:
             continue
         place = (one["queue"], one["route"])
         taken = {"_id": one["_id"], "counted": one.get("counted")}
-        done = store.run(store.routes.update_one, taken, {"$set": {"counted": now}})
-        if not done.modified_count:
+        done, again = store.run_and_report(store.routes.update_one, taken, {"$set": {"counted": now}})
+        mine = {"_id": one["_id"], "counted": now}
+        # An earlier try may have done it; otherwise another process counts.
+        if not done.modified_count and not (again and store.find(store.routes, mine, {"_id": True})):
             continue
         # First from the indexes alone, since to count by job the server reads each firing.
         counted = store.aggregate(store.routes, counting_pipeline([place], state_queries.BY_JOB))

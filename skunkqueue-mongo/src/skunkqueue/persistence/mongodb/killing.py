@@ -70,7 +70,7 @@ def kill_copies(store: Store, workers: Sequence[str]) -> int:
     killed = 0
     for worker in workers:
         aimed = {"aimed": target_mark(worker)}
-        over = [{"state": "pending"}, {"state": "running", "lease": {"$lte": store.time.about_now()}}]
+        over = [{"state": "pending"}, {"state": "running", **store.time.past("lease")}]
         query: Document = {**aimed, "$or": over}
         found = store.find(store.firings, query, {"_id": True})
         ids = [one["_id"] for one in found]

@@ -11,12 +11,6 @@ _RECLAIMED = 100
 """Firings with an ended lease that one claim takes back at most."""
 
 
-def _past(time: ServerTime, field: str) -> Document:
-    """Match documents whose time has come, by the clock that decides."""
-    now = time.moment.now
-    return {field: {"$lte": now}} if time.is_virtual else {"$expr": {"$lte": [f"${field}", now]}}
-
-
 def _ready_in(queue: str, route: str, worker: str, until: float) -> Document:
     """Match what may be claimed at that time; the index ``claimable`` has all of it."""
     aimed = {"$in": ["", target_mark(worker)]}
@@ -34,7 +28,7 @@ def next_in_line(
         {"$project": {"_id": True, "deaths": True, "due": True}},
     ]
     overdue: list[Document] = [
-        {"$match": {"queue": queue, "route": route, "state": "running", **_past(time, "lease")}},
+        {"$match": {"queue": queue, "route": route, "state": "running", **time.past("lease")}},
         {"$sort": {"lease": 1}},
         {"$limit": _RECLAIMED},
         {"$project": {"_id": True, "worker": True, "token": True, "begun": True}},

@@ -61,5 +61,4 @@ def _server(connection: Connection) -> Server:
         kind = "sharded"
     elif "setName" in hello:
         kind = "set"
-    connection.time.learn(hello["localTime"].timestamp())
     return Server(version, kind)

@@ -51,14 +51,14 @@ def live(store: Store, queue: str | None = None) -> list[PoolRecord]:
     return sorted(records, key=lambda record: (record.started, record.id))
 
 
-def drop_dead(store: Store, now: float) -> int:
+def drop_dead(store: Store) -> int:
     """Remove dead pools; return how many."""
     done = 0
-    for one in store.find(store.pools, {"until": {"$lte": now}}, {"_id": True}, limit=_SWEPT):
+    over = store.time.past("until")
+    for one in store.find(store.pools, over, {"_id": True}, limit=_SWEPT):
         # Unless it has beaten again in the meantime.
-        gone = store.run(store.pools.delete_one, {"_id": one["_id"], "until": {"$lte": now}})
+        done += store.remove(store.pools, {"_id": one["_id"], **over})
         store.run(store.commands.delete_many, {"worker": one["_id"]})
-        done += gone.deleted_count
     return done
 
 

@@ -91,5 +91,5 @@ def drop_orphans(store: Store) -> int:
         return 0
     heads = {"_id": {"$in": [part["head"] for part in parts]}}
     accepted = {one["_id"] for one in store.find(store.staged, heads, {"_id": True})}
-    doomed = {"_id": {"$in": [part["_id"] for part in parts if part["head"] not in accepted]}}
-    return store.run(store.staged.delete_many, doomed).deleted_count
+    doomed = [part["_id"] for part in parts if part["head"] not in accepted]
+    return store.remove(store.staged, {"_id": {"$in": doomed}}) if doomed else 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pymongo.errors import DuplicateKeyError
 
 from skunkqueue.counters import sample_of
-from skunkqueue.errors import BackendError
 from skunkqueue.persistence.mongodb import states
 from skunkqueue.persistence.mongodb.count_writer import HOUR, LENGTH, MINUTE, counter_id, removal_date
+from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.persistence.mongodb.store import Store
 from skunkqueue.records import State
 
@@ -25,17 +25,24 @@ def sample(store: Store) -> int:
         id_ = counter_id(info.queue, info.route, MINUTE, begins[MINUTE])
         fresh = {"_id": id_, "samples": {"$exists": False}}
         change = {"$set": {"samples": values}, "$setOnInsert": {"gone": removal_date(MINUTE, begins[MINUTE])}}
-        try:
-            done = store.run(store.tallies.update_one, fresh, change, upsert=True)
-        except BackendError as error:
-            if not isinstance(error.__cause__, DuplicateKeyError):
-                raise
+        is_mine, again = store.run_and_report(_upsert, store, fresh, change)
+        if not is_mine and not again:
             # Another process has taken it.
             continue
-        taken += bool(done.modified_count or done.upserted_id)
+        # Where it was tried again, this process may have taken it, and its hour is not noted yet.
+        taken += 1
         largest = {f"samples.{name}": value for name, value in values.items()}
         hour = {"$max": largest, "$setOnInsert": {"gone": removal_date(HOUR, begins[HOUR])}}
         id_ = counter_id(info.queue, info.route, HOUR, begins[HOUR])
         store.run(store.tallies.update_one, {"_id": id_}, hour, upsert=True)
     store.sampled_minute = begins[MINUTE]
     return taken
+
+
+def _upsert(store: Store, fresh: Document, change: Document) -> bool:
+    """Write the samples of a minute; return whether no others were there."""
+    try:
+        store.tallies.update_one(fresh, change, upsert=True)
+    except DuplicateKeyError:
+        return False
+    return True

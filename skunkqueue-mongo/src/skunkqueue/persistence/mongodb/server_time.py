@@ -23,6 +23,12 @@ _DRIFT = 0.1
 """Seconds by which this machine's two clocks may disagree about the time that has passed before the server is asked again."""
 _REFRESH = 30.0
 """Seconds for which an answer of the server is used to estimate its time."""
+_QUICK = 0.01
+"""Seconds within which an answer should come: the estimate is behind by as long as the answer was on its way."""
+_ASKED = 3
+"""How often the server is asked at most for a quick answer."""
+_TICK = 0.001
+"""The server tells its time in whole milliseconds."""
 
 
 class Moment:
@@ -59,8 +65,8 @@ class ServerTime:
         self._clock = clock
         self._ask = ask
         self.is_virtual = not isinstance(clock, SystemClock)
-        self._offset: float | None = None
-        self._learnt = self._learnt_by_day = 0.0
+        self._offset = 0.0
+        self._learnt, self._learnt_by_day = -math.inf, 0.0
 
     @property
     def moment(self) -> Moment:
@@ -71,30 +77,50 @@ class ServerTime:
         """Ask the server."""
         if self.is_virtual:
             return self._clock.now()
-        now = self._ask()
-        self.learn(now)
-        return now
+        return self._asked()[0]
 
-    def learn(self, now: float) -> None:
-        """Remember what the server's clock showed a moment ago."""
-        self._learnt, self._learnt_by_day = monotonic(), time.time()
-        self._offset = now - self._learnt
+    def _asked(self) -> tuple[float, float]:
+        """Ask the server; return its time, and how long the answer took."""
+        sent = monotonic()
+        now = self._ask()
+        took = monotonic() - sent
+        self.learn(now, sent)
+        return now, took
+
+    def learn(self, now: float, sent: float) -> None:
+        """Remember what the server's clock showed after ``sent``, a time of the monotonic clock, and before this moment."""
+        came = monotonic()
+        if self._is_known(came) and now - came <= self._offset <= now + _TICK - sent:
+            # An answer that was quicker has said it more precisely.
+            return
+        self._learnt, self._learnt_by_day = came, time.time()
+        self._offset = now - came
+
+    def _is_known(self, passed: float) -> bool:
+        """Return whether an answer of the server is recent enough to estimate its time."""
+        since = passed - self._learnt
+        # The monotonic clock does not count the time for which the machine slept; the other clock does.
+        slept = abs(time.time() - self._learnt_by_day - since) > _DRIFT
+        return since <= _REFRESH and not slept
 
     def about_now(self) -> float:
-        """Estimate the server's time, right to some milliseconds; asks the server only after 30 s without an answer.
+        """Estimate the server's time, right to some milliseconds; asks the server only every 30 s.
 
         The estimate is in whole milliseconds and not ahead of the server, as ``$$NOW`` is. So what is due now by this
         estimate is due by the next request's ``$$NOW`` as well.
         """
         if self.is_virtual:
             return self._clock.now()
-        passed = monotonic()
-        since = passed - self._learnt
-        # The monotonic clock does not count the time for which the machine slept; the other clock does.
-        slept = abs(time.time() - self._learnt_by_day - since) > _DRIFT
-        if self._offset is None or since > _REFRESH or slept:
-            return self.now()
-        return math.floor(1e3 * (passed + self._offset)) / 1e3
+        if not self._is_known(monotonic()):
+            for _ in range(_ASKED):
+                if self._asked()[1] <= _QUICK:
+                    break
+        return math.floor(1e3 * (monotonic() + self._offset)) / 1e3
+
+    def past(self, field: str) -> dict[str, Any]:
+        """Match documents in which the time in ``field`` has come, by the clock that decides."""
+        now = self.moment.now
+        return {field: {"$lte": now}} if self.is_virtual else {"$expr": {"$lte": [f"${field}", now]}}
 
     def date(self) -> datetime:
         """Estimate the server's time as a date, to compare with the dates of documents."""

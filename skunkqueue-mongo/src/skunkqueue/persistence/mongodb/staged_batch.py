@@ -12,6 +12,7 @@ from typing import Any
 
 from pymongo import ReturnDocument
 
+from skunkqueue.clock import monotonic
 from skunkqueue.ids import new_id
 from skunkqueue.persistence.mongodb import inserts
 from skunkqueue.persistence.mongodb.documents import stored
@@ -48,6 +49,7 @@ def _store_part(store: Store, id_: str, content: Document) -> float:
         store.run(store.staged.update_one, {"_id": id_}, {"$setOnInsert": content}, upsert=True)
         at: float = content["at"]
         return at
+    began = monotonic()
     sent: Any = store.run(
         store.staged.find_one_and_update,
         {"_id": id_},
@@ -57,7 +59,7 @@ def _store_part(store: Store, id_: str, content: Document) -> float:
         return_document=ReturnDocument.AFTER,
     )
     now: float = sent["at"].timestamp()
-    store.time.learn(now)
+    store.time.learn(now, began)
     return now
 
 

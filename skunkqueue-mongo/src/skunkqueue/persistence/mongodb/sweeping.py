@@ -14,14 +14,14 @@ def sweep(store: Store) -> int:
     now = store.time.about_now()
     samples.sample(store)
     done = recovery.recover(store) + recovery.drop_orphans(store)
-    done += pools.drop_dead(store, now) + audit.drop_old(store, now)
+    done += pools.drop_dead(store) + audit.drop_old(store, now)
     estimates.recount(store, now)
-    dead = store.find(store.workers, {"until": {"$lte": now}}, {"_id": True}, limit=_SWEPT)
-    for one in dead:
+    # By the server's own time: an estimate is behind by as long as an answer was on its way.
+    over = store.time.past("until")
+    for one in store.find(store.workers, over, {"_id": True}, limit=_SWEPT):
         # Unless it has beaten again in the meantime.
-        gone = store.run(store.workers.delete_one, {"_id": one["_id"], "until": {"$lte": now}})
+        done += store.remove(store.workers, {"_id": one["_id"], **over})
         store.run(store.commands.delete_many, {"worker": one["_id"]})
-        done += gone.deleted_count
     marks = store.run(store.firings.distinct, "aimed", {"aimed": {"$gt": ""}})
     if marks:
         alive = {one["_id"] for one in store.find(store.workers, {}, {"_id": True})}
