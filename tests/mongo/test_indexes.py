@@ -237,6 +237,28 @@ def test_few_pending_firings_are_found_without_looking_at_the_many(
         assert page.looked <= 2
 
 
+@pytest.mark.parametrize("newest", [True, False])
+@pytest.mark.parametrize("state", [State.PENDING, State.COMPLETE])
+def test_pages_over_several_routes_read_little_more_than_they_show(
+    store: Backend, inside: Store, state: State, *, newest: bool
+) -> None:
+    for route in ("a", "b", "c"):
+        for _ in range(3):
+            store.enqueue(firings(200, route=route))
+        while state is State.COMPLETE and (lent := claim(store, 200, route=route)):
+            store.settle([outcome(one) for one in lent])
+    query = Query(states=(state,), newest=newest)
+
+    with profiled(inside) as entries:
+        page, seen = store.rows(query, 20), 20
+        while page.next is not None and seen < 100:
+            page = store.rows(query, 20, page.next)
+            seen += len(page.rows)
+
+    assert seen == 100
+    assert sum(entry.get("keysExamined", 0) for entry in entries) < 5 * seen
+
+
 def test_counts_of_routes_read_each_pending_firing_once(store: Backend, inside: Store) -> None:
     store.enqueue([one for priority in range(10) for one in firings(100, priority=priority)])
 

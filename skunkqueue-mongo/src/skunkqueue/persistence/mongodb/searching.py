@@ -118,7 +118,11 @@ def _look_at(store: Store, stretch: Stretch, part: Document, seen: _Seen, *, onw
     match = {**stretch.match, **part}
     if stretch.group == FINISHED and "finished" in part:
         match["finished"] = {**stretch.match["finished"], **part["finished"]}
-    sort = {name: way if onward else -way for name, way in _ORDER[stretch.group]}
+    # The server merges stretches of an index only if it sorts by nothing that is the same in all of them; otherwise it reads
+    # them to their ends, and sorts.
+    sort = {
+        name: way if onward else -way for name, way in _ORDER[stretch.group] if not _is_fixed(match.get(name))
+    }
     want, most = seen.want - len(seen.found), seen.most - seen.looked
     if not stretch.rest:
         found = _merged(store, stretch, match, sort, min(want, most))
@@ -143,6 +147,11 @@ def _look_at(store: Store, stretch: Stretch, part: Document, seen: _Seen, *, onw
     seen.looked += _number(seen_there["all"])
     for one in seen_there["all"]:
         seen.last = one["last"]
+
+
+def _is_fixed(wanted: object) -> bool:
+    """Return whether a field may have only one value."""
+    return wanted is not None and (not isinstance(wanted, dict) or "$eq" in wanted)
 
 
 def _merged(store: Store, stretch: Stretch, match: Document, sort: Document, limit: int) -> list[Document]:
