@@ -8,6 +8,8 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from skunkqueue.contract.makers import LEASE, QUEUE, ROUTE, WORKER, counters, firing, firings
 from skunkqueue.persistence.mongodb.backend import MongoBackend
 from skunkqueue.persistence.mongodb.count_writer import Span
@@ -105,3 +107,34 @@ def test_a_read_of_counts_waits_for_those_that_another_thread_writes(
         counting.result(60)
         reading.result(60)
     assert not deferred._writing
+
+
+def test_closing_waits_for_counts_that_another_thread_writes(
+    mongod: MongoServer,
+    mongo_config_of: MongoConfigOf,
+    open_store: OpenStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("skunkqueue.persistence.mongodb.deferred._EXIT_TIMEOUT", 60.0)
+    config = mongo_config_of(mongod)
+    store, other = open_store(config), open_store(config)
+    assert isinstance(store, MongoBackend)
+    deferred = store._store.deferred
+    write, is_writing, may_end = deferred._write, threading.Event(), threading.Event()
+
+    def write_slowly(sums: Mapping[Span, dict[str, float]]) -> None:
+        is_writing.set()
+        assert may_end.wait(60)
+        write(sums)
+
+    deferred._write = write_slowly
+    with ThreadPoolExecutor(2) as threads:
+        enqueueing = threads.submit(store.enqueue, [firing()])
+        assert is_writing.wait(60)
+        closing = threads.submit(store.close)
+        eventually(lambda: any(latch._gates for _, latch in deferred._writing))
+        may_end.set()
+        enqueueing.result(60)
+        closing.result(60)
+
+    assert counters(other)["enqueued"] == 1

@@ -29,6 +29,11 @@ from skunkqueue.persistence.mongodb.count_writer import Span
 
 WAKEUPS_APART = 0.004
 """Seconds between two wake-ups for one route."""
+_LATE = 0.005
+"""Seconds after a wake-up when the thread sends the next, unless a call that fires has sent it by then.
+
+For the call it costs less: a thread that wakes up for each takes the interpreter from those that fire.
+"""
 COUNTS_APART = 0.1
 """Seconds between two writes of counts."""
 _LINGER = 1.0
@@ -73,12 +78,15 @@ class Deferred:
         now = monotonic()
         if now - self._woken.get(topic, -WAKEUPS_APART) < WAKEUPS_APART:
             self._topics.add(topic)
-            self._has_topics.set()
+            if not self._has_topics.is_set():
+                self._has_topics.set()
             self._start_thread()
             return
         if len(self._woken) > _MANY:
             self._woken.clear()
+        self._topics.discard(topic)
         self._woken[topic] = now
+        # Last, so that it wakes also for what another thread has gathered meanwhile.
         self._wake_now([topic])
 
     def count(self, numbers: Iterable[tuple[Span, Mapping[str, float]]]) -> None:
@@ -114,10 +122,14 @@ class Deferred:
     def finish_counts(self) -> None:
         """Write the counts that are gathered, and wait for those that other threads write now; for whoever reads them."""
         self.write_counts()
+        self._await_writes(_LONGEST_WRITE)
+
+    def _await_writes(self, timeout: float) -> None:
+        """Wait for the counts that other threads write now."""
         me = threading.get_ident()
         for writing in tuple(self._writing):
             # One of this thread goes on below a signal handler, and ends after it.
-            if writing[0] != me and not writing[1].wait(_LONGEST_WRITE):
+            if writing[0] != me and not writing[1].wait(timeout):
                 with suppress(ValueError):
                     self._writing.remove(writing)
 
@@ -151,6 +163,8 @@ class Deferred:
             return
         if self._counts or self._topics:
             self._connection.uninterrupted(self._flush_in_time)
+        # The connection is closed next, and a write that goes on would be lost.
+        self._await_writes(_EXIT_TIMEOUT)
 
     def _flush_in_time(self) -> None:
         with pymongo.timeout(_EXIT_TIMEOUT):
@@ -184,13 +198,14 @@ class Deferred:
         while not closed.is_set():
             due = self._written + COUNTS_APART - monotonic() if self._counts else _LINGER
             if self._has_topics.wait(max(due, 0.0)):
-                closed.wait(WAKEUPS_APART)
-                # Before the topics are taken: a topic that comes later sets it again.
+                closed.wait(self._until_late())
+                # Before the topics are looked at: a topic that comes later sets it again.
                 self._has_topics.clear()
-                topics = self._take_topics()
-                if topics:
-                    self._woken.update(dict.fromkeys(topics, monotonic()))
-                    self._wake_now(topics)
+                late = self._take_late()
+                if self._topics:
+                    self._has_topics.set()
+                if late:
+                    self._wake_now(late)
             if self._counts:
                 if monotonic() - self._written >= COUNTS_APART:
                     self.write_counts()
@@ -200,6 +215,19 @@ class Deferred:
                 if not self._counts and not self._topics:
                     return
                 self._thread = threading.current_thread()
+
+    def _until_late(self) -> float:
+        """Return after how many seconds the thread is to send the first of the wake-ups that are gathered."""
+        woken = [self._woken.get(topic, 0.0) for topic in tuple(self._topics)]
+        return max(min(woken, default=0.0) + _LATE - monotonic(), 0.0)
+
+    def _take_late(self) -> list[str]:
+        """Take the wake-ups that no call has sent in time."""
+        now = monotonic()
+        late = [topic for topic in tuple(self._topics) if now - self._woken.get(topic, 0.0) >= _LATE]
+        self._woken.update(dict.fromkeys(late, now))
+        self._topics.difference_update(late)
+        return late
 
 
 def _close(of: weakref.ref[Deferred]) -> None:
