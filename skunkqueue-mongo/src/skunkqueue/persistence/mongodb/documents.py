@@ -99,14 +99,16 @@ def document_of(firing: Firing, now: float) -> Document:
     return new
 
 
-_USUAL = tuple((field.name, field.default) for field in msgspec.structs.fields(Firing))
+_NAMES = Firing.__struct_fields__
+_USUAL = tuple(field.default for field in msgspec.structs.fields(Firing))
 _FIRING_FIELDS = frozenset(Firing.__struct_fields__)
 
 
 def stored(firing: Firing) -> Document:
     """Write a firing as it waits in a staged batch or an outbox until it is inserted."""
     # Defaults are left out, since all of it travels twice.
-    return {name: value for name, usual in _USUAL if (value := getattr(firing, name)) != usual}
+    given = zip(_NAMES, msgspec.structs.astuple(firing), _USUAL, strict=True)
+    return {name: value for name, value, usual in given if value is not usual and value != usual}
 
 
 def unstored(document: Mapping[str, Any]) -> Firing:

@@ -78,7 +78,7 @@ def _unpack(store: Store, batch: Document) -> None:
         for part in store.find(store.staged, {"_id": id_}):
             firings = [unstored(one) for one in part["firings"] if one["id"] not in refused]
             for start in range(0, len(firings), CHUNK):
-                staged_batch.unpack_some(store, batch, firings[start : start + CHUNK])
+                staged_batch.unpack_some(store, batch, firings[start : start + CHUNK], more=True)
     staged_batch.remove(store, batch, durably=True)
 
 

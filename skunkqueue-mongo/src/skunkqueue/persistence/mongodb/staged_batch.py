@@ -67,13 +67,14 @@ def unpack(store: Store, batch: Document, firings: Sequence[Firing]) -> dict[str
     """Insert the firings of a batch, and remove it; return which id counts for each."""
     answers: dict[str, str] = {}
     for start in range(0, len(firings), CHUNK):
-        answers |= unpack_some(store, batch, firings[start : start + CHUNK])
+        chunk = firings[start : start + CHUNK]
+        answers |= unpack_some(store, batch, chunk, more=start + CHUNK < len(firings))
     remove(store, batch, durably=any(id_ != holder for id_, holder in answers.items()))
     return answers
 
 
-def unpack_some(store: Store, batch: Document, firings: Sequence[Firing]) -> dict[str, str]:
-    """Insert some of them, and mark the batch as being worked on."""
+def unpack_some(store: Store, batch: Document, firings: Sequence[Firing], *, more: bool) -> dict[str, str]:
+    """Insert some of them; where ``more`` follow, mark the batch as being worked on."""
     at: float = batch["at"] if isinstance(batch["at"], float) else batch["at"].timestamp()
     answers = inserts.put_in(store, firings, at)
     head = {"_id": batch["_id"]}
@@ -81,7 +82,7 @@ def unpack_some(store: Store, batch: Document, firings: Sequence[Firing]) -> dic
     refused = {f"refused.{id_}": holder for id_, holder in answers.items() if id_ != holder}
     if refused:
         store.run(store.staged.update_one, head, {"$set": refused, **touch(store)})
-    elif len(firings) == CHUNK:
+    elif more:
         store.run(store.staged_w1.update_one, head, touch(store))
     return answers
 
