@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pytest
+
+from skunkqueue.contract.makers import QUEUE, ROUTE, WORKER, firing
 from skunkqueue.persistence.mongodb.waiters import Waiter, Waiters
+from tests.mongo.opening import OpenStore
+from tests.support.mongo_fixtures import MongoConfigOf
+from tests.support.mongo_server import MongoServer
 
 
 class Noting(Waiter):
@@ -31,3 +37,17 @@ def test_who_waits_for_many_firings_is_woken_once_for_all_that_end_together() ->
 
     assert many.seen == [set(ids[10:60]), {ids[0], *ids[10:60]}]
     assert (other.seen, worker.seen) == ([], [set()])
+
+
+def test_a_wait_that_begins_without_a_stream_does_not_end_for_nothing(
+    mongod: MongoServer,
+    mongo_config_of: MongoConfigOf,
+    open_store: OpenStore,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("skunkqueue.persistence.mongodb.wakeups._PATIENCE", 0.0)
+    store, other = open_store(mongo_config_of(mongod)), open_store(mongo_config_of(mongod))
+    # Its route is listed, so that a wait goes on after its first look.
+    other.enqueue([firing(delay=3_600.0)])
+
+    assert store.wait(QUEUE, ROUTE, WORKER, 0.5) is False

@@ -29,8 +29,9 @@ def wait_any(store: Store, queue: str, routes: Sequence[str], worker: str, timeo
     """Block until something may be claimable on one of several routes; see ``Backend.wait_any``."""
     if timeout <= 0:
         return _look_at_each(store, queue, routes, worker)[0]
+    end = store.clock.monotonic() + timeout
     with store.wakeups.waiter([place_of(queue, route) for route in routes], timeout=timeout) as waiter:
-        return _wait(store, waiter, (queue, routes, worker), store.clock.monotonic() + timeout)
+        return _wait(store, waiter, (queue, routes, worker), end)
 
 
 def claim_next(
@@ -65,8 +66,9 @@ def _wait(store: Store, waiter: Waiter, lines: tuple[str, Sequence[str], str], e
         pause = left if moment is None else min(left, moment)
         if store.time.is_virtual:
             store.clock.wait(store.closed, max(pause, 0.0))
-        elif waiter.wait(min(pause, LOOK_EVERY)) and len(lines[1]) == 1:
-            # With several routes, another look finds the one that it was woken for.
+        elif waiter.wait(min(pause, LOOK_EVERY)) and len(lines[1]) == 1 and not waiter.is_early:
+            # With several routes, another look finds the one that it was woken for. One that began without a stream may have
+            # been woken only because there is one now.
             return None if store.closed.is_set() else lines[1][0]
     return None
 
