@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 from skunkqueue.call import Conjoinable
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.fireable import Fireable
+from skunkqueue.forking import first_import
 from skunkqueue.handle import JobHandle
 from skunkqueue.imports import default_gate, suppress_firing
 from skunkqueue.producing import Producer
@@ -38,6 +39,7 @@ class AsyncQueue(Producer):
 
         Raises SkunkQueueError at once where no event loop runs.
         """
+        first_import("skunkqueue.asynchronous")
         from skunkqueue.asynchronous import in_loop, side_of  # noqa: PLC0415 - asyncio is large and not everybody needs it
 
         listed = list(calls)
@@ -70,6 +72,7 @@ class AsyncQueue(Producer):
         ``await queue.results_async(handles)`` returns all results in order; ``async for result in
         queue.results_async(handles)`` gives them in order too, each as soon as it and all before it are there.
         """
+        first_import("skunkqueue.async_results")
         from skunkqueue.async_results import AsyncResults  # noqa: PLC0415 - as above
 
         return AsyncResults(self, list(handles), default_gate(), timeout, errors=errors)

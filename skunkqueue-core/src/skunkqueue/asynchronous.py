@@ -178,6 +178,14 @@ _sides: weakref.WeakKeyDictionary[Store, AsyncSide] = weakref.WeakKeyDictionary(
 _lock = threading.Lock()
 
 
+def _renew_lock() -> None:
+    global _lock  # noqa: PLW0603 - another thread of the parent may have had it at the fork, and cannot give it back
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
+
+
 def side_of(store: Store) -> AsyncSide:
     """Return how a queue is used from event loops of this process."""
     with _lock:

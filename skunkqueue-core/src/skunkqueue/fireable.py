@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from skunkqueue.errors import NoQueueError
+from skunkqueue.forking import first_import
 from skunkqueue.handle import JobHandle
 from skunkqueue.imports import suppress_firing
 from skunkqueue.payload import Step
@@ -137,6 +138,7 @@ class Fireable(Remembering[R]):
     def _fired_async(
         self, how: str, fire: Callable[[Enqueuer], JobHandle[R]]
     ) -> Coroutine[Any, Any, JobHandle[R]]:
+        first_import("skunkqueue.asynchronous")
         from skunkqueue.asynchronous import in_loop, side_of  # noqa: PLC0415 - asyncio is large and not everybody needs it
 
         async def put() -> JobHandle[R]:

@@ -7,7 +7,9 @@ that a thread that forks waits until all others are out.
 
 from __future__ import annotations
 
+import importlib
 import os
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -96,3 +98,9 @@ class Section:
 SQLITE = Section()
 FIRST_USES = Section()
 """Imports of what is first used when something is fired, and the opening of a store, which may import as well."""
+
+
+def first_import(name: str) -> None:
+    """Import a module that not every program needs, when it is first used."""
+    if name not in sys.modules:
+        FIRST_USES.run_within(partial(importlib.import_module, name))

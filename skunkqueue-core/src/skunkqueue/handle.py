@@ -10,6 +10,7 @@ import msgspec
 from skunkqueue.clock import monotonic
 from skunkqueue.context import current
 from skunkqueue.errors import DamagedPayloadError, FiringFailedError, UnknownFiringError, WaitTimeoutError
+from skunkqueue.forking import first_import
 from skunkqueue.payload import (
     NO_ATTEMPT_STATE,
     Progress,
@@ -130,6 +131,7 @@ class JobHandle(Generic[R_co]):
 
     async def wait_async(self, timeout: Seconds | None = None) -> R_co:
         """Wait like ``wait``, without blocking the event loop; ``await handle`` waits without a limit."""
+        first_import("skunkqueue.asynchronous")
         from skunkqueue.asynchronous import side_of  # noqa: PLC0415 - asyncio is large and not everybody needs it
 
         if self._store is None:

@@ -16,6 +16,7 @@ from typing import Protocol
 from skunkqueue.clock import Clock, SystemClock
 from skunkqueue.config import open_backend
 from skunkqueue.errors import BackendError, ConfigError
+from skunkqueue.forking import FIRST_USES
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.serializers import DEFAULT_SERIALIZER, get_serializer
 from skunkqueue.turns import Turn, Turned
@@ -88,13 +89,8 @@ class StoreOpening:
                     self._turn.take_over(holder, call)
             opened = self.opened
             if opened is None or self.pid != os.getpid():
-                config = self._find() if self._config is None else self._config
-                self._check_clock(config)
-                # A connection of the parent process stays open: closing it here would disturb the parent.
-                opened = open_backend(config, clock=self._clock)
-                # Else the first firing would import it, and a signal handler that fires then would find it half imported.
-                get_serializer(DEFAULT_SERIALIZER)
-                self._config, self.opened, self.pid = config, opened, os.getpid()
+                # It imports, and a fork meanwhile would leave a module in the child for ever half imported.
+                opened = FIRST_USES.run_within(self._open)
                 if _diverted:
                     # Meanwhile, by another thread.
                     self.put_aside()
@@ -105,6 +101,16 @@ class StoreOpening:
                 self._turn.give_back()
             if _now.get(call.thread) is call:
                 del _now[call.thread]
+
+    def _open(self) -> Backend:
+        config = self._find() if self._config is None else self._config
+        self._check_clock(config)
+        # A connection of the parent process stays open: closing it here would disturb the parent.
+        opened = open_backend(config, clock=self._clock)
+        # Else the first firing would import it, and a signal handler that fires then would find it half imported.
+        get_serializer(DEFAULT_SERIALIZER)
+        self._config, self.opened, self.pid = config, opened, os.getpid()
+        return opened
 
     def close(self) -> None:
         """Close it; the next use works out anew which store it is, and opens it."""

@@ -12,11 +12,12 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import NamedTuple
 
 from skunkqueue.errors import PluginError
+from skunkqueue.forking import FIRST_USES
 from skunkqueue.plugins import BACKENDS, COMMANDS, GROUPS, PROJECT, STRATEGIES
 from skunkqueue.plugins.requirements import LOAD_FAILURES, explain, unmet
 
@@ -125,7 +126,7 @@ def installed(groups: Iterable[str] = GROUPS) -> list[PluginInfo]:
 
 def _entries(group: str) -> Entries:
     # Reading metadata costs some 20 ms, so once a process; again only where somebody changed sys.path.
-    return _entries_on(tuple(sys.path), group)
+    return FIRST_USES.run_within(partial(_entries_on, tuple(sys.path), group))
 
 
 @lru_cache(maxsize=32)
@@ -170,6 +171,10 @@ def _is_core(entry: EntryPoint) -> bool:
 
 
 def _load(entry: EntryPoint) -> object:
+    return FIRST_USES.run_within(partial(_imported, entry))
+
+
+def _imported(entry: EntryPoint) -> object:
     if not entry.pattern.match(entry.value):
         msg = f"{_called(entry)} is not written as package.module:object. {_cure(entry)}"
         raise PluginError(msg)

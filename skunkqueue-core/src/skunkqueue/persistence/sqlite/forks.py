@@ -1,40 +1,25 @@
 """Forks: no thread is inside SQLite while another one forks, and a child closes the connections that it inherits.
 
 A fork copies SQLite's own mutexes as they are, and also its notes on which locks the process holds on a file; the child
-does not hold these locks. So a thread that forks waits until all threads are out of SQLite, and a child closes every
-inherited connection before it opens one. With the last of them the notes go, and the next connection takes real locks.
-The parent's locks stay as they are, since the system keeps them by process. Closing writes nothing, unless a
-transaction was under way: then the child may not use SQLite at all.
+does not hold these locks. So a thread that forks waits until all threads are out of SQLite (``skunkqueue.forking``), and
+a child closes every inherited connection before it opens one. With the last of them the notes go, and the next
+connection takes real locks. The parent's locks stay as they are, since the system keeps them by process. Closing writes
+nothing, unless a transaction was under way: then the child may not use SQLite at all.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import time
 import weakref
-from collections.abc import Callable
-from functools import partial
 from threading import get_ident
-from typing import Any, TypeVar
 
-from skunkqueue.clock import monotonic
 from skunkqueue.errors import BackendError
-from skunkqueue.stacks import stacks
-from skunkqueue.turns import frames_of
+from skunkqueue.forking import SQLITE
 
-T = TypeVar("T")
+guarded = SQLITE.run
+"""Run something that calls SQLite, but not while a thread forks."""
 
-_LONGEST = 10.0
-"""Seconds for which a fork waits for the other threads."""
-_PAUSE = 0.0005
-
-_inside: dict[int, int] = {}
-"""The threads inside SQLite, by the id of their call."""
-_forking: list[int] = []
-"""One entry for each thread that forks now; a thread that is about to enter SQLite waits for them."""
-_quiet: set[int] = set()
-"""Threads that forked while no other thread was inside SQLite."""
 _open: dict[int, weakref.ref[Connection]] = {}
 
 
@@ -71,30 +56,13 @@ class _Process:
     def find_out(self) -> None:
         """Check whether this process is the child of a fork."""
         if self.pid != os.getpid():
-            if _open and get_ident() not in _quiet:
+            if _open and get_ident() not in SQLITE.quiet:
                 self.unusable = True
                 self.kept = [known() for known in _open.values()]
             self.pid = os.getpid()
 
 
 _process = _Process()
-
-
-def guarded(call: object, action: Callable[..., T], *args: Any) -> T:
-    """Run something that calls SQLite, but not while a thread forks. The id of ``call`` identifies it meanwhile."""
-    number = id(call)
-    end = None
-    try:
-        while True:
-            # In this order: a fork first announces itself, and then looks which threads are inside.
-            _inside[number] = get_ident()
-            if not _forking or (end is not None and monotonic() > end):
-                return action(*args)
-            del _inside[number]
-            end = end or monotonic() + _LONGEST
-            time.sleep(_PAUSE)
-    finally:
-        _inside.pop(number, None)
 
 
 def note(db: Connection) -> None:
@@ -130,31 +98,5 @@ def let_go_of_inherited() -> None:
             _open.pop(number, None)
 
 
-def _wait_for_others() -> None:
-    _process.find_out()
-    me = get_ident()
-    _quiet.discard(me)
-    end = None
-    while _inside:
-        found = stacks()
-        for number, thread in list(_inside.items()):
-            if not frames_of(found.get(thread), guarded.__code__):
-                # It was interrupted on its way out.
-                _inside.pop(number, None)
-            elif thread == me:
-                return
-        now = monotonic()
-        end = end or now + _LONGEST
-        if now > end:
-            return
-        time.sleep(_PAUSE)
-    _quiet.add(me)
-
-
-# An exception that a handler raises inside a hook is reported and dropped, and the rest of the hook is skipped. So what
-# must not be skipped has no bytecode. The hooks that run before a fork run in reverse order.
-os.register_at_fork(before=_wait_for_others, after_in_child=_process.find_out)
-os.register_at_fork(
-    before=partial(_forking.append, 1), after_in_parent=_forking.pop, after_in_child=_forking.clear
-)
-os.register_at_fork(after_in_child=_inside.clear)
+# Before a fork too: the child of a fork that did nothing since may fork in its turn.
+os.register_at_fork(before=_process.find_out, after_in_child=_process.find_out)
