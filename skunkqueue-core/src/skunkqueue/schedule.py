@@ -229,10 +229,11 @@ def _sound(plan: Plan, now: float) -> Plan:
     if not isinstance(plan, Plan):
         msg = f"a strategy must return a skunkqueue.schedule.Plan, not {brief(plan)}"
         raise PluginError(msg)
-    for name in ("due", "interval", "expires"):
-        value = getattr(plan, name)
-        fine = isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= MAX_MOMENT
-        if value is not None and not fine:
+    for name, value in (("due", plan.due), ("interval", plan.interval), ("expires", plan.expires)):
+        # Most are floats: for each run of a schedule, what is looked at first is what costs.
+        if value is None or (type(value) is float and -MAX_MOMENT <= value <= MAX_MOMENT):
+            continue
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not abs(value) <= MAX_MOMENT:
             msg = f"a strategy's plan has {name}={brief(value)}: it must be None, or a number of seconds up to {MAX_MOMENT:g}"
             raise PluginError(msg)
     if plan.interval is not None and plan.interval < 0:

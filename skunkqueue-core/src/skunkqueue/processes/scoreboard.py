@@ -131,12 +131,12 @@ class Scoreboard:
 
     def call_plugin(self, place: int, call: PluginCall) -> None:
         """Note that a plugin's code begins; costs about 2 µs."""
-        at = self._call_at(place)
-        text = "\0".join(call.words).encode(errors="replace")[: _CALL_SIZE - _CALL.size - 2]
-        _CALL.pack_into(self._map, at + 1, call.ref.id.encode(), call.ref.token, call.deadline)
-        begin = at + 1 + _CALL.size
-        self._map[begin : begin + len(text) + 1] = text + b"\n"
-        self._map[at] = 1
+        ref, deadline, words = call
+        page, at = self._map, self._call_at(place)
+        text = "\0".join(words).encode(errors="replace")[: _CALL_SIZE - _CALL.size - 2]
+        written = _CALL.pack(ref.id.encode(), ref.token, deadline) + text + b"\n"
+        page[at + 1 : at + 1 + len(written)] = written
+        page[at] = 1
 
     def end_plugin_call(self, place: int) -> None:
         """Note that a plugin's code has returned."""

@@ -50,6 +50,9 @@ class State(msgspec.Struct, frozen=True, kw_only=True):
     runs: int = 0
 
 
+_encode = msgspec.json.Encoder().encode
+
+
 def rhythm(rule: Params) -> tuple[object, ...]:
     """Return what decides when the ticks are. A change of anything else in a rule moves no tick."""
     zone = None if rule.cron is None else rule.tz
@@ -71,10 +74,11 @@ def next_tick(rule: Params, anchor: float, moment: float) -> float | None:
     if rule.every is None:
         return cron_line(cast("str", rule.cron), rule.tz).after(moment)
     count = max(0, int((moment - anchor) // rule.every))
+    least = moment + min(1e-6, rule.every / 2)
     tick = anchor + count * rule.every
-    if tick <= moment + min(1e-6, rule.every / 2):
+    if tick <= least:
         tick = anchor + (count + 1) * rule.every
-    if tick <= moment + min(1e-6, rule.every / 2):
+    if tick <= least:
         # By rounding, the present tick seemed to be in the future by a fraction.
         tick = anchor + (count + 2) * rule.every
     return tick
@@ -112,6 +116,9 @@ def _due(rule: Params, anchor: float, tick: float) -> tuple[float, float]:
 
 def latest(rule: Params, anchor: float, tick: float, grace: float) -> float:
     """Return until when a tick's run may begin, if it may be late by ``grace``, but not past the next tick."""
+    if not (rule.jitter or grace):
+        # The usual case, without a look for the next tick.
+        return tick
     due, gap = _due(rule, anchor, tick)
     return due + min(grace, gap)
 
@@ -121,11 +128,15 @@ def plan_tick(rule: Params, known: State, tick: float | None, *, not_before: flo
     over = rule.times is not None and known.runs >= rule.times
     if tick is None or over or (rule.until is not None and tick > rule.until):
         return Plan(due=None, state=msgspec.json.encode(known))
-    due, gap = _due(rule, known.anchor, tick)
+    if rule.every is None or rule.jitter or rule.catch_up == "none":
+        due, gap = _due(rule, known.anchor, tick)
+    else:
+        # Nobody asks for the gap.
+        due, gap = tick, math.inf
     due = max(due, not_before)
     return Plan(
         due=due,
-        state=msgspec.json.encode(msgspec.structs.replace(known, tick=tick, due=due)),
+        state=_encode(msgspec.structs.replace(known, tick=tick, due=due)),
         interval=rule.every if rule.every is not None else None if math.isinf(gap) else gap,
         expires=due + min(GRACE, gap) if rule.catch_up == "none" else None,
     )
