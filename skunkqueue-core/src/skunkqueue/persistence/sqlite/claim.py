@@ -8,8 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.sqlite import jobs, leases
-from skunkqueue.persistence.sqlite.deferred import after_filing
+from skunkqueue.persistence.sqlite import inbox, jobs, leases
 from skunkqueue.records import MAX_PRIORITY, Claim
 
 if TYPE_CHECKING:
@@ -45,6 +44,19 @@ _LOOK = (
     )
     + ") FROM route WHERE no = :route"
 )
+# A worker that waits is woken by one firing, which is all there is to claim as a rule.
+_PICK_NEW = (
+    "SELECT i.id, i.rank, i.due, 0, i.body, NULL, i.enqueued, i.expires, 0, '', 0, NULL, NULL, i.job, i.tags, i.schedule,"  # noqa: S608 - constants
+    " i.parent, NULL, i.route = :route AND i.due <= :now AND NOT r.paused"
+    " AND NOT EXISTS (SELECT 1 FROM lease WHERE route = :route AND ends <= :mono)"
+    " AND NOT EXISTS (SELECT 1 FROM aimed WHERE target = :worker AND route = :route AND due <= :now)"
+    " AND NOT (EXISTS (SELECT 1 FROM ready WHERE route = :route) AND ("
+    + " OR ".join(
+        f"EXISTS (SELECT 1 FROM ready WHERE route = :route AND rank = {rank} AND due <= :now)"  # noqa: S608 - constants
+        for rank in _RANKS
+    )
+    + ")) FROM inbox i CROSS JOIN route r ON r.no = i.route LIMIT 2"
+)
 _NEXT_READY = " UNION ALL ".join(
     f"SELECT min(due) AS due FROM ready WHERE route = :route AND rank = {rank}"  # noqa: S608 - constants
     for rank in _RANKS
@@ -77,18 +89,17 @@ def lend(
     """Lend firings of a route without a look first whether it has any; ``number`` and ``name`` are the route's."""
     clock = store.clock
     claims, more, names = store.writer.run(
-        after_filing(
-            lambda db: _claim(
-                db,
-                number,
-                name,
-                worker,
-                limit=limit,
-                lease=lease,
-                now=clock.now(),
-                mono=clock.monotonic(),
-                names=store.job_names,
-            )
+        lambda db: _claim(
+            db,
+            number,
+            name,
+            worker,
+            limit=limit,
+            lease=lease,
+            now=clock.now(),
+            mono=clock.monotonic(),
+            names=store.job_names,
+            flowing=number in store.flowing,
         )
     )
     # Only now, when they are committed.
@@ -124,18 +135,24 @@ def _claim(
     now: float,
     mono: float,
     names: Mapping[int, str],
+    flowing: bool,
 ) -> tuple[list[Claim], bool, Mapping[int, str]]:
     """Take back firings whose lease ran out, then lend those first in line; return whether more may be left.
 
     ``names``: the names of jobs that are known. They are returned, with those that were looked up.
+    ``flowing``: there was more to claim when this process last did, so a single new firing is not looked for.
     """
-    row = db.execute("SELECT paused FROM route WHERE no = ?", (route,)).fetchone()
-    if row is None or row[0] or limit < 1:
-        return [], False, names
-    reclaimed = leases.reclaim(db, route, mono, now)
-    rows, more = _pick(db, route, worker, limit, now)
-    if not rows:
-        return [], reclaimed, names
+    rows = None if flowing or limit < 1 else _pick_new(db, route, worker, now, mono)
+    more = reclaimed = False
+    if rows is None:
+        inbox.file_all(db)
+        row = db.execute("SELECT paused FROM route WHERE no = ?", (route,)).fetchone()
+        if row is None or row[0] or limit < 1:
+            return [], False, names
+        reclaimed = leases.reclaim(db, route, mono, now)
+        rows, more = _pick(db, route, worker, limit, now)
+        if not rows:
+            return [], reclaimed, names
     ids = [row[0] for row in rows]
     special = 0
     for row in rows:
@@ -184,6 +201,16 @@ def _claim(
         for row in rows
     ]
     return claims, more or reclaimed, names
+
+
+def _pick_new(
+    db: sqlite3.Connection, route: int, worker: str, now: float, mono: float
+) -> list[tuple[Any, ...]] | None:
+    """Take the one firing in the inbox, without a place in line, if nothing else may be claimed; else ``None``."""
+    rows = db.execute(_PICK_NEW, {"route": route, "worker": worker, "now": now, "mono": mono}).fetchall()
+    if len(rows) != 1 or not rows[0][-1] or not inbox.file_only(db, route, rows[0][13], rows[0][6]):
+        return None
+    return rows
 
 
 def _pick(

@@ -29,7 +29,8 @@ _INSERT_WHOLE = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _COLUMNS = "id, route, rank, due, enqueued, expires, job, body, tags, schedule, parent"
-_FILE = f"INSERT INTO firing ({_COLUMNS}) SELECT {_COLUMNS} FROM inbox WHERE true ON CONFLICT DO NOTHING RETURNING id"  # noqa: S608 - constants
+_FILE_ONLY = f"INSERT INTO firing ({_COLUMNS}) SELECT {_COLUMNS} FROM inbox WHERE true ON CONFLICT DO NOTHING"  # noqa: S608 - constants
+_FILE = f"{_FILE_ONLY} RETURNING id"
 _LINE_UP = (
     "INSERT INTO ready (route, rank, due, id, alone, job, words)"  # noqa: S608 - constants
     f" SELECT route, rank, due, id, 0, job, (tags IS NOT NULL) * {TAGGED} FROM inbox"
@@ -81,6 +82,15 @@ def put(
 def is_empty(db: sqlite3.Connection) -> bool:
     """Return whether nothing is left to file; cheap."""
     return db.execute("SELECT 1 FROM inbox LIMIT 1").fetchone() is None
+
+
+def file_only(db: sqlite3.Connection, route: int, job: int, enqueued: float) -> bool:
+    """Make a firing of the only one in the inbox, but with no place in line; False, and nothing is changed, if it is known."""
+    if db.execute(_FILE_ONLY).rowcount != 1:
+        return False
+    tallies.entered(db, {(route, job): 1}, enqueued)
+    db.execute("DELETE FROM inbox")
+    return True
 
 
 def file_all(db: sqlite3.Connection) -> None:

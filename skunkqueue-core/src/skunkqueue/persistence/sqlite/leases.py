@@ -30,6 +30,10 @@ _RECLAIM_AT_ONCE = 8
 
 _SELECT = "SELECT token, route, ends, holder, claimed, special, apart, ids, begun FROM lease WHERE "
 _BACK = "UPDATE firing SET token = ?, holder = ?, deaths = deaths + ?, evidence = evidence || ? WHERE id = ?"
+_LEND = (
+    "INSERT INTO lease (route, token, ends, claimed, special, ids, holder)"
+    " SELECT ?, ?, ?, ?, ?, ?, no FROM holder WHERE name = ?"
+)
 _WORDS = f"(tags IS NOT NULL) * {schema.TAGGED} + (error IS NOT NULL) * {schema.FAILED}"
 _TO_READY = (
     "INSERT INTO ready (route, rank, due, id, alone, job, words)"  # noqa: S608 - constants
@@ -99,18 +103,11 @@ def lend(
     """Write a new lease; return its token."""
     # The token contains the route's number, so that its lease is found by it.
     token = routes.next_claim(db, route) << _ROUTE_BITS | route
-    db.execute(
-        "INSERT INTO lease (route, token, ends, holder, claimed, special, ids) VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (
-            route,
-            token,
-            ends,
-            holder_number(db, worker, now),
-            now,
-            special,
-            ",".join(ids),
-        ),
-    )
+    row = (route, token, ends, now, special, ",".join(ids), worker)
+    if not db.execute(_LEND, row).rowcount:
+        # Its first claim, or its number was dropped.
+        holder_number(db, worker, now)
+        db.execute(_LEND, row)
     return token
 
 
