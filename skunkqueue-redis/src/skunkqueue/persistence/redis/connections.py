@@ -21,6 +21,8 @@ else:
     _Base = object
 
 _CHUNK = 1 << 14
+_LITTLE = 1 << 12
+"""Bytes that the reply of a wait has at most, as a rule."""
 _error_of: Any = DefaultParser.parse_error
 _END = b"\r\n"
 
@@ -54,6 +56,30 @@ class _Asking(_Base):
                     if len(data) == whole:
                         return bytes(data[at + 2 : -2])
             return self._hear_rest(data)
+        except _ServerSaidError as error:
+            raise error.said from None
+        except BaseException as error:
+            self._break(error)
+            raise
+
+    def hear_popped(self, seconds: float) -> bytes:
+        """Read the reply to a ``BLPOP``, which may take so long, and after it that of a script; return the latter.
+
+        Raises redis-py's errors, also the script's own, which leaves the connection as it is; any other breaks it.
+        """
+        sock = self._sock
+        try:
+            sock.settimeout(seconds)
+            data = sock.recv(_LITTLE)
+            sock.settimeout(self.socket_timeout)
+            if data[:4] == b"*2\r\n":
+                # As a rule both have come, in one piece.
+                begin = _end_of_bulk(data, _end_of_bulk(data, 4))
+                if begin > 0 and _end_of_bulk(data, begin) == len(data):
+                    return bytes(data[data.find(_END, begin) + 2 : -2])
+            while (begin := _end_of_popped(data)) == 0:
+                data += self._more(_CHUNK)
+            return self._hear_rest(data[begin:])
         except _ServerSaidError as error:
             raise error.said from None
         except BaseException as error:
@@ -123,6 +149,31 @@ class _Asking(_Base):
             msg = f"the connection is broken: {error}"
             raise UnreachableError(msg) from error
         raise error
+
+
+def _end_of_popped(data: bytes) -> int:
+    """Return where the reply to a ``BLPOP`` ends: a list's name and its element, or that none came; 0: later."""
+    end = data.find(_END)
+    if end < 0:
+        return 0
+    line = data[:end]
+    if line == b"*-1":
+        return end + 2
+    if line == b"*2":
+        found = _end_of_bulk(data, _end_of_bulk(data, end + 2))
+        return found if found <= len(data) else 0
+    if line[:1] == b"-":
+        raise _error_of(line[1:].decode(errors="replace"))
+    msg = f"BLPOP is answered with {line[:40]!r}"
+    raise InvalidResponse(msg)
+
+
+def _end_of_bulk(data: bytes, begin: int) -> int:
+    """Return where a bulk string ends, perhaps beyond the data; 0 where none begins there, or its length has not come."""
+    end = data.find(_END, begin)
+    if not 0 < begin < end or data[begin : begin + 1] != b"$":
+        return 0
+    return end + 4 + int(data[begin + 1 : end])
 
 
 class _ServerSaidError(Exception):

@@ -239,13 +239,7 @@ class Link:
             end = monotonic() + timeout + GRACE
             yield connection.fileno()
             try:
-                connection.hear_within(max(end - monotonic(), _SHORTEST))
-            except ResponseError:
-                # The second reply is on its way too, and nobody will read it.
-                connection.disconnect()
-                raise
-            try:
-                reply: bytes = connection.read_response(disable_decoding=True)
+                reply: bytes = connection.hear_popped(max(end - monotonic(), _SHORTEST))
             except NoScriptError:
                 return None
         return reply
