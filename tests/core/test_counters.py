@@ -16,6 +16,8 @@ from skunkqueue.counters import (
     add_beside,
     buckets,
     percentile,
+    percentile_of,
+    percentiles_of,
     tally,
     tally_batch,
 )
@@ -90,3 +92,11 @@ def test_counts_are_added_and_the_largest_sample_stays() -> None:
     add(values, {"complete": 2.0, "pending": 3.0, "oldest": 1.0})
 
     assert values == {"complete": 3.0, "pending": 5.0, "oldest": 1.0}
+
+
+def test_percentiles_of_one_histogram_are_those_that_are_asked_for_one_by_one() -> None:
+    histogram = [(0.0, 0.1, 3.0), (0.1, 0.2, 0.1), (0.2, 0.4, 6.0), (0.4, 0.8, 0.7)]
+    shares = (0.1, 0.3, 0.5, 0.95, 1.0)
+
+    assert percentiles_of(histogram, shares) == [percentile_of(histogram, share) for share in shares]
+    assert percentiles_of([], shares) is None

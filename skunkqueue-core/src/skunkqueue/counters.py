@@ -113,11 +113,11 @@ def sample_of(pending: int, running: int, oldest_due: float | None, now: float) 
 
 def add(values: dict[str, float], more: Mapping[str, float]) -> None:
     """Add counters to others; samples are not added, the larger one stays."""
+    get = values.get
+    largest = [(name, max(get(name, 0.0), more[name])) for name in SAMPLES if name in more]
     for name, value in more.items():
-        if name in SAMPLES:
-            values[name] = max(values.get(name, 0.0), value)
-        else:
-            values[name] = values.get(name, 0) + value
+        values[name] = get(name, 0) + value
+    values.update(largest)
 
 
 def add_beside(values: dict[str, float], more: Mapping[str, float]) -> None:
@@ -136,13 +136,28 @@ def percentile(values: Mapping[str, float], of: str, share: float) -> float | No
 
 
 def percentile_of(histogram: Sequence[tuple[float, float, float]], share: float) -> float | None:
-    """Do the same with what ``buckets`` returned, for several shares of one histogram."""
-    left = share * sum(count for _, _, count in histogram)
+    """Do the same with what ``buckets`` returned."""
+    (found,) = percentiles_of(histogram, (share,)) or (None,)
+    return found
+
+
+def percentiles_of(
+    histogram: Sequence[tuple[float, float, float]], shares: Sequence[float]
+) -> list[float] | None:
+    """Do the same for several shares, in rising order; ``None`` where nothing was counted."""
+    total = 0.0
+    for _, _, count in histogram:
+        total += count
+    if not total:
+        return None
+    found: list[float] = []
+    seen, wanted = 0.0, len(shares)
     for lower, upper, count in histogram:
-        left -= count
-        if left <= 1e-9:
-            return _middle(lower, upper)
-    return None
+        seen += count
+        while len(found) < wanted and shares[len(found)] * total - seen <= 1e-9:
+            found.append(_middle(lower, upper))
+    # Fractions may be lost while so many are added up.
+    return found + [_middle(lower, upper)] * (wanted - len(found))
 
 
 def buckets(values: Mapping[str, float], of: str) -> list[tuple[float, float, float]]:

@@ -6,7 +6,7 @@ import pytest
 
 from skunkqueue.clock import VirtualClock
 from skunkqueue.contract.kit import Kit
-from skunkqueue.contract.makers import QUEUE, ROUTE, claim, firing, firings, outcome, rows_of
+from skunkqueue.contract.makers import OTHER, QUEUE, ROUTE, claim, firing, firings, outcome, rows_of
 from skunkqueue.contract.population import populate
 from skunkqueue.listings import Query
 from skunkqueue.persistence.asking import MAX_JOBS, OTHER_JOBS
@@ -15,7 +15,7 @@ from skunkqueue.records import State, Verdict
 
 
 class CountPromises(Kit):
-    """What ``count`` and ``job_counts`` promise. ``filters`` tests that ``count`` agrees with ``rows``."""
+    """What ``count``, ``count_states`` and ``job_counts`` promise. ``filters`` tests that ``count`` agrees with ``rows``."""
 
     @pytest.mark.parametrize(
         "query",
@@ -40,6 +40,43 @@ class CountPromises(Kit):
         found = listing_backend.count(Query(tag="t"), 5)
         assert not found.exact
         assert found.number <= 5
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            Query(),
+            Query(queue=QUEUE, states=(State.COMPLETE, State.RUNNING)),
+            Query(job="shop:add"),
+            Query(job="shop:send", route=ROUTE),
+            Query(job="no:such"),
+            Query(job=""),
+            Query(tag="urgent"),
+            Query(tag="urgent", job="shop:add", states=(State.PENDING, State.ERROR)),
+            Query(error="ValueError"),
+            Query(worker=OTHER),
+            Query(schedule="hourly"),
+            Query(finished=(0.0, None)),
+        ],
+    )
+    def test_firings_are_counted_by_state(
+        self, listing_backend: Backend, clock: VirtualClock, query: Query
+    ) -> None:
+        populate(listing_backend, clock)
+        states = [row.state for row in listing_backend.rows(query, 200).rows]
+        found = listing_backend.count_states(query)
+        assert {state: one.number for state, one in found.items()} == {
+            state: states.count(state) for state in State
+        }
+        assert all(one.exact for one in found.values())
+
+    def test_count_by_state_says_at_least_so_many_where_it_came_to_its_bound(
+        self, listing_backend: Backend
+    ) -> None:
+        listing_backend.enqueue(firings(20, tags=("t",)))
+        found = listing_backend.count_states(Query(tag="t"), 5)
+        assert not found[State.PENDING].exact
+        assert found[State.PENDING].number <= 5
+        assert found[State.ERROR].number == 0
 
     def test_jobs_are_counted_by_route_and_state(self, listing_backend: Backend, clock: VirtualClock) -> None:
         populate(listing_backend, clock)

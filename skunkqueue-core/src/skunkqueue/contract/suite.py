@@ -21,6 +21,7 @@ from skunkqueue.contract.kill import KillPromises
 from skunkqueue.contract.leases import LeasePromises
 from skunkqueue.contract.lending import LendingPromises
 from skunkqueue.contract.mailboxes import MailboxPromises
+from skunkqueue.contract.many_routes import ManyRoutesPromises
 from skunkqueue.contract.mixing import MixingPromises
 from skunkqueue.contract.outage import OutagePromises
 from skunkqueue.contract.paging import PagingPromises
@@ -57,6 +58,7 @@ class BackendContract(
     AuditPromises,
     PoolPromises,
     MixingPromises,
+    ManyRoutesPromises,
     CountingPromises,
     CountPromises,
     DeletingPromises,

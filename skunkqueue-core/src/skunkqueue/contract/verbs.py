@@ -37,6 +37,8 @@ ASKING: Mapping[str, Call] = {
     "page": lambda backend, _: backend.page(QUEUE, ROUTE, State.PENDING),
     "routes": lambda backend, _: backend.routes(),
     "minutes": lambda backend, _: backend.minutes(QUEUE, ROUTE, 0, 1 << 40),
+    "route_page": lambda backend, _: backend.route_page(),
+    "busiest": lambda backend, _: backend.busiest(),
     "kill": lambda backend, lent: backend.kill([lent.id]),
     "requeue": lambda backend, lent: backend.requeue([lent.id]),
     "purge": lambda backend, _: backend.purge(QUEUE),
@@ -67,6 +69,7 @@ ASKING_MORE: Mapping[str, Mapping[str, Call]] = {
     "rows": {
         "rows": lambda backend, _: backend.rows(Query()),
         "count": lambda backend, _: backend.count(Query()),
+        "count_states": lambda backend, _: backend.count_states(Query()),
         "job_counts": lambda backend, _: backend.job_counts(),
         "results": lambda backend, lent: backend.results([lent.id]),
         "delete": lambda backend, lent: backend.delete([lent.id]),

@@ -10,6 +10,8 @@ from abc import ABC
 from collections.abc import Sequence
 from typing import NoReturn
 
+import msgspec
+
 from skunkqueue.counters import Counters
 from skunkqueue.errors import BackendError
 from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Rows
@@ -52,6 +54,19 @@ class Asking(ABC):  # noqa: B024 - a store may lack them, as its capabilities sa
         """
         del query, most
         self._cannot("rows")
+
+    def count_states(self, query: Query, most: int = MAX_LOOK) -> dict[State, Count]:
+        """Count the firings that match, by state; every state is there, those that the query leaves out with 0.
+
+        As ``count`` for each state, but a store may look at all finished firings together, at no more than ``most`` of them.
+        """
+        wanted = query.states or tuple(State)
+        return {
+            state: self.count(msgspec.structs.replace(query, states=(state,)), most)
+            if state in wanted
+            else Count(number=0, exact=True)
+            for state in State
+        }
 
     def job_counts(self, queue: str | None = None, route: str | None = None) -> list[JobCount]:
         """Count firings by route, job and state, in the order of these names. A job without any is left out.

@@ -36,9 +36,11 @@ from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.asking import Asking
 from skunkqueue.persistence.awaited import AwaitedClaim, begun_on_each, wait_by_looking
+from skunkqueue.persistence.route_pages import busiest_of, page_of
 from skunkqueue.persistence.schedule_verbs import ScheduleVerbs
 from skunkqueue.persistence.worker_verbs import WorkerVerbs
 from skunkqueue.records import (
+    Busiest,
     Claim,
     ClaimRef,
     Firing,
@@ -292,6 +294,23 @@ class Backend(Asking, WorkerVerbs, ScheduleVerbs, ABC):
     @abstractmethod
     def routes(self, queue: str | None = None) -> list[RouteInfo]:
         """List all routes known (of one queue), by queue and route name."""
+
+    def route_page(
+        self, queue: str | None = None, text: str = "", limit: int = 50, after: tuple[str, str] | None = None
+    ) -> list[RouteInfo]:
+        """List up to ``limit`` (at most MAX_PAGE) routes as ``routes`` does, from after this queue and route name.
+
+        ``text``: only those that have it in the name of the queue or of the route. This default reads all routes. A store
+        that reads only those asked for answers as fast where there are ten thousand.
+        """
+        return page_of(self.routes(queue), text, min(limit, MAX_PAGE), after)
+
+    def busiest(self, queue: str | None = None, limit: int = 50) -> Busiest:
+        """List up to ``limit`` (at most MAX_PAGE) routes (of one queue) with most pending and running firings; add up all.
+
+        The routes and the sums are read at about the same time, not at once. This default reads all routes.
+        """
+        return busiest_of(self.routes(queue), min(limit, MAX_PAGE))
 
     @abstractmethod
     def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:

@@ -14,16 +14,13 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
-from skunkqueue.counters import Counters
-from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Rows
 from skunkqueue.persistence.awaited import AwaitedClaim
-from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.persistence.backend import BackendConfig
 from skunkqueue.persistence.sqlite import (
     audit,
     awaited,
     claim,
     control,
-    counters,
     enqueue,
     histories,
     housekeeping,
@@ -31,13 +28,12 @@ from skunkqueue.persistence.sqlite import (
     pools,
     reading,
     results,
-    routes,
     schedules,
-    searching,
     settle,
     wakeups,
     workers,
 )
+from skunkqueue.persistence.sqlite.asking import Asking
 from skunkqueue.persistence.sqlite.location import location_of
 from skunkqueue.persistence.sqlite.opening import open_store
 from skunkqueue.persistence.sqlite.readers import snapshot
@@ -49,11 +45,9 @@ from skunkqueue.records import (
     Command,
     Death,
     Firing,
-    Minute,
     Outcome,
     Page,
     Record,
-    RouteInfo,
     Run,
     Schedule,
     Standing,
@@ -69,7 +63,7 @@ DEFAULT_CFG: Mapping[str, Any] = MappingProxyType(
 )
 
 
-class SQLiteBackend(Backend):
+class SQLiteBackend(Asking):
     """A store in one file of this machine, for any number of processes.
 
     It keeps what it accepted through the crash of any process; with ``durability=power`` through a
@@ -168,29 +162,9 @@ class SQLiteBackend(Backend):
         """List firings of one state."""
         return reading.page(self._store, queue, route, state, limit=limit, after=after)
 
-    def routes(self, queue: str | None = None) -> list[RouteInfo]:
-        """List routes with their counts."""
-        return self._store.read_sorted(lambda db: routes.infos(db, queue))
-
     def wait_settled(self, ids: Sequence[str], timeout: float) -> list[str]:
         """Block until one of the firings is finished or unknown."""
         return results.wait_settled(self._store, ids, timeout)
-
-    def results(self, ids: Sequence[str]) -> list[Result | None]:
-        """Read how firings ended."""
-        return results.results(self._store, ids)
-
-    def rows(self, query: Query, limit: int = 50, cursor: str | None = None) -> Rows:
-        """List firings that match."""
-        return searching.rows(self._store, query, limit, cursor)
-
-    def count(self, query: Query, most: int = MAX_LOOK) -> Count:
-        """Count firings that match."""
-        return searching.count(self._store, query, most)
-
-    def job_counts(self, queue: str | None = None, route: str | None = None) -> list[JobCount]:
-        """Count firings by route, job and state."""
-        return self._store.read_sorted(lambda db: routes.job_counts(db, queue, route))
 
     # --- control ------------------------------------------------------------------------------------
 
@@ -348,31 +322,7 @@ class SQLiteBackend(Backend):
         """List schedules that need to be armed."""
         return self._store.readers.run(snapshot(lambda db: schedules.idle(db, queue, route)))
 
-    # --- counters and the audit log -----------------------------------------------------------------
-
-    def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
-        """Read counters a minute."""
-        return counters.minutes(self._store, queue, route, since, until)
-
-    def counters(
-        self,
-        routes: Sequence[tuple[str, str]],
-        since: float,
-        until: float,
-        *,
-        hours: bool = False,
-        jobs: bool = False,
-    ) -> list[Counters]:
-        """Read what was counted in each minute or hour."""
-        return counters.counters(self._store, routes, since, until, hours=hours, by_job=jobs)
-
-    def totals(self, queue: str | None = None) -> list[Counters]:
-        """Read what was counted since the store was made."""
-        return self._store.read_sorted(lambda db: counters.totals(db, queue))
-
-    def sample(self) -> int:
-        """Keep how each route stands in this minute."""
-        return counters.sample(self._store)
+    # --- the audit log ------------------------------------------------------------------------------
 
     def log_entry(self, entry: Entry) -> None:
         """Add an entry to the audit log."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
+from collections.abc import Mapping, Sequence
 
 from skunkqueue.listings import JobCount
 from skunkqueue.persistence.sqlite import jobs
@@ -14,7 +16,8 @@ PAUSED_ITSELF = 1
 PAUSED_WITH_QUEUE = 2
 
 _LEND = "UPDATE route SET claims = claims + 1 WHERE no = ? RETURNING claims"
-_COUNTS = f"SELECT route, sum(live), {', '.join(f'sum({name})' for name in STATES[COMPLETE:])} FROM tally GROUP BY route"  # noqa: S608 - constants
+_COUNTS = f"SELECT route, sum(live), {', '.join(f'sum({name})' for name in STATES[COMPLETE:])} FROM tally"  # noqa: S608 - constants
+RUNNING_IN_LEASE = "length(ids) - length(replace(ids, ',', '')) + 1"
 _OLDEST = (
     "SELECT min(due) FROM ("  # noqa: S608 - constants
     + " UNION ALL ".join(
@@ -51,15 +54,15 @@ def next_claim(db: sqlite3.Connection, route: int) -> int:
     return int(db.execute(_LEND, (route,)).fetchall()[0][0])
 
 
-def counts(db: sqlite3.Connection) -> dict[int, dict[State, int]]:
-    """Count firings by route and state; a route that never had any is left out."""
+def counts(db: sqlite3.Connection, only: Sequence[int] | None = None) -> dict[int, dict[State, int]]:
+    """Count firings by route (``only``: of these) and state; a route that never had any is left out."""
+    where = "" if only is None else " WHERE route IN (SELECT value FROM json_each(?))"
+    given = () if only is None else (json.dumps(only),)
     running = dict(
-        db.execute(
-            "SELECT route, sum(length(ids) - length(replace(ids, ',', '')) + 1) FROM lease GROUP BY route"
-        ).fetchall()
+        db.execute(f"SELECT route, sum({RUNNING_IN_LEASE}) FROM lease{where} GROUP BY route", given)  # noqa: S608 - constants
     )
     found = {}
-    for route, live, *finished in db.execute(_COUNTS).fetchall():
+    for route, live, *finished in db.execute(f"{_COUNTS}{where} GROUP BY route", given).fetchall():
         run = running.get(route, 0)
         found[route] = dict(zip(State, (live - run, run, *finished), strict=True))
     return found
@@ -71,7 +74,13 @@ def infos(db: sqlite3.Connection, queue: str | None) -> list[RouteInfo]:
         "SELECT no, queue, name, paused FROM route WHERE :queue IS NULL OR queue = :queue ORDER BY queue, name",
         {"queue": queue},
     ).fetchall()
-    by_route = counts(db)
+    return infos_of(db, rows, counts(db))
+
+
+def infos_of(
+    db: sqlite3.Connection, rows: list[tuple[int, str, str, int]], by_route: Mapping[int, dict[State, int]]
+) -> list[RouteInfo]:
+    """Return routes, which are given by number, queue, name and pause, with their counts."""
     none = dict.fromkeys(State, 0)
     return [
         RouteInfo(

@@ -18,7 +18,7 @@ import msgspec
 from skunkqueue.listings import MAX_LOOK, Count, Query, Row, Rows
 from skunkqueue.persistence import listing
 from skunkqueue.persistence.listing import Look, Position
-from skunkqueue.persistence.sqlite import routes
+from skunkqueue.persistence.sqlite import route_pages, routes
 from skunkqueue.persistence.sqlite.rows import rows_at
 from skunkqueue.persistence.sqlite.schema import OTHER_JOBS
 from skunkqueue.persistence.sqlite.searching_finished import finished
@@ -49,31 +49,67 @@ def rows(store: Store, query: Query, limit: int, cursor: str | None) -> Rows:
 
 def count(store: Store, query: Query, most: int) -> Count:
     """Count what matches: by the counts of routes and jobs where these suffice, otherwise by looking at firings."""
-    is_counted = listing.is_by_place_and_state(msgspec.structs.replace(query, job=None))
+    limit = max(0, most)
     now = store.clock.now()
 
     def number(db: sqlite3.Connection) -> Count:
         scope = scope_of(db, query)
-        if is_counted and (scope.job is None or not _shares_its_count(db, scope)):
-            return Count(number=_counted(db, query, scope), exact=True)
-        limit = max(0, most)
+        counted = _counted(db, query, scope)
+        if counted is not None:
+            return Count(number=sum(counted.values()), exact=True)
         found = _look(db, query, scope, None, onward=True, want=limit + 1, most=limit, now=now)
         return Count(number=len(found.rows), exact=found.ended)
 
-    return store.read_sorted(number) if is_counted or query.job is not None else store.read(number)
+    if _is_counted(query):
+        return store.read_counts(number)
+    return store.read(number) if query.job is None else store.read_sorted(number)
 
 
-def _counted(db: sqlite3.Connection, query: Query, scope: Scope) -> int:
-    if scope.job is None:
-        counts = routes.counts(db)
-        return sum(
-            counts[route][state] for route in scope.routes if route in counts for state in scope.states
-        )
-    return sum(
-        one.counts[state]
-        for one in routes.job_counts(db, query.queue, query.route, scope.job)
-        for state in scope.states
+def count_states(store: Store, query: Query, most: int) -> dict[State, Count]:
+    """Do so by state; the finished ones of all states are looked at together."""
+    limit = max(0, most)
+    now = store.clock.now()
+    wanted = listing.states_of(query)
+    groups = (
+        tuple(state for state in wanted if state.final),
+        *((state,) for state in wanted if not state.final),
     )
+
+    def numbers(db: sqlite3.Connection) -> dict[State, Count]:
+        counted = _counted(db, query, scope_of(db, query))
+        if counted is not None:
+            return {state: Count(number=counted.get(state, 0), exact=True) for state in State}
+        result = {state: Count(number=0, exact=True) for state in State}
+        for states in filter(None, groups):
+            part = msgspec.structs.replace(query, states=states)
+            scope = scope_of(db, part)
+            found = _look(db, part, scope, None, onward=True, want=limit + 1, most=limit, now=now)
+            for state in states:
+                number = sum(row.state is state for row in found.rows)
+                result[state] = Count(number=number, exact=found.ended)
+        return result
+
+    if _is_counted(query):
+        return store.read_counts(numbers)
+    return store.read(numbers) if query.job is None else store.read_sorted(numbers)
+
+
+def _is_counted(query: Query) -> bool:
+    return listing.is_by_place_and_state(msgspec.structs.replace(query, job=None))
+
+
+def _counted(db: sqlite3.Connection, query: Query, scope: Scope) -> dict[State, int] | None:
+    """Return counts by state that are kept; ``None``: firings must be looked at."""
+    if not _is_counted(query) or (scope.job is not None and _shares_its_count(db, scope)):
+        return None
+    if scope.job is None and query.route is None:
+        found = [one.counts for one in route_pages.sums(db, query.queue)]
+    elif scope.job is None:
+        counts = routes.counts(db, scope.routes)
+        found = [counts[route] for route in scope.routes if route in counts]
+    else:
+        found = [one.counts for one in routes.job_counts(db, query.queue, query.route, scope.job)]
+    return {state: sum(one[state] for one in found) for state in scope.states}
 
 
 def _shares_its_count(db: sqlite3.Connection, scope: Scope) -> bool:

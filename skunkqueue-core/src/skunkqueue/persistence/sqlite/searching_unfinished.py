@@ -18,13 +18,29 @@ from skunkqueue.records import MAX_PRIORITY
 _LINE = 200
 """Places in line that are read at once, at most; a page rarely needs more."""
 
+_FEW = 50
+"""Routes that are looked at one by one."""
+# From one route and rank to the next by the index, which is as many steps as there are of these.
+_PAIRS = (
+    "WITH RECURSIVE pair(one) AS (SELECT (SELECT route * 16 + rank FROM {table} ORDER BY route, rank LIMIT 1) UNION ALL"
+    " SELECT (SELECT route * 16 + rank FROM {table} WHERE (route, rank) > (pair.one >> 4, pair.one & 15)"
+    " ORDER BY route, rank LIMIT 1) FROM pair WHERE pair.one IS NOT NULL) SELECT one FROM pair"
+)
+
 
 def running(
     db: sqlite3.Connection, scope: Scope, after: Position | None, *, onward: bool
 ) -> Iterator[Position]:
     """List the positions of firings that run."""
     # As many as workers hold now, so reading all of them stays cheap, however large the store is.
-    ids = [id_ for route in scope.live for lease in leases.of_route(db, route) for id_ in lease.held]
+    busy = {row[0] for row in db.execute("SELECT DISTINCT route FROM lease").fetchall()}
+    ids = [
+        id_
+        for route in scope.live
+        if route in busy
+        for lease in leases.of_route(db, route)
+        for id_ in lease.held
+    ]
     yield from _places(db, listing.RUNNING, ids, after, onward=onward)
 
 
@@ -63,6 +79,7 @@ def pending(
     job = scope.job
     words = (TAGGED if query.tag is not None else 0) | (FAILED if query.error is not None else 0)
     ranks = range(MAX_PRIORITY + 1)
+    tables = {table: _lines_of(db, table, scope.live) for table in ("ready", "aimed")}
     for rank in ranks if onward else reversed(ranks):
         beyond = None
         if after is not None:
@@ -72,12 +89,20 @@ def pending(
             beyond = (after.second, after.id) if rank == at else None
         lines = [
             _line(db, table, route, rank, beyond, onward=onward, worded=words > 0)
+            for table, known in tables.items()
             for route in scope.live
-            for table in ("ready", "aimed")
+            if known is None or (route, rank) in known
         ]
         for due, id_, of, has in heapq.merge(*lines, reverse=not onward):
             place = Position(listing.PENDING, rank - MAX_PRIORITY, due, id_)
             yield place, (job is None or of == job) and has & words == words
+
+
+def _lines_of(db: sqlite3.Connection, table: str, live: Sequence[int]) -> set[tuple[int, int]] | None:
+    """List the routes and ranks that have something in line; ``None``: there are so few routes that each is looked at."""
+    if len(live) <= _FEW:
+        return None
+    return {(one >> 4, one & 15) for (one,) in db.execute(_PAIRS.format(table=table)) if one is not None}
 
 
 def _line(

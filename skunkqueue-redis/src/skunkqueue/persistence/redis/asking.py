@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from skunkqueue.counters import Counters
 from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Rows
+from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.redis import (
     control,
     counters,
@@ -15,11 +16,12 @@ from skunkqueue.persistence.redis import (
     housekeeping,
     reading,
     results,
+    route_pages,
     routes,
     searching,
 )
 from skunkqueue.persistence.redis.base import StoreBackend
-from skunkqueue.records import ClaimRef, Minute, Page, RouteInfo, State
+from skunkqueue.records import Busiest, ClaimRef, Minute, Page, RouteInfo, State
 
 
 class Asking(StoreBackend, ABC):
@@ -40,6 +42,16 @@ class Asking(StoreBackend, ABC):
     def routes(self, queue: str | None = None) -> list[RouteInfo]:
         """List routes; see ``Backend.routes``."""
         return routes.infos(self._link, queue)
+
+    def route_page(
+        self, queue: str | None = None, text: str = "", limit: int = 50, after: tuple[str, str] | None = None
+    ) -> list[RouteInfo]:
+        """List some routes; see ``Backend.route_page``."""
+        return route_pages.page(self._link, queue, text, min(limit, MAX_PAGE), after)
+
+    def busiest(self, queue: str | None = None, limit: int = 50) -> Busiest:
+        """List the busiest routes; see ``Backend.busiest``."""
+        return route_pages.busiest(self._link, queue, min(limit, MAX_PAGE))
 
     def minutes(self, queue: str, route: str, since: int, until: int) -> list[Minute]:
         """Read counters; see ``Backend.minutes``."""
@@ -84,6 +96,10 @@ class Asking(StoreBackend, ABC):
     def count(self, query: Query, most: int = MAX_LOOK) -> Count:
         """Count firings that match; see ``Backend.count``."""
         return searching.count(self._link, query, most)
+
+    def count_states(self, query: Query, most: int = MAX_LOOK) -> dict[State, Count]:
+        """Count firings that match, by state; see ``Backend.count_states``."""
+        return searching.count_states(self._link, query, most)
 
     def job_counts(self, queue: str | None = None, route: str | None = None) -> list[JobCount]:
         """Count firings by job and state; see ``Backend.job_counts``."""

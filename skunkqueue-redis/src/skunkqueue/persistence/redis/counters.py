@@ -16,13 +16,17 @@ from skunkqueue.records import Minute
 _COUNTERS, _TOTALS, _SAMPLE = map(load, ("counters", "totals", "sample"))
 _Values = dict[str, float]
 _Jobs = dict[str, dict[str, float]]
-_as_sums = reader(tuple[bool, dict[int, dict[str, float]], dict[int, dict[str, float]]])
-_as_jobs = reader(tuple[bool, dict[int, _Jobs], dict[int, _Jobs]])
+_as_sums = reader(list[tuple[bool, dict[int, _Values], dict[int, _Values]]])
+_as_jobs = reader(list[tuple[bool, dict[int, _Jobs], dict[int, _Jobs]]])
 _as_totals = reader(list[tuple[bool, _Jobs, dict[int, _Jobs]]])
 """Whether all minutes that are over are packed; what is packed; and the other minutes, by their numbers."""
 _ALL, _WHERE_DUE = False, True
 _TOGETHER = 50
 """Routes that one request asks for."""
+_SPANS_TOGETHER = 600
+"""Minutes or hours of routes that one request asks for."""
+_JOBS_WEIGH = 20
+"""How many times longer one takes whose jobs are counted apart."""
 _TRIES = 5_000
 """Requests after which packing the minutes of a route is given up: more than there can be."""
 
@@ -61,22 +65,30 @@ def counters(
     if first > last:
         return []
     read = _by_job if jobs else _in_all
-    found: list[Counters] = []
-    for queue, route in chosen:
-        place = place_of(queue, route)
-        for _ in range(_TRIES):
-            reply = link.call(_COUNTERS, place, first, last, hours, jobs)
-            part = read(reply, length)
-            if part is not None:
-                break
-        else:
-            continue
-        found += [
-            Counters(queue=queue, route=route, job=job, begin=float(span * length), values=values)
-            for span, job, values in part
-            if first <= span <= last
-        ]
-    return found
+    # A script is short, so that it holds up nobody else for long.
+    size = max(1, _SPANS_TOGETHER // ((last - first + 1) * (_JOBS_WEIGH if jobs else 1)))
+    by_place: dict[str, list[Counters]] = {}
+    left = list(dict.fromkeys(place_of(queue, route) for queue, route in chosen))
+    for _ in range(_TRIES):
+        again = []
+        for start in range(0, len(left), size):
+            asked = left[start : start + size]
+            for place, part in zip(
+                asked, read(link.call(_COUNTERS, asked, first, last, hours, jobs), length), strict=True
+            ):
+                if part is None:
+                    again.append(place)
+                    continue
+                queue, route = names_in(place)
+                by_place[place] = [
+                    Counters(queue=queue, route=route, job=job, begin=float(span * length), values=values)
+                    for span, job, values in part
+                    if first <= span <= last
+                ]
+        left = again
+        if not left:
+            break
+    return [one for queue, route in chosen for one in by_place.get(place_of(queue, route), ())]
 
 
 def totals(link: Link, queue: str | None) -> list[Counters]:
@@ -112,26 +124,28 @@ def sample_if_due(link: Link) -> None:
 
 
 _Part = list[tuple[int, str | None, _Values]] | None
+"""Of one route; ``None``: ask again."""
 
 
-def _in_all(reply: bytes, length: int) -> _Part:
-    """Read the sums of all jobs, of each minute or hour; ``None``: ask again."""
-    whole, spans, open_ = _as_sums(reply)
-    if not whole:
-        return None
-    for minute, values in open_.items():
-        add(spans.setdefault(minute * 60 // length, {}), values)
-    return [(span, None, spans[span]) for span in sorted(spans)]
+def _in_all(reply: bytes, length: int) -> list[_Part]:
+    """Read the sums of all jobs, of each minute or hour."""
+    found: list[_Part] = []
+    for whole, spans, open_ in _as_sums(reply):
+        for minute, values in open_.items():
+            add(spans.setdefault(minute * 60 // length, {}), values)
+        found.append([(span, None, spans[span]) for span in sorted(spans)] if whole else None)
+    return found
 
 
-def _by_job(reply: bytes, length: int) -> _Part:
-    """Read the sums of each job, of each minute or hour; ``None``: ask again."""
-    whole, spans, open_ = _as_jobs(reply)
-    if not whole:
-        return None
-    for minute, jobs in open_.items():
-        _add_jobs(spans.setdefault(minute * 60 // length, {}), jobs)
-    return [(span, job, jobs[job]) for span, jobs in sorted(spans.items()) for job in sorted(jobs)]
+def _by_job(reply: bytes, length: int) -> list[_Part]:
+    """Read the sums of each job, of each minute or hour."""
+    found: list[_Part] = []
+    for whole, spans, open_ in _as_jobs(reply):
+        for minute, jobs in open_.items():
+            _add_jobs(spans.setdefault(minute * 60 // length, {}), jobs)
+        part: _Part = [(span, job, jobs[job]) for span, jobs in sorted(spans.items()) for job in sorted(jobs)]
+        found.append(part if whole else None)
+    return found
 
 
 def _add_jobs(jobs: _Jobs, more: _Jobs) -> None:

@@ -46,9 +46,7 @@ def labels_of(text: str) -> Labels:
         raise damaged(error) from error
 
 
-def texts_of(job: str | None, tag: str | None) -> list[str]:
-    """Return texts that are in every stored firing of this job and with this tag, as ``label`` writes them."""
+def texts_of(job: str | None, tag: str | None, schedule: str | None = None) -> list[str]:
+    """Return texts that are in every stored firing with these labels, as ``label`` writes them."""
     texts = ["[" + msgspec.json.encode(job).decode()] if job else []
-    if tag is not None:
-        texts.append(msgspec.json.encode(tag).decode())
-    return texts
+    return texts + [msgspec.json.encode(one).decode() for one in (tag, schedule) if one is not None]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
+import msgspec
+
 from skunkqueue.ids import ID_LENGTH
 from skunkqueue.listings import Count, Query, Row, Rows
 from skunkqueue.persistence import listing
 from skunkqueue.persistence.listing import FINISHED, PENDING, RUNNING, Passed, Position
-from skunkqueue.persistence.redis import routes
+from skunkqueue.persistence.redis import route_pages, routes
 from skunkqueue.persistence.redis.keys import quote
 from skunkqueue.persistence.redis.labels import texts_of
 from skunkqueue.persistence.redis.link import Link
@@ -21,6 +23,8 @@ from skunkqueue.records import MAX_PRIORITY, State
 _ROWS, _RUNNING_IDS, _RUNNING_ROWS = map(load, ("rows", "running_ids", "running_rows"))
 _SLICE = 500
 """Firings that one script looks at, so that it holds the server up for some milliseconds at most."""
+_SLICE_PASSED = 1_000
+"""The same where the script itself passes over those that cannot match, which takes half the time."""
 _as_rows = reader(tuple[float, bool, list[float | str] | None, list[Found], int])
 _as_ids_by_token = reader(list[tuple[str, str]])
 
@@ -36,17 +40,56 @@ def rows(link: Link, query: Query, limit: int, cursor: str | None) -> Rows:
 
 def count(link: Link, query: Query, most: int) -> Count:
     """Count the firings that match; see ``Backend.count``."""
-    if listing.is_by_place_and_state(query):
-        number = sum(
-            info.counts[state]
-            for info in routes.infos(link, query.queue)
-            if query.route in (None, info.route)
-            for state in listing.states_of(query)
-        )
-        return Count(number=number, exact=True)
-    candidates = _candidates(link, query, None, onward=True, want=_SLICE)
-    found = listing.look_through(candidates, query, most + 1, most)
+    counted = _counted(link, query)
+    if counted is not None:
+        exact = all(one.exact for one in counted.values())
+        return Count(number=sum(one.number for one in counted.values()), exact=exact)
+    found = _looked(link, query, most)
     return Count(number=len(found.rows), exact=found.ended)
+
+
+def count_states(link: Link, query: Query, most: int) -> dict[State, Count]:
+    """Count them by state; see ``Backend.count_states``."""
+    counted = _counted(link, query)
+    if counted is not None:
+        return counted
+    states = listing.states_of(query)
+    groups = (
+        tuple(state for state in states if state.final),
+        *((state,) for state in states if not state.final),
+    )
+    result = {state: Count(number=0, exact=True) for state in State}
+    for group in filter(None, groups):
+        found = _looked(link, msgspec.structs.replace(query, states=group), most)
+        for state in group:
+            number = sum(row.state is state for row in found.rows)
+            result[state] = Count(number=number, exact=found.ended)
+    return result
+
+
+def _counted(link: Link, query: Query) -> dict[State, Count] | None:
+    """Return counts by state that are kept; ``None``: firings must be looked at."""
+    if not listing.is_by_place_and_state(msgspec.structs.replace(query, job=None)) or query.job == "":
+        return None
+    sums, exact = dict.fromkeys(State, 0), True
+    if query.job is None:
+        for one in route_pages.busiest(link, query.queue, 0, query.route).queues:
+            sums = {state: sums[state] + one.counts[state] for state in State}
+    else:
+        found = routes.counts_of_job(link, query.queue, query.route, query.job)
+        if found is None:
+            return None
+        sums, exact = found
+    wanted = listing.states_of(query)
+    return {
+        state: Count(number=sums[state], exact=exact) if state in wanted else Count(number=0, exact=True)
+        for state in State
+    }
+
+
+def _looked(link: Link, query: Query, most: int) -> listing.Look:
+    candidates = _candidates(link, query, None, onward=True, want=_SLICE)
+    return listing.look_through(candidates, query, most + 1, most)
 
 
 def _candidates(
@@ -77,15 +120,19 @@ def _finished(
     low, high = query.finished or (None, None)
     place: Sequence[float | str] | None = None if start is None else (start.first, start.id)
     states = [state.value for state in listing.states_of(query) if state.final]
-    asked = (
+    mark, job = _mark_of(query), query.job or None
+    # What the index leads to has the rest.
+    texts = texts_of(job if mark else None, None if mark == f"t:{query.tag}" else query.tag, query.schedule)
+    asked: tuple[object, ...] = (
         states,
-        query.job or False,
-        _mark_of(query) or False,
+        job or False,
+        mark or False,
         or_false(low),
         or_false(high),
         False,
-        (),
+        texts,
         False,
+        query.worker or False,
     )
     yield from _slices(link, "finished", query, place, asked, onward=onward, want=want)
 
@@ -102,7 +149,8 @@ def _pending(
         place = (MAX_PRIORITY + start.first, start.second, start.id)
     flag = "x" if query.error is not None else False
     key = False if query.key is None else query.key
-    asked: tuple[object, ...] = ((), False, False, False, False, flag, texts_of(query.job, query.tag), key)
+    texts = texts_of(query.job, query.tag, query.schedule)
+    asked: tuple[object, ...] = ((), False, False, False, False, flag, texts, key, False)
     yield from _slices(link, "pending", query, place, asked, onward=onward, want=want)
 
 
@@ -117,15 +165,17 @@ def _slices(
     want: int,
 ) -> Iterator[Row | Passed]:
     where = _where(query)
+    *_, flag, texts, _, worker = asked
+    most = _SLICE_PASSED if flag or texts or worker else _SLICE
     # At first as many as a page needs. Where few of them match, more at a time.
-    first = min(want + 1, _SLICE)
-    for size in itertools.chain((first, _SLICE - first % _SLICE), itertools.repeat(_SLICE)):
+    first = min(want + 1, most)
+    for size in itertools.chain((first, most - first % most), itertools.repeat(most)):
         reply = link.call(_ROWS, kind, *where, place or False, onward, size, *asked)
         now, ended, place, found, passed = _as_rows(reply)
         for one in found:
             yield row_of(one, now)
         if passed and place is not None:
-            yield Passed(passed, _position_in_line(place))
+            yield Passed(passed, _position_of(kind, place))
         if ended:
             return
 
@@ -143,7 +193,10 @@ def _running(link: Link, query: Query, start: Position | None, onward: bool, wan
             yield row
 
 
-def _position_in_line(place: Sequence[float | str]) -> Position:
+def _position_of(kind: str, place: Sequence[float | str]) -> Position:
+    if kind == "finished":
+        finished, id_ = place
+        return Position(FINISHED, float(finished), 0.0, str(id_))
     rank, due, id_ = place
     return Position(PENDING, float(rank) - MAX_PRIORITY, float(due), str(id_))
 

@@ -1,11 +1,11 @@
 --@ finished row merging
 -- rows: finished and pending firings. Takes kind, queue (quoted) or false, route (quoted) or false, where to go on or
 -- false, whether onward, how many, states, job or false, mark (finished.lua) or false, low, high, flag or false, texts,
--- and key or false. Where to go on is a time and an id for the kind `finished`; a rank, a time and an id for the kind
--- `pending`. Pending firings without this flag in line, or without all of these texts in what is stored of them, are
--- passed over: they cannot match, and loading one takes several times as long. Answers with the time, whether that was
--- all, where it stopped, the rows, and how many firings were passed over.
-local kind, queue, route, from, onward, want, states, job, mark, low, high, flag, texts, key = unpack(R, 4, 17)
+-- key or false, and worker or false. Where to go on is a time and an id for the kind `finished`; a rank, a time and an id
+-- for the kind `pending`. Pending firings without this flag in line, finished ones of another worker, and firings without
+-- all of these texts in what is stored of them are passed over: they cannot match, and loading one takes several times
+-- as long. Answers with the time, whether that was all, where it stopped, the rows, and how many firings were passed over.
+local kind, queue, route, from, onward, want, states, job, mark, low, high, flag, texts, key, worker = unpack(R, 4, 18)
 local places = {}
 for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
   if (not queue or queue_of(place) == queue) and (not route or place:match(':(.*)$') == route) then
@@ -14,6 +14,25 @@ for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
 end
 local rows, all, last, passed = {}, true, NIL, 0
 
+-- Reads the fields of these ids from hashes that are divided into buckets; those of neighbours with one call.
+local function read_all(kind_of, ids)
+  local found = {}
+  buckets(ids, function(bucket, first, last)
+    local part = call('HMGET', P .. kind_of .. bucket, unpack(ids, first, last))
+    for i = first, last do
+      found[i] = part[i - first + 1]
+    end
+  end)
+  return found
+end
+local function has_texts(stored)
+  for _, text in ipairs(texts) do
+    if not stored or not stored:find(text, 1, true) then
+      return false
+    end
+  end
+  return true
+end
 local function finished()
   local lines = {}
   if mark then
@@ -27,37 +46,32 @@ local function finished()
   end
   local way = { onward = onward, from = from or nil, low = low or nil, high = high or nil }
   local place
-  all, place = merge(lines, way, want, function(score, id, line)
-    local firing = load(id)
-    local ended = firing and call('HGET', P .. 'd:' .. bucket_of(id), id)
-    local tail, when
-    if ended then
-      tail, when = end_of(ended)
-    end
-    if when == score then
-      rows[#rows + 1] = row_of(firing, tail)
-    elseif mark then
-      -- A worker of the version before removed it, or put it back into line.
-      call('ZREM', line, id)
-    end
+  local ids, scores, n = {}, {}, 0
+  all, place = merge(lines, way, want, function(score, id)
+    n = n + 1
+    ids[n], scores[n] = id, score
   end)
-  last = place and '\146' .. f64(place[1]) .. str(place[2]) or NIL
-end
-
-local function may_match(member)
-  if flag and not member:find(flag, 25, true) then
-    return false
-  end
-  if #texts > 0 then
-    local id = member:sub(1, 24)
-    local stored = call('HGET', P .. 'f:' .. bucket_of(id), id)
-    for _, text in ipairs(texts) do
-      if not stored or not stored:find(text, 1, true) then
-        return false
+  local ends, stored = read_all('d:', ids), read_all('f:', ids)
+  for i, id in ipairs(ids) do
+    local tail, when
+    if ends[i] and stored[i] then
+      tail, when = end_of(ends[i], worker)
+    end
+    if when ~= scores[i] then
+      if mark then
+        -- A worker of the version before removed it, or put it back into line.
+        call('ZREM', lines[1][1], id)
+      end
+    elseif not tail or not has_texts(stored[i]) then
+      passed = passed + 1
+    else
+      local firing = load(id, false, stored[i])
+      if firing then
+        rows[#rows + 1] = row_of(firing, tail)
       end
     end
   end
-  return true
+  last = place and '\146' .. f64(place[1]) .. str(place[2]) or NIL
 end
 -- A key has one pending firing in each queue at most.
 local function keyed()
@@ -121,17 +135,23 @@ local function pending()
         return
       end
       local way = { onward = onward, from = from and from[1] == rank and { from[2], from[3] } or nil }
-      local seen, place = 0, nil
+      local place
+      local members, ids, n = {}, {}, 0
       all, place = merge(lines, way, want, function(_, member)
-        seen = seen + 1
-        local firing = may_match(member) and load(member:sub(1, 24), not member:find('x', 25, true))
+        n = n + 1
+        members[n], ids[n] = member, member:sub(1, 24)
+      end)
+      local stored = read_all('f:', ids)
+      for i, member in ipairs(members) do
+        local may_match = (not flag or member:find(flag, 25, true)) and has_texts(stored[i])
+        local firing = may_match and load(ids[i], not member:find('x', 25, true), stored[i])
         if firing then
           rows[#rows + 1] = row_of(firing)
         else
           passed = passed + 1
         end
-      end)
-      want = want - seen
+      end
+      want = want - n
       last = place and '\147' .. f64(rank) .. f64(place[1]) .. str(place[2]) or last
       if not all then
         return

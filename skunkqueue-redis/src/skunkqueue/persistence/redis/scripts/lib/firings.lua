@@ -45,9 +45,9 @@ end
 local function job_of(firing)
   return labels_of(firing)[1]
 end
--- `plain`: the firing is known to have no extras.
-local function load(id, plain)
-  local stored = call('HGET', P .. 'f:' .. bucket_of(id), id)
+-- `plain`: the firing is known to have no extras. `stored`: what is stored of it, where that was read already.
+local function load(id, plain, stored)
+  stored = stored or call('HGET', P .. 'f:' .. bucket_of(id), id)
   if not stored or stored == '' then
     return nil
   end

@@ -21,30 +21,52 @@ local function running_by_job(place, limit)
   end
   return found, left
 end
--- By job: how many are live, and how many are in each final state.
+-- Adds a count to those of a job: how many are live, and how many are in each final state.
+local function add_count(one, what, n)
+  local sign, state = what:match('^([+-])(.*)$')
+  if not sign then
+    one.live = one.live + n
+  elseif state == '' then
+    one.live = one.live - n
+  else
+    one[state] = (one[state] or 0) + (sign == '+' and n or -n)
+    if sign == '+' then
+      one.live = one.live - n
+    end
+  end
+end
 local function known_jobs(place)
   local found = {}
   local flat = call('HGETALL', jobs_of(place))
   for i = 1, #flat, 2 do
     local what, job = flat[i]:match('^([^\n]*)\n(.*)$')
     if what then
-      local n = tonumber(flat[i + 1])
-      local one = found[job] or { live = 0 }
-      found[job] = one
-      local sign, state = what:match('^([+-])(.*)$')
-      if not sign then
-        one.live = one.live + n
-      elseif state == '' then
-        one.live = one.live - n
-      else
-        one[state] = (one[state] or 0) + (sign == '+' and n or -n)
-        if sign == '+' then
-          one.live = one.live - n
-        end
-      end
+      found[job] = found[job] or { live = 0 }
+      add_count(found[job], what, tonumber(flat[i + 1]))
     end
   end
   return found
+end
+-- The same of one job, of which all fields are known.
+local function known_job(place, job)
+  local names = { '-' }
+  for rank = 0, 9 do
+    names[#names + 1] = tostring(rank)
+  end
+  for _, state in ipairs({ 'complete', 'error', 'killed', 'expired' }) do
+    names[#names + 1] = '+' .. state
+    names[#names + 1] = '-' .. state
+  end
+  local fields, one = {}, { live = 0 }
+  for i, name in ipairs(names) do
+    fields[i] = name .. '\n' .. job
+  end
+  for i, n in ipairs(call('HMGET', jobs_of(place), unpack(fields))) do
+    if n then
+      add_count(one, names[i], tonumber(n))
+    end
+  end
+  return one
 end
 -- Notes that all pending firings of a place were removed, without looking at each.
 local function none_waits(place)

@@ -64,7 +64,7 @@ local function peek(source, way)
       return nil
     end
     source.part, source.at = (source.chunks and refill_chunks or refill_ids)(source, way, source.size), 1
-    source.size = math.min(4 * source.size, 500)
+    source.size, source.more = source.more, math.min(2 * source.more, 500)
     if #source.part == 0 then
       source.over = true
       return nil
@@ -78,18 +78,14 @@ local function advance(source, way)
   local score, member = peek(source, way)
   if not score or (way.onward and way.high and score >= way.high) or (not way.onward and way.low and score < way.low) then
     source.score = nil
-    return
-  end
-  source.score, source.next, source.ids = score, 1, nil
-  if not source.chunks then
-    source.ids = { member }
+  elseif source.chunks then
+    source.score, source.next, source.ids, source.id = score, 1, nil, nil
+  else
+    source.score, source.id = score, member
     source.at = source.at + 2
   end
 end
 local function expand(source, way)
-  if source.ids then
-    return
-  end
   local ids, from = {}, way.from
   local same = from and from[1] == source.score
   local score, chunk = peek(source, way)
@@ -119,14 +115,19 @@ local function expand(source, way)
       ids[i], ids[#ids + 1 - i] = ids[#ids + 1 - i], ids[i]
     end
   end
-  source.ids = ids
-end
--- Moves a source on until it has an id that was not visited, or chunks that were not read.
-local function settle(source, way)
-  while source.score and source.ids and source.next > #source.ids do
+  source.ids, source.id = ids, ids[1]
+  if not source.id then
     advance(source, way)
   end
-  return source.score
+end
+-- Moves a source from the id that was visited to its next one, or to chunks that were not read.
+local function step(source, way)
+  local ids, next_ = source.ids, source.next
+  if ids and next_ < #ids then
+    source.next, source.id = next_ + 1, ids[next_ + 1]
+  else
+    advance(source, way)
+  end
 end
 -- Whether a source's turn is before another's. One whose chunks are not read goes first at its score: all ids there
 -- must be known before one is chosen.
@@ -137,7 +138,7 @@ local function is_before(one, other, way)
     end
     return one.score > other.score
   end
-  local id, others = one.ids and one.ids[one.next], other.ids and other.ids[other.next]
+  local id, others = one.id, other.id
   if not id or not others then
     return not id and others ~= nil
   end
@@ -169,9 +170,11 @@ end
 -- in a heap, since there may be ten thousand routes.
 local function merge(lines, way, want, visit)
   local heap = {}
+  -- Where the lines have about the same share, few entries are read that are not needed.
   local size = math.max(2, math.ceil(want / #lines))
+  local more = math.max(2, math.ceil(size / 4))
   for _, line in ipairs(lines) do
-    local source = { line = line[1], chunks = line[2], job = line[3], part = {}, at = 1, size = size }
+    local source = { line = line[1], chunks = line[2], job = line[3], part = {}, at = 1, size = size, more = more }
     advance(source, way)
     if source.score then
       heap[#heap + 1] = source
@@ -180,22 +183,21 @@ local function merge(lines, way, want, visit)
   for place = math.floor(#heap / 2), 1, -1 do
     sink(heap, place, way)
   end
-  local seen, last = 0, nil
+  local seen, score, id = 0, nil, nil
   while seen < want do
     local source = heap[1]
     if not source then
-      return true, last
+      return true, id and { score, id:sub(1, 24) }
     end
-    if source.ids then
-      local score, id = source.score, source.ids[source.next]
-      source.next = source.next + 1
+    if source.id then
+      score, id = source.score, source.id
       seen = seen + 1
-      last = { score, id:sub(1, 24) }
-      visit(score, id, source.line)
+      visit(score, id)
+      step(source, way)
     else
       expand(source, way)
     end
-    if not settle(source, way) then
+    if not source.score then
       heap[1] = heap[#heap]
       heap[#heap] = nil
     end
@@ -203,5 +205,5 @@ local function merge(lines, way, want, visit)
       sink(heap, 1, way)
     end
   end
-  return false, last
+  return false, id and { score, id:sub(1, 24) }
 end

@@ -13,7 +13,10 @@ local function register(place, rank)
   call('HSET', key, 'ranks', table.concat(all))
   -- By this a process of the version before sees that it need not do so.
   call('HSETNX', key, 'e' .. rank, 1)
-  call('SADD', P .. 'routes', place)
+  if call('SADD', P .. 'routes', place) == 1 then
+    -- Nothing was counted there before, so that minutes.lua need not look for it.
+    call('HSETNX', key, 'folded', math.floor(now / 60) - 2)
+  end
   if call('HEXISTS', P .. 'paused', place:match('^[^:]*')) == 1 then
     call('HSET', key, 'qpaused', 1)
   end

@@ -14,7 +14,8 @@ local function more_of(x)
     .. maybe(bin, x.progress) .. maybe(str, x.worker) .. u64(tonumber(x.tries or 0)) .. str(x.again or '')
     .. maybe(str, x.error)
 end
-local function end_of(ended)
+-- Returns also when it ended. Where it ended with another worker than the one asked for, if any, nothing is made of it.
+local function end_of(ended, worker)
   local offset, chunk, state, _, began, last = cmsgpack.unpack_limit(ended, 5, 1)
   local about = ends_seen[chunk]
   if not about then
@@ -25,6 +26,9 @@ local function end_of(ended)
     local _, finished, worker = cmsgpack.unpack_limit(packed, 2, 1)
     about = { finished, worker ~= '' and worker or nil }
     ends_seen[chunk] = about
+  end
+  if worker and (about[2] or last) ~= worker then
+    return nil, about[1]
   end
   local _, at = bin_at(ended, offset + 1)
   local size, behind = bin_at(ended, at)
