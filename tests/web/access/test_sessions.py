@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import re
 import stat
 import time
@@ -17,6 +18,7 @@ from skunkqueue.web.access.sessions import COOKIE
 from skunkqueue.web.access.state import KEY
 from tests.web.access.conftest import PASSWORD, Monitor, log_in
 from tests.web.monitor_client import MonitorClient
+from tests.web.test_command import started
 
 
 def cookie(client: MonitorClient) -> str:
@@ -84,6 +86,39 @@ def test_logging_out_ends_copies_of_the_cookie_as_well(locked: MonitorClient) ->
 
     put(locked, copied)
     assert locked.get("/queues").status_code == 303
+
+
+def test_logging_out_ends_the_session_in_other_processes_as_well(
+    monitor: Monitor, auth_file: Path, url: str
+) -> None:
+    client = monitor(auth_file=str(auth_file))
+    log_in(client)
+    copied = cookie(client)
+    with started(url, "--auth-file", str(auth_file)) as (_, port):
+        assert status_of(port, copied) == 200
+        client.post("/logout")
+        assert status_of(port, copied) == 303
+
+
+def status_of(port: int, value: str) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("GET", "/queues", headers={"Cookie": f"{COOKIE}={value}"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_a_session_that_has_ended_is_ended_after_a_restart(monitor: Monitor, auth_file: Path) -> None:
+    first = monitor(auth_file=str(auth_file))
+    log_in(first)
+    copied = cookie(first)
+    first.post("/logout")
+
+    second = monitor(auth_file=str(auth_file))
+    put(second, copied)
+
+    assert second.get("/queues").status_code == 303
 
 
 def test_no_page_of_another_site_logs_somebody_out(locked: MonitorClient) -> None:

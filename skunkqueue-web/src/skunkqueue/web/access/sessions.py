@@ -5,42 +5,20 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-import threading
-from collections import OrderedDict
+from pathlib import Path
 from typing import cast
 
 from flask import Flask, Request, request, session
 from flask.sessions import SecureCookieSessionInterface
 from itsdangerous import URLSafeTimedSerializer
 
+from skunkqueue.web.access.ended import Ended
 from skunkqueue.web.access.logins import Line
 from skunkqueue.web.access.state import KEY, Access, access
 from skunkqueue.web.rights import Login
 
 COOKIE = "skunkqueue"
 _NAME, _SINCE, _ID, _PRINT = "name", "since", "id", "print"
-_ENDED_AT_MOST = 10_000
-
-
-class Ended:
-    """Sessions that were logged out before their time, so that a copy of their cookie is refused."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._until: OrderedDict[str, float] = OrderedDict()
-
-    def add(self, id_: str, until: float, now: float) -> None:
-        """Remember a session until it would have expired."""
-        with self._lock:
-            for old in [old for old, its in self._until.items() if its <= now]:
-                del self._until[old]
-            self._until[id_] = until
-            while len(self._until) > _ENDED_AT_MOST:
-                self._until.popitem(last=False)
-
-    def __contains__(self, id_: object) -> bool:
-        with self._lock:
-            return id_ in self._until
 
 
 class Sessions(SecureCookieSessionInterface):
@@ -72,9 +50,10 @@ ENDED = "skunkqueue.ended"
 
 def install(app: Flask) -> None:
     """Give an app its sessions."""
-    hours = cast("Access", app.extensions[KEY]).settings.session_hours
+    settings = cast("Access", app.extensions[KEY]).settings
+    hours, auth_file = settings.session_hours, settings.auth_file
     app.session_interface = Sessions()
-    app.extensions[ENDED] = Ended()
+    app.extensions[ENDED] = Ended(None if auth_file is None else Path(auth_file))
     app.config.update(
         SESSION_COOKIE_NAME=COOKIE,
         SESSION_COOKIE_HTTPONLY=True,
