@@ -142,6 +142,9 @@ def asked(app: Flask, store: Backend, monkeypatch: pytest.MonkeyPatch) -> list[s
         "results",
         "count",
         "job_counts",
+        "count_states",
+        "busiest",
+        "route_page",
         "routes",
         "workers",
         "counters",
@@ -158,7 +161,7 @@ def test_the_overview_asks_for_counts_and_never_for_firings(
     store.enqueue([firing()])
     client.get("/?over=day")
 
-    assert set(asked) == {"routes", "workers", "counters"}
+    assert set(asked) == {"busiest", "workers", "counters"}
 
 
 def test_what_one_has_read_is_shown_to_all(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -9,7 +10,7 @@ from flask.testing import FlaskClient
 
 from skunkqueue.persistence import Backend
 from skunkqueue.records import State
-from skunkqueue.web import create_app
+from skunkqueue.web import create_app, routes
 from skunkqueue.web.pages import queues
 from skunkqueue.web.rights import Login, Right
 from tests.web.firings import QUEUE, claim, firing
@@ -151,3 +152,57 @@ def test_no_button_is_shown_to_who_may_not_press_it(url: str, store: Backend) ->
 
     assert "Purge" not in text
     assert "Pause" not in text
+
+
+@pytest.fixture
+def many(store: Backend, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Fire on more routes than a page shows; return their names."""
+    monkeypatch.setattr(routes, "MANY", 4)
+    monkeypatch.setattr(queues, "SHOWN", 4)
+    names = [f"route-{number}" for number in range(10)]
+    store.enqueue([firing(route=route) for route in names] + [firing(route="route-7")])
+    return names
+
+
+def shown(text: str) -> list[str]:
+    return re.findall(rf'<tr id="route-\d+-{QUEUE}-([^"]+)"', text)
+
+
+def test_of_very_many_routes_the_busiest_are_shown_first(client: FlaskClient, many: list[str]) -> None:
+    text = client.get("/queues").text
+
+    assert shown(text) == ["route-7", *many[:3]]
+    assert "10 routes in all" in text
+
+
+def test_very_many_routes_are_paged_by_name(client: FlaskClient, many: list[str]) -> None:
+    found, url = [], "/queues?by=name"
+    for _ in range(3):
+        text = client.get(url).text
+        found += shown(text)
+        after = re.search(r'rel="next" href="([^"]+)"', text)
+        url = "" if after is None else html.unescape(after[1])
+
+    assert found == many
+    assert not url
+
+
+def test_a_route_is_found_by_a_part_of_its_name(client: FlaskClient, many: list[str]) -> None:
+    assert shown(client.get("/queues?text=e-9").text) == many[9:]
+    assert "No route has this name" in client.get("/queues?text=nobody").text
+
+
+def test_a_route_that_is_not_among_the_busiest_has_its_page(client: FlaskClient, many: list[str]) -> None:
+    assert client.get(f"/queue?queue={QUEUE}&route={many[9]}").status_code == 200
+    assert shown(client.get(f"/?queue={QUEUE}&route={many[9]}").text) == many[9:]
+
+
+def test_the_overview_adds_up_very_many_routes(client: FlaskClient, many: list[str]) -> None:
+    text = client.get("/").text
+
+    assert re.search(r"Pending</span>.*?>11<", text)
+    assert f"Of {len(many)} routes" in text
+
+
+def test_a_cursor_needs_a_queue_and_a_route(client: FlaskClient) -> None:
+    assert client.get("/queues?after=default").status_code == 400

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
+from collections.abc import Callable
+
+import pytest
 
 from skunkqueue.config import resolve
 from skunkqueue.web.source import Source
+from tests.support.waiting import eventually
 
 
 class Answer:
@@ -26,3 +31,64 @@ def test_an_answer_is_forgotten_that_nobody_asks_for_again() -> None:
 
     assert unused() is None
     assert used() is source.cached("routes", 1_000.0, Answer)
+
+
+def test_what_took_long_is_shown_while_it_is_made_anew() -> None:
+    now = [0.0]
+    made = threading.Event()
+    source = Source(resolve(conn_url="sqlite://"), monotonic=lambda: now[0])
+
+    def slow(answer: str) -> Callable[[], str]:
+        def make() -> str:
+            now[0] += 1.0
+            made.set()
+            return answer
+
+        return make
+
+    assert source.lately("routes", slow("old")) == ("old", 0.0)
+    now[0] = 6.0
+    made.clear()
+    assert source.lately("routes", slow("new")) == ("old", 6.0)
+    assert made.wait(20)
+    assert eventually(lambda: source.lately("routes", slow("newer"))[0] == "new")
+
+
+def test_nothing_old_is_shown_to_a_page_that_waits_for_what_is_new() -> None:
+    now = [0.0]
+    source = Source(resolve(conn_url="sqlite://"), monotonic=lambda: now[0])
+
+    def slow() -> float:
+        now[0] += 1.0
+        return now[0]
+
+    source.lately("routes", slow)
+    now[0] = 6.0
+
+    assert source.lately("routes", slow, waits=True) == (7.0, 0.0)
+
+
+def test_what_is_made_quickly_is_never_older_than_it_may_be() -> None:
+    now = [0.0]
+    source = Source(resolve(conn_url="sqlite://"), monotonic=lambda: now[0])
+    source.lately("routes", lambda: "old")
+    now[0] = 3.0
+
+    assert source.lately("routes", lambda: "new") == ("new", 0.0)
+
+
+@pytest.mark.parametrize("seconds", [2.5, 12.0])
+def test_nothing_is_shown_that_is_older_than_an_action_or_very_old(seconds: float) -> None:
+    now = [0.0]
+    source = Source(resolve(conn_url="sqlite://"), monotonic=lambda: now[0])
+
+    def slow() -> float:
+        now[0] += 1.0
+        return now[0]
+
+    source.lately("routes", slow)
+    now[0] = seconds
+    if seconds < 10:
+        source.note_change()
+
+    assert source.lately("routes", slow) == (seconds + 1.0, 0.0)

@@ -53,6 +53,18 @@ def settle(store: Backend, verdict: Verdict = Verdict.COMPLETE, **fields: Any) -
     return claimed.id
 
 
+def test_routes_are_paged_and_found_by_a_text(client: FlaskClient, put: Put) -> None:
+    names = ["a", "b", "c", "mail", "mail-2"]
+    for name in names:
+        put(route=name)
+    first = read(client, "/routes?limit=3")
+    second = read(client, f"/routes?limit=3&cursor={first['next']}")
+
+    assert [each["route"] for each in first["routes"] + second["routes"]] == names
+    assert second["next"] is None
+    assert [each["route"] for each in read(client, "/routes?text=mail")["routes"]] == ["mail", "mail-2"]
+
+
 def test_routes_have_counts_and_workers(client: FlaskClient, store: Backend, put: Put) -> None:
     put(route="mail")
     put(route="mail")
@@ -292,6 +304,6 @@ def test_counters_of_too_many_routes_are_refused(
     refused = client.get("/api/v1/counters")
 
     assert refused.status_code == 400
-    assert "3 routes over 61 steps" in json.loads(refused.data)["detail"]
+    assert "over 2 routes over 61 steps" in json.loads(refused.data)["detail"]
     assert read(client, "/counters?route=route+1")["steps"] != []
     assert read(client, "/counters?step=hour")["steps"] != []

@@ -17,6 +17,7 @@ from skunkqueue.counters import GROWTH, Counters, tally
 from skunkqueue.persistence import Backend
 from skunkqueue.records import Outcome, Verdict
 from skunkqueue.web import create_app
+from skunkqueue.web.metrics import collector
 from skunkqueue.web.metrics.collector import folded
 from skunkqueue.web.metrics.histograms import BOUNDS, cumulated
 from tests.docs.pages import ROOT
@@ -252,3 +253,15 @@ def test_too_many_routes_and_jobs_are_added_up(most: int, told: set[tuple[str, s
     assert {(each.queue, each.route, each.job) for each in found} == told
     assert sum(each.values["complete"] for each in found) == 12.0
     assert sum(each.values["wait"] for each in found) == 3.0
+
+
+def test_of_very_many_routes_the_sums_by_queue_are_told(
+    client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collector, "MOST_ROUTES", 2)
+    store.enqueue([firing(route=f"r{number}") for number in range(3)])
+
+    depth = read(client)["skunkqueue_firings"]
+
+    pending = {labels: count for labels, count in depth.items() if ("state", "pending") in labels}
+    assert pending == {(("queue", "shop"), ("route", "(all routes)"), ("state", "pending")): 3.0}

@@ -13,6 +13,7 @@ from skunkqueue.listings import Query
 from skunkqueue.persistence.asking import HOURS_KEPT
 from skunkqueue.web import source
 from skunkqueue.web.charts import Chart, Series, Spark, Times, bars, spark
+from skunkqueue.web.routes import places_of
 
 HOUR, DAY = 3_600.0, 86_400.0
 MOST = 5_000
@@ -56,16 +57,14 @@ def _draw(query: Query, length: float, now: float) -> Drawn:
     count = max(math.ceil(length / step), 1)
     end = (now // step + 1) * step
     begin = end - count * step
-    routes = [
-        (route.queue, route.route)
-        for route in store.routes()
-        if query.queue in (None, route.queue) and query.route in (None, route.route)
-    ]
     is_hourly = length > 2 * HOUR
     parts = int(length / (HOUR if is_hourly else 60.0)) + 1
+    routes = places_of(store, query.queue, query.route, MOST // parts)
+    if not routes:
+        return NOTHING
     pairs = len(store.job_counts(query.queue, query.route)) if "rows" in store.capabilities else 0
     by_job = pairs * parts <= MOST
-    if not routes or (not by_job and (query.job is not None or len(routes) * parts > MOST)):
+    if not by_job and query.job is not None:
         return NOTHING
     counters = store.counters(routes, begin, end, hours=is_hourly, jobs=by_job)
     series = _by_job(counters, query.job, begin, step, count)

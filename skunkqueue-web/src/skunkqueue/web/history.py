@@ -12,10 +12,11 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
 
 import msgspec
-from flask import current_app
+from flask import current_app, has_request_context
 
-from skunkqueue.counters import add, add_beside, buckets, percentile_of
+from skunkqueue.counters import add, add_beside, buckets, percentiles_of
 from skunkqueue.errors import SkunkQueueError
+from skunkqueue.web.show import is_live
 from skunkqueue.web.source import Source
 
 KEY = "skunkqueue.history"
@@ -148,9 +149,9 @@ class History:
     def read(self, routes: Sequence[Route], window: Window, now: float, job: str | None = None) -> Past:
         """Return the past of these routes, of one job or of all, added up."""
         selection = _Selection(tuple(sorted(routes)[:MAX_ROUTES]), job, window)
-        return self._source.shared(
-            ("past", selection, now // window.step), lambda: self._past(selection, now)
-        )
+        return self._source.lately(
+            ("past", selection), lambda: self._past(selection, now), waits=has_request_context() and is_live()
+        )[0]
 
     def _past(self, selection: _Selection, now: float) -> Past:
         window = selection.window
@@ -201,7 +202,7 @@ class History:
         finally:
             with self._lock:
                 self._reading.discard(selection)
-            self._source.note_change()
+            self._source.note_news()
 
     def _read(self, selection: _Selection, moments: Sequence[float]) -> None:
         routes, job, window = selection
@@ -249,9 +250,8 @@ def _numbers(minutes: Iterable[dict[str, float]]) -> Numbers:
 
 
 def _shares(values: dict[str, float], of: str) -> Shares | None:
-    histogram = buckets(values, of)
-    found = [percentile_of(histogram, share) for share in SHARES]
-    return None if None in found else cast("Shares", tuple(found))
+    found = percentiles_of(buckets(values, of), SHARES)
+    return None if found is None else cast("Shares", tuple(found))
 
 
 def history() -> History:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from skunkqueue.listings import Query
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import RouteInfo, State
+from skunkqueue.records import Busiest, QueueSum, RouteInfo, State, WorkerRecord
 from skunkqueue.web import source
 from skunkqueue.web.charts import Spark, spark
+from skunkqueue.web.show import is_live
 
-MOST = 500
-"""Routes that a page shows at most."""
+MANY = 200
+"""Routes that are all shown; where there are more, the busiest are, and the others page by page."""
+_PAGE = 500
+"""Routes whose names are read at once."""
 _LOOK = 200
 """Pending firings of a route that are looked at to say what they wait for."""
 _LOOK_CLOSER = 500
@@ -61,19 +64,58 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.info.counts[State.PENDING]) and (not self.workers or self.info.paused)
 
 
-def lines(*, closer: bool = False) -> list[Line]:
-    """Read all routes, by name; ``closer``: also what the pending ones wait for, which looks at rows."""
+class Board(msgspec.Struct, frozen=True, kw_only=True):
+    """Routes to be shown, and the sums of all."""
+
+    lines: list[Line]
+    queues: tuple[QueueSum, ...]
+    is_all: bool
+    """False: there are more."""
+    workers: int
+    """Live workers, whatever they listen on."""
+    age: float
+    """Seconds since they were counted."""
+
+    @property
+    def total(self) -> int:
+        """How many routes there are."""
+        return sum(one.routes for one in self.queues)
+
+
+class _Read(msgspec.Struct, frozen=True):
+    found: Busiest
+    working: Counter[Name]
+    workers: int
+
+
+def board(queue: str | None = None, *, closer: bool = False) -> Board:
+    """Read all routes (of a queue) by name, or the busiest of very many; ``closer``: also what the pending ones wait for."""
     here = source.current()
-    found, working = here.shared("routes", lambda: read(here.backend))
-    full = [info for info in found if info.counts[State.PENDING]][:_LOOKED_AT] if closer else []
+    seen, age = here.lately(("routes", queue), lambda: _read(here.backend, queue), waits=is_live())
+    is_all = sum(one.routes for one in seen.found.queues) <= len(seen.found.routes)
+    infos = list(seen.found.routes)
+    if is_all:
+        infos.sort(key=lambda info: (info.queue, info.route))
+    shown = lines(infos, seen.working, closer=closer, key=queue)
+    return Board(lines=shown, queues=seen.found.queues, is_all=is_all, workers=seen.workers, age=age)
+
+
+def lines(
+    infos: Sequence[RouteInfo], working: Counter[Name], *, closer: bool = False, key: object = None
+) -> list[Line]:
+    """Make lines of routes; ``key``: which they are."""
+    here = source.current()
+    full = [info for info in infos if info.counts[State.PENDING]][:_LOOKED_AT] if closer else []
     if len(full) <= _AT_ONCE:
-        waits = here.shared(("waits", closer), lambda: _waits(here.backend, full))
+        waits = here.shared(("waits", closer, key), lambda: _waits(here.backend, full))
     else:
         waits = (
-            here.latest("waits", WAITS_SECONDS, lambda: _waits(here.backend, full), patience=PATIENCE) or {}
+            here.latest(("waits", key), WAITS_SECONDS, lambda: _waits(here.backend, full), patience=PATIENCE)
+            or {}
         )
     sparks = (
-        here.latest("sparks", SPARK_SECONDS, lambda: _sparks(here.backend, found), patience=PATIENCE) or {}
+        here.latest(("sparks", key), SPARK_SECONDS, lambda: _sparks(here.backend, infos), patience=PATIENCE)
+        or {}
     )
     return [
         Line(
@@ -82,14 +124,77 @@ def lines(*, closer: bool = False) -> list[Line]:
             waits=waits.get((info.queue, info.route)) if info.counts[State.PENDING] else Waits(),
             spark=sparks.get((info.queue, info.route)),
         )
-        for info in found
+        for info in infos
     ]
 
 
-def read(backend: Backend, queue: str | None = None) -> tuple[list[RouteInfo], Counter[Name]]:
-    """Read all routes (of a queue), and how many live workers listen on each."""
-    working = Counter(place for worker in backend.workers(queue) for place in worker.places)
-    return backend.routes(queue), working
+def named(store: Backend, queue: str, route: str) -> list[RouteInfo]:
+    """Read one route; none, where it does not exist."""
+    # What comes before it has the same beginning, or is shorter.
+    after = (queue, route[:-1])
+    while page := store.route_page(queue, route, _LOOK, after):
+        found = [info for info in page if info.route == route]
+        if found or page[-1].route > route or len(page) < _LOOK:
+            return found
+        after = (queue, page[-1].route)
+    return []
+
+
+def places_of(store: Backend, queue: str | None, route: str | None, most: int) -> list[Name] | None:
+    """Name the routes of a queue or of a name; ``None``: there are more than ``most``."""
+    if queue is not None and route is not None:
+        return [(info.queue, info.route) for info in named(store, queue, route)]
+    found: list[Name] = []
+    after = None
+    while page := store.route_page(queue, route or "", _PAGE, after):
+        after = page[-1].queue, page[-1].route
+        found += [(info.queue, info.route) for info in page if route in (None, info.route)]
+        if len(found) > most:
+            return None
+        if len(page) < _PAGE:
+            break
+    return found
+
+
+def paused_of(store: Backend, places: Collection[Name]) -> set[Name]:
+    """Return those of some routes that are paused."""
+    seen = store.busiest(limit=MANY)
+    known = {(info.queue, info.route): info.paused for info in seen.routes}
+    some = {one.queue: one.paused == one.routes for one in seen.queues if one.paused}
+    return {
+        place
+        for place in places
+        if place[0] in some
+        and (
+            some[place[0]]
+            or (known[place] if place in known else any(info.paused for info in named(store, *place)))
+        )
+    }
+
+
+def one(queue: str, route: str) -> list[Line]:
+    """Read one route as a line; none, where it does not exist."""
+    here = source.current()
+    return here.shared(
+        ("route line", queue, route),
+        lambda: lines(
+            named(here.backend, queue, route), working(here.backend, queue), key=("one", queue, route)
+        ),
+    )
+
+
+def working(store: Backend, queue: str | None = None) -> Counter[Name]:
+    """Count the live workers that listen on each route."""
+    return _places_of(store.workers(queue))
+
+
+def _places_of(live: Sequence[WorkerRecord]) -> Counter[Name]:
+    return Counter(place for worker in live for place in worker.places)
+
+
+def _read(store: Backend, queue: str | None) -> _Read:
+    live = store.workers(queue)
+    return _Read(store.busiest(queue, MANY), _places_of(live), len(live))
 
 
 def waits_of(backend: Backend, info: RouteInfo, now: float, look: int = _LOOK_CLOSER) -> Waits:

@@ -12,6 +12,7 @@ from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Record, Run, Schedule, State, Verdict
 from skunkqueue.web.charts import Chart, Spark
 from skunkqueue.web.redaction import Redactor
+from skunkqueue.web.routes import paused_of
 from skunkqueue.web.rules import Rules, Ticks
 from skunkqueue.web.usage import pace, pace_spark, work
 
@@ -111,7 +112,7 @@ def _views(store: Backend, rules: Rules, schedules: list[Schedule]) -> list[View
         histories = [store.history(*name) for name in names]
     armed = [each.firing for each in schedules if each.firing is not None]
     firings = {record.id: record for record in store.get(armed) if record is not None}
-    paused = {(info.queue, info.route) for info in store.routes() if info.paused}
+    paused = paused_of(store, {(each.queue, each.route) for each in schedules})
     now = store.now()
     return [
         _view(each, firings.get(each.firing or ""), tuple(runs), rules, now=now, paused=paused)

@@ -26,6 +26,10 @@ _REMEMBERED = 256
 """Answers that are remembered at most."""
 _UNUSED = 60.0
 """Seconds after which an answer is forgotten that was not needed again."""
+_LONG = 0.02
+"""Seconds that an answer may take to be made while a page waits, where there is an older one."""
+_LATE = 10.0
+"""How old that one may be."""
 _MUCH = 4
 """How many times older than wanted an answer may be and still be shown while another one is made."""
 
@@ -33,7 +37,7 @@ _MUCH = 4
 class _Answer:
     """One remembered answer, and its lock."""
 
-    __slots__ = ("at", "lock", "made", "used", "value")
+    __slots__ = ("at", "lock", "made", "took", "used", "value")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -41,6 +45,8 @@ class _Answer:
         self.used = float("-inf")
         """When it was last needed."""
         self.value: Any = None
+        self.took = 0.0
+        """Seconds that making it took."""
         self.made: threading.Event | None = None
         """Set once the answer that a thread makes is there; ``None``: no thread makes one."""
 
@@ -59,6 +65,7 @@ class Source:
         self.config = msgspec.structs.replace(config, create=False)
         self.refresh = refresh
         self._changed = float("-inf")
+        self._acted = float("-inf")
         self._monotonic = monotonic
         self._opening = threading.Lock()
         self._backend: Backend | None = None
@@ -93,11 +100,29 @@ class Source:
 
     def shared(self, key: Hashable, make: Callable[[], T]) -> T:
         """Do the same for what live pages show: for as long as they may be old, and until something has changed."""
+        return self._remembered(key, make, self._is_old)
 
-        def is_old(at: float) -> bool:
-            return at <= self._changed or self._monotonic() - at >= self.refresh
+    def lately(self, key: Hashable, make: Callable[[], T], *, waits: bool = False) -> tuple[T, float]:
+        """Do the same, and return how old it is; what took long is made anew on another thread, while the old one is shown.
 
-        return self._remembered(key, make, is_old)
+        Nothing is shown that was made before somebody acted by this monitor. ``waits``: nobody sees an empty window meanwhile,
+        so nothing old is returned.
+        """
+        answer = self._answer(("lately", key))
+        with answer.lock:
+            age = self._monotonic() - answer.at
+            if self._is_old(answer.at):
+                if waits or answer.took < _LONG or age >= _LATE or answer.at <= self._acted:
+                    at = self._monotonic()
+                    answer.value = make()
+                    answer.at, answer.took, age = at, self._monotonic() - at, 0.0
+                elif answer.made is None:
+                    answer.made = threading.Event()
+                    self._make_beside(key, answer, make)
+            return cast("T", answer.value), age
+
+    def _is_old(self, at: float) -> bool:
+        return at <= self._changed or self._monotonic() - at >= self.refresh
 
     def latest(
         self, key: Hashable, seconds: float, make: Callable[[], T], *, patience: float = 0.0
@@ -118,10 +143,13 @@ class Source:
                 answer.made = threading.Event()
             made = answer.made
         if begins:
-            threading.Thread(target=self._make, args=(answer, make), name=f"web {key}", daemon=True).start()
+            self._make_beside(key, answer, make)
         if made is not None and answer.value is None:
             made.wait(patience)
         return cast("T | None", answer.value)
+
+    def _make_beside(self, key: Hashable, answer: _Answer, make: Callable[[], object]) -> None:
+        threading.Thread(target=self._make, args=(answer, make), name=f"web {key}", daemon=True).start()
 
     def _make(self, answer: _Answer, make: Callable[[], object]) -> None:
         value, at = None, self._monotonic()
@@ -133,13 +161,17 @@ class Source:
         finally:
             with answer.lock:
                 made, answer.made = answer.made, None
-                if value is not None:
-                    answer.value, answer.at = value, at
+                if value is not None and at > answer.at:
+                    answer.value, answer.at, answer.took = value, at, self._monotonic() - at
             if made is not None:
                 made.set()
 
     def note_change(self) -> None:
-        """Forget what pages share, since something has changed."""
+        """Forget what pages share, since somebody acted by this monitor."""
+        self._changed = self._acted = self._monotonic()
+
+    def note_news(self) -> None:
+        """Forget what pages share and is made quickly, since something has changed."""
         self._changed = self._monotonic()
 
     def _remembered(self, key: Hashable, make: Callable[[], T], is_old: Callable[[float], bool]) -> T:

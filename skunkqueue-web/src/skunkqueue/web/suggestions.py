@@ -11,6 +11,8 @@ FRESH = 15.0
 """Seconds for which names are remembered."""
 MOST = 200
 """Names of a kind."""
+_FEW = 10
+"""Routes whose jobs are suggested, where there are very many."""
 
 
 class Suggested(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,11 +30,17 @@ def suggested() -> Suggested:
 
 def _read() -> Suggested:
     store = source.current().backend
-    routes = store.routes()
-    jobs = store.job_counts() if "rows" in store.capabilities else []
+    found = store.busiest(limit=MOST)
+    is_all = sum(one.routes for one in found.queues) <= len(found.routes)
+    if "rows" not in store.capabilities:
+        jobs = []
+    elif is_all:
+        jobs = store.job_counts()
+    else:
+        jobs = [one for info in found.routes[:_FEW] for one in store.job_counts(info.queue, info.route)]
     return Suggested(
-        queues=_some({route.queue for route in routes}),
-        routes=_some({route.route for route in routes}),
+        queues=_some({one.queue for one in found.queues}),
+        routes=_some({info.route for info in found.routes}),
         jobs=_some({one.job for one in jobs} - {OTHER_JOBS, ""}),
     )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from skunkqueue.cli.text import plural
-from skunkqueue.records import State
-from skunkqueue.web import inputs, source
+from skunkqueue.records import QueueSum, RouteInfo, State
+from skunkqueue.web import inputs, routes, source
 from skunkqueue.web.rights import Right, allowed
 
 blueprint = Blueprint("route_actions", __name__)
@@ -36,7 +38,9 @@ def act() -> Response:
 def confirm_purge() -> str:
     """Ask whether all that is pending is to be removed, with its number."""
     queue, route = _named()
-    found = [info for info in source.current().backend.routes(queue) if route in (None, info.route)]
+    store = source.current().backend
+    found: Sequence[RouteInfo | QueueSum]
+    found = store.busiest(queue, 0).queues if route is None else routes.named(store, queue, route)
     return render_template(
         "confirm_purge.html",
         queue=queue,
@@ -45,7 +49,7 @@ def confirm_purge() -> str:
         pending=sum(info.counts[State.PENDING] for info in found),
         running=sum(info.counts[State.RUNNING] for info in found),
         exact=all(info.exact for info in found),
-        routes=len(found),
+        routes=sum(one.routes if isinstance(one, QueueSum) else 1 for one in found),
         back=inputs.back(_page(queue, route)),
     )
 

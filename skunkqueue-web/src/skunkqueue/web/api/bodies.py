@@ -7,7 +7,19 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from skunkqueue.web.api.kinds import Cursor, FewIds, Id, Ids, Limit, Look, Moment, States, Why, Word
+from skunkqueue.web.api.kinds import (
+    Cursor,
+    FewIds,
+    Id,
+    Ids,
+    Limit,
+    Look,
+    Moment,
+    RouteLimit,
+    States,
+    Why,
+    Word,
+)
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,6 +84,15 @@ class QueueQuery(Given, frozen=True, kw_only=True):
     """A queue."""
 
     queue: Word | UnsetType = UNSET
+
+
+class RoutesQuery(QueueQuery, frozen=True, kw_only=True):
+    """A page of routes."""
+
+    text: Word | UnsetType = UNSET
+    """Only those that have it in the name of the queue or of the route."""
+    limit: RouteLimit = 500
+    cursor: Cursor | UnsetType = UNSET
 
 
 class CountersQuery(PlaceQuery, frozen=True, kw_only=True):

@@ -27,5 +27,6 @@ Cursor = Annotated[
     str, Meta(min_length=1, max_length=LONGEST_CURSOR, description="As `next` or `previous` of another page.")
 ]
 Limit = Annotated[int, Meta(ge=1, le=MOST_ROWS)]
+RouteLimit = Annotated[int, Meta(ge=1, le=999)]
 Look = Annotated[int, Meta(ge=1, le=MOST_LOOKED)]
 Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339, with a time zone.")]

@@ -7,16 +7,17 @@ from typing import Any
 
 from flask import abort
 
-from skunkqueue.counters import Counters, add_beside, buckets, percentile_of
+from skunkqueue.counters import Counters, add_beside, buckets, percentiles_of
 from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.web import source
-from skunkqueue.web.api.bodies import CountersQuery, QueueQuery
+from skunkqueue.web.api.bodies import CountersQuery, QueueQuery, RoutesQuery
 from skunkqueue.web.api.endpoints import endpoint, some
+from skunkqueue.web.api.pairs import read_pair, write_pair
 from skunkqueue.web.api.structs import routes as structs
 from skunkqueue.web.api.times import moment, seconds
 from skunkqueue.web.rights import Right
-from skunkqueue.web.routes import read as read_routes
+from skunkqueue.web.routes import places_of, working
 
 MOST_COUNTERS = 100_000
 """Counters, one for each route and step, that one answer may need."""
@@ -24,12 +25,11 @@ _STEPS = {"minute": (60, MINUTES_KEPT, 3_600.0), "hour": (3_600, HOURS_KEPT, 86_
 """Seconds of a step, for how long it is kept, and what is shown where nothing is asked for."""
 
 
-@endpoint("GET", "/routes", Right.VIEW, {200: structs.Routes}, query=QueueQuery)
-def routes(asked: QueueQuery) -> structs.Routes:
-    """List routes with their counts."""
+@endpoint("GET", "/routes", Right.VIEW, {200: structs.Routes}, query=RoutesQuery)
+def routes(asked: RoutesQuery) -> structs.Routes:
+    """List routes with their counts, by queue and name."""
     here = source.current()
-    queue = some(asked.queue)
-    return here.shared(("api routes", queue), lambda: _routes(here.backend, queue))
+    return here.shared(("api routes", asked), lambda: _routes(here.backend, asked))
 
 
 @endpoint("GET", "/counters", Right.VIEW, {200: structs.Steps}, query=CountersQuery)
@@ -74,18 +74,20 @@ def point(values: dict[str, float]) -> dict[str, Any]:
 
 def _times(values: dict[str, float], name: str) -> structs.Times | None:
     histogram = buckets(values, name)
-    count = sum(many for _, _, many in histogram)
-    if not count:
+    found = percentiles_of(histogram, (0.5, 0.95, 0.99))
+    if found is None:
         return None
-    shares = [percentile_of(histogram, share) or 0.0 for share in (0.5, 0.95, 0.99)]
-    return structs.Times(
-        count=int(count), mean=values.get(name, 0.0) / count, p50=shares[0], p95=shares[1], p99=shares[2]
-    )
+    count = sum([many for _, _, many in histogram])
+    p50, p95, p99 = found
+    return structs.Times(count=int(count), mean=values.get(name, 0.0) / count, p50=p50, p95=p95, p99=p99)
 
 
-def _routes(store: Backend, queue: str | None) -> structs.Routes:
-    now = store.now()
-    found, working = read_routes(store, queue)
+def _routes(store: Backend, asked: RoutesQuery) -> structs.Routes:
+    now, queue = store.now(), some(asked.queue)
+    cursor = some(asked.cursor)
+    after = None if cursor is None else read_pair(cursor)
+    found = store.route_page(queue, some(asked.text) or "", asked.limit + 1, after)
+    shown, live = found[: asked.limit], working(store, queue)
     return structs.Routes(
         now=moment(now),
         routes=[
@@ -97,21 +99,28 @@ def _routes(store: Backend, queue: str | None) -> structs.Routes:
                 exact=info.exact,
                 oldest_due=moment(info.oldest_due),
                 oldest_wait=0.0 if info.oldest_due is None else max(now - info.oldest_due, 0.0),
-                workers=working[info.queue, info.route],
+                workers=live[info.queue, info.route],
             )
-            for info in found
+            for info in shown
         ],
+        next=write_pair((shown[-1].queue, shown[-1].route)) if len(found) > asked.limit else None,
     )
 
 
 def _steps(store: Backend, asked: CountersQuery, since: float, until: float, *, length: int) -> structs.Steps:
     queue, route, job = some(asked.queue), some(asked.route), some(asked.job)
-    places = [
-        (info.queue, info.route) for info in store.routes(queue) if route is None or info.route == route
-    ]
+    steps_asked = math.ceil(max(until - since, 0.0) / length)
+    most = MOST_COUNTERS // max(steps_asked, 1)
+    places = places_of(store, queue, route, most)
+    if places is None:
+        # Refuse what would keep the store busy for minutes.
+        abort(
+            400,
+            f"over {most:,} routes over {steps_asked:,} steps are too much for one answer: name a queue or a route, ask for a"
+            f" shorter time, or for hours; {MOST_COUNTERS:,} counters are the most",
+        )
     found: list[Counters] = []
     if places and since < until:
-        _check_size(len(places), math.ceil((until - since) / length))
         found = store.counters(places, since, until, hours=asked.step == "hour", jobs=job is not None)
     steps: dict[float, dict[str, float]] = {}
     for each in found:
@@ -120,16 +129,6 @@ def _steps(store: Backend, asked: CountersQuery, since: float, until: float, *, 
     return structs.Steps(
         now=moment(store.now()), seconds=length, steps=[_step(begin, steps[begin]) for begin in sorted(steps)]
     )
-
-
-def _check_size(routes: int, steps: int) -> None:
-    """Refuse what would keep the store busy for minutes."""
-    if routes * steps > MOST_COUNTERS:
-        abort(
-            400,
-            f"{routes:,} routes over {steps:,} steps are too much for one answer: name a queue or a route, ask for a shorter"
-            f" time, or for hours; {MOST_COUNTERS:,} counters are the most",
-        )
 
 
 def _step(begin: float, values: dict[str, float]) -> structs.Step:

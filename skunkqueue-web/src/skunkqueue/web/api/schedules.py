@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-
 from flask import abort
 
 from skunkqueue.web import schedule_views, source
 from skunkqueue.web.api.bodies import ScheduleQuery, SchedulesQuery
 from skunkqueue.web.api.endpoints import endpoint, some
+from skunkqueue.web.api.pairs import read_pair, write_pair
 from skunkqueue.web.api.structs import schedules as structs
 from skunkqueue.web.api.times import moment
 from skunkqueue.web.redaction import redactor
@@ -24,14 +21,14 @@ def schedules(asked: SchedulesQuery) -> structs.SchedulePage:
     here, known = source.current(), rules()
     queue = some(asked.queue)
     cursor = some(asked.cursor)
-    begin = None if cursor is None else _read_cursor(cursor)
+    begin = None if cursor is None else read_pair(cursor)
     page = here.shared(
         ("api schedules", queue, begin), lambda: schedule_views.page(here.backend, known, queue, begin)
     )
     return structs.SchedulePage(
         now=moment(here.now()),
         schedules=[_schedule(view) for view in page.views],
-        next=None if page.next is None else _write_cursor(page.next),
+        next=None if page.next is None else write_pair(page.next),
     )
 
 
@@ -87,20 +84,3 @@ def _schedule(view: schedule_views.View) -> structs.ScheduleAnswer:
         next_run=moment(view.due),
         interval=found.interval,
     )
-
-
-def _write_cursor(place: tuple[str, str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(place).encode()).decode().rstrip("=")
-
-
-def _read_cursor(cursor: str) -> tuple[str, str]:
-    try:
-        found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        queue, name = found
-        # JSON can carry half of a surrogate pair, but no store can.
-        f"{queue}{name}".encode()
-    except (ValueError, TypeError, binascii.Error, RecursionError):
-        queue = name = None
-    if not isinstance(queue, str) or not isinstance(name, str):
-        abort(404, f"cursor={cursor[:60]!r} is not one of this listing: begin at the first page")
-    return queue, name

@@ -8,6 +8,7 @@ from flask import Blueprint, Flask, Response, abort, current_app, request
 
 from skunkqueue.web.live.streams import MOST, Streams
 from skunkqueue.web.rights import Right, allowed
+from skunkqueue.web.routes import MANY
 from skunkqueue.web.source import Source
 
 blueprint = Blueprint("live", __name__)
@@ -16,7 +17,7 @@ KEY = "skunkqueue.streams"
 
 def install(app: Flask, store: Source, seconds: float) -> None:
     """Give an app its streams. Nothing runs until the first page listens."""
-    app.extensions[KEY] = Streams(lambda: look(store), store.note_change, seconds)
+    app.extensions[KEY] = Streams(lambda: look(store), store.note_news, seconds)
     app.register_blueprint(blueprint)
 
 
@@ -30,7 +31,7 @@ def look(store: Source) -> object:
     backend = store.backend
     pools = backend.pools() if "pools" in backend.capabilities else []
     entries = backend.audit(1).entries if "audit" in backend.capabilities else ()
-    return backend.routes(), backend.workers(), pools, entries
+    return backend.busiest(limit=MANY), backend.workers(), pools, entries
 
 
 @blueprint.get("/live/events")

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from skunkqueue.counters import Counters, add
 from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import RouteInfo, State
 from skunkqueue.web.metrics.histograms import cumulated
 from skunkqueue.web.metrics.own import Requests
 
@@ -28,6 +29,8 @@ _TOTALS = {
 }
 MOST_TOTALS = 2_000
 """Routes and jobs that totals list one by one; each takes 47 lines, and Prometheus gives up after ten seconds."""
+MOST_ROUTES = 1_000
+"""Routes that are listed one by one; of more, only the sums by queue are."""
 ALL_JOBS, ALL_ROUTES = "(all jobs)", "(all routes)"
 _TIMES = {
     "wait": "Seconds from the due time of an attempt to its beginning.",
@@ -128,11 +131,12 @@ def _of_routes(store: Backend) -> list[Metric]:
     for one in live:
         for place in one.places:
             bytes_[place] += one.rss
-    routes = store.routes()
+    routes, sums = _counted(store)
+    for labels, counts in sums:
+        for state, count in counts.items():
+            depth.add_metric([*labels, state.value], count)
     for info in routes:
         labels = [info.queue, info.route]
-        for state, count in info.counts.items():
-            depth.add_metric([*labels, state.value], count)
         waited = 0.0 if info.oldest_due is None else max(now - info.oldest_due, 0.0)
         oldest.add_metric(labels, waited)
         paused.add_metric(labels, info.paused)
@@ -145,6 +149,15 @@ def _of_routes(store: Backend) -> list[Metric]:
     ):
         workers.add_metric([queue, route, doing], count)
     return [depth, oldest, paused, listening, workers, memory]
+
+
+def _counted(store: Backend) -> tuple[list[RouteInfo], list[tuple[list[str], dict[State, int]]]]:
+    """Return the routes that are listed one by one, and what is counted: of each of them, or of each queue."""
+    seen = store.busiest(limit=MOST_ROUTES)
+    if sum(one.routes for one in seen.queues) > len(seen.routes):
+        return [], [([one.queue, ALL_ROUTES], one.counts) for one in seen.queues]
+    routes = sorted(seen.routes, key=lambda info: (info.queue, info.route))
+    return routes, [([info.queue, info.route], info.counts) for info in routes]
 
 
 def _of_pools(store: Backend) -> list[Metric]:

@@ -10,11 +10,16 @@ BOUNDS = tuple(2.0**power for power in range(-10, 19, 2))
 """Ends of the buckets in seconds: a millisecond, and then four times as long each, up to three days."""
 _ABOUT = 1 + 1e-9
 """Ends are computed as powers in two ways, which differ in the last digit."""
+_NAMED = tuple((str(bound), bound * _ABOUT) for bound in BOUNDS)
 
 
 def cumulated(values: Mapping[str, float], of: str) -> list[tuple[str, float]]:
     """Count how many waits (``of="wait"``) or runs (``"run"``) were at most as long as each bound, and in all."""
     found = buckets(values, of)
-    counts = [sum(count for _, end, count in found if end <= bound * _ABOUT) for bound in BOUNDS]
-    total = sum(count for _, _, count in found)
-    return [*((str(bound), count) for bound, count in zip(BOUNDS, counts, strict=True)), ("+Inf", total)]
+    counts, total, at = [], 0.0, 0
+    for name, bound in _NAMED:
+        while at < len(found) and found[at][1] <= bound:
+            total += found[at][2]
+            at += 1
+        counts.append((name, total))
+    return [*counts, ("+Inf", total + sum([count for _, _, count in found[at:]]))]

@@ -18,8 +18,11 @@ from skunkqueue.web.failure_charts import Drawn
 from skunkqueue.web.filters import Filter
 from skunkqueue.web.redaction import Seen, redactor
 from skunkqueue.web.rights import Right, allowed
+from skunkqueue.web.routes import places_of
 
 blueprint = Blueprint("errors", __name__)
+_COUNTED = 500
+"""Routes whose jobs are counted for one page."""
 
 RANGES = (("1 h", "1h"), ("24 h", "24h"), ("7 d", "7d"), ("30 d", "30d"), ("all", "all"))
 DEFAULT = "24h"
@@ -144,7 +147,10 @@ def _group(rows: list[Row], wanted: Filter, hidden: str | None) -> Group:
 def _further(query: Query, known: set[str]) -> list[tuple[str, int]]:
     """Find jobs with failures among those that were not looked at, by the counts that the store keeps."""
     counts: dict[str, int] = {}
-    for one in source.current().backend.job_counts(query.queue, query.route):
+    store = source.current().backend
+    if places_of(store, query.queue, query.route, _COUNTED) is None:
+        return []
+    for one in store.job_counts(query.queue, query.route):
         if one.job not in known and query.job in (None, one.job) and one.counts[State.ERROR]:
             counts[one.job] = counts.get(one.job, 0) + one.counts[State.ERROR]
     counts.pop(OTHER_JOBS, None)

@@ -142,5 +142,4 @@ def _tabs(wanted: Filter) -> list[Tab]:
 
 
 def _counts(wanted: Filter) -> dict[State, Count]:
-    store = source.current().backend
-    return {state: store.count(wanted.with_states(state), COUNTED) for state in filters.STATES}
+    return source.current().backend.count_states(wanted.with_states(), COUNTED)

@@ -8,12 +8,12 @@ import msgspec
 from flask import Blueprint, render_template, url_for
 
 from skunkqueue.records import State
-from skunkqueue.web import inputs, routes, source
+from skunkqueue.web import inputs, routes
 from skunkqueue.web.attention import matters
 from skunkqueue.web.history import WINDOWS, history, rates
 from skunkqueue.web.past_charts import charts_of
 from skunkqueue.web.rights import Right, allowed
-from skunkqueue.web.routes import Line
+from skunkqueue.web.routes import Board, Line
 from skunkqueue.web.show import now
 
 blueprint = Blueprint("overview", __name__)
@@ -56,24 +56,26 @@ class Sums(msgspec.Struct, frozen=True, kw_only=True):
 def overview() -> str:
     """Show the overview."""
     choice = chosen()
-    lines = [line for line in routes.lines() if choice.queue in (None, line.info.queue)]
-    lines = [line for line in lines if choice.route in (None, line.info.route)]
+    board = routes.board(choice.queue)
+    lines = [line for line in board.lines if choice.route in (None, line.info.route)]
+    if choice.queue is not None and choice.route is not None and not lines:
+        lines = routes.one(choice.queue, choice.route)
     names = [(line.info.queue, line.info.route) for line in lines]
     past = history().read(names, WINDOWS[choice.over], now(), choice.job)
     hour = past if choice.over == "hour" else history().read(names, WINDOWS["hour"], now(), choice.job)
-    here = source.current()
     return render_template(
         "overview.html",
         choice=choice,
         windows=list(WINDOWS),
         matters=matters(),
-        sums=sums(lines),
+        sums=sums(lines) if choice.route or board.is_all else sums_of_all(board),
+        board=board,
         rates=rates(hour),
         charts=charts_of(past),
         is_whole=past.is_whole,
         lines=busiest(lines)[:ROUTES],
-        left=max(len(lines) - ROUTES, 0),
-        workers=here.shared("workers", lambda: len(here.backend.workers())),
+        left=max((len(lines) if choice.route else board.total) - ROUTES, 0),
+        workers=board.workers,
         is_everything=choice.queue is choice.route is choice.job is None,
     )
 
@@ -98,6 +100,18 @@ def sums(lines: Sequence[Line]) -> Sums:
         paused=sum(line.info.paused for line in lines),
         exact=all(line.info.exact for line in lines),
         oldest=oldest if oldest is not None and oldest <= now() else None,
+    )
+
+
+def sums_of_all(board: Board) -> Sums:
+    """Return the sums of more routes than are shown; the longest wait is that of the busiest."""
+    shown = sums(board.lines)
+    return Sums(
+        pending=sum(one.counts[State.PENDING] for one in board.queues),
+        running=sum(one.counts[State.RUNNING] for one in board.queues),
+        paused=sum(one.paused for one in board.queues),
+        exact=all(one.exact for one in board.queues),
+        oldest=shown.oldest,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from flask import Blueprint, abort, render_template, url_for
+from flask import Blueprint, abort, render_template, request, url_for
 
 from skunkqueue.listings import Count, JobCount, Query
 from skunkqueue.persistence.backend import Backend
@@ -18,6 +18,10 @@ from skunkqueue.web.show import now
 blueprint = Blueprint("queues", __name__)
 WORKERS = 50
 """Workers, jobs and schedules of a route that are shown."""
+SHOWN = 100
+"""Routes of a page, where there are very many."""
+QUEUES = 100
+"""Queues that are shown to be paused or purged."""
 COUNTED = 1_000
 """Pending firings that are looked at to count those that are due."""
 
@@ -37,18 +41,55 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 @allowed(Right.VIEW)
 def queues() -> str:
     """Show all routes."""
-    lines = routes.lines(closer=True)
+    queue, text, begin = inputs.name("of"), inputs.name("text"), _begin()
+    board = routes.board(queue, closer=text is None and begin is None)
+    listed = None
+    if text is not None or begin is not None or (request.args.get("by") == "name" and not board.is_all):
+        listed = _by_name(queue, text, begin)
     return render_template(
-        "queues.html", lines=lines[: routes.MOST], left=len(lines[routes.MOST :]), paused=paused_queues(lines)
+        "queues.html",
+        board=board,
+        lines=board.lines[:SHOWN] if listed is None and not board.is_all else (listed or board).lines,
+        listed=listed,
+        queue=queue,
+        text=text,
+        paused={one.queue: one.paused == one.routes for one in board.queues[:QUEUES]},
+        queues_left=max(len(board.queues) - QUEUES, 0),
     )
 
 
-def paused_queues(lines: list[routes.Line]) -> dict[str, bool]:
-    """List the queues, and whether all their routes are paused."""
-    found: dict[str, bool] = {}
-    for line in lines:
-        found[line.info.queue] = found.get(line.info.queue, True) and line.info.paused
-    return found
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of routes by name."""
+
+    lines: list[routes.Line]
+    older: str | None
+    """Address of the page after."""
+
+
+def _by_name(queue: str | None, text: str | None, begin: tuple[str, str] | None) -> Listed:
+    here = source.current()
+    found, working = here.shared(
+        ("route page", queue, text, begin),
+        lambda: (here.backend.route_page(queue, text or "", SHOWN + 1, begin), routes.working(here.backend)),
+    )
+    shown = found[:SHOWN]
+    older = None
+    if len(found) > SHOWN:
+        last = shown[-1]
+        older = url_for(".queues", of=queue, text=text, after_queue=last.queue, after=last.route)
+    return Listed(
+        lines=routes.lines(shown, working, closer=True, key=("page", queue, text, begin)), older=older
+    )
+
+
+def _begin() -> tuple[str, str] | None:
+    """Read the queue and the route after which a page begins."""
+    queue, route = inputs.name("after_queue"), inputs.name("after")
+    if (queue is None) != (route is None):
+        inputs.refuse(
+            "after", route or "", "give after_queue as well, or neither, as the links of this page do"
+        )
+    return None if queue is None or route is None else (queue, route)
 
 
 @blueprint.get("/queue")
@@ -88,7 +129,7 @@ def route() -> str:
 
 def read(backend: Backend, queue: str, name: str) -> About | None:
     """Read what is known about a route; ``None``: it does not exist."""
-    found = [info for info in backend.routes(queue) if info.route == name]
+    found = routes.named(backend, queue, name)
     workers = backend.workers(queue, name)
     if not found and not workers:
         return None

@@ -28,11 +28,13 @@ class RouteAnswer(Base, frozen=True, kw_only=True):
 
 
 class Routes(Base, frozen=True, kw_only=True):
-    """All routes."""
+    """A page of routes."""
 
     now: datetime
     """The store's time."""
     routes: list[RouteAnswer]
+    next: str | None
+    """Cursor of the page after; `null`: this one is the last."""
 
 
 class Times(Base, frozen=True, kw_only=True):
