@@ -84,11 +84,29 @@ def test_a_route_that_is_worked_on_is_well(store: Backend, skunq: Skunq) -> None
 def test_many_errors_are_found(store: Backend, skunq: Skunq) -> None:
     for _ in range(10):
         finish(store, Verdict.ERROR)
+    finish(store)
 
     told = findings(skunq, "errors", expect=1)
 
-    assert "10 of 10 firings" in told
+    assert "10 of 11 firings" in told
     assert "skunq requeue --state error -q demo -r foo" in told
+
+
+def test_a_job_that_always_fails_is_named(store: Backend, skunq: Skunq) -> None:
+    for _ in range(3):
+        finish(store, Verdict.ERROR)
+
+    told = findings(skunq, "errors", expect=1)
+
+    assert "all 3 runs of shop:sell on route foo of queue demo ended as error" in told
+    assert "-> skunq errors --job shop:sell -q demo shows why" in told
+
+
+def test_a_job_that_failed_twice_is_not_named(store: Backend, skunq: Skunq) -> None:
+    for _ in range(2):
+        finish(store, Verdict.ERROR)
+
+    assert findings(skunq, "errors", expect=0).startswith("ok: ")
 
 
 def test_a_few_errors_among_many_are_no_problem(store: Backend, skunq: Skunq) -> None:

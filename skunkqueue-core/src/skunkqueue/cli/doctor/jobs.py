@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -15,12 +16,15 @@ from skunkqueue.cli.doctor.store import StoreCheck
 from skunkqueue.cli.schedules import every
 from skunkqueue.cli.text import plural, span
 from skunkqueue.cli.views import body_of, name_of
+from skunkqueue.persistence.asking import OTHER_JOBS
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.records import Record, RouteInfo, State
 from skunkqueue.serializers.pickle import ENV_SECRET
 
 OLD = 300.0
 """Seconds past the due time of its oldest firing from which on a route's workers do not keep up."""
+ALWAYS = 3
+"""Failures without a success from which on a job is named."""
 MANY_ERRORS = 10
 ERROR_SHARE = 0.2
 OVERDUE = 60.0
@@ -31,6 +35,11 @@ SAMPLE = 100
 """Firings looked at on each route."""
 MAX_ROUTES = 200
 """Routes looked at closely, so that a store with very many is examined in bounded time."""
+MAX_FAILING = 20
+"""Of those that had failures, how many are looked at job by job."""
+ENDS = ("complete", "error", "killed", "expired")
+Place = tuple[str, str]
+"""Queue and route."""
 
 
 def lines(store: Backend, _: BackendConfig) -> Iterator[Finding]:
@@ -86,39 +95,76 @@ def _line(info: RouteInfo, age: float, workers: int, scheduled: Sequence[str]) -
 
 
 def failures(store: Backend, _: BackendConfig) -> Iterator[Finding]:
-    """Look at the last hour: how much of what ended was an error."""
-    minute = int(store.now() // 60)
-    well = True
+    """Look at the last hour: jobs that always fail, and routes where much of what ended was an error."""
+    now = store.now()
+    minute = int(now // 60)
+    ended: dict[tuple[str, str], Counter[str]] = {}
     for info in store.routes()[:MAX_ROUTES]:
-        ended: Counter[str] = Counter()
+        sums = ended[info.queue, info.route] = Counter()
         for each in store.minutes(info.queue, info.route, minute - 60, minute + 1):
-            for state in ("complete", "error", "killed", "expired"):
-                ended[state] += int(each.values.get(state, 0))
-        errors, total = ended["error"], sum(ended.values())
-        if errors >= MANY_ERRORS and errors > ERROR_SHARE * total:
-            well = False
-            yield Finding(
-                "errors",
-                PROBLEM,
-                f"{errors:,} of {total:,} firings of route {info.route} of queue {info.queue} ended as error"
-                " in the last hour",
-                f"skunq jobs -q {info.queue} -r {info.route} --state error, fix the cause, then"
-                f" skunq requeue --state error -q {info.queue} -r {info.route}",
-                info.queue,
-                info.route,
-            )
-        if ended["expired"] >= MANY_ERRORS and ended["expired"] > ERROR_SHARE * total:
-            well = False
-            yield Finding(
-                "errors",
-                NOTICE,
-                f"{ended['expired']:,} firings of route {info.route} of queue {info.queue} expired in the last hour",
-                "they waited too long: start more workers, or let them expire later",
-                info.queue,
-                info.route,
-            )
-    if well:
+            for state in ENDS:
+                sums[state] += int(each.values.get(state, 0))
+    hopeless = _hopeless(store, [place for place, sums in ended.items() if sums["error"] >= ALWAYS], now)
+    findings = [
+        *(_always(place, job, runs) for (place, job), runs in hopeless.items()),
+        *(found for place, sums in ended.items() for found in _often(place, sums, hopeless)),
+    ]
+    yield from first(findings, "skunq errors --since 1h")
+    if not findings:
         yield Finding("errors", OK, "few or none in the last hour")
+
+
+def _hopeless(store: Backend, places: Sequence[Place], now: float) -> Counter[tuple[Place, str]]:
+    """Count the failures of jobs that did nothing but fail, on the routes that failed most."""
+    if "counters" not in store.capabilities:
+        return Counter()
+    errors: Counter[tuple[Place, str]] = Counter()
+    good: set[tuple[Place, str]] = set()
+    for each in store.counters(places[:MAX_FAILING], now - 3_600.0, now + 60.0, jobs=True):
+        if each.job and each.job != OTHER_JOBS:
+            key = ((each.queue, each.route), each.job)
+            errors[key] += int(each.values.get("error", 0))
+            if each.values.get("complete", 0):
+                good.add(key)
+    return Counter({key: count for key, count in errors.items() if count >= ALWAYS and key not in good})
+
+
+def _always(place: Place, job: str, runs: int) -> Finding:
+    queue, route = place
+    return Finding(
+        "errors",
+        PROBLEM,
+        f"all {runs:,} runs of {job} on route {route} of queue {queue} ended as error in the last hour",
+        f"skunq errors --job {shlex.quote(job)} -q {queue} shows why",
+        queue,
+        route,
+    )
+
+
+def _often(place: Place, ended: Counter[str], hopeless: Counter[tuple[Place, str]]) -> Iterator[Finding]:
+    queue, route = place
+    errors, total = ended["error"], sum(ended.values())
+    # Those of jobs that always fail are told already.
+    others = errors - sum(count for (where, _), count in hopeless.items() if where == place)
+    if others >= MANY_ERRORS and errors > ERROR_SHARE * total:
+        yield Finding(
+            "errors",
+            PROBLEM,
+            f"{errors:,} of {total:,} firings of route {route} of queue {queue} ended as error in the last hour",
+            f"skunq jobs -q {queue} -r {route} --state error, fix the cause, then"
+            f" skunq requeue --state error -q {queue} -r {route}",
+            queue,
+            route,
+        )
+    if ended["expired"] >= MANY_ERRORS and ended["expired"] > ERROR_SHARE * total:
+        yield Finding(
+            "errors",
+            NOTICE,
+            f"{ended['expired']:,} firings of route {route} of queue {queue} expired in the last hour",
+            "they waited too long: start more workers, or let them expire later",
+            queue,
+            route,
+        )
 
 
 def poison(store: Backend, _: BackendConfig) -> Iterator[Finding]:

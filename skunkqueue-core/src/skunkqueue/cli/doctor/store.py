@@ -80,7 +80,9 @@ def room(store: Backend, _: BackendConfig) -> Iterator[Finding]:
     """Look at the disk and the permissions of a store that is a file."""
     path = file_of(store)
     if path is None:
-        yield Finding("disk", OK, "the store is not a file on this machine; check the disk of its server")
+        yield Finding(
+            "disk", OK, "the store is not a file on this machine; see what its server says of its room"
+        )
         return
     free = shutil.disk_usage(path.parent).free
     if free < LOW_SPACE:

@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
-from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.persistence.backend import Backend, BackendConfig, Remark
+from skunkqueue.persistence.mongodb import advice
 from skunkqueue.persistence.mongodb.settings import settings_of
 from skunkqueue.persistence.mongodb.store import Store
 
@@ -56,6 +57,10 @@ class StoreBackend(Backend, ABC):
     def version(self) -> str:
         """Return the server's version and kind."""
         return str(self._opened.server)
+
+    def remarks(self) -> list[Remark]:
+        """Report on the room that is left on the server's disk."""
+        return [*advice.remarks(advice.look(self._store))]
 
     def now(self) -> float:
         """Ask the server for its time."""

@@ -9,8 +9,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
-from skunkqueue.persistence.backend import Backend, BackendConfig
-from skunkqueue.persistence.redis import server_time
+from skunkqueue.persistence.backend import Backend, BackendConfig, Remark
+from skunkqueue.persistence.redis import advice, server_time
 from skunkqueue.persistence.redis.link import Link
 from skunkqueue.persistence.redis.opening import open_link
 from skunkqueue.persistence.redis.settings import settings_of
@@ -52,6 +52,10 @@ class StoreBackend(Backend, ABC):
     def version(self) -> str:
         """Give the server's name and version."""
         return self._version
+
+    def remarks(self) -> list[Remark]:
+        """Report on the server's memory, and on what it writes to its disk."""
+        return [*advice.remarks(advice.look(self._link))]
 
     def now(self) -> float:
         """Ask the server for its time."""
