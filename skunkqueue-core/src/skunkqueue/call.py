@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from skunkqueue.checks import Target
 from skunkqueue.errors import ArgumentsError, NotAJobError, PolicyError
 from skunkqueue.fireable import Fireable, Memory
-from skunkqueue.payload import Step
+from skunkqueue.payload import Body, Step, encode
 from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_own, check_tags
 from skunkqueue.serializers import get_serializer
 from skunkqueue.show import brief, shown
@@ -30,16 +31,16 @@ class Call(Fireable[R]):
 
     __slots__ = ("args", "attrs", "kwargs", "previous", "target")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - a thousand are made at a time, and names cost a third
         self,
         name: str,
         policy: Policy,
         memory: Memory,
-        *,
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
         attrs: Mapping[str, Any] | None = None,
         target: Target | None = None,
+        *,
         previous: bool = False,
     ) -> None:
         """``previous``: it takes the result of the step before it; see ``with_previous``."""
@@ -155,7 +156,7 @@ class Call(Fireable[R]):
         try:
             encoded = serializer.dumps_call(self.args, self.kwargs, self.attrs)
         except Exception as error:
-            self._name_culprit(error)
+            self.name_culprit(error)
             raise
         at = None if self.target is None else self.target.at
         return (
@@ -170,7 +171,7 @@ class Call(Fireable[R]):
             ),
         )
 
-    def _name_culprit(self, error: Exception) -> None:
+    def name_culprit(self, error: Exception) -> None:
         """Raise the error again, about the one argument that causes it."""
         serializer = get_serializer(self.policy.serializer)
         named = [(f"argument {index} of {self.name}", value) for index, value in enumerate(self.args, 1)]
@@ -181,6 +182,41 @@ class Call(Fireable[R]):
                 serializer.dumps(value, what)
             except type(error) as better:
                 raise better from error.__cause__
+
+
+def encode_alike(
+    first: Call[Any], others: Iterable[Conjoinable]
+) -> tuple[list[bytes], tuple[Conjoinable, ...]]:
+    """Encode the bodies of a call and of those after it that differ in their arguments alone.
+
+    Return them, and the first call that differs otherwise, if one came. What calls share is worked out once. Each is dropped
+    as soon as it is encoded: a thousand that are kept cost the garbage collector as much time as all this.
+    """
+    name, policy, memory, target = first.name, first.policy, first.memory, first.target
+    retries, timeout, ttl, chosen = policy.retries, policy.timeout, policy.result_ttl, policy.serializer
+    dumps = get_serializer(chosen).dumps_call
+    at = None if target is None else target.at
+    bodies: list[bytes] = []
+    for call in chain((first,), others):
+        if (
+            type(call) is not Call
+            or call.policy is not policy
+            or call.memory is not memory
+            or call.target is not target
+            or call.name is not name
+            or call.previous
+        ):
+            return bodies, (call,)
+        args, kwargs = call.args, call.kwargs
+        if target is not None:
+            target.check(args, kwargs)
+        try:
+            encoded = dumps(args, kwargs, call.attrs)
+        except Exception as error:
+            call.name_culprit(error)
+            raise
+        bodies.append(encode(Body((Step(name, encoded, retries, timeout, chosen, at),), ttl)))
+    return bodies, ()
 
 
 class Chain(Fireable[list[Any]]):

@@ -74,7 +74,8 @@ class Job(Remembering[R], Generic[P, R]):
     # The slashes leave every name to the job's own parameters, also `self` and `when`.
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
         """Give it its arguments; nothing is fired."""
-        return Call(self.name, self.policy, self.memory, args=args, kwargs=kwargs, target=self.target)
+        # By position: a call with names takes a third longer.
+        return Call(self.name, self.policy, self.memory, args, kwargs, None, self.target)
 
     def __and__(self, other: Conjoinable) -> Chain:
         return conjoin(self, other)

@@ -19,21 +19,25 @@ def enqueue(store: Store, put_in: Sequence[Firing]) -> list[str]:
     """Put firings in, and wake a worker of each of their routes; see ``Backend.enqueue``."""
     if not put_in:
         return []
-    numbers = {name: store.route(*name) for name in {(f.queue, f.route) for f in put_in}}
-    jobs = store.jobs({f.job for f in put_in})
+    # Most batches are of one job, and then one look at each firing is enough.
+    alike = len(put_in) > inbox.LARGEST and firings.are_alike(put_in)
+    distinct = put_in[:1] if alike else put_in
+    numbers = {name: store.route(*name) for name in {(f.queue, f.route) for f in distinct}}
+    jobs = store.jobs({f.job for f in distinct})
     ids = [f.id for f in put_in]
     clock = store.clock
 
     def checked(db: sqlite3.Connection) -> list[str]:
         return firings.put_checked(db, put_in, clock.now())
 
+    put = firings.put_alike if alike else firings.put
     if inbox.takes(put_in):
         store.writer.run(lambda db: inbox.put(db, put_in, numbers, jobs, clock.now()))
-    elif any(f.key is not None for f in put_in):
+    elif any(f.key is not None for f in distinct):
         ids = store.writer.run(after_filing(checked))
     else:
         try:
-            store.writer.run(lambda db: firings.put(db, put_in, numbers, jobs, clock.now()))
+            store.writer.run(lambda db: put(db, put_in, numbers, jobs, clock.now()))
         except Repeat:
             ids = store.writer.run(after_filing(checked))
     for name in numbers:

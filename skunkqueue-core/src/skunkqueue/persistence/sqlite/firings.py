@@ -14,12 +14,14 @@ import msgspec
 
 from skunkqueue.persistence.sqlite import jobs, routes, tallies
 from skunkqueue.persistence.sqlite.schema import TAGGED
-from skunkqueue.persistence.sqlite.statements import insert
+from skunkqueue.persistence.sqlite.statements import insert, insert_alike
 from skunkqueue.persistence.sqlite.writer import Repeat
 from skunkqueue.records import MAX_PRIORITY, Firing
 
 # Every parameter costs time, a thousand times a batch, and most firings have no expiry, key or target.
 _INSERT = "INSERT INTO firing (id, route, rank, due, enqueued, job, body)"
+_INSERT_ALIKE = "INSERT INTO firing (route, rank, due, enqueued, job, id, body)"
+_INSERT_READY_ALIKE = "INSERT INTO ready (route, rank, due, words, job, alone, id)"
 _INSERT_WHOLE = "INSERT INTO firing (id, route, rank, due, enqueued, job, body, expires, key, target, schedule, parent, tags)"
 _INSERT_READY = "INSERT INTO ready (route, rank, due, words, job, id, alone)"
 _INSERT_READY_MANY = "INSERT INTO ready (route, rank, due, words, job, id, alone) SELECT ?, ?, ?, ?, ?, value, 0 FROM json_each(?)"
@@ -35,6 +37,55 @@ _INSERT_TARGETED = (
 _KNOWN = "SELECT f.id FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value"
 _Line = tuple[int, int, float, int]
 """Route, rank, due time and words: what firings share that go in line together."""
+
+
+def are_alike(firings: Sequence[Firing]) -> bool:
+    """Return whether firings differ in their ids and bodies alone, and have nothing but a place in line."""
+    first = firings[0]
+    queue, route, job = first.queue, first.route, first.job
+    priority, due, delay = first.priority, first.due, first.delay
+    for f in firings:
+        if (
+            f.queue != queue
+            or f.route != route
+            or f.job != job
+            or f.priority != priority
+            or f.due != due
+            or f.delay != delay
+            or f.expires is not None
+            or f.expires_in is not None
+            or f.key is not None
+            or f.target is not None
+            or f.schedule is not None
+            or f.parent is not None
+            or f.tags
+        ):
+            return False
+    return True
+
+
+def put_alike(
+    db: sqlite3.Connection,
+    firings: Sequence[Firing],
+    numbers: Mapping[tuple[str, str], int],
+    job_numbers: Mapping[str, int],
+    now: float,
+) -> None:
+    """Write firings that are alike, as ``put`` does, in three quarters of the time."""
+    first = firings[0]
+    route, job, rank = (
+        numbers[first.queue, first.route],
+        job_numbers[first.job],
+        MAX_PRIORITY - first.priority,
+    )
+    due = now + first.delay if first.due is None else first.due
+    own: list[Any] = [value for f in firings for value in (f.id, f.body)]
+    try:
+        insert_alike(db, _INSERT_ALIKE, (route, rank, due, now, job), own, 2)
+    except sqlite3.IntegrityError as error:
+        raise Repeat from error
+    insert_alike(db, _INSERT_READY_ALIKE, (route, rank, due, 0, job, 0), own[::2])
+    tallies.entered(db, {(route, job): len(firings)}, now)
 
 
 def put(

@@ -12,6 +12,7 @@ import msgspec
 
 _SIZES = (50, 10)
 """Rows of one statement; the rest is inserted one by one. More than fifty rows gain nothing."""
+_SIZES_ALIKE = (100, 10, 1)
 
 
 def insert(db: sqlite3.Connection, into: str, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -25,6 +26,30 @@ def insert(db: sqlite3.Connection, into: str, rows: Sequence[tuple[Any, ...]]) -
                 at += size
     if count > at:
         db.executemany(_statement(into, len(rows[0]), 1), rows[at:] if at else rows)
+
+
+def insert_alike(
+    db: sqlite3.Connection, into: str, shared: tuple[Any, ...], own: Sequence[Any], width: int = 1
+) -> None:
+    """Insert rows whose first values are the same in all; ``own``: the other values, ``width`` of each row.
+
+    What is shared is given once a statement, since to give a value costs a tenth of a row.
+    """
+    at, count = 0, len(own)
+    for rows in _SIZES_ALIKE:
+        size = rows * width
+        if count - at >= size:
+            statement = _statement_alike(into, len(shared), width, rows)
+            while count - at >= size:
+                db.execute(statement, (*shared, *own[at : at + size]))
+                at += size
+
+
+@lru_cache(maxsize=64)
+def _statement_alike(into: str, shared: int, width: int, rows: int) -> str:
+    columns = ["?"] * shared + [f"column{n}" for n in range(1, width + 1)]
+    one = f"({', '.join('?' * width)})"
+    return f"{into} SELECT {', '.join(columns)} FROM (VALUES {', '.join([one] * rows)})"  # noqa: S608 - constants
 
 
 @lru_cache(maxsize=64)
