@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from skunkqueue.ids import ID_LENGTH, new_id
+from skunkqueue.ids import ID_LENGTH, new_id, new_ids
 
 
 def test_ids_of_one_process_are_in_order_and_never_the_same() -> None:
@@ -12,6 +12,14 @@ def test_ids_of_one_process_are_in_order_and_never_the_same() -> None:
 
     assert made == sorted(made)
     assert len(set(made)) == len(made)
+
+
+def test_ids_that_are_made_together_are_in_order_with_those_before_and_after() -> None:
+    made = [new_id(), *new_ids(3), new_id(), *new_ids(1_000), new_id()]
+
+    assert made == sorted(made)
+    assert len(set(made)) == len(made) == 1_006
+    assert {len(one) for one in made} == {ID_LENGTH}
 
 
 def test_an_id_is_24_hexadecimal_digits() -> None:

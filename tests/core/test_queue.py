@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from skunkqueue import JobHandle, JobMixin, SkunkQueue, State
+from skunkqueue.call import Conjoinable
 from skunkqueue.clock import VirtualClock
 from skunkqueue.errors import (
     BackendError,
@@ -174,6 +175,45 @@ def test_fire_many_fires_all_in_order(queue: SkunkQueue) -> None:
     claims = queue.backend.claim("demo", "default", "w", 3_000, LEASE)
     assert [claim.id for claim in claims] == [handle.id for handle in handles]
     assert len(claims) == 2_500
+
+
+def test_fire_many_of_several_kinds_fires_each_under_its_own_rules_in_order(queue: SkunkQueue) -> None:
+    plain, urgent = on(queue, add), on(queue, add, priority=9)
+    calls: list[Conjoinable] = [
+        plain(0, 0),
+        plain(1, 0),
+        urgent(2, 0),
+        plain(3, 0) & plain(4, 0),
+        Hello(),
+        plain(5, 0),
+    ]
+    handles = queue.fire_many([*calls, *(plain(number, 0) for number in range(6, 1_500))])
+
+    fired = queue.backend.get([handle.id for handle in handles[:6]])
+    records = [record for record in fired if record is not None]
+    assert [len(decode_body(record.body).steps) for record in records] == [1, 1, 1, 2, 1, 1]
+    assert [record.priority for record in records] == [5, 5, 9, 5, 5, 5]
+    assert [record.job.rpartition(":")[2] for record in records] == [
+        "add",
+        "add",
+        "add",
+        "add",
+        "Hello",
+        "add",
+    ]
+    assert len({handle.id for handle in handles}) == 1_500
+    assert [handle.id for handle in handles] == sorted(handle.id for handle in handles)
+
+
+def test_fire_many_fires_later_what_is_to_run_later(queue: SkunkQueue, clock: VirtualClock) -> None:
+    job = on(queue, add, expires=90)
+    queue.fire_many([job(number, 1) for number in range(20)], 60)
+
+    assert not queue.backend.claim("demo", "default", "w", 30, LEASE)
+    clock.advance(60)
+    claims = queue.backend.claim("demo", "default", "w", 30, LEASE)
+    assert len(claims) == 20
+    assert {claim.expires is not None for claim in claims} == {True}
 
 
 def test_fire_many_keeps_copies_and_keys_apart(queue: SkunkQueue) -> None:

@@ -16,13 +16,13 @@ from msgspec.structs import replace
 from skunkqueue.persistence import listing, rules
 from skunkqueue.persistence.sqlite import ending, firings, jobs, leases, schedules, tallies, unsorted
 from skunkqueue.persistence.sqlite.schema import FINAL
-from skunkqueue.persistence.sqlite.statements import insert
+from skunkqueue.persistence.sqlite.statements import insert, insert_alike
 from skunkqueue.records import Outcome, Verdict
 
 if TYPE_CHECKING:
     from skunkqueue.persistence.sqlite.store import Store
 
-_DONE = "INSERT INTO done (id, began, took, result, token, holder, state, finished, chunk)"
+_DONE = "INSERT INTO done (token, holder, state, finished, chunk, id, began, took, result)"
 _DONE_WHOLE = (
     "INSERT INTO done (id, began, took, result, token, holder, state, finished, chunk, error, carry)"
 )
@@ -124,7 +124,7 @@ class _Held:
     ) -> None:
         lease = self.lease
         token, holder = lease.token, lease.holder
-        plain: list[tuple[object, ...]] = []
+        plain: list[tuple[tuple[object, ...], list[object]]] = []
         whole: list[tuple[object, ...]] = []
         worded: list[str] = []
         ended: list[str] = []
@@ -139,10 +139,12 @@ class _Held:
             chunk = filing.add(job, state, ids, ttl=ttl, words=words)
             rest = (token, holder, state, filing.now, chunk)
             if is_plain:
-                plain += [
-                    (one.id, one.began, None if one.began is None else one.took, one.result, *rest)
+                own: list[object] = [
+                    value
                     for one in outcomes
+                    for value in (one.id, one.began, None if one.began is None else one.took, one.result)
                 ]
+                plain.append((rest, own))
             else:
                 whole += [
                     (
@@ -159,7 +161,8 @@ class _Held:
             if words:
                 worded += ids
         filing.write()
-        insert(db, _DONE, plain)
+        for shared, each in plain:
+            insert_alike(db, _DONE, shared, each, 4)
         insert(db, _DONE_WHOLE, whole)
         if lease.special & leases.KEYED:
             db.executemany("DELETE FROM keyed WHERE id = ?", [(id_,) for id_ in ended])

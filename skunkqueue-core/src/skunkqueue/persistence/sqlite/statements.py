@@ -12,7 +12,6 @@ import msgspec
 
 _SIZES = (50, 10)
 """Rows of one statement; the rest is inserted one by one. More than fifty rows gain nothing."""
-_SIZES_ALIKE = (100, 10, 1)
 
 
 def insert(db: sqlite3.Connection, into: str, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -36,7 +35,7 @@ def insert_alike(
     What is shared is given once a statement, since to give a value costs a tenth of a row.
     """
     at, count = 0, len(own)
-    for rows in _SIZES_ALIKE:
+    for rows in (*_SIZES, 1):
         size = rows * width
         if count - at >= size:
             statement = _statement_alike(into, len(shared), width, rows)
