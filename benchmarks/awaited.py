@@ -1,4 +1,10 @@
-"""10,000 fired in bulk and all results read, on SQLite: ours with one worker, beside a bare loop that claims and stores likewise."""
+"""10,000 fired in bulk and all results read, on SQLite: ours with one worker, beside a bare loop that claims and stores likewise.
+
+Both have two processes, the same durability, and a worker that has run a hundred jobs before. What the bare loop has less of:
+it gets no ids, waits until the table has nothing left to do (a look each millisecond), and reads all results by one
+statement, in any order; its rows have one job, and no time of enqueuing. What it has more of: SQLite's default checkpoint each 1,000
+pages, where ours is each 4,000.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +88,7 @@ def ours() -> float:
         worker = pool(url)
         try:
             with SkunkQueue("bench", conn_url=url) as queue:
-                queue.fire_call(job(1)).wait(60)
+                queue.results(queue.fire_many(job(number) for number in range(BATCH)), 60)
                 began = time.perf_counter()
                 handles = queue.fire_many(job(number) for number in range(COUNT))
                 total = sum(queue.results(handles, 60))

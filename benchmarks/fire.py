@@ -1,4 +1,9 @@
-"""Fire one by one, and in bulk, against bare inserts with a commit each, and of a thousand."""
+"""Fire one by one, and in bulk, against bare inserts with a commit each, and of a thousand.
+
+The same durability, batches and processes on both sides. Ours also makes calls, checks their arguments, and returns a handle
+for each; the bare rows have integers for ids, which nobody gets, and no name of a job. Bare has SQLite's default
+checkpoint each 1,000 pages, where ours is each 4,000: its CPU time is the same with either.
+"""
 
 from __future__ import annotations
 
