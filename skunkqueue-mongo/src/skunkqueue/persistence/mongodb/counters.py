@@ -52,9 +52,11 @@ def counters(
             kept += (_counters(place, job, begin, by_job[place, begin, job]) for _, begin, job in mine)
         return kept
     sums = _sums(store, places, span, since, until, samples=True)
+    begins: defaultdict[Place, list[int]] = defaultdict(list)
+    for place, begin in sums:
+        begins[place].append(begin)
     for place in routes:
-        mine_too = sorted(key for key in sums if key[0] == place)
-        kept += (_counters(place, None, begin, sums[place, begin]) for _, begin in mine_too)
+        kept += (_counters(place, None, begin, sums[place, begin]) for begin in sorted(begins[place]))
     return kept
 
 
@@ -83,9 +85,12 @@ def _sums(
     sums: defaultdict[tuple[Place, int], Values] = defaultdict(dict)
     for one in spans(store, places, span, since, until):
         id_ = one["_id"]
-        found = {**one.get("values", {}), **(one.get("samples", {}) if samples else {})}
+        found: Values = one.get("values", {})
+        if samples and "samples" in one:
+            found.update(one["samples"])
         if found:
-            add(sums[(id_["queue"], id_["route"]), id_["begin"]], found)
+            # No other one has this route and time.
+            sums[(id_["queue"], id_["route"]), id_["begin"]] = found
     for key, values in _old(store, places, span, since, until):
         add(sums[key], values)
     return sums
