@@ -162,11 +162,14 @@ def _within(moment: float | None, span: tuple[float | None, float | None] | None
 
 
 def look_through(candidates: Iterable[Row | Passed], query: Query, want: int, most: int = MAX_LOOK) -> Look:
-    """Look at firings one after the other, until enough match or the bound is reached."""
+    """Look at firings one after the other, until enough match or the bound is reached.
+
+    Once enough match, nothing more is asked for: a store may have to read much for one candidate more.
+    """
     rows: list[Row] = []
     at, looked = None, 0
     for row in candidates:
-        if looked >= most or len(rows) >= want:
+        if looked >= most:
             return Look(rows, at, looked, ended=False)
         if isinstance(row, Passed):
             looked = min(looked + row.number, most)
@@ -176,6 +179,8 @@ def look_through(candidates: Iterable[Row | Passed], query: Query, want: int, mo
         at = position_of(row)
         if matches(row, query):
             rows.append(row)
+            if len(rows) >= want:
+                return Look(rows, at, looked, ended=False)
     return Look(rows, at, looked, ended=True)
 
 

@@ -16,13 +16,15 @@ class Armed(NamedTuple):
     """A firing that is pending or runs."""
 
     entry: Entry
+    """As it was put in, without a large body."""
     attempt: Attempt | None
     state: State
 
 
 def live(tr: Transaction, ids: Iterable[str | None]) -> dict[str, Armed]:
     """Find those of these firings that are pending or run. What changes that meanwhile conflicts."""
-    entries = firings.entries(tr, [id_ for id_ in ids if id_ is not None])
+    heads = firings.heads(tr, [id_ for id_ in ids if id_ is not None])
+    entries = {id_: head.entry for id_, head in heads.items()}
     attempts = firings.attempts(tr, entries)
     finished = ended.find(tr, entries)
     unfinished = {id_: (entry, attempts.get(id_)) for id_, entry in entries.items() if id_ not in finished}
@@ -52,8 +54,8 @@ def _dues(tr: Transaction, ids: Sequence[str]) -> Mapping[str, float]:
     if not ids:
         return {}
     attempts = firings.attempts(tr, ids)
-    entries = firings.entries(tr, ids)
-    return {id_: with_attempt(entry, attempts.get(id_)).due for id_, entry in entries.items()}
+    heads = firings.heads(tr, ids)
+    return {id_: with_attempt(head.entry, attempts.get(id_)).due for id_, head in heads.items()}
 
 
 def take_back(tr: Transaction, armed: Armed | None) -> None:

@@ -32,8 +32,13 @@ def put(tr: Transaction, key: bytes, value: bytes) -> None:
 def read(tr: Transaction, key: bytes, asked: Value, *, snapshot: bool = False) -> bytes | None:
     """Return a value whose key was asked for by ``tr.get(key)``; ``None``: there is none."""
     first = asked.value
-    if first is None or first[:1] == _ALL:
-        return None if first is None else first[1:]
+    return None if first is None else whole(tr, key, first, snapshot=snapshot)
+
+
+def whole(tr: Transaction, key: bytes, first: bytes, *, snapshot: bool = False) -> bytes:
+    """Return a value from what is stored under its key."""
+    if first[:1] == _ALL:
+        return first[1:]
     parts = tr.get_range(key + b"\0", key + b"\1", snapshot=snapshot)
     return b"".join(part.value for part in parts())
 
@@ -43,14 +48,8 @@ def read_each(
 ) -> dict[str, bytes]:
     """Read the values of a table whose keys are ids; those that are there."""
     by_key = {table + keys.id_(id_): id_ for id_ in ids}
-    found: dict[str, bytes] = {}
-    for key, value in values(tr, list(by_key), snapshot=snapshot).items():
-        whole = value[1:]
-        if value[:1] == _PARTS:
-            parts = tr.get_range(key + b"\0", key + b"\1", snapshot=snapshot)
-            whole = b"".join(part.value for part in parts())
-        found[by_key[key]] = whole
-    return found
+    stored = values(tr, list(by_key), snapshot=snapshot)
+    return {by_key[key]: whole(tr, key, value, snapshot=snapshot) for key, value in stored.items()}
 
 
 def values(tr: Transaction, wanted: Sequence[bytes], *, snapshot: bool = False) -> dict[bytes, bytes]:

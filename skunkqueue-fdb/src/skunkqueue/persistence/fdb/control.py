@@ -91,31 +91,33 @@ def requeue(tr: Transaction, ids: Sequence[str]) -> list[str]:
     """Put finished firings in line again; return those that were."""
     wanted = dict.fromkeys(ids)
     found = ended.find(tr, wanted)
-    entries = firings.entries(tr, found)
+    heads = firings.heads(tr, found)
     taken = {
         (entry.queue, entry.key): tr.get(tr.keys.key + keys.name(entry.queue) + keys.name(entry.key))
-        for entry in entries.values()
+        for entry, *_ in heads.values()
         if entry.key is not None
     }
     in_use = {key for key, future in taken.items() if future.value is not None}
     again: list[str] = []
     for id_ in wanted:
-        entry = entries.get(id_)
-        if entry is None or (entry.queue, entry.key) in in_use:
+        head = heads.get(id_)
+        if head is None or (head.entry.queue, head.entry.key) in in_use:
             continue
+        entry = head.entry
         again.append(id_)
         if entry.key is not None:
             in_use.add((entry.queue, entry.key))
             tr.set(tr.keys.key + keys.name(entry.queue) + keys.name(entry.key), id_.encode())
-        _put_back(tr, entry, found[id_])
+        _put_back(tr, head, found[id_])
     ended.remove(tr, [found[id_] for id_ in again])
-    for place in {entries[id_].place for id_ in again}:
+    for place in {heads[id_].entry.place for id_ in again}:
         wakeups.wake(tr, *place)
     tr.unchanged = not again
     return again
 
 
-def _put_back(tr: Transaction, entry: Entry, found: ended.Found) -> None:
+def _put_back(tr: Transaction, head: firings.Head, found: ended.Found) -> None:
+    entry = head.entry
     for table in (tr.keys.attempt, tr.keys.attempt_state, tr.keys.progress, tr.keys.result):
         blobs.clear(tr, table + entry.id.encode())
     item = found.item
@@ -127,7 +129,7 @@ def _put_back(tr: Transaction, entry: Entry, found: ended.Found) -> None:
         endless=True,
     )
     firings.note(tr, entry.id, attempt)
-    lines.put(tr, entry, attempt)
+    lines.put(tr, entry, attempt, is_large=head.is_large)
     tallies.shift(tr, *entry.place, entry.job, {found.chunk.state: -1, State.PENDING: 1})
 
 
@@ -203,11 +205,16 @@ def _rows(tr: Transaction, pairs: Sequence[KeyValue], table: bytes, start: int) 
 
 
 def _gone(tr: Transaction, rows: Sequence[_Row], begun: float) -> list[tuple[_Row, Entry]]:
-    large = firings.entries(tr, [row.id for row in rows if not row.value])
+    large = firings.heads(tr, [row.id for row in rows if not row.value])
     found = []
     for row in rows:
-        entry = lines.entry_of(row.value) if row.value else large.get(row.id)
-        if entry is not None and entry.enqueued <= begun:
+        if row.value:
+            entry = lines.entry_of(row.value)
+        elif row.id in large:
+            entry = large[row.id].entry
+        else:
+            continue
+        if entry.enqueued <= begun:
             found.append((row, entry))
     return found
 

@@ -42,7 +42,7 @@ def run_now(tr: Transaction, ids: Collection[str]) -> dict[str, State | None]:
         lines.take_out(tr, entry, attempt)
         attempt = firings.noted(attempt, due=tr.now)
         firings.note(tr, entry.id, attempt)
-        lines.put(tr, entry, attempt)
+        lines.put(tr, entry, attempt, is_large=one.is_large)
         touched.add(entry.place)
     for place in touched:
         wakeups.wake(tr, *place)

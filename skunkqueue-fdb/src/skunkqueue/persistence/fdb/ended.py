@@ -6,6 +6,7 @@ Knows nothing of counts, and nothing of leases.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -19,8 +20,8 @@ from skunkqueue.records import State
 
 LARGE = 2_000
 """Bytes of a result that is kept apart."""
-_FULL = 60_000
-"""Bytes of a chunk."""
+_FULL = 20_000
+"""Bytes of a chunk: who looks for one of its firings reads all of it."""
 
 
 class Found(NamedTuple):
@@ -49,6 +50,9 @@ def file(
     name = tr.link.unique()
     jobs = {item.job for item in items}
     job = items[0].job if len(jobs) == 1 else None
+    if len(jobs) > 1:
+        # So that those of a job lie in few chunks.
+        items = sorted(items, key=attrgetter("job"))
     for number, part in enumerate(_parts(tr, items)):
         entered = packed.spread([item.id for item in part])
         ended = Ended(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skunkqueue.persistence.fdb import firings, keys, lines, tallies, wakeups
-from skunkqueue.persistence.fdb.records import TARGETS, encode, entry_of
+from skunkqueue.persistence.fdb.records import TARGETS, Entry, encode, entry_of
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
 from skunkqueue.records import Firing, State
 
@@ -54,12 +54,15 @@ def _new(tr: Transaction, given: Sequence[Firing], known: set[str]) -> tuple[lis
 
 def _store(tr: Transaction, new: Sequence[Firing]) -> None:
     encoded: dict[str, bytes] = {}
+    large: dict[str, Entry] = {}
     jobs: dict[tuple[str, str, str], int] = {}
     ranks: dict[tuple[str, str], int] = {}
     now, all_keys = tr.now, tr.keys
     for firing in new:
         entry = entry_of(firing, now)
         encoded[firing.id] = value = encode(entry)
+        if len(value) > lines.LARGEST:
+            large[firing.id] = entry
         place = (firing.queue, firing.route)
         tail = keys.place(*place) + keys.rank(firing.priority) + keys.moment(entry.due) + firing.id.encode()
         used = 1 << firing.priority
@@ -73,7 +76,7 @@ def _store(tr: Transaction, new: Sequence[Firing]) -> None:
         ranks[place] = ranks.get(place, 0) | used
         of = (*place, firing.job)
         jobs[of] = jobs.get(of, 0) + 1
-    firings.put(tr, encoded)
+    firings.put(tr, encoded, large)
     for (queue, route, job), number in jobs.items():
         tallies.shift(tr, queue, route, job, {State.PENDING: number})
         tallies.count(tr, queue, route, job, {"enqueued": number})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -23,19 +25,40 @@ LARGEST = 1_000
 """Bytes of an attempt state that lies with all else that happened."""
 _LARGE = 4_000
 """Bytes of a firing that is not packed with others."""
-_FULL = 60_000
-"""Bytes of a batch."""
+_FULL = 20_000
+"""Bytes of a batch: who looks for one of its firings reads all of it."""
+_HEAD = b"\2"
+"""How a value begins whose body lies apart, before its size; see ``blobs`` for the other ways."""
+_SIZE = struct.Struct(">I")
 
 
-def put(tr: Transaction, entries: Mapping[str, bytes]) -> None:
-    """Store new firings, encoded; those of one call together where they are many."""
+class Head(NamedTuple):
+    """A firing as it was put in, without its body if that is large."""
+
+    entry: Entry
+    size: int
+    """Bytes of its body."""
+    apart: tuple[bytes, int] | None = None
+    """Key under which its body lies apart, and where it begins in that value."""
+
+    @property
+    def is_large(self) -> bool:
+        """Return whether the entry lacks its body."""
+        return self.apart is not None
+
+
+def put(tr: Transaction, encoded: Mapping[str, bytes], large: Mapping[str, Entry]) -> None:
+    """Store new firings; those of one call together where they are many.
+
+    ``large``: those that are not copied into the line. Their bodies lie apart, so that what lists firings does not read them.
+    """
     table = tr.keys.firing
-    together = {id_: value for id_, value in entries.items() if len(value) <= _LARGE}
+    together = {id_: value for id_, value in encoded.items() if len(value) <= _LARGE}
     entered = packed.spread(together)
-    for id_, value in entries.items():
+    for id_, value in encoded.items():
         if entered.alone or id_ not in together:
-            blobs.put(tr, table + id_.encode(), value)
-    if entered.alone:
+            _put_alone(tr, id_, value, large.get(id_))
+    if entered.alone or not together:
         return
     # As if each had been written under its own key.
     for first, last in _runs(together):
@@ -45,27 +68,121 @@ def put(tr: Transaction, entries: Mapping[str, bytes]) -> None:
     for id_ in sorted(together):
         value = together[id_]
         if size + len(value) > _FULL:
-            _put_batch(tr, batch)
+            _put_batch(tr, batch, large)
             batch, size = [], 0
         batch.append((id_, value))
         size += len(value)
-    _put_batch(tr, batch)
+    _put_batch(tr, batch, large)
 
 
-def _put_batch(tr: Transaction, batch: Sequence[tuple[str, bytes]]) -> None:
+def _put_alone(tr: Transaction, id_: str, value: bytes, large: Entry | None) -> None:
+    key = tr.keys.firing + id_.encode()
+    if large is None:
+        blobs.put(tr, key, value)
+        return
+    tr.set(key, _HEAD + _SIZE.pack(len(large.body)) + encode(_without_body(large)))
+    blobs.put(tr, tr.keys.body + id_.encode(), large.body)
+
+
+def _put_batch(tr: Transaction, batch: Sequence[tuple[str, bytes]], large: Mapping[str, Entry]) -> None:
     entered = packed.spread(id_ for id_, _ in batch)
     if entered.alone:
         for id_, value in batch:
-            blobs.put(tr, tr.keys.firing + id_.encode(), value)
+            _put_alone(tr, id_, value, large.get(id_))
         return
     name = tr.link.unique()
-    tr.set(tr.keys.batch + name, encode(Batch(entries=entered.entries, firings=tuple(batch))))
+    apart: dict[str, tuple[int, int]] = {}
+    if large:
+        bodies, start, heads = list[bytes](), 0, list[tuple[str, bytes]]()
+        for id_, value in batch:
+            entry = large.get(id_)
+            if entry is None:
+                heads.append((id_, value))
+                continue
+            apart[id_] = (start, len(entry.body))
+            start += len(entry.body)
+            bodies.append(entry.body)
+            heads.append((id_, encode(_without_body(entry))))
+        batch = heads
+        if bodies:
+            tr.set(tr.keys.bodies + name, b"".join(bodies))
+    tr.set(tr.keys.batch + name, encode(Batch(entries=entered.entries, firings=tuple(batch), apart=apart)))
     packed.enter(tr, packed.FIRINGS, entered.entries, name)
+
+
+def _without_body(entry: Entry) -> Entry:
+    return msgspec.structs.replace(entry, body=b"")
+
+
+def heads(tr: Transaction, ids: Iterable[str]) -> dict[str, Head]:
+    """Read firings as they were put in, without large bodies; those that there are."""
+    wanted = [id_ for id_ in dict.fromkeys(ids) if len(id_) <= keys.MAX_ID]
+    if not wanted:
+        return {}
+    pointers = packed.candidates(tr, packed.FIRINGS, wanted)
+    few = len(wanted) <= packed.AT_ONCE
+    found = _alone(tr, wanted) if few else {}
+    if len(found) < len(wanted):
+        found.update(_in_batches(tr, pointers(), set(wanted) - found.keys()))
+    if not few:
+        found.update(_alone(tr, [id_ for id_ in wanted if id_ not in found]))
+    return found
 
 
 def entries(tr: Transaction, ids: Iterable[str]) -> dict[str, Entry]:
     """Read firings as they were put in, those that there are."""
-    return {id_: as_entry(value) for id_, value in _stored(tr, ids).items()}
+    found = heads(tr, ids)
+    asked = {
+        head.apart[0]: tr.snapshot.get(head.apart[0]) for head in found.values() if head.apart is not None
+    }
+    if not asked:
+        return {id_: head.entry for id_, head in found.items()}
+    whole: dict[str, Entry] = {}
+    for id_, (entry, size, apart) in found.items():
+        if apart is not None:
+            key, start = apart
+            if key.startswith(tr.keys.body):
+                body = blobs.read(tr, key, asked[key], snapshot=True)
+            else:
+                body = (asked[key].value or b"")[start : start + size]
+            entry = msgspec.structs.replace(entry, body=body or b"")  # noqa: PLW2901 - as it was put in
+        whole[id_] = entry
+    return whole
+
+
+def _alone(tr: Transaction, ids: Sequence[str]) -> dict[str, Head]:
+    by_key = {tr.keys.firing + keys.id_(id_): id_ for id_ in ids}
+    found: dict[str, Head] = {}
+    for key, value in blobs.values(tr, list(by_key), snapshot=True).items():
+        id_ = by_key[key]
+        if value[:1] == _HEAD:
+            (size,) = _SIZE.unpack_from(value, 1)
+            entry = as_entry(value[1 + _SIZE.size :])
+            found[id_] = Head(entry, size, (tr.keys.body + keys.id_(id_), 0))
+        else:
+            entry = as_entry(blobs.whole(tr, key, value, snapshot=True))
+            found[id_] = Head(entry, len(entry.body))
+    return found
+
+
+def _in_batches(tr: Transaction, pointers: Mapping[bytes, list[str]], wanted: set[str]) -> dict[str, Head]:
+    asked = [
+        (tr.keys.bodies + name, tr.snapshot.get(tr.keys.batch + name))
+        for name, among in pointers.items()
+        if not wanted.isdisjoint(among)
+    ]
+    found: dict[str, Head] = {}
+    for key, future in asked:
+        value = future.value
+        if value is None:
+            continue
+        batch: Batch = as_batch(value)
+        for id_, stored in batch.firings:
+            if id_ in wanted:
+                entry = as_entry(stored)
+                start, size = batch.apart.get(id_, (0, len(entry.body)))
+                found[id_] = Head(entry, size, (key, start) if id_ in batch.apart else None)
+    return found
 
 
 def exist(tr: Transaction, ids: Collection[str]) -> set[str]:
@@ -79,7 +196,22 @@ def exist(tr: Transaction, ids: Collection[str]) -> set[str]:
         for first, last in _runs(wanted)
     ]
     found = {_id_in(pair.key[len(table) :]) for pairs in alone for pair in pairs()}
-    return wanted.intersection(found | _in_batches(tr, pointers(), wanted).keys())
+    return wanted.intersection(found | _packed(tr, pointers(), wanted))
+
+
+def _packed(tr: Transaction, pointers: Mapping[bytes, list[str]], wanted: set[str]) -> set[str]:
+    asked = [
+        tr.snapshot.get(tr.keys.batch + name)
+        for name, among in pointers.items()
+        if not wanted.isdisjoint(among)
+    ]
+    return {
+        id_
+        for future in asked
+        if (value := future.value) is not None
+        for id_, _ in as_batch(value).firings
+        if id_ in wanted
+    }
 
 
 def conflict_if_put_in(tr: Transaction, ids: Iterable[str]) -> None:
@@ -105,35 +237,6 @@ def _runs(ids: Iterable[str]) -> Iterator[tuple[str, str]]:
         last, number = id_, following
     if last:
         yield first, last
-
-
-def _stored(tr: Transaction, ids: Iterable[str]) -> dict[str, bytes]:
-    wanted = [id_ for id_ in dict.fromkeys(ids) if len(id_) <= keys.MAX_ID]
-    if not wanted:
-        return {}
-    pointers = packed.candidates(tr, packed.FIRINGS, wanted)
-    few = len(wanted) <= packed.AT_ONCE
-    found = blobs.read_each(tr, tr.keys.firing, wanted, snapshot=True) if few else {}
-    if len(found) < len(wanted):
-        found.update(_in_batches(tr, pointers(), set(wanted) - found.keys()))
-    if not few:
-        rest = [id_ for id_ in wanted if id_ not in found]
-        found.update(blobs.read_each(tr, tr.keys.firing, rest, snapshot=True))
-    return found
-
-
-def _in_batches(tr: Transaction, pointers: Mapping[bytes, list[str]], wanted: set[str]) -> dict[str, bytes]:
-    asked = [
-        tr.snapshot.get(tr.keys.batch + name)
-        for name, among in pointers.items()
-        if not wanted.isdisjoint(among)
-    ]
-    found: dict[str, bytes] = {}
-    for future in asked:
-        value = future.value
-        if value is not None:
-            found.update((id_, stored) for id_, stored in as_batch(value).firings if id_ in wanted)
-    return found
 
 
 def attempts(tr: Transaction, ids: Iterable[str], *, attempt_states: bool = False) -> dict[str, Attempt]:
@@ -175,6 +278,7 @@ def remove(tr: Transaction, ids: Collection[str]) -> None:
     for id_ in ids:
         for table in (
             tr.keys.firing,
+            tr.keys.body,
             tr.keys.attempt,
             tr.keys.attempt_state,
             tr.keys.progress,
@@ -188,14 +292,16 @@ def remove(tr: Transaction, ids: Collection[str]) -> None:
         value = future.value
         if value is None:
             continue
-        batch = as_batch(value)
+        batch: Batch = as_batch(value)
         left = tuple(pair for pair in batch.firings if pair[0] not in gone)
         if len(left) == len(batch.firings):
             continue
         if left:
-            tr.set(tr.keys.batch + name, encode(Batch(entries=batch.entries, firings=left)))
+            tr.set(tr.keys.batch + name, encode(msgspec.structs.replace(batch, firings=left)))
         else:
             tr.clear(tr.keys.batch + name)
+            if batch.apart:
+                tr.clear(tr.keys.bodies + name)
             packed.leave(tr, packed.FIRINGS, batch.entries, name)
 
 

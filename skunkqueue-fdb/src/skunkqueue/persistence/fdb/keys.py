@@ -8,7 +8,8 @@ All keys of a store begin with ``skunkqueue``, a zero byte, its dbname, and a ze
 ``q QUEUE``                                       the queue is paused
 ``Q PLACE``                                       ``Route``: pause of the route, priorities in use
 ``f ID``                                          a firing put in: ``Entry``; it never changes
-``F UNIQUE PART``, and ``d`` below                firings put in together: ``Batch`` of entries
+``F UNIQUE``, and ``d`` below                     firings put in together: ``Batch`` of entries
+``E ID``, ``I UNIQUE``                            the large body of a firing; the larger bodies of a batch
 ``x ID``                                          ``Attempt``: what happened to a firing since, where anything did
 ``K ID``                                          what its last attempt left for the next, where that is large
 ``p ID``                                          its last progress report
@@ -28,6 +29,7 @@ All keys of a store begin with ``skunkqueue``, a zero byte, its dbname, and a ze
 ``T PLACE JOB 0``, ``... 1``                      the same of all time before the minutes that are left
 ``U PLACE``                                       until which minute ``G``, ``M`` and ``T`` have everything; alone: of all routes
 ``s PLACE MINUTE``, ``S PLACE HOUR``              samples of a minute until it is rolled up, of an hour
+``s``                                             which routes have samples of the last minute
 ``o PLACE STATE FINISHED UNIQUE PART``            ``Ended``: firings that finished together, with results; a *chunk*
 ``O STATE FINISHED UNIQUE PART PLACE``            the same chunks over all routes; empty
 ``J JOB FINISHED STATE UNIQUE PART PLACE``        chunks that have firings of a job; empty
@@ -171,6 +173,8 @@ class Keys:
     route: bytes
     firing: bytes
     batch: bytes
+    body: bytes
+    bodies: bytes
     attempt: bytes
     attempt_state: bytes
     progress: bytes
@@ -227,6 +231,8 @@ _TABLES = {
     "route": b"Q",
     "firing": b"f",
     "batch": b"F",
+    "body": b"E",
+    "bodies": b"I",
     "attempt": b"x",
     "attempt_state": b"K",
     "progress": b"p",

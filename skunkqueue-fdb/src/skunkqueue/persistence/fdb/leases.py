@@ -146,12 +146,12 @@ def give_back(tr: Transaction, token: int, lease: Lease, deaths: Mapping[str, De
     """Make running firings pending in their old place, each with a death or as if released; count all that."""
     if not deaths:
         return
-    known = firings.entries(tr, deaths)
+    known = firings.heads(tr, deaths)
     attempts = firings.attempts(tr, deaths)
     states: Counter[str] = Counter()
     died: Counter[str] = Counter()
-    for id_, entry in known.items():
-        death = deaths[id_]
+    for id_, head in known.items():
+        entry, death = head.entry, deaths[id_]
         before = attempts.get(id_)
         attempt = firings.noted(before, token=token, worker=lease.worker, claimed=lease.claimed)
         if death is not None:
@@ -159,7 +159,7 @@ def give_back(tr: Transaction, token: int, lease: Lease, deaths: Mapping[str, De
             attempt = firings.noted(attempt, deaths=attempt.deaths + 1, evidence=evidence)
             died[entry.job] += death.begun
         firings.note(tr, id_, attempt)
-        lines.put(tr, entry, attempt)
+        lines.put(tr, entry, attempt, is_large=head.is_large)
         states[entry.job] += 1
     save(tr, token, lease, [id_ for id_ in lease.ids if id_ not in deaths])
     for job, number in states.items():

@@ -24,7 +24,7 @@ from skunkqueue.persistence.fdb.records import (
 from skunkqueue.persistence.fdb.transactions import Transaction
 
 LARGEST = 1_500
-"""Bytes of an entry that is copied into the line."""
+"""Bytes of an entry that is copied into the line. The body of a larger one lies apart (``firings``)."""
 PLAIN, NOTED = b"\0", b"\1"
 """Flags: ``NOTED`` where there is an attempt of it."""
 _HEAD = b"\xdc\x00" + bytes((len(Entry.__struct_fields__),))
@@ -49,10 +49,10 @@ def entry_of(value: bytes) -> Entry:
     return found
 
 
-def put(tr: Transaction, entry: Entry, attempt: Attempt | None = None) -> None:
-    """Put a firing into the line; counts nothing, and wakes no waiter."""
+def put(tr: Transaction, entry: Entry, attempt: Attempt | None = None, *, is_large: bool = False) -> None:
+    """Put a firing into the line; counts nothing, and wakes no waiter. ``is_large``: ``entry`` lacks its body."""
     shown = with_attempt(entry, attempt)
-    if attempt is not None and attempt.apart:
+    if is_large or (attempt is not None and attempt.apart):
         value = b""
     else:
         value = value_of(encode(shown), is_noted=attempt is not None)

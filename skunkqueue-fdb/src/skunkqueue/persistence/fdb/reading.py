@@ -47,7 +47,7 @@ def records(tr: Transaction, ids: Sequence[str]) -> dict[str, Record]:
 def settled_among(tr: Transaction, ids: Sequence[str]) -> tuple[list[str], Sequence[bytes]]:
     """Return which of these are finished or unknown, and which keys change when others may be."""
     finished = ended.find(tr, ids, snapshot=True)
-    entries = firings.entries(tr, [id_ for id_ in ids if id_ not in finished])
-    over = [id_ for id_ in ids if id_ not in entries]
-    places = dict.fromkeys(entry.place for entry in entries.values())
+    heads = firings.heads(tr, [id_ for id_ in ids if id_ not in finished])
+    over = [id_ for id_ in ids if id_ not in heads]
+    places = dict.fromkeys(head.entry.place for head in heads.values())
     return over, [tr.keys.settled + keys.place(*place) for place in list(places)[:_MAX_WATCHED]]

@@ -130,6 +130,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False
     """Of the directory, see ``packed.Spread``."""
     firings: tuple[tuple[str, bytes], ...]
     """Ids and encoded entries."""
+    apart: dict[str, tuple[int, int]] = {}
+    """Of those whose bodies lie in ``I`` and not in their entries: where each begins, and its size."""
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):

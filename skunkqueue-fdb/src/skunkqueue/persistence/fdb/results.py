@@ -12,7 +12,7 @@ from skunkqueue.records import State
 
 
 def results(tr: Transaction, ids: Sequence[str]) -> list[Result | None]:
-    """Read how firings ended; ``None`` for those that are unknown. Reads no body of a finished firing."""
+    """Read how firings ended; ``None`` for those that are unknown. Reads no large body."""
     finished = ended.find(tr, ids, snapshot=True)
     large = [id_ for id_, one in finished.items() if one.item.result is None and one.item.result_size]
     kept = blobs.read_each(tr, tr.keys.result, large, snapshot=True)
@@ -21,7 +21,8 @@ def results(tr: Transaction, ids: Sequence[str]) -> list[Result | None]:
         item = one.item
         result = kept.get(id_) if item.result is None else item.result
         found[id_] = Result(id=id_, state=one.chunk.state, result=result, error=item.error)
-    entries = firings.entries(tr, [id_ for id_ in ids if id_ not in found])
+    heads = firings.heads(tr, [id_ for id_ in ids if id_ not in found])
+    entries = {id_: head.entry for id_, head in heads.items()}
     attempts = firings.attempts(tr, entries)
     waiting = lines.pending(tr, {id_: (entry, attempts.get(id_)) for id_, entry in entries.items()})
     for id_, entry in entries.items():

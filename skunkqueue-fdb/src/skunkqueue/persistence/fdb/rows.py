@@ -11,7 +11,8 @@ from skunkqueue.listings import Query, Row
 from skunkqueue.persistence import listing
 from skunkqueue.persistence.fdb import blobs, firings
 from skunkqueue.persistence.fdb.ended import Found
-from skunkqueue.persistence.fdb.records import NO_ATTEMPT, Attempt, Entry, record_of
+from skunkqueue.persistence.fdb.firings import Head
+from skunkqueue.persistence.fdb.records import NO_ATTEMPT, Attempt, record_of
 from skunkqueue.persistence.fdb.searching_unfinished import Live
 from skunkqueue.persistence.fdb.transactions import Transaction
 from skunkqueue.persistence.listing import Passed, Position
@@ -97,28 +98,27 @@ def _rows(
     whole = {one.id for _, one in lump if isinstance(one, Live) and one.entry is not None}
     plain = {one.id for _, one in lump if isinstance(one, Live) and not one.noted}
     running = {one.id for _, one in lump if isinstance(one, Live) and one.lease is not None}
-    entries = firings.entries(tr, [id_ for id_ in ids if id_ not in whole])
+    heads = firings.heads(tr, [id_ for id_ in ids if id_ not in whole])
     attempts = firings.attempts(tr, [id_ for id_ in ids if id_ not in plain])
     # What was only ever put in has made no progress.
     progress = blobs.read_each(
         tr, tr.keys.progress, [id_ for id_ in ids if id_ not in plain or id_ in running]
     )
     for position, one in lump:
-        entry: Entry | None = None
-        if one is not None:
-            entry = entries.get(position.id)
-            if isinstance(one, Live) and entry is None:
-                entry = one.entry
-        if one is None or entry is None:
+        head = heads.get(position.id)
+        if head is None and isinstance(one, Live) and one.entry is not None:
+            head = Head(one.entry, len(one.entry.body) if one.size is None else one.size)
+        if one is None or head is None:
             yield Passed(1, position)
             continue
-        row = _row_of(entry, attempts.get(position.id), one, tr.now, paused=pauses.hold(entry.place))
+        row = _row_of(head, attempts.get(position.id), one, tr.now, paused=pauses.hold(head.entry.place))
         reported = progress.get(position.id)
         yield row if reported is None else replace(row, progress=listing.numbers_of(reported))
 
 
-def _row_of(entry: Entry, attempt: Attempt | None, one: Live | Found, now: float, *, paused: bool) -> Row:
+def _row_of(head: Head, attempt: Attempt | None, one: Live | Found, now: float, *, paused: bool) -> Row:
     """Put a row together, without the progress."""
+    entry = head.entry
     known = attempt or NO_ATTEMPT
     attempts, waits, size = known.attempts + known.deaths, None, 0
     if isinstance(one, Found):
@@ -154,7 +154,7 @@ def _row_of(entry: Entry, attempt: Attempt | None, one: Live | Found, now: float
         parent=record.parent,
         progress=None,
         error=record.error,
-        body_size=len(record.body),
+        body_size=head.size,
         result_size=size,
         expires=record.expires,
     )

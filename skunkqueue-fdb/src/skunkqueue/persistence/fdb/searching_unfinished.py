@@ -24,12 +24,14 @@ class Live(NamedTuple):
 
     id: str
     entry: Entry | None
-    """As it is claimed; ``None``: it is too large for the line, and was not read."""
+    """As it is claimed; ``None``: it is too large for the line, and was not read. It may lack the body."""
     noted: bool
     """There may be an ``Attempt`` of it."""
     lease: tuple[int, Lease] | None
     attempt: Attempt | None = None
     """Where it was read."""
+    size: int | None = None
+    """Bytes of its body, which ``entry`` lacks."""
 
 
 def position_of(group: int, entry: Entry) -> Position:
@@ -49,13 +51,13 @@ def running(
     for token, lease in leases.by_tokens(tr, [keys.number_of(pair.key[-8:]) for pair in pairs]).items():
         if route in (None, lease.route):
             held.update(dict.fromkeys(lease.ids, (token, lease)))
-    entries = firings.entries(tr, held)
+    heads = firings.heads(tr, held)
     attempts = firings.attempts(tr, [id_ for id_, (_, lease) in held.items() if id_ in lease.noted])
     found = []
-    for id_, entry in entries.items():
+    for id_, head in heads.items():
         attempt = attempts.get(id_)
-        claimed = with_attempt(entry, attempt)
-        live = Live(id_, claimed, attempt is not None, held[id_], attempt)
+        claimed = with_attempt(head.entry, attempt)
+        live = Live(id_, claimed, attempt is not None, held[id_], attempt, head.size)
         found.append((position_of(listing.RUNNING, claimed), live))
     for position, live in sorted(found, key=lambda one: one[0], reverse=not onward):
         if after is None or (position > after if onward else position < after):
@@ -88,14 +90,14 @@ def keyed(
     """Go through what is pending under a key: one firing in each queue at most."""
     asked = [tr.snapshot.get(tr.keys.key + keys.name(queue) + keys.name(key)) for queue in queues]
     ids = [value.decode() for future in asked if (value := future.value) is not None]
-    entries = firings.entries(tr, ids)
-    attempts = firings.attempts(tr, entries)
-    waiting = lines.pending(tr, {id_: (entry, attempts.get(id_)) for id_, entry in entries.items()})
+    heads = firings.heads(tr, ids)
+    attempts = firings.attempts(tr, heads)
+    waiting = lines.pending(tr, {id_: (head.entry, attempts.get(id_)) for id_, head in heads.items()})
     found = []
     for id_ in waiting:
         attempt = attempts.get(id_)
-        entry = with_attempt(entries[id_], attempt)
-        live = Live(id_, entry, attempt is not None, None, attempt)
+        entry = with_attempt(heads[id_].entry, attempt)
+        live = Live(id_, entry, attempt is not None, None, attempt, heads[id_].size)
         found.append((position_of(listing.PENDING, entry), live))
     for position, live in sorted(found, key=lambda one: one[0], reverse=not onward):
         if after is None or (position > after if onward else position < after):

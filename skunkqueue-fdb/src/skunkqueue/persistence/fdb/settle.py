@@ -19,7 +19,8 @@ from skunkqueue.persistence.fdb import (
     tallies,
     wakeups,
 )
-from skunkqueue.persistence.fdb.records import Attempt, Entry, Item, Lease
+from skunkqueue.persistence.fdb.firings import Head
+from skunkqueue.persistence.fdb.records import Attempt, Item, Lease
 from skunkqueue.persistence.fdb.transactions import Transaction
 from skunkqueue.records import FINAL_STATES, Firing, Outcome, Refire, State, Verdict
 
@@ -44,7 +45,7 @@ class _Held:
 class _Known(NamedTuple):
     """What is stored of firings that need more than their outcomes say."""
 
-    entries: dict[str, Entry]
+    heads: dict[str, Head]
     attempts: dict[str, Attempt]
 
 
@@ -120,15 +121,16 @@ def _completed(
     wanted = dict.fromkeys([*bare, *again, *large, *(one.id for one in outcomes if one.id in noted)])
     if not wanted:
         return outcomes, _Known({}, {})
-    known = _Known(firings.entries(tr, dict.fromkeys([*bare, *again])), firings.attempts(tr, wanted))
+    known = _Known(firings.heads(tr, dict.fromkeys([*bare, *again])), firings.attempts(tr, wanted))
     if not bare:
         return outcomes, known
     whole = []
     for outcome in outcomes:
-        entry = known.entries.get(outcome.id)
-        if outcome.queue or entry is None:
+        head = known.heads.get(outcome.id)
+        if outcome.queue or head is None:
             whole.append(outcome)
             continue
+        entry = head.entry
         attempt = known.attempts.get(outcome.id)
         whole.append(
             msgspec.structs.replace(
@@ -218,8 +220,8 @@ def _item(tr: Transaction, outcome: Outcome, attempt: Attempt | None) -> Item:
 
 def _put_back(tr: Transaction, token: int, lease: Lease, outcome: Outcome, known: _Known) -> None:
     """Make a firing pending again."""
-    entry = known.entries.get(outcome.id)
-    if entry is None:
+    head = known.heads.get(outcome.id)
+    if head is None:
         return
     before = _after(known.attempts.get(outcome.id), outcome)
     due = rules.due_again(outcome, tr.now)
@@ -233,7 +235,7 @@ def _put_back(tr: Transaction, token: int, lease: Lease, outcome: Outcome, known
         again=listing.again_after(outcome.verdict),
     )
     firings.note(tr, outcome.id, attempt)
-    lines.put(tr, entry, attempt)
+    lines.put(tr, head.entry, attempt, is_large=head.is_large)
 
 
 def _move(changes: dict[str, dict[State, int]], outcomes: Sequence[Outcome], state: State) -> None:

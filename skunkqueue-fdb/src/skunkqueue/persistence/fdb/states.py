@@ -16,18 +16,21 @@ class Known(NamedTuple):
     """A firing, and where it is."""
 
     entry: Entry
-    """As it was put in."""
+    """As it was put in, without a large body."""
     attempt: Attempt | None
     state: State
     found: Found | None
     """Where it lies if it is finished."""
     lease: tuple[int, Lease] | None
     """Under which it runs."""
+    is_large: bool
+    """``entry`` lacks its body."""
 
 
 def look_up(tr: Transaction, ids: Iterable[str]) -> dict[str, Known]:
     """Find out of firings what they are; those that there are. What changes their states meanwhile conflicts."""
-    entries = firings.entries(tr, ids)
+    heads = firings.heads(tr, ids)
+    entries = {id_: head.entry for id_, head in heads.items()}
     attempts = firings.attempts(tr, entries)
     finished = ended.find(tr, entries)
     live = {id_: (entry, attempts.get(id_)) for id_, entry in entries.items() if id_ not in finished}
@@ -39,5 +42,5 @@ def look_up(tr: Transaction, ids: Iterable[str]) -> dict[str, Known]:
         state = State.PENDING if id_ in waiting else State.RUNNING
         if found is not None:
             state = found.chunk.state
-        known[id_] = Known(entry, attempts.get(id_), state, found, held.get(id_))
+        known[id_] = Known(entry, attempts.get(id_), state, found, held.get(id_), heads[id_].is_large)
     return known

@@ -78,11 +78,11 @@ def kill_copies(tr: Transaction, worker: str) -> int:
     for pair in pairs:
         _, tail = keys.names(pair.key[len(before) :], 2)
         ids.append(tail[keys.LINE_TAIL :].decode())
-    entries = firings.entries(tr, ids)
-    attempts = firings.attempts(tr, entries)
-    control.kill_pending(tr, [(entry, attempts.get(id_)) for id_, entry in entries.items()])
-    tr.unchanged = not entries
-    return len(entries)
+    heads = firings.heads(tr, ids)
+    attempts = firings.attempts(tr, heads)
+    control.kill_pending(tr, [(head.entry, attempts.get(id_)) for id_, head in heads.items()])
+    tr.unchanged = not heads
+    return len(heads)
 
 
 def targets(tr: Transaction, after: str | None) -> list[str]:
@@ -127,7 +127,7 @@ def kill_lost(tr: Transaction, token: int, known: Sequence[str]) -> int:
         tr.unchanged = True
         return 0
     over = [id_ for id_ in lease.ids if lease.end_of(id_) <= tr.now]
-    entries = firings.entries(tr, over)
+    entries = {id_: head.entry for id_, head in firings.heads(tr, over).items()}
     names = {entry.target for entry in entries.values()} - {None, *known}
     asked = {name: tr.get(tr.keys.worker + keys.name(name)) for name in names if name is not None}
     gone = {name for name, future in asked.items() if future.value is None}
