@@ -17,6 +17,7 @@ from skunkqueue.persistence.fdb import (
     results,
     rollup,
     routes,
+    samples,
     searching,
 )
 from skunkqueue.persistence.fdb.base import StoreBackend
@@ -29,7 +30,7 @@ from skunkqueue.records import ClaimRef, Minute, Page, RouteInfo, State
 T = TypeVar("T")
 
 _ROUTES = 50
-"""Routes whose counters or samples one transaction handles."""
+"""Routes whose counters one transaction reads."""
 
 
 class Asking(StoreBackend):
@@ -159,11 +160,7 @@ class Asking(StoreBackend):
 
     def sample(self) -> int:
         """Take samples; see ``Backend.sample``."""
-        known = self._known()
-        return sum(
-            self._link.run(lambda tr, some=some: counters.sample(tr, some))  # type: ignore[misc]
-            for some in _parts(known, _ROUTES)
-        )
+        return samples.take(self._link)
 
     # --- shared -----------------------------------------------------------------------------------
 

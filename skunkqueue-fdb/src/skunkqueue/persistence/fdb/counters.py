@@ -1,4 +1,4 @@
-"""Counters: of each minute, of each hour, of all time; and the samples of each minute.
+"""Reading counters: of each minute, of each hour, of all time; with the samples (``samples``).
 
 Only minutes are added to. The sums of hours and of all time have what ``rollup`` has added to them, up to the minute that
 it has come to; readers add up what is later.
@@ -12,14 +12,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from skunkqueue.counters import SAMPLES, Counters, add, sample_of
+from skunkqueue.counters import SAMPLES, Counters, add
 from skunkqueue.persistence.asking import MINUTES_KEPT
-from skunkqueue.persistence.fdb import keys, routes, vectors
+from skunkqueue.persistence.fdb import keys, vectors
 from skunkqueue.persistence.fdb.binding import KeyValue
-from skunkqueue.persistence.fdb.records import encode
 from skunkqueue.persistence.fdb.routes import Place
 from skunkqueue.persistence.fdb.transactions import Transaction
-from skunkqueue.records import Minute, State
+from skunkqueue.records import Minute
 
 MINUTES = 60
 """Of an hour."""
@@ -37,7 +36,6 @@ class Span(NamedTuple):
     """Minutes, or hours."""
 
     table: bytes
-    samples: bytes
     seconds: float
 
 
@@ -45,8 +43,8 @@ def spans(tr: Transaction, *, hours: bool) -> Span:
     """Return where minutes or hours lie."""
     all_keys = tr.keys
     if hours:
-        return Span(all_keys.hour, all_keys.hour_sample, 3600.0)
-    return Span(all_keys.minute, all_keys.sample, 60.0)
+        return Span(all_keys.hour, 3600.0)
+    return Span(all_keys.minute, 60.0)
 
 
 def minutes(tr: Transaction, queue: str, route: str, since: int, until: int) -> list[Minute]:
@@ -122,9 +120,11 @@ class _Reading:
             self._tens = _ask(tr, tr.keys.minutes, place, first - first % TEN, last)
         self._open = _ask(tr, tr.keys.minute, place, max(since, rolled or 0), until)
         self._samples: Read | None = None
+        self._hour_samples: Read | None = None
         if with_samples:
-            begin = first if is_hours else max(first, rolled or 0)
-            self._samples = _ask(tr, span.samples, place, begin, last)
+            self._samples = _ask(tr, tr.keys.sample, place, max(since, rolled or 0), until)
+            if is_hours:
+                self._hour_samples = _ask(tr, tr.keys.hour_sample, place, first, last)
 
     def by_begin(self) -> dict[tuple[int, str | None], dict[str, float]]:
         """Wait, and add up."""
@@ -140,9 +140,11 @@ class _Reading:
             for begin, values in as_minutes(pair.value).items():
                 if first <= begin < last:
                     found[begin, None] = values
-        for pair in () if self._samples is None else self._samples():
-            begin = keys.count_of(pair.key[self._start :])
-            found.setdefault((begin, None), {}).update(as_values(pair.value))
+        for width, samples in ((1, self._hour_samples), (self._width, self._samples)):
+            for pair in () if samples is None else samples():
+                begin = keys.count_of(pair.key[self._start :]) // width
+                # The largest of an hour.
+                add(found.setdefault((begin, None), {}), as_values(pair.value))
         return found
 
 
@@ -173,36 +175,6 @@ def rolled_until(tr: Transaction, places: Sequence[Place]) -> dict[Place, int]:
     asked = {place: tr.get(tr.keys.rolled + keys.place(*place)) for place in places}
     values = {place: future.value for place, future in asked.items()}
     return {place: 0 if value is None else keys.count_of(value) for place, value in values.items()}
-
-
-def sample(tr: Transaction, places: Sequence[Place]) -> int:
-    """Note how routes stand, those that have no sample of this minute; return how many had none."""
-    minute = max(int(tr.now // 60), 0)
-    had = {place: tr.get(tr.keys.sample + keys.place(*place) + keys.count(minute)) for place in places}
-    missing = [place for place, future in had.items() if future.value is None]
-    tr.unchanged = not missing
-    if not missing:
-        return 0
-    asked = []
-    for place in missing:
-        before = tr.keys.counts + keys.place(*place)
-        hour_key = tr.keys.hour_sample + keys.place(*place) + keys.count(minute // MINUTES)
-        counts = tr.get_range(before, before + keys.END, snapshot=True)
-        asked.append((place, counts, hour_key, tr.get(hour_key)))
-    listed = [(place, found) for place in missing if (found := routes.one(tr, *place)) is not None]
-    oldest = routes.oldest_due(tr, listed)
-    for place, counts, hour_key, future in asked:
-        sums = dict.fromkeys(State, 0)
-        for pair in counts():
-            for state, number in vectors.counts_of(pair.value).items():
-                sums[state] += number
-        values = sample_of(sums[State.PENDING], sums[State.RUNNING], oldest.get(place), tr.now)
-        tr.set(tr.keys.sample + keys.place(*place) + keys.count(minute), encode(values))
-        value = future.value
-        largest = {} if value is None else as_values(value)
-        add(largest, {name: values[name] for name in SAMPLES})
-        tr.set(hour_key, encode(largest))
-    return len(missing)
 
 
 def _number(moment: float, seconds: float) -> int:

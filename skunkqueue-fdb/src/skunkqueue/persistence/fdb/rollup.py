@@ -1,6 +1,7 @@
 """Adding up the counters of minutes that are over, for all jobs, by hour and for all time; and forgetting what is old.
 
-Any process that sweeps or prunes does it, every ten minutes, ten minutes of a route in a transaction.
+Any process that sweeps or prunes does it, every minute, at most ten minutes of a route in a transaction. So what is read of single
+jobs, with their histograms, is two or three minutes.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import NamedTuple
 from skunkqueue.counters import add
 from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
 from skunkqueue.persistence.fdb import keys, routes, vectors
-from skunkqueue.persistence.fdb.counters import MINUTES, TEN, as_values, rolled_until
+from skunkqueue.persistence.fdb.counters import MINUTES, TEN, as_minutes, as_values, rolled_until
 from skunkqueue.persistence.fdb.records import encode
 from skunkqueue.persistence.fdb.routes import Place
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
@@ -27,44 +28,58 @@ class Due(NamedTuple):
 
     place: Place
     until: int
+    forgets: bool
+    """Also what is too old is to be removed."""
+
+
+class _Span(NamedTuple):
+    """What is to be rolled up: from which minute on, and before which one."""
+
+    since: int
+    until: int
+
+    @property
+    def forgets(self) -> bool:
+        """Return whether what is too old is to be removed as well: every ten minutes."""
+        return self.since // TEN < self.until // TEN
 
 
 def roll_up(link: Link) -> None:
     """Roll up what is over on all routes, unless another process has."""
-    until = link.read(_until)
-    if until is None:
+    span = link.read(_span)
+    if span.since >= span.until:
         return
     known = link.read(lambda tr: [place for place, _ in routes.known(tr)])
     for start in range(0, len(known), _ROUTES):
         some = known[start : start + _ROUTES]
-        due = link.read(lambda tr, some=some: _due(tr, some, until))  # type: ignore[misc] # its default is a list
+        due = link.read(lambda tr, some=some: _due(tr, some, span))  # type: ignore[misc] # its default is a list
         for one in due:
             while link.run(lambda tr, one=one: _roll(tr, one)):  # type: ignore[misc] # its default is a route
                 pass
-    link.run(lambda tr: tr.set(tr.keys.rolled, keys.count(until)))
+    link.run(lambda tr: tr.set(tr.keys.rolled, keys.count(span.until)))
 
 
-def _until(tr: Transaction) -> int | None:
-    """Return before which minute all is to be rolled up; ``None``: it is."""
-    until = max(int((tr.now - GRACE) // (60 * TEN)), 0) * TEN
+def _span(tr: Transaction) -> _Span:
     value = tr.get(tr.keys.rolled).value
-    return None if value is not None and keys.count_of(value) >= until else until
+    return _Span(-1 if value is None else keys.count_of(value), max(int((tr.now - GRACE) // 60), 0))
 
 
-def _due(tr: Transaction, places: Sequence[Place], until: int) -> list[Due]:
+def _due(tr: Transaction, places: Sequence[Place], span: _Span) -> list[Due]:
     """List those of some routes where there is something to roll up or to forget."""
     rolled = rolled_until(tr, places)
     asked = []
     for place in places:
         packed = keys.place(*place)
-        begins = [*_new(tr, packed, rolled[place], until), *_old(tr, packed, until)]
+        begins = _new(tr, packed, rolled[place], span.until)
+        if span.forgets:
+            begins += _old(tr, packed, span.until)
         heads = [tr.get_range(begin, end, 1, snapshot=True) for begin, end in begins if begin < end]
         asked.append((place, heads))
-    return [Due(place, until) for place, heads in asked if any(head() for head in heads)]
+    return [Due(place, span.until, span.forgets) for place, heads in asked if any(head() for head in heads)]
 
 
 def _roll(tr: Transaction, due: Due) -> bool:
-    """Roll ten minutes of a route up; return whether there is more to do."""
+    """Roll up to ten minutes of a route up; return whether there is more to do."""
     packed = keys.place(*due.place)
     since = rolled_until(tr, [due.place])[due.place]
     start = len(tr.keys.minute + packed)
@@ -75,9 +90,10 @@ def _roll(tr: Transaction, due: Due) -> bool:
         until = min(first - first % TEN + TEN, due.until)
         _add_up(tr, packed, first, until)
         tr.set(tr.keys.rolled + packed, keys.count(until))
-        return True
-    for old, last in _old(tr, packed, due.until):
+        return until < due.until or due.forgets
+    for old, last in _old(tr, packed, due.until) if due.forgets else ():
         tr.clear_range(old, last)
+    tr.unchanged = not due.forgets
     return False
 
 
@@ -96,17 +112,26 @@ def _add_up(tr: Transaction, packed: bytes, first: int, until: int) -> None:
         total = vectors.total(values)
         tr.add(tr.keys.hour + packed + hour + job_and_kind, total)
         tr.add(tr.keys.total + packed + job_and_kind, total)
-    minutes: dict[int, dict[str, float]] = {}
+    ten = tr.keys.minutes + packed + keys.count(first - first % TEN)
+    before_these = tr.get(ten).value
+    minutes: dict[int, dict[str, float]] = {} if before_these is None else as_minutes(before_these)
     for minute, kinds in by_minute.items():
         summed: dict[str, float] = {}
         for values in kinds.values():
             add(summed, vectors.counters_of(vectors.total(values)))
         minutes[minute] = summed
+    largest: dict[str, float] = {}
     for pair in samples():
-        minute = keys.count_of(pair.key[len(before) :])
-        minutes.setdefault(minute, {}).update(as_values(pair.value))
+        minute, values_then = keys.count_of(pair.key[len(before) :]), as_values(pair.value)
+        minutes.setdefault(minute, {}).update(values_then)
+        add(largest, values_then)
+    if largest:
+        hour_key = tr.keys.hour_sample + packed + hour
+        value = tr.get(hour_key).value
+        add(largest, {} if value is None else as_values(value))
+        tr.set(hour_key, encode(largest))
     tr.clear_range(*taken)
-    tr.set(tr.keys.minutes + packed + keys.count(first - first % TEN), encode(minutes))
+    tr.set(ten, encode(minutes))
 
 
 def _new(tr: Transaction, packed: bytes, since: int, until: int) -> list[tuple[bytes, bytes]]:

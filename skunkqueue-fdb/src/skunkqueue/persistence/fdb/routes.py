@@ -29,6 +29,17 @@ def known(tr: Transaction, queue: str | None = None, route: str | None = None) -
     return sorted(listed)
 
 
+def following(tr: Transaction, after: bytes, limit: int) -> list[tuple[Place, Route]]:
+    """List so many routes behind a packed place, in the order of their keys."""
+    before = tr.keys.route
+    begin = before + after + (keys.END if after else b"")
+    listed = []
+    for pair in tr.get_range(begin, before + keys.END, limit)():
+        (queue, route), _ = keys.names(pair.key[len(before) :], 2)
+        listed.append(((queue, route), as_route(pair.value)))
+    return listed
+
+
 def one(tr: Transaction, queue: str, route: str) -> Route | None:
     """Read one route; ``None`` where nothing ever was on it."""
     value = tr.get(tr.keys.route + keys.place(queue, route)).value
@@ -70,12 +81,35 @@ def infos(tr: Transaction, queue: str | None) -> list[RouteInfo]:
 
 def counts_of(tr: Transaction, queue: str | None, route: str | None = None) -> dict[Place, dict[State, int]]:
     """Count the firings of routes by state."""
-    found: dict[Place, dict[State, int]] = {}
-    for one_ in job_counts(tr, queue, route):
-        counts = found.setdefault((one_.queue, one_.route), dict.fromkeys(State, 0))
-        for state, number in one_.counts.items():
-            counts[state] += number
-    return found
+    before = tr.keys.counts
+    if queue is not None:
+        before += keys.name(queue) if route is None else keys.place(queue, route)
+    found = _counts(tr, before, before + keys.END)
+    return {at: counts for at, counts in found.items() if route in (None, at[1])}
+
+
+def counts_between(tr: Transaction, first: Place, last: Place) -> dict[Place, dict[State, int]]:
+    """Do so for routes from one to another, in the order of their keys. Nothing conflicts."""
+    before = tr.keys.counts
+    begin, end = before + keys.place(*first), before + keys.place(*last) + keys.END
+    return _counts(tr, begin, end, snapshot=True)
+
+
+def _counts(
+    tr: Transaction, begin: bytes, end: bytes, *, snapshot: bool = False
+) -> dict[Place, dict[State, int]]:
+    by_place: dict[Place, list[bytes]] = {}
+    start = len(tr.keys.counts)
+    # Those of a place lie side by side, and there may be hundreds.
+    place, values = b"\xff", list[bytes]()
+    for pair in tr.get_range(begin, end, snapshot=snapshot)():
+        packed = pair.key[start:]
+        if not packed.startswith(place):
+            (its_queue, its_route), job = keys.names(packed, 2)
+            place = packed[: len(packed) - len(job)]
+            values = by_place.setdefault((its_queue, its_route), [])
+        values.append(pair.value)
+    return {at: vectors.counts_of(vectors.total(packed_counts)) for at, packed_counts in by_place.items()}
 
 
 def job_counts(tr: Transaction, queue: str | None, route: str | None = None) -> list[JobCount]:
