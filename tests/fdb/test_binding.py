@@ -44,6 +44,20 @@ def test_newest_version_is_chosen_where_the_application_chose_none() -> None:
     assert asked == [730]
 
 
+def test_oldest_version_is_chosen_where_the_binding_tells_none() -> None:
+    binding, asked = binding_that()
+    # As in bindings of 7.1 and 7.2.
+    del cast("Any", binding).LATEST_API_VERSION
+    assert bindings.choose_version(binding) == bindings.OLDEST
+    assert asked == [bindings.OLDEST]
+
+
+def test_binding_that_is_too_old_names_both_versions_and_the_command() -> None:
+    binding, _ = binding_that(RuntimeError("Latest known FDB API version is 700"))
+    with pytest.raises(BackendError, match=r"knows version 700 .* needs 710 .* 'foundationdb>=7.1,<7.2'"):
+        bindings.choose_version(binding)
+
+
 def test_version_that_the_application_chose_is_taken() -> None:
     binding, asked = binding_that(chosen=710)
     assert bindings.choose_version(binding) == 710

@@ -177,7 +177,7 @@ class Binding(Protocol):
 
     @property
     def LATEST_API_VERSION(self) -> int:  # noqa: N802 - the binding's name
-        """The newest version of the API that it knows."""
+        """The newest version of the API that it knows; bindings of 7.1 and 7.2 do not have this."""
 
     @property
     def FDBError(self) -> type[Exception]:  # noqa: N802 - the binding's name
@@ -246,7 +246,8 @@ def choose_version(binding: Binding) -> int:
                 raise BackendError(msg)
             return chosen
         try:
-            binding.api_version(binding.LATEST_API_VERSION)
+            newest: int = getattr(binding, "LATEST_API_VERSION", OLDEST)
+            binding.api_version(newest)
         except RuntimeError as error:
             raise BackendError(_unfit(str(error))) from error
         except Exception as error:
@@ -256,12 +257,17 @@ def choose_version(binding: Binding) -> int:
                 f" FoundationDB 7.1 to 7.4, or set LD_LIBRARY_PATH to the folder of libfdb_c.so"
             )
             raise BackendError(msg) from error
-        return binding.LATEST_API_VERSION
+        return newest
 
 
 def _unfit(told: str) -> str:
     """Say why binding and library do not fit together, and how they do."""
-    numbers = [int(number) for number in re.findall(r"\b[67]\d\d\b|\b8\d\d\b", told)]
+    numbers = [int(number) for number in re.findall(r"\b[5-9]\d\d\b", told)]
+    if len(numbers) == 1 and numbers[0] < OLDEST:
+        return (
+            f"FoundationDB's Python binding {installed()} knows version {numbers[0]} of the API, and SkunkQueue needs {OLDEST}"
+            f" or later: run `pip install 'foundationdb>=7.1,<7.2'`, which any client library from 7.1 on works with"
+        )
     if len(numbers) < 2 or numbers[0] <= numbers[1]:
         return f"FoundationDB's Python binding {installed()} cannot be used: {told}"
     library = numbers[1]
