@@ -16,6 +16,8 @@ class Reads:
     ranges: Counter[str] = field(default_factory=Counter)
     keys: Counter[str] = field(default_factory=Counter)
     bytes: int = 0
+    passed: int = 0
+    """Keys that the cluster had to count to find where a range begins."""
 
     @property
     def requests(self) -> int:
@@ -59,6 +61,7 @@ class _Reader:
     def get_range(self, begin: Any, end: bytes, *options: Any) -> Any:
         letter = self._counts.letter(begin)
         self._counts.reads.ranges[letter] += 1
+        self._counts.reads.passed += max(getattr(begin, "offset", 1) - 1, 0)
         return _Range(self._counts.reads, letter, self._raw.get_range(begin, end, *options))
 
     def __getattr__(self, name: str) -> Any:

@@ -72,7 +72,8 @@ def tables_left(link: Link) -> set[str]:
     """Name the tables that hold anything."""
     prefix = link.keys.prefix
     pairs = link.read(lambda tr: tr.get_range(prefix, prefix + keys.END)())
-    letters = {pair.key[len(prefix) : len(prefix) + 1] for pair in pairs}
+    # How far samples have come is no sample.
+    letters = {pair.key[len(prefix) : len(prefix) + 1] for pair in pairs if pair.key != link.keys.sample}
     named = {getattr(link.keys, name)[-1:]: name for name in keys.Keys.__annotations__}
     return {named.get(letter, letter.decode()) for letter in letters}
 

@@ -13,7 +13,7 @@ from skunkqueue.clock import VirtualClock
 from skunkqueue.contract.makers import LEASE, QUEUE, ROUTE, WORKER, firing, firings, ids, outcome
 from skunkqueue.listings import Query
 from skunkqueue.persistence.fdb import binding as bindings
-from skunkqueue.persistence.fdb import blobs, packed, rollup, samples
+from skunkqueue.persistence.fdb import blobs, claim, keys, packed, rollup, samples
 from skunkqueue.persistence.fdb.backend import FdbBackend
 from skunkqueue.persistence.fdb.opening import open_link
 from skunkqueue.persistence.fdb.records import Batch, encode, entry_of
@@ -169,19 +169,19 @@ def test_firings_that_were_stored_with_their_bodies_are_read(store: FdbBackend, 
     def as_before(tr: Transaction) -> None:
         """Store them as version 0.1 did."""
         stored = {one.id: encode(entry_of(one, link.time.now())) for one in given}
-        keys = link.keys
+        tables = link.keys
         found = [
-            (keys.batch + name, ids_)
+            (tables.batch + name, ids_)
             for name, ids_ in packed.candidates(tr, packed.FIRINGS, [*stored])().items()
         ]
         for one in given:
-            tr.clear(keys.firing + one.id.encode())
-        tr.clear_range(keys.body, keys.body + b"\xff")
-        tr.clear_range(keys.bodies, keys.bodies + b"\xff")
-        blobs.put(tr, keys.firing + alone.id.encode(), stored[alone.id])
+            tr.clear(tables.firing + one.id.encode())
+        tr.clear_range(tables.body, tables.body + b"\xff")
+        tr.clear_range(tables.bodies, tables.bodies + b"\xff")
+        blobs.put(tr, tables.firing + alone.id.encode(), stored[alone.id])
         if not found:
             for one in batch:
-                blobs.put(tr, keys.firing + one.id.encode(), stored[one.id])
+                blobs.put(tr, tables.firing + one.id.encode(), stored[one.id])
         for key, own in found:
             entries = Batch(entries=(), firings=tuple((id_, stored[id_]) for id_ in own))
             tr.set(key, encode(entries))
@@ -268,3 +268,45 @@ def test_minutes_that_are_over_are_rolled_up_one_by_one(
     assert len(found) == 25
     # Of single jobs: a minute that is not over for long, with what happened and without histograms.
     assert reads.keys["m"] <= 2 * 20
+
+
+# --- claims ---------------------------------------------------------------------------------------------
+
+
+def test_claims_that_are_spread_follow_each_other_and_leave_nothing_behind(
+    store: FdbBackend, link: Link, reads_of: ReadsOf
+) -> None:
+    given = firings(600)
+    store.enqueue(given)
+    link.slots[QUEUE, ROUTE] = claim.MAX_SLOTS
+    lent: list[Claim] = []
+    passed = [reads_of(lambda: lent.extend(lend(store, 5))).passed for _ in range(2 * (claim.STRIP + 1))]
+    link.slots[QUEUE, ROUTE] = 1.0
+    while more := lend(store, 50):
+        lent += more
+
+    # Each strip begins at a place that is counted, and goes on from there.
+    assert {number for number, some in enumerate(passed) if some} <= {0, claim.STRIP + 1}
+    assert sorted(one.id for one in lent) == sorted(ids(given))
+
+
+def test_strip_reaches_the_end_of_the_line_and_begins_at_its_head(store: FdbBackend, link: Link) -> None:
+    given = firings(40)
+    store.enqueue(given)
+    link.slots[QUEUE, ROUTE] = claim.MAX_SLOTS
+    line = link.read(lambda tr: tr.get_range(link.keys.line, link.keys.line + b"\xff")())
+    start = len(link.keys.line + keys.place(QUEUE, ROUTE))
+    link.strips[QUEUE, ROUTE] = (line[-3].key[start:], 3)
+
+    assert [one.id for one in lend(store, 10)] == sorted(ids(given))[:10]
+
+
+def test_strip_passes_over_nothing_of_a_higher_priority(store: FdbBackend, link: Link) -> None:
+    store.enqueue(firings(40))
+    link.slots[QUEUE, ROUTE] = claim.MAX_SLOTS
+    lend(store, 5)
+    assert (QUEUE, ROUTE) in link.strips
+    urgent = firing(priority=9)
+    store.enqueue([urgent])
+
+    assert lend(store, 5)[0].id == urgent.id

@@ -36,9 +36,12 @@ MAX_BYTES = 4_000_000
 """Bytes of bodies lent in one transaction, more or less."""
 FEW = 8
 """So many are taken one by one, so that a firing put in between them does not conflict."""
-MAX_SLOTS, SPREAD, NARROW = 32.0, 4.0, 0.95
+MAX_SLOTS, SPREAD, NARROW = 100.0, 4.0, 0.95
 """Places in the line, each a batch apart, of which one is taken at random: one as long as claims do not conflict, ``SPREAD`` times
 as many after a conflict, ``NARROW`` times as many after none."""
+STRIP = 3
+"""Claims in a row that go on where the one before ended, while claims are spread: to find a place by its number costs the cluster and
+this process all that lies before it."""
 STEP = 0.001
 """Seconds by which one who was woken waits at most, for each place over which claims are spread."""
 MAX_PASSED = 10_000
@@ -66,6 +69,18 @@ class _Row(NamedTuple):
     value: bytes
     id: str
     target: bool
+
+
+class _Start(NamedTuple):
+    """Where in the lowest priority to begin."""
+
+    slot: int
+    """Batches behind the head."""
+    after: bytes
+    """RANK, DUE and ID of the firing behind which; empty: of none."""
+
+
+_HEAD = _Start(0, b"")
 
 
 class Claiming:
@@ -120,8 +135,8 @@ class Claiming:
         ends = all_keys.lease_end + place
         overdue = tr.get_range(ends, ends + keys.moment(tr.now) + keys.END, 1, snapshot=True)
         known = link.routes.get((self._queue, self._route), 0)
-        slot = self._slot(tr)
-        asked, asked_at = self._ask(tr, known, slot), tr.now
+        start = self._start(tr)
+        asked, asked_at = self._ask(tr, known, start), tr.now
         link.note_version(version.wait())
         tr.now = link.time.now()
         value = route.value
@@ -136,28 +151,45 @@ class Claiming:
         late = tr.now > asked_at + AHEAD
         if found.ranks != known or late:
             link.routes[self._queue, self._route] = found.ranks
-            asked = self._ask(tr, found.ranks, slot)
+            asked = self._ask(tr, found.ranks, start)
         rows = self._collect(asked, until)
-        if slot and len(rows) < self._limit:
-            rows = self._collect(self._ask(tr, found.ranks, 0), until)
+        if start != _HEAD and len(rows) < self._limit:
+            rows = self._collect(self._ask(tr, found.ranks, _HEAD), until)
         return rows[: self._limit]
 
-    def _slot(self, tr: Transaction) -> int:
-        """Choose how many batches behind the head of the line to claim: more, the more often claims conflict there."""
-        slots = tr.link.slots
+    def _start(self, tr: Transaction) -> _Start:
+        """Choose where to claim: the further behind the head of the line, the more often claims conflict there.
+
+        Then some claims follow each other from that place on, so that workers empty strips of the line side by side.
+        """
+        slots, strips = tr.link.slots, tr.link.strips
         place = (self._queue, self._route)
         if tr.conflicts > self._conflicts:
             self._conflicts = tr.conflicts
             slots[place] = min(max(slots.get(place, 1.0), 1.0) * SPREAD, MAX_SLOTS)
+            strips.pop(place, None)
         elif place in slots and not tr.conflicts:
             slots[place] *= NARROW
             if slots[place] < 1.0:
                 del slots[place]
+        if place not in slots:
+            strips.pop(place, None)
+            return _HEAD
+        after, left = strips.get(place, (b"", 0))
+        if left:
+            return _Start(0, after)
         most = min(int(slots.get(place, 1.0)), max(MAX_PASSED // max(self._limit, 1), 1))
-        return random.randrange(most)  # noqa: S311 - no secret
+        return _Start(random.randrange(most), b"")  # noqa: S311 - no secret
+
+    def _go_on_behind(self, tr: Transaction, last: _Row) -> None:
+        """Have the next claim go on here, where claims are spread over the line."""
+        place = (self._queue, self._route)
+        if place in tr.link.slots and not last.target:
+            _, left = tr.link.strips.get(place, (b"", 0))
+            tr.link.strips[place] = (last.order, left - 1 if left else STRIP)
 
     def _ask(
-        self, tr: Transaction, ranks: int, slot: int
+        self, tr: Transaction, ranks: int, start: _Start
     ) -> list[tuple[int, bool, Callable[[], Sequence[KeyValue]]]]:
         """Ask for what is due, by priority: of the line, and of what is for this worker only.
 
@@ -172,9 +204,15 @@ class Claiming:
         for table, target in tables:
             used = [priority for priority in reversed(_RANKS) if ranks >> priority & 1]
             for priority in used:
-                before = table + keys.rank(priority)
-                passed = slot * self._limit if priority == used[-1] and not target else 0
-                pairs = tr.get_range(before, before + until, self._limit, passed=passed, snapshot=True)
+                before = begin = table + keys.rank(priority)
+                passed = 0
+                if priority == used[-1] and not target:
+                    passed = start.slot * self._limit
+                    if start.after.startswith(keys.rank(priority)):
+                        begin = table + start.after + b"\0"
+                # What was there last time may not be due yet by the clock of today.
+                end = max(before + until, begin)
+                pairs = tr.get_range(begin, end, self._limit, passed=passed, snapshot=True)
                 asked.append((len(table), target, pairs))
         return asked
 
@@ -215,6 +253,7 @@ class Claiming:
         length = rules.batch_length([claim.deaths for claim in claims])
         claims, rows = claims[:length], rows[:length]
         self._take(tr, rows)
+        self._go_on_behind(tr, rows[-1])
         lease = Lease(
             worker=self._worker,
             queue=self._queue,

@@ -150,6 +150,8 @@ class Link:
         """It has no thread before something is run there."""
         self.slots: dict[tuple[str, str], float] = {}
         """Over how many places of the line claims of a route are spread, where they conflicted recently."""
+        self.strips: dict[tuple[str, str], tuple[bytes, int]] = {}
+        """Where in such a line the next claim goes on (RANK, DUE and ID), and how many more do."""
         self._binding = binding
         self._database = database
         self._open: set[Any] = set()
