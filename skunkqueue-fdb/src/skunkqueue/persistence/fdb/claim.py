@@ -39,7 +39,7 @@ FEW = 8
 MAX_SLOTS, SPREAD, NARROW = 100.0, 4.0, 0.95
 """Places in the line, each a batch apart, of which one is taken at random: one as long as claims do not conflict, ``SPREAD`` times
 as many after a conflict, ``NARROW`` times as many after none."""
-STRIP = 3
+STRIP = 6
 """Claims in a row that go on where the one before ended, while claims are spread: to find a place by its number costs the cluster and
 this process all that lies before it."""
 STEP = 0.001
