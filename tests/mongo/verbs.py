@@ -103,6 +103,8 @@ def looking(store: Backend, made: list[str]) -> None:
             store.page(QUEUE, ROUTE, state, 10, page.next)
     store.routes()
     store.routes(QUEUE)
+    store.route_page(QUEUE, "t", 5)
+    store.busiest()
     minute = int(store.now() // 60)
     store.minutes(QUEUE, ROUTE, minute - 60, minute + 1)
     asking(store, made)
@@ -128,6 +130,7 @@ def asking(store: Backend, made: list[str]) -> None:
             assert onward.previous is not None
             store.rows(query, 5, onward.previous)
         store.count(query)
+        store.count_states(query)
     store.job_counts()
     store.job_counts(QUEUE, ROUTE)
     store.results(made)
