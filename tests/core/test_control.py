@@ -85,11 +85,32 @@ def test_any_number_of_firings_is_one_entry(store: Backend, control: Control) ->
 
     assert [entry.did for entry in entries(store)] == [
         "deleted 2345 of 2345",
-        "made due 2345 of 2345",
+        "made due 0 of 2345",
         "requeued 2345 of 2345",
         "killed 2345 of 2345",
     ]
     assert all(len(entry.on) <= MAX_ON for entry in entries(store))
+
+
+def test_what_runs_is_told_to_end_and_not_called_killed(store: Backend, control: Control) -> None:
+    running = claimed(store).id
+    waiting = firings(1)
+    store.enqueue(waiting)
+
+    found = control.act("kill", [running, waiting[0].id])
+
+    assert [(each.done, each.state) for each in found] == [(True, State.RUNNING), (True, State.PENDING)]
+    assert entries(store)[0].did == "killed 1 of 2, told 1 to end"
+
+
+def test_only_what_waits_for_its_time_is_made_due(store: Backend, control: Control) -> None:
+    due, later = firings(1), firings(1, delay=60.0)
+    store.enqueue([*due, *later])
+
+    found = control.act("run_now", ids([*due, *later]))
+
+    assert [each.done for each in found] == [False, True]
+    assert entries(store)[0].did == "made due 1 of 2"
 
 
 def test_what_was_refused_is_not_counted(store: Backend, control: Control) -> None:

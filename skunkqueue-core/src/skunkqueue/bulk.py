@@ -9,19 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from skunkqueue.control import DONE, Control, deleted, killed, made_due
+from skunkqueue import outcomes
+from skunkqueue.control import Control
 from skunkqueue.errors import WrongTypeError
 from skunkqueue.listings import MAX_LOOK, MAX_ROWS, Count, Query, Row
+from skunkqueue.outcomes import CHANGES, Outcome
 from skunkqueue.records import FINAL_STATES, State
 from skunkqueue.show import brief
 
-CHANGES = {
-    "kill": (State.PENDING, State.RUNNING),
-    "requeue": FINAL_STATES,
-    "delete": (State.PENDING, *FINAL_STATES),
-    "run_now": (State.PENDING,),
-}
-"""In which states a firing must be for a verb to change it."""
 Span = tuple[float | None, float | None]
 
 
@@ -33,9 +28,16 @@ class BulkProgress(msgspec.Struct, frozen=True, kw_only=True):
     seen: int = 0
     """Firings that were worked on so far."""
     done: int = 0
-    """Those of them that were changed. The others had begun, or ended, in the meantime."""
+    """Those of them that were changed. The others had begun, or ended, in the meantime, or were due already."""
+    told: int = 0
+    """Those of the changed ones that run: their workers were told to end them. Only ``kill`` has such."""
     stopped: bool = False
     """Whether it was stopped before its end."""
+
+    @property
+    def is_past(self) -> bool:
+        """Whether the count was cut off, and is less than what was worked on by now."""
+        return not self.matched.exact and self.seen > self.matched.number
 
 
 class Bulk:
@@ -113,36 +115,36 @@ class Bulk:
                     break
                 page = self._control.backend.rows(self.query, MAX_ROWS, cursor)
                 rows = list(page.rows if self._keep is None else self._keep(page.rows))
-                ids = [row.id for row in rows if row.id not in interrupted]
+                meant = [row for row in rows if row.id not in interrupted]
                 # They come to another place of the line when they go back to pending.
                 interrupted.update(row.id for row in rows if row.state is State.RUNNING)
+                found = self._do(meant) if meant else []
                 progress = msgspec.structs.replace(
                     progress,
-                    seen=progress.seen + len(ids),
-                    done=progress.done + (self._do(ids) if ids else 0),
+                    seen=progress.seen + len(found),
+                    done=progress.done + sum(each.done for each in found),
+                    told=progress.told + outcomes.told(self.verb, found),
                 )
                 cursor, more = page.next, page.next is not None
                 if more:
                     action.note(self._words(progress))
                 if tell is not None:
                     tell(progress)
-            action.finish(self._words(progress) + (", then told to stop" if progress.stopped else ""))
+            end = ", then told to stop" if progress.stopped else ""
+            action.finish(self._words(progress, ended=not progress.stopped) + end)
         return progress
 
-    def _do(self, ids: Sequence[str]) -> int:
+    def _do(self, rows: Sequence[Row]) -> list[Outcome]:
         backend = self._control.backend
-        if self.verb == "requeue":
-            return len(backend.requeue(ids))
-        if self.verb == "kill":
-            return killed(backend.kill(ids))
-        if self.verb == "delete":
-            return deleted(backend.delete(ids))
-        return made_due(backend.run_now(ids))
+        now = backend.now() if self.verb == "run_now" else 0.0
+        early = {row.id for row in rows if row.due > now}
+        return outcomes.act(backend, self.verb, [row.id for row in rows], early)
 
-    def _words(self, progress: BulkProgress) -> str:
+    def _words(self, progress: BulkProgress, *, ended: bool = False) -> str:
         matched = progress.matched
         of = f"{matched.number}" if matched.exact else f"at least {matched.number}"
-        return f"{DONE[self.verb]} {progress.done} of {of}"
+        is_known = matched.exact or not (ended or progress.is_past)
+        return outcomes.in_words(self.verb, progress.done, progress.told, of if is_known else "")
 
 
 def describe(query: Query) -> str:

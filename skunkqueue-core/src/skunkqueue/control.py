@@ -7,19 +7,17 @@ without it. Decides nothing: the caller decides who may do what.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
 
-from skunkqueue import schedule_control
+from skunkqueue import outcomes, schedule_control
 from skunkqueue.errors import BackendError, SkunkQueueError, UnknownPoolError, UnknownWorkerError
 from skunkqueue.ids import new_id
+from skunkqueue.outcomes import Outcome
 from skunkqueue.payload import storable
-from skunkqueue.persistence.backend import MAX_PAGE, Backend
+from skunkqueue.persistence.backend import Backend
 from skunkqueue.pools import MAX_ON, Entry, PoolRecord
 from skunkqueue.records import Command, State
-
-T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -90,38 +88,34 @@ class Control:
 
     # --- firings ----------------------------------------------------------------------------------
 
+    def act(self, verb: str, ids: Sequence[str], early: Collection[str] | None = None) -> list[Outcome]:
+        """Do ``kill``, ``requeue``, ``delete`` or ``run_now`` to firings, any number; return the outcome of each, in order.
+
+        ``early``: see ``outcomes.act``.
+        """
+        found: list[Outcome] = []
+        with self.action(verb, _named(ids)) as action:
+            for batch in outcomes.batches(ids):
+                found += outcomes.act(self.backend, verb, batch, early)
+            done = sum(each.done for each in found)
+            action.finish(outcomes.in_words(verb, done, outcomes.told(verb, found), f"{len(found)}"))
+        return found
+
     def kill(self, ids: Sequence[str]) -> dict[str, State | None]:
         """Kill firings, any number; see ``Backend.kill``."""
-        return self._firings("kill", ids, self.backend.kill, killed)
+        return {each.id: each.state for each in self.act("kill", ids)}
 
     def requeue(self, ids: Sequence[str]) -> list[str]:
         """Make finished firings pending again, any number; see ``Backend.requeue``."""
-        with self.action("requeue", _named(ids)) as action:
-            done = [id_ for batch in _batches(ids) for id_ in self.backend.requeue(batch)]
-            action.finish(f"requeued {len(done)} of {len(ids)}")
-        return done
+        return [each.id for each in self.act("requeue", ids) if each.done]
 
     def delete(self, ids: Sequence[str]) -> dict[str, State | None]:
         """Remove finished or pending firings, any number; see ``Backend.delete``."""
-        return self._firings("delete", ids, self.backend.delete, deleted)
+        return {each.id: each.state for each in self.act("delete", ids)}
 
     def run_now(self, ids: Sequence[str]) -> dict[str, State | None]:
         """Make pending firings due now, any number; see ``Backend.run_now``."""
-        return self._firings("run_now", ids, self.backend.run_now, made_due)
-
-    def _firings(
-        self,
-        verb: str,
-        ids: Sequence[str],
-        do: Callable[[Sequence[str]], dict[str, State | None]],
-        count: Callable[[dict[str, State | None]], int],
-    ) -> dict[str, State | None]:
-        states: dict[str, State | None] = {}
-        with self.action(verb, _named(ids)) as action:
-            for batch in _batches(ids):
-                states.update(do(batch))
-            action.finish(f"{DONE[verb]} {count(states)} of {len(states)}")
-        return states
+        return {each.id: each.state for each in self.act("run_now", ids)}
 
     # --- routes -----------------------------------------------------------------------------------
 
@@ -273,25 +267,6 @@ class Control:
         return None
 
 
-def killed(states: dict[str, State | None]) -> int:
-    """Count those that ``kill`` has killed, or had interrupted."""
-    return sum(state is not None and not state.final for state in states.values())
-
-
-def deleted(states: dict[str, State | None]) -> int:
-    """Count those that ``delete`` has removed."""
-    return sum(state is not None and state is not State.RUNNING for state in states.values())
-
-
-def made_due(states: dict[str, State | None]) -> int:
-    """Count those that ``run_now`` has made due, or that were."""
-    return sum(state is State.PENDING for state in states.values())
-
-
-DONE = {"kill": "killed", "delete": "deleted", "run_now": "made due", "requeue": "requeued"}
-"""Verbs over firings, and the word for what they did."""
-
-
 def place(queue: str, route: str | None) -> str:
     """Name a queue or route for people."""
     return f"queue {queue}" if route is None else f"route {route} of queue {queue}"
@@ -306,8 +281,3 @@ def shortened(on: str) -> str:
 def _named(ids: Sequence[str]) -> str:
     shown = ", ".join(ids[:10])
     return shown if len(ids) <= 10 else f"{len(ids)} firings: {shown}, ..."
-
-
-def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(ids), MAX_PAGE):
-        yield ids[start : start + MAX_PAGE]

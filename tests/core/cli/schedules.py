@@ -86,7 +86,12 @@ def read(store: Backend, name: str = "tick", queue: str = "demo") -> Schedule:
 
 
 def run_once(
-    store: Backend, *, interval: float = 60.0, took: float = 1.5, verdict: Verdict = Verdict.COMPLETE
+    store: Backend,
+    *,
+    interval: float = 60.0,
+    took: float = 1.5,
+    verdict: Verdict = Verdict.COMPLETE,
+    late: float = 0.0,
 ) -> None:
     """Run the firing of the schedule that is due, as a worker would, and have it refired."""
     claim = begin(store)
@@ -94,7 +99,9 @@ def run_once(
     following = Firing(
         id=new_id(), queue=found.queue, route=found.route, body=found.body, due=store.now() - 1.0
     )
-    run = Run(id=claim.id, began=claim.claimed, took=took, verdict=verdict.value, interval=interval)
+    run = Run(
+        id=claim.id, began=claim.claimed, took=took, verdict=verdict.value, interval=interval, late=late
+    )
     refire = Refire(
         queue=found.queue, name=found.name, generation=found.generation, firing=following, state=b"", run=run
     )

@@ -5,7 +5,12 @@ from __future__ import annotations
 import getpass
 import socket
 
+import msgspec
+
+from skunkqueue.cli.audit import listed, progress_of
+from skunkqueue.ids import new_id
 from skunkqueue.persistence.backend import Backend
+from skunkqueue.pools import Entry
 from skunkqueue.records import Verdict
 from tests.core.cli.program import Skunq, begin, finish, fire, hire, open_pool
 
@@ -75,3 +80,26 @@ def test_a_bulk_order_is_one_entry(store: Backend, skunq: Skunq) -> None:
     (entry,) = skunq.json("audit")["entries"]
     assert (entry["verb"], entry["did"]) == ("delete", "deleted 2 of 2")
     assert "queue=demo" in entry["on"]
+
+
+def test_an_action_that_ended_half_way_is_not_shown_as_finished(store: Backend, skunq: Skunq) -> None:
+    store.log_entry(Entry(id=new_id(), who="ann@here", verb="delete", on="all"))
+    assert "not finished" in skunq("audit")
+
+    store.note_entry(store.audit().entries[0].id, did="deleted 58000 of at least 10000")
+    assert "deleted 58000 of at least 10000, not finished" in skunq("audit")
+
+
+def test_a_command_to_a_pool_that_died_is_never_heard(store: Backend, skunq: Skunq) -> None:
+    open_pool(store, "pool-1")
+    for each in ("pool-1", "pool-2"):
+        store.log_entry(Entry(id=new_id(), who="ann@here", verb="restart", on=f"pool {each}"))
+    found = store.audit().entries
+    assert "never heard" not in skunq("audit")
+
+    there = listed(store, [msgspec.structs.replace(entry, at=0.0) for entry in found])
+
+    assert [progress_of(entry, there) for entry in found] == [
+        "never heard: the pool is gone",
+        "sent, not heard yet",
+    ]

@@ -25,7 +25,7 @@ def test_all_that_a_filter_matches_is_killed(store: Backend, skunq: Skunq) -> No
     wanted = [fire(store, tags=("eu",)) for _ in range(3)]
     other = fire(store)
 
-    assert skunq("kill", "--tag", "eu", "--yes") == "killed 4 firings\n"
+    assert skunq("kill", "--tag", "eu", "--yes") == "killed 3 firings, told 1 to end\n"
     assert states(store, wanted) == [State.KILLED] * 3
     assert states(store, [running, other]) == [State.RUNNING, State.PENDING]
 
@@ -71,6 +71,47 @@ def test_text_in_arguments_chooses_too(store: Backend, skunq: Skunq) -> None:
     skunq("kill", "--text", "APPLES", "--yes")
 
     assert states(store, [wanted, other]) == [State.KILLED, State.PENDING]
+
+
+def test_what_was_due_already_is_not_made_due(store: Backend, skunq: Skunq) -> None:
+    fire(store)
+    fire(store, delay=LATER)
+
+    assert skunq("run", "--all", "--yes") == "made due 1 firing\n"
+    assert skunq("run", "--all", "--yes", expect=1) == "made due 0 firings\n"
+    assert [entry["did"] for entry in skunq.json("audit")["entries"]] == [
+        "made due 0 of 2",
+        "made due 1 of 2",
+    ]
+
+
+def test_only_what_runs_is_told_to_end(store: Backend, skunq: Skunq) -> None:
+    fire(store)
+    begin(store)
+
+    assert skunq("kill", "--all", "--yes") == "told 1 firing to end\n"
+    assert skunq.json("audit")["entries"][0]["did"] == "killed 0 of 1, told 1 to end"
+
+
+def test_programs_read_how_many_were_changed(store: Backend, skunq: Skunq) -> None:
+    fire(store)
+    begin(store)
+    fire(store, route="bar")
+    answer = {"matched": 2, "exact": True, "seen": 2, "done": 2, "told": 1, "stopped": False}
+
+    assert skunq.json("kill", "--all", "--yes") == answer
+    none = {**answer, "matched": 0, "seen": 0, "done": 0, "told": 0}
+    assert skunq.json("run", "--tag", "none", "--yes", expect=1) == none
+
+
+@pytest.mark.parametrize("verb", ["requeue", "delete"])
+def test_programs_read_how_many_finished_ones_were_changed(store: Backend, skunq: Skunq, verb: str) -> None:
+    for _ in range(2):
+        finish(store)
+
+    told = skunq.json(verb, "--all", "--yes")
+
+    assert (told["matched"], told["seen"], told["done"], told["told"]) == (2, 2, 2, 0)
 
 
 def test_nothing_is_done_without_an_answer(store: Backend, skunq: Skunq) -> None:
@@ -129,6 +170,22 @@ def test_it_counts_and_asks_on_a_terminal(store: Backend, answer: str, left: Sta
     assert ("3 of 3" in told) == (answer == "y")
 
 
+@pytest.mark.parametrize("verb", ["kill", "delete"])
+def test_ctrl_c_at_the_question_ends_it_as_ctrl_c_does_elsewhere(store: Backend, verb: str) -> None:
+    made = fire(store)
+
+    skunq = pexpect.spawn(
+        sys.executable, ["-m", "skunkqueue.cli", verb, "-q", "demo"], encoding="utf-8", timeout=60
+    )
+    skunq.expect_exact("1 firing?")
+    skunq.sendintr()
+    skunq.read()
+    skunq.close()
+
+    assert skunq.exitstatus == 130
+    assert states(store, [made]) == [State.PENDING]
+
+
 STOPPED = """
 import os, signal, sys
 from skunkqueue import bulk
@@ -136,17 +193,18 @@ from skunkqueue.cli.group import skunq
 bulk.MAX_ROWS = 2
 finish = bulk.Bulk._do
 def do(self, ids):
-    os.kill(os.getpid(), signal.SIGINT)
+    os.kill(os.getpid(), getattr(signal, sys.argv[1]))
     return finish(self, ids)
 bulk.Bulk._do = do
 skunq.main(["delete", "-q", "demo", "--yes"])
 """
 
 
-def test_ctrl_c_stops_after_the_page_at_hand_and_says_how_far_it_came(store: Backend) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_stops_after_the_page_at_hand_and_says_how_far_it_came(store: Backend, name: str) -> None:
     made = [finish(store) for _ in range(6)]
 
-    skunq = pexpect.spawn(sys.executable, ["-c", STOPPED], encoding="utf-8", timeout=60)
+    skunq = pexpect.spawn(sys.executable, ["-c", STOPPED, name], encoding="utf-8", timeout=60)
     told = skunq.read()
     skunq.close()
 
@@ -154,3 +212,28 @@ def test_ctrl_c_stops_after_the_page_at_hand_and_says_how_far_it_came(store: Bac
     assert "stopped before the end: 2 of 6 firings are done" in told
     assert skunq.exitstatus == 130
     assert states(store, made) == [None] * 2 + [State.COMPLETE] * 4
+    (entry,) = store.audit().entries
+    assert (entry.did, entry.done is None) == ("deleted 2 of 6, then told to stop", False)
+
+
+MANY = """
+import sys
+from skunkqueue import bulk
+from skunkqueue.cli.group import skunq
+from skunkqueue.listings import Count
+bulk.MAX_ROWS = 2
+bulk.Bulk.count = lambda self: Count(number=2, exact=False)
+skunq.main(["delete", "-q", "demo", "--yes"])
+"""
+
+
+def test_a_count_that_was_cut_off_is_not_shown_as_exact(store: Backend) -> None:
+    for _ in range(6):
+        finish(store)
+
+    skunq = pexpect.spawn(sys.executable, ["-c", MANY], encoding="utf-8", timeout=60)
+    told = skunq.read()
+
+    assert "2 of at least 2" in told
+    assert "4 of" not in told
+    assert store.audit().entries[0].did == "deleted 6"

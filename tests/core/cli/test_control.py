@@ -37,12 +37,68 @@ def test_a_finished_firing_stays_as_it_is(store: Backend, skunq: Skunq) -> None:
     assert state(store, made) is State.COMPLETE
 
 
-def test_several_are_killed_in_one_go_by_the_start_of_their_ids(store: Backend, skunq: Skunq) -> None:
+def test_several_are_killed_in_one_go(store: Backend, skunq: Skunq) -> None:
     made = [fire(store, id=digit * 24) for digit in "abc"]
 
-    skunq("kill", "a" * 24, "bb", "c")
+    skunq("kill", *made, made[0].upper())
 
     assert {state(store, each) for each in made} == {State.KILLED}
+
+
+@pytest.mark.parametrize("verb", ["kill", "requeue", "delete", "run"])
+def test_the_start_of_an_id_changes_nothing(store: Backend, skunq: Skunq, verb: str) -> None:
+    made = [fire(store, delay=3_600.0), finish(store, route="bar")]
+    before = store.get(made)
+
+    for each in made:
+        told = skunq.error(verb, each[:23], expect=1)
+        assert (
+            f"is only the start of an ID: a command that changes firings needs it whole, such as {each}"
+            in told
+        )
+    assert store.get(made) == before
+
+
+def answers(*told: tuple[str, str | None, bool]) -> dict[str, object]:
+    return {"answers": [{"id": id_, "before": before, "done": done} for id_, before, done in told]}
+
+
+def test_programs_read_an_answer_for_each_id(store: Backend, skunq: Skunq) -> None:
+    done, failed = finish(store), finish(store, Verdict.ERROR)
+    running = fire(store)
+    begin(store)
+    due, later = fire(store), fire(store, delay=3_600.0)
+
+    told = skunq.json("run", due, later, done, expect=1)
+    assert told == answers((due, "pending", False), (later, "pending", True), (done, "complete", False))
+    told = skunq.json("kill", later, running, done, expect=1)
+    assert told == answers((later, "pending", True), (running, "running", True), (done, "complete", False))
+    told = skunq.json("requeue", failed, running, expect=1)
+    assert told == answers((failed, "error", True), (running, "running", False))
+    told = skunq.json("delete", done, running, expect=1)
+    assert told == answers((done, "complete", True), (running, "running", False))
+
+
+def test_programs_read_how_many_were_pruned(store: Backend, skunq: Skunq) -> None:
+    finish(store)
+
+    assert skunq.json("prune", "--older-than", "0s") == {"removed": 1}
+
+
+def test_the_log_does_not_say_of_a_running_firing_that_it_was_killed(store: Backend, skunq: Skunq) -> None:
+    made = [fire(store), fire(store)]
+    begin(store)
+
+    skunq("kill", *made)
+
+    assert skunq.json("audit")["entries"][0]["did"] == "killed 1 of 2, told 1 to end"
+
+
+def test_a_firing_that_was_due_already_is_not_made_due(store: Backend, skunq: Skunq) -> None:
+    made = fire(store)
+
+    assert skunq.error("run", made, expect=1) == f"{made} was due already\n"
+    assert skunq.json("audit")["entries"][0]["did"] == "made due 0 of 1"
 
 
 def test_one_unknown_id_kills_none(store: Backend, skunq: Skunq) -> None:

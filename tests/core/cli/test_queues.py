@@ -155,3 +155,16 @@ def test_job_count_that_is_no_exact_one_is_marked() -> None:
     counts = {state: 3 if state is State.PENDING else 0 for state in State}
     row = _job_row(JobCount(queue="q", route="r", job="", counts=counts, exact=False))
     assert row[:4] == (UNKNOWN, "q", "r", "3+")
+
+
+def test_programs_read_what_was_done_to_a_route(store: Backend, skunq: Skunq) -> None:
+    fire(store)
+    place = {"queue": "demo", "route": "foo"}
+
+    assert skunq.json("pause", "-q", "demo", "-r", "foo") == {**place, "paused": True}
+    assert skunq.json("resume", "-q", "demo", "-r", "foo") == {**place, "paused": False}
+    skunq("pause", "-q", "demo")
+    assert skunq.json("resume", "-q", "demo", "-r", "foo") == {**place, "paused": True}
+    assert skunq.json("purge", "-q", "demo", "--yes") == {"queue": "demo", "route": None, "removed": 1}
+    told = skunq.json("purge", "-q", "demo", "--yes", expect=1)
+    assert told == {"queue": "demo", "route": None, "removed": 0}

@@ -142,7 +142,7 @@ def test_the_history_shows_how_the_interval_adapts(store: Backend, skunq: Skunq)
 
     header, *lines = skunq("schedule", "history", "tick").splitlines()
 
-    assert header.split() == ["BEGAN", "TOOK", "VERDICT", "INTERVAL"]
+    assert header.split() == ["BEGAN", "LATE", "TOOK", "VERDICT", "INTERVAL"]
     assert [line.count("#") for line in lines] == [8, 30, 1]
     assert "250 ms  complete    30.0 s  ########" in lines[0]
     assert "1.5 s  error      2 m 0 s  ###" in lines[1]
@@ -153,6 +153,33 @@ def test_the_history_shows_how_the_interval_adapts(store: Backend, skunq: Skunq)
         (1.5, "complete", 1.0),
     ]
     assert all(run["began"].endswith("Z") and len(run["id"]) == 24 for run in runs)
+
+
+def test_the_history_says_how_late_each_run_began(store: Backend, skunq: Skunq) -> None:
+    declare(store, after=-1.0)
+    run_once(store, late=2.5)
+    run_once(store, took=0.0, verdict=Verdict.EXPIRED)
+
+    late, expired = skunq("schedule", "history", "tick").splitlines()[1:]
+
+    assert " ago  2.5 s " in late
+    assert expired.split()[0] == "expired"
+    assert [run["late"] for run in skunq.json("schedule", "history", "tick")["runs"]] == [2.5, None]
+
+
+def test_programs_read_whether_a_schedule_was_changed(store: Backend, skunq: Skunq) -> None:
+    declare(store)
+
+    def done(*words: str, expect: int = 0) -> bool:
+        told = skunq.json("schedule", *words, expect=expect)
+        assert (told["queue"], told["name"]) == ("demo", "tick")
+        return bool(told["done"])
+
+    assert [done("pause", "tick"), done("pause", "tick")] == [True, False]
+    assert done("run", "tick", expect=1) is False
+    assert [done("resume", "tick"), done("resume", "tick")] == [True, False]
+    assert done("run", "tick") is True
+    assert done("remove", "tick", "--yes") is True
 
 
 def test_a_run_that_expired_is_not_said_to_have_begun(store: Backend, skunq: Skunq) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import click
@@ -15,6 +16,10 @@ from skunkqueue.cli.text import cut, from_now, iso, span
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.pools import Entry
 
+COMMANDS = frozenset({"quiet", "resume", "stop", "rough", "restart"})
+"""Verbs of commands to workers and pools."""
+PATIENCE = 15.0
+"""Seconds after which a command to a worker or pool that is not listed is taken as never heard."""
 WIDTH = 80
 """Characters of a long cell shown to people; ``--json`` gives all."""
 ENTRIES = Shape(
@@ -49,7 +54,8 @@ def audit(
         entries = [entry_json(entry) for entry in found.entries]
         document({"now": iso(now), "entries": entries, "next": found.next})
     elif found.entries:
-        table(ENTRIES, [_row(entry, now) for entry in found.entries])
+        there = listed(store, found.entries)
+        table(ENTRIES, [_row(entry, now, there) for entry in found.entries])
         if found.next is not None:
             note(f"there is more: add --after {found.next}")
     else:
@@ -73,23 +79,50 @@ def entry_json(entry: Entry) -> dict[str, Any]:
     }
 
 
-def progress_of(entry: Entry) -> str:
-    """Return the outcome of an order: what it did, or whether it was received and carried out."""
+def is_command(entry: Entry) -> bool:
+    """Return whether it is a command to a worker or a pool, which carries it out later; all else is done by whoever asks."""
+    return entry.verb in COMMANDS and entry.on.startswith(("worker ", "pool "))
+
+
+def listed(store: Backend, entries: Iterable[Entry]) -> frozenset[str] | None:
+    """Name the workers and pools that may still hear a command, as entries do; ``None`` where none of the entries waits for it."""
+    waiting = [entry for entry in entries if is_command(entry) and entry.heard is None and not entry.did]
+    if not waiting:
+        return None
+    now = store.now()
+    # The pool of a worker that has just died hears the command all the same.
+    recent = frozenset(entry.on for entry in waiting if now - entry.at < PATIENCE)
+    pools = store.pools() if "pools" in store.capabilities else []
+    workers = {worker.id for worker in store.workers()}
+    workers.update(process.worker for pool in pools for process in pool.processes)
+    return recent | {f"worker {id_}" for id_ in workers} | {f"pool {pool.id}" for pool in pools}
+
+
+def progress_of(entry: Entry, there: Collection[str] | None = None) -> str:
+    """Return the outcome of an order: what it did, and whether it was received and carried out.
+
+    ``there``: workers and pools that are listed, as ``listed`` names them. A command to another is never heard.
+    """
+    if entry.done is None and not is_command(entry):
+        # Whoever did it was ended, or is still at it.
+        return f"{entry.did}, not finished" if entry.did else "not finished"
     if entry.did:
         return entry.did
     if entry.done is not None:
         return f"done after {span(entry.done - entry.at)}"
     if entry.heard is not None:
         return f"heard after {span(entry.heard - entry.at)}, not done yet"
+    if there is not None and entry.on not in there:
+        return f"never heard: the {entry.on.split(' ', 1)[0]} is gone"
     return "sent, not heard yet"
 
 
-def _row(entry: Entry, now: float) -> tuple[str, ...]:
+def _row(entry: Entry, now: float, there: Collection[str] | None) -> tuple[str, ...]:
     return (
         from_now(entry.at, now),
         entry.who,
         entry.verb,
         cut(entry.on, WIDTH),
-        cut(progress_of(entry), WIDTH),
+        cut(progress_of(entry, there), WIDTH),
         cut(entry.why or "", WIDTH),
     )

@@ -1,4 +1,4 @@
-"""One verb over all firings that a filter matches, for people: count, ask, show progress, stop at Ctrl-C.
+"""One verb over all firings that a filter matches, for people: count, ask, show progress, stop at Ctrl-C or TERM.
 
 ``skunkqueue.bulk`` does the work.
 """
@@ -17,15 +17,18 @@ import click
 from skunkqueue.bulk import Bulk, BulkProgress
 from skunkqueue.cli import exits
 from skunkqueue.cli.filters import Filter, query_of, split
-from skunkqueue.cli.output import note, say
+from skunkqueue.cli.output import document, note, say
 from skunkqueue.cli.searching import with_text
 from skunkqueue.cli.text import clean, plural
-from skunkqueue.control import DONE, Control
-from skunkqueue.listings import Row
+from skunkqueue.control import Control
+from skunkqueue.listings import Count, Row
+from skunkqueue.outcomes import DONE
 
 F = TypeVar("F", bound=Callable[..., object])
 ASKED = {"kill": "Kill", "requeue": "Requeue", "delete": "Delete", "run_now": "Run at once"}
 """Verbs, and the words in which people are asked about them."""
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What ends it after the present page."""
 
 
 def bulk_options(command: F) -> F:
@@ -53,6 +56,7 @@ def run(
     states: Sequence[str],
     *,
     yes: bool,
+    as_json: bool,
     asks: bool = True,
 ) -> None:
     """Run the verb on all that match: count, ask, run, and print how many were changed; sets the exit code.
@@ -61,11 +65,11 @@ def run(
     """
     jobs = _jobs(control, verb, wanted, states)
     counts = [job.count() for job in jobs]
-    number = sum(count.number for count in counts)
-    exact = all(count.exact for count in counts)
+    matched = Count(number=sum(count.number for count in counts), exact=all(count.exact for count in counts))
+    number, exact = matched.number, matched.exact
     if not number and exact:
         note("no such firings")
-        _say_done(verb, 0)
+        _tell(verb, BulkProgress(matched=matched), as_json=as_json)
         ctx.exit(exits.NOTHING)
     told = plural(number, "firing") if exact else f"at least {plural(number, 'firing')}"
     if wanted.text is not None:
@@ -73,13 +77,14 @@ def run(
     if not yes and (asks or sys.stdin.isatty()):
         if not sys.stdin.isatty():
             ctx.fail(f"this means {clean(told)}: add --yes if you mean it")
-        click.confirm(f"{ASKED[verb]} {clean(told)}?", abort=True)
-    done, stopped = _do(jobs, number)
-    _say_done(verb, done)
-    if stopped:
-        note(f"stopped before the end: {done:,} of {told} are done")
+        click.confirm(f"{ASKED[verb]} {clean(told)}?", abort=True, err=as_json)
+    progress = _do(jobs, matched)
+    _tell(verb, progress, as_json=as_json)
+    if progress.stopped:
+        of = "" if progress.is_past else f" of {told}"
+        note(f"stopped before the end: {progress.done:,}{of} are done")
         ctx.exit(exits.INTERRUPTED)
-    if not done:
+    if not progress.done:
         ctx.exit(exits.NOTHING)
 
 
@@ -97,22 +102,33 @@ def _jobs(control: Control, verb: str, wanted: Filter, states: Sequence[str]) ->
     return [Bulk(control, verb, query, keep=keep, keeps=keeps) for query in queries]
 
 
-def _do(jobs: Sequence[Bulk], number: int) -> tuple[int, bool]:
-    done = 0
+def _do(jobs: Sequence[Bulk], matched: Count) -> BulkProgress:
+    """Run one after the other; return the progress of all together."""
+    all_ = BulkProgress(matched=matched)
     with _interruptible() as is_stopped:
         for job in jobs:
-            before = done
+            before = all_
 
-            def tell(progress: BulkProgress, before: int = before) -> None:
-                _show(f"{before + progress.done:,} of {number:,}")
+            def tell(progress: BulkProgress, before: BulkProgress = before) -> None:
+                now = _added(before, progress)
+                of = f" of {'' if matched.exact else 'at least '}{matched.number:,}"
+                _show(f"{now.done:,}{'' if now.is_past else of}")
 
-            progress = job.run(tell, is_stopped)
-            done += progress.done
-            if progress.stopped:
-                _show("")
-                return done, True
+            all_ = _added(before, job.run(tell, is_stopped))
+            if all_.stopped:
+                break
     _show("")
-    return done, False
+    return all_
+
+
+def _added(before: BulkProgress, more: BulkProgress) -> BulkProgress:
+    return BulkProgress(
+        matched=before.matched,
+        seen=before.seen + more.seen,
+        done=before.done + more.done,
+        told=before.told + more.told,
+        stopped=more.stopped,
+    )
 
 
 def _show(text: str) -> None:
@@ -123,7 +139,7 @@ def _show(text: str) -> None:
 
 @contextmanager
 def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Let the first Ctrl-C stop it after the present page, and the second at once."""
+    """Let the first Ctrl-C, TERM or HUP stop it after the present page, and the second at once."""
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked.is_set
@@ -135,12 +151,33 @@ def _interruptible() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         asked.set()
 
-    before = signal.signal(signal.SIGINT, stop)
+    # One that is ignored, as HUP is below `nohup`, stays ignored.
+    heard = [number for number in STOPPING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heard}
     try:
         yield asked.is_set
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
-def _say_done(verb: str, count: int) -> None:
-    say(f"{DONE[verb]} {plural(count, 'firing')}")
+def _tell(verb: str, progress: BulkProgress, *, as_json: bool) -> None:
+    if as_json:
+        document(
+            {
+                "matched": progress.matched.number,
+                "exact": progress.matched.exact,
+                "seen": progress.seen,
+                "done": progress.done,
+                "told": progress.told,
+                "stopped": progress.stopped,
+            }
+        )
+        return
+    at_once = progress.done - progress.told
+    if not progress.told:
+        say(f"{DONE[verb]} {plural(progress.done, 'firing')}")
+    elif at_once:
+        say(f"{DONE[verb]} {plural(at_once, 'firing')}, told {progress.told:,} to end")
+    else:
+        say(f"told {plural(progress.told, 'firing')} to end")

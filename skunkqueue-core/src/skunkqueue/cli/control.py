@@ -10,13 +10,13 @@ from skunkqueue.cli import bulk, exits
 from skunkqueue.cli.acting import with_control
 from skunkqueue.cli.bulk import bulk_options, is_bulk
 from skunkqueue.cli.filters import filter_of, filter_options
-from skunkqueue.cli.lookup import firing_id
+from skunkqueue.cli.lookup import firings_called
 from skunkqueue.cli.moments import Duration
 from skunkqueue.cli.options import option
-from skunkqueue.cli.output import note, say
+from skunkqueue.cli.output import document, json_option, note, say
 from skunkqueue.cli.text import plural
 from skunkqueue.control import Control
-from skunkqueue.persistence.backend import Backend
+from skunkqueue.outcomes import Outcome
 from skunkqueue.records import State
 
 FINISHED = ("error", "killed", "expired", "complete")
@@ -26,10 +26,18 @@ FINISHED = ("error", "killed", "expired", "complete")
 @click.argument("ids", metavar="[ID...]", nargs=-1)
 @filter_options(("running", "pending"))
 @bulk_options
+@json_option
 @click.pass_context
 @with_control
 def kill(
-    control: Control, ctx: click.Context, ids: tuple[str, ...], *, everything: bool, yes: bool, **given: Any
+    control: Control,
+    ctx: click.Context,
+    ids: tuple[str, ...],
+    *,
+    everything: bool,
+    yes: bool,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Kill firings.
 
@@ -37,29 +45,35 @@ def kill(
     """
     wanted = filter_of(given)
     if is_bulk(ctx, ids, wanted, everything=everything):
-        bulk.run(control, ctx, "kill", wanted, ("running", "pending"), yes=yes)
+        bulk.run(control, ctx, "kill", wanted, ("running", "pending"), yes=yes, as_json=as_json)
         return
-    late = False
-    for each, state in control.kill(_known(control.backend, ids)).items():
-        if state is None or state.final:
-            late = True
-            note(f"{each} is {_told(state)} already")
-        elif state.value == "running":
-            say(f"{each} is running: its worker will interrupt it")
+    found = control.act("kill", [record.id for record in firings_called(control.backend, ids)])
+    for each in () if as_json else found:
+        if not each.done:
+            note(f"{each.id} is {_told(each.state)} already")
+        elif each.state is State.RUNNING:
+            say(f"{each.id} is running: its worker will interrupt it")
         else:
-            say(f"{each} is killed")
-    if late:
-        ctx.exit(exits.NOTHING)
+            say(f"{each.id} is killed")
+    _end(ctx, found, as_json=as_json)
 
 
 @click.command()
 @click.argument("ids", metavar="[ID...]", nargs=-1)
 @filter_options(FINISHED)
 @bulk_options
+@json_option
 @click.pass_context
 @with_control
 def requeue(
-    control: Control, ctx: click.Context, ids: tuple[str, ...], *, everything: bool, yes: bool, **given: Any
+    control: Control,
+    ctx: click.Context,
+    ids: tuple[str, ...],
+    *,
+    everything: bool,
+    yes: bool,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Run finished firings again.
 
@@ -68,26 +82,40 @@ def requeue(
     wanted = filter_of(given)
     if is_bulk(ctx, ids, wanted, everything=everything):
         # Scripts that name a queue were written before the command asked.
-        bulk.run(control, ctx, "requeue", wanted, FINISHED, yes=yes, asks=wanted.queue is None)
+        bulk.run(
+            control, ctx, "requeue", wanted, FINISHED, yes=yes, as_json=as_json, asks=wanted.queue is None
+        )
         return
-    known = _known(control.backend, ids)
-    done = set(control.requeue(known))
-    for each in known:
-        if each not in done:
-            note(f"{each} is not finished, or its idempotency key is in use by another firing")
-    say(f"requeued {plural(len(done), 'firing')}")
-    if len(done) < len(known):
-        ctx.exit(exits.NOTHING)
+    before = {record.id: record.state for record in firings_called(control.backend, ids)}
+    found = control.act("requeue", list(before))
+    if not as_json:
+        for each in found:
+            if not each.done:
+                note(f"{each.id} is not finished, or its idempotency key is in use by another firing")
+        say(f"requeued {plural(sum(each.done for each in found), 'firing')}")
+    _end(
+        ctx,
+        [each._replace(state=before[each.id] if each.done else each.state) for each in found],
+        as_json=as_json,
+    )
 
 
 @click.command()
 @click.argument("ids", metavar="[ID...]", nargs=-1)
 @filter_options(("pending", *FINISHED))
 @bulk_options
+@json_option
 @click.pass_context
 @with_control
 def delete(
-    control: Control, ctx: click.Context, ids: tuple[str, ...], *, everything: bool, yes: bool, **given: Any
+    control: Control,
+    ctx: click.Context,
+    ids: tuple[str, ...],
+    *,
+    everything: bool,
+    yes: bool,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Delete firings, finished or pending, with their results.
 
@@ -95,27 +123,34 @@ def delete(
     """
     wanted = filter_of(given)
     if is_bulk(ctx, ids, wanted, everything=everything):
-        bulk.run(control, ctx, "delete", wanted, ("pending", *FINISHED), yes=yes)
+        bulk.run(control, ctx, "delete", wanted, ("pending", *FINISHED), yes=yes, as_json=as_json)
         return
-    left = False
-    for each, state in control.delete(_known(control.backend, ids)).items():
-        if state is not None and state.value != "running":
-            say(f"{each} is deleted; it was {state.value}")
-            continue
-        left = True
-        note(f"{each} is gone already" if state is None else f"{each} is running: kill it first")
-    if left:
-        ctx.exit(exits.NOTHING)
+    found = control.act("delete", [record.id for record in firings_called(control.backend, ids)])
+    for each in () if as_json else found:
+        if each.done:
+            say(f"{each.id} is deleted; it was {_told(each.state)}")
+        else:
+            why = "is gone already" if each.state is None else "is running: kill it first"
+            note(f"{each.id} {why}")
+    _end(ctx, found, as_json=as_json)
 
 
 @click.command()
 @click.argument("ids", metavar="[ID...]", nargs=-1)
 @filter_options(("pending",))
 @bulk_options
+@json_option
 @click.pass_context
 @with_control
 def run(
-    control: Control, ctx: click.Context, ids: tuple[str, ...], *, everything: bool, yes: bool, **given: Any
+    control: Control,
+    ctx: click.Context,
+    ids: tuple[str, ...],
+    *,
+    everything: bool,
+    yes: bool,
+    as_json: bool,
+    **given: Any,
 ) -> None:
     """Make pending firings due now, not when their time comes.
 
@@ -123,18 +158,21 @@ def run(
     """
     wanted = filter_of(given)
     if is_bulk(ctx, ids, wanted, everything=everything):
-        bulk.run(control, ctx, "run_now", wanted, ("pending",), yes=yes)
+        bulk.run(control, ctx, "run_now", wanted, ("pending",), yes=yes, as_json=as_json)
         return
-    left = False
-    for each, state in control.run_now(_known(control.backend, ids)).items():
-        if state is not None and state.value == "pending":
-            say(f"{each} is due now")
-            continue
-        left = True
-        cure = "; to run it again: skunq requeue" if state is not None and state.final else ""
-        note(f"{each} is {_told(state)} already{cure}")
-    if left:
-        ctx.exit(exits.NOTHING)
+    known = firings_called(control.backend, ids)
+    now = control.backend.now()
+    early = {record.id for record in known if record.due > now}
+    found = control.act("run_now", [record.id for record in known], early)
+    for each in () if as_json else found:
+        if each.done:
+            say(f"{each.id} is due now")
+        elif each.state is State.PENDING:
+            note(f"{each.id} was due already")
+        else:
+            cure = "; to run it again: skunq requeue" if each.state is not None and each.state.final else ""
+            note(f"{each.id} is {_told(each.state)} already{cure}")
+    _end(ctx, found, as_json=as_json)
 
 
 @click.command()
@@ -144,15 +182,26 @@ def run(
     metavar="TIME",
     help="Remove what finished longer ago than this (7d, 12h, 30m), even if it was to be kept longer.",
 )
+@json_option
 @with_control
-def prune(control: Control, older_than: float | None) -> None:
+def prune(control: Control, older_than: float | None, *, as_json: bool) -> None:
     """Remove finished firings whose time is over."""
-    say(f"pruned {plural(control.prune(older_than), 'finished firing')}")
+    removed = control.prune(older_than)
+    if as_json:
+        document({"removed": removed})
+    else:
+        say(f"pruned {plural(removed, 'finished firing')}")
 
 
-def _known(store: Backend, ids: tuple[str, ...]) -> list[str]:
-    """Find all ids before the first is changed, so that a mistyped one stops the command."""
-    return list(dict.fromkeys(firing_id(store, typed) for typed in ids))
+def _end(ctx: click.Context, found: list[Outcome], *, as_json: bool) -> None:
+    """Print the answers as JSON where that is asked for, and set the exit code: not 0 where one was not changed."""
+    if as_json:
+        answers = [
+            {"id": each.id, "before": each.state and each.state.value, "done": each.done} for each in found
+        ]
+        document({"answers": answers})
+    if not all(each.done for each in found):
+        ctx.exit(exits.NOTHING)
 
 
 def _told(state: State | None) -> str:

@@ -206,7 +206,8 @@ def _report(error: Exception) -> int:
 
 def _judge(error: Exception) -> tuple[str, int]:  # noqa: PLR0911 - one return a kind of error
     match error:
-        case click.Abort(__cause__=KeyboardInterrupt()):
+        # The cause is not there at a question: click raises `from None`.
+        case click.Abort(__context__=KeyboardInterrupt()):
             return "", exits.INTERRUPTED
         case click.Abort():
             return "aborted; nothing was changed", exits.NOTHING

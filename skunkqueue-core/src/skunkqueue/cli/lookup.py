@@ -1,12 +1,18 @@
-"""Finding firings, workers and pools by the start of their id, for people who type."""
+"""Finding firings, workers and pools by their id or the start of it, for people who type."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from skunkqueue.errors import UnknownFiringError, UnknownWorkerError
+from skunkqueue.outcomes import batches
 from skunkqueue.persistence.backend import Backend
+from skunkqueue.records import Record
 
 SHOWN = 5
 """Candidates named where a start of an id fits several."""
+READ_AT_ONCE = 100
+"""Records that are read in one step."""
 
 
 def firing_id(store: Backend, typed: str) -> str:
@@ -19,6 +25,30 @@ def firing_id(store: Backend, typed: str) -> str:
         msg = f"there is no firing {typed!r} (any more): see `skunq jobs`"
         raise UnknownFiringError(msg)
     raise UnknownFiringError(_several("firing", typed, found))
+
+
+def firings_called(store: Backend, typed: Sequence[str]) -> list[Record]:
+    """Find firings by their whole ids, each once; UnknownFiringError where one is not there, so that a mistyped one stops all.
+
+    Commands that change firings find them so: ids begin with the time, and what is the only match today need not be
+    the firing that was meant.
+    """
+    wanted = list(dict.fromkeys(each.strip().lower() for each in typed))
+    found: list[Record] = []
+    for batch in batches(wanted, READ_AT_ONCE):
+        for id_, record in zip(batch, store.get(batch), strict=True):
+            if record is None:
+                raise UnknownFiringError(_not_whole(store, id_))
+            found.append(record)
+    return found
+
+
+def _not_whole(store: Backend, typed: str) -> str:
+    near = store.find(typed, SHOWN + 1) if typed else []
+    if not near:
+        return f"there is no firing {typed!r} (any more): see `skunq jobs`"
+    more = ", ..." if len(near) > SHOWN else ""
+    return f"{typed!r} is only the start of an ID: a command that changes firings needs it whole, such as {', '.join(near[:SHOWN])}{more}"
 
 
 def pool_or_worker_called(store: Backend, typed: str) -> tuple[str, str]:

@@ -144,49 +144,70 @@ def _job_row(found: JobCount) -> tuple[str, ...]:
 @click.command()
 @queue_options(required=True)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@json_option
 @click.pass_context
 @with_control
-def purge(control: Control, ctx: click.Context, queue: str, route: str | None, *, yes: bool) -> None:
+def purge(
+    control: Control, ctx: click.Context, queue: str, route: str | None, *, yes: bool, as_json: bool
+) -> None:
     """Remove all pending firings of a queue or route."""
     place = describe(queue, route)
     pending = sum(each["counts"]["pending"] for each in overview(control.backend, queue, route))
     if not pending:
         note(f"nothing is pending in {place}")
+        if as_json:
+            document({"queue": queue, "route": route, "removed": 0})
         ctx.exit(exits.NOTHING)
     if not yes:
         if not sys.stdin.isatty():
             ctx.fail(f"this removes {plural(pending, 'pending firing')} of {place}: add --yes if you mean it")
-        click.confirm(f"Remove {plural(pending, 'pending firing')} of {clean(place)}?", abort=True)
-    say(f"removed {plural(control.purge(queue, route), 'pending firing')} of {clean(place)}")
+        click.confirm(
+            f"Remove {plural(pending, 'pending firing')} of {clean(place)}?", abort=True, err=as_json
+        )
+    removed = control.purge(queue, route)
+    if as_json:
+        document({"queue": queue, "route": route, "removed": removed})
+    else:
+        say(f"removed {plural(removed, 'pending firing')} of {clean(place)}")
 
 
 @click.command()
 @queue_options(required=True)
+@json_option
 @with_control
-def pause(control: Control, queue: str, route: str | None) -> None:
+def pause(control: Control, queue: str, route: str | None, *, as_json: bool) -> None:
     """Let workers begin nothing more of a queue or route.
 
     What runs goes on.
     """
     _check_names(queue, route)
     control.pause(queue, route)
-    say(f"paused {clean(describe(queue, route))}")
+    if as_json:
+        document({"queue": queue, "route": route, "paused": True})
+    else:
+        say(f"paused {clean(describe(queue, route))}")
     if not overview(control.backend, queue, route):
         note(f"nothing was ever fired there: is {queue!r} the right name?")
 
 
 @click.command()
 @queue_options(required=True)
+@json_option
 @with_control
-def resume(control: Control, queue: str, route: str | None) -> None:
+def resume(control: Control, queue: str, route: str | None, *, as_json: bool) -> None:
     """End a pause.
 
     Without -r that of the queue and those of all its routes.
     """
     _check_names(queue, route)
     control.resume(queue, route)
-    say(f"resumed {clean(describe(queue, route))}")
-    if route is not None and any(each["paused"] for each in overview(control.backend, queue, route)):
+    held = route is not None and any(each["paused"] for each in overview(control.backend, queue, route))
+    if as_json:
+        # A route of a paused queue stays paused.
+        document({"queue": queue, "route": route, "paused": held})
+    else:
+        say(f"resumed {clean(describe(queue, route))}")
+    if held:
         note(f"the whole queue is paused still: skunq resume -q {queue}")
 
 

@@ -53,14 +53,18 @@ def _naming(command: F) -> F:
 
 @schedule.command()
 @_naming
+@json_option
 @with_control
-def pause(control: Control, name: str, queue: str | None) -> None:
+def pause(control: Control, name: str, queue: str | None, *, as_json: bool) -> None:
     """Plan no more runs until it is resumed.
 
     What runs goes on.
     """
     found = schedule_called(control.backend, name, queue)
-    if control.pause_schedule(found.queue, found.name):
+    changed = control.pause_schedule(found.queue, found.name)
+    if as_json:
+        document(_done_json(found, done=changed))
+    elif changed:
         say(f"paused {_told(found)}")
     else:
         note(f"{_told(found)} is paused already")
@@ -68,11 +72,15 @@ def pause(control: Control, name: str, queue: str | None) -> None:
 
 @schedule.command()
 @_naming
+@json_option
 @with_control
-def resume(control: Control, name: str, queue: str | None) -> None:
+def resume(control: Control, name: str, queue: str | None, *, as_json: bool) -> None:
     """End a pause, and say when it runs next."""
     found = schedule_called(control.backend, name, queue)
-    if control.resume_schedule(found.queue, found.name):
+    changed = control.resume_schedule(found.queue, found.name)
+    if as_json:
+        document(_done_json(found, done=changed))
+    elif changed:
         say(f"resumed {_told(found)}: {_next_run(control.backend, found)}")
     else:
         note(f"{_told(found)} is not paused: {_next_run(control.backend, found)}")
@@ -80,17 +88,22 @@ def resume(control: Control, name: str, queue: str | None) -> None:
 
 @schedule.command()
 @_naming
+@json_option
 @click.pass_context
 @with_control
-def run(control: Control, ctx: click.Context, name: str, queue: str | None) -> None:
+def run(control: Control, ctx: click.Context, name: str, queue: str | None, *, as_json: bool) -> None:
     """Run it now, not when its rule says.
 
     The rule then goes on as after any other run.
     """
     store = control.backend
     found = schedule_called(store, name, queue)
-    if control.run_schedule(found.queue, found.name):
-        say(f"{_told(found)} is due now")
+    changed = control.run_schedule(found.queue, found.name)
+    if as_json:
+        document(_done_json(found, done=changed))
+    if changed:
+        if not as_json:
+            say(f"{_told(found)} is due now")
         if any(info.paused for info in store.routes(found.queue) if info.route == found.route):
             note(f"its route is paused: skunq resume -q {found.queue} -r {found.route}")
         elif not store.workers(found.queue, found.route):
@@ -106,9 +119,12 @@ def run(control: Control, ctx: click.Context, name: str, queue: str | None) -> N
 @schedule.command()
 @_naming
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
+@json_option
 @click.pass_context
 @with_control
-def remove(control: Control, ctx: click.Context, name: str, queue: str | None, *, yes: bool) -> None:
+def remove(
+    control: Control, ctx: click.Context, name: str, queue: str | None, *, yes: bool, as_json: bool
+) -> None:
     """Forget it and its history.
 
     What runs goes on. A program that declares it again makes it anew.
@@ -117,9 +133,12 @@ def remove(control: Control, ctx: click.Context, name: str, queue: str | None, *
     if not yes:
         if not sys.stdin.isatty():
             ctx.fail(f"this removes {_told(found)} and its history: add --yes if you mean it")
-        click.confirm(f"Remove {_told(found)} and its history?", abort=True)
+        click.confirm(f"Remove {_told(found)} and its history?", abort=True, err=as_json)
     control.remove_schedule(found.queue, found.name)
-    say(f"removed {_told(found)}")
+    if as_json:
+        document(_done_json(found, done=True))
+    else:
+        say(f"removed {_told(found)}")
 
 
 @schedule.command()
@@ -142,10 +161,11 @@ def history(store: Backend, ctx: click.Context, name: str, queue: str | None, *,
         intervals = [each.interval or 0.0 for each in runs]
         longest = max((interval for interval in intervals if math.isfinite(interval)), default=0.0)
         table(
-            Shape(("BEGAN", ">TOOK", "VERDICT", ">INTERVAL", ""), spare=("", ">TOOK")),
+            Shape(("BEGAN", ">LATE", ">TOOK", "VERDICT", ">INTERVAL", ""), spare=("", ">LATE", ">TOOK")),
             [
                 (
                     from_now(each.began, now) if _has_begun(each) else "",
+                    span(each.late) if _has_begun(each) else "",
                     span(each.took) if _has_begun(each) else "",
                     each.verdict,
                     "" if each.interval is None else span(each.interval),
@@ -187,6 +207,10 @@ def schedule_called(store: Backend, typed: str, queue: str | None = None, *, who
     raise UnknownScheduleError(msg)
 
 
+def _done_json(found: Schedule, *, done: bool) -> dict[str, Any]:
+    return {"queue": found.queue, "name": found.name, "done": done}
+
+
 def _some(candidates: list[str]) -> str:
     return ", ".join(candidates[:SHOWN]) + (", ..." if len(candidates) > SHOWN else "")
 
@@ -221,6 +245,7 @@ def _run_json(run: Run, now: float) -> dict[str, Any]:
         "began": iso(run.began) if _has_begun(run) else None,
         "began_age": round(now - run.began, 3) if _has_begun(run) else None,
         "ended": iso(run.began + run.took),
+        "late": run.late if _has_begun(run) else None,
         "took": run.took,
         "verdict": run.verdict,
         "interval": run.interval,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 import msgspec
 from flask import url_for
@@ -52,9 +53,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     progress: str
 
 
-def line(entry: Entry) -> Line:
-    """Make an entry ready."""
-    return Line(entry=entry, on=pieces(entry.on), progress=progress_of(entry))
+def line(entry: Entry, there: Collection[str] | None = None) -> Line:
+    """Make an entry ready; ``there``: as ``progress_of`` has it."""
+    return Line(entry=entry, on=pieces(entry.on), progress=progress_of(entry, there))
 
 
 def pieces(on: str) -> tuple[Piece, ...]:

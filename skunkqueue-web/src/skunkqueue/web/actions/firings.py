@@ -13,11 +13,12 @@ import msgspec
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from skunkqueue.bulk import CHANGES, Bulk
+from skunkqueue.bulk import Bulk
 from skunkqueue.cli.text import plural
 from skunkqueue.listings import MAX_ROWS, Count, Row
+from skunkqueue.outcomes import CHANGES
 from skunkqueue.records import State
-from skunkqueue.web import filters, inputs, operations, outcomes, searching, source
+from skunkqueue.web import filters, inputs, operations, searching, source
 from skunkqueue.web.filters import Filter
 from skunkqueue.web.redaction import redactor
 from skunkqueue.web.rights import Right, allowed, may
@@ -157,10 +158,10 @@ def _do(verb: str) -> Response:
     ids = _ids(request.form.getlist("id"))
     if not ids:
         abort(400, "no firing is named: give id, or all=1 with a filter")
-    found = outcomes.act(control, verb, ids)
+    found = control.act(verb, ids)
     here.note_change()
     count = sum(each.done for each in found)
-    why_not = _why_not_requeued if verb == "requeue" else _is
+    why_not = {"requeue": _why_not_requeued, "run_now": _why_not_made_due}.get(verb, _is)
     others = [why_not(each.state) for each in found if not each.done]
     running = sum(verb == "kill" and each.state is State.RUNNING for each in found)
     flash(_told(verb, count, len(ids), others, running), _kind(count, len(ids)))
@@ -216,6 +217,10 @@ def _is(state: State | None) -> str:
 
 def _why_not_requeued(state: State | None) -> str:
     return "whose idempotency key another one uses" if state is not None and state.final else _is(state)
+
+
+def _why_not_made_due(state: State | None) -> str:
+    return "due already" if state is State.PENDING else _is(state)
 
 
 # --- what a request brings --------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from msgspec import UnsetType
 
 from skunkqueue.bulk import Bulk, describe
 from skunkqueue.control import Control
-from skunkqueue.web import operations, outcomes, searching, source
+from skunkqueue.web import operations, searching, source
 from skunkqueue.web.api.bodies import JobsOrder, Matching, Reason, RouteOrder, ScheduleOrder
 from skunkqueue.web.api.endpoints import Answered, endpoint, some
 from skunkqueue.web.api.firings import query_of
@@ -184,7 +184,7 @@ def _do(verb: str, order: JobsOrder) -> structs.Outcomes:
         abort(400, "say which firings: give ids, or a filter, and not both")
     if wanted is not None:
         raise Answered(202, _begin(verb, wanted, order.why))
-    found = outcomes.act(_control(order.why), verb, list(dict.fromkeys(named or ())))
+    found = _control(order.why).act(verb, list(dict.fromkeys(named or ())))
     source.current().note_change()
     return structs.Outcomes(
         done=sum(each.done for each in found),

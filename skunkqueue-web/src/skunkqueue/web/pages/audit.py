@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, abort, render_template, url_for
 
+from skunkqueue.cli.audit import listed
 from skunkqueue.errors import BackendError, BackendUnavailableError
 from skunkqueue.pools import Entries
 from skunkqueue.web import inputs, source, trail
@@ -27,14 +28,14 @@ def audit() -> str:
         return render_template(
             "audit.html", lines=None, asked=asked, older=None, after=after, verbs=trail.VERBS
         )
-    entries = here.shared(("audit", *asked.values(), after), lambda: _read(after, asked))
+    entries, there = here.shared(("audit", *asked.values(), after), lambda: _read(after, asked))
     older = None
     if entries.next is not None:
         given: dict[str, Any] = {**asked, "after": entries.next}
         older = url_for(".audit", **given)
     return render_template(
         "audit.html",
-        lines=[trail.line(entry) for entry in entries.entries],
+        lines=[trail.line(entry, there) for entry in entries.entries],
         asked=asked,
         older=older,
         after=after,
@@ -42,10 +43,12 @@ def audit() -> str:
     )
 
 
-def _read(after: str | None, asked: dict[str, str | None]) -> Entries:
+def _read(after: str | None, asked: dict[str, str | None]) -> tuple[Entries, frozenset[str] | None]:
+    """Read a page of entries, and which workers and pools there are where that matters."""
     store = source.current().backend
     try:
-        return store.audit(SHOWN, after, who=asked["who"], verb=asked["verb"], id_=asked["id"])
+        found = store.audit(SHOWN, after, who=asked["who"], verb=asked["verb"], id_=asked["id"])
+        return found, listed(store, found.entries)
     except BackendUnavailableError:
         raise
     except BackendError as error:
