@@ -271,5 +271,5 @@ def test_a_result_of_none_and_no_result_are_told_apart(client: FlaskClient, stor
     settle(store, Verdict.COMPLETE, result=TypedSerializer().dumps(None, "result"))
     settle(store, Verdict.COMPLETE, result=None)
 
-    assert '<code class="value">None</code>' in client.get(f"/jobs/{kept}").text
+    assert '<code class="value" id="result-value">None</code>' in client.get(f"/jobs/{kept}").text
     assert "not kept" in client.get(f"/jobs/{dropped}").text

@@ -35,6 +35,29 @@ def test_a_firing_is_followed_from_its_line_to_its_result(page: Page, store: Bac
     expect(page.get_by_role("heading", level=1)).to_contain_text("complete")
 
 
+def copied(page: Page, name: str) -> str:
+    """Press a button that copies, and return what it copied."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("region", name=name, exact=True).get_by_role(
+        "button", name="Copy", exact=True
+    ).first.click()
+    expect(page.get_by_role("button", name="Copied", exact=True)).to_be_visible()
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
+def test_a_long_result_and_a_long_call_are_copied_whole(page: Page, store: Backend) -> None:
+    given, returned = "g" * 3_000, {"mails": "r" * 5_000}
+    id_ = put(store, given)
+    (claimed,) = claim(store)
+    result = TypedSerializer().dumps(returned, "result")
+    store.settle([Outcome(id=id_, token=claimed.token, verdict=Verdict.COMPLETE, result=result, began=1.0)])
+    page.goto(f"/jobs/{id_}")
+
+    assert copied(page, "Call") == f"send({given!r})"
+    page.reload()
+    assert copied(page, "Result Copy") == repr(returned)
+
+
 def test_what_a_job_was_given_and_raised_never_runs(page: Page, store: Backend) -> None:
     evil = "<img src=x onerror=\"document.title='run'\"><script>document.title='run'</script>"
     id_ = put(store, evil)

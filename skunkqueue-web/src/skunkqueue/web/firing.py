@@ -17,7 +17,7 @@ from skunkqueue.records import Record, State
 from skunkqueue.show import shown
 from skunkqueue.web.redaction import Redactor, Seen
 from skunkqueue.web.tracebacks import Line, lines_of
-from skunkqueue.web.values import Shown, show_text, show_value
+from skunkqueue.web.values import WHOLE, Shown, show_text, show_value
 
 _BRIEF = 200
 """Characters of a value in the line of a call."""
@@ -39,6 +39,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     job: str
     line: str
     """The call as one would write it in Python; long values are cut."""
+    is_cut: bool
+    """Whether one of them is."""
     arguments: tuple[Argument, ...]
     attributes: tuple[Argument, ...]
     problem: str | None
@@ -162,9 +164,11 @@ def _call(step: Step, redactor: Redactor, *, whole: bool) -> Call:
         )
 
     given = told(seen)
+    line, is_cut = _line(step.job, given, WHOLE if whole else _BRIEF)
     return Call(
         job=step.job,
-        line=_line(step.job, given) + (".with_previous()" if step.previous else ""),
+        line=line + (".with_previous()" if step.previous else ""),
+        is_cut=is_cut,
         arguments=given,
         attributes=told(own),
         problem=found if isinstance(found, str) else None,
@@ -174,13 +178,16 @@ def _call(step: Step, redactor: Redactor, *, whole: bool) -> Call:
     )
 
 
-def _line(job: str, given: tuple[Argument, ...]) -> str:
-    parts = []
+def _line(job: str, given: tuple[Argument, ...], most: int) -> tuple[str, bool]:
+    """Write a call, each value in ``most`` characters; also return whether one was longer."""
+    parts, is_cut = [], False
     for argument in given:
         # As Python writes bytes, not in hexadecimal, so that the line can be copied.
-        text = "..." if argument.value.hidden else clean(cut(shown(argument.raw), _BRIEF))
+        whole = "..." if argument.value.hidden else shown(argument.raw)
+        text = clean(cut(whole, most))
+        is_cut |= len(whole) > most
         parts.append(f"{argument.name}={text}" if argument.name else text)
-    return f"{job.rpartition(':')[2]}({', '.join(parts)})"
+    return f"{job.rpartition(':')[2]}({', '.join(parts)})", is_cut
 
 
 def _failed(record: Record, redactor: Redactor, *, whole: bool) -> Failed | None:
