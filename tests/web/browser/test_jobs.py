@@ -82,18 +82,6 @@ def test_rows_are_ticked_one_by_one_in_a_range_or_all(page: Page, store: Backend
     assert store.audit(1).entries[0].why == "they are wrong"
 
 
-def test_ticks_stay_while_the_page_changes(page: Page, store: Backend) -> None:
-    store.enqueue([firing() for _ in range(3)])
-    page.goto("/jobs")
-    page.locator("tbody input[type=checkbox]").nth(1).click()
-    page.evaluate("document.activeElement.blur()")
-
-    store.enqueue([firing(job="late:one")])
-
-    expect(page.get_by_role("link", name="late:one")).to_be_visible()
-    expect(page.locator("#ticked")).to_have_text("1 ticked:")
-
-
 def test_scripts_in_names_arguments_errors_and_addresses_are_text(page: Page, store: Backend) -> None:
     said: list[str] = []
 

@@ -13,7 +13,7 @@ from skunkqueue.web import create_app
 from skunkqueue.web.live.events import KEY
 from tests.support.chromium import opened
 from tests.support.waiting import eventually
-from tests.web.firings import firing
+from tests.web.firings import claim, firing
 
 QUICK = 0.2
 
@@ -80,18 +80,102 @@ def test_focus_and_what_is_open_stay(page: Page, store: Backend) -> None:
     expect(values.locator("summary")).to_be_focused()
 
 
-def test_what_is_ticked_stays_ticked_while_rows_come(page: Page, store: Backend) -> None:
-    page.goto("/jobs?state=pending&limit=100")
-    box = page.locator("main tbody input[type=checkbox]").first
-    ticked = box.get_attribute("value")
-    box.check()
+NEWEST = "/jobs?state=pending&order=newest"
+
+
+def tick(page: Page, *numbers: int) -> list[str]:
+    """Tick rows, leave the table, and return their ids."""
+    boxes = page.locator("main tbody input[type=checkbox]")
+    for number in numbers:
+        boxes.nth(number).check()
+    page.get_by_role("heading", level=1).click()
+    return [boxes.nth(number).get_attribute("value") or "" for number in numbers]
+
+
+def row_at(page: Page) -> str:
+    """Return the row in the middle of the window."""
+    return str(page.evaluate("document.elementFromPoint(innerWidth / 2, innerHeight / 2).closest('tr').id"))
+
+
+def test_ticked_rows_stay_where_they_are_while_more_rows_come_than_a_page_has(
+    page: Page, store: Backend
+) -> None:
+    page.goto(NEWEST)
+    ticked = tick(page, 0, 2, 4)
+    first = page.locator("main tbody tr").first.get_attribute("id")
+
+    store.enqueue([firing(route="late") for _ in range(60)])
+
+    expect(page.locator("#held")).to_contain_text(
+        "3 rows are ticked, so the list stands still. 50 or more new rows"
+    )
+    expect(page.locator("#tab-pending")).to_contain_text("100")
+    assert page.locator("main tbody tr").first.get_attribute("id") == first
+    expect(page.locator("#ticked")).to_have_text("3 ticked:")
+    page.locator("#held button").click()
+    expect(page.get_by_role("row").filter(has_text="late")).to_have_count(50)
+    for id_ in ticked:
+        expect(page.locator(f"#tick-{id_}")).to_be_checked()
+    expect(page.locator("#held")).to_be_hidden()
+
+
+def test_what_a_ticked_row_says_changes(page: Page, store: Backend) -> None:
+    page.goto("/jobs?route=route-07")
+    (ticked,) = tick(page, 0)
+
+    claim(store, "route-07")
+
+    expect(page.locator(f"#firing-{ticked}")).to_contain_text("running")
+    expect(page.locator(f"#tick-{ticked}")).to_be_checked()
+
+
+def test_unticking_lets_new_rows_come(page: Page, store: Backend) -> None:
+    page.goto(NEWEST)
+    (ticked,) = tick(page, 1)
+    store.enqueue([firing(route="late")])
+    expect(page.locator("#held")).to_contain_text("1 row is ticked, so the list stands still. 1 new row")
+
+    page.locator(f"#tick-{ticked}").uncheck()
     page.get_by_role("heading", level=1).click()
 
-    store.enqueue([firing(route="late", priority=9)])
+    expect(page.get_by_role("row").filter(has_text="late")).to_be_visible()
+    expect(page.locator("#held")).to_be_hidden()
+
+
+def test_ticked_rows_stay_when_no_row_is_left(page: Page, store: Backend) -> None:
+    page.goto("/jobs?state=pending&route=route-07")
+    (ticked,) = tick(page, 0)
+
+    claim(store, "route-07")
+
+    expect(page.locator("#held")).to_contain_text("1 row has left the list")
+    expect(page.locator(f"#tick-{ticked}")).to_be_checked()
+
+
+def test_rows_stay_under_the_reader_who_has_scrolled_into_a_list(page: Page, store: Backend) -> None:
+    page.goto(NEWEST)
+    page.evaluate("scrollTo(0, 1200)")
+    at, row = page.evaluate("scrollY"), row_at(page)
+
+    store.enqueue([firing(route="late") for _ in range(60)])
+
+    expect(page.locator("#held")).to_contain_text("50 or more new rows")
+    assert (page.evaluate("scrollY"), row_at(page)) == (at, row)
+    page.locator("#held button").click()
+    expect(page.get_by_role("row").filter(has_text="late").first).to_be_in_viewport()
+    expect(page.locator("#held")).to_be_hidden()
+
+
+def test_rows_come_again_when_the_reader_scrolls_back(page: Page, store: Backend) -> None:
+    page.goto(NEWEST)
+    page.evaluate("scrollTo(0, 1200)")
+    store.enqueue([firing(route="late")])
+    expect(page.locator("#held")).to_be_visible()
+
+    page.evaluate("scrollTo(0, 0)")
 
     expect(page.get_by_role("row").filter(has_text="late")).to_be_visible()
-    expect(page.locator(f"main input[value='{ticked}']")).to_be_checked()
-    expect(page.locator("main tbody input:checked")).to_have_count(1)
+    expect(page.locator("#held")).to_be_hidden()
 
 
 def test_what_comes_and_goes_does_not_replace_what_is_beside_it(page: Page) -> None:

@@ -2,6 +2,7 @@
 // (too many listen, or something between keeps them back) the page asks every few seconds.
 import { localizeCharts } from "./charts.js";
 import { isBeingEdited, morph } from "./morph.js";
+import { holdRows, onRelease } from "./rows.js";
 import { localize, setClock } from "./times.js";
 
 const POLL_MS = 5000;
@@ -125,6 +126,7 @@ async function update() {
   setClock(found);
   localize(found);
   localizeCharts(found);
+  if (!holdRows(main, found)) return;
   morph(main, found);
   if (page.title) document.title = page.title;
   main.dispatchEvent(new CustomEvent("live:changed", { bubbles: true }));
@@ -192,6 +194,10 @@ function begin() {
   });
   // Whatever kept the page from changing may be over.
   for (const event of ["selectionchange", "focusin", "focusout"]) document.addEventListener(event, () => setTimeout(tryFetch));
+  onRelease(main, () => {
+    wanted = true;
+    tryFetch();
+  });
   addEventListener("pagehide", closeStream);
   addEventListener("pageshow", (event) => {
     if (!event.persisted) return;

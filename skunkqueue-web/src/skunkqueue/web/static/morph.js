@@ -13,7 +13,8 @@ export function isBeingEdited(main) {
   if (active.matches("select, textarea")) return true;
   if (active.matches("input:not([type=checkbox], [type=radio])")) return true;
   const form = active.form ?? active.closest("form");
-  return Boolean(form) && [...form.elements].some(isEdited);
+  // Ticks in a listing hold its rows, not the whole page: see rows.js.
+  return Boolean(form) && [...form.elements].some((field) => isEdited(field) && !field.closest("[data-holds]"));
 }
 
 // A form that has a field of the name "id" has that field as its property "id".
