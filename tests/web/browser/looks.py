@@ -11,13 +11,13 @@ from playwright.sync_api import Browser, Page
 from tests.support.chromium import opened
 from tests.web.everything import PAGES, Shown
 
-WIDTHS = (360, 2_560, 1_280)
+WIDTHS = (360, 768, 1_024, 2_560, 1_280)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 COLOURS = ["color-contrast", "link-in-text-block"]
 
 
 def complaints(browser: Browser, address: str, shown: Shown, names: Iterable[str]) -> list[str]:
-    """Visit pages in both themes and three widths, and list what is wrong with them."""
+    """Visit pages in both themes and several widths, and list what is wrong with them."""
     found: list[str] = []
     with opened(browser, base_url=address, color_scheme="light") as page:
         for name in names:

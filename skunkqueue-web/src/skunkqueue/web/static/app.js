@@ -1,6 +1,7 @@
 // The monitor's scripts. Every page works without them, less lively.
 import "./charts.js";
 import "./copy.js";
+import "./ends.js";
 import "./keys.js";
 import "./live.js";
 import "./select.js";
