@@ -111,12 +111,18 @@ def test_network_thread_of_a_parent_is_noticed() -> None:
     running.join(10)
 
 
-def test_wait_that_a_signal_handler_ended_leaves_no_semaphore_behind() -> None:
-    kept = threading.local()
-    kept.future_block_semaphore = object()
-    made: Any = SimpleNamespace(impl=SimpleNamespace(_thread_local_storage=kept))
-    bindings.forget_wait(cast("Binding", made))
-    assert kept.future_block_semaphore is None
+def test_store_is_not_opened_by_a_handler_that_interrupted_its_opening() -> None:
+    refused: list[str] = []
+
+    def handler(_: int) -> None:
+        with pytest.raises(BackendError) as caught:
+            bindings.open_database(binding, None)
+        refused.append(str(caught.value))
+
+    binding, _ = binding_that()
+    cast("Any", binding).api_version = handler
+    assert bindings.choose_version(binding) == 730
+    assert "a signal handler cannot open a store on FoundationDB while" in refused[0]
 
 
 def test_later_imports_do_not_warn_of_the_bindings_own_finder() -> None:

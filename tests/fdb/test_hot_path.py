@@ -233,8 +233,10 @@ def test_claim_of_a_process_whose_clock_was_late_finds_what_is_due(open_store: O
     put(link, [firing()])
     assert len(lend(other, 1)) == 1
     put(link, firings(3))
-    for name in ("_ahead", "_before"):
-        setattr(other.time, name, getattr(other.time, name) - 1.0)
+    late = other.time._by
+    assert late is not None
+    until, before, ahead = late.window
+    late.window = until, before - 1.0, ahead - 1.0
     assert len(lend(other, 10)) == 3
 
 

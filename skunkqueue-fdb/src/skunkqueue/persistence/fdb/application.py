@@ -11,7 +11,7 @@ does, once a try has ended. Nothing here commits, resets or cancels, and the bin
 
 from __future__ import annotations
 
-import threading
+import itertools
 import weakref
 from collections.abc import Sequence
 from typing import Any
@@ -24,6 +24,7 @@ from skunkqueue.persistence.fdb.binding import Future, RawTransaction
 from skunkqueue.persistence.fdb.keys import moment
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
 from skunkqueue.records import Firing
+from skunkqueue.turns import Exclusive
 
 _USED = ("get_read_version", "get_versionstamp", "set", "commit")
 
@@ -36,8 +37,7 @@ class Joined:
         self._of: weakref.WeakKeyDictionary[Any, _Tries] = weakref.WeakKeyDictionary()
         self._marker = link.keys.marker + link.unique() + b"a"
         self._slots: list[int] = []
-        self._slot_count = 0
-        self._lock = threading.Lock()
+        self._numbers = itertools.count()
 
     def enqueue(self, raw: Any, firings: Sequence[Firing]) -> list[str]:
         """Put firings in, in a transaction of the binding; return the ids that count."""
@@ -55,29 +55,39 @@ class Joined:
             )
             raise BackendError(msg)
         tries = self._tries_of(raw)
-        with tries.lock:
-            return tries.put(link, raw, firings)
+        link.waits.part()
+        put_in = tries.turn.run(lambda: tries.put(link, raw, firings), otherwise=None)
+        if put_in is None:
+            msg = (
+                "a signal handler cannot fire in a FoundationDB transaction while the thread that it interrupted does so: fire"
+                " without transaction= there"
+            )
+            raise BackendError(msg)
+        return put_in
 
     def _tries_of(self, raw: Any) -> _Tries:
-        with self._lock:
-            found = self._of.get(raw)
-            if found is None:
-                if self._slots:
-                    slot = self._slots.pop()
-                else:
-                    slot = self._slot_count
-                    self._slot_count += 1
-                found = self._of[raw] = _Tries(self._marker + slot.to_bytes(2, "big"))
-                # An append needs no lock; the collector may run while this thread has it.
-                weakref.finalize(raw, self._slots.append, slot).atexit = False
+        found = self._of.get(raw)
+        if found is not None:
             return found
+        # Without a lock: a signal handler or the collector may have interrupted this thread here.
+        try:
+            slot = self._slots.pop()
+        except IndexError:
+            slot = next(self._numbers)
+        made = _Tries(self._marker + slot.to_bytes(2, "big"))
+        found = self._of.setdefault(raw, made)
+        if found is made:
+            weakref.finalize(raw, self._slots.append, slot).atexit = False
+        else:
+            self._slots.append(slot)
+        return found
 
 
 class _Tries:
     """What was put in by the tries of one transaction object."""
 
     def __init__(self, key: bytes) -> None:
-        self.lock = threading.Lock()
+        self.turn = Exclusive()
         self._key = key
         self._mark = b""
         self._stamp: Future | None = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Callable, Sequence
 
 from skunkqueue.persistence import rules
@@ -21,37 +20,49 @@ class Doorbell:
     """A pipe that can be read once ``set`` was called; any thread may call it, at any time."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._out, self._in = os.pipe()
-        os.set_blocking(self._out, False)
-        os.set_blocking(self._in, False)
-        self._open = True
+        self._pipe: _Pipe | None = _Pipe()
 
     def fileno(self) -> int:
         """Return what can be read; -1 once it is closed."""
-        return self._out if self._open else -1
+        pipe = self._pipe
+        return -1 if pipe is None else pipe.out
 
     def set(self) -> None:
         """Have it be readable."""
-        with self._lock:
-            if self._open:
-                with contextlib.suppress(BlockingIOError):
-                    os.write(self._in, b"!")
+        pipe = self._pipe
+        if pipe is not None:
+            with contextlib.suppress(BlockingIOError):
+                os.write(pipe.into, b"!")
 
     def clear(self) -> bool:
         """Return whether it was set since the last time."""
+        pipe = self._pipe
+        if pipe is None:
+            return False
         try:
-            return os.read(self._out, 4096) != b""
+            return os.read(pipe.out, 4096) != b""
         except BlockingIOError:
             return False
 
     def close(self) -> None:
         """Let go of the pipe."""
-        with self._lock:
-            if self._open:
-                self._open = False
-                os.close(self._in)
-                os.close(self._out)
+        self._pipe = None
+
+
+class _Pipe:
+    """Two descriptors, closed with the last call that uses them, so that none writes into what took their numbers.
+
+    A lock would do the same, but the client's only thread would wait for ever where a signal handler had raised at it.
+    """
+
+    def __init__(self) -> None:
+        self.out, self.into = os.pipe()
+        os.set_blocking(self.out, False)
+        os.set_blocking(self.into, False)
+
+    def __del__(self) -> None:
+        os.close(self.into)
+        os.close(self.out)
 
 
 class WatchedClaim(AwaitedClaim):

@@ -12,14 +12,16 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from importlib import metadata
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from skunkqueue.errors import BackendError
+from skunkqueue.turns import Exclusive
 
 OLDEST = 710
 """The oldest version of the API that we can use."""
 MODULE = "fdb"
-_choosing = threading.Lock()
+_opening = Exclusive()
+T = TypeVar("T")
 
 
 class Future(Protocol):
@@ -235,29 +237,46 @@ def choose_version(binding: Binding) -> int:
     Raises BackendError where the library is missing, or older than the binding.
     """
     # Threads may open their first stores at the same time, and it can be chosen only once.
-    with _choosing:
-        if binding.is_api_version_selected():
-            chosen = binding.get_api_version()
-            if chosen < OLDEST:
-                msg = (
-                    f"this process has chosen version {chosen} of FoundationDB's API, and SkunkQueue needs {OLDEST} or later:"
-                    f" call fdb.api_version({OLDEST}) where your program now asks for {chosen}"
-                )
-                raise BackendError(msg)
-            return chosen
-        try:
-            newest: int = getattr(binding, "LATEST_API_VERSION", OLDEST)
-            binding.api_version(newest)
-        except RuntimeError as error:
-            raise BackendError(_unfit(str(error))) from error
-        except Exception as error:
-            # The binding raises a bare Exception where it finds no library, and OSError where that cannot be loaded.
+    return _alone(lambda: _choose(binding))
+
+
+def open_database(binding: Binding, cluster_file: str | None) -> Any:
+    """Open a ``Database``; see ``Binding.open``, which takes a lock."""
+    return _alone(lambda: binding.open(cluster_file))
+
+
+def _alone(action: Callable[[], T]) -> T:
+    """Run what a signal handler must not do that has interrupted its own thread at it: the handler gets an error."""
+    found = _opening.run(lambda: (action(),), otherwise=None)
+    if found is None:
+        msg = "a signal handler cannot open a store on FoundationDB while the thread that it interrupted opens one: open it before"
+        raise BackendError(msg)
+    return found[0]
+
+
+def _choose(binding: Binding) -> int:
+    if binding.is_api_version_selected():
+        chosen = binding.get_api_version()
+        if chosen < OLDEST:
             msg = (
-                f"FoundationDB's client library cannot be loaded ({error}): install the package foundationdb-clients of"
-                f" FoundationDB 7.1 to 7.4, or set LD_LIBRARY_PATH to the folder of libfdb_c.so"
+                f"this process has chosen version {chosen} of FoundationDB's API, and SkunkQueue needs {OLDEST} or later:"
+                f" call fdb.api_version({OLDEST}) where your program now asks for {chosen}"
             )
-            raise BackendError(msg) from error
-        return newest
+            raise BackendError(msg)
+        return chosen
+    try:
+        newest: int = getattr(binding, "LATEST_API_VERSION", OLDEST)
+        binding.api_version(newest)
+    except RuntimeError as error:
+        raise BackendError(_unfit(str(error))) from error
+    except Exception as error:
+        # The binding raises a bare Exception where it finds no library, and OSError where that cannot be loaded.
+        msg = (
+            f"FoundationDB's client library cannot be loaded ({error}): install the package foundationdb-clients of"
+            f" FoundationDB 7.1 to 7.4, or set LD_LIBRARY_PATH to the folder of libfdb_c.so"
+        )
+        raise BackendError(msg) from error
+    return newest
 
 
 def _unfit(told: str) -> str:
@@ -291,13 +310,3 @@ def is_of_parent(binding: Binding) -> bool:
     """Return whether the network thread was the parent's, before this process was forked: then no call ever returns."""
     thread = getattr(getattr(binding, "impl", None), "_network_thread", None)
     return isinstance(thread, threading.Thread) and not thread.is_alive()
-
-
-def forget_wait(binding: Binding) -> None:
-    """Have the next wait of this thread be a fresh one, after a signal handler raised within a wait.
-
-    The binding keeps a semaphore for each thread, and drops it only after an ``Exception``. A later wait would end too soon.
-    """
-    kept = getattr(getattr(binding, "impl", None), "_thread_local_storage", None)
-    if kept is not None and hasattr(kept, "future_block_semaphore"):
-        kept.future_block_semaphore = None

@@ -5,8 +5,8 @@ Each call writes a name that no other call makes under a key of its thread, in t
 
 from __future__ import annotations
 
+import itertools
 import os
-import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 
 class Unique:
-    """Makes names of 8 bytes that no other process makes."""
+    """Makes names of 8 bytes that no other process makes, and no other thread or signal handler of this one."""
 
     def __init__(self) -> None:
         self.process = _name_of_process()
-        self._lock = threading.Lock()
-        self._next = 0
+        self._names = self.process, itertools.count(1)
 
     def __call__(self) -> bytes:
         """Make one."""
-        with self._lock:
-            self._next += 1
-            if self._next >> 24:
-                self.process = _name_of_process()
-                self._next = 1
-            return self.process + self._next.to_bytes(3, "big")
+        # Without a lock: a signal handler that fires may have interrupted its own thread here.
+        while True:
+            process, numbers = self._names
+            number = next(numbers)
+            if not number >> 24:
+                return process + number.to_bytes(3, "big")
+            self._names = _name_of_process(), itertools.count(1)
 
 
 def _name_of_process() -> bytes:

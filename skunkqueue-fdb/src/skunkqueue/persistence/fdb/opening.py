@@ -39,7 +39,7 @@ def open_link(settings: Settings, clock: Clock, binding: Binding | None, *, crea
         file = os.path.join(folder, "fdb.cluster")  # noqa: PTH118 - a text is what the binding takes
         with open(file, "w", encoding="utf-8") as written:  # noqa: PTH123 - as above
             written.write(settings.connection)
-    database = binding.open(file)
+    database = bindings.open_database(binding, file)
     database.options.set_transaction_timeout(int(settings.timeout * 1000))
     link = Link(settings, binding, database, clock)
     if folder is not None:

@@ -12,7 +12,6 @@ sees them differ much from its own clocks sets the anchor anew, in a transaction
 from __future__ import annotations
 
 import struct
-import threading
 import time
 from typing import NamedTuple
 
@@ -63,72 +62,93 @@ class _Seen(NamedTuple):
         return _wall() - self.wall
 
 
+class _Anchored:
+    """What was seen since an anchor was adopted.
+
+    Without a lock, since a signal handler that fires may have interrupted its own thread here. Each attribute is replaced
+    as a whole. Of two threads that saw a version at the same time, one may not be counted, and the clock is as late as that
+    one was; what is seen too late belongs to an anchor that nobody goes by.
+    """
+
+    __slots__ = ("anchor", "seen", "window")
+
+    def __init__(self, anchor: Anchor, seen: _Seen, ahead: float) -> None:
+        self.anchor = anchor
+        self.seen = seen
+        self.window = seen.mono + WINDOW, -1e300, ahead
+        """Its end, and by how many seconds versions were ahead of the monotonic clock: the greatest seen before and in it."""
+
+    def take(self, ahead: float, mono: float) -> None:
+        """Take note of how far versions are ahead."""
+        until, before, greatest = self.window
+        if mono > until:
+            self.window = mono + WINDOW, greatest, ahead
+        elif ahead > greatest:
+            self.window = until, before, ahead
+
+    def time_of(self, version: int) -> float:
+        """Return the time that a version stands for."""
+        return self.anchor.time + (version - self.anchor.version) * RATE
+
+
 class ServerTime:
     """What time the store has, as this process sees it. A virtual clock takes its place in tests."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.is_virtual = not isinstance(clock, SystemClock)
-        self.anchor: Anchor | None = None
-        self._lock = threading.Lock()
-        self._seen: _Seen | None = None
-        self._ahead = -1e300
-        """By how many seconds versions are ahead of the monotonic clock: the greatest seen in this window."""
-        self._before = -1e300
-        """The same of the window before."""
-        self._until = 0.0
+        self._by: _Anchored | None = None
+
+    @property
+    def anchor(self) -> Anchor | None:
+        """The anchor that it goes by."""
+        by = self._by
+        return None if by is None else by.anchor
 
     def now(self) -> float:
         """Return the store's time; the anchor must be known, and a version have been seen."""
         if self.is_virtual:
             return self._clock.now()
-        anchor = self.anchor
-        if anchor is None:
+        by = self._by
+        if by is None:
             return _wall()
-        ahead = max(self._before, self._ahead)
-        return anchor.time + (ahead + monotonic() - anchor.version * RATE)
+        _, before, ahead = by.window
+        return by.anchor.time + (max(before, ahead) + monotonic() - by.anchor.version * RATE)
 
     def time_of(self, version: int) -> float:
         """Return the time that a version stands for."""
-        anchor = self.anchor
-        return 0.0 if anchor is None else anchor.time + (version - anchor.version) * RATE
+        by = self._by
+        return 0.0 if by is None else by.time_of(version)
 
     def saw(self, version: int) -> bool:
         """Take note of a version that a commit or a read had just now; False: versions jumped, anchor anew."""
         if self.is_virtual:
             return True
+        by = self._by
+        if by is None:
+            return True
         mono = monotonic()
-        with self._lock:
-            seen = self._seen
-            if seen is not None:
-                by_versions = (version - seen.version) * RATE
-                passed = seen.passed()
-                # Machines that were suspended see it by their wall clock, where no other clock counts that time.
-                jumped = by_versions > max(passed, seen.passed_by_wall()) + TOLERANCE
-                if jumped or by_versions < passed - TOLERANCE:
-                    return False
-            if seen is None or version > seen.version:
-                self._seen = _Seen(version, mono, _boot(), _wall())
-            self._take(version * RATE - mono, mono)
+        seen = by.seen
+        by_versions = (version - seen.version) * RATE
+        passed = seen.passed()
+        # Machines that were suspended see it by their wall clock, where no other clock counts that time.
+        jumped = by_versions > max(passed, seen.passed_by_wall()) + TOLERANCE
+        if jumped or by_versions < passed - TOLERANCE:
+            return False
+        if version > seen.version:
+            by.seen = _Seen(version, mono, _boot(), _wall())
+        by.take(version * RATE - mono, mono)
         return True
-
-    def _take(self, ahead: float, mono: float) -> None:
-        if mono > self._until:
-            self._before, self._ahead, self._until = self._ahead, ahead, mono + WINDOW
-        elif ahead > self._ahead:
-            self._ahead = ahead
 
     def adopt(self, anchor: Anchor, version: int) -> None:
         """Go by this anchor from now on; ``version`` was seen just now."""
-        with self._lock:
-            self.anchor = anchor
-            mono = monotonic()
-            self._seen = _Seen(version, mono, _boot(), _wall())
-            self._before, self._ahead, self._until = -1e300, version * RATE - mono, mono + WINDOW
+        mono = monotonic()
+        self._by = _Anchored(anchor, _Seen(version, mono, _boot(), _wall()), version * RATE - mono)
 
     def expected(self) -> float:
         """Return what time it is by this machine's clocks alone, since the last version that could be believed."""
-        seen = self._seen
-        if seen is None or self.anchor is None:
+        by = self._by
+        if by is None:
             return _wall()
-        return self.time_of(seen.version) + seen.passed()
+        seen = by.seen
+        return by.time_of(seen.version) + seen.passed()

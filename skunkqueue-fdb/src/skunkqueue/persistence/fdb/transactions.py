@@ -10,10 +10,10 @@ Knows no verb.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import random
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ from typing import Any, Protocol, TypeVar
 
 from skunkqueue.clock import Clock, monotonic
 from skunkqueue.errors import BackendError
-from skunkqueue.persistence.fdb import binding as bindings
+from skunkqueue.latch import Latch
 from skunkqueue.persistence.fdb import errors
 from skunkqueue.persistence.fdb.binding import Binding, Database, KeyValue, RawTransaction
 from skunkqueue.persistence.fdb.keys import Keys
@@ -29,6 +29,7 @@ from skunkqueue.persistence.fdb.marks import Marked, Unique
 from skunkqueue.persistence.fdb.recent import RecentVersions
 from skunkqueue.persistence.fdb.server_time import Anchor, ServerTime
 from skunkqueue.persistence.fdb.settings import Settings
+from skunkqueue.persistence.fdb.waits import Waits
 
 T = TypeVar("T")
 
@@ -135,7 +136,7 @@ class Link:
         self.error: type[Exception] = binding.FDBError
         self.modes: tuple[int, int] = (binding.StreamingMode.exact, binding.StreamingMode.want_all)
         self.selector: Callable[[bytes, bool, int], Any] = binding.KeySelector
-        self.closed = threading.Event()
+        self.closed = Latch()
         self.sleepers: set[Settable] = set()
         """To be set by ``close``."""
         self.unique = Unique()
@@ -152,13 +153,12 @@ class Link:
         """Over how many places of the line claims of a route are spread, where they conflicted recently."""
         self.strips: dict[tuple[str, str], tuple[bytes, int]] = {}
         """Where in such a line the next claim goes on (RANK, DUE and ID), and how many more do."""
-        self._binding = binding
+        self.waits = Waits(binding)
         self._database = database
         self._open: set[Any] = set()
         self._slots: list[int] = []
-        self._slot_count = 0
         self._mark = self.keys.marker + self.unique.process
-        self._lock = threading.Lock()
+        self._numbers = itertools.count()
 
     # --- verbs ------------------------------------------------------------------------------------
 
@@ -206,6 +206,7 @@ class Link:
         return found, kept[0].get_committed_version()
 
     def _try(self, work: Callable[[Transaction], T], *, commits: bool, at: int | None = None) -> T:
+        self.waits.part()
         settings = self.settings
         begun = monotonic()
         end = begun + settings.retry_for
@@ -234,7 +235,7 @@ class Link:
                 self.anchor_anew()
                 continue
             except BaseException:
-                bindings.forget_wait(self._binding)
+                self.waits.forget()
                 raw.cancel()
                 raise
             else:
@@ -270,7 +271,7 @@ class Link:
         ask = getattr(self._database, "get_client_status", None)
         if ask is None:
             return ""
-        answered = threading.Event()
+        answered = Latch()
         try:
             future = ask()
             future.on_ready(lambda _: answered.set())
@@ -292,6 +293,7 @@ class Link:
 
     def anchor_anew(self) -> None:
         """Set the store's clock right after versions jumped, or take what another process has set meanwhile."""
+        self.waits.part()
         settings, begun = self.settings, monotonic()
         while True:
             # Not by ``run``: this commit must not be judged by the anchor that it replaces.
@@ -352,14 +354,12 @@ class Link:
     @contextmanager
     def _slot(self) -> Iterator[bytes]:
         """Lend the key of a mark: as many are used as calls are under way at once."""
-        with self._lock:
-            if self._slots:
-                slot = self._slots.pop()
-            else:
-                slot = self._slot_count
-                self._slot_count += 1
+        # Without a lock: a signal handler that fires may have interrupted its own thread here.
+        try:
+            slot = self._slots.pop()
+        except IndexError:
+            slot = next(self._numbers)
         try:
             yield self._mark + slot.to_bytes(2, "big")
         finally:
-            with self._lock:
-                self._slots.append(slot)
+            self._slots.append(slot)

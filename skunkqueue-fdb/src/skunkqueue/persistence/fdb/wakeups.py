@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from skunkqueue.errors import BackendError
+from skunkqueue.latch import Latch
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.fdb import errors, keys
 from skunkqueue.persistence.fdb.binding import Future
@@ -110,7 +111,7 @@ def wait_until(
     ``work`` returns what it found (a false value: nothing), when something may come by itself (store's time; ``None``: nothing
     will), and which keys change when anything else does.
     """
-    event = threading.Event()
+    event = Latch()
     watches = Watches(link, event.set)
 
     def watched(tr: Transaction) -> tuple[tuple[T, float | None], Sequence[bytes]]:
