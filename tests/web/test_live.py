@@ -105,6 +105,27 @@ def test_a_store_that_goes_away_and_comes_back_is_told(streams: Streams, seen: S
     assert "event: change" in next(stream)
 
 
+def test_a_store_that_hangs_is_told_while_it_hangs_and_once_it_answers(seen: Store) -> None:
+    answers = threading.Event()
+    hangs = False
+
+    def look() -> object:
+        if hangs:
+            answers.wait(30)
+        return seen.look()
+
+    streams = Streams(look, seen.note, 0.01, hangs=0.2)
+    stream = opened(streams)
+    eventually(lambda: seen.looks > 1)
+
+    hangs = True
+    assert "event: away" in next(stream)
+    hangs = False
+    answers.set()
+    assert "event: change" in next(stream)
+    streams.close()
+
+
 def test_one_stream_more_than_there_is_room_for_is_refused(streams: Streams) -> None:
     several = [opened(streams) for _ in range(MOST)]
 

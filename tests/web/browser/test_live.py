@@ -245,6 +245,18 @@ def test_a_page_that_finds_no_room_among_the_streams_asks_by_itself(
     assert len(several) == streams.listening
 
 
+def test_a_page_whose_store_hangs_says_so(browser: Browser, address: str) -> None:
+    with opened(browser, base_url=address) as page:
+        page.goto("/queues")
+        expect(page.locator("#live-state")).to_have_attribute("data-state", "live")
+        page.route("**/queues", lambda _: None)
+
+        expect(page.locator("#live-state")).to_have_attribute("data-state", "away", timeout=14_000)
+        expect(page.locator("#notice")).to_contain_text("does not answer")
+        page.unroute("**/queues")
+        expect(page.locator("#live-state")).to_have_attribute("data-state", "live")
+
+
 def test_a_page_that_is_closed_frees_its_stream(browser: Browser, address: str, app: Flask) -> None:
     with opened(browser, base_url=address) as page:
         page.goto("/queues")

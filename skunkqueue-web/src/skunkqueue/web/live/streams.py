@@ -12,6 +12,8 @@ LONGEST = 300.0
 """Seconds after which a stream ends, so that the login of its page is checked again."""
 _LOOK = 2.0
 """Seconds after which a stream looks whether its browser has gone."""
+HANGS = 4.0
+"""Seconds of one look at the store after which it counts as away."""
 _SILENCE = 15.0
 """Seconds after which something is sent, so that no proxy takes the connection for dead."""
 
@@ -19,14 +21,25 @@ _SILENCE = 15.0
 class Streams:
     """Notifies all pages that listen of a change. Threads share it."""
 
-    def __init__(self, look: Callable[[], object], changed: Callable[[], None], seconds: float) -> None:
+    def __init__(
+        self,
+        look: Callable[[], object],
+        changed: Callable[[], None],
+        seconds: float,
+        *,
+        hangs: float = HANGS,
+    ) -> None:
         """``look`` returns a value that differs once something has changed, and raises while the store is away.
 
-        It is called every ``seconds`` while a page listens; ``changed`` is called before pages are notified.
+        It is called every ``seconds`` while a page listens; ``changed`` is called before pages are notified. A look
+        that takes more than ``hangs`` seconds counts as a store that is away.
         """
         self._look = look
         self._changed = changed
         self._seconds = seconds
+        self._hangs = hangs
+        self._began: float | None = None
+        """When the look began that is under way."""
         self._told = threading.Condition()
         self._listening = 0
         self._number = 0
@@ -63,15 +76,22 @@ class Streams:
 
     def _send(self, number: int, has_gone: Callable[[], bool]) -> Iterator[str]:
         ends = time.monotonic() + LONGEST
+        is_hanging = False
         said = time.monotonic()
         # A browser that loses its stream comes back after so many milliseconds.
         yield f"retry: 5000\nevent: hello\ndata: {number}\n\n"
         while time.monotonic() < ends and not has_gone():
             with self._told:
-                self._told.wait_for(lambda seen=number: self._is_closed or self._number != seen, _LOOK)  # type: ignore[misc]  # mypy cannot type a lambda's default
+                self._told.wait_for(
+                    lambda seen=number: self._is_closed or self._number != seen,  # type: ignore[misc]  # mypy cannot type a lambda's default
+                    min(_LOOK, self._hangs),
+                )
                 if self._is_closed:
                     return
                 is_new, number, event = self._number != number, self._number, self._event
+                hung, is_hanging = is_hanging, self._is_hanging()
+            if is_hanging and not hung:
+                is_new, event = True, "away"
             if is_new:
                 said = time.monotonic()
                 yield f"event: {event}\ndata: {number}\n\n"
@@ -79,6 +99,9 @@ class Streams:
                 said = time.monotonic()
                 yield ": still here\n\n"
         yield "event: bye\ndata: 0\n\n"
+
+    def _is_hanging(self) -> bool:
+        return self._began is not None and time.monotonic() - self._began > self._hangs
 
     def _leave(self) -> None:
         with self._told:
@@ -90,17 +113,20 @@ class Streams:
         seen: object = None
         is_first, event = True, "change"
         while True:
+            self._began = began = time.monotonic()
             try:
                 found = self._look()
             except Exception:  # noqa: BLE001 - whatever the store raises, readers are notified that it is away
                 is_change, event = event != "away", "away"
             else:
                 # A store that was away may have changed, too.
-                is_change, event = found != seen or event == "away", "change"
+                hung = time.monotonic() - began > self._hangs
+                is_change, event = found != seen or event == "away" or hung, "change"
                 seen = found
             if is_change and not is_first:
                 self._changed()
             with self._told:
+                self._began = None
                 if is_change and (not is_first or event == "away"):
                     self._number += 1
                     self._event = event

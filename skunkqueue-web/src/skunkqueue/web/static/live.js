@@ -10,6 +10,7 @@ const SLOW_POLL_MS = 30000; // With events, in case one was lost.
 const LEAST_MS = 1000; // Between two fetches.
 const STREAM_AGAIN_MS = 60000;
 const LONGEST_WAIT_MS = 30000;
+const PATIENCE_MS = 8000; // For one answer; without one in this time the store or the monitor hangs.
 
 const main = document.getElementById("main");
 const state = document.getElementById("live-state");
@@ -83,8 +84,9 @@ async function tryFetch() {
   fetching = true;
   try {
     await update();
-  } catch {
-    failed("The monitor does not answer. What you see is old; this page goes on trying.");
+  } catch (error) {
+    const who = error.name === "TimeoutError" ? "The store or the monitor does not answer" : "The monitor does not answer";
+    failed(`${who}. What you see is old; this page goes on trying.`);
   } finally {
     fetching = false;
     fetchedAt = performance.now();
@@ -98,6 +100,7 @@ async function update() {
     headers: { "X-SkunkQueue-Live": "1" },
     cache: "no-store",
     credentials: "same-origin",
+    signal: AbortSignal.timeout(PATIENCE_MS),
   });
   if (answer.status === 401 || answer.redirected) {
     // The session has ended: the page itself leads to the login.
