@@ -191,6 +191,21 @@ def test_a_chart_has_a_table_of_its_values(app: Flask) -> None:
     assert "style=" not in text
 
 
+@pytest.mark.parametrize("draw", KINDS)
+@pytest.mark.parametrize(("value", "marks"), [(None, 0), (3.0, 3)])
+def test_an_empty_chart_has_no_marks_of_values(
+    app: Flask, draw: Callable[..., Chart], value: float | None, marks: int
+) -> None:
+    chart = draw(series([[value] * 3]), TIMES, unit=COUNT)
+    template = '{% import "charts/_chart.html" as charts %}{{ charts.chart(chart, "x", "Wait", "None") }}'
+
+    with app.test_request_context():
+        text = render_template_string(template, chart=chart)
+
+    assert len(re.findall(r'class="mark"', text)) == marks
+    assert len(re.findall(r'class="grid-line"', text)) == 1 + marks
+
+
 def test_no_moment_of_an_axis_is_written_twice_in_a_row() -> None:
     moments = tuple(1_000_000.0 + 5.0 * number for number in range(24))
     chart = lines(series([[1.0] * 24]), Times(moments=moments), unit=SECONDS)

@@ -13,6 +13,7 @@ from skunkqueue.cli.doctor.store import StoreCheck
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.plugins.requirements import explain
 from skunkqueue.web import source
+from skunkqueue.web.show import sentence
 
 SECONDS = 15.0
 """Seconds for which findings are shown before the checks run again."""
@@ -75,7 +76,7 @@ def _matter(finding: Finding) -> Matter:
     url, goes_to = _way(finding)
     return Matter(
         level=finding.level,
-        text=f"{finding.text[:1].upper()}{finding.text[1:]}",
+        text=sentence(finding.text),
         cure=finding.cure,
         url=url,
         goes_to=goes_to,

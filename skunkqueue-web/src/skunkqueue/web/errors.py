@@ -25,6 +25,7 @@ from skunkqueue.errors import (
 from skunkqueue.persistence.backend import BackendConfig
 from skunkqueue.web import source
 from skunkqueue.web.access.guard import WrongHostError, is_for_programs
+from skunkqueue.web.show import sentence
 
 RETRY_AFTER = 5
 """Seconds after which a store that is away may be asked again."""
@@ -128,5 +129,4 @@ def location_of(config: BackendConfig) -> str:
 
 
 def _sentence(error: Exception) -> str:
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}"
+    return sentence(str(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ from skunkqueue.web.rights import login, may
 
 LIVE_HEADER = "X-SkunkQueue-Live"
 """Set by scripts that want the content of a page alone."""
+_WORD = re.compile(r"[a-z]+(['\u2019][a-z]+)?[,;.]?(\s|$)")
+"""A word of plain English at the beginning of a text."""
 _CLOCK_SECONDS = 10.0
 """How long the difference between the store's clock and ours is taken to stay the same."""
 
@@ -98,6 +101,11 @@ def rate(per_second: float) -> str:
         if value >= 1 or unit == "h":
             break
     return f"{number(round(value)) if value >= 10 else f'{value:.1f}'.removesuffix('.0')}/{unit}"
+
+
+def sentence(text: str) -> str:
+    """Let a text begin with a capital, unless it begins with a name: ``redis://…`` and ``shop:send`` stay as they are."""
+    return f"{text[0].upper()}{text[1:]}" if _WORD.match(text) else text
 
 
 def is_live() -> bool:
