@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -181,6 +182,26 @@ def test_calls_are_made_also_after_a_fork() -> None:
 
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
     caller.close()
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # as above
+def test_copy_of_the_process_that_a_plugin_makes_ends_when_its_call_returns() -> None:
+    caller = Caller("calls", LONG)
+
+    (result, after) = caller.call_each([Call("a", os.fork), Call("a", os.getpid)])
+    assert after.value == os.getpid()
+    try:
+        status = eventually(lambda: ended(result.value), what="the copy has ended")
+    except AssertionError:
+        os.kill(result.value, signal.SIGKILL)
+        raise
+    assert status == [1]
+    caller.close()
+
+
+def ended(child: int) -> list[int]:
+    pid, status = os.waitpid(child, os.WNOHANG)
+    return [os.waitstatus_to_exitcode(status)] if pid else []
 
 
 def test_where_no_thread_can_be_had_a_call_fails_and_the_next_may_work(

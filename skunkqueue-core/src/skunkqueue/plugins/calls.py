@@ -214,6 +214,7 @@ class Caller:
 
     def _make(self, me: threading.Thread, batch: _Batch) -> bool:
         """Make the remaining calls of a batch; False: this thread was given up."""
+        process = os.getpid()
         while len(batch.results) < len(batch.calls):
             call = batch.calls[len(batch.results)]
             with self._lock:
@@ -226,6 +227,9 @@ class Caller:
                 result = Result(call.function(), None)
             except BaseException as error:  # noqa: BLE001 - a plugin may raise anything
                 result = Result(None, error)
+            if os.getpid() != process:
+                # A copy of the process, made by the plugin: it has no other thread, and must not go on in this one.
+                os._exit(1)
             with self._lock:
                 if self._thread is not me:
                     return False

@@ -22,6 +22,7 @@ from skunkqueue.payload import Step
 from skunkqueue.worker.attempt import NEVER, Attempt, Phase
 from skunkqueue.worker.in_flight import KILL_AFTER
 from skunkqueue.worker.judge.failures import failure_of
+from skunkqueue.worker.run.copies import end_with_message_to
 from skunkqueue.worker.run.executor import Executor, Known
 from skunkqueue.worker.run.job_threads import Interruptible, JobThreads, run_to_end
 from skunkqueue.worker.run.reasons import LATE
@@ -128,10 +129,16 @@ class AsyncExecutor:
         when its job returns.
         """
         loop: Any = self._loop
+        is_loops_own = threading.current_thread() is self._thread
+        if not is_loops_own:
+            # A loop of another make may not take it; then the copy ends only with its thread's call.
+            with contextlib.suppress(AttributeError):
+                end_with_message_to(loop)
         if hasattr(loop, "_ready") and hasattr(loop, "_selector"):
-            loop._ready = _NothingReady()  # noqa: SLF001 - asyncio has no way of its own to leave a loop in a copy
-            loop._selector = selectors.SelectSelector()  # noqa: SLF001 - as above
-            loop.stop()
+            loop._selector = selectors.SelectSelector()  # noqa: SLF001 - asyncio has no way of its own to leave a loop in a copy
+            if is_loops_own:
+                loop._ready = _NothingReady()  # noqa: SLF001 - as above
+                loop.stop()
 
     # --- on the loop's thread ---------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from skunkqueue.worker.judge import verdict
 from skunkqueue.worker.judge.admission import Admission
 from skunkqueue.worker.judge.failures import failure_of, kind_of
 from skunkqueue.worker.judge.judge import Judge
+from skunkqueue.worker.run import copies
 from skunkqueue.worker.run.executor import Executor, Known
 from skunkqueue.worker.run.interrupt import Interrupter
 from skunkqueue.worker.run.job_context import WorkerContext
@@ -66,6 +67,7 @@ class Runner:
     def note_fork(self) -> None:
         """Prepare a copy of this process, made by a job, to end when the job's code comes back in it."""
         self._interrupter.delivered = (None, "forked")
+        copies.end_with_call()
         self._async_executor.note_fork()
 
     def run(self, attempt: Attempt) -> bool:
