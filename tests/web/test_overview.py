@@ -92,6 +92,34 @@ def test_counts_and_rates_are_shown(client: FlaskClient, store: Backend) -> None
     assert re.search(r'Pending</span><span class="tile-value">3<', text)
 
 
+def test_the_longest_wait_is_a_length_and_leads_to_the_one_that_waits(
+    client: FlaskClient, store: Backend
+) -> None:
+    waits, later, other = firing(due=store.now() - 200), firing(), firing(route="other", delay=60)
+    store.enqueue([waits, later, other])
+
+    (tile,) = re.findall(r"Longest wait</span>.*?</div>", client.get("/").text, re.DOTALL)
+    (way,) = re.findall(r'href="([^"]+)"', tile)
+    listed = client.get(way.replace("&amp;", "&")).text
+
+    assert re.search(r"data-length>3 m 2\d s<", tile)
+    assert waits.id in listed
+    assert later.id not in listed
+
+
+def test_a_firing_that_is_not_due_yet_waits_for_nobody(client: FlaskClient, store: Backend) -> None:
+    store.enqueue([firing(route="later", delay=600)])
+
+    (overview,) = re.findall(r"Longest wait</span>.*?</div>", client.get("/").text, re.DOTALL)
+    (cell,) = re.findall(r'data-label="Oldest due">(.*?)</td>', client.get("/queues").text)
+    (tile,) = re.findall(r'id="oldest">.*?</div>', client.get("/queue?queue=shop&route=later").text)
+
+    assert ">none<" in overview
+    assert "<time" not in cell
+    assert ">none<" in tile
+    assert "next due" in tile
+
+
 @pytest.mark.parametrize("over", ["hour", "day", "month"])
 def test_charts_are_drawn_over_an_hour_a_day_and_a_month(
     client: FlaskClient, store: Backend, over: str

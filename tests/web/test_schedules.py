@@ -130,7 +130,7 @@ def test_a_running_one_says_since_when(client: FlaskClient, store: Backend) -> N
 
     text = shown(client)
 
-    assert "runs since" in text
+    assert "has run for" in text
     assert text.count("<li>") == 5
 
 

@@ -20,6 +20,8 @@ LIVE_HEADER = "X-SkunkQueue-Live"
 """Set by scripts that want the content of a page alone."""
 _WORD = re.compile(r"[a-z]+(['\u2019][a-z]+)?[,;.]?(\s|$)")
 """A word of plain English at the beginning of a text."""
+_DIGIT = "\u2007"
+"""A blank as wide as a digit."""
 _CLOCK_SECONDS = 10.0
 """How long the difference between the store's clock and ours is taken to stay the same."""
 
@@ -29,7 +31,9 @@ class Moment(NamedTuple):
 
     iso: str
     text: str
-    seconds: float
+    length: str
+    """How long ago it was, without saying so."""
+    is_past: bool
 
 
 def now() -> float:
@@ -51,32 +55,33 @@ def now_iso() -> str:
 
 
 def relative(seconds: float) -> str:
-    """Write how long ago something was, or (below 0) how soon it will be: two units at most, and no fractions.
-
-    ``static/times.js`` does the same.
-    """
-    left = abs(seconds)
-    if left < 1:
+    """Write how long ago something was, or (below 0) how soon it will be; ``static/times.js`` does the same."""
+    if abs(seconds) < 1:
         return "now"
+    text = rough(abs(seconds))
+    return f"{text} ago" if seconds > 0 else f"in {text}"
+
+
+def rough(seconds: float) -> str:
+    """Write a length of time that ticks: two units at most, no fractions, and always as wide while it ticks."""
     for unit, name, smaller, smaller_name in (
         (DAY, "d", HOUR, "h"),
         (HOUR, "h", MINUTE, "m"),
         (MINUTE, "m", 1.0, "s"),
     ):
-        if left >= unit:
-            whole, rest = divmod(left, unit)
-            text = f"{whole:.0f} {name} {int(rest // smaller)} {smaller_name}"
-            break
-    else:
-        text = f"{int(left)} s"
-    return f"{text} ago" if seconds > 0 else f"in {text}"
+        if seconds >= unit:
+            whole, rest = divmod(seconds, unit)
+            return f"{whole:.0f} {name} {int(rest // smaller):{_DIGIT}>2} {smaller_name}"
+    return f"{int(seconds)} s"
 
 
 def moment(at: float | None) -> Moment | None:
     """Write a store's time relative to now."""
     if at is None:
         return None
-    return Moment(iso(at) or "", relative(now() - at), at)
+    # Whole seconds of a clock, as scripts show them: all moments change at the same time.
+    passed = float(math.floor(now()) - math.floor(at))
+    return Moment(iso(at) or "", relative(passed), rough(max(passed, 0.0)), at <= now())
 
 
 def number(value: float) -> str:

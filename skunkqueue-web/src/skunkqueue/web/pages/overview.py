@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import msgspec
 from flask import Blueprint, render_template, url_for
 
-from skunkqueue.records import State
+from skunkqueue.records import RouteInfo, State
 from skunkqueue.web import inputs, routes
 from skunkqueue.web.attention import matters
 from skunkqueue.web.history import WINDOWS, history, rates
@@ -47,8 +48,8 @@ class Sums(msgspec.Struct, frozen=True, kw_only=True):
     running: int
     paused: int
     exact: bool
-    oldest: float | None
-    """When the first in line was due, if that has passed."""
+    oldest: RouteInfo | None
+    """The route whose oldest firing has been due for longest; ``None``: nothing is due."""
 
 
 @blueprint.get("/")
@@ -92,14 +93,14 @@ def chosen() -> Choice:
 
 def sums(lines: Sequence[Line]) -> Sums:
     """Add up the counts of routes."""
-    dues = [line.info.oldest_due for line in lines if line.info.oldest_due is not None]
-    oldest = min(dues, default=None)
+    dues = [(line.info.oldest_due, line.info) for line in lines if line.info.oldest_due is not None]
+    due, oldest = min(dues, key=lambda one: one[0], default=(math.inf, None))
     return Sums(
         pending=sum(line.info.counts[State.PENDING] for line in lines),
         running=sum(line.info.counts[State.RUNNING] for line in lines),
         paused=sum(line.info.paused for line in lines),
         exact=all(line.info.exact for line in lines),
-        oldest=oldest if oldest is not None and oldest <= now() else None,
+        oldest=oldest if due <= now() else None,
     )
 
 

@@ -7,18 +7,25 @@ const UNITS = [
 const EXACT = new Intl.DateTimeFormat(undefined, {
   year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
 });
+const DIGIT = "\u2007"; // A blank as wide as a digit.
+const OFF_BY = 5; // Seconds of difference after which a clock was set, and no answer was slow.
 let ahead = 0; // Seconds by which the store's clock is ahead of the reader's.
+let isKnown = false;
+
+// As `rough` in show.py.
+function rough(seconds) {
+  for (const [unit, name, smaller, smallerName] of UNITS) {
+    if (seconds < unit) continue;
+    const rest = String(Math.floor((seconds % unit) / smaller)).padStart(2, DIGIT);
+    return `${Math.floor(seconds / unit)} ${name} ${rest} ${smallerName}`;
+  }
+  return `${Math.floor(seconds)} s`;
+}
 
 // As `relative` in show.py.
 export function relative(seconds) {
-  const left = Math.abs(seconds);
-  if (left < 1) return "now";
-  let text = `${Math.floor(left)} s`;
-  for (const [unit, name, smaller, smallerName] of UNITS) {
-    if (left < unit) continue;
-    text = `${Math.floor(left / unit)} ${name} ${Math.floor((left % unit) / smaller)} ${smallerName}`;
-    break;
-  }
+  if (Math.abs(seconds) < 1) return "now";
+  const text = rough(Math.abs(seconds));
   return seconds > 0 ? `${text} ago` : `in ${text}`;
 }
 
@@ -32,24 +39,33 @@ function set(element, text) {
 
 // Writes all moments below `root`, which may be a part that is not on the page yet.
 export function localize(root) {
-  const now = Date.now() / 1000 + ahead;
+  // Whole seconds, so that all change together, and by one.
+  const now = Math.floor(Date.now() / 1000 + ahead);
   for (const time of root.querySelectorAll("time[datetime]")) {
     const date = new Date(time.dateTime);
     if (Number.isNaN(date.getTime())) continue;
     const told = exact(date);
     if (time.title !== told) time.title = told;
-    set(time, "exact" in time.dataset ? told : relative(now - date.getTime() / 1000));
+    const passed = now - Math.floor(date.getTime() / 1000);
+    set(time, "exact" in time.dataset ? told : "length" in time.dataset ? rough(Math.max(passed, 0)) : relative(passed));
   }
 }
 
 export function setClock(main) {
   const date = new Date(main?.dataset.now ?? "");
-  if (!Number.isNaN(date.getTime())) ahead = (date.getTime() - Date.now()) / 1000;
+  if (Number.isNaN(date.getTime())) return;
+  const found = (date.getTime() - Date.now()) / 1000;
+  // The way here only makes the store's clock look slower: the quickest answer was the best.
+  if (!isKnown || found > ahead || ahead - found > OFF_BY) ahead = found;
+  isKnown = true;
 }
 
 setClock(document.getElementById("main"));
-localize(document);
-setInterval(() => {
+
+function tick() {
   const selection = getSelection();
   if (!document.hidden && (!selection || selection.isCollapsed)) localize(document);
-}, 1000);
+  // Just after the next second of the store's clock.
+  setTimeout(tick, 1000 - ((((Date.now() + ahead * 1000) % 1000) + 1000) % 1000) + 30);
+}
+tick();
