@@ -123,6 +123,24 @@ def test_progress_is_shown_with_its_rate(client: FlaskClient, store: Backend, pu
     assert "sorting" in text
 
 
+def test_no_rate_is_told_of_a_job_that_has_just_begun(client: FlaskClient, store: Backend, put: Put) -> None:
+    id_ = put()
+    (claimed,) = claim(store)
+    (began,) = store.get([id_])
+    assert began is not None
+    assert began.began is not None
+    store.progress(
+        ClaimRef(id=claimed.id, token=claimed.token),
+        encode(Progress(done=1, total=120, note="sorting", at=began.began + 0.2)),
+    )
+
+    text = client.get(f"/jobs/{id_}").text
+
+    assert "sorting" in text
+    assert "/s<" not in text
+    assert "left<" not in text.partition("<dl")[0]
+
+
 @pytest.mark.parametrize(
     ("done", "total"),
     [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from skunkqueue.web.show import relative, sentence
+from skunkqueue.web.show import rate, relative, sentence
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,19 @@ def test_a_sentence_begins_with_a_capital_and_a_name_as_it_is(text: str, shown: 
 )
 def test_a_time_that_ticks_is_as_wide_at_each_tick(passed: float, shown: str) -> None:
     assert relative(passed) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "seconds", "shown"),
+    [
+        (0, 300, "0/min"),
+        (3_600, 300, "12/s"),
+        (450, 300, "1.5/s"),
+        (30, 300, "6/min"),
+        (1, 300, "1 in 5 min"),
+        (4, 300, "4 in 5 min"),
+        (5, 20, "5 in 20.0 s"),
+    ],
+)
+def test_a_rate_is_not_extrapolated(count: int, seconds: float, shown: str) -> None:
+    assert rate(count, seconds) == shown

@@ -84,10 +84,12 @@ NOTHING = Numbers()
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
-    """How much is going on: by second, over the last minutes; and the last hour's failures."""
+    """How much is going on over the last minutes; and the last hour's failures."""
 
-    entered: float
-    ended: float
+    entered: int
+    ended: int
+    seconds: float
+    """For how long those two were counted."""
     errors: int
     retried: int
     ended_in_hour: int
@@ -120,8 +122,9 @@ def rates(hour: Past) -> Rates:
     known = hour.last(hour.window.parts)
     waits = [part.waits[1] for part in last if part.waits is not None]
     return Rates(
-        entered=sum(part.entered for part in last) / seconds,
-        ended=sum(part.ended for part in last) / seconds,
+        entered=int(sum(part.entered for part in last)),
+        ended=int(sum(part.ended for part in last)),
+        seconds=seconds,
         errors=int(sum(part.error for part in known)),
         retried=int(sum(part.retried for part in known)),
         ended_in_hour=int(sum(part.ended for part in known)),

@@ -22,6 +22,8 @@ _WORD = re.compile(r"[a-z]+(['\u2019][a-z]+)?[,;.]?(\s|$)")
 """A word of plain English at the beginning of a text."""
 _DIGIT = "\u2007"
 """A blank as wide as a digit."""
+LEAST_SECONDS = 3.0
+"""For how long something must have been watched to say how fast it is."""
 _CLOCK_SECONDS = 10.0
 """How long the difference between the store's clock and ours is taken to stay the same."""
 
@@ -97,15 +99,19 @@ def percent(done: float, total: float) -> int:
     return round(100 * min(max(share, 0.0), 1.0))
 
 
-def rate(per_second: float) -> str:
-    """Write how often something happens: by second, minute or hour, whichever gives a readable number."""
-    if per_second <= 0:
+def rate(count: float, seconds: float) -> str:
+    """Write how often something happened, from how often it did in so many seconds: by second or by minute.
+
+    What is rarer than once a minute is not extrapolated: ``3 in 5 min`` is all that is known.
+    """
+    if count <= 0 or seconds <= 0:
         return "0/min"
-    for factor, unit in ((1.0, "s"), (60.0, "min"), (3_600.0, "h")):
-        value = per_second * factor
-        if value >= 1 or unit == "h":
-            break
-    return f"{number(round(value)) if value >= 10 else f'{value:.1f}'.removesuffix('.0')}/{unit}"
+    for length, unit in ((1.0, "s"), (MINUTE, "min")):
+        value = count / seconds * length
+        if value >= 1 and seconds >= length:
+            return f"{number(round(value)) if value >= 10 else f'{value:.1f}'.removesuffix('.0')}/{unit}"
+    whole = f"{seconds / MINUTE:.0f} min" if seconds >= MINUTE else span(seconds)
+    return f"{number(count)} in {whole}"
 
 
 def sentence(text: str) -> str:
@@ -118,12 +124,18 @@ def is_live() -> bool:
     return LIVE_HEADER in request.headers
 
 
+def is_long(seconds: float) -> bool:
+    """Return whether something was watched for long enough to say how fast it is."""
+    return seconds >= LEAST_SECONDS
+
+
 def install(app: Flask) -> None:
     """Give all templates of an app these words."""
     app.jinja_env.globals.update(
         ICONS=ICONS,
         here=inputs.here,
         home=navigation.home,
+        is_long=is_long,
         login=login,
         may=may,
         moment_of=moment,
