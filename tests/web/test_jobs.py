@@ -13,6 +13,8 @@ from skunkqueue.payload import Body, Step, encode
 from skunkqueue.persistence import Backend
 from skunkqueue.records import Firing, Outcome, Verdict
 from skunkqueue.serializers.typed import TypedSerializer
+from skunkqueue.web.source import KEY
+from tests.web.crews import add_worker
 from tests.web.firings import claim, firing
 
 ROW = re.compile(r'<tr id="firing-(\w+)"')
@@ -261,9 +263,40 @@ def test_counts_by_state_are_shown(client: FlaskClient, store: Backend) -> None:
 def test_a_row_says_what_a_pending_one_waits_for(
     client: FlaskClient, store: Backend, fields: dict[str, Any], told: str
 ) -> None:
+    add_worker(store)
     put(store, **fields)
 
-    assert told in client.get("/jobs").text
+    text = client.get("/jobs").text
+
+    assert told in text
+    assert "no worker" not in text
+
+
+def test_a_row_says_that_nobody_works_on_its_route(client: FlaskClient, store: Backend) -> None:
+    add_worker(store, route="elsewhere")
+    put(store)
+    put(store, delay=60.0)
+
+    notes = re.findall(r'c-note (\w+)">(.*?)</td>', client.get("/jobs").text, re.DOTALL)
+
+    assert [(look, note.strip()) for look, note in notes] == [
+        ("warn", "no worker on its route"),
+        ("warn", "waits for its time; no worker on its route"),
+    ]
+
+
+def test_a_pending_firing_says_that_nobody_works_on_its_route_until_somebody_does(
+    client: FlaskClient, store: Backend
+) -> None:
+    (id_,) = put(store)
+    alone = client.get(f"/jobs/{id_}").text
+    add_worker(store)
+    client.application.extensions[KEY].note_change()
+    served = client.get(f"/jobs/{id_}").text
+
+    assert "No worker on its route" in alone
+    assert "skunq work -q shop -r default" in alone
+    assert "No worker on its route" not in served
 
 
 def test_a_paused_route_is_what_its_firings_wait_for(client: FlaskClient, store: Backend) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -11,6 +11,8 @@ from skunkqueue.cli.views import WAITS, share_of
 from skunkqueue.listings import Row
 from skunkqueue.records import State
 from skunkqueue.web.redaction import Redactor
+
+NO_WORKER = "no worker on its route"
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,18 +30,28 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """How much of it is done, 0 to 1; ``None``: not known."""
     is_late: bool
     """It is due, and waits for its turn."""
+    is_stuck: bool
+    """It is pending, and no worker listens on its route."""
 
 
-def lines(rows: Sequence[Row], now: float, redactor: Redactor) -> list[Line]:
-    """Make the lines of a page; error lines are shown as plugins redact them."""
-    return [_line(row, now, error) for row, error in zip(rows, redactor.errors(rows), strict=True)]
+def lines(
+    rows: Sequence[Row], now: float, redactor: Redactor, working: Collection[tuple[str, str]]
+) -> list[Line]:
+    """Make the lines of a page; ``working``: queues and routes with a live worker. Errors are shown as plugins redact them."""
+    return [
+        _line(row, now, error, has_worker=(row.queue, row.route) in working)
+        for row, error in zip(rows, redactor.errors(rows), strict=True)
+    ]
 
 
-def _line(row: Row, now: float, error: str | None) -> Line:
+def _line(row: Row, now: float, error: str | None, *, has_worker: bool) -> Line:
     verb, at, seconds, note, share = "finished", row.finished, row.took, error or "", None
     if row.state is State.PENDING:
         verb, at, seconds = "due", row.due, None
         note = WAITS.get(row.waits or "", "")
+        if not has_worker:
+            # Also where it waits for something else first: nobody would begin it then.
+            note = NO_WORKER if row.waits == "turn" else f"{note}; {NO_WORKER}"
         if row.deaths:
             note = f"{note}; {plural(row.deaths, 'death')}"
     elif row.state is State.RUNNING:
@@ -57,4 +69,5 @@ def _line(row: Row, now: float, error: str | None) -> Line:
         note=note,
         share=share,
         is_late=row.state is State.PENDING and row.waits == "turn",
+        is_stuck=row.state is State.PENDING and not has_worker,
     )

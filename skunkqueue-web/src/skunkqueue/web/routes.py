@@ -188,6 +188,12 @@ def working(store: Backend, queue: str | None = None) -> Counter[Name]:
     return _places_of(store.workers(queue))
 
 
+def workplaces() -> Counter[Name]:
+    """Count the live workers of each route, once for all pages that show them."""
+    here = source.current()
+    return here.shared(("working",), lambda: working(here.backend))
+
+
 def _places_of(live: Sequence[WorkerRecord]) -> Counter[Name]:
     return Counter(place for worker in live for place in worker.places)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from skunkqueue.records import Record, Schedule
+from skunkqueue.records import Record, Schedule, State
 from skunkqueue.web import source
 from skunkqueue.web.firing import view_of
 from skunkqueue.web.links import links
 from skunkqueue.web.redaction import redactor
 from skunkqueue.web.rights import Right, allowed
+from skunkqueue.web.routes import workplaces
 from skunkqueue.web.timeline import bars
 
 blueprint = Blueprint("firing", __name__)
@@ -39,6 +40,7 @@ def firing(id_: str) -> str | Response | tuple[str, int]:
         whole=whole,
         links=links().of(record),
         schedule=_schedule(record),
+        has_worker=record.state is not State.PENDING or (record.queue, record.route) in workplaces(),
         bars=bars(view, here.now()),
         now=here.now(),
     )

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response
 from skunkqueue.errors import BackendError
 from skunkqueue.listings import Count
 from skunkqueue.records import State
-from skunkqueue.web import filters, operations, searching, source, suggestions
+from skunkqueue.web import filters, operations, routes, searching, source, suggestions
 from skunkqueue.web.filters import Filter
 from skunkqueue.web.listing_lines import Line, lines
 from skunkqueue.web.redaction import redactor
@@ -103,7 +103,7 @@ def _listed(wanted: Filter, after: str | None, before: str | None) -> Listed:
         )
 
     return Listed(
-        lines=lines(found.rows, here.now(), redactor()),
+        lines=lines(found.rows, here.now(), redactor(), routes.workplaces()),
         newer=url(before=found.previous),
         older=url(after=found.next),
         looked=found.looked,
