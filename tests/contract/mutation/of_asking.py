@@ -136,6 +136,13 @@ OF_ASKING = (
         "test_look_is_bounded_and_goes_on",
     ),
     Mutant(
+        "a look goes on where enough was found",
+        "reading.py",
+        "return listing.look_through(beyond, query, want)",
+        "return listing.look_through(beyond, query, want)._replace(looked=200)",
+        "test_page_looks_at_one_more_than_it_shows_where_all_match",
+    ),
+    Mutant(
         "finished firings are looked through one by one",
         "reading.py",
         "row for row in rows if row.state in states and (not row.state.final or listing.matches(row, indexed))",

@@ -12,6 +12,7 @@ from skunkqueue.clock import VirtualClock
 from skunkqueue.contract.kit import PATIENCE, Kit
 from skunkqueue.contract.makers import (
     OTHER,
+    QUEUE,
     WORKER,
     claim,
     firing,
@@ -215,6 +216,29 @@ class PagingPromises(Kit):
         assert all(page.looked <= MAX_LOOK for page in found)
         back = all_before(listing_backend, query, 5, found[-1])
         assert [row.id for page in back for row in page.rows] == [rare[0].id, rare[-1].id]
+
+    @pytest.mark.parametrize(
+        "query",
+        [
+            Query(),
+            Query(newest=False),
+            Query(queue=QUEUE, route="foo"),
+            Query(job="shop:add"),
+            Query(states=(State.PENDING,)),
+            Query(states=FINAL_STATES, newest=False),
+        ],
+    )
+    def test_page_looks_at_one_more_than_it_shows_where_all_match(
+        self, listing_backend: Backend, query: Query
+    ) -> None:
+        listing_backend.enqueue(firings(600, job="shop:add"))
+        for _ in range(2):
+            listing_backend.settle([outcome(one) for one in claim(listing_backend, 150)])
+        for size in (5, 130):
+            first = listing_backend.rows(query, size)
+            second = listing_backend.rows(query, size, first.next)
+            assert [len(page.rows) for page in (first, second)] == [size, size]
+            assert [page.looked for page in (first, second)] == [size + 1, size + 1]
 
     @pytest.mark.parametrize("cursor", BAD_CURSORS)
     def test_strange_cursor_of_rows_is_refused(self, listing_backend: Backend, cursor: str) -> None:

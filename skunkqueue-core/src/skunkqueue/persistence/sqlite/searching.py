@@ -137,16 +137,16 @@ def _look(
         lump = list(itertools.islice(candidates, min(size, most - looked)))
         if not lump:
             break
-        looked += len(lump)
         at = lump[-1][0]
         likely = [place for place, may_match in lump if may_match]
         by_id = rows_at(db, likely, only, values, now) if likely else {}
-        for place in likely:
+        for number, (place, _) in enumerate(lump, 1):
             row = by_id.get(place.id)
             if row is not None and listing.matches(row, query):
                 found.append(row)
                 if len(found) >= want:
-                    return Look(found, place, looked, ended=False)
+                    return Look(found, place, looked + number, ended=False)
+        looked += len(lump)
         size = min(size * 2, _LARGEST_LUMP)
     ended = looked < most or next(candidates, None) is None
     return Look(found, at, looked, ended=ended)
