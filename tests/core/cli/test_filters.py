@@ -210,6 +210,16 @@ def test_a_look_among_the_pending_is_bounded_and_says_so(
     assert ids(skunq.json("jobs", "--tag", "eu", "--after", told.split()[-1])) == [wanted]
 
 
+def test_firings_that_match_are_listed_up_to_the_limit_however_many_these_are(
+    store: Backend, skunq: Skunq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "PAGE", 3)
+    monkeypatch.setattr(listing, "MOST_LOOKED", 4)
+    made = [fire(store) for _ in range(20)]
+
+    assert ids(skunq.json("jobs", "--limit", "19")) == made[:19]
+
+
 def test_a_filter_over_a_hundred_thousand_firings_does_not_read_them_all(
     store: Backend, skunq: Skunq
 ) -> None:

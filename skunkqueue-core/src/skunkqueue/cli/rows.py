@@ -21,7 +21,7 @@ from skunkqueue.persistence.backend import Backend
 PAGE = 500
 """Rows asked of the store at once."""
 MOST_LOOKED = 50_000
-"""Firings looked at for one listing without ``--all``."""
+"""Firings looked at in vain in each part of a listing without ``--all``: they did not match."""
 MOST_READ = 10_000
 """Bodies read for one listing that looks for text."""
 ORDERS = ("line", "newest", "oldest")
@@ -68,6 +68,8 @@ class Listing:
         """Where another listing can go on, once this one is read to its end; ``None``: nothing is left."""
         self.looked = 0
         """Firings that were looked at."""
+        self._in_vain = 0
+        """Those of them that did not match."""
         self.read = 0
         """Bodies that were read."""
         self.is_cut = False
@@ -77,7 +79,7 @@ class Listing:
         left = self._limit
         more: list[_Place] = []
         for at, place in enumerate(self._left):
-            query, cursor, bound = self._query(place.part), place.cursor, self.looked + MOST_LOOKED
+            query, cursor, bound = self._query(place.part), place.cursor, self._in_vain + MOST_LOOKED
             while True:
                 if left is not None and left <= 0:
                     if cursor is None and not self._has_any(query):
@@ -100,6 +102,8 @@ class Listing:
         """Read the matching rows of a page, and the cursor of the next."""
         page = self._store.rows(query, self._size(left), before)
         self.looked += page.looked
+        # A full page looks at one more, to know whether there are more.
+        self._in_vain += max(page.looked - len(page.rows) - 1, 0)
         rows = self._kept(page.rows)
         if left is None or len(rows) <= left:
             return rows, page.next
@@ -113,7 +117,7 @@ class Listing:
     def _is_at_bound(self, bound: int) -> bool:
         if self._wanted.text is not None and self.read >= MOST_READ:
             return True
-        return self._limit is not None and self.looked >= bound
+        return self._limit is not None and self._in_vain >= bound
 
     def _size(self, left: int | None) -> int:
         if self._wanted.text is not None:
