@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
+import msgspec
 import pytest
 from skunkqueue_memory import MemoryBackend
 
@@ -24,6 +25,7 @@ from skunkqueue.contract.makers import (
 )
 from skunkqueue.control import Control
 from skunkqueue.errors import BackendError, UnknownPoolError, UnknownScheduleError, UnknownWorkerError
+from skunkqueue.ids import new_id
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.pools import MAX_ON, Entry, PoolRecord, Process
@@ -266,3 +268,22 @@ def pool(**fields: object) -> PoolRecord:
         "started": 0.0,
     }
     return PoolRecord(**{**made, **fields})  # type: ignore[arg-type]  # by name
+
+
+@pytest.mark.parametrize(
+    ("did", "outcome"),
+    [
+        ("deleted 2 of 2", "ok"),
+        (None, "ok"),
+        ("nothing: it was paused already", "nothing"),
+        ("failed: the disk is full", "failed"),
+        ("deleted 1 of 2, then failed: the disk is full", "failed"),
+        ("deleted 1 of 2, then interrupted", "failed"),
+        ("deleted 1 of 2, then told to stop", "failed"),
+    ],
+)
+def test_an_entry_that_is_done_says_how_it_ended(did: str | None, outcome: str) -> None:
+    entry = Entry(id=new_id(), who="ann@here", verb="delete", on="all", did=did)
+
+    assert entry.outcome is None
+    assert msgspec.structs.replace(entry, done=1.0).outcome == outcome

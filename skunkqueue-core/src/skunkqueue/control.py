@@ -16,7 +16,7 @@ from skunkqueue.ids import new_id
 from skunkqueue.outcomes import Outcome
 from skunkqueue.payload import storable
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.pools import MAX_ON, Entry, PoolRecord
+from skunkqueue.pools import FAILED, MAX_ON, NOTHING, Entry, PoolRecord
 from skunkqueue.records import Command, State
 
 logger = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ class Control:
         try:
             yield action
         except BaseException as error:
-            why = f"failed: {error}" if isinstance(error, SkunkQueueError) else "interrupted"
+            why = f"{FAILED}{error}" if isinstance(error, SkunkQueueError) else "interrupted"
             action.finish(f"{action.did}, then {why}" if action.did else why)
             raise
 
@@ -195,7 +195,7 @@ class Control:
     ) -> bool:
         with self.action(verb, f"schedule {name} of queue {queue}") as action:
             changed = do(self.backend, queue, name)
-            action.finish(done if changed else f"nothing: it {nothing}")
+            action.finish(done if changed else f"{NOTHING}it {nothing}")
         return changed
 
     # --- workers and pools ------------------------------------------------------------------------

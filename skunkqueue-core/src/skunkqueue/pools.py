@@ -5,6 +5,8 @@ As in ``records``: frozen, keyword-only, and knows nothing of stores.
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 MAX_SAMPLES = 60
@@ -85,7 +87,25 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     done: float | None = None
     """When it was carried out; store's time."""
 
+    @property
+    def outcome(self) -> str | None:
+        """``ok``, ``nothing`` (nothing was to be done) or ``failed`` (not all was done); ``None``: not done, or not known yet.
 
+        It follows from the words of ``did``, which begin with ``nothing: `` or ``failed: ``, or end with why it went no further.
+        """
+        if self.done is None:
+            return None
+        did = self.did or ""
+        if did.startswith(NOTHING):
+            return "nothing"
+        return "failed" if _FAILED.search(did) else "ok"
+
+
+NOTHING = "nothing: "
+"""So ``did`` begins where nothing was to be done."""
+FAILED = "failed: "
+"""So it begins, or goes on after ``, then ``, where something failed."""
+_FAILED = re.compile(rf"(?:^|, then )(?:{FAILED}|interrupted$|told to stop$)")
 MAX_ON = 500
 MAX_ENTRIES = 10_000
 """Entries of the audit log that are kept; sweeping removes the oldest over that."""

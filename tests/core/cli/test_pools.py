@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from skunkqueue.cli.text import iso
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.pools import Process, Sample
 from tests.core.cli.program import Skunq, fire, hire, open_pool
@@ -96,25 +98,88 @@ def test_a_start_that_fits_a_pool_and_a_worker_stops_neither(store: Backend, sku
     assert store.listen("ab-1", 0.0) == []
 
 
-def test_waiting_shows_that_it_is_heard_and_done(store: Backend, skunq: Skunq) -> None:
-    open_pool(store, "pool-1")
+@pytest.fixture
+def pool(store: Backend) -> Iterator[Callable[[str], None]]:
+    """Begin a pool that hears one command, and says of it what it is told to say."""
+    threads = []
 
-    def obey() -> None:
+    def obey(did: str) -> None:
         for command in store.listen("pool-1", 30.0):
             assert command.id is not None
             store.note_entry(command.id, heard=True)
-            store.note_entry(command.id, did="3 workers ended", done=True)
+            store.note_entry(command.id, did=did, done=True)
 
-    pool = threading.Thread(target=obey)
-    pool.start()
+    def begin(did: str) -> None:
+        open_pool(store, "pool-1")
+        threads.append(threading.Thread(target=obey, args=(did,)))
+        threads[-1].start()
+
+    yield begin
+    for thread in threads:
+        thread.join()
+
+
+def test_waiting_shows_that_it_is_heard_and_done(skunq: Skunq, pool: Callable[[str], None]) -> None:
+    pool("3 workers ended")
+
     told = skunq("stop", "pool-1", "--wait", "--timeout", "30s")
-    pool.join()
 
     sent, heard, done = told.splitlines()
     assert sent == "told pool pool-1 to stop"
     assert heard.startswith("pool pool-1: heard after")
     assert done.startswith("pool pool-1: done after")
     assert done.endswith("3 workers ended")
+
+
+FAILED = "failed: replaced 0, the others are kept: a new worker cannot start: exit code 78"
+
+
+@pytest.mark.parametrize(
+    ("did", "outcome"), [(FAILED, "failed"), ("nothing: the pool is stopping already", "nothing")]
+)
+def test_waiting_for_what_is_not_done_ends_with_exit_code_1(
+    skunq: Skunq, pool: Callable[[str], None], did: str, outcome: str
+) -> None:
+    pool(did)
+
+    told = skunq.error("restart", "pool-1", "--wait", "--timeout", "30s", expect=1)
+
+    assert told.endswith(f": {did}\n")
+    assert skunq.json("audit")["entries"][0]["outcome"] == outcome
+
+
+def test_programs_read_the_receipt(store: Backend, skunq: Skunq, pool: Callable[[str], None]) -> None:
+    pool(FAILED)
+
+    (told,) = skunq.json("restart", "pool-1", "--wait", "--timeout", "30s", expect=1)["sent"]
+
+    (entry,) = store.audit().entries
+    assert (told["kind"], told["id"], told["verb"], told["entry"]) == ("pool", "pool-1", "restart", entry.id)
+    assert (told["outcome"], told["did"], told["heard"]) == ("failed", FAILED, iso(entry.heard))
+
+
+@pytest.mark.parametrize(
+    ("words", "verb"),
+    [
+        (["stop"], "stop"),
+        (["stop", "--rough"], "rough"),
+        (["restart"], "restart"),
+        (["quiet"], "quiet"),
+        (["quiet", "--end"], "resume"),
+    ],
+)
+def test_programs_read_what_was_sent(store: Backend, skunq: Skunq, words: list[str], verb: str) -> None:
+    open_pool(store, "pool-1")
+    hire(store, "w-1", pool="pool-1")
+
+    sent = skunq.json(*words, "pool-1", "w-1")["sent"]
+
+    unknown = dict.fromkeys(("heard", "done", "outcome", "did"))
+    ids = [entry.id for entry in store.audit().entries][::-1]
+    assert sent == [
+        {"kind": "pool", "id": "pool-1", "verb": verb, "entry": ids[0], **unknown},
+        {"kind": "worker", "id": "w-1", "verb": verb, "entry": ids[1], **unknown},
+    ]
 
 
 def test_waiting_for_what_nobody_hears_ends_with_exit_code_1(store: Backend, skunq: Skunq) -> None:

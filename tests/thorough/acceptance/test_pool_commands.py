@@ -123,10 +123,14 @@ def test_a_restart_that_cannot_start_a_worker_keeps_the_old_ones(shop: Shop, con
     before = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (process.num_fds() + 1, before[1]))
 
-    did = carried_out(control, control.restart_pool(record.id))
+    restart = control.restart_pool(record.id)
+    did = carried_out(control, restart)
 
     resource.prlimit(process.pid, resource.RLIMIT_NOFILE, before)
-    assert did.startswith("replaced 0, the others are kept: a new worker cannot start: the pool may open no")
+    assert did.startswith(
+        "failed: replaced 0, the others are kept: a new worker cannot start: the pool may open no"
+    )
+    assert getattr(control.entry(restart), "outcome", None) == "failed"
     assert [one.id for one in shop.backend.workers()] == [one.worker for one in record.processes]
     assert shop.result(shop.fire("add", 1, 2)) == 3
 

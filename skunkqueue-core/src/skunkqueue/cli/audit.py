@@ -74,6 +74,7 @@ def entry_json(entry: Entry) -> dict[str, Any]:
         "verb": entry.verb,
         "on": entry.on,
         "did": entry.did,
+        "outcome": entry.outcome,
         "heard": iso(entry.heard),
         "done": iso(entry.done),
     }

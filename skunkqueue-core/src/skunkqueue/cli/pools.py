@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 import click
 
@@ -12,12 +14,14 @@ from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import queue_options, with_backend
 from skunkqueue.cli.lookup import pool_or_worker_called
 from skunkqueue.cli.output import document, json_option, note, say, table
-from skunkqueue.cli.receipts import await_receipts, wait_options
+from skunkqueue.cli.receipts import Sent, await_receipts, sent_json, wait_options
 from skunkqueue.cli.text import clean, iso, size, span
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.pools import PoolRecord, Process
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from skunkqueue.control import Control
 
 POOLS = Shape(
@@ -63,10 +67,11 @@ def pools(store: Backend, ctx: click.Context, queue: str | None, route: str | No
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.option("--rough", is_flag=True, help="Interrupt the running jobs; they end as killed.")
 @wait_options
+@json_option
 @click.pass_context
 @with_control
 def stop(
-    control: Control, ctx: click.Context, ids: tuple[str, ...], *, rough: bool, wait: bool, timeout: float
+    control: Control, ctx: click.Context, ids: tuple[str, ...], *, rough: bool, **how: Unpack[_How]
 ) -> None:
     """Stop workers or whole pools, gently or roughly.
 
@@ -75,47 +80,43 @@ def stop(
 
     The start of an ID is enough where no other begins so.
     """
-    # All are looked up before the first is stopped: a mistyped one stops none.
-    sent = []
-    for kind, id_ in [pool_or_worker_called(control.backend, typed) for typed in ids]:
-        tell = control.stop_pool if kind == "pool" else control.stop_worker
-        sent.append((f"{kind} {id_}", tell(id_, rough=rough)))
-        say(f"told {_shown(kind)}{clean(id_)} to stop{' roughly' if rough else ''}")
-    if wait and not await_receipts(control, sent, timeout):
-        ctx.exit(exits.NOTHING)
+    verb = "rough" if rough else "stop"
+    words = f"to stop{' roughly' if rough else ''}"
+    stop_pool, stop_worker = (
+        partial(control.stop_pool, rough=rough),
+        partial(control.stop_worker, rough=rough),
+    )
+    _send(control, ctx, ids, _Order(verb, stop_pool, stop_worker, words, words), **how)
 
 
 @click.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @wait_options
+@json_option
 @click.pass_context
 @with_control
-def restart(
-    control: Control, ctx: click.Context, ids: tuple[str, ...], *, wait: bool, timeout: float
-) -> None:
+def restart(control: Control, ctx: click.Context, ids: tuple[str, ...], **how: Unpack[_How]) -> None:
     """Replace workers by new ones, such as for new code.
 
     The running job of each ends first. Of a pool all workers are replaced, one after another.
 
     The start of a worker's or pool's ID is enough where no other begins so.
     """
-    sent = []
-    for kind, id_ in [pool_or_worker_called(control.backend, typed) for typed in ids]:
-        tell = control.restart_pool if kind == "pool" else control.restart_worker
-        sent.append((f"{kind} {id_}", tell(id_)))
-        say(f"told {_shown(kind)}{clean(id_)} to {'replace its workers' if kind == 'pool' else 'restart'}")
-    if wait and not await_receipts(control, sent, timeout):
-        ctx.exit(exits.NOTHING)
+    order = _Order(
+        "restart", control.restart_pool, control.restart_worker, "to replace its workers", "to restart"
+    )
+    _send(control, ctx, ids, order, **how)
 
 
 @click.command()
 @click.argument("ids", metavar="ID...", nargs=-1, required=True)
 @click.option("--end", is_flag=True, help="End it: begin jobs again.")
 @wait_options
+@json_option
 @click.pass_context
 @with_control
 def quiet(
-    control: Control, ctx: click.Context, ids: tuple[str, ...], *, end: bool, wait: bool, timeout: float
+    control: Control, ctx: click.Context, ids: tuple[str, ...], *, end: bool, **how: Unpack[_How]
 ) -> None:
     """Let workers or whole pools begin nothing more, and stay.
 
@@ -123,15 +124,57 @@ def quiet(
 
     The start of an ID is enough where no other begins so.
     """
-    tell = {
-        "pool": control.resume_pool if end else control.quiet_pool,
-        "worker": control.resume_worker if end else control.quiet_worker,
-    }
+    if end:
+        words = "to begin jobs again"
+        order = _Order("resume", control.resume_pool, control.resume_worker, words, words)
+    else:
+        words = "to begin nothing more"
+        order = _Order("quiet", control.quiet_pool, control.quiet_worker, words, words)
+    _send(control, ctx, ids, order, **how)
+
+
+class _How(TypedDict):
+    """What all these commands are given."""
+
+    wait: bool
+    timeout: float
+    as_json: bool
+
+
+class _Order(NamedTuple):
+    """One command to pools and workers: how to send it, and the words for it."""
+
+    verb: str
+    to_pool: Callable[[str], str]
+    to_worker: Callable[[str], str]
+    pool_words: str
+    worker_words: str
+
+
+def _send(
+    control: Control,
+    ctx: click.Context,
+    ids: tuple[str, ...],
+    order: _Order,
+    *,
+    wait: bool,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Send a command to each; with ``wait``, the exit code is 0 only if each was carried out."""
     sent = []
+    # All are looked up before the first is told: a mistyped one stops none.
     for kind, id_ in [pool_or_worker_called(control.backend, typed) for typed in ids]:
-        sent.append((f"{kind} {id_}", tell[kind](id_)))
-        say(f"told {_shown(kind)}{clean(id_)} to {'begin jobs again' if end else 'begin nothing more'}")
-    if wait and not await_receipts(control, sent, timeout):
+        tell, words = (
+            (order.to_pool, order.pool_words) if kind == "pool" else (order.to_worker, order.worker_words)
+        )
+        sent.append(Sent(kind, id_, order.verb, tell(id_)))
+        if not as_json:
+            say(f"told {_shown(kind)}{clean(id_)} {words}")
+    found = await_receipts(control, sent, timeout, quietly=as_json) if wait else {}
+    if as_json:
+        document({"sent": [sent_json(one, found.get(one.entry)) for one in sent]})
+    if wait and not all(one.entry in found and found[one.entry].outcome == "ok" for one in sent):
         ctx.exit(exits.NOTHING)
 
 

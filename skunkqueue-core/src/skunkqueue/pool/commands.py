@@ -15,6 +15,7 @@ from skunkqueue.pool.child_process import ChildProcess, End
 from skunkqueue.pool.crew import Crew
 from skunkqueue.pool.rolling_restart import RollingRestart
 from skunkqueue.pool.store_reporter import StoreReporter
+from skunkqueue.pools import NOTHING
 from skunkqueue.processes.control_pipe import BEGIN, DISMISS, DISMISS_ROUGH, GENTLE, HOLD, ROUGH
 from skunkqueue.processes.exit_codes import Ending
 from skunkqueue.processes.scoreboard import ROUGH as ROUGH_CAUSE
@@ -84,7 +85,7 @@ class PoolCommands:
             self._stop(ROUGH if verb == "rough" else GENTLE, "by command")
             return None
         if crew.order:
-            return "nothing: the pool is stopping already"
+            return f"{NOTHING}the pool is stopping already"
         if verb in ("quiet", "resume"):
             count = crew.hold(quiet=verb == "quiet")
             words = "begin nothing more" if crew.is_quiet else "begin jobs again"
@@ -93,7 +94,7 @@ class PoolCommands:
             self._restart.begin(command.id)
             return None
         logger.warning("an unknown command is ignored: %r", verb)
-        return f"nothing: this version does not know {verb!r}"
+        return f"{NOTHING}this version does not know {verb!r}"
 
     def _tell_one(self, command: Command, worker: str) -> str | None:
         verb = command.verb
@@ -101,7 +102,7 @@ class PoolCommands:
             return self._hold_one(worker, quiet=verb == "quiet")
         if verb not in ("stop", "rough", "restart"):
             logger.warning("an unknown command is ignored: %r", verb)
-            return f"nothing: this version does not know {verb!r}"
+            return f"{NOTHING}this version does not know {verb!r}"
         child = self._crew.find(worker)
         if child is None:
             return self._tell_slot(verb, worker)
@@ -124,9 +125,9 @@ class PoolCommands:
     def _hold_one(self, worker: str, *, quiet: bool) -> str:
         child = self._crew.find(worker)
         if child is None or child.is_leaving:
-            return "nothing: that worker ends, or has ended already"
+            return f"{NOTHING}that worker ends, or has ended already"
         if self._crew.is_quiet:
-            return "nothing: its whole pool is quiet"
+            return f"{NOTHING}its whole pool is quiet"
         child.order(HOLD if quiet else BEGIN)
         return f"told it to begin {'nothing more' if quiet else 'jobs again'}"
 
@@ -134,7 +135,7 @@ class PoolCommands:
         """Carry out a command for a worker that has died, and whose slot is still empty."""
         slot = self._crew.slot_of(worker)
         if slot is None or self._crew.order:
-            return "nothing: that worker has ended already"
+            return f"{NOTHING}that worker has ended already"
         if verb == "restart":
             slot.fill_at_once()
             return "it had died: another is started at once"

@@ -13,6 +13,7 @@ from skunkqueue.pool.child_process import ChildProcess, End
 from skunkqueue.pool.crew import Crew
 from skunkqueue.pool.slot import FIRST_WAIT, Slot
 from skunkqueue.pool.starter import explain
+from skunkqueue.pools import FAILED
 from skunkqueue.processes.control_pipe import GENTLE
 
 logger = logging.getLogger("skunkqueue.pool")
@@ -54,7 +55,7 @@ class RollingRestart:
         crew = self._crew
         self._old = [child for child in self._old if child in crew.leaving]
         if crew.order:
-            self._end(f"replaced {self._replaced}, then the pool was told to stop")
+            self._end(f"{FAILED}replaced {self._replaced}, then the pool was told to stop")
             return
         if crew.successor is not None and crew.successor.scoreboard.is_ready:
             self._hand_over(crew.successor)
@@ -105,7 +106,9 @@ class RollingRestart:
         logger.error("restart: a new worker cannot start: %s", why)
         if self._futile >= _TRIES:
             logger.error("restart: given up, the old workers are kept")
-            self._end(f"replaced {self._replaced}, the others are kept: a new worker cannot start: {why}")
+            self._end(
+                f"{FAILED}replaced {self._replaced}, the others are kept: a new worker cannot start: {why}"
+            )
 
     def _end(self, did: str) -> None:
         for receipt in self._receipts:

@@ -82,4 +82,5 @@ def _entry(found: Entry) -> structs.EntryAnswer:
         did=found.did,
         heard=moment(found.heard),
         done=moment(found.done),
+        outcome=found.outcome,
     )

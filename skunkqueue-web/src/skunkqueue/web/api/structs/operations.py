@@ -29,6 +29,8 @@ class EntryAnswer(Base, frozen=True, kw_only=True):
     heard: datetime | None
     """When the worker or pool took the command."""
     done: datetime | None
+    outcome: str | None
+    """`ok`, `nothing` (nothing was to be done) or `failed` (not all was done); null: not done yet."""
 
 
 class EntryPage(Base, frozen=True, kw_only=True):
