@@ -205,12 +205,37 @@ def test_a_worker_is_restarted(shop: Shop, control: Control) -> None:
     shop.work()
     (before,) = listed(shop).processes
 
-    assert carried_out(control, control.restart_worker(before.worker)).startswith("ended: ")
+    did = carried_out(control, control.restart_worker(before.worker))
 
     eventually(
         lambda: before.worker != listed(shop).processes[0].worker, PATIENCE, what="another is in its place"
     )
-    assert shop.result(shop.fire("which")) == listed(shop).processes[0].pid
+    (after,) = listed(shop).processes
+    assert did.startswith(f"replaced by {after.worker}; ended: ")
+    assert shop.result(shop.fire("which")) == after.pid
+
+
+def test_a_worker_that_is_restarted_is_not_told_to_end_before_another_works(
+    shop: Shop, control: Control
+) -> None:
+    shop.work("-c", "2", workers=2)
+    first, second = (process.worker for process in listed(shop).processes)
+    firing = shop.fire("hold", "go")
+    shop.begun(firing)
+    holder = shop.record(firing).worker
+    assert holder is not None
+
+    entry = control.restart_worker(holder)
+    eventually(lambda: shop.listed() == 3, PATIENCE, what="another works beside it")
+    assert shop.state(firing) is State.RUNNING
+    shop.touch("go")
+
+    assert carried_out(control, entry).startswith("replaced by ")
+    assert shop.result(firing) == 42
+    left = {one.id for one in shop.backend.workers()}
+    assert holder not in left
+    assert left & {first, second} == {first, second} - {holder}
+    eventually(pool_is(shop, "running"), PATIENCE, what="the restart is over")
 
 
 def test_a_restart_under_load_loses_nothing(shop: Shop, control: Control) -> None:

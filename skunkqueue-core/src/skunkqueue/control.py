@@ -209,7 +209,7 @@ class Control:
         return self._tell_worker("rough" if rough else "stop", worker)
 
     def restart_worker(self, worker: str) -> str:
-        """Tell a worker to end after its job, and its pool to start another for it; return the id of the entry."""
+        """Tell a pool to replace a worker: once another is ready, it ends after its job; return the id of the entry."""
         return self._tell_worker("restart", worker)
 
     def quiet_worker(self, worker: str) -> str:

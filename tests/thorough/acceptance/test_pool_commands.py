@@ -100,11 +100,14 @@ def told_late(control: Control, pool: PoolRecord, verb: str, worker: str) -> str
     return action.id
 
 
-def test_somebody_works_all_the_time_while_one_worker_is_replaced(shop: Shop, control: Control) -> None:
+@pytest.mark.parametrize("whole", [True, False], ids=["pool", "worker"])
+def test_somebody_works_all_the_time_while_one_worker_is_replaced(
+    shop: Shop, control: Control, *, whole: bool
+) -> None:
     shop.work()
     pool = listed(shop)
 
-    entry = control.restart_pool(pool.id)
+    entry = control.restart_pool(pool.id) if whole else control.restart_worker(pool.processes[0].worker)
 
     def is_done() -> bool:
         assert shop.listed() >= 1
@@ -115,21 +118,24 @@ def test_somebody_works_all_the_time_while_one_worker_is_replaced(shop: Shop, co
     assert listed(shop).processes[0].worker != pool.processes[0].worker
 
 
+@pytest.mark.parametrize(
+    ("whole", "kept"), [(True, "replaced 0, the others are kept"), (False, "it is kept")]
+)
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="limits another process")
-def test_a_restart_that_cannot_start_a_worker_keeps_the_old_ones(shop: Shop, control: Control) -> None:
+def test_a_restart_that_cannot_start_a_worker_keeps_the_old_ones(
+    shop: Shop, control: Control, *, whole: bool, kept: str
+) -> None:
     pool = shop.work()
     record = listed(shop)
     process = psutil.Process(pool.process.pid)
     before = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (process.num_fds() + 1, before[1]))
 
-    restart = control.restart_pool(record.id)
+    restart = control.restart_pool(record.id) if whole else control.restart_worker(record.processes[0].worker)
     did = carried_out(control, restart)
 
     resource.prlimit(process.pid, resource.RLIMIT_NOFILE, before)
-    assert did.startswith(
-        "failed: replaced 0, the others are kept: a new worker cannot start: the pool may open no"
-    )
+    assert did.startswith(f"failed: {kept}: a new worker cannot start: the pool may open no")
     assert getattr(control.entry(restart), "outcome", None) == "failed"
     assert [one.id for one in shop.backend.workers()] == [one.worker for one in record.processes]
     assert shop.result(shop.fire("add", 1, 2)) == 3
@@ -152,6 +158,26 @@ def test_a_pool_that_is_stopped_while_it_restarts_leaves_nobody_behind(shop: Sho
     assert "the pool was told to stop" in carried_out(control, restart)
     assert carried_out(control, stop) == "the pool has ended"
     assert shop.listed() == 0
+
+
+def test_a_worker_that_dies_before_another_took_its_place_is_restarted_all_the_same(
+    shop: Shop, control: Control
+) -> None:
+    shop.work()
+    (before,) = listed(shop).processes
+
+    entry = control.restart_worker(before.worker)
+    heard(control, entry)
+    psutil.Process(before.pid).kill()
+
+    carried_out(control, entry)
+    eventually(
+        lambda: [one.worker for one in listed(shop).processes] != [before.worker],
+        PATIENCE,
+        what="another works",
+    )
+    eventually(pool_is(shop, "running"), PATIENCE, what="the restart is over")
+    assert shop.result(shop.fire("add", 1, 2)) == 3
 
 
 def test_a_worker_whose_job_never_lets_go_is_ended_by_its_pool(shop: Shop, control: Control) -> None:

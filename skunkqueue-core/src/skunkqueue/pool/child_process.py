@@ -87,6 +87,8 @@ class ChildProcess:
         """It was told to end."""
         self.is_dismissed = False
         """No other worker is to take its slot."""
+        self.replaced_by: str | None = None
+        """Id of the worker that was ready before this one was told to end, and has its slot."""
         self.kill_at = float("inf")
         """When it is to be killed, if it was told alone to end at once (monotonic)."""
         self.receipts: list[str] = []

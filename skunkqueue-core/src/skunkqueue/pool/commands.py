@@ -106,13 +106,10 @@ class PoolCommands:
         child = self._crew.find(worker)
         if child is None:
             return self._tell_slot(verb, worker)
+        if verb == "restart":
+            return self._replace(child, command.id)
         if command.id is not None:
             child.receipts.append(command.id)
-        slot = self._crew.slot_of(worker)
-        if verb == "restart":
-            if slot is not None and not (self._crew.order or child.is_dismissed):
-                self._crew.vacate(slot)
-            return None
         child.is_dismissed = True
         if verb == "stop":
             child.order(DISMISS)
@@ -120,6 +117,17 @@ class PoolCommands:
         child.order(DISMISS_ROUGH)
         # Its job may hold the GIL, so that the worker itself cannot interrupt it.
         child.kill_at = min(child.kill_at, monotonic() + self._grace)
+        return None
+
+    def _replace(self, child: ChildProcess, receipt: str | None) -> str | None:
+        slot = self._crew.slot_of(child.settings.id)
+        if child is self._crew.successor:
+            return f"{NOTHING}that worker is new: it takes the place of another"
+        if slot is not None and not (self._crew.order or child.is_dismissed):
+            self._restart.replace(slot, receipt)
+        elif receipt is not None:
+            # It ends in any case.
+            child.receipts.append(receipt)
         return None
 
     def _hold_one(self, worker: str, *, quiet: bool) -> str:
@@ -144,6 +152,11 @@ class PoolCommands:
 
 
 def _how(child: ChildProcess, end: End) -> str:
+    how = _ended(child, end)
+    return how if child.replaced_by is None else f"replaced by {child.replaced_by}; {how}"
+
+
+def _ended(child: ChildProcess, end: End) -> str:
     if child.killed_for == ROUGH_CAUSE:
         return f"killed, since its job did not end: {end}"
     if end.ending is Ending.NONE:

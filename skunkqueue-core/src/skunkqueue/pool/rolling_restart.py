@@ -1,4 +1,4 @@
-"""Replaces the workers of a pool one after another: a new one is ready before the old one is told to end.
+"""Replaces workers of a pool, all or some, one after another: a new one is ready before the old one is told to end.
 
 So some worker always works, and code that cannot start takes no worker away. The old ones end their jobs.
 """
@@ -13,7 +13,7 @@ from skunkqueue.pool.child_process import ChildProcess, End
 from skunkqueue.pool.crew import Crew
 from skunkqueue.pool.slot import FIRST_WAIT, Slot
 from skunkqueue.pool.starter import explain
-from skunkqueue.pools import FAILED
+from skunkqueue.pools import FAILED, NOTHING
 from skunkqueue.processes.control_pipe import GENTLE
 
 logger = logging.getLogger("skunkqueue.pool")
@@ -36,6 +36,8 @@ class RollingRestart:
         self._old: list[ChildProcess] = []
         """Those that were told, and have not ended yet."""
         self._receipts: list[str] = []
+        self._alone: dict[Slot, list[str]] = {}
+        """Slots whose workers are to be replaced by a command for them alone, with the entries that are about it."""
         self._due = 0.0
         self._futile = 0
         self._replaced = 0
@@ -48,6 +50,13 @@ class RollingRestart:
             self._receipts.append(receipt)
         self._todo.extend(slot for slot in self._crew.slots if not slot.closed and slot not in self._todo)
 
+    def replace(self, slot: Slot, receipt: str | None) -> None:
+        """Replace the worker of one slot; the receipt is done once that worker has ended."""
+        self.is_active = True
+        self._alone.setdefault(slot, []).extend([] if receipt is None else [receipt])
+        if slot not in self._todo:
+            self._todo.append(slot)
+
     def go_on(self, now: float) -> None:
         """Do what can be done now."""
         if not self.is_active:
@@ -55,7 +64,10 @@ class RollingRestart:
         crew = self._crew
         self._old = [child for child in self._old if child in crew.leaving]
         if crew.order:
-            self._end(f"{FAILED}replaced {self._replaced}, then the pool was told to stop")
+            self._end(
+                f"{FAILED}replaced {self._replaced}, then the pool was told to stop",
+                f"{FAILED}the pool was told to stop",
+            )
             return
         if crew.successor is not None and crew.successor.scoreboard.is_ready:
             self._hand_over(crew.successor)
@@ -64,6 +76,7 @@ class RollingRestart:
             # An empty slot gets a new worker anyway.
             if slot.closed or slot.child is None:
                 self._todo.popleft()
+                self._note_alone(slot, f"{NOTHING}that worker has ended already")
             else:
                 self._try(slot, now)
         if not (self._todo or self._old or crew.successor):
@@ -95,6 +108,11 @@ class RollingRestart:
         else:
             slot.take(child)
             self._replaced += 1
+        if old is None or old is child:
+            self._note_alone(slot, f"{NOTHING}that worker has ended already")
+        else:
+            old.replaced_by = child.settings.id
+            old.receipts += self._alone.pop(slot, [])
         if old is not None:
             old.order(GENTLE)
             crew.leaving.append(old)
@@ -106,11 +124,19 @@ class RollingRestart:
         logger.error("restart: a new worker cannot start: %s", why)
         if self._futile >= _TRIES:
             logger.error("restart: given up, the old workers are kept")
+            why = f"a new worker cannot start: {why}"
             self._end(
-                f"{FAILED}replaced {self._replaced}, the others are kept: a new worker cannot start: {why}"
+                f"{FAILED}replaced {self._replaced}, the others are kept: {why}", f"{FAILED}it is kept: {why}"
             )
 
-    def _end(self, did: str) -> None:
+    def _note_alone(self, slot: Slot, did: str) -> None:
+        for receipt in self._alone.pop(slot, ()):
+            self._note(receipt, did)
+
+    def _end(self, did: str, of_one: str = "") -> None:
+        """Note what was done; ``of_one``: of each worker that was to be replaced alone, and was not."""
+        for slot in list(self._alone):
+            self._note_alone(slot, of_one)
         for receipt in self._receipts:
             self._note(receipt, did)
         logger.info("restart: %s", did)
