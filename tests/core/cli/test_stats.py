@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from skunkqueue.cli.bars import chart, gathered
-from skunkqueue.cli.stats import Period, lines_of
+from skunkqueue.cli.columns import Shape, fitted
+from skunkqueue.cli.stats import JOBS, ROUTES, Period, lines_of
+from skunkqueue.cli.text import fine_span
 from skunkqueue.counters import Counters
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Verdict
-from tests.core.cli.program import Skunq, body, finish
+from tests.core.cli.program import Skunq, begin, body, end, finish, fire
 
 
 def test_what_was_counted_is_told_by_route_and_by_job(store: Backend, skunq: Skunq) -> None:
@@ -91,7 +93,77 @@ def test_counters_are_added_up_over_time_and_samples_are_not() -> None:
 
     assert line.ended == 3
     assert line.done == [2.0, 0.0, 1.0]
-    assert line.pending == [7.0, 0.0, 4.0]
+    assert line.samples["pending"] == [7.0, 0.0, 4.0]
+
+
+def test_programs_read_all_samples_of_a_route(store: Backend, skunq: Skunq) -> None:
+    finish(store)
+
+    told = skunq.json("stats")
+
+    (route,), (job,) = told["routes"], told["jobs"]
+    steps = len(route["done"])
+    assert [len(route[sample]) for sample in ("pending", "running", "oldest")] == [steps] * 3
+    assert not {"pending", "running", "oldest"} & job.keys()
+
+
+def test_each_sample_is_the_largest_of_its_minute() -> None:
+    period = Period(begin=60.0, now=100.0, step=60.0)
+    values = [{"complete": 1, "running": 2, "oldest": 0.5}, {"running": 1, "oldest": 9.5}]
+
+    (line,) = lines_of(
+        [Counters(queue="q", route="r", job=None, begin=60.0, values=each) for each in values], period
+    )
+
+    assert line.samples == {"pending": [0.0], "running": [2.0], "oldest": [9.5]}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [
+        (0.0, "0 ms"),
+        (0.000_012, "12 µs"),
+        (0.000_999, "999 µs"),
+        (0.000_999_9, "1.0 ms"),
+        (0.003_44, "3.4 ms"),
+        (0.009_96, "10 ms"),
+        (0.34, "340 ms"),
+        (12.5, "12.5 s"),
+    ],
+)
+def test_short_times_are_told_finely(seconds: float, shown: str) -> None:
+    assert fine_span(seconds) == shown
+    assert fine_span(seconds, plain=True) == shown.replace("µ", "u")
+
+
+@pytest.mark.parametrize("took", [0.000_34, 0.003_4])
+def test_percentiles_of_short_jobs_are_not_rounded_to_nothing(
+    store: Backend, skunq: Skunq, took: float
+) -> None:
+    fire(store)
+    end(store, begin(store), took=took)
+
+    told = skunq.json("stats")["routes"][0]["run"]["p50"]
+
+    assert fine_span(told, plain=True) in skunq("stats")
+    assert "0 ms" not in fine_span(told)
+
+
+@pytest.mark.parametrize("shape", [ROUTES, JOBS])
+def test_the_percentiles_of_a_busy_route_fit_a_terminal_of_80_columns(shape: Shape) -> None:
+    def cell(title: str) -> str:
+        if title.endswith(("P50", "P95", "P99")):
+            return "999 ms"
+        return {
+            "QUEUE": "shop", "ROUTE": "default", "JOB": "shop.jobs:sell", ">IN": "1,234,567", ">DONE": "1,234,567",
+            ">PER S": "342.94", ">ERROR": "120", ">RETRIED": "12", ">DEATHS": "0",
+        }.get(title, "@" * 30)  # fmt: skip
+
+    found = fitted(shape, [[cell(title) for title in shape.titles]], 80)
+
+    assert {">WAIT P95", ">RUN P95", ">PER S", ">ERROR"} <= set(found.titles)
+    assert "999 ms" in found.cells[0]
+    assert sum(found.widths) + 2 * (len(found.widths) - 1) <= 80
 
 
 def test_a_chart_has_the_largest_number_highest_and_nothing_for_nothing() -> None:

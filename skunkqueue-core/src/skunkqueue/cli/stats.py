@@ -15,8 +15,8 @@ from skunkqueue.cli.connection import queue_options, with_backend
 from skunkqueue.cli.moments import Moment, MomentType
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import can_print, document, heading, json_option, note, on_terminal, table
-from skunkqueue.cli.text import UNKNOWN, iso, span
-from skunkqueue.counters import Counters, add, percentile
+from skunkqueue.cli.text import UNKNOWN, fine_span, iso, span
+from skunkqueue.counters import SAMPLES, Counters, add, percentile
 from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
 from skunkqueue.persistence.backend import Backend
 
@@ -88,8 +88,8 @@ class Line(NamedTuple):
     """Over all of the time."""
     done: list[float]
     """Firings that ended in each minute or hour."""
-    pending: list[float]
-    """The samples of each."""
+    samples: dict[str, list[float]]
+    """By name, the largest of each minute or hour: how many were pending and running, and for how long the oldest had been due."""
 
     @property
     def ended(self) -> float:
@@ -153,10 +153,11 @@ def stats(
     A percentile is at most 9 % off. The time begins with a whole minute or hour.
     """
     ctx.meta["no_color"] = no_color
+    plain = no_color or not on_terminal() or bool(os.environ.get("NO_COLOR"))
     if ever:
         if by is not None or ctx.get_parameter_source("since") is not click.core.ParameterSource.DEFAULT:
             ctx.fail("--ever is all the time there is: it goes with none of --since, --minutes and --hours")
-        if not _tell_totals(store, queue, route, job, as_json=as_json):
+        if not _tell_totals(store, queue, route, job, as_json=as_json, plain=plain):
             ctx.exit(exits.NOTHING)
         return
     period = _period(store, since, by)
@@ -174,7 +175,7 @@ def stats(
         }
         document({**about, **lines})
     elif routes or jobs:
-        _print(routes, jobs, period, plain=no_color or not on_terminal() or bool(os.environ.get("NO_COLOR")))
+        _print(routes, jobs, period, plain=plain)
     else:
         note(f"nothing was counted there since {iso(period.begin)}")
     if len(places) > MAX_ROUTES:
@@ -184,11 +185,11 @@ def stats(
 
 
 def _tell_totals(
-    store: Backend, queue: str | None, route: str | None, job: str | None, *, as_json: bool
+    store: Backend, queue: str | None, route: str | None, job: str | None, *, as_json: bool, plain: bool
 ) -> bool:
     """Print all that was ever counted; False where that is nothing."""
     found = [
-        Line(each.queue, each.route, each.job, dict(each.values), [], [])
+        Line(each.queue, each.route, each.job, dict(each.values), [], {})
         for each in store.totals(queue)
         if route in (None, each.route) and job in (None, each.job) and any(each.values.values())
     ]
@@ -196,20 +197,23 @@ def _tell_totals(
         document({"now": iso(store.now()), "totals": [_total_json(line) for line in found]})
     elif found:
         busiest = sorted(found, key=lambda line: -line.ended)
-        table(TOTALS, [(line.job or UNKNOWN, line.queue, line.route, *_total(line)) for line in busiest])
+        table(
+            TOTALS,
+            [(line.job or UNKNOWN, line.queue, line.route, *_total(line, plain=plain)) for line in busiest],
+        )
     else:
         note("nothing was ever counted there")
     return bool(found)
 
 
-def _total(line: Line) -> tuple[str, ...]:
+def _total(line: Line, *, plain: bool) -> tuple[str, ...]:
     counts = [f"{line.values.get(name, 0.0):,.0f}" for name in ("error", "retried", "deaths")]
     return (
         f"{line.values.get('enqueued', 0.0):,.0f}",
         f"{line.ended:,.0f}",
         *counts,
-        *_shares(line, "wait"),
-        *_shares(line, "run"),
+        *_shares(line, "wait", plain=plain),
+        *_shares(line, "run", plain=plain),
     )
 
 
@@ -247,12 +251,14 @@ def lines_of(counted: Iterable[Counters], period: Period) -> list[Line]:
         name = (each.queue, each.route, each.job)
         line = lines.get(name)
         if line is None:
-            line = lines[name] = Line(*name, {}, [0.0] * period.steps, [0.0] * period.steps)
+            samples = {sample: [0.0] * period.steps for sample in SAMPLES}
+            line = lines[name] = Line(*name, {}, [0.0] * period.steps, samples)
         add(line.values, each.values)
         at = int((each.begin - period.begin) // period.step)
         if 0 <= at < period.steps:
             line.done[at] += sum(each.values.get(state, 0.0) for state in FINAL)
-            line.pending[at] = max(line.pending[at], each.values.get("pending", 0.0))
+            for sample, values in line.samples.items():
+                values[at] = max(values[at], each.values.get(sample, 0.0))
     return [line for line in lines.values() if any(line.values.values())]
 
 
@@ -272,7 +278,13 @@ def _print(routes: Sequence[Line], jobs: Sequence[Line], period: Period, *, plai
         table(
             ROUTES,
             [
-                (line.queue, line.route, *_numbers(line, period), drawn(line.done), depth(line.pending))
+                (
+                    line.queue,
+                    line.route,
+                    *_numbers(line, period, plain=plain),
+                    drawn(line.done),
+                    depth(line.samples["pending"]),
+                )
                 for line in routes
             ],
         )
@@ -282,13 +294,19 @@ def _print(routes: Sequence[Line], jobs: Sequence[Line], period: Period, *, plai
         table(
             JOBS,
             [
-                (line.job or UNKNOWN, line.queue, line.route, *_numbers(line, period), drawn(line.done))
+                (
+                    line.job or UNKNOWN,
+                    line.queue,
+                    line.route,
+                    *_numbers(line, period, plain=plain),
+                    drawn(line.done),
+                )
                 for line in busiest
             ],
         )
 
 
-def _numbers(line: Line, period: Period) -> tuple[str, ...]:
+def _numbers(line: Line, period: Period, *, plain: bool) -> tuple[str, ...]:
     values = line.values
     counts = [f"{values.get(name, 0.0):,.0f}" for name in ("error", "retried", "deaths")]
     return (
@@ -296,14 +314,14 @@ def _numbers(line: Line, period: Period) -> tuple[str, ...]:
         f"{line.ended:,.0f}",
         f"{line.ended / period.seconds:.2f}",
         *counts,
-        *_shares(line, "wait"),
-        *_shares(line, "run"),
+        *_shares(line, "wait", plain=plain),
+        *_shares(line, "run", plain=plain),
     )
 
 
-def _shares(line: Line, of: str) -> list[str]:
+def _shares(line: Line, of: str, *, plain: bool) -> list[str]:
     found = [percentile(line.values, of, share) for share in SHARES]
-    return ["" if each is None else span(each) for each in found]
+    return ["" if each is None else fine_span(each, plain=plain) for each in found]
 
 
 def _json(line: Line, period: Period) -> dict[str, Any]:
@@ -316,7 +334,7 @@ def _json(line: Line, period: Period) -> dict[str, Any]:
     found |= _percentiles(line)
     found["done"] = line.done
     if line.job is None:
-        found["pending"] = line.pending
+        found |= line.samples
     return found
 
 

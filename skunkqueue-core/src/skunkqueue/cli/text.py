@@ -13,6 +13,8 @@ from datetime import datetime, timezone
 MINUTE = 60.0
 HOUR = 3_600.0
 DAY = 86_400.0
+FINE = 0.009_95
+"""Seconds below which a whole number of milliseconds would say too little."""
 ELLIPSIS = "…"
 """Stands where a text was cut."""
 UNKNOWN = "(unknown)"
@@ -83,6 +85,15 @@ def span(seconds: float) -> str:
             whole, rest = divmod(seconds, unit)
             return f"{whole:.0f} {name} {int(rest // smaller)} {smaller_name}"
     return f"{seconds:.1f} s"
+
+
+def fine_span(seconds: float, *, plain: bool = False) -> str:
+    """Do the same, with what counts where times are short: ``3.4 ms``, ``340 µs`` (``plain``: ``340 us``)."""
+    if not 0 < seconds < FINE:
+        return span(seconds)
+    if seconds >= 0.000_999_5:
+        return f"{seconds * 1_000:.1f} ms"
+    return f"{seconds * 1_000_000:.0f} {'us' if plain else 'µs'}"
 
 
 def from_now(moment: float, now: float) -> str:
