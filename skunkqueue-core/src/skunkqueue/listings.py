@@ -88,7 +88,8 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
     next: str | None
     """Opaque cursor of the next page; ``None``: this one is the last. A page may have fewer rows than asked for, even
-    none, and a cursor: then ``looked`` has reached its bound."""
+    none, and a cursor: then ``looked`` has reached its bound, or the names in its rows are so long that 100 of them would take
+    more than 100 kB."""
     previous: str | None
     """Cursor of the page before; ``None``: this one is the first, as far as the cursors tell."""
     looked: int

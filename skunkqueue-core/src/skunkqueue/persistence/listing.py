@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -22,6 +22,13 @@ FINISHED, RUNNING, PENDING = 0, 1, 2
 _GROUPS = {State.RUNNING: RUNNING, State.PENDING: PENDING}
 _JUST_AFTER = "~"
 """Appended to an id, it sorts after that id and before the next: it comes after all digits."""
+
+ROOM = 980
+"""Bytes of JSON for each row of a page, on the average: 100 rows take less than 100 kB."""
+SMALL_PAGE = 100
+"""A page of fewer rows has as much room as one of so many."""
+_ROW = 490
+"""Bytes of a row at most, without its words."""
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -190,9 +197,9 @@ def page_of(query: Query, limit: int, cursor: str | None, walk: Walk) -> Rows:
     place, back = (None, False) if cursor is None else _read_cursor(cursor, query)
     # Backwards from a page with the newest first is forwards in time.
     found = walk(place, onward=query.newest == back, want=limit + 1)
-    rows = found.rows[:limit]
+    rows = _that_fit(found.rows[:limit], limit)
     more = found.at if not found.ended else None
-    if len(found.rows) > limit:
+    if len(found.rows) > len(rows):
         more = position_of(rows[-1])
     if more is not None and more == place:
         more = None
@@ -205,6 +212,17 @@ def page_of(query: Query, limit: int, cursor: str | None, walk: Walk) -> Rows:
         rows.reverse()
         return Rows(rows=tuple(rows), next=return_, previous=onward, looked=found.looked)
     return Rows(rows=tuple(rows), next=onward, previous=return_, looked=found.looked)
+
+
+def _that_fit(rows: Sequence[Row], limit: int) -> list[Row]:
+    """Return the first rows of a page that it has room for: with very long names in each, fewer fit; one always does."""
+    left = ROOM * max(limit, SMALL_PAGE)
+    for at, row in enumerate(rows):
+        words = f"{row.queue}{row.route}{row.job}{row.tags}{row.worker}{row.key}{row.schedule}{row.error}"
+        left -= _ROW + len(words.encode(errors="replace"))
+        if left < 0 and at:
+            return list(rows[:at])
+    return list(rows)
 
 
 def _beside(place: Position | None, *, later: bool) -> Position | None:
