@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 
@@ -52,6 +53,14 @@ def test_schedules_are_listed_with_rule_state_and_last_run(client: FlaskClient, 
     assert "state-complete" in text
     assert "1.5 s" in text
     assert "1 m 15 s" in text
+
+
+def test_the_page_of_a_route_shows_the_rules_of_its_schedules(client: FlaskClient, store: Backend) -> None:
+    declare(store)
+
+    text = client.get("/queue", query_string={"queue": QUEUE, "route": "default"}).text
+
+    assert re.search(r'data-label="Rule"[^>]*>every 60 s<', text)
 
 
 def test_schedules_come_in_pages(

@@ -20,6 +20,7 @@ from skunkqueue.schedule import Observation
 from skunkqueue.scheduler.base import Scheduler
 from skunkqueue.scheduler.pace import DAY, GOOD, NOTHING, Rates, RateState, RateStrategy, growth, judge, rates
 from skunkqueue.scheduler.settings import Rate, Span, number, spell
+from skunkqueue.scheduler.words import more
 
 
 class Params(Rates, frozen=True, kw_only=True):
@@ -54,7 +55,11 @@ class AIMDStrategy(RateStrategy[Params, State]):
 
     def described(self, rule: Params) -> str:
         """Describe a rule in a few words."""
-        return f"+{rule.increase * 3600:.3g}/h or x{rule.decrease:g}, every {spell(rule.shortest)} to {spell(rule.longest)}"
+        less = "half" if rule.decrease == 0.5 else f"{rule.decrease:g} times"
+        return (
+            f"every {spell(rule.shortest)} to {spell(rule.longest)}: {more(rule.increase)} after a good run, "
+            f"{less} as often after trouble"
+        )
 
 
 class AIMDScheduler(Scheduler):

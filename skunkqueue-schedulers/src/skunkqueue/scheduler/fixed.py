@@ -39,6 +39,7 @@ from skunkqueue.scheduler.ticks import (
     plan_tick,
     rhythm,
 )
+from skunkqueue.scheduler.words import cron_in_words
 from skunkqueue.show import brief
 
 _params = msgspec.json.Decoder(Params)
@@ -107,7 +108,9 @@ class TimeStrategy:
     def describe(self, params: bytes) -> str:
         """Return the rule in a few words."""
         rule = _params.decode(params)
-        return f"cron {rule.cron} {rule.tz}" if rule.every is None else f"every {spell(rule.every)}"
+        if rule.every is not None:
+            return f"every {spell(rule.every)}"
+        return "" if rule.cron is None else cron_in_words(normal(rule.cron), rule.tz)
 
 
 def _set_right(rule: Params, known: State, now: float) -> State:

@@ -74,7 +74,10 @@ class RTOStrategy:
     def describe(self, params: bytes) -> str:
         """Return the rule in a few words."""
         rule = _params.decode(params)
-        return f"as long as a run takes, {spell(rule.lower)} to {spell(rule.upper)}"
+        return (
+            f"every {spell(rule.lower)} to {spell(rule.upper)}: as long as a run takes, with a margin; twice that after a "
+            "failure"
+        )
 
 
 def learned(rule: Params, known: State, seen: Observation) -> State:

@@ -28,6 +28,7 @@ from skunkqueue.scheduler.pace import (
     rates,
 )
 from skunkqueue.scheduler.settings import Interval, Rate, Span, seconds, spell, within
+from skunkqueue.scheduler.words import more
 
 
 class Params(Rates, frozen=True, kw_only=True):
@@ -78,7 +79,9 @@ class SlowStartStrategy(RateStrategy[Params, State]):
     def described(self, rule: Params) -> str:
         """Describe a rule in a few words."""
         return (
-            f"x2, then +{rule.increase * 3600:.3g}/h, every {spell(rule.shortest)} to {spell(rule.longest)}"
+            f"every {spell(rule.shortest)} to {spell(rule.longest)}: twice as often after a good run, from every "
+            f"{spell(rule.threshold)} on {more(rule.increase)}; half as often after a run that was too long, and from "
+            f"every {spell(rule.initial)} again after a failure"
         )
 
 

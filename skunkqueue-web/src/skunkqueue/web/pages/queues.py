@@ -13,6 +13,7 @@ from skunkqueue.web.history import WINDOWS, history, rates
 from skunkqueue.web.past_charts import charts_of
 from skunkqueue.web.rights import Right, allowed
 from skunkqueue.web.routes import Waits
+from skunkqueue.web.rules import rules
 from skunkqueue.web.show import now
 
 blueprint = Blueprint("queues", __name__)
@@ -112,6 +113,7 @@ def route() -> str:
         about=about,
         info=about.info,
         most=WORKERS,
+        words={each.name: rules().words(each) for each in about.schedules[:WORKERS]},
         charts=charts_of(past),
         is_whole=past.is_whole,
         rates=rates(hour),
