@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 
 from skunkqueue.persistence import Backend
 from skunkqueue.records import Outcome, State, Verdict
+from skunkqueue.web import create_app
 from skunkqueue.web.access.csrf import HEADER
 from tests.support.waiting import eventually
 from tests.web.access.conftest import bearer, log_in
@@ -231,3 +232,40 @@ def test_rights_are_those_of_the_pages(locked: MonitorClient, store: Backend, na
     post(locked, "/jobs/delete", {"ids": ids}, headers=bearer(name), expect=403)
 
     assert states(store, ids) == [State.PENDING]
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({"idz": ["a"]}, "the body has no field 'idz': its fields are ids, filter, why"),
+        ({"ids": [1]}, "ids[0] must be text, not a whole number"),
+        ({"filter": {"state": ["lost"]}}, "filter.state[0] must be one of pending, running"),
+        ({"filter": {"sate": "x"}}, "filter has no field 'sate': its fields are queue, route, state"),
+        (["a"], "the body must be an object, not a list"),
+    ],
+)
+def test_a_body_that_makes_no_sense_is_told_in_words(client: FlaskClient, body: object, told: str) -> None:
+    answer = client.post("/api/v1/jobs/kill", json=body)
+
+    assert answer.status_code == 400
+    assert told in json.loads(answer.data)["detail"]
+
+
+def test_a_body_that_is_too_large_is_told_with_the_way_out(client: FlaskClient) -> None:
+    answer = client.post("/api/v1/jobs/kill", json={"ids": ["a" * 24] * 20_000})
+
+    assert answer.status_code == 413
+    assert (
+        "262,144 bytes are the most. Send fewer at a time, or a filter" in json.loads(answer.data)["detail"]
+    )
+
+
+def test_a_program_that_may_not_is_told_how_it_may(url: str, store: Backend) -> None:
+    client = create_app(url, read_only=True).test_client()
+    refused = client.post("/api/v1/jobs/kill", json={"ids": ["a" * 24]})
+    odd = create_app(url).test_client().post("/api/v1/jobs/kill", data="ids=1")
+
+    assert (refused.status_code, odd.status_code) == (403, 403)
+    assert "Use one that was not" in json.loads(refused.data)["detail"]
+    assert "Authorization: Bearer TOKEN" in json.loads(odd.data)["detail"]
+    del store

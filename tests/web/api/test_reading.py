@@ -282,6 +282,35 @@ def test_what_makes_no_sense_is_a_problem_that_names_it(client: FlaskClient, pat
     assert told in read(client, path, expect=400)["detail"]
 
 
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/jobs?limit=1001", "limit must be at most 1000"),
+        ("/jobs?limit=x", "limit must be a whole number, not text"),
+        (
+            "/jobs?state=lost",
+            "state[0] must be one of pending, running, complete, error, killed, expired, not 'lost'",
+        ),
+        ("/jobs?order=up", "order must be one of line, newest, oldest, not 'up'"),
+        ("/jobs?queue=" + "x" * 201, "queue must have at most 200 characters"),
+        ("/results?" + "&".join(f"id={number}" for number in range(101)), "id must have at most 100 entries"),
+        ("/schedule?queue=x", "the address needs the field 'name'"),
+    ],
+)
+def test_what_makes_no_sense_is_told_in_words_with_what_to_give(
+    client: FlaskClient, path: str, told: str
+) -> None:
+    assert read(client, path, expect=400)["detail"] == told
+
+
+@pytest.mark.parametrize(
+    ("path", "way_out"),
+    [("/nope", "/api/v1/openapi.json has all"), ("/jobs?cursor=nope", "'nope' is not a cursor of this list")],
+)
+def test_what_is_not_found_leads_on(client: FlaskClient, path: str, way_out: str) -> None:
+    assert way_out in read(client, path, expect=404)["detail"]
+
+
 @pytest.mark.parametrize("cursor", ["x", "n", "p", "n0b!", "nnn", "n0bxxxx", "%00", "-" * 2_000])
 @pytest.mark.parametrize("path", ["/jobs", "/schedules", "/audit"])
 def test_a_cursor_that_no_page_gave_leads_nowhere(client: FlaskClient, path: str, cursor: str) -> None:

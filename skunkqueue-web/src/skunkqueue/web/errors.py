@@ -7,9 +7,10 @@ from http import HTTPStatus
 
 import msgspec
 from flask import Flask, Response, current_app, g, make_response, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
+from skunkqueue.cli.text import cut
 from skunkqueue.config import redact
 from skunkqueue.errors import (
     BackendError,
@@ -24,7 +25,7 @@ from skunkqueue.errors import (
 )
 from skunkqueue.persistence.backend import BackendConfig
 from skunkqueue.web import source
-from skunkqueue.web.access.guard import WrongHostError, is_for_programs
+from skunkqueue.web.access.guard import LARGEST_BODY, WrongHostError, is_for_programs
 from skunkqueue.web.show import sentence
 
 RETRY_AFTER = 5
@@ -54,7 +55,7 @@ def _refused(error: HTTPException) -> BaseResponse:
     """Answer a request that was refused, by us or by Flask."""
     if error.response is not None or error.code is None or error.code < 400:
         return error.get_response(request.environ)
-    text = error.description or ""
+    text = _in_words(error)
     if isinstance(error, WrongHostError) and not is_for_programs():
         return Response(text, error.code, mimetype="text/plain")
     answer = _tell(error.code, text)
@@ -62,6 +63,25 @@ def _refused(error: HTTPException) -> BaseResponse:
         if name.lower() not in ("content-type", "content-length"):
             answer.headers[name] = value
     return answer
+
+
+def _in_words(error: HTTPException) -> str:
+    """Say what was refused and what to do; Werkzeug's own texts do not."""
+    if error.description is not None and error.description != type(error).description:
+        return error.description
+    place = cut(request.path, 100)
+    if error.code == 404 and is_for_programs():
+        return f"{place} is not an address of the API: /api/v1/openapi.json has all of them."
+    if error.code == 404:
+        return f"No page has the address {place}. The pages are in the header, and search finds firings by their ids."
+    if isinstance(error, MethodNotAllowed):
+        return f"{place} does not take {request.method}: use {' or '.join(sorted(error.valid_methods or ())) or 'another'}."
+    if error.code == 413:
+        return (
+            f"The request is too large: {LARGEST_BODY:,} bytes are the most. Send fewer at a time, or a filter that"
+            " matches them."
+        )
+    return error.description or ""
 
 
 def _failed(error: SkunkQueueError) -> Response:

@@ -36,7 +36,13 @@ LONGEST_QUERY = 8_192
 LARGEST_BODY = 262_144
 LIVE_HEADER = "X-SkunkQueue-Live"
 """Sent by the script that keeps a page fresh, which cannot show a login page."""
-_READ_ONLY = "This monitor is read-only: it was started with --read-only."
+_READ_ONLY = (
+    "This monitor is read-only: it was started with --read-only. Use one that was not, or the command skunq."
+)
+_NOT_BY_A_PROGRAM = (
+    "A program that changes something says who it is (Authorization: Bearer TOKEN). Where no logins are set up, it"
+    " sends JSON (Content-Type: application/json) and nothing that only browsers send, such as cookies."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -77,7 +83,7 @@ def check() -> BaseResponse | None:
     _check_host(state)
     complaint = origins.complaint(request)
     if complaint is not None:
-        abort(403, f"{complaint[0].upper()}{complaint[1:]}.")
+        abort(403, f"{complaint[0].upper()}{complaint[1:]}. Open the monitor itself, and try again there.")
     # Addresses that do not exist are refused like those that do.
     view = None if request.endpoint is None else current_app.view_functions[request.endpoint]
     right = Right.VIEW if view is None else needs(view)
@@ -92,7 +98,8 @@ def check() -> BaseResponse | None:
             abort(403, _READ_ONLY)
         abort(
             403,
-            f"{g.login.name} has the right to {g.login.right.name.lower()}; this needs {right.name.lower()}.",
+            f"{g.login.name} has the right to {g.login.right.name.lower()}; this needs {right.name.lower()}."
+            f" Use a {'token' if is_for_programs() else 'login'} with that right, or ask whoever runs this monitor for it.",
         )
     return None
 
@@ -159,6 +166,8 @@ def _check_form(state: Access, *, is_open: bool) -> None:
         abort(403, _READ_ONLY)
     if _is_program() or csrf.has_token(g.login):
         return
+    if is_for_programs():
+        abort(403, _NOT_BY_A_PROGRAM)
     abort(
         403, "The form was made too long ago, or for somebody else. Go back, reload the page, and try again."
     )

@@ -50,7 +50,10 @@ def stop_operation(reason: Reason, id_: str) -> structs.OperationAnswer:
     operations.stop(id_, _control(reason.why))
     found = operations.current().get(id_)
     if found is None:
-        abort(404, f"this process of the monitor does not know the operation {id_[:64]!r} (any more)")
+        abort(
+            404,
+            f"this process of the monitor does not know the operation {id_[:64]!r} (any more): the audit log has what it did",
+        )
     return operation_of(found)
 
 

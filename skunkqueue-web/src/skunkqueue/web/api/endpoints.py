@@ -12,6 +12,7 @@ from flask import Blueprint, Response, abort, request
 from msgspec import UNSET, UnsetType, structs
 
 from skunkqueue.cli.text import cut
+from skunkqueue.web.api.words import in_words
 from skunkqueue.web.rights import Right, allowed
 
 T = TypeVar("T")
@@ -118,7 +119,7 @@ def read_query(kind: type[msgspec.Struct]) -> msgspec.Struct:
             if is_moment(field.type) and not _MOMENT.match(values[0]):
                 # msgspec also takes numbers, which do not say what they count.
                 abort(400, f"{name}={cut(values[0], 60)!r} is not a moment: write it as 2026-11-28T12:00:00Z")
-    return _converted(raw, kind, "the parameters make no sense")
+    return _converted(raw, kind)
 
 
 def read_body(kind: type[msgspec.Struct]) -> msgspec.Struct:
@@ -128,7 +129,7 @@ def read_body(kind: type[msgspec.Struct]) -> msgspec.Struct:
     try:
         return msgspec.json.decode(request.get_data(), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        abort(400, f"the body makes no sense: {error}")
+        abort(400, in_words(error, kind, "the body"))
 
 
 def is_list(kind: Any) -> bool:
@@ -151,8 +152,8 @@ def given(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not UNSET}
 
 
-def _converted(raw: dict[str, Any], kind: type[msgspec.Struct], what: str) -> msgspec.Struct:
+def _converted(raw: dict[str, Any], kind: type[msgspec.Struct]) -> msgspec.Struct:
     try:
         return msgspec.convert(raw, kind, strict=False)
     except msgspec.ValidationError as error:
-        abort(400, f"{what}: {error}")
+        abort(400, in_words(error, kind, "the address"))

@@ -7,6 +7,7 @@ from typing import Any
 from flask import abort
 from msgspec import UNSET
 
+from skunkqueue.cli.text import cut
 from skunkqueue.errors import BackendError, BackendUnavailableError
 from skunkqueue.failure_groups import grouped, parts_of
 from skunkqueue.failure_groups import read as read_failures
@@ -14,7 +15,7 @@ from skunkqueue.listings import Query, Row
 from skunkqueue.records import Record, State
 from skunkqueue.web import searching, source
 from skunkqueue.web.api.bodies import ErrorsQuery, JobQuery, JobsQuery, Matching, PlaceQuery, ResultsQuery
-from skunkqueue.web.api.endpoints import endpoint, given, some
+from skunkqueue.web.api.endpoints import BASE, endpoint, given, some
 from skunkqueue.web.api.structs import firings as structs
 from skunkqueue.web.api.times import moment, seconds
 from skunkqueue.web.api.values import as_json, text
@@ -43,7 +44,10 @@ def jobs(asked: JobsQuery) -> structs.JobPage:
     except (searching.CursorError, BackendError) as error:
         if after is None and before is None:
             raise
-        abort(404, f"no page begins there: {error}")
+        abort(
+            404,
+            f"{cut(some(asked.cursor) or '', 60)!r} is not a cursor of this list: leave it out to begin anew ({error})",
+        )
     return structs.JobPage(
         now=moment(here.now()),
         jobs=rows_of(page.rows),
@@ -60,7 +64,10 @@ def job(asked: JobQuery, id_: str) -> structs.JobAnswer:
     here = source.current()
     record = here.backend.get([id_])[0] if len(id_) <= _LONGEST_ID else None
     if record is None:
-        abort(404, f"the store does not know the firing {id_[:_LONGEST_ID]!r} (any more)")
+        abort(
+            404,
+            f"the store does not know the firing {id_[:_LONGEST_ID]!r} (any more): {BASE}/jobs lists those it has",
+        )
     view = view_of(record, redactor(), whole=asked.whole)
     return structs.JobAnswer(
         **_head(record),

@@ -6,7 +6,7 @@ from flask import abort
 
 from skunkqueue.web import fleet, source
 from skunkqueue.web.api.bodies import QueueQuery
-from skunkqueue.web.api.endpoints import endpoint, some
+from skunkqueue.web.api.endpoints import BASE, endpoint, some
 from skunkqueue.web.api.structs import fleet as structs
 from skunkqueue.web.api.times import moment
 from skunkqueue.web.rights import Right
@@ -25,7 +25,7 @@ def worker(id_: str) -> structs.WorkerAnswer:
     _, found = _fleet(None)
     member = next((member for member in found.members if member.id == id_), None)
     if member is None:
-        abort(404, f"there is no live worker {id_[:200]!r}")
+        abort(404, f"there is no live worker {id_[:200]!r}: {BASE}/workers lists all")
     return _worker(member)
 
 
@@ -42,7 +42,7 @@ def pool(id_: str) -> structs.PoolAnswer:
     _, found = _fleet(None)
     group = next((group for group in found.groups if group.id == id_), None)
     if group is None:
-        abort(404, f"there is no live pool {id_[:200]!r}")
+        abort(404, f"there is no live pool {id_[:200]!r}: {BASE}/workers lists all")
     return _pool(group)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import abort
 
+from skunkqueue.cli.text import cut
 from skunkqueue.errors import BackendError, BackendUnavailableError
 from skunkqueue.pools import Entry
 from skunkqueue.web import operations, source
@@ -30,7 +31,10 @@ def audit(asked: AuditQuery) -> structs.EntryPage:
     except BackendError as error:
         if cursor is None:
             raise
-        abort(404, f"no page begins there: {error}")
+        abort(
+            404,
+            f"{cut(some(asked.cursor) or '', 60)!r} is not a cursor of this list: leave it out to begin anew ({error})",
+        )
     return structs.EntryPage(
         now=moment(here.now()), entries=[_entry(each) for each in found.entries], next=found.next
     )
@@ -47,7 +51,10 @@ def operation(id_: str) -> structs.OperationAnswer:
     """Show how far an operation has come."""
     found = operations.current().get(id_)
     if found is None:
-        abort(404, f"this process of the monitor does not know the operation {id_[:64]!r} (any more)")
+        abort(
+            404,
+            f"this process of the monitor does not know the operation {id_[:64]!r} (any more): the audit log has what it did",
+        )
     return operation_of(found)
 
 

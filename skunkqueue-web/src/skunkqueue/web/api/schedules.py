@@ -6,7 +6,7 @@ from flask import abort
 
 from skunkqueue.web import schedule_views, source
 from skunkqueue.web.api.bodies import ScheduleQuery, SchedulesQuery
-from skunkqueue.web.api.endpoints import endpoint, some
+from skunkqueue.web.api.endpoints import BASE, endpoint, some
 from skunkqueue.web.api.pairs import read_pair, write_pair
 from skunkqueue.web.api.structs import schedules as structs
 from skunkqueue.web.api.times import moment
@@ -38,7 +38,7 @@ def schedule(asked: ScheduleQuery) -> structs.ScheduleAnswer:
     here = source.current()
     found = schedule_views.detail(here.backend, rules(), redactor(), asked.queue, asked.name)
     if found is None:
-        abort(404, f"queue {asked.queue!r} has no schedule {asked.name!r}")
+        abort(404, f"queue {asked.queue!r} has no schedule {asked.name!r}: {BASE}/schedules lists all")
     return _schedule(found.view)
 
 
@@ -47,7 +47,7 @@ def history(asked: ScheduleQuery) -> structs.History:
     """Show the last runs of a schedule."""
     here = source.current()
     if here.backend.get_schedule(asked.queue, asked.name) is None:
-        abort(404, f"queue {asked.queue!r} has no schedule {asked.name!r}")
+        abort(404, f"queue {asked.queue!r} has no schedule {asked.name!r}: {BASE}/schedules lists all")
     return structs.History(
         now=moment(here.now()),
         runs=[
