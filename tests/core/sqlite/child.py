@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 from contextlib import suppress
@@ -68,14 +69,35 @@ def read_on_full_disk(path: str) -> None:
     backend = opened(path)
     for _ in range(20):
         backend.enqueue([made()])
-    with suppress(OSError), Path(path).with_name("fill").open("wb", buffering=0) as file:
-        while True:
-            file.write(b"x" * 512)
+    fill_disk(path)
     try:
         backend.enqueue([made()] * 5)
     except BackendFullError:
         (info,) = backend.routes()
         print(info.counts[State.PENDING], len(backend.page("q", "r", State.PENDING, 100).records))
+
+
+def fill_disk(path: str) -> None:
+    """Leave no room beside the store."""
+    with suppress(OSError), Path(path).with_name("fill").open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 512)
+
+
+def open_on_full_disk(path: str) -> None:
+    """Put some in, close the store and fill the disk; tell what opening it says, and what commands show and say."""
+    backend = opened(path)
+    backend.enqueue([made() for _ in range(20)])
+    backend.close()
+    fill_disk(path)
+    try:
+        opened(path)
+    except BackendFullError as error:
+        print(error)
+    for command in ("queues --json", "pause -q q -r r"):
+        call = [sys.executable, "-m", "skunkqueue.cli", *command.split(), "--url", f"sqlite:///{path}"]
+        done = subprocess.run(call, capture_output=True, text=True, check=False)
+        print(done.returncode, " ".join((done.stdout + done.stderr).split()))
 
 
 def list_pending(path: str) -> None:

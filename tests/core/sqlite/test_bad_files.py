@@ -164,6 +164,21 @@ def test_settling_on_a_full_disk_can_be_repeated(backend: SQLiteBackend) -> None
 
 def test_full_disk_can_be_read(tmp_path: Path) -> None:
     """What was put in one by one has to be filed to be seen, which writes."""
+    assert on_small_disk(tmp_path, "read_on_full_disk") == "20 20\n"
+
+
+def test_commands_show_a_store_on_a_full_disk_that_no_other_process_has_open(tmp_path: Path) -> None:
+    opening, queues, pause = on_small_disk(tmp_path, "open_on_full_disk").splitlines()
+    assert "so the store cannot be opened" in opening
+    assert "accepted before is safe. Make room on the disk" in opening
+    assert queues.startswith("0 ")
+    assert '"pending": 20' in queues
+    assert pause.startswith("3 skunq: error:")
+    assert "so nothing was stored" in pause
+
+
+def on_small_disk(tmp_path: Path, part: str) -> str:
+    """Run a part of ``child.py`` on a disk of a megabyte; return what it prints."""
     small = tmp_path / "disk"
     small.mkdir()
     script = 'mount -t tmpfs -o size=1m tmpfs "$0" && exec "$@"'
@@ -174,12 +189,13 @@ def test_full_disk_can_be_read(tmp_path: Path) -> None:
     ):
         pytest.skip("this system lets nobody have a small disk")
     said = subprocess.run(
-        [*call, sys.executable, str(CHILD), "read_on_full_disk", str(small / "q.db")],
+        [*call, sys.executable, str(CHILD), part, str(small / "q.db")],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert (said.stdout, said.stderr) == ("20 20\n", "")
+    assert said.stderr == ""
+    return said.stdout
 
 
 def test_closed_backend_says_so(path: Path) -> None:

@@ -37,16 +37,16 @@ def connection_options(command: F) -> F:
     return command
 
 
-def with_backend(command: Callable[..., None]) -> Callable[..., None]:
+def with_backend(command: Callable[..., None], *, brief: bool = True) -> Callable[..., None]:
     """Open the store for a command, which gets it as its first argument, and close it afterwards.
 
-    A store that does not exist is not made: there is nothing in it to show or to change.
+    A store that does not exist is not made: there is nothing in it to show or to change. ``brief``: the command ends soon.
     """
 
     @connection_options
     @functools.wraps(command)
     def opened(*args: Any, url: str | None, backend: str | None, **kwargs: Any) -> None:
-        store = open_store(url, backend)
+        store = open_store(url, backend, brief=brief)
         try:
             command(store, *args, **kwargs)
         finally:
@@ -55,14 +55,14 @@ def with_backend(command: Callable[..., None]) -> Callable[..., None]:
     return opened
 
 
-def open_store(url: str | None, backend: str | None) -> Backend:
+def open_store(url: str | None, backend: str | None, *, brief: bool) -> Backend:
     """Open the store that these options mean. Raises StoreMissingError where it does not exist."""
-    return open_backend(existing(url, backend))
+    return open_backend(existing(url, backend, brief=brief))
 
 
-def existing(url: str | None, backend: str | None) -> BackendConfig:
+def existing(url: str | None, backend: str | None, *, brief: bool) -> BackendConfig:
     """Work out which store these options mean; it is not made where it does not exist."""
-    return msgspec.structs.replace(resolved(url, backend), create=False)
+    return msgspec.structs.replace(resolved(url, backend), create=False, brief=brief)
 
 
 def resolved(url: str | None, backend: str | None) -> BackendConfig:

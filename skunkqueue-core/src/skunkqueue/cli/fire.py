@@ -164,7 +164,7 @@ def _queue(
 ) -> SkunkQueue:
     """Make the queue to fire on: the job's own, unless another name or another store is asked for."""
     own = call.memory.queue
-    config: BackendConfig = existing(url, backend)
+    config: BackendConfig = existing(url, backend, brief=False)
     if url is None and backend is None and isinstance(own, SkunkQueue):
         config = msgspec.structs.replace(own.config, create=False)
     if name is None and not isinstance(own, SkunkQueue):

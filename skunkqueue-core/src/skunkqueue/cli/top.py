@@ -11,6 +11,7 @@ import tty
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import click
@@ -190,7 +191,7 @@ def _add_up(route: dict[str, Any], counted: Iterable[dict[str, float]]) -> tuple
 @click.command()
 @click.option("--once", is_flag=True, help="Print one frame and end.")
 @json_option
-@with_backend
+@partial(with_backend, brief=False)
 def top(store: Backend, *, once: bool, as_json: bool) -> None:
     """Watch queues, rates, workers and running jobs live.
 

@@ -81,6 +81,9 @@ class BackendConfig(msgspec.Struct, frozen=True, kw_only=True):
     create: bool = True
     """Whether a missing store is made. ``False``, as for commands that only read: raise StoreMissingError instead, and make
     nothing. A backend that ignores this setting makes the store."""
+    brief: bool = False
+    """Whether it is closed again soon, as by most commands. A store may then do what would hold up other processes for
+    longer. A backend may ignore this setting."""
 
 
 class Remark(msgspec.Struct, frozen=True, kw_only=True):

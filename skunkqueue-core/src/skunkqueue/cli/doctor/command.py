@@ -44,7 +44,7 @@ def examine(url: str | None, backend: str | None) -> list[Finding]:
     """Run all checks; those of the store only where it can be opened."""
     findings = _run_all(machine.CHECKS)
     try:
-        config = existing(url, backend)
+        config = existing(url, backend, brief=True)
         opened = open_backend(config)
     except StoreMissingError as error:
         # No store was named, so perhaps none was ever used.

@@ -86,7 +86,8 @@ class SQLiteBackend(Asking):
         Raises StoreMissingError where the config does not allow that.
         """
         location = location_of(config)
-        return cls(open_store(location, clock, default=config.url is None, create=config.create))
+        default = config.url is None
+        return cls(open_store(location, clock, default=default, create=config.create, brief=config.brief))
 
     def close(self) -> None:
         """Close the file and let blocked waits return."""

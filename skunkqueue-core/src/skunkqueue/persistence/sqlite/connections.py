@@ -20,6 +20,8 @@ _WAL_KEPT = 16 << 20
 _CHECKPOINT_PAGES = 4000
 
 
+_ALONE = "unix-excl"
+"""How SQLite names its way of keeping other processes out of a file, for as long as a connection is open."""
 _open: Callable[..., forks.Connection] = partial(  # type: ignore[assignment] # of the class that ``factory`` names
     sqlite3.connect,
     timeout=0.0,
@@ -28,6 +30,7 @@ _open: Callable[..., forks.Connection] = partial(  # type: ignore[assignment] # 
     cached_statements=256,
     factory=forks.Connection,
 )
+_open_url = partial(_open, uri=True)
 
 
 def connect(location: Location, into: list[forks.Connection], *, write: bool) -> None:
@@ -47,7 +50,10 @@ def _connect(location: Location, into: list[forks.Connection], write: bool) -> N
     forks.let_go_of_inherited()
     opened: list[forks.Connection] = []
     try:
-        opened.extend(map(_open, (location.path,)))
+        if location.alone:
+            opened.extend(map(_open_url, (f"{location.path.absolute().as_uri()}?vfs={_ALONE}",)))
+        else:
+            opened.extend(map(_open, (location.path,)))
         db = opened[0]
         forks.note(db)
         db.execute(f"PRAGMA cache_size = -{_WRITE_CACHE_KIB if write else _READ_CACHE_KIB}")

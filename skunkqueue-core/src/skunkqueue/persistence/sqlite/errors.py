@@ -19,6 +19,9 @@ from skunkqueue.errors import (
 )
 
 _ALMOST_NOTHING = 1 << 20
+_NOT_READ = (
+    "the store cannot be opened (SQLite needs room for a file beside it, where no other process has it open)"
+)
 
 
 def is_busy(error: sqlite3.Error) -> bool:
@@ -27,14 +30,18 @@ def is_busy(error: sqlite3.Error) -> bool:
     return "is locked" in text or "database schema has changed" in text
 
 
-def translate(error: sqlite3.Error, path: Path) -> BackendError:  # noqa: PLR0911 - one for each thing that goes wrong
-    """Make an error of ours out of SQLite's; the caller raises it ``from`` the original."""
+def translate(error: sqlite3.Error, path: Path, *, writes: bool = True) -> BackendError:  # noqa: PLR0911 - one for each thing that goes wrong
+    """Make an error of ours out of SQLite's; the caller raises it ``from`` the original.
+
+    ``writes``: it was to be stored what the caller gave.
+    """
     text = str(error)
     if is_busy(error):
         return locked(path, 0.0)
     if "is full" in text or ("disk I/O error" in text and _disk_is_full(path)):
         return BackendFullError(
-            f"{path}: the disk is full (or the file's size limit is reached), so nothing was stored; what was"
+            f"{path}: the disk is full (or the file's size limit is reached), so"
+            f" {'nothing was stored' if writes else _NOT_READ}; what was"
             f" accepted before is safe. Make room on the disk and try again"
         )
     if "readonly" in text:

@@ -44,6 +44,8 @@ class Location(msgspec.Struct, frozen=True, kw_only=True):
     synchronous: str = "NORMAL"
     busy_timeout: float = BUSY_TIMEOUT
     """Seconds for which to wait for a write of another process."""
+    alone: bool = False
+    """No other process may use the file meanwhile; SQLite then keeps in memory what else is in the file's ``-shm``."""
 
 
 def location_of(config: BackendConfig) -> Location:

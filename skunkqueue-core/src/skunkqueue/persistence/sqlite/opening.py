@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
+
+import msgspec
 
 from skunkqueue.clock import Clock
-from skunkqueue.errors import ConfigError
+from skunkqueue.errors import BackendError, BackendFullError, ConfigError
 from skunkqueue.persistence.sqlite import forks, location, schema, wall_clock
 from skunkqueue.persistence.sqlite.busy import retry_while_busy
 from skunkqueue.persistence.sqlite.connections import connect
@@ -15,12 +18,17 @@ from skunkqueue.persistence.sqlite.readers import snapshot
 from skunkqueue.persistence.sqlite.store import Store
 
 _OLDEST_SQLITE = (3, 35, 0)
+_BRIEFLY = 1.0
+"""Seconds for which a store on a full disk is waited for that another process has open, too."""
 
 
-def open_store(at: Location, clock: Clock, *, default: bool, create: bool = True) -> Store:
+def open_store(
+    at: Location, clock: Clock, *, default: bool, create: bool = True, brief: bool = False
+) -> Store:
     """Open a file, and make it and its tables where they are missing. Any number of processes may do so at once.
 
     ``default``: it is the default location, whose folders may be made. Without ``create``: raise StoreMissingError instead.
+    ``brief``: it is closed soon, so other processes may be kept out meanwhile where that is needed to read it.
     """
     if not create:
         location.require(at.path)
@@ -35,7 +43,18 @@ def open_store(at: Location, clock: Clock, *, default: bool, create: bool = True
         _make_schema(at, clock)
         return Store(at, clock)
     except sqlite3.Error as error:
-        raise translate(error, at.path) from error
+        told = translate(error, at.path, writes=False)
+        if brief and isinstance(told, BackendFullError):
+            with suppress(sqlite3.Error, BackendError):
+                return _open_alone(at, clock)
+        raise told from error
+
+
+def _open_alone(at: Location, clock: Clock) -> Store:
+    """Open the store on a full disk, where no other process has it open: no file beside it is needed then."""
+    alone = msgspec.structs.replace(at, alone=True, busy_timeout=min(at.busy_timeout, _BRIEFLY))
+    _make_schema(alone, clock)
+    return Store(alone, clock)
 
 
 def _make_schema(at: Location, clock: Clock) -> None:
@@ -58,6 +77,9 @@ def _make_tables(db: sqlite3.Connection, at: Location, clock: Clock, boot: str) 
     version = snapshot(lambda db: schema.version_of(db, at.path))(db)
     db.execute("PRAGMA journal_mode = WAL").fetchall()
     if version == len(schema.STEPS) and wall_clock.boot_is(db, boot):
+        return
+    if at.alone and version == len(schema.STEPS):
+        # The disk is full: it cannot be noted that the machine has started anew, and nobody will claim anything.
         return
     db.execute("BEGIN IMMEDIATE")
     try:

@@ -49,7 +49,7 @@ class Readers:
                     raise
                 return retry_while_busy(self._location, lambda: forks.guarded(db, query, db))
         except sqlite3.Error as error:
-            raise translate(error, self._location.path) from error
+            raise translate(error, self._location.path, writes=False) from error
 
     def borrow(self, into: list[forks.Connection]) -> None:
         """Move a connection to an empty list; the caller has it until ``give_back``, or ``discard`` after an exception.
@@ -68,7 +68,7 @@ class Readers:
         try:
             retry_while_busy(self._location, lambda: connect(self._location, into, write=False))
         except sqlite3.Error as error:
-            raise translate(error, self._location.path) from error
+            raise translate(error, self._location.path, writes=False) from error
 
     def _check_identity(self) -> None:
         # Before connecting too, since SQLite would make an empty file where the old one is gone.
