@@ -342,6 +342,8 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Version of ``skunkqueue`` that it runs, so that ``skunq doctor`` can see which workers were not restarted."""
     running: tuple[str, ...] = ()
     """The firings that it runs, at most MAX_RUNNING of them."""
+    more: int = 0
+    """How many it runs beside those in ``running``."""
     routes: tuple[str, ...] = ()
     """All routes that it listens on, ``route`` first. Older versions give none: then ``route`` alone."""
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from skunkqueue.persistence.backend import Backend
-from tests.core.cli.program import Skunq, fire, hire
+from skunkqueue.pools import Process, Sample
+from tests.core.cli.program import Skunq, fire, hire, open_pool
 
 
 def test_workers_are_listed_with_what_they_do(store: Backend, skunq: Skunq) -> None:
@@ -16,6 +17,42 @@ def test_workers_are_listed_with_what_they_do(store: Backend, skunq: Skunq) -> N
     assert (told["id"], told["state"], told["current"], told["done"]) == ("w-1", "busy", "f" * 24, 12)
     assert (told["host"], told["pid"], told["rss"]) == ("here", 77, 30 * 2**20)
     assert "30.0 MiB" in skunq("workers")
+
+
+def test_a_worker_that_runs_several_firings_shows_one_and_how_many_others(
+    store: Backend, skunq: Skunq
+) -> None:
+    running = tuple(f"{number:024x}" for number in range(4))
+    hire(store, "w-1", state="busy", current=running[0], running=running)
+    hire(store, "w-2", state="busy", current=running[0], running=running, more=100)
+
+    first, second = skunq.json("workers")["workers"]
+    lines = skunq("workers").splitlines()
+
+    assert (first["running"], first["more"], second["more"]) == (list(running), 0, 100)
+    assert f"{running[0]} +3 " in lines[1]
+    assert f"{running[0]} +103 " in lines[2]
+    assert f"{running[0]} +103" in skunq("top", "--once")
+
+
+def test_memory_is_what_the_pool_measured_last_where_a_worker_does_not_beat(
+    store: Backend, skunq: Skunq
+) -> None:
+    hire(store, "w-1", rss=10 << 20)
+    assert skunq.json("workers")["workers"][0]["rss"] == 10 << 20
+    for at, rss in ((0.0, 10 << 20), (store.now() + 5.0, 70 << 20)):
+        process = Process(
+            worker="w-1",
+            pid=1,
+            route="foo",
+            state="running",
+            started=0.0,
+            samples=(Sample(at, 70 << 20, 1.0),),
+        )
+        open_pool(store, "pool", processes=(process,))
+        assert skunq.json("workers")["workers"][0]["rss"] == rss
+    assert "70.0 MiB" in skunq("workers")
+    assert "70.0 MiB" in skunq("top", "--once")
 
 
 def test_workers_of_one_queue_or_route_can_be_asked_for(store: Backend, skunq: Skunq) -> None:

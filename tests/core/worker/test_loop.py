@@ -15,7 +15,7 @@ from skunkqueue.errors import BackendUnavailableError, FiringFailedError
 from skunkqueue.payload import decode_progress
 from skunkqueue.plugins import hookimpl
 from skunkqueue.processes.exit_codes import Ending
-from skunkqueue.records import Claim, ClaimRef, Outcome, State, WorkerRecord
+from skunkqueue.records import MAX_RUNNING, Claim, ClaimRef, Outcome, State, WorkerRecord
 from skunkqueue.serializers import get_serializer
 from skunkqueue.worker.judge.evidence import read_evidence
 from tests.core.worker import jobs_of_tests as jobs
@@ -228,6 +228,25 @@ def test_async_jobs_run_and_know_themselves(bench: Bench) -> None:
 
     assert [bench.result(firing) for firing in firings] == [2 * number for number in range(50)]
     assert bench.result(telling) == [telling, 1]
+
+
+def test_a_worker_that_runs_very_many_says_how_many_it_does_not_list(bench: Bench) -> None:
+    count = MAX_RUNNING + 3
+    worker = bench.worker(concurrency=count)
+    seen: set[tuple[int, int]] = set()
+
+    def all_run() -> bool:
+        record = worker.heartbeat.describe()
+        seen.add((len(record.running), record.more))
+        return (MAX_RUNNING, 3) in seen
+
+    jobs.HOOKS["all run"] = all_run
+    firings = [bench.fire(jobs.until_hook("all run")) for _ in range(count)]
+
+    worker.run()
+
+    assert max(seen) == (MAX_RUNNING, 3)
+    assert {bench.state(firing) for firing in firings} == {State.COMPLETE}
 
 
 def test_an_async_job_runs_whose_loop_cannot_say_what_was_set_on_it(bench: Bench) -> None:

@@ -21,7 +21,15 @@ from skunkqueue.cli.connection import with_backend
 from skunkqueue.cli.output import cut_mark, document, heading, json_option, on_terminal, say, table
 from skunkqueue.cli.queues import overview
 from skunkqueue.cli.text import clean, from_now, iso, size, span
-from skunkqueue.cli.views import name_of, progress_json, progress_line, share_of, worker_json
+from skunkqueue.cli.views import (
+    current_line,
+    name_of,
+    progress_json,
+    progress_line,
+    samples_of,
+    share_of,
+    worker_json,
+)
 from skunkqueue.listings import Query
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import State
@@ -92,7 +100,8 @@ class Watch:
         self._seen.append((now, totals))
         for route in shown:
             route["enqueued_rate"], route["done_rate"] = self._rates((route["queue"], route["route"]))
-        workers = [worker_json(worker, now) for worker in self._store.workers()]
+        measured = samples_of(self._store.pools() if "pools" in self._store.capabilities else ())
+        workers = [worker_json(worker, now, measured.get(worker.id)) for worker in self._store.workers()]
         return {
             "now": iso(now),
             "store": self._store.location(),
@@ -286,7 +295,7 @@ def _tables(frame: dict[str, Any]) -> Iterator[tuple[str, Shape, list[list[objec
                 each["state"],
                 each["done"],
                 size(each["rss"]) if each["rss"] else "",
-                each["current"] or "",
+                current_line(each["current"], each["running"], each["more"]),
             ]
             for each in workers[:MAX_WORKERS]
         ]

@@ -5,6 +5,7 @@ Damaged bytes are shown as damaged, and the rest of a listing is still shown.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from skunkqueue.cli.columns import Shape
@@ -13,6 +14,7 @@ from skunkqueue.errors import SkunkQueueError
 from skunkqueue.listings import Row
 from skunkqueue.payload import Body, Step, decode_body, decode_failure, decode_progress
 from skunkqueue.policy import POLICY_FIELDS
+from skunkqueue.pools import PoolRecord, Sample
 from skunkqueue.records import Record, State, WorkerRecord
 from skunkqueue.serializers import get_serializer
 from skunkqueue.show import shown
@@ -205,8 +207,28 @@ def call_line(step: Step) -> str:
     return f"{line} with {shown(own)}" if own else line
 
 
-def worker_json(worker: WorkerRecord, now: float) -> dict[str, Any]:
-    """Return a worker as a dict with stable keys."""
+def samples_of(pools: Iterable[PoolRecord]) -> dict[str, Sample]:
+    """Return what pools measured last of each worker, by its id."""
+    return {
+        process.worker: process.samples[-1] for pool in pools for process in pool.processes if process.samples
+    }
+
+
+def rss_of(worker: WorkerRecord, measured: Sample | None) -> int:
+    """Return a worker's memory in bytes, as it said itself or as its pool measured it, whichever is newer; 0: not known."""
+    return worker.rss if measured is None or measured.at < worker.beat else measured.rss
+
+
+def current_line(current: str | None, running: Iterable[str], more: int) -> str:
+    """Return which firing a worker runs, and how many others: ``ID +3``."""
+    if current is None:
+        return ""
+    others = len({*running} - {current}) + more
+    return f"{current} +{others}" if others else current
+
+
+def worker_json(worker: WorkerRecord, now: float, measured: Sample | None = None) -> dict[str, Any]:
+    """Return a worker as a dict with stable keys; ``measured``: what its pool measured last."""
     return {
         "id": worker.id,
         "queue": worker.queue,
@@ -218,24 +240,26 @@ def worker_json(worker: WorkerRecord, now: float) -> dict[str, Any]:
         "state": worker.state,
         "current": worker.current,
         "running": list(worker.running),
+        "more": worker.more,
         "done": worker.done,
-        "rss": worker.rss,
+        "rss": rss_of(worker, measured),
         "started": iso(worker.started),
         "beat": iso(worker.beat),
         "beat_age": round(max(now - worker.beat, 0.0), 3),
     }
 
 
-def worker_row(worker: WorkerRecord, now: float) -> tuple[str, ...]:
+def worker_row(worker: WorkerRecord, now: float, measured: Sample | None = None) -> tuple[str, ...]:
     """Return the cells of a worker, in the columns of WORKERS."""
+    rss = rss_of(worker, measured)
     return (
         worker.id,
         worker.queue,
         ", ".join(worker.routes),
         worker.state,
-        worker.current or "",
+        current_line(worker.current, worker.running, worker.more),
         str(worker.done),
-        size(worker.rss) if worker.rss else "",
+        size(rss) if rss else "",
         worker.host,
         str(worker.pid),
         span(max(now - worker.started, 0.0)),

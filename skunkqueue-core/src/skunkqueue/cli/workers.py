@@ -8,7 +8,7 @@ from skunkqueue.cli import exits
 from skunkqueue.cli.connection import queue_options, with_backend
 from skunkqueue.cli.output import document, json_option, note, table
 from skunkqueue.cli.text import iso
-from skunkqueue.cli.views import WORKERS, worker_json, worker_row
+from skunkqueue.cli.views import WORKERS, samples_of, worker_json, worker_row
 from skunkqueue.persistence.backend import Backend
 
 
@@ -23,10 +23,13 @@ def workers(
     """Show live workers, and what they do."""
     now = store.now()
     found = store.workers(queue, route)
+    # A worker whose job holds the interpreter's lock does not beat; its pool measures it all the same.
+    measured = samples_of(store.pools(queue) if "pools" in store.capabilities else ())
     if as_json:
-        document({"now": iso(now), "workers": [worker_json(worker, now) for worker in found]})
+        lines = [worker_json(worker, now, measured.get(worker.id)) for worker in found]
+        document({"now": iso(now), "workers": lines})
     elif found:
-        table(WORKERS, [worker_row(worker, now) for worker in found])
+        table(WORKERS, [worker_row(worker, now, measured.get(worker.id)) for worker in found])
     else:
         note("no workers; start some with `skunq work -q QUEUE -r ROUTE`")
     if not found:

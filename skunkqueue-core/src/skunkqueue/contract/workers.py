@@ -65,6 +65,7 @@ class WorkerPromises(Kit):
             rss=1 << 33,
             version="1.2",
             running=tuple(f"{number:024x}" for number in range(MAX_RUNNING)),
+            more=23,
             routes=(ROUTE, "☃", "x,y"),
         )
         backend.register(said, 60.0)

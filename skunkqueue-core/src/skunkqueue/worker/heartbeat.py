@@ -88,6 +88,7 @@ class Heartbeat:
             state=state,
             current=current,
             running=running[:MAX_RUNNING],
+            more=len(running[MAX_RUNNING:]),
             done=self._settler.done,
             rss=resident(),
         )

@@ -190,9 +190,10 @@ def _member(
         state = "starting" if process.state == "running" else process.state
     rows = [] if running is None else running.rows.get(id_, [])
     held: tuple[str, ...] = () if worker is None else worker.running
+    unnamed = 0 if worker is None else worker.more
     # A beat is up to five seconds old, so it is used only where not all rows were read.
     if running is not None and running.whole:
-        held = ()
+        held, unnamed = (), 0
         if state in ("idle", "busy"):
             state = "busy" if rows else "idle"
     return Member(
@@ -213,7 +214,7 @@ def _member(
         samples=samples,
         spark=memory_spark(samples),
         running=tuple(sorted(rows, key=lambda row: (row.began or 0.0, row.id))),
-        more=len({*held} - {row.id for row in rows}),
+        more=max(len({*held} | {row.id for row in rows}), len(held) + unnamed) - len(rows),
     )
 
 

@@ -22,13 +22,14 @@ def write(store: Store, worker: WorkerRecord, lease: float) -> bool:
     id_ = said.pop("id")
     said.pop("beat")
     # Beside ``said``, since older versions read all of that.
-    running, routes = said.pop("running"), said.pop("routes")
+    running, more, routes = said.pop("running"), said.pop("more"), said.pop("routes")
     update = [
         {
             "$set": {
                 "was": {"$gt": ["$until", moment.now]},
                 "said": {"$literal": said},
                 "running": {"$literal": running},
+                "more": more,
                 "routes": {"$literal": routes},
                 "queue": {"$literal": worker.queue},
                 "route": {"$literal": worker.route},
@@ -96,5 +97,5 @@ def reap(store: Store, worker: str, begun: Sequence[str], death: Death) -> int:
 def _record_of(document: Document) -> WorkerRecord:
     """Read a worker, also one that a newer version has listed with more fields."""
     said = {"id": document["_id"], "beat": document["beat"]}
-    said |= {name: document[name] for name in ("running", "routes") if name in document}
+    said |= {name: document[name] for name in ("running", "more", "routes") if name in document}
     return msgspec.convert({**document["said"], **said}, WorkerRecord)
