@@ -112,6 +112,21 @@ def check_function(work: object) -> None:
     check_returns(work)
 
 
+def check_no_method(work: object) -> None:
+    """Raise NotAJobError for a function in a class whose first parameter is the object or the class."""
+    if type(work) is not FunctionType:
+        return
+    owner, _, name = work.__qualname__.rpartition(".")
+    first = work.__code__.co_varnames[: min(work.__code__.co_argcount, 1)]
+    if owner and not owner.endswith(">") and first in {("self",), ("cls",)}:
+        msg = (
+            f"{owner}.{name} is a method, and a worker has no {first[0]!r} to call it with: make it a staticmethod without"
+            f" that parameter, a function outside of {owner}, or a class that inherits JobMixin, whose attributes travel"
+            f" with the job"
+        )
+        raise NotAJobError(msg)
+
+
 def check_returns(work: object) -> None:
     """Raise NotAJobError for a generator function, whose body no call runs."""
     if inspect.isgeneratorfunction(work) or inspect.isasyncgenfunction(work):

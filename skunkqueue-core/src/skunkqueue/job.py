@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from skunkqueue.call import Call, Chain, Conjoinable, conjoin
-from skunkqueue.checks import Target, check_function, job_name
+from skunkqueue.checks import Target, check_function, check_no_method, job_name
 from skunkqueue.errors import DamagedPayloadError, NotAJobError
 from skunkqueue.fireable import Enqueuer, Fireable, Memory, Remembering
 from skunkqueue.handle import JobHandle
@@ -48,6 +48,8 @@ class Job(Remembering[R], Generic[P, R]):
                 raise NotAJobError(msg)
             if isinstance(work, staticmethod):
                 work = work.__func__
+            else:
+                check_no_method(work)
             check_function(work)
             target = Target(
                 job_name(work),
