@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,3 +149,33 @@ def test_who_fired_it_is_in_the_audit_log(skunq: Skunq, shop: str) -> None:
 
     assert (entry["verb"], entry["on"]) == ("fire", f"{shop}:sell in queue demo")
     assert (entry["did"], entry["why"]) == (f"fired {made}", "a test")
+
+
+def test_a_key_that_is_taken_is_not_said_to_be_fired(store: Backend, skunq: Skunq, shop: str) -> None:
+    words = ["fire", f"{shop}:sell", "1", "--key", "only-once"]
+    made = skunq(*words).strip()
+
+    result = skunq.result(*words, expect=0)
+    told = skunq.json(*words)
+
+    assert result.stdout.strip() == made
+    assert result.stderr == f"not fired: {made} was fired before with the same idempotency key\n"
+    assert told == {"ids": [made], "fired_before": [made]}
+    last, _, first = store.audit().entries
+    assert (last.did, last.outcome) == (f"nothing: its idempotency key is that of {made}", "nothing")
+    assert (first.did, first.outcome) == (f"fired {made}", "ok")
+
+
+def test_programs_read_that_a_wait_was_in_vain(store: Backend, skunq: Skunq, shop: str) -> None:
+    words = ["fire", f"{shop}:sell", "1", "--wait", "--timeout", "0s", "--json"]
+
+    result = skunq.result(*words, expect=1)
+
+    told = json.loads(result.stdout)
+    assert told == {"id": told["id"], "state": "pending", "error": None, "result": None}
+    assert record(store, told["id"]).state is State.PENDING
+    assert "is still pending after 0 s" in result.stderr
+
+
+def test_a_timeout_without_a_wait_is_refused(skunq: Skunq, shop: str) -> None:
+    assert "add --wait" in skunq.error("fire", f"{shop}:sell", "1", "--timeout", "5s", expect=2)

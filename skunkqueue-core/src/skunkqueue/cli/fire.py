@@ -21,12 +21,14 @@ from skunkqueue.cli.output import document, json_option, note, say
 from skunkqueue.cli.text import clean, cut
 from skunkqueue.config import open_backend
 from skunkqueue.control import Control
-from skunkqueue.errors import FiringFailedError, NotAJobError
+from skunkqueue.errors import FiringFailedError, NotAJobError, WaitTimeoutError
 from skunkqueue.handle import JobHandle
+from skunkqueue.ids import new_id
 from skunkqueue.imports import Gate
 from skunkqueue.job import Job
 from skunkqueue.mixin import is_class_job
 from skunkqueue.persistence.backend import BackendConfig
+from skunkqueue.pools import NOTHING
 from skunkqueue.queue import SkunkQueue
 from skunkqueue.show import shown
 from skunkqueue.times import When
@@ -95,6 +97,8 @@ def fire(
         ctx.fail("give either --in or --at")
     if moment is not None and moment.ago is not None:
         ctx.fail("--at takes a moment such as 2026-11-28T09:30; for a delay, write --in")
+    if timeout is not None and not wait:
+        ctx.fail("--timeout says how long --wait waits: add --wait")
     when = delay if moment is None else _as_datetime(moment.at)
     rules: dict[str, Any] = {
         "routes": list(routes),
@@ -105,11 +109,13 @@ def fire(
     call = _called(ctx, _find(job, paths, allow), args, kwargs)
     call = call.options(**{name: value for name, value in rules.items() if value not in (None, [])})
     with _queue(ctx, call, queue, url, backend) as opened:
-        handle = _fired(opened, call, when, why)
+        handle, known = _fired(opened, call, when, why)
+        for id_ in known:
+            note(f"not fired: {id_} was fired before with the same idempotency key")
         if wait:
             _wait(ctx, handle, timeout, as_json=as_json)
         elif as_json:
-            document({"ids": [one.id for one in handle.copies]})
+            document({"ids": [one.id for one in handle.copies], "fired_before": known})
         else:
             for one in handle.copies:
                 say(one.id)
@@ -180,11 +186,21 @@ def _queue(
     )
 
 
-def _fired(queue: SkunkQueue, call: Call[Any], when: When | None, why: str | None) -> JobHandle[Any]:
+def _fired(
+    queue: SkunkQueue, call: Call[Any], when: When | None, why: str | None
+) -> tuple[JobHandle[Any], list[str]]:
+    """Fire it; return its handle, and the ids of firings that have its idempotency key and were there before."""
     with Control(queue.backend, who(), why).action("fire", f"{call.name} in queue {queue.name}") as action:
+        # What this process fires has a larger id.
+        first = new_id()
         handle = queue.fire_call(call, when)
-        action.finish(f"fired {', '.join(one.id for one in handle.copies)}")
-    return handle
+        ids = [one.id for one in handle.copies]
+        known = [id_ for id_ in ids if id_ < first]
+        fired = [id_ for id_ in ids if id_ >= first]
+        words = [f"fired {', '.join(fired)}"] if fired else []
+        words += [f"its idempotency key is that of {', '.join(known)}"] if known else []
+        action.finish(("" if fired else NOTHING) + "; ".join(words))
+    return handle, known
 
 
 def _wait(ctx: click.Context, handle: JobHandle[Any], timeout: float | None, *, as_json: bool) -> None:
@@ -194,6 +210,13 @@ def _wait(ctx: click.Context, handle: JobHandle[Any], timeout: float | None, *, 
     except FiringFailedError as error:
         if as_json:
             told = {"state": error.state and error.state.value, "error": f"{error.kind}: {error.message}"}
+            document({"id": handle.id, **told, "result": None})
+        note(str(error))
+        ctx.exit(exits.NOTHING)
+    except WaitTimeoutError as error:
+        if as_json:
+            state = handle.state
+            told = {"state": state and state.value, "error": None}
             document({"id": handle.id, **told, "result": None})
         note(str(error))
         ctx.exit(exits.NOTHING)
