@@ -10,6 +10,7 @@ from skunkqueue.payload import Body, Progress, Step, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import ClaimRef, Death, Verdict
 from tests.core.cli.program import WORKER, Skunq, attempted, begin, body, end, finish, fire, hire, packed
+from tests.support.waiting import eventually
 
 # A dataclass of a module that is not there, as a worker elsewhere would have stored it.
 STRANGER = bytes.fromhex("c7") + b"\x15\x0d\x93\xa6nowhr.\xa5Thing\x81\xa4size\x03"
@@ -99,6 +100,16 @@ def test_a_firing_killed_before_it_began_has_no_attempts(store: Backend, skunq: 
 
     assert told["attempts"] == []
     assert [each["event"] for each in told["timeline"]] == ["enqueued", "killed"]
+
+
+def test_a_lease_that_has_ended_is_not_said_to_be_left(store: Backend, skunq: Skunq) -> None:
+    made = fire(store)
+    store.claim("demo", "foo", WORKER, 1, 0.001)
+    eventually(lambda: (skunq.json("job", made)["lease_left"] or 0.0) < 0.0, what="its lease has ended")
+
+    told = skunq("job", made)
+
+    assert re.search(r"lease +ended \d+(\.\d)? m?s ago", told)
 
 
 def test_a_running_firing_shows_progress_worker_and_lease(store: Backend, skunq: Skunq) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from skunkqueue.cli.group import skunq as program
 from skunkqueue.cli.options import Once
+from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins import COMMANDS, registry
-from tests.core.cli.program import Skunq
+from tests.core.cli.program import Skunq, finish
 
 
 def every_command() -> Iterator[tuple[str, click.Command]]:
@@ -86,3 +87,31 @@ def test_examples_in_help_stay_lines_of_their_own(skunq: Skunq, words: str) -> N
     shown = [line.strip() for line in skunq(*words.split(), "--help").splitlines()]
 
     assert [line for line in examples if line not in shown] == []
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        ("jobs --newest --oldest", "--newest and --oldest exclude each other: give one of them"),
+        ("jobs --since 1h --until 2h", "--since is not before --until"),
+        ("errors --since 1h --until 2h", "--since is not before --until"),
+        ("stats --minutes --hours", "--minutes and --hours exclude each other"),
+        ("stop --timeout 5s w-1", "add --wait"),
+        ("restart --timeout 5s w-1", "add --wait"),
+        ("delete --all --tag eu --yes", "--all means all there are"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(
+    store: Backend, skunq: Skunq, words: str, part: str
+) -> None:
+    made = finish(store, tags=("eu",))
+
+    assert part in skunq.error(*words.split(), expect=2)
+    assert store.get([made])[0] is not None
+
+
+@pytest.mark.parametrize("words", ["jobs --newest --newest", "stats --hours --hours", "jobs --oldest"])
+def test_an_option_may_be_given_twice_if_it_says_the_same(store: Backend, skunq: Skunq, words: str) -> None:
+    finish(store)
+
+    skunq(*words.split())

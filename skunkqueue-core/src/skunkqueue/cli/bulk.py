@@ -43,6 +43,8 @@ def is_bulk(ctx: click.Context, ids: Sequence[str], wanted: Filter, *, everythin
     """Return whether a filter is given and not ids; a usage error where neither or both are."""
     if ids and (everything or not wanted.is_empty()):
         ctx.fail("give either IDs, or filters such as --state with -q: an ID needs none")
+    if everything and not wanted.is_empty():
+        ctx.fail("--all means all there are: leave it out, or leave out the filters")
     if not ids and wanted.is_empty() and not everything:
         ctx.fail("give either IDs, or --state with -q, or another filter; --all means all there are")
     return not ids

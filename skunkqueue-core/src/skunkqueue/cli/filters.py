@@ -41,10 +41,12 @@ class Filter(NamedTuple):
         """Work out the times by the store's clock; ``None`` where none was asked for."""
         if self.since is None and self.until is None:
             return None
-        return (
-            None if self.since is None else self.since.by(store),
-            None if self.until is None else self.until.by(store),
-        )
+        since = None if self.since is None else self.since.by(store)
+        until = None if self.until is None else self.until.by(store)
+        if since is not None and until is not None and since >= until:
+            msg = "--since is not before --until: nothing can be between them"
+            raise click.UsageError(msg)
+        return since, until
 
 
 Span = tuple[float | None, float | None]

@@ -105,6 +105,10 @@ def _json(record: Record, now: float) -> dict[str, Any]:
     }
 
 
+def _lease(left: float) -> str:
+    return f"{span(left)} left" if left > 0 else f"ended {span(-left)} ago"
+
+
 def _show(record: Record, now: float) -> None:
     body = body_of(record)
     facts(
@@ -119,7 +123,7 @@ def _show(record: Record, now: float) -> None:
             ("began", _moment(record.began, now)),
             ("finished", _moment(record.finished, now)),
             ("worker", record.worker),
-            ("lease", None if record.lease_left is None else f"{span(record.lease_left)} left"),
+            ("lease", None if record.lease_left is None else _lease(record.lease_left)),
             ("progress", None if record.state.value == "complete" else progress_line(record)),
             ("kill", "asked for" if record.kill_requested else None),
             ("target", record.target),

@@ -11,7 +11,7 @@ import click
 from skunkqueue.cli import exits
 from skunkqueue.cli.connection import with_backend
 from skunkqueue.cli.filters import STATES, Filter, filter_of, filter_options
-from skunkqueue.cli.options import option
+from skunkqueue.cli.options import either, option
 from skunkqueue.cli.output import json_option, note, say, table
 from skunkqueue.cli.rows import CursorError, Listing
 from skunkqueue.cli.text import iso, plural
@@ -26,8 +26,18 @@ BLOCK = 500
 
 @click.command()
 @filter_options(STATES)
-@click.option("--newest", "order", flag_value="newest", help="Newest first, also of what is pending.")
-@click.option("--oldest", "order", flag_value="oldest", help="Oldest first, also of what is finished.")
+@either(
+    "--newest",
+    "order",
+    flag_value="newest",
+    help="In order of time, backwards: the pending ones (last in line first), the running ones, then the finished ones.",
+)
+@either(
+    "--oldest",
+    "order",
+    flag_value="oldest",
+    help="In order of time: the finished ones, the running ones, then the pending ones as they stand in line.",
+)
 @option("--limit", default=50, show_default=True, type=click.IntRange(1, 100_000), help="At most so many.")
 @option("--after", metavar="CURSOR", help="Go on where an earlier listing ended.")
 @click.option("--all", "everything", is_flag=True, help="List all, whatever --limit says.")

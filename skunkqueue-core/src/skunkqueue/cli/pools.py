@@ -13,6 +13,7 @@ from skunkqueue.cli.acting import with_control
 from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import queue_options, with_backend
 from skunkqueue.cli.lookup import pool_or_worker_called
+from skunkqueue.cli.options import is_given
 from skunkqueue.cli.output import document, json_option, note, say, table
 from skunkqueue.cli.receipts import Sent, await_receipts, sent_json, wait_options
 from skunkqueue.cli.text import clean, iso, size, span
@@ -162,6 +163,8 @@ def _send(
     as_json: bool,
 ) -> None:
     """Send a command to each; with ``wait``, the exit code is 0 only if each was carried out."""
+    if is_given(ctx, "timeout") and not wait:
+        ctx.fail("--timeout says how long --wait waits: add --wait")
     sent = []
     # All are looked up before the first is told: a mistyped one stops none.
     for kind, id_ in [pool_or_worker_called(control.backend, typed) for typed in ids]:

@@ -13,7 +13,7 @@ from skunkqueue.cli.bars import chart, gathered
 from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import queue_options, with_backend
 from skunkqueue.cli.moments import Moment, MomentType
-from skunkqueue.cli.options import option
+from skunkqueue.cli.options import either, is_given, option
 from skunkqueue.cli.output import can_print, document, heading, json_option, note, on_terminal, table
 from skunkqueue.cli.text import UNKNOWN, fine_span, iso, span
 from skunkqueue.counters import SAMPLES, Counters, add, percentile
@@ -126,8 +126,8 @@ class Period(NamedTuple):
     metavar="TIME",
     help="From then on: 1h (so long ago), or ISO 8601. By minutes up to 2 hours, by hours up to 30 days.",
 )
-@click.option("--minutes", "by", flag_value="minutes", help="By minutes, up to 24 hours.")
-@click.option("--hours", "by", flag_value="hours", help="By hours.")
+@either("--minutes", "by", flag_value="minutes", help="By minutes, up to 24 hours.")
+@either("--hours", "by", flag_value="hours", help="By hours.")
 @click.option(
     "--ever", is_flag=True, help="All that was counted since the store was made, by job; not with --since."
 )
@@ -155,7 +155,7 @@ def stats(
     ctx.meta["no_color"] = no_color
     plain = no_color or not on_terminal() or bool(os.environ.get("NO_COLOR"))
     if ever:
-        if by is not None or ctx.get_parameter_source("since") is not click.core.ParameterSource.DEFAULT:
+        if by is not None or is_given(ctx, "since"):
             ctx.fail("--ever is all the time there is: it goes with none of --since, --minutes and --hours")
         if not _tell_totals(store, queue, route, job, as_json=as_json, plain=plain):
             ctx.exit(exits.NOTHING)
