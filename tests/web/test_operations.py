@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 
@@ -24,7 +25,7 @@ from skunkqueue.web.operations import (
     TooManyOperationsError,
 )
 from tests.support.waiting import PATIENCE, eventually
-from tests.web.firings import firing
+from tests.web.firings import QUEUE, firing
 
 
 class Held:
@@ -261,3 +262,38 @@ def test_one_more_than_may_run_is_refused_with_a_message(
 
     assert "Nothing was begun" in client.get(answer.location).text
     assert store.audit(1).entries[0].who == "ann"
+
+
+def test_an_operation_says_in_words_what_why_and_where_it_is_kept(
+    client: FlaskClient, store: Backend, known: Operations
+) -> None:
+    store.enqueue([firing(job="m:<send>"), firing(job="m:<send>"), firing(job="m:other")])
+    order = {
+        "all": "1",
+        "queue": QUEUE,
+        "job": "m:<send>",
+        "state": "pending",
+        "enqueued_from": "2h",
+        "why": "the <wrong> list",
+    }
+    answer = client.post("/do/firings/kill", data=order)
+    (begun,) = known.all()
+    over(known, begun.id)
+
+    text = client.get(answer.headers["Location"]).text
+    (entry,) = re.findall(r'href="(/audit\?id=[^"]+)"', text)
+    kept = client.get(entry).text
+
+    assert f"Kill pending firings of queue {QUEUE}, of job m:&lt;send&gt;, enqueued from 2h ago" in text
+    assert "It has come to the end: 2 firings killed." in text
+    assert "the &lt;wrong&gt; list" in text
+    assert "the &lt;wrong&gt; list" in kept
+    assert "Killed 2" in kept or "2 of 2" in kept
+
+
+def test_an_operation_without_a_reason_says_so(
+    client: FlaskClient, store: Backend, known: Operations
+) -> None:
+    id_ = over(known, known.start(bulk(store, 1), "ann", "Kill all").id).id
+
+    assert "none was given" in client.get("/operations", query_string={"id": id_}).text

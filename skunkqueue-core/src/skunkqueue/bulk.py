@@ -66,6 +66,8 @@ class Bulk:
         self._control = control
         self._keep = keep
         self._about = f"{describe(query)} {keeps}".rstrip()
+        self.entry: str | None = None
+        """The id of its entry in the audit log, once it runs."""
         self._matched: Count | None = None
         states = tuple(state for state in CHANGES[verb] if not query.states or state in query.states)
         self._is_empty = not states
@@ -83,6 +85,11 @@ class Bulk:
             newest=False,
         )
         """What is meant: the filter, in the states that the verb changes, and only what was there."""
+
+    @property
+    def why(self) -> str | None:
+        """The reason that the audit log keeps."""
+        return self._control.why
 
     def count(self, most: int = MAX_LOOK) -> Count:
         """Count what matches, before ``keep`` is asked, looking at no more than ``most``. Once: what ``run`` tells is the same."""
@@ -105,6 +112,7 @@ class Bulk:
         Where the store fails, its error is raised, and the entry says how much was done.
         """
         with self._control.action(self.verb, self._about) as action:
+            self.entry = action.id
             progress = BulkProgress(matched=self.count())
             interrupted: set[str] = set()
             cursor: str | None = None

@@ -33,6 +33,18 @@ MAX_WORD = 200
 """Characters of a word, a time or a text."""
 MAX_CURSOR = 2_000
 _MOMENT = MomentType()
+_OF = {
+    "queue": "of queue",
+    "route": "of route",
+    "job": "of job",
+    "tag": "with the tag",
+    "key": "with the key",
+    "error": "with the error",
+    "schedule": "of schedule",
+    "worker": "of worker",
+}
+"""What stands before each word in a sentence."""
+_ADJECTIVES = {State.ERROR: "failed"}
 
 Span = tuple[float | None, float | None]
 
@@ -99,9 +111,17 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         return found + [(name.replace("_", " "), text) for name, text in self.typed.items()]
 
     def line(self) -> str:
-        """Write it as one line."""
-        words = self.in_words()
-        return ", ".join(f"{name} {text}" for name, text in words) if words else "all firings"
+        """Write it in words, such as ``pending or running firings of queue shop, of job m:send``."""
+        states = " or ".join(_ADJECTIVES.get(state, state.value) for state in self.states)
+        parts = [f"{of} {self.typed[name]}" for name, of in _OF.items() if name in self.typed]
+        for time in TIMES:
+            ends = [(end, self.typed.get(f"{time}_{end}")) for end in ("from", "to")]
+            told = " ".join(f"{end} {_in_words(text)}" for end, text in ends if text is not None)
+            if told:
+                parts.append(f"{time} {told}")
+        if "text" in self.typed:
+            parts.append(f"with {self.typed['text']!r} in their arguments")
+        return f"{states or 'all'} firings{' ' if parts else ''}{', '.join(parts)}"
 
 
 def read(given: MultiDict[str, str], now: float) -> Filter:
@@ -215,3 +235,8 @@ def _moment(typed: dict[str, str], name: str, at: float, wrong: dict[str, str]) 
         wrong[name] = f"{text!r} is not a moment: write 2h or 1d (so long ago), in 2h, or {example}"
         return None
     return moment.at if moment.ago is None else at - moment.ago
+
+
+def _in_words(time: str) -> str:
+    """Write a moment or a length of time that was typed so that it can stand in a sentence."""
+    return f"{time} ago" if seconds_of(time) is not None else time

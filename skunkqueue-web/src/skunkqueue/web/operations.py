@@ -44,6 +44,10 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     about: str
     """What it changes, for people."""
     who: str
+    why: str | None
+    """The reason that was given."""
+    entry: str | None
+    """The id of its entry in the audit log; ``None``: it has not begun yet."""
     started: float
     """Store's time."""
     seconds: float
@@ -80,7 +84,8 @@ class _Running:
         if operation.is_over:
             return operation
         state = "stopping" if self._stop.is_set() else "running"
-        return msgspec.structs.replace(operation, state=state, seconds=self._monotonic() - self._began)
+        seconds = self._monotonic() - self._began
+        return msgspec.structs.replace(operation, state=state, entry=self._bulk.entry, seconds=seconds)
 
     def stop(self) -> None:
         self._stop.set()
@@ -97,7 +102,8 @@ class _Running:
             logger.exception("operation failed: id=%s verb=%s", self._operation.id, self._bulk.verb)
             error = f"{type(problem).__name__}: {problem}"
         finally:
-            self._set(state=state, error=error, seconds=self._monotonic() - self._began)
+            seconds = self._monotonic() - self._began
+            self._set(state=state, error=error, entry=self._bulk.entry, seconds=seconds)
 
     def _set(self, **fields: object) -> None:
         with self._lock:
@@ -124,6 +130,8 @@ class Operations:
             verb=bulk.verb,
             about=title,
             who=who,
+            why=bulk.why,
+            entry=None,
             started=bulk.began,
             seconds=0.0,
             progress=None,
