@@ -133,6 +133,38 @@ def test_failures_are_drawn_over_time_by_job(client: FlaskClient, store: Backend
     assert text.count("Failures of this job") >= 2
 
 
+@pytest.mark.parametrize("since", ["1h", "24h", "7d", "30d", "all"])
+def test_failures_on_a_dozen_routes_are_drawn_over_each_time(
+    client: FlaskClient, store: Backend, since: str
+) -> None:
+    for number in range(12):
+        fail(store, "KeyError: 'a'", route=f"route-{number}", job="shop:one")
+
+    text = client.get(f"/errors?since={since}").text
+
+    assert "12 failures in this time" in text
+
+
+def test_only_those_until_then_are_shown_and_drawn(client: FlaskClient, store: Backend) -> None:
+    fail(store, "KeyError: 'a'")
+
+    before = client.get("/errors?since=2h&until=1h").text
+    (way_out,) = re.findall(r'id="until">.*?href="([^"]+)"', before)
+
+    assert "Nothing has failed" in before
+    assert "0 failures in this time" in before
+    assert 'name="until" value="1h"' in before
+    assert len(groups(client, html.unescape(way_out))) == 1
+    assert len(groups(client, "/errors?since=2h&until=in 1h")) == 1
+
+
+def test_an_end_before_the_beginning_is_told(client: FlaskClient) -> None:
+    answer = client.get("/errors?since=1h&until=2h")
+
+    assert answer.status_code == 400
+    assert "until: " in answer.text
+
+
 @pytest.mark.parametrize(("verb", "state"), [("requeue", State.PENDING), ("delete", None)])
 def test_a_group_is_requeued_or_deleted(
     app: Flask, client: FlaskClient, store: Backend, verb: str, state: State | None

@@ -16,7 +16,7 @@ from skunkqueue.web.charts import Chart, Series, Spark, Times, bars, spark
 from skunkqueue.web.routes import places_of
 
 HOUR, DAY = 3_600.0, 86_400.0
-MOST = 5_000
+MOST = 20_000
 """Counters that are read for one chart."""
 LOOKS = ("error", "retried", "killed", "running")
 """Colours of the jobs with the most failures; all others share one."""
@@ -40,23 +40,28 @@ NOTHING = Drawn(chart=None, sparks={}, total=0, step=HOUR)
 
 
 def draw(query: Query, now: float) -> Drawn:
-    """Draw the failures of a filter's queue, route and job, from the beginning of its times, at most 30 days ago."""
+    """Draw the failures of a filter's queue, route and job in its times, of which the first is at most 30 days ago."""
     store = source.current().backend
     if "counters" not in store.capabilities:
         return NOTHING
-    since = query.finished[0] if query.finished else None
-    length = min(HOURS_KEPT if since is None else now - since, HOURS_KEPT)
+    since, until = query.finished or (None, None)
+    last = now if until is None else min(until, now)
+    first = max(now - HOURS_KEPT if since is None else since, now - HOURS_KEPT)
+    if last <= first:
+        return NOTHING
     # Relative times move with each second; the bars are the same for some.
-    key = ("failures over time", query.queue, query.route, query.job, round(length, -1))
-    return source.current().cached(key, FRESH, lambda: _draw(query, length, now))
+    key = ("failures over time", query.queue, query.route, query.job, round(first, -1), round(last, -1))
+    return source.current().cached(key, FRESH, lambda: _draw(query, first, last))
 
 
-def _draw(query: Query, length: float, now: float) -> Drawn:
+def _draw(query: Query, first: float, last: float) -> Drawn:
+    """Draw whole bars from the one in which the first moment is to the one with the last."""
     store = source.current().backend
+    length = last - first
     step = _step(length)
-    count = max(math.ceil(length / step), 1)
-    end = (now // step + 1) * step
-    begin = end - count * step
+    begin = first // step * step
+    count = max(math.ceil((last - begin) / step), 1)
+    end = begin + count * step
     is_hourly = length > 2 * HOUR
     parts = int(length / (HOUR if is_hourly else 60.0)) + 1
     routes = places_of(store, query.queue, query.route, MOST // parts)

@@ -26,6 +26,8 @@ _COUNTED = 500
 
 RANGES = (("1 h", "1h"), ("24 h", "24h"), ("7 d", "7d"), ("30 d", "30d"), ("all", "all"))
 DEFAULT = "24h"
+_TIMES = {"finished_from": "since", "finished_to": "until"}
+"""Names of this page, by those of a filter."""
 LOOKED = 1_000
 """Failures that are looked at, the newest ones."""
 LOOKED_FURTHER = 10_000
@@ -74,13 +76,14 @@ def errors() -> str | tuple[str, int]:
     """Show failures."""
     here = source.current()
     since = request.args.get("since", "").strip() or DEFAULT
+    until = request.args.get("until", "").strip()
     look = LOOKED_FURTHER if request.args.get("look") == str(LOOKED_FURTHER) else LOOKED
     given = MultiDict(
         [(name, request.args.get(name, "")) for name in ("queue", "route", "job", "error", "at")]
-        + [("finished_from", "" if since == "all" else since), ("state", "error")]
+        + [("finished_from", "" if since == "all" else since), ("finished_to", until), ("state", "error")]
     )
     wanted = filters.read(given, here.now())
-    wrong = {"since" if name == "finished_from" else name: text for name, text in wanted.wrong.items()}
+    wrong = {_TIMES.get(name, name): text for name, text in wanted.wrong.items()}
     failed = None
     if not wrong:
         key = ("errors", since, look, tuple(sorted(wanted.typed.items())))
@@ -91,6 +94,8 @@ def errors() -> str | tuple[str, int]:
         wrong=wrong,
         failed=failed,
         since=since,
+        until=until,
+        no_end=_no_end(),
         ranges=[(text, _url(wanted, range_), range_ == since) for text, range_ in RANGES],
         further=_url(wanted, since, look=LOOKED_FURTHER) if look == LOOKED else None,
         suggested=suggestions.suggested(),
@@ -99,8 +104,22 @@ def errors() -> str | tuple[str, int]:
     return (page, 400) if wrong else page
 
 
+def _no_end() -> str:
+    """Return this page without the end of its time."""
+    values: dict[str, Any] = {name: text for name, text in request.args.items() if name != "until"}
+    return url_for(".errors", **values)
+
+
 def _url(wanted: Filter, since: str, **more: Any) -> str:
-    values = wanted.values(state=None, finished_from=None, since=None if since == DEFAULT else since, **more)
+    until = wanted.typed.get("finished_to")
+    values = wanted.values(
+        state=None,
+        finished_from=None,
+        finished_to=None,
+        until=until,
+        since=None if since == DEFAULT else since,
+        **more,
+    )
     return url_for(".errors", **values)
 
 
