@@ -12,7 +12,7 @@ from skunkqueue import JobMixin, SkunkQueue
 from skunkqueue.schedule import describe, find_strategy
 from skunkqueue.scheduler import AIMDScheduler, RTOScheduler, SlowStartScheduler, TimeScheduler
 from skunkqueue.scheduler.base import Scheduler
-from skunkqueue.scheduler.words import cron_in_words
+from skunkqueue.scheduler.words import cron_in_words, more
 
 Declare = Callable[[SkunkQueue], Scheduler]
 
@@ -39,7 +39,7 @@ class Nothing(JobMixin):
             lambda queue: SlowStartScheduler(queue, initial=60, threshold=5, increase=0.01, name="s"),
             (
                 "every 1 s to 1 d: twice as often after a good run, from every 5 s on 36 runs an hour more; half as "
-                "often after a run that was too long, and from every 1 min again after a failure"
+                "often, or as at first, after trouble"
             ),
         ),
         (
@@ -79,3 +79,11 @@ def test_each_strategy_says_its_rule_in_words(declare: Declare, words: str, tmp_
 )
 def test_a_cron_line_is_said_in_words_where_it_has_short_ones(line: str, words: str) -> None:
     assert cron_in_words(line, "UTC") == words
+
+
+@pytest.mark.parametrize(
+    ("increase", "words"),
+    [(1.0, "1 run a second more"), (1 / 60, "1 run a minute more"), (0.5 / 3_600, "0.5 runs an hour more")],
+)
+def test_a_growth_is_said_in_the_unit_in_which_it_is_one_or_more(increase: float, words: str) -> None:
+    assert more(increase) == words

@@ -80,8 +80,7 @@ class SlowStartStrategy(RateStrategy[Params, State]):
         """Describe a rule in a few words."""
         return (
             f"every {spell(rule.shortest)} to {spell(rule.longest)}: twice as often after a good run, from every "
-            f"{spell(rule.threshold)} on {more(rule.increase)}; half as often after a run that was too long, and from "
-            f"every {spell(rule.initial)} again after a failure"
+            f"{spell(rule.threshold)} on {more(rule.increase)}; half as often, or as at first, after trouble"
         )
 
 

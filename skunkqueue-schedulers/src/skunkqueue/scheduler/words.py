@@ -40,10 +40,10 @@ def cron_in_words(line: str, zone: str) -> str:
 
 def more(increase: float) -> str:
     """Write by how much a rate grows, from runs per second: ``7.2 runs a minute more``."""
-    for length, unit in ((1.0, "a second"), (60.0, "a minute")):
-        if increase * length >= 1:
-            return f"{increase * length:.3g} runs {unit} more"
-    return f"{increase * 3_600:.3g} runs an hour more"
+    units = ((1.0, "a second"), (60.0, "a minute"), (3_600.0, "an hour"))
+    length, unit = next((one for one in units if increase * one[0] > 1 - 1e-9), units[-1])
+    count = f"{increase * length:.3g}"
+    return f"{count} {'run' if count == '1' else 'runs'} {unit} more"
 
 
 def _times(minute: str, hour: str) -> str | None:

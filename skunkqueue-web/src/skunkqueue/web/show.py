@@ -73,7 +73,8 @@ def rough(seconds: float) -> str:
     ):
         if seconds >= unit:
             whole, rest = divmod(seconds, unit)
-            return f"{whole:.0f} {name} {int(rest // smaller):{_DIGIT}>2} {smaller_name}"
+            width = 2 if smaller_name == "s" else 1
+            return f"{whole:.0f} {name} {int(rest // smaller):{_DIGIT}>{width}} {smaller_name}"
     return f"{int(seconds)} s"
 
 

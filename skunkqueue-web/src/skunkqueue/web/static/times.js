@@ -16,7 +16,7 @@ let isKnown = false;
 function rough(seconds) {
   for (const [unit, name, smaller, smallerName] of UNITS) {
     if (seconds < unit) continue;
-    const rest = String(Math.floor((seconds % unit) / smaller)).padStart(2, DIGIT);
+    const rest = String(Math.floor((seconds % unit) / smaller)).padStart(smaller === 1 ? 2 : 1, DIGIT);
     return `${Math.floor(seconds / unit)} ${name} ${rest} ${smallerName}`;
   }
   return `${Math.floor(seconds)} s`;
