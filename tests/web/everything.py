@@ -41,6 +41,7 @@ PAGES: dict[str, tuple[str, Callable[[Shown], str]]] = {
     "jobs": ("jobs.jobs", lambda _: "/jobs"),
     "a failed firing": ("firing.firing", lambda shown: f"/jobs/{shown.failed}"),
     "a finished firing": ("firing.firing", lambda shown: f"/jobs/{shown.done}"),
+    "found": ("find.find", lambda _: address("/find", q="s")),
     "kill": ("firing_actions.confirm", lambda _: address("/confirm", verb="kill", all="1", queue=QUEUE)),
     "operations": ("operations.operations", lambda _: "/operations"),
     "errors": ("errors.errors", lambda _: "/errors"),
@@ -65,7 +66,7 @@ PAGES: dict[str, tuple[str, Callable[[Shown], str]]] = {
     "plugins": ("plugins.plugins", lambda _: "/plugins"),
 }
 """By name: the endpoint and the address. A new page is entered here, and so tested in both themes and three widths."""
-NOT_PAGES = {"static", "live.events", "firing.find", "login.login", "more.more", "metrics.metrics"}
+NOT_PAGES = {"static", "live.events", "login.login", "more.more", "metrics.metrics"}
 """Endpoints that are no pages of their own, or have tests of their own."""
 
 

@@ -25,7 +25,18 @@ from skunkqueue.web.links import Links
 from skunkqueue.web.live import events
 from skunkqueue.web.metrics import own
 from skunkqueue.web.metrics import pages as metrics
-from skunkqueue.web.pages import audit, firing, jobs, more, overview, plugins, queues, schedules, workers
+from skunkqueue.web.pages import (
+    audit,
+    find,
+    firing,
+    jobs,
+    more,
+    overview,
+    plugins,
+    queues,
+    schedules,
+    workers,
+)
 from skunkqueue.web.pages import errors as error_pages
 from skunkqueue.web.pages import operations as operation_pages
 from skunkqueue.web.redaction import KEY as REDACTOR
@@ -42,6 +53,7 @@ BLUEPRINTS = (
     queues.blueprint,
     route_actions.blueprint,
     jobs.blueprint,
+    find.blueprint,
     firing.blueprint,
     firing_actions.blueprint,
     error_pages.blueprint,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from skunkqueue.records import Record, Schedule, State
@@ -44,16 +44,6 @@ def firing(id_: str) -> str | Response | tuple[str, int]:
         bars=bars(view, here.now()),
         now=here.now(),
     )
-
-
-@blueprint.get("/find")
-@allowed(Right.VIEW)
-def find() -> Response:
-    """Lead to the firing whose id, or the start of it, was typed."""
-    wanted = request.args.get("id", "").strip()
-    if not wanted or "/" in wanted:
-        abort(404)
-    return redirect(url_for(".firing", id_=wanted[:_MAX_ID]))
 
 
 def _schedule(record: Record) -> Schedule | None:
