@@ -83,6 +83,34 @@ def test_how_far_a_command_has_come_is_shown(client: FlaskClient, store: Backend
     assert "not done yet" in text
 
 
+@pytest.mark.parametrize(
+    ("did", "shown"),
+    [
+        ("failed: it is kept: a new worker cannot start", "failed</span> after"),
+        ("nothing: the pool is stopping already", "nothing to do after"),
+        ("replaced 2", ">done after"),
+    ],
+)
+def test_how_a_command_ended_is_shown(client: FlaskClient, store: Backend, did: str, shown: str) -> None:
+    entry = log(store, verb="restart", on="pool p")
+    store.note_entry(entry.id, did=did, done=True)
+    store.note_entry(entry.id, heard=True)
+
+    text = client.get("/audit").text
+
+    assert shown in text
+    assert ('class="bad">failed: it is kept' in text) == did.startswith("failed")
+
+
+def test_what_whoever_asks_does_himself_is_not_waited_for(client: FlaskClient, store: Backend) -> None:
+    log(store, verb="delete", on="all", did="deleted 58000 of at least 10000")
+
+    text = client.get("/audit").text
+
+    assert "deleted 58000 of at least 10000, not finished" in text
+    assert "heard" not in text.partition("<tbody>")[2].partition("</tbody>")[0]
+
+
 def test_what_an_entry_brings_is_shown_as_text(client: FlaskClient, store: Backend) -> None:
     log(store, who="<script>1", verb="<script>2", on="<script>3", why="<script>4")
 

@@ -90,16 +90,20 @@ def test_an_action_that_ended_half_way_is_not_shown_as_finished(store: Backend, 
     assert "deleted 58000 of at least 10000, not finished" in skunq("audit")
 
 
-def test_a_command_to_a_pool_that_died_is_never_heard(store: Backend, skunq: Skunq) -> None:
+def test_a_command_to_a_pool_that_died_is_never_heard_or_never_done(store: Backend, skunq: Skunq) -> None:
     open_pool(store, "pool-1")
     for each in ("pool-1", "pool-2"):
         store.log_entry(Entry(id=new_id(), who="ann@here", verb="restart", on=f"pool {each}"))
     found = store.audit().entries
-    assert "never heard" not in skunq("audit")
+    assert "never" not in skunq("audit")
+    old = [msgspec.structs.replace(entry, at=1.0) for entry in found]
+    old += [msgspec.structs.replace(entry, heard=2.0) for entry in old]
 
-    there = listed(store, [msgspec.structs.replace(entry, at=0.0) for entry in found])
+    there = listed(store, old)
 
-    assert [progress_of(entry, there) for entry in found] == [
+    assert [progress_of(entry, there) for entry in old] == [
         "never heard: the pool is gone",
         "sent, not heard yet",
+        "heard after 1.0 s, never done: the pool is gone",
+        "heard after 1.0 s, not done yet",
     ]

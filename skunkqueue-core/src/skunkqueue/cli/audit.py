@@ -19,7 +19,7 @@ from skunkqueue.pools import Entry
 COMMANDS = frozenset({"quiet", "resume", "stop", "rough", "restart"})
 """Verbs of commands to workers and pools."""
 PATIENCE = 15.0
-"""Seconds after which a command to a worker or pool that is not listed is taken as never heard."""
+"""Seconds after which a command to a worker or pool that is not listed is taken as never heard, or never done."""
 WIDTH = 80
 """Characters of a long cell shown to people; ``--json`` gives all."""
 ENTRIES = Shape(
@@ -86,13 +86,13 @@ def is_command(entry: Entry) -> bool:
 
 
 def listed(store: Backend, entries: Iterable[Entry]) -> frozenset[str] | None:
-    """Name the workers and pools that may still hear a command, as entries do; ``None`` where none of the entries waits for it."""
-    waiting = [entry for entry in entries if is_command(entry) and entry.heard is None and not entry.did]
+    """Name the workers and pools that may still carry out a command, as entries do; ``None`` where none of the entries waits for it."""
+    waiting = [entry for entry in entries if is_command(entry) and entry.done is None and not entry.did]
     if not waiting:
         return None
     now = store.now()
     # The pool of a worker that has just died hears the command all the same.
-    recent = frozenset(entry.on for entry in waiting if now - entry.at < PATIENCE)
+    recent = frozenset(entry.on for entry in waiting if now - (entry.heard or entry.at) < PATIENCE)
     pools = store.pools() if "pools" in store.capabilities else []
     workers = {worker.id for worker in store.workers()}
     workers.update(process.worker for pool in pools for process in pool.processes)
@@ -102,7 +102,7 @@ def listed(store: Backend, entries: Iterable[Entry]) -> frozenset[str] | None:
 def progress_of(entry: Entry, there: Collection[str] | None = None) -> str:
     """Return the outcome of an order: what it did, and whether it was received and carried out.
 
-    ``there``: workers and pools that are listed, as ``listed`` names them. A command to another is never heard.
+    ``there``: workers and pools that are listed, as ``listed`` names them. A command to another is never heard, or never done.
     """
     if entry.done is None and not is_command(entry):
         # Whoever did it was ended, or is still at it.
@@ -111,11 +111,12 @@ def progress_of(entry: Entry, there: Collection[str] | None = None) -> str:
         return entry.did
     if entry.done is not None:
         return f"done after {span(entry.done - entry.at)}"
+    is_gone = there is not None and entry.on not in there
+    gone = f"the {entry.on.split(' ', 1)[0]} is gone"
     if entry.heard is not None:
-        return f"heard after {span(entry.heard - entry.at)}, not done yet"
-    if there is not None and entry.on not in there:
-        return f"never heard: the {entry.on.split(' ', 1)[0]} is gone"
-    return "sent, not heard yet"
+        heard = f"heard after {span(entry.heard - entry.at)}"
+        return f"{heard}, never done: {gone}" if is_gone else f"{heard}, not done yet"
+    return f"never heard: {gone}" if is_gone else "sent, not heard yet"
 
 
 def _row(entry: Entry, now: float, there: Collection[str] | None) -> tuple[str, ...]:

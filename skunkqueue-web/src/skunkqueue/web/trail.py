@@ -8,7 +8,7 @@ from collections.abc import Collection
 import msgspec
 from flask import url_for
 
-from skunkqueue.cli.audit import progress_of
+from skunkqueue.cli.audit import is_command, progress_of
 from skunkqueue.pools import MAX_ON, Entry
 
 VERBS = (
@@ -51,11 +51,18 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     entry: Entry
     on: tuple[Piece, ...]
     progress: str
+    is_command: bool
+    """Whether a worker or pool carries it out, which takes its time."""
 
 
 def line(entry: Entry, there: Collection[str] | None = None) -> Line:
     """Make an entry ready; ``there``: as ``progress_of`` has it."""
-    return Line(entry=entry, on=pieces(entry.on), progress=progress_of(entry, there))
+    return Line(
+        entry=entry,
+        on=pieces(entry.on),
+        progress=progress_of(entry, there),
+        is_command=is_command(entry),
+    )
 
 
 def pieces(on: str) -> tuple[Piece, ...]:
