@@ -47,7 +47,7 @@ def test_several_are_killed_in_one_go(store: Backend, skunq: Skunq) -> None:
 
 @pytest.mark.parametrize("verb", ["kill", "requeue", "delete", "run"])
 def test_the_start_of_an_id_changes_nothing(store: Backend, skunq: Skunq, verb: str) -> None:
-    made = [fire(store, delay=3_600.0), finish(store, route="bar")]
+    made = [fire(store, id="a" * 24, delay=3_600.0), finish(store, id="b" * 24, route="bar")]
     before = store.get(made)
 
     for each in made:
