@@ -47,6 +47,12 @@ def test_a_quiet_worker_ends_its_job_and_gives_the_others_back(shop: Shop, contr
     shop.begun(first)
 
     carried_out(control, control.quiet_pool(listed(shop).id))
+    # Until then the worker may not have heard it.
+    eventually(
+        lambda: all(shop.state(one) is State.PENDING for one in others),
+        PATIENCE,
+        what="what it had claimed is given back",
+    )
     shop.touch("go")
 
     assert shop.result(first) == 42
