@@ -43,12 +43,12 @@ def act(
         return _requeue(backend, ids)
     if verb == "run_now" and early is None:
         early = _early(backend, ids)
-    states = {"kill": backend.kill, "delete": backend.delete, "run_now": backend.run_now}[verb](ids)
+    known = {"kill": backend.kill, "delete": backend.delete, "run_now": backend.run_now}[verb](ids)
 
     def is_done(id_: str) -> bool:
-        return states.get(id_) in CHANGES[verb] and (verb != "run_now" or id_ in (early or ()))
+        return known.get(id_) in CHANGES[verb] and (verb != "run_now" or id_ in (early or ()))
 
-    return [Outcome(id_, is_done(id_), states.get(id_)) for id_ in ids]
+    return [Outcome(id_, is_done(id_), known.get(id_)) for id_ in ids]
 
 
 def batches(ids: Sequence[str], size: int = MAX_PAGE) -> Iterator[Sequence[str]]:
@@ -71,15 +71,15 @@ def in_words(verb: str, done: int, running: int, of: str = "") -> str:
 def _requeue(backend: Backend, ids: Sequence[str]) -> list[Outcome]:
     done = set(backend.requeue(ids))
     left = [id_ for id_ in ids if id_ not in done]
-    states = dict(zip(left, _states(backend, left), strict=True))
-    return [Outcome(id_, id_ in done, states.get(id_)) for id_ in ids]
+    known = dict(zip(left, states(backend, left), strict=True))
+    return [Outcome(id_, id_ in done, known.get(id_)) for id_ in ids]
 
 
-def _states(backend: Backend, ids: Sequence[str]) -> list[State | None]:
-    if not ids:
-        return []
+def states(backend: Backend, ids: Sequence[str]) -> list[State | None]:
+    """Read the states of firings, any number, without their bodies where the store can; ``None``: it is not there."""
     if "rows" in backend.capabilities:
-        return [None if found is None else found.state for found in backend.results(ids)]
+        ends = [end for batch in batches(ids) for end in backend.results(batch)]
+        return [None if end is None else end.state for end in ends]
     records = [record for batch in batches(ids, _READ_AT_ONCE) for record in backend.get(batch)]
     return [None if record is None else record.state for record in records]
 

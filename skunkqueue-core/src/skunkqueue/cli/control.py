@@ -47,7 +47,7 @@ def kill(
     if is_bulk(ctx, ids, wanted, everything=everything):
         bulk.run(control, ctx, "kill", wanted, ("running", "pending"), yes=yes, as_json=as_json)
         return
-    found = control.act("kill", [record.id for record in firings_called(control.backend, ids)])
+    found = control.act("kill", list(firings_called(control.backend, ids)))
     for each in () if as_json else found:
         if not each.done:
             note(f"{each.id} is {_told(each.state)} already")
@@ -86,7 +86,7 @@ def requeue(
             control, ctx, "requeue", wanted, FINISHED, yes=yes, as_json=as_json, asks=wanted.queue is None
         )
         return
-    before = {record.id: record.state for record in firings_called(control.backend, ids)}
+    before = firings_called(control.backend, ids)
     found = control.act("requeue", list(before))
     if not as_json:
         for each in found:
@@ -125,7 +125,7 @@ def delete(
     if is_bulk(ctx, ids, wanted, everything=everything):
         bulk.run(control, ctx, "delete", wanted, ("pending", *FINISHED), yes=yes, as_json=as_json)
         return
-    found = control.act("delete", [record.id for record in firings_called(control.backend, ids)])
+    found = control.act("delete", list(firings_called(control.backend, ids)))
     for each in () if as_json else found:
         if each.done:
             say(f"{each.id} is deleted; it was {_told(each.state)}")
@@ -160,10 +160,7 @@ def run(
     if is_bulk(ctx, ids, wanted, everything=everything):
         bulk.run(control, ctx, "run_now", wanted, ("pending",), yes=yes, as_json=as_json)
         return
-    known = firings_called(control.backend, ids)
-    now = control.backend.now()
-    early = {record.id for record in known if record.due > now}
-    found = control.act("run_now", [record.id for record in known], early)
+    found = control.act("run_now", list(firings_called(control.backend, ids)))
     for each in () if as_json else found:
         if each.done:
             say(f"{each.id} is due now")

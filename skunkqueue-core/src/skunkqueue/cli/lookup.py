@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skunkqueue.errors import UnknownFiringError, UnknownWorkerError
-from skunkqueue.outcomes import batches
+from skunkqueue.outcomes import states
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import Record
+from skunkqueue.records import State
 
 SHOWN = 5
 """Candidates named where a start of an id fits several."""
-READ_AT_ONCE = 100
-"""Records that are read in one step."""
 
 
 def firing_id(store: Backend, typed: str) -> str:
@@ -27,20 +25,18 @@ def firing_id(store: Backend, typed: str) -> str:
     raise UnknownFiringError(_several("firing", typed, found))
 
 
-def firings_called(store: Backend, typed: Sequence[str]) -> list[Record]:
-    """Find firings by their whole ids, each once; UnknownFiringError where one is not there, so that a mistyped one stops all.
+def firings_called(store: Backend, typed: Sequence[str]) -> dict[str, State]:
+    """Find firings by their whole ids; return the state of each. UnknownFiringError where one is not there: it stops all.
 
     Commands that change firings find them so: ids begin with the time, and what is the only match today need not be
     the firing that was meant.
     """
     wanted = list(dict.fromkeys(each.strip().lower() for each in typed))
-    found: list[Record] = []
-    for batch in batches(wanted, READ_AT_ONCE):
-        for id_, record in zip(batch, store.get(batch), strict=True):
-            if record is None:
-                raise UnknownFiringError(_not_whole(store, id_))
-            found.append(record)
-    return found
+    found = dict(zip(wanted, states(store, wanted), strict=True))
+    for id_, state in found.items():
+        if state is None:
+            raise UnknownFiringError(_not_whole(store, id_))
+    return {id_: state for id_, state in found.items() if state is not None}
 
 
 def _not_whole(store: Backend, typed: str) -> str:
