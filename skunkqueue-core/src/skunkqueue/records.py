@@ -168,10 +168,13 @@ class Refire(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     name: str
     generation: int
     firing: Firing | None
-    """``None``: the schedule has ended by its own rule and is removed."""
+    """``None``: the schedule has ended by its own rule and is removed, unless it is ``unplanned``."""
     state: bytes
     """The strategy's new state."""
     run: Run
+    unplanned: bool = False
+    """No next run could be planned, and ``firing`` is ``None``: the run is added to the history and the schedule stays, as if
+    it were paused. It goes on to name the settled firing, so it is among ``Backend.idle_schedules``."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -183,7 +186,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     verdict: str
     """The final state the firing reached: complete, error, killed or expired."""
     interval: float | None
-    """Seconds that the strategy chose to wait until the next run; ``None``: no next run."""
+    """Seconds that the strategy chose to wait until the next run; ``None``: no next run. Where it failed: what it chose before."""
     late: float = 0.0
     """Seconds from its due time to its beginning."""
 

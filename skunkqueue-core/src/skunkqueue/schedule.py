@@ -273,14 +273,31 @@ def refire(
         generation=schedule.generation,
         firing=firing_for(schedule, plan),
         state=plan.state,
-        run=Run(
-            id=firing_id,
-            began=seen.began if seen.began is not None else seen.now,
-            took=seen.took,
-            verdict=seen.verdict,
-            interval=plan.interval,
-            late=late,
-        ),
+        run=_run(firing_id, seen, plan.interval, late),
+    )
+
+
+def unplanned(schedule: Schedule, firing_id: str, seen: Observation, late: float = 0.0) -> Refire:
+    """Note a run of a schedule after which its strategy planned nothing."""
+    return Refire(
+        queue=schedule.queue,
+        name=schedule.name,
+        generation=schedule.generation,
+        firing=None,
+        state=schedule.state,
+        run=_run(firing_id, seen, schedule.interval, late),
+        unplanned=True,
+    )
+
+
+def _run(firing_id: str, seen: Observation, interval: float | None, late: float) -> Run:
+    return Run(
+        id=firing_id,
+        began=seen.began if seen.began is not None else seen.now,
+        took=seen.took,
+        verdict=seen.verdict,
+        interval=interval,
+        late=late,
     )
 
 

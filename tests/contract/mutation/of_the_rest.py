@@ -237,9 +237,16 @@ OF_THE_REST = (
     Mutant(
         "a run enqueues the next into a pause",
         "schedules.py",
-        "if not moved.paused:",
-        "if True:",
+        "if refire.firing is not None and not moved.paused:",
+        "if refire.firing is not None:",
         "test_refire_into_a_paused_schedule_arms_nothing",
+    ),
+    Mutant(
+        "a run after which nothing could be planned removes its schedule",
+        "schedules.py",
+        "if refire.firing is None and not refire.unplanned:",
+        "if refire.firing is None:",
+        "test_run_after_which_nothing_could_be_planned_is_noted_and_its_schedule_is_idle",
     ),
     Mutant(
         "any firing moves a schedule on",

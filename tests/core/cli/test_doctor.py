@@ -289,6 +289,24 @@ def test_schedules_whose_next_run_no_worker_plans_are_found(
     assert findings(skunq, "schedules", expect=0).startswith("ok: 2 schedules")
 
 
+@pytest.mark.usefixtures("weekly")
+def test_schedule_whose_strategy_failed_after_its_last_run_is_found_at_once(
+    store: Backend, skunq: Skunq
+) -> None:
+    hire(store)
+    declare(store, "till", after=-60.0, strategy="weekly")
+    claim, (made,) = begin(store), store.schedules()
+    run = Run(id=claim.id, began=claim.claimed, took=0.5, verdict="complete", interval=None)
+    following = Refire(
+        queue="demo", name="till", generation=made.generation, firing=None, state=b"", run=run, unplanned=True
+    )
+    end(store, claim, refire=following)
+
+    assert findings(skunq, "schedules", expect=1).startswith(
+        "problem: schedule till of queue demo has no run planned: its strategy 'weekly' fails or does not return"
+    )
+
+
 def run_badly(store: Backend, name: str, failure: Failure | None) -> None:
     """Declare a schedule and have its first run end as error."""
     declare(store, name, after=-60.0, strategy="weekly")

@@ -101,6 +101,7 @@ def test_a_strategy_that_hangs_costs_neither_the_run_nor_its_neighbours(
     after = bench.backend.get_schedule(QUEUE, "other")
     assert after is not None
     assert after.next_run == bench.backend.now() + 60
+    assert [run.id for run in bench.backend.history(QUEUE, "tick")] == [firing]
 
 
 def test_a_strategy_that_hung_is_left_alone_for_a_while(
@@ -144,7 +145,9 @@ def test_a_strategy_that_quits_or_plans_nonsense_costs_its_schedule_the_next_run
     bench.worker()._refires.heal()
 
     assert bench.state(firing) is State.COMPLETE
-    assert [one.name for one in bench.backend.idle_schedules(QUEUE, ROUTE)] == ["tick"]
+    (idle,) = bench.backend.idle_schedules(QUEUE, ROUTE)
+    assert (idle.name, idle.runs, idle.verdict) == ("tick", 1, "complete")
+    assert [(run.id, run.verdict) for run in bench.backend.history(QUEUE, "tick")] == [(firing, "complete")]
     assert reason in caplog.text
 
 

@@ -123,13 +123,13 @@ def refire(store: Store, settled: str, refire: Refire) -> None:
     schedule = store.schedules.get((refire.queue, refire.name))
     if schedule is None or not rules.may_refire(schedule, refire, settled):
         return
-    if refire.firing is None:
+    if refire.firing is None and not refire.unplanned:
         _forget(store, schedule)
         return
     store.histories[refire.queue, refire.name].append(refire.run)
     moved = rules.after_run(schedule, refire)
     _keep(store, moved)
-    if not moved.paused:
+    if refire.firing is not None and not moved.paused:
         _arm(store, moved, refire.firing)
 
 

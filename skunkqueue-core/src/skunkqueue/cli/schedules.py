@@ -104,7 +104,7 @@ def schedules(
 ) -> None:
     """Show schedules: rule, jobs, last and next run.
 
-    Each is waiting, due, running, paused, or idle: a worker of its route will plan its next run.
+    Each is waiting, due, running, paused, or idle: it has no next run, and a worker of its route plans one.
     A narrow terminal shows fewer columns than a wide one or a pipe; --json tells all.
     """
     now, found = look(store, queue, route)

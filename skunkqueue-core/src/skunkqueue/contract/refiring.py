@@ -69,6 +69,27 @@ class RefiringPromises(Kit):
         backend.settle([outcome(lent, refire=following)])
         assert backend.history(QUEUE, "hourly") == [following.run]
 
+    @pytest.mark.parametrize("paused", [False, True])
+    def test_run_after_which_nothing_could_be_planned_is_noted_and_its_schedule_is_idle(
+        self, backend: Backend, *, paused: bool
+    ) -> None:
+        before, _ = declared(backend)
+        (lent,) = claim(backend)
+        if paused:
+            backend.pause_schedule(QUEUE, "hourly")
+        following = msgspec.structs.replace(refire(lent, before, None), state=before.state, unplanned=True)
+        backend.settle([outcome(lent, refire=following)])
+        after = planned(backend)
+        assert backend.history(QUEUE, "hourly") == [following.run]
+        assert (after.runs, after.state, after.firing) == (1, before.state, lent.id)
+        assert (after.verdict, after.took, after.next_run) == ("complete", 2.0, None)
+        assert [one.name for one in backend.idle_schedules(QUEUE, ROUTE)] == ["hourly"] * (not paused)
+        next_one = firing()
+        assert (
+            backend.arm(QUEUE, "hourly", after.generation, next_one, b"state-2", over=lent.id) is not paused
+        )
+        assert planned(backend).firing == (lent.id if paused else next_one.id)
+
     def test_how_the_last_run_ended_is_told_and_kept_when_it_is_replaced(
         self, backend: Backend, clock: VirtualClock
     ) -> None:

@@ -79,11 +79,12 @@ def _without_worker(store: Backend, there: Sequence[Schedule]) -> list[Finding]:
 
 def _idle(store: Backend, there: Sequence[Schedule]) -> list[Finding]:
     """Look for schedules with workers that do not plan their next run."""
-    now = store.now()
     known = {place for worker in store.workers() for place in worker.places}
     idle = [
         each for place in sorted(running_on(there)) if place in known for each in store.idle_schedules(*place)
     ]
+    now = store.now()
+    fails = [each for each in idle if now - _since(each) > IDLE_FOR or _ended_unplanned(store, each)]
     return [
         Finding(
             "schedules",
@@ -95,10 +96,20 @@ def _idle(store: Backend, there: Sequence[Schedule]) -> list[Finding]:
             each.queue,
             name=each.name,
         )
-        for each in idle
-        if now - max(each.declared, each.next_run or 0.0, (each.last_run or 0.0) + (each.took or 0.0))
-        > IDLE_FOR
+        for each in fails
     ]
+
+
+def _since(schedule: Schedule) -> float:
+    """Return since when a schedule may have had no next run."""
+    ended = (schedule.last_run or 0.0) + (schedule.took or 0.0)
+    return max(schedule.declared, schedule.next_run or 0.0, ended)
+
+
+def _ended_unplanned(store: Backend, schedule: Schedule) -> bool:
+    """Return whether its strategy failed after the last run, which it then goes on to name."""
+    runs = store.history(schedule.queue, schedule.name)
+    return bool(runs) and runs[-1].id == schedule.firing
 
 
 def running_on(there: Sequence[Schedule]) -> dict[tuple[str, str], list[str]]:

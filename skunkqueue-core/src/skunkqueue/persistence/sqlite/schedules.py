@@ -225,11 +225,11 @@ def refire_each(db: sqlite3.Connection, settled: Sequence[tuple[str, Refire]], n
         _, generation, firing, paused, before = standing.get(place, _GONE)
         if generation != refire.generation or firing != id_:
             continue
-        if refire.firing is None:
+        if refire.firing is None and not refire.unplanned:
             remove(db, *place)
             continue
         due = None
-        if not paused:
+        if refire.firing is not None and not paused:
             armed.append(refire.firing)
             firing, due = refire.firing.id, rules.due_of(refire.firing, now)
         run = refire.run

@@ -24,7 +24,16 @@ from skunkqueue.plugins.requirements import explain
 from skunkqueue.processes.log_values import duration
 from skunkqueue.processes.scoreboard import KILL_PLUGIN_AFTER, NO_CLAIM, STRATEGY, PluginCall
 from skunkqueue.records import Claim, ClaimRef, Refire, Schedule, Verdict
-from skunkqueue.schedule import Observation, Plan, Strategy, find_strategy, firing_for, refire, skipped
+from skunkqueue.schedule import (
+    Observation,
+    Plan,
+    Strategy,
+    find_strategy,
+    firing_for,
+    refire,
+    skipped,
+    unplanned,
+)
 from skunkqueue.worker.attempt import Attempt
 from skunkqueue.worker.in_flight import Planning
 from skunkqueue.worker.judge.evidence import deaths_of, read_evidence
@@ -136,7 +145,8 @@ class Refires:
                 continue
             key = _key_of(schedule)
             if _ended_a_worker(claim) or self._rests.has(key):
-                # The outcome is recorded as it is. A worker that heals the schedule arms it.
+                # A worker that heals the schedule plans its next run.
+                self._note_unplanned(one, schedule, now)
                 continue
             asked.append((one, schedule, key))
             about = _Asking(schedule.name, schedule.strategy, claim)
@@ -145,7 +155,10 @@ class Refires:
             if error is not None:
                 # The next sweep arms the schedule again. Only this observation is lost.
                 self._complain(schedule, error)
-            elif following is not None:
+                self._note_unplanned(one, schedule, now)
+            elif following is None:
+                self._note_unplanned(one, schedule, now)
+            else:
                 self._rests.end(key)
                 one.outcome = replace(one.outcome, refire=following)
                 self._remember(schedule, following)
@@ -196,27 +209,18 @@ class Refires:
         strategy = self._found(schedule.strategy, schedule.name)
         if strategy is None:
             return None
-        claim, outcome = one.claim, one.outcome
-        seen = Observation(
-            now=now,
-            # A claim's due time moves when it is put back; and a pause takes the schedule's away.
-            due=schedule.next_run if schedule.next_run is not None else claim.due,
-            began=outcome.began,
-            took=outcome.took,
-            verdict=outcome.verdict.value,
-            # A worker's death is not a failure of the job.
-            attempts=one.number - deaths_of(claim),
-            # A firing that comes back has done a part before: it was retried, snoozed, or is a chain.
-            whole=claim.attempt_state is None and not claim.deaths,
-            interval=schedule.interval,
-        )
-        # A firing that comes back has a due time of its own; the schedule's says nothing of this attempt.
-        since = seen.due if seen.whole else claim.due
-        late = 0.0 if outcome.began is None else max(outcome.began - since, 0.0)
-        return refire(schedule, claim.id, strategy, seen, late)
+        seen = _seen(schedule, one, now)
+        return refire(schedule, one.claim.id, strategy, seen, _late(one, seen))
+
+    @staticmethod
+    def _note_unplanned(one: Attempt, schedule: Schedule, now: float) -> None:
+        """Have the run be in the history of its schedule, though nothing is planned after it."""
+        seen = _seen(schedule, one, now)
+        following = unplanned(schedule, one.claim.id, seen, _late(one, seen))
+        one.outcome = replace(one.outcome, refire=following)
 
     def heal(self) -> bool:
-        """Arm the schedules of these routes that have no firing (it was killed or purged); raises BackendError.
+        """Arm the schedules of these routes that have no firing (killed, purged, or not planned); raises BackendError.
 
         True: there are more than could be done in a moment.
         """
@@ -248,7 +252,7 @@ class Refires:
             self._backend.remove_schedule(*place, schedule.generation)
         elif self._backend.arm(*place, schedule.generation, firing, plan.state, over=schedule.firing):
             logger.info(
-                "schedule planned again after its firing was killed or purged: schedule=%r queue=%r due=%.3f",
+                "schedule planned again, since it had no next run: schedule=%r queue=%r due=%.3f",
                 schedule.name,
                 schedule.queue,
                 firing.due or now,
@@ -346,6 +350,30 @@ class Refires:
                 schedule,
                 error,
             )
+
+
+def _seen(schedule: Schedule, one: Attempt, now: float) -> Observation:
+    """Return what a strategy is told of a run."""
+    claim, outcome = one.claim, one.outcome
+    return Observation(
+        now=now,
+        # A claim's due time moves when it is put back; and a pause takes the schedule's away.
+        due=schedule.next_run if schedule.next_run is not None else claim.due,
+        began=outcome.began,
+        took=outcome.took,
+        verdict=outcome.verdict.value,
+        # A worker's death is not a failure of the job.
+        attempts=one.number - deaths_of(claim),
+        # A firing that comes back has done a part before: it was retried, snoozed, or is a chain.
+        whole=claim.attempt_state is None and not claim.deaths,
+        interval=schedule.interval,
+    )
+
+
+def _late(one: Attempt, seen: Observation) -> float:
+    # A firing that comes back has a due time of its own; the schedule's says nothing of this attempt.
+    since = seen.due if seen.whole else one.claim.due
+    return 0.0 if seen.began is None else max(seen.began - since, 0.0)
 
 
 def _key_of(schedule: Schedule) -> str:

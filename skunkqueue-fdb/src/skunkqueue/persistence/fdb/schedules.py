@@ -149,7 +149,7 @@ def refire_each(tr: Transaction, refires: Sequence[tuple[str, Refire]]) -> None:
     for (settled, refire), schedule in zip(refires, schedules, strict=True):
         if schedule is None or not rules.may_refire(schedule, refire, settled):
             continue
-        if refire.firing is None:
+        if refire.firing is None and not refire.unplanned:
             _forget(tr, schedule)
             continue
         before = tr.keys.history + _name(schedule.queue, schedule.name)

@@ -38,6 +38,8 @@ def _stored_refire(refire: Refire) -> Document:
     }
     if refire.firing is not None:
         made["firing"] = stored(refire.firing)
+    if refire.unplanned:
+        made["unplanned"] = True
     return made
 
 

@@ -59,8 +59,10 @@ class _Move:
         self._now = now
 
     def write(self) -> UpdateOne | DeleteOne:
-        """Make the write that names the next firing, or removes a schedule that has none."""
+        """Make the write that names the next firing, removes a schedule that has ended, or only notes the run."""
         firing = self.firing
+        if "unplanned" in self._refire:
+            return self._note({})
         if firing is None:
             return DeleteOne(self._own)
         named = {**self._moved(), "firing": firing.id, "next_run": rules.due_of(firing, self._now)}
@@ -68,8 +70,11 @@ class _Move:
 
     def write_paused(self) -> UpdateOne:
         """Make the write for a schedule that is paused, so that it names no other firing."""
-        paused = {**self._own, "paused": True, "last_firing": {"$ne": self.settled}}
-        return UpdateOne(paused, {"$set": {**self._moved(), "last_firing": self.settled}, **self._more()})
+        return self._note({"paused": True})
+
+    def _note(self, only: Document) -> UpdateOne:
+        noted = {**self._own, **only, "last_firing": {"$ne": self.settled}}
+        return UpdateOne(noted, {"$set": {**self._moved(), "last_firing": self.settled}, **self._more()})
 
     def _moved(self) -> Document:
         run = self._refire["run"]

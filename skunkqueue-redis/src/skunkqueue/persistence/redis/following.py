@@ -36,6 +36,8 @@ def refire_of(refire: Refire, blobs: Blobs, places: Mapping[str, tuple[int, int]
         group, at = places[firing.id]
     elif firing is not None:
         (group,) = groups_of([firing], blobs)
+    elif refire.unplanned:
+        group = True
     return [
         place_of(refire.queue, refire.name),
         refire.generation,

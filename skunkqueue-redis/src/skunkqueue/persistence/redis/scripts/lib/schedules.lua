@@ -50,7 +50,8 @@ local function append(fields, name, value)
 end
 -- Moves a schedule on after the firing `settled`. `wish` has name, generation, group, state, run, began, took,
 -- interval, history length, verdict. Where the group is one of `groups`, `wish` has its number instead, and last the
--- firing's number in it, which is added to `taken` and not put in.
+-- firing's number in it, which is added to `taken` and not put in. The group is false where the schedule has ended, and true
+-- where no next run could be planned: then the schedule goes on to name the settled firing.
 local function refire(settled, wish, groups, taken)
   local name, generation, group, state, run, began, took, interval, length, verdict, at = unpack(wish, 1, 11)
   local key = P .. 'z:' .. name
@@ -82,7 +83,9 @@ local function refire(settled, wish, groups, taken)
     table.insert(taken[group], at)
   end
   call('HSET', key, unpack(fields))
-  if not is_shared and not known[3] then
+  if group == true then
+    call('HDEL', key, 'next_run')
+  elseif not is_shared and not known[3] then
     arm(name, group)
   end
 end
