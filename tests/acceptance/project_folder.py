@@ -18,7 +18,7 @@ from tests.support.waiting import eventually
 ROOT = Path(__file__).parents[2]
 SEED = Path(__file__).parent / "seed"
 SKUNQ = Path(sysconfig.get_path("scripts")) / "skunq"
-PATIENCE = 30.0
+PATIENCE = 90.0
 """Seconds until a process that should have done its part is taken to hang."""
 
 

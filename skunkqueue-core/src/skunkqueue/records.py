@@ -333,8 +333,8 @@ class WorkerRecord(msgspec.Struct, frozen=True, kw_only=True):
     beat: float = 0.0
     """Last heartbeat, store's time."""
     state: str = "starting"
-    """``starting``, ``idle``, ``busy``, ``quiet`` (idle, with an order to begin nothing more), ``stopping`` or ``disconnected``
-    (the store has not answered it for too long)."""
+    """``starting``, ``idle``, ``busy``, ``quiet`` (told to begin nothing more; it may still run something), ``stopping`` or
+    ``disconnected`` (the store has not answered it for too long)."""
     current: str | None = None
     """Firing that runs now."""
     done: int = 0

@@ -47,7 +47,7 @@ def faults(chance: random.Random) -> Iterator[Fault]:
 @pytest.mark.parametrize("seed", range(3))
 def test_load_is_done_once_and_all_of_it(new_stand_in: NewStandIn, config_of: ConfigOf, seed: int) -> None:
     server = new_stand_in()
-    config = config_of(server.url(), timeout="0.3", retry_for="5")
+    config = config_of(server.url(), timeout="0.3", retry_for="60")
 
     def opened() -> Backend:
         store = StandInBackend.open(config, clock=SYSTEM_CLOCK)

@@ -76,10 +76,10 @@ class Heartbeat:
             state = "disconnected"
         elif in_flight.stopping:
             state = "stopping"
-        elif current is not None:
-            state = "busy"
+        elif in_flight.holding:
+            state = "quiet"
         else:
-            state = "quiet" if in_flight.holding else "idle"
+            state = "idle" if current is None else "busy"
         running = tuple(one.claim.id for one in begun if one.since != NEVER)
         if not begun and planning is not None:
             running = (planning.claim.id,)
