@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,8 @@ TRACEBACK = """Traceback (most recent call last):
     return self.go()
   File "/srv/shop/mails.py", line 7, in send
     connect()
+  File "/srv/venv/lib/python3.11/site-packages/skunkqueue/job.py", line 144, in call
+  File "/srv/venv/lib/python3.11/site-packages/skunkqueue/cli/demo_shop.py", line 50, in charge
 OSError: no route
 """
 
@@ -102,6 +105,8 @@ def test_the_users_own_lines_of_a_traceback_are_set_off(
     assert '<span class="line line-own">  File &#34;/srv/shop/mails.py&#34;, line 7, in send</span>' in text
     assert '<span class="line line-foreign">  File &#34;/usr/lib/python3.11/asyncio/base.py' in text
     assert '<span class="line line-text">OSError: no route</span>' in text
+    assert re.search(r'line-foreign">  File [^<]*/skunkqueue/job.py', text)
+    assert re.search(r'line-own">  File [^<]*/cli/demo_shop.py', text)
 
 
 def test_progress_is_shown_with_its_rate(client: FlaskClient, store: Backend, put: Put) -> None:

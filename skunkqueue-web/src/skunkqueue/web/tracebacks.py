@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 _FRAME = re.compile(r'^\s*(?:[|+\s-]*)File "(?P<path>[^"]*)", line \d+')
 _FOREIGN = ("/site-packages/", "/dist-packages/", "/lib/python3", "/skunkqueue/", "<frozen ", "<string>")
+_OWN = "/skunkqueue/cli/demo_"
+"""Modules of ``skunq demo``: their jobs stand for what a user writes."""
 
 
 class Line(NamedTuple):
@@ -25,7 +27,8 @@ def lines_of(traceback: str) -> Iterator[Line]:
         found = _FRAME.match(line)
         if found:
             path = found["path"].replace("\\", "/")
-            kind = "foreign" if any(part in path for part in _FOREIGN) else "own"
+            is_foreign = any(part in path for part in _FOREIGN) and _OWN not in path
+            kind = "foreign" if is_foreign else "own"
         elif not line.lstrip("|+- ").strip() or not re.match(r"^[\s|+-]{4}", line):
             # Code below a frame is indented; a message or the next heading is not.
             kind = "text"
