@@ -15,6 +15,10 @@ WIDTHS = (360, 768, 1_024, 2_560, 1_280)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 COLOURS = ["color-contrast", "link-in-text-block"]
 
+CUT = """[...document.querySelectorAll(".table:not(.values)")]
+    .filter((table) => table.scrollWidth > table.clientWidth + 1)
+    .map((table) => `${table.ariaLabel} by ${table.scrollWidth - table.clientWidth}`)"""
+
 
 def complaints(browser: Browser, address: str, shown: Shown, names: Iterable[str]) -> list[str]:
     """Visit pages in both themes and several widths, and list what is wrong with them."""
@@ -33,6 +37,8 @@ def complaints(browser: Browser, address: str, shown: Shown, names: Iterable[str
                 )
                 if over > 0:
                     found.append(f"{name} at {width} pixels scrolls sideways by {over}")
+                cut = page.evaluate(CUT)
+                found += [f"{name} at {width} pixels cuts the table {table!r} off" for table in cut]
     return found
 
 
