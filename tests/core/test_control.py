@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 import msgspec
@@ -16,9 +16,11 @@ from skunkqueue.contract.makers import (
     QUEUE,
     ROUTE,
     WORKER,
+    claim,
     claimed,
     firings,
     ids,
+    outcome,
     settled,
     state,
     worker,
@@ -150,6 +152,45 @@ def test_everything_that_is_old_is_pruned(store: Backend, control: Control, cloc
 
     assert control.prune(30.0) == 2_100
     assert entries(store)[0].did == "removed 2100 finished"
+
+
+class Interrupted(MemoryBackend):
+    """A store in whose second long operation somebody presses Ctrl-C."""
+
+    calls = 0
+
+    def _count(self) -> None:
+        self.calls += 1
+        if self.calls == 2:
+            raise KeyboardInterrupt
+
+    def delete(self, ids: Sequence[str]) -> dict[str, State | None]:
+        self._count()
+        return super().delete(ids)
+
+    def prune(self, older: float | None = None, limit: int = 1_000) -> int:
+        self._count()
+        return super().prune(older, limit)
+
+
+@pytest.mark.parametrize(
+    ("prunes", "did"), [(False, "deleted 1000 of 1500"), (True, "removed 1000 finished")]
+)
+def test_what_is_interrupted_says_how_much_was_done(clock: VirtualClock, *, prunes: bool, did: str) -> None:
+    store = Interrupted.open(BackendConfig(backend="memory"), clock=clock)
+    batch = firings(1_500)
+    store.enqueue(batch)
+    for _ in range(2):
+        store.settle([outcome(one) for one in claim(store, 1_000)])
+    clock.advance(60)
+    control = Control(store, "ann@here")
+
+    with pytest.raises(KeyboardInterrupt):
+        control.prune(30.0) if prunes else control.delete(ids(batch))
+
+    (entry,) = entries(store)
+    assert (entry.did, entry.outcome) == (f"{did}, then interrupted", "failed")
+    store.close()
 
 
 def test_what_fails_is_noted_as_failed(store: Backend, control: Control) -> None:

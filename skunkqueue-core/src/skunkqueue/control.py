@@ -96,9 +96,10 @@ class Control:
         found: list[Outcome] = []
         with self.action(verb, _named(ids)) as action:
             for batch in outcomes.batches(ids):
+                if found:
+                    action.note(_done(verb, found, len(ids)))
                 found += outcomes.act(self.backend, verb, batch, early)
-            done = sum(each.done for each in found)
-            action.finish(outcomes.in_words(verb, done, outcomes.told(verb, found), f"{len(found)}"))
+            action.finish(_done(verb, found, len(ids)))
         return found
 
     def kill(self, ids: Sequence[str]) -> dict[str, State | None]:
@@ -144,6 +145,7 @@ class Control:
         with self.action("prune", on) as action:
             count = pruned = self.backend.prune(older, _PRUNED_AT_ONCE)
             while pruned >= _PRUNED_AT_ONCE:
+                action.note(f"removed {count} finished")
                 pruned = self.backend.prune(older, _PRUNED_AT_ONCE)
                 count += pruned
             action.finish(f"removed {count} finished")
@@ -276,6 +278,11 @@ def shortened(on: str) -> str:
     """Cut the text of what an entry is about to the length that is kept."""
     on = storable(on)
     return on if len(on) <= MAX_ON else f"{on[: MAX_ON - 3]}..."
+
+
+def _done(verb: str, found: Sequence[Outcome], of: int) -> str:
+    done = sum(each.done for each in found)
+    return outcomes.in_words(verb, done, outcomes.told(verb, found), f"{of}")
 
 
 def _named(ids: Sequence[str]) -> str:
