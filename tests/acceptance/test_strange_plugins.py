@@ -175,6 +175,27 @@ def named_and_costs_nothing(shop: Shop, hook: str, operation: str, reason: str) 
     assert pool.stop() == 0
 
 
+@pytest.mark.parametrize("hook", ["skunkqueue_pool_started", "skunkqueue_pool_stopped"])
+def test_hook_that_ends_the_pool_is_named(shop: Shop, hook: str) -> None:
+    trouble(shop, hook, "leave")
+    pool = shop.project.work("-q", QUEUE, "--burst")
+
+    assert ended(pool) == 7
+    pool.says(
+        f"hook failed: plugin='ears' distribution='acme-hooks 1.0' hook='{hook}' reason='os._exit(7) in "
+    )
+
+
+def test_plugin_that_ends_the_pool_as_it_is_loaded_is_named_by_its_line(shop: Shop) -> None:
+    source = "import os\nos._exit(9)\n"
+    install(shop.folder / "site", "acme-hooks", HOOKS, {"ears": "acme_hooks:strange"}, acme_hooks=source)
+    pool = shop.project.work("-q", QUEUE)
+
+    assert ended(pool) == 9
+    pool.says("a plugin ends the pool while plugins are loaded: os._exit(9) in ")
+    pool.says("acme_hooks.py, line 2")
+
+
 @pytest.mark.parametrize(
     ("hook", "operation", "reason"),
     [

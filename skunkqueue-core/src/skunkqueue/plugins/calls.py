@@ -164,6 +164,11 @@ class Caller:
             if old is not None and old.ident is not None:
                 raise_in(old.ident, _GivenUp)
 
+    def current(self) -> Call | None:
+        """Return the call under way."""
+        current = self._current
+        return None if current is None else current.batch.calls[len(current.batch.results)]
+
     def close(self) -> None:
         """Let the thread end once all calls are made; another call starts a new one."""
         with self._lock:

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from skunkqueue import __version__
 from skunkqueue.clock import monotonic
 from skunkqueue.ids import new_id
+from skunkqueue.pool import plugin_exits
 from skunkqueue.pool.child_process import ChildProcess, End
 from skunkqueue.pool.commands import PoolCommands
 from skunkqueue.pool.crew import Crew
@@ -94,15 +95,16 @@ class Supervisor:
         heard = not_ignored(STOP_SIGNALS)
         with PidFile(settings.pidfile), SignalWakeup((*heard, signal.SIGCHLD)) as wakeup:
             notifier = TimedNotifier()
-            notifier.add_installed()
-            notifier.tell(
-                "skunkqueue_pool_started",
-                pool=self.id,
-                host=self.host,
-                pid=os.getpid(),
-                queue=settings.queue,
-                routes=settings.all_routes,
-            )
+            with plugin_exits.named(notifier):
+                notifier.add_installed()
+                notifier.tell(
+                    "skunkqueue_pool_started",
+                    pool=self.id,
+                    host=self.host,
+                    pid=os.getpid(),
+                    queue=settings.queue,
+                    routes=settings.all_routes,
+                )
             logger.info("pool %s works on queue %r, %s", self.id, settings.queue, _routes(settings))
             if ignored := [number.name for number in STOP_SIGNALS if number not in heard]:
                 logger.info("signals ignored since the start: %s", ", ".join(ignored))
@@ -114,9 +116,10 @@ class Supervisor:
                 reporter.finish(_LAST_BEAT)
                 self._commands.finish()
                 self._store_reporter.finish(_STORE_PATIENCE)
-            notifier.tell(
-                "skunkqueue_pool_stopped", pool=self.id, queue=settings.queue, exit_code=self._exit_code()
-            )
+            with plugin_exits.named(notifier):
+                notifier.tell(
+                    "skunkqueue_pool_stopped", pool=self.id, queue=settings.queue, exit_code=self._exit_code()
+                )
             logger.info("pool %s has ended", self.id)
         return self._exit_code()
 

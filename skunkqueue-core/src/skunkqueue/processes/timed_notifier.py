@@ -64,6 +64,11 @@ class TimedNotifier(Notifier):
         """Give up a call that does not return, where no thread waits for it; called now and then."""
         self._caller.watch()
 
+    def called(self) -> tuple[str, str] | None:
+        """Return the plugin and the hook that are called now."""
+        call = self._caller.current()
+        return None if call is None else call.about
+
     def close(self) -> None:
         """End the thread."""
         self._caller.close()
