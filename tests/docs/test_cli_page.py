@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from importlib.metadata import distribution
+from pathlib import Path
 
 import click
 import pytest
 
-from tests.docs.pages import headings, read
+from tests.docs.pages import PAGES, headings, read
 
 COMMANDS = {
     point.name: point
@@ -40,3 +42,11 @@ def test_every_option_is_told(name: str) -> None:
     head = page.split("\n## ", maxsplit=1)[0]
 
     assert [option for option in longest if f"`{option}" not in section and f"`{option}" not in head] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_options_of_a_command_come_after_it(page: Path) -> None:
+    """Only ``--help`` and ``--version`` are options of ``skunq`` itself."""
+    words = re.findall(r"\bskunq (-\S+)", page.read_text(encoding="utf-8"))
+
+    assert [word for word in words if word.strip("`.,") not in {"--help", "--version", "-h"}] == []

@@ -63,7 +63,12 @@ def current_job() -> JobContext:
     if context is None and StandIn.find is not None:
         context = StandIn.find()
     if context is None:
-        raise SkunkQueueError("current_job() is called outside of a job that a worker runs")
+        msg = (
+            "current_job() is called outside of a job that a worker runs: in a thread that a job starts, call it within"
+            " the job's context (contextvars.copy_context().run); in a test that calls a job's work, use the fixture"
+            " job_store of skunkqueue.testing, and as_attempt for another attempt than the first"
+        )
+        raise SkunkQueueError(msg)
     return context
 
 
