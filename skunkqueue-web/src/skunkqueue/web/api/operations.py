@@ -66,6 +66,8 @@ def operation_of(found: Operation) -> structs.OperationAnswer:
         verb=found.verb,
         about=text(found.about),
         who=found.who,
+        why=None if found.why is None else text(found.why),
+        entry=found.entry,
         started=moment(found.started),
         seconds=found.seconds,
         state=found.state,

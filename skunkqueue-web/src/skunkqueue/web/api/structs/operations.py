@@ -49,6 +49,10 @@ class OperationAnswer(Base, frozen=True, kw_only=True):
     verb: str
     about: str
     who: str
+    why: str | None
+    """The reason that was given."""
+    entry: str | None
+    """Id of its entry in the audit log; null: it has not begun."""
     started: datetime
     seconds: float
     state: str
