@@ -139,7 +139,7 @@ def test_a_running_one_says_since_when(client: FlaskClient, store: Backend) -> N
 
     text = shown(client)
 
-    assert "has run for" in text
+    assert "runs now, for" in text
     assert text.count("<li>") == 5
 
 

@@ -20,8 +20,6 @@ LIVE_HEADER = "X-SkunkQueue-Live"
 """Set by scripts that want the content of a page alone."""
 _WORD = re.compile(r"[a-z]+(['\u2019][a-z]+)?[,;.]?(\s|$)")
 """A word of plain English at the beginning of a text."""
-_DIGIT = "\u2007"
-"""A blank as wide as a digit."""
 LEAST_SECONDS = 3.0
 """For how long something must have been watched to say how fast it is."""
 _CLOCK_SECONDS = 10.0
@@ -74,7 +72,7 @@ def rough(seconds: float) -> str:
         if seconds >= unit:
             whole, rest = divmod(seconds, unit)
             width = 2 if smaller_name == "s" else 1
-            return f"{whole:.0f} {name} {int(rest // smaller):{_DIGIT}>{width}} {smaller_name}"
+            return f"{whole:.0f} {name} {int(rest // smaller):0{width}} {smaller_name}"
     return f"{int(seconds)} s"
 
 

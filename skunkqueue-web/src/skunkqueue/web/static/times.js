@@ -7,7 +7,6 @@ const UNITS = [
 const EXACT = new Intl.DateTimeFormat(undefined, {
   year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
 });
-const DIGIT = "\u2007"; // A blank as wide as a digit.
 const OFF_BY = 5; // Seconds of difference after which a clock was set, and no answer was slow.
 let ahead = 0; // Seconds by which the store's clock is ahead of the reader's.
 let isKnown = false;
@@ -16,7 +15,7 @@ let isKnown = false;
 function rough(seconds) {
   for (const [unit, name, smaller, smallerName] of UNITS) {
     if (seconds < unit) continue;
-    const rest = String(Math.floor((seconds % unit) / smaller)).padStart(smaller === 1 ? 2 : 1, DIGIT);
+    const rest = String(Math.floor((seconds % unit) / smaller)).padStart(smaller === 1 ? 2 : 1, "0");
     return `${Math.floor(seconds / unit)} ${name} ${rest} ${smallerName}`;
   }
   return `${Math.floor(seconds)} s`;
