@@ -48,7 +48,7 @@ SHOTS = (
     Shot("web-overview-dark", "/", "dark", height=1_080),
     Shot("web-jobs", "/jobs?state=error"),
     # None that failed: its traceback would name folders of whoever draws.
-    Shot("web-firing", "/jobs?state=running&route=reports > /jobs/", "dark"),
+    Shot("web-firing", "/jobs?state=running&job=skunkqueue.cli.demo_shop:report > /jobs/", "dark"),
     Shot("web-workers", "/workers"),
     Shot("web-schedule", "/schedule?queue=shop&name=crawl+the+news", "dark"),
 )
