@@ -232,6 +232,11 @@ def test_an_id_that_is_none_is_refused_where_the_handle_is_made(queue: SkunkQueu
         queue.handle(wrong)
 
 
+def test_an_empty_id_is_refused_where_the_handle_is_made(queue: SkunkQueue) -> None:
+    with pytest.raises(ValueError, match=r"give the firing's id"):
+        queue.handle("")
+
+
 @pytest.mark.parametrize("wrong", [None, "0" * 24, 3])
 def test_only_handles_have_results(queue: SkunkQueue, wrong: Any) -> None:
     with pytest.raises(WrongTypeError, match=r"results are of handles.*give queue\.handle\(id\)"):

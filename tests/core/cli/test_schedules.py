@@ -50,6 +50,17 @@ def test_a_schedule_is_told_with_rule_jobs_and_times(store: Backend, skunq: Skun
     assert -60 < told["next_run_in"] < 0
 
 
+@pytest.mark.usefixtures("store")
+def test_only_who_has_no_strategies_is_told_to_install_them(
+    skunq: Skunq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "pip install" not in skunq.error("schedules", expect=1)
+
+    monkeypatch.setattr("skunkqueue.cli.schedules.names", lambda _: [])
+
+    assert "./skunkqueue-schedulers), and declare one with" in skunq.error("schedules", expect=1)
+
+
 def test_long_lists_of_jobs_are_cut_for_people(store: Backend, skunq: Skunq) -> None:
     names = ["shop:buy", *(f"shop:sell_{number}" for number in range(9))]
     declare(store, body=encode(Body(tuple(Step(name, packed([[], {}, None])) for name in names))))

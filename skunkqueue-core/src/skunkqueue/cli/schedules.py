@@ -15,6 +15,8 @@ from skunkqueue.cli.views import DAMAGED
 from skunkqueue.errors import PluginTimeoutError, SkunkQueueError
 from skunkqueue.payload import decode_body
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
+from skunkqueue.plugins import STRATEGIES
+from skunkqueue.plugins.registry import names
 from skunkqueue.plugins.requirements import LOAD_FAILURES
 from skunkqueue.records import Record, Schedule
 from skunkqueue.schedule import Strategy, ask, describe, find_strategy
@@ -46,10 +48,8 @@ SPARE = ("JOBS", "STRATEGY", "QUEUE", ">RUNS", ">INTERVAL", ">TOOK", "RULE", "LA
 """Columns that a narrow terminal leaves out, in this order; QUEUE only where all schedules are of one queue."""
 LEAST = {"RULE": 16, "NAME": 30}
 """Columns that may be folded between words, and to what width."""
-DECLARING = (
-    "no schedules yet: pip install 'skunkqueue[schedulers]', and declare one with"
-    " `with TimeScheduler(queue, timedelta(hours=3)) as schedule: schedule << job`"
-)
+DECLARING = "declare one with `with TimeScheduler(queue, timedelta(hours=3)) as schedule: schedule << job`"
+INSTALLING = "pip install 'skunkqueue[schedulers]' (from a clone: ./skunkqueue-schedulers), and "
 
 
 class View(NamedTuple):
@@ -117,7 +117,7 @@ def schedules(
         shape = Shape(TITLES, tuple(spare), LEAST, folds=True)
         table(shape, [_row(view, rules, now) for view in found])
     elif queue is None and route is None:
-        note(DECLARING)
+        note(f"no schedules yet: {'' if names(STRATEGIES) else INSTALLING}{DECLARING}")
     else:
         note("no schedules there: `skunq schedules` without -q and -r shows all")
     if not found:
