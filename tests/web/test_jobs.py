@@ -272,6 +272,16 @@ def test_a_row_says_what_a_pending_one_waits_for(
     assert "no worker" not in text
 
 
+def test_a_row_says_that_a_worker_does_not_know_the_job(client: FlaskClient, store: Backend) -> None:
+    add_worker(store)
+    put(store)
+    (lent,) = store.claim("shop", "default", "w", 1, 60.0)
+    error = "JobNotFoundError: module 'm' has no 'one'"
+    store.settle([Outcome(id=lent.id, token=lent.token, verdict=Verdict.RELEASE, delay=9.0, error=error)])
+
+    assert "job not known: module &#39;m&#39; has no &#39;one&#39;" in client.get("/jobs").text
+
+
 def test_a_row_says_that_nobody_works_on_its_route(client: FlaskClient, store: Backend) -> None:
     add_worker(store, route="elsewhere")
     put(store)

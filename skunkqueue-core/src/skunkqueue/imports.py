@@ -130,7 +130,7 @@ class Gate:
         except LookupError as error:
             msg = (
                 f"module {module!r} has no {qualname!r} (any more): bring the name back, "
-                f"or deploy the same code to this process"
+                f"or deploy the same code to this process and restart it"
             )
             raise JobNotFoundError(msg, elsewhere=True) from error
 

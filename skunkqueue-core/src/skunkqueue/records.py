@@ -224,7 +224,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     key: str | None = None
     error: str | None = None
     """Why it failed, for people and for grouping: one line ``type: message`` of at most MAX_ERROR characters, or the type
-    alone. With error, killed, expired and retry."""
+    alone. With error, killed, expired, retry, and a release by a worker that does not know the job."""
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):

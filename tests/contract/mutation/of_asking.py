@@ -79,6 +79,13 @@ OF_ASKING = (
         "test_error_line_stays_until_another_takes_its_place",
     ),
     Mutant(
+        "what is given back has no error",
+        "settle.py",
+        "if outcome.error is not None:",
+        "if outcome.error is not None and outcome.verdict is not Verdict.RELEASE:",
+        "test_pending_firing_keeps_the_error_line_that_it_was_given_back_with",
+    ),
+    Mutant(
         "what is requeued keeps its error",
         "shelf.py",
         "entry.error = entry.took = entry.again = None",

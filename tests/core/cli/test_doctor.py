@@ -455,3 +455,36 @@ def test_the_doctor_leaves_nothing_behind(store: Backend, skunq: Skunq) -> None:
 
     assert store.routes() == []
     assert store.workers() == []
+
+
+UNKNOWN = "JobNotFoundError: module 'shop' has no 'sell' (any more)"
+
+
+def test_jobs_that_workers_do_not_know_are_told_with_the_pools_to_restart(
+    store: Backend, skunq: Skunq
+) -> None:
+    hire(store, "w-1", pool="till")
+    hire(store, "w-2", pool="bank")
+    hire(store, "w-3", route="bar", pool="elsewhere")
+    for _ in range(2):
+        fire(store, body("shop:sell"))
+    for _ in range(2):
+        end(store, begin(store), Verdict.RELEASE, began=None, delay=30.0, error=UNKNOWN)
+
+    told = findings(skunq, "jobs", expect=1)
+
+    assert told == (
+        "problem: workers of route foo of queue demo do not know the job shop:sell of 2 pending firings:"
+        " module 'shop' has no 'sell' (any more) -> if its code is newer than the workers: skunq restart bank till;"
+        " if the job is gone for good: skunq kill -q demo -r foo --job shop:sell --state pending"
+    )
+
+
+def test_firings_that_failed_or_have_no_worker_are_not_told_as_unknown(store: Backend, skunq: Skunq) -> None:
+    fire(store)
+    end(store, begin(store), Verdict.RELEASE, began=None, delay=30.0, error=UNKNOWN)
+    hire(store, route="bar")
+    fire(store, route="bar")
+    end(store, begin(store, route="bar"), Verdict.RETRY, delay=30.0, error="ValueError: no such shop")
+
+    assert findings(skunq, "jobs", expect=0).startswith("ok: ")

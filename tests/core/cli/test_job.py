@@ -228,3 +228,18 @@ def test_words_from_the_store_cannot_steer_a_terminal(store: Backend, skunq: Sku
 
     assert all(char.isprintable() or char == "\n" for char in told)
     assert "shop:sell\\x1b[2J" in told
+
+
+def test_a_firing_whose_job_a_worker_does_not_know_shows_the_reason_until_it_runs(
+    store: Backend, skunq: Skunq
+) -> None:
+    made = fire(store)
+    error = "JobNotFoundError: module 'shop' has no 'sell' (any more)"
+    end(store, begin(store), Verdict.RELEASE, began=None, error=error)
+    before, told = skunq("job", made), skunq.json("job", made)
+    end(store, begin(store))
+
+    assert "a worker does not know its job: module 'shop' has no 'sell' (any more)" in before
+    assert told["error"] == error
+    assert "does not know" not in skunq("job", made)
+    assert skunq.json("job", made)["error"] is None

@@ -7,7 +7,7 @@ import pytest
 from skunkqueue.payload import Progress, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import ClaimRef, Verdict
-from tests.core.cli.program import Skunq, begin, body, finish, fire
+from tests.core.cli.program import Skunq, begin, body, end, finish, fire
 
 
 def ids(listing: dict[str, list[dict[str, str]]]) -> list[str]:
@@ -126,3 +126,16 @@ def test_words_from_the_store_cannot_steer_a_terminal(store: Backend, skunq: Sku
 
     assert "evil\\x1b[2J\\x9b\\u202e:[red]job[/red]" in told
     assert "\x1b" not in told
+
+
+@pytest.mark.parametrize("delay", [0.0, 30.0])
+def test_a_firing_whose_job_a_worker_does_not_know_says_so(
+    store: Backend, skunq: Skunq, delay: float
+) -> None:
+    fire(store)
+    error = "JobNotFoundError: module 'shop' has no 'sell' (any more)"
+    end(store, begin(store), Verdict.RELEASE, began=None, delay=delay, error=error)
+
+    assert "job not known: module 'shop' has no 'sell' (any more)" in skunq("jobs")
+    (told,) = skunq.json("jobs")["jobs"]
+    assert told["error"] == error

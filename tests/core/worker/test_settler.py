@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -9,9 +10,11 @@ import pytest
 
 from skunkqueue.context import current_job
 from skunkqueue.errors import BackendError, BackendFullError, BackendUnavailableError
+from skunkqueue.payload import Body, Step, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins import hookimpl
 from skunkqueue.records import Claim, Outcome, State, Verdict
+from skunkqueue.serializers import get_serializer
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import Bench
 from tests.support.waiting import eventually
@@ -200,3 +203,25 @@ def test_a_chain_that_lost_its_claim_stops(bench: Bench) -> None:
 
     assert jobs.RAN == []
     assert bench.record(firing).worker == "another"
+
+
+def test_a_job_that_is_not_known_is_one_warning_that_says_how_to_restart(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    arguments = get_serializer("typed").dumps_call((), {}, None)
+    for name in ("first", "first", "second"):
+        body = encode(Body((Step(f"tests.core.worker.jobs_of_tests:{name}", arguments),)))
+        bench.fire(jobs.tell(), body=body)
+
+    with caplog.at_level(logging.INFO):
+        bench.work()
+
+    told = [one for one in caplog.records if "this worker does not know the job" in one.getMessage()]
+    assert sorted((one.levelname, ":second" in one.getMessage()) for one in told) == [
+        ("INFO", False),
+        ("WARNING", False),
+        ("WARNING", True),
+    ]
+    for one in told:
+        ways_out = one.getMessage().count("if its code is newer than this worker: skunq restart test")
+        assert ways_out == (one.levelname == "WARNING")

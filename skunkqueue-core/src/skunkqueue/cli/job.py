@@ -12,11 +12,19 @@ from skunkqueue.cli.lookup import firing_id
 from skunkqueue.cli.output import document, facts, heading, json_option, say, table
 from skunkqueue.cli.story import attempts_of, deaths_of, result_or_problem, stored_failure, timeline
 from skunkqueue.cli.text import clean, clean_lines, cut, from_now, iso, span
-from skunkqueue.cli.views import arguments, body_of, call_line, firing_json, name_of, progress_line
+from skunkqueue.cli.views import (
+    arguments,
+    body_of,
+    call_line,
+    firing_json,
+    name_of,
+    progress_line,
+    unknown_job,
+)
 from skunkqueue.errors import UnknownFiringError
 from skunkqueue.payload import Body
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import Record
+from skunkqueue.records import Record, State
 from skunkqueue.show import shown
 
 MAX_SHOWN = 4_000
@@ -109,6 +117,11 @@ def _lease(left: float) -> str:
     return f"{span(left)} left" if left > 0 else f"ended {span(-left)} ago"
 
 
+def _given_back(record: Record) -> str | None:
+    reason = unknown_job(record.error) if record.state is State.PENDING else None
+    return None if reason is None else f"a worker does not know its job: {reason}"
+
+
 def _show(record: Record, now: float) -> None:
     body = body_of(record)
     facts(
@@ -120,6 +133,7 @@ def _show(record: Record, now: float) -> None:
             ("state", record.state.value),
             ("enqueued", _moment(record.enqueued, now)),
             ("due", _moment(record.due, now)),
+            ("given back", _given_back(record)),
             ("began", _moment(record.began, now)),
             ("finished", _moment(record.finished, now)),
             ("worker", record.worker),

@@ -10,7 +10,7 @@ from typing import Any
 
 from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.text import UNKNOWN, cut, from_now, iso, plural, size, span
-from skunkqueue.errors import SkunkQueueError
+from skunkqueue.errors import JobNotFoundError, SkunkQueueError
 from skunkqueue.listings import Row
 from skunkqueue.payload import Body, Step, decode_body, decode_failure, decode_progress
 from skunkqueue.policy import POLICY_FIELDS
@@ -78,7 +78,7 @@ def firing_json(record: Record) -> dict[str, Any]:
         "deaths": record.deaths,
         "kill_requested": record.kill_requested,
         "progress": progress_json(record),
-        "error": failure_line(record),
+        "error": record.error if record.state is State.PENDING else failure_line(record),
     }
 
 
@@ -141,9 +141,21 @@ def remark(row: Row) -> str:
     if row.state is State.RUNNING:
         return "" if row.progress is None else share_of(*row.progress)
     if row.state is State.PENDING:
-        waits = WAITS.get(row.waits or "", "")
+        waits = waits_line(row.waits, row.error)
         return f"{waits}; {plural(row.deaths, 'death')}" if row.deaths else waits
     return row.error or ""
+
+
+def waits_line(waits: str | None, error: str | None) -> str:
+    """Return what a pending firing waits for; where a worker gave it back since it does not know the job, the reason."""
+    reason = unknown_job(error) if waits in ("time", "turn") else None
+    return WAITS.get(waits or "", "") if reason is None else f"job not known: {reason}"
+
+
+def unknown_job(error: str | None) -> str | None:
+    """Return why a worker did not find the job, from the error line of a pending firing; ``None``: it has another, or none."""
+    kind, _, reason = (error or "").partition(": ")
+    return reason if kind == JobNotFoundError.__name__ else None
 
 
 def progress_json(record: Record) -> dict[str, Any] | None:

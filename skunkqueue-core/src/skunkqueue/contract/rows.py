@@ -180,6 +180,19 @@ class RowPromises(Kit):
         listing_backend.settle([outcome(lent, began=clock.now())])
         assert row(listing_backend, made.id).attempts == 4
 
+    @pytest.mark.parametrize("verdict", [Verdict.RETRY, Verdict.SNOOZE, Verdict.RELEASE])
+    @pytest.mark.parametrize("delay", [0.0, 5.0])
+    def test_pending_firing_keeps_the_error_line_that_it_was_given_back_with(
+        self, listing_backend: Backend, verdict: Verdict, delay: float
+    ) -> None:
+        lent = claimed(listing_backend)
+        listing_backend.settle([outcome(lent, verdict, delay=delay, error="JobNotFoundError: no such job")])
+        found = row(listing_backend, lent.id)
+        assert (found.state, found.error) == (State.PENDING, "JobNotFoundError: no such job")
+        (record,) = listing_backend.page(QUEUE, lent.route, State.PENDING, 10).records
+        assert read(listing_backend, lent.id).error == record.error == found.error
+        assert rows_of(listing_backend, error="JobNotFoundError") == [found]
+
     def test_error_line_stays_until_another_takes_its_place(
         self, listing_backend: Backend, clock: VirtualClock
     ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 import msgspec
 
 from skunkqueue.cli.text import plural
-from skunkqueue.cli.views import WAITS, share_of
+from skunkqueue.cli.views import share_of, waits_line
 from skunkqueue.listings import Row
 from skunkqueue.records import State
 from skunkqueue.web.redaction import Redactor
@@ -48,7 +48,7 @@ def _line(row: Row, now: float, error: str | None, *, has_worker: bool) -> Line:
     verb, at, seconds, note, share = "finished", row.finished, row.took, error or "", None
     if row.state is State.PENDING:
         verb, at, seconds = "due", row.due, None
-        note = WAITS.get(row.waits or "", "")
+        note = waits_line(row.waits, error)
         if not has_worker:
             # Also where it waits for something else first: nobody would begin it then.
             note = NO_WORKER if row.waits == "turn" else f"{note}; {NO_WORKER}"

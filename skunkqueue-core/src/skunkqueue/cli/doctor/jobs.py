@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
 
-from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, Finding, first
+from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, SHOWN, Finding, first
 from skunkqueue.cli.doctor.schedules import called, running_on
 from skunkqueue.cli.doctor.store import StoreCheck
 from skunkqueue.cli.schedules import every
 from skunkqueue.cli.text import plural, span
-from skunkqueue.cli.views import body_of, name_of
+from skunkqueue.cli.views import body_of, name_of, unknown_job
 from skunkqueue.persistence.asking import OTHER_JOBS
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.records import Record, RouteInfo, State
@@ -233,6 +233,37 @@ def modules(store: Backend, _: BackendConfig) -> Iterator[Finding]:
         yield Finding("modules", OK, f"{plural(len(named), 'module')} of waiting jobs, all found from here")
 
 
+def unknown(store: Backend, _: BackendConfig) -> Iterator[Finding]:
+    """Look for firings that live workers gave back because they do not know the job."""
+    pools: dict[Place, set[str]] = defaultdict(set)
+    for worker in store.workers():
+        for place in worker.places:
+            pools[place].add(worker.pool)
+    given_back = Counter(
+        (record.queue, record.route, name_of(record), reason)
+        for record in _samples(store, State.PENDING)
+        if (record.queue, record.route) in pools and (reason := unknown_job(record.error)) is not None
+    )
+    yield from first(
+        [
+            Finding(
+                "jobs",
+                PROBLEM,
+                f"workers of route {route} of queue {queue} do not know the job {job} of {plural(count, 'pending firing')}:"
+                f" {reason}",
+                f"if its code is newer than the workers: skunq restart {shlex.join(sorted(pools[queue, route])[:SHOWN])}; if the"
+                f" job is gone for good: skunq kill -q {queue} -r {route} --job {shlex.quote(job)} --state pending",
+                queue,
+                route,
+            )
+            for (queue, route, job, reason), count in sorted(given_back.items())
+        ],
+        "skunq jobs --state pending",
+    )
+    if not given_back:
+        yield Finding("jobs", OK, "no worker gave back a pending firing because it does not know the job")
+
+
 def payloads(store: Backend, _: BackendConfig) -> Iterator[Finding]:
     """Look for firings that cannot be read, or only with a secret that is not set here."""
     damaged = pickled = 0
@@ -290,5 +321,6 @@ CHECKS: list[tuple[str, StoreCheck]] = [
     ("poison", poison),
     ("leases", leases),
     ("modules", modules),
+    ("jobs", unknown),
     ("payloads", payloads),
 ]

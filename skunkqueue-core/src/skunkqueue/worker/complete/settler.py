@@ -33,6 +33,8 @@ _EACH = 8
 """Batches up to this size get a line for each firing."""
 _SUMMARY_EVERY = 1.0
 _QUIET = frozenset({Verdict.COMPLETE, Verdict.SNOOZE})
+_MAX_UNKNOWN = 1_000
+"""Jobs that are not known here of which each gets a warning; more of them are logged as information only."""
 
 
 class Settler:
@@ -45,6 +47,9 @@ class Settler:
         self._liveness = services.liveness
         self._notifier = services.notifier
         self._worker = services.settings.id
+        self._pool = services.settings.pool
+        self._unknown: set[str] = set()
+        """Jobs that are not known here, and of which a warning was logged."""
         self._refires = refires
         self._unsure: set[ClaimRef] = set()
         """Outcomes that may have been settled by a call that failed."""
@@ -212,6 +217,9 @@ class Settler:
             if one.note is not None and (few or verdict not in _QUIET):
                 level = logging.ERROR if verdict is Verdict.ERROR else logging.WARNING
                 level = logging.INFO if verdict in (Verdict.SNOOZE, Verdict.RELEASE) else level
+                if self._is_news(one):
+                    level = logging.WARNING
+                    one.note += f"; if its code is newer than this worker: skunq restart {self._pool}"
                 logger.log(level, "%s %s", _head(one), one.note, extra=_about(one))
             elif few and verdict is Verdict.COMPLETE:
                 took = duration(one.outcome.took)
@@ -225,6 +233,14 @@ class Settler:
             logger.info("complete: %d firings", self._summed)
             self._summed = 0
             self._summary_due = now + _SUMMARY_EVERY
+
+    def _is_news(self, one: Attempt) -> bool:
+        """Return whether a firing is given back because its job is not known here, for the first time for this job."""
+        is_unknown = one.outcome.verdict is Verdict.RELEASE and one.outcome.error is not None
+        if not is_unknown or one.name in self._unknown or len(self._unknown) >= _MAX_UNKNOWN:
+            return False
+        self._unknown.add(one.name)
+        return True
 
 
 def _tell_end(one: Attempt) -> None:
