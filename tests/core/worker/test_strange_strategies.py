@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import threading
 from collections.abc import Iterator
@@ -46,16 +47,24 @@ class Quitting(Well):
     def after(self, params, state, seen):
         raise KeyboardInterrupt
 
+class Ending(Well):
+    def after(self, params, state, seen):
+        return Plan(due=None, state=b"")
+
 class Late(Well):
     def after(self, params, state, seen):
         return Plan(due=seen.now, expires=seen.now - 1, state=b"")
 """
-NAMES = ("well", "hanging", "shy", "quitting", "late")
+OVER = "is over, by its own rule"
+NAMES = ("well", "hanging", "shy", "quitting", "ending", "late")
 
 
 @pytest.fixture
-def strange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, object]]:
+def strange(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> Iterator[dict[str, object]]:
     """Install strange strategies; what they share with the test is in the module's dictionary."""
+    caplog.set_level(logging.INFO, "skunkqueue.worker")
     monkeypatch.setattr("skunkqueue.plugins.calls.LIMIT", 60.0)
     site = tmp_path / "site"
     names = {name: f"acme_strange:{name.capitalize()}" for name in NAMES}
@@ -98,6 +107,7 @@ def test_a_strategy_that_hangs_costs_neither_the_run_nor_its_neighbours(
     (told,) = [text for text in caplog.messages if text.startswith("strategy failed: ")]
     assert "schedule='tick' strategy='hanging' distribution='acme-strange 1.0' reason='PluginTimeout" in told
     assert "again in 60 s" in told
+    assert OVER not in caplog.text
     after = bench.backend.get_schedule(QUEUE, "other")
     assert after is not None
     assert after.next_run == bench.backend.now() + 60
@@ -149,6 +159,17 @@ def test_a_strategy_that_quits_or_plans_nonsense_costs_its_schedule_the_next_run
     assert (idle.name, idle.runs, idle.verdict) == ("tick", 1, "complete")
     assert [(run.id, run.verdict) for run in bench.backend.history(QUEUE, "tick")] == [(firing, "complete")]
     assert reason in caplog.text
+    assert OVER not in caplog.text
+
+
+@pytest.mark.usefixtures("strange")
+def test_a_schedule_that_its_strategy_ends_is_over(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    declare(bench, "ending")
+
+    bench.work()
+
+    assert bench.backend.get_schedule(QUEUE, "tick") is None
+    assert f"schedule 'tick' {OVER}" in caplog.messages
 
 
 def test_a_worker_whose_strategy_is_asked_is_listed_as_busy_and_keeps_the_lease(
@@ -178,7 +199,7 @@ def test_a_worker_whose_strategy_is_asked_is_listed_as_busy_and_keeps_the_lease(
 
 
 def test_a_strategy_that_ended_a_worker_is_not_asked_about_that_firing_again(
-    bench: Bench, strange: dict[str, object]
+    bench: Bench, strange: dict[str, object], caplog: pytest.LogCaptureFixture
 ) -> None:
     firing = declare(bench, "well")
     (claim,) = bench.backend.claim(QUEUE, ROUTE, "dead", 1, 60.0)
@@ -190,6 +211,7 @@ def test_a_strategy_that_ended_a_worker_is_not_asked_about_that_firing_again(
     worker.run()
 
     assert (bench.state(firing), caught) == (State.COMPLETE, [])
+    assert OVER not in caplog.text
     worker._refires.heal()
     assert caught == ["killed"]
 

@@ -245,7 +245,7 @@ class Settler:
 
 def _tell_end(one: Attempt) -> None:
     refire = one.outcome.refire
-    if refire is not None and refire.firing is None:
+    if refire is not None and refire.firing is None and not refire.unplanned:
         logger.info("schedule %r is over, by its own rule", one.schedule)
 
 
