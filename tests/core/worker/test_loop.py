@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +13,8 @@ import pytest
 from skunkqueue import JobHandle, SkunkQueueError, current_job
 from skunkqueue.call import Call, Chain
 from skunkqueue.errors import BackendUnavailableError, FiringFailedError
-from skunkqueue.payload import decode_progress
+from skunkqueue.job import Job
+from skunkqueue.payload import Body, Step, decode_progress, encode
 from skunkqueue.plugins import hookimpl
 from skunkqueue.processes.exit_codes import Ending
 from skunkqueue.records import MAX_RUNNING, Claim, ClaimRef, Outcome, State, WorkerRecord
@@ -336,6 +338,23 @@ def test_max_jobs_ends_the_worker_to_be_replaced(bench: Bench) -> None:
     assert bench.work(max_jobs=7) is Ending.RECYCLED
     assert len(jobs.RAN) == 7
     assert {bench.state(firing) for firing in firings[7:]} == {State.PENDING}
+
+
+@pytest.mark.parametrize("job", [jobs.count_me, jobs.double])
+def test_a_firing_that_is_given_back_is_none_of_max_jobs(
+    bench: Bench, caplog: pytest.LogCaptureFixture, job: Job[[int], int]
+) -> None:
+    caplog.set_level(logging.INFO, "skunkqueue.worker")
+    unknown = bench.fire(jobs.add(0, 0), body=encode(Body((Step("nowhere_at_all:add", b""),))))
+    known = [bench.fire(job(number)) for number in range(2)]
+
+    assert bench.work(max_jobs=1) is Ending.RECYCLED
+    assert [bench.state(each) for each in (unknown, *known)] == [
+        State.PENDING,
+        State.COMPLETE,
+        State.PENDING,
+    ]
+    assert caplog.messages[-1].endswith(" has ended: it has run 1 job")
 
 
 def test_a_stop_while_a_job_runs_gives_back_the_rest(bench: Bench) -> None:

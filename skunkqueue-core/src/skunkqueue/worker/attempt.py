@@ -98,6 +98,11 @@ class Attempt(msgspec.Struct, eq=False):
         return ClaimRef(self.claim.id, self.claim.token)
 
     @property
+    def begun(self) -> bool:
+        """Return whether its job has begun, was taken by the event loop, or could not be imported."""
+        return self.started is not None or self.began is not None or self.row != 0
+
+    @property
     def step(self) -> Step:
         """The step that is run, or was run last."""
         return self.body.steps[len(self.attempt_state.done)]

@@ -65,6 +65,7 @@ class Loop:
         self._fetcher = Fetcher(services, claimer)
         self._tidy = tidy
         self._ran = 0
+        """Jobs begun so far; firings that are given back, killed or expired before that do not count."""
         self.batch = BatchSize()
         self.stopping = False
         self._holds_nothing = True
@@ -204,7 +205,7 @@ class Loop:
         if settings.max_jobs is not None:
             limit = min(limit, settings.max_jobs - self._ran)
             if limit <= 0:
-                self._recycle(f"it has run {self._ran} jobs")
+                self._recycle(f"it has run {self._ran} job{'s' * (self._ran > 1)}")
                 return 0
         # Only after a job: with a limit below what an idle worker needs, it would be replaced again and again.
         if (
@@ -230,7 +231,7 @@ class Loop:
         self._notifier.catch_up()
         began = in_flight.monotonic()
         unbegun, run, lease_clock = in_flight.unbegun, self._runner.run, in_flight.lease_clock
-        count = 0
+        count = unrun = 0
         while self._begins:
             try:
                 claim = unbegun.popleft()
@@ -241,14 +242,17 @@ class Loop:
                 unbegun.appendleft(claim)
                 self._give_back_late()
                 break
-            if run(Attempt(claim)):
+            attempt = Attempt(claim)
+            if run(attempt):
                 count += 1
+                if attempt.started is None and not attempt.begun:
+                    unrun += 1
             else:
                 unbegun.appendleft(claim)
                 self._await_room()
         self._tidy()
         self._scoreboard.clear(0)
-        self._ran += count
+        self._ran += count - unrun
         self.batch.ran(count, in_flight.monotonic() - began)
         self._settler.settle()
 
