@@ -199,7 +199,32 @@ def test_a_broken_plugin_is_found(skunq: Skunq, tmp_path: Path, monkeypatch: pyt
     told = findings(skunq, "plugins", expect=1)
 
     assert "OSError: dust" in told
-    assert "pip uninstall acme-broken" in told
+    assert "-> pip install --force-reinstall acme-broken, or pip uninstall acme-broken" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "rivals", "cure"),
+    [
+        ("sqlite", ["grab"], "pip uninstall acme-grab, or ask its author for another name"),
+        ("redis", ["grab"], "pip uninstall acme-grab, or ask its author for another name"),
+        (
+            "same",
+            ["left", "right"],
+            "pip uninstall acme-left, or pip uninstall acme-right, or ask its author for another name",
+        ),
+    ],
+)
+def test_of_two_that_bring_one_name_the_projects_own_is_to_stay(
+    skunq: Skunq, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, name: str, rivals: list[str], cure: str
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    for each in rivals:
+        install(tmp_path, f"acme-{each}", BACKENDS, {name: f"acme_{each}:x"})
+
+    told = findings(skunq, "plugins", expect=1).splitlines()
+
+    assert {line.rpartition("-> ")[2] for line in told} == {cure}
+    assert all("uninstall" in line.partition("->")[0] for line in told)
 
 
 def declare(store: Backend, name: str, *, after: float, **more: Any) -> None:

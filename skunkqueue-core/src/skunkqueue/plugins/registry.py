@@ -11,7 +11,7 @@ import importlib
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import NamedTuple
@@ -100,6 +100,20 @@ def origins(group: str, name: str) -> list[str]:
     return [_origin(entry) for entry in _entries(group).usable if entry.name == name]
 
 
+def cure(plugin: PluginInfo) -> str:
+    """Return the command with which to get rid of the problem of a plugin."""
+    usable, claims = _entries(plugin.group)
+    own = plugin.distribution
+    if own in {_distribution(entry)[0] for entry in claims if entry.name == plugin.name}:
+        return _without([own])
+    same = [entry for entry in usable if entry.name == plugin.name]
+    origins = [_distribution(entry)[0] or "?" for entry in _projects_last(same)]
+    if len(same) > 1:
+        others = [each for each in origins if not _is_projects(plugin.group, plugin.name, each)]
+        return _without(others or origins)
+    return f"pip install --force-reinstall {own}, or pip uninstall {own}"
+
+
 def load_each(group: str) -> Iterator[Loaded]:
     """Import every plugin of a group, by name, each on its own: a broken one comes with its problem."""
     usable, claims = _entries(group)
@@ -166,8 +180,18 @@ def _entries_on(path: tuple[str, ...], group: str) -> Entries:
 
 def _is_core(entry: EntryPoint) -> bool:
     name, _ = _distribution(entry)
+    return name is not None and _normal(name) == PROJECT
+
+
+def _is_projects(group: str, name: str, distribution: str | None) -> bool:
+    """Return whether a distribution is the project's own, to which this name belongs."""
+    extra = _EXTRAS.get((group, name))
+    return extra is not None and _normal(distribution or "") == f"{PROJECT}-{extra}"
+
+
+def _normal(distribution: str) -> str:
     # As installers compare names.
-    return name is not None and re.sub(r"[-_.]+", "-", name).lower() == PROJECT
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 def _load(entry: EntryPoint) -> object:
@@ -221,15 +245,33 @@ def _missing(group: str, name: str) -> str:
     return f"no {_kind(group)} {name!r} is installed (there: {there}); {cure}"
 
 
-def _doubled(group: str, name: str, found: Iterable[EntryPoint]) -> str:
-    origins = " and ".join(sorted({_origin(entry) for entry in found}))
-    return f"the {_kind(group)} {name!r} is claimed by {origins}; uninstall one of them"
+def _doubled(group: str, name: str, found: Sequence[EntryPoint]) -> str:
+    ordered = _projects_last(found)
+    origins = list(dict.fromkeys(_origin(entry) for entry in ordered))
+    others = [_origin(entry) for entry in ordered if not _is_projects(group, name, _distribution(entry)[0])]
+    way_out = f"uninstall {' and '.join(others)}" if 0 < len(others) < len(found) else "uninstall one of them"
+    return f"the {_kind(group)} {name!r} is claimed by {' and '.join(origins)}; {way_out}"
+
+
+def _projects_last(found: Iterable[EntryPoint]) -> list[EntryPoint]:
+    """Sort entries of one name by their distributions; the project's own, which stays, is the last."""
+
+    def key(entry: EntryPoint) -> tuple[bool, str]:
+        return _is_projects(entry.group, entry.name, _distribution(entry)[0]), _origin(entry)
+
+    return sorted(found, key=key)
+
+
+def _without(distributions: Sequence[str]) -> str:
+    """Return how to do without distributions, one of which is enough."""
+    commands = [f"pip uninstall {each}" for each in dict.fromkeys(distributions)]
+    return f"{', or '.join(commands)}, or ask its author for another name"
 
 
 def _claimed(entry: EntryPoint) -> str:
     return (
         f"the {_kind(entry.group)} {entry.name!r} is core's own, which is used; {_origin(entry)} claims its name "
-        f"({entry.value}): it must choose another"
+        f"({entry.value}): uninstall it, or ask its author for another name"
     )
 
 

@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, Check, Finding
 from skunkqueue.cli.plugins import survey
+from skunkqueue.plugins import registry
 
 _BORN = 1_735_689_600.0
 """1 January 2025: a clock that shows an earlier time is wrong."""
@@ -46,7 +47,7 @@ def plugins() -> Iterator[Finding]:
             "plugins",
             PROBLEM,
             f"{each.name} of {each.group} is broken: {each.problem}",
-            f"pip install --force-reinstall {each.distribution}, or pip uninstall {each.distribution}",
+            registry.cure(each),
         )
     if not broken:
         yield Finding("plugins", OK, f"{len(found)} installed, none broken")
