@@ -272,14 +272,22 @@ def test_a_row_says_what_a_pending_one_waits_for(
     assert "no worker" not in text
 
 
-def test_a_row_says_that_a_worker_does_not_know_the_job(client: FlaskClient, store: Backend) -> None:
+def test_a_row_and_its_page_say_that_a_worker_does_not_know_the_job(
+    client: FlaskClient, store: Backend
+) -> None:
     add_worker(store)
-    put(store)
+    (id_,) = put(store)
+    before = client.get(f"/jobs/{id_}").text
     (lent,) = store.claim("shop", "default", "w", 1, 60.0)
     error = "JobNotFoundError: module 'm' has no 'one'"
     store.settle([Outcome(id=lent.id, token=lent.token, verdict=Verdict.RELEASE, delay=9.0, error=error)])
 
-    assert "job not known: module &#39;m&#39; has no &#39;one&#39;" in client.get("/jobs").text
+    reason = "module &#39;m&#39; has no &#39;one&#39;"
+    assert f"job not known: {reason}" in client.get("/jobs").text
+    assert (
+        f"A worker does not know its job: {reason}. If its code is newer" in client.get(f"/jobs/{id_}").text
+    )
+    assert "does not know its job" not in before
 
 
 def test_a_row_says_that_nobody_works_on_its_route(client: FlaskClient, store: Backend) -> None:

@@ -68,7 +68,7 @@ def test_a_check_that_fails_hides_no_other(
 
 def test_every_kind_of_finding_leads_to_a_page_that_exists(app: Flask, client: FlaskClient) -> None:
     with app.test_request_context():
-        for check in ("routes", "errors", "poison", "leases", "workers", "clock", "schedules"):
+        for check in ("routes", "errors", "poison", "leases", "workers", "clock", "schedules", "jobs"):
             for about in ({}, {"queue": QUEUE, "route": "r", "name": "n"}):
                 url, text = attention._way(Finding(check, PROBLEM, "x", **about))
                 assert check in ("routes", "errors", "clock") or url is not None

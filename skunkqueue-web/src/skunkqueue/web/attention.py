@@ -94,6 +94,7 @@ def _way(finding: Finding) -> tuple[str | None, str]:
         "clock": ("workers.worker", "The worker", {"id_": finding.name}),
         "schedules": ("schedules.schedule", "The schedule", {"queue": finding.queue, "name": finding.name}),
         "routes": ("queues.route", "The route", place),
+        "jobs": ("jobs.jobs", "Its pending firings", {**place, "state": "pending"}),
     }
     endpoint, text, values = ways.get(finding.check, ("", "", {}))
     if not endpoint or not all(values.values()):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from skunkqueue.cli.views import unknown_job
 from skunkqueue.records import Record, Schedule, State
 from skunkqueue.web import source
 from skunkqueue.web.firing import view_of
@@ -41,6 +42,7 @@ def firing(id_: str) -> str | Response | tuple[str, int]:
         links=links().of(record),
         schedule=_schedule(record),
         has_worker=record.state is not State.PENDING or (record.queue, record.route) in workplaces(),
+        unknown=unknown_job(redactor().errors([record])[0]) if record.state is State.PENDING else None,
         bars=bars(view, here.now()),
         now=here.now(),
     )
