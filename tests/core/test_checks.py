@@ -167,6 +167,24 @@ def test_what_cannot_be_a_job_is_refused_with_the_way_out(thing: Any, way_out: s
         queue.job(thing)
 
 
+@pytest.mark.parametrize(
+    ("thing", "name"),
+    [
+        (os.path.join, r"would find posixpath\.join under the name posixpath:join"),
+        (len, r"would find builtins\.len under"),
+        (Shop.open, rf"^{__name__}\.Shop\.open cannot be a job"),
+        (vars(Shop)["open"], rf"^{__name__}\.Shop\.open cannot be a job"),
+        ([].append, r"^list\.append cannot be a job"),
+        (lambda: 1, rf"unlike {__name__}\.<lambda>: write"),
+    ],
+)
+def test_an_error_about_a_function_names_it_by_its_module_and_not_by_its_address(
+    thing: Any, name: str
+) -> None:
+    with pytest.raises(NotAJobError, match=name):
+        queue.job(thing)
+
+
 def test_a_function_in_a_function_is_told_where_to_go() -> None:
     def inner() -> None: ...
 

@@ -17,7 +17,7 @@ from skunkqueue.errors import ArgumentsError, DuplicateJobError, NotAJobError
 from skunkqueue.imports import member, public_module_name
 from skunkqueue.names import check_name
 from skunkqueue.parameters import Parameters
-from skunkqueue.show import brief
+from skunkqueue.show import brief, named
 
 
 class Target:
@@ -80,7 +80,7 @@ def job_name(declared: Any) -> str:
     qualname = getattr(declared, "__qualname__", "") or ""
     if not qualname or "<" in qualname:
         msg = (
-            f"a job must be defined at the top of a module, where a worker can import it, unlike {brief(declared)}: "
+            f"a job must be defined at the top of a module, where a worker can import it, unlike {named(declared)}: "
             f"{_way_out(declared, qualname)}"
         )
         raise NotAJobError(msg)
@@ -97,7 +97,7 @@ def job_name(declared: Any) -> str:
 def check_function(work: object) -> None:
     """Raise NotAJobError, with the way out, for what no worker could call by its name."""
     if isinstance(work, classmethod):
-        msg = f"{work!r} cannot be a job, since a worker has no class to call it with: make it a staticmethod"
+        msg = f"{named(work)} cannot be a job, since a worker has no class to call it with: make it a staticmethod"
         raise NotAJobError(msg)
     if not callable(work) or isinstance(work, type):
         msg = f"@queue.job makes jobs of functions, not of {brief(work)}; for a class, inherit JobMixin"
@@ -105,7 +105,7 @@ def check_function(work: object) -> None:
     owner = getattr(work, "__self__", None)
     if owner is not None and not isinstance(owner, ModuleType):
         msg = (
-            f"{work!r} cannot be a job, since a worker does not have the object it belongs to: write a function, "
+            f"{named(work)} cannot be a job, since a worker does not have the object it belongs to: write a function, "
             f"or a class that inherits JobMixin, whose attributes travel with the job"
         )
         raise NotAJobError(msg)
@@ -235,7 +235,7 @@ def _leads_elsewhere(name: str, found: object) -> str:
         )
     last = qualname.rpartition(".")[2]
     return (
-        f"a worker would find {found!r} under the name {name}, which is not a job, and every firing would fail: "
+        f"a worker would find {named(found)} under the name {name}, which is not a job, and every firing would fail: "
         f"put @queue.job where {last} is defined, or write a function of your own that calls it and make that the job"
     )
 

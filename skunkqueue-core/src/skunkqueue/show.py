@@ -42,6 +42,17 @@ def brief(value: Any) -> str:
     return text if len(text) <= MAX_BRIEF else f"{text[: MAX_BRIEF - 3]}..."
 
 
+def named(value: Any) -> str:
+    """Name a function or class by its module and qualified name; write anything else in brief."""
+    try:
+        module, qualname = value.__module__, value.__qualname__
+    except Exception:  # noqa: BLE001 - as above: any object may come here
+        return brief(value)
+    if not isinstance(qualname, str):
+        return brief(value)
+    return f"{module}.{qualname}" if isinstance(module, str) else qualname
+
+
 def is_short(value: int) -> bool:
     """Return whether Python writes an integer in decimals."""
     if value.bit_length() > MAX_BITS:
