@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -25,7 +26,15 @@ pwd.getpwuid = unknown
 
 def run(*words: bytes | str, folder: Path | bytes | None = None, **environment: str) -> tuple[int, str]:
     """Run skunq; return its exit code and what it said on standard error."""
-    told = subprocess.run(
+    ended = end(*words, folder=folder, **environment)
+    return ended.returncode, ended.stderr.decode()
+
+
+def end(
+    *words: bytes | str, folder: Path | bytes | None = None, **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run skunq to its end."""
+    return subprocess.run(
         [sys.executable, "-m", "skunkqueue.cli", *words],
         cwd=folder,
         env={**{name: value for name, value in os.environ.items() if name != ENV_URL}, **environment},
@@ -33,7 +42,6 @@ def run(*words: bytes | str, folder: Path | bytes | None = None, **environment: 
         check=False,
         timeout=60,
     )
-    return told.returncode, told.stderr.decode()
 
 
 @pytest.fixture
@@ -56,6 +64,15 @@ def test_without_a_home_folder_a_store_must_be_named(words: str) -> None:
     assert "a store has no default location" in told
     assert "set HOME or XDG_DATA_HOME, or name a store" in told
     assert "a fault in" not in told
+
+
+@pytest.mark.usefixtures("homeless")
+@pytest.mark.parametrize("words", ["doctor", "doctor --url sqlite:///~/x.db"])
+def test_without_a_home_folder_the_doctor_says_how_to_name_a_store(words: str) -> None:
+    told = end(*words.split(), "--json")
+
+    (cure,) = [each["cure"] for each in json.loads(told.stdout)["findings"] if each["check"] == "store"]
+    assert cure == "set HOME, or name a store: --url sqlite:////absolute/path.db, or SKUNKQUEUE_URL"
 
 
 @pytest.mark.usefixtures("homeless")

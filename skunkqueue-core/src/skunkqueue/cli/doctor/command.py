@@ -14,7 +14,7 @@ from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, Check, Finding
 from skunkqueue.cli.output import document, json_option, on_terminal, say
 from skunkqueue.cli.text import one_line, plural
 from skunkqueue.config import open_backend, redact
-from skunkqueue.errors import SkunkQueueError, StoreMissingError
+from skunkqueue.errors import ConfigError, SkunkQueueError, StoreMissingError
 from skunkqueue.plugins.requirements import explain
 
 
@@ -53,9 +53,7 @@ def examine(url: str | None, backend: str | None) -> list[Finding]:
         return [*findings, Finding("store", level, str(error), cure)]
     except SkunkQueueError as error:
         meant = redact(url) if url else backend or "the default store"
-        findings.append(
-            Finding("store", PROBLEM, f"{meant} cannot be opened: {error}", "fix what the finding says")
-        )
+        findings.append(Finding("store", PROBLEM, f"{meant} cannot be opened: {error}", _cure(error)))
         return findings
     try:
         findings.append(Finding("store", OK, f"{opened.version()} at {opened.location()}"))
@@ -64,6 +62,14 @@ def examine(url: str | None, backend: str | None) -> list[Finding]:
     finally:
         opened.close()
     return findings
+
+
+def _cure(error: SkunkQueueError) -> str:
+    """Return what to do about a store that cannot be opened."""
+    # How the library that looks for the home folder says that there is none.
+    if isinstance(error, ConfigError) and isinstance(error.__cause__, RuntimeError):
+        return "set HOME, or name a store: --url sqlite:////absolute/path.db, or SKUNKQUEUE_URL"
+    return "fix what the finding says"
 
 
 def _run_all(checks: Iterable[tuple[str, Check]]) -> list[Finding]:
