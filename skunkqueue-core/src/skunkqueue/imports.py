@@ -110,9 +110,18 @@ class Gate:
 
     ``paths``: folders beside the working directory that hold the user's code. ``allow``: top-level
     packages that may be imported wherever they are installed. ``worker``: imports make firing inert.
+    ``command``: what errors advise to start elsewhere, or with other options.
     """
 
-    def __init__(self, paths: Sequence[str] = (), allow: Sequence[str] = (), *, worker: bool = False) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str] = (),
+        allow: Sequence[str] = (),
+        *,
+        worker: bool = False,
+        command: str = "the worker",
+    ) -> None:
+        self._command = command
         self._roots = tuple(os.path.realpath(path) for path in (*_working_directory(), *paths))
         self._allow = frozenset(allow)
         self._worker = worker
@@ -156,7 +165,7 @@ class Gate:
             spec = None
         if spec is None:
             msg = (
-                f"there is no module {top!r} in {', '.join(self._roots)}: start the worker in the folder "
+                f"there is no module {top!r} in {', '.join(self._roots)}: start {self._command} in the folder "
                 f"of your code, or name that folder with --path"
             )
             raise JobNotFoundError(msg, elsewhere=True)
@@ -169,7 +178,7 @@ class Gate:
             return
         msg = (
             f"module {top!r} is not in {', '.join(self._roots)} but at {places[0] if places else 'no file'}; "
-            f"installed code is imported for a firing only where the worker was started with --allow {top}"
+            f"installed code is imported for a firing only if {self._command} is started with --allow {top}"
         )
         raise JobNotFoundError(msg, elsewhere=True)
 

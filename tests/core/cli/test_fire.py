@@ -130,6 +130,15 @@ def test_what_cannot_be_fired_is_refused_before_anything_is(
     assert store.routes() == []
 
 
+def test_a_module_that_is_not_here_is_an_error_about_the_command_itself(skunq: Skunq) -> None:
+    nowhere, elsewhere = (
+        skunq.error("fire", f"{module}:x", expect=1) for module in ("nowhere_at_all", "this")
+    )
+
+    assert "start `skunq fire` in the folder of your code, or name that folder with --path" in nowhere
+    assert "only if `skunq fire` is started with --allow this" in elsewhere
+
+
 def test_a_name_without_a_module_is_refused(skunq: Skunq) -> None:
     assert "write MODULE:JOB" in skunq.error("fire", "sell", expect=2)
 

@@ -128,7 +128,7 @@ def _find(job: str, paths: tuple[str, ...], allow: tuple[str, ...]) -> Any:
         msg = f"{job!r} does not name a job by its place: write MODULE:JOB, such as shop.jobs:sell, also for one with a name of its own"
         raise click.UsageError(msg)
     sys.path[:0] = [str(Path.cwd()), *paths]
-    found = Gate(paths, allow, worker=True).find(module, qualname)
+    found = Gate(paths, allow, worker=True, command="`skunq fire`").find(module, qualname)
     if isinstance(found, Job):
         return found
     if is_class_job(found):
