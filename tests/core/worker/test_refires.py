@@ -357,10 +357,13 @@ def test_one_that_was_requeued_by_hand_needs_no_strategy(
 
 
 @pytest.mark.usefixtures("every")
-def test_an_outcome_whose_refire_the_store_refuses_is_recorded_all_the_same(bench: Bench) -> None:
+@pytest.mark.parametrize("also_unplanned", [False, True])
+def test_an_outcome_whose_refire_the_store_refuses_is_recorded_all_the_same(
+    bench: Bench, *, also_unplanned: bool
+) -> None:
     class Refusing(type(bench.backend)):  # type: ignore[misc]
         def settle(self, outcomes: Sequence[Outcome]) -> list[str]:
-            if any(one.refire is not None for one in outcomes):
+            if any(one.refire and (one.refire.firing or also_unplanned) for one in outcomes):
                 raise BackendError("not that one")
             stale: list[str] = super().settle(outcomes)
             return stale
@@ -374,3 +377,5 @@ def test_an_outcome_whose_refire_the_store_refuses_is_recorded_all_the_same(benc
 
     assert bench.state(firing) is State.COMPLETE
     assert [one.name for one in bench.backend.idle_schedules(QUEUE, ROUTE)] == ["tick"]
+    noted = [run.id for run in bench.backend.history(QUEUE, "tick")]
+    assert noted == ([] if also_unplanned else [firing])

@@ -212,6 +212,12 @@ class Refires:
         seen = _seen(schedule, one, now)
         return refire(schedule, one.claim.id, strategy, seen, _late(one, seen))
 
+    def note_refused(self, one: Attempt, name: str) -> None:
+        """Have a run be in the history of its schedule, though the store refuses what follows; raises BackendError."""
+        schedule = self._backend.get_schedule(self._queue, name)
+        if schedule is not None and schedule.firing == one.claim.id:
+            self._note_unplanned(one, schedule, self._backend.now())
+
     @staticmethod
     def _note_unplanned(one: Attempt, schedule: Schedule, now: float) -> None:
         """Have the run be in the history of its schedule, though nothing is planned after it."""

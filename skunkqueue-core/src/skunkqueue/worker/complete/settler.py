@@ -143,7 +143,7 @@ class Settler:
             logger.error(
                 "the next run of schedule %r is refused, and is planned anew: %s", one.schedule, error
             )
-            one.outcome, one.schedule = msgspec.structs.replace(one.outcome, refire=None), None
+            self._drop_refire(one)
             self._in_flight.finished.append(one)
             return self.settle()
         note = f"the store refuses its outcome ({one.outcome.verdict.value}): {error}"
@@ -157,6 +157,17 @@ class Settler:
         one.note = note
         self._in_flight.finished.append(one)
         return self.settle()
+
+    def _drop_refire(self, one: Attempt) -> None:
+        """Settle without what a strategy planned: the run is noted, unless that is refused as well."""
+        refire, name = one.outcome.refire, one.schedule
+        one.outcome, one.schedule = msgspec.structs.replace(one.outcome, refire=None), None
+        if name is None or refire is None or refire.unplanned:
+            return
+        try:
+            self._refires.note_refused(one, name)
+        except BackendError as error:
+            logger.warning("the run %s of schedule %r is not in its history: %s", one.claim.id, name, error)
 
     def _accepted(self, batch: list[Attempt], stale: list[str]) -> None:
         if stale:
