@@ -379,3 +379,31 @@ def test_an_outcome_whose_refire_the_store_refuses_is_recorded_all_the_same(
     assert [one.name for one in bench.backend.idle_schedules(QUEUE, ROUTE)] == ["tick"]
     noted = [run.id for run in bench.backend.history(QUEUE, "tick")]
     assert noted == ([] if also_unplanned else [firing])
+
+
+@pytest.mark.usefixtures("every")
+def test_a_plan_that_the_store_refuses_keeps_no_other_schedule_from_being_healed(
+    bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Refusing(type(bench.backend)):  # type: ignore[misc]
+        def arm(self, queue: str, name: str, *rest: object, **more: object) -> bool:
+            if name != "last":
+                raise BackendError("not that one")
+            armed: bool = super().arm(queue, name, *rest, **more)
+            return armed
+
+    assert bench.config.url is not None
+    with SkunkQueue(QUEUE, conn_url=bench.config.url, clock=bench.clock) as queue:
+        for name in ("one", "two", "last"):
+            queue.declare(name, jobs.call_hook("tick"), strategy="every", params=b"10")
+    bench.backend.purge(QUEUE)
+    backend = Refusing.open(bench.config, clock=bench.clock)
+    monkeypatch.setattr("skunkqueue.worker.complete.refires.HEAL_FOR", 60.0)
+    monkeypatch.setattr("random.shuffle", lambda names: names.sort(key=lambda one: one.name != "one"))
+
+    for _ in range(2):
+        assert bench.worker(backend)._refires.heal() is False
+    backend.close()
+
+    assert sorted(one.name for one in bench.backend.idle_schedules(QUEUE, ROUTE)) == ["one", "two"]
+    assert "schedule='one' strategy='every' distribution='every 1.0' reason='BackendError: not" in caplog.text

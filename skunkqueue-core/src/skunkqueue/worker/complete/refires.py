@@ -16,7 +16,14 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from skunkqueue.clock import monotonic
-from skunkqueue.errors import BackendError, PluginTimeoutError
+from skunkqueue.errors import (
+    BackendDamagedError,
+    BackendError,
+    BackendFullError,
+    BackendReadOnlyError,
+    BackendUnavailableError,
+    PluginTimeoutError,
+)
 from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.plugins import STRATEGIES, calls, registry
 from skunkqueue.plugins.calls import Call, Caller, Rests, Result
@@ -41,6 +48,8 @@ from skunkqueue.worker.services import Services
 
 logger = logging.getLogger("skunkqueue.worker")
 
+PASSING = (BackendUnavailableError, BackendFullError, BackendReadOnlyError, BackendDamagedError)
+"""Failures of a store that are not about what it was given."""
 HEAL_FOR = 0.1
 """Seconds that healing takes at a time, since the same thread also keeps the leases."""
 OFFER = 0.1
@@ -256,7 +265,16 @@ class Refires:
         firing = firing_for(schedule, plan)
         if firing is None:
             self._backend.remove_schedule(*place, schedule.generation)
-        elif self._backend.arm(*place, schedule.generation, firing, plan.state, over=schedule.firing):
+            return
+        try:
+            armed = self._backend.arm(*place, schedule.generation, firing, plan.state, over=schedule.firing)
+        except PASSING:
+            raise
+        except BackendError as error:
+            # What this strategy plans is refused, such as too large a state: the others are healed all the same.
+            self._complain(schedule, error)
+            return
+        if armed:
             logger.info(
                 "schedule planned again, since it had no next run: schedule=%r queue=%r due=%.3f",
                 schedule.name,

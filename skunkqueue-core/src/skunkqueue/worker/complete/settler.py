@@ -12,23 +12,16 @@ import threading
 import msgspec
 
 from skunkqueue.clock import monotonic
-from skunkqueue.errors import (
-    BackendDamagedError,
-    BackendError,
-    BackendFullError,
-    BackendReadOnlyError,
-    BackendUnavailableError,
-)
+from skunkqueue.errors import BackendError
 from skunkqueue.payload import Failure, encode
 from skunkqueue.processes.log_values import brief, duration
 from skunkqueue.records import Claim, ClaimRef, Outcome, Verdict
 from skunkqueue.worker.attempt import Attempt
-from skunkqueue.worker.complete.refires import Refires
+from skunkqueue.worker.complete.refires import PASSING, Refires
 from skunkqueue.worker.services import Services
 
 logger = logging.getLogger("skunkqueue.worker")
 
-_PASSING = (BackendUnavailableError, BackendFullError, BackendReadOnlyError, BackendDamagedError)
 _EACH = 8
 """Batches up to this size get a line for each firing."""
 _SUMMARY_EVERY = 1.0
@@ -73,7 +66,7 @@ class Settler:
             if any(one.schedule is not None for one in batch):
                 self._attach_refires(batch)
             stale = self._backend.settle([one.outcome for one in batch])
-        except _PASSING as error:
+        except PASSING as error:
             self._keep(batch, error)
             return False
         except BackendError as error:
