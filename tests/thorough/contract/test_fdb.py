@@ -10,7 +10,7 @@ import pytest
 from skunkqueue.contract import BackendContract
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.backend import Backend
-from tests.support.fdb_server import FdbServer, find_fdbserver
+from tests.support.fdb_server import FdbServer, find_fdbserver, is_here
 from tests.support.fdb_standin.backend import SLOW, StandInBackend
 from tests.support.fdb_standin.process import StandInServer
 from tests.support.store_fixtures import ConfigOf
@@ -38,6 +38,7 @@ class TestSsd(BackendContract):
         return config_of(ssd.url())
 
 
+@pytest.mark.skipif(not is_here(), reason="test_fdb_memory.py runs on the stand-in where no server is")
 class TestStandIn(BackendContract):
     """A server in Python, for machines without a real one."""
 

@@ -67,7 +67,7 @@ class Controls:
     def test_a_pool_is_made_quiet_goes_on_and_is_restarted(self, page: Page, shop: Shop) -> None:
         shop.work()
         (first,) = shop.backend.workers()
-        (pool,) = shop.backend.pools()
+        (pool,) = eventually(shop.backend.pools, PATIENCE)
         page.goto(f"/pools/{pool.id}")
 
         page.get_by_role("button", name="Quiet").click()

@@ -116,7 +116,7 @@ class AuditPromises(Kit):
         said = [audit_entry() for _ in range(MAX_ENTRIES + 20)]
         calls = [threads.submit(log_all, audit_backend, said[part::8]) for part in range(8)]
         for call in calls:
-            call.result(4 * PATIENCE)
+            call.result(10 * PATIENCE)
         swept(audit_backend)
         assert [one.id for one in logged(audit_backend, MAX_PAGE)] == [one.id for one in said[:19:-1]]
 

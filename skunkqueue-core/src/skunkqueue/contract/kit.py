@@ -24,7 +24,7 @@ from skunkqueue.plugins.registry import find
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
 
-PATIENCE = 120.0
+PATIENCE = 40.0
 """Real seconds after which something that must happen is taken to have failed."""
 STEP = 2e-5
 """Seconds for which a ``polite`` thread pauses at each step, long enough for others to run."""
