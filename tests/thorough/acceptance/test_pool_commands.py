@@ -156,7 +156,7 @@ def test_a_pool_that_is_stopped_while_it_restarts_leaves_nobody_behind(shop: Sho
     heard(control, restart)
     eventually(pool_is(shop, "restarting"), PATIENCE, what="the pool restarts")
 
-    stop = control.stop_pool(listed(shop).id)
+    stop = control.stop_pool(shop.backend.pools()[0].id)
     heard(control, stop)
     shop.touch("go")
 
