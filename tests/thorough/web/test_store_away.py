@@ -53,7 +53,7 @@ def test_a_store_that_goes_away_is_told_and_the_page_goes_on_when_it_is_back(
         server.start()
         put(server, "late")
 
-        expect(page.get_by_role("link", name="late", exact=True)).to_be_visible(timeout=180_000)
+        expect(page.get_by_role("link", name="late", exact=True)).to_be_visible()
         expect(page.locator("#notice")).to_be_empty()
         expect(page.locator("#live-state")).to_have_attribute("data-state", "live")
         assert page.evaluate("window.mark === 1")

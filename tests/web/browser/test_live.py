@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from skunkqueue.persistence import Backend
 from skunkqueue.web import create_app
@@ -41,6 +41,33 @@ def test_a_page_changes_without_being_loaded_again(page: Page, store: Backend) -
 
     expect(page.get_by_role("link", name="late", exact=True)).to_be_visible()
     assert is_same_page(page)
+
+
+def test_a_change_that_comes_while_the_page_is_fetched_is_fetched_next(page: Page, store: Backend) -> None:
+    page.goto("/queues")
+    page.evaluate(
+        """() => {
+            window.changes = 0;
+            new EventSource(document.getElementById("main").dataset.events).addEventListener("change", () => (changes += 1));
+        }"""
+    )
+    held: list[Route] = []
+
+    def hold(fetch: Route) -> None:
+        held.append(fetch)
+
+    page.route("**/queues", hold)
+    store.enqueue([firing(route="a first one")])
+    eventually(lambda: page.evaluate("changes") and held, what="the page is being fetched")
+    fetched = held[0].fetch()
+
+    store.enqueue([firing(route="late")])
+    eventually(lambda: page.evaluate("changes") >= 2, what="the second change is told")
+    held[0].fulfill(response=fetched)
+    page.unroute("**/queues", hold)
+
+    # Without it the page asks again only after 30 seconds, in case an event was lost.
+    expect(page.get_by_role("link", name="late", exact=True)).to_be_visible(timeout=15_000)
 
 
 def test_a_selection_holds_the_page_still_until_it_is_given_up(page: Page, store: Backend) -> None:

@@ -91,7 +91,9 @@ async function tryFetch() {
     fetching = false;
     fetchedAt = performance.now();
     showState();
-    regularly();
+    // An event that came meanwhile may tell of what this answer did not have.
+    if (wanted && !failures) later(LEAST_MS);
+    else regularly();
   }
 }
 
