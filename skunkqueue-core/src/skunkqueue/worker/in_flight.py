@@ -90,7 +90,7 @@ class InFlight:
         self.settling: dict[int, Sequence[Attempt]] = {}
         """Batches that are about to be settled, while strategies are asked what follows, by thread. ``Settler``; read by ``held``."""
         self.planning: Planning | None = None
-        """The run whose strategy the main thread asks. ``Refires``; read by the heartbeat."""
+        """The run whose strategy the main thread asks. ``Strategies``; read by the heartbeat."""
 
         # What the worker is to do.
         self.stopping = False

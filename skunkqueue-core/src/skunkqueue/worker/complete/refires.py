@@ -1,17 +1,14 @@
 """Plans the next run of a schedule when one has ended, and arms schedules that have no run planned.
 
-Strategies are plugins. They are loaded and asked on a thread of their own, for a limited time. The scoreboard shows which one is
-asked. One that fails costs its schedule the next run, and nothing else.
+A strategy that fails costs its schedule the next run, and nothing else.
 """
 
 from __future__ import annotations
 
 import logging
 import random
-import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -22,27 +19,21 @@ from skunkqueue.errors import (
     BackendFullError,
     BackendReadOnlyError,
     BackendUnavailableError,
-    PluginTimeoutError,
 )
 from skunkqueue.persistence.backend import MAX_PAGE
-from skunkqueue.plugins import STRATEGIES, calls, registry
-from skunkqueue.plugins.calls import Call, Caller, Rests, Result
-from skunkqueue.plugins.requirements import explain
-from skunkqueue.processes.log_values import duration
-from skunkqueue.processes.scoreboard import KILL_PLUGIN_AFTER, NO_CLAIM, STRATEGY, PluginCall
-from skunkqueue.records import Claim, ClaimRef, Refire, Schedule, Verdict
+from skunkqueue.plugins.calls import Call
+from skunkqueue.processes.scoreboard import STRATEGY
+from skunkqueue.records import Claim, Refire, Schedule, Verdict
 from skunkqueue.schedule import (
     Observation,
     Plan,
-    Strategy,
-    find_strategy,
     firing_for,
     refire,
     skipped,
     unplanned,
 )
 from skunkqueue.worker.attempt import Attempt
-from skunkqueue.worker.in_flight import Planning
+from skunkqueue.worker.complete.strategies import Asking, Strategies, key_of
 from skunkqueue.worker.judge.evidence import deaths_of, read_evidence
 from skunkqueue.worker.services import Services
 
@@ -58,42 +49,21 @@ FIRST_DELAY = 0.2
 """Seconds for which a firing is put off that no other worker took."""
 LONGEST_DELAY = 5.0
 """The same after it has come back again and again, each time for twice as long."""
-LEAST_LIMIT = 1.0
-"""Seconds that a strategy has at least, however short the lease is."""
 _PLANS = 2_000
 """The most schedules that are remembered as they were last planned here."""
 _SMALL = 4_096
 """The most bytes of body and state that such a schedule may have."""
 
 
-class _Asking(NamedTuple):
-    """About whom a strategy is asked."""
-
-    schedule: str
-    strategy: str
-    claim: Claim | None
-
-
 class Refires:
-    """Works out refires for one worker; strategies are loaded once."""
+    """Works out refires for one worker."""
 
     def __init__(self, services: Services) -> None:
         settings = services.settings
         self._backend = services.backend
         self._queue = settings.queue
         self._routes = settings.routes
-        self._in_flight = services.in_flight
-        self._scoreboard = services.scoreboard
-        self._rests = Rests(settings.resting)
-        """Schedules whose strategies hung, or ended workers, a short while ago: they are not asked."""
-        # The maintenance thread asks too, and must get back to its leases.
-        self._limit = max(min(calls.LIMIT, settings.lease / 3), LEAST_LIMIT)
-        # One for the main thread and one for maintenance, so that neither waits for what the other has asked.
-        self._callers = [self._caller(place) for place in (0, 1)]
-        self._strategies: dict[str, Strategy] = {}
-        self._missing: set[str] = set()
-        self._failing: set[str] = set()
-        """Schedules whose strategy has failed, and whose failure is in the log."""
+        self._strategies = Strategies(services)
         self._left: dict[str, tuple[str, float, bool]] = {}
         """By schedule: the firing last left to others, the longest delay it had, and if it was last given none."""
         self._offered = False
@@ -102,18 +72,17 @@ class Refires:
 
     def close(self) -> None:
         """End the threads on which strategies are asked."""
-        for caller in self._callers:
-            caller.close()
+        self._strategies.close()
 
     def has(self, strategy: str | None) -> bool:
         """Return whether a strategy is loaded."""
-        return strategy in self._strategies
+        return self._strategies.has(strategy)
 
     def lacks(self, name: str, strategy: str | None, claim: Claim) -> bool:
         """Return whether this worker cannot plan what follows a schedule's firing, and so must not run it."""
-        if strategy is None or strategy in self._strategies or _ended_a_worker(claim):
+        if strategy is None or self._strategies.has(strategy) or _ended_a_worker(claim):
             return False
-        if self._load(strategy, name, claim) is not None:
+        if self._strategies.load(strategy, name, claim) is not None:
             return False
         try:
             schedule = self._backend.get_schedule(self._queue, name)
@@ -152,23 +121,23 @@ class Refires:
             claim = one.claim
             if schedule is None or schedule.firing != claim.id:
                 continue
-            key = _key_of(schedule)
-            if _ended_a_worker(claim) or self._rests.has(key):
+            key = key_of(schedule)
+            if _ended_a_worker(claim) or self._strategies.rests.has(key):
                 # A worker that heals the schedule plans its next run.
                 self._note_unplanned(one, schedule, now)
                 continue
             asked.append((one, schedule, key))
-            about = _Asking(schedule.name, schedule.strategy, claim)
+            about = Asking(schedule.name, schedule.strategy, claim)
             asking.append(Call(key, partial(self._follow, schedule, one, now), about))
-        for (one, schedule, key), (following, error) in zip(asked, self._ask(asking), strict=True):
+        for (one, schedule, key), (following, error) in zip(asked, self._strategies.ask(asking), strict=True):
             if error is not None:
                 # The next sweep arms the schedule again. Only this observation is lost.
-                self._complain(schedule, error)
+                self._strategies.complain(schedule, error)
                 self._note_unplanned(one, schedule, now)
             elif following is None:
                 self._note_unplanned(one, schedule, now)
             else:
-                self._rests.end(key)
+                self._strategies.rests.end(key)
                 one.outcome = replace(one.outcome, refire=following)
                 self._remember(schedule, following)
 
@@ -215,7 +184,7 @@ class Refires:
 
     def _follow(self, schedule: Schedule, one: Attempt, now: float) -> Refire | None:
         """Ask a strategy what follows a run; ``None`` where it is not installed."""
-        strategy = self._found(schedule.strategy, schedule.name)
+        strategy = self._strategies.found(schedule.strategy, schedule.name)
         if strategy is None:
             return None
         seen = _seen(schedule, one, now)
@@ -244,7 +213,7 @@ class Refires:
         random.shuffle(idle)
         end = monotonic() + HEAL_FOR
         for seen in idle:
-            if self._rests.has(_key_of(seen)):
+            if self._strategies.rests.has(key_of(seen)):
                 continue
             if monotonic() > end:
                 return True
@@ -253,15 +222,15 @@ class Refires:
 
     def _heal(self, schedule: Schedule) -> None:
         now, place = self._backend.now(), (schedule.queue, schedule.name)
-        about = _Asking(schedule.name, schedule.strategy, None)
-        (result,) = self._ask([Call(_key_of(schedule), partial(self._skip, schedule, now), about)])
+        about = Asking(schedule.name, schedule.strategy, None)
+        (result,) = self._strategies.ask([Call(key_of(schedule), partial(self._skip, schedule, now), about)])
         if result.error is not None:
-            self._complain(schedule, result.error)
+            self._strategies.complain(schedule, result.error)
             return
         plan: Plan | None = result.value
         if plan is None:
             return
-        self._rests.end(_key_of(schedule))
+        self._strategies.rests.end(key_of(schedule))
         firing = firing_for(schedule, plan)
         if firing is None:
             self._backend.remove_schedule(*place, schedule.generation)
@@ -272,7 +241,7 @@ class Refires:
             raise
         except BackendError as error:
             # What this strategy plans is refused, such as too large a state: the others are healed all the same.
-            self._complain(schedule, error)
+            self._strategies.complain(schedule, error)
             return
         if armed:
             logger.info(
@@ -283,97 +252,8 @@ class Refires:
             )
 
     def _skip(self, schedule: Schedule, now: float) -> Plan | None:
-        strategy = self._found(schedule.strategy, schedule.name)
+        strategy = self._strategies.found(schedule.strategy, schedule.name)
         return None if strategy is None else skipped(schedule, strategy, now)
-
-    # --- asking -----------------------------------------------------------------------------------
-
-    def _caller(self, place: int) -> Caller:
-        return Caller(
-            "skunkqueue-strategy",
-            self._limit,
-            enter=partial(self._enter, place),
-            leave=partial(self._leave, place),
-        )
-
-    def _ask(self, calls: Sequence[Call]) -> list[Result]:
-        if not calls:
-            return []
-        maintenance = threading.current_thread() is not threading.main_thread()
-        return self._callers[maintenance].call_each(calls)
-
-    def _enter(self, place: int, call: Call) -> None:
-        """Show that a strategy is asked: on the scoreboard for the pool, and as the worker's current firing in listings."""
-        about: _Asking = call.about
-        ref = NO_CLAIM if about.claim is None else ClaimRef(about.claim.id, about.claim.token)
-        deadline = monotonic() + self._limit + KILL_PLUGIN_AFTER
-        words = (STRATEGY, call.key, about.strategy, about.schedule)
-        self._scoreboard.call_plugin(place, PluginCall(ref, deadline, words))
-        if place == 0 and about.claim is not None:
-            self._in_flight.planning = Planning(about.claim, self._in_flight.monotonic())
-
-    def _leave(self, place: int) -> None:
-        self._scoreboard.end_plugin_call(place)
-        if place == 0:
-            self._in_flight.planning = None
-
-    def _complain(self, schedule: Schedule, error: BaseException) -> None:
-        """Log a strategy's failure: of what it raises or plans once for each declaration, of a hang each time."""
-        key = _key_of(schedule)
-        if isinstance(error, PluginTimeoutError):
-            again = f"again in {duration(self._rests.begin(key))}"
-        elif key in self._failing:
-            return
-        else:
-            again = "again by every sweep"
-        self._failing.add(key)
-        logger.error(
-            "strategy failed: schedule=%r strategy=%r distribution=%r reason=%r: nothing more is planned for now, it "
-            "is asked %s; declare the schedule with another rule, or `skunq schedule remove %s`",
-            schedule.name,
-            schedule.strategy,
-            registry.origin(STRATEGIES, schedule.strategy),
-            explain(error),
-            again,
-            schedule.name,
-            exc_info=None if isinstance(error, PluginTimeoutError) else error,
-        )
-
-    def _load(self, name: str, schedule: str, claim: Claim) -> Strategy | None:
-        """Load a strategy in the main thread; ``None`` where it is missing, broken, or does not load in time."""
-        key = f"strategy {name}"
-        if self._rests.has(key):
-            return None
-        about = _Asking(schedule, name, claim)
-        (result,) = self._ask([Call(key, lambda: self._found(name, schedule), about)])
-        if result.error is None:
-            strategy: Strategy | None = result.value
-            return strategy
-        self._rests.begin(key)
-        self._tell_missing(name, schedule, result.error)
-        return None
-
-    def _found(self, name: str, schedule: str) -> Strategy | None:
-        """Find a strategy; called on the strategies' own thread."""
-        found = self._strategies.get(name)
-        if found is None:
-            try:
-                found = find_strategy(name)
-            except Exception as error:  # noqa: BLE001 - a plugin may raise anything
-                self._tell_missing(name, schedule, error)
-                return None
-            self._strategies[name] = found
-            self._missing.discard(name)
-        return found
-
-    def _tell_missing(self, name: str, schedule: str, error: BaseException) -> None:
-        if name not in self._missing:
-            self._missing.add(name)
-            logger.warning(
-                "firings of schedule %r are left to other workers until this one is restarted with its strategy: %s",
-                schedule,
-                error,
-            )
 
 
 def _seen(schedule: Schedule, one: Attempt, now: float) -> Observation:
@@ -398,11 +278,6 @@ def _late(one: Attempt, seen: Observation) -> float:
     # A firing that comes back has a due time of its own; the schedule's says nothing of this attempt.
     since = seen.due if seen.whole else one.claim.due
     return 0.0 if seen.began is None else max(seen.began - since, 0.0)
-
-
-def _key_of(schedule: Schedule) -> str:
-    # With the generation, so that a schedule that is declared anew is asked at once.
-    return f"schedule {schedule.generation} {schedule.name}"
 
 
 def _is_final(verdict: Verdict) -> bool:
