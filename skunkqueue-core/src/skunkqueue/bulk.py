@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from skunkqueue import outcomes
+from skunkqueue import firing_control
 from skunkqueue.control import Control
 from skunkqueue.errors import WrongTypeError
+from skunkqueue.firing_control import CHANGES, Answer
 from skunkqueue.listings import MAX_LOOK, MAX_ROWS, Count, Query, Row
-from skunkqueue.outcomes import CHANGES, Outcome
 from skunkqueue.records import FINAL_STATES, State
 from skunkqueue.show import brief
 
@@ -131,7 +131,7 @@ class Bulk:
                     progress,
                     seen=progress.seen + len(found),
                     done=progress.done + sum(each.done for each in found),
-                    told=progress.told + outcomes.told(self.verb, found),
+                    told=progress.told + firing_control.told(self.verb, found),
                 )
                 cursor, more = page.next, page.next is not None
                 if more:
@@ -142,17 +142,17 @@ class Bulk:
             action.finish(self._words(progress, ended=not progress.stopped) + end)
         return progress
 
-    def _do(self, rows: Sequence[Row]) -> list[Outcome]:
+    def _do(self, rows: Sequence[Row]) -> list[Answer]:
         backend = self._control.backend
         now = backend.now() if self.verb == "run_now" else 0.0
         early = {row.id for row in rows if row.due > now}
-        return outcomes.act(backend, self.verb, [row.id for row in rows], early)
+        return firing_control.act(backend, self.verb, [row.id for row in rows], early)
 
     def _words(self, progress: BulkProgress, *, ended: bool = False) -> str:
         matched = progress.matched
         of = f"{matched.number}" if matched.exact else f"at least {matched.number}"
         is_known = matched.exact or not (ended or progress.is_past)
-        return outcomes.in_words(self.verb, progress.done, progress.told, of if is_known else "")
+        return firing_control.in_words(self.verb, progress.done, progress.told, of if is_known else "")
 
 
 def describe(query: Query) -> str:

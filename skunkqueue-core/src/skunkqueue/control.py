@@ -7,13 +7,13 @@ without it. Decides nothing: the caller decides who may do what.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from skunkqueue import outcomes, schedule_control
+from skunkqueue import firing_control, schedule_control
 from skunkqueue.errors import BackendError, SkunkQueueError, UnknownPoolError, UnknownWorkerError
+from skunkqueue.firing_control import Answer
 from skunkqueue.ids import new_id
-from skunkqueue.outcomes import Outcome
 from skunkqueue.payload import storable
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.pools import FAILED, MAX_ON, NOTHING, Entry, PoolRecord
@@ -88,17 +88,14 @@ class Control:
 
     # --- firings ----------------------------------------------------------------------------------
 
-    def act(self, verb: str, ids: Sequence[str], early: Collection[str] | None = None) -> list[Outcome]:
-        """Do ``kill``, ``requeue``, ``delete`` or ``run_now`` to firings, any number; return the outcome of each, in order.
-
-        ``early``: see ``outcomes.act``.
-        """
-        found: list[Outcome] = []
+    def act(self, verb: str, ids: Sequence[str]) -> list[Answer]:
+        """Do ``kill``, ``requeue``, ``delete`` or ``run_now`` to firings, any number; return the answer for each, in order."""
+        found: list[Answer] = []
         with self.action(verb, _named(ids)) as action:
-            for batch in outcomes.batches(ids):
+            for batch in firing_control.batches(ids):
                 if found:
                     action.note(_done(verb, found, len(ids)))
-                found += outcomes.act(self.backend, verb, batch, early)
+                found += firing_control.act(self.backend, verb, batch)
             action.finish(_done(verb, found, len(ids)))
         return found
 
@@ -280,9 +277,9 @@ def shortened(on: str) -> str:
     return on if len(on) <= MAX_ON else f"{on[: MAX_ON - 3]}..."
 
 
-def _done(verb: str, found: Sequence[Outcome], of: int) -> str:
+def _done(verb: str, found: Sequence[Answer], of: int) -> str:
     done = sum(each.done for each in found)
-    return outcomes.in_words(verb, done, outcomes.told(verb, found), f"{of}")
+    return firing_control.in_words(verb, done, firing_control.told(verb, found), f"{of}")
 
 
 def _named(ids: Sequence[str]) -> str:

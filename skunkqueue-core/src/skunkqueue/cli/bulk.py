@@ -21,8 +21,8 @@ from skunkqueue.cli.output import document, note, say
 from skunkqueue.cli.searching import with_text
 from skunkqueue.cli.text import clean, plural
 from skunkqueue.control import Control
+from skunkqueue.firing_control import DONE
 from skunkqueue.listings import Count, Row
-from skunkqueue.outcomes import DONE
 
 F = TypeVar("F", bound=Callable[..., object])
 ASKED = {"kill": "Kill", "requeue": "Requeue", "delete": "Delete", "run_now": "Run at once"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
@@ -16,160 +18,114 @@ from skunkqueue.cli.options import option
 from skunkqueue.cli.output import document, json_option, note, say
 from skunkqueue.cli.text import plural
 from skunkqueue.control import Control
-from skunkqueue.outcomes import Outcome
+from skunkqueue.firing_control import Answer
 from skunkqueue.records import State
 
 FINISHED = ("error", "killed", "expired", "complete")
 
 
+def _changing(
+    verb: str, states: tuple[str, ...]
+) -> Callable[[Callable[[Answer], None]], Callable[..., None]]:
+    """Make a command that does a verb to firings, by ids or by filters in these states.
+
+    What it decorates tells people the answer for one firing that was given by its id.
+    """
+
+    def decorate(tell: Callable[[Answer], None]) -> Callable[..., None]:
+        @click.argument("ids", metavar="[ID...]", nargs=-1)
+        @filter_options(states)
+        @bulk_options
+        @json_option
+        @click.pass_context
+        @with_control
+        @functools.wraps(tell)
+        def command(
+            control: Control,
+            ctx: click.Context,
+            ids: tuple[str, ...],
+            *,
+            everything: bool,
+            yes: bool,
+            as_json: bool,
+            **given: Any,
+        ) -> None:
+            wanted = filter_of(given)
+            if is_bulk(ctx, ids, wanted, everything=everything):
+                # Scripts that name a queue to requeue were written before the command asked.
+                asks = verb != "requeue" or wanted.queue is None
+                bulk.run(control, ctx, verb, wanted, states, yes=yes, as_json=as_json, asks=asks)
+                return
+            before = firings_called(control.backend, ids)
+            found = control.act(verb, list(before))
+            if as_json:
+                document({"answers": [_json(each, before) for each in found]})
+            else:
+                for each in found:
+                    tell(each)
+                if verb == "requeue":
+                    say(f"requeued {plural(sum(each.done for each in found), 'firing')}")
+            if not all(each.done for each in found):
+                ctx.exit(exits.NOTHING)
+
+        return command
+
+    return decorate
+
+
 @click.command()
-@click.argument("ids", metavar="[ID...]", nargs=-1)
-@filter_options(("running", "pending"))
-@bulk_options
-@json_option
-@click.pass_context
-@with_control
-def kill(
-    control: Control,
-    ctx: click.Context,
-    ids: tuple[str, ...],
-    *,
-    everything: bool,
-    yes: bool,
-    as_json: bool,
-    **given: Any,
-) -> None:
+@_changing("kill", ("running", "pending"))
+def kill(each: Answer) -> None:
     """Kill firings.
 
     Pending ones at once, running ones by interrupting the job. Give their IDs, or filters: kill -q shop --job shop:sell.
     """
-    wanted = filter_of(given)
-    if is_bulk(ctx, ids, wanted, everything=everything):
-        bulk.run(control, ctx, "kill", wanted, ("running", "pending"), yes=yes, as_json=as_json)
-        return
-    found = control.act("kill", list(firings_called(control.backend, ids)))
-    for each in () if as_json else found:
-        if not each.done:
-            note(f"{each.id} is {_told(each.state)} already")
-        elif each.state is State.RUNNING:
-            say(f"{each.id} is running: its worker will interrupt it")
-        else:
-            say(f"{each.id} is killed")
-    _end(ctx, found, as_json=as_json)
+    if not each.done:
+        note(f"{each.id} is {_told(each.state)} already")
+    elif each.state is State.RUNNING:
+        say(f"{each.id} is running: its worker will interrupt it")
+    else:
+        say(f"{each.id} is killed")
 
 
 @click.command()
-@click.argument("ids", metavar="[ID...]", nargs=-1)
-@filter_options(FINISHED)
-@bulk_options
-@json_option
-@click.pass_context
-@with_control
-def requeue(
-    control: Control,
-    ctx: click.Context,
-    ids: tuple[str, ...],
-    *,
-    everything: bool,
-    yes: bool,
-    as_json: bool,
-    **given: Any,
-) -> None:
+@_changing("requeue", FINISHED)
+def requeue(each: Answer) -> None:
     """Run finished firings again.
 
     Give their IDs, or filters: requeue --state error -q QUEUE. In a script it does not ask where -q is given.
     """
-    wanted = filter_of(given)
-    if is_bulk(ctx, ids, wanted, everything=everything):
-        # Scripts that name a queue were written before the command asked.
-        bulk.run(
-            control, ctx, "requeue", wanted, FINISHED, yes=yes, as_json=as_json, asks=wanted.queue is None
-        )
-        return
-    before = firings_called(control.backend, ids)
-    found = control.act("requeue", list(before))
-    if not as_json:
-        for each in found:
-            if not each.done:
-                note(f"{each.id} is not finished, or its idempotency key is in use by another firing")
-        say(f"requeued {plural(sum(each.done for each in found), 'firing')}")
-    _end(
-        ctx,
-        [each._replace(state=before[each.id] if each.done else each.state) for each in found],
-        as_json=as_json,
-    )
+    if not each.done:
+        note(f"{each.id} is not finished, or its idempotency key is in use by another firing")
 
 
 @click.command()
-@click.argument("ids", metavar="[ID...]", nargs=-1)
-@filter_options(("pending", *FINISHED))
-@bulk_options
-@json_option
-@click.pass_context
-@with_control
-def delete(
-    control: Control,
-    ctx: click.Context,
-    ids: tuple[str, ...],
-    *,
-    everything: bool,
-    yes: bool,
-    as_json: bool,
-    **given: Any,
-) -> None:
+@_changing("delete", ("pending", *FINISHED))
+def delete(each: Answer) -> None:
     """Delete firings, finished or pending, with their results.
 
     Give their IDs, or filters: delete --state error --error ValueError --since 2h. A running one stays: kill it first.
     """
-    wanted = filter_of(given)
-    if is_bulk(ctx, ids, wanted, everything=everything):
-        bulk.run(control, ctx, "delete", wanted, ("pending", *FINISHED), yes=yes, as_json=as_json)
-        return
-    found = control.act("delete", list(firings_called(control.backend, ids)))
-    for each in () if as_json else found:
-        if each.done:
-            say(f"{each.id} is deleted; it was {_told(each.state)}")
-        else:
-            why = "is gone already" if each.state is None else "is running: kill it first"
-            note(f"{each.id} {why}")
-    _end(ctx, found, as_json=as_json)
+    if each.done:
+        say(f"{each.id} is deleted; it was {_told(each.state)}")
+    else:
+        note(f"{each.id} {'is gone already' if each.state is None else 'is running: kill it first'}")
 
 
 @click.command()
-@click.argument("ids", metavar="[ID...]", nargs=-1)
-@filter_options(("pending",))
-@bulk_options
-@json_option
-@click.pass_context
-@with_control
-def run(
-    control: Control,
-    ctx: click.Context,
-    ids: tuple[str, ...],
-    *,
-    everything: bool,
-    yes: bool,
-    as_json: bool,
-    **given: Any,
-) -> None:
+@_changing("run_now", ("pending",))
+def run(each: Answer) -> None:
     """Make pending firings due now, not when their time comes.
 
     Give their IDs, or filters: run -q shop --tag urgent. Priority, and a pause of the route, count as before.
     """
-    wanted = filter_of(given)
-    if is_bulk(ctx, ids, wanted, everything=everything):
-        bulk.run(control, ctx, "run_now", wanted, ("pending",), yes=yes, as_json=as_json)
-        return
-    found = control.act("run_now", list(firings_called(control.backend, ids)))
-    for each in () if as_json else found:
-        if each.done:
-            say(f"{each.id} is due now")
-        elif each.state is State.PENDING:
-            note(f"{each.id} was due already")
-        else:
-            cure = "; to run it again: skunq requeue" if each.state is not None and each.state.final else ""
-            note(f"{each.id} is {_told(each.state)} already{cure}")
-    _end(ctx, found, as_json=as_json)
+    if each.done:
+        say(f"{each.id} is due now")
+    elif each.state is State.PENDING:
+        note(f"{each.id} was due already")
+    else:
+        cure = "; to run it again: skunq requeue" if each.state is not None and each.state.final else ""
+        note(f"{each.id} is {_told(each.state)} already{cure}")
 
 
 @click.command()
@@ -190,15 +146,10 @@ def prune(control: Control, older_than: float | None, *, as_json: bool) -> None:
         say(f"pruned {plural(removed, 'finished firing')}")
 
 
-def _end(ctx: click.Context, found: list[Outcome], *, as_json: bool) -> None:
-    """Print the answers as JSON where that is asked for, and set the exit code: not 0 where one was not changed."""
-    if as_json:
-        answers = [
-            {"id": each.id, "before": each.state and each.state.value, "done": each.done} for each in found
-        ]
-        document({"answers": answers})
-    if not all(each.done for each in found):
-        ctx.exit(exits.NOTHING)
+def _json(answer: Answer, before: Mapping[str, State]) -> dict[str, Any]:
+    # What was requeued has no state of its own in the answer.
+    state = answer.state or (before[answer.id] if answer.done else None)
+    return {"id": answer.id, "before": state and state.value, "done": answer.done}
 
 
 def _told(state: State | None) -> str:

@@ -207,17 +207,13 @@ def _wait(ctx: click.Context, handle: JobHandle[Any], timeout: float | None, *, 
     """Wait for the result, and print it."""
     try:
         result = handle.wait(timeout)
-    except FiringFailedError as error:
+    except (FiringFailedError, WaitTimeoutError) as error:
         if as_json:
-            told = {"state": error.state and error.state.value, "error": f"{error.kind}: {error.message}"}
-            document({"id": handle.id, **told, "result": None})
-        note(str(error))
-        ctx.exit(exits.NOTHING)
-    except WaitTimeoutError as error:
-        if as_json:
-            state = handle.state
-            told = {"state": state and state.value, "error": None}
-            document({"id": handle.id, **told, "result": None})
+            if isinstance(error, FiringFailedError):
+                state, why = error.state, f"{error.kind}: {error.message}"
+            else:
+                state, why = handle.state, ""
+            document({"id": handle.id, "state": state and state.value, "error": why or None, "result": None})
         note(str(error))
         ctx.exit(exits.NOTHING)
     if as_json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skunkqueue.errors import UnknownFiringError, UnknownWorkerError
-from skunkqueue.outcomes import states
+from skunkqueue.firing_control import states
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import State
 

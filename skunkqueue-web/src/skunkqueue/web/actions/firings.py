@@ -15,8 +15,8 @@ from werkzeug.wrappers import Response
 
 from skunkqueue.bulk import Bulk
 from skunkqueue.cli.text import plural
+from skunkqueue.firing_control import CHANGES, told
 from skunkqueue.listings import MAX_ROWS, Count, Row
-from skunkqueue.outcomes import CHANGES
 from skunkqueue.records import State
 from skunkqueue.web import filters, inputs, operations, searching, source
 from skunkqueue.web.filters import Filter
@@ -163,8 +163,7 @@ def _do(verb: str) -> Response:
     count = sum(each.done for each in found)
     why_not = {"requeue": _why_not_requeued, "run_now": _why_not_made_due}.get(verb, _is)
     others = [why_not(each.state) for each in found if not each.done]
-    running = sum(verb == "kill" and each.state is State.RUNNING for each in found)
-    flash(_told(verb, count, len(ids), others, running), _kind(count, len(ids)))
+    flash(_told(verb, count, len(ids), others, told(verb, found)), _kind(count, len(ids)))
     return redirect(inputs.back(url_for("jobs.jobs")), 303)
 
 

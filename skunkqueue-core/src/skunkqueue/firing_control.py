@@ -1,4 +1,4 @@
-"""What became of firings that were killed, requeued, deleted or made due: of each, and in words. Knows no audit log."""
+"""What people and programs do to firings: kill, requeue, delete, run now; and the answers, in words too. Knows no audit log."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ _READ_AT_ONCE = 100
 """Whole records that are read in one step."""
 
 
-class Outcome(NamedTuple):
-    """The outcome for one firing."""
+class Answer(NamedTuple):
+    """The answer for one firing."""
 
     id: str
     done: bool
@@ -34,8 +34,8 @@ class Outcome(NamedTuple):
 
 def act(
     backend: Backend, verb: str, ids: Sequence[str], early: Collection[str] | None = None
-) -> list[Outcome]:
-    """Do ``kill``, ``requeue``, ``delete`` or ``run_now`` to firings, at most MAX_PAGE; return the outcome of each, in order.
+) -> list[Answer]:
+    """Do ``kill``, ``requeue``, ``delete`` or ``run_now`` to firings, at most MAX_PAGE; return the answer for each, in order.
 
     ``early``, for ``run_now``: those whose time has not come. It is read where it is not given.
     """
@@ -48,7 +48,7 @@ def act(
     def is_done(id_: str) -> bool:
         return known.get(id_) in CHANGES[verb] and (verb != "run_now" or id_ in (early or ()))
 
-    return [Outcome(id_, is_done(id_), known.get(id_)) for id_ in ids]
+    return [Answer(id_, is_done(id_), known.get(id_)) for id_ in ids]
 
 
 def batches(ids: Sequence[str], size: int = MAX_PAGE) -> Iterator[Sequence[str]]:
@@ -57,9 +57,9 @@ def batches(ids: Sequence[str], size: int = MAX_PAGE) -> Iterator[Sequence[str]]
         yield ids[start : start + size]
 
 
-def told(verb: str, outcomes: Iterable[Outcome]) -> int:
+def told(verb: str, answers: Iterable[Answer]) -> int:
     """Count the running firings whose workers were told to end them. They may still end otherwise."""
-    return sum(verb == "kill" and each.state is State.RUNNING for each in outcomes)
+    return sum(verb == "kill" and each.state is State.RUNNING for each in answers)
 
 
 def in_words(verb: str, done: int, running: int, of: str = "") -> str:
@@ -68,11 +68,11 @@ def in_words(verb: str, done: int, running: int, of: str = "") -> str:
     return f"{DONE[verb]} {counted}" + (f", told {running} to end" if running else "")
 
 
-def _requeue(backend: Backend, ids: Sequence[str]) -> list[Outcome]:
+def _requeue(backend: Backend, ids: Sequence[str]) -> list[Answer]:
     done = set(backend.requeue(ids))
     left = [id_ for id_ in ids if id_ not in done]
     known = dict(zip(left, states(backend, left), strict=True))
-    return [Outcome(id_, id_ in done, known.get(id_)) for id_ in ids]
+    return [Answer(id_, id_ in done, known.get(id_)) for id_ in ids]
 
 
 def states(backend: Backend, ids: Sequence[str]) -> list[State | None]:
