@@ -16,6 +16,7 @@ from skunkqueue.errors import (
     ConfigError,
     DamagedPayloadError,
     FiringFailedError,
+    NameInvalidError,
     PolicyTypeError,
     WaitTimeoutError,
     WrongTypeError,
@@ -233,7 +234,7 @@ def test_an_id_that_is_none_is_refused_where_the_handle_is_made(queue: SkunkQueu
 
 
 def test_an_empty_id_is_refused_where_the_handle_is_made(queue: SkunkQueue) -> None:
-    with pytest.raises(ValueError, match=r"give the firing's id"):
+    with pytest.raises(NameInvalidError, match=r"give the firing's id"):
         queue.handle("")
 
 

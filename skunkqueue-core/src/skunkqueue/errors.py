@@ -22,7 +22,7 @@ class SkunkQueueError(Exception):
 
 
 class NameInvalidError(SkunkQueueError, ValueError):
-    """A queue, route, job, schedule or key name is empty, too long or has control characters."""
+    """A queue, route, job, schedule or key name is empty, too long or has control characters, or an id is empty."""
 
 
 class PolicyError(SkunkQueueError, ValueError):

@@ -1,4 +1,4 @@
-"""Plain data of listings: what is asked for, and rows without bodies or results.
+"""Plain data of listings: what is asked for, rows without bodies or results, and sums.
 
 As in ``records``: frozen, keyword-only, and knows nothing of stores.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from skunkqueue.records import State
+from skunkqueue.records import RouteInfo, State
 
 MAX_ROWS = 1_000
 """The largest ``limit`` of a page of rows; larger ones are cut to it."""
@@ -115,6 +115,27 @@ class JobCount(msgspec.Struct, frozen=True, kw_only=True):
     """Every state is there, also with 0."""
     exact: bool = True
     """False: at least so many."""
+
+
+class QueueSum(msgspec.Struct, frozen=True, kw_only=True):
+    """All routes of one queue together."""
+
+    queue: str
+    routes: int
+    paused: int
+    """How many of the routes are paused."""
+    counts: dict[State, int]
+    """As in ``RouteInfo``, and so is ``exact``."""
+    exact: bool = True
+
+
+class Busiest(msgspec.Struct, frozen=True, kw_only=True):
+    """The routes on which most is pending or running, and the sums of all."""
+
+    routes: tuple[RouteInfo, ...]
+    """Busiest first; equals by queue and name."""
+    queues: tuple[QueueSum, ...]
+    """By name."""
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -16,6 +16,7 @@ from skunkqueue.config import resolve
 from skunkqueue.decorator import JobDecorator
 from skunkqueue.errors import (
     ConfigError,
+    NameInvalidError,
     SkunkQueueError,
     WrongTypeError,
 )
@@ -148,14 +149,14 @@ class SkunkQueue(Registration, AsyncQueue):
     def handle(self, firing_id: str) -> JobHandle[Any]:
         """Return a handle for a firing made elsewhere, by its id; whether it exists is seen when it is asked.
 
-        Raises WrongTypeError for what is not a string, and ValueError for an empty one.
+        Raises WrongTypeError for what is not a string, and NameInvalidError for an empty one.
         """
         if not isinstance(firing_id, str):
             msg = f"queue.handle({brief(firing_id)}): give the firing's id, a string such as handle.id, not {type(firing_id).__name__}"
             raise WrongTypeError(msg)
         if not firing_id:
             msg = "queue.handle(''): give the firing's id, as handle.id; an empty one belongs to no firing"
-            raise ValueError(msg)
+            raise NameInvalidError(msg)
         return JobHandle(firing_id, self, default_gate())
 
     @overload

@@ -288,27 +288,6 @@ class RouteInfo(msgspec.Struct, frozen=True, kw_only=True):
     """False: there are so many that the store estimates, and its numbers may be a little off."""
 
 
-class QueueSum(msgspec.Struct, frozen=True, kw_only=True):
-    """All routes of one queue together."""
-
-    queue: str
-    routes: int
-    paused: int
-    """How many of the routes are paused."""
-    counts: dict[State, int]
-    """As in ``RouteInfo``, and so is ``exact``."""
-    exact: bool = True
-
-
-class Busiest(msgspec.Struct, frozen=True, kw_only=True):
-    """The routes on which most is pending or running, and the sums of all."""
-
-    routes: tuple[RouteInfo, ...]
-    """Busiest first; equals by queue and name."""
-    queues: tuple[QueueSum, ...]
-    """By name."""
-
-
 class Minute(msgspec.Struct, frozen=True, kw_only=True):
     """Counters of one queue and route over one minute; see ``counters`` for the names."""
 

@@ -7,8 +7,9 @@ import pytest
 from skunkqueue.clock import VirtualClock
 from skunkqueue.contract.kit import Kit
 from skunkqueue.contract.makers import QUEUE, claim, firing, outcome
+from skunkqueue.listings import QueueSum
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import QueueSum, RouteInfo, State, Verdict
+from skunkqueue.records import RouteInfo, State, Verdict
 
 # Some sort otherwise where they are quoted, joined or folded.
 QUEUES = ("a", "a b", "a:b", "ä", "Z")

@@ -34,23 +34,13 @@ import msgspec
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.errors import BackendError
+from skunkqueue.listings import Busiest
 from skunkqueue.persistence.asking import Asking
 from skunkqueue.persistence.awaited import AwaitedClaim, begun_on_each, wait_by_looking
 from skunkqueue.persistence.route_pages import busiest_of, page_of
 from skunkqueue.persistence.schedule_verbs import ScheduleVerbs
 from skunkqueue.persistence.worker_verbs import WorkerVerbs
-from skunkqueue.records import (
-    Busiest,
-    Claim,
-    ClaimRef,
-    Firing,
-    Minute,
-    Outcome,
-    Page,
-    Record,
-    RouteInfo,
-    State,
-)
+from skunkqueue.records import Claim, ClaimRef, Firing, Minute, Outcome, Page, Record, RouteInfo, State
 
 COMPLETE_TTL = 86_400.0
 """Seconds for which a complete firing is kept where its job sets no time."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from skunkqueue.records import Busiest, QueueSum, RouteInfo, State
+from skunkqueue.listings import Busiest, QueueSum
+from skunkqueue.records import RouteInfo, State
 
 
 def page_of(

@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from skunkqueue.listings import Query
+from skunkqueue.listings import Busiest, Query, QueueSum
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import Busiest, QueueSum, RouteInfo, State, WorkerRecord
+from skunkqueue.records import RouteInfo, State, WorkerRecord
 from skunkqueue.web import source
 from skunkqueue.web.charts import Spark, spark
 from skunkqueue.web.show import is_live

@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from skunkqueue.counters import Counters
-from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Rows
+from skunkqueue.listings import MAX_LOOK, Busiest, Count, JobCount, Query, Result, Rows
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.persistence.sqlite import counters, results, route_pages, routes, searching
 from skunkqueue.persistence.sqlite.store import Store
-from skunkqueue.records import Busiest, Minute, RouteInfo, State
+from skunkqueue.records import Minute, RouteInfo, State
 
 
 class Asking(Backend, ABC):

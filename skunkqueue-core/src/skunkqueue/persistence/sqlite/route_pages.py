@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 
+from skunkqueue.listings import Busiest, QueueSum
 from skunkqueue.persistence.sqlite import routes
 from skunkqueue.persistence.sqlite.schema import COMPLETE, STATES
-from skunkqueue.records import Busiest, QueueSum, RouteInfo, State
+from skunkqueue.records import RouteInfo, State
 
 _SUMMED = ("live", *STATES[COMPLETE:])
 _SUMS = (

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from skunkqueue.counters import Counters
-from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Rows
+from skunkqueue.listings import MAX_LOOK, Busiest, Count, JobCount, Query, Result, Rows
 from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.redis import (
     control,
@@ -21,7 +21,7 @@ from skunkqueue.persistence.redis import (
     searching,
 )
 from skunkqueue.persistence.redis.base import StoreBackend
-from skunkqueue.records import Busiest, ClaimRef, Minute, Page, RouteInfo, State
+from skunkqueue.records import ClaimRef, Minute, Page, RouteInfo, State
 
 
 class Asking(StoreBackend, ABC):

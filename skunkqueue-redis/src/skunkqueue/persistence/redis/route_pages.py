@@ -5,13 +5,14 @@ All names are read at once, and sorted here: the server keeps them without order
 
 from __future__ import annotations
 
+from skunkqueue.listings import Busiest, QueueSum
 from skunkqueue.persistence import route_pages
 from skunkqueue.persistence.redis import routes
 from skunkqueue.persistence.redis.keys import names_in
 from skunkqueue.persistence.redis.link import Link
 from skunkqueue.persistence.redis.scripts import load
 from skunkqueue.persistence.redis.wire import reader
-from skunkqueue.records import Busiest, QueueSum, RouteInfo, State
+from skunkqueue.records import RouteInfo, State
 
 _SUMS = load("sums")
 _as_sums = reader(tuple[list[tuple[str, int, int, int, int, int, int, int, int]], list[tuple[str, int]]])

@@ -8,7 +8,8 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from skunkqueue.cli.text import plural
-from skunkqueue.records import QueueSum, RouteInfo, State
+from skunkqueue.listings import QueueSum
+from skunkqueue.records import RouteInfo, State
 from skunkqueue.web import inputs, routes, source
 from skunkqueue.web.rights import Right, allowed
 
