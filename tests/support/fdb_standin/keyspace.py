@@ -131,10 +131,19 @@ class Keyspace:
 
     def find(self, selector: Selector, version: int) -> bytes:
         """Find the key that a selector means; an end of all keys where there is none."""
+        self.reads += 1
+        self._check(version)
         key, or_equal, offset = selector
-        everything = (b"", False, 1), (b"\xff", False, 1)
-        keys = [found for found, _ in self.range(*everything, 0, version, backwards=False)]
-        at = bisect_left(keys, key + b"\0" * or_equal) + offset - 1
+        older = self._older(b"", b"\xff", version)
+        # Enough of the neighbours, however many of them came or went since: never all keys, which are many.
+        reach = abs(offset) + 1 + len(older)
+        first = key + b"\0" * or_equal
+        place = bisect_left(self._keys, first)
+        begin = max(0, place - reach)
+        near = {one for one in self._keys[begin : place + reach] if one not in older}
+        near.update(one for one, value in older.items() if value is not None)
+        keys = sorted(near)
+        at = bisect_left(keys, first) + offset - 1
         if at < 0:
             return b""
         return keys[at] if at < len(keys) else b"\xff"
