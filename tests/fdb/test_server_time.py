@@ -119,3 +119,16 @@ def test_virtual_clock_takes_its_place() -> None:
     virtual.advance(3.0)
     assert clock.now() == virtual.now()
     assert clock.saw(1)
+
+
+def test_anchor_since_which_versions_stood_still_does_not_fit(machine: Machine, clock: ServerTime) -> None:
+    machine.pass_(60.0)
+    others = Anchor(60 * MILLION, START + 10.0)
+    assert clock.fits(others, 109 * MILLION)
+    assert not clock.fits(others, 95 * MILLION)
+
+
+def test_anchor_that_is_ahead_of_this_machines_clocks_fits(machine: Machine, clock: ServerTime) -> None:
+    # It was suspended, and no clock of it knows for how long.
+    machine.pass_(1.0)
+    assert clock.fits(Anchor(160 * MILLION, START + 600.0), 161 * MILLION)

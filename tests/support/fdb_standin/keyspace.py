@@ -23,6 +23,9 @@ IDLE = 2 * SECOND
 NO_CONFLICT = 0x100
 """Added to the code of a mutation that is to conflict with nobody."""
 
+RECOVERED = b"\xff/globals/lastEpochEnd"
+"""The one key of the cluster's own that there is."""
+
 Range = tuple[bytes, bytes]
 Mutation = tuple[int, bytes, bytes]
 Pair = tuple[bytes, bytes]
@@ -59,6 +62,8 @@ class Keyspace:
         self.reads = 0
         self.versions = 0
         """How many read versions were asked for."""
+        self.recovered = 0
+        """The last version before the last recovery."""
         self.on_change: Callable[[bytes, bytes | None], None] = lambda _key, _value: None
         self._microseconds = microseconds
         self._ahead = 0
@@ -80,6 +85,7 @@ class Keyspace:
 
     def jump(self, versions: int) -> None:
         """Go on with much greater versions, as after a recovery; what was begun before can no longer commit."""
+        self.recovered = self._version
         self._ahead += versions
         self._version = max(self._microseconds() + self._ahead, self._version + 1)
         self._floor = self._version
@@ -96,6 +102,8 @@ class Keyspace:
         """Read one value."""
         self.reads += 1
         self._check(version)
+        if key == RECOVERED:
+            return self.recovered.to_bytes(8, "little") if self.recovered else None
         found = self._values.get(key)
         for commit in reversed(self._log):
             if commit.version <= version:

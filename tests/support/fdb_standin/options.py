@@ -45,6 +45,7 @@ class Settings:
         self.retries = -1
         self.size = 10_000_000
         self.read_your_writes = True
+        self.system_keys = False
         self.watches = 10_000
 
     @property
@@ -108,6 +109,9 @@ class TransactionOptions:
 
     def set_max_retry_delay(self, milliseconds: int) -> None:
         del milliseconds
+
+    def set_read_system_keys(self) -> None:
+        self._settings.system_keys = True
 
     def set_read_your_writes_disable(self) -> None:
         self._settings.read_your_writes = False

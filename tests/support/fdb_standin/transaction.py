@@ -243,7 +243,7 @@ class Transaction(Reads):
         return future
 
     def _refuse_beyond(self, *keys: bytes) -> None:
-        if any(key > b"\xff" for key in keys):
+        if any(key > b"\xff" for key in keys) and not self._settings.system_keys:
             self._writes.refused = self._writes.refused or 2004
         if any(len(key) > KEY_LIMIT + 1 for key in keys):
             self._writes.refused = self._writes.refused or 2102

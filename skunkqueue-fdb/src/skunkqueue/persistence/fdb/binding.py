@@ -90,6 +90,9 @@ class TransactionOptions(Protocol):
     def set_timeout(self, param: int, /) -> None:
         """Set the milliseconds after which all of it fails."""
 
+    def set_read_system_keys(self) -> None:
+        """Let it read the cluster's own keys, which begin with the byte 255."""
+
 
 class RawTransaction(Reading, Protocol):
     """A transaction of the binding. A caller that waits for its futures must keep it."""

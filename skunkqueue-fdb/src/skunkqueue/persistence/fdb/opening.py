@@ -9,17 +9,20 @@ import ssl
 import tempfile
 import weakref
 
-from skunkqueue.clock import Clock
+from skunkqueue.clock import Clock, monotonic
 from skunkqueue.errors import BackendError, ConfigError, StoreMissingError
+from skunkqueue.persistence.fdb import anchors
 from skunkqueue.persistence.fdb import binding as bindings
 from skunkqueue.persistence.fdb.binding import Binding
 from skunkqueue.persistence.fdb.keys import LAYOUT
-from skunkqueue.persistence.fdb.server_time import Anchor
 from skunkqueue.persistence.fdb.settings import TLS, Settings
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
 
 _KNOB = "future_version_retry_delay=0.001"
 """Else a watch tells of a change 10 ms after it and not 1."""
+_OTHERS = 3.0
+"""Seconds in which a process that knows the time sets the clock right after a recovery, if there is one."""
+_EVERY = 0.1
 
 
 def open_link(settings: Settings, clock: Clock, binding: Binding | None, *, create: bool) -> Link:
@@ -86,9 +89,9 @@ def _check_certificates(settings: Settings) -> None:
 def _look(link: Link, *, create: bool) -> None:
     keys = link.keys
 
-    def look(transaction: Transaction) -> Anchor | None:
-        layout, clock = transaction.get(keys.layout), transaction.get(keys.clock)
-        found, anchor = layout.value, clock.value
+    def look(transaction: Transaction) -> anchors.Found:
+        asked = transaction.get(keys.layout)
+        clock, found = anchors.read(transaction.raw, keys.clock), asked.value
         if found is not None and found != b"%d" % LAYOUT:
             msg = (
                 f"{link.settings.place}: the store {link.settings.dbname!r} has the layout {found!r}, which this version of"
@@ -105,11 +108,19 @@ def _look(link: Link, *, create: bool) -> None:
             transaction.set(keys.layout, b"%d" % LAYOUT)
         # Something to commit in any case: only the version of a commit tells how late it is.
         transaction.raw.add_write_conflict_key(keys.layout + b"?")
-        return None if anchor is None else Anchor.unpack(anchor)
+        return clock
 
-    anchor, version = link.run_at(look)
-    if anchor is None:
-        link.time.adopt(Anchor(version, link.clock.now()), version)
-        link.anchor_anew()
-    else:
-        link.time.adopt(anchor, version)
+    found, version = link.run_at(look)
+    if found.anchor is not None and not found.outlived:
+        link.time.adopt(found.anchor, version)
+        return
+    if found.anchor is not None:
+        _wait_for_others(link)
+    link.anchor_anew()
+
+
+def _wait_for_others(link: Link) -> None:
+    """Wait for one who knows the time to set the clock right after a recovery."""
+    end = monotonic() + _OTHERS
+    while monotonic() < end and link.read(lambda tr: anchors.read(tr.raw, link.keys.clock)).outlived:
+        link.closed.wait(_EVERY)

@@ -21,6 +21,8 @@ RATE = 1e-6
 """Seconds that one version takes."""
 TOLERANCE = 3.0
 """Seconds by which versions may pass otherwise than local time: idle ones are read up to 2 s late."""
+STOOD_STILL = 10.0
+"""Seconds by which another process's anchor may be behind this one's clocks: each that was set anew may be late by 2 s."""
 WINDOW = 300.0
 """Seconds for which a difference that was seen counts, and once more as long."""
 _ANCHOR = struct.Struct("<qd")
@@ -42,6 +44,10 @@ class Anchor(NamedTuple):
     def unpack(cls, value: bytes) -> Anchor:
         """Read it."""
         return cls(*_ANCHOR.unpack(value))
+
+    def time_of(self, version: int) -> float:
+        """Return the time that a version stands for."""
+        return self.time + (version - self.version) * RATE
 
 
 class _Seen(NamedTuple):
@@ -86,10 +92,6 @@ class _Anchored:
         elif ahead > greatest:
             self.window = until, before, ahead
 
-    def time_of(self, version: int) -> float:
-        """Return the time that a version stands for."""
-        return self.anchor.time + (version - self.anchor.version) * RATE
-
 
 class ServerTime:
     """What time the store has, as this process sees it. A virtual clock takes its place in tests."""
@@ -118,7 +120,7 @@ class ServerTime:
     def time_of(self, version: int) -> float:
         """Return the time that a version stands for."""
         by = self._by
-        return 0.0 if by is None else by.time_of(version)
+        return 0.0 if by is None else by.anchor.time_of(version)
 
     def saw(self, version: int) -> bool:
         """Take note of a version that a commit or a read had just now; False: versions jumped, anchor anew."""
@@ -145,10 +147,18 @@ class ServerTime:
         mono = monotonic()
         self._by = _Anchored(anchor, _Seen(version, mono, _boot(), _wall()), version * RATE - mono)
 
+    def fits(self, anchor: Anchor, version: int) -> bool:
+        """Return whether an anchor of another process is right, as far as can be told here: not where versions stood still since.
+
+        ``version`` was seen just now.
+        """
+        by = self._by
+        return by is None or anchor == by.anchor or self.expected() - anchor.time_of(version) <= STOOD_STILL
+
     def expected(self) -> float:
         """Return what time it is by this machine's clocks alone, since the last version that could be believed."""
         by = self._by
         if by is None:
             return _wall()
         seen = by.seen
-        return by.time_of(seen.version) + seen.passed()
+        return by.anchor.time_of(seen.version) + seen.passed()

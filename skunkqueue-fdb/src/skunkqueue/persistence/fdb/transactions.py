@@ -22,12 +22,12 @@ from typing import Any, Protocol, TypeVar
 from skunkqueue.clock import Clock, monotonic
 from skunkqueue.errors import BackendError
 from skunkqueue.latch import Latch
-from skunkqueue.persistence.fdb import errors
+from skunkqueue.persistence.fdb import anchors, errors
 from skunkqueue.persistence.fdb.binding import Binding, Database, KeyValue, RawTransaction
 from skunkqueue.persistence.fdb.keys import Keys
 from skunkqueue.persistence.fdb.marks import Marked, Unique
 from skunkqueue.persistence.fdb.recent import RecentVersions
-from skunkqueue.persistence.fdb.server_time import Anchor, ServerTime
+from skunkqueue.persistence.fdb.server_time import ServerTime
 from skunkqueue.persistence.fdb.settings import Settings
 from skunkqueue.persistence.fdb.waits import Waits
 
@@ -300,13 +300,7 @@ class Link:
             raw: RawTransaction = self._database.create_transaction()
             raw.options.set_timeout(int(settings.timeout * 1000))
             try:
-                version: int = raw.get_read_version().wait()
-                value = raw.get(self.keys.clock).value
-                anchor = None if value is None else Anchor.unpack(value)
-                if anchor is None or (anchor == self.time.anchor and not self.time.saw(version)):
-                    anchor = Anchor(version, self.time.expected())
-                    raw.set(self.keys.clock, anchor.pack())
-                    raw.commit().wait()
+                anchor, version = anchors.agree(raw, self.keys.clock, self.time)
             except self.error as error:
                 code, end = errors.code_of(error), begun + settings.retry_for
                 if code not in errors.AGAIN or monotonic() > end:
