@@ -7,12 +7,12 @@ from tests.support.mongo_fixtures import mongo_config_of, mongod_binary, replica
 from tests.support.redis_fixtures import valkey
 from tests.support.sqlite_fixtures import empty_store
 from tests.support.store_fixtures import config_of, dbname
-from tests.web.browser.conftest import address, browser, page
-from tests.web.conftest import compiled, secret, template_cache
+from tests.web.browser.conftest import address, page
+from tests.web.conftest import app, compiled, queue, secret, store, template_cache, url
 
 __all__ = [
     "address",
-    "browser",
+    "app",
     "compiled",
     "config_of",
     "dbname",
@@ -21,8 +21,11 @@ __all__ = [
     "mongo_config_of",
     "mongod_binary",
     "page",
+    "queue",
     "replica_set",
     "secret",
+    "store",
     "template_cache",
+    "url",
     "valkey",
 ]

@@ -7,14 +7,13 @@ import pytest
 from skunkqueue.persistence import Backend
 from tests.web.access.conftest import auth_file, bearer, locked, monitor
 from tests.web.api.fuzzing import fuzz
-from tests.web.conftest import queue, secret, store, url
 from tests.web.crews import add_pool
 from tests.web.firings import claim, firing
 from tests.web.monitor_client import MonitorClient
 
 EXAMPLES = 20
 
-__all__ = ["auth_file", "locked", "monitor", "queue", "secret", "store", "url"]
+__all__ = ["auth_file", "locked", "monitor"]
 
 
 @pytest.mark.parametrize("name", ["admin", "act", "view"])

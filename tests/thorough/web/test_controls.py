@@ -10,7 +10,7 @@ import pytest
 from tests.support.fdb_server import FdbServer
 from tests.support.mongo_replica_set import MongoReplicaSet
 from tests.support.redis_server import RedisServer
-from tests.web.browser.controls import Controls
+from tests.thorough.web.controls import Controls
 
 
 class TestOnSQLite(Controls):

@@ -10,10 +10,9 @@ import pytest
 from tests.support.fdb_server import FdbServer
 from tests.support.mongo_replica_set import MongoReplicaSet
 from tests.support.redis_server import RedisServer
-from tests.web.browser.many import Many, app
-from tests.web.conftest import queue, store
+from tests.thorough.web.many import Many, app
 
-__all__ = ["app", "queue", "store"]
+__all__ = ["app"]
 
 
 class TestOnSQLite(Many):

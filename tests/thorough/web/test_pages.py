@@ -11,12 +11,9 @@ from playwright.sync_api import Browser
 
 from skunkqueue.persistence import Backend
 from skunkqueue.web.live.events import KEY
-from tests.web.browser.looks import complaints
-from tests.web.conftest import app, queue, store, url
+from tests.thorough.web.looks import complaints
 from tests.web.everything import PAGES, Shown, fill
 from tests.web.schedules import install_strategies
-
-__all__ = ["app", "queue", "store", "url"]
 
 
 @pytest.fixture

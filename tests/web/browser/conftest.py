@@ -8,14 +8,8 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page
 
-from tests.support.chromium import launched, opened
+from tests.support.chromium import opened
 from tests.support.web_server import served
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
 
 
 @pytest.fixture
