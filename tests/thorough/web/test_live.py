@@ -48,7 +48,9 @@ def test_a_change_that_comes_while_the_page_is_fetched_is_fetched_next(page: Pag
     page.evaluate(
         """() => {
             window.changes = 0;
-            new EventSource(document.getElementById("main").dataset.events).addEventListener("change", () => (changes += 1));
+            const events = new EventSource(document.getElementById("main").dataset.events);
+            events.addEventListener("change", () => (changes += 1));
+            return new Promise((resolve) => events.addEventListener("hello", () => resolve(true)));
         }"""
     )
     held: list[Route] = []
