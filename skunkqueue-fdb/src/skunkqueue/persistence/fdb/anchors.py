@@ -31,7 +31,7 @@ class Found(NamedTuple):
 
 
 def read(raw: RawTransaction, key: bytes) -> Found:
-    """Read the anchor under its key, and whether it was outlived. Nobody else's recovery conflicts."""
+    """Read the anchor under its key, and what tells whether it was outlived."""
     raw.options.set_read_system_keys()
     asked, ended, version = raw.get(key), raw.snapshot.get(RECOVERED), raw.get_read_version()
     value = asked.value
@@ -46,12 +46,12 @@ def agree(raw: RawTransaction, key: bytes, time: ServerTime) -> tuple[Anchor, in
     """Return the anchor to go by, which is committed where there was none that holds, and the version that was read."""
     found = read(raw, key)
     anchor, version = found.anchor, found.version
-    holds = anchor is not None and not found.outlived and time.fits(anchor, version)
-    if anchor is not None and holds and (anchor != time.anchor or time.saw(version)):
+    holds = not found.outlived and (anchor != time.anchor or time.saw(version))
+    if anchor is not None and holds and time.fits(anchor, version):
         return anchor, version
     now = time.expected()
     if anchor is not None and time.anchor is None:
-        # This machine's clock may be wrong, but it is later than the last moment that is known.
+        # The clock of this machine may be wrong, but no moment that is known to have been comes again.
         now = max(now, anchor.time_of(max(found.recovered, anchor.version)))
     made = Anchor(version, now)
     raw.set(key, made.pack())

@@ -23,6 +23,7 @@ _KNOB = "future_version_retry_delay=0.001"
 _OTHERS = 3.0
 """Seconds in which a process that knows the time sets the clock right after a recovery, if there is one."""
 _EVERY = 0.1
+"""Seconds between looks whether it has."""
 
 
 def open_link(settings: Settings, clock: Clock, binding: Binding | None, *, create: bool) -> Link:
@@ -111,11 +112,11 @@ def _look(link: Link, *, create: bool) -> None:
         return clock
 
     found, version = link.run_at(look)
-    if found.anchor is not None and not found.outlived:
+    if found.outlived:
+        _wait_for_others(link)
+    elif found.anchor is not None:
         link.time.adopt(found.anchor, version)
         return
-    if found.anchor is not None:
-        _wait_for_others(link)
     link.anchor_anew()
 
 

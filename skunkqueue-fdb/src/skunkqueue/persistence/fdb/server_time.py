@@ -117,11 +117,6 @@ class ServerTime:
         _, before, ahead = by.window
         return by.anchor.time + (max(before, ahead) + monotonic() - by.anchor.version * RATE)
 
-    def time_of(self, version: int) -> float:
-        """Return the time that a version stands for."""
-        by = self._by
-        return 0.0 if by is None else by.anchor.time_of(version)
-
     def saw(self, version: int) -> bool:
         """Take note of a version that a commit or a read had just now; False: versions jumped, anchor anew."""
         if self.is_virtual:
