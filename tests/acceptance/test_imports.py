@@ -46,3 +46,12 @@ def test_a_module_that_fails_is_imported_once_for_a_firing(shop: Shop) -> None:
 
     assert "RuntimeError: no" in shop.failure(firing).message
     assert (shop.folder / "imports.txt").read_text() == "x"
+
+
+def test_garbage_is_collected_again_once_jobs_run(shop: Shop) -> None:
+    (shop.folder / "garbage.py").write_text(
+        "import gc\nfrom jobs import queue\n@queue.job\ndef is_collected():\n    return gc.isenabled()\n"
+    )
+    shop.work()
+
+    assert shop.result(shop.fire("garbage:is_collected")) is True

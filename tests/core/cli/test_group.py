@@ -28,12 +28,18 @@ OWN = {
 """The commands that the project publishes."""
 
 EXTRA_COMMAND = """
+    import gc
+
     import click
 
     @click.command()
     def extra():
         "Do something more."
         click.echo("more was done")
+
+    @click.command()
+    def garbage():
+        click.echo(f"collected: {gc.isenabled()}")
 
     @click.command()
     def faulty():
@@ -238,3 +244,9 @@ def test_the_module_is_the_program() -> None:
     )
 
     assert told.stdout.startswith("skunq, version ")
+
+
+def test_garbage_is_collected_while_a_command_runs(site: Path) -> None:
+    install(site, "acme-garbage", COMMANDS, {"garbage": "acme_garbage:garbage"}, acme_garbage=EXTRA_COMMAND)
+
+    assert run("garbage").stdout == "collected: True\n"

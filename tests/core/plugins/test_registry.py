@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
+from importlib.metadata import Distribution, DistributionFinder
 from pathlib import Path
 
 import pytest
@@ -11,12 +13,28 @@ from skunkqueue.errors import PluginError
 from skunkqueue.plugins import BACKENDS, COMMANDS, GROUPS, HOOKS, SERIALIZERS, STRATEGIES, registry
 from tests.core.plugins.distributions import STRATEGY, install
 
+EVERYTHING = DistributionFinder.Context()
 EARS = """
     from skunkqueue.plugins import hookimpl
 
     @hookimpl
     def skunkqueue_firing_enqueued(firing): ...
 """
+
+
+class CountingFinder(DistributionFinder):
+    """Finds nothing, and counts how often it was asked for all distributions."""
+
+    def __init__(self) -> None:
+        self.readings = 0
+
+    def find_distributions(
+        self,
+        context: DistributionFinder.Context = EVERYTHING,
+    ) -> Iterable[Distribution]:
+        del context
+        self.readings += 1
+        return []
 
 
 def test_our_own_parts_are_plugins_like_others() -> None:
@@ -177,3 +195,16 @@ def test_every_plugin_of_ours_works() -> None:
     ours = [info for info in registry.installed(GROUPS) if info.distribution.startswith("skunkqueue")]
 
     assert [info for info in ours if info.problem] == []
+
+
+@pytest.mark.usefixtures("site")
+def test_the_metadata_of_all_distributions_is_read_once_for_all_groups(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    finder = CountingFinder()
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, finder])
+
+    for group in GROUPS:
+        registry.names(group)
+
+    assert finder.readings == 1

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from skunkqueue.errors import PluginError
 from skunkqueue.forking import FIRST_USES
@@ -139,13 +139,19 @@ def installed(groups: Iterable[str] = GROUPS) -> list[PluginInfo]:
 
 
 def _entries(group: str) -> Entries:
-    # Reading metadata costs some 20 ms, so once a process; again only where somebody changed sys.path.
     return FIRST_USES.run_within(partial(_entries_on, tuple(sys.path), group))
+
+
+# Reading metadata costs some 20 ms, so once a process for all groups; again only where somebody changed sys.path.
+@lru_cache(maxsize=2)
+def _metadata_on(path: tuple[str, ...]) -> Any:
+    """Return the entry points of all distributions, in a class that depends on the version of Python."""
+    del path  # the key of the cache: entry_points() reads sys.path itself
+    return entry_points()
 
 
 @lru_cache(maxsize=32)
 def _entries_on(path: tuple[str, ...], group: str) -> Entries:
-    del path  # the key of the cache: entry_points() reads sys.path itself
     of_core: dict[int, bool] = {}
 
     def is_core(entry: EntryPoint) -> bool:
@@ -157,7 +163,7 @@ def _entries_on(path: tuple[str, ...], group: str) -> Entries:
     # One distribution may be seen twice (a wheel and an editable install): equal entries are one, and core's
     # where it is among them.
     try:
-        entries = entry_points(group=group)
+        entries = _metadata_on(path).select(group=group)
         found = dict.fromkeys(sorted(entries, key=lambda entry: not is_core(entry)))
     except (ImportError, AttributeError) as error:
         # The first reading imports modules; in a signal handler that interrupts it, they are half imported.

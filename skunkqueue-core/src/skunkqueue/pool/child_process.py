@@ -26,8 +26,10 @@ from skunkqueue.processes.settings import WorkerSettings, named
 _MIB = 1024 * 1024
 # As `python -m skunkqueue.worker`, but without the working directory on the path while our own modules
 # are imported: a user may well have a `queue.py` there.
+# A tenth of its start would be spent on looking for garbage, of which there is none while modules are imported.
 _START = f"""
-import os, sys
+import gc, os, sys
+gc.disable()
 sys.path[:] = filter(None, sys.path)
 try:
     from skunkqueue.worker.__main__ import main

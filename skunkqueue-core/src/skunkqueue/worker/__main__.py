@@ -74,8 +74,10 @@ def main(arguments: list[str]) -> None:
         )
         _hear_signals(worker)
         os.register_at_fork(after_in_child=worker.runner.note_fork)
-        # What is loaded by now stays, so the garbage collector need not look at it.
+        # What is loaded by now stays, so the garbage collector, which the pool has this process begin without, need
+        # not look at it.
         gc.freeze()
+        gc.enable()
         ending = worker.run()
         word = worker.loop.word
         # This gives back what a wait has claimed just now.
