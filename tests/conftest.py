@@ -5,7 +5,6 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 
 from tests.support.binaries import pytest_terminal_summary
-from tests.support.browser import browser
 from tests.support.dispositions import hear_in_children
 from tests.support.folders import keep_in_memory
 from tests.support.hangs import (
@@ -20,7 +19,6 @@ from tests.support.heap import pytest_collection
 from tests.support.loops import no_loop_of_others
 
 __all__ = [
-    "browser",
     "no_loop_of_others",
     "pytest_addoption",
     "pytest_collection",

@@ -82,7 +82,3 @@ def check_replaced(folder: Path, how: str) -> None:
 
 def test_it_fails_with_a_traceback_and_the_others_run(tmp_path: Path) -> None:
     check_traceback(tmp_path, HOLDS_THE_TIMER)
-
-
-def test_one_that_cannot_be_interrupted_takes_its_process_along_and_the_others_run(tmp_path: Path) -> None:
-    check_replaced(tmp_path, BLOCKS_ALL_SIGNALS)

@@ -42,6 +42,10 @@ def test_one_that_catches_all_takes_its_process_along_and_the_others_run(tmp_pat
     check_replaced(tmp_path, CATCHES_ALL)
 
 
+def test_one_that_cannot_be_interrupted_takes_its_process_along_and_the_others_run(tmp_path: Path) -> None:
+    check_replaced(tmp_path, BLOCKS_ALL_SIGNALS)
+
+
 def test_a_fixture_that_hangs_ends_too(tmp_path: Path) -> None:
     done = run(tmp_path, IN_A_FIXTURE)
 
