@@ -9,6 +9,9 @@ import pytest
 
 from tests.acceptance.project_folder import ProjectFolder
 from tests.acceptance.shop import Shop
+from tests.support.sqlite_fixtures import EmptyStore, empty_store
+
+__all__ = ["empty_store"]
 
 
 @pytest.fixture
@@ -19,8 +22,9 @@ def project(tmp_path: Path) -> Iterator[ProjectFolder]:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
+def shop(tmp_path: Path, empty_store: EmptyStore) -> Iterator[Shop]:
     """A project folder with jobs and a store, which the test looks into."""
+    empty_store(tmp_path / "shop.db")
     with Shop(tmp_path) as made:
         yield made
 

@@ -15,6 +15,7 @@ from skunkqueue.web import create_app
 from skunkqueue.web.access.secret import ENV_SECRET
 from tests.support.sqlite_fixtures import EmptyStore, empty_store
 from tests.web.monitor_client import MonitorClient
+from tests.web.rule_cache import RememberedRule
 from tests.web.template_cache import TemplateCache
 
 __all__ = ["empty_store"]
@@ -33,8 +34,9 @@ def template_cache() -> TemplateCache:
 
 @pytest.fixture(autouse=True)
 def compiled(template_cache: TemplateCache, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compile each template once for all tests: most of a first request is that."""
+    """Compile each template and each rule once for all tests: most of a first request, and of making an app, is that."""
     monkeypatch.setattr(Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": template_cache})
+    monkeypatch.setattr(Flask, "url_rule_class", RememberedRule)
 
 
 @pytest.fixture

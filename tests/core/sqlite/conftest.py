@@ -11,6 +11,9 @@ import pytest
 from skunkqueue.clock import VirtualClock
 from skunkqueue.persistence.sqlite import SQLiteBackend
 from tests.core.sqlite.makers import open_at
+from tests.support.sqlite_fixtures import EmptyStore, empty_store
+
+__all__ = ["empty_store"]
 
 
 @pytest.fixture
@@ -19,8 +22,8 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def backend(path: Path) -> Iterator[SQLiteBackend]:
-    opened = open_at(path)
+def backend(path: Path, empty_store: EmptyStore) -> Iterator[SQLiteBackend]:
+    opened = open_at(empty_store(path))
     yield opened
     opened.close()
 
@@ -31,8 +34,8 @@ def clock() -> VirtualClock:
 
 
 @pytest.fixture
-def virtual(path: Path, clock: VirtualClock) -> Iterator[SQLiteBackend]:
-    opened = open_at(path, clock)
+def virtual(path: Path, clock: VirtualClock, empty_store: EmptyStore) -> Iterator[SQLiteBackend]:
+    opened = open_at(empty_store(path), clock)
     yield opened
     opened.close()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.core.sqlite.conftest import backend, collected, path
+from tests.support.sqlite_fixtures import empty_store
 
-__all__ = ["backend", "collected", "path"]
+__all__ = ["backend", "collected", "empty_store", "path"]
 
 
 @pytest.fixture
