@@ -16,8 +16,6 @@ ROOT = Path(__file__).parent
 DISTRIBUTIONS = sorted(path.parent.name for path in ROOT.glob("skunkqueue-*/pyproject.toml"))
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
 CORE = "skunkqueue-core"
-BUILT: list[str] = []
-"""The wheels, once they have been built: two sessions want them."""
 THOROUGH = "tests/thorough"
 PARALLEL = ("-n", "4", "--dist", "worksteal")
 MORE_PARALLEL = ("-n", "6", "--dist", "worksteal")
@@ -31,8 +29,11 @@ LAZY = "--no-compile"
 COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
 """Tests start hundreds of processes, which must not compile our modules again each time."""
 
-nox.needs_version = ">=2025.5"
+nox.needs_version = ">=2026.10.20"
 nox.options.sessions = ["lint", "types", "layers", "tests", "wheels"]
+# Two at a time: one installs, which keeps one core busy, while the other checks. Each prints what it has to say once
+# it has ended; on a terminal one sees meanwhile how far each is.
+nox.options.parallel = 2
 nox.options.default_venv_backend = "virtualenv"
 # Neither nox nor uv may fetch a Python of its own: what is on the machine is what is tested.
 nox.options.download_python = "never"
@@ -50,6 +51,13 @@ def editable(extras: str = "contract") -> list[str]:
     return [argument for folder in folders for argument in ("-e", folder)]
 
 
+def dependencies() -> list[str]:
+    """Read what the distributions depend on, but for each other."""
+    projects = [nox.project.load_toml(ROOT / name / "pyproject.toml")["project"] for name in DISTRIBUTIONS]
+    found = {requirement for project in projects for requirement in project["dependencies"]}
+    return sorted(requirement for requirement in found if not requirement.startswith("skunkqueue"))
+
+
 def install(session: nox.Session, *names: str) -> None:
     """Install the dependency groups of these names, and then all distributions, editable.
 
@@ -60,19 +68,12 @@ def install(session: nox.Session, *names: str) -> None:
     session.install(LAZY, "--no-build-isolation", *editable())
 
 
-def build_wheels(session: nox.Session, *options: str) -> list[str]:
-    """Build a wheel of each distribution from the working tree, once in a run of nox; ``options`` are pip's."""
-    if not BUILT:
-        folder = session.cache_dir / "wheels"
-        for old in folder.glob("*.whl"):
-            old.unlink()
-        sources = [f"./{name}" for name in DISTRIBUTIONS]
-        session.run("pip", "wheel", "--quiet", "--no-deps", *options, "-w", str(folder), *sources)
-        BUILT.extend(str(path) for path in sorted(folder.glob("*.whl")))
-    return BUILT
+def wheels_in(session: nox.Session) -> list[Path]:
+    """List the wheels that ``layers`` has built."""
+    return sorted((session.cache_dir / "wheels").glob("*.whl"))
 
 
-@nox.session(reuse_venv=True)
+@nox.session(reuse_venv=True, allow_parallel=True)
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     session.install(*group("lint"))
@@ -94,23 +95,29 @@ def house_map(session: nox.Session) -> None:
     session.run("python", "-m", "tests.docs.house_map")
 
 
-@nox.session(reuse_venv=True)
+@nox.session(reuse_venv=True, allow_parallel=True)
 def types(session: nox.Session) -> None:
     """Check types, strictly, tests included."""
-    install(session, "types")
+    # Our own code is read where it is; to install it takes as long as half of the check.
+    session.install(LAZY, *group("types"), *dependencies())
     session.run("mypy", *session.posargs)
 
 
 # Never reused: pip keeps an installed wheel when one of the same version comes along.
-@nox.session(reuse_venv=False)
+@nox.session(reuse_venv=False, allow_parallel=True)
 def layers(session: nox.Session) -> None:
     """Check who imports whom, over installed wheels."""
     session.install(LAZY, "pip", *group("layers"))
-    session.install(LAZY, *build_wheels(session, "--no-build-isolation"))
+    for old in wheels_in(session):
+        old.unlink()
+    sources = [f"./{name}" for name in DISTRIBUTIONS]
+    folder = str(session.cache_dir / "wheels")
+    session.run("pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder, *sources)
+    session.install(LAZY, *map(str, wheels_in(session)))
     session.run("lint-imports", "--no-cache", *session.posargs)
 
 
-@nox.session(reuse_venv=True)
+@nox.session(reuse_venv=True, allow_parallel=True)
 def tests(session: nox.Session) -> None:
     """Run the quick tests, all but ``tests/thorough``, or what is named after ``--``."""
     install(session, "tests")
@@ -142,12 +149,12 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "report")
 
 
-@nox.session(reuse_venv=False)
+@nox.session(reuse_venv=False, requires=["layers"], allow_parallel=True)
 def wheels(session: nox.Session) -> None:
     """Install the wheels in an empty environment, and run an example from there, outside the repository."""
     session.install("pip")
-    # Those of the layers, as a rule. What builds them must not be here: it brings what core needs.
-    session.install(LAZY, *build_wheels(session))
+    # What builds them must not be here: it brings what core needs.
+    session.install(LAZY, *map(str, wheels_in(session)))
     session.run("pip", "check")
     example = ROOT / "examples" / "decorator.py"
     with session.chdir(session.create_tmp()):
