@@ -17,6 +17,7 @@ DISTRIBUTIONS = sorted(path.parent.name for path in ROOT.glob("skunkqueue-*/pypr
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
 CORE = "skunkqueue-core"
 THOROUGH = "tests/thorough"
+QUICK = f"--ignore={THOROUGH}"
 PARALLEL = ("-n", "4", "--dist", "worksteal")
 MORE_PARALLEL = ("-n", "6", "--dist", "worksteal")
 """Tests wait for servers and for processes most of their time: four at once keep two cores busy, of the long ones six.
@@ -121,7 +122,12 @@ def layers(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the quick tests, all but ``tests/thorough``, or what is named after ``--``."""
     install(session, "tests")
-    session.run("pytest", *(session.posargs or (*PARALLEL, f"--ignore={THOROUGH}")), env=COMPILED)
+    if session.posargs:
+        session.run("pytest", *session.posargs, env=COMPILED)
+        return
+    # Here one process compiles the tests; otherwise each of the four would compile them all.
+    session.run("pytest", "--collect-only", "-q", QUICK, env=COMPILED, silent=True)
+    session.run("pytest", *PARALLEL, QUICK, env=COMPILED)
 
 
 @nox.session(reuse_venv=True)
