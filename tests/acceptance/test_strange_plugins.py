@@ -137,6 +137,9 @@ HOOK = """
     def leave():
         os._exit(7)
 
+    def crash():
+        ctypes.string_at(0)
+
     def be_greedy():
         # Keeps all threads of its process from running.
         ctypes.PyDLL(None).sleep(1000)
@@ -184,6 +187,15 @@ def test_hook_that_ends_the_pool_is_named(shop: Shop, hook: str) -> None:
     pool.says(
         f"hook failed: plugin='ears' distribution='acme-hooks 1.0' hook='{hook}' reason='os._exit(7) in "
     )
+
+
+def test_hook_that_crashes_the_pool_is_found_by_its_line(shop: Shop) -> None:
+    trouble(shop, "skunkqueue_pool_started", "crash")
+    pool = shop.project.work("-q", QUEUE)
+
+    assert ended(pool) == -signal.SIGSEGV
+    pool.says("Fatal Python error: Segmentation fault")
+    pool.says("acme_hooks.py")
 
 
 def test_plugin_that_ends_the_pool_as_it_is_loaded_is_named_by_its_line(shop: Shop) -> None:

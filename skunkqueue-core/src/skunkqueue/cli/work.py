@@ -204,9 +204,13 @@ def work(ctx: click.Context, /, **given: Any) -> None:
     HUP, ABRT, QUIT and TERM stop it gently: running jobs end first, or are given back after --stop-timeout.
     INT (Ctrl-C) stops it roughly.
     """  # noqa: D301 - click wants the control character, not a backslash
-    from skunkqueue.pool.supervisor import Supervisor  # noqa: PLC0415 - half of the start-up, and completing options needs none
+    # Half of the start-up, and completing options needs none.
+    from skunkqueue.pool import plugin_exits  # noqa: PLC0415
+    from skunkqueue.pool.supervisor import Supervisor  # noqa: PLC0415
 
-    ctx.exit(Supervisor(settings_of(**given)).run())
+    settings = settings_of(**given)
+    plugin_exits.tell_crashes()
+    ctx.exit(Supervisor(settings).run())
 
 
 def settings_of(

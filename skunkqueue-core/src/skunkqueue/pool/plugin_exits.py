@@ -1,13 +1,15 @@
 """Plugins that end the pool's own process: named in the log before it ends, since nobody can name them afterwards.
 
-A worker that a plugin ends is named by its pool (``plugin_deaths``). Knows ``os._exit`` only: of a crash or a signal
-nothing is told.
+A worker that a plugin ends is named by its pool (``plugin_deaths``). Of a crash inside C code Python itself tells where
+each thread was, on standard error; of a signal nothing is told.
 """
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +18,16 @@ from skunkqueue.plugins import HOOKS, registry
 from skunkqueue.processes.timed_notifier import TimedNotifier
 
 logger = logging.getLogger("skunkqueue.plugins")
+
+_STDERR = 2
+
+
+def tell_crashes() -> None:
+    """Have a crash inside C code print where it was, for as long as this process lives."""
+    faulthandler.enable(_STDERR)
+    if signal.getsignal(signal.SIGABRT) is signal.SIG_IGN:
+        # Python takes that for a crash as well.
+        signal.signal(signal.SIGABRT, signal.SIG_IGN)
 
 
 @contextmanager
