@@ -14,7 +14,7 @@ from tests.acceptance.shop import Shop, ended, gone
 from tests.support.waiting import eventually, never
 
 GENTLE = [signal.SIGHUP, signal.SIGABRT, signal.SIGQUIT, signal.SIGTERM]
-IGNORABLE = [signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGINT]
+IGNORABLE = [*GENTLE, signal.SIGINT]
 WAITING_JOBS = ["sleep", "receive", "lock", "loop", "doze"]
 
 

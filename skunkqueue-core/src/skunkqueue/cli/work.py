@@ -205,11 +205,11 @@ def work(ctx: click.Context, /, **given: Any) -> None:
     INT (Ctrl-C) stops it roughly.
     """  # noqa: D301 - click wants the control character, not a backslash
     # Half of the start-up, and completing options needs none.
-    from skunkqueue.pool import plugin_exits  # noqa: PLC0415
     from skunkqueue.pool.supervisor import Supervisor  # noqa: PLC0415
+    from skunkqueue.processes.signals import tell_crashes  # noqa: PLC0415
 
     settings = settings_of(**given)
-    plugin_exits.tell_crashes()
+    tell_crashes()
     ctx.exit(Supervisor(settings).run())
 
 

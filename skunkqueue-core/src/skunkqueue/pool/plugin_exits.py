@@ -6,10 +6,8 @@ each thread was, on standard error; of a signal nothing is told.
 
 from __future__ import annotations
 
-import faulthandler
 import logging
 import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,16 +16,6 @@ from skunkqueue.plugins import HOOKS, registry
 from skunkqueue.processes.timed_notifier import TimedNotifier
 
 logger = logging.getLogger("skunkqueue.plugins")
-
-_STDERR = 2
-
-
-def tell_crashes() -> None:
-    """Have a crash inside C code print where it was, for as long as this process lives."""
-    faulthandler.enable(_STDERR)
-    if signal.getsignal(signal.SIGABRT) is signal.SIG_IGN:
-        # Python takes that for a crash as well.
-        signal.signal(signal.SIGABRT, signal.SIG_IGN)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import ctypes
-import faulthandler
 import gc
 import logging
 import os
@@ -31,7 +30,7 @@ from skunkqueue.processes.exit_codes import Ending
 from skunkqueue.processes.log_setup import set_up_worker
 from skunkqueue.processes.scoreboard import Scoreboard
 from skunkqueue.processes.settings import WorkerSettings
-from skunkqueue.processes.signals import not_ignored
+from skunkqueue.processes.signals import not_ignored, tell_crashes
 from skunkqueue.processes.timed_notifier import TimedNotifier
 from skunkqueue.worker.monkey_patches import refuse_monkey_patches
 from skunkqueue.worker.output_streams import OutputStreams
@@ -56,8 +55,7 @@ def main(arguments: list[str]) -> None:
     try:
         sys.path[:0] = [_folder(scoreboard), *settings.path]
         set_up_worker(settings)
-        # A crash inside C code then prints where it was.
-        faulthandler.enable()
+        tell_crashes()
         refuse_monkey_patches()
         backend = open_backend(settings.config)
         notifier = TimedNotifier(scoreboard, Rests(settings.resting))
