@@ -18,7 +18,9 @@ from skunkqueue.errors import (
     NaiveDatetimeError,
     NameInvalidError,
     NobodyListensError,
+    NoQueueError,
     PayloadTooLargeError,
+    PolicyError,
     SkunkQueueError,
     UnknownFiringError,
     UnsupportedTypeError,
@@ -94,6 +96,26 @@ def test_adding_to_a_queue_fires_jobs_objects_calls_and_chains(queue: SkunkQueue
     claims = [queue.backend.claim("demo", "default", "w", 1, LEASE)[0] for _ in range(4)]
 
     assert [len(decode_body(claim.body).steps) for claim in claims] == [1, 1, 1, 2]
+
+
+def test_a_function_that_another_queue_fires_stays_with_its_own(queue: SkunkQueue, tmp_path: Path) -> None:
+    job = on(queue, add)
+    archive = SkunkQueue("archive", conn_url=f"sqlite:///{tmp_path}/archive.db")
+    with archive:
+        archive += job(1, 2)
+
+        assert len(archive.backend.claim("archive", "default", "w", 1, LEASE)) == 1
+        assert job.fire(3, 4).record().queue == "demo"
+
+
+def test_an_object_whose_firing_is_refused_stays_without_a_queue(tmp_path: Path) -> None:
+    hello = Hello()
+    small = SkunkQueue("small", conn_url=f"sqlite:///{tmp_path}/q.db", max_payload=10)
+    with small:
+        with pytest.raises(PayloadTooLargeError):
+            small += hello
+        with pytest.raises(NoQueueError):
+            hello.fire()
 
 
 def test_an_object_added_once_can_fire_by_itself(queue: SkunkQueue) -> None:
@@ -236,6 +258,32 @@ def test_a_bad_argument_in_fire_many_fires_nothing_of_its_batch(queue: SkunkQueu
     assert not queue.backend.claim("demo", "default", "w", 1, LEASE)
 
 
+def test_a_moment_that_is_over_is_now(queue: SkunkQueue, clock: VirtualClock) -> None:
+    first = on(queue, add).fire(1, 2)
+    clock.advance(1.0)
+    past = datetime.fromtimestamp(clock.now() - 86_400, timezone.utc)
+    second = on(queue, add).fire_at(past, 3, 4)
+
+    assert second.record().due == pytest.approx(clock.now())
+    claims = queue.backend.claim("demo", "default", "w", 2, LEASE)
+    assert [claim.id for claim in claims] == [first.id, second.id]
+
+
+@pytest.mark.parametrize("due", ["moment", "delay"])
+@pytest.mark.parametrize("expires", ["moment", "delay"])
+def test_what_would_expire_before_it_may_begin_is_refused(
+    queue: SkunkQueue, clock: VirtualClock, due: str, expires: str
+) -> None:
+    def after(seconds: float, kind: str) -> datetime | timedelta:
+        start = datetime.fromtimestamp(clock.now(), timezone.utc)
+        return start + timedelta(seconds=seconds) if kind == "moment" else timedelta(seconds=seconds)
+
+    job = on(queue, add)
+    with pytest.raises(PolicyError, match=r"due in 3600 s and expires in 60 s, so it could never begin"):
+        job.options(expires=after(60, expires)).fire_at(after(3600, due), 1, 2)
+    assert job.options(expires=after(3660, expires)).fire_at(after(3600, due), 1, 2).state is State.PENDING
+
+
 def test_a_second_firing_with_the_key_is_the_first(queue: SkunkQueue) -> None:
     job = on(queue, add, idempotency_key="nightly")
     first = job.fire(1, 2)
@@ -249,6 +297,16 @@ def test_a_key_may_be_made_of_the_arguments(queue: SkunkQueue) -> None:
     job = on(queue, add, idempotency_key=lambda first, second: f"{first}/{second}")
 
     assert job.fire(1, 2).id == job.fire(1, 2).id != job.fire(1, 3).id
+
+
+def test_a_chain_has_no_key_but_its_own_made_of_the_first_call_s_arguments(queue: SkunkQueue) -> None:
+    job = on(queue, add, idempotency_key=lambda first, second: f"{first}/{second}")
+    lone, chain = job.fire(1, 2), job(1, 2) & job(3, 4)
+
+    assert len({lone.id, queue.fire_call(chain).id, queue.fire_call(chain).id}) == 3
+    keyed = chain.options(idempotency_key=lambda first, second: f"chain {first}/{second}")
+    assert queue.fire_call(keyed).id == queue.fire_call(keyed).id
+    assert queue.fire_call(keyed).record().key == "chain 1/2"
 
 
 def test_a_payload_over_the_limit_is_refused(tmp_path: Path) -> None:

@@ -14,4 +14,4 @@ R = TypeVar("R")
 
 def on(queue: SkunkQueue, job: Job[P, R], **rules: Any) -> Job[P, R]:
     """Return a module's job as if it were declared on a queue that a test has made."""
-    return Job(job.work, change_policy(queue.policy, rules), Memory(queue), job.target)
+    return Job(job.work, change_policy(queue.policy, rules), Memory(queue, is_declared=True), job.target)

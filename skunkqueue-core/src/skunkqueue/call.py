@@ -222,8 +222,9 @@ def encode_alike(
 class Chain(Fireable[list[Any]]):
     """Calls conjoined: one firing that runs them in order, and stops at the first that fails for good.
 
-    Its result is the list of their results. Routes, priority, expiry, key, tags and life time are its own (the
-    first call's to begin with; a function that makes tags gets the first call's arguments); retries, backoff, timeout and serializer are each step's.
+    Its result is the list of their results. Routes, priority, expiry, tags and life time are its own (the first call's to
+    begin with), and so is an idempotency key (none to begin with: the first call's may be that of a firing without the later
+    steps). Functions that make tags or the key get the first call's arguments. Retries, backoff, timeout and serializer are each step's.
     """
 
     __slots__ = ("_calls",)
@@ -261,6 +262,11 @@ class Chain(Fireable[list[Any]]):
         if not callable(tags):
             return tags
         return (first if tags is first.policy.tags else first.options(tags=tags)).tags()
+
+    def key(self) -> str | None:
+        """Return its idempotency key: its own, or what its function for it makes of the first call's arguments."""
+        key = self.policy.idempotency_key
+        return self._calls[0].options(idempotency_key=key).key() if callable(key) else key
 
     def steps(self) -> tuple[Step, ...]:
         """Encode all calls."""

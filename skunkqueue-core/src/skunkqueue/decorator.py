@@ -44,7 +44,7 @@ class JobDecorator:
             bind(work, self._queue, self._rules, self._name)
             self._register(work, job_name(work))
             return work
-        job: Job[..., Any] = Job(work, self._policy, Memory(self._queue), name=self._name)
+        job: Job[..., Any] = Job(work, self._policy, Memory(self._queue, is_declared=True), name=self._name)
         check_is_own(job.name, job.work)
         check_alone(job.name, job.work, job.work)
         self._register(job, job.target.at or job.name)

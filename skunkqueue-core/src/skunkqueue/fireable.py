@@ -52,10 +52,12 @@ class Enqueuer(Protocol):
 class Memory:
     """The queue something is fired on, and the firings made through it in this process."""
 
-    __slots__ = ("ids", "queue")
+    __slots__ = ("ids", "is_declared", "queue")
 
-    def __init__(self, queue: Enqueuer | None = None) -> None:
+    def __init__(self, queue: Enqueuer | None = None, *, is_declared: bool = False) -> None:
         self.queue = queue
+        self.is_declared = is_declared
+        """It is that of a function's declaration, so its queue is one for the whole program."""
         self.ids: deque[str] = deque(maxlen=MAX_REMEMBERED)
 
     def last(self) -> JobHandle[Any] | None:

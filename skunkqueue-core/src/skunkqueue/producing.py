@@ -13,6 +13,7 @@ from skunkqueue.call import Call, Conjoinable, encode_alike
 from skunkqueue.context import current
 from skunkqueue.errors import NobodyListensError, PayloadTooLargeError
 from skunkqueue.fireable import Fireable, Memory
+from skunkqueue.firing_times import times_of
 from skunkqueue.handle import JobHandle
 from skunkqueue.ids import new_id, new_ids
 from skunkqueue.imports import default_gate, suppress_firing
@@ -23,7 +24,7 @@ from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.plugins.notify import default_notifier
 from skunkqueue.policy import Policy
 from skunkqueue.records import Firing, Record
-from skunkqueue.times import When, moment
+from skunkqueue.times import When
 
 R = TypeVar("R")
 _BULK = 1_000
@@ -65,12 +66,12 @@ class Producer:
         """
         if not isinstance(call, Fireable):
             call = as_fireable(call)
-        if call.memory.queue is None:
-            call.memory.queue = self
         if suppress_firing():
             return JobHandle("", None, None)
         firings = self._firings(call, self._places(call.policy, when))
         ids = self._put(firings, transaction)
+        if call.memory.queue is None:
+            call.memory.queue = self
         call.memory.ids.extend(ids)
         # Another id is the id of an earlier firing with the same key, which may be of any job.
         serializers = call.serializers() if ids == [firing.id for firing in firings] else None
@@ -272,11 +273,8 @@ class Producer:
         tagged = callable(policy.tags)
         if policy.tags and not tagged:
             rest["tags"] = policy.tags
-        if when is not None:
-            rest["due"], rest["delay"] = moment(when, "fire_at")
-        if policy.expires is not None:
-            expires, expires_in = moment(policy.expires, "expires")
-            rest |= {"expires_in": expires_in} if expires is None else {"expires": expires}
+        if when is not None or policy.expires is not None:
+            rest |= times_of(when, policy.expires, self._now)
         if policy.queue_type == "broadcast":
             each = [
                 {**rest, "route": route, "target": worker} for route, worker in self._listeners(policy.routes)
@@ -284,6 +282,9 @@ class Producer:
         else:
             each = [{**rest, "route": route} for route in policy.routes]
         return _Places(each, policy.idempotency_key is not None, tagged)
+
+    def _now(self) -> float:
+        return self.backend.now()
 
     def _firings(self, call: Fireable[Any], places: _Places) -> list[Firing]:
         if len(places.each) == 1 and not places.keyed and not places.tagged:

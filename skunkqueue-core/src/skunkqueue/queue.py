@@ -140,10 +140,12 @@ class SkunkQueue(Registration, AsyncQueue):
         return declare if work is None else declare(work)
 
     def __iadd__(self, job: Conjoinable) -> SkunkQueue:  # noqa: PYI034 - Self is not in Python 3.10
-        """Fire a job, call or chain as soon as possible, and make this its queue."""
+        """Fire a job, call or chain as soon as possible, and make this its queue, unless ``@queue.job`` declared it a function of another."""
         fireable = as_fireable(job)
-        fireable.memory.queue = self
         self.fire_call(fireable)
+        # Later firings of a function go where it was declared, whoever else has fired it once.
+        if not fireable.memory.is_declared:
+            fireable.memory.queue = self
         return self
 
     def handle(self, firing_id: str) -> JobHandle[Any]:
