@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import pytest
 from flask import Flask
 
 from skunkqueue.counters import Counters, sample_of, tally
+from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.persistence import Backend
 from skunkqueue.records import Verdict
 from skunkqueue.web.history import WINDOWS, History
@@ -16,6 +18,8 @@ from skunkqueue.web.source import KEY, Source
 from tests.support.waiting import eventually
 
 NOW = 1_000_000_000.0
+MANY = [("shop", f"route-{number}") for number in range(100)]
+"""So many that their day is read in the background."""
 MAIL = ("shop", "mail")
 OTHER = ("shop", "other")
 
@@ -24,6 +28,11 @@ def counted(
     begin: float, values: dict[str, float], route: tuple[str, str] = MAIL, job: str | None = None
 ) -> Counters:
     return Counters(queue=route[0], route=route[1], job=job, begin=begin, values=values)
+
+
+def readers(before: Collection[threading.Thread]) -> int:
+    """Count the threads that read a history, without those that were there before."""
+    return sum(each.name == "web history" for each in threading.enumerate() if each not in before)
 
 
 class Store:
@@ -140,15 +149,14 @@ def test_only_the_job_that_is_asked_for_is_counted(source: Source, kept: Store) 
 
 
 def test_what_takes_long_is_read_in_the_background_newest_first(source: Source, kept: Store) -> None:
-    routes = [("shop", f"route-{number}") for number in range(100)]
     history = History(source)
     kept.gate.clear()
 
-    first = history.read(routes, WINDOWS["day"], NOW)
+    first = history.read(MANY, WINDOWS["day"], NOW)
     assert not first.is_whole
     assert first.parts[-1] is not None
     kept.gate.set()
-    eventually(lambda: history.read(routes, WINDOWS["day"], NOW).is_whole)
+    eventually(lambda: history.read(MANY, WINDOWS["day"], NOW).is_whole)
 
     ends = [until for _, until in kept.asked]
     assert ends[0] == max(ends)
@@ -159,3 +167,59 @@ def test_a_store_without_routes_has_an_empty_past(source: Source, kept: Store) -
 
     assert past.is_whole
     assert kept.asked == []
+
+
+def test_two_threads_read_for_all_selections_and_each_has_its_turn(source: Source, kept: Store) -> None:
+    before = threading.enumerate()
+    history = History(source)
+    jobs = [f"shop:job-{number}" for number in range(5)]
+    kept.gate.clear()
+
+    for job in jobs:
+        history.read(MANY, WINDOWS["day"], NOW, job)
+    at_once = readers(before)
+    kept.gate.set()
+
+    assert at_once == 2
+    eventually(lambda: all(history.read(MANY, WINDOWS["day"], NOW, job).is_whole for job in jobs))
+    eventually(lambda: readers(before) == 0)
+
+
+def test_nobody_reads_on_what_was_forgotten_meanwhile(source: Source, kept: Store) -> None:
+    before = threading.enumerate()
+    history = History(source)
+    kept.gate.clear()
+
+    for job in ("shop:one", "shop:two", "shop:three"):
+        history.read(MANY, WINDOWS["day"], NOW, job)
+    for number in range(40):
+        history.read([MAIL], WINDOWS["hour"], NOW, f"shop:job-{number}")
+    kept.gate.set()
+    eventually(lambda: readers(before) == 0)
+
+    # The last part of each was read at once, and at most one more by each of the two threads.
+    assert sum(until - since == WINDOWS["day"].step for since, until in kept.asked) <= 3 + 2
+
+
+def test_the_next_is_read_after_one_whose_store_was_away(
+    source: Source, kept: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history = History(source)
+    jobs = [f"shop:job-{number}" for number in range(4)]
+    left = [3]
+
+    def counters(*given: Any, **named: Any) -> list[Counters]:
+        if threading.current_thread() is not threading.main_thread():
+            assert kept.gate.wait(60)
+            if left[0]:
+                left[0] -= 1
+                raise BackendUnavailableError("the store is away")
+        return kept.counters(*given, **named)
+
+    monkeypatch.setattr(source.backend, "counters", counters)
+    kept.gate.clear()
+    for job in jobs:
+        history.read(MANY, WINDOWS["day"], NOW, job)
+    kept.gate.set()
+
+    eventually(lambda: all(history.read(MANY, WINDOWS["day"], NOW, job).is_whole for job in jobs))

@@ -1,6 +1,6 @@
 """What was counted over a time that has passed, in parts of equal length: for charts and rates.
 
-Parts that are over do not change any more, so each is read once. Where that would take long, a thread reads them, newest
+Parts that are over do not change any more, so each is read once. Where that would take long, threads read them, newest
 parts first; until then they are unknown.
 """
 
@@ -32,6 +32,8 @@ _READ_AT_MOST = 1_500
 """Counters that are read in one call."""
 _REMEMBERED = 32
 """Selections whose past is remembered."""
+_READERS = 2
+"""Threads that read at a time. Anybody who looks can name any number of selections, and each may take minutes."""
 
 Route = tuple[str, str]
 Shares = tuple[float, float, float]
@@ -147,7 +149,10 @@ class History:
         self._source = source
         self._lock = threading.Lock()
         self._known: OrderedDict[_Selection, dict[float, Numbers]] = OrderedDict()
+        self._waiting: OrderedDict[_Selection, tuple[list[float], float]] = OrderedDict()
+        """What is still to be read, and how many counters each part needs; the first that was asked for is read first."""
         self._reading: set[_Selection] = set()
+        """What threads read now."""
 
     def read(self, routes: Sequence[Route], window: Window, now: float, job: str | None = None) -> Past:
         """Return the past of these routes, of one job or of all, added up."""
@@ -165,7 +170,8 @@ class History:
             known = self._known.setdefault(selection, {})
             self._known.move_to_end(selection)
             while len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
+                forgotten, _ = self._known.popitem(last=False)
+                self._waiting.pop(forgotten, None)
             for old in [moment for moment in known if moment < begin]:
                 del known[old]
             missing = [
@@ -187,17 +193,28 @@ class History:
         if not rest:
             return
         with self._lock:
-            if selection in self._reading:
-                return
+            # What another request has made forgotten in the meantime would only keep others waiting.
+            if selection in self._known and selection not in self._reading:
+                self._waiting[selection] = rest, each
+            self._begin()
+
+    def _begin(self) -> None:
+        """Have threads read what waits, as many as may; the caller holds the lock."""
+        while self._waiting and len(self._reading) < _READERS:
+            selection, (missing, each) = self._waiting.popitem(last=False)
+            threading.Thread(
+                target=self._read_on, args=(selection, missing, each), name="web history", daemon=True
+            ).start()
+            # Not before: where no thread can be started, a later request tries again.
             self._reading.add(selection)
-        threading.Thread(
-            target=self._read_on, args=(selection, rest, each), name="web history", daemon=True
-        ).start()
 
     def _read_on(self, selection: _Selection, missing: list[float], each: float) -> None:
         try:
             length = max(int(_READ_AT_MOST // each), 1)
             for end in range(len(missing), 0, -length):
+                with self._lock:
+                    if selection not in self._known:
+                        return
                 self._read(selection, missing[max(end - length, 0) : end])
         except SkunkQueueError:
             # The store is away, and the page says so; the next request reads on.
@@ -205,6 +222,7 @@ class History:
         finally:
             with self._lock:
                 self._reading.discard(selection)
+                self._begin()
             self._source.note_news()
 
     def _read(self, selection: _Selection, moments: Sequence[float]) -> None:
