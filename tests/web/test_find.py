@@ -54,6 +54,12 @@ def test_a_worker_a_pool_and_a_schedule_are_found(client: FlaskClient, store: Ba
     assert search(client, "morning")[1] == "/schedule?queue=shop&name=every+morning"
 
 
+def test_a_match_is_led_to_below_the_prefix_of_who_asks(client: FlaskClient) -> None:
+    for prefix in ("/one", "/two"):
+        answer = client.get("/find?q=mailings", environ_overrides={"SCRIPT_NAME": prefix})
+        assert answer.headers["Location"].startswith(f"{prefix}/queue?")
+
+
 def test_several_matches_are_a_page_of_them(client: FlaskClient) -> None:
     assert search(client, "MAIL") == (200, "", ["mail", "mailings", "shop.mails:bulk", "shop.mails:send"])
 

@@ -180,6 +180,14 @@ def test_a_length_of_time_counts_from_the_same_moment_on_all_pages(
     assert len(shown(client, following)) == 2
 
 
+def test_links_begin_with_the_prefix_of_who_asks(client: FlaskClient, store: Backend) -> None:
+    put(store, 3)
+
+    for prefix in ("/one", "/two"):
+        text = client.get("/jobs?limit=2", environ_overrides={"SCRIPT_NAME": prefix}).text
+        assert (link(text, "next") or "").startswith(f"{prefix}/jobs?")
+
+
 @pytest.mark.parametrize("name", ["_external", "_scheme", "_anchor", "_method", "endpoint", "self", ""])
 def test_no_name_of_a_field_leads_elsewhere(client: FlaskClient, name: str) -> None:
     answer = client.get("/jobs", query_string={name: "ftp", "queue": ""})

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 import msgspec
-from flask import url_for
+from flask import request, url_for
 
 from skunkqueue.cli.text import plural
 from skunkqueue.persistence.backend import Backend
@@ -97,7 +97,8 @@ def _firings(store: Backend, text: str) -> Iterable[Match]:
 
 def _known(store: Backend) -> list[Match]:
     """List all that the monitor knows by name, up to its bounds."""
-    return source.current().shared(("names",), lambda: _read(store))
+    # Each has its address, which begins with the prefix of this request.
+    return source.current().shared(("names", request.script_root), lambda: _read(store))
 
 
 def _read(store: Backend) -> list[Match]:

@@ -66,7 +66,8 @@ def jobs() -> str | Response | tuple[str, int]:
     if not wrong:
         try:
             if after is None and before is None:
-                key = ("jobs", request.query_string)
+                # What is listed has addresses, which begin with the prefix of this request.
+                key = ("jobs", request.script_root, request.query_string)
                 listed = here.shared(key, lambda: _listed(wanted, None, None))
             else:
                 listed = _listed(wanted, after, before)
