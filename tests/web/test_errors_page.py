@@ -158,6 +158,16 @@ def test_only_those_until_then_are_shown_and_drawn(client: FlaskClient, store: B
     assert len(groups(client, "/errors?since=2h&until=in 1h")) == 1
 
 
+def test_lengths_of_time_count_from_the_moment_that_the_address_names(
+    client: FlaskClient, store: Backend
+) -> None:
+    fail(store, "KeyError: 'a'")
+    now = store.now()
+
+    assert groups(client, f"/errors?since=all&until=0s&at={now - 3_600}") == []
+    assert len(groups(client, f"/errors?since=all&until=0s&at={now + 30}")) == 1
+
+
 def test_an_end_before_the_beginning_is_told(client: FlaskClient) -> None:
     answer = client.get("/errors?since=1h&until=2h")
 

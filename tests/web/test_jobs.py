@@ -188,6 +188,21 @@ def test_links_begin_with_the_prefix_of_who_asks(client: FlaskClient, store: Bac
         assert (link(text, "next") or "").startswith(f"{prefix}/jobs?")
 
 
+def test_counts_are_those_at_the_moment_that_lengths_of_time_count_from(
+    client: FlaskClient, store: Backend
+) -> None:
+    put(store, 2)
+    now = store.now()
+
+    counts = [
+        re.findall(r'id="tab-all"[^>]*>all <span class="tab-count"><span[^>]*>(\d+)<', text)
+        for at in (now - 3_600, now + 30)
+        for text in [client.get(f"/jobs?enqueued_to=0s&at={at}").text]
+    ]
+
+    assert counts == [["0"], ["2"]]
+
+
 @pytest.mark.parametrize("name", ["_external", "_scheme", "_anchor", "_method", "endpoint", "self", ""])
 def test_no_name_of_a_field_leads_elsewhere(client: FlaskClient, name: str) -> None:
     answer = client.get("/jobs", query_string={name: "ftp", "queue": ""})

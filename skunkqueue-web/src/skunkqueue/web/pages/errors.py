@@ -86,7 +86,14 @@ def errors() -> str | tuple[str, int]:
     wrong = {_TIMES.get(name, name): text for name, text in wanted.wrong.items()}
     failed = None
     if not wrong:
-        key = ("errors", since, look, tuple(sorted(wanted.typed.items())))
+        # Lengths of time count from the moment that the address names.
+        key = (
+            "errors",
+            since,
+            look,
+            request.args.get("at") and wanted.at,
+            tuple(sorted(wanted.typed.items())),
+        )
         failed = here.shared(key, lambda: _failed(wanted, look))
     page = render_template(
         "errors.html",

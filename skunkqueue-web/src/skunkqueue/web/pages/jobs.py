@@ -123,7 +123,9 @@ def _tabs(wanted: Filter) -> list[Tab]:
         return url_for(".jobs", **values)
 
     typed = {name: text for name, text in wanted.typed.items() if name != "text"}
-    counts = here.shared(("job counts", tuple(sorted(typed.items()))), lambda: _counts(wanted))
+    # Lengths of time count from the moment that the address names.
+    key = ("job counts", request.args.get("at") and wanted.at, tuple(sorted(typed.items())))
+    counts = here.shared(key, lambda: _counts(wanted))
     shown = wanted.text is None
     found = [
         Tab(
