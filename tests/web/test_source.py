@@ -92,3 +92,22 @@ def test_nothing_is_shown_that_is_older_than_an_action_or_very_old(seconds: floa
         source.note_change()
 
     assert source.lately("routes", slow) == (seconds + 1.0, 0.0)
+
+
+def test_of_large_answers_few_are_remembered() -> None:
+    source = Source(resolve(conn_url="sqlite://"))
+
+    large = [weakref.ref(source.shared(number, Answer, lambda _: 10_000)) for number in range(50)]
+    source.shared("small", Answer)
+
+    assert sum(each() is not None for each in large) <= 3
+
+
+def test_an_answer_of_any_size_is_remembered() -> None:
+    source = Source(resolve(conn_url="sqlite://"), refresh=60.0)
+    small = source.shared("small", Answer)
+
+    large = source.shared("large", Answer, lambda _: 1_000_000_000)
+
+    assert source.shared("large", Answer) is large
+    assert source.shared("small", Answer) is small

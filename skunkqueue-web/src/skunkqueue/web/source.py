@@ -23,7 +23,9 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 KEY = "skunkqueue.source"
 _REMEMBERED = 256
-"""Answers that are remembered at most."""
+"""Answers that are remembered at most; a large one counts as several."""
+_LARGE = 100
+"""Things in an answer for which it counts as one more: there may be an answer for each address that somebody can write."""
 _UNUSED = 60.0
 """Seconds after which an answer is forgotten that was not needed again."""
 _LONG = 0.02
@@ -37,7 +39,7 @@ _MUCH = 4
 class _Answer:
     """One remembered answer, and its lock."""
 
-    __slots__ = ("at", "lock", "made", "took", "used", "value")
+    __slots__ = ("at", "lock", "made", "took", "used", "value", "weight")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -45,6 +47,8 @@ class _Answer:
         self.used = float("-inf")
         """When it was last needed."""
         self.value: Any = None
+        self.weight = 1
+        """As how many answers it counts."""
         self.took = 0.0
         """Seconds that making it took."""
         self.made: threading.Event | None = None
@@ -98,9 +102,12 @@ class Source:
         """
         return self._remembered(key, make, lambda at: self._monotonic() - at >= seconds)
 
-    def shared(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Do the same for what live pages show: for as long as they may be old, and until something has changed."""
-        return self._remembered(key, make, self._is_old)
+    def shared(self, key: Hashable, make: Callable[[], T], size: Callable[[T], int] | None = None) -> T:
+        """Do the same for what live pages show: for as long as they may be old, and until something has changed.
+
+        ``size``: how many things are in an answer, where these may be many; of large answers fewer are remembered.
+        """
+        return self._remembered(key, make, self._is_old, size)
 
     def lately(self, key: Hashable, make: Callable[[], T], *, waits: bool = False) -> tuple[T, float]:
         """Do the same, and return how old it is; what took long is made anew on another thread, while the old one is shown.
@@ -174,14 +181,23 @@ class Source:
         """Forget what pages share and is made quickly, since something has changed."""
         self._changed = self._monotonic()
 
-    def _remembered(self, key: Hashable, make: Callable[[], T], is_old: Callable[[float], bool]) -> T:
+    def _remembered(
+        self,
+        key: Hashable,
+        make: Callable[[], T],
+        is_old: Callable[[float], bool],
+        size: Callable[[T], int] | None = None,
+    ) -> T:
         answer = self._answer(key)
         with answer.lock:
             if is_old(answer.at):
                 # Its age counts from the moment at which it was asked for.
                 at = self._monotonic()
-                answer.value = make()
+                answer.value = value = make()
                 answer.at = at
+                if size is not None:
+                    # Never so much that no other answer could stay beside it.
+                    answer.weight = min(1 + size(value) // _LARGE, _REMEMBERED // 2)
             return cast("T", answer.value)
 
     def _answer(self, key: Hashable) -> _Answer:
@@ -193,9 +209,12 @@ class Source:
                 self._answers.move_to_end(key)
             answer.used = now = self._monotonic()
             # The first is the one that was not needed for longest.
-            while len(self._answers) > _REMEMBERED or next(iter(self._answers.values())).used < now - _UNUSED:
+            while self._weight() > _REMEMBERED or next(iter(self._answers.values())).used < now - _UNUSED:
                 self._answers.popitem(last=False)
             return answer
+
+    def _weight(self) -> int:
+        return sum(each.weight for each in self._answers.values())
 
     def close(self) -> None:
         """Close the store, if it is open."""
