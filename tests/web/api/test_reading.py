@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -175,6 +177,28 @@ def test_failures_are_grouped(client: FlaskClient, store: Backend, put: Put) -> 
 
     assert (group["count"], group["error"], group["job"]) == (3, "OSError", "shop:send")
     assert read(client, "/errors?job=other")["errors"] == []
+
+
+def test_answers_for_many_times_take_little_memory(client: FlaskClient, store: Backend) -> None:
+    store.enqueue([firing(job="shop:send") for _ in range(400)])
+    lines = [
+        Outcome(id=one.id, token=one.token, verdict=Verdict.ERROR, error=f"OSError: {'x' * 100} {number}")
+        for number, one in enumerate(claim(store, limit=400))
+    ]
+    store.settle(lines)
+    read(client, "/errors?since=2000-01-01T00:00:00Z")
+    tracemalloc.start()
+    try:
+        for second in range(60):
+            (group,) = read(client, f"/errors?since=2001-01-01T00:00:{second:02}Z")["errors"]
+            assert group["count"] == 400
+        gc.collect()
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    # The failures of each time would be some 20 MB.
+    assert taken < 4_000_000
 
 
 class Hides:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import abort
 from msgspec import UNSET
@@ -136,9 +136,23 @@ def errors(asked: ErrorsQuery) -> structs.ErrorGroups:
         **given(queue=asked.queue, route=asked.route, job=asked.job),
     )
     look = asked.look
-    rows, looked, more = here.shared(
-        ("api errors", query, look), lambda: read_failures(here.backend, query, look)
+    # Remembered are the groups and not the failures: there is an answer for each time that somebody gives.
+    failed = here.shared(("api errors", query, look), lambda: _failed(query, look), _size)
+    return structs.ErrorGroups(
+        now=moment(here.now()), errors=failed.groups, looked=failed.looked, complete=not failed.more
     )
+
+
+class _Failed(NamedTuple):
+    """Failures that were looked at."""
+
+    groups: list[structs.ErrorGroup]
+    looked: int
+    more: bool
+
+
+def _failed(query: Query, look: int) -> _Failed:
+    rows, looked, more = read_failures(source.current().backend, query, look)
     found = grouped(rows)
     groups = []
     for group, line in zip(found, redactor().errors([group[0] for group in found]), strict=True):
@@ -157,7 +171,12 @@ def errors(asked: ErrorsQuery) -> structs.ErrorGroups:
                 routes=[structs.RouteName(queue=queue, route=route) for queue, route in places],
             )
         )
-    return structs.ErrorGroups(now=moment(here.now()), errors=groups, looked=looked, complete=not more)
+    return _Failed(groups, looked, more)
+
+
+def _size(failed: _Failed) -> int:
+    """Count what takes memory: each failure may be a group of its own, and each group has all its routes."""
+    return sum(len(group.routes) for group in failed.groups)
 
 
 # --- what is asked for ------------------------------------------------------------------------------
