@@ -43,7 +43,9 @@ def counters(asked: CountersQuery) -> structs.Steps:
     since = now - usual if begin is None else seconds(begin)
     since = max(since, now - kept)
     return here.shared(
-        ("api counters", asked), lambda: _steps(here.backend, asked, since, until, length=length)
+        ("api counters", asked),
+        lambda: _steps(here.backend, asked, since, until, length=length),
+        size=lambda found: len(found.steps),
     )
 
 
