@@ -248,3 +248,17 @@ def test_no_time_is_not_now(queue: SkunkQueue) -> None:
     with pytest.raises(PolicyTypeError, match="fire_at must be a datetime with a time zone"):
         on(queue, add).fire_at(None, 1, 2)  # type: ignore[arg-type]  # wrong on purpose
     assert not queue.backend.claim("demo", "default", "w", 1, 60.0)
+
+
+@pytest.mark.parametrize(
+    ("route", "cure"), [("foo", "; start one with `skunq work -q demo -r foo`"), ("a,b", "")]
+)
+def test_the_command_for_a_worker_is_told_where_it_can_name_the_route(
+    queue: SkunkQueue, route: str, cure: str
+) -> None:
+    handle = on(queue, add)(1, 2).options(routes=[route]).fire()
+
+    with pytest.raises(WaitTimeoutError) as caught:
+        handle.wait(0)
+
+    assert str(caught.value).endswith(f"no worker listens on route {route!r} of queue 'demo'{cure}")

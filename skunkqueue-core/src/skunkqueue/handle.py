@@ -11,6 +11,7 @@ from skunkqueue.clock import monotonic
 from skunkqueue.context import current
 from skunkqueue.errors import DamagedPayloadError, FiringFailedError, UnknownFiringError, WaitTimeoutError
 from skunkqueue.forking import first_import
+from skunkqueue.names import work_command
 from skunkqueue.payload import (
     NO_ATTEMPT_STATE,
     Progress,
@@ -215,14 +216,7 @@ class JobHandle(Generic[R_co]):
         return _Seen(is_over=False, state=state, look_again=look_again, value=None)
 
     def _too_late(self, state: State, patience: float) -> str:
-        text = f"firing {self.id} is still {state.value} after {patience:g} s"
-        found = self.record() if state is State.PENDING else None
-        if found is None or self._store is None or self._store.backend.workers(found.queue, found.route):
-            return text
-        return (
-            f"{text}: no worker listens on route {found.route!r} of queue {found.queue!r}; "
-            f"start one with `skunq work -q {found.queue} -r {found.route}`"
-        )
+        return "" if self._store is None else too_late(self._store.backend, self.id, state, patience)
 
     def kill(self) -> State | None:
         """Kill it: at once while pending, else by interrupting the job; return the state it had."""
@@ -241,6 +235,17 @@ class JobHandle(Generic[R_co]):
             return value
         value = result_of(found if isinstance(found, Record) else self.record(), self._gate)
         return value
+
+
+def too_late(backend: Backend, firing_id: str, state: State, patience: float) -> str:
+    """Say that a firing is not finished after so many seconds, and that no worker listens where it waits."""
+    text = f"firing {firing_id} is still {state.value} after {patience:g} s"
+    found = backend.get([firing_id])[0] if state is State.PENDING else None
+    if found is None or backend.workers(found.queue, found.route):
+        return text
+    command = work_command(found.queue, found.route)
+    cure = "" if command is None else f"; start one with `{command}`"
+    return f"{text}: no worker listens on route {found.route!r} of queue {found.queue!r}{cure}"
 
 
 def look(backend: Backend, ids: Sequence[str]) -> Sequence[Result | Record | None]:

@@ -40,5 +40,10 @@ def check_name(what: str, value: object) -> str:
     return value
 
 
+def work_command(queue: str, route: str) -> str | None:
+    """Return the command that starts a worker on a route; ``None`` if it has a comma, which separates routes there."""
+    return None if "," in route else f"skunq work -q {queue} -r {route}"
+
+
 def _article(what: str) -> str:
     return "an" if what[0] in "aeiou" else "a"

@@ -48,6 +48,14 @@ def test_a_route_without_workers_is_found(store: Backend, skunq: Skunq) -> None:
     assert "-> skunq work -q demo -r foo" in told
 
 
+def test_no_command_is_told_that_would_listen_on_other_routes(store: Backend, skunq: Skunq) -> None:
+    fire(store, route="a,b")
+
+    told = findings(skunq, "routes", expect=1)
+
+    assert told.endswith("has 1 pending firing and no worker -> start a worker there")
+
+
 def test_firings_that_are_not_due_yet_are_no_problem(store: Backend, skunq: Skunq) -> None:
     fire(store, delay=3_600.0)
 

@@ -92,6 +92,13 @@ def test_running_where_nobody_listens_says_so(store: Backend, skunq: Skunq) -> N
     assert "skunq work -q demo -r foo" in skunq.result("schedule", "run", "tick", expect=0).stderr
 
 
+def test_no_command_is_told_that_would_listen_on_other_routes(store: Backend, skunq: Skunq) -> None:
+    declare(store, route="a,b")
+
+    told = skunq.result("schedule", "run", "tick", expect=0).stderr
+    assert told == "no worker is there to run it\n"
+
+
 def test_what_runs_or_is_paused_is_not_run(store: Backend, skunq: Skunq) -> None:
     declare(store, after=-1.0)
     begin(store)

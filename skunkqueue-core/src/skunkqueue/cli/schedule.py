@@ -21,6 +21,7 @@ from skunkqueue.cli.schedules import every, look_at
 from skunkqueue.cli.text import clean, from_now, iso, span
 from skunkqueue.control import Control
 from skunkqueue.errors import UnknownScheduleError
+from skunkqueue.names import work_command
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Run, Schedule
 
@@ -107,7 +108,8 @@ def run(control: Control, ctx: click.Context, name: str, queue: str | None, *, a
         if any(info.paused for info in store.routes(found.queue) if info.route == found.route):
             note(f"its route is paused: skunq resume -q {found.queue} -r {found.route}")
         elif not store.workers(found.queue, found.route):
-            note(f"no worker is there to run it: skunq work -q {found.queue} -r {found.route}")
+            command = work_command(found.queue, found.route)
+            note("no worker is there to run it" + ("" if command is None else f": {command}"))
         return
     if schedule_control.find(store, found.queue, found.name).paused:
         note(f"{_told(found)} is paused: resume it first")

@@ -16,6 +16,7 @@ from skunkqueue.cli.doctor.store import StoreCheck
 from skunkqueue.cli.schedules import every
 from skunkqueue.cli.text import plural, span
 from skunkqueue.cli.views import body_of, name_of, unknown_job
+from skunkqueue.names import work_command
 from skunkqueue.persistence.asking import OTHER_JOBS
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.records import Record, RouteInfo, State
@@ -67,6 +68,7 @@ def _line(info: RouteInfo, age: float, workers: int, scheduled: Sequence[str]) -
     place = f"route {info.route} of queue {info.queue}"
     waiting = plural(info.counts[State.PENDING], "pending firing")
     named = f"-q {info.queue} -r {info.route}"
+    command = work_command(info.queue, info.route)
     if info.paused:
         return Finding(
             "routes",
@@ -81,13 +83,13 @@ def _line(info: RouteInfo, age: float, workers: int, scheduled: Sequence[str]) -
         text = f"{place} has {waiting} and no worker"
         if scheduled:
             text += f"; so no worker runs {called(scheduled)}"
-        return Finding("routes", level, text, f"skunq work {named}", info.queue, info.route)
+        return Finding("routes", level, text, command or "start a worker there", info.queue, info.route)
     if age > OLD:
         return Finding(
             "routes",
             PROBLEM,
             f"{place} does not keep up: the oldest of {waiting} is {span(age)} late",
-            f"start more workers: skunq work {named} -c {max(2 * workers, 2)}",
+            "start more workers" + ("" if command is None else f": {command} -c {max(2 * workers, 2)}"),
             info.queue,
             info.route,
         )
@@ -200,7 +202,7 @@ def leases(store: Backend, _: BackendConfig) -> Iterator[Finding]:
                 "leases",
                 PROBLEM,
                 f"firing {record.id} of {name_of(record)} lost its worker {record.worker}, and no other took it over",
-                f"start a worker there: skunq work -q {record.queue} -r {record.route}",
+                ": ".join(filter(None, ["start a worker there", work_command(record.queue, record.route)])),
                 record.queue,
                 record.route,
                 record.id,

@@ -12,6 +12,7 @@ from skunkqueue.cli.schedules import every
 from skunkqueue.cli.text import cut, plural
 from skunkqueue.cli.views import failure_line
 from skunkqueue.errors import JobNotFoundError, PluginError
+from skunkqueue.names import work_command
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.plugins.requirements import LOAD_FAILURES, explain
 from skunkqueue.records import Schedule, State
@@ -68,7 +69,7 @@ def _without_worker(store: Backend, there: Sequence[Schedule]) -> list[Finding]:
             "schedules",
             PROBLEM,
             f"route {route} of queue {queue} has no worker to go on with {called(names)}",
-            f"skunq work -q {queue} -r {route}",
+            work_command(queue, route) or "start a worker there",
             queue,
             route,
         )
