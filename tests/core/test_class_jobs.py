@@ -254,3 +254,20 @@ def test_class_job_may_have_a_state_of_its_own_where_the_class_says_so() -> None
     job.state = "mine"
 
     assert job.state == "mine"
+
+
+@pytest.mark.parametrize("name", ["fire", "fire_at", "fire_async", "fire_at_async", "with_previous", "calls"])
+def test_a_class_that_is_fired_itself_asks_for_an_object(name: str) -> None:
+    more = [2] if "_at" in name else []
+
+    with pytest.raises(
+        NotAJobError, match=r"^1 is not an object of .*: make an object first, such as .*\.fire"
+    ):
+        getattr(Unbound, name)(1, *more)
+
+
+def test_a_class_in_the_place_of_an_object_is_named() -> None:
+    fire: Any = JobMixin.fire
+
+    with pytest.raises(NotAJobError, match=r"make an object first, Unbound\(\.\.\.\)\.fire"):
+        fire(Unbound)

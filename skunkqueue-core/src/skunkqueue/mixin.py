@@ -16,6 +16,7 @@ from skunkqueue.handle import JobHandle
 from skunkqueue.job_names import register
 from skunkqueue.policy import POLICY_FIELDS, Policy, PolicyOptions, change_policy, check_own
 from skunkqueue.records import State
+from skunkqueue.show import brief
 from skunkqueue.times import When
 
 if TYPE_CHECKING:
@@ -248,8 +249,20 @@ def _taken(job: JobMixin, name: str) -> AttributeError:
     )
 
 
+def _not_an_object(given: object) -> NotAJobError:
+    """Make the error for ``Report.fire(2025)``, where 2025 stands in the place of the object."""
+    name = given.__qualname__ if is_class_job(given) else "Report"
+    such = "" if is_class_job(given) else "such as "
+    return NotAJobError(
+        f"{brief(given)} is not an object of a class that is a job, and only those are fired:"
+        f" make an object first, {such}{name}(...).fire(...)"
+    )
+
+
 def _call_of(job: JobMixin, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Call[Any]:
     kind = type(job)
+    if not issubclass(kind, JobMixin):
+        raise _not_an_object(job)
     policy, target = class_policy(kind), _target_of(kind)
     attrs = {key: value for key, value in vars(job).items() if key not in _NOT_OWN}
     if not POLICY_FIELDS.isdisjoint(attrs):
