@@ -73,6 +73,15 @@ def test_no_queues_is_exit_code_1_and_says_so(skunq: Skunq) -> None:
     assert skunq.json("queues", expect=1)["routes"] == []
 
 
+def test_a_route_that_is_not_there_is_named(store: Backend, skunq: Skunq) -> None:
+    assert "no queues yet" in skunq.error("queues", "-r", "typo", expect=1)
+    fire(store)
+
+    assert skunq.error("queues", "-r", "typo", expect=1) == "no route 'typo'\n"
+    assert skunq.error("queues", "-q", "demo", "-r", "typo", expect=1) == "no route 'typo' of queue 'demo'\n"
+    assert skunq.error("queues", "-q", "dmeo", "-r", "foo", expect=1) == "no queue 'dmeo'\n"
+
+
 def test_pausing_stops_claims_and_resuming_lets_them_come(store: Backend, skunq: Skunq) -> None:
     fire(store)
 

@@ -112,9 +112,7 @@ def queues(
             ],
         )
     else:
-        note(
-            "no queues yet: the first firing or worker makes one" if queue is None else f"no queue {queue!r}"
-        )
+        note(_missing(store, queue, route))
     if jobs and not as_json:
         heading("Jobs")
         table(JOBS, [_job_row(each) for each in jobs])
@@ -122,6 +120,13 @@ def queues(
             note("with +: at least so many")
     if not found:
         ctx.exit(exits.NOTHING)
+
+
+def _missing(store: Backend, queue: str | None, route: str | None) -> str:
+    """Say what is not there, where nothing was found."""
+    if route is not None and overview(store, queue):
+        return f"no route {route!r}" + ("" if queue is None else f" of queue {queue!r}")
+    return "no queues yet: the first firing or worker makes one" if queue is None else f"no queue {queue!r}"
 
 
 def _job_json(found: JobCount) -> dict[str, Any]:
