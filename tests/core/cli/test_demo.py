@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.core.cli.demo_place import Place
+from tests.core.cli.program import Skunq
 from tests.support.waiting import eventually
 
 LIMIT = 15.0
@@ -47,6 +48,11 @@ def test_the_demo_shows_every_kind_of_job_and_ends_well(place: Place) -> None:
     assert re.search(r"\(\d+/11\)", told.stdout)
     assert all(char.isprintable() or char == "\n" for char in told.stdout)
     place.check_clean()
+
+
+@pytest.mark.parametrize("port", ["5000", "5010"])
+def test_a_port_without_the_monitor_is_refused(port: str) -> None:
+    assert "add --web" in Skunq().error("demo", "--port", port, expect=2)
 
 
 def test_the_demo_on_a_terminal(place: Place) -> None:

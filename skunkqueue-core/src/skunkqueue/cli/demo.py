@@ -24,7 +24,7 @@ from skunkqueue.cli import demo_web, exits
 from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.demo_jobs import ROUTES, Greet, add, count, fetch, flaky
 from skunkqueue.cli.demo_processes import ROUGH, DemoError, start, stop, tail
-from skunkqueue.cli.options import option
+from skunkqueue.cli.options import is_given, option
 from skunkqueue.cli.output import cut_mark, note, on_terminal, say, table
 from skunkqueue.cli.text import clean, span
 from skunkqueue.cli.views import failure_line, progress_line
@@ -72,6 +72,8 @@ def demo(ctx: click.Context, *, web: bool, port: int) -> None:
     Uses a folder of its own, which it removes again. With --web it goes on until Ctrl-C, with jobs at random paces,
     failures and schedules, to be seen in a browser. Where the port is taken, it uses another.
     """
+    if is_given(ctx, "port") and not web:
+        ctx.fail("--port says where --web serves the monitor: add --web")
     folder = Path(tempfile.mkdtemp(prefix="skunq-demo-"))
     with _stopped() as stopped:
         try:
