@@ -122,6 +122,10 @@ class StoreMissingError(BackendUnavailableError):
     """No store is there (yet), and the caller asked not to make one."""
 
 
+class CursorInvalidError(BackendError, ValueError):
+    """A cursor is not one of the listing that it was given to."""
+
+
 class BackendLoginError(BackendUnavailableError):
     """The server refuses the login, or its certificate is not trusted; somebody must change a setting."""
 

@@ -63,6 +63,10 @@ def test_the_log_of_one_verb_or_person_can_be_asked_for_page_by_page(store: Back
     assert "no such entries" in skunq.error("audit", "--who", "nobody@nowhere", expect=1)
 
 
+def test_a_cursor_that_is_none_is_an_error_in_the_command_line(skunq: Skunq) -> None:
+    assert "--after 'xx' is not a cursor of the audit log" in skunq.error("audit", "--after", "xx", expect=2)
+
+
 def test_an_order_that_nobody_has_heard_says_so(store: Backend, skunq: Skunq) -> None:
     open_pool(store, "pool-1")
     skunq("stop", "pool-1")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -127,6 +129,18 @@ def test_a_cursor_of_other_filters_is_refused(store: Backend, skunq: Skunq) -> N
     told = skunq.error("jobs", "--limit", "1", "--after", cursor, "--tag", "eu", expect=2)
 
     assert "it belongs to one with other filters" in told
+
+
+def test_a_cursor_with_a_strange_one_inside_is_refused(store: Backend, skunq: Skunq) -> None:
+    for _ in range(3):
+        fire(store)
+    cursor = skunq.json("jobs", "--limit", "1")["next"]
+    print_, span, places = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    changed = json.dumps([print_, span, [[part, "xx"] for part, _ in places]])
+
+    told = skunq.error("jobs", "--after", base64.urlsafe_b64encode(changed.encode()).decode(), expect=2)
+
+    assert "'xx' is not a cursor" in told
 
 
 def test_what_a_pending_firing_waits_for_is_told(store: Backend, skunq: Skunq) -> None:

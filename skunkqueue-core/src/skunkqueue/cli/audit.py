@@ -13,6 +13,7 @@ from skunkqueue.cli.connection import with_backend
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import document, json_option, note, table
 from skunkqueue.cli.text import cut, from_now, iso, span
+from skunkqueue.errors import CursorInvalidError
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.pools import Entry
 
@@ -48,7 +49,10 @@ def audit(
     as_json: bool,
 ) -> None:
     """Show who did what, newest first."""
-    found = store.audit(limit, after, who=who, verb=verb)
+    try:
+        found = store.audit(limit, after, who=who, verb=verb)
+    except CursorInvalidError as error:
+        ctx.fail(f"--after {error}")
     now = store.now()
     if as_json:
         entries = [entry_json(entry) for entry in found.entries]

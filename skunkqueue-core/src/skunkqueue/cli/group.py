@@ -20,7 +20,15 @@ from click.shell_completion import CompletionItem
 from skunkqueue.cli import exits
 from skunkqueue.cli.short_helps import PUBLISHED, SHORT_HELPS
 from skunkqueue.cli.text import one_line
-from skunkqueue.errors import BackendError, ConfigError, NameInvalidError, PluginError, SkunkQueueError
+from skunkqueue.errors import (
+    BackendError,
+    ConfigError,
+    CursorInvalidError,
+    NameInvalidError,
+    PluginError,
+    PolicyError,
+    SkunkQueueError,
+)
 from skunkqueue.plugins import COMMANDS, registry
 from skunkqueue.plugins.requirements import explain
 
@@ -45,10 +53,13 @@ Environment:
 
 
 _CODES: tuple[tuple[type[SkunkQueueError], int], ...] = (
+    # It is a BackendError, so it comes first.
+    (CursorInvalidError, exits.USAGE),
     (BackendError, exits.UNAVAILABLE),
     (ConfigError, exits.USAGE),
     (NameInvalidError, exits.USAGE),
     (PluginError, exits.USAGE),
+    (PolicyError, exits.USAGE),
 )
 """Errors that are more than a problem found."""
 _UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})

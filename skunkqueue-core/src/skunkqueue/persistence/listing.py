@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from skunkqueue.errors import BackendError
+from skunkqueue.errors import CursorInvalidError
 from skunkqueue.listings import MAX_LOOK, MAX_ROWS, Query, Row, Rows
 from skunkqueue.pools import Entry
 from skunkqueue.records import State, Verdict
@@ -192,7 +192,7 @@ def look_through(candidates: Iterable[Row | Passed], query: Query, want: int, mo
 
 
 def page_of(query: Query, limit: int, cursor: str | None, walk: Walk) -> Rows:
-    """Make a page. Raises ``BackendError`` for a cursor that is not from a page of this query."""
+    """Make a page. Raises ``CursorInvalidError`` for a cursor that is not from a page of this query."""
     limit = max(1, min(limit, MAX_ROWS))
     place, back = (None, False) if cursor is None else _read_cursor(cursor, query)
     # Backwards from a page with the newest first is forwards in time.
@@ -253,10 +253,10 @@ def _read_cursor(text: str, query: Query) -> tuple[Position, bool]:
         is_place = False
     if not is_place or head[:1] not in ("n", "p") or len(id_) > 100:
         msg = f"{text[:100]!r} is not a cursor of a listing: leave it out to begin at the first page"
-        raise BackendError(msg)
+        raise CursorInvalidError(msg)
     if head[1:] != _fingerprint(query):
         msg = f"the cursor {text[:100]!r} belongs to a listing with other filters: leave it out to begin at the first page"
-        raise BackendError(msg)
+        raise CursorInvalidError(msg)
     return place, head[0] == "p"
 
 
@@ -269,7 +269,7 @@ def entry_cursor(entry: Entry) -> str:
 
 
 def entry_before(cursor: str) -> tuple[float, str]:
-    """Read a cursor as time and id: older entries come next. Raises ``BackendError`` for one that is not from a page."""
+    """Read a cursor as time and id: older entries come next. Raises ``CursorInvalidError`` for one that is not from a page."""
     at, colon, id_ = cursor.partition(":")
     try:
         place = float(at), id_
@@ -280,5 +280,5 @@ def entry_before(cursor: str) -> tuple[float, str]:
         msg = (
             f"{cursor[:100]!r} is not a cursor of the audit log: leave it out to begin with the newest entry"
         )
-        raise BackendError(msg)
+        raise CursorInvalidError(msg)
     return place
