@@ -11,7 +11,7 @@ import pytest
 from skunkqueue.cli import rows as listing
 from skunkqueue.payload import Progress, encode
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import ClaimRef, Firing, Verdict
+from skunkqueue.records import ClaimRef, Firing, State, Verdict
 from tests.core.cli.program import WORKER, Skunq, begin, body, end, finish, fire
 
 
@@ -114,7 +114,22 @@ def test_a_time_that_is_none_is_refused(skunq: Skunq, typed: str) -> None:
     assert "is not a moment" in skunq.error("jobs", f"--since={typed}", expect=2)
 
 
-@pytest.mark.parametrize("typed", ["2h", "1d12h", "2020-01-01", "2020-01-01T10:00", "2020-01-01T10:00Z"])
+@pytest.mark.parametrize("typed", ["2026", "20251101", "20259999", "3600", "3600.5", "202511010930"])
+@pytest.mark.parametrize("command", ["jobs", "errors", "stats", "kill", "delete", "requeue", "run"])
+def test_a_bare_number_that_may_be_meant_as_a_date_is_refused(
+    store: Backend, skunq: Skunq, command: str, typed: str
+) -> None:
+    fire(store)
+
+    told = skunq.error(command, "--since", typed, expect=2)
+
+    assert f"write {typed}s if you mean so many seconds ago, or a date as 2025-11-01" in told
+    assert store.routes()[0].counts[State.PENDING] == 1
+
+
+@pytest.mark.parametrize(
+    "typed", ["90", "3600s", "2h", "1d12h", "2020-01-01", "2020-01-01T10:00", "2020-01-01T10:00Z"]
+)
 def test_times_may_be_written_in_many_ways(store: Backend, skunq: Skunq, typed: str) -> None:
     made = fire(store)
 

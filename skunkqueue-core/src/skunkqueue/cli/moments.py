@@ -42,7 +42,10 @@ class Moment(NamedTuple):
 
 
 class MomentType(click.ParamType[Moment]):
-    """A moment: ``2h`` (so long ago) or ISO 8601; without a zone it is this machine's time."""
+    """A moment: ``2h`` (so long ago) or ISO 8601; without a zone it is this machine's time.
+
+    A bare number of up to three digits is seconds. A longer one may be meant as a date, and is refused.
+    """
 
     name = "moment"
 
@@ -51,6 +54,13 @@ class MomentType(click.ParamType[Moment]):
         if isinstance(value, Moment):
             return value
         text = str(value).strip()
+        if re.fullmatch(r"\d{4,}(\.\d+)?", text):
+            # ISO 8601 has dates such as 20251101, and years; as seconds, they are quite another time.
+            self.fail(
+                f"{value!r} is not a moment: write {text}s if you mean so many seconds ago, or a date as 2025-11-01",
+                param,
+                ctx,
+            )
         seconds = seconds_of(text)
         if seconds is not None and seconds <= LONGEST:
             return Moment(seconds, 0.0)
