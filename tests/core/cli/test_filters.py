@@ -127,6 +127,17 @@ def test_a_bare_number_that_may_be_meant_as_a_date_is_refused(
     assert store.routes()[0].counts[State.PENDING] == 1
 
 
+@pytest.mark.parametrize("command", ["jobs", "kill", "delete", "requeue", "run"])
+def test_an_empty_text_is_refused_since_all_arguments_have_it(
+    store: Backend, skunq: Skunq, command: str
+) -> None:
+    fire(store)
+    yes = [] if command == "jobs" else ["--yes"]
+
+    assert "--text is empty" in skunq.error(command, "-q", "demo", "--text", "", *yes, expect=2)
+    assert store.routes()[0].counts[State.PENDING] == 1
+
+
 @pytest.mark.parametrize(
     "typed", ["90", "3600s", "2h", "1d12h", "2020-01-01", "2020-01-01T10:00", "2020-01-01T10:00Z"]
 )

@@ -119,6 +119,12 @@ def test_a_class_is_fired_as_an_object_of_it(store: Backend, skunq: Skunq, shop:
         (["gone"], "has no 'gone'", 1),
         (["Needy"], "fire it from Python", 1),
         (["sell", "1", "--in", "1h", "--at", "2100-01-01"], "either --in or --at", 2),
+        (["sell", "1", "--in", "400d"], "(a year)", 2),
+        (["sell", "1", "--at", "6000-01-01"], "before the year 5138", 2),
+        (["sell", "1", "--tag", "a b"], "tag", 2),
+        (["sell", "1", "--queue", ""], "queue name is empty", 2),
+        (["sell", "1", "--route", ""], "route name is empty", 2),
+        (["sell", "1", "--key", ""], "is empty", 2),
     ],
 )
 def test_what_cannot_be_fired_is_refused_before_anything_is(

@@ -95,7 +95,10 @@ def filter_options(states: Sequence[str]) -> Callable[[F], F]:
 
 
 def filter_of(given: dict[str, Any]) -> Filter:
-    """Take the filter out of a command's options."""
+    """Take the filter out of a command's options. Raises click.UsageError for an empty text, which is in all arguments."""
+    if given["text"] == "":
+        msg = "--text is empty: give a word to look for, or leave it out"
+        raise click.UsageError(msg)
     return Filter(
         queue=given["queue"],
         route=given["route"],
@@ -103,7 +106,7 @@ def filter_of(given: dict[str, Any]) -> Filter:
         words=tuple((name, given[name]) for name in WORDS if given[name] is not None),
         since=given["since"],
         until=given["until"],
-        text=given["text"] or None,
+        text=given["text"],
     )
 
 

@@ -180,7 +180,7 @@ def _queue(
     settings: dict[str, Any] = dict(config.options)
     if isinstance(own, SkunkQueue):
         settings["max_payload"] = own.max_payload
-        name = name or own.name
+        name = own.name if name is None else name
     return SkunkQueue(
         name or "", backend=config.backend, conn_url=config.url, dbname=config.dbname, **settings
     )
