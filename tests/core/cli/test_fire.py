@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from skunkqueue.cli.views import arguments
 from skunkqueue.payload import decode_body
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import Record, State
-from tests.core.cli.program import Skunq
+from skunkqueue.records import Record, State, Verdict
+from tests.core.cli.program import WRONG, Skunq, end
+from tests.support.waiting import eventually
 
 JOBS = """
 from skunkqueue import JobMixin, SkunkQueue
@@ -194,3 +198,70 @@ def test_programs_read_that_a_wait_was_in_vain(store: Backend, skunq: Skunq, sho
 
 def test_a_timeout_without_a_wait_is_refused(skunq: Skunq, shop: str) -> None:
     assert "add --wait" in skunq.error("fire", f"{shop}:sell", "1", "--timeout", "5s", expect=2)
+
+
+def waited(
+    store: Backend, skunq: Skunq, shop: str, *words: str, verdicts: dict[str, Verdict], expect: int
+) -> Result:
+    """Fire on these routes and wait, while each firing ends as its verdict says."""
+
+    def work() -> None:
+        for route, verdict in verdicts.items():
+            (claim,) = eventually(partial(store.claim, "demo", route, "w", 1, 60.0), what="it is fired")
+            end(store, claim, verdict)
+
+    routes = [word for route in verdicts for word in ("-r", route)]
+    with ThreadPoolExecutor() as threads:
+        working = threads.submit(work)
+        told = skunq.result("fire", f"{shop}:sell", "1", *routes, "--wait", *words, expect=expect)
+        working.result()
+    return told
+
+
+def test_a_wait_for_one_firing_prints_its_result_alone(store: Backend, skunq: Skunq, shop: str) -> None:
+    ends = {"a": Verdict.COMPLETE}
+
+    plain = waited(store, skunq, shop, verdicts=ends, expect=0)
+    told = json.loads(waited(store, skunq, shop, "--json", verdicts=ends, expect=0).stdout)
+
+    assert (plain.stdout, plain.stderr) == ("9\n", "")
+    assert told == {"id": told["id"], "state": "complete", "error": None, "result": 9}
+
+
+def test_a_wait_for_several_firings_prints_a_result_of_each(store: Backend, skunq: Skunq, shop: str) -> None:
+    told = waited(store, skunq, shop, verdicts={"a": Verdict.COMPLETE, "b": Verdict.COMPLETE}, expect=0)
+
+    listed = [each["id"] for each in skunq.json("jobs")["jobs"]]
+    assert sorted(told.stdout.splitlines()) == sorted(f"{id_}: 9" for id_ in listed)
+    assert len(listed) == 2
+
+
+@pytest.mark.parametrize("failing", ["a", "b"])
+def test_a_wait_fails_if_any_of_several_firings_does(
+    store: Backend, skunq: Skunq, shop: str, failing: str
+) -> None:
+    ends = {route: Verdict.ERROR if route == failing else Verdict.COMPLETE for route in ("a", "b")}
+
+    plain = waited(store, skunq, shop, verdicts=ends, expect=1)
+    told = json.loads(waited(store, skunq, shop, "--json", verdicts=ends, expect=1).stdout)["firings"]
+
+    assert plain.stdout.endswith(": 9\n")
+    assert f"is error: ValueError: {WRONG}" in plain.stderr
+    found = {record(store, each["id"]).route: (each["state"], each["error"], each["result"]) for each in told}
+    assert found.pop(failing) == ("error", f"ValueError: {WRONG}", None)
+    assert list(found.values()) == [("complete", None, 9)]
+
+
+def test_a_wait_for_several_firings_has_one_time_limit(store: Backend, skunq: Skunq, shop: str) -> None:
+    words = ("-r", "a", "-r", "b", "--wait", "--timeout", "0.2s", "--json")
+
+    result = skunq.result("fire", f"{shop}:sell", "1", *words, expect=1)
+
+    told = json.loads(result.stdout)["firings"]
+    assert [each["state"] for each in told] == ["pending", "pending"]
+    assert {record(store, each["id"]).state for each in told} == {State.PENDING}
+    assert result.stderr.splitlines() == [
+        f"firing {each['id']} is still pending after 0.2 s: no worker listens on route {route!r} of queue 'demo'; "
+        f"start one with `skunq work -q demo -r {route}`"
+        for each, route in zip(told, ("a", "b"), strict=True)
+    ]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import suppress
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import msgspec
@@ -21,8 +22,14 @@ from skunkqueue.cli.output import document, json_option, note, say
 from skunkqueue.cli.text import clean, cut
 from skunkqueue.config import open_backend
 from skunkqueue.control import Control
-from skunkqueue.errors import FiringFailedError, NotAJobError, WaitTimeoutError
-from skunkqueue.handle import JobHandle
+from skunkqueue.errors import (
+    FiringFailedError,
+    NotAJobError,
+    PayloadError,
+    UnknownFiringError,
+    WaitTimeoutError,
+)
+from skunkqueue.handle import JobHandle, too_late
 from skunkqueue.ids import new_id
 from skunkqueue.imports import Gate
 from skunkqueue.job import Job
@@ -30,11 +37,25 @@ from skunkqueue.mixin import is_class_job
 from skunkqueue.persistence.backend import BackendConfig
 from skunkqueue.pools import NOTHING
 from skunkqueue.queue import SkunkQueue
+from skunkqueue.records import State
 from skunkqueue.show import shown
 from skunkqueue.times import When
 
 MAX_SHOWN = 4_000
 """Characters of a result shown to people; ``--json`` gives all."""
+
+
+class _Ending(NamedTuple):
+    """What became of a firing that was waited for."""
+
+    id: str
+    state: State | None
+    """``None``: the store does not know it any more."""
+    error: str | None = None
+    """Why it failed, for programs."""
+    told: str | None = None
+    """The same for people, or that it is not finished; ``None``: it has a result."""
+    result: Any = None
 
 
 @click.command()
@@ -113,7 +134,7 @@ def fire(
         for id_ in known:
             note(f"not fired: {id_} was fired before with the same idempotency key")
         if wait:
-            _wait(ctx, handle, timeout, as_json=as_json)
+            _wait(ctx, opened, handle, timeout, as_json=as_json)
         elif as_json:
             document({"ids": [one.id for one in handle.copies], "fired_before": known})
         else:
@@ -203,23 +224,53 @@ def _fired(
     return handle, known
 
 
-def _wait(ctx: click.Context, handle: JobHandle[Any], timeout: float | None, *, as_json: bool) -> None:
-    """Wait for the result, and print it."""
-    try:
-        result = handle.wait(timeout)
-    except (FiringFailedError, WaitTimeoutError) as error:
-        if as_json:
-            if isinstance(error, FiringFailedError):
-                state, why = error.state, f"{error.kind}: {error.message}"
-            else:
-                state, why = handle.state, ""
-            document({"id": handle.id, "state": state and state.value, "error": why or None, "result": None})
-        note(str(error))
-        ctx.exit(exits.NOTHING)
-    if as_json:
-        document({"id": handle.id, "state": "complete", "error": None, "result": result})
+def _wait(
+    ctx: click.Context, queue: SkunkQueue, handle: JobHandle[Any], timeout: float | None, *, as_json: bool
+) -> None:
+    """Wait for the results of all copies, and print them."""
+    copies = handle.copies
+    if len(copies) == 1:
+        ended = [_ending(handle, timeout)]
     else:
-        say(clean(cut(shown(result), MAX_SHOWN)))
+        # What becomes of each is looked at afterwards.
+        with suppress(WaitTimeoutError):
+            queue.results(copies, timeout, errors=True)
+        ended = [_ending_now(queue, one, timeout) for one in copies]
+    if as_json:
+        found = [
+            {"id": one.id, "state": one.state and one.state.value, "error": one.error, "result": one.result}
+            for one in ended
+        ]
+        document(found[0] if len(found) == 1 else {"firings": found})
+    for one in ended:
+        if one.told is not None:
+            note(one.told)
+        elif not as_json:
+            result = clean(cut(shown(one.result), MAX_SHOWN))
+            say(result if len(ended) == 1 else f"{one.id}: {result}")
+    if any(one.told is not None for one in ended):
+        ctx.exit(exits.NOTHING)
+
+
+def _ending(one: JobHandle[Any], timeout: float | None) -> _Ending:
+    """Wait for one firing."""
+    try:
+        return _Ending(one.id, State.COMPLETE, result=one.wait(timeout))
+    except FiringFailedError as error:
+        return _Ending(one.id, error.state, f"{error.kind}: {error.message}", str(error))
+    except WaitTimeoutError as error:
+        return _Ending(one.id, one.state, None, str(error))
+
+
+def _ending_now(queue: SkunkQueue, one: JobHandle[Any], patience: float | None) -> _Ending:
+    """Look at one of several, which were waited for; what is wrong with it must not hide the others."""
+    try:
+        found = _ending(one, 0.0)
+    except (UnknownFiringError, PayloadError) as error:
+        return _Ending(one.id, one.state, str(error), str(error))
+    if found.state is None or found.state.final:
+        return found
+    return found._replace(told=too_late(queue.backend, one.id, found.state, patience or 0.0))
 
 
 def _as_datetime(at: float) -> datetime:
