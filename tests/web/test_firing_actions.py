@@ -354,3 +354,18 @@ def test_a_monitor_that_only_reads_offers_nothing_and_does_nothing(url: str, sto
     for page in ("/jobs", f"/jobs/{id_}", "/errors"):
         assert "verb=" not in client.get(page).text
         assert 'name="verb"' not in client.get(page).text
+
+
+@pytest.mark.parametrize("name", [" shop", "shop ", "  "])
+def test_a_filter_with_blanks_around_a_name_means_that_name_alone(
+    app: Flask, client: FlaskClient, store: Backend, name: str
+) -> None:
+    meant, others = put(store, 2, queue=name), put(store, 3, queue="shop")
+
+    question = client.get("/confirm", query_string={"verb": "delete", "all": "1", "queue": name}).text
+    assert "Delete 2 firings?" in question
+    client.post("/do/firings/delete", data=form(question))
+
+    assert ended(app).state == "done"
+    assert states(store, meant) == {None}
+    assert states(store, others) == {State.PENDING}

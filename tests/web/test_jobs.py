@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from flask.testing import FlaskClient
@@ -440,3 +441,21 @@ def test_an_error_before_a_success_is_no_alarm(client: FlaskClient, store: Backe
     assert "c-note bad" in alarming
     assert "ValueError: no" in fine
     assert "c-note bad" not in fine
+
+
+@pytest.mark.parametrize("field", ["queue", "route", "job", "key"])
+@pytest.mark.parametrize("other", [" shop", "shop ", " "])
+def test_blanks_around_a_name_belong_to_it(
+    client: FlaskClient, store: Backend, field: str, other: str
+) -> None:
+    made = [firing(**{field: name}) for name in ("shop", other)]
+    store.enqueue(made)
+
+    for name, one in zip(("shop", other), made, strict=True):
+        assert shown(client, f"/jobs?{urlencode({field: name})}") == [one.id]
+
+
+def test_blanks_around_a_time_do_not_matter(client: FlaskClient, store: Backend) -> None:
+    ids = put(store)
+
+    assert shown(client, "/jobs?enqueued_from=%201h%20&enqueued_to=%20") == ids

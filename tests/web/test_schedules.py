@@ -269,3 +269,13 @@ def test_older_runs_are_folded_away(client: FlaskClient, store: Backend) -> None
     assert f'id="run-{last}"' in open_
     assert f'id="run-{first}"' in folded
     assert "2 older runs" in folded
+
+
+def test_blanks_around_the_name_of_a_queue_belong_to_it(client: FlaskClient, store: Backend) -> None:
+    declare(store, "of the plain queue")
+    declare(store, "of the other queue", queue=f" {QUEUE}")
+
+    text = client.get("/schedules", query_string={"queue": f" {QUEUE}"}).text
+
+    assert "of the other queue" in text
+    assert "of the plain queue" not in text

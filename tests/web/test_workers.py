@@ -205,3 +205,13 @@ def test_the_share_of_a_cpu_needs_two_samples_apart() -> None:
     assert fleet.share((Sample(1.0, 1, 1.0),)) is None
     assert fleet.share((Sample(1.0, 1, 1.0), Sample(1.0, 1, 2.0))) is None
     assert fleet.share((Sample(1.0, 1, 1.0), Sample(3.0, 1, 2.0))) == pytest.approx(0.5)
+
+
+def test_blanks_around_the_name_of_a_queue_belong_to_it(client: FlaskClient, store: Backend) -> None:
+    plain = add_worker(store)
+    blank = add_worker(store, queue=f" {QUEUE}")
+
+    text = client.get("/workers", query_string={"queue": f" {QUEUE}"}).text
+
+    assert blank in text
+    assert plain not in text

@@ -130,7 +130,8 @@ def read(given: MultiDict[str, str], now: float) -> Filter:
     typed = {}
     for name in (*WORDS, *ENDS, "text"):
         text = given.get(name, "")
-        text = text if name == "text" else text.strip()
+        # A name may begin or end with blanks.
+        text = text.strip() if name in ENDS else text
         if text:
             typed[name] = text
         if len(text) > MAX_WORD:

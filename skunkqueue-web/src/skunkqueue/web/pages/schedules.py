@@ -17,7 +17,7 @@ blueprint = Blueprint("schedules", __name__)
 def schedules() -> str:
     """Show a page of schedules."""
     here, known = source.current(), rules()
-    queue = inputs.text("queue")
+    queue = inputs.name("queue")
     after_queue, after = request.args.get("after_queue"), request.args.get("after")
     if (after_queue is None) != (after is None):
         inputs.refuse(

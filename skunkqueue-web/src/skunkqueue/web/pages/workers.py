@@ -53,7 +53,7 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
 @allowed(Right.VIEW)
 def workers() -> str:
     """Show all pools with their workers."""
-    queue = inputs.text("queue")
+    queue = inputs.name("queue")
     return render_template(
         "workers.html",
         fleet=current(queue),
