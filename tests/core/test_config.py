@@ -54,6 +54,77 @@ def test_a_password_is_not_shown() -> None:
     assert redact("sqlite:///x.db") == "sqlite:///x.db"
 
 
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("redis://:p@ss/w@h/0", "redis://:***@h/0"),
+        ("redis://u:p@ss/w@h:1/0?replicas=1", "redis://u:***@h:1/0?replicas=1"),
+        ("redis://u:p#w@h/0", "redis://u:***@h/0"),
+        ("redis://a/b:pw@h/0", "redis://a/b:***@h/0"),
+        ("redis://u:p?w@h/0", "redis://u:***@h/0"),
+        ("redis://u:p@s?w@h/0", "redis://u:***@h/0"),
+        ("redis://u:pw@[::1/0", "redis://u:***@[::1/0"),
+        ("u:pw@h:1/db", "u:***@h:1/db"),
+        ("mongodb://u:p%40w@a:1,b:2/db", "mongodb://u:***@a:1,b:2/db"),
+    ],
+)
+def test_a_password_that_is_not_escaped_is_hidden_whole(url: str, told: str) -> None:
+    assert redact(url) == told
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "sentinel_password",
+        "tls_password",
+        "tls%5Fpassword",
+        "tlsCertificateKeyFilePassword",
+        "authMechanismProperties",
+        "TOKEN",
+        "api_key",
+        "client-secret",
+    ],
+)
+def test_options_that_are_secret_are_hidden(option: str) -> None:
+    for before in ("redis://h:6379/0", "redis://u:hunter2@h/0", "fdb:///etc/fdb.cluster", "h:6379/0"):
+        told = redact(f"{before}?dbname=shop&{option}=hunter3:x&replicas=1")
+        assert told == f"{before.replace('hunter2', '***')}?dbname=shop&{option}=***&replicas=1"
+
+
+@pytest.mark.parametrize(
+    "before", ["redis://h", "redis://h:1/0", "redis://u:sec@h:1/0", "redis://me@h/0", "fdb:///f"]
+)
+@pytest.mark.parametrize("value", ["sec@ret", "sec:re@ret", "sec?re/ret", "sec@re:ret=ret"])
+def test_an_option_with_odd_characters_is_hidden_whole(before: str, value: str) -> None:
+    for more in ("", "&replicas=1"):
+        told = redact(f"{before}?tls_password={value}{more}")
+        assert "sec" not in told
+        assert "ret" not in told
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "sqlite:////srv/a:b@c.db",
+        "/srv/a:b@c.db",
+        "q.db",
+        "localhost:6379",
+        "redis://h:6379/0?ssl_keyfile=/k.pem&dbname=shop",
+        "mongodb://me@h/db?tlsCertificateKeyFile=/c.pem&authSource=admin",
+        "fdb:///f?tls_key_file=/k.pem",
+    ],
+)
+def test_what_has_no_secret_is_shown_as_it_is(url: str) -> None:
+    assert redact(url) == url
+
+
+def test_an_option_that_the_embedded_store_does_not_know_is_told_without_its_value(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no option 'password'") as caught:
+        open_backend(resolve(conn_url=f"sqlite:///{tmp_path / 'q.db'}?password=hunter2"))
+
+    assert "hunter2" not in str(caught.value)
+
+
 def test_an_unknown_backend_is_told_with_the_way_out() -> None:
     with pytest.raises(PluginError, match="no_such_store"):
         open_backend(BackendConfig(backend="no_such_store"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import cast
-from urllib.parse import SplitResult, parse_qsl, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.errors import ConfigError, PluginError
@@ -14,6 +14,19 @@ from skunkqueue.plugins import BACKENDS, registry
 ENV_URL = "SKUNKQUEUE_URL"
 DEFAULT_BACKEND = "sqlite"
 DEFAULT_DBNAME = "skunkqueue"
+_SECRETS = (
+    "password",
+    "passwd",
+    "passphrase",
+    "pwd",
+    "secret",
+    "token",
+    "credential",
+    "apikey",
+    "accesskey",
+    "authmechanismproperties",
+)
+"""Options with one of these in their names are secret; of MongoDB's last one, a part may be."""
 
 
 def resolve(
@@ -56,16 +69,36 @@ def open_backend(config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> Backe
 
 
 def redact(url: str) -> str:
-    """Take the password out of a URL, for logs and listings."""
-    parts = _split(url)
-    if parts.password is None:
-        # It may hold characters that end the part of a URL where passwords are looked for.
-        scheme, _, rest = url.partition("://")
-        login, at, hosts = rest.rpartition("@")
-        user, colon, _ = login.partition(":")
-        return f"{scheme}://{user}:***@{hosts}" if at and colon and "/" not in user else url
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{host}"))
+    """Take the secrets out of a URL, for logs and listings: the password, and options that are named like one.
+
+    A password may have characters that should be escaped in a URL, such as ``@``, ``/`` and ``?``. Where that leaves open
+    what belongs to it, rather too much is hidden.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        scheme, rest = "", url
+    head, mark, query = rest.partition("?")
+    told = "&".join(_without_secret(option) for option in query.split("&"))
+    login, at, hosts = head.rpartition("@")
+    if rest.startswith("/"):
+        # A path: it has no login.
+        shown = f"{head}{mark}{told}"
+    elif "@" in query and ":" in head:
+        # The question mark may belong to the password; so may what comes before the last @ of the options.
+        shown = f"{head.partition(':')[0]}:***@{told.rpartition('@')[2] if '@' in told else '***'}"
+    elif "@" in query and ":" in query:
+        shown = f"{head}?***"
+    elif at and ":" in login:
+        shown = f"{login.partition(':')[0]}:***@{hosts}{mark}{told}"
+    else:
+        shown = f"{head}{mark}{told}"
+    return f"{scheme}{separator}{shown}"
+
+
+def _without_secret(option: str) -> str:
+    name, equals, _ = option.partition("=")
+    plain = unquote(name).lower().replace("_", "").replace("-", "")
+    return f"{name}=***" if equals and any(word in plain for word in _SECRETS) else option
 
 
 def _split(url: str) -> SplitResult:

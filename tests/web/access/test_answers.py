@@ -198,6 +198,17 @@ def test_a_store_that_is_away_is_named_without_its_password() -> None:
         assert "Traceback" not in answer.text
 
 
+def test_a_store_that_is_away_is_named_without_the_secrets_among_its_options() -> None:
+    # Nobody listens there.
+    url = "redis+sentinel://jed:hunter2@127.0.0.1:1/main?connect_timeout=1&sentinel_password=hunter3"
+    answer = create_app(url).test_client().get("/queues")
+
+    assert answer.status_code == 503
+    assert "127.0.0.1:1" in answer.text
+    assert "sentinel_password=***" in answer.text
+    assert "hunter" not in answer.text
+
+
 def test_a_store_that_is_missing_is_a_page_that_says_how_to_begin(tmp_path: Path) -> None:
     place = tmp_path / "none.db"
     client = create_app(f"sqlite:///{place}").test_client()

@@ -72,8 +72,8 @@ def location_of(config: BackendConfig) -> Location:
         msg = f"busy_timeout={busy!r} is not a number of seconds: give one from 0 to 86400, such as 30"
         raise ConfigError(msg)
     if options:
-        name, value = next(iter(options.items()))
-        msg = f"the sqlite backend has no option {name!r} (value {value!r}): it knows 'durability' and 'busy_timeout'"
+        # Without its value: it may be the password of another store.
+        msg = f"the sqlite backend has no option {next(iter(options))!r}: it knows 'durability' and 'busy_timeout'"
         raise ConfigError(msg)
     return Location(path=path, synchronous=DURABILITIES[durability], busy_timeout=busy_timeout)
 
