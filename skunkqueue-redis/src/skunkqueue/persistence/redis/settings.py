@@ -74,11 +74,12 @@ def settings_of(config: BackendConfig) -> Settings:
         url = f"redis://{url}"
     scheme, _, rest = url.partition("://")
     rest, _, query = rest.partition("?")
-    if "@" in query and "@" not in rest:
+    queried = dict(parse_qsl(query, keep_blank_values=True))
+    if "@" in query and ("@" not in rest or not queried.keys() <= set(_KNOWN)):
         # The text before the @ is part of a password, so no message may show it.
         msg = "the URL has an @ after its first ?: write ? in a user name or password as %3F, @ in an option as %40"
         raise ConfigError(msg)
-    options = {**dict(parse_qsl(query, keep_blank_values=True)), **config.options}
+    options = {**queried, **config.options}
     _refuse_unknown(options)
     base, _, kind = scheme.lower().partition("+")
     if kind not in _KINDS or base not in {"redis", "rediss", "valkey", "valkeys"}:
