@@ -117,12 +117,35 @@ def test_an_option_that_is_wrong_is_named(name: str, value: str) -> None:
         read(f"mongodb://example/?replicaSet=rs0&{name}={value}")
 
 
-def test_a_password_with_a_question_mark_is_not_shown() -> None:
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mongodb://user:sec?ret@host/db",
+        "mongodb://user:se@sec?ret@host/db",
+        "mongodb://user:sec@s?ret=1@host/db",
+    ],
+)
+def test_a_password_with_a_question_mark_is_not_shown(url: str) -> None:
     with pytest.raises(ConfigError, match="%3F") as refused:
-        read("mongodb://user:sec?ret@host/db")
+        read(url)
 
     assert "sec" not in str(refused.value)
     assert "ret" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+@pytest.mark.parametrize("password", ["sec/ret", "sec@s/ret"])
+def test_a_password_with_a_slash_is_not_shown(password: str) -> None:
+    with pytest.raises(ConfigError, match="%2F") as refused:
+        read(f"mongodb://user:{password}@host")
+
+    assert "sec" not in str(refused.value)
+    assert "ret" not in str(refused.value)
+    assert "ret" not in read(f"mongodb://user:{password}@host/db").shown
+
+
+def test_an_option_may_have_an_at_sign() -> None:
+    assert read("mongodb://user:pw@host/db?appName=a@b").shown == "mongodb://user:***@host"
 
 
 @pytest.mark.parametrize("option", ["wTimeoutMS=5000", "journal=true"])

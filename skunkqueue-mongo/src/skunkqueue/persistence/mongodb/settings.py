@@ -33,6 +33,9 @@ _OURS = {
 }
 _FORBIDDEN = frozenset('/\\. "$*<>:|?\0')
 _RESERVED = frozenset({"admin", "config", "local"})
+_QUESTION_MARK = (
+    "the URL has an @ after its first ?: write ? in a user name or password as %3F, @ in an option as %40"
+)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,12 +66,21 @@ def settings_of(config: BackendConfig) -> Settings:
     rest, _, query = rest.partition("?")
     if "@" in query and "@" not in rest:
         # The text before the @ may be a part of a password, so no message may quote it.
-        msg = "the URL has an @ after its first ?: write ? in a user name or password as %3F, @ in an option as %40"
+        raise ConfigError(_QUESTION_MARK)
+    place, _, path = rest.rpartition("/") if "/" in rest else (rest, "", "")
+    if "@" in path:
+        # As above.
+        msg = "the URL has an @ after its last /: write / in a user name or password as %2F, @ in a database's name as %40"
         raise ConfigError(msg)
     options: dict[str, Any] = {**dict(parse_qsl(query, keep_blank_values=True)), **config.options}
-    seconds = {name: _seconds(name, options.pop(name, str(usual))) for name, usual in _SECONDS.items()}
-    _refuse(options)
-    place, _, path = rest.rpartition("/") if "/" in rest else (rest, "", "")
+    try:
+        seconds = {name: _seconds(name, options.pop(name, str(usual))) for name, usual in _SECONDS.items()}
+        _refuse(options)
+    except ConfigError:
+        if "@" in query:
+            # What is refused may be a part of a password that has an @ and then a question mark.
+            raise ConfigError(_QUESTION_MARK) from None
+        raise
     named = options.pop("dbname", None)
     dbname = named or (unquote(path) if path and config.dbname == DEFAULT_DBNAME else config.dbname)
     tail = f"?{urlencode(options)}" if options else ""
