@@ -14,7 +14,7 @@ from skunkqueue.errors import ConfigError
 from skunkqueue.persistence import Backend
 from skunkqueue.web import create_app
 from skunkqueue.web.access.proxies import PEER, Doorway, Proxies, read_prefix
-from tests.web.access.conftest import Monitor
+from tests.web.access.conftest import Monitor, log_in
 from tests.web.crews import add_pool
 
 PROXY = "10.0.0.7"
@@ -177,3 +177,32 @@ def test_a_monitor_below_a_path_works_by_its_own_setting(monitor: Monitor, auth_
 
     assert client.get("/jobs/queues").location == "/jobs/login?next=/jobs/queues"
     assert 'action="/jobs/login"' in client.get("/jobs/login").text
+
+
+def test_a_form_works_behind_a_proxy_on_another_port_that_tells_the_port(
+    monitor: Monitor, auth_file: Path, store: Backend
+) -> None:
+    pool = add_pool(store)
+    client = monitor(auth_file=str(auth_file), trusted_proxies=(PROXY,), hosts=("example.org",))
+    client.environ_base.update(
+        {
+            "REMOTE_ADDR": PROXY,
+            "HTTP_X_FORWARDED_FOR": "203.0.113.5",
+            "HTTP_X_FORWARDED_PROTO": "https",
+            "HTTP_X_FORWARDED_HOST": "example.org:8443",
+            "HTTP_ORIGIN": "https://example.org:8443",
+            "HTTP_SEC_FETCH_SITE": "same-origin",
+        }
+    )
+
+    fields = {"verb": "quiet", "id": pool.id}
+    assert log_in(client).status_code == 303
+    page = client.get(f"/confirm/pool?verb=quiet&id={pool.id}").text
+    token = page.partition('name="csrf" value="')[2].partition('"')[0]
+    assert client.post("/do/pool", data={**fields, "csrf": token}, form_token=False).status_code == 303
+    without_port = {"X-Forwarded-Host": "example.org"}
+    assert client.post("/do/pool", data=fields, headers=without_port, form_token=False).status_code == 403
+
+
+def test_an_empty_prefix_is_none() -> None:
+    assert settled(PROXY, HTTP_X_FORWARDED_PREFIX="")["SCRIPT_NAME"] == ""
