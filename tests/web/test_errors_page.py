@@ -243,3 +243,12 @@ def test_a_message_that_a_plugin_hides_is_not_shown(app: Flask, client: FlaskCli
         text = client.get(url).text
         assert "(a secret)" in text
         assert "hunter2" not in text
+
+
+@pytest.mark.parametrize("name", ["_external", "_scheme", "_anchor", "_method", "endpoint", "self", "values"])
+def test_no_name_in_the_address_breaks_the_page_or_the_way_out(client: FlaskClient, name: str) -> None:
+    answer = client.get("/errors", query_string={name: "PUT", "until": "1h"})
+    (way_out,) = re.findall(r'id="until">.*?href="([^"]+)"', answer.text)
+
+    assert answer.status_code == 200
+    assert html.unescape(way_out) == f"/errors?{name}=PUT"

@@ -128,6 +128,17 @@ def test_the_format_is_the_one_that_is_asked_for(client: FlaskClient) -> None:
     assert new.text.endswith("# EOF\n")
 
 
+@pytest.mark.parametrize("kind", ["application/openmetrics-text", "text/plain"])
+@pytest.mark.parametrize("version", ["garbage", "1.0.garbage", "1..0", "-1", "1.0.0;version="])
+def test_a_version_that_cannot_be_read_is_answered_all_the_same(
+    client: FlaskClient, kind: str, version: str
+) -> None:
+    answer = client.get("/metrics", headers={"Accept": f"{kind};version={version}"})
+
+    assert answer.status_code == 200
+    assert "# TYPE skunkqueue_" in answer.text
+
+
 def test_it_needs_a_login_where_pages_do(locked: MonitorClient) -> None:
     assert locked.get("/metrics").status_code == 401
     assert locked.get("/metrics", headers={"Authorization": "Bearer wrong"}).status_code == 401

@@ -44,7 +44,11 @@ def metrics() -> Response:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Ready([*(told or ()), *_of_monitor(is_up=told is not None)]))
     ProcessCollector(registry=registry)
-    encode, kind = choose_encoder(request.headers.get("Accept", ""))
+    try:
+        encode, kind = choose_encoder(request.headers.get("Accept", ""))
+    except (TypeError, ValueError):
+        # prometheus-client cannot read every version that a request may name.
+        encode, kind = choose_encoder("")
     return Response(encode(registry), content_type=kind)
 
 

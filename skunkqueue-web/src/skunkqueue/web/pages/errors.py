@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from flask import Blueprint, render_template, request, url_for
@@ -113,8 +114,9 @@ def errors() -> str | tuple[str, int]:
 
 def _no_end() -> str:
     """Return this page without the end of its time."""
-    values: dict[str, Any] = {name: text for name, text in request.args.items() if name != "until"}
-    return url_for(".errors", **values)
+    # Not by url_for, to which names such as _method mean something else.
+    kept = urlencode([(name, text) for name, text in request.args.items(multi=True) if name != "until"])
+    return f"{url_for('.errors')}{'?' if kept else ''}{kept}"
 
 
 def _url(wanted: Filter, since: str, **more: Any) -> str:
