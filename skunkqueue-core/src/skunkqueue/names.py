@@ -40,9 +40,9 @@ def check_name(what: str, value: object) -> str:
     return value
 
 
-def work_command(queue: str, route: str) -> str | None:
-    """Return the command that starts a worker on a route; ``None`` if it has a comma, which separates routes there."""
-    return None if "," in route else f"skunq work -q {queue} -r {route}"
+def work_command(queue: str, *routes: str) -> str | None:
+    """Return the command that starts a worker on each route; ``None`` if one has a comma, which separates routes there."""
+    return None if any("," in route for route in routes) else f"skunq work -q {queue} -r {' '.join(routes)}"
 
 
 def _article(what: str) -> str:

@@ -18,7 +18,7 @@ from skunkqueue.handle import JobHandle
 from skunkqueue.ids import new_id, new_ids
 from skunkqueue.imports import default_gate, suppress_firing
 from skunkqueue.job import as_fireable
-from skunkqueue.names import check_name
+from skunkqueue.names import check_name, work_command
 from skunkqueue.payload import Body, encode, job_label
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.plugins.notify import default_notifier
@@ -318,9 +318,10 @@ class Producer:
             for worker in self.backend.workers(self.name, route):
                 found.setdefault(worker.id, route)
         if not found:
+            command = work_command(self.name, *routes) or ""
             msg = (
                 f"a broadcast on {', '.join(routes)} of queue {self.name!r} reaches no worker: none listens there. "
-                f"Start one with `skunq work -q {self.name} -r {' '.join(routes)}`"
+                f"Start one{command and f' with `{command}`'}"
             )
             raise NobodyListensError(msg)
         return [(route, worker) for worker, route in found.items()]
