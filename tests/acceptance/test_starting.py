@@ -27,7 +27,7 @@ if sys.orig_argv[1:2] == ["-c"]:
     if (here / "die").exists():
         os._exit(7)
     if (here / "break").exists():
-        def enable():
+        def enable(*_):
             raise RuntimeError("the fault of the tests")
         faulthandler.enable = enable
 """

@@ -118,7 +118,9 @@ def test_what_has_no_secret_is_shown_as_it_is(url: str) -> None:
     assert redact(url) == url
 
 
-def test_an_option_that_the_embedded_store_does_not_know_is_told_without_its_value(tmp_path: Path) -> None:
+def test_a_secret_option_that_the_embedded_store_does_not_know_is_told_without_its_value(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(ConfigError, match="no option 'password'") as caught:
         open_backend(resolve(conn_url=f"sqlite:///{tmp_path / 'q.db'}?password=hunter2"))
 

@@ -95,10 +95,15 @@ def redact(url: str) -> str:
     return f"{scheme}{separator}{shown}"
 
 
+def is_secret(option: str) -> bool:
+    """Return whether an option of this name holds a secret."""
+    plain = option.lower().replace("_", "").replace("-", "")
+    return any(word in plain for word in _SECRETS)
+
+
 def _without_secret(option: str) -> str:
     name, equals, _ = option.partition("=")
-    plain = unquote(name).lower().replace("_", "").replace("-", "")
-    return f"{name}=***" if equals and any(word in plain for word in _SECRETS) else option
+    return f"{name}=***" if equals and is_secret(unquote(name)) else option
 
 
 def _split(url: str) -> SplitResult:

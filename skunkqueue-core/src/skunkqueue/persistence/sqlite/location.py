@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
+from skunkqueue.config import is_secret
 from skunkqueue.errors import BackendUnavailableError, ConfigError, StoreMissingError
 from skunkqueue.ids import ID_LENGTH, new_id
 from skunkqueue.persistence.backend import BackendConfig
@@ -72,8 +73,9 @@ def location_of(config: BackendConfig) -> Location:
         msg = f"busy_timeout={busy!r} is not a number of seconds: give one from 0 to 86400, such as 30"
         raise ConfigError(msg)
     if options:
-        # Without its value: it may be the password of another store.
-        msg = f"the sqlite backend has no option {next(iter(options))!r}: it knows 'durability' and 'busy_timeout'"
+        name, value = next(iter(options.items()))
+        told = "***" if is_secret(name) else repr(value)
+        msg = f"the sqlite backend has no option {name!r} (value {told}): it knows 'durability' and 'busy_timeout'"
         raise ConfigError(msg)
     return Location(path=path, synchronous=DURABILITIES[durability], busy_timeout=busy_timeout)
 
