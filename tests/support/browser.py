@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import pytest
+from playwright.sync_api import Browser
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+from tests.support.chromium import launched
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    # Most processes run no test of a page.
-    from tests.support.chromium import launched  # noqa: PLC0415
-
     with launched() as browser:
         yield browser

@@ -15,26 +15,21 @@ def times_of(when: When | None, expires: When | None, now: Callable[[], float]) 
     ``now`` reads the store's clock, for moments only. Raises PolicyError for a firing that would expire before it may begin.
     """
     fields: dict[str, float] = {}
+    at, after = (None, 0.0) if expires is None else moment(expires, "expires")
     if expires is not None:
-        at, after = moment(expires, "expires")
         fields |= {"expires_in": after} if at is None else {"expires": at}
     if when is None:
         return fields
     due, delay = moment(when, "fire_at")
+    clock = 0.0 if due is None and at is None else now()
     # A moment that is over would be claimed before all that waits already, and seem to have waited since then.
-    fields |= {"delay": delay} if due is None or due <= now() else {"due": due}
-    if expires is not None:
-        _check(when, expires, fields, now)
-    return fields
-
-
-def _check(when: When, expires: When, fields: dict[str, float], clock: Callable[[], float]) -> None:
-    now = clock() if "due" in fields or "expires" in fields else 0.0
-    begin = fields["delay"] if "delay" in fields else fields["due"] - now
-    end = fields["expires_in"] if "expires_in" in fields else fields["expires"] - now
-    if begin > 0.0 and end <= begin:
+    fields |= {"delay": delay} if due is None or due <= clock else {"due": due}
+    begin = delay if due is None else due - clock
+    end = after if at is None else at - clock
+    if expires is not None and end <= begin and begin > 0.0:
         msg = (
             f"fire_at {brief(when)}, expires {brief(expires)}: this firing is due in {begin:.0f} s and expires in {end:.0f} s, so it"
             f" could never begin. Seconds of `expires` count from now: give it more than {begin:.0f}, with options(expires=...)"
         )
         raise PolicyError(msg)
+    return fields
