@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.backend import MAX_PAGE
-from skunkqueue.persistence.fdb import claim, enqueue, leases, reading, settle, staged_batch, waiting, wakeups
+from skunkqueue.persistence.fdb import claim, leases, reading, settle, staged_batch, waiting, wakeups
 from skunkqueue.persistence.fdb.administration import Administration
 from skunkqueue.persistence.fdb.awaited import WatchedClaim
 from skunkqueue.persistence.fdb.transactions import Transaction
@@ -23,11 +23,9 @@ class FdbBackend(Administration):
         """Put firings in; see ``Backend.enqueue``."""
         if not firings:
             return []
-        link = self._link
         if staged_batch.is_large(firings):
-            return staged_batch.put(link, firings)
-        at = enqueue.version_for(link, firings)
-        return link.run(lambda tr: enqueue.put(tr, firings, fresh=tr.at is not None), repeatable=True, at=at)
+            return staged_batch.put(self._link, firings)
+        return self._group.put(firings)
 
     def enqueue_in(self, transaction: Any, firings: Sequence[Firing]) -> list[str]:
         """Put firings in within the application's transaction; see ``Backend.enqueue_in``."""

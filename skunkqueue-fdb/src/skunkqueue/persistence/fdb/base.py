@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 from abc import ABC
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.persistence.backend import Backend, BackendConfig, Remark
-from skunkqueue.persistence.fdb import advice
+from skunkqueue.persistence.fdb import advice, enqueue
 from skunkqueue.persistence.fdb.application import Joined
 from skunkqueue.persistence.fdb.binding import Binding
+from skunkqueue.persistence.fdb.group_commit import GroupCommit
 from skunkqueue.persistence.fdb.opening import open_link
 from skunkqueue.persistence.fdb.settings import settings_of
 from skunkqueue.persistence.fdb.transactions import Link
@@ -38,6 +40,7 @@ class StoreBackend(Backend, ABC):
     def __init__(self, link: Link) -> None:
         self._link = link
         self._joined = Joined(link)
+        self._group = GroupCommit(partial(enqueue.put_in, link))
 
     @classmethod
     def open(cls, config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> Self:

@@ -13,6 +13,12 @@ _MILLISECONDS = 12
 """Digits of an id that say when it was made."""
 
 
+def put_in(link: Link, given: Sequence[Firing]) -> list[str]:
+    """Put in what is not there, in a transaction of its own; return the ids as ``Backend.enqueue`` does."""
+    at = version_for(link, given)
+    return link.run(lambda tr: put(tr, given, fresh=tr.at is not None), repeatable=True, at=at)
+
+
 def put(tr: Transaction, given: Sequence[Firing], *, fresh: bool = False) -> list[str]:
     """Put in what is not there; return the ids as ``Backend.enqueue`` does.
 
