@@ -111,3 +111,28 @@ def test_an_answer_of_any_size_is_remembered() -> None:
 
     assert source.shared("large", Answer) is large
     assert source.shared("small", Answer) is small
+
+
+def test_only_so_many_answers_are_made_on_other_threads_at_once() -> None:
+    source = Source(resolve(conn_url="sqlite://"))
+    go_on = threading.Event()
+    begun: list[int] = []
+
+    def slow(number: int) -> Callable[[], int]:
+        def make() -> int:
+            begun.append(number)
+            assert go_on.wait(60)
+            return number
+
+        return make
+
+    try:
+        for number in range(20):
+            assert source.latest(("page", number), 60.0, slow(number)) is None
+        eventually(lambda: len(begun) == 8, what="eight are made")
+        assert sum(thread.name.startswith("web ('page'") for thread in threading.enumerate()) == 8
+    finally:
+        go_on.set()
+    # The others come to their turn once they are asked for again.
+    for number in range(20):
+        assert eventually(lambda number=number: source.latest(("page", number), 60.0, slow(number)) == number)  # type: ignore[misc] # its default is a number

@@ -20,7 +20,6 @@ _PAGE = 500
 """Routes whose names are read at once."""
 _LOOK = 200
 """Pending firings of a route that are looked at to say what they wait for."""
-_LOOK_CLOSER = 500
 _LOOKED_AT = 100
 """Routes on which that is done for one page."""
 _AT_ONCE = 10
@@ -203,7 +202,7 @@ def _read(store: Backend, queue: str | None) -> _Read:
     return _Read(store.busiest(queue, MANY), _places_of(live), len(live))
 
 
-def waits_of(backend: Backend, info: RouteInfo, now: float, look: int = _LOOK_CLOSER) -> Waits:
+def waits_of(backend: Backend, info: RouteInfo, now: float, look: int) -> Waits:
     """Look at the first pending firings of a route."""
     query = Query(queue=info.queue, route=info.route, states=(State.PENDING,), newest=False)
     page = backend.rows(query, limit=look)

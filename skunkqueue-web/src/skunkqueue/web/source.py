@@ -34,6 +34,8 @@ _LATE = 10.0
 """How old that one may be."""
 _MUCH = 4
 """How many times older than wanted an answer may be and still be shown while another one is made."""
+_BESIDE = 8
+"""Answers that are made on other threads at once; where more are old, they stay so a little longer."""
 
 
 class _Answer:
@@ -75,6 +77,7 @@ class Source:
         self._backend: Backend | None = None
         self._remembering = threading.Lock()
         self._answers: OrderedDict[Hashable, _Answer] = OrderedDict()
+        self._places = threading.BoundedSemaphore(_BESIDE)
 
     @property
     def backend(self) -> Backend:
@@ -124,7 +127,6 @@ class Source:
                     answer.value = make()
                     answer.at, answer.took, age = at, self._monotonic() - at, 0.0
                 elif answer.made is None:
-                    answer.made = threading.Event()
                     self._make_beside(key, answer, make)
             return cast("T", answer.value), age
 
@@ -145,18 +147,24 @@ class Source:
             is_old = age >= seconds
             if age >= _MUCH * seconds:
                 answer.value = None
-            begins = is_old and answer.made is None
-            if begins:
-                answer.made = threading.Event()
+            if is_old and answer.made is None:
+                self._make_beside(key, answer, make)
             made = answer.made
-        if begins:
-            self._make_beside(key, answer, make)
         if made is not None and answer.value is None:
             made.wait(patience)
         return cast("T | None", answer.value)
 
     def _make_beside(self, key: Hashable, answer: _Answer, make: Callable[[], object]) -> None:
-        threading.Thread(target=self._make, args=(answer, make), name=f"web {key}", daemon=True).start()
+        """Begin to make it anew, unless that is done for many others; called with its lock."""
+        if not self._places.acquire(blocking=False):
+            return
+        answer.made = threading.Event()
+        try:
+            threading.Thread(target=self._make, args=(answer, make), name=f"web {key}", daemon=True).start()
+        except RuntimeError as error:
+            answer.made = None
+            self._places.release()
+            logger.warning("not read: reason=%s", error)
 
     def _make(self, answer: _Answer, make: Callable[[], object]) -> None:
         value, at = None, self._monotonic()
@@ -170,6 +178,7 @@ class Source:
                 made, answer.made = answer.made, None
                 if value is not None and at > answer.at:
                     answer.value, answer.at, answer.took = value, at, self._monotonic() - at
+            self._places.release()
             if made is not None:
                 made.set()
 

@@ -21,10 +21,10 @@ from skunkqueue.persistence.redis.wire import or_false, reader
 from skunkqueue.records import MAX_PRIORITY, State
 
 _ROWS, _RUNNING_IDS, _RUNNING_ROWS = map(load, ("rows", "running_ids", "running_rows"))
-_SLICE = 500
+_SLICE = 512
 """Firings that one script looks at, so that it holds the server up for some milliseconds at most."""
-_SLICE_PASSED = 1_000
-"""The same where the script itself passes over those that cannot match, which takes half the time."""
+_SLICE_PASSED = {"finished": 1_000, "pending": 2_000}
+"""The same where the script itself passes over those that cannot match, which takes less time."""
 _as_rows = reader(tuple[float, bool, list[float | str] | None, list[Found], int])
 _as_ids_by_token = reader(list[tuple[str, str]])
 
@@ -88,7 +88,7 @@ def _counted(link: Link, query: Query) -> dict[State, Count] | None:
 
 
 def _looked(link: Link, query: Query, most: int) -> listing.Look:
-    candidates = _candidates(link, query, None, onward=True, want=_SLICE)
+    candidates = _candidates(link, query, None, onward=True, want=most)
     return listing.look_through(candidates, query, most + 1, most)
 
 
@@ -166,7 +166,7 @@ def _slices(
 ) -> Iterator[Row | Passed]:
     where = _where(query)
     *_, flag, texts, _, worker = asked
-    most = _SLICE_PASSED if flag or texts or worker else _SLICE
+    most = _SLICE_PASSED[kind] if flag or texts or worker else _SLICE
     # At first as many as a page needs. Where few of them match, more at a time.
     first = min(want + 1, most)
     for size in itertools.chain((first, most - first % most), itertools.repeat(most)):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from flask import Blueprint, abort, render_template, request, url_for
 
-from skunkqueue.listings import Count, JobCount, Query
+from skunkqueue.listings import JobCount
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import RouteInfo, Schedule, State, WorkerRecord
 from skunkqueue.web import inputs, routes, source
@@ -23,8 +23,8 @@ SHOWN = 100
 """Routes of a page, where there are very many."""
 QUEUES = 100
 """Queues that are shown to be paused or purged."""
-COUNTED = 1_000
-"""Pending firings that are looked at to count those that are due."""
+LOOKED = 500
+"""Pending firings of a route that are looked at to say what they wait for."""
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +32,6 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 
     info: RouteInfo
     waits: Waits
-    due: Count
     jobs: tuple[JobCount, ...]
     workers: tuple[WorkerRecord, ...]
     schedules: tuple[Schedule, ...]
@@ -137,12 +136,10 @@ def read(backend: Backend, queue: str, name: str) -> About | None:
         return None
     info = found[0] if found else _empty(queue, name)
     at = backend.now()
-    waiting = Query(queue=queue, route=name, states=(State.PENDING,), due=(None, at))
     has_rows, is_full = "rows" in backend.capabilities, bool(info.counts[State.PENDING])
     return About(
         info=info,
-        waits=routes.waits_of(backend, info, at) if has_rows and is_full else Waits(),
-        due=backend.count(waiting, COUNTED) if has_rows and is_full else Count(number=0, exact=True),
+        waits=routes.waits_of(backend, info, at, LOOKED) if has_rows and is_full else Waits(),
         jobs=tuple(backend.job_counts(queue, name)) if has_rows else (),
         workers=tuple(workers),
         schedules=tuple(each for each in backend.schedules(queue) if each.route == name),
