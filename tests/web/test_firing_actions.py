@@ -20,6 +20,7 @@ from tests.support.waiting import eventually
 from tests.web.firings import claim, firing
 from tests.web.monitor_client import MonitorClient
 
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 CHANGED = {
     "kill": State.KILLED,
     "requeue": State.PENDING,
@@ -364,6 +365,8 @@ def test_a_filter_with_blanks_around_a_name_means_that_name_alone(
 
     question = client.get("/confirm", query_string={"verb": "delete", "all": "1", "queue": name}).text
     assert "Delete 2 firings?" in question
+    # So that a person sees which queue it is.
+    assert f"“{name.replace(' ', NO_BREAK_SPACE)}”" in question
     client.post("/do/firings/delete", data=form(question))
 
     assert ended(app).state == "done"

@@ -108,12 +108,12 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
     def in_words(self) -> list[tuple[str, str]]:
         """Return what restricts: names of fields, and what was typed."""
         found = [("state", " or ".join(state.value for state in self.states))] if self.states else []
-        return found + [(name.replace("_", " "), text) for name, text in self.typed.items()]
+        return found + [(name.replace("_", " "), visible(text)) for name, text in self.typed.items()]
 
     def line(self) -> str:
         """Write it in words, such as ``pending or running firings of queue shop, of job m:send``."""
         states = " or ".join(_ADJECTIVES.get(state, state.value) for state in self.states)
-        parts = [f"{of} {self.typed[name]}" for name, of in _OF.items() if name in self.typed]
+        parts = [f"{of} {visible(self.typed[name])}" for name, of in _OF.items() if name in self.typed]
         for time in TIMES:
             ends = [(end, self.typed.get(f"{time}_{end}")) for end in ("from", "to")]
             told = " ".join(f"{end} {_in_words(text)}" for end, text in ends if text is not None)
@@ -122,6 +122,13 @@ class Filter(msgspec.Struct, frozen=True, kw_only=True):
         if "text" in self.typed:
             parts.append(f"with {self.typed['text']!r} in their arguments")
         return f"{states or 'all'} firings{' ' if parts else ''}{', '.join(parts)}"
+
+
+def visible(name: str) -> str:
+    """Return a name as people can tell it from others: one with blanks that a page would not show is put in quotes."""
+    if " ".join(name.split()) == name:
+        return name
+    return "“" + name.replace(" ", "\N{NO-BREAK SPACE}") + "”"
 
 
 def read(given: MultiDict[str, str], now: float) -> Filter:
