@@ -161,6 +161,33 @@ def test_each_call_tries_by_itself_whether_the_store_is_away(
     assert [len(ids) for ids in store.puts] == [1, 3, 2, 1]
 
 
+@pytest.mark.usefixtures("patient")
+def test_threads_that_fire_all_the_time_go_together(
+    monkeypatch: pytest.MonkeyPatch, store: Store, group: GroupCommit, threads: ThreadPoolExecutor
+) -> None:
+    for call in behind(store, group, threads, [[firing()] for _ in range(3)]):
+        call.result(LONG)
+    monkeypatch.setattr(group_commit, "LINGER", LONG)
+    assert group._crowd == 3
+
+    calls = [threads.submit(group.put, [firing()]) for _ in range(3)]
+
+    assert {len(call.result(LONG)) for call in calls} == {1}
+    assert [len(ids) for ids in store.puts] == [1, 3, 3]
+
+
+@pytest.mark.usefixtures("patient")
+def test_call_lingers_for_a_moment_at_most_and_not_at_all_once_it_was_alone(
+    monkeypatch: pytest.MonkeyPatch, store: Store, group: GroupCommit, threads: ThreadPoolExecutor
+) -> None:
+    for call in behind(store, group, threads, [[firing()] for _ in range(3)]):
+        call.result(LONG)
+    assert len(group.put([firing()])) == 1
+    monkeypatch.setattr(group_commit, "LINGER", LONG)
+    assert len(threads.submit(group.put, [firing()]).result(LONG / 2)) == 1
+    assert [len(ids) for ids in store.puts] == [1, 3, 1, 1]
+
+
 def test_call_waits_for_others_only_so_long(
     monkeypatch: pytest.MonkeyPatch, store: Store, group: GroupCommit, threads: ThreadPoolExecutor
 ) -> None:
@@ -194,8 +221,11 @@ def test_signal_handler_may_raise_at_any_moment(monkeypatch: pytest.MonkeyPatch,
         assert len(group.put([firing()])) == 1
         raise Stop
 
+    monkeypatch.setattr(group_commit, "LINGER", 0.001)
     with ThreadPoolExecutor(1) as threads:
         for moment in moments(("persistence/fdb/group_commit.py", "skunkqueue/turns.py"), handler):
+            # As after many calls at once.
+            group._crowd = group_commit.CROWD
             with suppress(Stop):
                 moment(lambda: group.put([firing()]))
             assert len(threads.submit(group.put, [firing()]).result(LONG)) == 1
