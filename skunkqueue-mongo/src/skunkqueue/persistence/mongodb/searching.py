@@ -12,12 +12,16 @@ from skunkqueue.persistence.mongodb import states
 from skunkqueue.persistence.mongodb.rows import SHOWN, row_of
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.persistence.mongodb.store import Store
-from skunkqueue.persistence.mongodb.stretches import Stretch, in_routes, parts_after, stretches
+from skunkqueue.persistence.mongodb.stretches import (
+    Stretch,
+    in_routes,
+    merged_at_once,
+    parts_after,
+    stretches,
+)
 
 _FIRST_LOOK = 1_000
 """Firings that are looked at first, before as many as are allowed."""
-_MERGED = 40
-"""Routes that one request merges: the server merges at most 200 stretches, one for each route and state."""
 _ORDER = {
     FINISHED: (("finished", 1), ("_id", 1)),
     RUNNING: (("priority", -1), ("due", 1), ("_id", 1)),
@@ -130,11 +134,16 @@ def _look_at(store: Store, stretch: Stretch, part: Document, seen: _Seen, *, onw
         seen.looked += len(found)
         seen.last = found[-1] if found else seen.last
         return
+    parts: list[list[Document]] = [
+        [{"$match": query}, {"$sort": sort}, {"$limit": most}, {"$project": SHOWN | {"error_type": True}}]
+        for query in _queries(stretch, match)
+    ]
+    first, *others = parts
+    merged: list[Document] = [{"$sort": sort}, {"$limit": most}] if others else []
     pipeline: list[Document] = [
-        {"$match": match},
-        {"$sort": sort},
-        {"$limit": most},
-        {"$project": SHOWN | {"error_type": True}},
+        *first,
+        *({"$unionWith": {"coll": "firings", "pipeline": other}} for other in others),
+        *merged,
         {
             "$facet": {
                 "hits": [{"$match": stretch.rest}, {"$limit": want}],
@@ -156,11 +165,9 @@ def _is_fixed(wanted: object) -> bool:
 
 def _merged(store: Store, stretch: Stretch, match: Document, sort: Document, limit: int) -> list[Document]:
     """Read the first of a stretch, over as many routes at once as the server merges."""
-    places = stretch.places
-    some = [places[start : start + _MERGED] for start in range(0, len(places), _MERGED)] or [()]
+    queries = _queries(stretch, match)
     found: list[Document] = []
-    for few in some:
-        query = {**match, **in_routes(few)} if few else match
+    for query in queries:
         pipeline: list[Document] = [
             {"$match": query},
             {"$sort": sort},
@@ -168,12 +175,15 @@ def _merged(store: Store, stretch: Stretch, match: Document, sort: Document, lim
             {"$project": SHOWN},
         ]
         found += _aggregate(store, pipeline, stretch.hint)
-    if len(some) > 1:
-        once = {document["_id"]: document for document in found}
-        found = list(once.values())
+    if len(queries) > 1:
         for name, way in reversed(sort.items()):
             found.sort(key=lambda document, by=name: document[by], reverse=way < 0)  # type: ignore[misc]
     return found[:limit]
+
+
+def _queries(stretch: Stretch, match: Document) -> list[Document]:
+    """Split a match over routes into some that the server reads in order, each without sorting all that it has."""
+    return [{**match, **in_routes(some)} if some else match for some in merged_at_once(stretch.places)]
 
 
 def _aggregate(store: Store, pipeline: list[Document], hint: str) -> list[Document]:

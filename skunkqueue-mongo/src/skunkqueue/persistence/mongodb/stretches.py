@@ -6,7 +6,9 @@ routes. Running ones are read in their order. Pure; knows no connection.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from skunkqueue.listings import Query
@@ -16,6 +18,9 @@ from skunkqueue.persistence.mongodb import schema
 from skunkqueue.persistence.mongodb.documents import SINCE_EVER
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.records import State
+
+_MERGED = 40
+"""Routes that one request merges: the server merges at most 200 pieces of an index, one for each route and final state."""
 
 
 class Stretch(NamedTuple):
@@ -97,6 +102,29 @@ def in_routes(places: tuple[tuple[str, str], ...]) -> Document:
     """Match firings of these routes."""
     queues, routes = sorted({queue for queue, _ in places}), sorted({route for _, route in places})
     return {"queue": {"$in": queues}, "route": {"$in": routes}}
+
+
+def merged_at_once(places: Sequence[tuple[str, str]]) -> list[tuple[tuple[str, str], ...]]:
+    """Split routes into groups, so that ``in_routes`` matches few pieces of an index for each group, and no route for two.
+
+    ``in_routes`` matches every queue of a group with every route, so a few queues with routes of their own are many pieces.
+    """
+    groups: list[list[tuple[str, str]]] = []
+    group: list[tuple[str, str]] = []
+    queues, names = 0, set[str]()
+    for _, several in groupby(sorted(places), key=itemgetter(0)):
+        mine = list(several)
+        if len(mine) > _MERGED:
+            # Alone, since another queue beside a part of these would match the other parts as well.
+            groups += [mine[start : start + _MERGED] for start in range(0, len(mine), _MERGED)]
+            continue
+        mine_names = {route for _, route in mine}
+        if group and (queues + 1) * len(names | mine_names) > _MERGED:
+            groups.append(group)
+            group, queues, names = [], 0, set()
+        group = [*group, *mine]
+        queues, names = queues + 1, names | mine_names
+    return [tuple(one) for one in [*groups, group] if one] or [()]
 
 
 def _asked(query: Query) -> Document:
