@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from skunkqueue.errors import BackendError, BackendUnavailableError
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.mongodb import counting, outbox
 from skunkqueue.persistence.mongodb.count_writer import Values
@@ -23,6 +24,8 @@ from skunkqueue.records import Outcome, Verdict
 
 _AT_ONCE = 1_000
 """Firings that one request looks up."""
+_MANY = 10_000
+"""Outcomes of failed calls that one process remembers at most."""
 
 
 def settle(store: Store, outcomes: Sequence[Outcome]) -> list[str]:
@@ -35,17 +38,45 @@ def settle(store: Store, outcomes: Sequence[Outcome]) -> list[str]:
 
 def _settle(store: Store, outcomes: list[Outcome]) -> list[str]:
     """Settle outcomes of different firings."""
+    # Done, counted and reported by a call that another outcome made fail.
+    outcomes = [outcome for outcome in outcomes if not store.settled.pop((outcome.id, outcome.token), False)]
+    if not outcomes:
+        return []
     outcomes = _completed(store, outcomes)
     nonce = store.nonce()
     writes = [statement(store.time.moment, group, nonce) for group in grouped(outcomes)]
-    done = store.run(store.firings.bulk_write, writes, ordered=False)
+    try:
+        done = store.run(store.firings.bulk_write, writes, ordered=False)
+    except BackendUnavailableError:
+        raise
+    except BackendError:
+        # One is refused for good, such as one whose document would be too large; the server may have taken the others.
+        taken = _taken(store, outcomes, nonce)
+        if len(store.settled) > _MANY:
+            store.settled.clear()
+        store.settled.update(((outcome.id, outcome.token), True) for outcome in taken)
+        _finish(store, taken, nonce)
+        raise
     stale: list[str] = []
     if done.matched_count != len(outcomes):
         # Some are stale, or an earlier try has settled them.
-        marked = {"_id": {"$in": [outcome.id for outcome in outcomes]}, "settled": nonce}
-        fresh = {one["_id"] for one in store.find(store.firings, marked, {"_id": True}, hint="_id_")}
+        taken = _taken(store, outcomes, nonce)
+        fresh = {outcome.id for outcome in taken}
         stale = [outcome.id for outcome in outcomes if outcome.id not in fresh]
-        outcomes = [outcome for outcome in outcomes if outcome.id in fresh]
+        outcomes = taken
+    _finish(store, outcomes, nonce)
+    return stale
+
+
+def _taken(store: Store, outcomes: list[Outcome], nonce: str) -> list[Outcome]:
+    """Return those that the call with this nonce has settled."""
+    marked = {"_id": {"$in": [outcome.id for outcome in outcomes]}, "settled": nonce}
+    fresh = {one["_id"] for one in store.find(store.firings, marked, {"_id": True}, hint="_id_")}
+    return [outcome for outcome in outcomes if outcome.id in fresh]
+
+
+def _finish(store: Store, outcomes: list[Outcome], nonce: str) -> None:
+    """Do what follows from outcomes that are settled, count them, and wake the calls that wait for them."""
     entries = [
         (outcome.id, entry_of(outcome, nonce))
         for outcome in outcomes
@@ -54,7 +85,6 @@ def _settle(store: Store, outcomes: list[Outcome]) -> list[str]:
     if entries:
         outbox.deliver(store, entries, store.time.about_now())
     _report(store, outcomes)
-    return stale
 
 
 def _completed(store: Store, outcomes: list[Outcome]) -> list[Outcome]:

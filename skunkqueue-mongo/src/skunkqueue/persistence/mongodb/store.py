@@ -38,6 +38,8 @@ class Store(Connection):
         self.deferred = Deferred(self, self.wakeups.send, self.count_writer.write)
         self.leases: dict[str, tuple[str, str, float]] = {}
         """Of firings claimed here: queue and route, and when the lease ends, by the monotonic clock."""
+        self.settled: dict[tuple[str, int], bool] = {}
+        """Outcomes, by firing and token, that a call has settled before it failed: a call that settles them again succeeds."""
         self.listed_routes: dict[tuple[str, str], float] = {}
         """When a route was last seen listed, by the monotonic clock."""
         self.sampled_minute = -1
