@@ -13,7 +13,7 @@ from skunkqueue.contract.makers import claimed, counts, firing, firings, ids, ou
 from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.persistence.backend import HALF_DONE
 from skunkqueue.persistence.mongodb.backend import MongoBackend
-from skunkqueue.records import State
+from skunkqueue.records import State, Verdict
 from tests.support.mongo_fixtures import MongoConfigOf, NewMongoProxy
 from tests.support.mongo_server import MongoServer
 
@@ -67,6 +67,61 @@ def test_a_staged_batch_that_is_being_worked_on_is_left_alone(place: Place) -> N
     place.clock.advance(HALF_DONE + 0.1)
     place.near.sweep()
     assert counts(place.near) == {State.PENDING: 3}
+
+
+def test_what_is_purged_does_not_come_back(place: Place) -> None:
+    batch = firings(3)
+    place.near.enqueue([firing()])
+    place.far.enqueue([firing()])
+    place.near.purge("demo")
+    # The batch is staged and its firings are inserted, but the process dies before it removes the batch.
+    place.proxy.cut_after(2)
+    with pytest.raises(BackendUnavailableError):
+        place.far.enqueue(batch)
+    assert counts(place.near) == {State.PENDING: 3}
+
+    assert place.near.purge("demo") == 3
+    place.clock.advance(HALF_DONE + 0.1)
+    place.near.sweep()
+
+    assert place.db.parcels.count_documents({}) == 0
+    assert counts(place.near) == {}
+
+
+def test_what_is_purged_does_not_come_back_from_an_outbox(place: Place) -> None:
+    lent = claimed(place.far)
+    following = firing(route="next")
+    place.near.enqueue([firing(route="next")])
+    place.near.purge("demo")
+    # It is settled and what follows is inserted, but the process dies before it empties the outbox.
+    place.proxy.cut_after(3)
+    with pytest.raises(BackendUnavailableError):
+        place.far.settle([outcome(lent, follow=(following,))])
+    assert counts(place.near, route="next") == {State.PENDING: 1}
+
+    assert place.near.purge("demo") == 1
+    place.clock.advance(HALF_DONE + 0.1)
+    place.near.sweep()
+
+    assert place.db.firings.count_documents({"owed": {"$exists": True}}) == 0
+    assert counts(place.near, route="next") == {}
+
+
+def test_what_follows_from_a_firing_comes_in_although_that_is_purged(place: Place) -> None:
+    lent = claimed(place.far)
+    following = firing(route="next")
+    place.near.enqueue([firing(route="next")])
+    place.near.purge("demo")
+    place.proxy.cut_after(1)
+    with pytest.raises(BackendUnavailableError):
+        place.far.settle([outcome(lent, Verdict.RETRY, follow=(following,))])
+
+    assert place.near.purge("demo") == 1
+    place.clock.advance(HALF_DONE + 0.1)
+    place.near.sweep()
+
+    assert counts(place.near) == {}
+    assert counts(place.near, route="next") == {State.PENDING: 1}
 
 
 def test_a_firing_refused_because_of_its_key_stays_refused(place: Place) -> None:

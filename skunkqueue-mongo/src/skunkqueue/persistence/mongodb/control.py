@@ -13,6 +13,7 @@ from skunkqueue.persistence.mongodb.documents import (
     FINALS,
     KNOWN,
     PLACED,
+    TOMBSTONE_KEPT,
     place_of,
     target_mark,
     tombstone,
@@ -142,19 +143,27 @@ def purge(store: Store, queue: str, route: str | None = None) -> int:
     here: Document = {"queue": queue, "state": "pending"}
     if route is not None:
         here["route"] = route
-    here["enqueued"] = {"$lte": store.time.now()}
+    began = store.time.now()
+    here["enqueued"] = {"$lte": began}
     purged = 0
     while True:
         found = store.find(store.firings, here, PLACED, hint=CLAIMABLE, limit=_CHUNK)
         if not found:
             return purged
         doomed = [one["_id"] for one in found]
-        waiting = {"_id": {"$in": doomed}, "state": "pending"}
-        deleted, again = store.run_and_report(store.firings.delete_many, waiting)
-        if again:
-            # An earlier try may have done it. What is still there was claimed in between.
-            purged += len(doomed) - store.run(store.firings.count_documents, {"_id": {"$in": doomed}})
-        else:
-            purged += deleted.deleted_count
-        estimates.note_moves(store, [(one, "pending", None) for one in found])
-        store.wakeups.send(ids=doomed)
+        waiting: Document = {"_id": {"$in": doomed}, "state": "pending"}
+        # Those that came in just now may be inserted once more, by a repeated request or after the death of a process.
+        old = {**waiting, "enqueued": {"$lte": began - TOMBSTONE_KEPT}, "owed": {"$exists": False}}
+        removed, twice = store.run_and_report(store.firings.delete_many, old)
+        emptying: list[Document] = [{"$replaceWith": tombstone(store.time.moment)}]
+        replaced, again_twice = store.run_and_report(store.firings.update_many, waiting, emptying)
+        number = removed.deleted_count + replaced.modified_count
+        gone = found
+        if number < len(found):
+            # The others were claimed in between, or removed by an earlier try or another process.
+            left = store.find(store.firings, {"_id": {"$in": doomed}, **KNOWN}, {"_id": True}, hint="_id_")
+            kept = {one["_id"] for one in left}
+            gone = [one for one in found if one["_id"] not in kept]
+        purged += len(gone) if twice or again_twice else number
+        estimates.note_moves(store, [(one, "pending", None) for one in gone])
+        store.wakeups.send(ids=[one["_id"] for one in gone])
