@@ -28,6 +28,8 @@ _MOVED = (*FINALS, "pending")
 """States for which moves are noted."""
 _RECOUNT = 3_600.0
 """Seconds after which a large route is counted again."""
+_FEW = 50
+"""Routes that one call looks at: a sweep must not hold up the thread that keeps leases."""
 
 
 def note_moves(store: Store, moves: Iterable[tuple[Document, str | None, str | None]]) -> None:
@@ -99,10 +101,11 @@ def by_route(store: Store, places: Iterable[Place]) -> dict[Place, Counter[str]]
 
 
 def recount(store: Store, now: float) -> None:
-    """Count one large route from end to end, if that was not done for an hour."""
-    for one in store.find(store.routes, {"route": {"$exists": True}}, {"jobs": False}):
-        if one.get("counted", 0.0) > now - _RECOUNT:
-            continue
+    """Count one large route from end to end, if that was not done for an hour; looks at a few routes in a call."""
+    # Also routes that were counted later than now, by a clock that was set back.
+    lately = {"$gt": now - _RECOUNT, "$lte": now}
+    wanted = {"route": {"$exists": True}, "counted": {"$not": lately}}
+    for one in store.find(store.routes, wanted, {"jobs": False}, limit=_FEW):
         place = (one["queue"], one["route"])
         taken = {"_id": one["_id"], "counted": one.get("counted")}
         done, again = store.run_and_report(store.routes.update_one, taken, {"$set": {"counted": now}})

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from pymongo.errors import DuplicateKeyError
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError
 
 from skunkqueue.counters import sample_of
 from skunkqueue.persistence.mongodb import states
-from skunkqueue.persistence.mongodb.count_writer import HOUR, LENGTH, MINUTE, counter_id, removal_date
+from skunkqueue.persistence.mongodb.count_writer import (
+    HOUR,
+    LENGTH,
+    MINUTE,
+    Values,
+    counter_id,
+    removal_date,
+)
+from skunkqueue.persistence.mongodb.errors import DUPLICATE
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.persistence.mongodb.store import Store
-from skunkqueue.records import State
+from skunkqueue.records import RouteInfo, State
+
+_AT_ONCE = 1_000
+"""Routes whose samples one request writes."""
 
 
 def sample(store: Store) -> int:
@@ -20,28 +32,41 @@ def sample(store: Store) -> int:
         return 0
     infos = states.routes(store)
     known = _sampled(store, [counter_id(info.queue, info.route, MINUTE, begins[MINUTE]) for info in infos])
+    # The others were taken by another process.
+    missing = [info for info in infos if (info.queue, info.route) not in known]
     taken = 0
-    for info in infos:
-        if (info.queue, info.route) in known:
-            # Another process has taken it.
-            continue
-        counts = info.counts
-        values = sample_of(counts[State.PENDING], counts[State.RUNNING], info.oldest_due, now)
-        # First, so that a call that is interrupted can be repeated.
-        largest = {f"samples.{name}": value for name, value in values.items()}
-        hour = {"$max": largest, "$setOnInsert": {"gone": removal_date(HOUR, begins[HOUR])}}
-        id_ = counter_id(info.queue, info.route, HOUR, begins[HOUR])
-        store.run(store.tallies.update_one, {"_id": id_}, hour, upsert=True)
-        fresh = {
-            "_id": counter_id(info.queue, info.route, MINUTE, begins[MINUTE]),
-            "samples": {"$exists": False},
-        }
-        change = {"$set": {"samples": values}, "$setOnInsert": {"gone": removal_date(MINUTE, begins[MINUTE])}}
-        is_mine, again = store.run_and_report(_upsert, store, fresh, change)
+    for start in range(0, len(missing), _AT_ONCE):
+        some = missing[start : start + _AT_ONCE]
+        # The hour first, so that a call that is interrupted can be repeated.
+        hours = [_largest(info, begins[HOUR], now) for info in some]
+        store.run(store.tallies.bulk_write, hours, ordered=False)
+        minutes = [_fresh(info, begins[MINUTE], now) for info in some]
+        number, again = store.run_and_report(_upsert, store, minutes)
         # An earlier try whose reply was lost may have done it.
-        taken += is_mine or again
+        taken += len(some) if again else number
     store.sampled_minute = begins[MINUTE]
     return taken
+
+
+def _values(info: RouteInfo, now: float) -> Values:
+    return sample_of(info.counts[State.PENDING], info.counts[State.RUNNING], info.oldest_due, now)
+
+
+def _largest(info: RouteInfo, begin: int, now: float) -> UpdateOne:
+    """Make the write that keeps the largest samples of an hour."""
+    largest = {f"samples.{name}": value for name, value in _values(info, now).items()}
+    change = {"$max": largest, "$setOnInsert": {"gone": removal_date(HOUR, begin)}}
+    return UpdateOne({"_id": counter_id(info.queue, info.route, HOUR, begin)}, change, upsert=True)
+
+
+def _fresh(info: RouteInfo, begin: int, now: float) -> UpdateOne:
+    """Make the write of the samples of a minute; it is refused where others are there."""
+    fresh = {"_id": counter_id(info.queue, info.route, MINUTE, begin), "samples": {"$exists": False}}
+    change = {
+        "$set": {"samples": _values(info, now)},
+        "$setOnInsert": {"gone": removal_date(MINUTE, begin)},
+    }
+    return UpdateOne(fresh, change, upsert=True)
 
 
 def _sampled(store: Store, ids: list[Document]) -> set[tuple[str, str]]:
@@ -52,10 +77,13 @@ def _sampled(store: Store, ids: list[Document]) -> set[tuple[str, str]]:
     }
 
 
-def _upsert(store: Store, fresh: Document, change: Document) -> bool:
-    """Write the samples of a minute; return whether no others were there."""
+def _upsert(store: Store, minutes: list[UpdateOne]) -> int:
+    """Write the samples of a minute; return of how many routes no others were there."""
     try:
-        store.tallies.update_one(fresh, change, upsert=True)
-    except DuplicateKeyError:
-        return False
-    return True
+        done = store.tallies.bulk_write(minutes, ordered=False)
+    except BulkWriteError as error:
+        details = error.details
+        if any(one["code"] != DUPLICATE for one in details["writeErrors"]) or details["writeConcernErrors"]:
+            raise
+        return int(details["nModified"] + details["nUpserted"])
+    return done.modified_count + done.upserted_count
