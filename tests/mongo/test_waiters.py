@@ -6,11 +6,17 @@ from collections.abc import Iterable
 
 import pytest
 
-from skunkqueue.contract.makers import QUEUE, ROUTE, WORKER, firing
+from skunkqueue.contract.makers import LEASE, QUEUE, ROUTE, WORKER, firing, worker
+from skunkqueue.persistence.mongodb.backend import MongoBackend
+from skunkqueue.persistence.mongodb.documents import place_of
 from skunkqueue.persistence.mongodb.waiters import Waiter, Waiters
+from skunkqueue.records import Command
 from tests.mongo.opening import OpenStore
 from tests.support.mongo_fixtures import MongoConfigOf
+from tests.support.mongo_replica_set import MongoReplicaSet
 from tests.support.mongo_server import MongoServer
+
+PATIENCE = 10.0
 
 
 class Noting(Waiter):
@@ -51,3 +57,19 @@ def test_a_wait_that_begins_without_a_stream_does_not_end_for_nothing(
     other.enqueue([firing(delay=3_600.0)])
 
     assert store.wait(QUEUE, ROUTE, WORKER, 0.5) is False
+
+
+@pytest.mark.parametrize("queue", ["@demo", "@", "demo", f"@{WORKER}"])
+def test_a_change_stream_wakes_who_waits_for_a_queue_of_any_name(
+    replica_set: MongoReplicaSet, mongo_config_of: MongoConfigOf, open_store: OpenStore, queue: str
+) -> None:
+    store, other = (open_store(mongo_config_of(replica_set)) for _ in range(2))
+    assert isinstance(store, MongoBackend)
+    other.register(worker(), LEASE)
+    wakeups = store._store.wakeups
+
+    with wakeups.waiter([place_of(queue, ROUTE), f"@{WORKER}"], timeout=PATIENCE) as waiter:
+        other.enqueue([firing(queue=queue)])
+        assert waiter.wait(PATIENCE)
+        assert other.send(WORKER, Command(verb="stop"))
+        assert waiter.wait(PATIENCE)

@@ -47,8 +47,9 @@ class ChangeStream(Stream):
         """Name the changes that matter to the waiters."""
         # The first is what ``interrupt`` inserts.
         wanted: list[Document] = [{"ns.coll": "bells", "operationType": "insert"}]
-        workers = [topic[1:] for topic in self.topics if topic.startswith("@")]
-        places = [topic for topic in self.topics if not topic.startswith("@")]
+        # A queue's name may begin with an @ as well, but no worker's id has a line break.
+        places = [topic for topic in self.topics if "\n" in topic]
+        workers = [topic[1:] for topic in self.topics if "\n" not in topic]
         if workers:
             wanted.append(
                 {"ns.coll": "commands", "operationType": "insert", "fullDocument.worker": {"$in": workers}}
