@@ -44,6 +44,24 @@ def send(store: Store, worker: str, command: Command) -> bool:
     return True
 
 
+def drop_orphans(store: Store, limit: int) -> int:
+    """Remove commands to workers and pools that are not listed; return how many.
+
+    A command may come into a mailbox just after that was removed.
+    """
+    named: list[str] = store.run(store.commands.distinct, "worker")
+    if not named:
+        return 0
+    mine = {"_id": {"$in": named}}
+    listed = {
+        one["_id"] for who in (store.workers, store.pools) for one in store.find(who, mine, {"_id": True})
+    }
+    unlisted = [name for name in named if name not in listed]
+    found = store.find(store.commands, {"worker": {"$in": unlisted}}, {"_id": True}, limit=limit)
+    # By their ids: one of these workers may be listed again by now, and get others.
+    return store.remove(store.commands, {"_id": {"$in": [one["_id"] for one in found]}}) if found else 0
+
+
 def _post(store: Store, worker: str, command: Command) -> None:
     """Put a command into a mailbox."""
     # Ids sort by the time at which they were made, so commands come in the order in which they were sent.

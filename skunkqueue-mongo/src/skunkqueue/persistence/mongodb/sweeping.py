@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from skunkqueue.persistence.mongodb import audit, estimates, killing, pools, pruning, recovery, samples
+from skunkqueue.persistence.mongodb import (
+    audit,
+    estimates,
+    killing,
+    mailboxes,
+    pools,
+    pruning,
+    recovery,
+    samples,
+)
 from skunkqueue.persistence.mongodb.store import Store
 
 _SWEPT = 200
-"""Dead workers, and finished firings, that one sweep removes at most."""
+"""Dead workers, commands to nobody, and finished firings that one sweep removes at most."""
 
 
 def sweep(store: Store) -> int:
@@ -22,6 +31,7 @@ def sweep(store: Store) -> int:
         # Unless it has beaten again in the meantime.
         done += store.remove(store.workers, {"_id": one["_id"], **over})
         store.run(store.commands.delete_many, {"worker": one["_id"]})
+    done += mailboxes.drop_orphans(store, _SWEPT)
     marks = store.run(store.firings.distinct, "aimed", {"aimed": {"$gt": ""}})
     if marks:
         alive = {one["_id"] for one in store.find(store.workers, {}, {"_id": True})}
