@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pymongo.database import Database
@@ -13,6 +14,7 @@ from skunkqueue.contract.makers import QUEUE, ROUTE, claim, firings, ids, outcom
 from skunkqueue.listings import Query
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.persistence.mongodb import state_queries, states
+from skunkqueue.persistence.mongodb.backend import MongoBackend
 from skunkqueue.records import State, Verdict
 from tests.support.mongo_fixtures import MongoConfigOf
 from tests.support.mongo_server import Document, MongoServer
@@ -90,6 +92,45 @@ def test_estimates_follow_what_is_removed(store: Backend, clock: VirtualClock) -
     assert sum(info.counts[state] for state in State if state.final) == (
         sum(there[state] for state in State if state.final) - gone
     )
+
+
+@pytest.fixture
+def other(mongod: MongoServer, mongo_config_of: MongoConfigOf, clock: VirtualClock) -> Iterator[Backend]:
+    opened = open_backend(mongo_config_of(mongod), clock=clock)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("verb", ["prune", "purge"])
+def test_what_two_processes_remove_at_the_same_time_is_removed_once(
+    store: Backend, other: Backend, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    def have(count: int) -> None:
+        store.enqueue(firings(count))
+        if verb == "prune":
+            store.settle([outcome(one) for one in claim(store, count)])
+            clock.advance(2.0)
+
+    def remove(backend: Backend) -> int:
+        return backend.prune(older=1.0) if verb == "prune" else backend.purge(QUEUE)
+
+    assert isinstance(store, MongoBackend)
+    have(40)
+    find, meanwhile = store._store.find, list[int]()
+
+    def slowly(*args: Any, **kwargs: Any) -> list[Document]:
+        found = find(*args, **kwargs)
+        if "limit" in kwargs and not meanwhile:
+            meanwhile.append(remove(other))
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store._store, "find", slowly)
+        assert (remove(store), meanwhile) == (0, [40])
+
+    have(20)
+    counted, is_exact = told(store)
+    assert (sum(counted.values()), is_exact) == (20, False)
 
 
 def test_a_sweep_corrects_a_wrong_estimate(

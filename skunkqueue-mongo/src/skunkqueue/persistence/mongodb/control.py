@@ -164,6 +164,9 @@ def purge(store: Store, queue: str, route: str | None = None) -> int:
             left = store.find(store.firings, {"_id": {"$in": doomed}, **KNOWN}, {"_id": True}, hint="_id_")
             kept = {one["_id"] for one in left}
             gone = [one for one in found if one["_id"] not in kept]
-        purged += len(gone) if twice or again_twice else number
-        estimates.note_moves(store, [(one, "pending", None) for one in gone])
+        if twice or again_twice:
+            number = len(gone)
+        purged += number
+        # What another process has removed it notes itself. Which ones does not matter to an estimate.
+        estimates.note_moves(store, [(one, "pending", None) for one in gone[:number]])
         store.wakeups.send(ids=[one["_id"] for one in gone])

@@ -43,12 +43,13 @@ def _prune(store: Store, query: Document, limit: int) -> int:
         removed, twice = store.run_and_report(store.firings.delete_many, old)
         tombstones: list[Document] = [{"$replaceWith": tombstone(store.time.moment)}]
         replaced, again_twice = store.run_and_report(store.firings.update_many, again, tombstones)
+        number = removed.deleted_count + replaced.modified_count
         if twice or again_twice:
             # An earlier try may have done it.
-            done += len(ids) - store.run(store.firings.count_documents, again)
-        else:
-            done += removed.deleted_count + replaced.modified_count
-        estimates.note_moves(store, [(one, one["state"], None) for one in found])
+            number = len(ids) - store.run(store.firings.count_documents, again)
+        done += number
+        # Another process may remove some of them at the same time, and notes those. Which ones does not matter to an estimate.
+        estimates.note_moves(store, [(one, one["state"], None) for one in found[:number]])
         store.wakeups.send(ids=ids)
         if len(found) < some:
             break
