@@ -32,6 +32,8 @@ from skunkqueue.persistence.mongodb.settings import Settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
+_NOT_STORABLE = (BSONError, OverflowError, UnicodeEncodeError)
+"""What pymongo raises for values that no document can hold, or that it cannot read; no subclasses of PyMongoError."""
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 1.0
 _CLOSE_TIMEOUT = 0.5
@@ -125,7 +127,7 @@ class Connection:
         while True:
             try:
                 return self.uninterrupted(action, *args, **kwargs)
-            except (PyMongoError, BSONError, OverflowError) as error:
+            except (PyMongoError, *_NOT_STORABLE) as error:
                 if self.closed.is_set():
                     msg = f"{self.settings.shown}: this store was closed"
                     raise BackendUnavailableError(msg) from error
@@ -150,7 +152,7 @@ class Connection:
         """Do something that must not be done twice and may stay undone; return ``None`` where it failed."""
         try:
             return self.uninterrupted(action, *args, **kwargs)
-        except PyMongoError as error:
+        except (PyMongoError, *_NOT_STORABLE) as error:
             if not is_passing(error) and not self.closed.is_set():
                 raise self.translated(error) from error
             return None
@@ -159,6 +161,11 @@ class Connection:
         """Make our error out of one that pymongo raised."""
         if isinstance(error, OverflowError):
             return BackendError(f"{self.settings.shown}: a number does not fit into 64 bits: {error}")
+        if isinstance(error, UnicodeEncodeError):
+            return BackendError(
+                f"{self.settings.shown}: {error.object[:100]!r} cannot be written as UTF-8: leave out"
+                f" {error.object[error.start]!r}"
+            )
         return translate(error, self.settings.shown)
 
     def _ask_time(self) -> float:

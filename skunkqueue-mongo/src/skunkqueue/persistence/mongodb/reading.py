@@ -27,6 +27,10 @@ def get(store: Store, ids: Sequence[str]) -> list[Record | None]:
 
 def find(store: Store, prefix: str, limit: int = 10) -> list[str]:
     """List ids by how they begin; see ``Backend.find``."""
+    limit = min(limit, MAX_PAGE)
+    if limit <= 0:
+        # For the server, 0 means no limit.
+        return []
     # The largest of all characters ends the range.
     among = {"_id": {"$gte": prefix, "$lt": f"{prefix}\U0010ffff"}, **KNOWN}
     found = store.find(store.firings, among, {"_id": True}, sort=[("_id", 1)], limit=limit)
@@ -37,7 +41,7 @@ def page(
     store: Store, place: tuple[str, str], state: State, limit: int = 50, after: str | None = None
 ) -> Page:
     """List firings of one state; see ``Backend.page``."""
-    limit = min(limit, MAX_PAGE)
+    limit = max(1, min(limit, MAX_PAGE))
     queue, route = place
     here: Document = {"queue": queue, "route": route, "state": state.value}
     sort: list[tuple[str, int]] = [("priority", -1), ("due", 1), ("_id", 1)]

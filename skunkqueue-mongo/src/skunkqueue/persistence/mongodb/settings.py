@@ -104,9 +104,6 @@ def _refuse(options: dict[str, Any]) -> None:
         if name.lower() in _OURS:
             msg = f"{name}: set {_OURS[name.lower()]} instead, in seconds"
             raise ConfigError(msg)
-    if options.get("w") == "0":
-        msg = "w=0: the server would not say whether it has a firing, so nothing could be promised; use w=1 or more"
-        raise ConfigError(msg)
     for name, value in options.items():
         if name != "dbname":
             _check(name, value)
@@ -115,11 +112,15 @@ def _refuse(options: dict[str, Any]) -> None:
 def _check(name: str, value: Any) -> None:
     """Check one option by itself: of a whole URL pymongo may say only that some option is wrong."""
     try:
-        validate_options({name: value}, warn=False)
+        checked = validate_options({name: value}, warn=False)
     except (ConfigurationError, ValueError, TypeError) as error:
         # Without the value, which may be a secret.
         msg = f"pymongo refuses the option {name!r}: {error}"
         raise ConfigError(msg) from error
+    # However it was written: ``W=0``, ``w=00``.
+    if name.lower() == "w" and 0 in checked.values():
+        msg = "w=0: the server would not say whether it has a firing, so nothing could be promised; use w=1 or more"
+        raise ConfigError(msg)
 
 
 def _dbname(name: str) -> str:
