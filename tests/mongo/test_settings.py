@@ -84,6 +84,14 @@ def test_what_has_a_name_of_ours_is_set_by_that(name: str) -> None:
         read(f"mongodb://example?{name}=5")
 
 
+def test_a_pool_without_a_connection_for_requests_is_refused() -> None:
+    for size in (1, 2):
+        with pytest.raises(ConfigError, match=f"maxPoolSize={size}: .* use 3 or more"):
+            read(f"mongodb://example?MaxPoolSize={size}")
+    for size in (0, 3):
+        assert f"maxPoolSize={size}" in read(f"mongodb://example?maxPoolSize={size}").uri
+
+
 @pytest.mark.parametrize("query", ["w=0", "W=0", "w=00", "w=+0", "w=%200"])
 def test_a_write_that_nobody_confirms_is_refused(query: str) -> None:
     with pytest.raises(ConfigError, match=r"^w=0: "):

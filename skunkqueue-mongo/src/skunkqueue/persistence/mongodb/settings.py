@@ -31,6 +31,8 @@ _OURS = {
     "connecttimeoutms": "connect_timeout",
     "serverselectiontimeoutms": "retry_for",
 }
+_CONNECTIONS = 3
+"""Connections that a process needs at least: a stream holds one for itself, and one that replaces it another."""
 _FORBIDDEN = frozenset('/\\. "$*<>:|?\0')
 _RESERVED = frozenset({"admin", "config", "local"})
 _QUESTION_MARK = (
@@ -117,9 +119,13 @@ def _check(name: str, value: Any) -> None:
         # Without the value, which may be a secret.
         msg = f"pymongo refuses the option {name!r}: {error}"
         raise ConfigError(msg) from error
+    read = next(iter(checked.values()), None)
     # However it was written: ``W=0``, ``w=00``.
-    if name.lower() == "w" and 0 in checked.values():
+    if name.lower() == "w" and read == 0:
         msg = "w=0: the server would not say whether it has a firing, so nothing could be promised; use w=1 or more"
+        raise ConfigError(msg)
+    if name.lower() == "maxpoolsize" and read and read < _CONNECTIONS:
+        msg = f"maxPoolSize={read}: waiting for wake-ups holds up to two connections; use {_CONNECTIONS} or more"
         raise ConfigError(msg)
 
 
