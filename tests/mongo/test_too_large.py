@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from skunkqueue.contract.makers import claim, counters, counts, firing, firings, ids, outcome, state
 from skunkqueue.errors import BackendError
@@ -71,3 +72,16 @@ def test_an_outcome_that_was_stale_stays_stale(store: Backend, outcomes: list[Ou
     assert store.settle([first]) == [first.id]
     assert ids(claim(store, route="next", limit=9)) == [one.id for one in first.follow]
     assert state(store, first.id) is State.COMPLETE
+
+
+def test_many_firings_with_the_longest_names_and_tags_are_accepted(store: Backend) -> None:
+    name, tags = "n" * 200, tuple("\N{SKUNK}" * 49 + str(number) for number in range(8))
+    made = [
+        firing(
+            queue=name, route=name, job=name, schedule=name, target=name, parent="f" * 24, tags=tags, body=b""
+        )
+        for _ in range(9_000)
+    ]
+    keyed = [replace(one, key=f"{number:06}{'k' * 194}") for number, one in enumerate(made)]
+
+    assert store.enqueue(keyed) == ids(made)

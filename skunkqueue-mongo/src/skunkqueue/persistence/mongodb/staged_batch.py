@@ -22,8 +22,9 @@ from skunkqueue.records import Firing
 
 _ROOM = 8 << 20
 """Bytes of bodies in one part, half of what a document may have."""
-_OVERHEAD = 1_000
-"""Bytes that a firing takes beside its body, at most: names may have 200 characters each."""
+_OVERHEAD = 1_750
+"""Bytes that are counted for a firing beside its body. It takes twice as many at most: six names of 200 bytes, eight tags of 50
+characters, and the names of the fields. So no part has more than 16 MiB."""
 CHUNK = 1_000
 """Firings that are inserted before the batch is marked again as being worked on."""
 
