@@ -5,27 +5,33 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis
 
+from skunkqueue.contract.kit import PATIENCE
 from skunkqueue.contract.makers import (
     LEASE,
     OTHER,
     QUEUE,
+    audit_entry,
     claim,
     claimed,
     counts,
+    declared,
     firing,
     firings,
     outcome,
+    planned,
+    pool,
     ref,
     state,
     worker,
 )
 from skunkqueue.errors import BackendFullError, BackendReadOnlyError, BackendUnavailableError
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import State, Verdict
+from skunkqueue.records import Command, State, Verdict
 from tests.redis.opening import OpenStore
 from tests.redis.patience import persistently
 from tests.support.redis_fixtures import NewServer
@@ -114,6 +120,95 @@ def test_a_full_server_goes_on_once_there_is_room(own: RedisServer, store: Backe
 
     assert store.enqueue([made]) == [made.id]
     assert counts(store) == {State.PENDING: accepted + 1}
+
+
+@pytest.fixture
+def full(own: RedisServer, store: Backend) -> Backend:
+    """Give a store with a worker, a pool, a schedule and three firings, whose server has no room from now on."""
+    store.register(worker(), LEASE)
+    store.register_pool(pool(), LEASE)
+    declared(store)
+    store.enqueue(firings(3))
+    own.set("maxmemory", "1")
+    return store
+
+
+@pytest.mark.usefixtures("full")
+def test_a_store_is_opened_while_the_server_is_full(
+    own: RedisServer, open_store: OpenStore, config_of: ConfigOf
+) -> None:
+    another = open_store(config_of(own.url()))
+
+    another.register(worker(OTHER), LEASE)
+    (lent,) = claim(another, worker=OTHER)
+    assert another.settle([outcome(lent)]) == []
+
+
+@pytest.mark.usefixtures("full")
+def test_a_store_is_not_made_on_a_full_server(
+    own: RedisServer, open_store: OpenStore, config_of: ConfigOf
+) -> None:
+    with pytest.raises(BackendFullError):
+        open_store(config_of(own.url(dbname="another")))
+
+
+def test_results_that_are_kept_for_no_time_hold_up_no_worker_of_a_full_server(full: Backend) -> None:
+    (first,) = claim(full)
+    (second,) = claim(full)
+
+    assert full.settle([outcome(first, ttl=0.0)]) == []
+    assert full.settle([outcome(second)]) == []
+
+
+def test_pools_stay_listed_while_the_server_is_full(full: Backend) -> None:
+    assert full.beat_pool(pool(), LEASE) is True
+    full.register_pool(pool("another"), LEASE)
+
+    assert len(full.pools()) == 2
+
+
+def test_operations_are_logged_while_the_server_is_full(full: Backend) -> None:
+    entry = audit_entry()
+
+    full.log_entry(entry)
+
+    assert full.note_entry(entry.id, did="1 firing", heard=True, done=True)
+    assert [one.did for one in full.audit().entries] == ["1 firing"]
+
+
+def test_results_are_waited_for_while_the_server_is_full(full: Backend) -> None:
+    (lent,) = claim(full)
+
+    assert full.wait_settled([lent.id], 0.01) == []
+    with ThreadPoolExecutor(1) as threads:
+        waits = threads.submit(full.wait_settled, [lent.id], PATIENCE)
+        full.settle([outcome(lent)])
+        assert waits.result(PATIENCE) == [lent.id]
+
+
+def test_verbs_that_have_nothing_to_do_say_so_on_a_full_server(full: Backend) -> None:
+    known = planned(full)
+
+    assert full.declare(known, firing()) is False
+    assert full.arm(known.queue, known.name, known.generation + 1, firing()) is False
+    assert full.resume_schedule(known.queue, known.name, firing()) is False
+    assert full.pause_schedule(known.queue, "another") is False
+    assert full.remove_schedule(known.queue, "another") is False
+    assert full.send("another", Command(verb="stop")) is False
+
+
+def test_workers_with_replicas_go_on_while_the_server_is_full(
+    own: RedisServer, new_server: NewServer, open_store: OpenStore, config_of: ConfigOf
+) -> None:
+    new_server(directives={"replicaof": f"{HOST} {own.port}"})
+    store = open_store(config_of(own.url(replicas="1")))
+    persistently(lambda: store.enqueue(firings(2)))
+    lent = claim(store, 2)
+    own.set("maxmemory", "1")
+    own.ask("SCRIPT", "FLUSH")
+
+    assert [store.settle([outcome(one)]) for one in lent] == [[], []]
+    assert [state(store, one.id) for one in lent] == [State.COMPLETE] * 2
 
 
 def test_what_was_claimed_on_a_full_server_is_settled_or_clearly_not(

@@ -52,9 +52,11 @@ def _check_server(link: Link) -> str:
 def _check_store(link: Link, *, create: bool) -> None:
     """Make the store where that is wanted. Raises BackendError where it is missing, or of another version."""
     store = f"{link.prefix}format"
-    if create:
-        link.command("SET", store, _FORMAT.decode(), "NX")
     found = link.command("GET", store)
+    if found is None and create:
+        # Only here, since a server whose memory is full refuses it.
+        link.command("SET", store, _FORMAT.decode(), "NX")
+        found = link.command("GET", store)
     if found is None:
         msg = (
             f"{link.settings.url}: there is no store {link.settings.dbname!r}: name another by its URL; the first"

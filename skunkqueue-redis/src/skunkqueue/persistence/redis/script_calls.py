@@ -9,6 +9,9 @@ from redis.exceptions import NoScriptError, ResponseError
 from skunkqueue.persistence.redis.nodes import AnyConnection
 from skunkqueue.persistence.redis.scripts import Script
 
+_TOUCH = b"redis.call('DEL', KEYS[1] .. 'room') redis.call('SET', KEYS[1] .. 'touched', '')"
+"""A write that a server whose memory is full takes too, as it begins with a removal (``scripts/lib/room.lua``)."""
+
 
 class ScriptCalls:
     """Calls of scripts on the keys of one store."""
@@ -17,11 +20,13 @@ class ScriptCalls:
         key = prefix.encode()
         self._replicas = replicas
         self._tail = b"\r\n$1\r\n1\r\n$%d\r\n%b\r\n" % (len(key), key)
-        # WAIT waits only for writes of its own connection. A call that is sent again may write nothing, so a SET goes before.
-        touched = key + b"touched"
-        self._wait = (
-            b"*3\r\n$3\r\nSET\r\n$%d\r\n%b\r\n$0\r\n\r\n*3\r\n$4\r\nWAIT\r\n$%d\r\n%d\r\n$4\r\n2000\r\n"
-            % (len(touched), touched, len(str(replicas)), replicas)
+        # WAIT waits only for writes of its own connection. A call that is sent again may write nothing, so a write goes before.
+        self._wait = b"*4\r\n$4\r\nEVAL\r\n$%d\r\n%b%b*3\r\n$4\r\nWAIT\r\n$%d\r\n%d\r\n$4\r\n2000\r\n" % (
+            len(_TOUCH),
+            _TOUCH,
+            self._tail,
+            len(str(replicas)),
+            replicas,
         )
 
     def message(self, script: Script, values: Sequence[bytes], *, whole: bool = False) -> bytes:

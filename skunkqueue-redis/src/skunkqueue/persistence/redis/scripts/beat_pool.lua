@@ -1,4 +1,4 @@
---@ request msgpack
+--@ msgpack room
 -- register_pool and beat_pool. Takes pool, the number of the argument with its record, and seconds. Answers whether the
 -- pool was listed before.
 local ends = call('ZSCORE', P .. 'pz', R[4])

@@ -1,4 +1,4 @@
---@ request msgpack
+--@ msgpack room
 -- note_entry. Takes id, the number of the argument that says what was done or false, whether the command was heard, and
 -- whether it was done. Answers whether the entry exists.
 if call('HEXISTS', P .. 'ae', R[4]) == 0 then

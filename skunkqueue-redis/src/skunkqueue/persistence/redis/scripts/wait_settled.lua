@@ -10,6 +10,7 @@ for _, id in ipairs(R[4]) do
   end
 end
 if #found == 0 and R[5] then
+  call('DEL', P .. 'room') -- as in room.lua; not above, since a replica refuses it, but may be asked
   call('ZADD', P .. 'y', now + R[6], R[5])
 end
 return cmsgpack.pack(found)

@@ -9,6 +9,7 @@ if R[3] then
   end
 end
 local function done(reply)
+  call('DEL', P .. 'room') -- as in room.lua, for verbs that had nothing to do
   call('SET', slot, R[2] .. '\n' .. reply, 'EX', 120)
   return reply
 end

@@ -3,6 +3,7 @@
 -- known for longer than any request is sent again.
 local KNOWN = 150
 local function forget_for_good(ids, hollow)
+  call('DEL', P .. 'room') -- as in room.lua
   forget(ids, hollow)
   if hollow then
     call('ZADD', P .. 'hollow', now + KNOWN, table.concat(ids))
