@@ -14,6 +14,7 @@ from skunkqueue.contract.makers import (
     ROUTE,
     WORKER,
     claim,
+    claimed,
     counts,
     firing,
     firings,
@@ -21,7 +22,7 @@ from skunkqueue.contract.makers import (
     outcome,
     read,
 )
-from skunkqueue.records import State
+from skunkqueue.records import State, Verdict
 from tests.redis.opening import Line
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import eventually
@@ -96,6 +97,17 @@ def test_what_the_last_wait_was_lent_goes_back_at_close(line: Line) -> None:
     assert counts(line.near) == {State.PENDING: 2}
     assert [read(line.near, id_).deaths for id_ in lent] == [0, 0]
     assert ids(claim(line.near, 2, worker=OTHER)) == lent
+
+
+def test_what_was_tried_before_goes_back_at_close_too(line: Line) -> None:
+    tried = claimed(line.near, worker=OTHER)
+    line.near.settle([outcome(tried, Verdict.RETRY)])
+    assert ids(line.far.claim_next(QUEUE, ROUTE, WORKER, 1, LEASE, timeout=LONG)) == [tried.id]
+
+    line.far.close()
+
+    assert counts(line.near) == {State.PENDING: 1}
+    assert read(line.near, tried.id).deaths == 0
 
 
 def test_what_the_last_wait_was_lent_and_is_settled_stays_so(line: Line) -> None:

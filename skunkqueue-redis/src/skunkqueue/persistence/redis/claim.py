@@ -74,7 +74,9 @@ class Claims:
         """Decode a reply; ask ``claim_any.lua`` where ``claim.lua`` could not do it."""
         kind, claims, due, ends = claims_of(reply)
         if kind == NOT_PLAIN:
-            kind, claims, due, ends = claims_of(self.link.call(_CLAIM_ANY, *request.arguments))
+            # By the nonce of the request, with which what this lends is taken back.
+            reply = self.link.call(_CLAIM_ANY, *request.arguments, nonce=request.nonce)
+            kind, claims, due, ends = claims_of(reply)
         if not claims and remember:
             self.empty[request.place] = EmptyClaim(monotonic(), due, ends)
         return claims

@@ -55,14 +55,21 @@ class Link:
 
     # --- calls ------------------------------------------------------------------------------------
 
-    def call(self, script: Script, *arguments: Any, blobs: Sequence[bytes] = (), kept: bool = False) -> bytes:
+    def call(
+        self,
+        script: Script,
+        *arguments: Any,
+        blobs: Sequence[bytes] = (),
+        kept: bool = False,
+        nonce: str | None = None,
+    ) -> bytes:
         """Run a script with a request, and bytes beside it; return its reply.
 
         Where the connection breaks it is run again; every script can be. ``kept``: wait until the replicas asked for have
-        what it wrote. Raises BackendError.
+        what it wrote. ``nonce``: the name of the call, where the caller has one. Raises BackendError.
         """
         now = self.clock.now() if self.is_virtual else False
-        request = [now, self.nonce(), False, *arguments]
+        request = [now, nonce or self.nonce(), False, *arguments]
         waits = kept and self._kept
         try:
             return self._once(script, [_encode(request), *blobs], waits=waits)
