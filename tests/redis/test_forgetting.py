@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from skunkqueue.clock import VirtualClock
-from skunkqueue.contract.makers import firing
+from skunkqueue.contract.makers import claim, counts, firing, firings, ids, outcome
 from skunkqueue.persistence.redis import RedisBackend
 from tests.support.redis_server import RedisServer
 from tests.support.store_fixtures import ConfigOf
@@ -33,3 +33,53 @@ def test_firings_that_were_removed_hide_no_others_from_find(backend: RedisBacken
     backend.delete([one.id for one in made[:4]])
 
     assert backend.find("0", limit) == [made[4].id]
+
+
+def known(valkey: RedisServer, backend: RedisBackend) -> int:
+    """Count the keys in which ids are kept."""
+    keys: list[bytes] = valkey.ask("KEYS", f"{backend._link.prefix}*")
+    return sum(key.split(b"}:", 1)[1].startswith((b"f:", b"hollow")) for key in keys)
+
+
+def test_what_one_call_deleted_is_forgotten_by_one_sweep(
+    backend: RedisBackend, clock: VirtualClock, valkey: RedisServer
+) -> None:
+    made = firings(400)
+    backend.enqueue(made)
+    backend.delete(ids(made))
+    assert known(valkey, backend) > 0
+    clock.advance(151.0)
+
+    assert backend.sweep() == 400
+
+    assert known(valkey, backend) == 0
+
+
+def test_sweeps_forget_a_thousand_ids_each_and_tell_when_more_are_left(
+    backend: RedisBackend, clock: VirtualClock, valkey: RedisServer
+) -> None:
+    for _ in range(30):
+        made = firings(100)
+        backend.enqueue(made)
+        backend.delete(ids(made))
+    clock.advance(151.0)
+
+    assert [backend.sweep() for _ in range(4)] == [1_000, 1_000, 1_000, 0]
+
+    assert known(valkey, backend) == 0
+
+
+def test_ids_that_were_removed_just_now_are_not_put_in_again(
+    backend: RedisBackend, clock: VirtualClock
+) -> None:
+    made = firings(3)
+    backend.enqueue(made)
+    backend.settle([outcome(one, ttl=0.0) for one in claim(backend)])
+    backend.prune()
+    backend.delete(ids(made))
+    clock.advance(149.0)
+    backend.sweep()
+
+    backend.enqueue(made)
+
+    assert counts(backend) == {}

@@ -1,6 +1,6 @@
 --@ once pruning room
 -- delete. Takes ids. Answers with the state that each firing had (false: unknown).
-local before, open, order = {}, {}, {}
+local before, open, order, gone = {}, {}, {}, {}
 for i, id in ipairs(R[4]) do
   local firing = load(id)
   local ended = firing and call('HGET', P .. 'd:' .. bucket_of(id), id)
@@ -17,8 +17,7 @@ for i, id in ipairs(R[4]) do
   elseif out_of_line(firing) then
     before[i] = 'pending'
     note_job(firing.place, '-', 1, job_of(firing))
-    forget_for_good({ id }, true)
-    announce({ id })
+    gone[#gone + 1] = id
   else
     before[i] = 'running'
   end
@@ -31,5 +30,10 @@ for _, chunk in ipairs(order) do
   table.sort(ids)
   take_out(chunk, open[chunk])
   forget_for_good(ids, true)
+end
+if #gone > 0 then
+  table.sort(gone)
+  forget_for_good(gone, true)
+  announce(gone)
 end
 return done(cmsgpack.pack(before))

@@ -2,6 +2,7 @@
 -- prune. Takes an age in seconds (false: prune by ttl) and limit. Answers how many firings were removed.
 local older, limit = R[4], R[5]
 if not older then
+  forget_hollow(limit)
   return done(u64(prune_past_ttl(limit)))
 end
 local n = 0

@@ -1,7 +1,7 @@
 --@ once mailboxes targeted pruning clock audit_log room
 -- sweep. Takes limit, the name of a chunk, how many entries of the audit log to keep, and for how many seconds. Answers
 -- how much was done.
-local n = prune_past_ttl(R[4]) + mind_the_clock()
+local n = forget_hollow(R[4]) + prune_past_ttl(R[4]) + mind_the_clock()
 for _, worker in ipairs(call('ZRANGEBYSCORE', P .. 'wz', '-inf', now, 'LIMIT', 0, R[4])) do
   unlist(worker)
   n = n + 1

@@ -41,6 +41,7 @@ local function finish_all(groups)
   for _, ids in ipairs(ids_of) do
     coming = coming + #ids
   end
+  forget_hollow(2 * coming)
   prune_past_ttl(2 * coming)
   for g, group in ipairs(groups) do
     local token, state, ttl, chunk, all, before, values, job, marks = unpack(group, 1, 9)

@@ -22,13 +22,22 @@ local function prune_chunk(chunk, limit)
   shrink(chunk, about, ids, listed:sub(24 * #ids + 1))
   return #ids
 end
+-- Forgets ids that were known for long enough, about `limit` of them; returns how many.
+local function forget_hollow(limit)
+  local n, over = 0, nil
+  repeat
+    over = call('ZRANGEBYSCORE', P .. 'hollow', '-inf', now, 'LIMIT', 0, 10)
+    for _, listed in ipairs(over) do
+      local ids = split(listed)
+      forget(ids)
+      call('ZREM', P .. 'hollow', listed)
+      n = n + #ids
+    end
+  until #over == 0 or n >= limit
+  return n
+end
 local function prune_past_ttl(limit)
   local n = 0
-  local over = call('ZRANGEBYSCORE', P .. 'hollow', '-inf', now, 'LIMIT', 0, 10)
-  for _, listed in ipairs(over) do
-    forget(split(listed))
-    call('ZREM', P .. 'hollow', listed)
-  end
   for _, chunk in ipairs(call('ZRANGEBYSCORE', P .. 'gone', '-inf', now, 'LIMIT', 0, limit)) do
     if n >= limit then
       break
