@@ -7,8 +7,21 @@ from collections.abc import Iterator
 import pytest
 
 from skunkqueue.clock import VirtualClock
-from skunkqueue.contract.makers import OTHER, claim, claimed, firing, firings, ids, read, ref, worker
+from skunkqueue.contract.makers import (
+    OTHER,
+    POOL,
+    claim,
+    claimed,
+    firing,
+    firings,
+    ids,
+    pool,
+    read,
+    ref,
+    worker,
+)
 from skunkqueue.persistence.redis import RedisBackend
+from skunkqueue.records import Command
 from tests.support.redis_server import RedisServer
 from tests.support.store_fixtures import ConfigOf
 
@@ -106,6 +119,19 @@ def test_workers_vanish_no_later(backend: RedisBackend, clock: VirtualClock) -> 
     assert backend.workers() == []
 
 
+def test_pools_vanish_no_later(backend: RedisBackend, clock: VirtualClock) -> None:
+    backend.register_pool(pool(), SHORT)
+    backend.sweep()
+    clock.jump(-HOUR)
+    backend.sweep()
+    assert len(backend.pools()) == 1
+
+    clock.advance(16.0)
+
+    assert backend.pools() == []
+    assert backend.send(POOL, Command(verb="stop")) is False
+
+
 def test_a_clock_set_forward_moves_nothing(backend: RedisBackend, clock: VirtualClock) -> None:
     later = firing(delay=2 * HOUR)
     backend.enqueue([later])
@@ -181,3 +207,17 @@ def test_a_worker_that_beats_when_the_clock_is_set_back_stays_listed(
     backend.sweep()
 
     assert len(backend.workers()) == 1
+
+
+def test_a_pool_that_beats_when_the_clock_is_set_back_stays_listed(
+    backend: RedisBackend, clock: VirtualClock
+) -> None:
+    backend.register_pool(pool(), SHORT)
+    backend.sweep()
+    clock.jump(-600.0)
+    clock.advance(SHORT / 3)
+
+    assert backend.beat_pool(pool(), SHORT)
+    backend.sweep()
+
+    assert len(backend.pools()) == 1

@@ -1,9 +1,9 @@
 --@ leases put wakeups
 -- Corrects times after the server's clock was set back, or after a failover to a machine whose clock is behind: what
 -- was due stays due, and leases end no later than they would have. A clock that was set forward needs no correction.
--- Whatever sets the end of a lease or of a worker's listing first looks at the clock. So all ends that were set before
--- the last look are by the old time, but for leases that a claim has made since: claims do not look, as that would slow
--- them down.
+-- Whatever sets the end of a lease, or of the listing of a worker or pool, first looks at the clock. So all ends that
+-- were set before the last look are by the old time, but for leases that a claim has made since: claims do not look, as
+-- that would slow them down.
 local function shift_all(key, back)
   for _, member in ipairs(call('ZRANGE', key, 0, -1)) do
     call('ZINCRBY', key, -back, member)
@@ -78,6 +78,7 @@ local function look_at_clock()
     pull_back_running(place, back)
   end
   shift_all(P .. 'wz', back)
+  shift_all(P .. 'pz', back)
   call('SET', P .. 'clockback', precise(back), 'EX', 3600)
 end
 local function mind_the_clock()
