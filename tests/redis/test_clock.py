@@ -83,6 +83,22 @@ def test_many_are_pulled_back_sweep_by_sweep(backend: RedisBackend, clock: Virtu
     assert len(claim(backend, 5_000)) >= 1
 
 
+def test_what_was_due_is_due_again_behind_many_that_were_to_wait(
+    backend: RedisBackend, clock: VirtualClock
+) -> None:
+    for start in range(25):
+        backend.enqueue(firings(1_000, delay=200.0 + start))
+    clock.advance(999.0)
+    made = [firing(), firing(priority=9)]
+    backend.enqueue(made)
+    backend.sweep()
+    clock.jump(-900.0)
+
+    assert [backend.sweep() for _ in range(3)] == [1, 1, 0]
+
+    assert sorted(ids(claim(backend, 10))) == sorted(ids(made))
+
+
 def test_delayed_firings_wait_as_their_due_times_say(backend: RedisBackend, clock: VirtualClock) -> None:
     later = firing(delay=60.0)
     backend.enqueue([later])

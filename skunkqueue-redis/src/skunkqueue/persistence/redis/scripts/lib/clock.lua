@@ -29,22 +29,39 @@ local function pull_back_running(place, back)
     end
   end
 end
--- Moves firings that were due at once, up to `limit` of a line; returns how many it moved.
-local function pull_back(line, back, limit)
-  local moved = 0
-  for _, member in ipairs(call('ZRANGEBYSCORE', line, '(' .. precise(now), now + back + 3600, 'LIMIT', 0, limit)) do
-    local firing = load(member:sub(1, 24))
-    if firing.due <= firing.enqueued then
-      call('ZREM', line, member)
-      note(firing, { due = precise(math.min(firing.due - back, now)) })
-      call('ZADD', line, firing.due, member_of(firing))
-      moved = moved + 1
+-- Moves firings that were due at once, and passes over those that were to wait, until `left` is used up; returns whether
+-- none is left. `clockat` has for each line where the next sweep goes on.
+local function pull_back(line, back, left)
+  local from, past = call('HGET', P .. 'clockat', line) or '(' .. precise(now), now + back + 3600
+  local skip, last = 0, nil
+  while left.moves > 0 and left.looks > 0 do
+    local part = call('ZRANGEBYSCORE', line, from, past, 'LIMIT', skip, math.min(left.moves, left.looks, 500))
+    if #part == 0 then
+      call('HSET', P .. 'clockat', line, '(' .. precise(past))
+      return true
+    end
+    for _, member in ipairs(part) do
+      local firing = load(member:sub(1, 24))
+      left.looks = left.looks - 1
+      if firing.due <= firing.enqueued then
+        call('ZREM', line, member)
+        note(firing, { due = precise(math.min(firing.due - back, now)) })
+        call('ZADD', line, firing.due, member_of(firing))
+        left.moves = left.moves - 1
+      else
+        skip, last = skip + 1, firing.due
+      end
     end
   end
-  return moved
+  if last then
+    -- Again with those that are due at the same time, unless there were only such.
+    local again = precise(last)
+    call('HSET', P .. 'clockat', line, again == from and '(' .. again or again)
+  end
+  return false
 end
 local function go_on_pulling(back)
-  local left = 2000
+  local left, all = { moves = 2000, looks = 20000 }, true
   local targets = call('SMEMBERS', P .. 't')
   for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
     for rank in (call('HGET', P .. 'q:' .. place, 'ranks') or ''):gmatch('.') do
@@ -56,14 +73,12 @@ local function go_on_pulling(back)
         end
       end
       for _, line in ipairs(lines) do
-        if left > 0 then
-          left = left - pull_back(line, back, left)
-        end
+        all = pull_back(line, back, left) and all
       end
     end
     wake(place)
   end
-  return 2000 - left
+  return 2000 - left.moves, all
 end
 local function look_at_clock()
   local back = tonumber(call('GET', P .. 'clock') or 0) - now
@@ -80,6 +95,7 @@ local function look_at_clock()
   shift_all(P .. 'wz', back)
   shift_all(P .. 'pz', back)
   call('SET', P .. 'clockback', precise(back), 'EX', 3600)
+  call('DEL', P .. 'clockat')
 end
 local function mind_the_clock()
   look_at_clock()
@@ -87,9 +103,9 @@ local function mind_the_clock()
   if back == 0 then
     return 0
   end
-  local moved = go_on_pulling(back)
-  if moved == 0 then
-    call('DEL', P .. 'clockback')
+  local moved, all = go_on_pulling(back)
+  if all then
+    call('DEL', P .. 'clockback', P .. 'clockat')
   end
   return moved
 end
