@@ -17,7 +17,7 @@ from skunkqueue.records import Page, Record, State
 
 _GET, _FIND, _PAGE = map(load, ("get", "find", "page"))
 _PREFIX = re.compile(rf"[0-9a-f]{{0,{ID_LENGTH}}}")
-_as_page = reader(tuple[list[Found], tuple[float, float | str, float | str] | None])
+_as_page = reader(tuple[list[Found], tuple[float, float | str, str] | None])
 
 
 def get(link: Link, ids: Sequence[str]) -> list[Record | None]:
@@ -42,7 +42,7 @@ def find(link: Link, prefix: str, limit: int) -> list[str]:
 def page(link: Link, place: tuple[str, str], state: State, limit: int, after: str | None) -> Page:
     """Read the records of one state on a route (``place``), after a cursor."""
     limit = max(1, min(limit, MAX_PAGE))
-    shape = (float, float, str) if not state.final else (float, str, float)
+    shape = (float, float, str) if not state.final else (float, str, str)
     cursor = False if after is None else list(rules.place_in(after, state, shape))
     found, last = _as_page(link.call(_PAGE, place_of(*place), state.value, limit, cursor))
     following = None if last is None else rules.cursor_after(state, last)

@@ -96,10 +96,15 @@ local function finished()
       local chunk, when = part[i], tonumber(part[i + 1])
       local same = after and when == after[1]
       if not same or chunk <= after[2] then
-        local ids = cmsgpack.unpack(call('HGET', P .. 'c', chunk))[5]
-        for n = #ids / 24, 1, -1 do
-          if #found < want and (not same or chunk < after[2] or n < after[3]) then
-            found[#found + 1] = { ids:sub(24 * n - 23, 24 * n), { when, chunk, n } }
+        local listed, ids = cmsgpack.unpack(call('HGET', P .. 'c', chunk))[5], {}
+        for n = 1, #listed / 24 do
+          ids[n] = listed:sub(24 * n - 23, 24 * n)
+        end
+        -- By id, as other firings of the chunk may be removed before the next page is read.
+        table.sort(ids)
+        for n = #ids, 1, -1 do
+          if #found < want and (not same or chunk < after[2] or ids[n] < after[3]) then
+            found[#found + 1] = { ids[n], { when, chunk, ids[n] } }
           end
         end
       end
@@ -124,7 +129,7 @@ if #found > limit then
   if state == 'pending' or state == 'running' then
     last = '\147' .. f64(a) .. f64(b) .. str(c)
   else
-    last = '\147' .. f64(a) .. str(b) .. f64(c)
+    last = '\147' .. f64(a) .. str(b) .. str(c)
   end
 end
 return '\146' .. records(ids) .. last
