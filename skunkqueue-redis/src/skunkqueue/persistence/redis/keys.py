@@ -29,7 +29,8 @@ cluster and one script may change them together. The rest of each key, and what 
 ``w``, ``wz``, ``m:W``    ...        workers, how long they are listed, their mail; ``p``, ``pz`` pools
 ``az``, ``ae``            zset,hash  the audit log; ``ad``, ``ah``, ``ao``: what an entry did, when heard, when done
 ``z:NAME``, ``zh:NAME``   hash,list  schedules and their history; ``zs`` lists them
-``g:PLACE``, ``mb:W``     list       wake-ups; ``y`` and ``y:WAITER`` those who wait for results
+``g:PLACE``, ``mb:W``     list       wake-ups
+``y``, ``yn``, ``y:W``    zset,list  those who wait for results, and what they are told; ``yi`` who waits for an id, ``yl`` for which ids
 ``did:SLOT``              string     the reply to a thread's last call, in case it is lost; kept 2 minutes
 ========================  =========  =======================================================
 """

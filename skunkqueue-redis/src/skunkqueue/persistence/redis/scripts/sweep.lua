@@ -1,4 +1,4 @@
---@ once mailboxes targeted pruning clock audit_log room
+--@ once mailboxes targeted pruning clock audit_log waiters room
 -- sweep. Takes limit, the name of a chunk, how many entries of the audit log to keep, and for how many seconds. Answers
 -- how much was done.
 local n = forget_hollow(R[4]) + prune_past_ttl(R[4]) + mind_the_clock()
@@ -21,5 +21,5 @@ for i, target in ipairs(order) do
     n = n + kill_copies(target, workers[target], R[5] .. '/' .. i)
   end
 end
-call('ZREMRANGEBYSCORE', P .. 'y', '-inf', now)
+remove_old_waiters()
 return done(u64(n))

@@ -13,20 +13,45 @@ local function wake_worker(place, worker)
   push_wakeup(wakeup)
   call('EXPIRE', wakeup, 3600)
 end
--- Tells those who wait for results which ids are finished or gone. A list that gets too long is cut, and its first
--- element says so.
+-- Tells those who wait for results which of their firings are finished or gone. A list that gets too long is cut, and
+-- its first element says so.
+local function tell(waiter, news)
+  local list = P .. 'y:' .. waiter
+  if call('RPUSH', list, news) > 50 then
+    call('DEL', list)
+    call('RPUSH', list, 'cut')
+  end
+  call('EXPIRE', list, 120)
+end
+local function tell_of_each(ids)
+  local news = {}
+  for first = 1, #ids, SLICE do
+    local last = math.min(first + SLICE - 1, #ids)
+    for i, waiters in ipairs(call('HMGET', P .. 'yi', unpack(ids, first, last))) do
+      if waiters then
+        local id = ids[first + i - 1]
+        call('HDEL', P .. 'yi', id)
+        for waiter in waiters:gmatch('%S+') do
+          news[waiter] = (news[waiter] or '') .. id
+        end
+      end
+    end
+  end
+  for waiter, told in pairs(news) do
+    tell(waiter, told)
+  end
+end
 local function announce(ids)
-  local waiters = call('ZRANGEBYSCORE', P .. 'y', now, '+inf')
-  if #waiters == 0 then
+  if call('ZCARD', P .. 'y') == 0 then
     return
   end
-  local news = table.concat(ids)
-  for _, waiter in ipairs(waiters) do
-    local list = P .. 'y:' .. waiter
-    if call('RPUSH', list, news) > 50 then
-      call('DEL', list)
-      call('RPUSH', list, 'cut')
+  tell_of_each(ids)
+  if call('ZCOUNT', P .. 'y', now, '+inf') > call('ZCOUNT', P .. 'yn', now, '+inf') then
+    -- Those of the version before do not say for which firings they wait.
+    for _, waiter in ipairs(call('ZRANGEBYSCORE', P .. 'y', now, '+inf')) do
+      if not call('ZSCORE', P .. 'yn', waiter) then
+        tell(waiter, table.concat(ids))
+      end
     end
-    call('EXPIRE', list, 120)
   end
 end
