@@ -110,6 +110,26 @@ def test_what_was_tried_before_goes_back_at_close_too(line: Line) -> None:
     assert read(line.near, tried.id).deaths == 0
 
 
+def test_a_wake_up_that_went_to_a_cancelled_wait_is_passed_on(line: Line, server: RedisServer) -> None:
+    tried = claimed(line.near, worker="first")
+    # Takes the wake-up of that firing.
+    assert line.near.wait(QUEUE, ROUTE, OTHER, LONG)
+    awaited = line.far.begin_claim(QUEUE, ROUTE, WORKER, 1, LEASE)
+    assert awaited is not None
+    while awaited.fileno() < 0:
+        assert awaited.answer() == []
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(line.near.claim_next, QUEUE, ROUTE, OTHER, 1, LEASE, timeout=LONG)
+        eventually(lambda: server.info("clients")["blocked_clients"] == 2)
+        line.near.settle([outcome(tried, Verdict.RETRY)])
+        awaited.cancel()
+
+        line.far.close()
+
+        # Without a wake-up it looks again after 15 s.
+        assert ids(waiting.result(10.0)) == [tried.id]
+
+
 def test_what_the_last_wait_was_lent_and_is_settled_stays_so(line: Line) -> None:
     with ThreadPoolExecutor(1) as threads:
         waiting = threads.submit(line.far.claim_next, QUEUE, ROUTE, WORKER, 1, LEASE, timeout=LONG)

@@ -18,6 +18,10 @@ end
 local about = call('HMGET', P .. 'q:' .. place, 'paused', 'qpaused', 'aimed', 'ranks')
 local ranks = about[4]
 if not ranks or about[1] or about[2] or limit < 1 then
+  if ranks and limit < 1 then
+    -- The first try may have taken a wake-up, and have lent nothing since it was not the usual case.
+    wake(place)
+  end
   return array(3) .. '\1' .. NIL .. NIL
 end
 -- Takes back some of the firings whose leases ended; where more are left, the next claim goes on.
