@@ -110,6 +110,22 @@ def test_what_was_tried_before_goes_back_at_close_too(line: Line) -> None:
     assert read(line.near, tried.id).deaths == 0
 
 
+def test_what_a_cancelled_wait_was_lent_goes_back_at_once(line: Line) -> None:
+    awaited = line.far.begin_claim(QUEUE, ROUTE, WORKER, 1, LEASE)
+    assert awaited is not None
+    while awaited.fileno() < 0:
+        assert awaited.answer() == []
+    made = firing()
+    line.near.enqueue([made])
+    eventually(lambda: counts(line.near) == {State.RUNNING: 1})
+
+    awaited.cancel()
+
+    assert counts(line.near) == {State.PENDING: 1}
+    assert read(line.near, made.id).deaths == 0
+    assert ids(claim(line.near, worker=OTHER)) == [made.id]
+
+
 def test_a_wake_up_that_went_to_a_cancelled_wait_is_passed_on(line: Line, server: RedisServer) -> None:
     tried = claimed(line.near, worker="first")
     # Takes the wake-up of that firing.

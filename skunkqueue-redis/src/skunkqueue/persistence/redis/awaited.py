@@ -41,7 +41,7 @@ class SocketClaim(AwaitedClaim):
         return []
 
     def cancel(self) -> None:
-        """Break the connection, and note that what was lent in that moment must be taken back."""
+        """Break the connection, and take back what was lent in that moment."""
         self._waits.close()
 
 
@@ -74,6 +74,8 @@ def waits(claims: Claims, place: Place, limit: int, lease: float) -> Waits:
             except GeneratorExit:
                 exchange.close()
                 claims.unanswered.add(request)
+                # The caller may claim nothing more for a long time.
+                claims.unanswered.settle_soon()
                 raise
             found = [] if reply is None else claims.claims_in(reply, request)
         if found and link.closed.is_set():

@@ -55,6 +55,13 @@ class Unanswered:
                 self._link.plain(_CLAIM_ANY, [self._link.encoded(nonce, request.taking_back)])
                 self._lost.pop(nonce, None)
 
+    def settle_soon(self) -> None:
+        """Do so where the server answers at once; what is left is for the next claim, or for ``close``."""
+        for nonce, request in tuple(self._lost.items()):
+            with suppress(BackendError, RedisError):
+                self._link.try_once(_CLAIM_ANY, [self._link.encoded(nonce, request.taking_back)])
+                self._lost.pop(nonce, None)
+
     def take_back(self, request: Request) -> None:
         """Take back what a claim was lent, though the link is closed."""
         with suppress(RedisError):
