@@ -9,12 +9,14 @@ import pytest
 
 from skunkqueue.clock import VirtualClock
 from skunkqueue.contract.kit import PATIENCE
-from skunkqueue.contract.makers import QUEUE, claim, firing, firings, ids, outcome
+from skunkqueue.contract.makers import LEASE, QUEUE, ROUTE, WORKER, claim, firing, firings, ids, outcome
 from skunkqueue.persistence.redis import RedisBackend
 from skunkqueue.persistence.redis.scripts import load
 from tests.support.redis_server import RedisServer
 from tests.support.store_fixtures import ConfigOf
 from tests.support.waiting import eventually
+
+FEW_AND_MANY = pytest.mark.parametrize("number", [3, 60])
 
 
 @pytest.fixture
@@ -68,8 +70,11 @@ def test_each_is_told_of_its_own_firings(
     assert kept(valkey, backend) == []
 
 
-def test_a_wait_that_ends_without_news_leaves_nothing(valkey: RedisServer, backend: RedisBackend) -> None:
-    made = firings(3)
+@FEW_AND_MANY
+def test_a_wait_that_ends_without_news_leaves_nothing(
+    valkey: RedisServer, backend: RedisBackend, number: int
+) -> None:
+    made = firings(number)
     backend.enqueue(made)
 
     assert backend.wait_settled(ids(made), 0.05) == []
@@ -103,10 +108,46 @@ def test_a_waiter_of_the_previous_version_is_told_of_all(valkey: RedisServer, ba
     assert valkey.ask("LRANGE", f"{backend._link.prefix}y:old", 0, -1) == [lent.id.encode()]
 
 
-def test_a_sweep_forgets_those_who_died_while_they_waited(valkey: RedisServer, config_of: ConfigOf) -> None:
+def test_one_who_waits_for_many_is_told_beside_one_who_waits_for_one_and_one_of_the_previous_version(
+    valkey: RedisServer, backend: RedisBackend, waiting: Callable[[], int]
+) -> None:
+    made = firings(60)
+    backend.enqueue(made)
+    with ThreadPoolExecutor(2) as threads:
+        many = threads.submit(backend.wait_settled, ids(made), PATIENCE)
+        one = threads.submit(backend.wait_settled, [made[0].id], PATIENCE)
+        eventually(lambda: waiting() == 2)
+        valkey.ask("ZADD", f"{backend._link.prefix}y", backend.now() + 45.0, "old")
+        (lent,) = backend.claim(QUEUE, ROUTE, WORKER, 1, LEASE)
+
+        backend.settle([outcome(lent)])
+
+        assert lent.id == made[0].id
+        assert many.result(PATIENCE) == one.result(PATIENCE) == [lent.id]
+    assert valkey.ask("LRANGE", f"{backend._link.prefix}y:old", 0, -1) == [lent.id.encode()]
+
+
+def test_one_who_waits_for_many_is_not_listed_for_each(
+    valkey: RedisServer, backend: RedisBackend, waiting: Callable[[], int]
+) -> None:
+    made = firings(60)
+    backend.enqueue(made)
+    with ThreadPoolExecutor(1) as threads:
+        many = threads.submit(backend.wait_settled, ids(made), PATIENCE)
+        eventually(lambda: waiting() == 1)
+        assert "i" not in kept(valkey, backend)
+        backend.purge(QUEUE)
+        assert many.result(PATIENCE)
+    assert kept(valkey, backend) == []
+
+
+@FEW_AND_MANY
+def test_a_sweep_forgets_those_who_died_while_they_waited(
+    valkey: RedisServer, config_of: ConfigOf, number: int
+) -> None:
     clock = VirtualClock()
     backend = RedisBackend.open(config_of(valkey.url()), clock=clock)
-    made = firings(3)
+    made = firings(number)
     backend.enqueue(made)
     backend._link.call(load("wait_settled"), ids(made), "dead", 45.0)
     assert kept(valkey, backend) != []

@@ -30,7 +30,8 @@ cluster and one script may change them together. The rest of each key, and what 
 ``az``, ``ae``            zset,hash  the audit log; ``ad``, ``ah``, ``ao``: what an entry did, when heard, when done
 ``z:NAME``, ``zh:NAME``   hash,list  schedules and their history; ``zs`` lists them
 ``g:PLACE``, ``mb:W``     list       wake-ups
-``y``, ``yn``, ``y:W``    zset,list  those who wait for results, and what they are told; ``yi`` who waits for an id, ``yl`` for which ids
+``y``, ``yn``, ``y:W``    zset,list  those who wait for results, and what they are told; ``yi`` who waits for an id, ``yl`` for which ids,
+                                     ``ya`` those who wait for many and are told of all
 ``did:SLOT``              string     the reply to a thread's last call, in case it is lost; kept 2 minutes
 ========================  =========  =======================================================
 """

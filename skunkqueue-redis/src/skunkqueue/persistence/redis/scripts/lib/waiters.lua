@@ -1,9 +1,17 @@
 --@ request
 -- Those who wait for results: `yn` has them by the end of their time, `yl` for which firings each waits, and `yi` who
--- waits for each firing. All are in `y`, too, with those of the version before, which knows nothing else.
+-- waits for each firing. One that waits for many is in `ya` instead, and is told of all firings: that takes less than
+-- to list each, and most of them are its own. All are in `y`, too, with those of the version before, which knows nothing
+-- else.
+local MANY = 50
 local function add_waiter(waiter, ids, ends)
+  local many = #ids > MANY
   call('ZADD', P .. 'y', ends, waiter)
-  call('ZADD', P .. 'yn', ends, waiter)
+  call('ZADD', P .. (many and 'ya' or 'yn'), ends, waiter)
+  call('ZREM', P .. (many and 'yn' or 'ya'), waiter)
+  if many then
+    return
+  end
   call('HSET', P .. 'yl', waiter, table.concat(ids))
   for first = 1, #ids, SLICE do
     local last, fields = math.min(first + SLICE - 1, #ids), {}
@@ -42,6 +50,7 @@ local function remove_waiter(waiter)
   local listed = call('HGET', P .. 'yl', waiter) or ''
   call('ZREM', P .. 'y', waiter)
   call('ZREM', P .. 'yn', waiter)
+  call('ZREM', P .. 'ya', waiter)
   call('HDEL', P .. 'yl', waiter)
   call('UNLINK', P .. 'y:' .. waiter)
   for first = 1, #listed, 24 * SLICE do
@@ -54,8 +63,10 @@ local function remove_waiter(waiter)
 end
 -- Removes those whose time is over: their processes have died.
 local function remove_old_waiters()
-  for _, waiter in ipairs(call('ZRANGEBYSCORE', P .. 'yn', '-inf', now, 'LIMIT', 0, 100)) do
-    remove_waiter(waiter)
+  for _, which in ipairs({ 'yn', 'ya' }) do
+    for _, waiter in ipairs(call('ZRANGEBYSCORE', P .. which, '-inf', now, 'LIMIT', 0, 100)) do
+      remove_waiter(waiter)
+    end
   end
   call('ZREMRANGEBYSCORE', P .. 'y', '-inf', now)
 end

@@ -45,11 +45,17 @@ local function announce(ids)
   if call('ZCARD', P .. 'y') == 0 then
     return
   end
-  tell_of_each(ids)
-  if call('ZCOUNT', P .. 'y', now, '+inf') > call('ZCOUNT', P .. 'yn', now, '+inf') then
+  if call('EXISTS', P .. 'yi') == 1 then
+    tell_of_each(ids)
+  end
+  local of_all = call('ZRANGEBYSCORE', P .. 'ya', now, '+inf')
+  for _, waiter in ipairs(of_all) do
+    tell(waiter, table.concat(ids))
+  end
+  if call('ZCOUNT', P .. 'y', now, '+inf') > call('ZCOUNT', P .. 'yn', now, '+inf') + #of_all then
     -- Those of the version before do not say for which firings they wait.
     for _, waiter in ipairs(call('ZRANGEBYSCORE', P .. 'y', now, '+inf')) do
-      if not call('ZSCORE', P .. 'yn', waiter) then
+      if not (call('ZSCORE', P .. 'yn', waiter) or call('ZSCORE', P .. 'ya', waiter)) then
         tell(waiter, table.concat(ids))
       end
     end
