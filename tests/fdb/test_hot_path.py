@@ -30,7 +30,7 @@ from skunkqueue.persistence.fdb.opening import open_link
 from skunkqueue.persistence.fdb.records import Lease
 from skunkqueue.persistence.fdb.settings import settings_of
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
-from skunkqueue.records import Claim, Firing, State, Verdict
+from skunkqueue.records import Claim, ClaimRef, Firing, State, Verdict
 from tests.fdb.bindings import Either
 from tests.support.store_fixtures import ConfigOf
 
@@ -336,6 +336,18 @@ def test_leases_of_many_firings_that_ended_come_back_in_parts(open_store: Open) 
     back = [link.run(lambda tr: leases.reclaim(tr, QUEUE, ROUTE)) for _ in range(4)]
     assert back == [1_000, 1_000, 300, 0]
     assert ids(lend(link, 1, OTHER)) == [batch[0].id]
+
+
+def test_lease_of_many_firings_that_began_shrinks(link: Link) -> None:
+    put(link, firings(2_300))
+    lent = lend(link, 2_500)
+    begun = [ClaimRef(one.id, one.token, begun=True) for one in lent[:2_000]]
+    link.run(lambda tr: leases.extend(tr, begun, LEASE))
+    for start in range(0, 2_300, 500):
+        assert settle_all(link, lent[start : start + 500]) == []
+        ((_, lease),) = link.read(lambda tr: leases.of_worker(tr, WORKER)) or ((0, None),)
+        assert (() if lease is None else lease.ids) == tuple(ids(lent[start + 500 :]))
+    assert not left(link) & set("leh")
 
 
 def test_lease_leaves_nothing_behind(link: Link) -> None:

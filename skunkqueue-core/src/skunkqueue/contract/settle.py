@@ -139,6 +139,18 @@ class SettlePromises(Kit):
         (again,) = claim(backend, worker=OTHER)
         assert again.attempt_state == b"\x00attempt 1"
 
+    def test_smaller_attempt_state_takes_the_place_of_a_large_one(self, backend: Backend) -> None:
+        lent = claimed(backend)
+        for number in (5, 2, 1, 4, 0):
+            left = b"%d" % number * (100_000 * number)
+            backend.settle([outcome(lent, Verdict.ADVANCE, attempt_state=left)])
+            assert read(backend, lent.id).attempt_state == left
+        for number in (5, 2, 0):
+            left = b"%d" % number * (100_000 * number)
+            backend.settle([outcome(lent, Verdict.RETRY, attempt_state=left)])
+            (lent,) = claim(backend)
+            assert lent.attempt_state == left
+
     def test_outcome_without_attempt_state_leaves_the_old_one(self, backend: Backend) -> None:
         lent = claimed(backend)
         backend.settle([outcome(lent, Verdict.RETRY, attempt_state=b"old")])

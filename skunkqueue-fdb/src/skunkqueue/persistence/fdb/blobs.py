@@ -19,7 +19,10 @@ _ALL, _PARTS = b"\0", b"\1"
 
 
 def put(tr: Transaction, key: bytes, value: bytes) -> None:
-    """Store a value. Where it takes the place of another, ``clear`` that one when it goes, and nothing is left over."""
+    """Store a value. Parts of a longer one that was there before stay until ``clear``, and nothing but ``scan`` reads them.
+
+    So what is scanned must be cleared before it is stored again.
+    """
     if len(value) <= LARGEST:
         tr.set(key, _ALL + value)
         return
@@ -39,7 +42,7 @@ def whole(tr: Transaction, key: bytes, first: bytes, *, snapshot: bool = False) 
     """Return a value from what is stored under its key."""
     if first[:1] == _ALL:
         return first[1:]
-    parts = tr.get_range(key + b"\0", key + b"\1", snapshot=snapshot)
+    parts = tr.get_range(key + b"\0", key + b"\0" + first[1:], snapshot=snapshot)
     return b"".join(part.value for part in parts())
 
 
