@@ -27,6 +27,7 @@ from skunkqueue.persistence.fdb.routes import Place
 from skunkqueue.persistence.fdb.transactions import Transaction
 from skunkqueue.records import ClaimRef, Minute, Page, RouteInfo, State
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 _ROUTES = 50
@@ -195,15 +196,15 @@ class Asking(StoreBackend):
                     raise
             most //= 2
 
-    def _run_each(self, verb: Callable[[Transaction, Sequence[str]], T], ids: Sequence[str]) -> list[T]:
-        """Do something to firings in one transaction; in several where they are too large for one."""
+    def _run_each(self, verb: Callable[[Transaction, Sequence[S]], T], items: Sequence[S]) -> list[T]:
+        """Do something with ids or outcomes in one transaction; in several where they are too large for one."""
         try:
-            return [self._link.run(lambda tr: verb(tr, ids))]
+            return [self._link.run(lambda tr: verb(tr, items))]
         except TransactionTooLargeError:
-            if len(ids) == 1:
+            if len(items) == 1:
                 raise
-        half = len(ids) // 2
-        return self._run_each(verb, ids[:half]) + self._run_each(verb, ids[half:])
+        half = len(items) // 2
+        return self._run_each(verb, items[:half]) + self._run_each(verb, items[half:])
 
 
 def _steps(ids: Sequence[str]) -> Iterator[Sequence[str]]:

@@ -10,6 +10,7 @@ from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.fdb import claim, leases, reading, settle, staged_batch, waiting, wakeups
 from skunkqueue.persistence.fdb.administration import Administration
 from skunkqueue.persistence.fdb.awaited import WatchedClaim
+from skunkqueue.persistence.fdb.errors import TransactionTooLargeError
 from skunkqueue.persistence.fdb.transactions import Transaction
 from skunkqueue.records import Claim, ClaimRef, Firing, Outcome, Record
 
@@ -25,7 +26,13 @@ class FdbBackend(Administration):
             return []
         if staged_batch.is_large(firings):
             return staged_batch.put(self._link, firings)
-        return self._group.put(firings)
+        try:
+            return self._group.put(firings)
+        except TransactionTooLargeError:
+            if len(firings) == 1:
+                raise
+        # Names and tags are not counted before, as they are mostly short.
+        return staged_batch.put(self._link, firings)
 
     def enqueue_in(self, transaction: Any, firings: Sequence[Firing]) -> list[str]:
         """Put firings in within the application's transaction; see ``Backend.enqueue_in``."""
@@ -52,7 +59,8 @@ class FdbBackend(Administration):
         """Hand in outcomes; see ``Backend.settle``."""
         stale: list[str] = []
         for batch in settle.batches(outcomes) if outcomes else ():
-            stale += self._link.run(lambda tr, batch=batch: settle.settle(tr, batch))  # type: ignore[misc]
+            for found in self._run_each(settle.settle, batch):
+                stale += found
         return stale
 
     def extend(self, claims: Sequence[ClaimRef], lease: float) -> list[str]:

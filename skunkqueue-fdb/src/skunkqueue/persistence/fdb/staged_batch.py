@@ -82,12 +82,18 @@ def throw_away(tr: Transaction) -> int:
 def _split(firings: Sequence[Firing]) -> Iterator[Sequence[Firing]]:
     start = size = 0
     for number, firing in enumerate(firings):
-        weight = 2 * len(firing.body) + 400
+        weight = 2 * len(firing.body) + 400 + 4 * _length_of_names(firing)
         if number > start and (number - start >= PART or size + weight > PART_BYTES):
             yield firings[start:number]
             start, size = number, 0
         size += weight
     yield firings[start:]
+
+
+def _length_of_names(firing: Firing) -> int:
+    """Return how many characters there are in names and tags, most of which are in several keys."""
+    names = (firing.queue, firing.route, firing.job, firing.key, firing.target, firing.schedule, *firing.tags)
+    return sum([len(name) for name in names if name is not None])
 
 
 def _lay_down(link: Link, name: bytes, number: int, part: Sequence[Firing]) -> None:
