@@ -134,16 +134,19 @@ def test_group_is_bounded(
     assert [len(ids) for ids in store.puts] == [1, 4, 4]
 
 
+@pytest.mark.parametrize(
+    "error", [BackendError("too large"), ValueError("too large"), MemoryError("too large")]
+)
 @pytest.mark.usefixtures("patient")
 def test_what_is_wrong_with_one_call_is_told_to_that_one_alone(
-    store: Store, group: GroupCommit, threads: ThreadPoolExecutor
+    store: Store, group: GroupCommit, threads: ThreadPoolExecutor, error: Exception
 ) -> None:
-    store.errors["bad"] = BackendError("too large")
+    store.errors["bad"] = error
     first, good, bad, other = behind(
         store, group, threads, [[firing(body=b"good")], [firing(body=b"bad")], [firing(body=b"other")]]
     )
     assert [len(call.result(LONG)) for call in (first, good, other)] == [1, 1, 1]
-    with pytest.raises(BackendError, match="too large"):
+    with pytest.raises(type(error), match="too large"):
         bad.result(LONG)
 
 

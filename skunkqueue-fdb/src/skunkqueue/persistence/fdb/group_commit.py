@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from skunkqueue.errors import BackendError, BackendUnavailableError
+from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.latch import Latch
 from skunkqueue.records import Firing
 from skunkqueue.turns import Turn, Turned
@@ -117,7 +117,7 @@ class GroupCommit:
             ids = self._put([firing for one in group for firing in one.firings])
         except BackendUnavailableError:
             raise
-        except BackendError:
+        except Exception:  # noqa: BLE001 - each call raises its own below
             # It may be due to one of them.
             for one in group:
                 one.goes_alone = True
