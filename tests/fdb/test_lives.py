@@ -7,15 +7,18 @@ from contextlib import closing
 
 import pytest
 
+from skunkqueue.clock import VirtualClock
 from skunkqueue.contract.makers import LEASE, QUEUE, WORKER, firing, schedule, worker
 from skunkqueue.ids import new_id
-from skunkqueue.persistence.fdb import audit, blobs, keys
+from skunkqueue.persistence.fdb import audit, blobs, keys, listed, mailboxes, marks
 from skunkqueue.persistence.fdb.backend import FdbBackend
+from skunkqueue.persistence.fdb.marks import Unique
 from skunkqueue.persistence.fdb.transactions import Link
 from skunkqueue.pools import Entry, PoolRecord, Process, Sample
 from skunkqueue.records import Command
 from tests.fdb.bindings import Either
 from tests.support.store_fixtures import ConfigOf
+from tests.support.waiting import eventually
 
 LARGE = 3 * blobs.LARGEST
 
@@ -126,3 +129,55 @@ def test_large_schedules_are_paged_through_and_leave_nothing(store: FdbBackend) 
         0,
         0,
     ]
+
+
+@pytest.mark.parametrize("id_", ["worker", "pool"])
+def test_sweep_removes_commands_to_nobody(store: FdbBackend, id_: str) -> None:
+    link = store._link
+    store.register(worker("worker"), LEASE)
+    store.register(worker("other"), LEASE)
+    store.register_pool(
+        PoolRecord(id="pool", host="here", pid=1, queue=QUEUE, routes=(), workers=0, started=1.0), LEASE
+    )
+    store.unregister(id_) if id_ == "worker" else store.unregister_pool(id_)
+    # As by a kill of what it still holds.
+    link.run(lambda tr: mailboxes.post(tr, id_, Command(verb="stop")))
+    for to in {"worker", "pool", "other"} - {id_}:
+        assert store.send(to, Command(verb="restart"))
+
+    assert store.sweep() > 0
+    assert store.sweep() == 0
+    assert keys_in(link, link.keys.mail) == keys_in(link, link.keys.mailbox) == 2
+    assert store.listen(id_, 0.0) == []
+    assert store.listen("other", 0.0) == [Command(verb="restart")]
+
+
+def test_mailbox_of_one_who_is_listed_again_stays(store: FdbBackend) -> None:
+    link = store._link
+    link.run(lambda tr: mailboxes.post(tr, WORKER, Command(verb="stop")))
+    assert link.read(listed.lost_mailboxes) == [WORKER]
+    store.register(worker(WORKER), LEASE)
+    assert link.run(lambda tr: listed.remove_mailbox(tr, WORKER)) == 0
+    assert store.listen(WORKER, 0.0) == [Command(verb="stop")]
+
+
+def test_sweeps_remove_old_marks(either: Either, config_of: ConfigOf) -> None:
+    clock = VirtualClock()
+    with closing(either.kind.open(config_of(either.url), clock=clock)) as old:
+        for _ in range(200):
+            # As of many processes, each of which has made one call.
+            old._link._mark = old._link.keys.marker + Unique().process
+            old.unregister(WORKER)
+        assert keys_in(old._link, old._link.keys.marker) > 150
+    with closing(either.kind.open(config_of(either.url), clock=clock)) as made:
+        link = made._link
+        clock.advance(marks.KEPT - 60.0)
+        before = keys_in(link, link.keys.marker)
+        made.sweep()
+        assert keys_in(link, link.keys.marker) >= before
+        clock.advance(120.0)
+        eventually(
+            lambda: made.sweep() == 0 and keys_in(link, link.keys.marker) < 10,
+            every=0.0,
+            what="marks that are used no more are gone",
+        )

@@ -10,6 +10,7 @@ from skunkqueue.persistence.fdb import (
     audit,
     listed,
     mailboxes,
+    marks,
     pools,
     schedules,
     staged_batch,
@@ -78,8 +79,11 @@ class Administration(Asking):
         for table in (link.keys.worker, link.keys.pool):
             for id_ in link.read(lambda tr, table=table: listed.dead(tr, table))[:SWEEP_LIMIT]:  # type: ignore[misc]
                 done += link.run(lambda tr, table=table, id_=id_: listed.remove_dead(tr, table, id_))  # type: ignore[misc]
+        for id_ in link.read(listed.lost_mailboxes)[:SWEEP_LIMIT]:
+            done += link.run(lambda tr, id_=id_: listed.remove_mailbox(tr, id_))  # type: ignore[misc]
         done += self._kill_unclaimable()
         done += link.run(lambda tr: audit.drop_old(tr, SWEEP_LIMIT))
+        link.run(marks.forget_old)
         return done + self.prune(limit=SWEEP_LIMIT)
 
     def _kill_unclaimable(self) -> int:

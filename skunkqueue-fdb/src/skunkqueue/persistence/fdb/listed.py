@@ -53,6 +53,24 @@ def remove_dead(tr: Transaction, table: bytes, id_: str) -> int:
     return 1
 
 
+def lost_mailboxes(tr: Transaction) -> list[str]:
+    """List mailboxes of workers and pools that are not listed: a command may come just after its worker has left."""
+    found = mailboxes.names(tr)
+    tables = (tr.keys.worker, tr.keys.pool)
+    asked = [(name, [tr.snapshot.get(table + keys.name(name)) for table in tables]) for name in found]
+    return [name for name, futures in asked if all(future.value is None for future in futures)]
+
+
+def remove_mailbox(tr: Transaction, id_: str) -> int:
+    """Remove the mailbox of a worker or pool unless that is listed; return whether it was removed."""
+    asked = [tr.get(table + keys.name(id_)) for table in (tr.keys.worker, tr.keys.pool)]
+    if any(future.value is not None for future in asked):
+        tr.unchanged = True
+        return 0
+    mailboxes.remove(tr, id_)
+    return 1
+
+
 def know_time(tr: Transaction) -> None:
     """Have the time of this transaction judged by the version that it reads, before anybody is called dead by it."""
     tr.link.note_version(tr.raw.get_read_version().wait())

@@ -47,6 +47,13 @@ def take(tr: Transaction, mailbox: str) -> list[Command]:
     return [_decode(pair.value) for pair in pairs]
 
 
+def names(tr: Transaction) -> list[str]:
+    """List the mailboxes into which anything was ever put, and that were not removed since."""
+    table = tr.keys.mailbox
+    pairs = tr.get_range(table, table + keys.END, snapshot=True)()
+    return [keys.names(pair.key[len(table) :], 1)[0][0] for pair in pairs]
+
+
 def remove(tr: Transaction, mailbox: str) -> None:
     """Forget a mailbox with all that is in it."""
     before = tr.keys.mail + keys.name(mailbox)

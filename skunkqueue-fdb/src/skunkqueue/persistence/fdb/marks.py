@@ -10,10 +10,15 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from skunkqueue.persistence.fdb.keys import moment
+from skunkqueue.persistence.fdb.keys import END, moment, seconds
 
 if TYPE_CHECKING:
     from skunkqueue.persistence.fdb.transactions import Transaction
+
+KEPT = 7 * 86_400.0
+"""Seconds after which no call asks for a mark any more: it tries for an hour at most."""
+_AT_ONCE = 50
+"""Marks looked at by one ``forget_old``."""
 
 
 class Unique:
@@ -72,3 +77,18 @@ class Marked:
         self._tries.append(mark)
         self._found.append(found)
         return found
+
+
+def forget_old(tr: Transaction) -> None:
+    """Remove old marks among some that are chosen at random: each process leaves a few, which nobody else uses."""
+    table = tr.keys.marker
+    begin = table + _name_of_process()
+    pairs = list(tr.get_range(begin, table + END, _AT_ONCE, snapshot=True)())
+    if len(pairs) < _AT_ONCE:
+        pairs += tr.get_range(table, begin, _AT_ONCE - len(pairs), snapshot=True)()
+    old = [pair.key for pair in pairs if seconds(pair.value[-8:]) < tr.now - KEPT]
+    for key in old:
+        # Unless its process has written it anew.
+        tr.raw.add_read_conflict_key(key)
+        tr.clear(key)
+    tr.unchanged = not old
