@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
+from skunkqueue.errors import BackendError
 from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.fdb import claim, leases, reading, settle, staged_batch, waiting, wakeups
 from skunkqueue.persistence.fdb.administration import Administration
 from skunkqueue.persistence.fdb.awaited import WatchedClaim
+from skunkqueue.persistence.fdb.claim import Claiming
 from skunkqueue.persistence.fdb.errors import TransactionTooLargeError
 from skunkqueue.persistence.fdb.transactions import Transaction
 from skunkqueue.records import Claim, ClaimRef, Firing, Outcome, Record
@@ -40,8 +42,18 @@ class FdbBackend(Administration):
 
     def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:
         """Lend firings; see ``Backend.claim``."""
+        claiming = Claiming(queue, route, worker, limit, lease)
+        try:
+            claims = self._claim(claiming, queue, route)
+            self._link.check()
+        except BackendError:
+            if self._link.closed.is_set() and claiming.may_have_lent:
+                self._link.run_last(claiming.take_back)
+            raise
+        return claims
+
+    def _claim(self, claiming: Claiming, queue: str, route: str) -> list[Claim]:
         link = self._link
-        claiming = claim.Claiming(queue, route, worker, limit, lease)
         while True:
             claims = link.run(claiming, repeatable=True)
             if claiming.overdue:

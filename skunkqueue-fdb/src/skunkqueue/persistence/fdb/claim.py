@@ -112,6 +112,18 @@ class Claiming:
             return []
         return self._lend(tr, rows)
 
+    @property
+    def may_have_lent(self) -> bool:
+        """Whether a try was committed, or may be."""
+        return bool(self._tries)
+
+    def take_back(self, tr: Transaction) -> None:
+        """Put back what was lent, as nobody gets it any more, and have no try lend anything from now on; repeatable."""
+        for claim in (self._committed(tr) or ())[:1]:
+            (lease,) = leases.by_tokens(tr, [claim.token]).values()
+            leases.give_back(tr, claim.token, lease, dict.fromkeys(lease.ids))
+        tr.unchanged = False
+
     def _committed(self, tr: Transaction) -> list[Claim] | None:
         """Return what an earlier try has lent, where it was committed after all; no later one can be from now on."""
         asked = [(tr.get(key), key, claims) for key, claims in self._tries]

@@ -40,6 +40,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.001, 0.5
 LONGEST_AFTER_CONFLICT = 0.02
 ASKING = 0.5
 """Seconds that the client has to tell of its connections."""
+LAST = 2.0
+"""Seconds for which ``run_last`` tries."""
 
 
 class Settable(Protocol):
@@ -204,6 +206,23 @@ class Link:
 
         found = self._try(noted, commits=True)
         return found, kept[0].get_committed_version()
+
+    def run_last(self, work: Callable[[Transaction], object]) -> None:
+        """Run what is repeatable although the store was closed, or give up after a moment."""
+        end = monotonic() + LAST
+        while (left := end - monotonic()) > 0 and self.pid == os.getpid():
+            raw: RawTransaction = self._database.create_transaction()
+            raw.options.set_timeout(max(int(left * 1000), 10))
+            try:
+                work(Transaction(self, raw))
+                raw.commit().wait()
+            except self.error as error:
+                if errors.code_of(error) in errors.AGAIN:
+                    continue
+                log.warning(
+                    "%s: not taken back what was lent at close: %s", self.settings.place, errors.told(error)
+                )
+            return
 
     def _try(self, work: Callable[[Transaction], T], *, commits: bool, at: int | None = None) -> T:
         self.waits.part()

@@ -1,0 +1,68 @@
+"""A claim in whose commit the store is closed holds nothing afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from skunkqueue.contract.makers import LEASE, QUEUE, ROUTE, WORKER, claim, counts, firings, ids, read
+from skunkqueue.errors import BackendError
+from skunkqueue.persistence.fdb.backend import FdbBackend
+from skunkqueue.records import State
+from tests.support.fdb_standin.backend import StandInBackend
+from tests.support.fdb_standin.faults import SILENCE, Fault, Landing
+from tests.support.fdb_standin.process import StandInServer
+from tests.support.store_fixtures import ConfigOf
+from tests.support.waiting import eventually
+
+LONG = 60.0
+
+
+@pytest.fixture
+def other(server: StandInServer, config_of: ConfigOf) -> Iterator[FdbBackend]:
+    """Give the test's store as another process has it open."""
+    with closing(StandInBackend.open(config_of(server.url()))) as made:
+        yield made
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(1) as made:
+        yield made
+
+
+@pytest.mark.parametrize("ahead", [False, True])
+@pytest.mark.parametrize("landing", ["before", "after", "never"])
+def test_claim_that_close_interrupts_holds_nothing(
+    server: StandInServer,
+    config_of: ConfigOf,
+    other: FdbBackend,
+    threads: ThreadPoolExecutor,
+    landing: Landing,
+    *,
+    ahead: bool,
+) -> None:
+    batch = firings(3)
+    other.enqueue(batch)
+    store = StandInBackend.open(config_of(server.url(), timeout="60", retry_for="60"))
+    lease_keys = store._link.keys.lease
+    server.fail(Fault(call="commit", code=SILENCE, landing=landing, delay=0.05, prefix=lease_keys))
+    before = server.statistics()
+    if ahead:
+        claimed = threads.submit(store.claim_ahead(QUEUE, ROUTE, WORKER, 2, LONG))
+    else:
+        claimed = threads.submit(store.claim_next, QUEUE, ROUTE, WORKER, 2, LONG, timeout=LONG)
+    eventually(lambda: server.statistics()["met"] > before["met"], what="the claim is committed")
+
+    store.close()
+
+    with pytest.raises(BackendError, match="was closed"):
+        claimed.result(LONG)
+    if landing == "after":
+        eventually(lambda: server.statistics()["late"] > before["late"], what="the late commit has come")
+    assert counts(other) == {State.PENDING: 3}
+    assert {read(other, one.id).deaths for one in batch} == {0}
+    assert ids(claim(other, 5, lease=LEASE)) == ids(batch)
