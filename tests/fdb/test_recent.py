@@ -73,9 +73,30 @@ def test_clock_that_was_set_says_nothing(machine: Machine, by: float) -> None:
     moment = machine.wait(1.0)
     machine.wall += by
     assert versions.before(moment) is None
-    # Until there is a version that was seen by the clock as it is.
+    # Until there is a version that was seen by the clock as it is, of moments that it has not shown before.
     versions.note(2)
-    assert versions.before(machine.wait(0.002)) == 2
+    machine.wait(max(-by, 0.0) + 0.01)
+    versions.note(3)
+    assert versions.before(machine.wait(0.002)) == 3
+
+
+def test_moment_that_comes_twice_says_nothing(machine: Machine) -> None:
+    versions = RecentVersions()
+    versions.note(1)
+    born = machine.wait(0.002)
+    machine.wait(0.002)
+    # In this one it came in.
+    versions.note(2)
+    machine.wall -= 0.5
+    for version in (3, 4):
+        machine.wait(0.002)
+        versions.note(version)
+    assert versions.before(born) is None
+    while machine.wait(0.1) < born + 0.1:
+        versions.note(5)
+        assert versions.before(born) is None
+    versions.note(6)
+    assert versions.before(machine.wait(0.002)) == 6
 
 
 def test_clock_that_is_corrected_slowly_will_do(machine: Machine) -> None:

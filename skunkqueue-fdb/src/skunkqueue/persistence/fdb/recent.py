@@ -32,18 +32,25 @@ class RecentVersions:
 
     def __init__(self) -> None:
         self._kept = (_Seen(), _Seen())
+        self._twice = 0.0
+        """The latest moment that the wall clock may have shown before it was set back, and so shows twice."""
 
     def note(self, version: int) -> None:
         """Take note of a version that was just committed."""
-        wall = _wall()
-        if abs(wall - self._kept[1].wall) >= APART:
-            self._kept = (self._kept[1], _Seen(version, wall, wall - monotonic()))
+        wall, last = _wall(), self._kept[1]
+        if abs(wall - last.wall) >= APART:
+            mono = monotonic()
+            if last.version and wall - mono < last.ahead - SET:
+                self._twice = max(self._twice, last.ahead + mono)
+            self._kept = (last, _Seen(version, wall, wall - mono))
 
     def before(self, born: float) -> int | None:
         """Return a version that was committed before that moment by the wall clock; ``None``: none is known.
 
-        ``None`` as well where the clock was set since.
+        ``None`` as well where the clock was set since, or set back past that moment: what was made then may be older.
         """
+        if born <= self._twice:
+            return None
         ahead = _wall() - monotonic()
         for seen in reversed(self._kept):
             if seen.wall < born:
