@@ -201,6 +201,13 @@ OF_FIRINGS = (
         "test_outcome_for_an_unknown_firing_is_stale",
     ),
     Mutant(
+        "a large attempt state keeps its end under a smaller one",
+        "settle.py",
+        "entry.attempt_state = outcome.attempt_state",
+        "entry.attempt_state = outcome.attempt_state + (entry.attempt_state or b'')[len(outcome.attempt_state) + 1000:]",
+        "test_smaller_attempt_state_takes_the_place_of_a_large_one",
+    ),
+    Mutant(
         "outcomes are not counted",
         "settle.py",
         "store.shelf.tally(entry, outcome, now)",
