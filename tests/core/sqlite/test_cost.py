@@ -117,3 +117,17 @@ def test_counting_a_job_only_passes_over_the_others(path: Path) -> None:
 
     # In tens of instructions for each of the other jobs, whose names and counts are not read.
     assert (costs[1] - costs[0]) / 58 < 2
+
+
+def test_chunk_is_written_anew_once_for_all_that_are_requeued(backend: SQLiteBackend) -> None:
+    finish(backend, 100)
+    ids = [one.id for one in backend.page("q", "r", State.COMPLETE, 100).records]
+    statements: list[str] = []
+    db = backend._store.writer._db
+    assert db is not None
+    db.set_trace_callback(statements.append)
+
+    assert backend.requeue(ids[:50]) == ids[:50]
+
+    db.set_trace_callback(None)
+    assert sum("UPDATE ended" in one for one in statements) == 1

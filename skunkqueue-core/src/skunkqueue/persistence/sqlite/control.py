@@ -99,9 +99,13 @@ def _kill(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[dict[
 
 def _requeue(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[list[str], set[int]]:
     """Put finished firings in line again; return those that were, and their routes."""
-    again: list[str] = []
-    touched: set[int] = set()
+    again: dict[str, None] = {}
+    counts: dict[tuple[int, int, int], int] = {}
+    chunks: dict[tuple[int, int, float, int], set[str]] = {}
+    rows: list[tuple[object, ...]] = []
     for id_ in ids:
+        if id_ in again:
+            continue
         row = db.execute(
             "SELECT f.route, f.job, r.queue, f.key, d.state, d.finished, d.chunk, d.token, d.holder"
             " FROM done d JOIN firing f ON f.id = d.id JOIN route r ON r.no = f.route WHERE d.id = ?",
@@ -115,19 +119,24 @@ def _requeue(db: sqlite3.Connection, ids: Sequence[str], now: float) -> tuple[li
             if taken is not None:
                 continue
             db.execute("INSERT INTO keyed (queue, key, id) VALUES (?, ?, ?)", (queue, key, id_))
-        ending.take_from_chunk(db, (route, state, finished, chunk), {id_})
-        ending.forget_words(db, [id_])
-        db.execute("DELETE FROM done WHERE id = ?", (id_,))
-        db.execute(
-            "UPDATE firing SET due = ?, deaths = 0, kill = 0, evidence = '', carry = NULL, progress = NULL,"
-            " expires = NULL, error = NULL, attempts = 0, again = NULL, token = ?, holder = ? WHERE id = ?",
-            (now, token, holder, id_),
-        )
-        leases.to_pending(db, [id_])
-        tallies.shift(db, route, job, 1, {state: -1})
-        again.append(id_)
-        touched.add(route)
-    return again, touched
+        again[id_] = None
+        rows.append((now, token, holder, id_))
+        chunks.setdefault((route, state, finished, chunk), set()).add(id_)
+        counts[route, job, state] = counts.get((route, job, state), 0) + 1
+    ending.forget_words(db, again)
+    # All of a chunk at once: its list is written anew each time.
+    for place, gone in chunks.items():
+        ending.take_from_chunk(db, place, gone)
+    db.executemany("DELETE FROM done WHERE id = ?", [(id_,) for id_ in again])
+    db.executemany(
+        "UPDATE firing SET due = ?, deaths = 0, kill = 0, evidence = '', carry = NULL, progress = NULL,"
+        " expires = NULL, error = NULL, attempts = 0, again = NULL, token = ?, holder = ? WHERE id = ?",
+        rows,
+    )
+    leases.to_pending(db, again)
+    for (route, job, state), n in counts.items():
+        tallies.shift(db, route, job, n, {state: -n})
+    return list(again), {route for route, _, _ in counts}
 
 
 def _delete(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, State | None]:
