@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from skunkqueue.clock import VirtualClock
 from skunkqueue.listings import Query
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.sqlite import SQLiteBackend
@@ -212,3 +213,30 @@ def test_firings_of_many_jobs_put_in_together_keep_their_jobs(backend: SQLiteBac
     assert {row.id: row.job for row in rows} == {one.id: one.job for one in put}
     found = backend.rows(Query(states=(State.PENDING,), job="j5")).rows
     assert {row.id for row in found} == {one.id for one in put if one.job == "j5"}
+
+
+def test_requeued_firings_leave_nothing_behind_in_the_listings_by_job(virtual: SQLiteBackend) -> None:
+    ids = run(virtual, JOBS)
+    assert count_of(virtual, "unsorted") == 1
+
+    assert virtual.requeue(ids) == ids
+
+    # At the same moment, and so in a chunk of the same number.
+    assert virtual.settle([settled(one) for one in claim(virtual, len(JOBS))]) == []
+    assert virtual.routes()[0].counts[State.COMPLETE] == len(JOBS)
+    assert {row.job for row in virtual.rows(Query(job="j3")).rows} == {"j3"}
+    assert set(virtual.delete(ids).values()) == {State.COMPLETE}
+    assert (count_of(virtual, "mixed"), count_of(virtual, "ended")) == (0, 0)
+
+
+def test_row_that_an_older_version_left_in_the_listings_by_job_does_no_harm(
+    virtual: SQLiteBackend, path: Path, clock: VirtualClock
+) -> None:
+    run(virtual, JOBS)
+    now = clock.now()
+    with sqlite3.connect(path) as db:
+        number = db.execute("SELECT no FROM job WHERE name = 'j3'").fetchone()[0]
+        db.execute("INSERT INTO mixed VALUES (?, 1, 2, ?, 0)", (number, now))
+    db.close()
+
+    assert virtual.routes()[0].counts[State.COMPLETE] == len(JOBS)

@@ -32,7 +32,7 @@ def kill(store: Store, ids: Sequence[str]) -> dict[str, State | None]:
 
 def requeue(store: Store, ids: Sequence[str]) -> list[str]:
     """Put finished firings in line again; see ``Backend.requeue``."""
-    again, touched = store.writer.run(lambda db: _requeue(db, ids, store.clock.now()))
+    again, touched = store.writer.run(after_sorting(lambda db: _requeue(db, ids, store.clock.now())))
     store.wake_numbers(touched)
     return again
 

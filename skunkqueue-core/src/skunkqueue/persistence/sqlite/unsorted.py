@@ -27,7 +27,8 @@ FEW = 3
 _MANY = 50
 """How many batches are noted before the next one sorts them all."""
 _INSERT = "INSERT INTO unsorted (route, at, batch) VALUES (?, ?, ?)"
-_PLACE = "INSERT INTO mixed (job, route, state, finished, chunk)"
+# Older versions requeued firings that were not sorted yet, so such a row may be there already.
+_PLACE = "INSERT OR IGNORE INTO mixed (job, route, state, finished, chunk)"
 
 
 _Times = tuple[float | None, float]
