@@ -17,7 +17,7 @@ import os
 import select
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain, starmap
 from pathlib import Path
 
@@ -29,7 +29,11 @@ _RECHECK = 2.0
 _FRESH = 0.1
 """Seconds. A listing of the folder that is made sooner after its last change may miss a file of the same tick of the
 file system's clock."""
+_LEFT = 60.0
+"""Seconds after which the FIFO of a mailbox is known to be left over, if its owner is not listed."""
 _NO_FIFOS_PAUSE = 0.02
+_MAIL = "w-"
+"""How the names of the FIFOs of mailboxes begin."""
 _PROBE = "probe"
 """A FIFO that is never used: making it shows whether the file system has FIFOs."""
 
@@ -161,6 +165,19 @@ class Fifos:
         with contextlib.suppress(OSError):
             (self._folder / topic).unlink()
 
+    def clear_up(self, kept: Collection[str]) -> None:
+        """Remove the FIFOs of mailboxes but for those that are kept, if nothing was written to them for a while.
+
+        One is made anew where a worker listens once more, or is sent a command, just after it has left.
+        """
+        with contextlib.suppress(OSError), os.scandir(self._folder) as entries:
+            for entry in entries:
+                if not entry.name.startswith(_MAIL) or entry.name in kept:
+                    continue
+                with contextlib.suppress(OSError):
+                    if time.time() - entry.stat(follow_symlinks=False).st_mtime > _LEFT:
+                        self.forget(entry.name)
+
     def close(self) -> None:
         """End every wait in this process, now and later."""
         self.closed = True
@@ -240,14 +257,14 @@ class Fifos:
 
 def route_topic(queue: str, route: str) -> str:
     """Return the topic of a route."""
-    return _topic("r", f"{queue}\0{route}")
+    return _topic("r-", f"{queue}\0{route}")
 
 
 def mail_topic(worker: str) -> str:
     """Return the topic of the mailbox of a worker or pool."""
-    return _topic("w", worker)
+    return _topic(_MAIL, worker)
 
 
 def _topic(kind: str, text: str) -> str:
     # A name may have any characters and 200 bytes, so the file is named by a hash.
-    return f"{kind}-{hashlib.blake2b(text.encode('utf-8', 'surrogateescape'), digest_size=12).hexdigest()}"
+    return f"{kind}{hashlib.blake2b(text.encode('utf-8', 'surrogateescape'), digest_size=12).hexdigest()}"

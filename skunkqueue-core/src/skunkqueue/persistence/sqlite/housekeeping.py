@@ -43,7 +43,7 @@ def sweep(store: Store, sample: Callable[[], object]) -> int:
     done, dead, touched = store.writer.run(
         after_sorting(lambda db: _sweep(db, store.clock.now(), store.clock.monotonic(), _SWEPT_AT_ONCE))
     )
-    for worker in dead:
+    for worker in set(dead):
         store.fifos.forget(mail_topic(worker))
     store.wake_numbers(touched)
     return done
@@ -65,6 +65,7 @@ def _clean_up(store: Store, now: float) -> None:
     if abs(now - store.cleaned) > _CLEAN_EVERY:
         store.cleaned = now
         location.clear_up(store.location.path)
+        store.fifos.clear_up(store.readers.run(workers.topics))
         store.writer.run(after_sorting(lambda db: _drop_old(db, now)))
     log = Path(f"{store.location.path}-wal")
     try:
@@ -86,15 +87,16 @@ def _needs_sweep(db: sqlite3.Connection, now: float, mono: float) -> bool:
         f" OR (SELECT abs(value - (:now - :mono)) > {wall_clock.DRIFT} FROM meta WHERE name = 'offset')",
         {"now": now, "mono": mono},
     ).fetchone()
-    return bool(row[0]) or audit.is_too_long(db, now)
+    return bool(row[0]) or workers.has_orphans(db) or audit.is_too_long(db, now)
 
 
 def _sweep(db: sqlite3.Connection, now: float, mono: float, limit: int) -> tuple[int, list[str], set[int]]:
-    """Do a bounded part; return how much was done, the workers that were forgotten, and the routes that have more to claim."""
+    """Do a bounded part; return how much was done, whose mailboxes were removed, and the routes that have more to claim."""
     dead = [row[0] for row in db.execute("SELECT id FROM worker WHERE ends <= ? LIMIT ?", (mono, limit))]
     for worker in dead:
         workers.remove(db, worker)
     dead += pools.remove_dead(db, mono)
+    dead += workers.drop_orphans(db, limit)
     forgotten = audit.drop_old(db, now, limit)
     leases.give_back_orphans(db, mono, now)
     orphans = db.execute(

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from skunkqueue.persistence.sqlite.store import Store
 
 
+_TO_NOBODY = "worker NOT IN (SELECT id FROM worker UNION ALL SELECT id FROM pool)"
+
+
 def beat(store: Store, worker: WorkerRecord, lease: float) -> bool:
     """List a worker for some more time; return whether it was listed. See ``Backend.beat``."""
 
@@ -132,6 +135,29 @@ def _reap_worker(
 def post(db: sqlite3.Connection, worker: str, command: Command) -> None:
     """Put a command into a mailbox."""
     db.execute("INSERT INTO mail (worker, command) VALUES (?, ?)", (worker, msgspec.msgpack.encode(command)))
+
+
+def has_orphans(db: sqlite3.Connection) -> bool:
+    """Return whether ``drop_orphans`` would remove any."""
+    return db.execute(f"SELECT 1 FROM mail WHERE {_TO_NOBODY} LIMIT 1").fetchone() is not None  # noqa: S608 - constants
+
+
+def drop_orphans(db: sqlite3.Connection, limit: int) -> list[str]:
+    """Remove commands to workers and pools that are not listed; return to whom each was.
+
+    A firing may be killed whose worker has left the list, and keeps its lease.
+    """
+    rows = db.execute(
+        f"DELETE FROM mail WHERE no IN (SELECT no FROM mail WHERE {_TO_NOBODY} LIMIT ?) RETURNING worker",  # noqa: S608 - constants
+        (limit,),
+    )
+    return [row[0] for row in rows.fetchall()]
+
+
+def topics(db: sqlite3.Connection) -> set[str]:
+    """Return the topics of all mailboxes whose owner is listed."""
+    rows = db.execute("SELECT id FROM worker UNION ALL SELECT id FROM pool").fetchall()
+    return {mail_topic(row[0]) for row in rows}
 
 
 def _has_mail(db: sqlite3.Connection, worker: str) -> bool:
