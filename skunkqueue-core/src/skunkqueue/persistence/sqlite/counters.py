@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from skunkqueue.persistence.sqlite.store import Store
 
 
+_FAR = 1e15
+"""A moment beyond all others, in seconds; infinity has no minute."""
+
+
 def counters(
     store: Store,
     routes_: Sequence[tuple[str, str]],
@@ -134,7 +138,7 @@ def _of_running_minutes(
     # In minutes, with one more on each side; the exact bounds are checked below.
     rows = db.execute(
         "SELECT job, minute, enqueued, tallies FROM tally WHERE route = ? AND minute >= ? AND minute <= ?",
-        (route, since // 60 - 1, min(until // 60 + span // 60, 1e15)),
+        (route, max(since, -_FAR) // 60 - 1, min(until, _FAR) // 60 + span // 60),
     ).fetchall()
     found = []
     for job, minute, enqueued, running in rows:
