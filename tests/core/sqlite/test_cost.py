@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from skunkqueue.contract.makers import schedule
 from skunkqueue.listings import Query
 from skunkqueue.persistence.sqlite import SQLiteBackend
 from skunkqueue.records import Outcome, State, Verdict
@@ -131,3 +132,14 @@ def test_chunk_is_written_anew_once_for_all_that_are_requeued(backend: SQLiteBac
 
     db.set_trace_callback(None)
     assert sum("UPDATE ended" in one for one in statements) == 1
+
+
+def test_schedules_of_other_routes_cost_next_to_nothing_where_idle_ones_are_looked_for(
+    virtual: SQLiteBackend,
+) -> None:
+    for number in range(200):
+        virtual.declare(schedule(f"s{number}", queue="q", route=f"r{number}"), firing(route=f"r{number}"))
+    virtual.kill([one.firing for one in virtual.schedules("q") if one.name in {"s7", "s8"} and one.firing])
+
+    assert [one.name for one in virtual.idle_schedules("q", "r7")] == ["s7"]
+    assert 10 * steps(virtual, lambda: virtual.idle_schedules("q", "r7")) < 15 * 200

@@ -260,8 +260,13 @@ def listed(db: sqlite3.Connection, queue: str | None) -> list[Schedule]:
 
 def idle(db: sqlite3.Connection, queue: str, route: str) -> list[Schedule]:
     """Read unpaused schedules of a route whose firing is not live."""
-    found = [s for s in listed(db, queue) if s.route == route and not s.paused]
-    return [s for s in found if s.firing is None or not ending.is_live(db, s.firing)]
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM schedule s WHERE queue = ? AND route = ? AND NOT paused AND NOT EXISTS"  # noqa: S608 - constants
+        " (SELECT 1 FROM firing f WHERE f.id = s.firing AND NOT EXISTS (SELECT 1 FROM done d WHERE d.id = f.id))"
+        " ORDER BY queue, name",
+        (queue, route),
+    )
+    return [_schedule(row) for row in rows]
 
 
 def page(
