@@ -250,10 +250,11 @@ def reclaim(db: sqlite3.Connection, route: int, mono: float, now: float) -> bool
 
 def give_back_orphans(db: sqlite3.Connection, mono: float, now: float) -> None:
     """Take back firings whose lease ran out and whose target is not listed: no worker would ever claim them."""
-    rows = db.execute(
-        f"{_SELECT}special & {TARGETED} AND ends <= ? ORDER BY ends LIMIT {_RECLAIM_AT_ONCE}", (mono,)
-    ).fetchall()
+    rows = db.execute(f"{_SELECT}special & {TARGETED} AND ends <= ? ORDER BY ends", (mono,)).fetchall()
+    left = _RECLAIM_AT_ONCE
     for lease in map(_read, rows):
+        if not left:
+            break
         expired = [firing for firing in lease.held if lease.end_of(firing) <= mono]
         orphans = db.execute(
             "SELECT f.id FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value WHERE f.target IS NOT NULL"
@@ -261,6 +262,7 @@ def give_back_orphans(db: sqlite3.Connection, mono: float, now: float) -> None:
             (json.dumps(expired), mono),
         ).fetchall()
         if orphans:
+            left -= 1
             give_back(db, lease, [row[0] for row in orphans], {}, begun=(), now=now)
 
 
