@@ -114,7 +114,8 @@ def _drop_old(db: sqlite3.Connection, now: float) -> None:
     tallies.drop_old(db, now)
     db.execute(
         "DELETE FROM holder WHERE seen < ? AND name NOT IN (SELECT id FROM worker)"
-        " AND no NOT IN (SELECT holder FROM lease)",
+        # The last number stays: it would be given to another worker, and finished firings may still name it.
+        " AND no NOT IN (SELECT holder FROM lease) AND no < (SELECT max(no) FROM holder)",
         (now - _HOLDER_TTL,),
     )
 
