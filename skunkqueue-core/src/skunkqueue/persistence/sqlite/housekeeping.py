@@ -29,6 +29,10 @@ _SWEPT_AT_ONCE = 500
 _HOLDER_TTL = 30 * 86_400.0
 """Seconds for which the name of a worker is kept that holds nothing."""
 _LARGEST_LOG = 64 << 20
+_CUT_WITHIN = 1_000
+"""Milliseconds for which nobody writes at most while the log is cut back: the reads under way must end first."""
+_CUT_AGAIN = 120.0
+"""Seconds after which this is tried again where a read took longer."""
 _CLEAN_EVERY = 600.0
 
 
@@ -73,9 +77,23 @@ def _clean_up(store: Store, now: float) -> None:
     except OSError:
         # The log is missing, or its folder: the next read or write raises an error that names it.
         return
-    if large:
-        # Does what it can without waiting for other processes; the next sweep tries again.
-        store.writer.alone(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+    mono = store.clock.monotonic()
+    if large and mono >= store.cut_again:
+        store.cut_again = 0.0 if store.writer.alone(_cut_back) else mono + _CUT_AGAIN
+
+
+def _cut_back(db: sqlite3.Connection) -> bool:
+    """Empty the write-ahead log; False where a read lasts too long.
+
+    Where one read or another is always under way, the log never gets empty by itself. So this waits for those that
+    began before; meanwhile others read, and nobody writes.
+    """
+    db.execute(f"PRAGMA busy_timeout = {_CUT_WITHIN}").fetchone()
+    try:
+        busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        db.execute("PRAGMA busy_timeout = 0").fetchone()
+    return not busy
 
 
 def _needs_sweep(db: sqlite3.Connection, now: float, mono: float) -> bool:

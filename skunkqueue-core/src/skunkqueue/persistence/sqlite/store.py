@@ -41,6 +41,8 @@ class Store:
         self._topics: dict[tuple[str, str], str] = {}
         self.cleaned = clock.now()
         """When ``housekeeping`` last dropped what is old."""
+        self.cut_again = 0.0
+        """From when on ``housekeeping`` may cut back the write-ahead log, by the monotonic clock."""
         self._is_closed = False
         self.readers = Readers(location)
         self.writer = Writer(location)
