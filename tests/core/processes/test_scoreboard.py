@@ -30,6 +30,21 @@ def test_what_one_side_writes_the_other_reads() -> None:
     assert (here.is_ready, here.started, here.looked, here.settled) == (True, 1_750_000_000.25, 55.5, 12)
 
 
+def test_what_begins_is_not_ended_by_an_order_about_what_ran_before_it() -> None:
+    scoreboard = Scoreboard.private(2)
+    step = ClaimRef(new_id(), 7)
+    scoreboard.begin(1, step.id, step.token, 0.0, suspect=0)
+    scoreboard.order(1, step, 12.5, ROUGH)
+    assert [(one.deadline, one.cause) for one in scoreboard.running()] == [(12.5, ROUGH)]
+
+    scoreboard.begin(1, step.id, step.token, 99.0, suspect=0)
+    assert [(one.deadline, one.cause) for one in scoreboard.running()] == [(99.0, TIMEOUT)]
+
+    scoreboard.order(1, step, 12.5, ROUGH)
+    scoreboard.cancel_order(1)
+    assert [(one.deadline, one.cause) for one in scoreboard.running()] == [(99.0, TIMEOUT)]
+
+
 def test_calls_of_plugins_stand_there_until_they_end() -> None:
     scoreboard = Scoreboard.private(2)
     first = PluginCall(ClaimRef(new_id(), 7), 12.5, ("strategy", "schedule 1 tick", "moon", "tick"))

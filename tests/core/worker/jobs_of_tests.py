@@ -73,6 +73,23 @@ def bad_backoff() -> None:
     raise ValueError("first")
 
 
+def hooked(_failures: int, _error: BaseException) -> float:
+    HOOKS["backoff"]()
+    return 0.0
+
+
+@queue.job(retries=1, backoff=hooked)
+def nap_at_first() -> None:
+    if current_job().attempt == 1:
+        time.sleep(60)
+
+
+@queue.job(retries=1, backoff=hooked)
+async def nap_at_first_async() -> None:
+    if current_job().attempt == 1:
+        await asyncio.sleep(60)
+
+
 @queue.job
 def call_hook(name: str) -> object:
     HOOKS[name]()

@@ -28,8 +28,11 @@ ENDING_AT, WORD_AT, WORD_SIZE = 0, 32, 480
 _ROWS_AT = 512
 # What has begun: id, token, deadline (0: none), suspect. Then the order to end it: id,
 # token, deadline, cause. The order names its firing, so that one which comes too late, when the row
-# has its next firing already, means nothing.
+# has its next firing already, means nothing. The next step of a chain, and a job's rules for retries, are the same firing:
+# so what begins takes back the order.
 _BEGUN = struct.Struct("=24sqdB7x")
+_BEGIN = struct.Struct("=24sqdB8x")
+"""As it is written: with the first byte of the order, which so is taken back. It was about what ran here before."""
 _ORDER = struct.Struct("=24sqdB7x")
 _ROW = _BEGUN.size + _ORDER.size
 _EMPTY = 0
@@ -84,7 +87,7 @@ class Scoreboard:
 
     def __init__(self, page: mmap.mmap, rows: int) -> None:
         self._map = page
-        self._pack = _BEGUN.pack_into
+        self._pack = _BEGIN.pack_into
         self.rows = rows
 
     @classmethod
@@ -125,9 +128,13 @@ class Scoreboard:
         self._map[_ROWS_AT + row * _ROW] = _EMPTY
 
     def order(self, row: int, ref: ClaimRef, deadline: float, cause: str) -> None:
-        """Ask the pool to kill this worker at ``deadline`` if the firing still runs then."""
+        """Ask the pool to kill this worker at ``deadline`` if the firing still runs then; ``begin`` takes that back."""
         at = _ROWS_AT + row * _ROW + _BEGUN.size
         _ORDER.pack_into(self._map, at, ref.id.encode(), ref.token, deadline, _CAUSES.index(cause))
+
+    def cancel_order(self, row: int) -> None:
+        """Take back what ``order`` asked for."""
+        self._map[_ROWS_AT + row * _ROW + _BEGUN.size] = _EMPTY
 
     def call_plugin(self, place: int, call: PluginCall) -> None:
         """Note that a plugin's code begins; costs about 2 µs."""

@@ -35,6 +35,8 @@ _TICK_IDLE = 0.25
 _AGAIN = 0.05
 _AGAIN_DELIVERED = 1.0
 _ASLEEP = 1.0
+_CAUSES = {TIMEOUT: TIMEOUT_CAUSE, GIVE_BACK: GIVE_BACK_CAUSE}
+"""Why the pool is to kill the worker, by the reason of an interrupt; ``rough`` for all others."""
 
 
 def _identity(fd: int | None) -> tuple[int, int] | None:
@@ -52,6 +54,8 @@ class _Asked(NamedTuple):
 
     reason: str
     at: float
+    until: float
+    """When the pool is to kill this worker if the job has not ended."""
 
 
 class Watchdog(threading.Thread):
@@ -155,6 +159,9 @@ class Watchdog(threading.Thread):
         for running in begun:
             reason = self._reason(running, now)
             if reason is None:
+                if self._asked.pop(running.ref, None) is not None:
+                    # What was to be interrupted has ended by itself, and this is what follows it.
+                    self._cancel_order(running)
                 pause = min(pause, max(running.deadline - now, 0.001))
             else:
                 self._interrupt(running, reason, now)
@@ -198,9 +205,11 @@ class Watchdog(threading.Thread):
         fresh = asked is None or asked.reason != reason
         if asked is None or fresh:
             logger.debug("interrupting firing %s: %s", ref.id, reason)
-            asked = _Asked(reason, now)
-            if not self._order(running, reason, now):
-                return
+            asked = _Asked(reason, now, now + (KILL_AFTER if reason == TIMEOUT else self._grace))
+        # Each time, since what begins in a row takes back the order there.
+        if not self._order(running, asked):
+            return
+        if fresh:
             self._asked[ref] = asked
         overdue = now - asked.at >= _AGAIN_DELIVERED
         if running is self._in_flight.running:
@@ -215,16 +224,18 @@ class Watchdog(threading.Thread):
             self._asked[ref] = asked._replace(at=now)
             self._async_executor.cancel(ref.id, reason)
 
-    def _order(self, running: Attempt, reason: str, now: float) -> bool:
+    def _order(self, running: Attempt, asked: _Asked) -> bool:
         """Ask the pool to kill this worker if the job does not end; False where its row is not known yet."""
-        row: int | None = 0
-        if running is not self._in_flight.running:
-            row = self._async_executor.row_of(running.claim.id)
+        row = self._row_of(running)
         if row is None:
             return False
-        if reason == TIMEOUT:
-            self._scoreboard.order(row, running.ref, now + KILL_AFTER, TIMEOUT_CAUSE)
-        else:
-            cause = GIVE_BACK_CAUSE if reason == GIVE_BACK else ROUGH_CAUSE
-            self._scoreboard.order(row, running.ref, now + self._grace, cause)
+        self._scoreboard.order(row, running.ref, asked.until, _CAUSES.get(asked.reason, ROUGH_CAUSE))
         return True
+
+    def _cancel_order(self, running: Attempt) -> None:
+        row = self._row_of(running)
+        if row is not None:
+            self._scoreboard.cancel_order(row)
+
+    def _row_of(self, running: Attempt) -> int | None:
+        return 0 if running is self._in_flight.running else self._async_executor.row_of(running.claim.id)

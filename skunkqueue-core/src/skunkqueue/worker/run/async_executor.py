@@ -256,9 +256,13 @@ class AsyncExecutor:
         self._conclude(job)
 
     def _conclude(self, job: _Job) -> None:
-        firing = job.attempt.claim.id
+        claim = job.attempt.claim
+        firing = claim.id
         if self._jobs.get(firing) is not job:
             return
+        # What follows, such as a call of the store, is not the job's time.
+        job.attempt.deadline = NEVER
+        self._scoreboard.begin(job.row, firing, claim.token, 0.0, claim.deaths > 0)
         # In this order, so that at no moment the job seems to be neither running nor finished. The next step of a
         # chain may begin in another row before this one is free.
         self._done(job.attempt)

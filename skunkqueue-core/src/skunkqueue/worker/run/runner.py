@@ -114,11 +114,9 @@ class Runner:
             step = steps[len(state.done)]
             context = WorkerContext(attempt, step.job, in_flight)
             current.set(context)
-            known = executor.known(step.job)
+            known = executor.known(step.job) or self._found(attempt)
             if known is None:
-                known = self._found(attempt)
-                if known is None:
-                    return True
+                return True
             if known.beside:
                 return self._run_beside(attempt, known, context, given)
             attempt.since = began = in_flight.monotonic()
@@ -133,6 +131,9 @@ class Runner:
             # In a context of its own, so that what it sets is not seen by the jobs after it.
             copy_context().run(executor.execute, attempt, step, known, start)
             in_flight.running = None
+            if start is not None:
+                # What follows, such as a call of the store, is not the job's time.
+                self._scoreboard.begin(0, claim.id, claim.token, 0.0, claim.deaths > 0)
             attempt.took = in_flight.monotonic() - attempt.started
             attempt.began = attempt.started + in_flight.offset
             data = attempt.data

@@ -46,6 +46,8 @@ class UserCode:
         value, error = caught(function, *arguments)
         in_flight.running = None
         self.end_copy()
+        if limit != NEVER:
+            self._begin(attempt, 0.0)
         return value, error, self.interrupted(attempt)
 
     def interrupted(self, attempt: Attempt) -> str | None:
@@ -67,7 +69,10 @@ class UserCode:
     def _call_on_loop(
         self, attempt: Attempt, function: Callable[..., Any], *arguments: Any
     ) -> tuple[Any, BaseException | None]:
-        self._begin(attempt, self._in_flight.monotonic() + CALL_LIMIT + KILL_AFTER)
+        attempt.since = self._in_flight.monotonic()
+        # The time limit of the job itself is over with the job.
+        attempt.deadline = NEVER
+        self._begin(attempt, attempt.since + CALL_LIMIT + KILL_AFTER)
         called = caught(function, *arguments)
         self.end_copy()
         return called
