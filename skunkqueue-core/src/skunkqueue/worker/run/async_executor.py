@@ -172,12 +172,12 @@ class AsyncExecutor:
         self._loop.close()
 
     def _replace_loop(self) -> None:
-        """End what ran on a loop that a job has closed, and begin another."""
+        """End what ran on a loop that a job has closed, and begin another. Jobs on threads go on."""
         self._loop = _new_loop()
         logger.error(
             "a job has closed the event loop: what ran on it ends as an error, and another takes its place"
         )
-        for job in tuple(self._jobs.values()):
+        for job in [job for job in self._jobs.values() if job.task is not None]:
             _fail(job.attempt, RuntimeError("a job has closed the event loop of its worker"))
             self._conclude(job)
 

@@ -1,0 +1,34 @@
+"""Jobs beside the main thread, and what one does to the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from skunkqueue.records import State
+from tests.core.worker import jobs_of_tests as jobs
+from tests.core.worker.bench import Bench
+from tests.support.waiting import eventually
+
+
+def close_loop() -> bool:
+    """Close the event loop as soon as it stops."""
+    loop: Any = asyncio.get_running_loop()
+    loop.run_forever = loop.close
+    loop.stop()
+    return False
+
+
+def test_a_job_on_a_thread_goes_on_when_another_closes_the_loop(live_bench: Bench) -> None:
+    worker = live_bench.worker(threads=2, concurrency=4)
+    waiting = live_bench.fire(jobs.call_hook("wait"))
+    closing = live_bench.fire(jobs.until_hook("close"))
+    jobs.HOOKS["close"] = close_loop
+    jobs.HOOKS["wait"] = lambda: eventually(
+        lambda: live_bench.state(closing) is State.ERROR, what="the loop is closed"
+    )
+
+    worker.run()
+
+    assert live_bench.failure(closing).message == "a job has closed the event loop of its worker"
+    assert live_bench.state(waiting) is State.COMPLETE
