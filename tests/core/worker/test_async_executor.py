@@ -1,4 +1,4 @@
-"""Jobs beside the main thread, and what one does to the event loop."""
+"""Jobs beside the main thread: what one does to the event loop, and an interrupt that comes too late."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from skunkqueue.records import State
+from skunkqueue.worker.run.reasons import TIMEOUT
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import Bench
 from tests.support.waiting import eventually
@@ -32,3 +33,18 @@ def test_a_job_on_a_thread_goes_on_when_another_closes_the_loop(live_bench: Benc
 
     assert live_bench.failure(closing).message == "a job has closed the event loop of its worker"
     assert live_bench.state(waiting) is State.COMPLETE
+
+
+def test_an_interrupt_of_a_job_that_has_just_ended_does_nothing(live_bench: Bench) -> None:
+    worker = live_bench.worker()
+
+    def interrupt() -> bool:
+        # It is looked at after the job has ended, and before that is known.
+        worker._async_executor.cancel(firing, TIMEOUT)
+        return True
+
+    jobs.HOOKS["interrupt"] = interrupt
+    firing = live_bench.fire(jobs.until_hook("interrupt"))
+    worker.run()
+
+    assert live_bench.state(firing) is State.COMPLETE

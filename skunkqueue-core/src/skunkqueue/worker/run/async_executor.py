@@ -210,8 +210,9 @@ class AsyncExecutor:
         if job is None:
             return
         if job.task is not None:
-            job.attempt.reason = reason
-            job.task.cancel(reason)
+            # False: it has ended, and is about to be concluded.
+            if job.task.cancel(reason):
+                job.attempt.reason = reason
         elif job.call is not None and job.call.interrupt(reason):
             job.attempt.reason = reason
 
