@@ -17,6 +17,7 @@ from skunkqueue.records import Claim, Death, State
 from tests.core.plugins.distributions import install
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import QUEUE, ROUTE, Bench
+from tests.core.worker.test_settler import Faulty, as_backend
 from tests.support.waiting import eventually
 
 SOURCE = """
@@ -112,6 +113,27 @@ def test_a_strategy_that_hangs_costs_neither_the_run_nor_its_neighbours(
     assert after is not None
     assert after.next_run == bench.backend.now() + 60
     assert [run.id for run in bench.backend.history(QUEUE, "tick")] == [firing]
+
+
+def test_leases_are_kept_while_one_strategy_after_another_hangs(
+    live_bench: Bench, monkeypatch: pytest.MonkeyPatch, strange: dict[str, list[str]]
+) -> None:
+    bench = live_bench
+    runs = [declare(bench, "hanging", name) for name in ("one", "two", "three")]
+    long = bench.fire(jobs.call_hook("wait"))
+    hurry(monkeypatch)
+    asked: list[int] = []
+    backend = Faulty(bench.backend, extend=lambda *_: asked.append(len(strange["SEEN"])))
+    worker = bench.worker(as_backend(backend), lease=3.0)
+    worker.loop.batch._size = 50
+    jobs.HOOKS["wait"] = lambda: eventually(
+        lambda: {bench.state(run) for run in runs} == {State.COMPLETE}, what="all runs are settled"
+    )
+
+    worker.run()
+
+    assert bench.state(long) is State.COMPLETE
+    assert set(asked) & {1, 2}
 
 
 def test_a_strategy_that_hung_is_left_alone_for_a_while(

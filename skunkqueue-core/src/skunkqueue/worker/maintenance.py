@@ -14,7 +14,7 @@ from skunkqueue.errors import BackendError
 from skunkqueue.processes.store_backoff import StoreBackoff
 from skunkqueue.records import Claim
 from skunkqueue.worker.attempt import Attempt
-from skunkqueue.worker.complete.refires import Refires
+from skunkqueue.worker.complete.refires import PLAN_FOR, Refires
 from skunkqueue.worker.complete.settler import Settler
 from skunkqueue.worker.heartbeat import Heartbeat
 from skunkqueue.worker.judge.verdict import released
@@ -131,7 +131,8 @@ class Maintenance(threading.Thread):
                 pass
             self._release(waiting)
         if in_flight.finished:
-            self._settler.settle()
+            # The leases come after it.
+            self._settler.settle(PLAN_FOR)
 
     def _release(self, claims: list[Claim]) -> None:
         if not claims:

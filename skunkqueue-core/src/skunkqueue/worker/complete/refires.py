@@ -6,6 +6,7 @@ A strategy that fails costs its schedule the next run, and nothing else.
 from __future__ import annotations
 
 import logging
+import math
 import random
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -43,6 +44,8 @@ PASSING = (BackendUnavailableError, BackendFullError, BackendReadOnlyError, Back
 """Failures of a store that are not about what it was given."""
 HEAL_FOR = 0.1
 """Seconds that healing takes at a time, since the same thread also keeps the leases."""
+PLAN_FOR = 0.1
+"""The same for the next runs that the maintenance thread plans."""
 OFFER = 0.1
 """Seconds for which a worker claims nothing after it gave back a firing whose strategy it lacks, so that others get it."""
 FIRST_DELAY = 0.2
@@ -114,8 +117,11 @@ class Refires:
         offered, self._offered = self._offered, False
         return offered
 
-    def attach_each(self, batch: Sequence[Attempt], now: float) -> None:
-        """Add what follows to the final outcomes of schedules' firings; raises BackendError."""
+    def attach_each(self, batch: Sequence[Attempt], now: float, patience: float = math.inf) -> list[Attempt]:
+        """Add what follows to the final outcomes of schedules' firings; raises BackendError.
+
+        Returns those whose strategies were not asked, since the others had taken ``patience`` seconds.
+        """
         asked, asking = list[tuple[Attempt, Schedule, str]](), list[Call]()
         for one, schedule in self._ended_runs(batch):
             claim = one.claim
@@ -129,7 +135,8 @@ class Refires:
             asked.append((one, schedule, key))
             about = Asking(schedule.name, schedule.strategy, claim)
             asking.append(Call(key, partial(self._follow, schedule, one, now), about))
-        for (one, schedule, key), (following, error) in zip(asked, self._strategies.ask(asking), strict=True):
+        results = self._strategies.ask(asking, patience)
+        for (one, schedule, key), (following, error) in zip(asked, results, strict=False):
             if error is not None:
                 # The next sweep arms the schedule again. Only this observation is lost.
                 self._strategies.complain(schedule, error)
@@ -140,6 +147,7 @@ class Refires:
                 self._strategies.rests.end(key)
                 one.outcome = replace(one.outcome, refire=following)
                 self._remember(schedule, following)
+        return [one for one, _, _ in asked[len(results) :]]
 
     def _ended_runs(self, batch: Sequence[Attempt]) -> Iterator[tuple[Attempt, Schedule | None]]:
         """Yield the attempts that end a run of a schedule, each with that schedule."""

@@ -7,6 +7,7 @@ so an outcome is settled once. What the store does not take now is put back.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 
 import msgspec
@@ -51,8 +52,11 @@ class Settler:
         self.done = 0
         """Firings settled so far."""
 
-    def settle(self) -> bool:
-        """Settle what is finished; False where the store does not take it now (it is kept)."""
+    def settle(self, patience: float = math.inf) -> bool:
+        """Settle what is finished; False where the store does not take it now (it is kept).
+
+        Strategies of schedules are asked for about ``patience`` seconds; runs whose strategies were not are kept, too.
+        """
         finished = self._in_flight.finished
         batch: list[Attempt] = []
         try:
@@ -64,7 +68,7 @@ class Settler:
             return True
         try:
             if any(one.schedule is not None for one in batch):
-                self._attach_refires(batch)
+                batch = self._attach_refires(batch, patience)
             stale = self._backend.settle([one.outcome for one in batch])
         except PASSING as error:
             self._keep(batch, error)
@@ -72,7 +76,7 @@ class Settler:
         except BackendError as error:
             if len(batch) > 1:
                 logger.warning("a batch of %d outcomes is refused, trying one by one: %s", len(batch), error)
-                return self._settle_each(batch)
+                return self._settle_each(batch, patience)
             return self._settle_instead(batch[0], error)
         self._liveness.answered()
         self._accepted(batch, stale)
@@ -107,12 +111,19 @@ class Settler:
         except BackendError as error:
             logger.debug("the progress of firing %s is not saved: %s", ref.id, error)
 
-    def _attach_refires(self, batch: list[Attempt]) -> None:
-        """Add the next runs of schedules. Strategies may take long: meanwhile the maintenance thread keeps the leases."""
+    def _attach_refires(self, batch: list[Attempt], patience: float) -> list[Attempt]:
+        """Add the next runs of schedules; return what can be settled now, and keep the rest.
+
+        Strategies may take long: meanwhile the maintenance thread keeps the leases.
+        """
         settling, thread = self._in_flight.settling, threading.get_ident()
         settling[thread] = batch
         try:
-            self._refires.attach_each(batch, self._backend.now())
+            kept = self._refires.attach_each(batch, self._backend.now(), patience)
+            if not kept:
+                return batch
+            self._in_flight.finished.extendleft(reversed(kept))
+            return [one for one in batch if one not in kept]
         finally:
             del settling[thread]
 
@@ -121,10 +132,10 @@ class Settler:
         self._unsure.update(one.ref for one in batch)
         logger.warning("%d outcomes are kept until the store takes them: %s", len(batch), error)
 
-    def _settle_each(self, batch: list[Attempt]) -> bool:
+    def _settle_each(self, batch: list[Attempt], patience: float) -> bool:
         for index, one in enumerate(batch):
             self._in_flight.finished.append(one)
-            if not self.settle():
+            if not self.settle(patience):
                 self._in_flight.finished.extend(batch[index + 1 :])
                 return False
         return True

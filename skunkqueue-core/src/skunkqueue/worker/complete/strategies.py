@@ -6,6 +6,7 @@ The scoreboard shows which one is called. One that hung, or has ended a worker, 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import Sequence
 from functools import partial
@@ -64,12 +65,23 @@ class Strategies:
         """Return whether a strategy is loaded."""
         return strategy in self._loaded
 
-    def ask(self, calls: Sequence[Call]) -> list[Result]:
-        """Make calls of strategies; each is about an ``Asking``, and may take as long as the limit."""
+    def ask(self, calls: Sequence[Call], patience: float = math.inf) -> list[Result]:
+        """Make calls of strategies; each is about an ``Asking``, and may take as long as the limit.
+
+        No other call is begun after ``patience`` seconds; the results of those are missing at the end.
+        """
         if not calls:
             return []
         maintenance = threading.current_thread() is not threading.main_thread()
-        return self._callers[maintenance].call_each(calls)
+        caller = self._callers[maintenance]
+        if patience == math.inf:
+            return caller.call_each(calls)
+        end, results = monotonic() + patience, list[Result]()
+        for call in calls:
+            results += caller.call_each([call])
+            if monotonic() >= end:
+                break
+        return results
 
     def complain(self, schedule: Schedule, error: BaseException) -> None:
         """Log a strategy's failure: of what it raises or plans once for each declaration, of a hang each time."""
