@@ -143,6 +143,12 @@ def report(done: Any) -> None:
     current_job().progress(done, 10, "so far")
 
 
+@queue.job
+def report_and_hook(done: Any, name: str) -> None:
+    current_job().progress(done, 10, "so far")
+    HOOKS[name]()
+
+
 VARIABLE: ContextVar[str] = ContextVar("VARIABLE", default="unset")
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from skunkqueue.clock import VirtualClock
+from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.processes.exit_codes import Ending
 from skunkqueue.processes.store_backoff import StoreBackoff
 from skunkqueue.records import Claim, Command, State
@@ -17,6 +18,7 @@ from skunkqueue.worker import worker as worker_module
 from skunkqueue.worker.liveness import Liveness
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import Bench, with_rules
+from tests.core.worker.test_settler import Faulty, as_backend
 from tests.support.waiting import eventually
 
 
@@ -142,6 +144,22 @@ def test_a_kill_interrupts_the_job_and_the_worker_lives(live_bench: Bench) -> No
 
     assert bench.state(firing) is State.KILLED
     assert bench.result(after) == 2
+
+
+def test_progress_is_sent_again_after_the_store_was_away(live_bench: Bench) -> None:
+    bench = live_bench
+    firing = bench.fire(jobs.report_and_hook(3, "wait"))
+    away = [BackendUnavailableError("away")]
+
+    def progress(*_: object) -> None:
+        if away:
+            raise away.pop()
+
+    jobs.HOOKS["wait"] = until(lambda: bench.record(firing).progress, "the progress is stored")
+    bench.worker(as_backend(Faulty(bench.backend, progress=progress))).run()
+
+    assert not away
+    assert bench.state(firing) is State.COMPLETE
 
 
 def test_the_worker_says_what_it_does(live_bench: Bench) -> None:

@@ -14,7 +14,7 @@ from skunkqueue.errors import BackendError
 from skunkqueue.processes.store_backoff import StoreBackoff
 from skunkqueue.records import Claim
 from skunkqueue.worker.attempt import Attempt
-from skunkqueue.worker.complete.refires import PLAN_FOR, Refires
+from skunkqueue.worker.complete.refires import PASSING, PLAN_FOR, Refires
 from skunkqueue.worker.complete.settler import Settler
 from skunkqueue.worker.heartbeat import Heartbeat
 from skunkqueue.worker.judge.verdict import released
@@ -150,7 +150,12 @@ class Maintenance(threading.Thread):
         progress = self._in_flight.progress
         while progress:
             ref, report = progress.popitem()
-            self._backend.progress(ref, report)
+            try:
+                self._backend.progress(ref, report)
+            except PASSING:
+                # Unless the job has made a newer one, it is sent later.
+                progress.setdefault(ref, report)
+                raise
 
     def _forget_kills(self, now: float) -> None:
         # A kill may be heard just before the claim that it is for has come back from the store, so it is kept
