@@ -162,6 +162,23 @@ def test_progress_is_sent_again_after_the_store_was_away(live_bench: Bench) -> N
     assert bench.state(firing) is State.COMPLETE
 
 
+def test_a_kill_that_came_too_late_does_not_strike_the_firing_when_it_is_requeued(bench: Bench) -> None:
+    worker = bench.worker()
+    firing = bench.fire(jobs.call_hook("kill"))
+
+    def kill() -> None:
+        worker.in_flight.kills[firing] = worker.in_flight.monotonic()
+        jobs.HOOKS["kill"] = list
+
+    jobs.HOOKS["kill"] = kill
+    # Settled first, since the first batch has one firing.
+    bench.fire(jobs.call_hook("requeue"))
+    jobs.HOOKS["requeue"] = lambda: bench.backend.requeue([firing])
+    worker.run()
+
+    assert bench.state(firing) is State.COMPLETE
+
+
 def test_the_worker_says_what_it_does(live_bench: Bench) -> None:
     bench = live_bench
     firing = bench.fire(jobs.call_hook("look"))

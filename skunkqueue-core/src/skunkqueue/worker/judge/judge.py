@@ -78,6 +78,9 @@ class Judge:
             if len(data) > self._max_payload:
                 self._refuse(attempt, len(data))
                 return
+        if self._in_flight.kills:
+            # It came too late; the firing may be requeued.
+            self._in_flight.kills.pop(attempt.claim.id, None)
         attempt.outcome = verdict.completed(attempt, data)
         attempt.schedule = attempt.body.schedule
         self._in_flight.finished.append(attempt)
