@@ -59,6 +59,20 @@ def tally() -> int:
 
 
 @queue.job
+def inheritable() -> list[int]:
+    """List the file descriptors that programs inherit which a job starts."""
+    found = []
+    for number in range(256):
+        try:
+            inherited = os.get_inheritable(number)
+        except OSError:
+            continue
+        if inherited:
+            found.append(number)
+    return found
+
+
+@queue.job
 def which() -> int:
     return os.getpid()
 

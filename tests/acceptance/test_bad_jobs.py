@@ -74,6 +74,12 @@ def test_a_worker_whose_descriptors_a_job_closed_is_replaced(shop: Shop) -> None
     assert shop.result(shop.fire("which")) != pid
 
 
+def test_programs_that_a_job_starts_inherit_nothing_but_the_standard_streams(shop: Shop) -> None:
+    shop.work()
+
+    assert shop.result(shop.fire("inheritable")) == [0, 1, 2]
+
+
 def test_closed_streams_are_open_again_for_the_next_job(shop: Shop) -> None:
     pool = shop.work()
     first = shop.fire("close_streams")

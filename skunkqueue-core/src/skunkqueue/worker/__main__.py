@@ -49,6 +49,8 @@ def main(arguments: list[str]) -> None:
     """Work until told to stop; does not return."""
     control_pipe, scoreboard_end, rows, pool = map(int, arguments)
     _die_with(pool)
+    # Programs that a job starts are not to hold it open.
+    os.set_inheritable(control_pipe, False)  # noqa: FBT003 - os's signature
     scoreboard = Scoreboard.opened(scoreboard_end, rows)
     settings = msgspec.json.decode(_read_line(control_pipe), type=WorkerSettings)
     streams = OutputStreams()
