@@ -112,6 +112,27 @@ OF_THE_REST = (
         "raise ValueError(msg) from error",
         "test_store_that_is_away_is_not_opened",
     ),
+    Mutant(
+        "a text that is not UTF-8 raises an error that is not ours",
+        "backend.py",
+        "@refuses_what_is_not_utf8",
+        "",
+        "test_text_that_is_not_utf8_is_kept_or_refused",
+    ),
+    Mutant(
+        "an id that is not UTF-8 is looked for as something else",
+        "shelf.py",
+        "return [self.entries[id_] for id_ in dict.fromkeys(ids) if id_ in self.entries]",
+        "return [self.entries[id_] for id_ in dict.fromkeys(ids) if id_.isprintable() or self.entries[id_]]",
+        "test_id_that_is_not_utf8_is_unknown_or_refused",
+    ),
+    Mutant(
+        "a death that is refused counts all the same",
+        "shelf.py",
+        "self.evidence += rules.evidence_line(death)",
+        "self.deaths += 1; self.evidence += rules.evidence_line(death); self.deaths -= 1",
+        "test_text_that_is_not_utf8_is_kept_or_refused",
+    ),
     # --- workers --------------------------------------------------------------------------------------
     Mutant(
         "a beat never says that the worker had vanished",

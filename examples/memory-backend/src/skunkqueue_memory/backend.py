@@ -14,6 +14,7 @@ from skunkqueue.config import redact
 from skunkqueue.counters import Counters
 from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Rows
 from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.persistence.encoding import refuses_what_is_not_utf8
 from skunkqueue.pools import Entries, Entry, PoolRecord
 from skunkqueue.records import (
     Claim,
@@ -50,6 +51,7 @@ from skunkqueue_memory.store import Store
 default_cfg: dict[str, Any] = {"backend": "memory"}
 
 
+@refuses_what_is_not_utf8
 class MemoryBackend(Backend):
     """Dictionaries behind a lock."""
 

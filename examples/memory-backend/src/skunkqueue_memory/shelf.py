@@ -77,8 +77,8 @@ class Entry:
 
     def died(self, death: Death) -> None:
         """Count a death and keep the evidence."""
-        self.deaths += 1
         self.evidence += rules.evidence_line(death)
+        self.deaths += 1
 
     def kept_until(self) -> float:
         """Return when a finished firing may be pruned."""

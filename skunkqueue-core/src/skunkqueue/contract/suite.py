@@ -37,6 +37,7 @@ from skunkqueue.contract.schedules import SchedulePromises
 from skunkqueue.contract.settle import SettlePromises
 from skunkqueue.contract.several import SeveralPromises
 from skunkqueue.contract.stateful import StatefulPromises
+from skunkqueue.contract.texts import TextPromises
 from skunkqueue.contract.wakeups import WakeupPromises
 from skunkqueue.contract.workers import WorkerPromises
 
@@ -65,6 +66,7 @@ class BackendContract(
     PagingPromises,
     FilterPromises,
     RowPromises,
+    TextPromises,
     ReapPromises,
     WorkerPromises,
     ArmingPromises,

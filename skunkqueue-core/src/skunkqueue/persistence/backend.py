@@ -3,6 +3,9 @@
 A backend keeps records and knows nothing of jobs, policies or processes: bodies, attempt states, results and
 strategy states are bytes to it. Every verb may be called from any thread. Whatever the store does, a verb raises only
 ``BackendError`` and its subclasses. Verbs of the hot path take many firings at once and cost few round trips.
+An id or a name that is not UTF-8 (half of a surrogate pair, as in the name of such a file) is answered like an unknown one,
+or refused with ``BackendError`` (``encoding`` does that for a whole class). Where it is to be kept, it is kept or refused,
+and a call that is refused changes nothing.
 
 What a verb accepts takes effect as a whole, even when a process or the store dies: either all firings of a batch are put
 in or none, and an outcome takes effect with all that follows from it or not at all. A store without transactions may do so

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.backend import BackendConfig
+from skunkqueue.persistence.encoding import refuses_what_is_not_utf8
 from skunkqueue.persistence.sqlite import (
     audit,
     awaited,
@@ -63,6 +64,7 @@ DEFAULT_CFG: Mapping[str, Any] = MappingProxyType(
 )
 
 
+@refuses_what_is_not_utf8
 class SQLiteBackend(Asking):
     """A store in one file of this machine, for any number of processes.
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.backend import MAX_PAGE
+from skunkqueue.persistence.encoding import refuses_what_is_not_utf8
 from skunkqueue.persistence.fdb import claim, leases, reading, settle, staged_batch, waiting, wakeups
 from skunkqueue.persistence.fdb.administration import Administration
 from skunkqueue.persistence.fdb.awaited import WatchedClaim
@@ -17,6 +18,7 @@ from skunkqueue.persistence.fdb.transactions import Transaction
 from skunkqueue.records import Claim, ClaimRef, Firing, Outcome, Record
 
 
+@refuses_what_is_not_utf8
 class FdbBackend(Administration):
     """A store in a FoundationDB cluster, for any number of processes on any number of machines."""
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from skunkqueue.counters import Counters
 from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Rows
+from skunkqueue.persistence.encoding import refuses_what_is_not_utf8
 from skunkqueue.persistence.mongodb import (
     claim,
     control,
@@ -27,6 +28,7 @@ from skunkqueue.persistence.mongodb.administration import Administration
 from skunkqueue.records import Claim, ClaimRef, Firing, Minute, Outcome, Page, Record, RouteInfo, State
 
 
+@refuses_what_is_not_utf8
 class MongoBackend(Administration):
     """A store in a MongoDB database, for any number of processes on any number of machines.
 

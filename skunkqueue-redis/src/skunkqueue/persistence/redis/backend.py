@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from skunkqueue.persistence.awaited import AwaitedClaim
+from skunkqueue.persistence.encoding import refuses_what_is_not_utf8
 from skunkqueue.persistence.redis import awaited, awaited_any, enqueue, leases, reading, settle, wakeups
 from skunkqueue.persistence.redis.administration import Administration
 from skunkqueue.persistence.redis.awaited import SocketClaim
@@ -14,6 +15,7 @@ from skunkqueue.persistence.redis.link import Link
 from skunkqueue.records import Claim, ClaimRef, Firing, Outcome, Record
 
 
+@refuses_what_is_not_utf8
 class RedisBackend(Administration):
     """A store in a Redis or Valkey server, for any number of processes on any number of machines.
 
