@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from skunkqueue.config import open_backend, resolve
 from skunkqueue.ids import new_id
 from skunkqueue.payload import Body, Failure, Step, encode
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.plugins import BACKENDS, STRATEGIES
+from skunkqueue.plugins import BACKENDS, STRATEGIES, calls, registry
 from skunkqueue.records import Death, Firing, Refire, Run, Schedule, Verdict
 from tests.core.cli.program import Skunq, begin, body, end, finish, fire, hire, packed
 from tests.core.plugins.distributions import STRATEGY, install
@@ -249,6 +250,25 @@ def weekly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Install the strategy ``weekly``."""
     monkeypatch.syspath_prepend(tmp_path)
     install(tmp_path, "acme-weekly", STRATEGIES, {"weekly": "acme_weekly:X"}, acme_weekly=STRATEGY)
+
+
+def test_the_doctor_ends_although_a_strategy_hangs_while_it_is_loaded(
+    store: Backend, skunq: Skunq, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "LOAD_LIMIT", 0.2)
+    monkeypatch.setattr(calls, "LIMIT", 0.2)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "acme_gate.py").write_text("import threading\nGATE = threading.Event()\n")
+    source = "from acme_gate import GATE\nclass Stuck:\n    def __init__(self):\n        GATE.wait()\n"
+    source += "    def first(self, params, now): ...\n    def after(self, params, state, seen): ...\n"
+    install(tmp_path, "acme-stuck", STRATEGIES, {"stuck": "acme_stuck:Stuck"}, acme_stuck=source)
+    hire(store)
+    declare(store, "a", after=60.0, strategy="stuck")
+
+    told = findings(skunq, "schedules", expect=1)
+
+    importlib.import_module("acme_gate").GATE.set()
+    assert "1 schedule cannot run here: the strategy 'stuck' (from acme-stuck 1.0) did not return" in told
 
 
 def test_schedules_whose_strategy_is_not_here_are_found(

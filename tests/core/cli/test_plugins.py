@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from skunkqueue.plugins import BACKENDS, COMMANDS, HOOKS
+from skunkqueue.plugins import BACKENDS, COMMANDS, HOOKS, SERIALIZERS, STRATEGIES, registry
 from tests.core.cli.program import Skunq
-from tests.core.plugins.distributions import install
+from tests.core.plugins.distributions import STRATEGY, install
 
 
 @pytest.fixture
@@ -27,6 +28,44 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield folder
     for name in [name for name in sys.modules if name.startswith("acme_")]:
         del sys.modules[name]
+
+
+HANGING = """
+from acme_gate import GATE
+GATE.wait()
+"""
+
+
+@pytest.fixture
+def gate(site: Path) -> Iterator[None]:
+    """Let modules made of ``HANGING`` hang until the test is over."""
+    (site / "acme_gate.py").write_text("import threading\nGATE = threading.Event()\n")
+    module = importlib.import_module("acme_gate")
+    yield
+    module.GATE.set()
+
+
+@pytest.mark.usefixtures("gate")
+@pytest.mark.parametrize("group", [BACKENDS, COMMANDS, HOOKS, SERIALIZERS, STRATEGIES])
+def test_a_plugin_that_hangs_while_it_is_loaded_is_listed_as_broken(
+    site: Path, skunq: Skunq, monkeypatch: pytest.MonkeyPatch, group: str
+) -> None:
+    monkeypatch.setattr(registry, "LOAD_LIMIT", 0.2)
+    install(site, "acme-slow", group, {"slow": "acme_slow:x"}, acme_slow=HANGING)
+
+    listed = skunq.json("plugins", expect=1)["plugins"]
+
+    (found,) = [each for each in listed if each["name"] == "slow"]
+    assert "(acme_slow:x, from acme-slow 1.0) is still being loaded after 0.2 s" in found["problem"]
+
+
+def test_a_plugin_that_can_be_imported_in_the_main_thread_only_is_fine(site: Path, skunq: Skunq) -> None:
+    source = f"import signal\nsignal.signal(signal.SIGUSR2, signal.SIG_DFL){STRATEGY}"
+    install(site, "acme-main", STRATEGIES, {"main": "acme_main:X"}, acme_main=source)
+
+    listed = skunq.json("plugins")["plugins"]
+
+    assert [each["problem"] for each in listed if each["name"] == "main"] == [None]
 
 
 def test_our_own_parts_are_listed_with_distribution_and_version(skunq: Skunq) -> None:

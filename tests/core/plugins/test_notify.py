@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import threading
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
-from skunkqueue.plugins import HOOKS, hookimpl
+from skunkqueue.plugins import HOOKS, hookimpl, registry
 from skunkqueue.plugins.notify import PATIENCE, Notifier
 from skunkqueue.records import Claim, Firing
 from tests.core.plugins.distributions import install
@@ -206,6 +208,27 @@ def test_installed_listeners_are_loaded_and_broken_ones_left_out(
     assert heard == [FIRING.id]
     assert "no ears" in notifier.problems["deaf"]
     assert "no ears" in caplog.text
+
+
+def test_a_listener_whose_import_takes_long_is_named(
+    site: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caplog.set_level(logging.WARNING)
+    monkeypatch.setattr(registry, "SLOW", 0.01)
+    (site / "acme_gate.py").write_text("import threading\nGATE = threading.Event()\n")
+    gate = importlib.import_module("acme_gate").GATE
+    source = f"from acme_gate import GATE\nGATE.wait({PATIENCE})\n" + dedent(LISTENER)
+    install(site, "acme-slow", HOOKS, {"slow": "acme_slow"}, acme_slow=source)
+    loading = threading.Thread(target=Notifier.load)
+    loading.start()
+
+    eventually(lambda: caplog.messages, what="it is named")
+
+    gate.set()
+    loading.join(PATIENCE)
+    assert caplog.messages == [
+        "plugin still being loaded: hook='slow' distribution='acme-slow 1.0' after=0.01s: this process waits for it"
+    ]
 
 
 def test_a_listener_may_leave_out_arguments() -> None:

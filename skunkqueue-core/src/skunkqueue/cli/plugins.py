@@ -65,7 +65,7 @@ def _hooks() -> list[PluginInfo]:
     # Loaded together, since one plugin may come under two names.
     notifier = Notifier()
     found = []
-    for info, plugin in registry.load_each(HOOKS):
+    for info, plugin in registry.load_each(HOOKS, limit=registry.LOAD_LIMIT):
         if plugin is not None:
             notifier.add(plugin, info.name)
         found.append(info._replace(problem=info.problem or notifier.problems.get(info.name)))

@@ -11,17 +11,24 @@ import importlib
 import logging
 import re
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NamedTuple
 
-from skunkqueue.errors import PluginError
+from skunkqueue.errors import PluginError, PluginTimeoutError
 from skunkqueue.forking import FIRST_USES
-from skunkqueue.plugins import BACKENDS, COMMANDS, GROUPS, PROJECT, STRATEGIES
+from skunkqueue.plugins import BACKENDS, COMMANDS, GROUPS, PROJECT, STRATEGIES, calls
 from skunkqueue.plugins.requirements import LOAD_FAILURES, explain, unmet
 
 logger = logging.getLogger("skunkqueue.plugins")
+
+LOAD_LIMIT = 10.0
+"""Seconds for which a command that lists plugins waits for each of them to be loaded."""
+SLOW = 10.0
+"""Seconds after which the log names a plugin that is still being loaded."""
 
 _EXTRAS = {
     (BACKENDS, "redis"): "redis",
@@ -114,8 +121,11 @@ def cure(plugin: PluginInfo) -> str:
     return f"pip install --force-reinstall {own}, or pip uninstall {own}"
 
 
-def load_each(group: str) -> Iterator[Loaded]:
-    """Import every plugin of a group, by name, each on its own: a broken one comes with its problem."""
+def load_each(group: str, *, limit: float | None = None) -> Iterator[Loaded]:
+    """Import every plugin of a group, by name, each on its own: a broken one comes with its problem.
+
+    ``limit``: one that takes more seconds than this is broken. Without it, the log names one that takes long.
+    """
     usable, claims = _entries(group)
     for entry in claims:
         yield Loaded(_info(entry, _claimed(entry)), None)
@@ -126,7 +136,10 @@ def load_each(group: str) -> Iterator[Loaded]:
             yield Loaded(_info(entry, _doubled(group, entry.name, same)), None)
             continue
         try:
-            plugin = _load(entry)
+            if limit is not None:
+                _await_load(entry, limit)
+            with _named_if_slow(entry):
+                plugin = _load(entry)
         except PluginError as error:
             yield Loaded(_info(entry, str(error)), None)
         else:
@@ -135,7 +148,7 @@ def load_each(group: str) -> Iterator[Loaded]:
 
 def installed(groups: Iterable[str] = GROUPS) -> list[PluginInfo]:
     """List all plugins of these groups; imports them, so as to know which are broken."""
-    return [loaded.info for group in groups for loaded in load_each(group)]
+    return [loaded.info for group in groups for loaded in load_each(group, limit=LOAD_LIMIT)]
 
 
 def _entries(group: str) -> Entries:
@@ -202,6 +215,32 @@ def _normal(distribution: str) -> str:
 
 def _load(entry: EntryPoint) -> object:
     return FIRST_USES.run_within(partial(_imported, entry))
+
+
+def _await_load(entry: EntryPoint, limit: float) -> None:
+    """Load a plugin on a thread that can be left behind; raises PluginError where that takes longer than the limit."""
+    try:
+        calls.call_within(limit, partial(_load, entry))
+    except PluginTimeoutError:
+        msg = f"{_called(entry)} is still being loaded after {limit:g} s. {_cure(entry)}"
+        raise PluginError(msg) from None
+    except PluginError:
+        # It may only work on the main thread, which tries again.
+        return
+
+
+@contextmanager
+def _named_if_slow(entry: EntryPoint) -> Iterator[None]:
+    """Name a plugin in the log while loading it takes long: a process whose plugin hangs there shows nothing else."""
+    about = (_kind(entry.group), entry.name, _origin(entry), SLOW)
+    text = "plugin still being loaded: %s=%r distribution=%r after=%gs: this process waits for it"
+    timer = threading.Timer(SLOW, logger.warning, (text, *about))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _imported(entry: EntryPoint) -> object:

@@ -16,7 +16,7 @@ from skunkqueue.names import work_command
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.plugins.requirements import LOAD_FAILURES, explain
 from skunkqueue.records import Schedule, State
-from skunkqueue.schedule import find_strategy
+from skunkqueue.schedule import ask, find_strategy
 
 IDLE_FOR = 60.0
 """Seconds within which workers should have planned a run."""
@@ -52,7 +52,7 @@ def _without_strategy(there: Sequence[Schedule]) -> Iterator[Finding]:
 def _strategy_problem(name: str) -> str | None:
     """Return why a strategy is not available here; ``None``: it is."""
     try:
-        find_strategy(name)
+        ask(name, lambda: find_strategy(name))
     except PluginError as error:
         return str(error)
     except LOAD_FAILURES as error:
