@@ -244,6 +244,16 @@ def test_only_handles_have_results(queue: SkunkQueue, wrong: Any) -> None:
         queue.results([wrong])
 
 
+@pytest.mark.parametrize("wrong", [None, 3, "the handle"])
+def test_results_of_one_handle_are_refused_with_what_to_write(queue: SkunkQueue, wrong: Any) -> None:
+    one: Any = queue.handle("0" * 24) if wrong == "the handle" else wrong
+    for ask in (queue.results, queue.results_async):
+        with pytest.raises(
+            WrongTypeError, match=r"of several handles, in a list, not of .* write handle\.wait\(\)"
+        ):
+            ask(one)
+
+
 def test_no_time_is_not_now(queue: SkunkQueue) -> None:
     with pytest.raises(PolicyTypeError, match="fire_at must be a datetime with a time zone"):
         on(queue, add).fire_at(None, 1, 2)  # type: ignore[arg-type]  # wrong on purpose

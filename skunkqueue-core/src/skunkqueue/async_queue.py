@@ -12,6 +12,7 @@ from skunkqueue.forking import first_import
 from skunkqueue.handle import JobHandle
 from skunkqueue.imports import default_gate, suppress_firing
 from skunkqueue.producing import Producer
+from skunkqueue.results import handles_in
 from skunkqueue.times import Seconds, When
 
 if TYPE_CHECKING:
@@ -75,4 +76,4 @@ class AsyncQueue(Producer):
         first_import("skunkqueue.async_results")
         from skunkqueue.async_results import AsyncResults  # noqa: PLC0415 - as above
 
-        return AsyncResults(self, list(handles), default_gate(), timeout, errors=errors)
+        return AsyncResults(self, handles_in(handles), default_gate(), timeout, errors=errors)

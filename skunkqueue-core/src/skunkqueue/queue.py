@@ -31,7 +31,7 @@ from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_scheduled
 from skunkqueue.producing import tell_enqueued
 from skunkqueue.records import Schedule
-from skunkqueue.results import gather
+from skunkqueue.results import gather, handles_in
 from skunkqueue.show import brief
 from skunkqueue.times import Seconds
 
@@ -185,7 +185,7 @@ class SkunkQueue(Registration, AsyncQueue):
         ``errors`` that error takes the place of the result instead. Raises WaitTimeoutError after
         ``timeout`` (seconds or a timedelta).
         """
-        return gather(self.backend, list(handles), default_gate(), timeout, errors=errors)
+        return gather(self.backend, handles_in(handles), default_gate(), timeout, errors=errors)
 
     @overload
     def gather(self, one: JobHandle[A], /, *, timeout: Seconds | None = None) -> tuple[A]: ...

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import SkunkQueueError, UnknownFiringError, WaitTimeoutError, WrongTypeError
@@ -15,6 +15,7 @@ from skunkqueue.records import State
 from skunkqueue.show import brief
 from skunkqueue.times import Seconds, as_timeout
 
+T = TypeVar("T")
 SLICE = 5.0
 """Seconds after which to look at firings that may have expired without having been settled."""
 
@@ -52,6 +53,17 @@ def gather(
             raise WaitTimeoutError(msg)
         asked = backend.wait_settled(front, left)[:MAX_PAGE] or front
     return [values[handle.id] for handle in handles]
+
+
+def handles_in(handles: Iterable[JobHandle[T]]) -> list[JobHandle[T]]:
+    """List what somebody wants the results of; WrongTypeError where it is one handle, or nothing that has handles."""
+    try:
+        return list(handles)
+    except TypeError as error:
+        if isinstance(handles, Iterable):
+            raise
+        msg = f"results are of several handles, in a list, not of {brief(handles)}: for one, write handle.wait()"
+        raise WrongTypeError(msg) from error
 
 
 def check_handles(handles: Sequence[object]) -> None:
