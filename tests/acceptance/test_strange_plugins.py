@@ -208,6 +208,18 @@ def test_plugin_that_ends_the_pool_as_it_is_loaded_is_named_by_its_line(shop: Sh
     pool.says("acme_hooks.py, line 2")
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_pool_whose_plugin_hangs_as_it_is_loaded_can_be_stopped(shop: Shop, number: signal.Signals) -> None:
+    source = "import pathlib, threading\npathlib.Path('loading').touch()\nthreading.Event().wait()\n"
+    install(shop.folder / "site", "acme-hooks", HOOKS, {"ears": "acme_hooks:strange"}, acme_hooks=source)
+    pool = shop.project.work("-q", QUEUE)
+    eventually((shop.folder / "loading").exists, PATIENCE, what="the plugin is being loaded")
+
+    pool.process.send_signal(number)
+
+    assert ended(pool) != 0
+
+
 @pytest.mark.parametrize(
     ("hook", "operation", "reason"),
     [

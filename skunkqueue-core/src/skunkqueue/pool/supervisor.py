@@ -93,10 +93,12 @@ class Supervisor:
         hold_standard_streams()
         set_up_pool(settings, self.id)
         heard = not_ignored(STOP_SIGNALS)
+        notifier = TimedNotifier()
+        # Before signals are only noted: a plugin may hang as it is loaded, and the pool must end then, too.
+        with plugin_exits.named(notifier):
+            notifier.add_installed()
         with PidFile(settings.pidfile), SignalWakeup((*heard, signal.SIGCHLD)) as wakeup:
-            notifier = TimedNotifier()
             with plugin_exits.named(notifier):
-                notifier.add_installed()
                 notifier.tell(
                     "skunkqueue_pool_started",
                     pool=self.id,
