@@ -344,6 +344,50 @@ def test_the_next_tick_is_found_at_once_however_far_away_the_first_is(anchor: fl
     assert found > NOON
 
 
+@pytest.mark.parametrize("catch_up", CATCH_UPS)
+@pytest.mark.parametrize("runs_before", [0, 3])
+def test_a_clock_that_is_set_back_during_a_run_does_not_put_off_the_next(
+    catch_up: CatchUp, runs_before: int
+) -> None:
+    a_year_on = NOON + 365 * 86_400
+    plan = RULE.first(hourly(catch_up=catch_up), a_year_on)
+    for _ in range(runs_before):
+        plan = ran(hourly(catch_up=catch_up), plan)
+    assert plan.due is not None
+    seen = Observation(
+        now=NOON + 1,
+        due=plan.due,
+        began=plan.due,
+        took=2.0,
+        verdict="complete",
+        attempts=1,
+        interval=HOUR,
+    )
+
+    following = RULE.after(hourly(catch_up=catch_up), plan.state, seen)
+
+    assert following.due == NOON + HOUR
+    assert ran(hourly(catch_up=catch_up), following).due == NOON + 2 * HOUR
+
+
+@pytest.mark.parametrize("catch_up", CATCH_UPS)
+def test_a_clock_that_is_set_back_during_a_run_that_came_late_does_not_put_off_the_next(
+    catch_up: CatchUp,
+) -> None:
+    plan = ran(hourly(catch_up=catch_up), RULE.first(hourly(catch_up=catch_up), NOON))
+    seen = Observation(
+        now=NOON + HOUR + 5,
+        due=NOON + HOUR,
+        began=NOON + 1000 * HOUR,
+        took=2.0,
+        verdict="complete",
+        attempts=1,
+        interval=HOUR,
+    )
+
+    assert RULE.after(hourly(catch_up=catch_up), plan.state, seen).due == NOON + 2 * HOUR
+
+
 def test_a_clock_that_was_set_back_is_made_good_by_a_run_by_hand() -> None:
     a_year_on = NOON + 365 * 86_400
     plan = ran(hourly(), RULE.first(hourly(), a_year_on))

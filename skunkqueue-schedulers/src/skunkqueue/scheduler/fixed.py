@@ -59,7 +59,13 @@ class TimeStrategy:
         """Plan the tick that follows the run seen."""
         rule = _params.decode(params)
         known = recalled(_state, state, State(anchor=seen.due, tick=seen.due, due=seen.due))
-        known = _set_right(rule, known, seen.now)
+        right = _set_right(rule, known, seen)
+        if right is not known and seen.due > seen.now:
+            # The clock was set back while this run went on, or waited.
+            ran = seen.began is not None
+            known = msgspec.structs.replace(right, last=seen.now, runs=right.runs + ran)
+            return plan_tick(rule, known, right.tick)
+        known = right
         passed, grace = _left_out(rule, seen)
         early = seen.due < known.due - CLOSE
         if early and latest(rule, known.anchor, known.tick, grace) > passed:
@@ -113,9 +119,14 @@ class TimeStrategy:
         return "" if rule.cron is None else cron_in_words(normal(rule.cron), rule.tz)
 
 
-def _set_right(rule: Params, known: State, now: float) -> State:
-    """Move back ticks that are far ahead because the store's clock was set back after they were planned."""
-    if known.last is None or known.tick <= now:
+def _set_right(rule: Params, known: State, seen: Observation) -> State:
+    """Move back ticks that are far ahead because the store's clock was set back after they were planned.
+
+    The armed tick is then the first one to come.
+    """
+    now = seen.now
+    # The first tick may be far ahead by its rule; but not if its run has begun.
+    if known.tick <= now or (known.last is None and (seen.began is None or seen.due <= now)):
         return known
     following = next_tick(rule, -1e11 if rule.every is None else known.anchor % rule.every, now)
     if following is None:
@@ -129,7 +140,7 @@ def _set_right(rule: Params, known: State, now: float) -> State:
         anchor=known.anchor - ahead,
         tick=known.tick - ahead,
         due=known.due - ahead,
-        last=known.last - ahead,
+        last=None if known.last is None else known.last - ahead,
     )
 
 
@@ -169,7 +180,8 @@ def _left_out(rule: Params, seen: Observation) -> tuple[float, float]:
         return -math.inf, 0.0
     if rule.catch_up == "none":
         return seen.now, GRACE
-    return (seen.now if seen.began is None else seen.began), 0.0
+    # A run that began before the clock was set back began in the future.
+    return (seen.now if seen.began is None else min(seen.began, seen.now)), 0.0
 
 
 class TimeScheduler(Scheduler):
