@@ -109,6 +109,16 @@ def test_a_run_that_took_longer_than_the_bound_is_followed_at_once() -> None:
     assert plan.due == NOW
 
 
+@pytest.mark.parametrize("rto", [1e11, 1e-9])
+def test_a_state_that_is_out_of_bounds_comes_back_within_them(rto: float) -> None:
+    state = msgspec.json.encode(State(srtt=None, rttvar=0.0, rto=rto))
+
+    plan = RTOStrategy().after(ENCODED, state, never_began())
+
+    assert plan.interval == min(max(rto, 1.0), 60.0)
+    assert plan.due == NOW + plan.interval
+
+
 def test_a_new_rule_keeps_what_was_learned_and_takes_effect_at_once() -> None:
     tight = msgspec.json.encode(Params(initial=1.0, lower=1.0, upper=2.0, granularity=0.1))
     before = Before(params=ENCODED, state=msgspec.json.encode(STEADY), due=NOW + 6, running=False)

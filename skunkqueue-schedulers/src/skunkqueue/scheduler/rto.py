@@ -61,14 +61,13 @@ class RTOStrategy:
     def after(self, params: bytes, state: bytes, seen: Observation) -> Plan:
         """Plan the run that follows the one seen."""
         rule = _params.decode(params)
-        known = learned(rule, recalled(_state, state, _fresh(rule)), seen)
+        known = learned(rule, _recalled(rule, state), seen)
         return Plan(due=next_due(seen, known.rto), state=msgspec.json.encode(known), interval=known.rto)
 
     def again(self, params: bytes, before: Before, now: float) -> Plan:
         """Go on with what was learned, within new bounds."""
         rule = _params.decode(params)
-        old = recalled(_state, before.state, _fresh(rule))
-        known = msgspec.structs.replace(old, rto=_bounded(rule, old.rto))
+        known = _recalled(rule, before.state)
         return go_on(before, msgspec.json.encode(known), known.rto, now)
 
     def describe(self, params: bytes) -> str:
@@ -100,6 +99,11 @@ def learned(rule: Params, known: State, seen: Observation) -> State:
 
 def _fresh(rule: Params) -> State:
     return State(srtt=None, rttvar=0.0, rto=_bounded(rule, rule.initial))
+
+
+def _recalled(rule: Params, state: bytes) -> State:
+    known = recalled(_state, state, _fresh(rule))
+    return msgspec.structs.replace(known, rto=_bounded(rule, known.rto))
 
 
 def _bounded(rule: Params, rto: float) -> float:
