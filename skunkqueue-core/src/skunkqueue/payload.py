@@ -91,6 +91,8 @@ class AttemptState(msgspec.Struct, frozen=True, array_like=True, omit_defaults=T
     """When a worker first did not know the job (store's time); 0: the last worker that claimed it knew it."""
     unknowns: int = 0
     """How many workers did not know it since."""
+    begun: bool = False
+    """An attempt began and was interrupted since its worker had to stop: the firing does not expire any more."""
 
     def with_attempt(self, attempt: Attempt) -> AttemptState:
         """Remember one more attempt, and forget the oldest over MAX_HISTORY."""

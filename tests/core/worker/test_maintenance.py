@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from skunkqueue import current_job
 from skunkqueue.clock import VirtualClock
 from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.processes.exit_codes import Ending
@@ -177,6 +178,25 @@ def test_a_kill_that_came_too_late_does_not_strike_the_firing_when_it_is_requeue
     worker.run()
 
     assert bench.state(firing) is State.COMPLETE
+
+
+def test_a_job_that_its_worker_gave_back_runs_again_after_its_expiry(bench: Bench) -> None:
+    firing = bench.fire(jobs.call_hook("stop"), expires=bench.backend.now() + 5)
+    worker = bench.worker()
+
+    def stop() -> None:
+        worker.orders.give_back()
+        threading.Event().wait(60)
+
+    jobs.HOOKS["stop"] = stop
+    worker.run()
+    assert bench.state(firing) is State.PENDING
+    bench.pass_time(10)
+    jobs.HOOKS["stop"] = lambda: jobs.RAN.append(current_job().attempt)
+    bench.work()
+
+    assert bench.state(firing) is State.COMPLETE
+    assert jobs.RAN == [1]
 
 
 def test_the_worker_says_what_it_does(live_bench: Bench) -> None:

@@ -108,7 +108,7 @@ def timed_out(
 def interrupted(attempt: Attempt, reason: str) -> Ruling:
     """Rule on an attempt that was stopped by order."""
     if reason == GIVE_BACK:
-        return Ruling(released(attempt.claim), "its worker had to stop, so it is given back")
+        return Ruling(_given_back(attempt), "its worker had to stop, so it is given back")
     return _killed(attempt.claim, reason, attempt.began, attempt.took)
 
 
@@ -188,6 +188,14 @@ def unreadable(claim: Claim, error: DamagedPayloadError) -> Ruling:
 def released(claim: Claim, delay: float = 0.0) -> Outcome:
     """Give a claim back that was not begun; without a delay it keeps its place."""
     return outcome_of(claim, Verdict.RELEASE, delay=delay)
+
+
+def _given_back(attempt: Attempt) -> Outcome:
+    """Give back a claim whose job was interrupted; one that had begun runs again, also after it has expired."""
+    if attempt.started is None:
+        return released(attempt.claim)
+    state = msgspec.structs.replace(attempt.attempt_state, begun=True)
+    return outcome_of(attempt.claim, Verdict.RELEASE, attempt_state=encode(state))
 
 
 def outcome_of(claim: Claim, verdict: Verdict, **fields: Any) -> Outcome:
