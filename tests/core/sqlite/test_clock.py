@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from skunkqueue.clock import VirtualClock
 from skunkqueue.persistence.sqlite import SQLiteBackend, wall_clock
-from skunkqueue.records import State, WorkerRecord
+from skunkqueue.records import State, Verdict, WorkerRecord
 from tests.core.sqlite.makers import claim, done, firing, many, open_at
 
 
@@ -29,6 +30,62 @@ def test_wall_clock_set_back_does_not_hold_up_what_was_due(
     assert claim(virtual, 100) == []
     clock.advance(100.0)
     assert [one.id for one in claim(virtual, 100)] == later
+
+
+def requeued(backend: SQLiteBackend, clock: VirtualClock) -> None:
+    (lent,) = claim(backend)
+    backend.settle([done(lent)])
+    clock.advance(5.0)
+    backend.requeue([lent.id])
+
+
+def retried(backend: SQLiteBackend, clock: VirtualClock) -> None:
+    (lent,) = claim(backend)
+    backend.settle([done(lent, verdict=Verdict.RETRY, delay=5.0)])
+    clock.advance(6.0)
+
+
+def released(backend: SQLiteBackend, clock: VirtualClock) -> None:
+    (lent,) = claim(backend)
+    clock.jump(-3_600.0)
+    backend.sweep()
+    backend.settle([done(lent, verdict=Verdict.RELEASE)])
+
+
+def run_at_once(backend: SQLiteBackend, clock: VirtualClock) -> None:
+    (lent,) = claim(backend)
+    backend.settle([done(lent, verdict=Verdict.SNOOZE, delay=1_000.0)])
+    clock.advance(5.0)
+    backend.run_now([lent.id])
+
+
+@pytest.mark.parametrize("way", [requeued, retried, released, run_at_once])
+def test_what_was_due_stays_due_however_it_came_into_the_line(
+    virtual: SQLiteBackend, clock: VirtualClock, way: Callable[[SQLiteBackend, VirtualClock], None]
+) -> None:
+    made = virtual.enqueue([firing()])
+    clock.advance(5.0)
+    way(virtual, clock)
+    clock.jump(-3_600.0)
+    virtual.sweep()
+    assert [lent.id for lent in claim(virtual)] == made
+
+
+def test_firing_that_comes_just_after_the_clock_was_set_back_waits_for_its_time(
+    virtual: SQLiteBackend, path: Path, clock: VirtualClock
+) -> None:
+    other = open_at(path, clock)
+    late = other.enqueue([firing(delay=30.0)])
+    clock.advance(31.0)
+    clock.jump(-3_600.0)
+    soon = [*virtual.enqueue([firing(delay=60.0)]), *other.enqueue([firing(delay=60.0)])]
+    virtual.sweep()
+    lent = claim(virtual)
+    assert [one.id for one in lent] == late
+    virtual.settle([done(one) for one in lent])
+    clock.advance(61.0)
+    assert {one.id for one in claim(other)} == set(soon)
+    other.close()
 
 
 def test_order_is_kept_when_the_clock_was_set_back(virtual: SQLiteBackend, clock: VirtualClock) -> None:

@@ -94,25 +94,3 @@ def test_log_is_cut_back_although_somebody_always_reads(
         finally:
             ended.set()
         reading.result()
-
-
-def test_log_is_left_alone_for_a_while_after_a_long_read(
-    virtual: SQLiteBackend, path: Path, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(housekeeping, "_LARGEST_LOG", 0)
-    monkeypatch.setattr(housekeeping, "_CUT_WITHIN", 1)
-    log = path.with_name("q.db-wal")
-    reader = plain(path)
-    reader.execute("BEGIN")
-    reader.execute("SELECT count(*) FROM firing").fetchone()
-    virtual.enqueue(many(1_000))
-    virtual.sweep()
-    reader.execute("COMMIT")
-    reader.close()
-    large = log.stat().st_size
-
-    virtual.sweep()
-    assert log.stat().st_size == large
-    clock.advance(120.0)
-    virtual.sweep()
-    assert log.stat().st_size < large / 2

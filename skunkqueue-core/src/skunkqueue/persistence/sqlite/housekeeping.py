@@ -32,7 +32,7 @@ _LARGEST_LOG = 64 << 20
 _CUT_WITHIN = 1_000
 """Milliseconds for which nobody writes at most while the log is cut back: the reads under way must end first."""
 _CUT_AGAIN = 120.0
-"""Seconds after which this is tried again where a read took longer."""
+"""Seconds after which a sweep waits again where a read took longer; until then it only tries."""
 _CLEAN_EVERY = 600.0
 
 
@@ -42,15 +42,16 @@ def sweep(store: Store, sample: Callable[[], object]) -> int:
     _clean_up(store, now)
     if store.readers.run(lambda db: tallies.unsampled(db, now)):
         sample()
-    if not store.readers.run(lambda db: _needs_sweep(db, now, mono)):
-        return 0
-    done, dead, touched = store.writer.run(
-        after_sorting(lambda db: _sweep(db, store.clock.now(), store.clock.monotonic(), _SWEPT_AT_ONCE))
-    )
+    done, dead = 0, list[str]()
+    if store.readers.run(lambda db: _needs_sweep(db, now, mono)):
+        done, dead = store.writer.run(
+            after_sorting(lambda db: _sweep(db, store.clock.now(), store.clock.monotonic(), _SWEPT_AT_ONCE))
+        )
     for worker in set(dead):
         store.fifos.forget(mail_topic(worker))
+    moved, touched = store.wall_clock.take_moved()
     store.wake_numbers(touched)
-    return done
+    return done + moved
 
 
 def prune(store: Store, older: float | None, limit: int) -> int:
@@ -77,18 +78,22 @@ def _clean_up(store: Store, now: float) -> None:
     except OSError:
         # The log is missing, or its folder: the next read or write raises an error that names it.
         return
-    mono = store.clock.monotonic()
-    if large and mono >= store.cut_again:
-        store.cut_again = 0.0 if store.writer.alone(_cut_back) else mono + _CUT_AGAIN
+    if large:
+        mono = store.clock.monotonic()
+        within = _CUT_WITHIN if mono >= store.cut_again else 0
+        if store.writer.alone(lambda db: _cut_back(db, within)):
+            store.cut_again = 0.0
+        elif within:
+            store.cut_again = mono + _CUT_AGAIN
 
 
-def _cut_back(db: sqlite3.Connection) -> bool:
-    """Empty the write-ahead log; False where a read lasts too long.
+def _cut_back(db: sqlite3.Connection, within: int) -> bool:
+    """Empty the write-ahead log within so many milliseconds; False where a read lasts longer.
 
     Where one read or another is always under way, the log never gets empty by itself. So this waits for those that
     began before; meanwhile others read, and nobody writes.
     """
-    db.execute(f"PRAGMA busy_timeout = {_CUT_WITHIN}").fetchone()
+    db.execute(f"PRAGMA busy_timeout = {within}").fetchone()
     try:
         busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
     finally:
@@ -108,8 +113,8 @@ def _needs_sweep(db: sqlite3.Connection, now: float, mono: float) -> bool:
     return bool(row[0]) or workers.has_orphans(db) or audit.is_too_long(db, now)
 
 
-def _sweep(db: sqlite3.Connection, now: float, mono: float, limit: int) -> tuple[int, list[str], set[int]]:
-    """Do a bounded part; return how much was done, whose mailboxes were removed, and the routes that have more to claim."""
+def _sweep(db: sqlite3.Connection, now: float, mono: float, limit: int) -> tuple[int, list[str]]:
+    """Do a bounded part; return how much was done, and whose mailboxes were removed."""
     dead = [row[0] for row in db.execute("SELECT id FROM worker WHERE ends <= ? LIMIT ?", (mono, limit))]
     for worker in dead:
         workers.remove(db, worker)
@@ -122,9 +127,9 @@ def _sweep(db: sqlite3.Connection, now: float, mono: float, limit: int) -> tuple
         (mono, limit),
     ).fetchall()
     killed = ending.kill_pending(db, orphans, now)
-    moved, touched = wall_clock.adjust_due_times(db, now, mono)
+    wall_clock.note_offset(db, now - mono)
     pruned = _prune(db, now, None, limit)
-    return len(dead) + killed + moved + pruned + forgotten, dead, touched
+    return len(dead) + killed + pruned + forgotten, dead
 
 
 def _drop_old(db: sqlite3.Connection, now: float) -> None:

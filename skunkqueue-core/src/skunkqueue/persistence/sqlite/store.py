@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from skunkqueue.clock import Clock
 from skunkqueue.errors import BackendFullError
-from skunkqueue.persistence.sqlite import deferred, fifos, inbox, jobs, routes
+from skunkqueue.persistence.sqlite import deferred, fifos, inbox, jobs, routes, wall_clock
 from skunkqueue.persistence.sqlite.connections import closed
 from skunkqueue.persistence.sqlite.location import Location
 from skunkqueue.persistence.sqlite.readers import Readers, snapshot
@@ -45,7 +45,8 @@ class Store:
         """From when on ``housekeeping`` may cut back the write-ahead log, by the monotonic clock."""
         self._is_closed = False
         self.readers = Readers(location)
-        self.writer = Writer(location)
+        self.wall_clock = wall_clock.Watch(clock)
+        self.writer = Writer(location, self.wall_clock.look)
         try:
             self.fifos = fifos.Fifos(location.path.with_name(f"{location.path.name}-bells"))
             self.waits = Waits(clock, self.readers, self.fifos)

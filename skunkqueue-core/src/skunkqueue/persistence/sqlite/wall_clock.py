@@ -6,18 +6,51 @@ Every function here runs inside a transaction that its caller began.
 from __future__ import annotations
 
 import logging
+import math
 import sqlite3
 import subprocess
 from pathlib import Path
 
 from skunkqueue.clock import Clock, SystemClock
+from skunkqueue.persistence.sqlite import inbox
 
-_JUMP = 1.0
+JUMP = 1.0
 """Seconds by which the wall clock must fall behind to count as set back; less is ordinary slewing."""
 DRIFT = 0.1
 """Seconds by which the two clocks may differ from what is noted before the difference is noted anew."""
 
 log = logging.getLogger("skunkqueue.sqlite")
+
+
+class Watch:
+    """Looks at the beginning of each transaction whether the wall clock was set back.
+
+    So this is dealt with before anything is put in line by the new time.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._offset = math.nan
+        """By how much the wall clock was ahead of the monotonic one, as last noted in the store."""
+        self._moved: list[tuple[int, set[int]]] = []
+
+    def look(self, db: sqlite3.Connection) -> None:
+        """Compare the clocks, and make due what was due before."""
+        now, mono = self._clock.now(), self._clock.monotonic()
+        if abs(now - mono - self._offset) <= JUMP:
+            return
+        noted = noted_offset(db)
+        if noted is not None and abs(now - mono - noted) > JUMP:
+            inbox.file_all(db)
+            self._moved.append(adjust_due_times(db, now, mono))
+        else:
+            # Another process has dealt with it, or this one has, and that is committed.
+            self._offset = now - mono if noted is None else noted
+
+    def take_moved(self) -> tuple[int, set[int]]:
+        """Return how many firings were made due since this was called last, and their routes."""
+        moved, self._moved = self._moved, []
+        return sum(number for number, _ in moved), {route for _, routes in moved for route in routes}
 
 
 def boot_id(clock: Clock) -> str:
@@ -53,17 +86,28 @@ def note_boot(db: sqlite3.Connection, boot: str, offset: float) -> None:
     db.execute("REPLACE INTO meta (name, value) VALUES ('boot', ?), ('offset', ?)", (boot, offset))
 
 
-def adjust_due_times(db: sqlite3.Connection, now: float, mono: float) -> tuple[int, set[int]]:
-    """Make firings that were due at once due now, where the wall clock was set back since they were put in.
-
-    Returns how many, and their routes. A clock that was set forward needs nothing: what was due stays due.
-    """
+def noted_offset(db: sqlite3.Connection) -> float | None:
+    """Return by how much the wall clock was ahead of the monotonic one when this was last noted."""
     row = db.execute("SELECT value FROM meta WHERE name = 'offset'").fetchone()
+    return None if row is None else float(row[0])
+
+
+def note_offset(db: sqlite3.Connection, offset: float) -> None:
+    """Note by how much the wall clock is ahead of the monotonic one; slewing changes it little by little."""
+    db.execute("REPLACE INTO meta (name, value) VALUES ('offset', ?)", (offset,))
+
+
+def adjust_due_times(db: sqlite3.Connection, now: float, mono: float) -> tuple[int, set[int]]:
+    """Make firings due now that were due before the wall clock was set back.
+
+    All that is in line now must have come there before. Returns how many, and their routes. A clock that was set forward
+    needs nothing: what was due stays due.
+    """
+    noted = noted_offset(db)
     offset = now - mono
-    back = row[0] - offset if row is not None else 0.0
-    if abs(back) > DRIFT:
-        db.execute("REPLACE INTO meta (name, value) VALUES ('offset', ?)", (offset,))
-    if -_JUMP <= back <= _JUMP:
+    back = 0.0 if noted is None else noted - offset
+    note_offset(db, offset)
+    if -JUMP <= back <= JUMP:
         return 0, set()
     if back < 0:
         log.info(
@@ -76,10 +120,9 @@ def adjust_due_times(db: sqlite3.Connection, now: float, mono: float) -> tuple[i
     for (route,) in db.execute("SELECT DISTINCT route FROM tally WHERE live > 0").fetchall():
         for table in ("ready", "aimed"):
             for rank in range(10):
-                # What was put in before the jump, to run at once, is due within the length of the jump from now.
+                # By the time from before it would be `now + back` now.
                 rows = db.execute(
-                    f"SELECT f.due, f.id FROM {table} r CROSS JOIN firing f ON f.id = r.id"  # noqa: S608 - constants
-                    " WHERE r.route = ? AND r.rank = ? AND r.due > ? AND r.due <= ? AND f.due <= f.enqueued",
+                    f"SELECT due, id FROM {table} WHERE route = ? AND rank = ? AND due > ? AND due <= ?",  # noqa: S608 - constants
                     (route, rank, now, now + back),
                 ).fetchall()
                 db.executemany(
@@ -90,9 +133,14 @@ def adjust_due_times(db: sqlite3.Connection, now: float, mono: float) -> tuple[i
                 if rows:
                     touched.add(route)
     db.executemany("UPDATE firing SET due = ? WHERE id = ?", moved)
+    # What runs was due, and may come back to its place in line.
+    running = [id_ for (ids,) in db.execute("SELECT ids FROM lease").fetchall() for id_ in ids.split(",")]
+    db.executemany(
+        "UPDATE firing SET due = due - ? WHERE id = ? AND due > ?", [(back, id_, now) for id_ in running]
+    )
     log.warning(
-        "the wall clock was set back: seconds=%.1f made_due=%d (firings that were due are due now again, delayed ones"
-        " keep their due times)",
+        "the wall clock was set back: seconds=%.1f made_due=%d (firings that were due are due now again, others keep"
+        " their due times)",
         back,
         len(moved),
     )

@@ -76,8 +76,10 @@ class _Group:
 class Writer:
     """The one connection of this process that writes."""
 
-    def __init__(self, location: Location) -> None:
+    def __init__(self, location: Location, prologue: Callable[[sqlite3.Connection], object]) -> None:
+        """``prologue`` runs at the beginning of each transaction."""
         self._location = location
+        self._prologue = prologue
         self._turn: Turn[_Ticket[Any]] = Turn(Writer.run.__code__, "ticket")
         self._waiting: deque[_Ticket[Any]] = deque()
         self._group: _Group | None = None
@@ -241,6 +243,7 @@ class Writer:
             group.committed.append(True)
             return
         db.execute("BEGIN IMMEDIATE")
+        self._prologue(db)
         for ticket in group.tickets:
             ticket.value = ticket.operation(db)
         group.committed.extend(map(db.execute, _COMMIT))
