@@ -42,7 +42,7 @@ class Store:
         self.cleaned = clock.now()
         """When ``housekeeping`` last dropped what is old."""
         self.cut_again = 0.0
-        """From when on ``housekeeping`` may cut back the write-ahead log, by the monotonic clock."""
+        """From when on ``housekeeping`` may wait to cut back the write-ahead log, by the monotonic clock."""
         self._is_closed = False
         self.readers = Readers(location)
         self.wall_clock = wall_clock.Watch(clock)
