@@ -32,7 +32,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 HANGING = """
-from acme_gate import GATE
+from acme_barrier import GATE
 GATE.wait()
 """
 
@@ -40,8 +40,8 @@ GATE.wait()
 @pytest.fixture
 def gate(site: Path) -> Iterator[None]:
     """Let modules made of ``HANGING`` hang until the test is over."""
-    (site / "acme_gate.py").write_text("import threading\nGATE = threading.Event()\n")
-    module = importlib.import_module("acme_gate")
+    (site / "acme_barrier.py").write_text("import threading\nGATE = threading.Event()\n")
+    module = importlib.import_module("acme_barrier")
     yield
     module.GATE.set()
 

@@ -124,6 +124,8 @@ def make(url: str) -> None:
     """Fill a new store with an hour of firings. No worker may have it open."""
     clock, dice = PastClock(), random.SystemRandom()
     pace = Pace(dice)
+    # Before the store is opened: a clock that goes back would be noticed.
+    clock.behind = 60.0 * MINUTES
     with _past_of(url, clock) as queue:
         for minute in range(MINUTES, 0, -1):
             clock.behind = 60.0 * minute
