@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from skunkqueue.plugins import BACKENDS, COMMANDS, GROUPS, HOOKS, SERIALIZERS, STRATEGIES, registry
+from skunkqueue.plugins import BACKENDS, COMMANDS, GROUPS, HOOKS, STRATEGIES, registry
 from tests.core.cli.program import Skunq
 from tests.core.plugins.distributions import STRATEGY, install
 
@@ -47,7 +47,7 @@ def gate(site: Path) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("gate")
-@pytest.mark.parametrize("group", [BACKENDS, COMMANDS, HOOKS, SERIALIZERS, STRATEGIES])
+@pytest.mark.parametrize("group", [BACKENDS, HOOKS])
 def test_a_plugin_that_hangs_while_it_is_loaded_is_listed_as_broken(
     site: Path, skunq: Skunq, monkeypatch: pytest.MonkeyPatch, group: str
 ) -> None:
