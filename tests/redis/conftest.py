@@ -7,9 +7,11 @@ from contextlib import ExitStack
 
 import pytest
 
+from skunkqueue.clock import VirtualClock
 from skunkqueue.config import open_backend
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.backend import Backend
+from skunkqueue.persistence.redis import RedisBackend
 from tests.redis.opening import OpenStore
 from tests.support.redis_fixtures import (
     cluster,
@@ -20,7 +22,8 @@ from tests.support.redis_fixtures import (
     redis62,
     valkey,
 )
-from tests.support.store_fixtures import config_of, dbname
+from tests.support.redis_server import RedisServer
+from tests.support.store_fixtures import ConfigOf, config_of, dbname
 
 __all__ = [
     "cluster",
@@ -33,6 +36,20 @@ __all__ = [
     "redis62",
     "valkey",
 ]
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    """Give the clock of ``backend``."""
+    return VirtualClock()
+
+
+@pytest.fixture
+def backend(valkey: RedisServer, config_of: ConfigOf, clock: VirtualClock) -> Iterator[RedisBackend]:
+    """Open a store under a clock of the test's own. Files whose stores go by the server's have a fixture of theirs."""
+    opened = RedisBackend.open(config_of(valkey.url()), clock=clock)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from skunkqueue.clock import VirtualClock
@@ -22,23 +20,9 @@ from skunkqueue.contract.makers import (
 )
 from skunkqueue.persistence.redis import RedisBackend
 from skunkqueue.records import Command
-from tests.support.redis_server import RedisServer
-from tests.support.store_fixtures import ConfigOf
 
 HOUR = 3_600.0
 SHORT = 15.0
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-def backend(valkey: RedisServer, config_of: ConfigOf, clock: VirtualClock) -> Iterator[RedisBackend]:
-    opened = RedisBackend.open(config_of(valkey.url()), clock=clock)
-    yield opened
-    opened.close()
 
 
 def test_what_was_due_is_due_again_after_a_sweep(backend: RedisBackend, clock: VirtualClock) -> None:

@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from skunkqueue.clock import VirtualClock
 from skunkqueue.contract.makers import claim, counts, firing, firings, ids, outcome
 from skunkqueue.persistence.redis import RedisBackend
 from tests.support.redis_server import RedisServer
-from tests.support.store_fixtures import ConfigOf
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-def backend(valkey: RedisServer, config_of: ConfigOf, clock: VirtualClock) -> Iterator[RedisBackend]:
-    opened = RedisBackend.open(config_of(valkey.url()), clock=clock)
-    yield opened
-    opened.close()
 
 
 @pytest.mark.parametrize("limit", [1, 2])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -10,20 +10,6 @@ from skunkqueue.clock import VirtualClock
 from skunkqueue.contract.makers import QUEUE, ROUTE, claim, firings, ids, outcome
 from skunkqueue.persistence.redis import RedisBackend
 from skunkqueue.records import State
-from tests.support.redis_server import RedisServer
-from tests.support.store_fixtures import ConfigOf
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-def backend(valkey: RedisServer, config_of: ConfigOf, clock: VirtualClock) -> Iterator[RedisBackend]:
-    opened = RedisBackend.open(config_of(valkey.url()), clock=clock)
-    yield opened
-    opened.close()
 
 
 def prune(backend: RedisBackend, shown: list[str], others: list[str]) -> None:

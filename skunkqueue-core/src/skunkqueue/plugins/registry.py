@@ -13,7 +13,6 @@ import re
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from functools import lru_cache, partial
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, NamedTuple
@@ -136,10 +135,7 @@ def load_each(group: str, *, limit: float | None = None) -> Iterator[Loaded]:
             yield Loaded(_info(entry, _doubled(group, entry.name, same)), None)
             continue
         try:
-            if limit is not None:
-                _await_load(entry, limit)
-            with _named_if_slow(entry):
-                plugin = _load(entry)
+            plugin = _load_named(entry) if limit is None else _load_within(limit, entry)
         except PluginError as error:
             yield Loaded(_info(entry, str(error)), None)
         else:
@@ -217,28 +213,27 @@ def _load(entry: EntryPoint) -> object:
     return FIRST_USES.run_within(partial(_imported, entry))
 
 
-def _await_load(entry: EntryPoint, limit: float) -> None:
+def _load_within(limit: float, entry: EntryPoint) -> object:
     """Load a plugin on a thread that can be left behind; raises PluginError where that takes longer than the limit."""
     try:
-        calls.call_within(limit, partial(_load, entry))
+        return calls.call_within(limit, partial(_load, entry))
     except PluginTimeoutError:
         msg = f"{_called(entry)} is still being loaded after {limit:g} s. {_cure(entry)}"
         raise PluginError(msg) from None
     except PluginError:
-        # It may only work on the main thread, which tries again.
-        return
+        # It may only work on the main thread.
+        return _load(entry)
 
 
-@contextmanager
-def _named_if_slow(entry: EntryPoint) -> Iterator[None]:
-    """Name a plugin in the log while loading it takes long: a process whose plugin hangs there shows nothing else."""
+def _load_named(entry: EntryPoint) -> object:
+    """Load a plugin, and name it in the log while that takes long: a process whose plugin hangs there shows nothing else."""
     about = (_kind(entry.group), entry.name, _origin(entry), SLOW)
     text = "plugin still being loaded: %s=%r distribution=%r after=%gs: this process waits for it"
     timer = threading.Timer(SLOW, logger.warning, (text, *about))
     timer.daemon = True
     timer.start()
     try:
-        yield
+        return _load(entry)
     finally:
         timer.cancel()
 

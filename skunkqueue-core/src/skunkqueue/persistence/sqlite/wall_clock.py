@@ -14,7 +14,7 @@ from pathlib import Path
 from skunkqueue.clock import Clock, SystemClock
 from skunkqueue.persistence.sqlite import inbox
 
-JUMP = 1.0
+_JUMP = 1.0
 """Seconds by which the wall clock must fall behind to count as set back; less is ordinary slewing."""
 DRIFT = 0.1
 """Seconds by which the two clocks may differ from what is noted before the difference is noted anew."""
@@ -37,10 +37,10 @@ class Watch:
     def look(self, db: sqlite3.Connection) -> None:
         """Compare the clocks, and make due what was due before."""
         now, mono = self._clock.now(), self._clock.monotonic()
-        if abs(now - mono - self._offset) <= JUMP:
+        if abs(now - mono - self._offset) <= _JUMP:
             return
         noted = noted_offset(db)
-        if noted is not None and abs(now - mono - noted) > JUMP:
+        if noted is not None and abs(now - mono - noted) > _JUMP:
             inbox.file_all(db)
             self._moved.append(adjust_due_times(db, now, mono))
         else:
@@ -107,7 +107,7 @@ def adjust_due_times(db: sqlite3.Connection, now: float, mono: float) -> tuple[i
     offset = now - mono
     back = 0.0 if noted is None else noted - offset
     note_offset(db, offset)
-    if -JUMP <= back <= JUMP:
+    if -_JUMP <= back <= _JUMP:
         return 0, set()
     if back < 0:
         log.info(

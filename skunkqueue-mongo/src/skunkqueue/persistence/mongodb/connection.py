@@ -32,7 +32,7 @@ from skunkqueue.persistence.mongodb.settings import Settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_NOT_STORABLE = (BSONError, OverflowError, UnicodeEncodeError)
+_NOT_STORABLE = (BSONError, OverflowError)
 """What pymongo raises for values that no document can hold, or that it cannot read; no subclasses of PyMongoError."""
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 1.0
@@ -161,11 +161,6 @@ class Connection:
         """Make our error out of one that pymongo raised."""
         if isinstance(error, OverflowError):
             return BackendError(f"{self.settings.shown}: a number does not fit into 64 bits: {error}")
-        if isinstance(error, UnicodeEncodeError):
-            return BackendError(
-                f"{self.settings.shown}: {error.object[:100]!r} cannot be written as UTF-8: leave out"
-                f" {error.object[error.start]!r}"
-            )
         return translate(error, self.settings.shown)
 
     def _ask_time(self) -> float:
