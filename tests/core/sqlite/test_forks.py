@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from skunkqueue import SkunkQueue
+from skunkqueue import SkunkQueue, forking
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.sqlite import SQLiteBackend
 from skunkqueue.records import State
@@ -179,7 +179,11 @@ def test_child_forked_within_a_transaction_is_told(backend: SQLiteBackend) -> No
     use(backend)
 
 
-def test_child_opens_the_store_though_another_thread_of_its_parent_was_opening_it(path: Path) -> None:
+def test_child_opens_the_store_though_another_thread_of_its_parent_was_opening_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # That thread does not go on before the fork, which would wait ten seconds for it.
+    monkeypatch.setattr(forking, "_LONGEST", 0.5)
     queue = SkunkQueue("q", conn_url=f"sqlite:///{path}")
     entered, leave = threading.Event(), threading.Event()
 

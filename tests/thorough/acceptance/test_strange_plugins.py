@@ -1,14 +1,46 @@
-"""Plugins that hold their whole process."""
+"""Plugins that hang, or hold their whole process."""
 
 from __future__ import annotations
+
+import signal
 
 import pytest
 
 from skunkqueue.records import State
-from tests.acceptance.shop import Shop
-from tests.acceptance.test_strange_plugins import named_and_costs_nothing, shop, trouble
+from tests.acceptance.project_folder import PATIENCE
+from tests.acceptance.shop import Shop, ended
+from tests.acceptance.test_strange_plugins import (
+    declare,
+    ends_its_worker_once,
+    named_and_costs_nothing,
+    shop,
+    trouble,
+)
+from tests.support.waiting import eventually
 
 __all__ = ["shop"]
+
+
+def test_a_strategy_that_hangs_takes_no_worker_and_no_stop(shop: Shop) -> None:
+    firing = declare(shop, "hanging")
+    pool = shop.work()
+    asked = eventually(
+        lambda: [one for one in shop.backend.workers() if one.current == firing and one.state == "busy"],
+        PATIENCE,
+        what="the worker is listed as busy with the firing",
+    )
+    assert asked
+
+    pool.process.send_signal(signal.SIGTERM)
+
+    assert ended(pool) == 0
+    assert shop.state(firing) is State.COMPLETE
+    assert "strategy failed: schedule='tick' strategy='hanging' distribution='acme-stranger 1.0'" in pool.said
+
+
+def test_a_strategy_that_holds_its_whole_worker_does_so_once(shop: Shop) -> None:
+    reason = "it did not return, so its worker was killed: killed by SIGKILL"
+    ends_its_worker_once(shop, "greedy", reason)
 
 
 def test_jobs_beside_a_hook_that_ends_their_worker_count_no_death_and_no_timeout(shop: Shop) -> None:
@@ -31,6 +63,7 @@ def test_jobs_beside_a_hook_that_ends_their_worker_count_no_death_and_no_timeout
     ("hook", "operation", "reason"),
     [
         ("skunkqueue_firing_claimed", "hang", "PluginTimeoutError: it did not return within 5 s"),
+        ("skunkqueue_pool_started", "hang", "PluginTimeoutError: it did not return within 5 s"),
         ("skunkqueue_worker_started", "leave", "its worker died: exit code 7"),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.fdb.conftest import server
+from tests.fdb.conftest import bound, server
 from tests.redis.conftest import open_store
 from tests.support.fdb_fixtures import (
     fdb_behind_proxy,
@@ -15,6 +15,7 @@ from tests.support.fdb_fixtures import (
 from tests.support.store_fixtures import config_of, dbname
 
 __all__ = [
+    "bound",
     "config_of",
     "dbname",
     "fdb_behind_proxy",
