@@ -13,7 +13,7 @@ from skunkqueue import firing_control
 from skunkqueue.control import Control
 from skunkqueue.errors import WrongTypeError
 from skunkqueue.firing_control import CHANGES, Answer
-from skunkqueue.listings import MAX_LOOK, MAX_ROWS, Count, Query, Row
+from skunkqueue.listings import MAX_ROWS, MOST_COUNTED, Count, Query, Row
 from skunkqueue.records import FINAL_STATES, State
 from skunkqueue.show import brief
 
@@ -91,7 +91,7 @@ class Bulk:
         """The reason that the audit log keeps."""
         return self._control.why
 
-    def count(self, most: int = MAX_LOOK) -> Count:
+    def count(self, most: int = MOST_COUNTED) -> Count:
         """Count what matches, before ``keep`` is asked, looking at no more than ``most``. Once: what ``run`` tells is the same."""
         if self._matched is None:
             # The beginning is now: without its times in the query, a store can answer from counts that it keeps.

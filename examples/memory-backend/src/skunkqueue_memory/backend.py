@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.config import redact
 from skunkqueue.counters import Counters
-from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Rows
+from skunkqueue.listings import MOST_COUNTED, Count, JobCount, Query, Result, Rows
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.persistence.encoding import refuses_what_is_not_utf8
 from skunkqueue.pools import Entries, Entry, PoolRecord
@@ -143,7 +143,7 @@ class MemoryBackend(Backend):
         """List firings that match."""
         return self._store.run(reading.rows, query, limit, cursor)
 
-    def count(self, query: Query, most: int = MAX_LOOK) -> Count:
+    def count(self, query: Query, most: int = MOST_COUNTED) -> Count:
         """Count firings that match."""
         return self._store.run(reading.count, query, most)
 

@@ -14,7 +14,7 @@ import msgspec
 
 from skunkqueue.counters import Counters
 from skunkqueue.errors import BackendError
-from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Rows
+from skunkqueue.listings import MOST_COUNTED, Count, JobCount, Query, Result, Rows
 from skunkqueue.pools import Entries, Entry, PoolRecord
 from skunkqueue.records import Run, Schedule, State
 
@@ -46,7 +46,7 @@ class Asking(ABC):  # noqa: B024 - a store may lack them, as its capabilities sa
         del query, limit, cursor
         self._cannot("rows")
 
-    def count(self, query: Query, most: int = MAX_LOOK) -> Count:
+    def count(self, query: Query, most: int = MOST_COUNTED) -> Count:
         """Count the firings that match, looking at no more than ``most`` of them; ``newest`` does not matter.
 
         A queue, a route and states alone are counted exactly and at once, however many there are, where
@@ -55,7 +55,7 @@ class Asking(ABC):  # noqa: B024 - a store may lack them, as its capabilities sa
         del query, most
         self._cannot("rows")
 
-    def count_states(self, query: Query, most: int = MAX_LOOK) -> dict[State, Count]:
+    def count_states(self, query: Query, most: int = MOST_COUNTED) -> dict[State, Count]:
         """Count the firings that match, by state; every state is there, those that the query leaves out with 0.
 
         As ``count`` for each state, but a store may look at all finished firings together, at no more than ``most`` of them.

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 from skunkqueue.counters import Counters
-from skunkqueue.listings import MAX_LOOK, Busiest, Count, JobCount, Query, Result, Rows
+from skunkqueue.listings import MOST_COUNTED, Busiest, Count, JobCount, Query, Result, Rows
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.persistence.sqlite import counters, results, route_pages, routes, searching
 from skunkqueue.persistence.sqlite.store import Store
@@ -47,11 +47,11 @@ class Asking(Backend, ABC):
         """List firings that match."""
         return searching.rows(self._store, query, limit, cursor)
 
-    def count(self, query: Query, most: int = MAX_LOOK) -> Count:
+    def count(self, query: Query, most: int = MOST_COUNTED) -> Count:
         """Count firings that match."""
         return searching.count(self._store, query, most)
 
-    def count_states(self, query: Query, most: int = MAX_LOOK) -> dict[State, Count]:
+    def count_states(self, query: Query, most: int = MOST_COUNTED) -> dict[State, Count]:
         """Count firings that match, by state; see ``Backend.count_states``."""
         return searching.count_states(self._store, query, most)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, TypeVar
 
 from skunkqueue.counters import Counters
-from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Rows
+from skunkqueue.listings import MOST_COUNTED, Count, JobCount, Query, Result, Rows
 from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.fdb import (
     control,
@@ -119,7 +119,7 @@ class Asking(StoreBackend):
         """List firings that match; see ``Backend.rows``."""
         return searching.rows(self._link, query, limit, cursor)
 
-    def count(self, query: Query, most: int = MAX_LOOK) -> Count:
+    def count(self, query: Query, most: int = MOST_COUNTED) -> Count:
         """Count firings that match; see ``Backend.count``."""
         return searching.count(self._link, query, most)
 

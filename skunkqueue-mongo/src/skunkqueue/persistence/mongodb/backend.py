@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skunkqueue.counters import Counters
-from skunkqueue.listings import MAX_LOOK, Count, JobCount, Query, Result, Rows
+from skunkqueue.listings import MOST_COUNTED, Count, JobCount, Query, Result, Rows
 from skunkqueue.persistence.encoding import refuses_what_is_not_utf8
 from skunkqueue.persistence.mongodb import (
     claim,
@@ -100,7 +100,7 @@ class MongoBackend(Administration):
         """List firings; see ``Backend.rows``."""
         return searching.rows(self._store, query, limit, cursor)
 
-    def count(self, query: Query, most: int = MAX_LOOK) -> Count:
+    def count(self, query: Query, most: int = MOST_COUNTED) -> Count:
         """Count firings; see ``Backend.count``."""
         return searching.count(self._store, query, most)
 

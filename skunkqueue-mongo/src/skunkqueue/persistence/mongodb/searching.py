@@ -5,7 +5,7 @@ What the index does not know, the server checks on the firings of the stretch, o
 
 from __future__ import annotations
 
-from skunkqueue.listings import MAX_LOOK, Count, Query, Row, Rows
+from skunkqueue.listings import MAX_LOOK, MOST_COUNTED, Count, Query, Row, Rows
 from skunkqueue.persistence import listing
 from skunkqueue.persistence.listing import FINISHED, PENDING, RUNNING, Look, Position
 from skunkqueue.persistence.mongodb import states
@@ -68,7 +68,7 @@ def rows(store: Store, query: Query, limit: int = 50, cursor: str | None = None)
     return listing.page_of(query, limit, cursor, walk)
 
 
-def count(store: Store, query: Query, most: int = MAX_LOOK) -> Count:
+def count(store: Store, query: Query, most: int = MOST_COUNTED) -> Count:
     """Count firings; see ``Backend.count``."""
     if listing.is_by_place_and_state(query):
         infos = [info for info in states.routes(store, query.queue) if query.route in (None, info.route)]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from skunkqueue.counters import Counters
-from skunkqueue.listings import MAX_LOOK, Busiest, Count, JobCount, Query, Result, Rows
+from skunkqueue.listings import MOST_COUNTED, Busiest, Count, JobCount, Query, Result, Rows
 from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.redis import (
     control,
@@ -93,11 +93,11 @@ class Asking(StoreBackend, ABC):
         """List firings that match; see ``Backend.rows``."""
         return searching.rows(self._link, query, limit, cursor)
 
-    def count(self, query: Query, most: int = MAX_LOOK) -> Count:
+    def count(self, query: Query, most: int = MOST_COUNTED) -> Count:
         """Count firings that match; see ``Backend.count``."""
         return searching.count(self._link, query, most)
 
-    def count_states(self, query: Query, most: int = MAX_LOOK) -> dict[State, Count]:
+    def count_states(self, query: Query, most: int = MOST_COUNTED) -> dict[State, Count]:
         """Count firings that match, by state; see ``Backend.count_states``."""
         return searching.count_states(self._link, query, most)
 
