@@ -70,6 +70,8 @@ class _Reading:
         self._parts = wanted.parts()
         self._looked = 0
         self._read = 0
+        self._had_text = 0
+        """Those of the firings read that had the text."""
         self._looked_before = 0
         """In the parts before."""
         self._read_before = 0
@@ -114,8 +116,7 @@ class _Reading:
     def _step(self, place: _Place, limit: int) -> tuple[list[Row], _Place | None, _Place | None]:
         """Read what matches at a place, and the places before and after that."""
         text = self._wanted.text
-        # Of those that are read, all that have the text are shown: they would be read again otherwise.
-        size = limit if text is None else min(AT_ONCE, self._wanted.limit)
+        size = limit if text is None else self._size_of_reading()
         found = self._store.rows(self._query(place), size, place.cursor)
         self._looked += found.looked
         rows = list(found.rows)
@@ -126,7 +127,17 @@ class _Reading:
         if text is not None:
             self._read += len(rows)
             rows = with_text(self._store, rows, text, self._redactor)
+            self._had_text += len(rows)
         return rows, self._beside(place, previous, -1), self._beside(place, next_, 1)
+
+    def _size_of_reading(self) -> int:
+        """Return how many firings to read next. Of those that are read, all that have the text are shown: they would be read again otherwise.
+
+        Where few have had it so far, all that may be read are read in one step, since a store may begin anew with each.
+        """
+        read = self._read - self._read_before
+        are_few = read and self._had_text * 4 < self._read
+        return MOST_READ - read if are_few else min(AT_ONCE, self._wanted.limit)
 
     def _beside(self, place: _Place, cursor: str | None, step: int) -> _Place | None:
         if cursor is not None:

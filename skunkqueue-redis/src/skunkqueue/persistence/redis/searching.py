@@ -18,12 +18,12 @@ from skunkqueue.persistence.redis.link import Link
 from skunkqueue.persistence.redis.rows import Found, row_of
 from skunkqueue.persistence.redis.scripts import load
 from skunkqueue.persistence.redis.wire import or_false, reader
-from skunkqueue.records import MAX_PRIORITY, State
+from skunkqueue.records import MAX_PRIORITY, MIN_PRIORITY, State
 
 _ROWS, _RUNNING_IDS, _RUNNING_ROWS = map(load, ("rows", "running_ids", "running_rows"))
 _SLICE = 512
 """Firings that one script looks at, so that it holds the server up for some milliseconds at most."""
-_SLICE_PASSED = {"finished": 1_000, "pending": 2_000}
+_SLICE_PASSED = {"finished": 1_000, "pending": 1_500}
 """The same where the script itself passes over those that cannot match, which takes less time."""
 _as_rows = reader(tuple[float, bool, list[float | str] | None, list[Found], int])
 _as_ids_by_token = reader(list[tuple[str, str]])
@@ -180,17 +180,28 @@ def _slices(
             return
 
 
-def _running(link: Link, query: Query, start: Position | None, onward: bool, want: int) -> Iterator[Row]:  # noqa: FBT001
+def _running(
+    link: Link,
+    query: Query,
+    start: Position | None,
+    onward: bool,  # noqa: FBT001 - as the others are called
+    want: int,
+) -> Iterator[Row | Passed]:
     """Read all running firings, as only they themselves have their order. They are as many as workers hold."""
     del want
-    rows = []
+    rows, passed = [], 0
+    texts = texts_of(query.job, query.tag, query.schedule)
     for part in _parts(_as_ids_by_token(link.call(_RUNNING_IDS, *_where(query)))):
-        now, _, _, found, _ = _as_rows(link.call(_RUNNING_ROWS, part))
+        now, _, _, found, unmatched = _as_rows(link.call(_RUNNING_ROWS, part, texts))
         rows += [row_of(one, now) for one in found]
+        passed += unmatched
     for row in sorted(rows, key=listing.position_of, reverse=not onward):
         position = listing.position_of(row)
         if start is None or (position > start if onward else position < start):
             yield row
+    if passed:
+        # Where they stand is not known, but all of them are read.
+        yield Passed(passed, Position(RUNNING, 1 - MIN_PRIORITY if onward else -1 - MAX_PRIORITY, 0.0, ""))
 
 
 def _position_of(kind: str, place: Sequence[float | str]) -> Position:

@@ -29,7 +29,7 @@ RANGES = (("1 h", "1h"), ("24 h", "24h"), ("7 d", "7d"), ("30 d", "30d"), ("all"
 DEFAULT = "24h"
 _TIMES = {"finished_from": "since", "finished_to": "until"}
 """Names of this page, by those of a filter."""
-LOOKED = 1_000
+LOOKED = 500
 """Failures that are looked at, the newest ones."""
 LOOKED_FURTHER = 10_000
 """The same, where a person asks for more and waits for it."""

@@ -19,7 +19,7 @@ from skunkqueue.web.redaction import redactor
 from skunkqueue.web.rights import Right, allowed
 
 blueprint = Blueprint("jobs", __name__)
-COUNTED = 500
+COUNTED = 300
 """Firings that are looked at for each state's count, where the store keeps no count."""
 
 

@@ -1,4 +1,4 @@
---@ finished row merging
+--@ finished row merging matching
 -- rows: finished and pending firings. Takes kind, queue (quoted) or false, route (quoted) or false, where to go on or
 -- false, whether onward, how many, states, job or false, mark (finished.lua) or false, low, high, flag or false, texts,
 -- key or false, and worker or false. Where to go on is a time and an id for the kind `finished`; a rank, a time and an id
@@ -14,25 +14,6 @@ for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
 end
 local rows, all, last, passed = {}, true, NIL, 0
 
--- Reads the fields of these ids from hashes that are divided into buckets; those of neighbours with one call.
-local function read_all(kind_of, ids)
-  local found = {}
-  buckets(ids, function(bucket, first, last)
-    local part = call('HMGET', P .. kind_of .. bucket, unpack(ids, first, last))
-    for i = first, last do
-      found[i] = part[i - first + 1]
-    end
-  end)
-  return found
-end
-local function has_texts(stored)
-  for _, text in ipairs(texts) do
-    if not stored or not stored:find(text, 1, true) then
-      return false
-    end
-  end
-  return true
-end
 local function finished()
   local lines = {}
   if mark then
@@ -62,7 +43,7 @@ local function finished()
         -- A worker of the version before removed it, or put it back into line.
         call('ZREM', lines[1][1], id)
       end
-    elseif not tail or not has_texts(stored[i]) then
+    elseif not tail or not has_texts(stored[i], texts) then
       passed = passed + 1
     else
       local firing = load(id, false, stored[i])
@@ -143,7 +124,7 @@ local function pending()
       end)
       local stored = read_all('f:', ids)
       for i, member in ipairs(members) do
-        local may_match = (not flag or member:find(flag, 25, true)) and has_texts(stored[i])
+        local may_match = (not flag or member:find(flag, 25, true)) and has_texts(stored[i], texts)
         local firing = may_match and load(ids[i], not member:find('x', 25, true), stored[i])
         if firing then
           rows[#rows + 1] = row_of(firing)
