@@ -13,6 +13,7 @@ from skunkqueue.listings import Query
 from skunkqueue.persistence.asking import HOURS_KEPT
 from skunkqueue.web import source
 from skunkqueue.web.charts import Chart, Series, Spark, Times, bars, spark
+from skunkqueue.web.job_sums import job_sums
 from skunkqueue.web.routes import places_of
 
 HOUR, DAY = 3_600.0, 86_400.0
@@ -67,7 +68,7 @@ def _draw(query: Query, first: float, last: float) -> Drawn:
     routes = places_of(store, query.queue, query.route, MOST // parts)
     if not routes:
         return NOTHING
-    pairs = len(store.job_counts(query.queue, query.route)) if "rows" in store.capabilities else 0
+    pairs = len(job_sums(query.queue, query.route))
     by_job = pairs * parts <= MOST
     if not by_job and query.job is not None:
         return NOTHING

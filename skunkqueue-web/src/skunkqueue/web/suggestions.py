@@ -6,9 +6,8 @@ import msgspec
 
 from skunkqueue.persistence.asking import OTHER_JOBS
 from skunkqueue.web import source
+from skunkqueue.web.job_sums import FRESH, job_sums
 
-FRESH = 15.0
-"""Seconds for which names are remembered."""
 MOST = 200
 """Names of a kind."""
 _FEW = 10
@@ -32,12 +31,9 @@ def _read() -> Suggested:
     store = source.current().backend
     found = store.busiest(limit=MOST)
     is_all = sum(one.routes for one in found.queues) <= len(found.routes)
-    if "rows" not in store.capabilities:
-        jobs = []
-    elif is_all:
-        jobs = store.job_counts()
-    else:
-        jobs = [one for info in found.routes[:_FEW] for one in store.job_counts(info.queue, info.route)]
+    places: list[tuple[str | None, str | None]]
+    places = [(None, None)] if is_all else [(info.queue, info.route) for info in found.routes[:_FEW]]
+    jobs = [one for queue, route in places for one in job_sums(queue, route)]
     return Suggested(
         queues=_some({one.queue for one in found.queues}),
         routes=_some({info.route for info in found.routes}),

@@ -17,6 +17,7 @@ from skunkqueue.records import State
 from skunkqueue.web import failure_charts, filters, operations, source, suggestions
 from skunkqueue.web.failure_charts import Drawn
 from skunkqueue.web.filters import Filter
+from skunkqueue.web.job_sums import job_sums
 from skunkqueue.web.redaction import Seen, redactor
 from skunkqueue.web.rights import Right, allowed
 from skunkqueue.web.routes import places_of
@@ -178,7 +179,7 @@ def _further(query: Query, known: set[str]) -> list[tuple[str, int]]:
     store = source.current().backend
     if places_of(store, query.queue, query.route, _COUNTED) is None:
         return []
-    for one in store.job_counts(query.queue, query.route):
+    for one in job_sums(query.queue, query.route):
         if one.job not in known and query.job in (None, one.job) and one.counts[State.ERROR]:
             counts[one.job] = counts.get(one.job, 0) + one.counts[State.ERROR]
     counts.pop(OTHER_JOBS, None)

@@ -6,7 +6,6 @@ import msgspec
 from flask import Blueprint, abort, render_template, request, url_for
 
 from skunkqueue.listings import JobCount
-from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import RouteInfo, Schedule, State, WorkerRecord
 from skunkqueue.web import inputs, routes, source
 from skunkqueue.web.history import WINDOWS, history, rates
@@ -14,7 +13,8 @@ from skunkqueue.web.past_charts import charts_of
 from skunkqueue.web.rights import Right, allowed
 from skunkqueue.web.routes import Waits
 from skunkqueue.web.rules import rules
-from skunkqueue.web.show import now
+from skunkqueue.web.show import is_live, now
+from skunkqueue.web.source import Source
 
 blueprint = Blueprint("queues", __name__)
 WORKERS = 50
@@ -99,7 +99,7 @@ def route() -> str:
     queue, name = inputs.needed("queue"), inputs.needed("route")
     over = inputs.one_of("over", WINDOWS, default="hour")
     here = source.current()
-    about = here.shared(("route", queue, name), lambda: read(here.backend, queue, name))
+    about = here.shared(("route", queue, name), lambda: read(here, queue, name))
     if about is None:
         abort(
             404,
@@ -128,8 +128,9 @@ def route() -> str:
     )
 
 
-def read(backend: Backend, queue: str, name: str) -> About | None:
-    """Read what is known about a route; ``None``: it does not exist."""
+def read(here: Source, queue: str, name: str) -> About | None:
+    """Read what is known about a route; ``None``: it does not exist. Where counting by job takes long, these counts are some seconds old."""
+    backend = here.backend
     found = routes.named(backend, queue, name)
     workers = backend.workers(queue, name)
     if not found and not workers:
@@ -137,10 +138,15 @@ def read(backend: Backend, queue: str, name: str) -> About | None:
     info = found[0] if found else _empty(queue, name)
     at = backend.now()
     has_rows, is_full = "rows" in backend.capabilities, bool(info.counts[State.PENDING])
+    jobs, _ = here.lately(
+        ("jobs of a route", queue, name),
+        lambda: tuple(backend.job_counts(queue, name)) if has_rows else (),
+        waits=is_live(),
+    )
     return About(
         info=info,
         waits=routes.waits_of(backend, info, at, LOOKED) if has_rows and is_full else Waits(),
-        jobs=tuple(backend.job_counts(queue, name)) if has_rows else (),
+        jobs=jobs,
         workers=tuple(workers),
         schedules=tuple(each for each in backend.schedules(queue) if each.route == name),
     )
