@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from skunkqueue.listings import MAX_LOOK, Query, Row, Rows
 from skunkqueue.payload import Progress, encode
 from skunkqueue.persistence.listing import (
     Look,
+    Passed,
     Position,
     Walk,
     again_after,
@@ -135,6 +137,23 @@ def test_page_that_came_to_its_bound_is_short_and_goes_on() -> None:
     found = pages(rows, Query(route="foo", newest=False), 5, most=4)
 
     assert [(len(page.rows), page.looked) for page in found] == [(0, 4), (0, 4), (1, 2)]
+
+
+@pytest.mark.parametrize("number", [3, 4])
+def test_nothing_more_is_asked_for_once_the_bound_is_reached(number: int) -> None:
+    def candidates() -> Iterator[Row | Passed]:
+        yield Passed(number, Position(2, 0.0, 0.0, "a"), more=True)
+        pytest.fail("what comes after the bound was asked for")
+
+    found = look_through(candidates(), Query(), 5, 3)
+
+    assert (found.looked, found.at, found.ended) == (3, Position(2, 0.0, 0.0, "a"), False)
+
+
+def test_look_that_ends_at_its_bound_has_ended() -> None:
+    found = look_through([Passed(3, Position(2, 0.0, 0.0, "a"))], Query(), 5, 3)
+
+    assert (found.looked, found.ended) == (3, True)
 
 
 @pytest.mark.parametrize(

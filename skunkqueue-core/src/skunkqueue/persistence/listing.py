@@ -73,6 +73,8 @@ class Passed(NamedTuple):
     number: int
     at: Position
     """Position of the last of them."""
+    more: bool = False
+    """Certainly more firings follow, so at the bound they need not be asked for."""
 
 
 class Walk(Protocol):
@@ -181,6 +183,8 @@ def look_through(candidates: Iterable[Row | Passed], query: Query, want: int, mo
         if isinstance(row, Passed):
             looked = min(looked + row.number, most)
             at = row.at
+            if row.more and looked >= most:
+                return Look(rows, at, looked, ended=False)
             continue
         looked += 1
         at = position_of(row)

@@ -175,7 +175,7 @@ def _slices(
         for one in found:
             yield row_of(one, now)
         if passed and place is not None:
-            yield Passed(passed, _position_of(kind, place))
+            yield Passed(passed, _position_of(kind, place), more=not ended)
         if ended:
             return
 
