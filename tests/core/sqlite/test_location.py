@@ -105,7 +105,7 @@ def test_nobody_else_may_read_the_file_or_wake_its_waiters(backend: SQLiteBacken
     backend.enqueue([firing()])
     fifos = path.with_name("q.db-bells")
     modes = [stat.S_IMODE(found.stat().st_mode) for found in (path, Path(f"{path}-wal"), *fifos.iterdir())]
-    assert modes == [0o600] * 4
+    assert set(modes) == {0o600}
     assert stat.S_IMODE(fifos.stat().st_mode) == 0o700
 
 

@@ -19,11 +19,20 @@ T = TypeVar("T")
 
 _SHORTEST_PAUSE = 0.0002
 _LONGEST_PAUSE = 0.003
+_LONG = 0.005
+"""Seconds after which others are asked to give way."""
+_SHORT_PAUSES = 0.0001, 0.0004
+"""Shortest and longest, from then on: shorter than what they give."""
 
 
-def retry_while_busy(location: Location, attempt: Callable[[], T]) -> T:
-    """Call ``attempt`` again until the file is not busy, for at most ``busy_timeout`` seconds."""
-    deadline = None
+def retry_while_busy(
+    location: Location, attempt: Callable[[], T], ask: Callable[[], object] | None = None
+) -> T:
+    """Call ``attempt`` again until the file is not busy, for at most ``busy_timeout`` seconds.
+
+    ``ask``: asks others to give way; called again and again once the file was busy for some milliseconds.
+    """
+    began, deadline = 0.0, None
     while True:
         try:
             return attempt()
@@ -32,8 +41,12 @@ def retry_while_busy(location: Location, attempt: Callable[[], T]) -> T:
                 raise
             now = monotonic()
             if deadline is None:
-                deadline = now + location.busy_timeout
+                began, deadline = now, now + location.busy_timeout
             if now >= deadline:
                 raise locked(location.path, location.busy_timeout) from error
+        pauses = _SHORTEST_PAUSE, _LONGEST_PAUSE
+        if ask is not None and now - began >= _LONG:
+            ask()
+            pauses = _SHORT_PAUSES
         # Random, so that processes that wait for the same file do not return at the same moment.
-        time.sleep(random.uniform(_SHORTEST_PAUSE, _LONGEST_PAUSE))  # noqa: S311 - not a secret
+        time.sleep(random.uniform(*pauses))  # noqa: S311 - not a secret

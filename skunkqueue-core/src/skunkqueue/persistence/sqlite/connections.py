@@ -17,7 +17,9 @@ T = TypeVar("T")
 _WRITE_CACHE_KIB = 4096
 _READ_CACHE_KIB = 1024
 _WAL_KEPT = 16 << 20
-_CHECKPOINT_PAGES = 4000
+CHECKPOINT_PAGES = 4000
+READ_CHECKPOINT_PAGES = 16_000
+"""The same after what a read wrote: a checkpoint takes some 30 ms, for which nobody who looks should wait beside those that write."""
 
 
 _ALONE = "unix-excl"
@@ -61,7 +63,7 @@ def _connect(location: Location, into: list[forks.Connection], write: bool) -> N
             db.execute(f"PRAGMA synchronous = {location.synchronous}")
             db.execute(f"PRAGMA journal_size_limit = {_WAL_KEPT}")
             # Four times SQLite's default: a page that many commits touch is copied and synced less often.
-            db.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
+            db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
             # Some builds overwrite deleted rows with zeros, at a third of the speed.
             db.execute("PRAGMA secure_delete = OFF")
             db.execute("PRAGMA temp_store = MEMORY")

@@ -22,6 +22,7 @@ from itertools import chain, starmap
 from pathlib import Path
 
 from skunkqueue.clock import monotonic
+from skunkqueue.persistence.sqlite.descriptor import Descriptor
 
 _OPEN_FIFOS = 64
 _RECHECK = 2.0
@@ -38,28 +39,19 @@ _PROBE = "probe"
 """A FIFO that is never used: making it shows whether the file system has FIFOs."""
 
 
-class _Fifo:
-    """An open FIFO. It is closed when the object goes, so that nothing is written to another file under its old descriptor."""
+class _Fifo(Descriptor):
+    """An open FIFO."""
 
-    __slots__ = ("_fds", "checked", "fd")
+    __slots__ = ("checked",)
 
     def __init__(self, path: Path, flags: int) -> None:
-        self._fds: list[int] = []
+        super().__init__(path, flags)
         self.checked = monotonic()
-        # In one call, so that a signal handler cannot raise between opening it and noting that it is open.
-        self._fds.extend(starmap(os.open, ((path, flags),)))
-        self.fd = self._fds[0]
 
     def wake(self) -> None:
         """Wake one wait. A full FIFO (EAGAIN) holds enough wake-ups."""
         with contextlib.suppress(OSError):
             os.write(self.fd, b"!")
-
-    def __del__(self) -> None:
-        for fd in getattr(self, "_fds", ()):
-            # At the end of the interpreter modules may be gone already, and the descriptors with them.
-            if os is not None:
-                os.close(fd)
 
 
 class Fifos:
@@ -206,7 +198,7 @@ class Fifos:
         path = self._folder / topic
         # Opened for reading and writing, so that both ends are always open: opening never fails or
         # blocks, and poll() never reports a hang-up. Linux, macOS and the BSDs allow that for FIFOs.
-        flags = os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_NONBLOCK
         try:
             return _Fifo(path, flags)
         except FileNotFoundError:
@@ -242,7 +234,7 @@ class Fifos:
         path = self._folder / name
         try:
             # For writing only: ENXIO says that the listener is dead.
-            _Fifo(path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC).wake()
+            _Fifo(path, os.O_WRONLY | os.O_NONBLOCK).wake()
         except OSError as error:
             if error.errno != errno.ENXIO:
                 # Where this process may open no more files, the listener may still be there.

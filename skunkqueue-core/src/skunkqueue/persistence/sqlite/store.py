@@ -12,6 +12,7 @@ from skunkqueue.clock import Clock
 from skunkqueue.errors import BackendFullError
 from skunkqueue.persistence.sqlite import deferred, fifos, inbox, jobs, routes, wall_clock
 from skunkqueue.persistence.sqlite.connections import closed
+from skunkqueue.persistence.sqlite.giving_way import GivingWay
 from skunkqueue.persistence.sqlite.location import Location
 from skunkqueue.persistence.sqlite.readers import Readers, snapshot
 from skunkqueue.persistence.sqlite.waits import Waits
@@ -46,9 +47,10 @@ class Store:
         self._is_closed = False
         self.readers = Readers(location)
         self.wall_clock = wall_clock.Watch(clock)
-        self.writer = Writer(location, self.wall_clock.look)
+        beside = location.path.with_name(f"{location.path.name}-bells")
+        self.writer = Writer(location, self.wall_clock.look, GivingWay(beside / "waits"))
         try:
-            self.fifos = fifos.Fifos(location.path.with_name(f"{location.path.name}-bells"))
+            self.fifos = fifos.Fifos(beside)
             self.waits = Waits(clock, self.readers, self.fifos)
         except BaseException:
             # Python itself would close it too, but only at some later garbage collection.
@@ -112,7 +114,7 @@ class Store:
         """Read one state of the store, in which everything that was put in before is filed; counts may be late."""
         if not self.readers.run(inbox.is_empty):
             try:
-                self.writer.run(inbox.file_all)
+                self.writer.run(inbox.file_all, reads=True)
             except BackendFullError:
                 return self.writer.alone(lambda db: _as_if_filed(db, query))
         return self.readers.run(snapshot(query))
@@ -124,11 +126,11 @@ class Store:
             if found:
                 return found[0]
             try:
-                self.writer.run(deferred.do_all)
+                self.writer.run(deferred.do_all, reads=True)
             except BackendFullError:
                 return self.writer.alone(lambda db: _as_if_filed(db, query))
         # Others settle faster than this process looks; no other process writes during a write transaction.
-        return self.writer.run(deferred.after_sorting(query))
+        return self.writer.run(deferred.after_sorting(query), reads=True)
 
     def read_counts(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Do so for counts, which are read in a moment: sorting once and reading at once costs less than sorting again."""
@@ -136,7 +138,7 @@ class Store:
         if found:
             return found[0]
         try:
-            return self.writer.run(deferred.after_sorting(query))
+            return self.writer.run(deferred.after_sorting(query), reads=True)
         except BackendFullError:
             return self.writer.alone(lambda db: _as_if_filed(db, query))
 

@@ -21,8 +21,15 @@ from typing import Any, Generic, TypeVar
 from skunkqueue.errors import BackendError, BackendUnavailableError
 from skunkqueue.persistence.sqlite import forks
 from skunkqueue.persistence.sqlite.busy import retry_while_busy
-from skunkqueue.persistence.sqlite.connections import closed, connect, identity_of
+from skunkqueue.persistence.sqlite.connections import (
+    CHECKPOINT_PAGES,
+    READ_CHECKPOINT_PAGES,
+    closed,
+    connect,
+    identity_of,
+)
 from skunkqueue.persistence.sqlite.errors import is_busy, replaced, translate
+from skunkqueue.persistence.sqlite.giving_way import GivingWay
 from skunkqueue.persistence.sqlite.location import Location
 from skunkqueue.turns import Turn, Turned
 
@@ -41,12 +48,13 @@ class Repeat(Exception):  # noqa: N818 - steers a verb and never leaves the back
 class _Ticket(Turned, Generic[T]):
     """One thread's operation on its way through a commit."""
 
-    __slots__ = ("done", "error", "gate", "leads", "left", "operation", "solo", "value")
+    __slots__ = ("done", "error", "gate", "leads", "left", "operation", "reads", "solo", "value")
 
-    def __init__(self, operation: Callable[[sqlite3.Connection], T], *, solo: bool) -> None:
+    def __init__(self, operation: Callable[[sqlite3.Connection], T], *, solo: bool, reads: bool) -> None:
         self.thread = threading.get_ident()
         self.operation = operation
         self.solo = solo
+        self.reads = reads
         self.value: T | None = None
         self.error: BaseException | None = None
         self.done = False
@@ -65,10 +73,11 @@ class _Ticket(Turned, Generic[T]):
 class _Group:
     """Tickets that are committed together, and whether they have been."""
 
-    __slots__ = ("committed", "tickets")
+    __slots__ = ("committed", "reads", "tickets")
 
     def __init__(self, tickets: list[_Ticket[Any]]) -> None:
         self.tickets = tickets
+        self.reads = all(ticket.reads for ticket in tickets)
         self.committed: list[Any] = []
         """Empty until they are. Filled by the same call that commits, so that no bytecode is in between."""
 
@@ -76,10 +85,13 @@ class _Group:
 class Writer:
     """The one connection of this process that writes."""
 
-    def __init__(self, location: Location, prologue: Callable[[sqlite3.Connection], object]) -> None:
+    def __init__(
+        self, location: Location, prologue: Callable[[sqlite3.Connection], object], giving_way: GivingWay
+    ) -> None:
         """``prologue`` runs at the beginning of each transaction."""
         self._location = location
         self._prologue = prologue
+        self._giving_way = giving_way
         self._turn: Turn[_Ticket[Any]] = Turn(Writer.run.__code__, "ticket")
         self._waiting: deque[_Ticket[Any]] = deque()
         self._group: _Group | None = None
@@ -88,16 +100,21 @@ class Writer:
         self._opened = forks.Connections()
         retry_while_busy(location, lambda: connect(location, self._opened, write=True))
         self._db: forks.Connection | None = self._opened[0]
+        self._pages = CHECKPOINT_PAGES
+        """Pages of the write-ahead log after which this connection makes a checkpoint; 0: not known."""
 
-    def run(self, operation: Callable[[sqlite3.Connection], T], *, solo: bool = False) -> T:
+    def run(
+        self, operation: Callable[[sqlite3.Connection], T], *, solo: bool = False, reads: bool = False
+    ) -> T:
         """Run an operation in a transaction, and return its value once that is committed.
 
         It may be run twice, when another operation of its group fails, so it must not depend on anything that it changes
-        outside of the database. Its own error undoes it alone. ``solo`` runs it outside of any transaction.
+        outside of the database. Its own error undoes it alone. ``solo`` runs it outside of any transaction. ``reads``: it is
+        part of a read, for which processes that write all the time give way, and leaves checkpoints to them.
         """
         if not solo and identity_of(self._location) != self._identity:
             raise replaced(self._location.path)
-        ticket = _Ticket(operation, solo=solo)
+        ticket = _Ticket(operation, solo=solo, reads=reads)
         # Called twice, since an exception may also come in the middle of it.
         try:
             try:
@@ -129,6 +146,7 @@ class Writer:
             self._db = None
             db.close()
             self._opened.clear()
+            self._giving_way.close()
 
         if self._db is not None:
             self.run(shut, solo=True)
@@ -213,6 +231,7 @@ class Writer:
 
     def _run_group(self, tickets: list[_Ticket[Any]]) -> bool:
         """Commit the whole group; False, and nothing is changed, where one of several fails."""
+        self._giving_way.give_way()
         self._group = group = _Group(tickets)
         try:
             try:
@@ -220,7 +239,8 @@ class Writer:
             except sqlite3.OperationalError as error:
                 if not is_busy(error):
                     raise
-                retry_while_busy(self._location, lambda: forks.guarded(group, self._commit, group))
+                ask = self._giving_way.wait if group.reads else None
+                retry_while_busy(self._location, lambda: forks.guarded(group, self._commit, group), ask)
         except Exception as error:
             if group.committed:
                 raise
@@ -242,6 +262,12 @@ class Writer:
             group.tickets[0].value = group.tickets[0].operation(db)
             group.committed.append(True)
             return
+        pages = READ_CHECKPOINT_PAGES if group.reads else CHECKPOINT_PAGES
+        if pages != self._pages:
+            # What is set is not known if a signal handler raises here.
+            self._pages = 0
+            db.execute(f"PRAGMA wal_autocheckpoint = {pages}")
+            self._pages = pages
         db.execute("BEGIN IMMEDIATE")
         self._prologue(db)
         for ticket in group.tickets:
