@@ -375,6 +375,36 @@ def test_a_search_for_text_ends_at_a_bound_and_goes_on_from_there(
     assert pages == 3
 
 
+def test_what_waits_is_looked_at_though_the_look_at_what_runs_came_to_its_bound(
+    client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skunkqueue.web.searching.MOST_READ", 4)
+    store.enqueue([calling("Ann") for _ in range(4)])
+    claim(store, limit=4)
+    waiting = calling("Jed")
+    store.enqueue([waiting])
+
+    assert ROW.findall(client.get("/jobs?text=jed&limit=2").text) == [waiting.id]
+
+
+def test_a_page_of_a_search_for_text_has_less_than_three_times_as_many_rows_as_asked_for(
+    client: FlaskClient, store: Backend
+) -> None:
+    store.enqueue([calling("Ann") for _ in range(10)])
+    store.enqueue([calling("Jed") for _ in range(100)])
+
+    found, url, most = [], "/jobs?text=jed&limit=10", 0
+    while url:
+        text = client.get(url).text
+        rows = ROW.findall(text)
+        found += rows
+        most = max(most, len(rows))
+        url = link(text, "next") or ""
+
+    assert len(found) == len(set(found)) == 100
+    assert 10 <= most < 30
+
+
 def test_names_that_look_like_scripts_are_shown_as_text(client: FlaskClient, store: Backend) -> None:
     put(store, job=SCRIPT, tags=(SCRIPT,), route=SCRIPT, schedule=SCRIPT)
     (lent,) = claim(store, route=SCRIPT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import weakref
 from collections.abc import Callable
@@ -31,6 +32,21 @@ def test_an_answer_is_forgotten_that_nobody_asks_for_again() -> None:
 
     assert unused() is None
     assert used() is source.cached("routes", 1_000.0, Answer)
+
+
+def test_what_is_counted_is_counted_again_after_an_action() -> None:
+    source = Source(resolve(conn_url="sqlite://"), monotonic=itertools.count(1.0).__next__)
+    counts = iter(range(10))
+
+    def count(*, since_action: bool) -> int:
+        return source.cached(
+            ("counts", since_action), 1_000.0, lambda: next(counts), since_action=since_action
+        )
+
+    before = count(since_action=True), count(since_action=False)
+    source.note_change()
+
+    assert (before, count(since_action=True), count(since_action=False)) == ((0, 1), 2, 1)
 
 
 def test_what_took_long_is_shown_while_it_is_made_anew() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import stat
 import struct
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -108,6 +110,32 @@ def test_without_the_folder_nobody_gives_way(time: Time, tmp_path: Path) -> None
     assert not time.pauses
 
 
+def test_a_file_that_was_removed_is_made_again(time: Time, note: Path) -> None:
+    one, other = GivingWay(note), GivingWay(note)
+    one.give_way()
+    other.wait()
+    shutil.rmtree(note.parent)
+    time.now += 3.0
+    note.parent.mkdir()
+
+    other.wait()
+    one.give_way()
+
+    assert len(time.pauses) == 1
+
+
+def test_closed_it_stays_closed(time: Time, note: Path) -> None:
+    one = GivingWay(note)
+    one.close()
+    GivingWay(note).wait()
+    time.now += 3.0
+
+    one.give_way()
+    one.wait()
+
+    assert not time.pauses
+
+
 def test_only_its_user_may_read_the_file(note: Path) -> None:
     GivingWay(note).wait()
 
@@ -145,11 +173,18 @@ def test_a_reader_that_waits_for_its_turn_leaves_a_note(
 
 
 def test_a_writer_that_waits_leaves_none(backend: SQLiteBackend, path: Path, note: Path) -> None:
+    begun = threading.Event()
+
+    def enqueue() -> None:
+        begun.set()
+        backend.enqueue([firing()])
+
     def waited() -> bool:
-        pause(0.1)
+        assert begun.wait(60)
+        pause(0.2)
         return True
 
-    while_locked(path, lambda: backend.enqueue([firing()]), waited)
+    while_locked(path, enqueue, waited)
 
     assert not note.exists() or note.stat().st_size == 0
 

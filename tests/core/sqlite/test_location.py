@@ -104,6 +104,7 @@ def test_dbname_that_is_no_file_name_is_refused(dbname: str) -> None:
 def test_nobody_else_may_read_the_file_or_wake_its_waiters(backend: SQLiteBackend, path: Path) -> None:
     backend.enqueue([firing()])
     fifos = path.with_name("q.db-bells")
+    assert any(stat.S_ISFIFO(found.stat().st_mode) for found in fifos.iterdir() if found.name != "probe")
     modes = [stat.S_IMODE(found.stat().st_mode) for found in (path, Path(f"{path}-wal"), *fifos.iterdir())]
     assert set(modes) == {0o600}
     assert stat.S_IMODE(fifos.stat().st_mode) == 0o700

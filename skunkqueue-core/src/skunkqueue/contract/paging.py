@@ -217,6 +217,16 @@ class PagingPromises(Kit):
         back = all_before(listing_backend, query, 5, found[-1])
         assert [row.id for page in back for row in page.rows] == [rare[0].id, rare[-1].id]
 
+    @pytest.mark.parametrize("newest", [True, False])
+    def test_look_goes_on_beyond_all_that_run(self, listing_backend: Backend, *, newest: bool) -> None:
+        rare = [settled(listing_backend, job="m:rare") for _ in range(2)]
+        listing_backend.enqueue(firings(MAX_LOOK + 50, job="m:many"))
+        while claim(listing_backend, 500):
+            pass
+        rare += listing_backend.enqueue(firings(2, job="m:rare"))
+        found = pages_of(listing_backend, Query(job="m:rare", newest=newest), 5)
+        assert sorted(row.id for page in found for row in page.rows) == sorted(rare)
+
     @pytest.mark.parametrize(
         "query",
         [

@@ -15,8 +15,14 @@ FRESH = 15.0
 
 
 def job_sums(queue: str | None = None, route: str | None = None) -> Sequence[JobCount]:
-    """Return what the store counts; nothing where it cannot. Some seconds old."""
+    """Return what the store counts; nothing where it cannot. Some seconds old, but not older than what somebody did by this monitor."""
     here = source.current()
     if "rows" not in here.backend.capabilities:
         return ()
-    return here.cached(("job sums", queue, route), FRESH, lambda: here.backend.job_counts(queue, route))
+    return here.cached(
+        ("job sums", queue, route),
+        FRESH,
+        lambda: here.backend.job_counts(queue, route),
+        since_action=True,
+        size=len,
+    )

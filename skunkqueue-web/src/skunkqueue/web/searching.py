@@ -85,14 +85,17 @@ class _Reading:
         behind: _Place | None = None
         passed: list[_Place] = []
         is_first = True
+        part = None if place is None else place.part
         while place is not None and len(rows) < self._wanted.limit:
-            if self._is_at_bound():
+            if place.part == part and self._is_at_bound():
                 following = self._beside(place, None, 1)
                 if not is_onward or following is None:
                     break
                 # Finished firings are found by an index, also where many are pending.
                 passed.append(place)
                 place = following
+            if place.part != part:
+                part = place.part
                 self._looked_before, self._read_before = self._looked, self._read
             kept, previous, next_ = self._step(place, self._wanted.limit - len(rows))
             rows = rows + kept if is_onward else kept + rows
@@ -133,11 +136,13 @@ class _Reading:
     def _size_of_reading(self) -> int:
         """Return how many firings to read next. Of those that are read, all that have the text are shown: they would be read again otherwise.
 
-        Where few have had it so far, all that may be read are read in one step, since a store may begin anew with each.
+        Where few have had it so far, more are read in one step, since a store may begin anew with each; so a page has less
+        than three times as many rows as it was asked for.
         """
         read = self._read - self._read_before
         are_few = read and self._had_text * 4 < self._read
-        return MOST_READ - read if are_few else min(AT_ONCE, self._wanted.limit)
+        size = 2 * self._wanted.limit if are_few else min(AT_ONCE, self._wanted.limit)
+        return min(size, MOST_READ - read)
 
     def _beside(self, place: _Place, cursor: str | None, step: int) -> _Place | None:
         if cursor is not None:

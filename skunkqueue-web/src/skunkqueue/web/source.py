@@ -98,12 +98,25 @@ class Source:
         """Return the store's time."""
         return self.backend.now()
 
-    def cached(self, key: Hashable, seconds: float, make: Callable[[], T]) -> T:
+    def cached(
+        self,
+        key: Hashable,
+        seconds: float,
+        make: Callable[[], T],
+        *,
+        since_action: bool = False,
+        size: Callable[[T], int] | None = None,
+    ) -> T:
         """Return what ``make`` returned within the last ``seconds``; callers meanwhile wait for the same answer.
 
-        What it raises is raised here, and not remembered.
+        What it raises is raised here, and not remembered. ``since_action``: nothing that was made before somebody acted by this
+        monitor. ``size``: as ``shared`` has it.
         """
-        return self._remembered(key, make, lambda at: self._monotonic() - at >= seconds)
+
+        def is_old(at: float) -> bool:
+            return (since_action and at <= self._acted) or self._monotonic() - at >= seconds
+
+        return self._remembered(key, make, is_old, size)
 
     def shared(self, key: Hashable, make: Callable[[], T], size: Callable[[T], int] | None = None) -> T:
         """Do the same for what live pages show: for as long as they may be old, and until something has changed.

@@ -23,6 +23,9 @@ _LONG = 0.005
 """Seconds after which others are asked to give way."""
 _SHORT_PAUSES = 0.0001, 0.0004
 """Shortest and longest, from then on: shorter than what they give."""
+_VERY_LONG = 0.05
+_OTHER_PAUSES = 0.001, 0.002
+"""After so many seconds some transaction takes very long, and trying again so often is of no use."""
 
 
 def retry_while_busy(
@@ -47,6 +50,6 @@ def retry_while_busy(
         pauses = _SHORTEST_PAUSE, _LONGEST_PAUSE
         if ask is not None and now - began >= _LONG:
             ask()
-            pauses = _SHORT_PAUSES
+            pauses = _SHORT_PAUSES if now - began < _VERY_LONG else _OTHER_PAUSES
         # Random, so that processes that wait for the same file do not return at the same moment.
         time.sleep(random.uniform(*pauses))  # noqa: S311 - not a secret

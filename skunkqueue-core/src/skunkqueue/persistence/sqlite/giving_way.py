@@ -22,6 +22,8 @@ _LOOK_EVERY = 0.001
 """Seconds between two looks at the note: most transactions take less."""
 _FRESH = 0.003
 """Seconds for which a note holds; one that waits renews it several times within that."""
+_RECHECK = 2.0
+"""Seconds after which the open file is compared with the one beside the store, which may have been replaced."""
 _PAUSE = 0.0006
 """Seconds for which the file is left alone: those that have waited long try again within that."""
 _note = struct.Struct("d")
@@ -34,14 +36,16 @@ class GivingWay:
         """``path``: of the file, in a folder that others make; it is opened when it is first used."""
         self._path = path
         self._file: Descriptor | None = None
-        self._is_opened = False
+        self._is_closed = False
+        self._checked = -_RECHECK
         self._looked = self._noted = 0.0
 
     def wait(self) -> None:
         """Note that this process waits, and has waited for long."""
-        file = self._opened()
+        now = monotonic()
+        file = self._opened(now)
         if file is not None:
-            self._noted = monotonic()
+            self._noted = now
             with suppress(OSError):
                 os.pwrite(file.fd, _note.pack(self._noted), 0)
 
@@ -51,7 +55,7 @@ class GivingWay:
         if now - self._looked < _LOOK_EVERY:
             return
         self._looked = now
-        file = self._opened()
+        file = self._opened(now)
         if file is None:
             return
         try:
@@ -64,11 +68,20 @@ class GivingWay:
 
     def close(self) -> None:
         """Close the file, and leave it closed."""
-        self._file, self._is_opened = None, True
+        self._file, self._is_closed = None, True
 
-    def _opened(self) -> Descriptor | None:
-        if not self._is_opened:
-            self._is_opened = True
+    def _opened(self, now: float) -> Descriptor | None:
+        file = self._file
+        if self._is_closed or now - self._checked < _RECHECK:
+            return file
+        self._checked = now
+        try:
+            if file is None or os.fstat(file.fd).st_ino != os.stat(self._path).st_ino:  # noqa: PTH116 - pairs with fstat
+                file = None
+        except OSError:
+            file = None
+        if file is None:
             with suppress(OSError):
-                self._file = Descriptor(self._path, os.O_RDWR | os.O_CREAT)
-        return self._file
+                file = Descriptor(self._path, os.O_RDWR | os.O_CREAT)
+        self._file = file
+        return file

@@ -208,6 +208,9 @@ class Writer:
 
     def _lead(self, ticket: _Ticket[Any]) -> None:
         """Run the operation, and with it the operations of threads that wait."""
+        if not ticket.reads:
+            # Before it leads: until then, a signal handler in this thread may take the turn, and others join its commit.
+            self._giving_way.give_way()
         ticket.leads = True
         if self._turn.holder is not ticket:
             # A signal handler had the turn a moment ago.
@@ -231,7 +234,6 @@ class Writer:
 
     def _run_group(self, tickets: list[_Ticket[Any]]) -> bool:
         """Commit the whole group; False, and nothing is changed, where one of several fails."""
-        self._giving_way.give_way()
         self._group = group = _Group(tickets)
         try:
             try:

@@ -189,6 +189,10 @@ def _running(
 ) -> Iterator[Row | Passed]:
     """Read all running firings, as only they themselves have their order. They are as many as workers hold."""
     del want
+    # Where those stand that are passed over is not known, but all of them are read.
+    far = Position(RUNNING, 1 - MIN_PRIORITY if onward else -1 - MAX_PRIORITY, 0.0, "")
+    if start is not None and (start >= far if onward else start <= far):
+        return
     rows, passed = [], 0
     texts = texts_of(query.job, query.tag, query.schedule)
     for part in _parts(_as_ids_by_token(link.call(_RUNNING_IDS, *_where(query)))):
@@ -200,8 +204,7 @@ def _running(
         if start is None or (position > start if onward else position < start):
             yield row
     if passed:
-        # Where they stand is not known, but all of them are read.
-        yield Passed(passed, Position(RUNNING, 1 - MIN_PRIORITY if onward else -1 - MAX_PRIORITY, 0.0, ""))
+        yield Passed(passed, far)
 
 
 def _position_of(kind: str, place: Sequence[float | str]) -> Position:

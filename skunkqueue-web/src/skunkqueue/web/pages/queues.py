@@ -33,6 +33,8 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
     info: RouteInfo
     waits: Waits
     jobs: tuple[JobCount, ...]
+    jobs_age: float
+    """How many seconds ago these were counted."""
     workers: tuple[WorkerRecord, ...]
     schedules: tuple[Schedule, ...]
 
@@ -138,7 +140,7 @@ def read(here: Source, queue: str, name: str) -> About | None:
     info = found[0] if found else _empty(queue, name)
     at = backend.now()
     has_rows, is_full = "rows" in backend.capabilities, bool(info.counts[State.PENDING])
-    jobs, _ = here.lately(
+    jobs, age = here.lately(
         ("jobs of a route", queue, name),
         lambda: tuple(backend.job_counts(queue, name)) if has_rows else (),
         waits=is_live(),
@@ -147,6 +149,7 @@ def read(here: Source, queue: str, name: str) -> About | None:
         info=info,
         waits=routes.waits_of(backend, info, at, LOOKED) if has_rows and is_full else Waits(),
         jobs=jobs,
+        jobs_age=age,
         workers=tuple(workers),
         schedules=tuple(each for each in backend.schedules(queue) if each.route == name),
     )
