@@ -27,7 +27,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder.mkdir()
     monkeypatch.syspath_prepend(folder)
     yield folder
-    for name in [name for name in sys.modules if name.startswith("acme_")]:
+    for name in [name for name in list(sys.modules) if name.startswith("acme_")]:
         del sys.modules[name]
 
 
