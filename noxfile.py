@@ -16,8 +16,9 @@ ROOT = Path(__file__).parent
 DISTRIBUTIONS = sorted(path.parent.name for path in ROOT.glob("skunkqueue-*/pyproject.toml"))
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
 CORE = "skunkqueue-core"
-THOROUGH = "tests/thorough"
-QUICK = f"--ignore={THOROUGH}"
+THOROUGH = ("tests/thorough", "tests/fdb")
+"""Folders of the long tests. Those of FoundationDB need a server that most machines do not have, or a stand-in that is slow."""
+QUICK = tuple(f"--ignore={folder}" for folder in THOROUGH)
 PARALLEL = ("-n", "4", "--dist", "worksteal")
 MORE_PARALLEL = ("-n", "6", "--dist", "worksteal")
 """Tests wait for servers and for processes most of their time: four at once keep two cores busy, of the long ones six.
@@ -120,14 +121,14 @@ def layers(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True, allow_parallel=True)
 def tests(session: nox.Session) -> None:
-    """Run the quick tests, all but ``tests/thorough``, or what is named after ``--``."""
+    """Run the quick tests, all but those in ``THOROUGH``, or what is named after ``--``."""
     install(session, "tests")
     if session.posargs:
         session.run("pytest", *session.posargs, env=COMPILED)
         return
     # Here one process compiles the tests; otherwise each of the four would compile them all.
-    session.run("pytest", "--collect-only", "-q", QUICK, env=COMPILED, silent=True)
-    session.run("pytest", *PARALLEL, QUICK, env=COMPILED)
+    session.run("pytest", "--collect-only", "-q", *QUICK, env=COMPILED, silent=True)
+    session.run("pytest", *PARALLEL, *QUICK, env=COMPILED)
 
 
 @nox.session(reuse_venv=True)
@@ -135,7 +136,7 @@ def thorough(session: nox.Session) -> None:
     """Run the long tests, and the contract kit in its long form, or what is named after ``--``."""
     install(session, "pyright", "applications")
     long = {**COMPILED, "SKUNKQUEUE_CONTRACT_EFFORT": "thorough"}
-    session.run("pytest", *(session.posargs or (*MORE_PARALLEL, THOROUGH, "tests/contract")), env=long)
+    session.run("pytest", *(session.posargs or (*MORE_PARALLEL, *THOROUGH, "tests/contract")), env=long)
 
 
 @nox.session(reuse_venv=True)
