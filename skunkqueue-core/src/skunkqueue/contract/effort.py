@@ -41,9 +41,7 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
 
 
 EFFORTS: Mapping[str, Effort] = {
-    "quick": Effort(
-        kills=5, openings=2, examples=25, steps=30, storm=0.25, crowd=8, firings=500, rounds=5
-    ),
+    "quick": Effort(kills=5, openings=2, examples=25, steps=30, storm=0.25, crowd=8, firings=500, rounds=5),
     "thorough": Effort(
         kills=30, openings=6, examples=150, steps=40, storm=0.5, crowd=30, firings=3_000, rounds=7
     ),
