@@ -16,8 +16,8 @@ ROOT = Path(__file__).parent
 DISTRIBUTIONS = sorted(path.parent.name for path in ROOT.glob("skunkqueue-*/pyproject.toml"))
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
 CORE = "skunkqueue-core"
-THOROUGH = ("tests/thorough", "tests/fdb")
-"""Folders of the long tests. Those of FoundationDB need a server that most machines do not have, or a stand-in that is slow."""
+THOROUGH = ("tests/thorough", "tests/fdb", "tests/mongo", "tests/redis")
+"""Folders of the long tests, and of what single stores with a server do beside the contract: the quick tests have the kit on them."""
 QUICK = tuple(f"--ignore={folder}" for folder in THOROUGH)
 PARALLEL = ("-n", "4", "--dist", "worksteal")
 MORE_PARALLEL = ("-n", "6", "--dist", "worksteal")
