@@ -143,6 +143,15 @@ def test_workers_sort_what_nobody_reads(backend: SQLiteBackend) -> None:
     assert count_of(backend, "mixed") > 0
 
 
+def test_so_many_firings_are_sorted_at_most_that_a_reader_does_not_wait_long(backend: SQLiteBackend) -> None:
+    left = []
+    for _ in range(20):
+        run(backend, of_many_jobs(25))
+        left.append(count_of(backend, "unsorted"))
+
+    assert left == [*range(1, 20), 0]
+
+
 def test_jobs_of_mixed_batches_are_listed_in_the_order_of_finishing(backend: SQLiteBackend) -> None:
     order = []
     for number in range(12):

@@ -3,7 +3,7 @@
 To count a hundred firings of a hundred jobs, and to list each by its job, changes a hundred rows, and as many
 pages: several times the cost of settling them. So such a batch is noted in one row, and its firings are listed
 together (``ended.jobs``). An operation that needs them by job, or needs counts, first sorts all that is noted; settling
-does so after a number of batches.
+does so after a number of them.
 
 Every function here runs inside a transaction that its caller began.
 """
@@ -24,9 +24,14 @@ from skunkqueue.records import Outcome, Verdict
 
 FEW = 3
 """A batch of up to so many jobs is not noted, but counted by job at once."""
-_MANY = 50
-"""How many batches are noted before the next one sorts them all."""
-_INSERT = "INSERT INTO unsorted (route, at, batch) VALUES (?, ?, ?)"
+_MANY = 10_000
+"""How many firings are noted before the next batch sorts them all: so many are sorted within some 10 ms."""
+_LEAST = 200
+"""As how many firings a batch counts at least, so that fifty small ones are sorted."""
+# Its number tells how many firings are noted up to it.
+_INSERT = """
+INSERT INTO unsorted (no, route, at, batch) VALUES ((SELECT coalesce(max(no), 0) + ? FROM unsorted), ?, ?, ?)
+"""
 # Older versions requeued firings that were not sorted yet, so such a row may be there already.
 _PLACE = "INSERT OR IGNORE INTO mixed (job, route, state, finished, chunk)"
 
@@ -66,8 +71,8 @@ _decode = msgspec.msgpack.Decoder(Batch).decode
 
 def note(db: sqlite3.Connection, route: int, batch: Batch, now: float) -> None:
     """Note a batch that ended now, and sort all that is noted from time to time."""
-    number = db.execute(_INSERT, (route, now, _encode(batch))).lastrowid
-    # Numbers begin at 1 again each time the table was emptied.
+    number = db.execute(_INSERT, (max(len(batch.jobs), _LEAST), route, now, _encode(batch))).lastrowid
+    # Numbers begin anew each time the table was emptied.
     if number is not None and number >= _MANY:
         sort_all(db)
 
