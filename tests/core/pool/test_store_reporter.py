@@ -12,6 +12,7 @@ from skunkqueue.pool.store_reporter import StoreReporter, killed_outcome
 from skunkqueue.records import ClaimRef, Death, State
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import QUEUE, ROUTE, Bench
+from tests.support.waiting import eventually
 
 
 def test_what_it_has_to_tell_is_kept_while_there_is_no_room_for_a_thread(
@@ -30,6 +31,32 @@ def test_what_it_has_to_tell_is_kept_while_there_is_no_room_for_a_thread(
     store_reporter.finish(10.0)
 
     assert [live_bench.record(firing).state for firing in firings] == [State.PENDING] * 2
+
+
+def test_it_is_behind_until_all_is_told(live_bench: Bench) -> None:
+    store = SharedStore(live_bench.config)
+    store_reporter = StoreReporter(store, 10.0)
+    idle = store_reporter.is_behind
+    # Whoever opens the store holds up the others.
+    with store._lock:
+        store_reporter.reap("gone", [], Death(at=0.0, worker="gone", cause="signal", signal=9))
+        behind = store_reporter.is_behind
+
+    eventually(lambda: not store_reporter.is_behind, what="all is told")
+    store_reporter.finish(10.0)
+
+    assert (idle, behind, store_reporter.is_behind) == (False, True, False)
+
+
+def test_it_is_not_behind_with_what_it_cannot_tell_for_want_of_a_thread(
+    live_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store_reporter = StoreReporter(SharedStore(live_bench.config), 10.0)
+    monkeypatch.setattr(threading.Thread, "start", no_room)
+
+    store_reporter.reap("gone", [], Death(at=0.0, worker="gone", cause="signal", signal=9))
+
+    assert not store_reporter.is_behind
 
 
 def test_what_it_settles_says_all_that_the_store_knows_of_the_firing(live_bench: Bench) -> None:

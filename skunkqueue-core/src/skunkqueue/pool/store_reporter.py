@@ -34,6 +34,7 @@ class StoreReporter:
         self._patience = patience
         self._notes: queue.SimpleQueue[Callable[[Backend], None] | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._taken = self._delivered = 0
         self._ending = threading.Event()
 
     def reap(self, worker: str, begun: Sequence[str], death: Death) -> None:
@@ -94,6 +95,11 @@ class StoreReporter:
 
         self._take(note)
 
+    @property
+    def is_behind(self) -> bool:
+        """Return whether something is left to be told that will be told, or given up, within its patience."""
+        return self._delivered < self._taken and self._thread is not None and self._thread.is_alive()
+
     def finish(self, timeout: float) -> None:
         """Write what is left, for at most ``timeout`` seconds, and close the store."""
         if self._thread is None and not self._store.is_open:
@@ -109,6 +115,7 @@ class StoreReporter:
             )
 
     def _take(self, note: Callable[[Backend], None] | None) -> None:
+        self._taken += 1
         self._notes.put(note)
         if self._thread is None:
             thread = threading.Thread(target=self._work, name="skunkqueue-store-reporter", daemon=True)
@@ -123,6 +130,7 @@ class StoreReporter:
     def _work(self) -> None:
         while (note := self._notes.get()) is not None:
             self._deliver(note)
+            self._delivered += 1
         self._store.close()
 
     def _deliver(self, note: Callable[[Backend], None]) -> None:

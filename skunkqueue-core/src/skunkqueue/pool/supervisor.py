@@ -52,6 +52,7 @@ GENTLE_SIGNALS = (signal.SIGHUP, signal.SIGABRT, signal.SIGQUIT, signal.SIGTERM)
 STOP_SIGNALS = (*GENTLE_SIGNALS, signal.SIGINT)
 _LOOK_EVERY = 0.5
 _RELOAD_EVERY = 0.3
+_HELD_UP = 0.02
 _STORE_PATIENCE = 10.0
 _LAST_BEAT = 2.0
 """Seconds to wait until the pool is taken off the list."""
@@ -134,7 +135,7 @@ class Supervisor:
         crew = self._crew
         watch = Watch((".", *self.settings.path)) if self.settings.reload else None
         while True:
-            if not crew.order:
+            if not crew.order and not self._is_held_up:
                 self._respawn.fill()
             self._restart.go_on(monotonic())
             if crew.is_done():
@@ -173,6 +174,11 @@ class Supervisor:
             return "restarting"
         return "quiet" if self._crew.is_quiet else "running"
 
+    @property
+    def _is_held_up(self) -> bool:
+        """Return whether no worker may start yet: a burst's ends where nothing is due, so first what a dead one held is given back."""
+        return self.settings.burst and self._store_reporter.is_behind
+
     def _pause(self) -> float:
         now = monotonic()
         crew = self._crew
@@ -183,7 +189,9 @@ class Supervisor:
             crew.next_kill(),
             self._restart.pause(now),
         ]
-        if not crew.order:
+        if self._is_held_up:
+            waits.append(_HELD_UP)
+        elif not crew.order:
             waits += [slot.due - now for slot in crew.slots if slot.child is None and not slot.closed]
         return max(0.0, min(waits))
 
