@@ -12,8 +12,7 @@ from skunkqueue.records import RouteInfo, State
 MAX_ROWS = 1_000
 """The largest ``limit`` of a page of rows; larger ones are cut to it."""
 MAX_LOOK = 3_000
-"""Firings that one call of ``rows`` may look at to find those which match: so many that a page takes less than 30 ms on each
-of our stores, also where all of these are looked at."""
+"""Firings that one call of ``rows`` may look at to find those which match; ``benchmarks.asking`` tells what such a page takes."""
 MOST_COUNTED = 10_000
 """Firings that one count looks at, unless it is told another number."""
 

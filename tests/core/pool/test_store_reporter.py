@@ -9,6 +9,8 @@ import pytest
 from skunkqueue.payload import Failure
 from skunkqueue.pool.shared_store import SharedStore
 from skunkqueue.pool.store_reporter import StoreReporter, killed_outcome
+from skunkqueue.pool.supervisor import Supervisor
+from skunkqueue.processes.settings import PoolSettings
 from skunkqueue.records import ClaimRef, Death, State
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import QUEUE, ROUTE, Bench
@@ -57,6 +59,19 @@ def test_it_is_not_behind_with_what_it_cannot_tell_for_want_of_a_thread(
     store_reporter.reap("gone", [], Death(at=0.0, worker="gone", cause="signal", signal=9))
 
     assert not store_reporter.is_behind
+
+
+@pytest.mark.parametrize("burst", [True, False])
+def test_only_a_burst_starts_no_worker_before_what_a_dead_one_held_is_given_back(
+    live_bench: Bench, *, burst: bool
+) -> None:
+    pool = Supervisor(PoolSettings(queue=QUEUE, config=live_bench.config, burst=burst))
+    with pool._store._lock:
+        pool._store_reporter.reap("gone", [], Death(at=0.0, worker="gone", cause="signal", signal=9))
+        is_held_up = pool._is_held_up
+    pool._store_reporter.finish(10.0)
+
+    assert (is_held_up, pool._is_held_up) == (burst, False)
 
 
 def test_what_it_settles_says_all_that_the_store_knows_of_the_firing(live_bench: Bench) -> None:

@@ -85,23 +85,23 @@ class _Reading:
         behind: _Place | None = None
         passed: list[_Place] = []
         is_first = True
-        part = None if place is None else place.part
         while place is not None and len(rows) < self._wanted.limit:
-            if place.part == part and self._is_at_bound():
+            if self._is_at_bound():
                 following = self._beside(place, None, 1)
                 if not is_onward or following is None:
                     break
                 # Finished firings are found by an index, also where many are pending.
                 passed.append(place)
                 place = following
-            if place.part != part:
-                part = place.part
-                self._looked_before, self._read_before = self._looked, self._read
+                self._begin_part()
             kept, previous, next_ = self._step(place, self._wanted.limit - len(rows))
             rows = rows + kept if is_onward else kept + rows
             if is_first:
                 behind = self._there(previous if is_onward else next_, is_onward=not is_onward)
-            place, is_first = next_ if is_onward else previous, False
+            following = next_ if is_onward else previous
+            if following is not None and following.part != place.part:
+                self._begin_part()
+            place, is_first = following, False
         place = self._there(place, is_onward=is_onward)
         if place is None and passed:
             place = passed.pop()
@@ -132,6 +132,10 @@ class _Reading:
             rows = with_text(self._store, rows, text, self._redactor)
             self._had_text += len(rows)
         return rows, self._beside(place, previous, -1), self._beside(place, next_, 1)
+
+    def _begin_part(self) -> None:
+        """Count anew: each part has its own bound."""
+        self._looked_before, self._read_before = self._looked, self._read
 
     def _size_of_reading(self) -> int:
         """Return how many firings to read next. Of those that are read, all that have the text are shown: they would be read again otherwise.

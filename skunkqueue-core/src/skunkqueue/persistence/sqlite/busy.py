@@ -24,8 +24,9 @@ _LONG = 0.005
 _SHORT_PAUSES = 0.0001, 0.0004
 """Shortest and longest, from then on: shorter than what they give."""
 _VERY_LONG = 0.05
-_OTHER_PAUSES = 0.001, 0.002
-"""After so many seconds some transaction takes very long, and trying again so often is of no use."""
+"""Seconds after which some transaction must be taking very long, so that trying again so often is of no use."""
+_LATE_PAUSES = 0.001, 0.002
+"""Shortest and longest, from then on."""
 
 
 def retry_while_busy(
@@ -35,7 +36,7 @@ def retry_while_busy(
 
     ``ask``: asks others to give way; called again and again once the file was busy for some milliseconds.
     """
-    began, deadline = 0.0, None
+    began = None
     while True:
         try:
             return attempt()
@@ -43,13 +44,14 @@ def retry_while_busy(
             if not is_busy(error):
                 raise
             now = monotonic()
-            if deadline is None:
-                began, deadline = now, now + location.busy_timeout
-            if now >= deadline:
+            if began is None:
+                began = now
+            waited = now - began
+            if waited >= location.busy_timeout:
                 raise locked(location.path, location.busy_timeout) from error
         pauses = _SHORTEST_PAUSE, _LONGEST_PAUSE
-        if ask is not None and now - began >= _LONG:
+        if ask is not None and waited >= _LONG:
             ask()
-            pauses = _SHORT_PAUSES if now - began < _VERY_LONG else _OTHER_PAUSES
+            pauses = _SHORT_PAUSES if waited < _VERY_LONG else _LATE_PAUSES
         # Random, so that processes that wait for the same file do not return at the same moment.
         time.sleep(random.uniform(*pauses))  # noqa: S311 - not a secret
