@@ -110,6 +110,57 @@ def test_pages_of_no_job_are_right_before_anything_is_sorted(backend: SQLiteBack
     assert count_of(backend, "unsorted") == 1, "it was sorted, which costs a reader much"
 
 
+ENDED = {State.PENDING: 4, State.COMPLETE: 12, State.ERROR: 4}
+"""How twenty firings stand: ``settle_mixed`` has every fifth fail, and one more in five tried again."""
+
+
+def settle_mixed(backend: SQLiteBackend) -> None:
+    backend.enqueue([firing(job=job) for job in JOBS])
+    verdicts = (Verdict.ERROR, Verdict.RETRY, Verdict.COMPLETE, Verdict.COMPLETE, Verdict.COMPLETE)
+    lent = claim(backend, len(JOBS))
+    backend.settle([settled(one, verdicts[number % 5]) for number, one in enumerate(lent)])
+    assert count_of(backend, "unsorted") == 1
+
+
+COUNTS: dict[str, Callable[[SQLiteBackend], dict[State, int]]] = {
+    "routes": lambda backend: dict(backend.routes()[0].counts),
+    "route_page": lambda backend: dict(backend.route_page()[0].counts),
+    "busiest": lambda backend: dict(backend.busiest().routes[0].counts),
+    "sums of queues": lambda backend: dict(backend.busiest().queues[0].counts),
+    "count": lambda backend: {state: backend.count(Query(states=(state,))).number for state in State},
+    "count of a route": lambda backend: {
+        state: backend.count(Query(queue="q", route="r", states=(state,))).number for state in State
+    },
+    "count_states": lambda backend: {
+        state: found.number for state, found in backend.count_states(Query()).items()
+    },
+}
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts_of_routes_are_right_beside_a_process_that_keeps_its_turn_to_write(
+    backend: SQLiteBackend, path: Path, name: str
+) -> None:
+    settle_mixed(backend)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+
+    found = COUNTS[name](backend)
+
+    other.execute("ROLLBACK")
+    other.close()
+    assert {state: number for state, number in found.items() if number} == ENDED
+
+
+def test_busiest_route_is_the_one_that_has_most_left(backend: SQLiteBackend) -> None:
+    """Nothing is left of the first, which no count knows yet."""
+    backend.enqueue([firing(route="left", job="j0") for _ in range(len(JOBS) - 1)])
+    run(backend, of_many_jobs())
+    assert count_of(backend, "unsorted") == 1
+
+    assert [one.route for one in backend.busiest(limit=1).routes] == ["left"]
+
+
 def test_impossible_runs_of_many_jobs_leave_sums_finite(backend: SQLiteBackend) -> None:
     backend.enqueue([firing(job=job) for job in JOBS])
     outcomes = [replace(settled(one), took=float("inf")) for one in claim(backend, len(JOBS))]

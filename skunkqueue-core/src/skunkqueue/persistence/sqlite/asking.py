@@ -24,18 +24,18 @@ class Asking(Backend, ABC):
 
     def routes(self, queue: str | None = None) -> list[RouteInfo]:
         """List routes with their counts."""
-        return self._store.read_counts(lambda db: routes.infos(db, queue))
+        return self._store.read(lambda db: routes.infos(db, queue))
 
     def route_page(
         self, queue: str | None = None, text: str = "", limit: int = 50, after: tuple[str, str] | None = None
     ) -> list[RouteInfo]:
         """List some of the routes."""
         most = min(limit, MAX_PAGE)
-        return self._store.read_counts(lambda db: route_pages.page(db, queue, text, most, after))
+        return self._store.read(lambda db: route_pages.page(db, queue, text, most, after))
 
     def busiest(self, queue: str | None = None, limit: int = 50) -> Busiest:
         """List the busiest routes, and add up all."""
-        return self._store.read_counts(lambda db: route_pages.busiest(db, queue, min(limit, MAX_PAGE)))
+        return self._store.read(lambda db: route_pages.busiest(db, queue, min(limit, MAX_PAGE)))
 
     # --- rows ---------------------------------------------------------------------------------------
 

@@ -12,13 +12,13 @@ from skunkqueue.records import RouteInfo, State
 _SUMMED = ("live", *STATES[COMPLETE:])
 _SUMS = (
     f"SELECT r.queue, count(*), sum(r.paused > 0), {', '.join(f'total(t.{name})' for name in _SUMMED)}"  # noqa: S608 - constants
-    f" FROM route r LEFT JOIN (SELECT route, {', '.join(f'sum({name}) AS {name}' for name in _SUMMED)} FROM tally"
+    f" FROM route r LEFT JOIN (SELECT route, {', '.join(f'sum({name}) AS {name}' for name in _SUMMED)} FROM %s"
     " GROUP BY route) t ON t.route = r.no WHERE :queue IS NULL OR r.queue = :queue GROUP BY r.queue ORDER BY r.queue"
 )
 _RUNNING = f"SELECT r.queue, sum({routes.RUNNING_IN_LEASE}) FROM lease l JOIN route r ON r.no = l.route GROUP BY r.queue"  # noqa: S608 - constants
 _BUSIEST = (
     "SELECT r.no, r.queue, r.name, r.paused FROM route r"
-    " LEFT JOIN (SELECT route, sum(live) AS live FROM tally GROUP BY route) t ON t.route = r.no"
+    " LEFT JOIN (SELECT route, sum(live) AS live FROM %s GROUP BY route) t ON t.route = r.no"
     " WHERE :queue IS NULL OR r.queue = :queue ORDER BY coalesce(t.live, 0) DESC, r.queue, r.name LIMIT :limit"
 )
 
@@ -49,16 +49,21 @@ def page(
 
 def busiest(db: sqlite3.Connection, queue: str | None, limit: int) -> Busiest:
     """Read the busiest, and add up all; see ``Backend.busiest``."""
-    rows = db.execute(_BUSIEST, {"queue": queue, "limit": max(0, limit)}).fetchall()
-    shown = routes.infos_of(db, rows, routes.counts(db, [row[0] for row in rows]))
-    return Busiest(routes=tuple(shown), queues=tuple(sums(db, queue)))
+    tally = routes.tallied(db)
+    table, late = tally
+    rows = db.execute(_BUSIEST % table, {"queue": queue, "limit": max(0, limit), "late": late}).fetchall()
+    shown = routes.infos_of(db, rows, routes.counts(db, [row[0] for row in rows], tally))
+    return Busiest(routes=tuple(shown), queues=tuple(sums(db, queue, tally)))
 
 
-def sums(db: sqlite3.Connection, queue: str | None) -> list[QueueSum]:
+def sums(db: sqlite3.Connection, queue: str | None, tally: routes.Tally | None = None) -> list[QueueSum]:
     """Add up the routes of each queue."""
+    table, late = tally or routes.tallied(db)
     running = dict(db.execute(_RUNNING).fetchall())
     found = []
-    for owner, number, paused, live, *finished in db.execute(_SUMS, {"queue": queue}).fetchall():
+    for owner, number, paused, live, *finished in db.execute(
+        _SUMS % table, {"queue": queue, "late": late}
+    ).fetchall():
         run = running.get(owner, 0)
         counts = dict(zip(State, map(int, (live - run, run, *finished)), strict=True))
         found.append(QueueSum(queue=owner, routes=number, paused=paused, counts=counts))

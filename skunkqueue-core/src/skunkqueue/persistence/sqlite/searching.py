@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import itertools
 import sqlite3
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -26,6 +26,8 @@ from skunkqueue.persistence.sqlite.searching_scope import Scope, scope_of
 from skunkqueue.persistence.sqlite.searching_unfinished import keyed, pending, running
 from skunkqueue.persistence.sqlite.store import Store
 from skunkqueue.records import State
+
+T = TypeVar("T")
 
 _STATES = tuple(State)
 _LUMP = 100
@@ -60,9 +62,7 @@ def count(store: Store, query: Query, most: int) -> Count:
         found = _look(db, query, scope, None, onward=True, want=limit + 1, most=limit, now=now)
         return Count(number=len(found.rows), exact=found.ended)
 
-    if _is_counted(query):
-        return store.read_counts(number)
-    return store.read(number) if query.job is None else store.read_sorted(number)
+    return _read(store, query, number)
 
 
 def count_states(store: Store, query: Query, most: int) -> dict[State, Count]:
@@ -89,9 +89,14 @@ def count_states(store: Store, query: Query, most: int) -> dict[State, Count]:
                 result[state] = Count(number=number, exact=found.ended)
         return result
 
-    if _is_counted(query):
-        return store.read_counts(numbers)
-    return store.read(numbers) if query.job is None else store.read_sorted(numbers)
+    return _read(store, query, numbers)
+
+
+def _read(store: Store, query: Query, count: Callable[[sqlite3.Connection], T]) -> T:
+    """Read counts; only those by job need that what ended is sorted."""
+    if query.job is None:
+        return store.read(count)
+    return store.read_counts(count) if _is_counted(query) else store.read_sorted(count)
 
 
 def _is_counted(query: Query) -> bool:

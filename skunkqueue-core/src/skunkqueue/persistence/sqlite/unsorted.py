@@ -2,8 +2,8 @@
 
 To count a hundred firings of a hundred jobs, and to list each by its job, changes a hundred rows, and as many
 pages: several times the cost of settling them. So such a batch is noted in one row, and its firings are listed
-together (``ended.jobs``). An operation that needs them by job, or needs counts, first sorts all that is noted; settling
-does so after a number of them.
+together (``ended.jobs``). An operation that needs them or their counts by job first sorts all that is noted; settling
+does so after a number of them. Counts of routes are read together with what is noted.
 
 Every function here runs inside a transaction that its caller began.
 """
@@ -11,7 +11,7 @@ Every function here runs inside a transaction that its caller began.
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -85,6 +85,18 @@ def is_empty(db: sqlite3.Connection) -> bool:
 def routes(db: sqlite3.Connection) -> set[int]:
     """Return the routes, by number, of which something is left to sort."""
     return {row[0] for row in db.execute("SELECT DISTINCT route FROM unsorted").fetchall()}
+
+
+def not_counted(db: sqlite3.Connection) -> list[tuple[int, ...]]:
+    """Return what to add to the counts of routes: a route, its change of live firings, and of those in each final state."""
+    ended: dict[int, Counter[str]] = {}
+    for route, packed in db.execute("SELECT route, batch FROM unsorted").fetchall():
+        ended.setdefault(route, Counter()).update(_decode(packed).verdicts)
+    found = []
+    for route, verdicts in ended.items():
+        changes = [verdicts[verdict.value] for verdict in FINAL]
+        found.append((route, -sum(changes), *changes))
+    return found
 
 
 def sort_all(db: sqlite3.Connection) -> None:
