@@ -6,11 +6,13 @@ import html
 import re
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
+from skunkqueue.clock import monotonic
 from skunkqueue.persistence import Backend
 from skunkqueue.records import State
-from skunkqueue.web import create_app, routes
+from skunkqueue.web import create_app, routes, source
 from skunkqueue.web.pages import queues
 from skunkqueue.web.rights import Login, Right
 from tests.web.firings import QUEUE, claim, firing
@@ -60,6 +62,23 @@ def test_a_routes_page_counts_what_is_due_to_a_bound(
     assert re.search(r'Pending</span><span class="tile-value">4<|Pending</span>.*?>4<', text)
     assert re.search(r'Due</span><span class="tile-value">≥ 3<', text)
     assert re.search(r'Later</span><span class="tile-value">\?<', text)
+
+
+@pytest.mark.parametrize("address", ["/queue?queue=shop&route=default", "/"])
+def test_counts_that_are_some_seconds_old_say_so(
+    app: Flask, client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    begun = monotonic()
+    seconds = [begun]
+    monkeypatch.setattr(app.extensions[source.KEY], "_monotonic", lambda: seconds[0])
+    # Everything takes long enough to be shown once more while it is counted anew.
+    monkeypatch.setattr(source, "_LONG", 0.0)
+    store.enqueue([firing()])
+
+    assert not re.search(r"Counted .* ago", client.get(address).text)
+    seconds[0] = begun + 6.0
+
+    assert "Counted 6 s ago." in client.get(address).text
 
 
 def test_a_route_that_never_was_is_not_found(client: FlaskClient, store: Backend) -> None:
