@@ -18,6 +18,12 @@ class Reads:
     bytes: int = 0
     passed: int = 0
     """Keys that the cluster had to count to find where a range begins."""
+    trips: int = 0
+    """How often one waits for what is asked for after the wait before."""
+
+    def wait_for(self, asked: int) -> None:
+        """Wait for what was asked for when there had been so many trips."""
+        self.trips = max(self.trips, asked + 1)
 
     @property
     def requests(self) -> int:
@@ -72,9 +78,11 @@ class _Value:
     def __init__(self, reads: Reads, future: Any) -> None:
         self._reads = reads
         self._future = future
+        self._asked = reads.trips
 
     @property
     def value(self) -> bytes | None:
+        self._reads.wait_for(self._asked)
         value: bytes | None = self._future.value
         self._reads.bytes += len(value or b"")
         return value
@@ -87,10 +95,12 @@ class _Range:
     def __init__(self, reads: Reads, letter: str, asked: Any) -> None:
         self._reads = reads
         self._letter = letter
-        self._asked = asked
+        self._range = asked
+        self._asked = reads.trips
 
     def to_list(self) -> Sequence[Any]:
-        pairs: Sequence[Any] = self._asked.to_list()
+        self._reads.wait_for(self._asked)
+        pairs: Sequence[Any] = self._range.to_list()
         self._reads.keys[self._letter] += len(pairs)
         self._reads.bytes += sum(len(pair.key) + len(pair.value) for pair in pairs)
         return pairs

@@ -203,6 +203,33 @@ def test_a_page_reads_no_more_than_it_shows(store: FdbBackend, reads_of: ReadsOf
     assert small.gets["F"] <= 3
 
 
+def test_pages_take_few_round_trips(store: FdbBackend, reads_of: ReadsOf) -> None:
+    for number in range(12):
+        store.enqueue(
+            [firing(route=f"r{route}", job=f"a:{route}", priority=number % 5) for route in range(4)]
+        )
+        store.enqueue(firings(60, tags=("eu",)))
+        lent = lend(store, 50)
+        failed = [outcome(one, Verdict.ERROR, error="E: no") for one in lent[:5]]
+        store.settle([*failed, *(outcome(one) for one in lent[5:])])
+    asked = {
+        "all": (Query(), 2),
+        "oldest": (Query(newest=False), 7),
+        "route": (Query(queue=QUEUE, route=ROUTE, states=(State.PENDING,)), 2),
+        "pending": (Query(states=(State.PENDING,)), 2),
+        "failed": (Query(states=(State.ERROR,)), 6),
+        "tag": (Query(tag="eu", states=(State.COMPLETE,)), 5),
+    }
+
+    def trips_of(query: Query) -> int:
+        return reads_of(lambda: store.rows(query, 50)).trips
+
+    trips = {name: trips_of(query) for name, (query, _) in asked.items()}
+
+    assert {name: number for name, number in trips.items() if number > asked[name][1]} == {}
+    assert reads_of(store.routes).trips <= 2
+
+
 # --- samples --------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ A value begins with a byte that says whether it is all, or with the number of it
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from skunkqueue.persistence.fdb import keys
 from skunkqueue.persistence.fdb.binding import Value
@@ -50,34 +50,52 @@ def read_each(
     tr: Transaction, table: bytes, ids: Iterable[str], *, snapshot: bool = False
 ) -> dict[str, bytes]:
     """Read the values of a table whose keys are ids; those that are there."""
+    return ask_each(tr, table, ids, snapshot=snapshot)()
+
+
+def ask_each(
+    tr: Transaction, table: bytes, ids: Iterable[str], *, snapshot: bool = False
+) -> Callable[[], dict[str, bytes]]:
+    """Ask for them; what is returned waits, and reads them."""
     by_key = {table + keys.id_(id_): id_ for id_ in ids}
-    stored = values(tr, list(by_key), snapshot=snapshot)
-    return {by_key[key]: whole(tr, key, value, snapshot=snapshot) for key, value in stored.items()}
+    stored = ask(tr, list(by_key), snapshot=snapshot)
+    return lambda: {by_key[key]: whole(tr, key, value, snapshot=snapshot) for key, value in stored().items()}
 
 
 def values(tr: Transaction, wanted: Sequence[bytes], *, snapshot: bool = False) -> dict[bytes, bytes]:
-    """Read keys of one table as they are stored; those that are there.
+    """Read keys of one table as they are stored; those that are there."""
+    return ask(tr, wanted, snapshot=snapshot)()
+
+
+def ask(
+    tr: Transaction, wanted: Sequence[bytes], *, snapshot: bool = False
+) -> Callable[[], dict[bytes, bytes]]:
+    """Ask for them; what is returned waits, and reads them.
 
     Many are read as a range from the first to the last, as most of them are not there, or lie side by side. Where other keys
     lie between, it ends early, and the rest is read one by one.
     """
-    found: dict[bytes, bytes] = {}
-    rest: Iterable[bytes] = wanted
-    if len(wanted) > FEW:
-        ordered = sorted(wanted)
-        if not (snapshot or tr.only_reads):
-            for key in ordered:
-                tr.raw.add_read_conflict_key(key)
-        limit = 2 * len(ordered)
-        pairs = tr.get_range(ordered[0], ordered[-1] + b"\0", limit, snapshot=True)()
-        asked = set(ordered)
-        found = {pair.key: pair.value for pair in pairs if pair.key in asked}
-        rest = [key for key in ordered if key > pairs[-1].key] if len(pairs) == limit else ()
     get = (tr.snapshot if snapshot else tr).get
-    for key, future in [(key, get(key)) for key in rest]:
-        value = future.value
-        if value is not None:
-            found[key] = value
+    if len(wanted) <= FEW:
+        asked = [(key, get(key)) for key in wanted]
+        return lambda: {key: value for key, future in asked if (value := future.value) is not None}
+    ordered = sorted(wanted)
+    if not (snapshot or tr.only_reads):
+        for key in ordered:
+            tr.raw.add_read_conflict_key(key)
+    limit = 2 * len(ordered)
+    pairs = tr.get_range(ordered[0], ordered[-1] + b"\0", limit, snapshot=True)
+
+    def found() -> dict[bytes, bytes]:
+        among, came = set(ordered), pairs()
+        read = {pair.key: pair.value for pair in came if pair.key in among}
+        rest = [key for key in ordered if key > came[-1].key] if len(came) == limit else ()
+        for key, future in [(key, get(key)) for key in rest]:
+            value = future.value
+            if value is not None:
+                read[key] = value
+        return read
+
     return found
 
 

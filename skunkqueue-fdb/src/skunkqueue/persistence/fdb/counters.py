@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 import msgspec
@@ -52,10 +53,10 @@ def minutes(tr: Transaction, queue: str, route: str, since: int, until: int) -> 
     span = spans(tr, hours=False)
     rolled = rolled_until(tr, [(queue, route)])[queue, route]
     reading = _Reading(tr, (queue, route), span, since, until, jobs=False, rolled=rolled, with_samples=False)
-    by_begin = reading.by_begin()
+    whole = reading.whole()
     found = []
-    for minute, _ in sorted(by_begin):
-        values = {name: value for name, value in by_begin[minute, None].items() if name not in SAMPLES}
+    for minute in sorted(whole):
+        values = {name: value for name, value in whole[minute].items() if name not in SAMPLES}
         if values:
             found.append(Minute(queue=queue, route=route, minute=minute, values=values))
     return found
@@ -73,15 +74,19 @@ def counters(
         for place in places
     ]
     found: list[Counters] = []
+    seconds = span.seconds
     for reading in reads:
-        by_begin = reading.by_begin()
         queue, route = reading.place
-        found += [
-            Counters(
-                queue=queue, route=route, job=job, begin=begin * span.seconds, values=by_begin[begin, job]
-            )
-            for begin, job in sorted(by_begin, key=lambda key: (key[0], key[1] or ""))
-        ]
+        if jobs:
+            found += [
+                Counters(queue=queue, route=route, job=job, begin=begin * seconds, values=values)
+                for (begin, job), values in sorted(reading.by_job().items(), key=itemgetter(0))
+            ]
+        else:
+            found += [
+                Counters(queue=queue, route=route, job=None, begin=begin * seconds, values=values)
+                for begin, values in sorted(reading.whole().items(), key=itemgetter(0))
+            ]
     return found
 
 
@@ -126,25 +131,29 @@ class _Reading:
             if is_hours:
                 self._hour_samples = _ask(tr, tr.keys.hour_sample, place, first, last)
 
-    def by_begin(self) -> dict[tuple[int, str | None], dict[str, float]]:
-        """Wait, and add up."""
+    def by_job(self) -> dict[tuple[int, str], dict[str, float]]:
+        """Wait, and add up by time and job."""
         sums: Sums = {}
         _collect(sums, self._open, self._start, self._width, jobs=self._jobs)
         if self._hours is not None:
             _collect(sums, self._hours, self._start, 1, jobs=self._jobs)
-        found: dict[tuple[int, str | None], dict[str, float]] = {}
-        for (begin, job), values in _added_up(sums):
-            found[begin, job if self._jobs else None] = values
+        return dict(_added_up(sums))
+
+    def whole(self) -> dict[int, dict[str, float]]:
+        """Wait, and add up by time: all jobs together, and samples. There may be thousands of minutes."""
+        found = {begin: values for (begin, _), values in self.by_job().items()}
         first, last = self._span
         for pair in () if self._tens is None else self._tens():
-            for begin, values in as_minutes(pair.value).items():
-                if first <= begin < last:
-                    found[begin, None] = values
+            minutes = as_minutes(pair.value)
+            if first <= min(minutes, default=first) and max(minutes, default=first) < last:
+                found.update(minutes)
+            else:
+                found.update((begin, values) for begin, values in minutes.items() if first <= begin < last)
         for width, samples in ((1, self._hour_samples), (self._width, self._samples)):
             for pair in () if samples is None else samples():
                 begin = keys.count_of(pair.key[self._start :]) // width
                 # The largest of an hour.
-                add(found.setdefault((begin, None), {}), as_values(pair.value))
+                add(found.setdefault(begin, {}), as_values(pair.value))
         return found
 
 

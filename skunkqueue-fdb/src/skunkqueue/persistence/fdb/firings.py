@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -244,13 +244,18 @@ def attempts(tr: Transaction, ids: Iterable[str], *, attempt_states: bool = Fals
 
     ``attempt_states``: with those that lie apart, which are otherwise left out, and stay as they are.
     """
-    stored = blobs.read_each(tr, tr.keys.attempt, ids)
-    found: dict[str, Attempt] = {id_: as_attempt(value) for id_, value in stored.items()}
+    found = ask_attempts(tr, ids)()
     if attempt_states:
         apart = [id_ for id_, attempt in found.items() if attempt.apart]
         for id_, attempt_state in blobs.read_each(tr, tr.keys.attempt_state, apart).items():
             found[id_] = msgspec.structs.replace(found[id_], attempt_state=attempt_state)
     return found
+
+
+def ask_attempts(tr: Transaction, ids: Iterable[str]) -> Callable[[], dict[str, Attempt]]:
+    """Ask for them; what is returned waits, and reads them."""
+    stored = blobs.ask_each(tr, tr.keys.attempt, ids)
+    return lambda: {id_: as_attempt(value) for id_, value in stored().items()}
 
 
 def note(tr: Transaction, id_: str, attempt: Attempt) -> None:

@@ -50,7 +50,9 @@ def _orders(
     if state is State.RUNNING:
         found = searching_unfinished.running(tr, queue, route, after, onward=True)
     else:
-        found = searching_unfinished.pending(tr, routes.known(tr, queue, route), after, onward=True)
+        found = searching_unfinished.pending(
+            tr, routes.known(tr, queue, route), after, onward=True, want=count
+        )
     return [(position.first, position.second, position.id) for position, _ in islice(found, count)]
 
 

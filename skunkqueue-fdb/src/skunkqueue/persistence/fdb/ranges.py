@@ -9,9 +9,9 @@ from skunkqueue.persistence.fdb.transactions import Transaction
 
 
 def lumps(
-    tr: Transaction, begin: bytes, end: bytes, *, onward: bool, first: int, most: int
+    tr: Transaction, begin: bytes, end: bytes, *, onward: bool, first: int, most: int, second: int = 0
 ) -> Iterator[Sequence[KeyValue]]:
-    """Read a range in lumps: of ``first`` keys, then of four times as many each time, of ``most`` at last.
+    """Read a range in lumps: of ``first`` keys, then of four times as many each time (but of ``second`` at least), of ``most`` at last.
 
     The first is asked for at once, so that many ranges that are merged come in one round trip.
     """
@@ -29,7 +29,7 @@ def lumps(
                 begin = pairs[-1].key + b"\0"
             else:
                 end = pairs[-1].key
-            size = min(size * 4, most)
+            size = min(max(size * 4, second), most)
             asked = tr.get_range(begin, end, size, newest=not onward, snapshot=True)
 
     return rest()

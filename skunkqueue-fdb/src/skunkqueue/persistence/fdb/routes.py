@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -17,16 +17,28 @@ Place = tuple[str, str]
 
 def known(tr: Transaction, queue: str | None = None, route: str | None = None) -> list[tuple[Place, Route]]:
     """List routes (of one queue, of one name), by queue and name."""
+    return ask_known(tr, queue, route)()
+
+
+def ask_known(
+    tr: Transaction, queue: str | None = None, route: str | None = None
+) -> Callable[[], list[tuple[Place, Route]]]:
+    """Ask for them; what is returned waits, and lists them."""
     if queue is not None and route is not None:
-        found = one(tr, queue, route)
-        return [] if found is None else [((queue, route), found)]
+        asked = tr.get(tr.keys.route + keys.place(queue, route))
+        return lambda: [] if asked.value is None else [((queue, route), as_route(asked.value))]
     before = tr.keys.route if queue is None else tr.keys.route + keys.name(queue)
-    listed = []
-    for pair in tr.get_range(before, before + keys.END)():
-        (its_queue, its_route), _ = keys.names(pair.key[len(tr.keys.route) :], 2)
-        if route in (None, its_route):
-            listed.append(((its_queue, its_route), as_route(pair.value)))
-    return sorted(listed)
+    pairs = tr.get_range(before, before + keys.END)
+
+    def listed() -> list[tuple[Place, Route]]:
+        found = []
+        for pair in pairs():
+            (its_queue, its_route), _ = keys.names(pair.key[len(tr.keys.route) :], 2)
+            if route in (None, its_route):
+                found.append(((its_queue, its_route), as_route(pair.value)))
+        return sorted(found)
+
+    return listed
 
 
 def following(tr: Transaction, after: bytes, limit: int) -> list[tuple[Place, Route]]:
@@ -53,19 +65,18 @@ def set_paused(tr: Transaction, queue: str, route: str, found: Route, *, paused:
         tr.set(tr.keys.route + keys.place(queue, route), encode(changed))
 
 
-def paused_queues(tr: Transaction) -> set[str]:
-    """List the queues that are paused as a whole."""
+def ask_paused_queues(tr: Transaction) -> Callable[[], set[str]]:
+    """Ask which queues are paused as a whole; what is returned waits, and lists them."""
     before = tr.keys.queue
-    return {
-        keys.names(pair.key[len(before) :], 1)[0][0] for pair in tr.get_range(before, before + keys.END)()
-    }
+    pairs = tr.get_range(before, before + keys.END)
+    return lambda: {keys.names(pair.key[len(before) :], 1)[0][0] for pair in pairs()}
 
 
 def infos(tr: Transaction, queue: str | None) -> list[RouteInfo]:
     """Tell how each route stands."""
-    listed = known(tr, queue)
-    paused = paused_queues(tr)
+    asked, queues = ask_known(tr, queue), ask_paused_queues(tr)
     counts = counts_of(tr, queue)
+    listed, paused = asked(), queues()
     oldest = oldest_due(tr, listed)
     return [
         RouteInfo(

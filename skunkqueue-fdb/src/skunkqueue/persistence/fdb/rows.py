@@ -98,12 +98,13 @@ def _rows(
     whole = {one.id for _, one in lump if isinstance(one, Live) and one.entry is not None}
     plain = {one.id for _, one in lump if isinstance(one, Live) and not one.noted}
     running = {one.id for _, one in lump if isinstance(one, Live) and one.lease is not None}
-    heads = firings.heads(tr, [id_ for id_ in ids if id_ not in whole])
-    attempts = firings.attempts(tr, [id_ for id_ in ids if id_ not in plain])
+    asked_attempts = firings.ask_attempts(tr, [id_ for id_ in ids if id_ not in plain])
     # What was only ever put in has made no progress.
-    progress = blobs.read_each(
+    asked_progress = blobs.ask_each(
         tr, tr.keys.progress, [id_ for id_ in ids if id_ not in plain or id_ in running]
     )
+    heads = firings.heads(tr, [id_ for id_ in ids if id_ not in whole])
+    attempts, progress = asked_attempts(), asked_progress()
     for position, one in lump:
         head = heads.get(position.id)
         if head is None and isinstance(one, Live) and one.entry is not None:

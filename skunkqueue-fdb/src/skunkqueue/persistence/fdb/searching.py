@@ -94,32 +94,40 @@ def _step(
 ) -> Look:
     until = monotonic() + _LONGEST
     scope = _scope(tr, query)
-    candidates = _candidates(tr, query, scope, after, onward=onward)
+    candidates = _candidates(tr, query, scope, after, onward=onward, want=want)
     timed = _Timed(shown(tr, query, candidates, scope.pauses, min(max(want, 1), _LUMP)), until)
     found = listing.look_through(timed, query, want, most)
     return found._replace(ended=False) if timed.cut else found
 
 
 def _scope(tr: Transaction, query: Query) -> _Scope:
-    listed = routes.known(tr, query.queue, query.route)
+    asked, queues = routes.ask_known(tr, query.queue, query.route), routes.ask_paused_queues(tr)
+    listed = asked()
     paused = frozenset(place for place, found in listed if found.paused)
-    return _Scope(listed, listing.states_of(query), Pauses(frozenset(routes.paused_queues(tr)), paused))
+    return _Scope(listed, listing.states_of(query), Pauses(frozenset(queues()), paused))
 
 
 def _candidates(
-    tr: Transaction, query: Query, scope: _Scope, after: Position | None, *, onward: bool
+    tr: Transaction, query: Query, scope: _Scope, after: Position | None, *, onward: bool, want: int
 ) -> Iterator[tuple[Position, Live | Found]]:
-    """Go through what may match, from one end of the line through time."""
+    """Go through what may match, from one end of the line through time; ``want``: how many are needed, or more."""
     groups = (listing.FINISHED, listing.RUNNING, listing.PENDING)
     for group in groups if onward else reversed(groups):
         if after is not None and (group < after.group if onward else group > after.group):
             continue
         place = after if after is not None and after.group == group else None
-        yield from _group(tr, query, scope, group, place, onward=onward)
+        yield from _group(tr, query, scope, group, place, onward=onward, want=want)
 
 
 def _group(
-    tr: Transaction, query: Query, scope: _Scope, group: int, after: Position | None, *, onward: bool
+    tr: Transaction,
+    query: Query,
+    scope: _Scope,
+    group: int,
+    after: Position | None,
+    *,
+    onward: bool,
+    want: int,
 ) -> Iterator[tuple[Position, Live | Found]]:
     if group == listing.FINISHED:
         final = [state for state in scope.states if state.final]
@@ -131,7 +139,7 @@ def _group(
             yield from searching_unfinished.running(tr, query.queue, query.route, after, onward=onward)
     elif State.PENDING in scope.states:
         if query.key is None:
-            yield from searching_unfinished.pending(tr, scope.listed, after, onward=onward)
+            yield from searching_unfinished.pending(tr, scope.listed, after, onward=onward, want=want)
         else:
             queues = list(dict.fromkeys(place[0] for place, _ in scope.listed))
             yield from searching_unfinished.keyed(tr, queues, query.key, after, onward=onward)

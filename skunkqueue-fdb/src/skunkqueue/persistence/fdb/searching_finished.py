@@ -22,7 +22,9 @@ from skunkqueue.persistence.listing import Position
 from skunkqueue.records import State
 
 _FIRST, _MOST = 2, 64
-"""Keys of an index read at once: at first, and later."""
+"""Chunks of a route that are read at once: at first, and later. Keys that lead to chunks are read by the most at once."""
+_FIRST_LED_TO = 4
+"""Chunks that are read at first of those that keys lead to."""
 
 
 class _Index(NamedTuple):
@@ -149,18 +151,21 @@ def _refs(tr: Transaction, index: _Index, low: float, high: float, *, onward: bo
         chunk = index.chunk(pair.key[len(index.before) :])
         return _Ref(chunk.finished, chunk, pair.value if index.holds else None)
 
-    return map(ref, _read(tr, index.before, low, high, onward=onward))
+    first = _FIRST if index.holds else _MOST
+    return map(ref, _read(tr, index.before, low, high, onward=onward, first=first))
 
 
-def _read(tr: Transaction, before: bytes, low: float, high: float, *, onward: bool) -> Iterator[KeyValue]:
+def _read(
+    tr: Transaction, before: bytes, low: float, high: float, *, onward: bool, first: int = _MOST
+) -> Iterator[KeyValue]:
     """Read an index from end to end; from ``low`` to ``high``, both included."""
     begin, end = before + keys.moment(low), before + keys.moment(high) + keys.END
-    return chain.from_iterable(lumps(tr, begin, end, onward=onward, first=_FIRST, most=_MOST))
+    return chain.from_iterable(lumps(tr, begin, end, onward=onward, first=first, most=_MOST))
 
 
 def _with_values(tr: Transaction, refs: Iterator[_Ref]) -> Iterator[tuple[Chunk, Ended]]:
     """Read chunks, more and more at once."""
-    size = _FIRST
+    size = _FIRST_LED_TO
     while lump := list(islice(refs, size)):
         asked = [
             (

@@ -16,7 +16,10 @@ from skunkqueue.persistence.fdb.transactions import Transaction
 from skunkqueue.persistence.listing import Position
 
 _FIRST, _MOST = 4, 500
-"""Keys of a line read at once: at first, and later."""
+"""Keys of a line read at once: at least, and at most."""
+
+Values = Callable[[Sequence[KeyValue], int], list[tuple[bytes, bytes]]]
+"""What reads values of a line, given its keys from a place on."""
 
 
 class Live(NamedTuple):
@@ -65,21 +68,24 @@ def running(
 
 
 def pending(
-    tr: Transaction, listed: Sequence[tuple[Place, Route]], after: Position | None, *, onward: bool
+    tr: Transaction, listed: Sequence[tuple[Place, Route]], after: Position | None, *, onward: bool, want: int
 ) -> Iterator[tuple[Position, Live]]:
-    """Go through what is in line on some routes."""
+    """Go through what is in line on some routes; ``want``: how many are needed, or more."""
     border = b""
     if after is not None:
         border = keys.rank(round(-after.first) if 0 <= -after.first <= 9 else 0) + keys.moment(after.second)
         border += keys.id_(after.id)
-    lists = []
+    tables: list[tuple[bytes, Values]] = []
     for place, found in listed:
         if not found.ranks:
             continue
         packed = keys.place(*place)
-        lists.append(_line(tr, tr.keys.line + packed, border, _plain, onward=onward))
+        tables.append((tr.keys.line + packed, _plain))
         if found.ranks & TARGETS:
-            lists.append(_line(tr, tr.keys.target + packed, border, _targeted(tr, packed), onward=onward))
+            tables.append((tr.keys.target + packed, _targeted(tr, packed)))
+    # One route has all that is needed; of several each has some, or one has most.
+    first = max(want if len(tables) < 2 else 2 * want // len(tables), _FIRST)
+    lists = [_line(tr, before, border, values, (first, want), onward=onward) for before, values in tables]
     for order, live in heapq.merge(*lists, key=lambda one: one[0], reverse=not onward):
         yield _position(order), live
 
@@ -114,9 +120,7 @@ def _plain(pairs: Sequence[KeyValue], start: int) -> list[tuple[bytes, bytes]]:
     return [(pair.key[start:], pair.value) for pair in pairs]
 
 
-def _targeted(
-    tr: Transaction, place: bytes
-) -> Callable[[Sequence[KeyValue], int], list[tuple[bytes, bytes]]]:
+def _targeted(tr: Transaction, place: bytes) -> Values:
     """Read what is for one worker only from where it lies."""
 
     def read(pairs: Sequence[KeyValue], start: int) -> list[tuple[bytes, bytes]]:
@@ -133,17 +137,19 @@ def _line(
     tr: Transaction,
     before: bytes,
     border: bytes,
-    values: Callable[[Sequence[KeyValue], int], list[tuple[bytes, bytes]]],
+    values: Values,
+    sizes: tuple[int, int],
     *,
     onward: bool,
 ) -> Iterator[tuple[bytes, Live]]:
-    """Read a line from a place in it (RANK, DUE and ID) on, more and more at once."""
+    """Read a line from a place in it (RANK, DUE and ID) on: so many keys at first, and then; more and more after that."""
     begin, end = before, before + keys.END
     if border and onward:
         begin = before + border + b"\0"
     elif border:
         end = before + border
-    read = lumps(tr, begin, end, onward=onward, first=_FIRST, most=_MOST)
+    first, second = (min(size, _MOST) for size in sizes)
+    read = lumps(tr, begin, end, onward=onward, first=first, most=_MOST, second=second)
     return ((order, _live(order, value)) for pairs in read for order, value in values(pairs, len(before)))
 
 
