@@ -46,7 +46,7 @@ SAMPLES = ("pending", "running", "oldest")
 _FORMS = {"wait": ("w:", "wait<"), "run": ("r:", "run<")}
 
 
-class Counters(msgspec.Struct, frozen=True, kw_only=True):
+class Counters(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What was counted on one route, of one job or of all, in one minute or hour, or ever."""
 
     queue: str

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
-from skunkqueue.counters import Counters, add
+from skunkqueue.counters import SAMPLES, Counters, add
 from skunkqueue.persistence.mongodb.count_writer import HOUR, LENGTH, MINUTE, Values, range_of
+from skunkqueue.persistence.mongodb.packed_minutes import PACKED, unpacked, values_of
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.persistence.mongodb.store import Store
 from skunkqueue.records import Minute
@@ -19,12 +21,13 @@ Place = tuple[str, str]
 
 def minutes(store: Store, queue: str, route: str, since: int, until: int) -> list[Minute]:
     """Read counters; see ``Backend.minutes``."""
-    found = _sums(store, [(queue, route)], MINUTE, since * 60, until * 60)
-    minutes = (
-        Minute(queue=queue, route=route, minute=begin // 60, values=values)
-        for (_, begin), values in sorted(found.items())
-    )
-    return list(minutes)
+    found = _sums(store, [(queue, route)], MINUTE, since * 60, until * 60)[queue, route]
+    minutes = []
+    for begin, with_samples in sorted(found.items(), key=itemgetter(0)):
+        values = {name: value for name, value in with_samples.items() if name not in SAMPLES}
+        if values:
+            minutes.append(Minute(queue=queue, route=route, minute=begin // 60, values=values))
+    return minutes
 
 
 def counters(
@@ -51,12 +54,12 @@ def counters(
             mine = sorted(key for key in by_job if key[0] == place)
             kept += (_counters(place, job, begin, by_job[place, begin, job]) for _, begin, job in mine)
         return kept
-    sums = _sums(store, places, span, since, until, samples=True)
-    begins: defaultdict[Place, list[int]] = defaultdict(list)
-    for place, begin in sums:
-        begins[place].append(begin)
-    for place in routes:
-        kept += (_counters(place, None, begin, sums[place, begin]) for begin in sorted(begins[place]))
+    sums = _sums(store, places, span, since, until)
+    for queue, route in routes:
+        kept += [
+            Counters(queue=queue, route=route, job=None, begin=float(begin), values=values)
+            for begin, values in sorted(sums[queue, route].items(), key=itemgetter(0))
+        ]
     return kept
 
 
@@ -79,30 +82,40 @@ def totals(store: Store, queue: str | None = None) -> list[Counters]:
 
 
 def _sums(
-    store: Store, places: Sequence[Place], span: str, since: float, until: float, *, samples: bool = False
-) -> defaultdict[tuple[Place, int], Values]:
-    """Add counters up by route and begin."""
-    sums: defaultdict[tuple[Place, int], Values] = defaultdict(dict)
-    for one in spans(store, places, span, since, until):
-        id_ = one["_id"]
-        found: Values = one.get("values", {})
-        if samples and "samples" in one:
-            found.update(one["samples"])
-        if found:
+    store: Store, places: Sequence[Place], span: str, since: float, until: float
+) -> defaultdict[Place, dict[int, Values]]:
+    """Add counters up by route and begin, all jobs together, with the samples."""
+    sums: defaultdict[Place, dict[int, Values]] = defaultdict(dict)
+    if span == MINUTE:
+        sums.update(unpacked(_minutes(store, places, since, until), since, until))
+    else:
+        for one in spans(store, places, span, since, until):
+            id_ = one["_id"]
             # No other one has this route and time.
-            sums[(id_["queue"], id_["route"]), id_["begin"]] = found
-    for key, values in _old(store, places, span, since, until):
-        add(sums[key], values)
+            sums[id_["queue"], id_["route"]][id_["begin"]] = values_of(one)
+    for (place, begin), values in _old(store, places, span, since, until):
+        add(sums[place].setdefault(begin, {}), values)
     return sums
+
+
+def _minutes(store: Store, places: Sequence[Place], since: float, until: float) -> list[Document]:
+    """Read documents of minutes and of packed hours that have minutes which begin in this time."""
+    among = []
+    for place in places:
+        # Read in this order: what is packed meanwhile is seen twice, and not missed.
+        among.append({"_id": range_of(place, MINUTE, since, until)})
+        among.append({"_id": range_of(place, PACKED, since - LENGTH[HOUR], until)})
+    return _found(store, among)
 
 
 def spans(store: Store, places: Sequence[Place], span: str, since: float, until: float) -> list[Document]:
     """Read the counters of spans that begin in this time."""
+    return _found(store, [{"_id": range_of(place, span, since, until)} for place in places])
+
+
+def _found(store: Store, among: list[Document]) -> list[Document]:
     store.deferred.finish_counts()
-    if not places:
-        return []
-    among = [{"_id": range_of(place, span, since, until)} for place in places]
-    return store.find(store.tallies, {"$or": among}, hint="_id_")
+    return store.find(store.tallies, {"$or": among}, hint="_id_") if among else []
 
 
 def _old(

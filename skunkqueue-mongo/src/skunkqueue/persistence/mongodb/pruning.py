@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from skunkqueue.persistence.mongodb import counters, estimates
+from skunkqueue.persistence.mongodb import counters, estimates, packed_minutes
 from skunkqueue.persistence.mongodb.documents import FINALS, PLACED, SINCE_EVER, TOMBSTONE_KEPT, tombstone
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.persistence.mongodb.store import Store
@@ -14,6 +14,7 @@ _CHUNK = 1_000
 def prune(store: Store, older: float | None = None, limit: int = 1_000) -> int:
     """Remove what was kept long enough; see ``Backend.prune``."""
     counters.drop_old(store)
+    packed_minutes.pack(store, store.time.about_now())
     if older is None:
         return _prune(store, {"gone": {"$lte": store.time.date()}, "state": {"$in": list(FINALS)}}, limit)
     before = store.time.now() - older
