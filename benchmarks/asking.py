@@ -140,8 +140,9 @@ def times_of(question: Callable[[], object], count: int) -> list[float]:
 def measure(url: str, pages: int, seconds: float) -> None:
     """Print how long each question takes, alone and beside a worker; and what the worker loses, with the long ones and without."""
     backend = open_backend(resolve(conn_url=url))
-    # What was counted in a minute that is over is packed.
+    # What was counted in a minute that is over is packed, or is added up by whoever sweeps, as workers do.
     time.sleep(60.0 - time.time() % 60.0)
+    backend.sweep()
     asked = questions(backend)
     alone = {name: times_of(question, pages) for name, question in asked.items()}
     with working(url, seconds) as rate:

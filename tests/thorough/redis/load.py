@@ -94,7 +94,8 @@ class Load:
             worker.result(PATIENCE)
         assert len(set(self.accepted)) == len(self.accepted)
         tallied = counters(store)
-        assert tallied["complete"] == tallied["enqueued"] == found[State.COMPLETE]
+        sums = {**tallied, "counted": found[State.COMPLETE], "accepted": len(self.accepted)}
+        assert tallied["complete"] == tallied["enqueued"] == found[State.COMPLETE], sums
         assert found[State.COMPLETE] == len(self.accepted) - len(self.lost(store))
 
     def lost(self, store: Backend) -> list[str]:

@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 
 from skunkqueue.contract.makers import claim, counts, firings, ids, outcome
-from skunkqueue.errors import BackendUnavailableError
+from skunkqueue.errors import BackendLoginError, BackendUnavailableError
+from skunkqueue.persistence.redis.nodes import node_of
+from skunkqueue.persistence.redis.settings import settings_of
 from skunkqueue.records import State
 from tests.redis.opening import OpenStore
 from tests.redis.patience import persistently
@@ -17,6 +19,7 @@ from tests.support.store_fixtures import ConfigOf
 from tests.thorough.redis.load import Load
 
 NewSentinels = Callable[..., RedisSentinels]
+SENTINEL_PASSWORD = "sentinel_password"  # noqa: S105 - the name of an option
 
 
 def test_the_master_is_found_through_the_sentinels(
@@ -56,6 +59,35 @@ def test_a_master_that_the_sentinels_do_not_know_is_named(
 
     with pytest.raises(BackendUnavailableError, match="another"):
         open_store(config_of(url)).enqueue(firings(1))
+
+
+def test_who_connects_during_a_failover_finds_the_new_master(
+    new_sentinels: NewSentinels, config_of: ConfigOf
+) -> None:
+    """Which lives beside the old one for a while."""
+    made = new_sentinels(replicas=2)
+    node = node_of(settings_of(config_of(made.url())))
+
+    new = made.failover()
+    connection = node.connect()
+    found = connection.port
+    connection.disconnect()
+
+    assert found == new.port
+
+
+def test_sentinels_are_logged_in_at_by_a_password_of_their_own(
+    new_sentinels: NewSentinels, open_store: OpenStore, config_of: ConfigOf
+) -> None:
+    made = new_sentinels()
+    made.sentinels[0].ask("ACL", "SETUSER", "default", "resetpass", ">secret")
+
+    fired = firings(2)
+    assert open_store(config_of(made.url(**{SENTINEL_PASSWORD: "secret"}))).enqueue(fired) == ids(fired)
+    with pytest.raises(BackendLoginError, match="password"):
+        open_store(config_of(made.url(**{SENTINEL_PASSWORD: "wrong"}))).enqueue(fired)
+    with pytest.raises(BackendUnavailableError, match=str(made.sentinels[0].port)):
+        open_store(config_of(made.url(retry_for="0.1"))).enqueue(fired)
 
 
 def test_a_load_survives_its_killed_master(

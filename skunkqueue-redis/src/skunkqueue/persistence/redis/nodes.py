@@ -10,10 +10,9 @@ from typing import Any, Protocol
 
 from redis.backoff import NoBackoff
 from redis.crc import key_slot
-from redis.exceptions import AskError, MovedError, RedisError
+from redis.exceptions import AskError, AuthenticationError, MovedError, RedisError
 from redis.exceptions import ConnectionError as Unreachable
 from redis.retry import Retry
-from redis.sentinel import Sentinel
 from skunkqueue.persistence.redis.connections import LocalConnection, PlainConnection, TLSConnection
 from skunkqueue.persistence.redis.settings import Settings
 
@@ -82,20 +81,14 @@ class SentinelNode:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        kwargs = {**_shared(settings), **settings.sentinel}
-        for name in ("username", "password"):
-            if name not in settings.sentinel:
-                kwargs.pop(name)
-        make: Any = Sentinel  # which redis-py does not type
-        self._sentinel = make(list(settings.hosts), sentinel_kwargs={**kwargs, "ssl": bool(settings.tls)})
+        self._sentinels: list[tuple[str, int]] = list(settings.hosts)
+        self._login = {name: settings.sentinel.get(name) for name in ("username", "password")}
 
     def connect(self) -> AnyConnection:
         """Ask the sentinels, then connect to the master they name, if it says that it is one."""
         settings = self._settings
-        host, port = self._sentinel.discover_master(settings.service)
-        kind = TLSConnection if settings.tls else PlainConnection
-        connection: AnyConnection = kind(host=host, port=port, db=settings.db, **_shared(settings))
-        connection.connect()
+        host, port = self._master()
+        connection = self._reach((host, port), db=settings.db)
         try:
             connection.send_command("ROLE")
             role = connection.read_response(disable_decoding=True)
@@ -108,6 +101,43 @@ class SentinelNode:
                 f"{host}:{port} is the master of {settings.service} by its sentinels, but says that it is not"
             )
             raise Unreachable(msg)
+        return connection
+
+    def _master(self) -> tuple[str, int]:
+        """Ask one sentinel after the other.
+
+        By the command that clients are to use: during a failover it names the new master as soon as there is one, and
+        ``SENTINEL MASTERS``, which redis-py sends, the old one for some seconds more.
+        """
+        service = self._settings.service
+        said: list[str] = []
+        for address in tuple(self._sentinels):
+            try:
+                connection = self._reach(address, **self._login)
+                try:
+                    connection.send_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)
+                    found = connection.read_response(disable_decoding=True)
+                finally:
+                    connection.disconnect()
+            except AuthenticationError:
+                raise
+            except RedisError as error:
+                said.append(f"{address[0]}:{address[1]}: {error}")
+                continue
+            if found is not None:
+                # The next time this one is asked first.
+                self._sentinels = [address, *(other for other in self._sentinels if other != address)]
+                return found[0].decode(), int(found[1])
+            said.append(f"{address[0]}:{address[1]}: no such master")
+        msg = f"no sentinel names the master of {service!r} ({'; '.join(said)})"
+        raise Unreachable(msg)
+
+    def _reach(self, address: tuple[str, int], **other: Any) -> AnyConnection:
+        kind = TLSConnection if self._settings.tls else PlainConnection
+        connection: AnyConnection = kind(
+            host=address[0], port=address[1], **{**_shared(self._settings), **other}
+        )
+        connection.connect()
         return connection
 
     def look_again(self, error: RedisError) -> None:
