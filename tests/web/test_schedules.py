@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+import skunkqueue.schedule
+import skunkqueue.web.rules
 from skunkqueue import SkunkQueue
 from skunkqueue.persistence import Backend
 from skunkqueue.records import Schedule, State, Verdict
-from skunkqueue.schedule import find_strategy
+from skunkqueue.schedule import Strategy, find_strategy
 from skunkqueue.scheduler import AIMDScheduler, TimeScheduler
 from skunkqueue.web import schedule_views as views
 from skunkqueue.web.rules import Rules
@@ -171,6 +173,23 @@ def test_a_strategy_that_hangs_holds_a_page_up_once_and_not_for_long(store: Back
     assert time.monotonic() - began < 10
     assert words == [*[""] * 20, "every 60 s"]
     assert "is not called now" in (ticks.problem or "")
+
+
+def test_a_rule_is_asked_for_its_words_once(store: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bytes] = []
+
+    def describe(strategy: Strategy, params: bytes) -> str:
+        asked.append(params)
+        return skunkqueue.schedule.describe(strategy, params)
+
+    monkeypatch.setattr(skunkqueue.web.rules, "describe", describe)
+    rules = Rules()
+    declared = [declare(store, f"s{number}") for number in range(3)]
+
+    words = [rules.words(each) for each in declared * 2]
+
+    assert words == ["every 60 s"] * 6
+    assert len(asked) == 1
 
 
 def test_a_schedule_that_is_gone_has_a_page(client: FlaskClient) -> None:

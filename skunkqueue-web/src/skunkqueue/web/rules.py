@@ -25,7 +25,9 @@ LIMIT = 1.0
 """Seconds that a strategy has for one answer."""
 TICKS = 5
 _LONGEST = 300
-"""Characters of a rule."""
+"""Characters of a rule; and bytes of one whose words are remembered."""
+_REMEMBERED = 2_000
+"""Rules whose words are remembered."""
 
 
 class Tick(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,17 +55,30 @@ class Rules:
         """``limit``: seconds for one answer."""
         self._limit = limit
         self._rests = Rests()
+        self._words: dict[tuple[str, bytes], str] = {}
 
     def words(self, schedule: Schedule) -> str:
-        """Return a rule in a few words; empty where its strategy is not installed or fails."""
+        """Return a rule in a few words; empty where its strategy is not installed or fails.
+
+        The words depend on the rule alone, so each is asked for once: a call is made on a thread of its own.
+        """
+        rule = schedule.strategy, schedule.params
+        known = self._words.get(rule)
+        if known is not None:
+            return known
 
         def tell() -> str:
             return describe(find_strategy(schedule.strategy), schedule.params)
 
         try:
-            return cut(self._ask(schedule.strategy, tell), _LONGEST)
+            found = cut(self._ask(schedule.strategy, tell), _LONGEST)
         except LOAD_FAILURES:
             return ""
+        if found and len(schedule.params) <= _LONGEST:
+            if len(self._words) >= _REMEMBERED:
+                self._words.clear()
+            self._words[rule] = found
+        return found
 
     def problem(self, schedule: Schedule) -> str | None:
         """Return why the strategy of a schedule cannot be used here; ``None``: it can."""
