@@ -32,6 +32,7 @@ from skunkqueue.records import Firing, Schedule, State, WorkerRecord
 from skunkqueue.serializers import get_serializer
 
 SCHEDULES = 200
+RULE = b'{"every":60.0}'
 POOLS = 10
 WORKERS = 8
 VIEWERS = 16
@@ -63,8 +64,8 @@ def furnish(backend: Backend) -> None:
             queue=QUEUE,
             name=f"s{number:03}",
             route=f"r{number % 20:02}",
-            strategy="every",
-            params=b"60",
+            strategy="time",
+            params=RULE,
             state=b"",
             body=body,
         )

@@ -14,6 +14,7 @@ from flask import current_app
 
 from skunkqueue.cli.text import cut
 from skunkqueue.errors import PluginError, PluginTimeoutError
+from skunkqueue.plugins import STRATEGIES, registry
 from skunkqueue.plugins.calls import Rests
 from skunkqueue.plugins.requirements import LOAD_FAILURES, explain
 from skunkqueue.records import Schedule
@@ -66,6 +67,8 @@ class Rules:
         known = self._words.get(rule)
         if known is not None:
             return known
+        if not registry.origins(STRATEGIES, schedule.strategy):
+            return ""
 
         def tell() -> str:
             return describe(find_strategy(schedule.strategy), schedule.params)
@@ -74,7 +77,7 @@ class Rules:
             found = cut(self._ask(schedule.strategy, tell), _LONGEST)
         except LOAD_FAILURES:
             return ""
-        if found and len(schedule.params) <= _LONGEST:
+        if len(schedule.params) <= _LONGEST:
             if len(self._words) >= _REMEMBERED:
                 self._words.clear()
             self._words[rule] = found
