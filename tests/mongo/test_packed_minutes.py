@@ -1,4 +1,4 @@
-"""Minutes of hours that are over are packed, and read as before, wherever that was cut off."""
+"""Hours that are over are packed, and their minutes read as before."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from skunkqueue.config import open_backend
 from skunkqueue.contract.makers import QUEUE, ROUTE, claim, firing, outcome
 from skunkqueue.counters import Counters
 from skunkqueue.persistence.backend import Backend
+from skunkqueue.persistence.mongodb import packed_minutes
 from skunkqueue.records import Minute
 from tests.support.mongo_fixtures import MongoConfigOf
 from tests.support.mongo_server import Document, MongoServer
@@ -57,11 +58,11 @@ def seen(store: Backend, now: float) -> tuple[list[Counters], list[Minute], list
     return whole, store.minutes(QUEUE, ROUTE, 0, int(now // 60) + 1), some
 
 
-def minutes_of(inside: Database[Document], **more: object) -> int:
-    return inside.tallies.count_documents({"_id.span": "minute", **more})
+def span(name: str, **more: object) -> dict[str, object]:
+    return {"_id.span": name, **more}
 
 
-def test_minutes_of_hours_that_are_over_are_few_documents_that_read_alike(
+def test_hours_that_are_over_are_read_from_one_document_each(
     store: Backend, clock: VirtualClock, inside: Database[Document]
 ) -> None:
     busy(store, clock)
@@ -70,74 +71,93 @@ def test_minutes_of_hours_that_are_over_are_few_documents_that_read_alike(
     assert len(before[0]) == 2 * MINUTES
 
     store.prune()
+    assert inside.tallies.count_documents(span("minutes")) == 2
+    inside.tallies.delete_many(span("minute", **{"_id.begin": {"$lt": now - (MINUTES - 60) * 60.0}}))
 
-    assert minutes_of(inside) == 2 * (MINUTES - 60)
-    assert inside.tallies.count_documents({"_id.span": "minutes"}) == 2
     assert seen(store, now) == before
     assert {one.values["complete"] for one in before[0] if one.route == ROUTE} == {1}
     assert any("pending" in one.values for one in before[0])
 
 
-def test_minutes_of_an_hour_that_has_just_ended_wait_for_late_counts(
+def test_an_hour_that_is_not_packed_is_read_from_its_minutes(
+    store: Backend, clock: VirtualClock, inside: Database[Document]
+) -> None:
+    """As after a failover to a server that does not know the packed ones."""
+    busy(store, clock)
+    now = clock.now()
+    before = seen(store, now)
+    store.prune()
+
+    inside.tallies.delete_many(span("minutes", **{"_id.route": ROUTE}))
+
+    assert seen(store, now) == before
+
+
+def test_an_hour_that_has_just_ended_waits_for_late_counts(
     store: Backend, clock: VirtualClock, inside: Database[Document]
 ) -> None:
     store.enqueue([firing()])
     clock.advance(HOUR + 200.0)
     store.prune()
-    assert minutes_of(inside) == 1
+    assert inside.tallies.count_documents(span("minutes")) == 0
 
     clock.advance(200.0)
     store.prune()
 
-    assert minutes_of(inside) == 0
+    assert inside.tallies.count_documents(span("minutes")) == 1
 
 
-@pytest.mark.parametrize("cut", ["after marking", "after writing"])
-def test_packing_that_was_cut_off_counts_nothing_twice(
-    store: Backend, clock: VirtualClock, inside: Database[Document], cut: str
+def test_nothing_is_counted_twice_that_comes_after_packing(
+    store: Backend, clock: VirtualClock, inside: Database[Document]
 ) -> None:
     busy(store, clock)
     now = clock.now()
+    store.prune()
     before = seen(store, now)
-    first = {"_id.span": "minute", "_id.begin": {"$lt": now - (MINUTES - 60) * 60.0}}
-    minutes = list(inside.tallies.find(first))
-    if cut == "after marking":
-        inside.tallies.update_many(first, {"$set": {"packed": True}})
-    else:
-        store.prune()
-        inside.tallies.insert_many([{**one, "packed": True} for one in minutes])
-        inside.routes.update_many({}, {"$unset": {"packed": ""}})
-    assert seen(store, now) == before
 
-    # Another process goes on, which has packed nothing yet.
+    inside.tallies.update_many(
+        span("minute", **{"_id.begin": {"$lt": now - HOUR}}), {"$inc": {"values.complete": 5}}
+    )
     clock.advance(HOUR)
     store.prune()
 
-    assert minutes_of(inside, packed=True) == 0
     assert seen(store, now) == before
 
 
-def test_what_is_counted_in_a_packed_minute_is_added_to_it(
-    store: Backend, clock: VirtualClock, inside: Database[Document]
+def test_routes_are_packed_some_at_a_time_and_once_an_hour(
+    store: Backend, clock: VirtualClock, inside: Database[Document], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    busy(store, clock)
-    begin = clock.now() - MINUTES * 60.0
+    monkeypatch.setattr(packed_minutes, "_FEW", 2)
+    store.enqueue([firing(route=f"r{number}") for number in range(5)])
+    clock.advance(2 * HOUR)
+    packed = []
+    for _ in range(4):
+        store.prune()
+        packed.append(inside.tallies.count_documents(span("minutes")))
+    assert packed == [2, 4, 5, 5]
+
+    # Not even looked for in the same hour.
+    inside.tallies.delete_many(span("minutes"))
+    inside.routes.update_many({}, {"$unset": {"packed": ""}})
     store.prune()
-    assert minutes_of(inside, **{"_id.begin": int(begin)}) == 0
+    assert inside.tallies.count_documents(span("minutes")) == 0
 
-    late = {"queue": QUEUE, "route": ROUTE, "span": "minute", "begin": int(begin)}
-    inside.tallies.update_one({"_id": late}, {"$inc": {"values.complete": 2}}, upsert=True)
-
-    (one,) = store.counters([(QUEUE, ROUTE)], begin, begin + 60.0)
-    assert (one.values["complete"], one.values["enqueued"]) == (3, 1)
+    clock.advance(HOUR)
+    store.prune()
+    assert inside.tallies.count_documents(span("minutes")) == 2
 
 
-def test_routes_are_looked_at_once_an_hour(
-    store: Backend, clock: VirtualClock, inside: Database[Document]
+@pytest.mark.parametrize(
+    ("packed", "expected"),
+    [
+        ([], [(10.0, 9_000.0)]),
+        ([0], [(3_600, 9_000.0)]),
+        ([3_600], [(10.0, 3_600), (7_200, 9_000.0)]),
+        ([7_200, 0], [(3_600, 7_200)]),
+        ([0, 3_600, 7_200], []),
+    ],
+)
+def test_what_is_not_packed_is_what_lies_between(
+    packed: list[int], expected: list[tuple[float, float]]
 ) -> None:
-    busy(store, clock)
-    store.prune()
-    store.prune()
-
-    assert {one["packed"] % HOUR for one in inside.routes.find({"route": {"$exists": True}})} == {0}
-    assert inside.routes.count_documents({"packed": {"$exists": True}}) == 2
+    assert packed_minutes.missing(packed, 10.0, 9_000.0) == expected

@@ -11,7 +11,7 @@ from operator import itemgetter
 
 from skunkqueue.counters import SAMPLES, Counters, add
 from skunkqueue.persistence.mongodb.count_writer import HOUR, LENGTH, MINUTE, Values, range_of
-from skunkqueue.persistence.mongodb.packed_minutes import PACKED, unpacked, values_of
+from skunkqueue.persistence.mongodb.packed_minutes import minutes_between, values_of
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.persistence.mongodb.store import Store
 from skunkqueue.records import Minute
@@ -87,7 +87,8 @@ def _sums(
     """Add counters up by route and begin, all jobs together, with the samples."""
     sums: defaultdict[Place, dict[int, Values]] = defaultdict(dict)
     if span == MINUTE:
-        sums.update(unpacked(_minutes(store, places, since, until), since, until))
+        store.deferred.finish_counts()
+        sums.update(minutes_between(store, places, since, until))
     else:
         for one in spans(store, places, span, since, until):
             id_ = one["_id"]
@@ -98,24 +99,13 @@ def _sums(
     return sums
 
 
-def _minutes(store: Store, places: Sequence[Place], since: float, until: float) -> list[Document]:
-    """Read documents of minutes and of packed hours that have minutes which begin in this time."""
-    among = []
-    for place in places:
-        # Read in this order: what is packed meanwhile is seen twice, and not missed.
-        among.append({"_id": range_of(place, MINUTE, since, until)})
-        among.append({"_id": range_of(place, PACKED, since - LENGTH[HOUR], until)})
-    return _found(store, among)
-
-
 def spans(store: Store, places: Sequence[Place], span: str, since: float, until: float) -> list[Document]:
     """Read the counters of spans that begin in this time."""
-    return _found(store, [{"_id": range_of(place, span, since, until)} for place in places])
-
-
-def _found(store: Store, among: list[Document]) -> list[Document]:
     store.deferred.finish_counts()
-    return store.find(store.tallies, {"$or": among}, hint="_id_") if among else []
+    if not places:
+        return []
+    among = [{"_id": range_of(place, span, since, until)} for place in places]
+    return store.find(store.tallies, {"$or": among}, hint="_id_")
 
 
 def _old(

@@ -1,28 +1,29 @@
-"""Minutes of hours that are over, packed into one document for each route and hour: a day of a route is 24 documents then, and not 1,440.
+"""Packed hours: the minutes of an hour that is over, all jobs together, in one document for each route.
 
-The minutes are marked first, then written as one document, and then removed. Wherever this is cut off, whoever reads counts each
-minute once: a marked one that is there beside the packed hour is in it. What is counted even later makes a minute of its own
-again, which is added to that of the packed hour.
+A day of a route is 24 documents then, and not 1,440. The minutes themselves stay until the server removes them: an hour is read
+from its packed document, or, where that is not there (yet, or lost with its server), from its minutes. Nothing is ever read from
+both. What is counted more than five minutes after the end of an hour is in the hour's and the total counters alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 
 import msgspec
+from pymongo import UpdateOne
 
-from skunkqueue.counters import add
 from skunkqueue.persistence.asking import MINUTES_KEPT
 from skunkqueue.persistence.mongodb.count_writer import HOUR, LENGTH, MINUTE, Values, counter_id, range_of
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.persistence.mongodb.store import Store
 
 PACKED = "minutes"
-"""The span of these documents; it begins with the hour."""
+"""The span of these documents; each begins with its hour."""
 _AFTER = 300.0
-"""Seconds after the end of an hour when its minutes are packed."""
-_FEW = 10
+"""Seconds after the end of an hour when it is packed."""
+_FEW = 5
 """Routes that one call packs: a sweep must not hold up the thread that keeps leases."""
 _HOUR = LENGTH[HOUR]
 
@@ -34,67 +35,77 @@ _decode = msgspec.msgpack.Decoder(Hour).decode
 
 
 def pack(store: Store, now: float) -> None:
-    """Pack what is over on some routes, if no other process has."""
-    hour = int((now - _AFTER) // _HOUR * _HOUR)
-    if store.packed_hour == hour:
+    """Pack the hours that are over on some routes, if no other process has; those first whose turn was longest ago."""
+    until = int((now - _AFTER) // _HOUR * _HOUR)
+    if store.packed_until == until:
         return
-    # Also where an hour later than this was packed, by a clock that was set back.
-    wanted = {"route": {"$exists": True}, "packed": {"$ne": hour}}
-    found = store.find(store.routes, wanted, {"queue": True, "route": True}, limit=_FEW)
+    # Also where a later hour was packed, by a clock that was set back.
+    wanted = {"route": {"$exists": True}, "packed": {"$ne": until}}
+    shown = {"queue": True, "route": True, "packed": True}
+    found = store.find(store.routes, wanted, shown, sort=[("packed", 1)], limit=_FEW)
     for one in found:
-        place = (one["queue"], one["route"])
-        # The last hour that is not kept any more is left to the server, which removes it minute by minute.
-        minutes = {"_id": range_of(place, MINUTE, now - MINUTES_KEPT, hour)}
-        begins = [minute["_id"]["begin"] for minute in store.find(store.tallies, minutes, {"_id": True})]
-        for begin in sorted({begin // _HOUR * _HOUR for begin in begins}):
-            _pack_hour(store, place, begin)
-        store.run(store.routes.update_one, {"_id": one["_id"]}, {"$set": {"packed": hour}})
+        taken = {"_id": one["_id"], "packed": one.get("packed")}
+        if store.run(store.routes.update_one, taken, {"$set": {"packed": until}}).modified_count:
+            _pack_route(store, (one["queue"], one["route"]), now - MINUTES_KEPT, until)
     if len(found) < _FEW:
-        store.packed_hour = hour
+        store.packed_until = until
 
 
-def _pack_hour(store: Store, place: Place, hour: int) -> None:
-    tallies = store.tallies
-    id_ = counter_id(*place, PACKED, hour)
-    minutes = {"_id": range_of(place, MINUTE, hour, hour + _HOUR)}
-    marked = {**minutes, "packed": True}
-    if not store.find(tallies, {"_id": id_}, {"_id": True}):
-        store.run(tallies.update_many, minutes, {"$set": {"packed": True}})
-        values = {one["_id"]["begin"]: values_of(one) for one in store.find(tallies, marked)}
+def _pack_route(store: Store, place: Place, since: float, until: int) -> None:
+    """Write what is missing. A call that is cut off leaves hours to be read from their minutes."""
+    first = int(-(-since // _HOUR) * _HOUR)
+    known = {"_id": range_of(place, PACKED, first, until)}
+    packed = {one["_id"]["begin"] for one in store.find(store.tallies, known, {"_id": True})}
+    hours: defaultdict[int, Hour] = defaultdict(dict)
+    ranges = [{"_id": range_of(place, MINUTE, *span)} for span in missing(packed, first, until)]
+    for one in store.find(store.tallies, {"$or": ranges}, hint="_id_") if ranges else ():
+        begin = one["_id"]["begin"]
+        hours[begin // _HOUR * _HOUR][begin] = values_of(one)
+    writes = []
+    for hour, minutes in hours.items():
         gone = datetime.fromtimestamp(hour + _HOUR + MINUTES_KEPT, timezone.utc)
-        # Another process may be as far: what it has written stays.
-        written = {"$setOnInsert": {"hour": _encode(values), "gone": gone}}
-        store.run(tallies.update_one, {"_id": id_}, written, upsert=True)
-    store.run(tallies.delete_many, marked)
+        written = {"$setOnInsert": {"hour": _encode(minutes), "gone": gone}}
+        writes.append(UpdateOne({"_id": counter_id(*place, PACKED, hour)}, written, upsert=True))
+    if writes:
+        store.run(store.tallies.bulk_write, writes, ordered=False)
+
+
+def missing(packed: Iterable[int], since: float, until: float) -> list[tuple[float, float]]:
+    """Return from when to when, between two moments, hours lie that are not packed."""
+    found: list[tuple[float, float]] = []
+    begin = since
+    for hour in sorted(packed):
+        if hour > begin:
+            found.append((begin, min(hour, until)))
+        begin = max(begin, hour + _HOUR)
+    return [*found, (begin, until)] if begin < until else found
 
 
 def values_of(minute: Document) -> Values:
-    """Return what a document of a minute or an hour has counted, and its samples."""
-    found: Values = minute.get("values", {})
-    if "samples" in minute:
-        found.update(minute["samples"])
-    return found
+    """Return what the document of a minute or an hour has counted, and its samples."""
+    counted = {**minute.get("values", {}), **minute.get("samples", {})}
+    return {name: float(value) for name, value in counted.items()}
 
 
-def unpacked(documents: Iterable[Document], since: float, until: float) -> dict[Place, Hour]:
-    """Read minutes that begin in this time, each once, from documents of minutes and of packed hours."""
-    hours: dict[tuple[Place, int], Hour] = {}
-    minutes: list[Document] = []
-    for one in documents:
-        id_ = one["_id"]
-        if id_["span"] == PACKED:
-            hours[(id_["queue"], id_["route"]), id_["begin"]] = _decode(one["hour"])
-        else:
-            minutes.append(one)
-    found: dict[Place, Hour] = {}
-    for (place, begin), hour in hours.items():
-        if begin < since or begin + _HOUR > until:
-            hour = {at: values for at, values in hour.items() if since <= at < until}  # noqa: PLW2901 - a part of it
-        found.setdefault(place, {}).update(hour)
-    for one in minutes:
+def minutes_between(store: Store, places: Sequence[Place], since: float, until: float) -> dict[Place, Hour]:
+    """Read the minutes of routes that begin in this time."""
+    found: dict[Place, Hour] = {place: {} for place in places}
+    packed: dict[Place, list[int]] = {place: [] for place in places}
+    among = [{"_id": range_of(place, PACKED, since - _HOUR, until)} for place in places]
+    for one in store.find(store.tallies, {"$or": among}, hint="_id_") if among else ():
         id_ = one["_id"]
         place, begin = (id_["queue"], id_["route"]), id_["begin"]
-        if "packed" in one and (place, begin // _HOUR * _HOUR) in hours:
-            continue
-        add(found.setdefault(place, {}).setdefault(begin, {}), values_of(one))
+        hour = _decode(one["hour"])
+        if begin < since or begin + _HOUR > until:
+            hour = {at: values for at, values in hour.items() if since <= at < until}
+        found[place].update(hour)
+        packed[place].append(begin)
+    among = [
+        {"_id": range_of(place, MINUTE, *span)}
+        for place, hours in packed.items()
+        for span in missing(hours, since, until)
+    ]
+    for one in store.find(store.tallies, {"$or": among}, hint="_id_") if among else ():
+        id_ = one["_id"]
+        found[id_["queue"], id_["route"]][id_["begin"]] = values_of(one)
     return found

@@ -14,9 +14,15 @@ _CHUNK = 1_000
 def prune(store: Store, older: float | None = None, limit: int = 1_000) -> int:
     """Remove what was kept long enough; see ``Backend.prune``."""
     counters.drop_old(store)
-    packed_minutes.pack(store, store.time.about_now())
     if older is None:
-        return _prune(store, {"gone": {"$lte": store.time.date()}, "state": {"$in": list(FINALS)}}, limit)
+        done = _prune(store, {"gone": {"$lte": store.time.date()}, "state": {"$in": list(FINALS)}}, limit)
+    else:
+        done = _prune_older(store, older, limit)
+    packed_minutes.pack(store, store.time.about_now())
+    return done
+
+
+def _prune_older(store: Store, older: float, limit: int) -> int:
     before = store.time.now() - older
     done = 0
     for one in store.find(store.routes, {"route": {"$exists": True}}):

@@ -44,8 +44,8 @@ class Store(Connection):
         """When a route was last seen listed, by the monotonic clock."""
         self.sampled_minute = -1
         """The minute of which samples are known to be taken."""
-        self.packed_hour = -1
-        """Before which hour the minutes of all routes are known to be packed."""
+        self.packed_until = -1
+        """Up to which hour those of all routes are known to be packed."""
         self.recovered_at = LONG_AGO
         """When this process last looked for what others left half done, by the monotonic clock."""
         self._nonces = map(f"{secrets.token_hex(5)}{{:x}}".format, itertools.count())
