@@ -161,6 +161,20 @@ def test_busiest_route_is_the_one_that_has_most_left(backend: SQLiteBackend) -> 
     assert [one.route for one in backend.busiest(limit=1).routes] == ["left"]
 
 
+def test_counting_one_route_costs_the_same_beside_many(backend: SQLiteBackend) -> None:
+    def cost() -> int:
+        query = Query(queue="q", route="r", states=(State.PENDING,))
+        return steps(backend, lambda: (backend.count(query), backend.route_page("q", "r", 1)))
+
+    settle_mixed(backend)
+    before = cost()
+    # One by one, since each is counted by its route and job.
+    backend.enqueue([firing(route=f"s{number}", job=job) for number in range(100) for job in JOBS[:5]])
+    assert count_of(backend, "unsorted") == 1
+
+    assert cost() <= 1.5 * before + 20
+
+
 def test_impossible_runs_of_many_jobs_leave_sums_finite(backend: SQLiteBackend) -> None:
     backend.enqueue([firing(job=job) for job in JOBS])
     outcomes = [replace(settled(one), took=float("inf")) for one in claim(backend, len(JOBS))]

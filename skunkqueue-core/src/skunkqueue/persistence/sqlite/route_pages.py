@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 
 from skunkqueue.listings import Busiest, QueueSum
-from skunkqueue.persistence.sqlite import routes
+from skunkqueue.persistence.sqlite import routes, unsorted
 from skunkqueue.persistence.sqlite.schema import COMPLETE, STATES
+from skunkqueue.persistence.sqlite.unsorted import Late
 from skunkqueue.records import RouteInfo, State
 
 _SUMMED = ("live", *STATES[COMPLETE:])
+
+
+def _tallied(*names: str) -> str:
+    """Make the tables of routes with some of their counts: ``t``, and ``l``, what ended and is not sorted yet, which is some rows."""
+    sums = ", ".join(f"sum({name}) AS {name}" for name in names)
+    late = ", ".join(
+        f"json_extract(value, '$[{at}]') AS {name}" for at, name in enumerate(("route", *_SUMMED))
+    )
+    return (
+        f"route r LEFT JOIN (SELECT route, {sums} FROM tally GROUP BY route) t ON t.route = r.no"  # noqa: S608 - constants
+        f" LEFT JOIN (SELECT {late} FROM json_each(:late)) l ON l.route = r.no"
+    )
+
+
 _SUMS = (
-    f"SELECT r.queue, count(*), sum(r.paused > 0), {', '.join(f'total(t.{name})' for name in _SUMMED)}"  # noqa: S608 - constants
-    f" FROM route r LEFT JOIN (SELECT route, {', '.join(f'sum({name}) AS {name}' for name in _SUMMED)} FROM %s"
-    " GROUP BY route) t ON t.route = r.no WHERE :queue IS NULL OR r.queue = :queue GROUP BY r.queue ORDER BY r.queue"
+    f"SELECT r.queue, count(*), sum(r.paused > 0), {', '.join(f'total(t.{name}) + total(l.{name})' for name in _SUMMED)}"  # noqa: S608 - constants
+    f" FROM {_tallied(*_SUMMED)} WHERE :queue IS NULL OR r.queue = :queue GROUP BY r.queue ORDER BY r.queue"
 )
 _RUNNING = f"SELECT r.queue, sum({routes.RUNNING_IN_LEASE}) FROM lease l JOIN route r ON r.no = l.route GROUP BY r.queue"  # noqa: S608 - constants
 _BUSIEST = (
-    "SELECT r.no, r.queue, r.name, r.paused FROM route r"
-    " LEFT JOIN (SELECT route, sum(live) AS live FROM %s GROUP BY route) t ON t.route = r.no"
-    " WHERE :queue IS NULL OR r.queue = :queue ORDER BY coalesce(t.live, 0) DESC, r.queue, r.name LIMIT :limit"
+    f"SELECT r.no, r.queue, r.name, r.paused FROM {_tallied('live')} WHERE :queue IS NULL OR r.queue = :queue"  # noqa: S608 - constants
+    " ORDER BY coalesce(t.live, 0) + coalesce(l.live, 0) DESC, r.queue, r.name LIMIT :limit"
 )
 
 
@@ -49,21 +63,19 @@ def page(
 
 def busiest(db: sqlite3.Connection, queue: str | None, limit: int) -> Busiest:
     """Read the busiest, and add up all; see ``Backend.busiest``."""
-    tally = routes.tallied(db)
-    table, late = tally
-    rows = db.execute(_BUSIEST % table, {"queue": queue, "limit": max(0, limit), "late": late}).fetchall()
-    shown = routes.infos_of(db, rows, routes.counts(db, [row[0] for row in rows], tally))
-    return Busiest(routes=tuple(shown), queues=tuple(sums(db, queue, tally)))
+    late = unsorted.not_counted(db)
+    given = {"queue": queue, "limit": max(0, limit), "late": json.dumps(late)}
+    rows = db.execute(_BUSIEST, given).fetchall()
+    shown = routes.infos_of(db, rows, routes.counts(db, [row[0] for row in rows], late))
+    return Busiest(routes=tuple(shown), queues=tuple(sums(db, queue, late)))
 
 
-def sums(db: sqlite3.Connection, queue: str | None, tally: routes.Tally | None = None) -> list[QueueSum]:
-    """Add up the routes of each queue."""
-    table, late = tally or routes.tallied(db)
+def sums(db: sqlite3.Connection, queue: str | None, late: Late | None = None) -> list[QueueSum]:
+    """Add up the routes of each queue; ``late``: what was read of it already."""
     running = dict(db.execute(_RUNNING).fetchall())
+    given = {"queue": queue, "late": json.dumps(unsorted.not_counted(db) if late is None else late)}
     found = []
-    for owner, number, paused, live, *finished in db.execute(
-        _SUMS % table, {"queue": queue, "late": late}
-    ).fetchall():
+    for owner, number, paused, live, *finished in db.execute(_SUMS, given).fetchall():
         run = running.get(owner, 0)
         counts = dict(zip(State, map(int, (live - run, run, *finished)), strict=True))
         found.append(QueueSum(queue=owner, routes=number, paused=paused, counts=counts))

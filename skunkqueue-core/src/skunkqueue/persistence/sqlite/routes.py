@@ -5,23 +5,20 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Mapping, Sequence
+from operator import add
 
 from skunkqueue.listings import JobCount
 from skunkqueue.persistence.sqlite import jobs, unsorted
 from skunkqueue.persistence.sqlite.schema import COMPLETE, OTHER_JOBS, STATES
 from skunkqueue.persistence.sqlite.statements import as_json
+from skunkqueue.persistence.sqlite.unsorted import Late
 from skunkqueue.records import MAX_PRIORITY, RouteInfo, State
 
 PAUSED_ITSELF = 1
 PAUSED_WITH_QUEUE = 2
 
 _LEND = "UPDATE route SET claims = claims + 1 WHERE no = ? RETURNING claims"
-_COUNTED = ("live", *STATES[COMPLETE:])
-_COUNTS = f"SELECT route, {', '.join(f'sum({name})' for name in _COUNTED)} FROM"
-_LATE = ", ".join(f"json_extract(value, '$[{at}]')" for at in range(1 + len(_COUNTED)))
-_TALLY_AND_LATE = (
-    f"(SELECT route, {', '.join(_COUNTED)} FROM tally UNION ALL SELECT {_LATE} FROM json_each(:late))"  # noqa: S608 - constants
-)
+_COUNTS = f"SELECT route, sum(live), {', '.join(f'sum({name})' for name in STATES[COMPLETE:])} FROM tally"  # noqa: S608 - constants
 RUNNING_IN_LEASE = "length(ids) - length(replace(ids, ',', '')) + 1"
 _OLDEST = (
     "SELECT min(due) FROM ("  # noqa: S608 - constants
@@ -32,9 +29,6 @@ _OLDEST = (
     )
     + ")"
 )
-
-Tally = tuple[str, str]
-"""A table of counts, and its parameter ``:late``."""
 
 
 def number(db: sqlite3.Connection, queue: str, route: str) -> int | None:
@@ -63,29 +57,25 @@ def next_claim(db: sqlite3.Connection, route: int) -> int:
 
 
 def counts(
-    db: sqlite3.Connection, only: Sequence[int] | None = None, tally: Tally | None = None
+    db: sqlite3.Connection, only: Sequence[int] | None = None, late: Late | None = None
 ) -> dict[int, dict[State, int]]:
-    """Count firings by route (``only``: of these) and state; a route that never had any is left out."""
-    where = "" if only is None else " WHERE route IN (SELECT value FROM json_each(:only))"
-    table, late = tally or tallied(db)
-    given = {"only": json.dumps(only), "late": late}
+    """Count firings by route (``only``: of these) and state; a route that never had any is left out.
+
+    What ended and is not sorted yet (``late``) is added. So nobody who asks for these counts has to sort, for which one waits
+    beside processes that write.
+    """
+    where = "" if only is None else " WHERE route IN (SELECT value FROM json_each(?))"
+    given = () if only is None else (json.dumps(only),)
     running = dict(
         db.execute(f"SELECT route, sum({RUNNING_IN_LEASE}) FROM lease{where} GROUP BY route", given)  # noqa: S608 - constants
     )
+    more = {route: changes for route, *changes in (unsorted.not_counted(db) if late is None else late)}
     found = {}
-    for route, live, *finished in db.execute(f"{_COUNTS} {table}{where} GROUP BY route", given).fetchall():
+    for route, *kept in db.execute(f"{_COUNTS}{where} GROUP BY route", given).fetchall():
+        live, *finished = map(add, kept, more[route]) if route in more else kept
         run = running.get(route, 0)
         found[route] = dict(zip(State, (live - run, run, *finished), strict=True))
     return found
-
-
-def tallied(db: sqlite3.Connection) -> Tally:
-    """Return what counts of routes are read from; what ended and is not sorted counts, too.
-
-    So nobody who asks for these counts has to sort, for which one waits beside processes that write.
-    """
-    late = unsorted.not_counted(db)
-    return (_TALLY_AND_LATE if late else "tally"), json.dumps(late)
 
 
 def infos(db: sqlite3.Connection, queue: str | None) -> list[RouteInfo]:

@@ -111,7 +111,7 @@ class Store:
     # --- reading ------------------------------------------------------------------------------------
 
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        """Read one state of the store, in which everything that was put in before is filed; counts may be late."""
+        """Read one state of the store, in which everything that was put in before is filed; counts by job may be late."""
         if not self.readers.run(inbox.is_empty):
             try:
                 self.writer.run(inbox.file_all, reads=True)

@@ -87,8 +87,12 @@ def routes(db: sqlite3.Connection) -> set[int]:
     return {row[0] for row in db.execute("SELECT DISTINCT route FROM unsorted").fetchall()}
 
 
-def not_counted(db: sqlite3.Connection) -> list[tuple[int, ...]]:
-    """Return what to add to the counts of routes: a route, its change of live firings, and of those in each final state."""
+Late = Sequence[tuple[int, ...]]
+"""What to add to the counts of routes: a route, its change of live firings, and of those in each final state."""
+
+
+def not_counted(db: sqlite3.Connection) -> Late:
+    """Return what the counts of routes lack."""
     ended: dict[int, Counter[str]] = {}
     for route, packed in db.execute("SELECT route, batch FROM unsorted").fetchall():
         ended.setdefault(route, Counter()).update(_decode(packed).verdicts)
