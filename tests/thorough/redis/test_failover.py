@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -17,6 +18,7 @@ from tests.support.redis_sentinel import RedisSentinels
 from tests.support.server_process import HOST, free_port
 from tests.support.store_fixtures import ConfigOf
 from tests.thorough.redis.load import Load
+from tests.thorough.redis.sentinel_stand_in import SentinelStandIn
 
 NewSentinels = Callable[..., RedisSentinels]
 SENTINEL_PASSWORD = "sentinel_password"  # noqa: S105 - the name of an option
@@ -76,18 +78,77 @@ def test_who_connects_during_a_failover_finds_the_new_master(
     assert found == new.port
 
 
+@pytest.mark.parametrize("flags", ["master", "s_down,o_down,master"])
+def test_a_sentinel_that_names_a_dead_master_is_passed_over(
+    new_sentinels: NewSentinels, open_store: OpenStore, config_of: ConfigOf, flags: str
+) -> None:
+    """It was cut off from the others before they chose a new one."""
+    made = new_sentinels()
+    fired = firings(2)
+    with SentinelStandIn(free_port(), flags=flags) as lost:
+        live = f"{HOST}:{made.sentinels[0].port}"
+        url = made.url(retry_for="0.5").replace(live, f"{HOST}:{lost.port},{live}")
+        assert open_store(config_of(url)).enqueue(fired) == ids(fired)
+
+
+def test_who_is_called_down_by_a_sentinel_is_not_waited_for(
+    new_sentinels: NewSentinels, config_of: ConfigOf
+) -> None:
+    """A master that hangs takes connections, and says nothing."""
+    made = new_sentinels()
+    with (
+        socket.create_server((HOST, 0)) as hung,
+        SentinelStandIn(hung.getsockname()[1], flags="s_down,master") as lost,
+    ):
+        live = f"{HOST}:{made.sentinels[0].port}"
+        url = made.url(socket_timeout="2").replace(live, f"{HOST}:{lost.port},{live}")
+        connection = node_of(settings_of(config_of(url))).connect()
+        found = connection.port
+        connection.disconnect()
+        hung.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            hung.accept()
+    assert found == made.master.port
+
+
+def login_at(made: RedisSentinels, number: int, password: str) -> None:
+    """Have a sentinel ask for a password from now on."""
+    made.sentinels[number].ask("ACL", "SETUSER", "default", "resetpass", f">{password}")
+
+
 def test_sentinels_are_logged_in_at_by_a_password_of_their_own(
     new_sentinels: NewSentinels, open_store: OpenStore, config_of: ConfigOf
 ) -> None:
     made = new_sentinels()
-    made.sentinels[0].ask("ACL", "SETUSER", "default", "resetpass", ">secret")
+    login_at(made, 0, "secret")
 
     fired = firings(2)
     assert open_store(config_of(made.url(**{SENTINEL_PASSWORD: "secret"}))).enqueue(fired) == ids(fired)
-    with pytest.raises(BackendLoginError, match="password"):
-        open_store(config_of(made.url(**{SENTINEL_PASSWORD: "wrong"}))).enqueue(fired)
-    with pytest.raises(BackendUnavailableError, match=str(made.sentinels[0].port)):
-        open_store(config_of(made.url(retry_for="0.1"))).enqueue(fired)
+
+
+def test_a_sentinel_that_has_another_password_is_passed_over(
+    new_sentinels: NewSentinels, open_store: OpenStore, config_of: ConfigOf
+) -> None:
+    """While passwords are changed, one sentinel after the other."""
+    made = new_sentinels(sentinels=2)
+    login_at(made, 0, "old")
+    login_at(made, 1, "new")
+
+    fired = firings(2)
+    assert open_store(config_of(made.url(**{SENTINEL_PASSWORD: "new"}))).enqueue(fired) == ids(fired)
+
+
+@pytest.mark.parametrize("options", [{}, {SENTINEL_PASSWORD: "wrong"}])
+def test_sentinels_that_refuse_the_login_are_named_with_the_option(
+    new_sentinels: NewSentinels, open_store: OpenStore, config_of: ConfigOf, options: dict[str, str]
+) -> None:
+    made = new_sentinels()
+    login_at(made, 0, "secret")
+
+    with pytest.raises(BackendLoginError) as caught:
+        open_store(config_of(made.url(**options))).enqueue(firings(1))
+    assert f"the sentinel refuses the login ({HOST}:{made.sentinels[0].port}: " in str(caught.value)
+    assert "sentinel_password" in str(caught.value).partition(" refuses the login ")[2]
 
 
 def test_a_load_survives_its_killed_master(

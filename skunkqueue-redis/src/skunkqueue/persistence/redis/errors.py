@@ -12,6 +12,14 @@ from skunkqueue.errors import (
     BackendUnavailableError,
 )
 
+
+class SentinelLoginError(theirs.AuthenticationError):
+    """A sentinel refuses the login, or a right."""
+
+    def __init__(self, sentinel: str, error: theirs.RedisError) -> None:
+        super().__init__(f"{sentinel}: {error}")
+
+
 _PASSING = (
     theirs.ConnectionError,
     theirs.TimeoutError,
@@ -42,6 +50,11 @@ def may_be_done(error: theirs.RedisError) -> bool:
 def translate(error: theirs.RedisError, location: str) -> BackendError:  # noqa: PLR0911 - one for each kind of problem
     """Make our error from redis-py's; the caller raises it ``from`` the original."""
     text = str(error)
+    if isinstance(error, SentinelLoginError):
+        return BackendLoginError(
+            f"{location}: the sentinel refuses the login ({text}): check the options sentinel_username and"
+            f" sentinel_password in the URL (?sentinel_password=PASSWORD)"
+        )
     if isinstance(error, (theirs.AuthenticationError, theirs.AuthorizationError)):
         return BackendLoginError(
             f"{location}: the server refuses the login ({text}): check user name and password in the URL"

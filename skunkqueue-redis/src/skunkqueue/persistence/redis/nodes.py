@@ -10,10 +10,11 @@ from typing import Any, Protocol
 
 from redis.backoff import NoBackoff
 from redis.crc import key_slot
-from redis.exceptions import AskError, AuthenticationError, MovedError, RedisError
+from redis.exceptions import AskError, AuthenticationError, MovedError, NoPermissionError, RedisError
 from redis.exceptions import ConnectionError as Unreachable
 from redis.retry import Retry
 from skunkqueue.persistence.redis.connections import LocalConnection, PlainConnection, TLSConnection
+from skunkqueue.persistence.redis.errors import SentinelLoginError
 from skunkqueue.persistence.redis.settings import Settings
 
 AnyConnection = Any
@@ -85,10 +86,66 @@ class SentinelNode:
         self._login = {name: settings.sentinel.get(name) for name in ("username", "password")}
 
     def connect(self) -> AnyConnection:
-        """Ask the sentinels, then connect to the master they name, if it says that it is one."""
-        settings = self._settings
-        host, port = self._master()
-        connection = self._reach((host, port), db=settings.db)
+        """Ask one sentinel after the other, and connect to the master that it names, if that can be reached and says that it is one."""
+        said: list[RedisError] = []
+        for address in tuple(self._sentinels):
+            try:
+                master = self._ask(address)
+            except RedisError as error:
+                said.append(error)
+                continue
+            try:
+                connection = self._master_at(master)
+            except (AuthenticationError, NoPermissionError):
+                raise
+            except RedisError as error:
+                said.append(error)
+                continue
+            # The next time this one is asked first.
+            self._sentinels = [address, *(other for other in self._sentinels if other != address)]
+            return connection
+        if all(isinstance(error, SentinelLoginError) for error in said):
+            raise said[0]
+        service, told = self._settings.service, "; ".join(map(str, said))
+        msg = f"no sentinel names a master of {service!r} that answers ({told})"
+        raise Unreachable(msg)
+
+    def _ask(self, sentinel: tuple[str, int]) -> tuple[str, int]:
+        """Ask where the master is.
+
+        By the command that clients are to use: during a failover it names the new master as soon as there is one, and
+        ``SENTINEL MASTER``, by which redis-py finds it, the old one for some seconds more. That one is asked whether a master
+        is down, which another sentinel may have replaced already.
+        """
+        service, name = self._settings.service, f"{sentinel[0]}:{sentinel[1]}"
+        try:
+            connection = self._reach(sentinel, **self._login)
+            try:
+                connection.send_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)
+                found = connection.read_response(disable_decoding=True)
+                told = []
+                if found is not None:
+                    connection.send_command("SENTINEL", "MASTER", service)
+                    told = connection.read_response(disable_decoding=True)
+            finally:
+                connection.disconnect()
+        except (AuthenticationError, NoPermissionError) as error:
+            raise SentinelLoginError(name, error) from error
+        except RedisError as error:
+            msg = f"{name}: {error}"
+            raise Unreachable(msg) from error
+        if found is None:
+            msg = f"{name} knows no such master"
+            raise Unreachable(msg)
+        about = dict(zip(told[::2], told[1::2], strict=True))
+        flags = about.get(b"flags", b"").split(b",")
+        if not {b"s_down", b"o_down"}.isdisjoint(flags) and [about[b"ip"], about[b"port"]] == found:
+            msg = f"by {name} the master {found[0].decode()}:{int(found[1])} is down"
+            raise Unreachable(msg)
+        return found[0].decode(), int(found[1])
+
+    def _master_at(self, address: tuple[str, int]) -> AnyConnection:
+        connection = self._reach(address, db=self._settings.db)
         try:
             connection.send_command("ROLE")
             role = connection.read_response(disable_decoding=True)
@@ -97,40 +154,9 @@ class SentinelNode:
             raise
         if role[0] != b"master":
             connection.disconnect()
-            msg = (
-                f"{host}:{port} is the master of {settings.service} by its sentinels, but says that it is not"
-            )
+            msg = f"{address[0]}:{address[1]} is the master by its sentinel, but says that it is not"
             raise Unreachable(msg)
         return connection
-
-    def _master(self) -> tuple[str, int]:
-        """Ask one sentinel after the other.
-
-        By the command that clients are to use: during a failover it names the new master as soon as there is one, and
-        ``SENTINEL MASTERS``, which redis-py sends, the old one for some seconds more.
-        """
-        service = self._settings.service
-        said: list[str] = []
-        for address in tuple(self._sentinels):
-            try:
-                connection = self._reach(address, **self._login)
-                try:
-                    connection.send_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)
-                    found = connection.read_response(disable_decoding=True)
-                finally:
-                    connection.disconnect()
-            except AuthenticationError:
-                raise
-            except RedisError as error:
-                said.append(f"{address[0]}:{address[1]}: {error}")
-                continue
-            if found is not None:
-                # The next time this one is asked first.
-                self._sentinels = [address, *(other for other in self._sentinels if other != address)]
-                return found[0].decode(), int(found[1])
-            said.append(f"{address[0]}:{address[1]}: no such master")
-        msg = f"no sentinel names the master of {service!r} ({'; '.join(said)})"
-        raise Unreachable(msg)
 
     def _reach(self, address: tuple[str, int], **other: Any) -> AnyConnection:
         kind = TLSConnection if self._settings.tls else PlainConnection
