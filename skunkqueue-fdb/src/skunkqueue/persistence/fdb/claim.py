@@ -93,6 +93,8 @@ class Claiming:
         self._lease = lease
         self._tries: list[tuple[bytes, list[Claim]]] = []
         self._conflicts = 0
+        self._first: bytes | None = None
+        """Key of the first that the last try took out of the line."""
         self.half_done = False
         """A large batch is not all in: after two seconds others finish it."""
         self.overdue = False
@@ -165,20 +167,39 @@ class Claiming:
             link.routes[self._queue, self._route] = found.ranks
             asked = self._ask(tr, found.ranks, start)
         rows = self._collect(asked, until)
+        if start == _HEAD and self._has_rivals(tr, rows):
+            start = self._start(tr)
+            rows = self._collect(self._ask(tr, found.ranks, start), until)
         if start != _HEAD and len(rows) < self._limit:
             rows = self._collect(self._ask(tr, found.ranks, _HEAD), until)
-        return rows[: self._limit]
+        rows = rows[: self._limit]
+        self._first = rows[0].key if rows else None
+        return rows
+
+    def _has_rivals(self, tr: Transaction, rows: list[_Row]) -> bool:
+        """Return whether the try before conflicted with another worker: then what it took is there no more.
+
+        One that conflicted with who fires goes on at the head of the line, so that a worker that is alone keeps the order.
+        """
+        if tr.conflicts <= self._conflicts:
+            return False
+        first = self._first
+        if first is None or any(row.key == first for row in rows):
+            self._conflicts = tr.conflicts
+            return False
+        tr.link.slots.setdefault((self._queue, self._route), 1.0)
+        return True
 
     def _start(self, tr: Transaction) -> _Start:
-        """Choose where to claim: the further behind the head of the line, the more often claims conflict there.
+        """Choose where to claim: the further behind the head of the line, the more often claims conflict with each other there.
 
         Then some claims follow each other from that place on, so that workers empty strips of the line side by side.
         """
         slots, strips = tr.link.slots, tr.link.strips
         place = (self._queue, self._route)
-        if tr.conflicts > self._conflicts:
+        if place in slots and tr.conflicts > self._conflicts:
             self._conflicts = tr.conflicts
-            slots[place] = min(max(slots.get(place, 1.0), 1.0) * SPREAD, MAX_SLOTS)
+            slots[place] = min(max(slots[place], 1.0) * SPREAD, MAX_SLOTS)
             strips.pop(place, None)
         elif place in slots and not tr.conflicts:
             slots[place] *= NARROW
