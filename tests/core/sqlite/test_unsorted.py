@@ -152,6 +152,42 @@ def test_counts_of_routes_are_right_beside_a_process_that_keeps_its_turn_to_writ
     assert {state: number for state, number in found.items() if number} == ENDED
 
 
+@pytest.mark.parametrize("hours", [False, True])
+def test_counters_of_routes_are_right_beside_a_process_that_keeps_its_turn_to_write(
+    virtual: SQLiteBackend, path: Path, clock: VirtualClock, *, hours: bool
+) -> None:
+    """Batches of two minutes, of which the first is counted and the others are noted."""
+    clock.advance(3_600 - clock.now() % 3_600)
+    for minute in range(3):
+        clock.advance(60.0 * minute)
+        virtual.enqueue([firing(job=job) for job in JOBS])
+        lent = claim(virtual, len(JOBS))
+        clock.advance(0.5)
+        verdicts = (Verdict.ERROR, Verdict.COMPLETE, Verdict.COMPLETE, Verdict.RETRY)
+        virtual.settle([settled(one, verdicts[number % 4]) for number, one in enumerate(lent)])
+        if not minute:
+            virtual.job_counts()
+    now = clock.now()
+    assert count_of(virtual, "unsorted") == 2
+
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    before = virtual.counters([("q", "r")], now - 3_600, now + 60, hours=hours)
+    minutes = virtual.minutes("q", "r", int(now // 60) - 60, int(now // 60) + 1)
+    other.execute("ROLLBACK")
+    other.close()
+    virtual.job_counts()
+
+    assert count_of(virtual, "unsorted") == 0
+    after = virtual.counters([("q", "r")], now - 3_600, now + 60, hours=hours)
+    assert [one.begin for one in before] == [one.begin for one in after]
+    assert [one.values for one in before] == [pytest.approx(one.values) for one in after]
+    again = virtual.minutes("q", "r", int(now // 60) - 60, int(now // 60) + 1)
+    assert [one.values for one in minutes] == [pytest.approx(one.values) for one in again]
+    assert sum(one.values["complete"] for one in before) == 30
+    assert len(before) == (1 if hours else 3)
+
+
 def test_busiest_route_is_the_one_that_has_most_left(backend: SQLiteBackend) -> None:
     """Nothing is left of the first, which no count knows yet."""
     backend.enqueue([firing(route="left", job="j0") for _ in range(len(JOBS) - 1)])

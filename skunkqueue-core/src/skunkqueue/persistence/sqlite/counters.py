@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from skunkqueue.counters import Counters, add, sample_of
-from skunkqueue.persistence.sqlite import jobs, routes, tallies
+from skunkqueue.persistence.sqlite import jobs, routes, tallies, unsorted
 from skunkqueue.persistence.sqlite.deferred import after_sorting
 from skunkqueue.persistence.sqlite.schema import ALL_JOBS, EVER, HOUR, MINUTE, PACKED
 from skunkqueue.persistence.sqlite.tallies import Tallies
@@ -31,17 +31,21 @@ def counters(
     by_job: bool,
 ) -> list[Counters]:
     """Read what was counted in each minute or hour; see ``Backend.counters``."""
-    read = _of_each_job if by_job else _of_all_jobs
 
     def found(db: sqlite3.Connection) -> list[Counters]:
+        late = {} if by_job else unsorted.minutes_not_counted(db)
         listed: list[Counters] = []
         for name in routes_:
             number = store.known_route(*name, db)
-            if number is not None:
-                listed += read(db, name, number, since, until, hours=hours)
+            if number is None:
+                continue
+            if by_job:
+                listed += _of_each_job(db, name, number, since, until, hours=hours)
+            else:
+                listed += _of_all_jobs(db, name, number, (since, until), late.get(number, {}), hours=hours)
         return listed
 
-    return store.read_sorted(found)
+    return store.read_sorted(found) if by_job else store.read(found)
 
 
 def minutes(store: Store, queue: str, route: str, since: int, until: int) -> list[Minute]:
@@ -49,9 +53,12 @@ def minutes(store: Store, queue: str, route: str, since: int, until: int) -> lis
     number = store.known_route(queue, route)
     if number is None:
         return []
-    found = store.read_sorted(
-        lambda db: _of_all_jobs(db, (queue, route), number, since * 60.0, until * 60.0, hours=False)
-    )
+
+    def read(db: sqlite3.Connection) -> list[Counters]:
+        late = unsorted.minutes_not_counted(db).get(number, {})
+        return _of_all_jobs(db, (queue, route), number, (since * 60.0, until * 60.0), late, hours=False)
+
+    found = store.read(read)
     return [Minute(queue=queue, route=route, minute=int(one.begin // 60), values=one.values) for one in found]
 
 
@@ -61,9 +68,16 @@ def sample(store: Store) -> int:
 
 
 def _of_all_jobs(
-    db: sqlite3.Connection, name: tuple[str, str], route: int, since: float, until: float, *, hours: bool
+    db: sqlite3.Connection,
+    name: tuple[str, str],
+    route: int,
+    between: tuple[float, float],
+    late: Mapping[int, Tallies],
+    *,
+    hours: bool,
 ) -> list[Counters]:
-    """Read the sum of all jobs of a route, with the samples, in the order of time."""
+    """Read the sum of all jobs of a route, with the samples, in the order of time; ``late``: what is not sorted, by minute."""
+    since, until = between
     found: dict[float, Tallies] = {}
     if not hours:
         for hour, packed in db.execute(
@@ -85,6 +99,10 @@ def _of_all_jobs(
             found[begin] = values
     for _, begin, values in _of_running_minutes(db, route, since, until, hours=hours):
         add(found.setdefault(begin, {}), values)
+    for minute, values in late.items():
+        begin = _begin_of(minute, hours=hours)
+        if since <= begin < until:
+            add(found.setdefault(begin, {}), values)
     queue, on = name
     return [
         Counters(queue=queue, route=on, job=None, begin=begin, values=values)
@@ -95,7 +113,7 @@ def _of_all_jobs(
 def _of_each_job(
     db: sqlite3.Connection, name: tuple[str, str], route: int, since: float, until: float, *, hours: bool
 ) -> list[Counters]:
-    """Read the counters of each job, in the order of time and then of names."""
+    """Read the counters of each job, in the order of time and then of names; all is sorted."""
     found: dict[tuple[float, int], Tallies] = {}
     for (job,) in db.execute("SELECT job FROM tally WHERE route = ?", (route,)).fetchall():
         for begin, packed in db.execute(
@@ -142,10 +160,15 @@ def _of_running_minutes(
     ).fetchall()
     found = []
     for job, minute, enqueued, running in rows:
-        begin = minute * 60 // span * float(span)
+        begin = _begin_of(minute, hours=hours)
         if since <= begin < until and (enqueued or running is not None):
             found.append((job, begin, tallies.whole(enqueued, running)))
     return found
+
+
+def _begin_of(minute: int, *, hours: bool) -> float:
+    span = 3600 if hours else 60
+    return minute * 60 // span * float(span)
 
 
 def _sample(db: sqlite3.Connection, now: float) -> int:

@@ -3,7 +3,7 @@
 To count a hundred firings of a hundred jobs, and to list each by its job, changes a hundred rows, and as many
 pages: several times the cost of settling them. So such a batch is noted in one row, and its firings are listed
 together (``ended.jobs``). An operation that needs them or their counts by job first sorts all that is noted; settling
-does so after a number of them. Counts of routes are read together with what is noted.
+does so after a number of them. Counts and counters of whole routes are read together with what is noted.
 
 Every function here runs inside a transaction that its caller began.
 """
@@ -103,6 +103,22 @@ def not_counted(db: sqlite3.Connection) -> Late:
     return found
 
 
+def minutes_not_counted(db: sqlite3.Connection) -> dict[int, dict[int, dict[str, float]]]:
+    """Return what the counters of minutes lack, all jobs together: values by route and minute."""
+    ended: dict[tuple[int, int], dict[str, list[_Times]]] = {}
+    for route, at, packed in db.execute("SELECT route, at, batch FROM unsorted").fetchall():
+        batch = _decode(packed)
+        by_verdict = ended.setdefault((route, int(at // 60)), defaultdict(list))
+        for verdict, wait, took in zip(batch.verdicts, batch.waits, batch.tooks, strict=True):
+            by_verdict[verdict].append((wait, took))
+    found: dict[int, dict[int, dict[str, float]]] = {}
+    for (route, minute), by_verdict in ended.items():
+        values = found.setdefault(route, {}).setdefault(minute, {})
+        for name, attempts in by_verdict.items():
+            _tally(values, Verdict(name), attempts)
+    return found
+
+
 def sort_all(db: sqlite3.Connection) -> None:
     """Count what is noted, and list its firings by job."""
     rows = db.execute("SELECT route, at, batch FROM unsorted ORDER BY no").fetchall()
@@ -134,10 +150,14 @@ def _count(
     for (job, name), attempts in ended.items():
         values, changes = jobs.setdefault(job, ({}, {}))
         verdict = Verdict(name)
-        waits = [wait for wait, _ in attempts if wait is not None]
-        tooks = [took for wait, took in attempts if wait is not None]
-        rules.tally_times(values, verdict, len(attempts), waits, tooks)
+        _tally(values, verdict, attempts)
         if verdict in FINAL:
             changes[FINAL[verdict]] = len(attempts)
     for job, (values, changes) in sorted(jobs.items()):
         tallies.settled(db, route, job, values, when, live=-sum(changes.values()), changes=changes)
+
+
+def _tally(values: dict[str, float], verdict: Verdict, attempts: Sequence[_Times]) -> None:
+    waits = [wait for wait, _ in attempts if wait is not None]
+    tooks = [took for wait, took in attempts if wait is not None]
+    rules.tally_times(values, verdict, len(attempts), waits, tooks)
