@@ -147,6 +147,58 @@ def test_routes_are_packed_some_at_a_time_and_once_an_hour(
     assert inside.tallies.count_documents(span("minutes")) == 2
 
 
+def test_hours_that_were_packed_by_a_clock_that_was_ahead_are_packed_again(
+    store: Backend, clock: VirtualClock, inside: Database[Document]
+) -> None:
+    begin = clock.now()
+
+    def counted() -> list[float]:
+        return [one.values["enqueued"] for one in store.counters([(QUEUE, ROUTE)], begin, begin + HOUR)]
+
+    store.enqueue([firing()])
+    clock.advance(2 * HOUR + 600.0)
+    store.prune()
+    assert inside.tallies.count_documents(span("minutes")) == 1
+    clock.jump(300.0 - 2 * HOUR - 600.0)
+    store.enqueue([firing() for _ in range(7)])
+    assert counted() == [1, 7]
+
+    store.prune()
+    assert inside.tallies.count_documents(span("minutes")) == 0
+    clock.advance(2 * HOUR)
+    store.prune()
+
+    assert inside.tallies.count_documents(span("minutes")) == 1
+    assert counted() == [1, 7]
+
+
+def test_idle_routes_are_not_packed(
+    store: Backend, clock: VirtualClock, inside: Database[Document], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packed_minutes, "_FEW", 1)
+    store.enqueue([firing(route=f"r{number}") for number in range(10)])
+    clock.advance(30 * HOUR)
+    store.enqueue([firing(route="r9")])
+    clock.advance(2 * HOUR)
+
+    store.prune()
+
+    assert [one["_id"]["route"] for one in inside.tallies.find(span("minutes"))] == ["r9"]
+
+
+def test_a_copy_that_cannot_be_read_is_passed_over(
+    store: Backend, clock: VirtualClock, inside: Database[Document]
+) -> None:
+    busy(store, clock)
+    now = clock.now()
+    before = seen(store, now)
+    store.prune()
+
+    inside.tallies.update_many(span("minutes"), {"$set": {"hour": b"\xc1"}})
+
+    assert seen(store, now) == before
+
+
 @pytest.mark.parametrize(
     ("packed", "expected"),
     [
