@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 
 import pytest
+import redis
 
 from skunkqueue.contract.makers import claim, counts, firings, ids, outcome
 from skunkqueue.errors import BackendLoginError, BackendUnavailableError
+from skunkqueue.persistence.redis.errors import NoMasterError, is_passing, translate
 from skunkqueue.persistence.redis.nodes import node_of
 from skunkqueue.persistence.redis.settings import settings_of
 from skunkqueue.records import State
@@ -109,6 +112,32 @@ def test_who_is_called_down_by_a_sentinel_is_not_waited_for(
         with pytest.raises(BlockingIOError):
             hung.accept()
     assert found == made.master.port
+
+
+def test_a_master_that_hangs_is_asked_once(config_of: ConfigOf) -> None:
+    """Whoever names it."""
+    with ExitStack() as stack:
+        hung = stack.enter_context(socket.create_server((HOST, 0)))
+        port = hung.getsockname()[1]
+        sentinels = [stack.enter_context(SentinelStandIn(port, flags="master")) for _ in range(3)]
+        hosts = ",".join(f"{HOST}:{one.port}" for one in sentinels)
+        node = node_of(settings_of(config_of(f"redis+sentinel://{hosts}/mymaster/0?socket_timeout=0.2")))
+
+        with pytest.raises(NoMasterError, match=f"{sentinels[0].port} names {HOST}:{port}: "):
+            node.connect()
+
+        hung.settimeout(0)
+        hung.accept()[0].close()
+        with pytest.raises(BlockingIOError):
+            hung.accept()
+
+
+def test_what_passes_counts_beside_a_sentinel_whose_certificate_is_bad() -> None:
+    said = [redis.ConnectionError("[SSL: CERTIFICATE_VERIFY_FAILED] expired"), redis.ConnectionError("down")]
+
+    assert not is_passing(said[0])
+    assert is_passing(NoMasterError("mymaster", said))
+    assert type(translate(NoMasterError("mymaster", said), "redis+sentinel://a")) is BackendUnavailableError
 
 
 def login_at(made: RedisSentinels, number: int, password: str) -> None:

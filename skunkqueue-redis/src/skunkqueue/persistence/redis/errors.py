@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from redis import exceptions as theirs
 from skunkqueue.errors import (
     BackendDamagedError,
@@ -20,6 +22,15 @@ class SentinelLoginError(theirs.AuthenticationError):
         super().__init__(f"{sentinel}: {error}")
 
 
+class NoMasterError(theirs.ConnectionError):
+    """No sentinel names a master that answers, and at least one may do so later."""
+
+    def __init__(self, service: str, said: Sequence[theirs.RedisError]) -> None:
+        super().__init__(
+            f"no sentinel names a master of {service!r} that answers ({'; '.join(map(str, said))})"
+        )
+
+
 _PASSING = (
     theirs.ConnectionError,
     theirs.TimeoutError,
@@ -33,6 +44,8 @@ _PASSING_WORDS = ("BUSY ", "NOREPLICAS", "UNBLOCKED", "LOADING", "MASTERDOWN", "
 
 def is_passing(error: theirs.RedisError) -> bool:
     """Return whether the same call may work a moment later."""
+    if isinstance(error, NoMasterError):
+        return True
     if isinstance(error, theirs.AuthenticationError) or "CERTIFICATE" in str(error).upper():
         return False
     if isinstance(error, _PASSING):
@@ -53,7 +66,8 @@ def translate(error: theirs.RedisError, location: str) -> BackendError:  # noqa:
     if isinstance(error, SentinelLoginError):
         return BackendLoginError(
             f"{location}: the sentinel refuses the login ({text}): check the options sentinel_username and"
-            f" sentinel_password in the URL (?sentinel_password=PASSWORD)"
+            f" sentinel_password in the URL (?sentinel_password=PASSWORD), and that this user may run SENTINEL"
+            f" GET-MASTER-ADDR-BY-NAME there"
         )
     if isinstance(error, (theirs.AuthenticationError, theirs.AuthorizationError)):
         return BackendLoginError(
@@ -75,7 +89,7 @@ def translate(error: theirs.RedisError, location: str) -> BackendError:  # noqa:
             f"{location}: the server is a replica and takes no writes ({text}): name its master, or use"
             f" redis+sentinel:// so that the master is found"
         )
-    if "CERTIFICATE" in text.upper():
+    if "CERTIFICATE" in text.upper() and not isinstance(error, NoMasterError):
         return BackendLoginError(
             f"{location}: the server's certificate is not trusted ({text}): name the authority that signed it with"
             f" the option ssl_ca_certs=/path/to/ca.pem"

@@ -10,11 +10,18 @@ from typing import Any, Protocol
 
 from redis.backoff import NoBackoff
 from redis.crc import key_slot
-from redis.exceptions import AskError, AuthenticationError, MovedError, NoPermissionError, RedisError
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    MovedError,
+    NoPermissionError,
+    RedisError,
+    ResponseError,
+)
 from redis.exceptions import ConnectionError as Unreachable
 from redis.retry import Retry
 from skunkqueue.persistence.redis.connections import LocalConnection, PlainConnection, TLSConnection
-from skunkqueue.persistence.redis.errors import SentinelLoginError
+from skunkqueue.persistence.redis.errors import NoMasterError, SentinelLoginError, is_passing
 from skunkqueue.persistence.redis.settings import Settings
 
 AnyConnection = Any
@@ -88,27 +95,32 @@ class SentinelNode:
     def connect(self) -> AnyConnection:
         """Ask one sentinel after the other, and connect to the master that it names, if that can be reached and says that it is one."""
         said: list[RedisError] = []
+        failed: set[tuple[str, int]] = set()
         for address in tuple(self._sentinels):
             try:
                 master = self._ask(address)
             except RedisError as error:
                 said.append(error)
                 continue
+            if master in failed:
+                # Once is enough for one that does not answer.
+                continue
             try:
                 connection = self._master_at(master)
             except (AuthenticationError, NoPermissionError):
                 raise
             except RedisError as error:
-                said.append(error)
+                failed.add(master)
+                said.append(
+                    _like(error, f"{_shown(address)} names {_shown(master)}: {error or type(error).__name__}")
+                )
                 continue
             # The next time this one is asked first.
             self._sentinels = [address, *(other for other in self._sentinels if other != address)]
             return connection
-        if all(isinstance(error, SentinelLoginError) for error in said):
-            raise said[0]
-        service, told = self._settings.service, "; ".join(map(str, said))
-        msg = f"no sentinel names a master of {service!r} that answers ({told})"
-        raise Unreachable(msg)
+        if any(map(is_passing, said)):
+            raise NoMasterError(self._settings.service, said)
+        raise said[0]
 
     def _ask(self, sentinel: tuple[str, int]) -> tuple[str, int]:
         """Ask where the master is.
@@ -117,32 +129,29 @@ class SentinelNode:
         ``SENTINEL MASTER``, by which redis-py finds it, the old one for some seconds more. That one is asked whether a master
         is down, which another sentinel may have replaced already.
         """
-        service, name = self._settings.service, f"{sentinel[0]}:{sentinel[1]}"
+        service, name = self._settings.service, _shown(sentinel)
+        flags: list[bytes] = []
         try:
             connection = self._reach(sentinel, **self._login)
             try:
                 connection.send_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)
                 found = connection.read_response(disable_decoding=True)
-                told = []
                 if found is not None:
-                    connection.send_command("SENTINEL", "MASTER", service)
-                    told = connection.read_response(disable_decoding=True)
+                    flags = _flags(connection, service, found)
             finally:
                 connection.disconnect()
         except (AuthenticationError, NoPermissionError) as error:
             raise SentinelLoginError(name, error) from error
         except RedisError as error:
-            msg = f"{name}: {error}"
-            raise Unreachable(msg) from error
+            raise _like(error, f"{name}: {error or type(error).__name__}") from error
         if found is None:
             msg = f"{name} knows no such master"
             raise Unreachable(msg)
-        about = dict(zip(told[::2], told[1::2], strict=True))
-        flags = about.get(b"flags", b"").split(b",")
-        if not {b"s_down", b"o_down"}.isdisjoint(flags) and [about[b"ip"], about[b"port"]] == found:
-            msg = f"by {name} the master {found[0].decode()}:{int(found[1])} is down"
+        master = found[0].decode(), int(found[1])
+        if not {b"s_down", b"o_down"}.isdisjoint(flags):
+            msg = f"by {name} the master {_shown(master)} is down"
             raise Unreachable(msg)
-        return found[0].decode(), int(found[1])
+        return master
 
     def _master_at(self, address: tuple[str, int]) -> AnyConnection:
         connection = self._reach(address, db=self._settings.db)
@@ -154,7 +163,7 @@ class SentinelNode:
             raise
         if role[0] != b"master":
             connection.disconnect()
-            msg = f"{address[0]}:{address[1]} is the master by its sentinel, but says that it is not"
+            msg = "it says that it is no master"
             raise Unreachable(msg)
         return connection
 
@@ -168,6 +177,26 @@ class SentinelNode:
 
     def look_again(self, error: RedisError) -> None:
         """Do nothing: the sentinels are asked at every connection."""
+
+
+def _flags(connection: AnyConnection, service: str, found: list[bytes]) -> list[bytes]:
+    """Read what a sentinel says of the master that it has named; nothing where it speaks of another, or may not say."""
+    try:
+        connection.send_command("SENTINEL", "MASTER", service)
+        told = connection.read_response(disable_decoding=True)
+    except ResponseError:
+        return []
+    about = dict(zip(told[::2], told[1::2], strict=True))
+    return about.get(b"flags", b"").split(b",") if [about.get(b"ip"), about.get(b"port")] == found else []
+
+
+def _like(error: RedisError, text: str) -> RedisError:
+    """Make an error that passes if this one does."""
+    return Unreachable(text) if is_passing(error) else RedisError(text)
+
+
+def _shown(address: tuple[str, int]) -> str:
+    return f"{address[0]}:{address[1]}"
 
 
 class ClusterNode:
