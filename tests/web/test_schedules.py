@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -190,6 +191,24 @@ def test_a_rule_is_asked_for_its_words_once(store: Backend, monkeypatch: pytest.
 
     assert words == ["every 60 s"] * 6
     assert len(asked) == 1
+
+
+def test_a_strategy_that_is_not_installed_is_not_called_for_words(
+    store: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[str] = []
+
+    def ask(name: str, function: Callable[[], str], limit: float) -> str:
+        called.append(name)
+        return skunkqueue.schedule.ask(name, function, limit)
+
+    monkeypatch.setattr(skunkqueue.web.rules, "ask", ask)
+    rules = Rules()
+
+    words = [rules.words(declare(store, name, strategy=name)) for name in ("lunar", "raising", "every")]
+
+    assert words == ["", "", "every 60 s"]
+    assert called == ["raising", "every"]
 
 
 def test_a_schedule_that_is_gone_has_a_page(client: FlaskClient) -> None:

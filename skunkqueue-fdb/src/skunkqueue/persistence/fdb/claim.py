@@ -14,7 +14,7 @@ import msgspec
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import HALF_DONE
 from skunkqueue.persistence.fdb import blobs, firings, keys, leases, staged_batch, tallies
-from skunkqueue.persistence.fdb.binding import KeyValue
+from skunkqueue.persistence.fdb.binding import KeyValue, Value
 from skunkqueue.persistence.fdb.lines import NOTED
 from skunkqueue.persistence.fdb.records import (
     CLAIM_HEAD,
@@ -93,8 +93,8 @@ class Claiming:
         self._lease = lease
         self._tries: list[tuple[bytes, list[Claim]]] = []
         self._conflicts = 0
-        self._first: bytes | None = None
-        """Key of the first that the last try took out of the line."""
+        self._taken: list[bytes] = []
+        """Keys that the last try took out of the line, or some of them; but for what only this worker may take."""
         self.half_done = False
         """A large batch is not all in: after two seconds others finish it."""
         self.overdue = False
@@ -150,6 +150,7 @@ class Claiming:
         overdue = tr.get_range(ends, ends + keys.moment(tr.now) + keys.END, 1, snapshot=True)
         known = link.routes.get((self._queue, self._route), 0)
         start = self._start(tr)
+        taken = self._ask_for_taken(tr)
         asked, asked_at = self._ask(tr, known, start), tr.now
         link.note_version(version.wait())
         tr.now = link.time.now()
@@ -167,28 +168,24 @@ class Claiming:
             link.routes[self._queue, self._route] = found.ranks
             asked = self._ask(tr, found.ranks, start)
         rows = self._collect(asked, until)
-        if start == _HEAD and self._has_rivals(tr, rows):
+        if any(future.value is None for future in taken):
+            # Another worker was there; who fires takes nothing, so a worker that is alone keeps the order.
+            link.slots.setdefault((self._queue, self._route), 1.0)
             start = self._start(tr)
             rows = self._collect(self._ask(tr, found.ranks, start), until)
+        self._conflicts = tr.conflicts
         if start != _HEAD and len(rows) < self._limit:
             rows = self._collect(self._ask(tr, found.ranks, _HEAD), until)
         rows = rows[: self._limit]
-        self._first = rows[0].key if rows else None
+        mine = [row.key for row in rows if not row.target]
+        self._taken = [*mine[:: len(mine) // FEW + 1], *mine[-1:]]
         return rows
 
-    def _has_rivals(self, tr: Transaction, rows: list[_Row]) -> bool:
-        """Return whether the try before conflicted with another worker: then what it took is there no more.
-
-        One that conflicted with who fires goes on at the head of the line, so that a worker that is alone keeps the order.
-        """
-        if tr.conflicts <= self._conflicts:
-            return False
-        first = self._first
-        if first is None or any(row.key == first for row in rows):
-            self._conflicts = tr.conflicts
-            return False
-        tr.link.slots.setdefault((self._queue, self._route), 1.0)
-        return True
+    def _ask_for_taken(self, tr: Transaction) -> list[Value]:
+        """Ask for what the try before took, after a conflict, unless claims are spread already."""
+        if tr.conflicts <= self._conflicts or (self._queue, self._route) in tr.link.slots:
+            return []
+        return [tr.snapshot.get(key) for key in self._taken]
 
     def _start(self, tr: Transaction) -> _Start:
         """Choose where to claim: the further behind the head of the line, the more often claims conflict with each other there.
