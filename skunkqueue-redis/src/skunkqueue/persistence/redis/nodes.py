@@ -60,6 +60,13 @@ def _shared(settings: Settings) -> dict[str, Any]:
     }
 
 
+def _reach(settings: Settings, address: tuple[str, int], **other: Any) -> AnyConnection:
+    kind = TLSConnection if settings.tls else PlainConnection
+    connection: AnyConnection = kind(host=address[0], port=address[1], **{**_shared(settings), **other})
+    connection.connect()
+    return connection
+
+
 class FixedNode:
     """One server at one address."""
 
@@ -132,7 +139,7 @@ class SentinelNode:
         service, name = self._settings.service, _shown(sentinel)
         flags: list[bytes] = []
         try:
-            connection = self._reach(sentinel, **self._login)
+            connection = _reach(self._settings, sentinel, **self._login)
             try:
                 connection.send_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)
                 found = connection.read_response(disable_decoding=True)
@@ -154,7 +161,7 @@ class SentinelNode:
         return master
 
     def _master_at(self, address: tuple[str, int]) -> AnyConnection:
-        connection = self._reach(address, db=self._settings.db)
+        connection = _reach(self._settings, address, db=self._settings.db)
         try:
             connection.send_command("ROLE")
             role = connection.read_response(disable_decoding=True)
@@ -165,14 +172,6 @@ class SentinelNode:
             connection.disconnect()
             msg = "it says that it is no master"
             raise Unreachable(msg)
-        return connection
-
-    def _reach(self, address: tuple[str, int], **other: Any) -> AnyConnection:
-        kind = TLSConnection if self._settings.tls else PlainConnection
-        connection: AnyConnection = kind(
-            host=address[0], port=address[1], **{**_shared(self._settings), **other}
-        )
-        connection.connect()
         return connection
 
     def look_again(self, error: RedisError) -> None:
@@ -215,7 +214,7 @@ class ClusterNode:
             # Several threads may ask at once. A lock could be held by a thread that a signal handler interrupted.
             self._owner = owner = self._ask()
         try:
-            return self._reach(owner)
+            return _reach(self._settings, owner)
         except RedisError:
             self._owner = None
             raise
@@ -227,17 +226,11 @@ class ClusterNode:
         elif not isinstance(error, AskError):
             self._owner = None
 
-    def _reach(self, address: tuple[str, int]) -> AnyConnection:
-        kind = TLSConnection if self._settings.tls else PlainConnection
-        connection: AnyConnection = kind(host=address[0], port=address[1], **_shared(self._settings))
-        connection.connect()
-        return connection
-
     def _ask(self) -> tuple[str, int]:
         last: RedisError = Unreachable("no node of the cluster is known")
         for address in tuple(self._known):
             try:
-                connection = self._reach(address)
+                connection = _reach(self._settings, address)
                 try:
                     connection.send_command("CLUSTER", "SLOTS")
                     ranges = connection.read_response(disable_decoding=True)
