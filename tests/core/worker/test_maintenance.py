@@ -262,3 +262,16 @@ def test_waits_grow_to_a_limit_and_begin_anew() -> None:
 def test_the_slice_of_a_wait_is_long_for_processes() -> None:
     # An idle worker must not poll.
     assert worker_module.SLICE >= 10
+
+
+def test_the_store_is_maintained_while_a_job_runs(live_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    maintained: list[str] = []
+    monkeypatch.setattr(
+        live_bench.backend, "maintain", lambda: maintained.append(threading.current_thread().name)
+    )
+    live_bench.fire(jobs.call_hook("wait"))
+    jobs.HOOKS["wait"] = until(lambda: len(maintained) > 2, "it is maintained more than once")
+
+    live_bench.work()
+
+    assert set(maintained) == {"skunkqueue-maintenance"}

@@ -185,6 +185,17 @@ class WorkerPromises(Kit):
         claim(backend)
         assert backend.sweep() == 0
 
+    def test_maintaining_changes_nothing_that_is_asked(self, backend: Backend) -> None:
+        made = [firing() for _ in range(60)]
+        for one in made:
+            backend.enqueue([one])
+            backend.settle([outcome(lent) for lent in claim(backend)])
+        before = backend.get([one.id for one in made])
+        for _ in range(3):
+            backend.maintain()
+        assert backend.get([one.id for one in made]) == before
+        assert {one.state for one in before if one} == {State.COMPLETE}
+
     def test_sweep_forgets_the_dead_and_ends(self, backend: Backend, clock: VirtualClock) -> None:
         for number in range(5):
             backend.register(worker(f"w{number}"), 10.0)

@@ -54,3 +54,10 @@ class WorkerVerbs(ABC):
         not listed: pending ones, and running ones whose lease is over, since no other worker may claim them. It returns 0
         once nothing is left to do, so calling it until then cleans a store up.
         """
+
+    def maintain(self) -> None:  # noqa: B027 - a default, and not forgotten
+        """Do, on the thread that calls, what would later hold up a claim or a settling; nothing that a caller sees changes.
+
+        The maintenance thread of each worker calls it some times a second, beside everything else that goes on, and it
+        returns at once where there is nothing to do. This default does nothing.
+        """

@@ -96,6 +96,7 @@ class Maintenance(threading.Thread):
         self._heartbeat.beat(running or in_flight.planning, now)
         if now >= self._next_sweep:
             self._sweep(now)
+        self._backend.maintain()
 
     def _take_ahead(self, now: float) -> None:
         """Take claims in hand that were asked for ahead, where the batch before them turns out long.

@@ -241,6 +241,10 @@ class SQLiteBackend(Asking):
         """Do some housekeeping."""
         return housekeeping.sweep(self._store, self.sample)
 
+    def maintain(self) -> None:
+        """Make a checkpoint, where it is time."""
+        housekeeping.maintain(self._store)
+
     def register_pool(self, pool: PoolRecord, lease: float) -> None:
         """List a pool."""
         self.beat_pool(pool, lease)

@@ -42,6 +42,8 @@ class Store:
         self._topics: dict[tuple[str, str], str] = {}
         self.cleaned = clock.now()
         """When ``housekeeping`` last dropped what is old."""
+        self.checkpointed = 0
+        """How many transactions this process had committed when ``housekeeping`` last made a checkpoint."""
         self.cut_again = 0.0
         """From when on ``housekeeping`` may wait to cut back the write-ahead log, by the monotonic clock."""
         self._is_closed = False

@@ -102,6 +102,8 @@ class Writer:
         self._db: forks.Connection | None = self._opened[0]
         self._pages = CHECKPOINT_PAGES
         """Pages of the write-ahead log after which this connection makes a checkpoint; 0: not known."""
+        self.commits = 0
+        """How many transactions it has committed."""
 
     def run(
         self, operation: Callable[[sqlite3.Connection], T], *, solo: bool = False, reads: bool = False
@@ -275,6 +277,7 @@ class Writer:
         for ticket in group.tickets:
             ticket.value = ticket.operation(db)
         group.committed.extend(map(db.execute, _COMMIT))
+        self.commits += 1
 
     def _finish(self, group: _Group) -> None:
         """Hand the threads the values of their operations; safe to do twice."""
