@@ -20,6 +20,8 @@ logger = logging.getLogger("skunkqueue.pool")
 
 _TRIES = 3
 """New workers in a row that end before they are ready, after which the old ones are kept."""
+_SLOW = 60.0
+"""Seconds after which a new worker that is not ready is named in the log. Some load a large model for longer, so it is left alone."""
 
 
 class RollingRestart:
@@ -41,6 +43,8 @@ class RollingRestart:
         self._due = 0.0
         self._futile = 0
         self._replaced = 0
+        self._named: ChildProcess | None = None
+        """The last new worker of which the log says that it is slow."""
         self.is_active = False
 
     def begin(self, receipt: str | None) -> None:
@@ -69,8 +73,11 @@ class RollingRestart:
                 f"{FAILED}the pool was told to stop",
             )
             return
-        if crew.successor is not None and crew.successor.scoreboard.is_ready:
-            self._hand_over(crew.successor)
+        if crew.successor is not None:
+            if crew.successor.scoreboard.is_ready:
+                self._hand_over(crew.successor)
+            else:
+                self._name_slow(crew.successor, now)
         while self._todo and crew.successor is None and now >= self._due and self.is_active:
             slot = self._todo[0]
             # An empty slot gets a new worker anyway.
@@ -96,6 +103,17 @@ class RollingRestart:
             self._crew.successor = self._start(slot.routes)
         except (OSError, MemoryError) as error:
             self._fail(explain(error), now)
+
+    def _name_slow(self, child: ChildProcess, now: float) -> None:
+        if now - child.began > _SLOW and child is not self._named:
+            self._named = child
+            logger.warning(
+                "restart: %s has been starting for %d s, and the old workers work on until it is ready: if what it imports"
+                " hangs, end it (kill -9 %d), and another is tried",
+                child,
+                now - child.began,
+                child.pid,
+            )
 
     def _hand_over(self, child: ChildProcess) -> None:
         crew, slot = self._crew, self._todo.popleft()
