@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,15 +22,15 @@ from skunkqueue.contract.makers import (
     outcome,
     state,
 )
-from skunkqueue.errors import BackendError
-from skunkqueue.persistence.fdb import keys
+from skunkqueue.errors import BackendError, BackendUnavailableError
+from skunkqueue.persistence.fdb import application, keys
 from skunkqueue.persistence.fdb.backend import FdbBackend
 from skunkqueue.records import Firing, State
 from tests.fdb.bindings import Bound, of_fdb, of_stand_in
 from tests.support.fdb_fixtures import NewStandIn
 from tests.support.fdb_server import FdbServer
 from tests.support.fdb_standin.backend import StandInBackend
-from tests.support.fdb_standin.faults import Fault
+from tests.support.fdb_standin.faults import ENDLESS, SILENCE, Fault
 from tests.support.fdb_standin.process import StandInServer
 from tests.support.store_fixtures import ConfigOf
 
@@ -189,6 +190,89 @@ def test_what_a_try_fires_beyond_one_that_was_committed_is_in(
     assert shop.lent() == tries[2]
 
 
+def test_try_that_does_other_work_than_one_that_was_committed_loses_nothing(
+    on_stand_in: Shop, stand_in: StandInServer
+) -> None:
+    shop, waiting, stored = on_stand_in, ["a", "b"], list[str]()
+
+    def take(tr: Any) -> None:
+        name = next(one for one in waiting if tr.get(shop.bound.key(one)).value is not None)
+        tr.clear(shop.bound.key(name))
+        stored.extend(shop.store.enqueue_in(tr, [firing(body=name.encode())]))
+
+    shop.bound.put(a=b"1", b=b"1")
+    stand_in.fail(Fault(call="commit", code=1021, landing="before", prefix=shop.bound.key("a")))
+    shop.retried(take)
+    assert stand_in.clear_faults() == 1
+    assert shop.bound.all() == []
+    assert len(set(stored)) == 2
+    assert shop.lent() == stored
+
+
+def test_alike_firings_are_told_apart_by_their_order(on_stand_in: Shop, stand_in: StandInServer) -> None:
+    shop, tries = on_stand_in, list[list[str]]()
+
+    def order(tr: Any) -> None:
+        tr.set(shop.bound.key("order"), b"1")
+        wanted = [firing(body=b"a"), firing(body=b"b"), firing(body=b"a")]
+        tries.append(shop.store.enqueue_in(tr, wanted if not tries else wanted[::-1]))
+
+    stand_in.fail(Fault(call="commit", code=1021, landing="before", prefix=shop.bound.key("order")))
+    shop.retried(order)
+    assert len(set(tries[0])) == 3
+    assert tries[1] == [tries[0][0], tries[0][1], tries[0][2]]
+    assert sorted(shop.lent()) == sorted(tries[0])
+
+
+@pytest.mark.parametrize("landing", ["before", "never"])
+def test_holder_of_a_key_is_the_answer_of_each_try(
+    on_stand_in: Shop, stand_in: StandInServer, landing: Any
+) -> None:
+    shop, found = on_stand_in, list[str]()
+    (holder,) = shop.store.enqueue([firing(key="k")])
+
+    def order(tr: Any) -> None:
+        tr.set(shop.bound.key("order"), b"1")
+        found.extend(shop.store.enqueue_in(tr, [firing(key="k")]))
+
+    stand_in.fail(Fault(call="commit", code=1021, landing=landing, prefix=shop.bound.key("order")))
+    shop.retried(order)
+    assert found == [holder, holder]
+
+
+def test_alike_firings_with_one_key_are_one_in_each_try(on_stand_in: Shop, stand_in: StandInServer) -> None:
+    shop, tries = on_stand_in, list[list[str]]()
+
+    def order(tr: Any) -> None:
+        tr.set(shop.bound.key("order"), b"1")
+        tries.append(shop.store.enqueue_in(tr, firings(2, key="k")))
+
+    stand_in.fail(Fault(call="commit", code=1021, landing="before", prefix=shop.bound.key("order")))
+    shop.retried(order)
+    assert len(set(tries[0])) == 1
+    assert tries[1] == tries[0]
+    assert shop.lent() == tries[0][:1]
+
+
+def test_store_that_is_opened_again_between_two_tries_enqueues_once(
+    on_stand_in: Shop, stand_in: StandInServer, config_of: ConfigOf
+) -> None:
+    shop, stores, seen = on_stand_in, [on_stand_in.store], list[str]()
+
+    def order(tr: Any) -> None:
+        if seen:
+            stores[-1].close()
+            stores.append(StandInBackend.open(config_of(stand_in.url())))
+        tr.set(shop.bound.key("order"), b"1")
+        seen.extend(stores[-1].enqueue_in(tr, [firing()]))
+
+    stand_in.fail(Fault(call="commit", code=1021, landing="before", prefix=shop.bound.key("order")))
+    shop.retried(order)
+    lent = ids(stores[-1].claim(QUEUE, ROUTE, WORKER, 10, LEASE))
+    stores[-1].close()
+    assert lent == seen[:1] == seen[1:]
+
+
 @pytest.mark.parametrize("end", ["reset", "on_error"])
 def test_versionstamp_of_a_try_that_has_ended_is_an_error(shop: Shop, end: str) -> None:
     tr = shop.bound.begin()
@@ -216,7 +300,11 @@ def test_object_that_is_used_again_begins_another_transaction(shop: Shop) -> Non
     assert shop.lent() == [first.id, second.id]
 
 
-def test_transactions_that_come_one_after_the_other_leave_one_mark(shop: Shop) -> None:
+def test_transactions_that_come_one_after_the_other_leave_one_mark(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Objects of other tests are let go of at any moment.
+    monkeypatch.setattr(application, "_objects", application._Objects())
     link = shop.store._link
     made = firings(20)
 
@@ -226,7 +314,7 @@ def test_transactions_that_come_one_after_the_other_leave_one_mark(shop: Shop) -
     for one in made:
         enqueue(one)
         gc.collect()
-    own = shop.store._joined._marker
+    own = shop.store._link.keys.marker + application._objects._process[1]
     assert link.read(lambda tr: len(tr.get_range(own, own + keys.END)())) == 1
     assert shop.lent() == ids(made)
 
@@ -246,6 +334,25 @@ def test_transaction_that_does_not_read_its_own_writes_is_refused(shop: Shop) ->
         shop.store.enqueue_in(tr, [firing()])
 
 
+def test_cluster_that_is_away_is_waited_for_within_the_time_limit(
+    on_stand_in: Shop, stand_in: StandInServer, config_of: ConfigOf
+) -> None:
+    store = StandInBackend.open(config_of(stand_in.url(), timeout="0.2"))
+    tr = on_stand_in.bound.database.create_transaction()
+    stand_in.fail(Fault(call="read", code=SILENCE, times=ENDLESS))
+    with ThreadPoolExecutor(1) as threads:
+        fired = threads.submit(store.enqueue_in, tr, [firing()])
+        try:
+            with pytest.raises(
+                BackendUnavailableError, match="does not answer the application's transaction"
+            ):
+                fired.result(30.0)
+        finally:
+            stand_in.clear_faults()
+            tr.cancel()
+    store.close()
+
+
 def test_what_is_no_transaction_is_refused(shop: Shop) -> None:
     with pytest.raises(BackendError, match="give the FoundationDB transaction itself"):
         shop.store.enqueue_in(shop.bound.database, [firing()])
@@ -259,8 +366,14 @@ def test_transaction_of_another_cluster_is_refused(on_stand_in: Shop, new_stand_
 
 def test_batch_that_no_transaction_takes_is_refused(shop: Shop) -> None:
     tr = shop.bound.begin()
-    with pytest.raises(BackendError, match="fire fewer"):
+    with pytest.raises(BackendError, match=r"20 firings with 20000000 bytes .* fire less in it"):
         shop.store.enqueue_in(tr, firings(20, body=b"x" * 1_000_000))
+
+
+def test_largest_firing_fits_a_transaction(shop: Shop) -> None:
+    one = firing(body=b"x" * 2_000_000)
+    shop.retried(lambda tr: shop.store.enqueue_in(tr, [one]))
+    assert shop.lent() == [one.id]
 
 
 # --- as users write it ----------------------------------------------------------------------------------

@@ -1,43 +1,49 @@
 """Putting firings in within a transaction of the application, so that they are stored if its data is, and otherwise not.
 
 The application commits, and runs its function once more where that fails (``@fdb.transactional``). So the same firing would get
-another id in each try, and a commit whose outcome is unknown would put it in twice. Therefore the Nth firing
-of a transaction object keeps the id that it had in the tries before, and each try leaves a mark. A try that finds
-the mark of an earlier one knows that the earlier one was committed, and puts nothing in again.
+another id in each try, and a commit whose outcome is unknown would put it in twice. Therefore a firing keeps the id that it had
+in the tries before, and each try leaves a mark. A try that finds the mark of an earlier one knows that the earlier one
+was committed, and does not put in again what that one has.
 
-A second firing of the same try finds its own mark as well. The versionstamp tells the two cases apart: it comes, or an error
+The same firing is one that differs in nothing but its id; alike ones of a try are told apart by their order. A later try may do
+other work than the one that was committed, as when it takes the next order from a list. What it fires then is put in.
+
+A second call of the same try finds its own mark as well. The versionstamp tells the two cases apart: it comes, or an error
 does, once a try has ended. Nothing here commits, resets or cancels, and the binding's errors are left to the application.
 """
 
 from __future__ import annotations
 
 import itertools
+import os
 import weakref
+from collections import Counter
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any
 
+import msgspec
 from msgspec.structs import replace
 
-from skunkqueue.errors import BackendError
+from skunkqueue.errors import BackendError, BackendUnavailableError
+from skunkqueue.latch import Latch
 from skunkqueue.persistence.fdb import enqueue, staged_batch
-from skunkqueue.persistence.fdb.binding import Future, RawTransaction
+from skunkqueue.persistence.fdb.binding import Future, RawTransaction, Value
 from skunkqueue.persistence.fdb.keys import moment
+from skunkqueue.persistence.fdb.marks import Unique
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
 from skunkqueue.records import Firing
 from skunkqueue.turns import Exclusive
 
 _USED = ("get_read_version", "get_versionstamp", "set", "commit")
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class Joined:
-    """The transactions of an application in which firings were put in, as long as it keeps them."""
+    """Puts firings of one store into transactions of the application."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._of: weakref.WeakKeyDictionary[Any, _Tries] = weakref.WeakKeyDictionary()
-        self._marker = link.keys.marker + link.unique() + b"a"
-        self._slots: list[int] = []
-        self._numbers = itertools.count()
 
     def enqueue(self, raw: Any, firings: Sequence[Firing]) -> list[str]:
         """Put firings in, in a transaction of the binding; return the ids that count."""
@@ -49,12 +55,13 @@ class Joined:
         if not firings:
             return []
         if staged_batch.is_large(firings):
+            size = sum(len(firing.body) for firing in firings)
             msg = (
-                f"{len(firings)} firings are more than one FoundationDB transaction takes beside its other data:"
-                f" fire fewer in it, or without transaction="
+                f"{len(firings)} firings with {size} bytes of arguments are more than one FoundationDB transaction takes beside"
+                f" its other data: fire less in it, or without transaction="
             )
             raise BackendError(msg)
-        tries = self._tries_of(raw)
+        tries = _objects.tries_of(raw, link)
         link.waits.part()
         put_in = tries.turn.run(lambda: tries.put(link, raw, firings), otherwise=None)
         if put_in is None:
@@ -65,7 +72,33 @@ class Joined:
             raise BackendError(msg)
         return put_in
 
-    def _tries_of(self, raw: Any) -> _Tries:
+
+class _Objects:
+    """The transaction objects in which this process has fired, as long as the application keeps them.
+
+    They are of no one store, since a store may be closed and opened again between two tries.
+    """
+
+    def __init__(self) -> None:
+        self._of: weakref.WeakKeyDictionary[Any, tuple[int, dict[bytes, _Tries]]] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._slots: list[int] = []
+        self._numbers = itertools.count()
+        self._process = 0, b""
+
+    def tries_of(self, raw: Any, link: Link) -> _Tries:
+        """Return what is known of a transaction object's tries in one store."""
+        slot, by_store = self._known(raw)
+        marker = link.keys.marker
+        found = by_store.get(marker)
+        if found is not None:
+            return found
+        if self._process[0] != os.getpid():
+            self._process = os.getpid(), Unique()() + b"a"
+        return by_store.setdefault(marker, _Tries(marker + self._process[1] + slot.to_bytes(2, "big")))
+
+    def _known(self, raw: Any) -> tuple[int, dict[bytes, _Tries]]:
         found = self._of.get(raw)
         if found is not None:
             return found
@@ -74,13 +107,16 @@ class Joined:
             slot = self._slots.pop()
         except IndexError:
             slot = next(self._numbers)
-        made = _Tries(self._marker + slot.to_bytes(2, "big"))
+        made: tuple[int, dict[bytes, _Tries]] = (slot, {})
         found = self._of.setdefault(raw, made)
         if found is made:
             weakref.finalize(raw, self._slots.append, slot).atexit = False
         else:
             self._slots.append(slot)
         return found
+
+
+_objects = _Objects()
 
 
 class _Tries:
@@ -92,12 +128,16 @@ class _Tries:
         self._mark = b""
         self._stamp: Future | None = None
         """That of the last try."""
-        self._ids: list[str] = []
-        """Of the Nth firing of each try."""
-        self._number = 0
-        """Firings of this try so far."""
-        self._landed = 0
-        """How many of them an earlier try has put in."""
+        self._ids: dict[bytes, list[str]] = {}
+        """Of what was fired, by what it was: one for each time that one try has fired it."""
+        self._stored: dict[str, str] = {}
+        """What a try has put in that was committed: its id, and the one that counts, which another one has that holds its key."""
+        self._alike: Counter[bytes] = Counter()
+        """How often this try has fired the same."""
+        self._put_in: dict[str, str] = {}
+        """What this try has put in, likewise."""
+        self._open: dict[bytes, dict[str, str]] = {}
+        """The same of each try of which it is not known whether it was committed, by its mark."""
         self._grown: set[tuple[str, str]] | None = None
         self._widened: set[tuple[str, str]] | None = None
 
@@ -105,35 +145,47 @@ class _Tries:
         """Put firings in; see ``Joined``."""
         if not self._is_same_try(link, raw):
             self._begin(link, raw)
-        first, self._number = self._number, self._number + len(firings)
-        self._ids += [firing.id for firing in firings][max(len(self._ids) - first, 0) :]
-        kept = self._ids[first : self._number]
-        landed = min(max(self._landed - first, 0), len(firings))
+        ids = [self._id_of(firing) for firing in firings]
         tr = Transaction(link, raw)
         tr.grown, tr.widened = self._grown, self._widened
-        new = [replace(one, id=id_) for one, id_ in zip(firings[landed:], kept[landed:], strict=True)]
-        put_in = enqueue.put(tr, new)
+        new = [replace(one, id=id_) for one, id_ in zip(firings, ids, strict=True) if id_ not in self._stored]
+        counting = enqueue.put(tr, new)
+        self._put_in.update(zip([one.id for one in new], counting, strict=True))
         self._grown, self._widened = tr.grown, tr.widened
-        return kept[:landed] + put_in
+        return [self._stored.get(id_) or self._put_in[id_] for id_ in ids]
+
+    def _id_of(self, firing: Firing) -> str:
+        """Return the id that a firing had in an earlier try, or its own."""
+        same = blake2b(_encode(replace(firing, id="")), digest_size=16).digest()
+        known = self._ids.setdefault(same, [])
+        number = self._alike[same]
+        self._alike[same] = number + 1
+        if number == len(known):
+            known.append(firing.id)
+        return known[number]
 
     def _is_same_try(self, link: Link, raw: RawTransaction) -> bool:
         """Return whether this try has put firings in already."""
         found = raw.get(self._key)
         layout = raw.get(link.keys.layout)
-        is_last = found.value == self._mark
+        is_last = _answer(link, found) == self._mark
         if is_last and self._stamp is not None and not self._stamp.is_ready():
             return True
-        if layout.value is None:
+        if _answer(link, layout) is None:
             msg = (
                 f"the transaction does not see the store {link.settings.dbname!r} of {link.settings.place}: begin it on a"
-                f" database of the same cluster, and not in a tenant"
+                f" database of the same cluster, and not in a tenant. If the store was made after the transaction has begun,"
+                f" begin it again"
             )
             raise BackendError(msg)
         if self._is_known_committed(link):
             # The application was told so, and this is another transaction.
-            self._ids = []
-        elif is_last:
-            self._landed = max(self._landed, self._number)
+            self._ids, self._stored = {}, {}
+            self._open.clear()
+        elif found.value in self._open:
+            # It may also be one before the last: a commit may come to pass after it was given up.
+            self._stored |= self._open[found.value]
+            self._open.clear()
         return False
 
     def _is_known_committed(self, link: Link) -> bool:
@@ -150,14 +202,27 @@ class _Tries:
         """Leave the mark of a new try."""
         if not link.time.saw(raw.get_read_version().wait()):
             link.try_to_anchor()
-        if not self._ids:
-            self._landed = 0
-        self._number = 0
+        self._alike.clear()
         self._grown = self._widened = None
         self._stamp = raw.get_versionstamp()
         self._mark = link.unique() + moment(link.time.now())
+        self._put_in = self._open[self._mark] = {}
         raw.set(self._key, self._mark)
         if raw.get(self._key).value == self._mark:
             return
         msg = "transaction= needs a FoundationDB transaction that reads its own writes: leave out read_your_writes_disable"
         raise BackendError(msg)
+
+
+def _answer(link: Link, asked: Value) -> bytes | None:
+    """Wait for a value within the store's time limit: the application may have set none for its transaction."""
+    if not asked.is_ready():
+        answered = Latch()
+        asked.on_ready(lambda _: answered.set())
+        if not answered.wait(link.settings.timeout):
+            msg = (
+                f"{link.settings.place}: the cluster does not answer the application's transaction after"
+                f" {link.settings.timeout:g} s: look at `fdbcli --exec status`, and try again once it does"
+            )
+            raise BackendUnavailableError(msg)
+    return asked.value

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from skunkqueue.persistence.backend import HALF_DONE
-from skunkqueue.persistence.fdb import blobs, enqueue, keys
+from skunkqueue.persistence.fdb import blobs, enqueue, keys, lines
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
 from skunkqueue.records import Firing
 
@@ -32,7 +32,12 @@ def is_large(firings: Sequence[Firing]) -> bool:
     """Return whether these are too many for one transaction."""
     if len(firings) > MOST:
         return True
-    return sum([len(firing.body) for firing in firings]) * 2 > MOST_BYTES - 400 * len(firings)
+    return sum([_weight_of(len(firing.body)) for firing in firings]) > MOST_BYTES - 400 * len(firings)
+
+
+def _weight_of(size: int) -> int:
+    # A small body lies in the line as well.
+    return size * 2 if size <= lines.LARGEST else size
 
 
 def put(link: Link, firings: Sequence[Firing]) -> list[str]:
@@ -82,7 +87,7 @@ def throw_away(tr: Transaction) -> int:
 def _split(firings: Sequence[Firing]) -> Iterator[Sequence[Firing]]:
     start = size = 0
     for number, firing in enumerate(firings):
-        weight = 2 * len(firing.body) + 400 + 4 * _length_of_names(firing)
+        weight = _weight_of(len(firing.body)) + 400 + 4 * _length_of_names(firing)
         if number > start and (number - start >= PART or size + weight > PART_BYTES):
             yield firings[start:number]
             start, size = number, 0
