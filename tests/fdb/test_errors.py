@@ -30,6 +30,14 @@ def test_servers_that_are_not_reached_are_named() -> None:
     assert errors.reached(told) == " 10.0.0.2:4500, 10.0.0.3:4500 is not reached."
 
 
+def test_locked_database_is_told_with_the_way_out() -> None:
+    error = errors.explained("fdb://", fdb_binding().FDBError(1038), 3.0)
+    assert isinstance(error, BackendUnavailableError)
+    assert "the database is locked after 3.0 s" in str(error)
+    assert "fdbcli --exec 'unlock UID'" in str(error)
+    assert "TLS" not in str(error)
+
+
 def test_servers_of_another_version_are_named() -> None:
     told = status({"Address": "10.0.0.1:4500", "Compatible": False, "Status": "connected"})
     assert errors.reached(told).startswith(" 10.0.0.1:4500 speaks another version of the protocol: install")

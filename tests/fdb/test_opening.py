@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ import pytest
 from skunkqueue.clock import SYSTEM_CLOCK
 from skunkqueue.errors import BackendError, BackendUnavailableError, ConfigError, StoreMissingError
 from skunkqueue.persistence import BackendConfig
+from skunkqueue.persistence.fdb import opening
 from skunkqueue.persistence.fdb.binding import OLDEST, Binding, choose_version, load
 from skunkqueue.persistence.fdb.opening import open_link
 from skunkqueue.persistence.fdb.settings import settings_of
@@ -72,6 +75,11 @@ def test_cluster_file_that_cannot_be_used_is_named(door: Door, tmp_path: Path, t
     assert time.monotonic() - began < 10.0
 
 
+def test_missing_cluster_file_is_told_from_one_that_makes_no_sense(door: Door, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        door.open(f"fdb://{tmp_path}/fdb.cluster")
+
+
 def test_folder_is_no_cluster_file(door: Door, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=str(tmp_path)):
         door.open(f"fdb://{tmp_path}")
@@ -104,14 +112,50 @@ def test_cluster_file_that_changes_is_followed(door: Door, bound: Bound, tmp_pat
     assert door.open(f"fdb://{file}", retry_for="20").time.now() == pytest.approx(time.time(), abs=60.0)
 
 
-def test_content_of_a_cluster_file_is_a_url_and_leaves_nothing_behind(
-    door: Door, bound: Bound, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+def test_content_of_a_cluster_file_is_a_url(door: Door, bound: Bound) -> None:
     said = bound.cluster_file.read_text().splitlines()[-1]
     assert layout_of(door.open(f"fdb://{said}"))
-    door._stack.close()
-    eventually(lambda: list(tmp_path.iterdir()) == [], what="its cluster file is gone")
+
+
+def test_content_of_a_cluster_file_is_one_file_however_often_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    files = opening._Files()
+    file = Path(files.of("a:b@127.0.0.1:1"))
+    assert file.read_text() == "a:b@127.0.0.1:1"
+    file.write_text("# the client writes it where coordinators change\na:b@127.0.0.1:2")
+    assert Path(files.of("a:b@127.0.0.1:1")) == file
+    assert file.read_text().endswith("127.0.0.1:2")
+    shutil.rmtree(file.parent)
+    assert Path(files.of("a:b@127.0.0.1:1")).read_text() == "a:b@127.0.0.1:1"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_content_of_a_cluster_file_leaves_nothing_behind(tmp_path: Path) -> None:
+    code = "from skunkqueue.persistence.fdb import opening; print(opening._files.of('a:b@127.0.0.1:1'))"
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert str(tmp_path) in told.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_opening_a_store_sets_no_time_limit_for_the_application(door: Door, bound: Bound) -> None:
+    tr = bound.database.create_transaction()
+    # The binding has one database for each cluster file.
+    door.open(f"fdb://{bound.cluster_file}", timeout="0.05")
+    own = bound.database.create_transaction()
+    began = time.monotonic()
+    assert tr.get(bound.key("a")).value is None
+    assert own.get(bound.key("a")).value is None
+    eventually(lambda: time.monotonic() - began > 0.2, what="more than the store's time limit has passed")
+    assert tr.get(bound.key("b")).value is None
+    assert own.get(bound.key("b")).value is None
 
 
 def layout_of(link: Link) -> bytes | None:

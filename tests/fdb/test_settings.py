@@ -42,6 +42,9 @@ def test_name_given_apart_counts_where_the_url_has_none() -> None:
     ("url", "said"),
     [
         ("fdb://localhost:4500", "names neither a cluster file nor a cluster"),
+        ("fdb://a:b@10.0.0.1:99999", "99999 is not a port"),
+        ("fdb://a:b@10.0.0.1:4500,10.0.0.2:0:tls", "0 is not a port"),
+        ("fdb://a:b@10.0.0.1:4500/shop", r"write fdb://a:b@10.0.0.1:4500\?dbname=shop"),
         ("fdb:///f?retry=3", "has no option 'retry': it knows dbname, retry_for"),
         ("fdb:///f?retry_for=soon", "retry_for='soon' is not a number of seconds from 0.01 to 3600"),
         ("fdb:///f?timeout=0", "timeout='0' is not a number of seconds"),

@@ -14,10 +14,26 @@ from skunkqueue.errors import (
 )
 
 TOO_OLD, FUTURE, NOT_COMMITTED, UNKNOWN = 1007, 1009, 1020, 1021
+_LOCKED = 1038
 CANCELLED, TIMED_OUT, TOO_MANY_WATCHES, OPERATION_CANCELLED = 1025, 1031, 1032, 1101
 _TRANSACTION_TOO_LARGE = 2101
 AGAIN = frozenset(
-    {TOO_OLD, FUTURE, NOT_COMMITTED, UNKNOWN, TIMED_OUT, 1037, 1038, 1039, 1042, 1051, 1078, 1213, 1223, 1235}
+    {
+        TOO_OLD,
+        FUTURE,
+        NOT_COMMITTED,
+        UNKNOWN,
+        TIMED_OUT,
+        1037,
+        _LOCKED,
+        1039,
+        1042,
+        1051,
+        1078,
+        1213,
+        1223,
+        1235,
+    }
 )
 """After these the same may work: a conflict, a recovery, a cluster that is busy or away."""
 MAYBE = frozenset({UNKNOWN, TIMED_OUT, 1039})
@@ -106,10 +122,16 @@ def explained(
             f"other transactions wrote the same keys again and again{after}: try again, or set the option retry_for to more"
             f" seconds"
         )
+    elif code == _LOCKED:
+        kind = BackendUnavailableError
+        text = (
+            f"the database is locked{after}, by a restore, by a switch to another cluster or by somebody's `lock`: {text}. Once nothing"
+            f" needs the lock, end it by `fdbcli --exec 'unlock UID'` (`lock` and `status` tell the UID)"
+        )
     elif code in AGAIN:
         kind = BackendUnavailableError
         text = (
             f"the cluster does not answer{after}: {text}.{reached} Look at `fdbcli --exec status`; the client library must be of the"
-            f" servers' version, and both must use TLS or neither"
+            f" servers' version, the description and the ID of the cluster file must be the servers', and both must use TLS or neither"
         )
     return kind(f"{place}: {text}")

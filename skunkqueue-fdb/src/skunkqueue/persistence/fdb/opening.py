@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
 import ssl
 import tempfile
-import weakref
 
 from skunkqueue.clock import Clock, monotonic
 from skunkqueue.errors import BackendError, ConfigError, StoreMissingError
@@ -37,24 +37,68 @@ def open_link(settings: Settings, clock: Clock, binding: Binding | None, *, crea
         )
         raise BackendError(msg)
     _prepare_network(settings, binding)
-    file, folder = settings.cluster_file, None
+    file = settings.cluster_file
     if settings.connection is not None:
-        folder = tempfile.mkdtemp(prefix="skunkqueue-fdb-")
-        file = os.path.join(folder, "fdb.cluster")  # noqa: PTH118 - a text is what the binding takes
-        with open(file, "w", encoding="utf-8") as written:  # noqa: PTH123 - as above
-            written.write(settings.connection)
+        file = _files.of(settings.connection)
+    elif file is not None:
+        _check_file(file)
     database = bindings.open_database(binding, file)
-    database.options.set_transaction_timeout(int(settings.timeout * 1000))
     link = Link(settings, binding, database, clock)
-    if folder is not None:
-        # The client follows a cluster whose coordinators change by writing this file, as long as it lives.
-        weakref.finalize(link, shutil.rmtree, folder, ignore_errors=True)
     try:
         _look(link, create=create)
     except BaseException:
         link.close()
         raise
     return link
+
+
+def _check_file(file: str) -> None:
+    """Raise ConfigError for a cluster file that is missing or may not be read: the client has the same words for both."""
+    try:
+        with open(file, "rb"):  # noqa: PTH123 - a text is what the binding takes
+            pass
+    except OSError as error:
+        msg = (
+            f"fdb://{file}: the cluster file cannot be used: {error.strerror}. Name one that this user can read and whose content is"
+            f" DESCRIPTION:ID@HOST:PORT, as in fdb:///etc/foundationdb/fdb.cluster"
+        )
+        raise ConfigError(msg) from error
+
+
+class _Files:
+    """Cluster files whose content a URL has, one for each content as long as the process lives.
+
+    The binding keeps a client for each file that it has opened. And a client writes its file where the cluster's coordinators change,
+    so whoever opens it later finds these.
+    """
+
+    def __init__(self) -> None:
+        self._of: dict[str, str] = {}
+        self._pid = 0
+
+    def of(self, connection: str) -> str:
+        """Return the path of the file with this content, which is made where it is missing."""
+        if self._pid != os.getpid():
+            # After a fork the files are the parent's, which removes them.
+            self._of, self._pid = {}, os.getpid()
+        file = self._of.get(connection)
+        if file is None:
+            folder = tempfile.mkdtemp(prefix="skunkqueue-fdb-")
+            atexit.register(_remove, folder, self._pid)
+            file = self._of[connection] = os.path.join(folder, "fdb.cluster")  # noqa: PTH118 - a text is what the binding takes
+        if not os.path.exists(file):  # noqa: PTH110 - as above
+            os.makedirs(os.path.dirname(file), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120 - as above
+            with open(file, "w", encoding="utf-8") as written:  # noqa: PTH123 - as above
+                written.write(connection)
+        return file
+
+
+_files = _Files()
+
+
+def _remove(folder: str, pid: int) -> None:
+    if pid == os.getpid():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _prepare_network(settings: Settings, binding: Binding) -> None:

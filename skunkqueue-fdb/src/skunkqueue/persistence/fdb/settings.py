@@ -23,6 +23,7 @@ from skunkqueue.persistence.backend import BackendConfig
 DEFAULT_URL = "fdb://"
 CONNECTION = re.compile(r"[A-Za-z0-9_]+:[A-Za-z0-9]+@[^\s,@]+:\d+(:tls)?(,[^\s,@]+:\d+(:tls)?)*")
 """What a cluster file holds."""
+_PORT = re.compile(r":(\d+)(?=:tls|,|$)")
 _SECONDS = {"retry_for": 10.0, "timeout": 5.0}
 _LONGEST = 3_600.0
 TLS = {
@@ -74,12 +75,10 @@ def settings_of(config: BackendConfig) -> Settings:
             raise ConfigError(msg)
     place = unquote(rest)
     connection = place if place and "/" not in place else None
-    if connection is not None and not CONNECTION.fullmatch(connection):
-        msg = (
-            f"fdb://{connection} names neither a cluster file nor a cluster: write fdb:///PATH/fdb.cluster,"
-            f" or fdb://DESCRIPTION:ID@HOST:PORT as a cluster file has it"
-        )
-        raise ConfigError(msg)
+    if connection is not None:
+        _check_connection(connection)
+    else:
+        _check_path(place)
     return Settings(
         cluster_file=place if place and connection is None else None,
         connection=connection,
@@ -88,6 +87,31 @@ def settings_of(config: BackendConfig) -> Settings:
         timeout=_seconds("timeout", options),
         tls={name: options[name] for name in TLS if name in options},
     )
+
+
+def _check_connection(connection: str) -> None:
+    if not CONNECTION.fullmatch(connection):
+        msg = (
+            f"fdb://{connection} names neither a cluster file nor a cluster: write fdb:///PATH/fdb.cluster,"
+            f" or fdb://DESCRIPTION:ID@HOST:PORT as a cluster file has it"
+        )
+        raise ConfigError(msg)
+    for port in _PORT.findall(connection):
+        if not 0 < int(port) < 65_536:
+            msg = (
+                f"fdb://{connection}: {port} is not a port: write the one of the coordinator, from 1 to 65535"
+            )
+            raise ConfigError(msg)
+
+
+def _check_path(place: str) -> None:
+    connection, slash, dbname = place.partition("/")
+    if slash and CONNECTION.fullmatch(connection):
+        msg = (
+            f"fdb://{place} would be the path of a cluster file: to name a store in that cluster, write"
+            f" fdb://{connection}?dbname={dbname}"
+        )
+        raise ConfigError(msg)
 
 
 def _dbname(name: str) -> str:

@@ -233,10 +233,8 @@ class Link:
         while True:
             self.check()
             raw: RawTransaction = self._database.create_transaction()
-            left = end - monotonic()
-            if left < settings.timeout:
-                # Otherwise the database's own limit will do, and it costs no call.
-                raw.options.set_timeout(max(int(left * 1000), 10))
+            # Not as an option of the database, which is the application's too where it has opened the same cluster file.
+            raw.options.set_timeout(max(int(min(end - monotonic(), settings.timeout) * 1000), 10))
             self._open.add(raw)
             try:
                 # Once more: ``close`` may not have seen it.
