@@ -17,7 +17,7 @@ DISTRIBUTIONS = sorted(path.parent.name for path in ROOT.glob("skunkqueue-*/pypr
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
 CORE = "skunkqueue-core"
 THOROUGH = ("tests/thorough", "tests/fdb", "tests/mongo", "tests/redis")
-"""Folders of the long tests, and of what single stores with a server do beside the contract: the quick tests have the kit on them."""
+"""Folders of the long tests, and of what single stores with a server do beside the contract: the quick tests have the kit on them, and a part of it on FoundationDB."""
 QUICK = tuple(f"--ignore={folder}" for folder in THOROUGH)
 PARALLEL = ("-n", "4", "--dist", "worksteal")
 MORE_PARALLEL = ("-n", "6", "--dist", "worksteal")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.support.fdb_fixtures import fdb_server, stand_in
 from tests.support.memory_example import make_importable
 from tests.support.mongo_fixtures import (
     mongo_config_of,
@@ -19,6 +20,7 @@ __all__ = [
     "config_of",
     "dbname",
     "empty_store",
+    "fdb_server",
     "mongo_config_of",
     "mongod",
     "mongod_binary",
@@ -26,6 +28,7 @@ __all__ = [
     "new_mongod",
     "new_proxy",
     "new_server",
+    "stand_in",
     "used_mongo_config_of",
     "valkey",
 ]

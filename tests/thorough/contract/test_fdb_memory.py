@@ -1,6 +1,6 @@
 """The FoundationDB backend, held to the contract: on a server with the memory engine, or on the stand-in where there is none.
 
-The kit takes a minute of the processor's time on it; ``tests/fdb`` has what every change is held to.
+The kit takes a minute of the processor's time on it; the quick tests have the part of it on which every run depends.
 """
 
 from __future__ import annotations

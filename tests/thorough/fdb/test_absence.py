@@ -65,7 +65,9 @@ def test_load_survives_kills_of_its_only_server(
     new_fdb_server: NewFdbServer, config_of: ConfigOf, open_store: OpenStore, engine: Engine
 ) -> None:
     server = new_fdb_server(engine=engine)
-    with Load(lambda: open_store(config_of(server.url())), producers=4, lease=2.0) as load:
+    with Load(
+        lambda: open_store(config_of(server.url())), producers=4, lease=2.0, counts_are_kept=True
+    ) as load:
         for _ in range(5):
             load.goes_on()
             server.kill()
@@ -78,7 +80,9 @@ def test_load_over_a_line_that_breaks_all_the_time_is_done_once_and_all_of_it(
     fdb_behind_proxy: tuple[FdbServer, FdbProxy], config_of: ConfigOf, open_store: OpenStore
 ) -> None:
     server, proxy = fdb_behind_proxy
-    with Load(lambda: open_store(config_of(server.url())), producers=2, lease=2.0) as load:
+    with Load(
+        lambda: open_store(config_of(server.url())), producers=2, lease=2.0, counts_are_kept=True
+    ) as load:
         for number in range(30):
             load.goes_on(5)
             if number % 3 == 0:

@@ -57,7 +57,7 @@ def test_load_is_done_once_and_all_of_it(new_stand_in: NewStandIn, config_of: Co
     stores: list[Backend] = []
     chance = random.Random(seed)  # noqa: S311 - the same faults every time
     try:
-        with Load(opened, producers=2, workers=3, lease=2.0) as load:
+        with Load(opened, producers=2, workers=3, lease=2.0, counts_are_kept=True) as load:
             end = time.monotonic() + SECONDS
             for number, fault in enumerate(faults(chance)):
                 load.goes_on(0)

@@ -53,7 +53,7 @@ def config(cluster: FdbCluster, config_of: ConfigOf) -> BackendConfig:
 def test_load_survives_the_loss_of_the_process_that_leads(
     cluster: FdbCluster, config: BackendConfig, open_store: OpenStore, loss: Loss
 ) -> None:
-    with Load(lambda: open_store(config), producers=2, lease=LEASE) as load:
+    with Load(lambda: open_store(config), producers=2, lease=LEASE, counts_are_kept=True) as load:
         load.goes_on()
         loss(cluster.leader())
         load.goes_on()
@@ -66,7 +66,7 @@ def test_load_survives_the_loss_of_one_process_after_the_other(
     for number, member in enumerate(cluster.members):
         # Copies take a minute to be made; a load that goes on meanwhile would only pile up.
         own = replace(config, dbname=f"{config.dbname}-{number}")
-        with Load(lambda: open_store(own), producers=2, lease=LEASE) as load:  # noqa: B023 - until the load ends
+        with Load(lambda: open_store(own), producers=2, lease=LEASE, counts_are_kept=True) as load:  # noqa: B023 - until the load ends
             load.goes_on()
             member.kill()
             load.goes_on()

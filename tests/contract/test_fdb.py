@@ -1,0 +1,45 @@
+"""FoundationDB in the quick tests: what every run of a job depends on, on a server or on the stand-in where there is none.
+
+The whole kit takes a minute of the processor's time on it, so it is among the thorough tests.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from skunkqueue.contract.claim import ClaimPromises
+from skunkqueue.contract.enqueue import EnqueuePromises
+from skunkqueue.contract.fencing import FencingPromises
+from skunkqueue.contract.follow import FollowPromises
+from skunkqueue.contract.kill import KillPromises
+from skunkqueue.contract.leases import LeasePromises
+from skunkqueue.contract.settle import SettlePromises
+from skunkqueue.persistence import BackendConfig
+from tests.support.fdb_server import FdbServer, is_here
+from tests.support.fdb_standin.backend import StandInBackend
+from tests.support.fdb_standin.process import StandInServer
+from tests.support.store_fixtures import ConfigOf
+
+IS_HERE = is_here()
+
+
+class TestFdbEveryDay(
+    KillPromises,
+    LeasePromises,
+    FollowPromises,
+    FencingPromises,
+    SettlePromises,
+    ClaimPromises,
+    EnqueuePromises,
+):
+    """One process, whose data is in memory."""
+
+    backend_class = None if IS_HERE else StandInBackend
+
+    @pytest.fixture
+    def config(self, request: pytest.FixtureRequest, config_of: ConfigOf) -> BackendConfig:
+        if not IS_HERE:
+            stand_in: StandInServer = request.getfixturevalue("stand_in")
+            return config_of(f"{stand_in.url()}?retry_for=120&timeout=60")
+        server: FdbServer = request.getfixturevalue("fdb_server")
+        return config_of(server.url())
