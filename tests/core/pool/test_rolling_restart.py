@@ -1,9 +1,9 @@
-"""A restart whose new worker does not get ready."""
+"""Restarts of slots whose workers end otherwise, and of slots whose new workers do not get ready."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -22,12 +22,42 @@ def end(child: ChildProcess) -> None:
 
 
 @pytest.fixture
-def worker(bench: Bench) -> Iterator[ChildProcess]:
-    """Start a process, and kill it before it can say that it is ready."""
-    child = ChildProcess(bench.settings())
-    child.kill("stop", ())
-    yield child
-    end(child)
+def start(bench: Bench) -> Iterator[Callable[[], ChildProcess]]:
+    """Return what starts a process, and kills it before it can say that it is ready."""
+    started: list[ChildProcess] = []
+
+    def make() -> ChildProcess:
+        child = ChildProcess(bench.settings())
+        child.kill("stop", ())
+        started.append(child)
+        return child
+
+    yield make
+    for child in started:
+        end(child)
+
+
+@pytest.fixture
+def worker(start: Callable[[], ChildProcess]) -> ChildProcess:
+    return start()
+
+
+@pytest.fixture
+def crew(bench: Bench, start: Callable[[], ChildProcess]) -> Crew:
+    """Return the crew of a pool of two workers."""
+    crew = Crew(PoolSettings(queue="shop", config=bench.config, processes=2))
+    for slot in crew.slots:
+        slot.take(start())
+    return crew
+
+
+class Restart(RollingRestart):
+    """One whose new workers are these, and that keeps what it noted."""
+
+    def __init__(self, crew: Crew, *new: ChildProcess) -> None:
+        self.noted: list[tuple[str, str]] = []
+        coming = iter(new)
+        super().__init__(crew, lambda _routes: next(coming), lambda *note: self.noted.append(note))
 
 
 def test_a_new_worker_that_does_not_get_ready_is_named_once(
@@ -52,3 +82,54 @@ def test_a_new_worker_that_does_not_get_ready_is_named_once(
     assert f"kill -9 {worker.pid}" in message
     assert restart.is_active
     assert not old.is_leaving
+
+
+def test_a_worker_that_was_stopped_is_not_replaced(crew: Crew, worker: ChildProcess) -> None:
+    stopped, other = crew.slots
+    assert stopped.child is not None
+    stopped.child.is_dismissed = True
+    restart = Restart(crew, worker)
+
+    restart.begin("entry")
+    restart.go_on(0.0)
+    worker.scoreboard.ready(0.0)
+    restart.go_on(0.0)
+    crew.leaving.clear()
+    restart.go_on(0.0)
+
+    assert other.child is worker
+    assert stopped.child.replaced_by is None
+    assert restart.noted == [("entry", "replaced 1")]
+
+
+def test_a_worker_that_is_stopped_while_another_starts_for_it_is_not_replaced(
+    crew: Crew, worker: ChildProcess
+) -> None:
+    slot = crew.slots[0]
+    restart = Restart(crew, worker)
+    restart.replace(slot, "entry")
+    restart.go_on(0.0)
+    stopped = slot.child
+    assert stopped is not None
+
+    stopped.is_dismissed = True
+    worker.scoreboard.ready(0.0)
+    restart.go_on(0.0)
+
+    assert slot.child is stopped
+    assert crew.leaving == [worker]
+    assert worker.is_leaving
+    # Written once that worker has ended.
+    assert (stopped.receipts, restart.noted) == (["entry"], [])
+
+
+def test_a_reload_does_not_replace_a_worker_that_was_stopped(crew: Crew) -> None:
+    slot = crew.slots[0]
+    stopped = slot.child
+    assert stopped is not None
+    stopped.is_dismissed = True
+
+    crew.vacate(slot)
+
+    assert slot.child is stopped
+    assert not crew.leaving

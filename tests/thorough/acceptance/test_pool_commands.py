@@ -99,6 +99,28 @@ def test_a_dead_worker_that_is_restarted_has_a_successor_at_once(shop: Shop, con
     eventually(lambda: shop.listed() == 1, PATIENCE, what="another is there")
 
 
+def test_a_worker_that_was_stopped_is_not_replaced_by_a_restart_of_its_pool(
+    shop: Shop, control: Control
+) -> None:
+    shop.work("-c", "2", workers=2)
+    pool = listed(shop)
+    firing = shop.fire("hold", "go")
+    shop.begun(firing)
+    holder = shop.record(firing).worker
+    assert holder is not None
+
+    stop = control.stop_worker(holder)
+    heard(control, stop)
+    did = carried_out(control, control.restart_pool(pool.id))
+    shop.touch("go")
+
+    assert did == "replaced 1"
+    assert carried_out(control, stop).startswith("ended: ")
+    assert shop.result(firing) == 42
+    eventually(lambda: shop.backend.pools()[0].workers == 1, PATIENCE, what="the pool is to have one worker")
+    assert len(listed(shop).processes) == 1
+
+
 def told_late(control: Control, pool: PoolRecord, verb: str, worker: str) -> str:
     """Send what somebody sent who saw the worker listed a moment ago."""
     with control.action(verb, f"worker {worker}") as action:

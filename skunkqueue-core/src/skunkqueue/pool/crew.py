@@ -66,7 +66,9 @@ class Crew:
         return len(told)
 
     def vacate(self, slot: Slot) -> None:
-        """Have a worker end after its job, and another take its slot at once."""
+        """Have a worker end after its job, and another take its slot at once, unless none is to have it."""
+        if slot.is_closing:
+            return
         if slot.child is not None:
             slot.child.order(GENTLE)
             self.leaving.append(slot.child)

@@ -52,7 +52,7 @@ class RollingRestart:
         self.is_active = True
         if receipt is not None:
             self._receipts.append(receipt)
-        self._todo.extend(slot for slot in self._crew.slots if not slot.closed and slot not in self._todo)
+        self._todo.extend(slot for slot in self._crew.slots if not slot.is_closing and slot not in self._todo)
 
     def replace(self, slot: Slot, receipt: str | None) -> None:
         """Replace the worker of one slot; the receipt is done once that worker has ended."""
@@ -81,9 +81,9 @@ class RollingRestart:
         while self._todo and crew.successor is None and now >= self._due and self.is_active:
             slot = self._todo[0]
             # An empty slot gets a new worker anyway.
-            if slot.closed or slot.child is None:
+            if slot.is_closing or slot.child is None:
                 self._todo.popleft()
-                self._note_alone(slot, f"{NOTHING}that worker has ended already")
+                self._leave_out(slot)
             else:
                 self._try(slot, now)
         if not (self._todo or self._old or crew.successor):
@@ -120,17 +120,17 @@ class RollingRestart:
         crew.successor = None
         self._futile = 0
         old = slot.child
-        if slot.closed:
+        if old is None or slot.is_closing:
+            self._leave_out(slot)
+        else:
+            old.replaced_by = child.settings.id
+            old.receipts += self._alone.pop(slot, [])
+        if slot.is_closing:
             # The worker whose slot it was to have was stopped by command.
             old = child
         else:
             slot.take(child)
             self._replaced += 1
-        if old is None or old is child:
-            self._note_alone(slot, f"{NOTHING}that worker has ended already")
-        else:
-            old.replaced_by = child.settings.id
-            old.receipts += self._alone.pop(slot, [])
         if old is not None:
             old.order(GENTLE)
             crew.leaving.append(old)
@@ -146,6 +146,13 @@ class RollingRestart:
             self._end(
                 f"{FAILED}replaced {self._replaced}, the others are kept: {why}", f"{FAILED}it is kept: {why}"
             )
+
+    def _leave_out(self, slot: Slot) -> None:
+        """Replace no worker of this slot: it was stopped by command, or has ended already."""
+        if slot.child is not None and slot.child.is_dismissed:
+            # It is done once that worker has ended.
+            slot.child.receipts += self._alone.pop(slot, [])
+        self._note_alone(slot, f"{NOTHING}that worker has ended already")
 
     def _note_alone(self, slot: Slot, did: str) -> None:
         for receipt in self._alone.pop(slot, ()):

@@ -29,6 +29,11 @@ class Slot:
         """Put a worker in it."""
         self.child, self.last = child, child.settings.id
 
+    @property
+    def is_closing(self) -> bool:
+        """Return whether no other worker is to have it: it is closed, or will be once its worker has ended."""
+        return self.closed or (self.child is not None and self.child.is_dismissed)
+
     def is_due(self, now: float) -> bool:
         """Return whether to fill it now."""
         return self.child is None and not self.closed and self.due <= now
