@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from skunkqueue.clock import monotonic
 from skunkqueue.pool.child_process import ChildProcess
 from skunkqueue.pool.crew import Crew
 from skunkqueue.pool.rolling_restart import RollingRestart
+from skunkqueue.pool.slot import Slot
 from skunkqueue.processes.settings import PoolSettings
 from tests.core.worker.bench import Bench
 from tests.support.waiting import eventually
@@ -133,3 +135,47 @@ def test_a_reload_does_not_replace_a_worker_that_was_stopped(crew: Crew) -> None
 
     assert slot.child is stopped
     assert not crew.leaving
+
+
+def wait_after_deaths(slot: Slot) -> None:
+    slot.child = None
+    slot.why = "it died"
+    for _ in range(9):
+        slot.back_off()
+
+
+def test_a_slot_that_waits_after_deaths_is_filled_at_once(crew: Crew, worker: ChildProcess) -> None:
+    waiting = crew.slots[0]
+    wait_after_deaths(waiting)
+    crew.slots[1].closed = True
+    restart = Restart(crew)
+
+    restart.begin("entry")
+    assert waiting.is_due(0.0)
+    restart.go_on(monotonic())
+    waiting.take(worker)
+    restart.go_on(monotonic())
+    assert restart.noted == []
+    worker.scoreboard.ready(0.0)
+    restart.go_on(monotonic())
+
+    assert restart.noted == [("entry", "replaced 0, started 1 that had died")]
+    assert not restart.is_active
+
+
+def test_a_restart_has_failed_where_a_slot_that_waited_after_deaths_has_to_wait_again(
+    crew: Crew, worker: ChildProcess
+) -> None:
+    waiting = crew.slots[0]
+    wait_after_deaths(waiting)
+    restart = Restart(crew, worker)
+
+    restart.begin("entry")
+    restart.go_on(monotonic())
+    wait_after_deaths(waiting)
+    worker.scoreboard.ready(0.0)
+    restart.go_on(monotonic())
+    crew.leaving.clear()
+    restart.go_on(monotonic())
+
+    assert restart.noted == [("entry", "failed: replaced 1; 1 that had died cannot start: it died")]

@@ -121,6 +121,17 @@ def test_a_worker_that_was_stopped_is_not_replaced_by_a_restart_of_its_pool(
     assert len(listed(shop).processes) == 1
 
 
+def test_a_restart_of_a_pool_starts_a_worker_that_had_died_at_once(shop: Shop, control: Control) -> None:
+    shop.work()
+    record = listed(shop)
+    mourn(shop)
+
+    did = carried_out(control, control.restart_pool(record.id))
+
+    assert did == "replaced 0, started 1 that had died"
+    assert shop.listed() == 1
+
+
 def told_late(control: Control, pool: PoolRecord, verb: str, worker: str) -> str:
     """Send what somebody sent who saw the worker listed a moment ago."""
     with control.action(verb, f"worker {worker}") as action:

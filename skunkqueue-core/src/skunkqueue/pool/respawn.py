@@ -75,6 +75,7 @@ class Respawn:
             self._note_ready()
         if child.scoreboard.settled:
             slot.futile = 0
+        slot.why = child.scoreboard.word or str(end)
         if is_ordered:
             slot.closed = True
         elif end.ending in _REFUSALS:
@@ -116,6 +117,7 @@ class Respawn:
 
     def _cannot_start(self, slot: Slot, kind: object, why: str, code: int = EXIT_FAULT) -> None:
         """Try a slot again later whose worker could not start for what may pass."""
+        slot.why = why
         is_news = self._failures.tell(kind, slot.routes, why)
         self._back_off(slot, code, quiet=not is_news)
 

@@ -1,6 +1,7 @@
 """Replaces workers of a pool, all or some, one after another: a new one is ready before the old one is told to end.
 
-So some worker always works, and code that cannot start takes no worker away. The old ones end their jobs.
+So some worker always works, and code that cannot start takes no worker away. The old ones end their jobs. Slots that wait for
+another worker since theirs died get it at once.
 """
 
 from __future__ import annotations
@@ -40,19 +41,30 @@ class RollingRestart:
         self._receipts: list[str] = []
         self._alone: dict[Slot, list[str]] = {}
         """Slots whose workers are to be replaced by a command for them alone, with the entries that are about it."""
+        self._missing: list[Slot] = []
+        """Slots whose workers had died, and whose new ones are not ready yet; ``respawn`` starts them."""
         self._due = 0.0
         self._futile = 0
-        self._replaced = 0
+        self._replaced = self._filled = 0
+        self._unfilled: list[str] = []
+        """Why new workers of slots whose workers had died could not start."""
         self._named: ChildProcess | None = None
         """The last new worker of which the log says that it is slow."""
         self.is_active = False
 
     def begin(self, receipt: str | None) -> None:
-        """Replace every worker that is there now; ``receipt``: the entry of the audit log that is about it."""
+        """Replace every worker that is there now, and start those that are missing.
+
+        ``receipt``: the entry of the audit log that is about it.
+        """
         self.is_active = True
         if receipt is not None:
             self._receipts.append(receipt)
-        self._todo.extend(slot for slot in self._crew.slots if not slot.is_closing and slot not in self._todo)
+        for slot in self._crew.slots:
+            if slot.child is None and not slot.closed:
+                self._fill(slot)
+            elif not slot.is_closing and slot not in self._todo:
+                self._todo.append(slot)
 
     def replace(self, slot: Slot, receipt: str | None) -> None:
         """Replace the worker of one slot; the receipt is done once that worker has ended."""
@@ -69,7 +81,7 @@ class RollingRestart:
         self._old = [child for child in self._old if child in crew.leaving]
         if crew.order:
             self._end(
-                f"{FAILED}replaced {self._replaced}, then the pool was told to stop",
+                f"{FAILED}{self._count()}, then the pool was told to stop",
                 f"{FAILED}the pool was told to stop",
             )
             return
@@ -80,14 +92,19 @@ class RollingRestart:
                 self._name_slow(crew.successor, now)
         while self._todo and crew.successor is None and now >= self._due and self.is_active:
             slot = self._todo[0]
-            # An empty slot gets a new worker anyway.
             if slot.is_closing or slot.child is None:
                 self._todo.popleft()
                 self._leave_out(slot)
+                if not slot.is_closing:
+                    self._fill(slot)
             else:
                 self._try(slot, now)
-        if not (self._todo or self._old or crew.successor):
-            self._end(f"replaced {self._replaced}")
+        self._missing = [slot for slot in self._missing if not self._is_filled(slot, now)]
+        if self.is_active and not (self._todo or self._old or self._missing or crew.successor):
+            did = self._count()
+            if self._unfilled:
+                did = f"{FAILED}{did}; {len(self._unfilled)} that had died cannot start: {self._unfilled[0]}"
+            self._end(did)
 
     def pause(self, now: float) -> float:
         """Return in how many seconds it should go on at the latest."""
@@ -143,9 +160,31 @@ class RollingRestart:
         if self._futile >= _TRIES:
             logger.error("restart: given up, the old workers are kept")
             why = f"a new worker cannot start: {why}"
-            self._end(
-                f"{FAILED}replaced {self._replaced}, the others are kept: {why}", f"{FAILED}it is kept: {why}"
-            )
+            self._end(f"{FAILED}{self._count()}, the others are kept: {why}", f"{FAILED}it is kept: {why}")
+
+    def _fill(self, slot: Slot) -> None:
+        slot.fill_at_once()
+        if slot not in self._missing:
+            self._missing.append(slot)
+
+    def _is_filled(self, slot: Slot, now: float) -> bool:
+        """Return whether a slot whose worker had died has another that is ready, or is not filled for now."""
+        if slot.child is not None:
+            if not slot.child.scoreboard.is_ready:
+                return False
+            self._filled += 1
+        elif not slot.closed and slot.due <= now:
+            return False
+        elif slot.why:
+            # New workers ended before they were ready, so it waits again.
+            self._unfilled.append(slot.why)
+        return True
+
+    def _count(self) -> str:
+        """Return in words what was done so far."""
+        return f"replaced {self._replaced}" + (
+            f", started {self._filled} that had died" if self._filled else ""
+        )
 
     def _leave_out(self, slot: Slot) -> None:
         """Replace no worker of this slot: it was stopped by command, or has ended already."""
@@ -169,4 +208,6 @@ class RollingRestart:
         self._receipts.clear()
         self._todo.clear()
         self._old.clear()
-        self._due, self._futile, self._replaced = 0.0, 0, 0
+        self._missing.clear()
+        self._unfilled.clear()
+        self._due, self._futile, self._replaced, self._filled = 0.0, 0, 0, 0

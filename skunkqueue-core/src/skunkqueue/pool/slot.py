@@ -24,6 +24,8 @@ class Slot:
         """Closed because its worker could not start."""
         self.futile = 0
         """Workers in a row that died without having settled anything."""
+        self.why = ""
+        """Why the last one ended, or could not be started; empty: not known, or asked for anew."""
 
     def take(self, child: ChildProcess) -> None:
         """Put a worker in it."""
@@ -40,7 +42,7 @@ class Slot:
 
     def fill_at_once(self) -> None:
         """Fill it as soon as may be: there is nothing wrong with its workers."""
-        self.due, self.futile = 0.0, 0
+        self.due, self.futile, self.why = 0.0, 0, ""
 
     def back_off(self) -> float:
         """Fill it at once the first time, then after growing waits; return the seconds."""
