@@ -179,7 +179,7 @@ def _seconds(setting: str) -> click.FloatRange:
     "--stop-timeout",
     type=float,
     metavar="SECONDS",
-    help="At a gentle stop, interrupt what still runs after so long, and give it back. Default: wait.",
+    help="At a gentle stop or a restart, interrupt what still runs after so long, and give it back. Default: wait.",
 )
 @option(
     "--unknown-jobs-for",

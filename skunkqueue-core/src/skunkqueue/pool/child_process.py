@@ -18,9 +18,11 @@ from typing import NamedTuple
 import msgspec
 
 from skunkqueue.clock import monotonic
-from skunkqueue.processes.control_pipe import BEGIN, HOLD
+from skunkqueue.processes.control_pipe import BEGIN, DISMISS_ROUGH, GIVE_BACK, HOLD, ROUGH
 from skunkqueue.processes.exit_codes import Ending
 from skunkqueue.processes.scoreboard import ENDING_AT, WORD_AT, WORD_SIZE, Scoreboard
+from skunkqueue.processes.scoreboard import GIVE_BACK as GIVE_BACK_CAUSE
+from skunkqueue.processes.scoreboard import ROUGH as ROUGH_CAUSE
 from skunkqueue.processes.settings import WorkerSettings, named
 
 _MIB = 1024 * 1024
@@ -91,8 +93,12 @@ class ChildProcess:
         """No other worker is to take its slot."""
         self.replaced_by: str | None = None
         """Id of the worker that was ready before this one was told to end, and has its slot."""
+        self.give_back_at = float("inf")
+        """When it is to give back what it still runs, if it was told alone to end (monotonic)."""
         self.kill_at = float("inf")
         """When it is to be killed, if it was told alone to end at once (monotonic)."""
+        self.kill_cause = ROUGH_CAUSE
+        """Why it is killed then."""
         self.receipts: list[str] = []
         """Entries of the audit log that are done once it has ended."""
         rows = settings.rows
@@ -133,6 +139,13 @@ class ChildProcess:
         """Give it one of the orders of ``control_pipe``; giving it twice does no harm."""
         if verb not in (HOLD, BEGIN):
             self.is_leaving = True
+        if verb in (ROUGH, DISMISS_ROUGH, GIVE_BACK):
+            self.give_back_at = float("inf")
+        if verb in (ROUGH, DISMISS_ROUGH):
+            self.kill_cause = ROUGH_CAUSE
+        elif verb == GIVE_BACK and self.kill_at == float("inf"):
+            # Not where it was told to end roughly before, since its jobs are killed then.
+            self.kill_cause = GIVE_BACK_CAUSE
         self._say(verb)
 
     def kill(self, cause: str, blamed: tuple[str, ...]) -> None:

@@ -10,7 +10,6 @@ import logging
 from collections import deque
 from collections.abc import Callable
 
-from skunkqueue.clock import monotonic
 from skunkqueue.pool.child_process import ChildProcess, End
 from skunkqueue.pool.crew import Crew
 from skunkqueue.pool.rolling_restart import RollingRestart
@@ -18,6 +17,7 @@ from skunkqueue.pool.store_reporter import StoreReporter
 from skunkqueue.pools import NOTHING
 from skunkqueue.processes.control_pipe import BEGIN, DISMISS, DISMISS_ROUGH, GENTLE, HOLD, ROUGH
 from skunkqueue.processes.exit_codes import Ending
+from skunkqueue.processes.scoreboard import GIVE_BACK as GIVE_BACK_CAUSE
 from skunkqueue.processes.scoreboard import ROUGH as ROUGH_CAUSE
 from skunkqueue.records import Command
 
@@ -33,14 +33,12 @@ class PoolCommands:
         store_reporter: StoreReporter,
         restart: RollingRestart,
         *,
-        grace: float,
         stop: Callable[[bytes, str], None],
     ) -> None:
         """``stop`` ends the pool, gently or roughly; it is given the order, and who gave it."""
         self._crew = crew
         self._store_reporter = store_reporter
         self._restart = restart
-        self._grace = grace
         self._stop = stop
         self._heard: deque[Command] = deque()
         self._at_the_end: list[str] = []
@@ -111,12 +109,7 @@ class PoolCommands:
         if command.id is not None:
             child.receipts.append(command.id)
         child.is_dismissed = True
-        if verb == "stop":
-            child.order(DISMISS)
-            return None
-        child.order(DISMISS_ROUGH)
-        # Its job may hold the GIL, so that the worker itself cannot interrupt it.
-        child.kill_at = min(child.kill_at, monotonic() + self._grace)
+        self._crew.tell_one(child, DISMISS if verb == "stop" else DISMISS_ROUGH)
         return None
 
     def _replace(self, child: ChildProcess, receipt: str | None) -> str | None:
@@ -157,8 +150,10 @@ def _how(child: ChildProcess, end: End) -> str:
 
 
 def _ended(child: ChildProcess, end: End) -> str:
-    if child.killed_for == ROUGH_CAUSE:
+    if child.killed_for in (ROUGH_CAUSE, GIVE_BACK_CAUSE):
         return f"killed, since its job did not end: {end}"
     if end.ending is Ending.NONE:
         return f"it died: {end}"
+    if child.kill_cause == GIVE_BACK_CAUSE:
+        return f"ended after the stop time-out: {end}"
     return f"ended: {end}"

@@ -9,7 +9,7 @@ from skunkqueue.clock import monotonic
 from skunkqueue.pool.child_process import ChildProcess
 from skunkqueue.pool.heartbeat import Seen
 from skunkqueue.pool.slot import Slot
-from skunkqueue.processes.control_pipe import BEGIN, GENTLE, HOLD
+from skunkqueue.processes.control_pipe import BEGIN, DISMISS, GENTLE, GIVE_BACK, HOLD
 from skunkqueue.processes.settings import PoolSettings
 
 
@@ -26,6 +26,8 @@ class Crew:
         """How all of them are to end; empty: not at all."""
         self.is_quiet = False
         """They are to begin nothing more."""
+        self._stop_timeout = settings.stop_timeout
+        self._grace = settings.grace
 
     def children(self) -> list[ChildProcess]:
         """List every worker process."""
@@ -57,6 +59,24 @@ class Crew:
         for child in self.children():
             child.order(order)
 
+    def tell_one(self, child: ChildProcess, order: bytes) -> None:
+        """Have one worker end in this way, within the limits that hold for all; ``order``: not BEGIN nor HOLD."""
+        child.order(order)
+        now = monotonic()
+        if order in (GENTLE, DISMISS):
+            if self._stop_timeout is not None:
+                child.give_back_at = min(child.give_back_at, now + self._stop_timeout)
+        else:
+            # Its job may hold the GIL, so that the worker itself cannot interrupt it.
+            child.kill_at = min(child.kill_at, now + self._grace)
+
+    def give_back(self, now: float) -> list[ChildProcess]:
+        """Have workers that were told alone to end give back what they run too long; return them."""
+        late = [child for child in self.children() if child.give_back_at <= now]
+        for child in late:
+            self.tell_one(child, GIVE_BACK)
+        return late
+
     def hold(self, *, quiet: bool) -> int:
         """Have all begin nothing more, or go on; return how many were told."""
         self.is_quiet = quiet
@@ -70,13 +90,13 @@ class Crew:
         if slot.is_closing:
             return
         if slot.child is not None:
-            slot.child.order(GENTLE)
+            self.tell_one(slot.child, GENTLE)
             self.leaving.append(slot.child)
             slot.child = None
         slot.fill_at_once()
 
     def overdue(self, now: float) -> list[ChildProcess]:
-        """List the workers that were told alone to end at once, and whose grace is over."""
+        """List the workers that were told alone to end at once or to give back, and whose grace is over."""
         return [child for child in self.children() if child.kill_at <= now]
 
     def seen(self) -> tuple[Seen, ...]:
@@ -86,9 +106,10 @@ class Crew:
             for child in self.children()
         )
 
-    def next_kill(self) -> float:
-        """Return in how many seconds the first grace of a single worker is over."""
-        return min((child.kill_at for child in self.children()), default=float("inf")) - monotonic()
+    def next_limit(self) -> float:
+        """Return in how many seconds the first limit of a single worker is over."""
+        limits = (min(child.kill_at, child.give_back_at) for child in self.children())
+        return min(limits, default=float("inf")) - monotonic()
 
 
 def _state_of(child: ChildProcess) -> str:

@@ -149,7 +149,7 @@ class RollingRestart:
             slot.take(child)
             self._replaced += 1
         if old is not None:
-            old.order(GENTLE)
+            crew.tell_one(old, GENTLE)
             crew.leaving.append(old)
             self._old.append(old)
 

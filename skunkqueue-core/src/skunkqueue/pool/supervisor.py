@@ -82,9 +82,7 @@ class Supervisor:
             self._respawn.start,
             lambda entry, did: self._store_reporter.note(entry, did, done=True),
         )
-        self._commands = PoolCommands(
-            self._crew, self._store_reporter, self._restart, grace=settings.grace, stop=self._stop
-        )
+        self._commands = PoolCommands(self._crew, self._store_reporter, self._restart, stop=self._stop)
         self._kill_at = self._give_back_at = float("inf")
         self._was_rough = False
 
@@ -186,7 +184,7 @@ class Supervisor:
             _RELOAD_EVERY if self.settings.reload else _LOOK_EVERY,
             self._kill_at - now,
             self._give_back_at - now,
-            crew.next_kill(),
+            crew.next_limit(),
             self._restart.pause(now),
         ]
         if self._is_held_up:
@@ -264,10 +262,15 @@ class Supervisor:
         if now >= self._kill_at:
             logger.info("the grace of %s is over: killing the workers", duration(self.settings.grace))
             self._kill_all("its job did not end when it was interrupted")
+        for child in self._crew.give_back(now):
+            limit = self._stop_timeout()
+            logger.info(
+                "the stop time-out of %s is over: jobs of %s are interrupted and given back", limit, child
+            )
         for child in self._crew.overdue(now):
             child.kill_at = float("inf")
             logger.info("%s is killed: its job did not end when it was interrupted", child)
-            child.kill(ROUGH_CAUSE, ())
+            child.kill(child.kill_cause, ())
         for child in self._crew.children():
             if child.killed_for is None:
                 self._look_at(child, now)
@@ -289,9 +292,12 @@ class Supervisor:
     def _give_back(self, now: float) -> None:
         self._give_back_at = float("inf")
         self._kill_at = now + self.settings.grace
-        limit = duration(self.settings.stop_timeout or 0.0)
+        limit = self._stop_timeout()
         logger.info("the stop time-out of %s is over: current jobs are interrupted and given back", limit)
         self._crew.tell_all(GIVE_BACK)
+
+    def _stop_timeout(self) -> str:
+        return duration(self.settings.stop_timeout or 0.0)
 
     def _kill_all(self, word: str) -> None:
         self._kill_at = float("inf")
