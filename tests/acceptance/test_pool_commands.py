@@ -169,7 +169,10 @@ def ended_by_its_pool(shop: Shop, control: Control, job: str) -> None:
 
     heard(control, entry)
     assert carried_out(control, entry).startswith("killed, since its job did not end: killed by SIGKILL")
-    assert shop.settled(firing).state is State.KILLED
+    record = shop.settled(firing)
+    assert (record.state, record.began is not None) == (State.KILLED, True)
+    # As long as the grace.
+    assert (record.took or 0.0) >= 0.5
     assert holder not in {one.id for one in shop.backend.workers()}
     eventually(
         lambda: [(one.id, one.workers) for one in shop.backend.pools()] == [(pool.id, 1)],

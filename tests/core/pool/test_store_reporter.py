@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from skunkqueue.listings import Query
 from skunkqueue.payload import Failure
 from skunkqueue.pool.shared_store import SharedStore
 from skunkqueue.pool.store_reporter import StoreReporter, killed_outcome
@@ -84,9 +85,27 @@ def test_what_it_settles_says_all_that_the_store_knows_of_the_firing(live_bench:
 
     assert live_bench.failure(firing).message == "its worker had to be killed"
     record = live_bench.record(firing)
-    outcome = killed_outcome(ClaimRef(claim.id, claim.token), record, Failure("Killed", "why"))
+    outcome = killed_outcome(ClaimRef(claim.id, claim.token), record, Failure("Killed", "why"), 0.0)
     assert (outcome.queue, outcome.route, outcome.was_due, outcome.key) == (QUEUE, ROUTE, claim.due, "one")
     assert outcome.error == "Killed: why"
+
+
+def test_what_it_settles_has_run_since_its_claim(bench: Bench) -> None:
+    firing = bench.fire(jobs.add(1, 1))
+    bench.pass_time(5.0)
+    (claim,) = bench.backend.claim(QUEUE, ROUTE, "stuck", 1, 600.0)
+    bench.pass_time(30.0)
+    ref = ClaimRef(claim.id, claim.token)
+
+    outcome = killed_outcome(ref, bench.record(firing), Failure("Killed", "why"), bench.backend.now())
+    bench.backend.settle([outcome])
+
+    (row,) = bench.backend.rows(Query(), 10).rows
+    assert (row.state, row.attempts, row.began) == (State.KILLED, 1, claim.claimed)
+    assert row.took == pytest.approx(30.0)
+    counted = [one.values for one in bench.backend.minutes(QUEUE, ROUTE, 0, 1 << 40)]
+    assert sum(values.get("wait", 0.0) for values in counted) == pytest.approx(5.0)
+    assert sum(values.get("run", 0.0) for values in counted) == pytest.approx(30.0)
 
 
 def no_room(_thread: threading.Thread) -> None:

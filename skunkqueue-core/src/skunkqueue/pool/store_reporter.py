@@ -57,12 +57,14 @@ class StoreReporter:
     def kill(self, refs: Sequence[ClaimRef], word: str) -> None:
         """Settle firings as killed whose worker was killed because they could not be interrupted."""
         failure = Failure("Killed", word)
+        died = monotonic()
 
         def note(backend: Backend) -> None:
-            # The pool knows only that they ran.
+            # The pool knows only that they ran, and the store knows since when.
             known = backend.get([ref.id for ref in refs])
+            at = backend.now() - (monotonic() - died)
             backend.settle(
-                [killed_outcome(ref, record, failure) for ref, record in zip(refs, known, strict=True)]
+                [killed_outcome(ref, record, failure, at) for ref, record in zip(refs, known, strict=True)]
             )
 
         self._take(note)
@@ -152,9 +154,19 @@ class StoreReporter:
             wait = min(2 * wait, _LONGEST_WAIT)
 
 
-def killed_outcome(ref: ClaimRef, record: Record | None, failure: Failure) -> Outcome:
-    """Make the outcome of a firing whose worker was killed for it, with all that the store knows of it."""
+def killed_outcome(ref: ClaimRef, record: Record | None, failure: Failure, at: float) -> Outcome:
+    """Make the outcome of a firing whose worker was killed for it, with all that the store knows of it.
+
+    ``at``: when the worker died, store's time. Its job had begun: no earlier than the claim, and soon after it.
+    """
+    began = None if record is None or record.token != ref.token else record.began
     outcome = Outcome(
-        id=ref.id, token=ref.token, verdict=Verdict.KILLED, result=encode(failure), error=failure.line
+        id=ref.id,
+        token=ref.token,
+        verdict=Verdict.KILLED,
+        result=encode(failure),
+        error=failure.line,
+        began=began,
+        took=0.0 if began is None else max(at - began, 0.0),
     )
     return outcome if record is None else rules.with_claim(outcome, record)
