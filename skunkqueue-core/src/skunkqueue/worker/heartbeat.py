@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from itertools import islice
 
 import msgspec
 
@@ -21,6 +22,8 @@ _LONGEST_PAUSE = 5.0
 """Seconds between two beats at most, however long the lease is."""
 _SHOWN_AFTER = 1.0
 """Seconds after which a job that runs has a beat of its own."""
+_SOONEST = 1.0
+"""Seconds between two beats at least, however much changes."""
 
 
 class Heartbeat:
@@ -35,7 +38,7 @@ class Heartbeat:
         self._lease = settings.lease
         self._every = min(settings.lease / 3, _LONGEST_PAUSE)
         self._next = 0.0
-        self._shown: tuple[str | None, bool] = (None, False)
+        self._shown: tuple[frozenset[str], bool] = (frozenset(), False)
         self._record = WorkerRecord(
             id=settings.id,
             queue=settings.queue,
@@ -54,17 +57,27 @@ class Heartbeat:
         self._backend.register(self.describe(), self._lease)
         self._liveness.answered()
 
-    def beat(self, running: Attempt | Planning | None, now: float) -> None:
+    def beat(self, now: float) -> None:
         """Tell the store, if it is time or something has changed; raises BackendError."""
-        current = running.claim.id if running is not None and now - running.since > _SHOWN_AFTER else None
-        shown = (current, self._in_flight.holding)
-        if now < self._next and not (shown != self._shown and now >= self._next - self._every + 1):
+        if now < min(self._next, self._next - self._every + _SOONEST):
+            return
+        shown = self._shown_now(now)
+        if now < self._next and shown == self._shown:
             return
         self._next = now + self._every
         self._shown = shown
         if not self._backend.beat(self.describe(), self._lease):
             logger.warning("this worker had vanished from the list, and is listed again")
         self._liveness.answered()
+
+    def _shown_now(self, now: float) -> tuple[frozenset[str], bool]:
+        """Return what has a beat of its own: the firings that have run for a while, and whether nothing more is to begin."""
+        in_flight = self._in_flight
+        runs: list[Attempt | Planning] = [*in_flight.begun()]
+        if not runs and in_flight.planning is not None:
+            runs.append(in_flight.planning)
+        long = (one.claim.id for one in runs if now - one.since > _SHOWN_AFTER)
+        return frozenset(islice(long, MAX_RUNNING)), in_flight.holding
 
     def describe(self) -> WorkerRecord:
         """Return what the worker does now."""

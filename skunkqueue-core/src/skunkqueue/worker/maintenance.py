@@ -93,7 +93,7 @@ class Maintenance(threading.Thread):
         self._lease_keeper.keep()
         self._send_progress()
         self._forget_kills(now)
-        self._heartbeat.beat(running or in_flight.planning, now)
+        self._heartbeat.beat(now)
         if now >= self._next_sweep:
             self._sweep(now)
         self._backend.maintain()
