@@ -55,6 +55,23 @@ def test_memory_is_what_the_pool_measured_last_where_a_worker_does_not_beat(
     assert "70.0 MiB" in skunq("top", "--once")
 
 
+def test_memory_is_what_the_pool_measured_where_a_newer_beat_says_nothing_of_it(
+    store: Backend, skunq: Skunq
+) -> None:
+    hire(store, "w-1")
+    process = Process(
+        worker="w-1",
+        pid=1,
+        route="foo",
+        state="running",
+        started=0.0,
+        samples=(Sample(0.0, 70 << 20, 1.0),),
+    )
+    open_pool(store, "pool", processes=(process,))
+
+    assert skunq.json("workers")["workers"][0]["rss"] == 70 << 20
+
+
 def test_workers_of_one_queue_or_route_can_be_asked_for(store: Backend, skunq: Skunq) -> None:
     hire(store, "w-1")
     hire(store, "w-2", route="bar")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
@@ -12,7 +13,8 @@ from skunkqueue.pool.shared_store import SharedStore
 from skunkqueue.pool.store_reporter import StoreReporter, killed_outcome
 from skunkqueue.pool.supervisor import Supervisor
 from skunkqueue.processes.settings import PoolSettings
-from skunkqueue.records import ClaimRef, Death, State
+from skunkqueue.records import ClaimRef, Death, State, WorkerRecord
+from skunkqueue.worker.memory import resident
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import QUEUE, ROUTE, Bench
 from tests.support.waiting import eventually
@@ -106,6 +108,19 @@ def test_what_it_settles_has_run_since_its_claim(bench: Bench) -> None:
     counted = [one.values for one in bench.backend.minutes(QUEUE, ROUTE, 0, 1 << 40)]
     assert sum(values.get("wait", 0.0) for values in counted) == pytest.approx(5.0)
     assert sum(values.get("run", 0.0) for values in counted) == pytest.approx(30.0)
+
+
+def test_a_worker_whose_job_lets_none_of_its_threads_run_is_listed_with_its_memory(live_bench: Bench) -> None:
+    worker = WorkerRecord(
+        id="stuck", queue=QUEUE, route=ROUTE, pool="test", host="here", pid=os.getpid(), started=0.0
+    )
+    store_reporter = StoreReporter(SharedStore(live_bench.config), 10.0)
+
+    store_reporter.vouch(worker, [], 60.0, lambda: None)
+    store_reporter.finish(10.0)
+
+    (listed,) = live_bench.backend.workers()
+    assert 0.5 < listed.rss / resident() < 2.0
 
 
 def no_room(_thread: threading.Thread) -> None:

@@ -228,7 +228,10 @@ def samples_of(pools: Iterable[PoolRecord]) -> dict[str, Sample]:
 
 def rss_of(worker: WorkerRecord, measured: Sample | None) -> int:
     """Return a worker's memory in bytes, as it said itself or as its pool measured it, whichever is newer; 0: not known."""
-    return worker.rss if measured is None or measured.at < worker.beat else measured.rss
+    if measured is None:
+        return worker.rss
+    # A beat by its pool may say nothing of it.
+    return worker.rss if worker.rss and measured.at < worker.beat else measured.rss
 
 
 def current_line(current: str | None, running: Iterable[str], more: int) -> str:

@@ -12,11 +12,14 @@ import random
 import threading
 from collections.abc import Callable, Sequence
 
+import msgspec
+
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.payload import Failure, encode
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import Backend
+from skunkqueue.pool.process_samples import measure
 from skunkqueue.pool.shared_store import SharedStore
 from skunkqueue.records import ClaimRef, Death, Outcome, Record, Verdict, WorkerRecord
 
@@ -72,14 +75,16 @@ class StoreReporter:
     def vouch(
         self, worker: WorkerRecord, refs: Sequence[ClaimRef], lease: float, killed: Callable[[], None]
     ) -> None:
-        """Keep the leases of a worker that runs, but whose job lets none of its threads run.
+        """Keep the leases of a worker that runs, but whose job lets none of its threads run; its memory is measured.
 
         ``killed`` is called (on this thread) where somebody asked for one of these firings to be killed.
         """
 
         def note(backend: Backend) -> None:
             backend.extend(refs, lease)
-            backend.beat(worker, lease)
+            # On this thread, since it may call another program.
+            use = measure([worker.pid]).get(worker.pid)
+            backend.beat(worker if use is None else msgspec.structs.replace(worker, rss=use.rss), lease)
             if any(
                 record is not None and record.kill_requested
                 for record in backend.get([ref.id for ref in refs])
