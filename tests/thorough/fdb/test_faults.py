@@ -96,6 +96,7 @@ def test_reads_that_fail_now_and_then_are_made_again(
 def test_every_verb_has_a_time_limit(server: StandInServer, open_store: Open, call: Call) -> None:
     store = open_store(**BRIEF)
     lent = claimed(store)
+    store.enqueue([firing()])
     server.fail(Fault(call=call, code=SILENCE, times=ENDLESS))
     verbs = asking_of(StandInBackend)
 
