@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from skunkqueue.persistence import Backend
 from skunkqueue.web.api.endpoints import BASE, ENDPOINTS
 from skunkqueue.web.rights import needs
-from tests.web.access.conftest import bearer
+from tests.web.access.conftest import Monitor, bearer
 from tests.web.crews import add_pool
 from tests.web.firings import firing
 from tests.web.monitor_client import MonitorClient
@@ -58,6 +59,19 @@ def test_rights_are_those_that_the_document_tells(app: Flask) -> None:
 def test_how_to_log_in_is_told_where_one_has_to(client: FlaskClient, locked: MonitorClient) -> None:
     assert "security" not in document(client)
     assert document(locked, headers=bearer("view"))["security"] == [{"token": []}]
+
+
+@pytest.mark.parametrize("path", ["", "/ops/queue", "/jobs"])
+def test_the_server_of_the_document_is_where_the_api_is_mounted(client: FlaskClient, path: str) -> None:
+    (server,) = document(client, environ_overrides={"SCRIPT_NAME": path})["servers"]
+
+    assert server == {"url": f"{path}{BASE}"}
+
+
+def test_the_server_of_the_document_is_below_the_prefix(monitor: Monitor) -> None:
+    answer = monitor(prefix="/jobs").get("/jobs/api/v1/openapi.json")
+
+    assert json.loads(answer.data)["servers"] == [{"url": "/jobs/api/v1"}]
 
 
 def test_requests_at_random_are_answered_as_the_document_says(locked: MonitorClient, store: Backend) -> None:

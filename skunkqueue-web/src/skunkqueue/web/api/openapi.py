@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 import msgspec
-from flask import Flask, Response
+from flask import Flask, Response, url_for
 
 from skunkqueue.web.access.state import access
 from skunkqueue.web.api import acting, firings, fleet, operations, plugins, routes, schedules  # noqa: F401 - they declare the endpoints
@@ -31,16 +31,18 @@ def install(app: Flask) -> None:
 @allowed(Right.VIEW)
 def openapi() -> Response:
     """Serve the document."""
-    return Response(_encoded(access().is_open), content_type=JSON)
+    # By this request: below which path the monitor is served is known by the site or the proxy in front of it only.
+    base = url_for(".openapi").rpartition("/")[0]
+    return Response(_encoded(base, access().is_open), content_type=JSON)
 
 
-@functools.cache
-def _encoded(is_open: bool) -> bytes:  # noqa: FBT001 - as it is asked for above
-    return msgspec.json.encode(document(is_open=is_open))
+@functools.lru_cache(maxsize=8)
+def _encoded(base: str, is_open: bool) -> bytes:  # noqa: FBT001 - as it is asked for above
+    return msgspec.json.encode(document(base, is_open=is_open))
 
 
-def document(*, is_open: bool) -> dict[str, Any]:
-    """Make the document; ``is_open``: nobody has to log in."""
+def document(base: str = BASE, *, is_open: bool) -> dict[str, Any]:
+    """Make the document; ``base``: the path of the API where it is served, ``is_open``: nobody has to log in."""
     kinds = [Problem, *(kind for one in ENDPOINTS for kind in _kinds(one))]
     _, components = msgspec.json.schema_components(kinds, ref_template=_REF)
     _refine(components)
@@ -52,7 +54,7 @@ def document(*, is_open: bool) -> dict[str, Any]:
             "description": "See and control everything in a store. Times are RFC 3339, lengths of time are seconds.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": BASE}],
+        "servers": [{"url": base}],
         "paths": {},
         "components": {"schemas": components},
     }
