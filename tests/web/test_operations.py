@@ -100,6 +100,17 @@ def test_an_operation_runs_in_the_background_and_ends(known: Operations, hold: H
     assert done.progress.done == 3
 
 
+def test_an_operation_begins_when_it_is_started_and_not_when_its_firings_were_counted(
+    known: Operations, store: Backend
+) -> None:
+    counted = store.now() - 3_600
+    work = Bulk(Control(store, "ann"), "kill", Query(), began=counted)
+
+    asked = store.now()
+
+    assert known.start(work, "ann", "Kill all").started >= asked
+
+
 def test_an_operation_that_is_told_to_stop_ends_after_its_page(
     known: Operations, hold: Hold, store: Backend
 ) -> None:

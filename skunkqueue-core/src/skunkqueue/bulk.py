@@ -91,6 +91,10 @@ class Bulk:
         """The reason that the audit log keeps."""
         return self._control.why
 
+    def now(self) -> float:
+        """Return the store's time, which is later than ``began`` where somebody was asked meanwhile."""
+        return self._control.backend.now()
+
     def count(self, most: int = MOST_COUNTED) -> Count:
         """Count what matches, before ``keep`` is asked, looking at no more than ``most``. Once: what ``run`` tells is the same."""
         if self._matched is None:

@@ -132,7 +132,7 @@ class Operations:
             who=who,
             why=bulk.why,
             entry=None,
-            started=bulk.began,
+            started=bulk.now(),
             seconds=0.0,
             progress=None,
             state="running",
