@@ -15,6 +15,7 @@ from skunkqueue.records import Outcome, Verdict
 from skunkqueue.web import attention
 from skunkqueue.web.source import KEY, Source
 from tests.support.waiting import eventually
+from tests.web.crews import add_worker
 from tests.web.firings import QUEUE, claim, firing
 
 
@@ -42,6 +43,34 @@ def test_a_route_on_which_nobody_works_needs_attention_and_leads_to_its_page(
     assert "no worker" in text
     (way,) = re.findall(r'id="matter-1".*?href="([^"]+)"', text, re.DOTALL)
     assert client.get(way.replace("&amp;", "&")).status_code == 200
+
+
+def test_a_route_without_workers_needs_no_attention_once_workers_are_there(
+    client: FlaskClient, app: Flask, store: Backend
+) -> None:
+    app.extensions[KEY].refresh = 0.0
+    store.enqueue([firing(route="orders")])
+    assert "no worker" in text_of(client, 'id="matter-1"')
+
+    add_worker(store, route="orders")
+
+    assert "no worker" not in client.get("/").text
+    text_of(client, 'id="fine"')
+
+
+def test_a_paused_route_needs_no_attention_once_it_goes_on(
+    client: FlaskClient, app: Flask, store: Backend
+) -> None:
+    app.extensions[KEY].refresh = 0.0
+    add_worker(store, route="orders")
+    store.enqueue([firing(route="orders")])
+    store.pause(QUEUE, "orders")
+    assert "is paused" in text_of(client, 'id="matter-1"')
+
+    store.resume(QUEUE, "orders")
+
+    assert "is paused" not in client.get("/").text
+    text_of(client, 'id="fine"')
 
 
 def test_failing_jobs_need_attention(client: FlaskClient, store: Backend) -> None:

@@ -13,10 +13,11 @@ from skunkqueue.cli.doctor.store import StoreCheck
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.plugins.requirements import explain
 from skunkqueue.web import source
+from skunkqueue.web.routes import Board
 from skunkqueue.web.show import sentence
 
 SECONDS = 15.0
-"""Seconds for which findings are shown before the checks run again."""
+"""Seconds for which findings are shown before the checks run again, while nothing has changed that the page knows itself."""
 PATIENCE = 0.02
 """Seconds that a page waits for the first check."""
 MOST = 20
@@ -49,10 +50,16 @@ class Matters(msgspec.Struct, frozen=True, kw_only=True):
     """How many there are besides."""
 
 
-def matters() -> Matters | None:
-    """Return what needs attention; ``None``: it was not checked yet."""
+def matters(board: Board) -> Matters | None:
+    """Return what needs attention; ``None``: it was not checked yet.
+
+    ``board``: all routes as the same page shows them. Findings from when other routes had workers, or others were paused, are not shown.
+    """
     here = source.current()
-    found = here.latest("attention", SECONDS, lambda: examine(here.backend, here.config), patience=PATIENCE)
+    standing = board.staffed, tuple((one.queue, one.paused) for one in board.queues if one.paused)
+    found = here.latest(
+        ("attention", standing), SECONDS, lambda: examine(here.backend, here.config), patience=PATIENCE
+    )
     if found is None:
         return None
     shown = tuple(_matter(each) for each in found[:MOST])

@@ -72,6 +72,8 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     """False: there are more."""
     workers: int
     """Live workers, whatever they listen on."""
+    staffed: frozenset[Name]
+    """Routes that have live workers, also those that are not among the lines."""
     age: float
     """Seconds since they were counted."""
 
@@ -85,6 +87,7 @@ class _Read(msgspec.Struct, frozen=True):
     found: Busiest
     working: Counter[Name]
     workers: int
+    staffed: frozenset[Name]
 
 
 def board(queue: str | None = None, *, closer: bool = False) -> Board:
@@ -96,7 +99,14 @@ def board(queue: str | None = None, *, closer: bool = False) -> Board:
     if is_all:
         infos.sort(key=lambda info: (info.queue, info.route))
     shown = lines(infos, seen.working, closer=closer, key=queue)
-    return Board(lines=shown, queues=seen.found.queues, is_all=is_all, workers=seen.workers, age=age)
+    return Board(
+        lines=shown,
+        queues=seen.found.queues,
+        is_all=is_all,
+        workers=seen.workers,
+        staffed=seen.staffed,
+        age=age,
+    )
 
 
 def lines(
@@ -199,7 +209,8 @@ def _places_of(live: Sequence[WorkerRecord]) -> Counter[Name]:
 
 def _read(store: Backend, queue: str | None) -> _Read:
     live = store.workers(queue)
-    return _Read(store.busiest(queue, MANY), _places_of(live), len(live))
+    working = _places_of(live)
+    return _Read(store.busiest(queue, MANY), working, len(live), frozenset(working))
 
 
 def waits_of(backend: Backend, info: RouteInfo, now: float, look: int) -> Waits:

@@ -64,11 +64,12 @@ def overview() -> str:
     names = [(line.info.queue, line.info.route) for line in lines]
     past = history().read(names, WINDOWS[choice.over], now(), choice.job)
     hour = past if choice.over == "hour" else history().read(names, WINDOWS["hour"], now(), choice.job)
+    is_everything = choice.queue is choice.route is choice.job is None
     return render_template(
         "overview.html",
         choice=choice,
         windows=list(WINDOWS),
-        matters=matters(),
+        matters=matters(board) if is_everything else None,
         sums=sums(lines) if choice.route or board.is_all else sums_of_all(board),
         board=board,
         rates=rates(hour),
@@ -77,7 +78,7 @@ def overview() -> str:
         lines=busiest(lines)[:ROUTES],
         left=max((len(lines) if choice.route else board.total) - ROUTES, 0),
         workers=board.workers,
-        is_everything=choice.queue is choice.route is choice.job is None,
+        is_everything=is_everything,
     )
 
 
