@@ -5,19 +5,23 @@ from __future__ import annotations
 import re
 import signal
 import subprocess
+import threading
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
+from skunkqueue.cli import demo_shop as shop
 from skunkqueue.clock import SYSTEM_CLOCK
 from skunkqueue.config import open_backend, resolve
 from skunkqueue.persistence import Backend
 from skunkqueue.records import State
 from tests.core.cli.demo_place import Place
+from tests.support.server_process import free_port
 from tests.support.waiting import eventually
 
 PATIENCE = 60.0
@@ -75,6 +79,43 @@ def seen(store: Backend) -> bool:
         and any(info.paused for info in store.routes())
         and sum(bool(store.history("shop", name)) for name in SCHEDULES) >= 4
     )
+
+
+def test_a_page_that_is_open_while_the_demo_begins_raises_no_false_alarm(place: Place) -> None:
+    port = free_port()
+    with place.started("--web", "--port", str(port)) as demo, ThreadPoolExecutor() as pages:
+        is_told = threading.Event()
+        told = pages.submit(asking, f"http://127.0.0.1:{port}/", is_told)
+        try:
+            address = address_of(demo)
+        finally:
+            is_told.set()
+        told.result()
+        page = page_of(address)
+        demo.send_signal(signal.SIGINT)
+        _, errors = demo.communicate(timeout=PATIENCE)
+
+    assert errors == "stopped; nothing is left behind\n"
+    assert "no worker" not in alarms(page)
+
+
+def asking(url: str, is_told: threading.Event) -> None:
+    """Ask for a page all the time, as one does that was left open."""
+    while not is_told.wait(0.05):
+        with suppress(OSError):
+            page_of(url)
+
+
+def page_of(url: str) -> str:
+    with urllib.request.urlopen(url) as answer:  # noqa: S310 - our own address
+        page: str = answer.read().decode()
+    return page
+
+
+def alarms(page: str) -> str:
+    """Return what needs attention, but for the route that has no worker on purpose."""
+    section = page.partition('id="attention"')[2].partition("</section>")[0]
+    return "".join(each for each in section.split("<li")[1:] if f"oute {shop.NOBODY} " not in each)
 
 
 @pytest.mark.parametrize("which", ["web", "work"])

@@ -121,7 +121,7 @@ class Pace:
 
 
 def make(url: str) -> None:
-    """Fill a new store with an hour of firings. No worker may have it open."""
+    """Fill a new store with an hour of firings. No other process may have it open: each would notice a clock that jumps."""
     clock, dice = PastClock(), random.SystemRandom()
     pace = Pace(dice)
     # Before the store is opened: a clock that goes back would be noticed.

@@ -38,11 +38,14 @@ def run(folder: Path, stopped: threading.Event, port: int) -> None:
     processes: dict[str, subprocess.Popen[bytes]] = {}
     with SkunkQueue(shop.QUEUE, conn_url=url) as queue:
         try:
-            # It starts while the past is made, and opens the store at the first request.
+            # It starts while the past is made, and opens the store at the first request that needs it.
             words = ["web", "--url", url, "--host", HOST, "--port", str(port)]
             secret = os.environ.get(SECRET) or secrets.token_hex(32)
             processes["monitor"] = start(folder, "monitor", words, {SECRET: secret})
-            demo_past.make(url)
+            # A page of an earlier demo may be open and ask all the time: it must not see a store whose clock is behind.
+            past = folder / "past.db"
+            demo_past.make(f"sqlite:///{past}")
+            past.rename(folder / "demo.db")
             for number, routes in enumerate(shop.POOLS, 1):
                 words = ["work", "-q", shop.QUEUE, "-r", *routes, "--allow", "skunkqueue", "--url", url]
                 processes[f"pool {number}"] = start(folder, f"pool{number}", words)
@@ -53,11 +56,11 @@ def run(folder: Path, stopped: threading.Event, port: int) -> None:
             deadline = time.monotonic() + DEADLINE
             while not stopped.is_set():
                 _check(folder, processes)
-                if not told and _answers(port):
+                if not told and _answers(port) and _is_staffed(queue):
                     told = True
                     say(f"the monitor is at http://{HOST}:{port}; Ctrl-C ends it, and nothing is left behind")
                 if not told and time.monotonic() > deadline:
-                    msg = f"the monitor does not answer after {DEADLINE:g} s: {tail(folder, 'monitor')}"
+                    msg = f"the monitor does not answer after {DEADLINE:g} s, or a pool has no workers: {tail(folder, 'monitor')}"
                     raise DemoError(msg)
                 if time.monotonic() >= next_step:
                     next_step = time.monotonic() + traffic.step()
@@ -90,10 +93,17 @@ def _free(port: int) -> int:
 
 def _answers(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://{HOST}:{port}/", timeout=1):
+        # Not a page: the monitor would remember for a while what it found before workers were there.
+        with urllib.request.urlopen(f"http://{HOST}:{port}/healthz", timeout=1):
             return True
     except urllib.error.HTTPError:
         # It is there, whatever the status.
         return True
     except OSError:
         return False
+
+
+def _is_staffed(queue: SkunkQueue) -> bool:
+    """Return whether every route of the pools has a worker, so that the first page has no false alarm."""
+    staffed = {route for worker in queue.backend.workers(shop.QUEUE) for route in worker.routes}
+    return all(route in staffed for routes in shop.POOLS for route in routes)
