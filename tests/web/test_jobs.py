@@ -253,7 +253,7 @@ def test_a_wrong_field_is_marked_and_keeps_what_was_typed(client: FlaskClient) -
     text = client.get("/jobs?due_to=soonish").text
 
     assert 'value="soonish"' in text
-    assert 'aria-invalid="true" aria-describedby="wrong-due_to"' in text
+    assert 'aria-invalid="true" aria-describedby="wrong-due_to times-hint"' in text
     assert 'id="wrong-due_to"' in text
 
 

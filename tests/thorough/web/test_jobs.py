@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from playwright.sync_api import Browser, Dialog, Page, expect
 
@@ -41,6 +41,41 @@ def test_firings_are_filtered_paged_through_and_kept_as_a_bookmark(
         other.goto(bookmark)
         expect(other.locator("tbody tr")).to_have_count(10)
         expect(other.get_by_label("Tag", exact=True)).to_have_value("urgent")
+
+
+def test_times_are_those_of_the_reader_and_mean_the_same_to_others(
+    browser: Browser, address: str, store: Backend
+) -> None:
+    store.enqueue([firing()])
+    with opened(browser, base_url=address, timezone_id="Asia/Tokyo", complaints_about=("400",)) as page:
+        page.goto("/jobs")
+        page.get_by_text("More filters").click()
+        expect(page.locator("#times-hint")).to_contain_text("your time zone, Asia/Tokyo")
+        typed = {
+            "Enqueued from": "2026-11-28T09:30",
+            "Due from": "2026-11-28 09:30:15.5",
+            "Finished from": "2026-11-28",
+        }
+        for label, text in typed.items():
+            page.get_by_label(label).fill(text)
+        as_they_are = {
+            "Enqueued": "2h",
+            "Due": "2026-11-28T09:30Z",
+            "Finished": "2026-11-31T00:00",
+        }
+        for label, text in as_they_are.items():
+            page.get_by_role("group", name=label).get_by_label("to", exact=True).fill(text)
+        with page.expect_request(re.compile("finished_from")) as sent:
+            page.keyboard.press("Enter")
+
+    assert parse_qs(urlsplit(sent.value.url).query, keep_blank_values=False) == {
+        "enqueued_from": ["2026-11-28T09:30+09:00"],
+        "due_from": ["2026-11-28T09:30:15.5+09:00"],
+        "finished_from": ["2026-11-28T00:00+09:00"],
+        "enqueued_to": ["2h"],
+        "due_to": ["2026-11-28T09:30Z"],
+        "finished_to": ["2026-11-31T00:00"],
+    }
 
 
 def test_a_field_that_makes_no_sense_is_marked_and_kept(

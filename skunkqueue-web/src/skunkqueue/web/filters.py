@@ -245,6 +245,16 @@ def _moment(typed: dict[str, str], name: str, at: float, wrong: dict[str, str]) 
     return moment.at if moment.ago is None else at - moment.ago
 
 
+def zone(at: float) -> str:
+    """Name this machine's time zone, in which moments are read that name none: ``UTC``, or ``CET (now UTC+01:00)``."""
+    here = datetime.fromtimestamp(at).astimezone()
+    name, offset = here.tzname() or "", f"UTC{here:%z}"
+    offset = f"{offset[:6]}:{offset[6:8]}"
+    if name in ("UTC", "GMT"):
+        return "UTC"
+    return f"{name} (now {offset})" if name.isalpha() else offset
+
+
 def _in_words(time: str) -> str:
     """Write a moment or a length of time that was typed so that it can stand in a sentence."""
     return f"{time} ago" if seconds_of(time) is not None else time

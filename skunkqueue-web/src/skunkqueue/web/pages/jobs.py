@@ -89,6 +89,7 @@ def jobs() -> str | Response | tuple[str, int]:
         all_states=filters.STATES,
         is_first=after is None and before is None,
         limits=filters.LIMITS,
+        zone=filters.zone(wanted.at),
     )
     return (page, 400) if wrong else page
 
