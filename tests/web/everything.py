@@ -34,6 +34,7 @@ PAGES: dict[str, tuple[str, Callable[[Shown], str]]] = {
     "overview over a month": ("overview.overview", lambda _: "/?over=month"),
     "queues": ("queues.queues", lambda _: "/queues"),
     "a route": ("queues.route", lambda _: address("/queue", queue=QUEUE, route="default")),
+    "pause a queue": ("route_actions.confirm_pause", lambda _: address("/confirm/pause", queue=QUEUE)),
     "purge": (
         "route_actions.confirm_purge",
         lambda _: address("/confirm/purge", queue=QUEUE, route="default"),

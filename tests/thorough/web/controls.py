@@ -46,9 +46,12 @@ class Controls:
         page.goto("/workers")
         page.get_by_role("link", name=first.id).click()
 
+        page.get_by_label("Reason").fill("it has grown")
+        page.keyboard.press("Enter")
         page.get_by_role("button", name="Restart").click()
         expect(followed(page, "restart")).to_contain_text("done after", timeout=1_000 * PATIENCE)
         expect(main(page)).to_contain_text("This worker has ended")
+        assert [(one.verb, one.why) for one in shop.backend.audit(5).entries] == [("restart", "it has grown")]
 
         second = eventually(lambda: [one for one in shop.backend.workers() if one.id != first.id], PATIENCE)[
             0
@@ -70,7 +73,9 @@ class Controls:
         (pool,) = eventually(shop.backend.pools, PATIENCE)
         page.goto(f"/pools/{pool.id}")
 
-        page.get_by_role("button", name="Quiet").click()
+        page.get_by_role("link", name="Quiet").click()
+        expect(main(page)).to_contain_text("1 worker and 0 running firings are touched")
+        page.get_by_role("button", name="Quiet 1 worker").click()
         # The page changes by itself.
         expect(followed(page, "quiet")).to_contain_text("done after", timeout=1_000 * PATIENCE)
         resume = page.get_by_role("button", name="Resume")
@@ -80,7 +85,8 @@ class Controls:
         expect(followed(page, "resume")).to_contain_text("done after", timeout=1_000 * PATIENCE)
         assert shop.result(waiting) == 9
 
-        page.get_by_role("button", name="Restart").click()
+        page.get_by_role("link", name="Restart").click()
+        page.get_by_role("button", name="Restart 1 worker").click()
         expect(followed(page, "restart")).to_contain_text("done after", timeout=1_000 * PATIENCE)
         (second,) = eventually(shop.backend.workers, PATIENCE)
         assert second.id != first.id

@@ -147,9 +147,14 @@ def test_pages_work_without_scripts(browser: Browser, address: str) -> None:
         expect(page.locator("#chart-flow svg").first).to_be_visible()
         expect(page.locator("#live-state")).to_be_hidden()
         page.get_by_role("link", name="mail").first.click()
+        page.get_by_label("Reason").fill("the mail server is away")
+        page.keyboard.press("Enter")
+        expect(page.get_by_label("Reason")).to_have_value("the mail server is away")
         page.get_by_role("button", name="Pause").click()
 
         expect(page.locator("#messages")).to_contain_text("is paused")
+        page.goto("/audit")
+        expect(page.locator("tbody tr").first).to_contain_text("the mail server is away")
 
 
 def test_times_are_in_the_readers_zone(browser: Browser, address: str) -> None:

@@ -49,7 +49,8 @@ def test_a_person_logs_in_acts_and_logs_out(page: Page, store: Backend) -> None:
 
     log_in(page, "admin")
     expect(page).to_have_url(re.compile(rf"/pools/{re.escape(pool.id)}$"))
-    page.get_by_role("button", name=f"Quiet pool {pool.id}").click()
+    page.get_by_role("link", name=f"Quiet pool {pool.id}").click()
+    page.get_by_role("button", name="Quiet 1 worker").click()
     expect(page.get_by_text("Sent to pool")).to_be_visible()
 
     assert [command.verb for command in store.listen(pool.id, 0)] == ["quiet"]
@@ -76,7 +77,7 @@ def test_who_may_only_view_is_offered_nothing_and_refused_by_the_server(page: Pa
     log_in(page, "view")
 
     expect(page.get_by_role("heading", name=pool.id)).to_be_visible()
-    expect(page.get_by_role("button", name=f"Quiet pool {pool.id}")).to_have_count(0)
+    expect(page.get_by_role("link", name=f"Quiet pool {pool.id}")).to_have_count(0)
     page.goto(f"/confirm/pool?verb=stop&id={pool.id}")
     expect(page.get_by_text("view has the right to view; this needs admin.")).to_be_visible()
 

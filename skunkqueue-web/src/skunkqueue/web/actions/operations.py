@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, request, url_for
+from flask import Blueprint, flash, redirect, url_for
 from werkzeug.wrappers import Response
 
 from skunkqueue.web import inputs, operations, source
@@ -15,7 +15,7 @@ blueprint = Blueprint("operation_actions", __name__)
 @allowed(Right.ACT)
 def stop() -> Response:
     """Tell an operation to end after the firings it is at."""
-    id_ = request.form.get("id", "")
+    id_ = inputs.name("id") or ""
     if operations.stop(id_, source.current().control(inputs.text("why"))):
         flash("The operation is being stopped; what it has done stays done.", "done")
     else:

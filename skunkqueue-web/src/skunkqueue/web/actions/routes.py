@@ -34,6 +34,24 @@ def act() -> Response:
     return redirect(inputs.back(_page(queue, route)), 303)
 
 
+@blueprint.get("/confirm/pause")
+@allowed(Right.ACT)
+def confirm_pause() -> str:
+    """Ask whether a whole queue is to be paused, with the number of its routes."""
+    queue = inputs.needed("queue")
+    found = source.current().backend.busiest(queue, 0).queues
+    return render_template(
+        "confirm_pause.html",
+        queue=queue,
+        routes=sum(one.routes for one in found),
+        paused=sum(one.paused for one in found),
+        pending=sum(one.counts[State.PENDING] for one in found),
+        running=sum(one.counts[State.RUNNING] for one in found),
+        exact=all(one.exact for one in found),
+        back=inputs.back(_page(queue, None)),
+    )
+
+
 @blueprint.get("/confirm/purge")
 @allowed(Right.ADMIN)
 def confirm_purge() -> str:
