@@ -48,26 +48,23 @@ def test_a_route_on_which_nobody_works_needs_attention_and_leads_to_its_page(
 def test_a_route_without_workers_needs_no_attention_once_workers_are_there(
     client: FlaskClient, app: Flask, store: Backend
 ) -> None:
-    app.extensions[KEY].refresh = 0.0
     store.enqueue([firing(route="orders")])
     assert "no worker" in text_of(client, 'id="matter-1"')
 
     add_worker(store, route="orders")
+    app.extensions[KEY].note_change()
 
     assert "no worker" not in client.get("/").text
     text_of(client, 'id="fine"')
 
 
-def test_a_paused_route_needs_no_attention_once_it_goes_on(
-    client: FlaskClient, app: Flask, store: Backend
-) -> None:
-    app.extensions[KEY].refresh = 0.0
+def test_a_paused_route_needs_no_attention_once_it_goes_on(client: FlaskClient, store: Backend) -> None:
     add_worker(store, route="orders")
     store.enqueue([firing(route="orders")])
     store.pause(QUEUE, "orders")
     assert "is paused" in text_of(client, 'id="matter-1"')
 
-    store.resume(QUEUE, "orders")
+    client.post("/do/route", data={"verb": "resume", "queue": QUEUE, "route": "orders"})
 
     assert "is paused" not in client.get("/").text
     text_of(client, 'id="fine"')
