@@ -155,6 +155,8 @@ class Death(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     begun: bool = True
     """The job of the firing had begun. False, only with ``lease``: it was not reported before the lease ended, so it may not
     have begun."""
+    claimed: float | None = None
+    """When the worker had claimed the firing. ``None``: not known, as where a lease ended."""
 
 
 class Refire(msgspec.Struct, frozen=True, kw_only=True, gc=False):

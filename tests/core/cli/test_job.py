@@ -137,6 +137,19 @@ def test_deaths_are_shown_with_signal_and_memory(store: Backend, skunq: Skunq) -
     assert f"worker {WORKER} died under it (signal, signal 9, 50.0 MiB of memory)" in skunq("job", made)
 
 
+def test_the_timeline_says_when_a_worker_that_died_had_claimed_it(store: Backend, skunq: Skunq) -> None:
+    made = fire(store)
+    hire(store)
+    lent = begin(store)
+    death = Death(at=store.now(), worker=WORKER, cause="signal", signal=9, claimed=lent.claimed)
+    store.reap(WORKER, [made], death)
+
+    told = skunq.json("job", made)
+
+    assert [each["event"] for each in told["timeline"]][1] == f"claimed by {WORKER}"
+    assert told["evidence"][0]["claimed"] == told["timeline"][1]["at"]
+
+
 def test_the_start_of_an_id_is_enough(store: Backend, skunq: Skunq) -> None:
     made = fire(store, id="ab" * 12)
     fire(store, id="ac" * 12)

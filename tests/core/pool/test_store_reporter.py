@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from skunkqueue.cli.story import deaths_of
 from skunkqueue.listings import Query
 from skunkqueue.payload import Failure
 from skunkqueue.pool.shared_store import SharedStore
@@ -75,6 +76,31 @@ def test_only_a_burst_starts_no_worker_before_what_a_dead_one_held_is_given_back
     pool._store_reporter.finish(10.0)
 
     assert (is_held_up, pool._is_held_up) == (burst, False)
+
+
+def test_a_death_says_when_the_worker_had_claimed_what_it_ran(live_bench: Bench) -> None:
+    firing = live_bench.fire(jobs.add(1, 1))
+    (claim,) = live_bench.backend.claim(QUEUE, ROUTE, "gone", 1, 60.0)
+    store_reporter = StoreReporter(SharedStore(live_bench.config), 10.0)
+
+    store_reporter.reap("gone", [firing], Death(at=0.0, worker="gone", cause="signal", signal=9))
+    store_reporter.finish(10.0)
+
+    (death,) = deaths_of(live_bench.record(firing))
+    assert death.claimed == claim.claimed
+
+
+def test_a_death_does_not_say_so_of_firings_that_were_claimed_one_after_another(live_bench: Bench) -> None:
+    firings = []
+    for number in range(2):
+        firings.append(live_bench.fire(jobs.add(1, number)))
+        live_bench.backend.claim(QUEUE, ROUTE, "gone", 1, 60.0)
+    store_reporter = StoreReporter(SharedStore(live_bench.config), 10.0)
+
+    store_reporter.reap("gone", firings, Death(at=0.0, worker="gone", cause="signal", signal=9))
+    store_reporter.finish(10.0)
+
+    assert [deaths_of(live_bench.record(firing))[0].claimed for firing in firings] == [None, None]
 
 
 def test_what_it_settles_says_all_that_the_store_knows_of_the_firing(live_bench: Bench) -> None:

@@ -9,10 +9,10 @@ import pytest
 from skunkqueue.call import Call
 from skunkqueue.clock import monotonic
 from skunkqueue.processes.scoreboard import Scoreboard
-from skunkqueue.records import State
+from skunkqueue.records import Death, State
 from skunkqueue.worker.in_flight import KILL_AFTER
 from tests.core.worker import jobs_of_tests as jobs
-from tests.core.worker.bench import Bench, with_rules
+from tests.core.worker.bench import QUEUE, ROUTE, Bench, with_rules
 from tests.core.worker.test_settler import Faulty, as_backend
 from tests.support.waiting import eventually
 
@@ -64,6 +64,19 @@ def test_a_step_is_not_killed_for_the_step_before_it(live_bench: Bench) -> None:
 
     assert live_bench.state(firing) is State.COMPLETE
     assert seen
+
+
+def test_the_attempt_for_which_a_worker_was_killed_began_when_that_worker_claimed_it(bench: Bench) -> None:
+    firing = bench.fire(with_rules(jobs.fail(9), timeout=50.0))
+    (claim,) = bench.backend.claim(QUEUE, ROUTE, "killed", 1, 600.0)
+    bench.pass_time(60.0)
+    death = Death(at=bench.backend.now(), worker="killed", cause="timeout", signal=9, claimed=claim.claimed)
+    bench.backend.reap("killed", [firing], death)
+
+    bench.work()
+
+    (attempt,) = bench.attempt_state(firing).history
+    assert (attempt.began, attempt.took, attempt.worker) == (claim.claimed, 50.0, "killed")
 
 
 def test_a_job_has_no_deadline_any_more_when_the_store_is_told_of_its_end(bench: Bench) -> None:

@@ -100,6 +100,7 @@ def _json(record: Record, now: float) -> dict[str, Any]:
                 "worker": death.worker,
                 "cause": death.cause,
                 "begun": death.begun,
+                "claimed": iso(death.claimed),
                 "signal": death.signal,
                 "exit_code": death.exit_code,
                 "rss": death.rss,

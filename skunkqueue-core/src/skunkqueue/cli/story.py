@@ -28,7 +28,10 @@ def timeline(record: Record) -> list[tuple[float, str]]:
         events.append(
             (each.began + each.took, f"attempt {each.number} ended, {each.verdict}{cut(note, 200)}")
         )
-    events += [(death.at, death_line(death)) for death in deaths_of(record)]
+    for death in deaths_of(record):
+        if death.claimed is not None:
+            events.append((death.claimed, f"claimed by {death.worker}"))
+        events.append((death.at, death_line(death)))
     if record.state.value == "running" and record.began is not None:
         events.append((record.began, f"claimed by {record.worker}"))
     if record.finished is not None and record.began is None:

@@ -21,7 +21,7 @@ from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.pool.process_samples import measure
 from skunkqueue.pool.shared_store import SharedStore
-from skunkqueue.records import ClaimRef, Death, Outcome, Record, Verdict, WorkerRecord
+from skunkqueue.records import ClaimRef, Death, Outcome, Record, State, Verdict, WorkerRecord
 
 logger = logging.getLogger("skunkqueue.pool")
 
@@ -51,6 +51,7 @@ class StoreReporter:
                 signal=death.signal,
                 exit_code=death.exit_code,
                 rss=death.rss,
+                claimed=claimed_at(backend.get(begun), worker) if begun else None,
             )
             given_back = backend.reap(worker, begun, stamped)
             logger.debug("worker %s is reaped: %d firings given back", worker, given_back)
@@ -157,6 +158,16 @@ class StoreReporter:
                 return
             self._ending.wait(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter
             wait = min(2 * wait, _LONGEST_WAIT)
+
+
+def claimed_at(records: Sequence[Record | None], worker: str) -> float | None:
+    """Return when a worker claimed the firings that it runs; ``None``: not known, or not all at the same time."""
+    claims = {
+        record.began
+        for record in records
+        if record is not None and record.state is State.RUNNING and record.worker == worker
+    }
+    return claims.pop() if len(claims) == 1 else None
 
 
 def killed_outcome(ref: ClaimRef, record: Record | None, failure: Failure, at: float) -> Outcome:

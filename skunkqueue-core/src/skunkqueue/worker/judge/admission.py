@@ -110,7 +110,7 @@ class Admission:
         death = evidence.unseen_timeout(claim, attempt.attempt_state)
         if death is None:
             return None
-        attempt.took, attempt.worker = step.timeout or 0.0, death.worker
+        attempt.began, attempt.took, attempt.worker = death.claimed, step.timeout or 0.0, death.worker
         if self._executor.known(step.job) is None:
             _, _, reason = self._user_code.call(attempt, NEVER, self._executor.find, step.job, step.at)
             if reason in ORDERED:
