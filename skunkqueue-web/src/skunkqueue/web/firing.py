@@ -13,7 +13,7 @@ from skunkqueue.cli.views import arguments, body_of
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.payload import Attempt, Progress, Step, decode_progress
 from skunkqueue.policy import POLICY_FIELDS
-from skunkqueue.records import Record, State
+from skunkqueue.records import Death, Record, State
 from skunkqueue.show import shown
 from skunkqueue.web.redaction import Redactor, Seen
 from skunkqueue.web.tracebacks import Line, lines_of
@@ -66,13 +66,17 @@ class Try(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int | None
     """``None``: a death."""
-    began: float
-    took: float
+    began: float | None
+    """``None``: not known, as of many deaths. Then ``took`` and ``pause`` are not known either."""
+    took: float | None
+    ended: float
     verdict: str
     note: str
     worker: str
-    waited: float
-    """Seconds since the one before ended, or since the firing was put in."""
+    after: float
+    """When the one before ended, or the firing was put in."""
+    pause: float | None
+    """Seconds from then until it began. A planned delay is part of it."""
 
 
 class Failed(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,13 +112,14 @@ def view_of(record: Record, redactor: Redactor, *, whole: bool = False) -> Firin
     body = body_of(record)
     steps = body.steps if body else ()
     progress = _progress(record)
+    tries = tuple(_tries(record, lambda note: _note(redactor, record.job, note)))
     return FiringView(
         record=record,
         calls=tuple(_call(step, redactor, whole=whole) for step in steps),
         damaged=body is None,
         result=returned_by(record, redactor, whole=whole),
         failure=_failed(record, redactor, whole=whole),
-        tries=tuple(_tries(record, lambda note: _note(redactor, record.job, note))),
+        tries=tries,
         progress=progress,
         note=told_text(redactor, record.job, "progress", progress.note)
         if progress and progress.note
@@ -210,25 +215,42 @@ def _failed(record: Record, redactor: Redactor, *, whole: bool) -> Failed | None
 
 def _tries(record: Record, redact: Callable[[str], str | None]) -> Iterator[Try]:
     """Put attempts and deaths in order, with the time that passed before each."""
-    tries: list[tuple[float, Attempt | None, str, str]] = [
-        (each.began, each, each.note, each.worker) for each in attempts_of(record)
-    ]
-    tries += [(death.at, None, death_line(death), death.worker) for death in deaths_of(record)]
-    before = record.enqueued
-    for began, attempt, told, worker in sorted(tries, key=lambda one: one[0]):
-        took = attempt.took if attempt else 0.0
-        instead = redact(told) if told and attempt else None
-        note = told if instead is None else instead
-        yield Try(
-            number=attempt.number if attempt else None,
-            began=began,
-            took=took,
-            verdict=attempt.verdict if attempt else "death",
-            note=note,
-            worker=worker,
-            waited=max(began - before, 0.0),
-        )
-        before = began + took
+    tries = [_attempt(each, redact) for each in attempts_of(record)]
+    tries += [_death(each) for each in deaths_of(record)]
+    after = record.enqueued
+    for each in sorted(tries, key=lambda one: one.ended if one.began is None else one.began):
+        pause = None if each.began is None else max(each.began - after, 0.0)
+        yield msgspec.structs.replace(each, after=after, pause=pause)
+        after = max(after, each.ended)
+
+
+def _attempt(attempt: Attempt, redact: Callable[[str], str | None]) -> Try:
+    instead = redact(attempt.note) if attempt.note else None
+    return Try(
+        number=attempt.number,
+        began=attempt.began,
+        took=attempt.took,
+        ended=attempt.began + attempt.took,
+        verdict=attempt.verdict,
+        note=attempt.note if instead is None else instead,
+        worker=attempt.worker,
+        after=0.0,
+        pause=None,
+    )
+
+
+def _death(death: Death) -> Try:
+    return Try(
+        number=None,
+        began=death.claimed,
+        took=None if death.claimed is None else max(death.at - death.claimed, 0.0),
+        ended=death.at,
+        verdict="death",
+        note=death_line(death),
+        worker=death.worker,
+        after=0.0,
+        pause=None,
+    )
 
 
 def _note(redactor: Redactor, job: str, note: str) -> str | None:

@@ -84,10 +84,11 @@ def job(asked: JobQuery, id_: str) -> structs.JobAnswer:
                 number=each.number,
                 began=moment(each.began),
                 took=each.took,
+                ended=moment(each.ended),
                 verdict=each.verdict,
                 note=text(each.note),
                 worker=each.worker,
-                waited=each.waited,
+                pause=each.pause,
             )
             for each in view.tries
         ],

@@ -141,13 +141,15 @@ class TryAnswer(Base, frozen=True, kw_only=True):
 
     number: int | None
     """null: a death."""
-    began: datetime
-    took: float
+    began: datetime | None
+    """null: it is not known when the worker that died had begun; `took` and `pause` are null then, too."""
+    took: float | None
+    ended: datetime
     verdict: str
     note: str
     worker: str
-    waited: float
-    """Seconds since the one before ended."""
+    pause: float | None
+    """Seconds from when the one before ended, or the firing was enqueued, until it began. A planned delay is part of it."""
 
 
 class JobAnswer(Head, frozen=True, kw_only=True):
