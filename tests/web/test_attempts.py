@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+import pytest
 from flask.testing import FlaskClient
 
 from skunkqueue.cli.text import span
 from skunkqueue.payload import Attempt, AttemptState, encode
 from skunkqueue.persistence import Backend
 from skunkqueue.plugins.notify import Notifier
-from skunkqueue.records import Claim, Death, Outcome, Verdict
+from skunkqueue.records import Claim, Death, Outcome, State, Verdict
 from skunkqueue.web.firing import view_of
 from skunkqueue.web.redaction import Redactor
 from skunkqueue.web.timeline import WIDTH, Bar, bars
@@ -142,3 +144,52 @@ def test_a_planned_delay_is_not_drawn_as_a_wait(store: Backend) -> None:
     kinds = [(bar.kind, round(bar.x), round(bar.width)) for bar in drawn(store, made.id, after=60.0)]
 
     assert kinds == [("planned", 0, 500), ("wait", 500, 500)]
+
+
+def test_a_firing_ran_for_one_time_and_not_for_two(client: FlaskClient, store: Backend) -> None:
+    lent = put(store)
+    end = Outcome(id=lent.id, token=lent.token, verdict=Verdict.COMPLETE, began=lent.claimed - 60.0, took=7.0)
+    store.settle([end])
+
+    text = client.get(f"/jobs/{lent.id}").text
+
+    assert (fact(text, "Ran for"), row(text, "complete")["Ran for"]) == ("7.0 s", "7.0 s")
+
+
+def test_a_wait_is_counted_from_when_the_firing_was_due(client: FlaskClient, store: Backend) -> None:
+    lent = put(store)
+    began = lent.due + 90.0
+    store.settle([Outcome(id=lent.id, token=lent.token, verdict=Verdict.COMPLETE, began=began, took=1.0)])
+
+    text = client.get(f"/jobs/{lent.id}").text
+
+    assert fact(text, "Waited") == "1 m 30 s from due to begun"
+
+
+def test_a_planned_delay_is_not_part_of_the_wait(store: Backend) -> None:
+    lent = put(store)
+    store.settle([Outcome(id=lent.id, token=lent.token, verdict=Verdict.RETRY, delay=30.0)])
+    (record,) = store.get([lent.id])
+    assert record is not None
+
+    late = msgspec.structs.replace(record, state=State.RUNNING, began=record.due + 2.0, worker="w")
+
+    assert view_of(late, Redactor(Notifier())).waited == pytest.approx(2.0)
+
+
+def test_a_run_that_lost_its_worker_is_not_part_of_the_wait(store: Backend) -> None:
+    lent = put(store)
+    die(store, lent, after=25.0)
+    (record,) = store.get([lent.id])
+    assert record is not None
+
+    again = msgspec.structs.replace(record, state=State.RUNNING, began=lent.claimed + 26.0, worker="w")
+
+    assert view_of(again, Redactor(Notifier())).waited == pytest.approx(1.0)
+
+
+def test_a_finished_firing_shows_when_it_was_due(client: FlaskClient, store: Backend) -> None:
+    lent = put(store)
+    store.settle([Outcome(id=lent.id, token=lent.token, verdict=Verdict.COMPLETE, began=lent.due, took=1.0)])
+
+    assert re.fullmatch(r"now|\d+ s ago", fact(client.get(f"/jobs/{lent.id}").text, "Due"))

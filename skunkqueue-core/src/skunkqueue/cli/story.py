@@ -67,7 +67,8 @@ def attempts_of(record: Record) -> tuple[Attempt, ...]:
     last = Attempt(
         number=number,
         began=record.began,
-        took=max(record.finished - record.began, 0.0),
+        # Until it finished, it was also settled.
+        took=max(record.finished - record.began, 0.0) if record.took is None else record.took,
         verdict=record.state.value,
         note=failure_line(record) or "",
         worker=record.worker or "?",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -105,6 +105,9 @@ class FiringView(msgspec.Struct, frozen=True, kw_only=True):
     """What the job said of its progress."""
     ttl: float | None
     """Seconds for which it is kept once finished; 0: without its result."""
+    waited: float | None
+    """Seconds from when it was due until its last attempt began, as the charts count them; of one that ran before without
+    becoming due again, from the end of that run. ``None``: it did not begin."""
 
 
 def view_of(record: Record, redactor: Redactor, *, whole: bool = False) -> FiringView:
@@ -125,6 +128,7 @@ def view_of(record: Record, redactor: Redactor, *, whole: bool = False) -> Firin
         if progress and progress.note
         else None,
         ttl=body.ttl if body else None,
+        waited=_waited(record, tries),
     )
 
 
@@ -251,6 +255,14 @@ def _death(death: Death) -> Try:
         after=0.0,
         pause=None,
     )
+
+
+def _waited(record: Record, tries: Sequence[Try]) -> float | None:
+    began = record.began
+    if began is None:
+        return None
+    ends = [each.ended for each in tries if (each.ended if each.began is None else each.began) < began]
+    return max(began - max(record.due, record.enqueued, *ends), 0.0)
 
 
 def _note(redactor: Redactor, job: str, note: str) -> str | None:

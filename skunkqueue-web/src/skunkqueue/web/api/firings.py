@@ -79,6 +79,7 @@ def job(asked: JobQuery, id_: str) -> structs.JobAnswer:
         result=_result(view.result),
         result_problem=view.result.problem,
         failure=_failure(view),
+        waited=view.waited,
         tries=[
             structs.TryAnswer(
                 number=each.number,
@@ -99,14 +100,9 @@ def job(asked: JobQuery, id_: str) -> structs.JobAnswer:
 @endpoint("GET", "/results", Right.VIEW, {200: structs.Results}, query=ResultsQuery)
 def results(asked: ResultsQuery) -> structs.Results:
     """Show how some firings ended."""
-    found = source.current().backend.get(asked.id)
+    found = zip(asked.id, source.current().backend.get(asked.id), strict=True)
     hides = redactor()
-    return structs.Results(
-        results=[
-            _outcome(id_, record, hides, whole=asked.whole)
-            for id_, record in zip(asked.id, found, strict=True)
-        ]
-    )
+    return structs.Results(results=[_outcome(id_, one, hides, whole=asked.whole) for id_, one in found])
 
 
 @endpoint("GET", "/counts", Right.VIEW, {200: structs.JobCounts}, query=PlaceQuery)

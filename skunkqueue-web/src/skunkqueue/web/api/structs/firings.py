@@ -164,6 +164,8 @@ class JobAnswer(Head, frozen=True, kw_only=True):
     result: ValueAnswer | None
     result_problem: str | None
     failure: FailureAnswer | None
+    waited: float | None
+    """Seconds from when it was due until its last attempt began. null: it did not begin."""
     tries: list[TryAnswer]
 
 
