@@ -9,6 +9,7 @@ from skunkqueue.cli.views import unknown_job
 from skunkqueue.records import Record, Schedule, State
 from skunkqueue.web import source
 from skunkqueue.web.firing import view_of
+from skunkqueue.web.kills import kill_of
 from skunkqueue.web.links import links
 from skunkqueue.web.redaction import redactor
 from skunkqueue.web.rights import Right, allowed
@@ -40,6 +41,7 @@ def firing(id_: str) -> str | Response | tuple[str, int]:
         record=record,
         whole=whole,
         links=links().of(record),
+        kill=kill_of(record),
         schedule=_schedule(record),
         has_worker=record.state is not State.PENDING or (record.queue, record.route) in workplaces(),
         unknown=unknown_job(redactor().errors([record])[0]) if record.state is State.PENDING else None,
