@@ -44,7 +44,7 @@ def test_a_poison_is_put_aside_after_three_deaths_with_its_evidence(shop: Shop) 
 
     assert shop.state(poison) is State.ERROR
     assert failure.kind == "WorkerDiedError"
-    assert failure.message.count(f"signal {signal.SIGSEGV.value}") == 3
+    assert failure.message.count("SIGSEGV") == 3
     assert "MiB" in failure.message
     assert shop.marked("crash3", poison)
     assert not shop.marked("crash4", poison)

@@ -5,6 +5,7 @@ Python refuses to write an integer of more than 4,300 digits in decimals (``sys.
 
 from __future__ import annotations
 
+import signal
 from typing import Any
 
 MAX_DEPTH = 20
@@ -31,6 +32,14 @@ def shown(value: Any) -> str:
         return repr(value)
     except (ValueError, RecursionError):
         return written(value)
+
+
+def signal_name(number: int) -> str:
+    """Name a signal: ``SIGKILL``; one without a name on this machine by its number."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def brief(value: Any) -> str:

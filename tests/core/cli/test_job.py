@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
+from skunkqueue.cli.story import death_line
 from skunkqueue.payload import Body, Progress, Step, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import ClaimRef, Death, Verdict
@@ -134,7 +136,21 @@ def test_deaths_are_shown_with_signal_and_memory(store: Backend, skunq: Skunq) -
     (death,) = skunq.json("job", made)["evidence"]
 
     assert (death["cause"], death["signal"], death["rss"]) == ("signal", 9, 50 * 2**20)
-    assert f"worker {WORKER} died under it (signal, signal 9, 50.0 MiB of memory)" in skunq("job", made)
+    assert f"worker {WORKER} died under it (SIGKILL, 50.0 MiB of memory)" in skunq("job", made)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"cause": "signal", "signal": 11}, "SIGSEGV"),
+        ({"cause": "signal", "signal": 199}, "signal 199"),
+        ({"cause": "exit", "exit_code": 3}, "exit code 3"),
+        ({"cause": "timeout", "signal": 9}, "timeout, SIGKILL"),
+        ({"cause": "strategy"}, "strategy"),
+    ],
+)
+def test_a_death_says_each_thing_once(fields: dict[str, Any], words: str) -> None:
+    assert death_line(Death(at=1.0, worker="w", **fields)) == f"worker w died under it ({words})"
 
 
 def test_the_timeline_says_when_a_worker_that_died_had_claimed_it(store: Backend, skunq: Skunq) -> None:

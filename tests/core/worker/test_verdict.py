@@ -88,7 +88,7 @@ def test_the_third_death_puts_it_aside_with_the_evidence(causes: tuple[str, ...]
 
     assert ruling is not None
     assert ruling.outcome.verdict is Verdict.ERROR
-    assert why(ruling.outcome).message.count("signal 9, memory 50 MiB") == 3
+    assert why(ruling.outcome).message.count("SIGKILL, memory 50 MiB") == 3
 
 
 @pytest.mark.parametrize(

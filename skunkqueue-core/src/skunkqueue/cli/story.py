@@ -15,6 +15,7 @@ from skunkqueue.errors import SkunkQueueError
 from skunkqueue.handle import result_of
 from skunkqueue.payload import Attempt, Failure, decode_attempt_state, decode_failure
 from skunkqueue.records import Death, Record
+from skunkqueue.show import signal_name
 
 
 def timeline(record: Record) -> list[tuple[float, str]]:
@@ -44,14 +45,17 @@ def death_line(death: Death) -> str:
     if death.cause == "lease":
         begun = "while it ran" if death.begun else "and whether it had begun is not known"
         return f"the lease of worker {death.worker} ended {begun}"
-    parts = [f"worker {death.worker} died under it ({death.cause}"]
+    parts = []
     if death.signal is not None:
-        parts.append(f", signal {death.signal}")
+        parts.append(signal_name(death.signal))
     if death.exit_code is not None:
-        parts.append(f", exit code {death.exit_code}")
+        parts.append(f"exit code {death.exit_code}")
+    # The signal and the exit code say more than these.
+    if not parts or death.cause not in ("signal", "exit"):
+        parts.insert(0, death.cause)
     if death.rss is not None:
-        parts.append(f", {size(death.rss)} of memory")
-    return "".join(parts) + ")"
+        parts.append(f"{size(death.rss)} of memory")
+    return f"worker {death.worker} died under it ({', '.join(parts)})"
 
 
 def attempts_of(record: Record) -> tuple[Attempt, ...]:

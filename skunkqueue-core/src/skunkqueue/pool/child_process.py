@@ -24,6 +24,7 @@ from skunkqueue.processes.scoreboard import ENDING_AT, WORD_AT, WORD_SIZE, Score
 from skunkqueue.processes.scoreboard import GIVE_BACK as GIVE_BACK_CAUSE
 from skunkqueue.processes.scoreboard import ROUGH as ROUGH_CAUSE
 from skunkqueue.processes.settings import WorkerSettings, named
+from skunkqueue.show import signal_name
 
 _MIB = 1024 * 1024
 # As `python -m skunkqueue.worker`, but without the working directory on the path while our own modules
@@ -59,10 +60,7 @@ class End(NamedTuple):
 
     def __str__(self) -> str:
         if self.signal is not None:
-            try:
-                how = f"killed by {signal.Signals(self.signal).name}"
-            except ValueError:
-                how = f"killed by signal {self.signal}"
+            how = f"killed by {signal_name(self.signal)}"
         else:
             how = f"exit code {self.exit_code}"
         return f"{how}, peak memory {self.rss // _MIB} MiB"

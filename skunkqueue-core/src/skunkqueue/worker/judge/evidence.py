@@ -6,6 +6,7 @@ import msgspec
 
 from skunkqueue.payload import AttemptState
 from skunkqueue.records import Claim, Death
+from skunkqueue.show import signal_name
 
 MAX_DEATHS = 3
 """A firing whose workers died under it so often is put aside."""
@@ -68,7 +69,7 @@ def unseen_timeout(claim: Claim, attempt_state: AttemptState) -> Death | None:
 def describe_death(death: Death) -> str:
     """Describe in a few words how a worker died."""
     if death.signal is not None:
-        how = f"signal {death.signal}"
+        how = signal_name(death.signal)
     elif death.exit_code is not None:
         how = f"exit code {death.exit_code}"
     else:
