@@ -77,6 +77,13 @@ def test_a_firing_without_a_past_may_run() -> None:
     assert verdict.before(fresh(claim())) is None
 
 
+def test_why_it_expired_stays_true_later() -> None:
+    ruling = verdict.before(fresh(claim(expires=99.0)))
+
+    assert ruling is not None
+    assert why(ruling.outcome).message == "it expired 1 s before a worker could begin it"
+
+
 @pytest.mark.parametrize("causes", [("signal",), ("exit", "lease"), ("timeout",) * 5])
 def test_fewer_than_three_deaths_let_it_run(causes: tuple[str, ...]) -> None:
     assert verdict.before(fresh(claim(*causes))) is None

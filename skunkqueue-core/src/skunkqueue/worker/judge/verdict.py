@@ -20,6 +20,7 @@ from skunkqueue.errors import (
 from skunkqueue.payload import Attempt as PastAttempt
 from skunkqueue.payload import AttemptState, Failure, encode
 from skunkqueue.policy import Policy
+from skunkqueue.processes.log_values import duration
 from skunkqueue.records import Claim, Death, Outcome, Verdict
 from skunkqueue.worker.attempt import Attempt, Phase
 from skunkqueue.worker.judge.evidence import CAUSES, MAX_DEATHS, describe_death, read_evidence
@@ -58,7 +59,7 @@ def before(attempt: Attempt) -> Ruling | None:
         and _known(attempt_state) == _NEVER_RUN
         and not deaths
     ):
-        note = f"it could not begin before it expired, {claim.claimed - claim.expires:.3g} s ago"
+        note = f"it expired {duration(claim.claimed - claim.expires)} before a worker could begin it"
         return Ruling(_final(attempt, Verdict.EXPIRED, Failure("Expired", note)), note)
     # A lease that ended before the job was known to have begun is not evidence against the job.
     real = [death for death in deaths if death.cause in CAUSES and death.begun]
