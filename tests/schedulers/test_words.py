@@ -12,7 +12,7 @@ from skunkqueue import JobMixin, SkunkQueue
 from skunkqueue.schedule import describe, find_strategy
 from skunkqueue.scheduler import AIMDScheduler, RTOScheduler, SlowStartScheduler, TimeScheduler
 from skunkqueue.scheduler.base import Scheduler
-from skunkqueue.scheduler.words import cron_in_words, more
+from skunkqueue.scheduler.words import cron_in_words, runs
 
 Declare = Callable[[SkunkQueue], Scheduler]
 
@@ -38,8 +38,8 @@ class Nothing(JobMixin):
         (
             lambda queue: SlowStartScheduler(queue, initial=60, threshold=5, increase=0.01, name="s"),
             (
-                "every 1 s to 1 d: twice as often after a good run, from every 5 s on 36 runs an hour more; half as "
-                "often, or as at first, after trouble"
+                "every 1 s to 1 d: a good run doubles the rate up to every 5 s, then adds 36 runs an hour; a run "
+                "that does not end within its interval halves it; a failure sets it back to every 1 min or less often"
             ),
         ),
         (
@@ -82,8 +82,8 @@ def test_a_cron_line_is_said_in_words_where_it_has_short_ones(line: str, words: 
 
 
 @pytest.mark.parametrize(
-    ("increase", "words"),
-    [(1.0, "1 run a second more"), (1 / 60, "1 run a minute more"), (0.5 / 3_600, "0.5 runs an hour more")],
+    ("rate", "words"),
+    [(1.0, "1 run a second"), (1 / 60, "1 run a minute"), (0.5 / 3_600, "0.5 runs an hour")],
 )
-def test_a_growth_is_said_in_the_unit_in_which_it_is_one_or_more(increase: float, words: str) -> None:
-    assert more(increase) == words
+def test_a_rate_is_said_in_the_unit_in_which_it_is_one_or_more(rate: float, words: str) -> None:
+    assert runs(rate) == words

@@ -20,7 +20,7 @@ from skunkqueue.schedule import Observation
 from skunkqueue.scheduler.base import Scheduler
 from skunkqueue.scheduler.pace import DAY, GOOD, NOTHING, Rates, RateState, RateStrategy, growth, judge, rates
 from skunkqueue.scheduler.settings import Rate, Span, number, spell
-from skunkqueue.scheduler.words import more
+from skunkqueue.scheduler.words import runs
 
 
 class Params(Rates, frozen=True, kw_only=True):
@@ -57,7 +57,7 @@ class AIMDStrategy(RateStrategy[Params, State]):
         """Describe a rule in a few words."""
         less = "half" if rule.decrease == 0.5 else f"{rule.decrease:g} times"
         return (
-            f"every {spell(rule.shortest)} to {spell(rule.longest)}: {more(rule.increase)} after a good run, "
+            f"every {spell(rule.shortest)} to {spell(rule.longest)}: {runs(rule.increase)} more after a good run, "
             f"{less} as often after trouble"
         )
 

@@ -28,7 +28,7 @@ from skunkqueue.scheduler.pace import (
     rates,
 )
 from skunkqueue.scheduler.settings import Interval, Rate, Span, seconds, spell, within
-from skunkqueue.scheduler.words import more
+from skunkqueue.scheduler.words import runs
 
 
 class Params(Rates, frozen=True, kw_only=True):
@@ -79,8 +79,9 @@ class SlowStartStrategy(RateStrategy[Params, State]):
     def described(self, rule: Params) -> str:
         """Describe a rule in a few words."""
         return (
-            f"every {spell(rule.shortest)} to {spell(rule.longest)}: twice as often after a good run, from every "
-            f"{spell(rule.threshold)} on {more(rule.increase)}; half as often, or as at first, after trouble"
+            f"every {spell(rule.shortest)} to {spell(rule.longest)}: a good run doubles the rate up to every "
+            f"{spell(rule.threshold)}, then adds {runs(rule.increase)}; a run that does not end within its interval halves it; "
+            f"a failure sets it back to every {spell(rule.initial)} or less often"
         )
 
 

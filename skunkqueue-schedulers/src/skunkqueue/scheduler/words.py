@@ -38,12 +38,12 @@ def cron_in_words(line: str, zone: str) -> str:
     return f"{' '.join(filter(None, (times, days)))}, {zone}"
 
 
-def more(increase: float) -> str:
-    """Write by how much a rate grows, from runs per second: ``7.2 runs a minute more``."""
+def runs(rate: float) -> str:
+    """Write a rate, from runs per second: ``7.2 runs a minute``."""
     units = ((1.0, "a second"), (60.0, "a minute"), (3_600.0, "an hour"))
-    length, unit = next((one for one in units if increase * one[0] > 1 - 1e-9), units[-1])
-    count = f"{increase * length:.3g}"
-    return f"{count} {'run' if count == '1' else 'runs'} {unit} more"
+    length, unit = next((one for one in units if rate * one[0] > 1 - 1e-9), units[-1])
+    count = f"{rate * length:.3g}"
+    return f"{count} {'run' if count == '1' else 'runs'} {unit}"
 
 
 def _times(minute: str, hour: str) -> str | None:
