@@ -41,6 +41,15 @@ def do(client: FlaskClient, verb: str, name: str = "tick") -> str:
     return answer.text
 
 
+def test_a_past_run_of_a_schedule_says_when_the_next_one_was_due(client: FlaskClient, store: Backend) -> None:
+    declare(store, after=-1.0)
+    id_ = run_once(store)
+
+    text = re.sub(r"<[^>]*>", "", client.get(f"/jobs/{id_}").text)
+
+    assert re.search(r"tick, next run due \d+ s ago", text)
+
+
 def test_without_schedules_the_page_says_how_to_declare_one(client: FlaskClient) -> None:
     assert "skunkqueue[schedulers]" in client.get("/schedules").text
 
