@@ -117,13 +117,22 @@ def test_one_whose_key_is_in_use_is_not_requeued_and_the_answer_says_so(
     assert "whose idempotency key another one uses" in message(client, answer)
 
 
-def test_a_running_one_that_is_killed_is_being_interrupted(client: FlaskClient, store: Backend) -> None:
+def test_a_running_one_that_is_killed_is_told_to_end(client: FlaskClient, store: Backend) -> None:
     put(store)
     (lent,) = claim(store)
 
     answer = client.post("/do/firings/kill", data={"id": lent.id})
 
-    assert "1 of them runs, and is being interrupted" in message(client, answer)
+    assert message(client, answer) == "Told 1 running firing to end."
+
+
+def test_those_that_are_killed_at_once_are_counted_apart(client: FlaskClient, store: Backend) -> None:
+    put(store)
+    (lent,) = claim(store)
+
+    answer = client.post("/do/firings/kill", data={"id": [lent.id, *put(store, 2)]})
+
+    assert message(client, answer) == "Killed 2 firings, and told 1 running firing to end."
 
 
 def test_a_running_one_is_not_deleted(client: FlaskClient, store: Backend) -> None:

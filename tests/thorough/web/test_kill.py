@@ -38,7 +38,7 @@ def test_a_running_firing_is_killed_and_its_page_shows_that(page: Page, shop: Sh
     expect(page.get_by_role("heading", name="Kill 1 firing?")).to_be_visible()
     page.get_by_role("button", name="Kill 1 firing").click()
 
-    expect(page.locator("#messages")).to_contain_text("is being interrupted")
+    expect(page.locator("#messages")).to_contain_text("Told 1 running firing to end")
     expect(page.locator("h1 .state").first).to_have_text("killed")
     (record,) = shop.backend.get([id_])
     assert record is not None

@@ -17,7 +17,7 @@ from skunkqueue.bulk import Bulk
 from skunkqueue.cli.text import plural
 from skunkqueue.firing_control import CHANGES, told
 from skunkqueue.listings import MAX_ROWS, Count, Row
-from skunkqueue.records import State
+from skunkqueue.records import Record, State
 from skunkqueue.web import filters, inputs, operations, searching, source
 from skunkqueue.web.filters import Filter
 from skunkqueue.web.redaction import redactor
@@ -40,6 +40,14 @@ MEANS = {
 }
 
 
+MEANS_OF_ONE = {
+    "kill": "If it is pending, it will not run. If it is running, it is interrupted, and ends as killed.",
+    "requeue": "It goes back in line and runs again. What it left, a result or an error, is replaced by that run.",
+    "run_now": "It becomes due now. Its priority, and a pause of its route, count as before.",
+    "delete": "It is removed with its result. This cannot be undone.",
+}
+
+
 class Question(msgspec.Struct, frozen=True, kw_only=True):
     """What a person is asked before it is done."""
 
@@ -50,12 +58,19 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Those that were named and would not be changed, by what they are."""
     ids: tuple[str, ...]
     """Empty: all that match are meant."""
-    examples: tuple[Row, ...]
+    examples: tuple[Row | Record, ...]
+    """Some of those that would be changed."""
     words: tuple[tuple[str, str], ...]
     """The filter."""
     values: dict[str, Any]
     """The same, to be sent."""
     text: str | None
+
+    @property
+    def means(self) -> str:
+        """What is done, in words."""
+        is_one = self.count.number == 1 and self.count.exact
+        return (MEANS_OF_ONE if is_one else MEANS)[self.verb]
 
 
 @blueprint.get("/confirm")
@@ -76,9 +91,7 @@ def confirm() -> str | Response:
             flash("No firing is ticked: tick some, or choose “All that match”.", "error")
             return redirect(next_)
         question = _about(verb, ids)
-    return render_template(
-        "confirm.html", question=question, asked=ASKED[verb], means=MEANS[verb], next=next_, max_why=MAX_WHY
-    )
+    return render_template("confirm.html", question=question, asked=ASKED[verb], next=next_, max_why=MAX_WHY)
 
 
 @blueprint.post("/do/firings/kill")
@@ -121,7 +134,7 @@ def _about(verb: str, ids: Sequence[str]) -> Question:
         count=Count(number=len(changed), exact=True),
         others=tuple(Counter(_is(state) for state in found if state not in CHANGES[verb]).most_common()),
         ids=tuple(ids),
-        examples=(),
+        examples=tuple(record for record in store.get(changed[:EXAMPLES]) if record is not None),
         words=(),
         values={},
         text=None,
@@ -188,13 +201,16 @@ def _do_all(verb: str, why: str) -> Response:
 
 def _told(verb: str, count: int, of: int, others: Sequence[str], running: int) -> str:
     """Return a sentence: how many were changed, of how many, and why not the others."""
+    ended = count - running
     line = (
-        f"{DONE[verb]} {plural(count, 'firing')}"
+        f"{DONE[verb]} {plural(ended, 'firing')}"
         if count == of
-        else f"{DONE[verb]} {count:,} of {plural(of, 'firing')}"
+        else f"{DONE[verb]} {ended:,} of {plural(of, 'firing')}"
     )
+    # It has to stay true: the message may be looked at for longer than they run.
     if running:
-        line += f"; {running:,} of them {'runs' if running == 1 else 'run'}, and {'is' if running == 1 else 'are'} being interrupted"
+        asked = f"told {plural(running, 'running firing')} to end"
+        line = f"{line}, and {asked}" if ended or count < of else asked.capitalize()
     if others:
         told = ", ".join(f"{number:,} {what}" for what, number in Counter(others).most_common())
         line += f". Not changed: {told}"
