@@ -185,7 +185,9 @@ def test_a_run_that_lost_its_worker_is_not_part_of_the_wait(store: Backend) -> N
 
     again = msgspec.structs.replace(record, state=State.RUNNING, began=lent.claimed + 26.0, worker="w")
 
-    assert view_of(again, Redactor(Notifier())).waited == pytest.approx(1.0)
+    view = view_of(again, Redactor(Notifier()))
+    assert view.waited == pytest.approx(1.0)
+    assert view.waited_since == "since the run before ended"
 
 
 def test_a_finished_firing_shows_when_it_was_due(client: FlaskClient, store: Backend) -> None:

@@ -108,6 +108,8 @@ class FiringView(msgspec.Struct, frozen=True, kw_only=True):
     waited: float | None
     """Seconds from when it was due until its last attempt began, as the charts count them; of one that ran before without
     becoming due again, from the end of that run. ``None``: it did not begin."""
+    waited_since: str
+    """From when on it waited, in words."""
 
 
 def view_of(record: Record, redactor: Redactor, *, whole: bool = False) -> FiringView:
@@ -116,6 +118,7 @@ def view_of(record: Record, redactor: Redactor, *, whole: bool = False) -> Firin
     steps = body.steps if body else ()
     progress = _progress(record)
     tries = tuple(_tries(record, lambda note: _note(redactor, record.job, note)))
+    since, since_what = _waited_since(record, tries)
     return FiringView(
         record=record,
         calls=tuple(_call(step, redactor, whole=whole) for step in steps),
@@ -128,7 +131,8 @@ def view_of(record: Record, redactor: Redactor, *, whole: bool = False) -> Firin
         if progress and progress.note
         else None,
         ttl=body.ttl if body else None,
-        waited=_waited(record, tries),
+        waited=None if record.began is None else max(record.began - since, 0.0),
+        waited_since=since_what,
     )
 
 
@@ -257,12 +261,12 @@ def _death(death: Death) -> Try:
     )
 
 
-def _waited(record: Record, tries: Sequence[Try]) -> float | None:
-    began = record.began
-    if began is None:
-        return None
+def _waited_since(record: Record, tries: Sequence[Try]) -> tuple[float, str]:
+    """Return from when on it waited for its last attempt, and what was then."""
+    began = record.enqueued if record.began is None else record.began
     ends = [each.ended for each in tries if (each.ended if each.began is None else each.began) < began]
-    return max(began - max(record.due, record.enqueued, *ends), 0.0)
+    known = [(record.due, "from due to begun"), (record.enqueued, "since it was enqueued")]
+    return max(known + [(end, "since the run before ended") for end in ends], key=lambda one: one[0])
 
 
 def _note(redactor: Redactor, job: str, note: str) -> str | None:

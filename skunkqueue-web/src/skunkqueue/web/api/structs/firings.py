@@ -165,7 +165,8 @@ class JobAnswer(Head, frozen=True, kw_only=True):
     result_problem: str | None
     failure: FailureAnswer | None
     waited: float | None
-    """Seconds from when it was due until its last attempt began. null: it did not begin."""
+    """Seconds from when it was due, or if it ran before without becoming due again, from the end of that run, until its last
+    attempt began. null: it did not begin."""
     tries: list[TryAnswer]
 
 
