@@ -13,7 +13,8 @@ from skunkqueue.counters import Counters, sample_of, tally
 from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.persistence import Backend
 from skunkqueue.records import Verdict
-from skunkqueue.web.history import WINDOWS, History
+from skunkqueue.web.history import WINDOWS, History, rates
+from skunkqueue.web.past_charts import charts_of
 from skunkqueue.web.source import KEY, Source
 from tests.support.waiting import eventually
 
@@ -137,6 +138,42 @@ def test_what_is_over_is_read_once(source: Source, kept: Store) -> None:
     history.read([MAIL], WINDOWS["hour"], NOW + 60)
 
     assert sum(until - since for since, until in kept.asked) <= 4 * 60
+
+
+@pytest.mark.parametrize("over", WINDOWS)
+def test_what_was_counted_in_the_part_that_is_not_over_is_known(
+    source: Source, kept: Store, over: str
+) -> None:
+    step = WINDOWS[over].step
+    begin = NOW // step * step
+    kept.kept = [counted(begin, {"enqueued": 5, "complete": 2})]
+
+    past = History(source).read([MAIL], WINDOWS[over], NOW)
+
+    assert past.begin + (len(past.parts) - 1) * step == begin
+    assert past.parts[-1] is not None
+    assert (past.parts[-1].entered, past.parts[-1].ended) == (5, 2)
+
+
+def test_what_comes_in_evenly_is_drawn_level_to_its_end(source: Source, kept: Store) -> None:
+    now = NOW // 600 * 600 + 150
+    kept.kept = [counted(now // 600 * 600 - 600, {"enqueued": 400}), counted(now - 150, {"enqueued": 100})]
+
+    (flow, *_) = charts_of(History(source).read([MAIL], WINDOWS["day"], now))
+    (whole, so_far) = flow.chart.lines[-2:]
+    (dashed,) = (shape.path for shape in flow.chart.shapes if shape.is_open and shape.look == "in")
+
+    assert [(line.values[0], line.is_open) for line in (whole, so_far)] == [("400", False), ("100", True)]
+    assert len({point.split()[1] for point in dashed[1:].split("L")}) == 1
+
+
+def test_a_rate_is_that_of_the_last_five_minutes_up_to_now(source: Source, kept: Store) -> None:
+    now = NOW // 60 * 60 + 15
+    kept.kept = [counted(now - 15 - 60 * number, {"complete": 60 if number else 15}) for number in range(6)]
+
+    found = rates(History(source).read([MAIL], WINDOWS["hour"], now))
+
+    assert (found.ended, found.seconds, found.ended_in_hour) == (300, 300, 315)
 
 
 def test_only_the_job_that_is_asked_for_is_counted(source: Source, kept: Store) -> None:

@@ -51,12 +51,20 @@ def draw(query: Query, now: float) -> Drawn:
     if last <= first:
         return NOTHING
     # Relative times move with each second; the bars are the same for some.
-    key = ("failures over time", query.queue, query.route, query.job, round(first, -1), round(last, -1))
-    return source.current().cached(key, FRESH, lambda: _draw(query, first, last))
+    key = (
+        "failures over time",
+        query.queue,
+        query.route,
+        query.job,
+        round(first, -1),
+        round(last, -1),
+        last == now,
+    )
+    return source.current().cached(key, FRESH, lambda: _draw(query, first, last, is_open=last == now))
 
 
-def _draw(query: Query, first: float, last: float) -> Drawn:
-    """Draw whole bars from the one in which the first moment is to the one with the last."""
+def _draw(query: Query, first: float, last: float, *, is_open: bool) -> Drawn:
+    """Draw whole bars from the one in which the first moment is to the one with the last, which is ``is_open`` where it is not over."""
     store = source.current().backend
     length = last - first
     step = _step(length)
@@ -86,7 +94,7 @@ def _draw(query: Query, first: float, last: float) -> Drawn:
     if not shown:
         shown = [Series(name="failures", values=(0.0,) * count, look=LOOKS[0])]
     return Drawn(
-        chart=bars(shown, Times(begin=begin, step=step), height=110.0),
+        chart=bars(shown, Times(begin=begin, step=step, is_open=is_open), height=110.0),
         sparks={job: spark(values) for job, values in series.items() if job is not None and totals[job]},
         total=int(sum(totals.values())),
         step=step,

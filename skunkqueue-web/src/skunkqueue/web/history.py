@@ -1,14 +1,14 @@
-"""What was counted over a time that has passed, in parts of equal length: for charts and rates.
+"""What was counted up to now, in parts of equal length: for charts and rates.
 
-Parts that are over do not change any more, so each is read once. Where that would take long, threads read them, newest
-parts first; until then they are unknown.
+The last part is the current one, which is not over. Parts that are over do not change any more, so each is read once.
+Where that would take long, threads read them, newest parts first; until then they are unknown.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, cast
 
 import msgspec
@@ -100,33 +100,43 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Past(NamedTuple):
-    """A time that has passed."""
+    """A time up to now."""
 
     window: Window
     begin: float
     parts: list[Numbers | None]
-    """``None``: not read yet."""
+    """``None``: not read yet. The last one is not over."""
+    share: float = 1.0
+    """How much of the last part has passed, 0 to 1."""
 
     @property
     def is_whole(self) -> bool:
         """Whether all of it has been read."""
         return all(part is not None for part in self.parts)
 
-    def last(self, count: int) -> list[Numbers]:
-        """Return the last parts that are known, for rates."""
-        return [part for part in self.parts[-count:] if part is not None]
+    def pace(self, of: Callable[[Numbers], float]) -> float | None:
+        """Return how many of something there were in the time of one part up to now, to be drawn beside whole parts.
+
+        The part before is counted as evenly spread. ``None``: one of the two is unknown.
+        """
+        before, last = self.parts[-2:]
+        return None if before is None or last is None else of(last) + (1 - self.share) * of(before)
 
 
 def rates(hour: Past) -> Rates:
     """Return how much is going on from the minutes of the last hour."""
-    last = hour.last(_RATE_MINUTES)
-    seconds = max(len(last), 1) * hour.window.step
-    known = hour.last(hour.window.parts)
-    waits = [part.waits[1] for part in last if part.waits is not None]
+    # What is missing of the current minute is counted of the first one.
+    rest = 1 - hour.share
+    minutes = hour.parts[-_RATE_MINUTES - 1 :]
+    passed = [rest, *[1.0] * (_RATE_MINUTES - 1), hour.share]
+    last = [(part, rest if number == 0 else 1.0) for number, part in enumerate(minutes) if part is not None]
+    seconds = sum(share for part, share in zip(minutes, passed, strict=True) if part is not None)
+    known = [part for part in hour.parts if part is not None]
+    waits = [part.waits[1] for part, _ in last if part.waits is not None]
     return Rates(
-        entered=int(sum(part.entered for part in last)),
-        ended=int(sum(part.ended for part in last)),
-        seconds=seconds,
+        entered=round(sum(part.entered * share for part, share in last)),
+        ended=round(sum(part.ended * share for part, share in last)),
+        seconds=max(seconds, 1.0) * hour.window.step,
         errors=int(sum(part.error for part in known)),
         retried=int(sum(part.retried for part in known)),
         ended_in_hour=int(sum(part.ended for part in known)),
@@ -163,8 +173,9 @@ class History:
 
     def _past(self, selection: _Selection, now: float) -> Past:
         window = selection.window
-        end = now // window.step * window.step
-        begin = end - window.parts * window.step
+        current = now // window.step * window.step
+        begin = current - (window.parts - 1) * window.step
+        share = (now - current) / window.step
         moments = [begin + window.step * number for number in range(window.parts)]
         with self._lock:
             known = self._known.setdefault(selection, {})
@@ -180,9 +191,9 @@ class History:
         if missing and selection.routes:
             self._fill(selection, missing)
         elif missing:
-            return Past(window, begin, [NOTHING] * window.parts)
+            return Past(window, begin, [NOTHING] * window.parts, share)
         with self._lock:
-            return Past(window, begin, [known.get(moment) for moment in moments])
+            return Past(window, begin, [known.get(moment) for moment in moments], share)
 
     def _fill(self, selection: _Selection, missing: list[float]) -> None:
         """Read what is missing: a little at once, the rest on a thread."""

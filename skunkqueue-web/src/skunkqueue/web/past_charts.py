@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
+
 from skunkqueue.cli.text import span
 from skunkqueue.web.charts import Chart, Series, Times, bands, bars, lines
 from skunkqueue.web.charts.scale import SECONDS
@@ -24,8 +26,8 @@ class Shown(NamedTuple):
 
 def charts_of(past: Past) -> list[Shown]:
     """Draw all charts of a past."""
-    each = f"by {past.window.each}"
-    times = Times(begin=past.begin, step=past.window.step)
+    each = f"by {past.window.each}, the current one"
+    times = Times(begin=past.begin, step=past.window.step, is_open=True)
     known = [part for part in past.parts if part is not None]
 
     def series(
@@ -33,6 +35,9 @@ def charts_of(past: Past) -> list[Shown]:
     ) -> Series:
         values = tuple(None if part is None else of(part) for part in past.parts)
         return Series(name=name, look=look, values=values, filled=filled)
+
+    def flow(name: str, look: str, of: Callable[[Numbers], float], *, filled: bool = False) -> Series:
+        return msgspec.structs.replace(series(name, look, of, filled=filled), pace=past.pace(of))
 
     entered, ended = sum(part.entered for part in known), sum(part.ended for part in known)
     errors, retried = sum(part.error for part in known), sum(part.retried for part in known)
@@ -44,13 +49,13 @@ def charts_of(past: Past) -> list[Shown]:
             "In and out",
             lines(
                 [
-                    series("In", "in", lambda part: part.entered, filled=True),
-                    series("Done", "done", lambda part: part.ended),
+                    flow("In", "in", lambda part: part.entered, filled=True),
+                    flow("Done", "done", lambda part: part.ended),
                 ],
                 times,
             ),
             f"{number(entered)} firings came in and {number(ended)} ended.",
-            each,
+            f"{each} dashed",
         ),
         Shown(
             "chart-failures",
@@ -66,7 +71,7 @@ def charts_of(past: Past) -> list[Shown]:
                 times,
             ),
             f"{number(errors)} errors, {number(retried)} retries, {number(deaths)} deaths of workers.",
-            each,
+            f"{each} pale",
         ),
         Shown(
             "chart-wait",

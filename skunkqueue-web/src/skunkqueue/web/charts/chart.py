@@ -33,6 +33,13 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     """The end of a class name, which the style sheet gives a colour."""
     filled: bool = False
     """As a line: with a tint below."""
+    pace: float | None = None
+    """As a line whose last part is not over: what is drawn for that part in place of what was counted so far."""
+
+    @property
+    def drawn(self) -> Values:
+        """The values as they are drawn."""
+        return self.values if self.pace is None else (*self.values[:-1], self.pace)
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +49,8 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     """``area``, ``tint``, ``line`` or ``dot``."""
     path: str
+    is_open: bool = False
+    """Whether it is of a part that is not over."""
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +68,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     moment: float
     text: str
     values: tuple[str, ...]
+    is_open: bool = False
+    """Whether this is what was counted so far."""
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +109,8 @@ class Times(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds."""
     moments: tuple[float, ...] = ()
     """These moments are used where they are given."""
+    is_open: bool = False
+    """Whether the last part is not over."""
 
     def of(self, number: int) -> float:
         """Return when a part begins."""
@@ -173,7 +186,9 @@ def bars(series: Sequence[Series], times: Times, *, unit: str = COUNT, height: f
             _bar(place, number, low, high)
             for number, (low, high) in enumerate(zip(below, upper, strict=True))
         ]
-        shapes.append(Shape(look=each.look, kind="area", path="".join(parts)))
+        whole = len(parts) - times.is_open
+        shapes.append(Shape(look=each.look, kind="area", path="".join(parts[:whole])))
+        shapes.append(Shape(look=each.look, kind="area", path="".join(parts[whole:]), is_open=True))
         below = upper
     return _chart(clean, shapes, place, times, axis)
 
@@ -184,11 +199,18 @@ def lines(series: Sequence[Series], times: Times, *, unit: str = COUNT, height: 
     axis = Axis(_largest(clean), unit)
     place = Place(_count(clean), axis.end, height)
     shapes = [
-        Shape(look=each.look, kind="tint", path="".join(_band(place, [0.0] * len(each.values), each.values)))
+        Shape(look=each.look, kind="tint", path="".join(_band(place, [0.0] * len(each.values), each.drawn)))
         for each in clean
         if each.filled
     ]
-    shapes += [shape for each in clean for shape in _line(place, each.look, each.values)]
+    for each in clean:
+        if each.pace is None:
+            shapes += _line(place, each.look, each.values)
+        else:
+            shapes += _line(place, each.look, (*each.values[:-1], None))
+            shapes += _line(
+                place, each.look, [None] * (len(each.values) - 2) + list(each.drawn[-2:]), is_open=True
+            )
     return _chart(clean, shapes, place, times, axis)
 
 
@@ -246,6 +268,7 @@ def _chart(
                 values=tuple(
                     "" if (value := each.values[number]) is None else axis.text(value) for each in series
                 ),
+                is_open=times.is_open and number == count - 1,
             )
             for number in range(count)
         ),
@@ -255,7 +278,7 @@ def _chart(
     )
 
 
-def _line(place: Place, look: str, values: Values) -> Iterator[Shape]:
+def _line(place: Place, look: str, values: Values, *, is_open: bool = False) -> Iterator[Shape]:
     """Draw the runs of what is known; a value on its own is a dot."""
     path, dots = "", ""
     for run in _runs(values):
@@ -264,7 +287,7 @@ def _line(place: Place, look: str, values: Values) -> Iterator[Shape]:
             dots += f"M{points[0]}h0"
         else:
             path += "M" + "L".join(points)
-    yield Shape(look=look, kind="line", path=path)
+    yield Shape(look=look, kind="line", path=path, is_open=is_open)
     yield Shape(look=look, kind="dot", path=dots)
 
 
@@ -306,7 +329,9 @@ def _runs(values: Values) -> Iterator[list[tuple[int, float]]]:
 
 def _clean(series: Series) -> Series:
     """Leave out what cannot be drawn."""
-    return msgspec.structs.replace(series, values=tuple(_finite(value) for value in series.values))
+    return msgspec.structs.replace(
+        series, values=tuple(_finite(value) for value in series.values), pace=_finite(series.pace)
+    )
 
 
 def _finite(value: float | None) -> float | None:
@@ -316,7 +341,7 @@ def _finite(value: float | None) -> float | None:
 
 
 def _largest(series: Sequence[Series]) -> float:
-    return max((value for each in series for value in each.values if value is not None), default=0.0)
+    return max((value for each in series for value in each.drawn if value is not None), default=0.0)
 
 
 def _count(series: Sequence[Series]) -> int:
