@@ -8,7 +8,7 @@ import msgspec
 from flask import Flask
 
 from skunkqueue.config import resolve
-from skunkqueue.web import errors, operations, show
+from skunkqueue.web import errors, operations, show, static_files
 from skunkqueue.web.access import csrf, guard, headers, login_page, sessions, state
 from skunkqueue.web.access.proxies import Doorway
 from skunkqueue.web.access.state import Authorize
@@ -98,6 +98,7 @@ def create_app(
     access = state.install(app, chosen, authorize)
     app.wsgi_app = Doorway(app.wsgi_app, access.proxies, chosen.prefix)  # type: ignore[method-assign]  # Flask's own advice
     own.install(app)
+    static_files.install(app)
     guard.install(app)
     sessions.install(app)
     headers.install(app)
