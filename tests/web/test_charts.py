@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skunkqueue.web.charts import Chart, Series, Times, bands, bars, lines, spark
-from skunkqueue.web.charts.chart import HEIGHT, WIDTH
+from skunkqueue.web.charts.chart import HEIGHT
 from skunkqueue.web.charts.scale import COUNT, SECONDS, UNITS, short, ticks, time_ticks
 
 VALUES = st.lists(st.none() | st.floats(), max_size=30)
@@ -35,13 +35,15 @@ def numbers_in(path: str) -> list[float]:
 
 
 def points(path: str) -> list[tuple[float, float]]:
-    """Follow a path of M, L, V, v, h and z."""
+    """Follow a path of M, V, v, h and z; pairs after that of an M are lines."""
     found = []
     x = y = 0.0
-    for verb, words in re.findall(r"([MLVvhz])([^MLVvhz]*)", path):
+    for verb, words in re.findall(r"([MVvhz])([^MVvhz]*)", path):
         given = numbers_in(words)
-        if verb in "ML":
-            x, y = given
+        if verb == "M":
+            pairs = list(zip(given[::2], given[1::2], strict=True))
+            found += pairs[:-1]
+            x, y = pairs[-1]
         elif verb == "V":
             (y,) = given
         elif verb == "v":
@@ -64,7 +66,7 @@ def test_every_shape_is_within_its_box(
         assert "nan" not in shape.path
         assert "inf" not in shape.path
         for x, y in points(shape.path):
-            assert -0.1 <= x <= WIDTH + 0.1
+            assert -0.5 <= x <= chart.parts - 0.5
             assert -0.1 <= y <= HEIGHT + 0.1
     for mark in chart.marks:
         assert 0 <= mark.at <= HEIGHT
@@ -77,7 +79,7 @@ def test_a_sparkline_is_within_its_box(values: list[float | None]) -> None:
     drawn = spark(values)
 
     for x, y in points(drawn.path):
-        assert -0.1 <= x <= drawn.width + 0.1
+        assert -0.5 <= x <= drawn.parts - 0.5
         assert -0.1 <= y <= drawn.height + 0.1
 
 
@@ -137,6 +139,12 @@ def test_a_line_has_a_gap_where_nothing_was_counted() -> None:
     assert shape.path.count("M") == 2
 
 
+def test_a_level_stretch_is_written_by_its_ends() -> None:
+    (shape,) = lines(series([[1.0, 0.0, 0.0, 0.0, 0.0, 1.0]]), TIMES).shapes
+
+    assert [x for x, _ in points(shape.path)] == [0, 1, 4, 5]
+
+
 def test_a_value_between_gaps_is_a_dot() -> None:
     kinds = {shape.kind for shape in lines(series([[None, 2.0, None]]), TIMES).shapes}
 
@@ -158,7 +166,7 @@ def test_runs_at_odd_moments_are_drawn_equally_far_apart() -> None:
     chart = lines(series([[1.0, 2.0, 3.0]]), Times(moments=(10.0, 20.0, 500.0)), unit=SECONDS)
     xs = [x for x, _ in points(chart.shapes[0].path)]
 
-    assert xs[1] - xs[0] == pytest.approx(xs[2] - xs[1], abs=0.2)
+    assert xs[1] - xs[0] == xs[2] - xs[1]
     assert [line.moment for line in chart.lines] == [10.0, 20.0, 500.0]
 
 
@@ -187,7 +195,7 @@ def test_a_chart_has_a_table_of_its_values(app: Flask) -> None:
     with app.test_request_context():
         text = render_template_string(template, chart=chart)
 
-    assert text.count('<th scope="row"') == 2
+    assert text.count("<th scope=row") == 2
     assert "style=" not in text
 
 

@@ -164,7 +164,7 @@ def test_what_comes_in_evenly_is_drawn_level_to_its_end(source: Source, kept: St
     (dashed,) = (shape.path for shape in flow.chart.shapes if shape.is_open and shape.look == "in")
 
     assert [(line.values[0], line.is_open) for line in (whole, so_far)] == [("400", False), ("100", True)]
-    assert len({point.split()[1] for point in dashed[1:].split("L")}) == 1
+    assert len(set(dashed[1:].split()[1::2])) == 1
 
 
 def test_a_rate_is_that_of_the_last_five_minutes_up_to_now(source: Source, kept: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from skunkqueue.web.charts.chart import Chart, Series, Spark, Times, bands, bars, lines, spark
+from skunkqueue.web.charts.chart import Chart, Series, Times, bands, bars, lines
+from skunkqueue.web.charts.sparks import Spark, spark
 
 __all__ = ["Chart", "Series", "Spark", "Times", "bands", "bars", "lines", "spark"]

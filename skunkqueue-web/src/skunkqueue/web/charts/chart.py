@@ -1,6 +1,7 @@
-"""Charts of values over time: bars that add up, lines, bands of percentiles; and sparklines.
+"""Charts of values over time: bars that add up, lines, bands of percentiles.
 
-A shape is the text of an SVG path in a box of WIDTH by the chart's height, which is stretched to whatever room there is.
+A shape is the text of an SVG path in a box that is stretched to whatever room there is. Parts are one unit wide, and the middle of
+the first one is at 0: numbers are short, as pages have hundreds of them. Heights are pixels from above.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ import msgspec
 from skunkqueue.cli.text import iso
 from skunkqueue.web.charts.scale import COUNT, LARGEST, Tick, short, ticks, time_text, time_ticks
 
-WIDTH = 1_000.0
 HEIGHT = 150.0
-_BAR = 0.78
-"""The share of its room that a bar takes."""
+_HALF = 0.4
+"""Half of how wide a single part of a band is."""
 _TOP = 6.0
 """Room above the highest value, so that its line is not cut."""
 
@@ -47,7 +47,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 
     look: str
     kind: str
-    """``area``, ``tint``, ``line`` or ``dot``."""
+    """``area``, ``tint``, ``bar``, ``line`` or ``dot``."""
     path: str
     is_open: bool = False
     """Whether it is of a part that is not over."""
@@ -80,7 +80,10 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     marks: tuple[Mark, ...]
     times: tuple[Mark, ...]
     lines: tuple[Line, ...]
-    width: float
+    parts: int
+    """How wide the box is."""
+    step: float
+    """Seconds from one line of the table to the next; 0: they are at odd moments."""
     height: float
     is_daily: bool
     """Whether the times are days, and not times of a day."""
@@ -89,16 +92,6 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     def is_empty(self) -> bool:
         """Whether it has nothing to show."""
         return not any(shape.path for shape in self.shapes)
-
-
-class Spark(msgspec.Struct, frozen=True, kw_only=True):
-    """A small chart without axes."""
-
-    path: str
-    width: float
-    height: float
-    top: str
-    """Its highest value."""
 
 
 class Times(msgspec.Struct, frozen=True, kw_only=True):
@@ -158,11 +151,14 @@ class Place:
         self.count = max(count, 1)
         self.top = top
         self.height = height
-        self.room = WIDTH / self.count
 
-    def x(self, number: int) -> float:
-        """Return the middle of a part."""
-        return self.room * (number + 0.5)
+    def at(self, number: int, value: float) -> str:
+        """Write where a value of a part is."""
+        return f"{number} {self.at_height(value)}"
+
+    def at_height(self, value: float) -> str:
+        """Write how high a value is."""
+        return text_of(self.y(value))
 
     def y(self, value: float) -> float:
         """Return the height of a value, from above."""
@@ -183,12 +179,12 @@ def bars(series: Sequence[Series], times: Times, *, unit: str = COUNT, height: f
     for each in clean:
         upper = [low + (value or 0.0) for low, value in zip(below, each.values, strict=True)]
         parts = [
-            _bar(place, number, low, high)
+            f"M{place.at(number, low)}V{place.at_height(high)}" if high > low else ""
             for number, (low, high) in enumerate(zip(below, upper, strict=True))
         ]
         whole = len(parts) - times.is_open
-        shapes.append(Shape(look=each.look, kind="area", path="".join(parts[:whole])))
-        shapes.append(Shape(look=each.look, kind="area", path="".join(parts[whole:]), is_open=True))
+        shapes.append(Shape(look=each.look, kind="bar", path="".join(parts[:whole])))
+        shapes.append(Shape(look=each.look, kind="bar", path="".join(parts[whole:]), is_open=True))
         below = upper
     return _chart(clean, shapes, place, times, axis)
 
@@ -229,21 +225,6 @@ def bands(series: Sequence[Series], times: Times, *, unit: str = COUNT, height: 
     return _chart(clean, shapes, place, times, axis)
 
 
-def spark(values: Values, *, width: float = 120.0, height: float = 24.0, unit: str = COUNT) -> Spark:
-    """Draw values as a small row of bars."""
-    clean = [_finite(value) or 0.0 for value in values]
-    top = max(clean, default=0.0)
-    room = width / max(len(clean), 1)
-    parts = []
-    for number, value in enumerate(clean):
-        if value > 0:
-            tall = max(value / top * height, 1.0)
-            parts.append(
-                f"M{_text(number * room)} {_text(height)}v{_text(-tall)}h{_text(room * _BAR)}v{_text(tall)}z"
-            )
-    return Spark(path="".join(parts), width=width, height=height, top=short(top, unit))
-
-
 def _chart(
     series: Sequence[Series], shapes: Sequence[Shape], place: Place, times: Times, axis: Axis
 ) -> Chart:
@@ -272,7 +253,8 @@ def _chart(
             )
             for number in range(count)
         ),
-        width=WIDTH,
+        parts=place.count,
+        step=0.0 if times.moments else times.step,
         height=place.height,
         is_daily=bool(marks) and not any(":" in tick.text for tick in marks),
     )
@@ -282,11 +264,10 @@ def _line(place: Place, look: str, values: Values, *, is_open: bool = False) -> 
     """Draw the runs of what is known; a value on its own is a dot."""
     path, dots = "", ""
     for run in _runs(values):
-        points = [f"{_text(place.x(number))} {_text(place.y(value))}" for number, value in run]
-        if len(points) == 1:
-            dots += f"M{points[0]}h0"
+        if len(run) == 1:
+            dots += f"M{place.at(*run[0])}h0"
         else:
-            path += "M" + "L".join(points)
+            path += "M" + " ".join(_corners(place, run))
     yield Shape(look=look, kind="line", path=path, is_open=is_open)
     yield Shape(look=look, kind="dot", path=dots)
 
@@ -296,22 +277,24 @@ def _band(place: Place, lower: Values, upper: Values) -> Iterator[str]:
     for run in _runs(both):
         numbers = [number for number, _ in run]
         if len(numbers) == 1:
-            number = numbers[0]
-            yield _bar(place, number, lower[number] or 0.0, upper[number] or 0.0)
+            (number,) = numbers
+            low, high = (place.at_height(values[number] or 0.0) for values in (lower, upper))
+            yield f"M{number - _HALF} {low}V{high}h{2 * _HALF}V{low}z"
             continue
-        there = [f"{_text(place.x(number))} {_text(place.y(upper[number] or 0.0))}" for number in numbers]
-        back = [
-            f"{_text(place.x(number))} {_text(place.y(lower[number] or 0.0))}" for number in reversed(numbers)
-        ]
-        yield "M" + "L".join([*there, *back]) + "z"
+        there = _corners(place, [(number, upper[number] or 0.0) for number in numbers])
+        back = _corners(place, [(number, lower[number] or 0.0) for number in reversed(numbers)])
+        yield "M" + " ".join([*there, *back]) + "z"
 
 
-def _bar(place: Place, number: int, low: float, high: float) -> str:
-    if high <= low:
-        return ""
-    left = place.x(number) - place.room * _BAR / 2
-    bottom, top = place.y(low), place.y(high)
-    return f"M{_text(left)} {_text(bottom)}V{_text(top)}h{_text(place.room * _BAR)}V{_text(bottom)}z"
+def _corners(place: Place, run: Sequence[tuple[int, float]]) -> list[str]:
+    """Write where a line bends: what lies on a level stretch of it is left out."""
+    heights = [place.at_height(value) for _, value in run]
+    last = len(run) - 1
+    return [
+        f"{number} {height}"
+        for index, ((number, _), height) in enumerate(zip(run, heights, strict=True))
+        if index in (0, last) or not heights[index - 1] == height == heights[index + 1]
+    ]
 
 
 def _runs(values: Values) -> Iterator[list[tuple[int, float]]]:
@@ -330,11 +313,12 @@ def _runs(values: Values) -> Iterator[list[tuple[int, float]]]:
 def _clean(series: Series) -> Series:
     """Leave out what cannot be drawn."""
     return msgspec.structs.replace(
-        series, values=tuple(_finite(value) for value in series.values), pace=_finite(series.pace)
+        series, values=tuple(finite(value) for value in series.values), pace=finite(series.pace)
     )
 
 
-def _finite(value: float | None) -> float | None:
+def finite(value: float | None) -> float | None:
+    """Return what can be drawn of a value."""
     if value is None or not math.isfinite(value):
         return None
     return min(max(value, 0.0), LARGEST)
@@ -348,5 +332,6 @@ def _count(series: Sequence[Series]) -> int:
     return len(series[0].values) if series else 0
 
 
-def _text(value: float) -> str:
+def text_of(value: float) -> str:
+    """Write a coordinate."""
     return f"{value:.1f}".removesuffix(".0")

@@ -1,16 +1,26 @@
 // Shows the values of a chart at the pointer, and by the arrow keys. The table below each chart is where they are from.
 const SVG = "http://www.w3.org/2000/svg";
+const SO_FAR = " so far"; // As templates/charts/_chart.html has it.
 const FORMS = {
   time: new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" }),
   day: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" }),
   full: new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }),
 };
 
+function write(element, seconds, after = "") {
+  const text = FORMS[element.closest("[data-form]").dataset.form].format(new Date(seconds * 1000)) + after;
+  if (element.textContent !== text) element.textContent = text;
+}
+
 // Times of axes and tables in the reader's zone.
 export function localizeCharts(root) {
-  for (const element of root.querySelectorAll("[data-t]")) {
-    const text = FORMS[element.closest("[data-form]").dataset.form].format(new Date(Number(element.dataset.t) * 1000));
-    if (element.textContent !== text) element.textContent = text;
+  for (const element of root.querySelectorAll("[data-t]")) write(element, Number(element.dataset.t));
+  for (const body of root.querySelectorAll("tbody[data-step]")) {
+    const { begin, step } = body.dataset;
+    [...body.rows].forEach((row, number) => {
+      const time = row.cells[0];
+      write(time, Number(begin) + number * Number(step), time.textContent.endsWith(SO_FAR) ? SO_FAR : "");
+    });
   }
 }
 
