@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 
@@ -10,8 +11,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from skunkqueue.persistence import Backend
-from skunkqueue.web.live.events import KEY
-from skunkqueue.web.live.streams import MOST, Streams
+from skunkqueue.web.live.events import KEY, live_mark
+from skunkqueue.web.live.streams import MOST, Streams, mark_of
 from skunkqueue.web.source import KEY as SOURCE
 from skunkqueue.web.source import Source
 from tests.support.waiting import eventually
@@ -69,11 +70,63 @@ def test_a_stream_tells_of_a_change(streams: Streams, seen: Store) -> None:
 def test_what_pages_share_is_read_again_after_a_change(streams: Streams, seen: Store) -> None:
     stream = opened(streams)
     eventually(lambda: seen.looks > 1)
+    before = seen.changes
 
     seen.value = 1
     next(stream)
 
-    assert seen.changes == 1
+    assert seen.changes == before + 1
+
+
+def test_a_page_that_is_as_the_store_is_not_told_to_fetch_itself(streams: Streams, seen: Store) -> None:
+    stream = streams.open(lambda: seen.looks > 20, streams.mark())
+    assert stream is not None
+
+    assert [re.findall("event: (.*)", text) for text in stream] == [["hello"], ["bye"]]
+
+
+def test_a_page_that_is_older_than_the_store_is_told_at_once(streams: Streams, seen: Store) -> None:
+    mark = streams.mark()
+    seen.value = 1
+
+    stream = streams.open(lambda: False, mark)
+
+    assert stream is not None
+    assert "event: hello" in next(stream)
+    assert "event: change" in next(stream)
+
+
+def test_what_pages_share_may_not_be_older_than_their_mark(streams: Streams, seen: Store) -> None:
+    eventually(streams.mark)
+    before = seen.changes
+
+    seen.value = 1
+    eventually(lambda: streams.mark() == mark_of(1))
+
+    assert seen.changes == before + 1
+
+
+def test_while_the_store_is_away_a_page_has_no_mark(streams: Streams, seen: Store) -> None:
+    seen.is_away = True
+
+    assert streams.mark() is None
+
+
+def test_a_page_is_told_to_fetch_itself_where_something_was_still_being_read(
+    app: Flask, client: FlaskClient, store: Backend
+) -> None:
+    store.enqueue([firing(route="mail")])
+    app.extensions[SOURCE].refresh = 3_600
+    goes_on = threading.Event()
+
+    with app.test_request_context("/queues", environ_base={"REMOTE_ADDR": "127.0.0.1"}):
+        app.preprocess_request()
+        app.extensions[SOURCE].latest("slow", 1.0, lambda: goes_on.wait(30))
+        unfinished = live_mark()
+    goes_on.set()
+
+    assert unfinished is None
+    assert "mark=" in client.get("/schedules").text
 
 
 def test_all_streams_are_fed_by_one_thread(streams: Streams, seen: Store) -> None:

@@ -43,6 +43,15 @@ def test_a_page_changes_without_being_loaded_again(page: Page, store: Backend) -
     assert is_same_page(page)
 
 
+def test_a_page_is_not_fetched_again_before_something_changes(page: Page) -> None:
+    fetched: list[str] = []
+    page.on("request", lambda one: fetched.append(one.url) if "x-skunkqueue-live" in one.headers else None)
+    page.goto("/schedules")
+    page.wait_for_timeout(2_500)
+
+    assert fetched == []
+
+
 def test_a_change_that_comes_while_the_page_is_fetched_is_fetched_next(page: Page, store: Backend) -> None:
     page.goto("/queues")
     page.evaluate(
@@ -98,7 +107,7 @@ def test_the_scroll_position_stays(page: Page, store: Backend) -> None:
 
 def test_focus_and_what_is_open_stay(page: Page, store: Backend) -> None:
     page.goto("/")
-    values = page.locator("#chart-depth-values")
+    values = page.locator("#chart-flow-values")
     values.locator("summary").click()
     expect(values.locator("summary")).to_be_focused()
 
@@ -274,11 +283,12 @@ def test_a_page_that_finds_no_room_among_the_streams_asks_by_itself(
     assert len(several) == streams.listening
 
 
-def test_a_page_whose_store_hangs_says_so(browser: Browser, address: str) -> None:
+def test_a_page_whose_store_hangs_says_so(browser: Browser, address: str, store: Backend) -> None:
     with opened(browser, base_url=address) as page:
         page.goto("/queues")
         expect(page.locator("#live-state")).to_have_attribute("data-state", "live")
         page.route("**/queues", lambda _: None)
+        store.enqueue([firing(route="late")])
 
         expect(page.locator("#live-state")).to_have_attribute("data-state", "away", timeout=14_000)
         expect(page.locator("#notice")).to_contain_text("does not answer")

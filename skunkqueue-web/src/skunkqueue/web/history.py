@@ -17,7 +17,7 @@ from flask import current_app, has_request_context
 from skunkqueue.counters import add, add_beside, buckets, percentiles_of
 from skunkqueue.errors import SkunkQueueError
 from skunkqueue.web.show import is_live
-from skunkqueue.web.source import Source
+from skunkqueue.web.source import Source, note_unfinished
 
 KEY = "skunkqueue.history"
 SHARES = (0.5, 0.95, 0.99)
@@ -167,9 +167,12 @@ class History:
     def read(self, routes: Sequence[Route], window: Window, now: float, job: str | None = None) -> Past:
         """Return the past of these routes, of one job or of all, added up."""
         selection = _Selection(tuple(sorted(routes)[:MAX_ROUTES]), job, window)
-        return self._source.lately(
+        past = self._source.lately(
             ("past", selection), lambda: self._past(selection, now), waits=has_request_context() and is_live()
         )[0]
+        if not past.is_whole:
+            note_unfinished()
+        return past
 
     def _past(self, selection: _Selection, now: float) -> Past:
         window = selection.window

@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, cast
 
 import msgspec
-from flask import current_app
+from flask import current_app, g, has_request_context
 
 from skunkqueue.config import open_backend
 from skunkqueue.control import Control
@@ -139,8 +139,10 @@ class Source:
                     at = self._monotonic()
                     answer.value = make()
                     answer.at, answer.took, age = at, self._monotonic() - at, 0.0
-                elif answer.made is None:
-                    self._make_beside(key, answer, make)
+                else:
+                    note_unfinished()
+                    if answer.made is None:
+                        self._make_beside(key, answer, make)
             return cast("T", answer.value), age
 
     def _is_old(self, at: float) -> bool:
@@ -165,6 +167,8 @@ class Source:
             made = answer.made
         if made is not None and answer.value is None:
             made.wait(patience)
+        if is_old and not (made is not None and made.is_set()):
+            note_unfinished()
         return cast("T | None", answer.value)
 
     def _make_beside(self, key: Hashable, answer: _Answer, make: Callable[[], object]) -> None:
@@ -249,3 +253,14 @@ class Source:
 def current() -> Source:
     """Return the source of the app that serves this request."""
     return cast("Source", current_app.extensions[KEY])
+
+
+def note_unfinished() -> None:
+    """Note that a page shows something that is still being read, and has to be fetched again."""
+    if has_request_context():
+        g.is_unfinished = True
+
+
+def is_unfinished() -> bool:
+    """Return whether the page that is made shows such a thing."""
+    return bool(g.get("is_unfinished"))

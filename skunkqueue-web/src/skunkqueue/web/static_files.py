@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 from flask import Flask, Response, request
-from werkzeug.utils import safe_join
+from werkzeug.security import safe_join
 
 _LEAST = 500
 """Smaller files are sent as they are."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+
+import msgspec
 
 MOST = 16
 """Streams at once: each keeps one of the server's threads busy. Further pages poll."""
@@ -16,6 +19,10 @@ HANGS = 4.0
 """Seconds of one look at the store after which it counts as away."""
 _SILENCE = 15.0
 """Seconds after which something is sent, so that no proxy takes the connection for dead."""
+
+_ENCODER = msgspec.msgpack.Encoder(enc_hook=repr)
+_LONG = 0.05
+"""Seconds of one look at the store after which no page waits for one."""
 
 
 class Streams:
@@ -46,6 +53,13 @@ class Streams:
         self._event = "change"
         self._is_closed = False
         self._producer: threading.Thread | None = None
+        self._mark: str | None = None
+        """That of what the thread saw last; ``None``: it has seen nothing yet, or the store is away."""
+        self._marking = threading.Lock()
+        self._marked: tuple[str | None, float] = None, float("-inf")
+        """The last mark that anybody made, and when that look began."""
+        self._took = 0.0
+        """Seconds of the last look."""
 
     @property
     def listening(self) -> int:
@@ -53,10 +67,38 @@ class Streams:
         with self._told:
             return self._listening
 
-    def open(self, has_gone: Callable[[], bool]) -> Iterator[str] | None:
+    def mark(self) -> str | None:
+        """Return the mark of the store's content, for a page that is made now; ``None``: it is unknown, or would take long.
+
+        What pages share is forgotten where it may be older.
+        """
+        with self._told:
+            if self._producer is not None:
+                return self._mark
+        if self._took > _LONG or not self._marking.acquire(blocking=False):
+            return None
+        began = time.monotonic()
+        try:
+            marked, at = self._marked
+            if began - at < self._seconds:
+                return marked
+            mark = mark_of(self._look())
+            if mark != marked:
+                self._changed()
+            self._marked = mark, began
+        except Exception:  # noqa: BLE001 - a page that needs the store says so itself
+            return None
+        else:
+            return mark
+        finally:
+            self._took = time.monotonic() - began
+            self._marking.release()
+
+    def open(self, has_gone: Callable[[], bool], mark: str | None = None) -> Iterator[str] | None:
         """Open a stream: an iterator of texts to send. ``None``: there are too many.
 
-        ``has_gone`` returns whether its reader is gone. Closing the iterator, or running it to its end, ends the stream.
+        ``has_gone`` returns whether its reader is gone. Closing the iterator, or running it to its end, ends the stream. ``mark``: that of
+        the reader's page; if the store's is another one, the first event is a change.
         """
         with self._told:
             if self._listening >= MOST or self._is_closed:
@@ -66,7 +108,7 @@ class Streams:
                 self._producer = threading.Thread(target=self._produce, name="live events", daemon=True)
                 self._producer.start()
             number = self._number
-        return _Stream(self._send(number, has_gone), self._leave)
+        return _Stream(self._send(number, has_gone, mark), self._leave)
 
     def close(self) -> None:
         """End all streams, so that the server need not wait for them."""
@@ -74,7 +116,7 @@ class Streams:
             self._is_closed = True
             self._told.notify_all()
 
-    def _send(self, number: int, has_gone: Callable[[], bool]) -> Iterator[str]:
+    def _send(self, number: int, has_gone: Callable[[], bool], mark: str | None) -> Iterator[str]:
         ends = time.monotonic() + LONGEST
         is_hanging = False
         said = time.monotonic()
@@ -83,12 +125,17 @@ class Streams:
         while time.monotonic() < ends and not has_gone():
             with self._told:
                 self._told.wait_for(
-                    lambda seen=number: self._is_closed or self._number != seen,  # type: ignore[misc]  # mypy cannot type a lambda's default
+                    lambda seen=number, mark=mark: (  # type: ignore[misc]  # mypy cannot type a lambda's default
+                        self._is_closed or self._number != seen or None not in (mark, self._mark)
+                    ),
                     min(_LOOK, self._hangs),
                 )
                 if self._is_closed:
                     return
                 is_new, number, event = self._number != number, self._number, self._event
+                if None not in (mark, self._mark):
+                    # From here on, each change is an event.
+                    is_new, mark = is_new or mark != self._mark, None
                 hung, is_hanging = is_hanging, self._is_hanging()
             if is_hanging and not hung:
                 is_new, event = True, "away"
@@ -114,8 +161,10 @@ class Streams:
         is_first, event = True, "change"
         while True:
             self._began = began = time.monotonic()
+            mark = None
             try:
                 found = self._look()
+                mark = mark_of(found)
             except Exception:  # noqa: BLE001 - whatever the store raises, readers are notified that it is away
                 is_change, event = event != "away", "away"
             else:
@@ -123,10 +172,15 @@ class Streams:
                 hung = time.monotonic() - began > self._hangs
                 is_change, event = found != seen or event == "away" or hung, "change"
                 seen = found
-            if is_change and not is_first:
+            # Before anybody listened, pages may have shared what was older than the first look.
+            if mark != self._marked[0] if is_first else is_change:
                 self._changed()
             with self._told:
                 self._began = None
+                self._took = time.monotonic() - began
+                self._mark, self._marked = mark, (mark, began)
+                if is_first:
+                    self._told.notify_all()
                 if is_change and (not is_first or event == "away"):
                     self._number += 1
                     self._event = event
@@ -136,8 +190,13 @@ class Streams:
                 while self._listening and not self._is_closed and (left := until - time.monotonic()) > 0:
                     self._told.wait(left)
                 if not self._listening or self._is_closed:
-                    self._producer = None
+                    self._producer = self._mark = None
                     return
+
+
+def mark_of(found: object) -> str:
+    """Return a short text that is another one once something has changed."""
+    return hashlib.blake2b(_ENCODER.encode(found), digest_size=12).hexdigest()
 
 
 class _Stream(Iterator[str]):

@@ -149,8 +149,8 @@ function openStream() {
   stream.addEventListener("hello", () => {
     hasEvents = true;
     streamAt = 0;
-    // A change between this page's making and the stream's beginning sent no event.
-    later(LEAST_MS);
+    // If something changed between this page's making and the stream's beginning, an event follows.
+    if (!wanted) regularly();
   });
   stream.addEventListener("change", () => {
     wanted = true;
