@@ -12,7 +12,7 @@ from flask import Flask, render_template_string
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from skunkqueue.web.charts import Chart, Series, Times, bands, bars, lines, spark
+from skunkqueue.web.charts import Chart, Series, Spark, Times, bands, bars, lines, spark, trend
 from skunkqueue.web.charts.chart import HEIGHT
 from skunkqueue.web.charts.scale import COUNT, SECONDS, UNITS, short, ticks, time_ticks
 
@@ -74,13 +74,28 @@ def test_every_shape_is_within_its_box(
         assert 0 <= mark.at <= 100
 
 
+@pytest.mark.parametrize("draw", [spark, trend])
 @given(values=VALUES)
-def test_a_sparkline_is_within_its_box(values: list[float | None]) -> None:
-    drawn = spark(values)
+def test_a_sparkline_is_within_its_box(draw: Callable[..., Spark], values: list[float | None]) -> None:
+    drawn = draw(values)
 
     for x, y in points(drawn.path):
         assert -0.5 <= x <= drawn.parts - 0.5
         assert -0.1 <= y <= drawn.height + 0.1
+
+
+def test_a_trend_is_drawn_over_its_own_range_and_says_which() -> None:
+    drawn = trend([40 * 2.0**20, 41 * 2.0**20, 42 * 2.0**20], unit="bytes")
+    heights = [y for _, y in points(drawn.path)]
+
+    assert max(heights) - min(heights) > drawn.height / 2
+    assert drawn.told == "40 MiB to 42 MiB"
+
+
+def test_a_level_trend_is_a_line_in_the_middle() -> None:
+    drawn = trend([5.0, 5.0, 5.0])
+
+    assert {y for _, y in points(drawn.path)} == {drawn.height / 2}
 
 
 @given(top=st.floats(min_value=0, max_value=1e15), unit=st.sampled_from(UNITS))

@@ -9,7 +9,7 @@ import msgspec
 
 from skunkqueue.pools import Sample
 from skunkqueue.records import Run, Verdict
-from skunkqueue.web.charts import Chart, Series, Spark, Times, lines, spark
+from skunkqueue.web.charts import Chart, Series, Spark, Times, lines, spark, trend
 from skunkqueue.web.charts.scale import BYTES, COUNT, SECONDS, SHARE
 
 FEWEST = 2
@@ -71,7 +71,7 @@ def memory_spark(samples: Sequence[Sample]) -> Spark | None:
     """Draw the memory of one process small; ``None`` before there are enough samples."""
     if len(samples) < FEWEST:
         return None
-    return spark([sample.rss for sample in samples[-_SPARK:]], width=72.0, height=18.0, unit=BYTES)
+    return trend([sample.rss for sample in samples[-_SPARK:]], unit=BYTES)
 
 
 def pace(runs: Sequence[Run]) -> Chart | None:
