@@ -225,7 +225,7 @@ def test_an_empty_chart_has_no_marks_of_values(
     with app.test_request_context():
         text = render_template_string(template, chart=chart)
 
-    assert len(re.findall(r'class="mark"', text)) == marks
+    assert len(re.findall(r'class="mark mark-value"', text)) == marks
     assert len(re.findall(r'class="grid-line"', text)) == 1 + marks
 
 

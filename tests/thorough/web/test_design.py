@@ -140,6 +140,27 @@ def test_the_values_of_a_chart_are_shown_at_the_pointer_and_by_arrow_keys(page: 
     expect(chart.get_by_role("row")).to_have_count(61)
 
 
+@pytest.mark.parametrize("width", [360, 1_280])
+def test_the_values_of_an_axis_are_beside_the_plot(browser: Browser, address: str, width: int) -> None:
+    with opened(browser, base_url=address, viewport={"width": width, "height": 800}) as page:
+        page.goto("/queue?queue=shop&route=mail")
+        plots = page.evaluate(
+            """[...document.querySelectorAll("#charts figure")].map((chart) => ({
+                from: chart.getBoundingClientRect().left,
+                to: chart.querySelector(".plot-svg svg").getBoundingClientRect().left,
+                marks: [...chart.querySelectorAll(".mark-value")].map((mark) => {
+                    const box = mark.getBoundingClientRect();
+                    return [box.left, box.right];
+                }),
+            }))"""
+        )
+
+    places = [(plot["from"], left, right, plot["to"]) for plot in plots for left, right in plot["marks"]]
+    assert len(places) > 3
+    for place in places:
+        assert list(place) == sorted(place)
+
+
 def fill_an_hour(url: str, routes: int) -> None:
     """Have firings enqueued and settled on many routes, in each of the last minutes others."""
     dice, clock = random.Random(1), PastClock()  # noqa: S311 - the same each time
