@@ -214,7 +214,7 @@ def test_operations_are_shown_with_a_button_that_stops_them(
     over(known, id_)
     text = client.get(f"/operations?id={id_}").text
     assert "stopped before its end" in text
-    assert "1\u202f000 of 1\u202f500" in text
+    assert "1,000 of 1,500" in text
     assert "Kill &lt;script" not in client.get("/jobs").text
 
 
