@@ -29,8 +29,34 @@ def test_a_store_in_which_nothing_is_wrong_says_so(client: FlaskClient) -> None:
     assert "Nothing needs attention" in text_of(client, 'id="fine"')
 
 
-def test_a_store_without_firings_says_what_to_do_next(client: FlaskClient) -> None:
-    assert "skunq work" in client.get("/").text
+def test_a_store_without_firings_says_first_what_to_do_and_draws_no_charts(client: FlaskClient) -> None:
+    text = client.get("/").text
+
+    assert 0 < text.find("skunq work") < text.find('id="tiles"')
+    assert "<figure" not in text
+
+
+@pytest.mark.parametrize("path", ["/", "/queue?queue=shop&route=mail"])
+def test_charts_are_left_out_until_something_was_counted(
+    client: FlaskClient, store: Backend, path: str
+) -> None:
+    add_worker(store, route="mail")
+
+    text = client.get(path).text
+
+    assert "<figure" not in text
+
+
+@pytest.mark.parametrize("path", ["/", "/queue?queue=shop&route=default"])
+def test_times_of_charts_have_the_same_names_on_each_page(
+    client: FlaskClient, store: Backend, path: str
+) -> None:
+    store.enqueue([firing()])
+
+    text = client.get(path).text
+
+    (choice,) = re.findall(r'<nav class="choice".*?</nav>', text, re.DOTALL)
+    assert re.findall(r">(\w+)</a>", choice) == ["Hour", "Day", "Month"]
 
 
 def test_a_route_on_which_nobody_works_needs_attention_and_leads_to_its_page(

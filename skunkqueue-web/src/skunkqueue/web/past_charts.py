@@ -10,7 +10,7 @@ import msgspec
 from skunkqueue.cli.text import span
 from skunkqueue.web.charts import Chart, Series, Times, bands, bars, lines
 from skunkqueue.web.charts.scale import SECONDS
-from skunkqueue.web.history import Numbers, Past, Shares
+from skunkqueue.web.history import NOTHING, Numbers, Past, Shares
 from skunkqueue.web.show import number
 
 
@@ -25,7 +25,9 @@ class Shown(NamedTuple):
 
 
 def charts_of(past: Past) -> list[Shown]:
-    """Draw all charts of a past."""
+    """Draw all charts of a past; none, where nothing was counted in it."""
+    if all(part in (None, NOTHING) for part in past.parts):
+        return []
     each = f"by {past.window.each}, the current one"
     times = Times(begin=past.begin, step=past.window.step, is_open=True)
     known = [part for part in past.parts if part is not None]

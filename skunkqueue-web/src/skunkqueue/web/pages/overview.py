@@ -79,6 +79,7 @@ def overview() -> str:
         left=max((len(lines) if choice.route else board.total) - ROUTES, 0),
         workers=board.workers,
         is_everything=is_everything,
+        is_new=is_everything and not lines,
     )
 
 

@@ -121,7 +121,7 @@ def route() -> str:
         over=over,
         windows=[
             (
-                each,
+                each.capitalize(),
                 url_for(".route", queue=queue, route=name, over=None if each == "hour" else each),
                 each == over,
             )
