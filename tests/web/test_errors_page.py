@@ -133,6 +133,16 @@ def test_failures_are_drawn_over_time_by_job(client: FlaskClient, store: Backend
     assert text.count("Failures of this job") >= 2
 
 
+def test_the_current_bar_is_told_from_those_that_are_over(client: FlaskClient, store: Backend) -> None:
+    fail(store, "KeyError: 'a'")
+
+    current, before = (client.get(f"/errors?since=2h&until={until}").text for until in ("in 1h", "1h"))
+
+    assert " so far<td>1" in current
+    assert "the current one pale" in current
+    assert "the current one pale" not in before
+
+
 @pytest.mark.parametrize("since", ["1h", "24h", "7d", "30d", "all"])
 def test_failures_on_a_dozen_routes_are_drawn_over_each_time(
     client: FlaskClient, store: Backend, since: str
