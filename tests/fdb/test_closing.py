@@ -1,4 +1,4 @@
-"""A claim in whose commit the store is closed holds nothing afterwards."""
+"""A store that is closed in the middle of a claim or a wait: nothing is lent, and the wait returns."""
 
 from __future__ import annotations
 
@@ -8,12 +8,24 @@ from contextlib import closing
 
 import pytest
 
-from skunkqueue.contract.makers import LEASE, QUEUE, ROUTE, WORKER, claim, counts, firings, ids, read
+from skunkqueue.contract.makers import (
+    LEASE,
+    QUEUE,
+    ROUTE,
+    WORKER,
+    claim,
+    counts,
+    firing,
+    firings,
+    ids,
+    read,
+    worker,
+)
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.fdb.backend import FdbBackend
 from skunkqueue.records import State
 from tests.support.fdb_standin.backend import StandInBackend
-from tests.support.fdb_standin.faults import SILENCE, Fault, Landing
+from tests.support.fdb_standin.faults import ENDLESS, SILENCE, Fault, Landing
 from tests.support.fdb_standin.process import StandInServer
 from tests.support.store_fixtures import ConfigOf
 from tests.support.waiting import eventually
@@ -66,3 +78,27 @@ def test_claim_that_close_interrupts_holds_nothing(
     assert counts(other) == {State.PENDING: 3}
     assert {read(other, one.id).deaths for one in batch} == {0}
     assert ids(claim(other, 5, lease=LEASE)) == ids(batch)
+
+
+@pytest.mark.parametrize("verb", ["wait", "wait_any", "wait_settled", "listen"])
+def test_wait_that_close_interrupts_at_its_first_look_has_found_nothing(
+    server: StandInServer, config_of: ConfigOf, other: FdbBackend, threads: ThreadPoolExecutor, verb: str
+) -> None:
+    made = firing()
+    other.enqueue([made])
+    other.register(worker(), LONG)
+    store = StandInBackend.open(config_of(server.url(), timeout="60", retry_for="60"))
+    verbs = {
+        "wait": lambda: store.wait(QUEUE, ROUTE, WORKER, LONG),
+        "wait_any": lambda: store.wait_any(QUEUE, (ROUTE, "other"), WORKER, LONG),
+        "wait_settled": lambda: store.wait_settled([made.id], LONG),
+        "listen": lambda: store.listen(WORKER, LONG),
+    }
+    server.fail(Fault(call="read", code=SILENCE, times=ENDLESS))
+    before = server.statistics()
+    waiting = threads.submit(verbs[verb])
+    eventually(lambda: server.statistics()["met"] > before["met"], what="it looks")
+
+    store.close()
+
+    assert not waiting.result(LONG)

@@ -68,7 +68,7 @@ class Administration(Asking):
     def listen(self, worker: str, timeout: float) -> list[Command]:
         """Take commands out; see ``Backend.listen``."""
         link = self._link
-        found = wakeups.wait_until(link, lambda tr: mailboxes.look(tr, worker), timeout)
+        found = wakeups.wait_until(link, lambda tr: mailboxes.look(tr, worker), timeout, nothing=False)
         return link.run(lambda tr: mailboxes.take(tr, worker)) if found and not link.closed.is_set() else []
 
     def sweep(self) -> int:

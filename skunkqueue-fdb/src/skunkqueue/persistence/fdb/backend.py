@@ -85,12 +85,12 @@ class FdbBackend(Administration):
 
     def wait(self, queue: str, route: str, worker: str, timeout: float) -> bool:
         """Block until something may be claimable; see ``Backend.wait``."""
-        return wakeups.wait_until(self._link, lambda tr: waiting.look(tr, queue, route, worker), timeout)
+        return wakeups.wait_until(self._link, lambda tr: waiting.look(tr, queue, route, worker), timeout, nothing=False)
 
     def wait_any(self, queue: str, routes: Sequence[str], worker: str, timeout: float) -> str | None:
         """Block until something may be claimable on one of several routes; see ``Backend.wait_any``."""
         return wakeups.wait_until(
-            self._link, lambda tr: waiting.look_at_each(tr, queue, routes, worker), timeout
+            self._link, lambda tr: waiting.look_at_each(tr, queue, routes, worker), timeout, nothing=None
         )
 
     def claim_next(
@@ -131,4 +131,4 @@ class FdbBackend(Administration):
             over, watched = reading.settled_among(tr, ids)
             return over, None, watched
 
-        return wakeups.wait_until(self._link, look, timeout)
+        return wakeups.wait_until(self._link, look, timeout, nothing=[])

@@ -11,7 +11,7 @@ import tempfile
 
 from skunkqueue.clock import Clock, monotonic
 from skunkqueue.errors import BackendError, ConfigError, StoreMissingError
-from skunkqueue.persistence.fdb import anchors
+from skunkqueue.persistence.fdb import anchors, errors
 from skunkqueue.persistence.fdb import binding as bindings
 from skunkqueue.persistence.fdb.binding import Binding
 from skunkqueue.persistence.fdb.keys import LAYOUT
@@ -42,7 +42,11 @@ def open_link(settings: Settings, clock: Clock, binding: Binding | None, *, crea
         file = _files.of(settings.connection)
     elif file is not None:
         _check_file(file)
-    database = bindings.open_database(binding, file)
+    try:
+        database = bindings.open_database(binding, file)
+    except binding.FDBError as error:
+        # A library of 7.1 looks into the file at once, a later one at the first call.
+        raise errors.explained(settings.place, error) from error
     link = Link(settings, binding, database, clock)
     try:
         _look(link, create=create)

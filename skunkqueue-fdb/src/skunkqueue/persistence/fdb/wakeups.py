@@ -104,10 +104,11 @@ class Watches:
 
 
 def wait_until(
-    link: Link, work: Callable[[Transaction], tuple[T, float | None, Sequence[bytes]]], timeout: float
+    link: Link, work: Callable[[Transaction], tuple[T, float | None, Sequence[bytes]]], timeout: float, nothing: T
 ) -> T:
     """Look until something is found, the timeout (seconds) is over, or the store is closed; return what was seen last.
 
+    ``nothing`` is returned where it is closed during the first look.
     ``work`` returns what it found (a false value: nothing), when something may come by itself (store's time; ``None``: nothing
     will), and which keys change when anything else does.
     """
@@ -118,14 +119,15 @@ def wait_until(
         found, moment, wanted = work(tr)
         return (found, None if moment is None else moment - tr.now), () if found or timeout <= 0 else wanted
 
-    seen: list[tuple[T, float | None]] = []
+    link.check()
+    seen: list[tuple[T, float | None]] = [(nothing, None)]
 
     def look() -> tuple[T, float | None]:
         event.clear()
         try:
             seen[:] = [watches.look(watched)]
         except BackendError:
-            if not (seen and link.closed.is_set()):
+            if not link.closed.is_set():
                 raise
         return seen[0]
 
