@@ -150,7 +150,9 @@ def test_everything_that_is_old_is_pruned(store: Backend, control: Control, cloc
     store.kill(ids(waiting))
     clock.advance(60.0)
 
-    assert control.prune(30.0) == 2_100
+    told: list[int] = []
+    assert control.prune(30.0, told.append) == 2_100
+    assert told == [1_000, 2_000]
     assert entries(store)[0].did == "removed 2100 finished"
 
 

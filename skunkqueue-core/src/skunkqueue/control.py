@@ -136,13 +136,18 @@ class Control:
             self.backend.resume(queue, route)
             action.finish("resumed")
 
-    def prune(self, older: float | None = None) -> int:
-        """Remove finished firings that are past their time, or that finished over ``older`` seconds ago; return how many."""
+    def prune(self, older: float | None = None, tell: Callable[[int], object] | None = None) -> int:
+        """Remove finished firings that are past their time, or that finished over ``older`` seconds ago; return how many.
+
+        ``tell`` is called with the number that are removed so far, as long as there are more.
+        """
         on = "what is past its time" if older is None else f"what finished over {older:g} s ago"
         with self.action("prune", on) as action:
             count = pruned = self.backend.prune(older, _PRUNED_AT_ONCE)
             while pruned >= _PRUNED_AT_ONCE:
                 action.note(f"removed {count} finished")
+                if tell is not None:
+                    tell(count)
                 pruned = self.backend.prune(older, _PRUNED_AT_ONCE)
                 count += pruned
             action.finish(f"removed {count} finished")

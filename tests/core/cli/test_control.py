@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+import pexpect
 import pytest
 
 from skunkqueue.persistence.backend import Backend
@@ -82,7 +85,7 @@ def test_programs_read_an_answer_for_each_id(store: Backend, skunq: Skunq) -> No
 def test_programs_read_how_many_were_pruned(store: Backend, skunq: Skunq) -> None:
     finish(store)
 
-    assert skunq.json("prune", "--older-than", "0s") == {"removed": 1}
+    assert skunq.json("prune", "--older-than", "0s", "--yes") == {"removed": 1}
 
 
 def test_the_log_does_not_say_of_a_running_firing_that_it_was_killed(store: Backend, skunq: Skunq) -> None:
@@ -163,9 +166,33 @@ def test_pruning_removes_what_finished_longer_ago(
     pending = fire(store)
 
     assert skunq("prune", "--older-than", "1h") == "pruned 0 finished firings\n"
-    assert skunq("prune", "--older-than", "0s") == "pruned 5 finished firings\n"
+    assert skunq("prune", "--older-than", "0s", "--yes") == "pruned 5 finished firings\n"
     assert {state(store, each) for each in done} == {None}
     assert state(store, pending) is State.PENDING
+
+
+def test_pruning_by_age_refuses_where_nobody_can_be_asked(store: Backend, skunq: Skunq) -> None:
+    made = [finish(store) for _ in range(3)]
+
+    told = skunq.error("prune", "--older-than", "0", expect=2)
+
+    assert "this removes all finished firings (3): add --yes if you mean it" in told
+    assert {state(store, each) for each in made} == {State.COMPLETE}
+    assert not store.audit().entries
+
+
+@pytest.mark.parametrize(("answer", "left"), [("n", State.COMPLETE), ("y", None)])
+def test_pruning_by_age_asks_on_a_terminal(store: Backend, answer: str, left: State | None) -> None:
+    made = finish(store)
+
+    skunq = pexpect.spawn(
+        sys.executable, ["-m", "skunkqueue.cli", "prune", "--older-than", "0"], encoding="utf-8", timeout=60
+    )
+    skunq.expect_exact("Remove all finished firings (1)?")
+    skunq.sendline(answer)
+    skunq.read()
+
+    assert state(store, made) is left
 
 
 def test_pruning_alone_keeps_what_is_to_be_kept(store: Backend, skunq: Skunq) -> None:

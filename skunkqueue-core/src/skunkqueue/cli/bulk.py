@@ -114,12 +114,12 @@ def _do(jobs: Sequence[Bulk], matched: Count) -> BulkProgress:
             def tell(progress: BulkProgress, before: BulkProgress = before) -> None:
                 now = _added(before, progress)
                 of = f" of {'' if matched.exact else 'at least '}{matched.number:,}"
-                _show(f"{now.done:,}{'' if now.is_past else of}")
+                show(f"{now.done:,}{'' if now.is_past else of}")
 
             all_ = _added(before, job.run(tell, is_stopped))
             if all_.stopped:
                 break
-    _show("")
+    show("")
     return all_
 
 
@@ -133,7 +133,7 @@ def _added(before: BulkProgress, more: BulkProgress) -> BulkProgress:
     )
 
 
-def _show(text: str) -> None:
+def show(text: str) -> None:
     """Show the progress in place of what was shown before; only on a terminal."""
     if sys.stderr.isatty():
         click.echo(f"\r\x1b[K{text}", err=True, nl=False)

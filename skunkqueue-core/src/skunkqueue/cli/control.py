@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,10 +17,11 @@ from skunkqueue.cli.lookup import firings_called
 from skunkqueue.cli.moments import Duration
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import document, json_option, note, say
-from skunkqueue.cli.text import plural
+from skunkqueue.cli.text import plural, span
 from skunkqueue.control import Control
 from skunkqueue.firing_control import Answer
-from skunkqueue.records import State
+from skunkqueue.listings import Query
+from skunkqueue.records import FINAL_STATES, State
 
 FINISHED = ("error", "killed", "expired", "complete")
 
@@ -133,17 +135,39 @@ def run(each: Answer) -> None:
     "--older-than",
     type=Duration(),
     metavar="TIME",
-    help="Remove what finished longer ago than this (7d, 12h, 30m), even if it was to be kept longer.",
+    help="Remove what finished longer ago than this (7d, 12h, 30m), even if it was to be kept longer; asks first.",
 )
+@click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @json_option
+@click.pass_context
 @with_control
-def prune(control: Control, older_than: float | None, *, as_json: bool) -> None:
+def prune(
+    control: Control, ctx: click.Context, older_than: float | None, *, yes: bool, as_json: bool
+) -> None:
     """Remove finished firings whose time is over."""
-    removed = control.prune(older_than)
+    if older_than is not None and not yes:
+        _ask_about_age(control, ctx, older_than, as_json=as_json)
+    removed = control.prune(older_than, lambda count: bulk.show(f"{count:,}"))
+    bulk.show("")
     if as_json:
         document({"removed": removed})
     else:
         say(f"pruned {plural(removed, 'finished firing')}")
+
+
+def _ask_about_age(control: Control, ctx: click.Context, older: float, *, as_json: bool) -> None:
+    """Ask whether all that finished so long ago may go; a usage error without a terminal. Does not ask about nothing."""
+    told = f"all firings that finished over {span(older)} ago" if older else "all finished firings"
+    if "rows" in control.backend.capabilities:
+        # Without a time a store can answer from counts that it keeps.
+        before = (None, control.backend.now() - older) if older else None
+        found = control.backend.count(Query(states=FINAL_STATES, finished=before))
+        if found.exact and not found.number:
+            return
+        told += f" ({'' if found.exact else 'at least '}{found.number:,})"
+    if not sys.stdin.isatty():
+        ctx.fail(f"this removes {told}: add --yes if you mean it")
+    click.confirm(f"Remove {told}?", abort=True, err=as_json)
 
 
 def _json(answer: Answer, before: Mapping[str, State]) -> dict[str, Any]:
