@@ -119,6 +119,8 @@ def test_a_class_is_fired_as_an_object_of_it(store: Backend, skunq: Skunq, shop:
         (["sell", "1", "--kwargs", '{"price": 1}'], "'price' is not taken by name", 1),
         (["sell", "1", "--kwargs", "[1]"], "must be a JSON object", 2),
         (["sell", "1", "--kwargs", "{"], "--kwargs is not JSON", 2),
+        (["sell", "[" * 20_000], "an argument is nested too deep", 2),
+        (["sell", "1", "--kwargs", '{"price": ' + "[" * 20_000], "--kwargs is nested too deep", 2),
         (["plain"], "is not a job: mark the function with @queue.job", 1),
         (["gone"], "has no 'gone'", 1),
         (["Needy"], "fire it from Python", 1),

@@ -38,7 +38,7 @@ from skunkqueue.persistence.backend import BackendConfig
 from skunkqueue.pools import NOTHING
 from skunkqueue.queue import SkunkQueue
 from skunkqueue.records import State
-from skunkqueue.show import shown
+from skunkqueue.show import brief, shown
 from skunkqueue.times import When
 
 MAX_SHOWN = 4_000
@@ -169,21 +169,25 @@ def _called(ctx: click.Context, job: Any, args: tuple[str, ...], kwargs: str | N
             named = json.loads(kwargs)
         except ValueError as error:
             ctx.fail(f"--kwargs is not JSON: {error}")
+        except RecursionError:
+            ctx.fail(f"--kwargs is nested too deep: {brief(kwargs)}")
         if not isinstance(named, dict):
             ctx.fail("--kwargs must be a JSON object, such as '{\"count\": 3}'")
-    call: Call[Any] = job(*(_value(arg) for arg in args), **named)
+    call: Call[Any] = job(*(_value(ctx, arg) for arg in args), **named)
     if call.target is not None:
         # Before a store is opened.
         call.target.check(call.args, call.kwargs)
     return call
 
 
-def _value(text: str) -> Any:
+def _value(ctx: click.Context, text: str) -> Any:
     """Read an argument as JSON; a word that is not JSON is itself."""
     try:
         return json.loads(text)
     except ValueError:
         return text
+    except RecursionError:
+        ctx.fail(f"an argument is nested too deep: {brief(text)}")
 
 
 def _queue(
