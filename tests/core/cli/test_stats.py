@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from skunkqueue.cli.bars import chart, gathered
 from skunkqueue.cli.columns import Shape, fitted
-from skunkqueue.cli.stats import JOBS, ROUTES, Period, lines_of
+from skunkqueue.cli.counted import Period, lines_of
+from skunkqueue.cli.stats import JOBS, ROUTES
 from skunkqueue.cli.text import fine_span
 from skunkqueue.counters import Counters
 from skunkqueue.persistence.backend import Backend
@@ -60,6 +63,32 @@ def test_one_job_can_be_asked_for(store: Backend, skunq: Skunq) -> None:
     assert told["routes"] == []
 
 
+def test_a_job_is_found_on_the_last_of_many_routes(store: Backend, skunq: Skunq) -> None:
+    for number in range(120):
+        fire(store, route=f"a-{number}")
+    finish(store, data=body("shop:buy"), route="z")
+
+    told = skunq.json("stats", "--job", "shop:buy")
+
+    assert [each["route"] for each in told["jobs"]] == ["z"]
+    assert (told["routes_read"], told["routes_there"]) == (121, 121)
+
+
+def test_of_too_many_routes_the_busiest_are_read_and_it_says_so(
+    store: Backend, skunq: Skunq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skunkqueue.cli.counted.MAX_ROUTES", 1)
+    finish(store, route="a")
+    fire(store, route="z")
+
+    told = skunq.result("stats", "--json", expect=0)
+
+    found = json.loads(told.stdout)
+    assert [each["route"] for each in found["routes"]] == ["z"]
+    assert (found["routes_read"], found["routes_there"]) == (1, 2)
+    assert "only the 1 busiest of 2 routes are read: choose some with -q and -r" in told.stderr
+
+
 def test_hours_are_read_where_minutes_would_be_many(store: Backend, skunq: Skunq) -> None:
     finish(store)
 
@@ -74,6 +103,13 @@ def test_what_is_kept_no_more_is_said_to_be_missing(store: Backend, skunq: Skunq
     told = skunq.result("stats", "--since", "40d", expect=0)
 
     assert "hours are kept for 30 d" in told.stderr
+
+
+def test_a_time_to_come_is_refused(skunq: Skunq) -> None:
+    told = skunq.error("stats", "--since", "2100-01-01T00:00Z", expect=2)
+
+    assert "--since 2100-01-01T00:00:00" in told
+    assert "is in the future" in told
 
 
 def test_nothing_counted_is_exit_code_1(store: Backend, skunq: Skunq) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -12,21 +12,19 @@ from skunkqueue.cli import exits
 from skunkqueue.cli.bars import chart, gathered
 from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import queue_options, with_backend
+from skunkqueue.cli.counted import FINAL, HOUR, MINUTE, Line, Period, busiest, read
 from skunkqueue.cli.moments import Moment, MomentType
 from skunkqueue.cli.options import either, is_given, option
 from skunkqueue.cli.output import can_print, document, heading, json_option, note, on_terminal, table
 from skunkqueue.cli.text import UNKNOWN, fine_span, iso, span
-from skunkqueue.counters import SAMPLES, Counters, add, percentile
+from skunkqueue.counters import percentile
 from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
 from skunkqueue.persistence.backend import Backend
 
-MINUTE, HOUR = 60.0, 3_600.0
 BY_MINUTES = 2 * HOUR
 """Up to so many seconds it reads minutes; beyond, hours."""
-MAX_ROUTES = 100
 MARKS = 30
 """Bars of a chart at most."""
-FINAL = ("complete", "error", "killed", "expired")
 SHARES = (0.5, 0.95, 0.99)
 _NUMBERS = (
     ">IN",
@@ -78,43 +76,6 @@ TOTALS = Shape(
 )
 
 
-class Line(NamedTuple):
-    """What was counted on one route, of one job or of all."""
-
-    queue: str
-    route: str
-    job: str | None
-    values: dict[str, float]
-    """Over all of the time."""
-    done: list[float]
-    """Firings that ended in each minute or hour."""
-    samples: dict[str, list[float]]
-    """By name, the largest of each minute or hour: how many were pending and running, and for how long the oldest had been due."""
-
-    @property
-    def ended(self) -> float:
-        """How many ended."""
-        return sum(self.values.get(name, 0.0) for name in FINAL)
-
-
-class Period(NamedTuple):
-    """The time that is asked for, in whole minutes or hours, the present one included."""
-
-    begin: float
-    now: float
-    step: float
-
-    @property
-    def steps(self) -> int:
-        """How many there are."""
-        return int((self.now - self.begin) // self.step) + 1
-
-    @property
-    def seconds(self) -> float:
-        """How long it is."""
-        return max(self.now - self.begin, 1.0)
-
-
 @click.command()
 @queue_options(required=False)
 @option("--job", metavar="MODULE:JOB", help="Only this job, by its whole name.")
@@ -160,15 +121,15 @@ def stats(
         if not _tell_totals(store, queue, route, job, as_json=as_json, plain=plain):
             ctx.exit(exits.NOTHING)
         return
-    period = _period(store, since, by)
-    places = [(info.queue, info.route) for info in store.routes(queue) if route in (None, info.route)]
-    routes = _read(store, places[:MAX_ROUTES], period, jobs=False)
-    jobs = [line for line in _read(store, places[:MAX_ROUTES], period, jobs=True) if job in (None, line.job)]
-    if job is not None:
-        # The totals of a route include its other jobs.
-        routes = []
+    period = _period(store, ctx, since, by)
+    there = [info for info in store.routes(queue) if route in (None, info.route)]
+    places = [(info.queue, info.route) for info in busiest(there)]
+    # The totals of a route include its other jobs.
+    routes = read(store, places, period, jobs=False) if job is None else []
+    jobs = [line for line in read(store, places, period, jobs=True) if job in (None, line.job)]
     if as_json:
         about = {"now": iso(period.now), "since": iso(period.begin), "step": period.step}
+        about |= {"routes_read": len(places), "routes_there": len(there)}
         lines = {
             "routes": [_json(line, period) for line in routes],
             "jobs": [_json(line, period) for line in jobs],
@@ -178,8 +139,9 @@ def stats(
         _print(routes, jobs, period, plain=plain)
     else:
         note(f"nothing was counted there since {iso(period.begin)}")
-    if len(places) > MAX_ROUTES:
-        note(f"only the first {MAX_ROUTES} of {len(places)} routes are read: choose some with -q and -r")
+    if len(places) < len(there):
+        told = f"only the {len(places):,} busiest of {len(there):,} routes are read"
+        note(f"{told}: choose some with -q and -r")
     if not (routes or jobs):
         ctx.exit(exits.NOTHING)
 
@@ -196,10 +158,10 @@ def _tell_totals(
     if as_json:
         document({"now": iso(store.now()), "totals": [_total_json(line) for line in found]})
     elif found:
-        busiest = sorted(found, key=lambda line: -line.ended)
+        most = sorted(found, key=lambda line: -line.ended)
         table(
             TOTALS,
-            [(line.job or UNKNOWN, line.queue, line.route, *_total(line, plain=plain)) for line in busiest],
+            [(line.job or UNKNOWN, line.queue, line.route, *_total(line, plain=plain)) for line in most],
         )
     else:
         note("nothing was ever counted there")
@@ -227,39 +189,18 @@ def _total_json(line: Line) -> dict[str, Any]:
     }
 
 
-def _period(store: Backend, since: Moment, by: str | None) -> Period:
+def _period(store: Backend, ctx: click.Context, since: Moment, by: str | None) -> Period:
     now = store.now()
-    asked = min(since.by(store), now)
+    asked = since.by(store)
+    # The clocks of this machine and of the store may differ a little.
+    if asked > now + MINUTE:
+        ctx.fail(f"--since {iso(asked)} is in the future: nothing was counted there yet")
+    asked = min(asked, now)
     hours = by == "hours" or (by is None and now - asked > BY_MINUTES)
     step, kept = (HOUR, HOURS_KEPT) if hours else (MINUTE, MINUTES_KEPT)
     if now - asked > kept + step:
         note(f"{'hours' if hours else 'minutes'} are kept for {span(kept)}: what was before is not shown")
     return Period(max(asked, now - kept) // step * step, now, step)
-
-
-def _read(store: Backend, places: Sequence[tuple[str, str]], period: Period, *, jobs: bool) -> list[Line]:
-    if not places:
-        return []
-    found = store.counters(places, period.begin, period.now + 1.0, hours=period.step == HOUR, jobs=jobs)
-    return lines_of(found, period)
-
-
-def lines_of(counted: Iterable[Counters], period: Period) -> list[Line]:
-    """Add up what was counted, each route and job; those where nothing was enqueued or ended are left out."""
-    lines: dict[tuple[str, str, str | None], Line] = {}
-    for each in counted:
-        name = (each.queue, each.route, each.job)
-        line = lines.get(name)
-        if line is None:
-            samples = {sample: [0.0] * period.steps for sample in SAMPLES}
-            line = lines[name] = Line(*name, {}, [0.0] * period.steps, samples)
-        add(line.values, each.values)
-        at = int((each.begin - period.begin) // period.step)
-        if 0 <= at < period.steps:
-            line.done[at] += sum(each.values.get(state, 0.0) for state in FINAL)
-            for sample, values in line.samples.items():
-                values[at] = max(values[at], each.values.get(sample, 0.0))
-    return [line for line in lines.values() if any(line.values.values())]
 
 
 def _print(routes: Sequence[Line], jobs: Sequence[Line], period: Period, *, plain: bool) -> None:
@@ -290,7 +231,7 @@ def _print(routes: Sequence[Line], jobs: Sequence[Line], period: Period, *, plai
         )
     if jobs:
         heading("Jobs")
-        busiest = sorted(jobs, key=lambda line: -line.ended)
+        most = sorted(jobs, key=lambda line: -line.ended)
         table(
             JOBS,
             [
@@ -301,7 +242,7 @@ def _print(routes: Sequence[Line], jobs: Sequence[Line], period: Period, *, plai
                     *_numbers(line, period, plain=plain),
                     drawn(line.done),
                 )
-                for line in busiest
+                for line in most
             ],
         )
 

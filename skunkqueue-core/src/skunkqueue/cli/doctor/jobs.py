@@ -101,7 +101,7 @@ def failures(store: Backend, _: BackendConfig) -> Iterator[Finding]:
     now = store.now()
     minute = int(now // 60)
     ended: dict[tuple[str, str], Counter[str]] = {}
-    for info in store.routes()[:MAX_ROUTES]:
+    for info in _most(store, State.ERROR):
         sums = ended[info.queue, info.route] = Counter()
         for each in store.minutes(info.queue, info.route, minute - 60, minute + 1):
             for state in ENDS:
@@ -312,9 +312,14 @@ def importable(module: str) -> bool:
 
 
 def _samples(store: Backend, state: State) -> Iterator[Record]:
-    filled = [info for info in store.routes() if info.counts[state]]
-    for info in filled[:MAX_ROUTES]:
-        yield from store.page(info.queue, info.route, state, SAMPLE).records
+    for info in _most(store, state):
+        if info.counts[state]:
+            yield from store.page(info.queue, info.route, state, SAMPLE).records
+
+
+def _most(store: Backend, state: State) -> list[RouteInfo]:
+    """Return the routes that have most firings in a state, most first, and no more than ``MAX_ROUTES``."""
+    return sorted(store.routes(), key=lambda info: -info.counts[state])[:MAX_ROUTES]
 
 
 CHECKS: list[tuple[str, StoreCheck]] = [
