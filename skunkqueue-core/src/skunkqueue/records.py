@@ -242,7 +242,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     due: float
     token: int
     began: float | None = None
-    """When its last attempt was claimed (running) or began (finished)."""
+    """When its last attempt was claimed (running) or began (finished); ``None`` while it is pending, and where it never began."""
     finished: float | None = None
     expires: float | None = None
     key: str | None = None

@@ -357,6 +357,20 @@ OF_FIRINGS = (
         "test_firing_whose_key_is_in_use_is_not_requeued",
     ),
     Mutant(
+        "requeue forgets who held it last",
+        "shelf.py",
+        "entry.kill_requested, entry.attempts = False, 0",
+        "entry.kill_requested, entry.attempts, entry.worker = False, 0, None",
+        "test_requeued_firing_still_names_the_worker_that_held_it_last",
+    ),
+    Mutant(
+        "what is given back seems to have begun",
+        "shelf.py",
+        "if state is State.PENDING:",
+        "if False:",
+        "test_firing_that_is_given_back_has_not_begun",
+    ),
+    Mutant(
         "requeue keeps progress",
         "shelf.py",
         "entry.attempt_state = entry.result = entry.progress = entry.expires = None",

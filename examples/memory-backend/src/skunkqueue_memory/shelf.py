@@ -219,6 +219,8 @@ class Shelf:
         """Change a firing's state."""
         self._unindex(entry)
         entry.state = state
+        if state is State.PENDING:
+            entry.began = None
         self._index(entry)
 
     def start_over(self, entry: Entry, now: float) -> None:

@@ -21,6 +21,7 @@ from skunkqueue.contract.makers import (
     settled,
     state,
 )
+from skunkqueue.listings import Query
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import FINAL_STATES, State, Verdict
 
@@ -87,6 +88,14 @@ class RequeuePromises(Kit):
         record = read(backend, done)
         assert (record.state, record.result) == (State.COMPLETE, b"now")
         assert counts(backend) == {State.COMPLETE: 1}
+
+    def test_requeued_firing_still_names_the_worker_that_held_it_last(self, backend: Backend) -> None:
+        done = settled(backend, Verdict.ERROR)
+        backend.requeue([done])
+        record = read(backend, done)
+        assert (record.worker, record.began) == (WORKER, None)
+        if "rows" in backend.capabilities:
+            assert [row.id for row in backend.rows(Query(worker=WORKER)).rows] == [done]
 
     def test_requeue_counts_nothing(self, backend: Backend) -> None:
         done = settled(backend, Verdict.KILLED)

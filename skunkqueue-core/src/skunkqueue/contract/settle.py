@@ -69,6 +69,24 @@ class SettlePromises(Kit):
         assert read(backend, lent.id).lease_left is None
         assert ids(claim(backend, worker=OTHER)) == [lent.id]
 
+    @pytest.mark.parametrize("verdict", OPEN_VERDICTS)
+    def test_firing_that_is_given_back_has_not_begun(
+        self, backend: Backend, clock: VirtualClock, verdict: Verdict
+    ) -> None:
+        lent = claimed(backend)
+        backend.settle([outcome(lent, verdict, began=clock.now(), took=1.0)])
+        record = read(backend, lent.id)
+        assert (record.began, record.worker, record.token) == (None, WORKER, lent.token)
+        backend.kill([lent.id])
+        record = read(backend, lent.id)
+        assert (record.state, record.began, record.worker) == (State.KILLED, None, WORKER)
+
+    def test_firing_of_a_dead_worker_has_not_begun(self, backend: Backend, clock: VirtualClock) -> None:
+        lent = claimed(backend)
+        backend.reap(WORKER, [lent.id], death(clock.now()))
+        record = read(backend, lent.id)
+        assert (record.state, record.began, record.worker) == (State.PENDING, None, WORKER)
+
     @pytest.mark.parametrize("verdict", [Verdict.RETRY, Verdict.SNOOZE])
     def test_delay_of_a_retry_or_snooze_counts_from_now(
         self, backend: Backend, clock: VirtualClock, verdict: Verdict

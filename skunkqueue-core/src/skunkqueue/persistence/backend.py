@@ -179,7 +179,7 @@ class Backend(Asking, WorkerVerbs, ScheduleVerbs, ABC):
         An outcome is stale where the firing is not running under that token any more; it then changes
         nothing. The others are settled, each in one atomic step, even when some are stale.
 
-        What each verdict does to the fields of the record (*kept*: as it was; *outcome's*: as in the outcome):
+        What each verdict does to the fields of the record (*kept*: as it was; *outcome's*: as in the outcome; *none*: ``None``):
 
         ========  ========  ==========================  =============  =============  ==========
         verdict   state     due                         began, result  finished, ttl  counted as
@@ -188,9 +188,9 @@ class Backend(Asking, WorkerVerbs, ScheduleVerbs, ABC):
         error     error     kept                        outcome's      now, its ttl   error
         killed    killed    kept                        outcome's      now, its ttl   killed
         expired   expired   kept                        outcome's      now, its ttl   expired
-        retry     pending   outcome's                   kept           none           retried
-        snooze    pending   outcome's                   kept           none           snoozed
-        release   pending   kept, or outcome's if any   kept           none           released
+        retry     pending   outcome's                   none           none           retried
+        snooze    pending   outcome's                   none           none           snoozed
+        release   pending   kept, or outcome's if any   none           none           released
         advance   running   kept                        kept           none           nothing
         ========  ========  ==========================  =============  =============  ==========
 
@@ -330,8 +330,8 @@ class Backend(Asking, WorkerVerbs, ScheduleVerbs, ABC):
     def requeue(self, ids: Sequence[str]) -> list[str]:
         """Make finished firings pending and due now, as if fired anew.
 
-        Deaths, attempt state, result, progress, kill request, expiry, error line, number of attempts and run time are
-        cleared; all else stays, and the token goes on growing. Nothing is counted.
+        Deaths, attempt state, result, progress, kill request, expiry, error line, number of attempts, when it began and its
+        run time are cleared; all else stays, and the token goes on growing. Nothing is counted.
 
         Returns the ids of firings that were requeued. One that is unknown or not finished is not, nor one whose
         idempotency key is in use by another firing.

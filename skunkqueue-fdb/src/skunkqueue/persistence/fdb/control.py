@@ -64,7 +64,7 @@ def kill_pending(tr: Transaction, pending: Iterable[tuple[Entry, Attempt | None]
             tr.clear(tr.keys.key + keys.name(entry.queue) + keys.name(entry.key))
         item = Item(
             entry.id,
-            None if attempt is None else attempt.claimed,
+            None,
             None,
             None,
             0,
@@ -124,7 +124,6 @@ def _put_back(tr: Transaction, head: firings.Head, found: ended.Found) -> None:
     attempt = Attempt(
         token=found.ended.token if item.token is None else item.token,
         worker=found.ended.worker if item.worker is None else item.worker,
-        claimed=item.began,
         due=tr.now,
         endless=True,
     )

@@ -153,7 +153,7 @@ def give_back(tr: Transaction, token: int, lease: Lease, deaths: Mapping[str, De
     for id_, head in known.items():
         entry, death = head.entry, deaths[id_]
         before = attempts.get(id_)
-        attempt = firings.noted(before, token=token, worker=lease.worker, claimed=lease.claimed)
+        attempt = firings.noted(before, token=token, worker=lease.worker)
         if death is not None:
             evidence = attempt.evidence + rules.evidence_line(death)
             attempt = firings.noted(attempt, deaths=attempt.deaths + 1, evidence=evidence)

@@ -58,7 +58,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=Fal
     worker: str | None = None
     """Holder of that claim."""
     claimed: float | None = None
-    """When that was."""
+    """Unused: earlier versions wrote when that was."""
     due: float | None = None
     """Its due time, where it is another than its entry's."""
     deaths: int = 0
@@ -224,8 +224,8 @@ def record_of(
     """Put together all that is known of a firing; ``entry`` is as it was put in."""
     known = attempt or NO_ATTEMPT
     entry = with_attempt(entry, attempt)
-    token, worker, began = known.token, known.worker, known.claimed
-    finished = took = left = None
+    token, worker = known.token, known.worker
+    began = finished = took = left = None
     error, attempt_state = known.error, known.attempt_state
     if lease is not None:
         token, held = lease

@@ -229,7 +229,6 @@ def _put_back(tr: Transaction, token: int, lease: Lease, outcome: Outcome, known
         before,
         token=token,
         worker=lease.worker,
-        claimed=lease.claimed,
         due=before.due if due is None else due,
         attempts=before.attempts + (outcome.began is not None),
         again=listing.again_after(outcome.verdict),

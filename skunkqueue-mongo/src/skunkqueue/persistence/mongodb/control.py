@@ -36,7 +36,6 @@ _CLEARED = [
     "finished",
     "gone",
     "began",
-    "worker",
     "error",
     "error_type",
     "took",

@@ -152,6 +152,13 @@ def _names_of(document: Document) -> dict[str, Any]:
     }
 
 
+def began_of(document: Mapping[str, Any]) -> float | None:
+    """Return when the last attempt of a firing was claimed, or began; ``None`` while it is pending."""
+    # What is given back keeps the field until it is claimed, killed or requeued.
+    began: float | None = None if document["state"] == "pending" else document.get("began")
+    return began
+
+
 def record_of(document: Document, now: float) -> Record:
     """Read a firing for people and handles."""
     get = document.get
@@ -165,7 +172,7 @@ def record_of(document: Document, now: float) -> Record:
         enqueued=document["enqueued"],
         due=document["due"],
         token=int(document["token"]),
-        began=get("began"),
+        began=began_of(document),
         finished=get("finished"),
         expires=get("expires"),
         key=get("key"),

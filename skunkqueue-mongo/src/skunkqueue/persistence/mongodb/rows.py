@@ -6,15 +6,16 @@ from typing import Any
 
 from skunkqueue.listings import Row
 from skunkqueue.persistence import listing
+from skunkqueue.persistence.mongodb.documents import began_of
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.records import State
 
 _AS_IT_IS = (
-    *("queue", "route", "state", "priority", "enqueued", "due", "began", "finished", "took", "worker"),
+    *("queue", "route", "state", "priority", "enqueued", "due", "finished", "took", "worker"),
     *("deaths", "key", "schedule", "parent", "error", "expires"),
 )
 SHOWN: Document = {
-    **dict.fromkeys((*_AS_IT_IS, "job", "tags", "again", "tries", "progress"), True),
+    **dict.fromkeys((*_AS_IT_IS, "began", "job", "tags", "again", "tries", "progress"), True),
     "body_size": {"$binarySize": "$body"},
     "result_size": {"$binarySize": {"$ifNull": ["$result", b""]}},
 }
@@ -33,6 +34,7 @@ def row_of(document: Document, now: float, *, paused: bool) -> Row:
         job=get("job", ""),
         tags=tuple(get("tags", ())),
         waits=waits,
+        began=began_of(document),
         attempts=get("tries", 0) + given["deaths"] + (state is State.RUNNING),
         progress=listing.numbers_of(get("progress")),
         body_size=document["body_size"],
