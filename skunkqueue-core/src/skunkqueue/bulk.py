@@ -17,6 +17,8 @@ from skunkqueue.listings import MAX_ROWS, MOST_COUNTED, Count, Query, Row
 from skunkqueue.records import FINAL_STATES, State
 from skunkqueue.show import brief
 
+_LOOKED_FOR = 100
+"""Rows that are asked for where one is enough: stores look at more firings at once for more."""
 Span = tuple[float | None, float | None]
 
 
@@ -106,6 +108,15 @@ class Bulk:
             )
         return self._matched
 
+    def matches_any(self) -> bool:
+        """Return whether anything matches, before ``keep`` is asked. Unlike ``count``, it looks until it finds one, or at all."""
+        if self._is_empty:
+            return False
+        page = self._control.backend.rows(self.query, _LOOKED_FOR)
+        while not page.rows and page.next is not None:
+            page = self._control.backend.rows(self.query, _LOOKED_FOR, page.next)
+        return bool(page.rows)
+
     def run(
         self,
         tell: Callable[[BulkProgress], object] | None = None,
@@ -155,7 +166,8 @@ class Bulk:
     def _words(self, progress: BulkProgress, *, ended: bool = False) -> str:
         matched = progress.matched
         of = f"{matched.number}" if matched.exact else f"at least {matched.number}"
-        is_known = matched.exact or not (ended or progress.is_past)
+        # How many ``keep`` leaves is not counted.
+        is_known = self._keep is None and (matched.exact or not (ended or progress.is_past))
         return firing_control.in_words(self.verb, progress.done, progress.told, of if is_known else "")
 
 

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import pexpect
 import pytest
 
+from skunkqueue.ids import new_id
+from skunkqueue.listings import MOST_COUNTED
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import State, Verdict
+from skunkqueue.records import Firing, State, Verdict
 from tests.core.cli.program import Skunq, begin, body, finish, fire
 
 LATER = 3_600.0
@@ -71,6 +73,43 @@ def test_text_in_arguments_chooses_too(store: Backend, skunq: Skunq) -> None:
     skunq("kill", "--text", "APPLES", "--yes")
 
     assert states(store, [wanted, other]) == [State.KILLED, State.PENDING]
+
+
+def test_what_was_chosen_by_text_is_what_matched(store: Backend, skunq: Skunq) -> None:
+    fire(store, body("shop:sell", "apples"))
+    fire(store, body("shop:sell", "pears"))
+
+    told = skunq.json("kill", "-q", "demo", "--text", "apples", "--yes")
+    assert (told["matched"], told["exact"], told["seen"], told["done"]) == (1, True, 1, 1)
+    told = skunq.json("kill", "-q", "demo", "--text", "figs", "--yes", expect=1)
+    assert (told["matched"], told["exact"], told["seen"], told["done"]) == (0, True, 0, 0)
+    assert [entry["did"] for entry in skunq.json("audit")["entries"]] == ["killed 0", "killed 1"]
+
+
+@pytest.fixture
+def long_line(store: Backend) -> None:
+    """More firings than a count looks at."""
+    data = body()
+    store.enqueue(
+        [Firing(id=new_id(), queue="demo", route="foo", body=data) for _ in range(MOST_COUNTED + 1)]
+    )
+
+
+@pytest.mark.usefixtures("long_line")
+def test_nothing_is_done_where_nothing_matches_in_a_long_line(store: Backend, skunq: Skunq) -> None:
+    for words in ([], ["--yes"]):
+        assert "no such firings" in skunq.error("kill", "--schedule", "none", *words, expect=1)
+    assert skunq.json("kill", "--schedule", "none", expect=1)["matched"] == 0
+    assert not store.audit().entries
+
+
+@pytest.mark.usefixtures("long_line")
+def test_what_matches_beyond_the_count_is_found(store: Backend, skunq: Skunq) -> None:
+    last = fire(store, schedule="hourly")
+
+    assert "this means at least 1 firing" in skunq.error("kill", "--schedule", "hourly", expect=2)
+    skunq("kill", "--schedule", "hourly", "--yes")
+    assert states(store, [last]) == [State.KILLED]
 
 
 def test_what_was_due_already_is_not_made_due(store: Backend, skunq: Skunq) -> None:

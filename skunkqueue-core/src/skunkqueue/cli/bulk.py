@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import click
+import msgspec
 
 from skunkqueue.bulk import Bulk, BulkProgress
 from skunkqueue.cli import exits
@@ -69,11 +70,12 @@ def run(
     counts = [job.count() for job in jobs]
     matched = Count(number=sum(count.number for count in counts), exact=all(count.exact for count in counts))
     number, exact = matched.number, matched.exact
-    if not number and exact:
+    # A count that was cut off may have passed over all that match.
+    if not number and (exact or not any(job.matches_any() for job in jobs)):
         note("no such firings")
-        _tell(verb, BulkProgress(matched=matched), as_json=as_json)
+        _tell(verb, BulkProgress(matched=Count(number=0, exact=True)), as_json=as_json)
         ctx.exit(exits.NOTHING)
-    told = plural(number, "firing") if exact else f"at least {plural(number, 'firing')}"
+    told = plural(number, "firing") if exact else f"at least {plural(max(number, 1), 'firing')}"
     if wanted.text is not None:
         told += f", those of them with {wanted.text!r} in their arguments"
     if not yes and (asks or sys.stdin.isatty()):
@@ -81,6 +83,10 @@ def run(
             ctx.fail(f"this means {clean(told)}: add --yes if you mean it")
         click.confirm(f"{ASKED[verb]} {clean(told)}?", abort=True, err=as_json)
     progress = _do(jobs, matched)
+    if wanted.text is not None:
+        # What was counted are those among which the text was looked for.
+        matched = Count(number=progress.seen, exact=not progress.stopped)
+        progress = msgspec.structs.replace(progress, matched=matched)
     _tell(verb, progress, as_json=as_json)
     if progress.stopped:
         of = "" if progress.is_past else f" of {told}"
@@ -96,12 +102,14 @@ def _jobs(control: Control, verb: str, wanted: Filter, states: Sequence[str]) ->
     meant = [state for state in states if not wanted.states or state in wanted.states]
     parts = [tuple(meant)] if span is None and meant else split(meant)
 
-    def keep(rows: Sequence[Row]) -> Sequence[Row]:
-        return rows if text is None else with_text(control.backend, rows, text)
-
-    keeps = "" if text is None else f"text={text}"
     queries = [query_of(wanted, part, span, newest=False) for part in parts]
-    return [Bulk(control, verb, query, keep=keep, keeps=keeps) for query in queries]
+    if text is None:
+        return [Bulk(control, verb, query) for query in queries]
+
+    def keep(rows: Sequence[Row]) -> Sequence[Row]:
+        return with_text(control.backend, rows, text)
+
+    return [Bulk(control, verb, query, keep=keep, keeps=f"text={text}") for query in queries]
 
 
 def _do(jobs: Sequence[Bulk], matched: Count) -> BulkProgress:
