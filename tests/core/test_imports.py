@@ -102,6 +102,24 @@ def test_a_module_that_fails_to_import_is_told_with_the_reason(folder: Path, lin
         Gate().find("mine_f", "x")
 
 
+def test_what_runs_firings_says_what_to_do_about_those_that_fail(folder: Path) -> None:
+    (folder / "mine_n.py").write_text("1 / 0")
+    (folder / "mine_o.py").write_text("")
+    gate = Gate(runs=True)
+
+    with pytest.raises(JobNotFoundError, match="fix it, then `skunq requeue` what failed for it"):
+        gate.find("mine_n", "x")
+    with pytest.raises(JobNotFoundError, match="deploy the same code to this process and restart it"):
+        gate.find("mine_o", "x")
+
+
+def test_a_module_that_is_to_be_imported_at_the_start_has_failed_nothing_yet(folder: Path) -> None:
+    (folder / "mine_p.py").write_text("1 / 0")
+
+    with pytest.raises(JobNotFoundError, match=r"division by zero; fix it$"):
+        Gate(runs=True).load("mine_p")
+
+
 def test_firing_is_suppressed_only_while_a_worker_imports(
     folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,7 +110,8 @@ class Gate:
 
     ``paths``: folders beside the working directory that hold the user's code. ``allow``: top-level
     packages that may be imported wherever they are installed. ``worker``: imports make firing inert.
-    ``command``: what errors advise to start elsewhere, or with other options.
+    ``command``: what errors advise to start elsewhere, or with other options. ``runs``: firings fail for what is not found,
+    and errors say what to do about them.
     """
 
     def __init__(
@@ -120,8 +121,10 @@ class Gate:
         *,
         worker: bool = False,
         command: str = "the worker",
+        runs: bool = False,
     ) -> None:
         self._command = command
+        self._runs = runs
         self._roots = tuple(os.path.realpath(path) for path in (*_working_directory(), *paths))
         self._allow = frozenset(allow)
         self._worker = worker
@@ -137,10 +140,12 @@ class Gate:
         try:
             return member(holder, qualname)
         except LookupError as error:
-            msg = (
-                f"module {module!r} has no {qualname!r} (any more): bring the name back, "
-                f"or deploy the same code to this process and restart it"
+            cure = (
+                "bring the name back, or deploy the same code to this process and restart it"
+                if self._runs
+                else "check the name, and that this is the code you mean"
             )
+            msg = f"module {module!r} has no {qualname!r} (any more): {cure}"
             raise JobNotFoundError(msg, elsewhere=True) from error
 
     def _module(self, name: str) -> ModuleType:
@@ -153,7 +158,7 @@ class Gate:
         if name == main_module_name():
             return sys.modules["__main__"]
         self._check_place(name)
-        return self.load(name)
+        return self.load(name, "fix it, then `skunq requeue` what failed for it" if self._runs else "fix it")
 
     def _check_place(self, name: str) -> None:
         top = name.partition(".")[0]
@@ -191,18 +196,15 @@ class Gate:
                 return _INSTALLED.isdisjoint(Path(place).relative_to(root).parts)
         return False
 
-    def load(self, name: str) -> ModuleType:
-        """Import a module, wherever it lies. Raises JobNotFoundError where that fails."""
+    def load(self, name: str, cure: str = "fix it") -> ModuleType:
+        """Import a module, wherever it lies. Raises JobNotFoundError where that fails, which ends with ``cure``."""
         outer = vars(_state).copy()
         if self._worker:
             vars(_state).update(depth=_state.depth + 1, module=name, suppressed=False, warned=False, sleeps=0)
         try:
             return importlib.import_module(name)
         except (Exception, SystemExit) as error:
-            msg = (
-                f"module {name!r} cannot be imported: {type(error).__name__}: {error}; "
-                f"fix it, then `skunq requeue` what failed for it"
-            )
+            msg = f"module {name!r} cannot be imported: {type(error).__name__}: {error}; {cure}"
             raise JobNotFoundError(msg, elsewhere=_is_missing(name, error)) from error
         finally:
             vars(_state).clear()

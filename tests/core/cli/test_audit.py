@@ -63,6 +63,14 @@ def test_the_log_of_one_verb_or_person_can_be_asked_for_page_by_page(store: Back
     assert "no such entries" in skunq.error("audit", "--who", "nobody@nowhere", expect=1)
 
 
+def test_where_no_older_entry_is_there_it_does_not_say_that_none_is(store: Backend, skunq: Skunq) -> None:
+    assert "nobody has done anything yet" in skunq.error("audit", expect=1)
+    skunq("kill", fire(store))
+
+    assert skunq.error("audit", "--after", "1:2", expect=1) == "no older entries\n"
+    assert skunq.error("audit", "--after", "1:2", "--verb", "kill", expect=1) == "no more such entries\n"
+
+
 def test_a_cursor_that_is_none_is_an_error_in_the_command_line(skunq: Skunq) -> None:
     assert "--after 'xx' is not a cursor of the audit log" in skunq.error("audit", "--after", "xx", expect=2)
 

@@ -151,6 +151,18 @@ def test_a_module_that_is_not_here_is_an_error_about_the_command_itself(skunq: S
     assert "only if `skunq fire` is started with --allow this" in elsewhere
 
 
+def test_what_cannot_be_found_here_comes_with_no_advice_for_workers(
+    skunq: Skunq, shop: str, tmp_path: Path
+) -> None:
+    (tmp_path / "code" / "broken_shop.py").write_text("1 / 0")
+
+    unknown = skunq.error("fire", f"{shop}:nope", expect=1)
+    broken = skunq.error("fire", "broken_shop:sell", expect=1)
+
+    assert "check the name, and that this is the code you mean" in unknown
+    assert broken.endswith("division by zero; fix it\n")
+
+
 def test_a_name_without_a_module_is_refused(skunq: Skunq) -> None:
     assert "write MODULE:JOB" in skunq.error("fire", "sell", expect=2)
 

@@ -63,9 +63,15 @@ def audit(
         if found.next is not None:
             note(f"there is more: add --after {found.next}")
     else:
-        note("nobody has done anything yet" if who is None and verb is None else "no such entries")
+        note(_nothing(is_filtered=(who, verb) != (None, None), is_later_page=after is not None))
     if not found.entries:
         ctx.exit(exits.NOTHING)
+
+
+def _nothing(*, is_filtered: bool, is_later_page: bool) -> str:
+    if is_later_page:
+        return "no more such entries" if is_filtered else "no older entries"
+    return "no such entries" if is_filtered else "nobody has done anything yet"
 
 
 def entry_json(entry: Entry) -> dict[str, Any]:

@@ -141,7 +141,7 @@ class Worker:
         most = settings.max_payload
         if services.backend.max_payload is not None:
             most = min(most, services.backend.max_payload)
-        gate = Gate(settings.path, settings.allow, worker=True)
+        gate = Gate(settings.path, settings.allow, worker=True, runs=True)
         self._application = ApplicationHandlers(settings.queue, gate)
         executor = Executor(gate, most, self._application.start, threaded=settings.threads > 1)
         self._async_executor = LazyAsyncExecutor(services, executor)
