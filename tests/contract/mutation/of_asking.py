@@ -7,6 +7,14 @@ from tests.contract.mutation.mutant import Mutant
 OF_ASKING = (
     # --- what a row shows -----------------------------------------------------------------------------
     Mutant(
+        "results are read of a thousand and no more",
+        "reading.py",
+        "entries = [store.shelf.entries.get(id_) for id_ in ids]",
+        "entries = [store.shelf.entries.get(id_) for id_ in ids[:MAX_PAGE]]",
+        "test_results_of_any_number_are_read_in_a_call",
+        after='"""Read how firings ended."""',
+    ),
+    Mutant(
         "a claim does not say its job",
         "shelf.py",
         "job=self.firing.job,",

@@ -272,6 +272,14 @@ OF_FIRINGS = (
         "test_location_and_version_show_no_password",
     ),
     Mutant(
+        "get reads a thousand and no more",
+        "reading.py",
+        "entries = [store.shelf.entries.get(id_) for id_ in ids]",
+        "entries = [store.shelf.entries.get(id_) for id_ in ids[:MAX_PAGE]]",
+        "test_get_reads_any_number",
+        after="now = store.now()",
+    ),
+    Mutant(
         "find gives all there are",
         "reading.py",
         "return sorted(id_ for id_ in store.shelf.entries if id_.startswith(prefix))[:limit]",

@@ -20,7 +20,7 @@ from skunkqueue_memory.store import Store
 def get(store: Store, ids: Sequence[str]) -> list[Record | None]:
     """Read firings."""
     now = store.now()
-    entries = [store.shelf.entries.get(id_) for id_ in ids[:MAX_PAGE]]
+    entries = [store.shelf.entries.get(id_) for id_ in ids]
     return [entry.record(now) if entry is not None else None for entry in entries]
 
 
@@ -106,7 +106,7 @@ def job_counts(store: Store, queue: str | None, route: str | None) -> list[JobCo
 
 def results(store: Store, ids: Sequence[str]) -> list[Result | None]:
     """Read how firings ended."""
-    entries = [store.shelf.entries.get(id_) for id_ in ids[:MAX_PAGE]]
+    entries = [store.shelf.entries.get(id_) for id_ in ids]
     return [entry.ended() if entry is not None else None for entry in entries]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from skunkqueue.clock import VirtualClock
@@ -16,6 +18,16 @@ from skunkqueue.records import State, Verdict
 
 class CountPromises(Kit):
     """What ``count``, ``count_states`` and ``job_counts`` promise. ``filters`` tests that ``count`` agrees with ``rows``."""
+
+    @pytest.mark.parametrize("hours", [False, True])
+    @pytest.mark.parametrize("jobs", [False, True])
+    def test_nothing_is_counted_between_what_are_no_numbers(
+        self, counting_backend: Backend, *, hours: bool, jobs: bool
+    ) -> None:
+        counting_backend.enqueue([firing()])
+        for since, until in ((math.nan, 1e12), (0.0, math.nan), (math.inf, math.inf), (1e12, 0.0)):
+            assert counting_backend.counters([(QUEUE, ROUTE)], since, until, hours=hours, jobs=jobs) == []
+        assert counting_backend.counters([(QUEUE, ROUTE)], -math.inf, math.inf, hours=hours, jobs=jobs) != []
 
     @pytest.mark.parametrize(
         "query",

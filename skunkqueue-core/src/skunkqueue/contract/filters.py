@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -130,6 +131,20 @@ class FilterPromises(Kit):
             between: dict[str, Any] = {field: (getattr(second, field), getattr(third, field))}
             found = ids(rows_of(listing_backend, **between))
             assert found == [second.id]
+
+    @pytest.mark.parametrize("field", ["enqueued", "due", "finished"])
+    def test_no_time_is_after_or_before_what_is_not_a_number(
+        self, listing_backend: Backend, field: str
+    ) -> None:
+        settled(listing_backend)
+        listing_backend.enqueue([firing(delay=5.0), firing(key="k")])
+        for span in ((math.nan, None), (None, math.nan)):
+            asked: dict[str, Any] = {field: span}
+            assert rows_of(listing_backend, **asked) == []
+            count = listing_backend.count(Query(**asked))
+            assert (count.number, count.exact) == (0, True)
+        asked = {field: (-math.inf, math.inf)}
+        assert len(rows_of(listing_backend, **asked)) == (1 if field == "finished" else 3)
 
     def test_error_is_found_by_its_whole_type(self, listing_backend: Backend) -> None:
         lines = ["ValueError: a: b", "ValueError", "ValueErrors: a", "MyValueError: a", "valueerror: a"]

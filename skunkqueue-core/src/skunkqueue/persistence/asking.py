@@ -77,9 +77,9 @@ class Asking(ABC):  # noqa: B024 - a store may lack them, as its capabilities sa
         self._cannot("rows")
 
     def results(self, ids: Sequence[str]) -> list[Result | None]:
-        """Read how firings ended, in order; ``None`` for one that is unknown or gone. At most MAX_PAGE, in one round trip.
+        """Read how firings ended, any number, in order; ``None`` for one that is unknown or gone.
 
-        No body is read.
+        Up to MAX_PAGE take one round trip. No body is read.
         """
         del ids
         self._cannot("rows")
@@ -114,8 +114,9 @@ class Asking(ABC):  # noqa: B024 - a store may lack them, as its capabilities sa
     ) -> list[Counters]:
         """Read what was counted on these routes, for each minute or hour that begins in ``since <= begin < until``.
 
-        Spans without any are left out. In the order of ``routes``, then of time. With ``jobs``: one for each job, in the
-        order of names; otherwise the sum of all jobs, with the samples. See ``counters`` for the values.
+        Spans without any are left out; all are where one of the two is NaN. In the order of ``routes``, then of time. With
+        ``jobs``: one for each job, in the order of names; otherwise the sum of all jobs, with the samples. See ``counters``
+        for the values.
         """
         del routes, since, until, hours, jobs
         self._cannot("counters")

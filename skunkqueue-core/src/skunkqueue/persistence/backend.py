@@ -274,7 +274,7 @@ class Backend(Asking, WorkerVerbs, ScheduleVerbs, ABC):
 
     @abstractmethod
     def get(self, ids: Sequence[str]) -> list[Record | None]:
-        """Read firings by id, in order; ``None`` for one that is unknown or gone. At most MAX_PAGE."""
+        """Read firings by id, any number, in order; ``None`` for one that is unknown or gone."""
 
     @abstractmethod
     def find(self, prefix: str, limit: int = 10) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -129,9 +129,15 @@ def error_type(line: str | None) -> str | None:
 
 
 def states_of(query: Query) -> tuple[State, ...]:
-    """Return the states that can match."""
+    """Return the states that can match: none where a time is not a number, since no time is before or after it."""
+    if any(math.isnan(end) for span in (query.enqueued, query.due, query.finished) for end in _ends(span)):
+        return ()
     wanted = query.states or tuple(State)
     return tuple(state for state in State if state in wanted and (query.finished is None or state.final))
+
+
+def _ends(span: tuple[float | None, float | None] | None) -> Iterator[float]:
+    yield from (end for end in span or () if end is not None)
 
 
 def is_by_place_and_state(query: Query) -> bool:

@@ -16,7 +16,7 @@ import msgspec
 from skunkqueue.clock import Clock
 from skunkqueue.counters import tally_batch
 from skunkqueue.errors import BackendError
-from skunkqueue.persistence.backend import COMPLETE_TTL, FAILED_TTL
+from skunkqueue.persistence.backend import COMPLETE_TTL, FAILED_TTL, MAX_PAGE
 from skunkqueue.records import Death, Firing, Outcome, Record, Refire, Schedule, Standing, State, Verdict
 
 T = TypeVar("T")
@@ -28,6 +28,16 @@ SHORTEST_SLEEP = 0.001
 LONGEST_TIME = 1e9
 """Seconds; counters take a longer wait or run for this, so that sums of hand-made ones stay finite."""
 _INT64 = range(-(1 << 63), 1 << 63)
+
+
+# --- pages ------------------------------------------------------------------------------------------
+
+
+def in_pages(read: Callable[[Sequence[str]], list[T]], ids: Sequence[str]) -> list[T]:
+    """Read what has these ids, any number, at most MAX_PAGE at once; ``read`` answers for each of its ids, in order."""
+    if len(ids) <= MAX_PAGE:
+        return read(ids)
+    return [one for start in range(0, len(ids), MAX_PAGE) for one in read(ids[start : start + MAX_PAGE])]
 
 
 # --- firings ----------------------------------------------------------------------------------------

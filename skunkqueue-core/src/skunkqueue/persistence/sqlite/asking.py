@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from skunkqueue.counters import Counters
 from skunkqueue.listings import MOST_COUNTED, Busiest, Count, JobCount, Query, Result, Rows
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.persistence.sqlite import counters, results, route_pages, routes, searching
 from skunkqueue.persistence.sqlite.store import Store
@@ -41,7 +42,7 @@ class Asking(Backend, ABC):
 
     def results(self, ids: Sequence[str]) -> list[Result | None]:
         """Read how firings ended."""
-        return results.results(self._store, ids)
+        return rules.in_pages(lambda some: results.results(self._store, some), ids)
 
     def rows(self, query: Query, limit: int = 50, cursor: str | None = None) -> Rows:
         """List firings that match."""

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from skunkqueue.listings import Result
-from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.sqlite.readers import snapshot
 from skunkqueue.persistence.sqlite.statements import as_json
 from skunkqueue.records import State
@@ -20,12 +19,11 @@ _STATES = tuple(State)
 
 def results(store: Store, ids: Sequence[str]) -> list[Result | None]:
     """Read how firings ended; see ``Backend.results``."""
-    asked = ids[:MAX_PAGE]
     # One statement sees one state. Ids that it does not find may be in the inbox, and may be filed meanwhile.
-    found = store.readers.run(lambda db: _results(db, asked, unfiled=False))
-    if len(found) < len(asked):
-        found = store.readers.run(snapshot(lambda db: _results(db, asked)))
-    return [found.get(id_) for id_ in asked]
+    found = store.readers.run(lambda db: _results(db, ids, unfiled=False))
+    if len(found) < len(ids):
+        found = store.readers.run(snapshot(lambda db: _results(db, ids)))
+    return [found.get(id_) for id_ in ids]
 
 
 def wait_settled(store: Store, ids: Sequence[str], timeout: float) -> list[str]:

@@ -7,6 +7,7 @@ from typing import ClassVar, TypeVar
 
 from skunkqueue.counters import Counters
 from skunkqueue.listings import MOST_COUNTED, Count, JobCount, Query, Result, Rows
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.fdb import (
     control,
@@ -129,7 +130,7 @@ class Asking(StoreBackend):
 
     def results(self, ids: Sequence[str]) -> list[Result | None]:
         """Read how firings ended; see ``Backend.results``."""
-        return self._link.read(lambda tr: results.results(tr, ids[:MAX_PAGE]))
+        return rules.in_pages(lambda some: self._link.read(lambda tr: results.results(tr, some)), ids)
 
     def delete(self, ids: Sequence[str]) -> dict[str, State | None]:
         """Remove firings; see ``Backend.delete``."""
@@ -151,6 +152,9 @@ class Asking(StoreBackend):
         jobs: bool = False,
     ) -> list[Counters]:
         """Read minutes or hours; see ``Backend.counters``."""
+        # Also where one of the two is not a number.
+        if not since < until:
+            return []
         return self._by_routes(
             routes, lambda tr, some: counters.counters(tr, some, since, until, hours=hours, jobs=jobs)
         )

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from skunkqueue.errors import BackendError
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.awaited import AwaitedClaim
-from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.encoding import refuses_what_is_not_utf8
 from skunkqueue.persistence.fdb import claim, leases, reading, settle, staged_batch, waiting, wakeups
 from skunkqueue.persistence.fdb.administration import Administration
@@ -118,9 +118,12 @@ class FdbBackend(Administration):
 
     def get(self, ids: Sequence[str]) -> list[Record | None]:
         """Read firings by id; see ``Backend.get``."""
-        wanted = ids[:MAX_PAGE]
-        found = self._link.read(lambda tr: reading.records(tr, wanted))
-        return [found.get(id_) for id_ in wanted]
+
+        def read(some: Sequence[str]) -> list[Record | None]:
+            found = self._link.read(lambda tr: reading.records(tr, some))
+            return [found.get(id_) for id_ in some]
+
+        return rules.in_pages(read, ids)
 
     def wait_settled(self, ids: Sequence[str], timeout: float) -> list[str]:
         """Block until one of the firings is finished or unknown; see ``Backend.wait_settled``."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from skunkqueue.counters import Counters
 from skunkqueue.listings import MOST_COUNTED, Count, JobCount, Query, Result, Rows
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.encoding import refuses_what_is_not_utf8
 from skunkqueue.persistence.mongodb import (
     claim,
@@ -82,7 +83,7 @@ class MongoBackend(Administration):
 
     def get(self, ids: Sequence[str]) -> list[Record | None]:
         """Read firings; see ``Backend.get``."""
-        return reading.get(self._store, ids)
+        return rules.in_pages(lambda some: reading.get(self._store, some), ids)
 
     def find(self, prefix: str, limit: int = 10) -> list[str]:
         """List ids by how they begin; see ``Backend.find``."""
@@ -94,7 +95,7 @@ class MongoBackend(Administration):
 
     def results(self, ids: Sequence[str]) -> list[Result | None]:
         """Read what became of firings; see ``Backend.results``."""
-        return results.results(self._store, ids)
+        return rules.in_pages(lambda some: results.results(self._store, some), ids)
 
     def rows(self, query: Query, limit: int = 50, cursor: str | None = None) -> Rows:
         """List firings; see ``Backend.rows``."""

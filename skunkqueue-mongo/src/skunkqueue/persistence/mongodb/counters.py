@@ -40,6 +40,9 @@ def counters(
     jobs: bool = False,
 ) -> list[Counters]:
     """Read counters; see ``Backend.counters``."""
+    # Also where one of the two is not a number.
+    if not since < until:
+        return []
     places = list(dict.fromkeys(routes))
     span = HOUR if hours else MINUTE
     kept: list[Counters] = []

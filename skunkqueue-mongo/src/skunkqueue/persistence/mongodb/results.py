@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skunkqueue.listings import Result
-from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.mongodb.documents import KNOWN
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.persistence.mongodb.store import Store
@@ -16,7 +15,7 @@ _SHOWN = {"state": True, "result": True, "error": True, "expires": True}
 
 def results(store: Store, ids: Sequence[str]) -> list[Result | None]:
     """Read what became of firings; see ``Backend.results``."""
-    wanted = list(ids[:MAX_PAGE])
+    wanted = list(ids)
     if not wanted:
         return []
     found = store.find(store.firings, {"_id": {"$in": wanted}, **KNOWN}, _SHOWN, hint="_id_")

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from skunkqueue.counters import Counters
 from skunkqueue.listings import MOST_COUNTED, Busiest, Count, JobCount, Query, Result, Rows
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.redis import (
     control,
@@ -107,7 +108,7 @@ class Asking(StoreBackend, ABC):
 
     def results(self, ids: Sequence[str]) -> list[Result | None]:
         """Read how firings ended; see ``Backend.results``."""
-        return results.results(self._link, ids)
+        return rules.in_pages(lambda some: results.results(self._link, some), ids)
 
     def delete(self, ids: Sequence[str]) -> dict[str, State | None]:
         """Remove firings; see ``Backend.delete``."""

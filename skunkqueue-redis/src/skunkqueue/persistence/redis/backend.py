@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
+from skunkqueue.persistence import rules
 from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.encoding import refuses_what_is_not_utf8
 from skunkqueue.persistence.redis import awaited, awaited_any, enqueue, leases, reading, settle, wakeups
@@ -88,7 +89,7 @@ class RedisBackend(Administration):
 
     def get(self, ids: Sequence[str]) -> list[Record | None]:
         """Read firings by id; see ``Backend.get``."""
-        return reading.get(self._link, ids)
+        return rules.in_pages(lambda some: reading.get(self._link, some), ids)
 
     def wait_settled(self, ids: Sequence[str], timeout: float) -> list[str]:
         """Block until one of the firings is finished or unknown; see ``Backend.wait_settled``."""

@@ -56,7 +56,8 @@ def counters(
     jobs: bool,
 ) -> list[Counters]:
     """Read what was counted on routes in each minute or hour; see ``Backend.counters``."""
-    if not chosen:
+    # Also where one of the two is not a number.
+    if not chosen or not since < until:
         return []
     length, kept = (3_600, HOURS_KEPT) if hours else (60, MINUTES_KEPT)
     now = server_time.now(link)

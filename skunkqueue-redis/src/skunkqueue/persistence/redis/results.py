@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from skunkqueue.listings import Result
-from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.redis.link import Link
 from skunkqueue.persistence.redis.records import End
 from skunkqueue.persistence.redis.scripts import load
@@ -18,11 +17,10 @@ _as_results = reader(tuple[list[End | None], list[tuple[int, bool, float | None,
 
 
 def results(link: Link, ids: Sequence[str]) -> list[Result | None]:
-    """Read how firings ended, up to a page of them; ``None`` for those that are unknown."""
-    wanted = ids[:MAX_PAGE]
-    known = [id_ for id_ in wanted if id_.isascii()]
+    """Read how firings ended; ``None`` for those that are unknown."""
+    known = [id_ for id_ in ids if id_.isascii()]
     if not known:
-        return [None] * len(wanted)
+        return [None] * len(ids)
     ends, live = _as_results(link.call(_RESULTS, known))
     found = {
         id_: Result(id=id_, state=end.state, result=end.result, error=end.error)
@@ -33,4 +31,4 @@ def results(link: Link, ids: Sequence[str]) -> list[Result | None]:
         id_ = known[index]
         state = State.RUNNING if runs else State.PENDING
         found[id_] = Result(id=id_, state=state, result=None, error=error, expires=None if runs else expires)
-    return [found.get(id_) for id_ in wanted]
+    return [found.get(id_) for id_ in ids]
