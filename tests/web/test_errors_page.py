@@ -104,22 +104,98 @@ def test_a_time_that_makes_no_sense_is_told(client: FlaskClient, store: Backend)
     assert 'value="shop"' in answer.text
 
 
-def test_a_bounded_look_says_so_and_goes_further_when_asked_to(
-    client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at two failures, two more of each job, and two jobs."""
     monkeypatch.setattr("skunkqueue.web.pages.errors.LOOKED", 2)
-    fail(store, "KeyError: 'a'", job="shop:old")
+    monkeypatch.setattr("skunkqueue.failure_groups.MOST_JOBS", 2)
+    monkeypatch.setattr("skunkqueue.failure_groups.OF_EACH", 2)
+
+
+@pytest.mark.usefixtures("look")
+def test_a_bounded_look_says_so_and_goes_further_when_asked_to(client: FlaskClient, store: Backend) -> None:
     fail(store, "KeyError: 'a'", 3)
 
     text = client.get("/errors?since=all").text
-
-    assert "These are the newest 2 failures" in text
-    assert text.count("group-") == 1
-    assert "≥" in text
-    assert "Jobs that failed further back only" in text
-    assert "job=shop:old" in text
     (further,) = re.findall(r'href="([^"]+)">Look further back', text)
-    assert len(groups(client, html.unescape(further))) == 2
+
+    assert "The newest 2 failures were looked at" in text
+    assert "There are older ones" in text
+    assert "≥ 2 " in groups(client, "/errors?since=all")[0]
+    assert " 3 " in groups(client, html.unescape(further))[0]
+
+
+@pytest.mark.usefixtures("look")
+@pytest.mark.parametrize("query", ["", "?since=1h", "?since=all", "?error=KeyError", "?queue=shop"])
+def test_a_job_that_fails_very_often_hides_no_other_job(
+    client: FlaskClient, store: Backend, query: str
+) -> None:
+    fail(store, "KeyError: 'a'", job="shop:old")
+    fail(store, "KeyError: 'a'", 2, job="shop:older")
+    fail(store, "KeyError: 'a'", 5)
+
+    flood, older, old = sorted(groups(client, f"/errors{query}"), reverse=True)
+
+    assert re.search(r"shop: sell .*≥ 2 .* or earlier ", flood)
+    assert re.search(r"shop: older .* 2 ", older)
+    assert re.search(r"shop: old .* 1 ", old)
+    assert "≥" not in older + old
+    assert "or earlier" not in older + old
+
+
+@pytest.mark.usefixtures("look")
+def test_in_the_api_such_a_job_hides_none_either(client: FlaskClient, store: Backend) -> None:
+    fail(store, "KeyError: 'a'", job="shop:old")
+    fail(store, "KeyError: 'a'", 5)
+
+    told = client.get("/api/v1/errors?look=2").get_json()
+
+    assert [(one["job"], one["count"], one["complete"]) for one in told["errors"]] == [
+        ("shop:sell", 2, False),
+        ("shop:old", 1, True),
+    ]
+    assert (told["complete"], told["left"]) == (False, [])
+
+
+@pytest.mark.usefixtures("look")
+def test_jobs_with_more_failures_than_are_looked_at_have_at_least_so_many(
+    client: FlaskClient, store: Backend
+) -> None:
+    fail(store, "KeyError: 'a'", 3, job="shop:old")
+    fail(store, "KeyError: 'a'", 3)
+
+    assert ["≥ 2 " in told for told in groups(client)] == [True, True]
+
+
+@pytest.mark.usefixtures("look")
+def test_jobs_that_are_not_looked_at_are_named_and_lead_to_their_failures(
+    client: FlaskClient, store: Backend
+) -> None:
+    for number in range(4):
+        fail(store, "KeyError: 'a'", 4 - number, job=f"shop:old{number}")
+    fail(store, "KeyError: 'a'", 5)
+
+    text = client.get("/errors").text
+    named = re.findall(r'href="([^"]+)"', text.partition('id="further"')[2].partition("</section>")[0])
+
+    assert text.count('<tr id="group-') == 3
+    assert [len(groups(client, html.unescape(link))) for link in named] == [1, 1]
+    assert [re.sub(r".*job=([^&]+).*", r"\1", link) for link in named] == ["shop:old2", "shop:old3"]
+
+
+@pytest.mark.usefixtures("look")
+def test_where_the_look_ends_older_failures_can_be_looked_at(
+    client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skunkqueue.web.pages.errors.LOOKED_FURTHER", 3)
+    fail(store, "ValueError: a")
+    fail(store, "KeyError: 'a'", 4)
+
+    (before,) = re.findall(r'href="([^"]+)">Only those before', client.get("/errors?look=3").text)
+
+    monkeypatch.setattr("skunkqueue.web.pages.errors.LOOKED", 9)
+
+    assert any(told.startswith("ValueError") for told in groups(client, html.unescape(before)))
 
 
 def test_failures_are_drawn_over_time_by_job(client: FlaskClient, store: Backend) -> None:

@@ -53,17 +53,56 @@ def test_failures_of_a_job_a_route_and_a_time_can_be_asked_for(store: Backend, s
     assert "no failures there" in skunq.error("errors", "--until", "1h", expect=1)
 
 
-def test_only_the_newest_are_looked_at_and_it_says_so(
-    store: Backend, skunq: Skunq, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at two failures, and two more of each job."""
     monkeypatch.setattr(failure_groups, "MOST_LOOKED", 2)
+    monkeypatch.setattr("skunkqueue.cli.failures.OF_EACH", 2)
+
+
+@pytest.mark.usefixtures("look")
+def test_only_the_newest_are_looked_at_and_it_says_so(store: Backend, skunq: Skunq) -> None:
     for _ in range(3):
         finish(store, Verdict.ERROR)
 
     told = skunq.json("errors")
+    shown = skunq.result("errors", expect=0)
 
-    assert [each["count"] for each in told["errors"]] == [2]
+    assert [(each["count"], each["complete"]) for each in told["errors"]] == [(2, False)]
     assert told["complete_since"] is not None
+    assert "the newest 2 failures only: for older ones, add --until" in shown.stderr
+    assert shown.stdout.splitlines()[1].startswith("   2+")
+    assert " or earlier" in shown.stdout
+
+
+@pytest.mark.usefixtures("look")
+@pytest.mark.parametrize("words", [(), ("--since", "1h"), ("-q", "demo")])
+def test_a_job_that_fails_very_often_hides_no_other_job(
+    store: Backend, skunq: Skunq, words: tuple[str, ...]
+) -> None:
+    finish(store, Verdict.ERROR, body("shop:buy"))
+    for _ in range(3):
+        finish(store, Verdict.ERROR)
+
+    told = skunq.json("errors", *words)
+
+    assert [(each["job"], each["count"], each["complete"]) for each in told["errors"]] == [
+        ("shop:sell", 2, False),
+        ("shop:buy", 1, True),
+    ]
+
+
+@pytest.mark.usefixtures("look")
+def test_jobs_that_are_not_looked_at_are_named(
+    store: Backend, skunq: Skunq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(failure_groups, "MOST_JOBS", 0)
+    finish(store, Verdict.ERROR, body("shop:buy"))
+    for _ in range(3):
+        finish(store, Verdict.ERROR)
+
+    assert skunq.json("errors")["left"] == [{"job": "shop:buy", "count": 1}]
     assert (
-        "the newest 2 failures only: for older ones, add --until" in skunq.result("errors", expect=0).stderr
+        "not looked at, since all their failures are older: shop:buy (1)"
+        in skunq.result("errors", expect=0).stderr
     )

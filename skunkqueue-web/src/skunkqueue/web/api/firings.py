@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from flask import abort
 from msgspec import UNSET
 
 from skunkqueue.cli.text import cut
 from skunkqueue.errors import BackendError, BackendUnavailableError
-from skunkqueue.failure_groups import grouped, parts_of
-from skunkqueue.failure_groups import read as read_failures
+from skunkqueue.failure_groups import ByJob, grouped, parts_of
 from skunkqueue.listings import Query, Row
 from skunkqueue.records import Record, State
 from skunkqueue.web import searching, source
@@ -19,6 +18,7 @@ from skunkqueue.web.api.endpoints import BASE, endpoint, given, some
 from skunkqueue.web.api.structs import firings as structs
 from skunkqueue.web.api.times import moment, seconds
 from skunkqueue.web.api.values import as_json, text
+from skunkqueue.web.failures import read_failures
 from skunkqueue.web.filters import Filter
 from skunkqueue.web.firing import Argument, Call, FiringView, Returned, returned_by, view_of
 from skunkqueue.web.redaction import Redactor, redactor
@@ -134,23 +134,20 @@ def errors(asked: ErrorsQuery) -> structs.ErrorGroups:
     )
     look = asked.look
     # Remembered are the groups and not the failures: there is an answer for each time that somebody gives.
-    failed = here.shared(("api errors", query, look), lambda: _failed(query, look), _size)
+    groups, read = here.shared(("api errors", query, look), lambda: _failed(query, look), _size)
     return structs.ErrorGroups(
-        now=moment(here.now()), errors=failed.groups, looked=failed.looked, complete=not failed.more
+        now=moment(here.now()),
+        errors=groups,
+        looked=read.looked,
+        complete=not read.more,
+        left=[structs.JobLeft(job=job or None, count=count) for job, count in read.left.items()],
     )
 
 
-class _Failed(NamedTuple):
-    """Failures that were looked at."""
-
-    groups: list[structs.ErrorGroup]
-    looked: int
-    more: bool
-
-
-def _failed(query: Query, look: int) -> _Failed:
-    rows, looked, more = read_failures(source.current().backend, query, look)
-    found = grouped(rows)
+def _failed(query: Query, look: int) -> tuple[list[structs.ErrorGroup], ByJob]:
+    """Group failures; what was read comes without them."""
+    read = read_failures(query, look)
+    found = grouped(read.rows)
     groups = []
     for group, line in zip(found, redactor().errors([group[0] for group in found]), strict=True):
         newest = group[0]
@@ -159,6 +156,7 @@ def _failed(query: Query, look: int) -> _Failed:
         groups.append(
             structs.ErrorGroup(
                 count=len(group),
+                complete=read.has_all(newest.job),
                 job=newest.job or None,
                 error=kind or None,
                 message=text((line or "").removeprefix(f"{kind}:").strip()),
@@ -168,12 +166,12 @@ def _failed(query: Query, look: int) -> _Failed:
                 routes=[structs.RouteName(queue=queue, route=route) for queue, route in places],
             )
         )
-    return _Failed(groups, looked, more)
+    return groups, read._replace(rows=[])
 
 
-def _size(failed: _Failed) -> int:
+def _size(failed: tuple[list[structs.ErrorGroup], ByJob]) -> int:
     """Count what takes memory: each failure may be a group of its own, and each group has all its routes."""
-    return sum(len(group.routes) for group in failed.groups)
+    return sum(len(group.routes) for group in failed[0])
 
 
 # --- what is asked for ------------------------------------------------------------------------------

@@ -9,22 +9,19 @@ import msgspec
 from flask import Blueprint, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from skunkqueue.cli.text import UNKNOWN
-from skunkqueue.failure_groups import grouped, parts_of, read
-from skunkqueue.listings import Query, Row
+from skunkqueue import failure_groups
+from skunkqueue.cli.text import UNKNOWN, iso
+from skunkqueue.failure_groups import ByJob, grouped, parts_of
+from skunkqueue.listings import Row
 from skunkqueue.persistence.asking import OTHER_JOBS
-from skunkqueue.records import State
 from skunkqueue.web import failure_charts, filters, operations, source, suggestions
 from skunkqueue.web.failure_charts import Drawn
+from skunkqueue.web.failures import knows_jobs, read_failures
 from skunkqueue.web.filters import Filter
-from skunkqueue.web.job_sums import job_sums
 from skunkqueue.web.redaction import Seen, redactor
 from skunkqueue.web.rights import Right, allowed
-from skunkqueue.web.routes import places_of
 
 blueprint = Blueprint("errors", __name__)
-_COUNTED = 500
-"""Routes whose jobs are counted for one page."""
 
 RANGES = (("1 h", "1h"), ("24 h", "24h"), ("7 d", "7d"), ("30 d", "30d"), ("all", "all"))
 DEFAULT = "24h"
@@ -35,6 +32,8 @@ LOOKED = 500
 LOOKED_FURTHER = 10_000
 """The same, where a person asks for more and waits for it."""
 MOST_GROUPS = 100
+MOST_LEFT = 20
+"""Jobs of whose failures none was looked at that are named."""
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +44,8 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     """That of the newest, as plugins redact it."""
     count: int
+    is_whole: bool
+    """False: there are at least so many, and the first may be earlier."""
     first: float | None
     last: float | None
     newest: str
@@ -59,16 +60,20 @@ class Failed(msgspec.Struct, frozen=True, kw_only=True):
     """What the page shows."""
 
     groups: list[Group]
-    looked: int
-    """Failures that were grouped."""
+    newest: int
+    """The newest failures, which were looked at first."""
     more: bool
-    """There are older ones, which were not looked at."""
+    """There are older ones, of which only some were looked at."""
     oldest: float | None
-    """When the oldest one that was looked at failed."""
+    """When the oldest of the newest failed, where there are older ones."""
     left_out: int
     """Groups that are not shown."""
     further: list[tuple[str, int]]
-    """Jobs whose failures all lie further back, and how many they have."""
+    """Jobs of whose failures none was looked at, and how many they have."""
+    further_left: int
+    """How many more of these jobs there are."""
+    knows_jobs: bool
+    """False: which other jobs have older failures is not known."""
     drawn: Drawn
 
 
@@ -107,6 +112,11 @@ def errors() -> str | tuple[str, int]:
         no_end=_no_end(),
         ranges=[(text, _url(wanted, range_), range_ == since) for text, range_ in RANGES],
         further=_url(wanted, since, look=LOOKED_FURTHER) if look == LOOKED else None,
+        before=None
+        if failed is None or failed.oldest is None
+        else _url(wanted, since, until=_after(failed.oldest)),
+        of_each=failure_groups.OF_EACH,
+        other_jobs=OTHER_JOBS,
         suggested=suggestions.suggested(),
         operations=operations.current().running(),
     )
@@ -120,13 +130,17 @@ def _no_end() -> str:
     return f"{url_for('.errors')}{'?' if kept else ''}{kept}"
 
 
+def _after(moment: float) -> str | None:
+    """Write the next millisecond: what is cut to milliseconds may come twice, but none is left out."""
+    return iso(moment + 0.001)
+
+
 def _url(wanted: Filter, since: str, **more: Any) -> str:
-    until = wanted.typed.get("finished_to")
+    more.setdefault("until", wanted.typed.get("finished_to"))
     values = wanted.values(
         state=None,
         finished_from=None,
         finished_to=None,
-        until=until,
         since=None if since == DEFAULT else since,
         **more,
     )
@@ -135,29 +149,34 @@ def _url(wanted: Filter, since: str, **more: Any) -> str:
 
 def _failed(wanted: Filter, look: int) -> Failed:
     here = source.current()
-    rows, _, more = read(here.backend, wanted.query, look)
-    found = grouped(rows, by_message=False)
+    read = read_failures(wanted.query, look)
+    found = grouped(read.rows, by_message=False)
     found.sort(key=lambda group: group[0].finished or 0.0, reverse=True)
     shown = found[:MOST_GROUPS]
-    known = {group[0].job for group in found}
+    left = list(read.left.items())
     return Failed(
-        groups=_groups(shown, wanted),
-        looked=len(rows),
-        more=more,
-        oldest=rows[-1].finished if rows else None,
+        groups=_groups(shown, wanted, read),
+        newest=look if read.more else len(read.rows),
+        more=read.more,
+        oldest=read.oldest,
         left_out=len(found) - len(shown),
-        further=_further(wanted.query, known) if more and wanted.query.finished is None else [],
+        further=left[:MOST_LEFT],
+        further_left=len(left[MOST_LEFT:]),
+        knows_jobs=not read.more or wanted.query.job is not None or knows_jobs(wanted.query),
         drawn=failure_charts.draw(wanted.query, here.now()),
     )
 
 
-def _groups(found: list[list[Row]], wanted: Filter) -> list[Group]:
+def _groups(found: list[list[Row]], wanted: Filter, read: ByJob) -> list[Group]:
     newest = [group[0] for group in found]
     hidden = redactor().texts([Seen(row.job, "error", row.error or "") for row in newest])
-    return [_group(group, wanted, text) for group, text in zip(found, hidden, strict=True)]
+    return [
+        _group(group, wanted, text, is_whole=read.has_all(group[0].job))
+        for group, text in zip(found, hidden, strict=True)
+    ]
 
 
-def _group(rows: list[Row], wanted: Filter, hidden: str | None) -> Group:
+def _group(rows: list[Row], wanted: Filter, hidden: str | None, *, is_whole: bool) -> Group:
     newest = rows[0]
     kind, message = parts_of(newest)
     return Group(
@@ -165,22 +184,10 @@ def _group(rows: list[Row], wanted: Filter, hidden: str | None) -> Group:
         error=kind,
         message=message if hidden is None else hidden,
         count=len(rows),
+        is_whole=is_whole,
         first=rows[-1].finished,
         last=newest.finished,
         newest=newest.id,
         places=tuple(sorted({(row.queue, row.route) for row in rows})),
         values=wanted.values(job=newest.job or UNKNOWN, error=kind),
     )
-
-
-def _further(query: Query, known: set[str]) -> list[tuple[str, int]]:
-    """Find jobs with failures among those that were not looked at, by the counts that the store keeps."""
-    counts: dict[str, int] = {}
-    store = source.current().backend
-    if places_of(store, query.queue, query.route, _COUNTED) is None:
-        return []
-    for one in job_sums(query.queue, query.route):
-        if one.job not in known and query.job in (None, one.job) and one.counts[State.ERROR]:
-            counts[one.job] = counts.get(one.job, 0) + one.counts[State.ERROR]
-    counts.pop(OTHER_JOBS, None)
-    return sorted(counts.items(), key=lambda one: -one[1])[:20]

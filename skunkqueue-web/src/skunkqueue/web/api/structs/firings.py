@@ -198,6 +198,8 @@ class ErrorGroup(Base, frozen=True, kw_only=True):
     """Failures that are alike."""
 
     count: int
+    complete: bool
+    """False: there are at least so many, and the first may be earlier."""
     job: str | None
     error: str | None
     """Type of the error."""
@@ -210,6 +212,14 @@ class ErrorGroup(Base, frozen=True, kw_only=True):
     routes: list[RouteName]
 
 
+class JobLeft(Base, frozen=True, kw_only=True):
+    """A job of whose failures none was looked at."""
+
+    job: str | None
+    count: int
+    """How many it has, as far as is known."""
+
+
 class ErrorGroups(Base, frozen=True, kw_only=True):
     """Failures, grouped; the largest group first."""
 
@@ -217,4 +227,6 @@ class ErrorGroups(Base, frozen=True, kw_only=True):
     errors: list[ErrorGroup]
     looked: int
     complete: bool
-    """False: only the newest failures were looked at."""
+    """False: only the newest failures were looked at, and some of each job that has few or none among these."""
+    left: list[JobLeft]
+    """Jobs whose failures are all older, and were not looked at; those with most failures first."""
