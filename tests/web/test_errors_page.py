@@ -64,6 +64,17 @@ def test_failures_are_grouped_by_job_and_type_the_newest_group_first(
     assert " 2 " in third
 
 
+def test_a_group_stays_the_same_row_while_more_fail(client: FlaskClient, store: Backend) -> None:
+    fail(store, "KeyError: 'a'")
+    fail(store, "ValueError: a")
+    before = GROUP.findall(client.get("/errors?since=all").text)
+    fail(store, "KeyError: 'b'")
+
+    after = GROUP.findall(client.get("/errors?since=24h").text)
+
+    assert after == list(reversed(before))
+
+
 def test_a_group_leads_to_its_firings_and_to_the_newest_of_them(client: FlaskClient, store: Backend) -> None:
     *_, newest = fail(store, "KeyError: 'a'", 2)
 

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from skunkqueue.cli.doctor.finding import PROBLEM, Finding
 from skunkqueue.persistence import Backend
 from skunkqueue.records import Outcome, Verdict
-from skunkqueue.web import attention
+from skunkqueue.web import attention, pages
 from skunkqueue.web.source import KEY, Source
 from tests.support.waiting import eventually
 from tests.web.crews import add_worker
@@ -142,6 +142,16 @@ def test_counts_and_rates_are_shown(client: FlaskClient, store: Backend) -> None
     text = client.get("/").text
 
     assert re.search(r'Pending</span><span class="tile-value">3<', text)
+
+
+def test_the_busiest_routes_are_shown_in_the_order_of_their_names(
+    client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages.overview, "ROUTES", 3)
+    counts = {"b": 2, "d": 1, "a": 3, "c": 4}
+    store.enqueue([firing(route=route) for route, count in counts.items() for _ in range(count)])
+
+    assert re.findall(rf'<tr id="route-\d+-{QUEUE}-(\w+)"', client.get("/").text) == ["a", "b", "c"]
 
 
 def test_the_longest_wait_is_a_length_and_leads_to_the_one_that_waits(

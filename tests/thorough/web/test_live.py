@@ -9,6 +9,7 @@ from flask import Flask
 from playwright.sync_api import Browser, Page, Route, expect
 
 from skunkqueue.persistence import Backend
+from skunkqueue.records import Outcome, Verdict
 from skunkqueue.web import create_app
 from skunkqueue.web.live.events import KEY
 from tests.support.chromium import opened
@@ -213,6 +214,46 @@ def test_rows_come_again_when_the_reader_scrolls_back(page: Page, store: Backend
     page.evaluate("scrollTo(0, 0)")
 
     expect(page.get_by_role("row").filter(has_text="late")).to_be_visible()
+    expect(page.locator("#held")).to_be_hidden()
+
+
+def fail(store: Backend, route: str, error: str) -> None:
+    (lent,) = claim(store, route)
+    outcome = Outcome(id=lent.id, token=lent.token, verdict=Verdict.ERROR, error=error, began=lent.claimed)
+    store.settle([outcome])
+
+
+def kinds(page: Page) -> list[str]:
+    return [text.strip() for text in page.locator(".failures .kind").all_inner_texts()]
+
+
+def test_groups_of_errors_keep_their_places_and_new_ones_come_first(page: Page, store: Backend) -> None:
+    fail(store, "route-01", "KeyError: a")
+    fail(store, "route-02", "ValueError: a")
+    page.goto("/errors")
+    assert kinds(page) == ["ValueError", "KeyError"]
+
+    fail(store, "route-03", "KeyError: b")
+    expect(page.get_by_role("row").filter(has_text="KeyError")).to_contain_text("2")
+    assert kinds(page) == ["ValueError", "KeyError"]
+    fail(store, "route-04", "OSError: b")
+    expect(page.locator(".failures .kind")).to_have_count(3)
+
+    assert kinds(page) == ["OSError", "ValueError", "KeyError"]
+
+
+def test_no_group_of_errors_comes_under_the_pointer(page: Page, store: Backend) -> None:
+    fail(store, "route-01", "KeyError: a")
+    page.goto("/errors")
+    button = page.get_by_role("link", name="Requeue KeyError")
+    button.hover()
+
+    fail(store, "route-02", "ValueError: a")
+    expect(page.locator("#held")).to_contain_text("1 new row")
+    assert kinds(page) == ["KeyError"]
+    page.get_by_role("heading", level=1).hover()
+
+    expect(page.locator(".failures .kind")).to_have_count(2)
     expect(page.locator("#held")).to_be_hidden()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import blake2s
 from typing import Any
 from urllib.parse import urlencode
 
@@ -39,6 +40,8 @@ MOST_LEFT = 20
 class Group(msgspec.Struct, frozen=True, kw_only=True):
     """Failures of one job with one type of error."""
 
+    id: str
+    """Stays the same while more fail."""
     job: str
     error: str
     message: str
@@ -180,6 +183,7 @@ def _group(rows: list[Row], wanted: Filter, hidden: str | None, *, is_whole: boo
     newest = rows[0]
     kind, message = parts_of(newest)
     return Group(
+        id=blake2s(f"{newest.job}\n{kind}".encode(), digest_size=8).hexdigest(),
         job=newest.job,
         error=kind,
         message=message if hidden is None else hidden,

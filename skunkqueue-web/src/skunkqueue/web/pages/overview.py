@@ -75,7 +75,7 @@ def overview() -> str:
         rates=rates(hour),
         charts=charts_of(past),
         is_whole=past.is_whole,
-        lines=busiest(lines)[:ROUTES],
+        lines=sorted(busiest(lines)[:ROUTES], key=lambda line: (line.info.queue, line.info.route)),
         left=max((len(lines) if choice.route else board.total) - ROUTES, 0),
         workers=board.workers,
         is_everything=is_everything,

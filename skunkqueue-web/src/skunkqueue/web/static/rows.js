@@ -1,5 +1,6 @@
 // Holds the rows of a listing (data-holds) while some are ticked or the reader has scrolled into it: what a row says changes,
-// but no row comes, goes or moves until the reader asks for it.
+// but no row comes, goes or moves until the reader asks for it. Where rows have buttons of their own (data-keeps), those that
+// are shown keep their order, new ones come before them; if both, the rows are held under the pointer, too.
 const strip = document.getElementById("held");
 let released = false; // The reader asked for the new rows.
 
@@ -14,7 +15,17 @@ function isScrolledInto(body) {
   return body.getBoundingClientRect().top < covered;
 }
 
-const isHeld = (body) => tickedOf(body) > 0 || isScrolledInto(body);
+const isPointedAt = (body) => "keeps" in body.parentElement.dataset && body.matches(":hover, :focus-within");
+const isHeld = (body) => tickedOf(body) > 0 || isScrolledInto(body) || isPointedAt(body);
+
+function keepOrder(main, found) {
+  const fresh = found.querySelectorAll("[data-keeps] > tbody");
+  main.querySelectorAll("[data-keeps] > tbody").forEach((body, number) => {
+    const there = new Map(fresh[number] ? rowsOf(fresh[number]).map((row) => [row.id, row]) : []);
+    const kept = rowsOf(body).map((row) => there.get(row.id));
+    fresh[number]?.append(...kept.filter(Boolean));
+  });
+}
 
 function say(news, gone, ticked, isCut) {
   if (!strip) return;
@@ -37,6 +48,7 @@ export function holdRows(main, found) {
   const isFree = released || !shown.some(isHeld);
   const fresh = bodies(found);
   let [news, gone, ticked, isCut, isWhole] = [0, 0, 0, false, true];
+  if (!released) keepOrder(main, found);
   shown.forEach((body, number) => {
     const next = fresh[number];
     const here = rowsOf(body);
@@ -63,7 +75,7 @@ export function holdRows(main, found) {
   return isWhole;
 }
 
-// Calls back when rows may come again: the reader has asked for them, has unticked all or has scrolled back.
+// Calls back when rows may come again: the reader has asked for them, has unticked all, has scrolled back or points elsewhere.
 export function onRelease(main, callback) {
   strip?.querySelector("button").addEventListener("click", () => {
     released = true;
@@ -79,4 +91,5 @@ export function onRelease(main, callback) {
   // Later: ticking all boxes at once is done by another listener.
   document.addEventListener("change", () => setTimeout(look));
   document.addEventListener("scroll", look, { passive: true });
+  document.addEventListener("pointerover", look, { passive: true });
 }
