@@ -44,6 +44,7 @@ PAGES: dict[str, tuple[str, Callable[[Shown], str]]] = {
     "a finished firing": ("firing.firing", lambda shown: f"/jobs/{shown.done}"),
     "found": ("find.find", lambda _: address("/find", q="s")),
     "kill": ("firing_actions.confirm", lambda _: address("/confirm", verb="kill", all="1", queue=QUEUE)),
+    "requeue all": ("firing_actions.confirm", lambda _: address("/confirm", verb="requeue", all="1")),
     "operations": ("operations.operations", lambda _: "/operations"),
     "errors": ("errors.errors", lambda _: "/errors"),
     "workers": ("workers.workers", lambda _: "/workers"),
@@ -110,6 +111,7 @@ def fill(store: Backend) -> Shown:
         ]
     )
     store.enqueue([firing(route="a route that nobody works on", delay=delay) for delay in (0.0, 3_600.0)])
+    store.enqueue([firing(route="nobody", job="shop:send") for _ in range(2)])
     store.sample()
     declare(store, after=60.0)
     control = Control(store, "jed", "to see how it looks")
