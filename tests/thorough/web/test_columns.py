@@ -1,0 +1,79 @@
+"""Tables whose columns and rows stay where they are, whatever comes into them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from skunkqueue.persistence import Backend
+from skunkqueue.records import Outcome, Verdict
+from tests.support.chromium import opened
+from tests.web.crews import add_pool
+from tests.web.firings import claim, firing
+from tests.web.schedules import declare, install_strategies
+
+WIDTHS = [768, 1_024, 1_280, 1_920, 2_560]
+LEFTS = "[...document.querySelectorAll('main thead th')].map((one) => Math.round(one.getBoundingClientRect().left))"
+HEIGHTS = (
+    "[...document.querySelectorAll('.members tbody tr')].map((one) => one.getBoundingClientRect().height)"
+)
+
+
+def measured(browser: Browser, address: str, path: str, what: str) -> dict[int, Any]:
+    """Measure something on a page that has just been loaded, at each width."""
+    found = {}
+    with opened(browser, base_url=address, reduced_motion="reduce") as page:
+        page.goto(path)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            found[width] = page.evaluate(what)
+    return found
+
+
+def fail(store: Backend, job: str, route: str, error: str) -> None:
+    store.enqueue([firing(job=job, route=route)])
+    (lent,) = claim(store, route)
+    outcome = Outcome(id=lent.id, token=lent.token, verdict=Verdict.ERROR, error=error, began=lent.claimed)
+    store.settle([outcome])
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/errors"])
+def test_columns_stay_when_longer_names_and_errors_come(
+    browser: Browser, address: str, store: Backend, path: str
+) -> None:
+    fail(store, "a:b", "r", "E: x")
+    before = measured(browser, address, path, LEFTS)
+
+    fail(
+        store, f"a.rather.long.module:{'job' * 15}", f"a-rather-{'long' * 8}-route", f"AnError: {'why ' * 30}"
+    )
+
+    assert measured(browser, address, path, LEFTS) == before
+
+
+def test_columns_stay_when_a_schedule_begins_to_run(
+    browser: Browser, address: str, store: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_strategies(tmp_path / "site", monkeypatch)
+    declare(store, after=0.0)
+    before = measured(browser, address, "/schedules", LEFTS)
+
+    claim(store)
+
+    assert measured(browser, address, "/schedules", LEFTS) == before
+
+
+def test_a_workers_row_stays_as_high_as_it_is_when_it_has_much_in_hand(
+    browser: Browser, address: str, store: Backend
+) -> None:
+    worker = add_pool(store).processes[0].worker
+    before = measured(browser, address, "/workers", LEFTS), measured(browser, address, "/workers", HEIGHTS)
+
+    store.enqueue([firing(job=f"a.rather.long.module:{'job' * 15}") for _ in range(5)])
+    claim(store, limit=5, worker=worker)
+
+    after = measured(browser, address, "/workers", LEFTS), measured(browser, address, "/workers", HEIGHTS)
+    assert after == before
