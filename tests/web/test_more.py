@@ -11,6 +11,9 @@ from flask.testing import FlaskClient
 
 from skunkqueue.listings import Query
 from skunkqueue.persistence import Backend
+from skunkqueue.plugins import COMMANDS
+from skunkqueue.plugins.registry import PluginInfo
+from skunkqueue.web import installed
 from skunkqueue.web.pages import more
 from skunkqueue.web.pages.more import Extra
 from skunkqueue.web.rights import Right
@@ -62,6 +65,19 @@ def test_a_plugins_page_that_fails_says_so_and_harms_no_other(client: FlaskClien
 
 def test_a_page_that_nobody_brings_does_not_exist(client: FlaskClient) -> None:
     assert client.get("/more?page=nothing").status_code == 404
+
+
+def test_broken_plugins_are_listed_first(app: Flask, client: FlaskClient) -> None:
+    def plugin(name: str, problem: str | None = None) -> PluginInfo:
+        return PluginInfo(
+            group=COMMANDS, name=name, value="m:x", distribution="ours", version="1", problem=problem
+        )
+
+    app.extensions[installed.KEY] = lambda: [plugin("a"), plugin("b"), plugin("c", "it is gone"), plugin("d")]
+
+    text = client.get("/plugins").text
+
+    assert re.findall(r"<strong>(\w)</strong>", text) == ["c", "a", "b", "d"]
 
 
 def test_plugins_are_listed_with_where_they_come_from(client: FlaskClient) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser
 
 from skunkqueue.persistence import Backend
 from skunkqueue.records import Outcome, Verdict
+from skunkqueue.web.pages import more
+from skunkqueue.web.pages.more import Extra
+from skunkqueue.web.rights import Right
 from tests.support.chromium import opened
 from tests.web.crews import add_pool
 from tests.web.firings import claim, firing
@@ -77,3 +82,21 @@ def test_a_workers_row_stays_as_high_as_it_is_when_it_has_much_in_hand(
 
     after = measured(browser, address, "/workers", LEFTS), measured(browser, address, "/workers", HEIGHTS)
     assert after == before
+
+
+class Listing:
+    title = "A list"
+    template = "<ul><li>one</li></ul>"
+
+    def read(self, store: Backend, arguments: Mapping[str, str]) -> Mapping[str, object]:
+        return {"store": store.location(), "arguments": arguments}
+
+
+def test_a_list_on_a_page_of_a_plugin_has_room_for_its_marks(
+    app: Flask, browser: Browser, address: str
+) -> None:
+    app.extensions[more.KEY].pages = {"list": Extra("list", Listing(), Right.VIEW)}
+    room = """document.querySelector("main li").getBoundingClientRect().left
+        - document.querySelector("main h1").getBoundingClientRect().left"""
+
+    assert min(measured(browser, address, "/more?page=list", room).values()) > 15

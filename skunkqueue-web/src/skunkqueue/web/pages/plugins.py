@@ -14,7 +14,8 @@ blueprint = Blueprint("plugins", __name__)
 @allowed(Right.VIEW)
 def plugins() -> str:
     """Show all plugins of the monitor's own environment."""
-    found = known_plugins()
+    # Those that are broken come first.
+    found = sorted(known_plugins(), key=lambda each: each.problem is None)
     return render_template(
         "plugins.html", plugins=found, broken=sum(each.problem is not None for each in found)
     )
