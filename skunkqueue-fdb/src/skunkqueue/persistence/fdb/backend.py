@@ -85,7 +85,9 @@ class FdbBackend(Administration):
 
     def wait(self, queue: str, route: str, worker: str, timeout: float) -> bool:
         """Block until something may be claimable; see ``Backend.wait``."""
-        return wakeups.wait_until(self._link, lambda tr: waiting.look(tr, queue, route, worker), timeout, nothing=False)
+        return wakeups.wait_until(
+            self._link, lambda tr: waiting.look(tr, queue, route, worker), timeout, nothing=False
+        )
 
     def wait_any(self, queue: str, routes: Sequence[str], worker: str, timeout: float) -> str | None:
         """Block until something may be claimable on one of several routes; see ``Backend.wait_any``."""

@@ -104,7 +104,10 @@ class Watches:
 
 
 def wait_until(
-    link: Link, work: Callable[[Transaction], tuple[T, float | None, Sequence[bytes]]], timeout: float, nothing: T
+    link: Link,
+    work: Callable[[Transaction], tuple[T, float | None, Sequence[bytes]]],
+    timeout: float,
+    nothing: T,
 ) -> T:
     """Look until something is found, the timeout (seconds) is over, or the store is closed; return what was seen last.
 
