@@ -7,12 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from skunkqueue.persistence.fdb.backend import FdbBackend
+from tests.fdb.application_shop import Shop
 from tests.fdb.bindings import Bound, Either, of_fdb, of_stand_in
 from tests.support.fdb_fixtures import fdb_server, new_fdb_server, new_stand_in, stand_in
 from tests.support.fdb_server import FdbServer
 from tests.support.fdb_standin.backend import StandInBackend
 from tests.support.fdb_standin.process import StandInServer
-from tests.support.store_fixtures import config_of, dbname
+from tests.support.store_fixtures import ConfigOf, config_of, dbname
 
 __all__ = ["config_of", "dbname", "fdb_server", "new_fdb_server", "new_stand_in", "stand_in"]
 
@@ -41,3 +42,26 @@ def either(request: pytest.FixtureRequest) -> Either:
         return Either(FdbBackend, server.url())
     standing: StandInServer = request.getfixturevalue("stand_in")
     return Either(StandInBackend, standing.url())
+
+
+@pytest.fixture
+def on_stand_in(stand_in: StandInServer, config_of: ConfigOf, dbname: str) -> Iterator[Shop]:
+    """Give a shop on the stand-in, where commits can be made to fail."""
+    stand_in.clear_faults()
+    store = StandInBackend.open(config_of(stand_in.url()))
+    yield Shop(store, of_stand_in(stand_in, dbname))
+    stand_in.clear_faults()
+    store.close()
+
+
+@pytest.fixture(params=["stand-in", "fdb"])
+def shop(request: pytest.FixtureRequest, config_of: ConfigOf, dbname: str) -> Iterator[Shop]:
+    """Give a shop, on the stand-in and on a real server."""
+    if request.param == "stand-in":
+        yield request.getfixturevalue("on_stand_in")
+        return
+    server: FdbServer = request.getfixturevalue("fdb_server")
+    bound = of_fdb(server, dbname)
+    store = FdbBackend.open(config_of(server.url()))
+    yield Shop(store, bound)
+    store.close()

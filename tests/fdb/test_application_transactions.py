@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from skunkqueue import SkunkQueue
 from skunkqueue.contract.makers import (
-    LEASE,
-    QUEUE,
-    ROUTE,
-    WORKER,
     firing,
     firings,
     ids,
-    outcome,
     state,
 )
 from skunkqueue.errors import BackendError, BackendUnavailableError
 from skunkqueue.persistence.fdb import application, keys
-from skunkqueue.persistence.fdb.backend import FdbBackend
 from skunkqueue.records import Firing, State
-from tests.fdb.bindings import Bound, of_fdb, of_stand_in
+from tests.fdb.application_shop import Shop
+from tests.fdb.bindings import of_fdb, of_stand_in
 from tests.support.fdb_fixtures import NewStandIn
 from tests.support.fdb_server import FdbServer
 from tests.support.fdb_standin.backend import StandInBackend
@@ -45,52 +40,6 @@ def add(a: int, b: int) -> int:
 @demo.job
 def book(transaction: str) -> str:
     return transaction
-
-
-class Shop(NamedTuple):
-    """An application that has its data beside the store."""
-
-    store: FdbBackend
-    bound: Bound
-
-    def retried(self, work: Callable[[Any], object]) -> Any:
-        """Do something in a transaction as ``@fdb.transactional`` does; return the transaction."""
-        tr = self.bound.begin()
-        for _ in range(10):
-            try:
-                work(tr)
-                tr.commit().wait()
-            except self.bound.binding.FDBError as error:
-                tr.on_error(error).wait()
-            else:
-                return tr
-        pytest.fail("the transaction does not come to an end")
-
-    def lent(self, limit: int = 100) -> list[str]:
-        return ids(self.store.claim(QUEUE, ROUTE, WORKER, limit, LEASE))
-
-
-@pytest.fixture
-def on_stand_in(stand_in: StandInServer, config_of: ConfigOf, dbname: str) -> Iterator[Shop]:
-    """Give a shop on the stand-in, where commits can be made to fail."""
-    stand_in.clear_faults()
-    store = StandInBackend.open(config_of(stand_in.url()))
-    yield Shop(store, of_stand_in(stand_in, dbname))
-    stand_in.clear_faults()
-    store.close()
-
-
-@pytest.fixture(params=["stand-in", "fdb"])
-def shop(request: pytest.FixtureRequest, config_of: ConfigOf, dbname: str) -> Iterator[Shop]:
-    """Give a shop, on the stand-in and on a real server."""
-    if request.param == "stand-in":
-        yield request.getfixturevalue("on_stand_in")
-        return
-    server: FdbServer = request.getfixturevalue("fdb_server")
-    bound = of_fdb(server, dbname)
-    store = FdbBackend.open(config_of(server.url()))
-    yield Shop(store, bound)
-    store.close()
 
 
 def test_firing_is_in_together_with_the_data(shop: Shop) -> None:
@@ -117,176 +66,6 @@ def test_firing_of_a_transaction_that_is_never_committed_is_not_in(shop: Shop) -
     shop.store.enqueue(after)
     assert shop.lent() == ids(after)
     assert shop.bound.all() == []
-
-
-def test_retried_transaction_enqueues_once(shop: Shop) -> None:
-    tries: list[list[str]] = []
-
-    def order(tr: Any) -> None:
-        assert tr.get(shop.bound.key("stock")).value == (b"5" if not tries else b"4")
-        if not tries:
-            shop.bound.put(stock=b"4")
-        tr.set(shop.bound.key("order"), b"1")
-        tries.append(shop.store.enqueue_in(tr, [firing()]) + shop.store.enqueue_in(tr, firings(2)))
-
-    shop.bound.put(stock=b"5")
-    shop.retried(order)
-    assert len(tries) == 2
-    assert tries[0] == tries[1]
-    assert shop.lent() == tries[0]
-
-
-def test_try_that_fires_more_than_the_one_before_enqueues_all_of_it(shop: Shop) -> None:
-    tries: list[list[str]] = []
-
-    def order(tr: Any) -> None:
-        tr.get(shop.bound.key("stock")).wait()
-        if not tries:
-            shop.bound.put(stock=b"4")
-        tr.set(shop.bound.key("order"), b"1")
-        tries.append(shop.store.enqueue_in(tr, firings(1 + 2 * len(tries))))
-
-    shop.retried(order)
-    assert len(tries) == 2
-    assert tries[1][:1] == tries[0]
-    assert shop.lent() == tries[1]
-
-
-@pytest.mark.parametrize("landing", ["before", "never"])
-def test_commit_of_which_nobody_knows_enqueues_once(
-    on_stand_in: Shop, stand_in: StandInServer, landing: Any
-) -> None:
-    shop, seen = on_stand_in, list[str]()
-
-    def order(tr: Any) -> None:
-        if seen and landing == "before":
-            # It was worked on, and forgotten, before the application tried again.
-            (lent,) = shop.store.claim(QUEUE, ROUTE, WORKER, 10, LEASE)
-            shop.store.settle([outcome(lent, ttl=0.0)])
-            assert shop.store.prune() == 1
-        tr.set(shop.bound.key("order"), b"1")
-        seen.extend(shop.store.enqueue_in(tr, [firing()]))
-
-    stand_in.fail(Fault(call="commit", code=1021, landing=landing, prefix=shop.bound.key("order")))
-    shop.retried(order)
-    assert stand_in.clear_faults() == 1
-    assert len(seen) == 2
-    assert len(set(seen)) == 1
-    assert shop.lent() == ([] if landing == "before" else seen[:1])
-
-
-def test_what_a_try_fires_beyond_one_that_was_committed_is_in(
-    on_stand_in: Shop, stand_in: StandInServer
-) -> None:
-    shop, tries = on_stand_in, list[list[str]]()
-
-    def order(tr: Any) -> None:
-        tr.set(shop.bound.key("order"), b"1")
-        tries.append(shop.store.enqueue_in(tr, firings(1 + len(tries))))
-
-    stand_in.fail(Fault(call="commit", code=1021, landing="before", prefix=shop.bound.key("order"), times=2))
-    shop.retried(order)
-    assert [len(one) for one in tries] == [1, 2, 3]
-    assert shop.lent() == tries[2]
-
-
-def test_try_that_does_other_work_than_one_that_was_committed_loses_nothing(
-    on_stand_in: Shop, stand_in: StandInServer
-) -> None:
-    shop, waiting, stored = on_stand_in, ["a", "b"], list[str]()
-
-    def take(tr: Any) -> None:
-        name = next(one for one in waiting if tr.get(shop.bound.key(one)).value is not None)
-        tr.clear(shop.bound.key(name))
-        stored.extend(shop.store.enqueue_in(tr, [firing(body=name.encode())]))
-
-    shop.bound.put(a=b"1", b=b"1")
-    stand_in.fail(Fault(call="commit", code=1021, landing="before", prefix=shop.bound.key("a")))
-    shop.retried(take)
-    assert stand_in.clear_faults() == 1
-    assert shop.bound.all() == []
-    assert len(set(stored)) == 2
-    assert shop.lent() == stored
-
-
-def test_alike_firings_are_told_apart_by_their_order(on_stand_in: Shop, stand_in: StandInServer) -> None:
-    shop, tries = on_stand_in, list[list[str]]()
-
-    def order(tr: Any) -> None:
-        tr.set(shop.bound.key("order"), b"1")
-        wanted = [firing(body=b"a"), firing(body=b"b"), firing(body=b"a")]
-        tries.append(shop.store.enqueue_in(tr, wanted if not tries else wanted[::-1]))
-
-    stand_in.fail(Fault(call="commit", code=1021, landing="before", prefix=shop.bound.key("order")))
-    shop.retried(order)
-    assert len(set(tries[0])) == 3
-    assert tries[1] == [tries[0][0], tries[0][1], tries[0][2]]
-    assert sorted(shop.lent()) == sorted(tries[0])
-
-
-@pytest.mark.parametrize("landing", ["before", "never"])
-def test_holder_of_a_key_is_the_answer_of_each_try(
-    on_stand_in: Shop, stand_in: StandInServer, landing: Any
-) -> None:
-    shop, found = on_stand_in, list[str]()
-    (holder,) = shop.store.enqueue([firing(key="k")])
-
-    def order(tr: Any) -> None:
-        tr.set(shop.bound.key("order"), b"1")
-        found.extend(shop.store.enqueue_in(tr, [firing(key="k")]))
-
-    stand_in.fail(Fault(call="commit", code=1021, landing=landing, prefix=shop.bound.key("order")))
-    shop.retried(order)
-    assert found == [holder, holder]
-
-
-def test_alike_firings_with_one_key_are_one_in_each_try(on_stand_in: Shop, stand_in: StandInServer) -> None:
-    shop, tries = on_stand_in, list[list[str]]()
-
-    def order(tr: Any) -> None:
-        tr.set(shop.bound.key("order"), b"1")
-        tries.append(shop.store.enqueue_in(tr, firings(2, key="k")))
-
-    stand_in.fail(Fault(call="commit", code=1021, landing="before", prefix=shop.bound.key("order")))
-    shop.retried(order)
-    assert len(set(tries[0])) == 1
-    assert tries[1] == tries[0]
-    assert shop.lent() == tries[0][:1]
-
-
-def test_store_that_is_opened_again_between_two_tries_enqueues_once(
-    on_stand_in: Shop, stand_in: StandInServer, config_of: ConfigOf
-) -> None:
-    shop, stores, seen = on_stand_in, [on_stand_in.store], list[str]()
-
-    def order(tr: Any) -> None:
-        if seen:
-            stores[-1].close()
-            stores.append(StandInBackend.open(config_of(stand_in.url())))
-        tr.set(shop.bound.key("order"), b"1")
-        seen.extend(stores[-1].enqueue_in(tr, [firing()]))
-
-    stand_in.fail(Fault(call="commit", code=1021, landing="before", prefix=shop.bound.key("order")))
-    shop.retried(order)
-    lent = ids(stores[-1].claim(QUEUE, ROUTE, WORKER, 10, LEASE))
-    stores[-1].close()
-    assert lent == seen[:1] == seen[1:]
-
-
-@pytest.mark.parametrize("end", ["reset", "on_error"])
-def test_versionstamp_of_a_try_that_has_ended_is_an_error(shop: Shop, end: str) -> None:
-    tr = shop.bound.begin()
-    tr.set(shop.bound.key("a"), b"1")
-    stamp = tr.get_versionstamp()
-    tr.get(shop.bound.key("a")).wait()
-    assert not stamp.is_ready()
-    if end == "reset":
-        tr.reset()
-    else:
-        tr.on_error(shop.bound.binding.FDBError(1021)).wait()
-    tr.get(shop.bound.key("a")).wait()
-    assert stamp.is_ready()
-    assert shop.bound.refusal(stamp.wait) != 0
 
 
 def test_object_that_is_used_again_begins_another_transaction(shop: Shop) -> None:
