@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -95,52 +94,3 @@ def test_log_is_cut_back_although_somebody_always_reads(
         finally:
             ended.set()
         reading.result()
-
-
-def filed_without_its_log(path: Path) -> int:
-    """Count the firings in a copy of the file that leaves the write-ahead log behind."""
-    copy = path.with_name("copy.db")
-    shutil.copy(path, copy)
-    db = plain(copy)
-    try:
-        return int(
-            db.execute("SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM firing)").fetchone()[0]
-        )
-    finally:
-        db.close()
-
-
-def test_the_log_is_copied_into_the_file_before_a_commit_has_to(virtual: SQLiteBackend, path: Path) -> None:
-    for _ in range(housekeeping._CHECKPOINT_EVERY):
-        virtual.enqueue([firing()])
-    assert filed_without_its_log(path) == 0
-
-    virtual.maintain()
-
-    assert filed_without_its_log(path) == housekeeping._CHECKPOINT_EVERY
-
-
-def test_few_transactions_are_left_in_the_log(virtual: SQLiteBackend, path: Path) -> None:
-    for _ in range(housekeeping._CHECKPOINT_EVERY):
-        virtual.enqueue([firing()])
-    virtual.maintain()
-    virtual.enqueue([firing()])
-
-    virtual.maintain()
-
-    assert filed_without_its_log(path) == housekeeping._CHECKPOINT_EVERY
-
-
-def test_maintaining_waits_for_nobody_and_complains_of_nothing(virtual: SQLiteBackend, path: Path) -> None:
-    for _ in range(housekeeping._CHECKPOINT_EVERY):
-        virtual.enqueue([firing()])
-    other = plain(path)
-    other.execute("BEGIN IMMEDIATE")
-    virtual.maintain()
-    other.execute("ROLLBACK")
-    other.close()
-    path.unlink()
-    for _ in range(housekeeping._CHECKPOINT_EVERY):
-        virtual._store.writer.commits += 1
-
-    virtual.maintain()

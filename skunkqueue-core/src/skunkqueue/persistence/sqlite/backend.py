@@ -243,7 +243,7 @@ class SQLiteBackend(Asking):
 
     def maintain(self) -> None:
         """Make a checkpoint, where it is time."""
-        housekeeping.maintain(self._store)
+        self._store.checkpoints.look()
 
     def register_pool(self, pool: PoolRecord, lease: float) -> None:
         """List a pool."""

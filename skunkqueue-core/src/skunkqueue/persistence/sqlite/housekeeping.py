@@ -1,15 +1,13 @@
-"""What any worker does every few seconds: forget dead workers, prune, make checkpoints, and notice a clock that was set back."""
+"""What any worker does every few seconds: forget dead workers, prune, and notice a clock that was set back."""
 
 from __future__ import annotations
 
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skunkqueue.errors import BackendError
 from skunkqueue.persistence.sqlite import (
     audit,
     ending,
@@ -36,8 +34,6 @@ _CUT_WITHIN = 1_000
 _CUT_AGAIN = 120.0
 """Seconds after which a sweep waits again where a read took longer; until then it only tries."""
 _CLEAN_EVERY = 600.0
-_CHECKPOINT_EVERY = 100
-"""Transactions of this process between two checkpoints: some hundred pages of the log where firings come one by one."""
 
 
 def sweep(store: Store, sample: Callable[[], object]) -> int:
@@ -56,21 +52,6 @@ def sweep(store: Store, sample: Callable[[], object]) -> int:
     moved, touched = store.wall_clock.take_moved()
     store.wake_numbers(touched)
     return done + moved
-
-
-def maintain(store: Store) -> None:
-    """Copy the write-ahead log into the file while others read and write.
-
-    Left to itself, SQLite does so in the middle of the commit that makes the log long enough. Whoever makes that commit, and
-    all who want to write, then wait for two disk syncs.
-    """
-    commits = store.writer.commits
-    if commits - store.checkpointed < _CHECKPOINT_EVERY:
-        return
-    store.checkpointed = commits
-    # On a full disk, say, or where the file was replaced. Whoever reads or writes next is told.
-    with suppress(BackendError):
-        store.readers.run(lambda db: db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone())
 
 
 def prune(store: Store, older: float | None, limit: int) -> int:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from skunkqueue.clock import Clock
 from skunkqueue.errors import BackendFullError
 from skunkqueue.persistence.sqlite import deferred, fifos, inbox, jobs, routes, wall_clock
+from skunkqueue.persistence.sqlite.checkpoints import Checkpoints
 from skunkqueue.persistence.sqlite.connections import closed
 from skunkqueue.persistence.sqlite.giving_way import GivingWay
 from skunkqueue.persistence.sqlite.location import Location
@@ -42,8 +43,6 @@ class Store:
         self._topics: dict[tuple[str, str], str] = {}
         self.cleaned = clock.now()
         """When ``housekeeping`` last dropped what is old."""
-        self.checkpointed = 0
-        """How many transactions this process had committed when ``housekeeping`` last made a checkpoint."""
         self.cut_again = 0.0
         """From when on ``housekeeping`` may wait to cut back the write-ahead log, by the monotonic clock."""
         self._is_closed = False
@@ -51,6 +50,7 @@ class Store:
         self.wall_clock = wall_clock.Watch(clock)
         beside = location.path.with_name(f"{location.path.name}-bells")
         self.writer = Writer(location, self.wall_clock.look, GivingWay(beside / "waits"))
+        self.checkpoints = Checkpoints(beside / "checkpoints", self.readers, self.writer)
         try:
             self.fifos = fifos.Fifos(beside)
             self.waits = Waits(clock, self.readers, self.fifos)
@@ -65,6 +65,7 @@ class Store:
             return
         self._is_closed = True
         self.waits.close()
+        self.checkpoints.close()
         self.readers.close()
         self.writer.close()
 

@@ -1,0 +1,88 @@
+"""Checkpoints beside the work: the write-ahead log is copied into the file while others read and write.
+
+Left to itself, SQLite does so in the middle of the commit that makes the log long enough. Whoever makes that commit, and all
+who want to write, then wait for two disk syncs.
+
+One process makes one at a time, after some commits that are later than the last one. For SQLite before 3.51.3 has a fault, which
+needs a checkpoint that begins just when the one before it is complete and a commit begins the log anew
+(https://sqlite.org/wal.html#walresetbug). Here that commit is long over.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from skunkqueue.errors import BackendError
+from skunkqueue.persistence.sqlite.descriptor import Descriptor
+from skunkqueue.persistence.sqlite.readers import Readers
+from skunkqueue.persistence.sqlite.writer import Writer
+
+EVERY = 100
+"""Transactions of this process between two checkpoints: some hundred pages of the log where firings come one by one."""
+_NOTE = 8
+"""Bytes of the note that the last checkpoint has left."""
+
+
+class Checkpoints:
+    """For one open store."""
+
+    def __init__(self, path: Path, readers: Readers, writer: Writer) -> None:
+        """``path``: of a file beside the store, in a folder that others make. It is locked, and holds the note of the last one."""
+        self._path = path
+        self._readers = readers
+        self._writer = writer
+        self._file: Descriptor | None = None
+        self._note = b""
+        self._since = 0
+        """Transactions that this process had committed when it saw that note first."""
+
+    def look(self) -> None:
+        """Make a checkpoint, if it is time."""
+        if self._writer.commits - self._since < EVERY:
+            return
+        file = self._opened()
+        if file is None or not self._is_known(file):
+            return
+        try:
+            fcntl.flock(file.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            # Another process makes one.
+            return
+        try:
+            if self._is_known(file):
+                self._make(file)
+        finally:
+            fcntl.flock(file.fd, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file = None
+
+    def _make(self, file: Descriptor) -> None:
+        # On a full disk, say, or where the store was replaced. Whoever reads or writes next is told.
+        with suppress(BackendError):
+            self._readers.run(lambda db: db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone())
+        self._note = os.urandom(_NOTE)
+        with suppress(OSError):
+            os.pwrite(file.fd, self._note, 0)
+        self._since = self._writer.commits
+
+    def _is_known(self, file: Descriptor) -> bool:
+        """Return whether nobody else has made one since; where somebody has, count from now on."""
+        try:
+            note = os.pread(file.fd, _NOTE, 0)
+        except OSError:
+            return False
+        if note == self._note:
+            return True
+        self._note, self._since = note, self._writer.commits
+        return False
+
+    def _opened(self) -> Descriptor | None:
+        if self._file is None:
+            with suppress(OSError):
+                self._file = Descriptor(self._path, os.O_RDWR | os.O_CREAT)
+        return self._file

@@ -1,0 +1,116 @@
+"""Checkpoints that a worker makes beside its work: when, and by whom."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from skunkqueue.persistence.sqlite import SQLiteBackend
+from skunkqueue.persistence.sqlite.checkpoints import EVERY
+from tests.core.sqlite.makers import firing, open_at, plain
+
+
+@pytest.fixture
+def other(backend: SQLiteBackend, path: Path) -> Iterator[SQLiteBackend]:
+    """Give the store as another process has it open."""
+    del backend  # it comes first
+    with closing(open_at(path)) as opened:
+        yield opened
+
+
+def commit(store: SQLiteBackend, times: int = EVERY) -> None:
+    for _ in range(times):
+        store.enqueue([firing()])
+
+
+def filed_without_its_log(path: Path) -> int:
+    """Count the firings in a copy of the file that leaves the write-ahead log behind."""
+    copy = path.with_name("copy.db")
+    shutil.copy(path, copy)
+    with closing(plain(copy)) as db:
+        found = db.execute("SELECT (SELECT count(*) FROM inbox) + (SELECT count(*) FROM firing)").fetchone()
+        return int(found[0])
+
+
+def test_the_log_is_copied_into_the_file_before_a_commit_has_to(backend: SQLiteBackend, path: Path) -> None:
+    commit(backend)
+    assert filed_without_its_log(path) == 0
+
+    backend.maintain()
+
+    assert filed_without_its_log(path) == EVERY
+
+
+def test_few_transactions_are_left_in_the_log(backend: SQLiteBackend, path: Path) -> None:
+    commit(backend)
+    backend.maintain()
+    commit(backend, EVERY - 1)
+
+    backend.maintain()
+
+    assert filed_without_its_log(path) == EVERY
+
+
+def test_after_one_of_another_process_transactions_are_counted_anew(
+    backend: SQLiteBackend, other: SQLiteBackend, path: Path
+) -> None:
+    commit(backend)
+    commit(other)
+    backend.maintain()
+    assert filed_without_its_log(path) == 2 * EVERY
+
+    commit(other, 1)
+    other.maintain()
+
+    # The first commit after a complete one begins the log anew: the next checkpoint must not begin just then.
+    assert filed_without_its_log(path) == 2 * EVERY
+    commit(other, EVERY)
+    other.maintain()
+    assert filed_without_its_log(path) == 3 * EVERY + 1
+
+
+def test_nobody_waits_for_one_that_another_process_makes(
+    backend: SQLiteBackend, other: SQLiteBackend, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(backend)
+    commit(other)
+    found: list[int] = []
+    run = backend._store.readers.run
+
+    def run_beside(query: object) -> object:
+        other.maintain()
+        found.append(filed_without_its_log(path))
+        return run(query)  # type: ignore[arg-type] # as it came
+
+    monkeypatch.setattr(backend._store.readers, "run", run_beside)
+
+    backend.maintain()
+
+    assert found == [0]
+    assert filed_without_its_log(path) == 2 * EVERY
+
+
+def test_a_writer_does_not_keep_it_waiting_and_a_missing_file_is_told_to_others(
+    backend: SQLiteBackend, path: Path
+) -> None:
+    commit(backend)
+    with closing(plain(path)) as writing:
+        writing.execute("BEGIN IMMEDIATE")
+        backend.maintain()
+        writing.execute("ROLLBACK")
+    assert filed_without_its_log(path) == EVERY
+    commit(backend)
+    path.unlink()
+
+    backend.maintain()
+
+
+def test_it_does_nothing_once_the_store_is_closed(backend: SQLiteBackend) -> None:
+    commit(backend)
+    backend.close()
+
+    backend.maintain()
