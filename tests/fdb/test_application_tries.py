@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -16,6 +17,9 @@ from skunkqueue.contract.makers import (
     ids,
     outcome,
 )
+from skunkqueue.persistence.fdb import application, enqueue
+from skunkqueue.persistence.fdb.transactions import Transaction
+from skunkqueue.records import Firing
 from tests.fdb.application_shop import Shop
 from tests.support.fdb_standin.backend import StandInBackend
 from tests.support.fdb_standin.faults import Fault
@@ -191,3 +195,51 @@ def test_versionstamp_of_a_try_that_has_ended_is_an_error(shop: Shop, end: str) 
     tr.get(shop.bound.key("a")).wait()
     assert stamp.is_ready()
     assert shop.bound.refusal(stamp.wait) != 0
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_transaction_in_which_a_firing_was_interrupted_cannot_be_committed(
+    on_stand_in: Shop, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    shop, put = on_stand_in, enqueue.put
+
+    def interrupted(tr: Transaction, given: Sequence[Firing]) -> list[str]:
+        if when == "after":
+            put(tr, given)
+        raise KeyboardInterrupt
+
+    tr = shop.bound.begin()
+    tr.set(shop.bound.key("order"), b"1")
+    with monkeypatch.context() as patched:
+        patched.setattr(enqueue, "put", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            shop.store.enqueue_in(tr, [firing()])
+    assert shop.bound.refusal(lambda: tr.commit().wait()) == 1025
+    assert shop.bound.all() == []
+    assert shop.lent() == []
+
+
+def test_what_failed_before_it_was_written_is_the_same_when_it_is_fired_again(
+    on_stand_in: Shop, stand_in: StandInServer
+) -> None:
+    shop = on_stand_in
+    tr = shop.bound.begin()
+    shop.store.enqueue_in(tr, [firing(body=b"first")])
+    stand_in.fail(Fault(call="read", code=1009))
+    assert shop.bound.refusal(lambda: shop.store.enqueue_in(tr, [firing(body=b"x")])) == 1009
+    stand_in.clear_faults()
+    again = shop.store.enqueue_in(tr, [firing(body=b"x")])
+    tr.commit().wait()
+    lent = shop.lent()
+    assert len(lent) == 2
+    assert lent[1:] == again
+
+
+def test_object_that_is_given_up_again_and_again_remembers_its_last_tries(shop: Shop) -> None:
+    tr = shop.bound.begin()
+    for number in range(250):
+        shop.store.enqueue_in(tr, [firing(body=b"%d" % number)])
+        tr.reset()
+    tries = application._objects.tries_of(tr, shop.store._link)
+    assert len(tries._open) <= 100
+    assert len(tries._ids) <= 100

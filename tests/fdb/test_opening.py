@@ -132,6 +132,35 @@ def test_content_of_a_cluster_file_is_one_file_however_often_it_is_opened(
     assert len(list(tmp_path.iterdir())) == 1
 
 
+def test_threads_that_open_the_same_content_at_once_share_one_whole_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    start = Barrier(4)
+
+    def opened(files: opening._Files) -> tuple[str, str]:
+        start.wait(60.0)
+        file = Path(files.of("a:b@127.0.0.1:1"))
+        return str(file), file.read_text()
+
+    with ThreadPoolExecutor(4) as threads:
+        for _ in range(200):
+            files = opening._Files()
+            found = {future.result() for future in [threads.submit(opened, files) for _ in range(4)]}
+            assert [content for _, content in found] == ["a:b@127.0.0.1:1"]
+
+
+def test_folder_that_takes_no_cluster_file_is_told_with_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    files = opening._Files()
+    with pytest.raises(BackendError, match=r"missing, which cannot be written.*TMPDIR"):
+        files.of("a:b@127.0.0.1:1")
+    (tmp_path / "missing").mkdir()
+    assert Path(files.of("a:b@127.0.0.1:1")).read_text() == "a:b@127.0.0.1:1"
+
+
 def test_content_of_a_cluster_file_leaves_nothing_behind(tmp_path: Path) -> None:
     code = "from skunkqueue.persistence.fdb import opening; print(opening._files.of('a:b@127.0.0.1:1'))"
     told = subprocess.run(

@@ -9,7 +9,8 @@ The same firing is one that differs in nothing but its id; alike ones of a try a
 other work than the one that was committed, as when it takes the next order from a list. What it fires then is put in.
 
 A second call of the same try finds its own mark as well. The versionstamp tells the two cases apart: it comes, or an error
-does, once a try has ended. Nothing here commits, resets or cancels, and the binding's errors are left to the application.
+does, once a try has ended. Nothing here commits or resets, and the binding's errors are left to the application. A transaction is
+cancelled only where an exception of another kind came while a firing was being written.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ from skunkqueue.records import Firing
 from skunkqueue.turns import Exclusive
 
 _USED = ("get_read_version", "get_versionstamp", "set", "commit")
+_MOST_OPEN = 100
+"""Tries of one transaction object that are remembered, where it is never known whether they were committed."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -145,23 +148,34 @@ class _Tries:
         """Put firings in; see ``Joined``."""
         if not self._is_same_try(link, raw):
             self._begin(link, raw)
-        ids = [self._id_of(firing) for firing in firings]
+        alike = self._alike.copy()
+        ids = [self._id_of(firing, alike) for firing in firings]
         tr = Transaction(link, raw)
         tr.grown, tr.widened = self._grown, self._widened
         new = [replace(one, id=id_) for one, id_ in zip(firings, ids, strict=True) if id_ not in self._stored]
-        counting = enqueue.put(tr, new)
+        try:
+            counting = enqueue.put(tr, new)
+        except link.error:
+            # It fails the whole try, whatever the application does.
+            raise
+        except BaseException:
+            # A signal handler's, say. Half a firing may be written, and must not be committed.
+            raw.cancel()
+            raise
         self._put_in.update(zip([one.id for one in new], counting, strict=True))
         self._grown, self._widened = tr.grown, tr.widened
+        # At last: where something was raised before, the application may fire the same again.
+        self._alike = alike
         return [self._stored.get(id_) or self._put_in[id_] for id_ in ids]
 
-    def _id_of(self, firing: Firing) -> str:
+    def _id_of(self, firing: Firing, alike: Counter[bytes]) -> str:
         """Return the id that a firing had in an earlier try, or its own."""
         same = blake2b(_encode(replace(firing, id="")), digest_size=16).digest()
         known = self._ids.setdefault(same, [])
-        number = self._alike[same]
-        self._alike[same] = number + 1
+        number = alike[same]
         if number == len(known):
             known.append(firing.id)
+        alike[same] = number + 1
         return known[number]
 
     def _is_same_try(self, link: Link, raw: RawTransaction) -> bool:
@@ -202,16 +216,27 @@ class _Tries:
         """Leave the mark of a new try."""
         if not link.time.saw(raw.get_read_version().wait()):
             link.try_to_anchor()
-        self._alike.clear()
+        if len(self._open) >= _MOST_OPEN:
+            self._forget()
+        self._alike = Counter()
         self._grown = self._widened = None
-        self._stamp = raw.get_versionstamp()
+        # The stamp comes last: without it this try is not taken for one that was begun.
+        self._stamp = None
         self._mark = link.unique() + moment(link.time.now())
         self._put_in = self._open[self._mark] = {}
         raw.set(self._key, self._mark)
         if raw.get(self._key).value == self._mark:
+            self._stamp = raw.get_versionstamp()
             return
         msg = "transaction= needs a FoundationDB transaction that reads its own writes: leave out read_your_writes_disable"
         raise BackendError(msg)
+
+    def _forget(self) -> None:
+        """Forget tries that were given up long ago, and the ids of what only they have fired."""
+        for mark in list(self._open)[: -_MOST_OPEN // 2]:
+            del self._open[mark]
+        kept = {*self._stored, *itertools.chain.from_iterable(self._open.values())}
+        self._ids = {same: ids for same, ids in self._ids.items() if not kept.isdisjoint(ids)}
 
 
 def _answer(link: Link, asked: Value) -> bytes | None:

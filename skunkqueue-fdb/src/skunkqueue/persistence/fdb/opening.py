@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import secrets
 import shutil
 import ssl
 import tempfile
@@ -86,18 +87,33 @@ class _Files:
             # After a fork the files are the parent's, which removes them.
             self._of, self._pid = {}, os.getpid()
         file = self._of.get(connection)
-        if file is None:
-            folder = tempfile.mkdtemp(prefix="skunkqueue-fdb-")
-            atexit.register(_remove, folder, self._pid)
-            file = self._of[connection] = os.path.join(folder, "fdb.cluster")  # noqa: PTH118 - a text is what the binding takes
-        if not os.path.exists(file):  # noqa: PTH110 - as above
-            os.makedirs(os.path.dirname(file), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120 - as above
-            with open(file, "w", encoding="utf-8") as written:  # noqa: PTH123 - as above
-                written.write(connection)
-        return file
+        try:
+            if file is None:
+                folder = tempfile.mkdtemp(prefix="skunkqueue-fdb-")
+                atexit.register(_remove, folder, self._pid)
+                file = os.path.join(folder, "fdb.cluster")  # noqa: PTH118 - a text is what the binding takes
+            if not os.path.exists(file):  # noqa: PTH110 - as above
+                _write(file, connection)
+        except OSError as error:
+            msg = (
+                f"fdb://{connection} needs a cluster file in {tempfile.gettempdir()}, which cannot be written: {error}. Make room there,"
+                f" name another folder by TMPDIR, or name a cluster file by fdb:///PATH"
+            )
+            raise BackendError(msg) from error
+        # Another thread may have been faster: then all use its file.
+        return self._of.setdefault(connection, file)
 
 
 _files = _Files()
+
+
+def _write(file: str, connection: str) -> None:
+    """Make a cluster file, so that nobody ever sees a part of it."""
+    os.makedirs(os.path.dirname(file), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120 - texts, as the binding takes them
+    begun = f"{file}.{secrets.token_hex(4)}"
+    with open(begun, "w", encoding="utf-8") as written:  # noqa: PTH123 - as above
+        written.write(connection)
+    os.replace(begun, file)  # noqa: PTH105 - as above
 
 
 def _remove(folder: str, pid: int) -> None:
