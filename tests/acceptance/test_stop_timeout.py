@@ -156,6 +156,24 @@ def test_a_worker_that_is_stopped_roughly_gives_nothing_back(shop: Shop, control
     assert shop.state(firing) is State.KILLED
 
 
+def test_a_worker_that_is_stopped_roughly_in_a_pool_that_gives_back_gives_nothing_back(
+    shop: Shop, control: Control
+) -> None:
+    # Longer than it takes to hear the command: the grace of the whole pool began before, and ends first.
+    pool = shop.work(*AT_ONCE, "--grace", "5")
+    (process,) = listed(shop).processes
+    firing = shop.fire("stubborn")
+    shop.begun(firing)
+    pool.process.send_signal(signal.SIGTERM)
+    shop.begun(firing, "caught")
+
+    rough = control.stop_worker(process.worker, rough=True)
+
+    assert carried_out(control, rough).startswith("killed, since its job did not end")
+    assert ended(pool) == 0
+    assert shop.state(firing) is State.KILLED
+
+
 SCHEDULE = """
 from datetime import timedelta
 from jobs import queue, sleep

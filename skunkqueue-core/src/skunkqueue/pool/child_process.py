@@ -96,7 +96,7 @@ class ChildProcess:
         self.kill_at = float("inf")
         """When it is to be killed, if it was told alone to end at once (monotonic)."""
         self.kill_cause = ROUGH_CAUSE
-        """Why it is killed then."""
+        """Why it is killed if it does not end in time, told alone or with all others."""
         self.receipts: list[str] = []
         """Entries of the audit log that are done once it has ended."""
         rows = settings.rows

@@ -38,7 +38,6 @@ from skunkqueue.processes.control_pipe import GENTLE, GIVE_BACK, ROUGH
 from skunkqueue.processes.exit_codes import EXIT_ROUGH
 from skunkqueue.processes.log_setup import set_up_pool
 from skunkqueue.processes.log_values import duration
-from skunkqueue.processes.scoreboard import GIVE_BACK as GIVE_BACK_CAUSE
 from skunkqueue.processes.scoreboard import ROUGH as ROUGH_CAUSE
 from skunkqueue.processes.scoreboard import STRATEGY as STRATEGY_CAUSE
 from skunkqueue.processes.settings import PoolSettings
@@ -301,10 +300,10 @@ class Supervisor:
 
     def _kill_all(self, word: str) -> None:
         self._kill_at = float("inf")
-        cause = GIVE_BACK_CAUSE if self._crew.order == GIVE_BACK else ROUGH_CAUSE
         for child in self._crew.children():
             logger.info("%s is killed: %s", child, word)
-            child.kill(cause, ())
+            # One may have been told to end roughly in a pool that gives back.
+            child.kill(child.kill_cause, ())
 
     def _end_all(self) -> None:
         """Kill every worker that still runs, also where the pool itself fails."""
