@@ -8,10 +8,14 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from skunkqueue.clock import monotonic
-from skunkqueue.pool.child_process import ChildProcess
+from skunkqueue.pool.child_process import ChildProcess, End
 from skunkqueue.pool.crew import Crew
+from skunkqueue.pool.plugin_deaths import PluginDeaths
+from skunkqueue.pool.respawn import Respawn
 from skunkqueue.pool.rolling_restart import RollingRestart
 from skunkqueue.pool.slot import Slot
+from skunkqueue.pool.starter import Starter
+from skunkqueue.processes.exit_codes import Ending
 from skunkqueue.processes.settings import PoolSettings
 from tests.core.worker.bench import Bench
 from tests.support.waiting import eventually
@@ -179,3 +183,40 @@ def test_a_restart_has_failed_where_a_slot_that_waited_after_deaths_has_to_wait_
     restart.go_on(monotonic())
 
     assert restart.noted == [("entry", "failed: replaced 1; 1 that had died cannot start: it died")]
+
+
+@pytest.mark.parametrize("ended", [Ending.DISMISSED, Ending.FINISHED], ids=["by command", "as a burst does"])
+def test_a_restart_does_not_fail_where_a_new_worker_has_ended_as_it_should(
+    bench: Bench, crew: Crew, worker: ChildProcess, ended: Ending
+) -> None:
+    slot = crew.slots[0]
+    wait_after_deaths(slot)
+    crew.slots[1].closed = True
+    starter = Starter(PoolSettings(queue="shop", config=bench.config), "pool")
+    respawn = Respawn(crew, starter, PluginDeaths(), burst=ended is Ending.FINISHED)
+    restart = Restart(crew)
+    restart.begin("entry")
+    restart.go_on(monotonic())
+    assert restart.noted == []
+
+    worker.scoreboard.ready(0.0)
+    respawn.ended(slot, worker, End(ended, 0, None, 0), is_ordered=ended is Ending.DISMISSED)
+    restart.go_on(monotonic())
+
+    assert restart.noted == [("entry", "replaced 0")]
+
+
+def test_a_restart_does_not_wait_for_a_new_worker_that_is_stopped(crew: Crew, worker: ChildProcess) -> None:
+    slot = crew.slots[0]
+    wait_after_deaths(slot)
+    crew.slots[1].closed = True
+    restart = Restart(crew)
+    restart.begin("entry")
+    slot.take(worker)
+    restart.go_on(monotonic())
+    assert restart.noted == []
+
+    worker.is_dismissed = True
+    restart.go_on(monotonic())
+
+    assert restart.noted == [("entry", "replaced 0")]

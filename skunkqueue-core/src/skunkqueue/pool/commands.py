@@ -140,7 +140,7 @@ class PoolCommands:
         if verb == "restart":
             slot.fill_at_once()
             return "it had died: another is started at once"
-        slot.closed = True
+        slot.close()
         return "it had died: none takes its place"
 
 

@@ -77,7 +77,7 @@ class Respawn:
             slot.futile = 0
         slot.why = child.scoreboard.word or str(end)
         if is_ordered:
-            slot.closed = True
+            slot.close()
         elif end.ending in _REFUSALS:
             self._refused(slot, child, end)
         elif end.ending in _OBSTACLES:
@@ -86,7 +86,7 @@ class Respawn:
             self._back_off(slot, EXIT_FAULT)
         elif end.ending in (Ending.FINISHED, Ending.DISMISSED):
             logger.debug("%s has ended: %s", child, end.ending.name.lower())
-            slot.closed = True
+            slot.close()
         elif end.ending in (Ending.RECYCLED, Ending.STOPPED):
             logger.info("%s is replaced: %s", child, child.scoreboard.word or end.ending.name.lower())
             slot.due = 0.0

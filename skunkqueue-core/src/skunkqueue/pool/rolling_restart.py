@@ -170,12 +170,14 @@ class RollingRestart:
     def _is_filled(self, slot: Slot, now: float) -> bool:
         """Return whether a slot whose worker had died has another that is ready, or is not filled for now."""
         if slot.child is not None:
-            if not slot.child.scoreboard.is_ready:
-                return False
-            self._filled += 1
-        elif not slot.closed and slot.due <= now:
+            if slot.child.scoreboard.is_ready:
+                self._filled += 1
+                return True
+            # Where it was stopped by command, nobody waits for it.
+            return slot.is_closing
+        if not slot.closed and slot.due <= now:
             return False
-        elif slot.why:
+        if slot.why:
             # New workers ended before they were ready, so it waits again.
             self._unfilled.append(slot.why)
         return True

@@ -44,6 +44,10 @@ class Slot:
         """Fill it as soon as may be: there is nothing wrong with its workers."""
         self.due, self.futile, self.why = 0.0, 0, ""
 
+    def close(self) -> None:
+        """Have nobody fill it again, since no worker is wanted there any more."""
+        self.closed, self.why = True, ""
+
     def back_off(self) -> float:
         """Fill it at once the first time, then after growing waits; return the seconds."""
         wait = 0.0
