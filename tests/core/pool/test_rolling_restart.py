@@ -167,6 +167,29 @@ def test_a_slot_that_waits_after_deaths_is_filled_at_once(crew: Crew, worker: Ch
     assert not restart.is_active
 
 
+def test_each_worker_that_does_not_get_ready_where_others_had_died_is_named_once(
+    crew: Crew, start: Callable[[], ChildProcess], caplog: pytest.LogCaptureFixture
+) -> None:
+    for slot in crew.slots:
+        wait_after_deaths(slot)
+    restart = Restart(crew)
+    restart.begin("entry")
+    for slot in crew.slots:
+        slot.take(start())
+    slow = crew.children()
+
+    with caplog.at_level(logging.WARNING):
+        restart.go_on(slow[0].began + 59.0)
+        assert caplog.messages == []
+        restart.go_on(slow[1].began + 61.0)
+        restart.go_on(slow[1].began + 90.0)
+
+    assert [message.partition(" has been starting")[0] for message in caplog.messages] == [
+        f"restart: {one}" for one in slow
+    ]
+    assert restart.is_active
+
+
 def test_a_restart_has_failed_where_a_slot_that_waited_after_deaths_has_to_wait_again(
     crew: Crew, worker: ChildProcess
 ) -> None:

@@ -48,8 +48,8 @@ class RollingRestart:
         self._replaced = self._filled = 0
         self._unfilled: list[str] = []
         """Why new workers of slots whose workers had died could not start."""
-        self._named: ChildProcess | None = None
-        """The last new worker of which the log says that it is slow."""
+        self._named: set[ChildProcess] = set()
+        """New workers of which the log says that they are slow."""
         self.is_active = False
 
     def begin(self, receipt: str | None) -> None:
@@ -122,11 +122,11 @@ class RollingRestart:
             self._fail(explain(error), now)
 
     def _name_slow(self, child: ChildProcess, now: float) -> None:
-        if now - child.began > _SLOW and child is not self._named:
-            self._named = child
+        if now - child.began > _SLOW and child not in self._named:
+            self._named.add(child)
             logger.warning(
-                "restart: %s has been starting for %d s, and the old workers work on until it is ready: if what it imports"
-                " hangs, end it (kill -9 %d), and another is tried",
+                "restart: %s has been starting for %d s, and the restart waits until it is ready, while old workers work on:"
+                " if what it imports hangs, end it (kill -9 %d), and another is tried",
                 child,
                 now - child.began,
                 child.pid,
@@ -173,8 +173,11 @@ class RollingRestart:
             if slot.child.scoreboard.is_ready:
                 self._filled += 1
                 return True
-            # Where it was stopped by command, nobody waits for it.
-            return slot.is_closing
+            if slot.is_closing:
+                # It was stopped by command, so nobody waits for it.
+                return True
+            self._name_slow(slot.child, now)
+            return False
         if not slot.closed and slot.due <= now:
             return False
         if slot.why:
@@ -212,4 +215,5 @@ class RollingRestart:
         self._old.clear()
         self._missing.clear()
         self._unfilled.clear()
+        self._named.clear()
         self._due, self._futile, self._replaced, self._filled = 0.0, 0, 0, 0
