@@ -129,6 +129,62 @@ def test_a_worker_that_is_stopped_while_another_starts_for_it_is_not_replaced(
     assert (stopped.receipts, restart.noted) == (["entry"], [])
 
 
+@pytest.mark.parametrize("is_ready", [True, False], ids=["ready", "starting"])
+@pytest.mark.parametrize("whole", [True, False], ids=["pool", "worker"])
+def test_the_old_worker_is_kept_where_the_new_one_is_stopped(
+    crew: Crew, worker: ChildProcess, *, whole: bool, is_ready: bool
+) -> None:
+    slot, other = crew.slots
+    other.closed, other.child = True, None
+    old = slot.child
+    assert old is not None
+    restart = Restart(crew, worker)
+    begin_one(restart, slot, whole=whole)
+
+    worker.is_dismissed = True
+    if is_ready:
+        worker.scoreboard.ready(0.0)
+    restart.go_on(0.0)
+
+    assert (slot.child, old.is_leaving) == (old, False)
+    assert (crew.leaving, crew.successor) == ([worker], None)
+    assert restart.noted == [("entry", kept_for_a_stop(whole=whole))]
+    assert not restart.is_active
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["pool", "worker"])
+def test_a_new_worker_that_was_stopped_is_not_reported_as_one_that_cannot_start(
+    crew: Crew, worker: ChildProcess, caplog: pytest.LogCaptureFixture, *, whole: bool
+) -> None:
+    slot, other = crew.slots
+    other.closed, other.child = True, None
+    restart = Restart(crew, worker)
+    begin_one(restart, slot, whole=whole)
+
+    worker.is_dismissed = True
+    crew.successor = None
+    restart.lost(worker, End(Ending.DISMISSED, 0, None, 0), 0.0)
+    restart.go_on(0.0)
+
+    assert restart.noted == [("entry", kept_for_a_stop(whole=whole))]
+    assert "cannot start" not in caplog.text
+
+
+def begin_one(restart: Restart, slot: Slot, *, whole: bool) -> None:
+    """Begin to restart a pool of one slot, or its worker."""
+    if whole:
+        restart.begin("entry")
+    else:
+        restart.replace(slot, "entry")
+    restart.go_on(0.0)
+
+
+def kept_for_a_stop(*, whole: bool) -> str:
+    if whole:
+        return "replaced 0, kept 1, since the new worker was stopped"
+    return "nothing: the new worker was stopped"
+
+
 def test_a_reload_does_not_replace_a_worker_that_was_stopped(crew: Crew) -> None:
     slot = crew.slots[0]
     stopped = slot.child

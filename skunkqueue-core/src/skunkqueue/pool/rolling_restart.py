@@ -45,7 +45,7 @@ class RollingRestart:
         """Slots whose workers had died, and whose new ones are not ready yet; ``respawn`` starts them."""
         self._due = 0.0
         self._futile = 0
-        self._replaced = self._filled = 0
+        self._replaced = self._filled = self._kept = 0
         self._unfilled: list[str] = []
         """Why new workers of slots whose workers had died could not start."""
         self._named: set[ChildProcess] = set()
@@ -86,10 +86,7 @@ class RollingRestart:
             )
             return
         if crew.successor is not None:
-            if crew.successor.scoreboard.is_ready:
-                self._hand_over(crew.successor)
-            else:
-                self._name_slow(crew.successor, now)
+            self._look_at(crew.successor, now)
         while self._todo and crew.successor is None and now >= self._due and self.is_active:
             slot = self._todo[0]
             if slot.is_closing or slot.child is None:
@@ -112,7 +109,11 @@ class RollingRestart:
 
     def lost(self, child: ChildProcess, end: End, now: float) -> None:
         """Note that the new worker has ended before it was ready."""
-        if self.is_active and not self._crew.order:
+        if not self.is_active or self._crew.order:
+            return
+        if child.is_dismissed:
+            self._keep_old()
+        else:
             self._fail(child.scoreboard.word or str(end), now)
 
     def _try(self, slot: Slot, now: float) -> None:
@@ -120,6 +121,17 @@ class RollingRestart:
             self._crew.successor = self._start(slot.routes)
         except (OSError, MemoryError) as error:
             self._fail(explain(error), now)
+
+    def _look_at(self, successor: ChildProcess, now: float) -> None:
+        if successor.is_dismissed:
+            # It may hang, and never read that it is to end: nobody waits for it.
+            self._crew.leaving.append(successor)
+            self._crew.successor = None
+            self._keep_old()
+        elif successor.scoreboard.is_ready:
+            self._hand_over(successor)
+        else:
+            self._name_slow(successor, now)
 
     def _name_slow(self, child: ChildProcess, now: float) -> None:
         if now - child.began > _SLOW and child not in self._named:
@@ -152,6 +164,16 @@ class RollingRestart:
             crew.tell_one(old, GENTLE)
             crew.leaving.append(old)
             self._old.append(old)
+
+    def _keep_old(self) -> None:
+        """Replace nobody in the slot whose new worker was stopped by command."""
+        slot = self._todo[0]
+        if slot.is_closing or slot.child is None:
+            # No old worker is to be kept: ``go_on`` leaves it out.
+            return
+        self._todo.popleft()
+        self._kept += 1
+        self._note_alone(slot, f"{NOTHING}the new worker was stopped")
 
     def _fail(self, why: str, now: float) -> None:
         self._futile += 1
@@ -187,9 +209,12 @@ class RollingRestart:
 
     def _count(self) -> str:
         """Return in words what was done so far."""
-        return f"replaced {self._replaced}" + (
-            f", started {self._filled} that had died" if self._filled else ""
-        )
+        did = f"replaced {self._replaced}"
+        if self._filled:
+            did += f", started {self._filled} that had died"
+        if self._kept:
+            did += f", kept {self._kept}, since the new worker was stopped"
+        return did
 
     def _leave_out(self, slot: Slot) -> None:
         """Replace no worker of this slot: it was stopped by command, or has ended already."""
@@ -216,4 +241,5 @@ class RollingRestart:
         self._missing.clear()
         self._unfilled.clear()
         self._named.clear()
-        self._due, self._futile, self._replaced, self._filled = 0.0, 0, 0, 0
+        self._due, self._futile = 0.0, 0
+        self._replaced = self._filled = self._kept = 0
