@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -47,6 +48,22 @@ def test_what_a_browser_has_already_is_not_sent_again(client: FlaskClient) -> No
 
     assert answer.status_code == 304
     assert answer.data == b""
+
+
+def test_a_file_is_kept_once_however_it_is_named(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compressed: list[bytes] = []
+    compress = gzip.compress
+
+    def counted(data: bytes, **options: Any) -> bytes:
+        compressed.append(data)
+        return compress(data, **options)
+
+    monkeypatch.setattr(gzip, "compress", counted)
+    for path in (STYLE, "/static/./style.css", "/static/%2e/./style.css", "/static/charts/../style.css"):
+        client.get(path, headers=GZIP)
+    assert len(compressed) == 1
 
 
 def test_a_file_that_does_not_exist_is_not_found(client: FlaskClient) -> None:

@@ -58,7 +58,8 @@ def _compressed(app: Flask, known: dict[str, _Compressed], filename: str) -> _Co
     if status.st_size < _LEAST:
         return None
     version = status.st_mtime, status.st_size
-    found = known.get(filename)
+    # By the path, since many names may lead to one file.
+    found = known.get(name)
     if found is None or found.version != version:
-        found = known[filename] = _Compressed(version=version, body=gzip.compress(path.read_bytes(), mtime=0))
+        found = known[name] = _Compressed(version=version, body=gzip.compress(path.read_bytes(), mtime=0))
     return found
