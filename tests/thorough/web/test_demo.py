@@ -91,12 +91,12 @@ def test_a_page_that_is_open_while_the_demo_begins_raises_no_false_alarm(place: 
         finally:
             is_told.set()
         told.result()
-        page = page_of(address)
+        # On a busy machine a worker may be late with its beat for a moment; findings themselves last for 15 s.
+        eventually(lambda: "no worker" not in alarms(page_of(address)), 10.0, what="there is no false alarm")
         demo.send_signal(signal.SIGINT)
         _, errors = demo.communicate(timeout=PATIENCE)
 
     assert errors == "stopped; nothing is left behind\n"
-    assert "no worker" not in alarms(page)
 
 
 def asking(url: str, is_told: threading.Event) -> None:
