@@ -21,7 +21,11 @@ from tests.web.firings import claim, firing
 from tests.web.schedules import declare, install_strategies
 
 WIDTHS = [768, 1_024, 1_280, 1_920, 2_560]
-LEFTS = "[...document.querySelectorAll('main thead th')].map((one) => Math.round(one.getBoundingClientRect().left))"
+LEFTS = (
+    "[...document.querySelectorAll('main thead th')].filter((one) => !one.closest('details'))"
+    ".map((one) => Math.round(one.getBoundingClientRect().left))"
+)
+"""Without the values of charts: a job that is new has a column of its own there."""
 HEIGHTS = (
     "[...document.querySelectorAll('.members tbody tr')].map((one) => one.getBoundingClientRect().height)"
 )
