@@ -15,9 +15,9 @@ from skunkqueue.contract.kill import KillPromises
 from skunkqueue.contract.leases import LeasePromises
 from skunkqueue.contract.settle import SettlePromises
 from skunkqueue.persistence import BackendConfig
-from tests.support.fdb_server import FdbServer, is_here
+from tests.support.fdb_fixtures import fdb_config
+from tests.support.fdb_server import is_here
 from tests.support.fdb_standin.backend import StandInBackend
-from tests.support.fdb_standin.process import StandInServer
 from tests.support.store_fixtures import ConfigOf
 
 IS_HERE = is_here()
@@ -38,8 +38,4 @@ class TestFdbEveryDay(
 
     @pytest.fixture
     def config(self, request: pytest.FixtureRequest, config_of: ConfigOf) -> BackendConfig:
-        if not IS_HERE:
-            stand_in: StandInServer = request.getfixturevalue("stand_in")
-            return config_of(f"{stand_in.url()}?retry_for=120&timeout=60")
-        server: FdbServer = request.getfixturevalue("fdb_server")
-        return config_of(server.url())
+        return fdb_config(request, config_of)

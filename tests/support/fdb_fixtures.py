@@ -12,10 +12,12 @@ from typing import Protocol
 
 import pytest
 
+from skunkqueue.persistence import BackendConfig
 from tests.support.certificates import Files
 from tests.support.fdb_proxy import FdbProxy
-from tests.support.fdb_server import Engine, FdbCluster, FdbServer, find_fdbserver
+from tests.support.fdb_server import Engine, FdbCluster, FdbServer, find_fdbserver, is_here
 from tests.support.fdb_standin.process import StandInServer
+from tests.support.store_fixtures import ConfigOf
 
 __all__ = [
     "NewFdbServer",
@@ -105,3 +107,13 @@ def new_stand_in(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewStandI
             return server
 
         yield make
+
+
+def fdb_config(request: pytest.FixtureRequest, config_of: ConfigOf) -> BackendConfig:
+    """Make the config of a fresh store: on the server of the session, or on the stand-in where there is none."""
+    if is_here():
+        server: FdbServer = request.getfixturevalue("fdb_server")
+        return config_of(server.url())
+    stand_in: StandInServer = request.getfixturevalue("stand_in")
+    # On a busy machine a server in Python takes as long as it takes.
+    return config_of(f"{stand_in.url()}?retry_for=120&timeout=60")

@@ -14,10 +14,10 @@ from skunkqueue.contract import BackendContract, Outage
 from skunkqueue.contract.effort import EFFORT
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.backend import Backend
+from tests.support.fdb_fixtures import fdb_config
 from tests.support.fdb_proxy import FdbProxy
 from tests.support.fdb_server import FdbServer, is_here
 from tests.support.fdb_standin.backend import SLOW, StandInBackend
-from tests.support.fdb_standin.process import StandInServer
 from tests.support.outages import outage_of
 from tests.support.store_fixtures import ConfigOf
 
@@ -33,12 +33,7 @@ class TestFdb(BackendContract):
 
     @pytest.fixture
     def config(self, request: pytest.FixtureRequest, config_of: ConfigOf) -> BackendConfig:
-        if not IS_HERE:
-            stand_in: StandInServer = request.getfixturevalue("stand_in")
-            # On a busy machine a server in Python takes as long as it takes.
-            return config_of(f"{stand_in.url()}?retry_for=120&timeout=60")
-        server: FdbServer = request.getfixturevalue("fdb_server")
-        return config_of(server.url())
+        return fdb_config(request, config_of)
 
     @pytest.fixture
     def outage(self, request: pytest.FixtureRequest, config_of: ConfigOf) -> Outage | None:

@@ -42,38 +42,31 @@ _MOST_OPEN = 100
 _encode = msgspec.msgpack.Encoder().encode
 
 
-class Joined:
-    """Puts firings of one store into transactions of the application."""
-
-    def __init__(self, link: Link) -> None:
-        self._link = link
-
-    def enqueue(self, raw: Any, firings: Sequence[Firing]) -> list[str]:
-        """Put firings in, in a transaction of the binding; return the ids that count."""
-        link = self._link
-        link.check()
-        if not all(hasattr(raw, name) for name in _USED):
-            msg = f"transaction={type(raw).__name__}: give the FoundationDB transaction itself, as db.create_transaction() or @fdb.transactional makes it"
-            raise BackendError(msg)
-        if not firings:
-            return []
-        if staged_batch.is_large(firings):
-            size = sum(len(firing.body) for firing in firings)
-            msg = (
-                f"{len(firings)} firings with {size} bytes of arguments are more than one FoundationDB transaction takes beside"
-                f" its other data: fire less in it, or without transaction="
-            )
-            raise BackendError(msg)
-        tries = _objects.tries_of(raw, link)
-        link.waits.part()
-        put_in = tries.turn.run(lambda: tries.put(link, raw, firings), otherwise=None)
-        if put_in is None:
-            msg = (
-                "a signal handler cannot fire in a FoundationDB transaction while the thread that it interrupted does so: fire"
-                " without transaction= there"
-            )
-            raise BackendError(msg)
-        return put_in
+def put_in(link: Link, raw: Any, firings: Sequence[Firing]) -> list[str]:
+    """Put firings in, in a transaction of the binding; return the ids that count."""
+    link.check()
+    if not all(hasattr(raw, name) for name in _USED):
+        msg = f"transaction={type(raw).__name__}: give the FoundationDB transaction itself, as db.create_transaction() or @fdb.transactional makes it"
+        raise BackendError(msg)
+    if not firings:
+        return []
+    if staged_batch.is_large(firings):
+        size = sum(len(firing.body) for firing in firings)
+        msg = (
+            f"{len(firings)} firings with {size} bytes of arguments are more than one FoundationDB transaction takes beside"
+            f" its other data: fire less in it, or without transaction="
+        )
+        raise BackendError(msg)
+    tries = _objects.tries_of(raw, link)
+    link.waits.part()
+    stored = tries.turn.run(lambda: tries.put(link, raw, firings), otherwise=None)
+    if stored is None:
+        msg = (
+            "a signal handler cannot fire in a FoundationDB transaction while the thread that it interrupted does so: fire"
+            " without transaction= there"
+        )
+        raise BackendError(msg)
+    return stored
 
 
 class _Objects:
@@ -145,7 +138,7 @@ class _Tries:
         self._widened: set[tuple[str, str]] | None = None
 
     def put(self, link: Link, raw: RawTransaction, firings: Sequence[Firing]) -> list[str]:
-        """Put firings in; see ``Joined``."""
+        """Put firings in; see ``put_in``."""
         if not self._is_same_try(link, raw):
             self._begin(link, raw)
         alike = self._alike.copy()

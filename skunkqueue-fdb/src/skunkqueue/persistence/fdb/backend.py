@@ -9,7 +9,16 @@ from skunkqueue.errors import BackendError
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.encoding import refuses_what_is_not_utf8
-from skunkqueue.persistence.fdb import claim, leases, reading, settle, staged_batch, waiting, wakeups
+from skunkqueue.persistence.fdb import (
+    application,
+    claim,
+    leases,
+    reading,
+    settle,
+    staged_batch,
+    waiting,
+    wakeups,
+)
 from skunkqueue.persistence.fdb.administration import Administration
 from skunkqueue.persistence.fdb.awaited import WatchedClaim
 from skunkqueue.persistence.fdb.claim import Claiming
@@ -40,7 +49,7 @@ class FdbBackend(Administration):
 
     def enqueue_in(self, transaction: Any, firings: Sequence[Firing]) -> list[str]:
         """Put firings in within the application's transaction; see ``Backend.enqueue_in``."""
-        return self._joined.enqueue(transaction, firings)
+        return application.put_in(self._link, transaction, firings)
 
     def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:
         """Lend firings; see ``Backend.claim``."""

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
 from skunkqueue.persistence.backend import Backend, BackendConfig, Remark
 from skunkqueue.persistence.fdb import advice, enqueue
-from skunkqueue.persistence.fdb.application import Joined
 from skunkqueue.persistence.fdb.binding import Binding
 from skunkqueue.persistence.fdb.group_commit import GroupCommit
 from skunkqueue.persistence.fdb.opening import open_link
@@ -39,7 +38,6 @@ class StoreBackend(Backend, ABC):
 
     def __init__(self, link: Link) -> None:
         self._link = link
-        self._joined = Joined(link)
         self._group = GroupCommit(partial(enqueue.put_in, link))
 
     @classmethod
