@@ -64,7 +64,7 @@ def test_all_that_match_are_killed_and_no_others(
     assert {state(store, one) for one in meant} == {State.KILLED}
     assert {state(store, one) for one in others} == {State.PENDING}
     assert len(store.audit().entries) == 1
-    assert did(store) == "killed 2500 of 2500"
+    assert did(store) == "killed 2,500 of 2,500"
 
 
 def test_what_fails_again_meanwhile_is_not_requeued_twice(
@@ -127,7 +127,7 @@ def test_only_what_waits_for_its_time_is_made_due(
 
     assert Bulk(control, "run_now", Query(route=ROUTE)).run().done == 1_100
     assert {one.id for one in claim(store, 2_000)} == set(meant)
-    assert did(store) == "made due 1100 of 1100"
+    assert did(store) == "made due 1,100 of 1,100"
 
 
 def test_it_can_be_stopped_between_pages(store: Backend, control: Control, clock: VirtualClock) -> None:
@@ -138,7 +138,7 @@ def test_it_can_be_stopped_between_pages(store: Backend, control: Control, clock
 
     assert progress.stopped
     assert progress.done == 1_000
-    assert did(store) == "killed 1000 of 2500, then told to stop"
+    assert did(store) == "killed 1,000 of 2,500, then told to stop"
 
 
 def test_the_entry_says_how_far_it_came_before_it_failed(
@@ -152,7 +152,7 @@ def test_the_entry_says_how_far_it_came_before_it_failed(
     with pytest.raises(KeyboardInterrupt):
         Bulk(control, "kill", Query(queue=QUEUE)).run(interrupt)
 
-    assert did(store) == "killed 1000 of 2500, then interrupted"
+    assert did(store) == "killed 1,000 of 2,500, then interrupted"
 
 
 def test_rows_may_be_left_out(store: Backend, control: Control, clock: VirtualClock) -> None:

@@ -88,10 +88,10 @@ def test_any_number_of_firings_is_one_entry(store: Backend, control: Control) ->
     assert len(control.delete(ids(waiting))) == 2_345
 
     assert [entry.did for entry in entries(store)] == [
-        "deleted 2345 of 2345",
-        "made due 0 of 2345",
-        "requeued 2345 of 2345",
-        "killed 2345 of 2345",
+        "deleted 2,345 of 2,345",
+        "made due 0 of 2,345",
+        "requeued 2,345 of 2,345",
+        "killed 2,345 of 2,345",
     ]
     assert all(len(entry.on) <= MAX_ON for entry in entries(store))
 
@@ -153,7 +153,7 @@ def test_everything_that_is_old_is_pruned(store: Backend, control: Control, cloc
     told: list[int] = []
     assert control.prune(30.0, told.append) == 2_100
     assert told == [1_000, 2_000]
-    assert entries(store)[0].did == "removed 2100 finished"
+    assert entries(store)[0].did == "removed 2,100 finished"
 
 
 class Interrupted(MemoryBackend):
@@ -176,7 +176,7 @@ class Interrupted(MemoryBackend):
 
 
 @pytest.mark.parametrize(
-    ("prunes", "did"), [(False, "deleted 1000 of 1500"), (True, "removed 1000 finished")]
+    ("prunes", "did"), [(False, "deleted 1,000 of 1,500"), (True, "removed 1,000 finished")]
 )
 def test_what_is_interrupted_says_how_much_was_done(clock: VirtualClock, *, prunes: bool, did: str) -> None:
     store = Interrupted.open(BackendConfig(backend="memory"), clock=clock)

@@ -108,7 +108,7 @@ def test_what_is_done_in_the_background_ends_with_the_server_after_the_firings_i
     (entry,) = store.audit().entries
     killed = store.count(Query(states=(State.KILLED,))).number
     assert entry.done is not None
-    assert entry.did in (f"killed {killed} of 5000", f"killed {killed} of 5000, then told to stop")
+    assert entry.did in (f"killed {killed:,} of 5,000", f"killed {killed:,} of 5,000, then told to stop")
 
 
 def test_answers_do_not_say_which_server_gives_them(url: str, store: Backend) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skunkqueue.cli.text import plural
-from skunkqueue.web.show import grouped, number, rate, relative, sentence
+from skunkqueue.web.show import number, rate, relative, sentence
 
 
 @pytest.mark.parametrize(
@@ -27,24 +27,6 @@ def test_a_sentence_begins_with_a_capital_and_a_name_as_it_is(text: str, shown: 
 @pytest.mark.parametrize("value", [7, 999, 12_000, 1_234_567])
 def test_a_number_is_written_as_in_texts_of_commands(value: int) -> None:
     assert plural(value, "firing") == f"{number(value)} firings"
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("requeued 12000 of 12500", "requeued 12,000 of 12,500"),
-        ("killed 1500 of 2500, told 1000 to end", "killed 1,500 of 2,500, told 1,000 to end"),
-        ("deleted 6000", "deleted 6,000"),
-        ("killed 1000 of 2500, then told to stop", "killed 1,000 of 2,500, then told to stop"),
-        ("removed 2100 finished, not finished", "removed 2,100 finished, not finished"),
-        ("12000 firings: ", "12,000 firings: "),
-        ("fired 012345678901234567890123", "fired 012345678901234567890123"),
-        ("worker box:4711:3c82 is gone", "worker box:4711:3c82 is gone"),
-        ("failed: error 5432 of the disk", "failed: error 5432 of the disk"),
-    ],
-)
-def test_counts_of_the_audit_log_are_written_as_all_numbers(text: str, shown: str) -> None:
-    assert grouped(text) == shown
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ class Bulk:
 
     def _words(self, progress: BulkProgress, *, ended: bool = False) -> str:
         matched = progress.matched
-        of = f"{matched.number}" if matched.exact else f"at least {matched.number}"
+        of = f"{matched.number:,}" if matched.exact else f"at least {matched.number:,}"
         # How many ``keep`` leaves is not counted.
         is_known = self._keep is None and (matched.exact or not (ended or progress.is_past))
         return firing_control.in_words(self.verb, progress.done, progress.told, of if is_known else "")

@@ -121,7 +121,7 @@ class Control:
         """Remove all that is pending on a route or in a queue; return how many."""
         with self.action("purge", place(queue, route)) as action:
             count = self.backend.purge(queue, route)
-            action.finish(f"removed {count} pending")
+            action.finish(f"removed {count:,} pending")
         return count
 
     def pause(self, queue: str, route: str | None = None) -> None:
@@ -145,12 +145,12 @@ class Control:
         with self.action("prune", on) as action:
             count = pruned = self.backend.prune(older, _PRUNED_AT_ONCE)
             while pruned >= _PRUNED_AT_ONCE:
-                action.note(f"removed {count} finished")
+                action.note(f"removed {count:,} finished")
                 if tell is not None:
                     tell(count)
                 pruned = self.backend.prune(older, _PRUNED_AT_ONCE)
                 count += pruned
-            action.finish(f"removed {count} finished")
+            action.finish(f"removed {count:,} finished")
         return count
 
     # --- schedules --------------------------------------------------------------------------------
@@ -284,9 +284,9 @@ def shortened(on: str) -> str:
 
 def _done(verb: str, found: Sequence[Answer], of: int) -> str:
     done = sum(each.done for each in found)
-    return firing_control.in_words(verb, done, firing_control.told(verb, found), f"{of}")
+    return firing_control.in_words(verb, done, firing_control.told(verb, found), f"{of:,}")
 
 
 def _named(ids: Sequence[str]) -> str:
     shown = ", ".join(ids[:10])
-    return shown if len(ids) <= 10 else f"{len(ids)} firings: {shown}, ..."
+    return shown if len(ids) <= 10 else f"{len(ids):,} firings: {shown}, ..."

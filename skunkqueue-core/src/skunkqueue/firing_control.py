@@ -64,8 +64,8 @@ def told(verb: str, answers: Iterable[Answer]) -> int:
 
 def in_words(verb: str, done: int, running: int, of: str = "") -> str:
     """Say what was done, with those counted apart that were told to end: ``killed 5 of 8, told 2 to end``."""
-    counted = f"{done - running} of {of}" if of else f"{done - running}"
-    return f"{DONE[verb]} {counted}" + (f", told {running} to end" if running else "")
+    counted = f"{done - running:,} of {of}" if of else f"{done - running:,}"
+    return f"{DONE[verb]} {counted}" + (f", told {running:,} to end" if running else "")
 
 
 def _requeue(backend: Backend, ids: Sequence[str]) -> list[Answer]:

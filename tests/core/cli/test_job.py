@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from skunkqueue.cli.story import death_line
+from skunkqueue.control import Control
 from skunkqueue.payload import Body, Progress, Step, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import ClaimRef, Death, Verdict
@@ -272,3 +273,21 @@ def test_a_firing_whose_job_a_worker_does_not_know_shows_the_reason_until_it_run
     assert told["error"] == error
     assert "does not know" not in skunq("job", made)
     assert skunq.json("job", made)["error"] is None
+
+
+def test_a_killed_firing_says_who_killed_it_and_why(store: Backend, skunq: Skunq) -> None:
+    made = fire(store)
+    Control(store, "ian@demo", "the wrong month").kill([made])
+
+    told = skunq.json("job", made)["killed_by"]
+
+    assert (told["who"], told["why"]) == ("ian@demo", "the wrong month")
+    assert re.search(r"killed by +ian@demo, (now|\S+ m?s ago): the wrong month", skunq("job", made))
+
+
+def test_where_no_kill_names_it_the_line_says_where_it_looked(store: Backend, skunq: Skunq) -> None:
+    made = fire(store)
+    store.kill([made])
+
+    assert "not known: none of the newest 200 kills in the audit log names it" in skunq("job", made)
+    assert skunq.json("job", made)["killed_by"] is None

@@ -22,6 +22,7 @@ from skunkqueue.cli.views import (
     unknown_job,
 )
 from skunkqueue.errors import UnknownFiringError
+from skunkqueue.kills import Kill, find_kill
 from skunkqueue.payload import Body
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Record, State
@@ -50,13 +51,14 @@ def job(store: Backend, id: str, *, as_json: bool) -> None:  # noqa: A002 - clic
     if record is None:
         msg = f"there is no firing {found!r} any more"
         raise UnknownFiringError(msg)
+    kill = find_kill(store, record)
     if as_json:
-        document(_json(record, store.now()))
+        document(_json(record, kill, store.now()))
     else:
-        _show(record, store.now())
+        _show(record, kill, store.now())
 
 
-def _json(record: Record, now: float) -> dict[str, Any]:
+def _json(record: Record, kill: Kill | None, now: float) -> dict[str, Any]:
     body = body_of(record)
     steps: list[dict[str, Any]] = []
     for step in body.steps if body else ():
@@ -83,6 +85,7 @@ def _json(record: Record, now: float) -> dict[str, Any]:
         "result_ttl": body.ttl if body else None,
         "schedule": body.schedule if body else None,
         "lease_left": record.lease_left,
+        "killed_by": _killed_by_json(kill),
         "attempts": [
             {
                 "number": each.number,
@@ -114,6 +117,22 @@ def _json(record: Record, now: float) -> dict[str, Any]:
     }
 
 
+def _killed_by_json(kill: Kill | None) -> dict[str, Any] | None:
+    entry = kill.entry if kill else None
+    if entry is None:
+        return None
+    return {"who": entry.who, "why": entry.why, "at": iso(entry.at), "entry": entry.id}
+
+
+def _killed_by(kill: Kill | None, now: float) -> str | None:
+    if kill is None:
+        return None
+    if kill.entry is None:
+        return f"not known: none of the newest {kill.looked} kills in the audit log names it"
+    why = f": {kill.entry.why}" if kill.entry.why else ""
+    return f"{kill.entry.who}, {from_now(kill.entry.at, now)}{why}"
+
+
 def _lease(left: float) -> str:
     return f"{span(left)} left" if left > 0 else f"ended {span(-left)} ago"
 
@@ -123,7 +142,7 @@ def _given_back(record: Record) -> str | None:
     return None if reason is None else f"a worker does not know its job: {reason}"
 
 
-def _show(record: Record, now: float) -> None:
+def _show(record: Record, kill: Kill | None, now: float) -> None:
     body = body_of(record)
     facts(
         [
@@ -140,7 +159,8 @@ def _show(record: Record, now: float) -> None:
             ("worker", record.worker),
             ("lease", None if record.lease_left is None else _lease(record.lease_left)),
             ("progress", None if record.state.value == "complete" else progress_line(record)),
-            ("kill", "asked for" if record.kill_requested else None),
+            ("kill", "asked for" if record.kill_requested and record.state is not State.KILLED else None),
+            ("killed by", _killed_by(kill, now)),
             ("target", record.target),
             *_policy(record, body, now),
         ]

@@ -20,10 +20,6 @@ LIVE_HEADER = "X-SkunkQueue-Live"
 """Set by scripts that want the content of a page alone."""
 _WORD = re.compile(r"[a-z]+(['\u2019][a-z]+)?[,;.]?(\s|$)")
 """A word of plain English at the beginning of a text."""
-_COUNT = re.compile(
-    r"(?<![\w.:/-])\d{4,12}(?= of \d| pending\b| finished\b| firings\b| to end\b|, t|$)|(?<=\d of )\d{4,12}\b"
-)
-"""A count in what an entry of the audit log says."""
 LEAST_SECONDS = 3.0
 """For how long something must have been watched to say how fast it is."""
 _CLOCK_SECONDS = 10.0
@@ -92,11 +88,6 @@ def moment(at: float | None) -> Moment | None:
 def number(value: float) -> str:
     """Write a number as everywhere: thousands are set off by commas, and a whole one has no fraction."""
     return f"{int(value):,}" if float(value).is_integer() else f"{value:,.2f}"
-
-
-def grouped(text: str) -> str:
-    """Set off the thousands of counts in a text of the audit log, which stores them plain. IDs and names stay as they are."""
-    return _COUNT.sub(lambda found: number(int(found[0])), text)
 
 
 def percent(done: float, total: float) -> int:

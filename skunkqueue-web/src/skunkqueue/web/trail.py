@@ -10,7 +10,6 @@ from flask import url_for
 
 from skunkqueue.cli.audit import is_command, progress_of
 from skunkqueue.pools import MAX_ON, Entry
-from skunkqueue.web.show import grouped
 
 VERBS = (
     "kill",
@@ -61,7 +60,7 @@ def line(entry: Entry, there: Collection[str] | None = None) -> Line:
     return Line(
         entry=entry,
         on=pieces(entry.on),
-        progress=grouped(progress_of(entry, there)),
+        progress=progress_of(entry, there),
         is_command=is_command(entry),
     )
 
@@ -88,7 +87,7 @@ def _firings(on: str) -> tuple[Piece, ...]:
     found, end = [], 0
     for match in _ID.finditer(on):
         if match.start() > end:
-            found.append(Piece(grouped(on[end : match.start()])))
+            found.append(Piece(on[end : match.start()]))
         found.append(Piece(match[0], url_for("firing.firing", id_=match[0])))
         end = match.end()
     return (*found, Piece(on[end:])) if end < len(on) else tuple(found)

@@ -21,6 +21,7 @@ from skunkqueue.web.api.values import as_json, text
 from skunkqueue.web.failures import read_failures
 from skunkqueue.web.filters import Filter
 from skunkqueue.web.firing import Argument, Call, FiringView, Returned, returned_by, view_of
+from skunkqueue.web.kills import kill_of
 from skunkqueue.web.redaction import Redactor, redactor
 from skunkqueue.web.rights import Right
 from skunkqueue.web.values import Shown
@@ -74,6 +75,7 @@ def job(asked: JobQuery, id_: str) -> structs.JobAnswer:
         now=moment(here.now()),
         target=record.target,
         kill_requested=record.kill_requested,
+        killed_by=_killed_by(record),
         damaged=view.damaged,
         calls=[_call(call) for call in view.calls],
         result=_result(view.result),
@@ -237,6 +239,15 @@ def _span(begin: Any, end: Any) -> tuple[float | None, float | None] | None:
 def rows_of(rows: tuple[Row, ...]) -> list[structs.JobRow]:
     """Return rows; error lines are shown as plugins redact them."""
     return [_row(row, error) for row, error in zip(rows, redactor().errors(rows), strict=True)]
+
+
+def _killed_by(record: Record) -> structs.KilledBy | None:
+    kill = kill_of(record)
+    if kill is None or kill.entry is None:
+        return None
+    return structs.KilledBy(
+        who=kill.entry.who, why=kill.entry.why, at=moment(kill.entry.at), entry=kill.entry.id
+    )
 
 
 def _head(firing: Row | Record) -> dict[str, Any]:

@@ -152,12 +152,24 @@ class TryAnswer(Base, frozen=True, kw_only=True):
     """Seconds from when the one before ended, or the firing was enqueued, until it began. A planned delay is part of it."""
 
 
+class KilledBy(Base, frozen=True, kw_only=True):
+    """Who killed a firing, as the audit log has it."""
+
+    who: str
+    why: str | None
+    at: datetime
+    entry: str
+    """Id of the entry in the audit log."""
+
+
 class JobAnswer(Head, frozen=True, kw_only=True):
     """Everything about one firing."""
 
     now: datetime
     target: str | None
     kill_requested: bool
+    killed_by: KilledBy | None
+    """null: it was not killed by request, or none of the newest 200 kills in the audit log names it."""
     damaged: bool
     """Whether its body cannot be read."""
     calls: list[CallAnswer]
