@@ -17,7 +17,7 @@ DISTRIBUTIONS = sorted(path.parent.name for path in ROOT.glob("skunkqueue-*/pypr
 GROUPS = nox.project.load_toml(ROOT / "pyproject.toml")
 CORE = "skunkqueue-core"
 THOROUGH = ("tests/thorough", "tests/fdb", "tests/mongo", "tests/redis")
-"""Folders of the long tests, and of what single stores with a server do beside the contract: the quick tests have the kit on them, and a part of it on FoundationDB."""
+"""Folders of the long tests, and of what single stores with a server do beside the contract: the quick tests have the kit on them, or its heart."""
 QUICK = tuple(f"--ignore={folder}" for folder in THOROUGH)
 PARALLEL = ("-n", "4", "--dist", "worksteal")
 MORE_PARALLEL = ("-n", "6", "--dist", "worksteal")
@@ -128,15 +128,21 @@ def tests(session: nox.Session) -> None:
         return
     # Here one process compiles the tests; otherwise each of the four would compile them all.
     session.run("pytest", "--collect-only", "-q", *QUICK, env=COMPILED, silent=True)
-    session.run("pytest", *PARALLEL, *QUICK, env=COMPILED)
+    session.run("pytest", *PARALLEL, *QUICK, "-m", "not long", env=COMPILED)
 
 
 @nox.session(reuse_venv=True)
 def thorough(session: nox.Session) -> None:
-    """Run the long tests, and the contract kit in its long form, or what is named after ``--``."""
+    """Run the long tests, and what is longer of the contract kit, or what is named after ``--``."""
     install(session, "pyright", "applications")
-    long = {**COMPILED, "SKUNKQUEUE_CONTRACT_EFFORT": "thorough"}
-    session.run("pytest", *(session.posargs or (*MORE_PARALLEL, *THOROUGH, "tests/contract")), env=long)
+    # Each run takes other random walks, so these few come to many.
+    long = {
+        **COMPILED,
+        "SKUNKQUEUE_CONTRACT_EFFORT": "thorough",
+        "SKUNKQUEUE_CONTRACT_EXAMPLES": os.environ.get("SKUNKQUEUE_CONTRACT_EXAMPLES", "60"),
+    }
+    all_that_is_long = (*MORE_PARALLEL, *THOROUGH, "tests/contract", "-m", "not once")
+    session.run("pytest", *(session.posargs or all_that_is_long), env=long)
 
 
 @nox.session(reuse_venv=True)

@@ -7,14 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from skunkqueue.contract.claim import ClaimPromises
-from skunkqueue.contract.enqueue import EnqueuePromises
-from skunkqueue.contract.fencing import FencingPromises
-from skunkqueue.contract.follow import FollowPromises
-from skunkqueue.contract.kill import KillPromises
-from skunkqueue.contract.leases import LeasePromises
-from skunkqueue.contract.settle import SettlePromises
 from skunkqueue.persistence import BackendConfig
+from tests.contract.heart import Heart
 from tests.support.fdb_fixtures import fdb_config
 from tests.support.fdb_server import is_here
 from tests.support.fdb_standin.backend import StandInBackend
@@ -23,15 +17,7 @@ from tests.support.store_fixtures import ConfigOf
 IS_HERE = is_here()
 
 
-class TestFdbEveryDay(
-    KillPromises,
-    LeasePromises,
-    FollowPromises,
-    FencingPromises,
-    SettlePromises,
-    ClaimPromises,
-    EnqueuePromises,
-):
+class TestFdbEveryDay(Heart):
     """One process, whose data is in memory."""
 
     backend_class = None if IS_HERE else StandInBackend

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from skunkqueue.contract import BackendContract, Outage
@@ -16,6 +18,8 @@ from tests.support.outages import outage_of
 class TestStandalone(BackendContract):
     """No transactions, no change streams."""
 
+    # As long as all other stores together.
+    takes_its_time: ClassVar[bool] = True
     # Some hundred requests each; SQLite and Redis take six times as many walks.
     examples = EFFORT.examples // 6
 

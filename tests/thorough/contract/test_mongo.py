@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skunkqueue.contract import BackendContract, Outage
+from skunkqueue.contract.effort import EFFORT
 from skunkqueue.contract.order import stage_of
 from skunkqueue.persistence import BackendConfig
 from tests.support.mongo_fixtures import MongoConfigOf, NewMongoProxy, NewReplicaSet, UsedMongoConfigOf
@@ -17,7 +18,7 @@ class TestReplicaSet(BackendContract):
     """Change streams, and writes that a majority has."""
 
     # Under a virtual clock nothing differs from the standalone.
-    examples = 30
+    examples = EFFORT.examples // 5
 
     @pytest.fixture
     def config(

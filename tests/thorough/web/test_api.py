@@ -11,7 +11,7 @@ from tests.web.crews import add_pool
 from tests.web.firings import claim, firing
 from tests.web.monitor_client import MonitorClient
 
-EXAMPLES = 20
+EXAMPLES = 10
 
 __all__ = ["auth_file", "locked", "monitor"]
 
