@@ -181,7 +181,7 @@ def begin_one(restart: Restart, slot: Slot, *, whole: bool) -> None:
 
 def kept_for_a_stop(*, whole: bool) -> str:
     if whole:
-        return "replaced 0, kept 1, since the new worker was stopped"
+        return "nothing: replaced 0, kept 1, since the new worker was stopped"
     return "nothing: the new worker was stopped"
 
 

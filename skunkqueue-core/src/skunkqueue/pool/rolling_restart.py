@@ -101,6 +101,8 @@ class RollingRestart:
             did = self._count()
             if self._unfilled:
                 did = f"{FAILED}{did}; {len(self._unfilled)} that had died cannot start: {self._unfilled[0]}"
+            elif self._kept and not (self._replaced or self._filled):
+                did = f"{NOTHING}{did}"
             self._end(did)
 
     def pause(self, now: float) -> float:
