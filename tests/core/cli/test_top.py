@@ -51,6 +51,19 @@ def test_an_empty_store_is_a_frame_too(skunq: Skunq) -> None:
     assert "Routes" in skunq("top", "--once")
 
 
+def test_of_very_many_routes_the_busiest_are_shown_by_name(store: Backend, skunq: Skunq) -> None:
+    for number in range(60):
+        fire(store, route=f"route-{number:02}")
+    for route in ("route-59", "route-57", "route-59"):
+        fire(store, route=route)
+
+    told = skunq("top")
+
+    assert "Busiest routes (50 of 60)" in told
+    shown = re.findall(r"route-\d\d", told)
+    assert (len(shown), shown[-3:]) == (50, ["route-47", "route-57", "route-59"])
+
+
 def test_rates_are_taken_between_frames(url: str) -> None:
     clock = VirtualClock()
     store = open_backend(resolve(conn_url=url), clock=clock)
@@ -65,6 +78,26 @@ def test_rates_are_taken_between_frames(url: str) -> None:
     store.close()
 
     assert (route["enqueued_rate"], route["done_rate"]) == (5.0, 5.0)
+
+
+def test_the_rate_of_a_route_that_came_among_the_busiest_counts_from_then_on(url: str) -> None:
+    clock = VirtualClock()
+    store = open_backend(resolve(conn_url=url), clock=clock)
+    watch = Watch(store)
+    for number in range(50):
+        fire(store, route=f"always-{number:02}")
+    for _ in range(20):
+        finish(store, route="later")
+    watch.frame()
+    for more in (5, 8):
+        for _ in range(more):
+            fire(store, route="later")
+        clock.advance(4.0)
+        routes = watch.frame()["routes"]
+    store.close()
+
+    (later,) = [each for each in routes if each["route"] == "later"]
+    assert later["enqueued_rate"] == 2.0
 
 
 def heed_ctrl_c() -> None:

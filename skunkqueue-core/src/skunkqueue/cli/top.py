@@ -90,7 +90,7 @@ class Watch:
     def frame(self) -> dict[str, Any]:
         """Read everything once; bounded, whatever the store holds."""
         now = self._store.now()
-        routes = overview(self._store, None)
+        routes = _busiest_first(overview(self._store, None))
         shown = routes[:MAX_ROUTES]
         counted = self._counted([(route["queue"], route["route"]) for route in shown], now)
         totals: Totals = {}
@@ -127,11 +127,10 @@ class Watch:
     def _rates(self, place: tuple[str, str]) -> tuple[float, float]:
         """Return firings a second, enqueued and ended: between frames, or at first over the last minute."""
         now, newest = self._seen[-1]
-        then, oldest = self._seen[0]
-        if len(self._seen) == 1:
+        # Not each frame has each route, where only the busiest are shown.
+        then, before = next((at, totals[place]) for at, totals in self._seen if place in totals)
+        if then == now:
             then, before = self._since * 60.0, (0.0, 0.0)
-        else:
-            before = oldest.get(place, (0.0, 0.0))
         passed = max(now - then, 0.001)
         after = newest[place]
         # Counters vanish after a day, so a difference may be less than nothing.
@@ -182,6 +181,19 @@ class Watch:
                 if record is None
                 else progress_line(record),
             }
+
+
+def _busiest_first(routes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put those that are shown first: the busiest, and the rest behind them, both by name, so that rows keep their places."""
+    if len(routes) <= MAX_ROUTES:
+        return routes
+
+    def rank(at: int) -> tuple[int, int, int]:
+        counts = routes[at]["counts"]
+        return -counts["pending"] - counts["running"], -routes[at]["workers"], at
+
+    chosen = set(sorted(range(len(routes)), key=rank)[:MAX_ROUTES])
+    return [routes[at] for at in sorted(range(len(routes)), key=lambda at: (at not in chosen, at))]
 
 
 def _add_up(route: dict[str, Any], counted: Iterable[dict[str, float]]) -> tuple[float, float]:
@@ -285,7 +297,11 @@ def _tables(frame: dict[str, Any]) -> Iterator[tuple[str, Shape, list[list[objec
         ]
         for each in routes[:MAX_ROUTES]
     ]
-    yield _counted("Routes", routes, MAX_ROUTES), ROUTES, shown
+    yield (
+        _counted("Busiest routes" if len(routes) > MAX_ROUTES else "Routes", routes, MAX_ROUTES),
+        ROUTES,
+        shown,
+    )
     workers = frame["workers"]
     if workers:
         rows: list[list[object]] = [
