@@ -64,7 +64,7 @@ class Many:
         expect(page.locator("#operation")).to_contain_text(f"{many} of {many}", timeout=LONG_MS)
         expect(page.locator("#operation .state")).to_have_text("done", timeout=LONG_MS)
         assert store.count(FAILED).number == 0
-        assert store.audit(1).entries[0].did == f"requeued {self.MANY} of {self.MANY}"
+        assert store.audit(1).entries[0].did == f"requeued {many} of {many}"
 
     def test_an_operation_is_stopped_on_its_way(self, page: Page, store: Backend, app: Flask) -> None:
         looked = [0]
