@@ -299,3 +299,74 @@ def test_a_restart_does_not_wait_for_a_new_worker_that_is_stopped(crew: Crew, wo
     restart.go_on(monotonic())
 
     assert restart.noted == [("entry", "replaced 0")]
+
+
+def take_over(restart: Restart, crew: Crew, new: ChildProcess) -> None:
+    """Let a new worker get ready, and the one before it end."""
+    new.scoreboard.ready(0.0)
+    restart.go_on(0.0)
+    crew.leaving.clear()
+    restart.go_on(0.0)
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["pool", "worker"])
+def test_a_new_worker_that_was_starting_already_is_replaced_in_its_turn(
+    crew: Crew, start: Callable[[], ChildProcess], *, whole: bool
+) -> None:
+    slot, other = crew.slots
+    other.closed, other.child = True, None
+    early, late = start(), start()
+    restart = Restart(crew, early, late)
+    begin_one(restart, slot, whole=whole)
+    assert crew.successor is early
+
+    # It may have read the code that was there before.
+    begin_one(restart, slot, whole=whole)
+    take_over(restart, crew, early)
+    assert slot.child is early
+    take_over(restart, crew, late)
+
+    assert slot.child is late
+    assert early.is_leaving
+    assert not restart.is_active
+
+
+def test_a_new_worker_is_replaced_too_that_was_starting_for_one_that_died(
+    crew: Crew, start: Callable[[], ChildProcess]
+) -> None:
+    slot, other = crew.slots
+    other.closed, other.child = True, None
+    early, between, late = start(), start(), start()
+    restart = Restart(crew, early, late)
+    begin_one(restart, slot, whole=True)
+    slot.child = None
+
+    begin_one(restart, slot, whole=True)
+    slot.take(between)
+    take_over(restart, crew, early)
+    take_over(restart, crew, late)
+
+    assert slot.child is late
+    assert early.is_leaving
+    assert not restart.is_active
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["pool", "worker"])
+def test_a_restart_is_over_where_all_end_while_it_waits_to_try_again(
+    crew: Crew, worker: ChildProcess, *, whole: bool
+) -> None:
+    slot = crew.slots[0]
+    crew.slots[1].closed, crew.slots[1].child = True, None
+    restart = Restart(crew, worker)
+    begin_one(restart, slot, whole=whole)
+    crew.successor = None
+    restart.lost(worker, End(Ending.FAULT, 1, None, 0), 0.0)
+
+    # As by a command: the pool ends then.
+    slot.child = None
+    slot.close()
+    restart.go_on(0.0)
+
+    did = "replaced 0" if whole else "nothing: that worker has ended already"
+    assert restart.noted == [("entry", did)]
+    assert not restart.is_active

@@ -61,17 +61,18 @@ class RollingRestart:
         if receipt is not None:
             self._receipts.append(receipt)
         for slot in self._crew.slots:
-            if slot.child is None and not slot.closed:
+            if slot.is_closing:
+                continue
+            if slot.child is None:
                 self._fill(slot)
-            elif not slot.is_closing and slot not in self._todo:
-                self._todo.append(slot)
+            if slot.child is not None or slot is self._slot_of_successor:
+                self._add(slot)
 
     def replace(self, slot: Slot, receipt: str | None) -> None:
         """Replace the worker of one slot; the receipt is done once that worker has ended."""
         self.is_active = True
         self._alone.setdefault(slot, []).extend([] if receipt is None else [receipt])
-        if slot not in self._todo:
-            self._todo.append(slot)
+        self._add(slot)
 
     def go_on(self, now: float) -> None:
         """Do what can be done now."""
@@ -87,15 +88,8 @@ class RollingRestart:
             return
         if crew.successor is not None:
             self._look_at(crew.successor, now)
-        while self._todo and crew.successor is None and now >= self._due and self.is_active:
-            slot = self._todo[0]
-            if slot.is_closing or slot.child is None:
-                self._todo.popleft()
-                self._leave_out(slot)
-                if not slot.is_closing:
-                    self._fill(slot)
-            else:
-                self._try(slot, now)
+        while self._todo and crew.successor is None and self._goes_on(self._todo[0], now):
+            pass
         self._missing = [slot for slot in self._missing if not self._is_filled(slot, now)]
         if self.is_active and not (self._todo or self._old or self._missing or crew.successor):
             did = self._count()
@@ -104,6 +98,20 @@ class RollingRestart:
             elif self._kept and not (self._replaced or self._filled):
                 did = f"{NOTHING}{did}"
             self._end(did)
+
+    def _goes_on(self, slot: Slot, now: float) -> bool:
+        """Start a new worker for the next slot, or leave that out; return whether anything was done."""
+        if slot.is_closing or slot.child is None:
+            # Also before the next try is due: where all workers have ended, the pool does not wait for that.
+            self._todo.popleft()
+            self._leave_out(slot)
+            if not slot.is_closing:
+                self._fill(slot)
+            return True
+        if now < self._due:
+            return False
+        self._try(slot, now)
+        return True
 
     def pause(self, now: float) -> float:
         """Return in how many seconds it should go on at the latest."""
@@ -117,6 +125,17 @@ class RollingRestart:
             self._keep_old()
         else:
             self._fail(child.scoreboard.word or str(end), now)
+
+    @property
+    def _slot_of_successor(self) -> Slot | None:
+        """The slot that a new worker is to have which is not ready yet."""
+        return self._todo[0] if self._todo and self._crew.successor is not None else None
+
+    def _add(self, slot: Slot) -> None:
+        """Replace the worker of a slot in its turn, also one that is not ready yet: the code may be newer than that."""
+        waiting = list(self._todo)
+        if slot not in (waiting if self._slot_of_successor is None else waiting[1:]):
+            self._todo.append(slot)
 
     def _try(self, slot: Slot, now: float) -> None:
         try:
