@@ -112,6 +112,16 @@ def test_a_pool_whose_workers_cannot_start_can_be_stopped(meddled: Shop) -> None
     assert pool.stop() == 0
 
 
+def test_a_pool_whose_workers_hang_before_they_are_ready_ends_after_the_grace(meddled: Shop) -> None:
+    (meddled.folder / "first" / "hold").touch()
+    pool = meddled.project.work("-q", QUEUE, "-c", "2", "--grace", "0.2")
+    eventually(lambda: len(living(pool)) == 2, PATIENCE, what="both workers have been started")
+
+    assert pool.stop() == 0
+    assert pool.said.count("is killed: it was told to end, and does not get ready") == 2
+    assert meddled.listed() == 0
+
+
 def test_a_burst_gives_up_where_its_workers_never_get_ready(meddled: Shop) -> None:
     (meddled.folder / "first" / "die").touch()
     firing = meddled.fire("add", 1, 2)

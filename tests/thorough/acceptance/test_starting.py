@@ -10,12 +10,22 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.acceptance.project_folder import Pool
-from tests.acceptance.shop import Shop
-from tests.acceptance.test_starting import pool_knows_for_a_while, replaced, start, works_with_closed_streams
+from skunkqueue.control import Control
+from tests.acceptance.project_folder import PATIENCE, Pool
+from tests.acceptance.shop import QUEUE, Shop, ended, gone
+from tests.acceptance.test_pool_commands import carried_out, control
+from tests.acceptance.test_starting import (
+    living,
+    meddled,
+    pool_knows_for_a_while,
+    replaced,
+    start,
+    worker_of,
+    works_with_closed_streams,
+)
 from tests.support.waiting import eventually
 
-__all__ = ["start"]
+__all__ = ["control", "meddled", "start"]
 
 RAN_BY = """import sys
 from skunkqueue.cli import main
@@ -110,3 +120,38 @@ def test_an_environment_that_is_replaced_under_a_pool_is_waited_for(
 @pytest.mark.parametrize("closed", ["<&-", "2>&-"])
 def test_a_pool_whose_standard_streams_are_closed_works(shop: Shop, closed: str) -> None:
     works_with_closed_streams(shop, closed)
+
+
+def hanging(shop: Shop, *options: str) -> Pool:
+    """Start a pool whose worker hangs before it is ready."""
+    (shop.folder / "first" / "hold").touch()
+    return shop.project.work("-q", QUEUE, "--grace", "0.2", *options)
+
+
+def test_a_worker_that_is_stopped_while_it_hangs_as_it_starts_is_killed_after_the_grace(
+    meddled: Shop, control: Control
+) -> None:
+    pool = hanging(meddled)
+    eventually(
+        lambda: [one.processes[0].state for one in meddled.backend.pools() if one.processes] == ["starting"],
+        PATIENCE,
+        what="the pool is listed with its worker",
+    )
+    (record,) = meddled.backend.pools()
+
+    did = carried_out(control, control.stop_worker(record.processes[0].worker))
+
+    assert did.startswith("killed, since it did not get ready: killed by SIGKILL")
+    assert ended(pool) == 0
+
+
+def test_a_reload_leaves_no_worker_behind_that_hangs_as_it_starts(meddled: Shop) -> None:
+    pool = hanging(meddled, "--reload")
+    hung = worker_of(pool)
+    pool.says("works on queue")
+    (meddled.folder / "more.py").write_text("")
+    pool.says("replacing the workers")
+
+    eventually(gone(hung), PATIENCE, what="the worker is gone")
+    # Another is there, and waits as that one did.
+    eventually(lambda: len(living(pool)) == 1, PATIENCE, what="one worker is there")

@@ -95,6 +95,8 @@ class ChildProcess:
         """When it is to give back what it still runs, if it was told alone to end (monotonic)."""
         self.kill_at = float("inf")
         """When it is to be killed, if it was told alone to end at once (monotonic)."""
+        self.ready_by = float("inf")
+        """When it is to be killed if it is not ready then, since it was told to end while it started (monotonic)."""
         self.kill_cause = ROUGH_CAUSE
         """Why it is killed if it does not end in time, told alone or with all others."""
         self.receipts: list[str] = []

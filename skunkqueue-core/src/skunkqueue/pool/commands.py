@@ -151,7 +151,8 @@ def _how(child: ChildProcess, end: End) -> str:
 
 def _ended(child: ChildProcess, end: End) -> str:
     if child.killed_for in (ROUGH_CAUSE, GIVE_BACK_CAUSE):
-        return f"killed, since its job did not end: {end}"
+        what = "its job did not end" if child.scoreboard.is_ready else "it did not get ready"
+        return f"killed, since {what}: {end}"
     if end.ending is Ending.NONE:
         return f"it died: {end}"
     if child.kill_cause == GIVE_BACK_CAUSE:

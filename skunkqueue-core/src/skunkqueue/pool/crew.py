@@ -58,10 +58,12 @@ class Crew:
         self.order = order
         for child in self.children():
             child.order(order)
+            self._limit_start(child)
 
     def tell_one(self, child: ChildProcess, order: bytes) -> None:
         """Have one worker end in this way, within the limits that hold for all; ``order``: not BEGIN nor HOLD."""
         child.order(order)
+        self._limit_start(child)
         now = monotonic()
         if order in (GENTLE, DISMISS):
             if self._stop_timeout is not None:
@@ -95,9 +97,14 @@ class Crew:
             slot.child = None
         slot.fill_at_once()
 
+    def _limit_start(self, child: ChildProcess) -> None:
+        """Give one that is told to end the grace to get ready: before, it hears nothing, and what it imports may hang."""
+        if not child.scoreboard.is_ready:
+            child.ready_by = min(child.ready_by, monotonic() + self._grace)
+
     def overdue(self, now: float) -> list[ChildProcess]:
-        """List the workers that were told alone to end at once or to give back, and whose grace is over."""
-        return [child for child in self.children() if child.kill_at <= now]
+        """List the workers that were told to end, and whose grace is over: for their jobs, or to get ready."""
+        return [child for child in self.children() if _killed_at(child) <= now]
 
     def seen(self) -> tuple[Seen, ...]:
         """Return the state of each process."""
@@ -108,8 +115,12 @@ class Crew:
 
     def next_limit(self) -> float:
         """Return in how many seconds the first limit of a single worker is over."""
-        limits = (min(child.kill_at, child.give_back_at) for child in self.children())
+        limits = (min(_killed_at(child), child.give_back_at) for child in self.children())
         return min(limits, default=float("inf")) - monotonic()
+
+
+def _killed_at(child: ChildProcess) -> float:
+    return child.kill_at if child.scoreboard.is_ready else min(child.kill_at, child.ready_by)
 
 
 def _state_of(child: ChildProcess) -> str:

@@ -38,6 +38,7 @@ from skunkqueue.processes.control_pipe import GENTLE, GIVE_BACK, ROUGH
 from skunkqueue.processes.exit_codes import EXIT_ROUGH
 from skunkqueue.processes.log_setup import set_up_pool
 from skunkqueue.processes.log_values import duration
+from skunkqueue.processes.scoreboard import GIVE_BACK as GIVE_BACK_CAUSE
 from skunkqueue.processes.scoreboard import ROUGH as ROUGH_CAUSE
 from skunkqueue.processes.scoreboard import STRATEGY as STRATEGY_CAUSE
 from skunkqueue.processes.settings import PoolSettings
@@ -267,9 +268,7 @@ class Supervisor:
                 "the stop time-out of %s is over: jobs of %s are interrupted and given back", limit, child
             )
         for child in self._crew.overdue(now):
-            child.kill_at = float("inf")
-            logger.info("%s is killed: its job did not end when it was interrupted", child)
-            child.kill(child.kill_cause, ())
+            self._kill(child, "its job did not end when it was interrupted")
         for child in self._crew.children():
             if child.killed_for is None:
                 self._look_at(child, now)
@@ -301,9 +300,19 @@ class Supervisor:
     def _kill_all(self, word: str) -> None:
         self._kill_at = float("inf")
         for child in self._crew.children():
+            self._kill(child, word)
+
+    @staticmethod
+    def _kill(child: ChildProcess, word: str) -> None:
+        child.kill_at = child.ready_by = float("inf")
+        if child.scoreboard.is_ready:
             logger.info("%s is killed: %s", child, word)
             # One may have been told to end roughly in a pool that gives back.
             child.kill(child.kill_cause, ())
+        else:
+            logger.info("%s is killed: it was told to end, and does not get ready", child)
+            # It holds nothing that could be at fault.
+            child.kill(GIVE_BACK_CAUSE, ())
 
     def _end_all(self) -> None:
         """Kill every worker that still runs, also where the pool itself fails."""
