@@ -73,6 +73,23 @@ def test_after_one_of_another_process_transactions_are_counted_anew(
     assert filed_without_its_log(path) == 3 * EVERY + 1
 
 
+def test_others_are_noticed_also_where_the_file_beside_the_store_was_removed(
+    backend: SQLiteBackend, other: SQLiteBackend, path: Path
+) -> None:
+    commit(other)
+    other.maintain()
+    (path.with_name(f"{path.name}-bells") / "checkpoints").unlink()
+    commit(other)
+    commit(backend)
+    backend.maintain()
+    assert filed_without_its_log(path) == 3 * EVERY
+
+    commit(other, 1)
+    other.maintain()
+
+    assert filed_without_its_log(path) == 3 * EVERY
+
+
 def test_nobody_waits_for_one_that_another_process_makes(
     backend: SQLiteBackend, other: SQLiteBackend, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -82,6 +82,14 @@ class Checkpoints:
         return False
 
     def _opened(self) -> Descriptor | None:
+        if self._file is not None:
+            try:
+                is_there = os.fstat(self._file.fd).st_ino == os.stat(self._path).st_ino  # noqa: PTH116 - pairs with fstat
+            except OSError:
+                is_there = False
+            if not is_there:
+                # Somebody has removed it, and others lock another one.
+                self._file = None
         if self._file is None:
             with suppress(OSError):
                 self._file = Descriptor(self._path, os.O_RDWR | os.O_CREAT)
