@@ -98,6 +98,7 @@ def run_once(
     took: float = 1.5,
     verdict: Verdict = Verdict.COMPLETE,
     error: str | None = None,
+    result: bytes | None = None,
 ) -> str:
     """Run what is due, as a worker would, and have it refired; return the firing's id."""
     (held,) = claim(store)
@@ -124,6 +125,7 @@ def run_once(
         began=held.claimed,
         took=took,
         error=error,
+        result=result,
     )
     assert store.settle([outcome]) == []
     return held.id

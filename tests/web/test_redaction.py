@@ -13,9 +13,11 @@ from skunkqueue.plugins.notify import Notifier
 from skunkqueue.records import ClaimRef, Outcome, Verdict
 from skunkqueue.web import redaction
 from skunkqueue.web.redaction import Redactor
+from tests.support.waiting import eventually
+from tests.web.crews import add_worker
 from tests.web.everything import PAGES, Shown, fill
-from tests.web.firings import QUEUE, claim
-from tests.web.schedules import read, run_once
+from tests.web.firings import QUEUE, claim, firing
+from tests.web.schedules import body, read, run_once
 
 SECRET = "hunter2"  # noqa: S105 - what is to be hidden
 PROGRAMS = ("jobs", "errors", "workers", "pools", "schedules", "audit", "operations", "counts", "routes")
@@ -56,7 +58,7 @@ def shown(app: Flask, store: Backend) -> Shown:
     tick = read(store).firing
     assert tick is not None
     store.run_now([tick])
-    run_once(store, verdict=Verdict.ERROR, error=f"ValueError: {SECRET}")
+    run_once(store, verdict=Verdict.ERROR, error=f"ValueError: {SECRET}", result=failure)
     return found._replace(failed=failed.id, done=runs.id)
 
 
@@ -74,3 +76,20 @@ def test_no_program_is_told_what_is_hidden(client: FlaskClient, shown: Shown, na
     assert SECRET not in client.get("/api/v1/schedule", query_string={"queue": QUEUE, "name": "tick"}).text
     assert SECRET not in client.get("/api/v1/history", query_string={"queue": QUEUE, "name": "tick"}).text
     assert SECRET not in client.get("/metrics").text
+
+
+@pytest.mark.usefixtures("shown")
+def test_what_needs_attention_tells_no_error_that_is_hidden(client: FlaskClient, store: Backend) -> None:
+    worker = add_worker(store, route="new")
+    store.enqueue([firing(job="shop:gone", route="new", body=body("shop:gone"))])
+    (lent,) = claim(store, "new", worker=worker)
+    given_back = Outcome(
+        id=lent.id, token=lent.token, verdict=Verdict.RETRY, delay=60.0, error=f"JobNotFoundError: {SECRET}"
+    )
+    store.settle([given_back])
+
+    text = eventually(lambda: text if "matter-1" in (text := client.get("/").text) else "", what="findings")
+
+    assert "schedule tick of queue shop ended as error: (hidden)" in text
+    assert "do not know the job shop:gone of 1 pending firing: (hidden)" in text
+    assert SECRET not in text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from flask import current_app, url_for
@@ -13,6 +13,7 @@ from skunkqueue.cli.doctor.store import StoreCheck
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.plugins.requirements import explain
 from skunkqueue.web import source
+from skunkqueue.web.redaction import Redactor, Seen, redactor
 from skunkqueue.web.routes import Board
 from skunkqueue.web.show import sentence
 
@@ -57,8 +58,12 @@ def matters(board: Board) -> Matters | None:
     """
     here = source.current()
     standing = board.staffed, tuple((one.queue, one.paused) for one in board.queues if one.paused)
+    hides = redactor()
     found = here.latest(
-        ("attention", standing), SECONDS, lambda: examine(here.backend, here.config), patience=PATIENCE
+        ("attention", standing),
+        SECONDS,
+        lambda: _redacted(examine(here.backend, here.config), hides),
+        patience=PATIENCE,
     )
     if found is None:
         return None
@@ -79,11 +84,22 @@ def _run(name: str, check: StoreCheck, backend: Backend, config: BackendConfig) 
         yield Finding(name, NOTICE, f"the check {name!r} failed: {explain(error)}")
 
 
+def _redacted(found: Sequence[Finding], redactor: Redactor) -> list[Finding]:
+    """Return findings whose errors are as they may be shown."""
+    having = [number for number, each in enumerate(found) if each.error]
+    told = redactor.texts([Seen(found[number].job, "error", found[number].error) for number in having])
+    shown = list(found)
+    for number, text in zip(having, told, strict=True):
+        if text is not None:
+            shown[number] = shown[number]._replace(error=text)
+    return shown
+
+
 def _matter(finding: Finding) -> Matter:
     url, goes_to = _way(finding)
     return Matter(
         level=finding.level,
-        text=sentence(finding.text),
+        text=sentence(finding.line),
         cure=finding.cure,
         url=url,
         goes_to=goes_to,

@@ -84,7 +84,7 @@ def _run_all(checks: Iterable[tuple[str, Check]]) -> list[Finding]:
 
 def _tell(finding: Finding) -> None:
     """Print a finding, and below it what to do."""
-    lines = [f"{finding.level:<7}  {finding.check:<11}  {one_line(finding.text)}"]
+    lines = [f"{finding.level:<7}  {finding.check:<11}  {one_line(finding.line)}"]
     if finding.cure:
         lines.append(f"{'':<22}-> {one_line(finding.cure)}")
     if not on_terminal():

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from skunkqueue.cli.text import cut
+
 OK = "ok"
 NOTICE = "notice"
 """Worth knowing; nothing has to be done."""
@@ -12,6 +14,8 @@ PROBLEM = "problem"
 """Something to fix; makes the exit code 1."""
 SHOWN = 5
 """How many findings of a kind are listed; the others are counted."""
+REASON = 120
+"""Characters shown of an error."""
 
 
 class Finding(NamedTuple):
@@ -25,11 +29,21 @@ class Finding(NamedTuple):
     """What it is about, where that is one queue, route, or one firing, worker or schedule (``name``)."""
     route: str = ""
     name: str = ""
+    job: str = ""
+    """Whose error it is."""
+    error: str = ""
+    """Why, in the words of the error of a firing; the monitor shows it as plugins redact it."""
+
+    @property
+    def line(self) -> str:
+        """The text, with the error."""
+        return f"{self.text}: {cut(self.error, REASON)}" if self.error else self.text
 
     def told(self) -> dict[str, str]:
         """Return what is known of it, for JSON."""
-        optional = ("queue", "route", "name")
-        return {field: value for field, value in self._asdict().items() if value or field not in optional}
+        found = {"check": self.check, "level": self.level, "text": self.line, "cure": self.cure}
+        about = {"queue": self.queue, "route": self.route, "name": self.name}
+        return found | {field: value for field, value in about.items() if value}
 
 
 def first(found: Sequence[Finding], cure: str = "") -> Iterator[Finding]:

@@ -251,12 +251,13 @@ def unknown(store: Backend, _: BackendConfig) -> Iterator[Finding]:
             Finding(
                 "jobs",
                 PROBLEM,
-                f"workers of route {route} of queue {queue} do not know the job {job} of {plural(count, 'pending firing')}:"
-                f" {reason}",
+                f"workers of route {route} of queue {queue} do not know the job {job} of {plural(count, 'pending firing')}",
                 f"if its code is newer than the workers: skunq restart {shlex.join(sorted(pools[queue, route])[:SHOWN])}; if the"
                 f" job is gone for good: skunq kill -q {queue} -r {route} --job {shlex.quote(job)} --state pending",
                 queue,
                 route,
+                job=job,
+                error=reason,
             )
             for (queue, route, job, reason), count in sorted(given_back.items())
         ],

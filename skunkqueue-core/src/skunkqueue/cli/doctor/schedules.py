@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from skunkqueue.cli.doctor.finding import NOTICE, OK, PROBLEM, SHOWN, Finding, first
 from skunkqueue.cli.doctor.store import StoreCheck
 from skunkqueue.cli.schedules import every
-from skunkqueue.cli.text import cut, plural
+from skunkqueue.cli.text import plural
 from skunkqueue.cli.views import failure_line
 from skunkqueue.errors import JobNotFoundError, PluginError
 from skunkqueue.names import work_command
@@ -20,8 +20,6 @@ from skunkqueue.schedule import ask, find_strategy
 
 IDLE_FOR = 60.0
 """Seconds within which workers should have planned a run."""
-REASON = 120
-"""Characters shown of why a run failed."""
 CURE = "skunq schedules shows them all"
 """For findings that are not listed one by one."""
 
@@ -131,24 +129,23 @@ def called(names: Sequence[str]) -> str:
 def _failed(store: Backend, there: Sequence[Schedule]) -> Iterator[Finding]:
     found = [each for each in there if each.verdict == State.ERROR.value]
     for each in found[:SHOWN]:
-        reason = _reason(store, each)
+        job, reason = _failure(store, each)
         words = f"{shlex.quote(each.name)} -q {each.queue}"
         cure = f"skunq schedule history {words}"
         if reason.startswith(JobNotFoundError.__name__):
             cure += f"; if the job is gone for good: skunq schedule remove {words}"
         text = f"the last run of schedule {each.name} of queue {each.queue} ended as error"
-        text = f"{text}: {cut(reason, REASON)}" if reason else text
-        yield Finding("schedules", NOTICE, text, cure, each.queue, name=each.name)
+        yield Finding("schedules", NOTICE, text, cure, each.queue, name=each.name, job=job, error=reason)
     if len(found) > SHOWN:
         text = f"so did the last runs of {plural(len(found) - SHOWN, 'more schedule')}"
         yield Finding("schedules", NOTICE, text, CURE)
 
 
-def _reason(store: Backend, schedule: Schedule) -> str:
-    """Return why the last run failed; empty where its firing is no longer there, or was requeued."""
+def _failure(store: Backend, schedule: Schedule) -> tuple[str, str]:
+    """Return the job and the error of the last run; empty where its firing is no longer there, or was requeued."""
     runs = store.history(schedule.queue, schedule.name)
     record = store.get([runs[-1].id])[0] if runs else None
-    return "" if record is None else failure_line(record) or ""
+    return ("", "") if record is None else (record.job, failure_line(record) or "")
 
 
 CHECKS: list[tuple[str, StoreCheck]] = [("schedules", schedules)]
