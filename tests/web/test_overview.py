@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from html import unescape
 
 import pytest
 from flask import Flask
@@ -94,6 +95,18 @@ def test_a_paused_route_needs_no_attention_once_it_goes_on(client: FlaskClient, 
 
     assert "is paused" not in client.get("/").text
     text_of(client, 'id="fine"')
+
+
+def test_commands_are_written_as_a_shell_takes_them(client: FlaskClient, store: Backend) -> None:
+    (put,) = store.enqueue([firing(route="two words; reboot")])
+    store.pause(QUEUE, "odd $HOME")
+    store.enqueue([firing(route="odd $HOME")])
+    route = client.get("/queue", query_string={"queue": QUEUE, "route": "two words; reboot"}).text
+
+    text = unescape(text_of(client, 'id="matter-1"') + route + client.get(f"/jobs/{put}").text)
+
+    assert text.count("skunq work -q shop -r 'two words; reboot'") == 4
+    assert "skunq resume -q shop -r 'odd $HOME'" in text
 
 
 def test_failing_jobs_need_attention(client: FlaskClient, store: Backend) -> None:

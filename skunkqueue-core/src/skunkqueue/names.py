@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 
 from skunkqueue.errors import NameInvalidError
@@ -41,8 +42,10 @@ def check_name(what: str, value: object) -> str:
 
 
 def work_command(queue: str, *routes: str) -> str | None:
-    """Return the command that starts a worker on each route; ``None`` if one has a comma, which separates routes there."""
-    return None if any("," in route for route in routes) else f"skunq work -q {queue} -r {' '.join(routes)}"
+    """Return the command that starts a worker on each route, for a shell; ``None`` if one has a comma, which separates routes there."""
+    if any("," in route for route in routes):
+        return None
+    return f"skunq work -q {shlex.quote(queue)} -r {shlex.join(routes)}"
 
 
 def _article(what: str) -> str:

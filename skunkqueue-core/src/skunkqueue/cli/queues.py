@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -213,7 +214,7 @@ def resume(control: Control, queue: str, route: str | None, *, as_json: bool) ->
     else:
         say(f"resumed {clean(describe(queue, route))}")
     if held:
-        note(f"the whole queue is paused still: skunq resume -q {queue}")
+        note(f"the whole queue is paused still: skunq resume -q {shlex.quote(queue)}")
 
 
 def describe(queue: str, route: str | None) -> str:

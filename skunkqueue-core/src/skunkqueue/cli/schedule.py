@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
@@ -106,7 +107,9 @@ def run(control: Control, ctx: click.Context, name: str, queue: str | None, *, a
         if not as_json:
             say(f"{_told(found)} is due now")
         if any(info.paused for info in store.routes(found.queue) if info.route == found.route):
-            note(f"its route is paused: skunq resume -q {found.queue} -r {found.route}")
+            note(
+                f"its route is paused: skunq resume -q {shlex.quote(found.queue)} -r {shlex.quote(found.route)}"
+            )
         elif not store.workers(found.queue, found.route):
             command = work_command(found.queue, found.route)
             note("no worker is there to run it" + ("" if command is None else f": {command}"))

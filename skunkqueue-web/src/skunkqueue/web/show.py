@@ -11,6 +11,7 @@ from flask import Flask, g, request
 
 from skunkqueue.cli.text import DAY, HOUR, MINUTE, iso, plural, size, span
 from skunkqueue.errors import SkunkQueueError
+from skunkqueue.names import work_command
 from skunkqueue.records import State
 from skunkqueue.web import inputs, navigation, source
 from skunkqueue.web.icons import ICONS
@@ -145,6 +146,7 @@ def install(app: Flask) -> None:
         size=size,
         span=span,
         states=State,
+        work_command=work_command,
     )
     app.context_processor(_of_request)
     app.jinja_env.trim_blocks = True

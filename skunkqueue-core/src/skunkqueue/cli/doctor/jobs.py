@@ -67,7 +67,7 @@ def lines(store: Backend, _: BackendConfig) -> Iterator[Finding]:
 def _line(info: RouteInfo, age: float, workers: int, scheduled: Sequence[str]) -> Finding | None:
     place = f"route {info.route} of queue {info.queue}"
     waiting = plural(info.counts[State.PENDING], "pending firing")
-    named = f"-q {info.queue} -r {info.route}"
+    named = f"-q {shlex.quote(info.queue)} -r {shlex.quote(info.route)}"
     command = work_command(info.queue, info.route)
     if info.paused:
         return Finding(
@@ -137,7 +137,7 @@ def _always(place: Place, job: str, runs: int) -> Finding:
         "errors",
         PROBLEM,
         f"all {runs:,} runs of {job} on route {route} of queue {queue} ended as error in the last hour",
-        f"skunq errors --job {shlex.quote(job)} -q {queue} shows why",
+        f"skunq errors --job {shlex.quote(job)} -q {shlex.quote(queue)} shows why",
         queue,
         route,
     )
@@ -145,6 +145,7 @@ def _always(place: Place, job: str, runs: int) -> Finding:
 
 def _often(place: Place, ended: Counter[str], hopeless: Counter[tuple[Place, str]]) -> Iterator[Finding]:
     queue, route = place
+    named = f"-q {shlex.quote(queue)} -r {shlex.quote(route)}"
     errors, total = ended["error"], sum(ended.values())
     # Those of jobs that always fail are told already.
     others = errors - sum(count for (where, _), count in hopeless.items() if where == place)
@@ -153,8 +154,7 @@ def _often(place: Place, ended: Counter[str], hopeless: Counter[tuple[Place, str
             "errors",
             PROBLEM,
             f"{errors:,} of {total:,} firings of route {route} of queue {queue} ended as error in the last hour",
-            f"skunq jobs -q {queue} -r {route} --state error, fix the cause, then"
-            f" skunq requeue --state error -q {queue} -r {route}",
+            f"skunq jobs {named} --state error, fix the cause, then skunq requeue --state error {named}",
             queue,
             route,
         )
@@ -253,7 +253,8 @@ def unknown(store: Backend, _: BackendConfig) -> Iterator[Finding]:
                 PROBLEM,
                 f"workers of route {route} of queue {queue} do not know the job {job} of {plural(count, 'pending firing')}",
                 f"if its code is newer than the workers: skunq restart {shlex.join(sorted(pools[queue, route])[:SHOWN])}; if the"
-                f" job is gone for good: skunq kill -q {queue} -r {route} --job {shlex.quote(job)} --state pending",
+                f" job is gone for good: skunq kill -q {shlex.quote(queue)} -r {shlex.quote(route)} --job"
+                f" {shlex.quote(job)} --state pending",
                 queue,
                 route,
                 job=job,

@@ -91,7 +91,7 @@ def _idle(store: Backend, there: Sequence[Schedule]) -> list[Finding]:
             f"schedule {each.name} of queue {each.queue} has no run planned: its strategy {each.strategy!r} fails or "
             f"does not return where its workers run",
             "look for `strategy failed` in their log; then update or remove its distribution, declare the schedule "
-            f"with another rule, or: skunq schedule remove {shlex.quote(each.name)} -q {each.queue}",
+            f"with another rule, or: skunq schedule remove {shlex.quote(each.name)} -q {shlex.quote(each.queue)}",
             each.queue,
             name=each.name,
         )
@@ -130,7 +130,7 @@ def _failed(store: Backend, there: Sequence[Schedule]) -> Iterator[Finding]:
     found = [each for each in there if each.verdict == State.ERROR.value]
     for each in found[:SHOWN]:
         job, reason = _failure(store, each)
-        words = f"{shlex.quote(each.name)} -q {each.queue}"
+        words = f"{shlex.quote(each.name)} -q {shlex.quote(each.queue)}"
         cure = f"skunq schedule history {words}"
         if reason.startswith(JobNotFoundError.__name__):
             cure += f"; if the job is gone for good: skunq schedule remove {words}"
