@@ -88,6 +88,20 @@ def test_a_workers_row_stays_as_high_as_it_is_when_it_has_much_in_hand(
     assert after == before
 
 
+def test_what_a_worker_has_in_hand_stays_in_its_place_on_a_phone(
+    browser: Browser, address: str, store: Backend
+) -> None:
+    worker = add_pool(store).processes[0].worker
+    store.enqueue([firing(job="a.rather.long.module:fetch_rate") for _ in range(2)])
+    claim(store, limit=2, worker=worker)
+
+    with opened(browser, base_url=address, viewport={"width": 360, "height": 900}) as page:
+        page.goto("/workers")
+        over = page.locator(".hand").evaluate("(place) => place.scrollHeight - place.clientHeight")
+
+    assert over == 0
+
+
 class Listing:
     title = "A list"
     template = "<ul><li>one</li></ul>"
