@@ -42,7 +42,7 @@ def pool(id_: str) -> structs.PoolAnswer:
     _, found = _fleet(None)
     group = next((group for group in found.groups if group.id == id_), None)
     if group is None:
-        abort(404, f"there is no live pool {id_[:200]!r}: {BASE}/workers lists all")
+        abort(404, f"there is no live pool {id_[:200]!r}: {BASE}/pools lists all")
     return _pool(group)
 
 
