@@ -6,6 +6,7 @@ import math
 import re
 import sys
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -296,3 +297,31 @@ def test_a_result_of_none_and_no_result_are_told_apart(client: FlaskClient, stor
 
     assert '<code class="value" id="result-value">None</code>' in client.get(f"/jobs/{kept}").text
     assert "not kept" in client.get(f"/jobs/{dropped}").text
+
+
+def test_a_failed_firing_leads_to_its_route_and_to_those_that_failed_alike(
+    client: FlaskClient, store: Backend
+) -> None:
+    failure = encode(Failure("shop.NoBank", "closed", "Traceback"))
+    store.enqueue([firing(job="shop:charge", route="a & b") for _ in range(2)])
+    claims = claim(store, "a & b", limit=2)
+    store.settle(
+        [
+            Outcome(
+                id=one.id,
+                token=one.token,
+                verdict=Verdict.ERROR,
+                began=one.claimed,
+                took=0.5,
+                result=failure,
+                error="shop.NoBank: closed",
+            )
+            for one in claims
+        ]
+    )
+    page = client.get(f"/jobs/{claims[0].id}").text
+    (route,) = re.findall(r'<dt>Route</dt><dd><a href="([^"]+)"', page)
+    (alike,) = re.findall(r'href="([^"]+)" id="alike"', page)
+
+    assert "<h1>a &amp; b" in client.get(unescape(route)).text
+    assert all(one.id in client.get(unescape(alike)).text for one in claims)

@@ -341,6 +341,23 @@ def test_a_pending_firing_says_that_nobody_works_on_its_route_until_somebody_doe
     assert "No worker on its route" not in served
 
 
+@pytest.mark.parametrize("route", ["default", None])
+def test_the_page_of_a_firing_says_that_its_route_is_paused(
+    client: FlaskClient, store: Backend, route: str | None
+) -> None:
+    (id_,) = put(store)
+    add_worker(store)
+    store.pause("shop", route)
+    held = client.get(f"/jobs/{id_}").text
+    store.resume("shop", route)
+    client.application.extensions[KEY].note_change()
+    free = client.get(f"/jobs/{id_}").text
+
+    assert "Its route is paused" in held
+    assert '<a href="/queue?queue=shop&amp;route=default">the route</a>' in held
+    assert "Its route is paused" not in free
+
+
 def test_a_paused_route_is_what_its_firings_wait_for(client: FlaskClient, store: Backend) -> None:
     put(store)
     store.pause("shop", "default")

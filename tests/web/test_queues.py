@@ -225,3 +225,13 @@ def test_the_overview_adds_up_very_many_routes(client: FlaskClient, many: list[s
 
 def test_a_cursor_needs_a_queue_and_a_route(client: FlaskClient) -> None:
     assert client.get("/queues?after=default").status_code == 400
+
+
+def test_what_is_due_on_a_paused_route_is_not_said_to_begin(client: FlaskClient, store: Backend) -> None:
+    store.enqueue([firing()])
+    store.pause(QUEUE, "default")
+
+    text = client.get("/queue", query_string={"queue": QUEUE, "route": "default"}).text
+
+    assert "held while paused" in text
+    assert "could begin now" not in text

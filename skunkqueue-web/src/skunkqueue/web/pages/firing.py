@@ -13,7 +13,7 @@ from skunkqueue.web.kills import kill_of
 from skunkqueue.web.links import links
 from skunkqueue.web.redaction import redactor
 from skunkqueue.web.rights import Right, allowed
-from skunkqueue.web.routes import workplaces
+from skunkqueue.web.routes import paused_of, workplaces
 from skunkqueue.web.timeline import bars
 
 blueprint = Blueprint("firing", __name__)
@@ -43,11 +43,18 @@ def firing(id_: str) -> str | Response | tuple[str, int]:
         links=links().of(record),
         kill=kill_of(record),
         schedule=_schedule(record),
+        is_paused=record.state is State.PENDING and _is_paused(record),
         has_worker=record.state is not State.PENDING or (record.queue, record.route) in workplaces(),
         unknown=unknown_job(redactor().errors([record])[0]) if record.state is State.PENDING else None,
         bars=bars(view, here.now()),
         now=here.now(),
     )
+
+
+def _is_paused(record: Record) -> bool:
+    """Return whether its route is paused, by itself or with its whole queue."""
+    here, place = source.current(), (record.queue, record.route)
+    return here.shared(("is paused", *place), lambda: bool(paused_of(here.backend, {place})))
 
 
 def _schedule(record: Record) -> Schedule | None:
