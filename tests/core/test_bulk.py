@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from skunkqueue_memory import MemoryBackend
 
 from skunkqueue.bulk import Bulk, BulkProgress, describe
 from skunkqueue.clock import VirtualClock
@@ -13,26 +10,8 @@ from skunkqueue.contract.makers import QUEUE, ROUTE, claim, firings, ids, outcom
 from skunkqueue.control import Control
 from skunkqueue.errors import WrongTypeError
 from skunkqueue.listings import Query
-from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import State, Verdict
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-def store(clock: VirtualClock) -> Iterator[Backend]:
-    backend = MemoryBackend.open(BackendConfig(backend="memory"), clock=clock)
-    yield backend
-    backend.close()
-
-
-@pytest.fixture
-def control(store: Backend) -> Control:
-    return Control(store, "ann@here", "a test")
 
 
 def enqueue(store: Backend, clock: VirtualClock, count: int, **fields: object) -> list[str]:

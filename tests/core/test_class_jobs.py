@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -70,12 +69,6 @@ T = TypeVar("T")
 class Box(JobMixin, Generic[T]):
     def work(self) -> list[str]:
         return sorted(vars(self))
-
-
-@pytest.fixture
-def queue(tmp_path: Path) -> Iterator[SkunkQueue]:
-    with SkunkQueue("demo", conn_url=tmp_path / "q.db") as queue:
-        yield queue
 
 
 def run(queue: SkunkQueue) -> Any:

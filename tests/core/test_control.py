@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import msgspec
@@ -36,28 +36,10 @@ from skunkqueue.records import Command, State
 GONE = "f" * 24
 
 
-@pytest.fixture
-def store(clock: VirtualClock) -> Iterator[Backend]:
-    """A store that has all capabilities."""
-    backend = MemoryBackend.open(BackendConfig(backend="memory"), clock=clock)
-    yield backend
-    backend.close()
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
 class Plain(MemoryBackend):
     """A store that has no audit log and lists no pools, as those of strangers may be."""
 
     capabilities: ClassVar[frozenset[str]] = frozenset()
-
-
-@pytest.fixture
-def control(store: Backend) -> Control:
-    return Control(store, "ann@here", "a test")
 
 
 def entries(store: Backend) -> list[Entry]:

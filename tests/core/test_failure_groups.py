@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from skunkqueue_memory import MemoryBackend
 
 from skunkqueue import failure_groups
 from skunkqueue.clock import VirtualClock
 from skunkqueue.contract.makers import QUEUE, ROUTE, claim, firings, outcome
 from skunkqueue.failure_groups import ByJob
 from skunkqueue.listings import Query
-from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.asking import OTHER_JOBS
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import State, Verdict
 
 EACH = 2
 MOST = 3
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
-def store(clock: VirtualClock) -> Iterator[Backend]:
-    backend = MemoryBackend.open(BackendConfig(backend="memory"), clock=clock)
-    yield backend
-    backend.close()
 
 
 def fail(store: Backend, clock: VirtualClock, job: str, count: int = 1) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -35,12 +34,6 @@ declared = SkunkQueue("demo", conn_url="sqlite:////nonexistent/never-opened.db")
 @declared.job
 def add(first: int, second: int) -> int:
     return first + second
-
-
-@pytest.fixture
-def queue(tmp_path: Path) -> Iterator[SkunkQueue]:
-    with SkunkQueue("demo", conn_url=tmp_path / "q.db") as queue:
-        yield queue
 
 
 def test_a_handle_looks_again_after_its_queue_was_closed(queue: SkunkQueue) -> None:

@@ -46,11 +46,6 @@ def add(first: int, second: int) -> int:
 
 
 @pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
 def queue(tmp_path: Path, clock: VirtualClock) -> Iterator[SkunkQueue]:
     with SkunkQueue("demo", conn_url=f"sqlite:///{tmp_path}/q.db", clock=clock) as queue:
         yield queue

@@ -74,11 +74,6 @@ def strategies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
-@pytest.fixture
 def queue(tmp_path: Path, clock: VirtualClock) -> Iterator[SkunkQueue]:
     with SkunkQueue("demo", conn_url=f"sqlite:///{tmp_path}/q.db", clock=clock) as queue:
         yield queue

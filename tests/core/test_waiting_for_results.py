@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,12 +20,6 @@ declared = SkunkQueue("demo", conn_url="sqlite:////nonexistent/never-opened.db")
 @declared.job
 def double(number: int) -> int:
     return 2 * number
-
-
-@pytest.fixture
-def queue(tmp_path: Path) -> Iterator[SkunkQueue]:
-    with SkunkQueue("demo", conn_url=tmp_path / "q.db") as queue:
-        yield queue
 
 
 def fire(queue: SkunkQueue, count: int) -> list[JobHandle[Any]]:
