@@ -16,6 +16,7 @@ from skunkqueue.web.access.secret import ENV_SECRET
 from tests.support.sqlite_fixtures import EmptyStore, empty_store
 from tests.web.monitor_client import MonitorClient
 from tests.web.rule_cache import RememberedRule
+from tests.web.schedules import install_strategies
 from tests.web.template_cache import TemplateCache
 
 __all__ = ["empty_store"]
@@ -70,3 +71,9 @@ def app(url: str, store: Backend) -> Flask:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def strategies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install strategies that the tests' schedules have: ``every``, ``hanging`` and ``raising``."""
+    install_strategies(tmp_path / "site", monkeypatch)

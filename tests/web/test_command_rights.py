@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from flask.testing import FlaskClient
 
@@ -12,12 +10,9 @@ from skunkqueue.web import Login, Right, create_app
 from tests.web.crews import add_pool, heard
 from tests.web.firings import QUEUE
 from tests.web.monitor_client import MonitorClient
-from tests.web.schedules import declare, install_strategies, read
+from tests.web.schedules import declare, read
 
-
-@pytest.fixture(autouse=True)
-def _strategies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install_strategies(tmp_path / "site", monkeypatch)
+pytestmark = pytest.mark.usefixtures("strategies")
 
 
 def client_of(url: str, right: Right) -> FlaskClient:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -11,12 +10,8 @@ from flask.testing import FlaskClient
 
 from skunkqueue.persistence import Backend
 from tests.web.everything import NOT_PAGES, PAGES, fill
-from tests.web.schedules import install_strategies
 
-
-@pytest.fixture(autouse=True)
-def _strategies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install_strategies(tmp_path / "site", monkeypatch)
+pytestmark = pytest.mark.usefixtures("strategies")
 
 
 def test_every_page_is_among_those_that_are_looked_at(app: Flask) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -17,17 +16,14 @@ from skunkqueue.records import Outcome, Verdict
 from tests.web.crews import add_pool, add_worker
 from tests.web.everything import PAGES, fill
 from tests.web.firings import QUEUE, claim, firing
-from tests.web.schedules import declare, install_strategies
+from tests.web.schedules import declare
+
+pytestmark = pytest.mark.usefixtures("strategies")
 
 FORM = re.compile(r'<form[^>]* id="([^"]+)"[^>]*>(.*?)</form>', re.DOTALL)
 BUTTON = re.compile(r'<button[^>]* form="([^"]+)" formaction="([^"]+)"[^>]*>([^<]+)</button>')
 HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 WHY = "a bad deploy"
-
-
-@pytest.fixture(autouse=True)
-def _strategies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install_strategies(tmp_path / "site", monkeypatch)
 
 
 def press(client: FlaskClient, page: str, text: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
@@ -20,12 +19,9 @@ from skunkqueue.scheduler import AIMDScheduler, TimeScheduler
 from skunkqueue.web import schedule_views as views
 from skunkqueue.web.rules import Rules
 from tests.web.firings import QUEUE, claim
-from tests.web.schedules import declare, install_strategies, read, run_once
+from tests.web.schedules import declare, read, run_once
 
-
-@pytest.fixture(autouse=True)
-def _strategies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    install_strategies(tmp_path / "site", monkeypatch)
+pytestmark = pytest.mark.usefixtures("strategies")
 
 
 def shown(client: FlaskClient, name: str = "tick") -> str:

@@ -16,7 +16,7 @@ from tests.support.redis_fixtures import valkey
 from tests.support.sqlite_fixtures import empty_store
 from tests.support.store_fixtures import config_of, dbname
 from tests.support.web_server import served
-from tests.web.conftest import app, compiled, queue, secret, store, template_cache, url
+from tests.web.conftest import app, compiled, queue, secret, store, strategies, template_cache, url
 
 __all__ = [
     "app",
@@ -32,6 +32,7 @@ __all__ = [
     "replica_set",
     "secret",
     "store",
+    "strategies",
     "template_cache",
     "url",
     "valkey",

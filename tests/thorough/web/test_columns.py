@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from skunkqueue.web.rights import Right
 from tests.support.chromium import opened
 from tests.web.crews import add_pool
 from tests.web.firings import claim, firing
-from tests.web.schedules import declare, install_strategies
+from tests.web.schedules import declare
 
 WIDTHS = [768, 1_024, 1_280, 1_920, 2_560]
 LEFTS = (
@@ -63,10 +62,8 @@ def test_columns_stay_when_longer_names_and_errors_come(
     assert measured(browser, address, path, LEFTS) == before
 
 
-def test_columns_stay_when_a_schedule_begins_to_run(
-    browser: Browser, address: str, store: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install_strategies(tmp_path / "site", monkeypatch)
+@pytest.mark.usefixtures("strategies")
+def test_columns_stay_when_a_schedule_begins_to_run(browser: Browser, address: str, store: Backend) -> None:
     declare(store, after=0.0)
     before = measured(browser, address, "/schedules", LEFTS)
 

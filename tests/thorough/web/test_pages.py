@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -13,12 +12,11 @@ from skunkqueue.persistence import Backend
 from skunkqueue.web.live.events import KEY
 from tests.thorough.web.looks import complaints
 from tests.web.everything import PAGES, Shown, fill
-from tests.web.schedules import install_strategies
 
 
 @pytest.fixture
-def shown(store: Backend, app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
-    install_strategies(tmp_path / "site", monkeypatch)
+def shown(store: Backend, app: Flask, strategies: None) -> Iterator[Shown]:
+    del strategies
     yield fill(store)
     app.extensions[KEY].close()
 

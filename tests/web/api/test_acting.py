@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,7 @@ from tests.web.access.conftest import bearer, log_in
 from tests.web.crews import add_pool
 from tests.web.firings import claim, firing
 from tests.web.monitor_client import MonitorClient
-from tests.web.schedules import declare, install_strategies
+from tests.web.schedules import declare
 
 
 def post(client: FlaskClient, path: str, body: object, *, expect: int = 200, **more: Any) -> Any:
@@ -136,10 +135,8 @@ def test_routes_are_paused_resumed_and_purged(client: FlaskClient, store: Backen
     assert post(client, "/routes/purge", {"queue": "shop"})["removed"] == 5
 
 
-def test_schedules_are_paused_resumed_run_and_removed(
-    client: FlaskClient, store: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    install_strategies(tmp_path / "plugins", monkeypatch)
+@pytest.mark.usefixtures("strategies")
+def test_schedules_are_paused_resumed_run_and_removed(client: FlaskClient, store: Backend) -> None:
     declare(store, "hourly")
     named = {"queue": "shop", "name": "hourly"}
 
