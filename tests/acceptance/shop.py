@@ -150,3 +150,8 @@ def gone(pid: int) -> Callable[[], bool]:
             return True
 
     return check
+
+
+def living_children(pid: int) -> list[int]:
+    """List the child processes of a process that are not dead."""
+    return [child.pid for child in psutil.Process(pid).children() if not gone(child.pid)()]

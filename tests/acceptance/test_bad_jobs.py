@@ -6,13 +6,12 @@ import resource
 import subprocess
 import sys
 
-import psutil
 import pytest
 
 from skunkqueue.ids import new_id
 from skunkqueue.records import Firing, State
 from tests.acceptance.project_folder import PATIENCE, SKUNQ
-from tests.acceptance.shop import QUEUE, Shop, gone
+from tests.acceptance.shop import QUEUE, Shop, gone, living_children
 from tests.support.waiting import eventually
 
 
@@ -267,8 +266,3 @@ def test_an_async_job_that_forks_makes_no_second_worker(shop: Shop, job: str, re
     if steps.exists():
         assert steps.read_text().split() == [str(pid)] * 3
     assert pool.stop() == 0
-
-
-def living_children(pid: int) -> list[int]:
-    children = psutil.Process(pid).children()
-    return [child.pid for child in children if not gone(child.pid)()]

@@ -6,11 +6,10 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.acceptance.project_folder import PATIENCE
-from tests.acceptance.shop import Shop, gone
+from tests.acceptance.shop import Shop, living_children
 from tests.support.waiting import eventually
 
 JOBS = Path(__file__).parent / "forking_jobs.py"
@@ -42,8 +41,3 @@ def test_copy_that_a_thread_of_a_job_makes_ends_when_its_code_comes_back(shop: S
 
 def test_copy_that_a_thread_of_a_job_makes_may_work(shop: Shop) -> None:
     assert shop.result(shop.fire("forking:at_work")) == 12
-
-
-def living_children(pid: int) -> list[int]:
-    children = psutil.Process(pid).children()
-    return [child.pid for child in children if not gone(child.pid)()]

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from tests.acceptance.project_folder import PATIENCE, SKUNQ, Pool
-from tests.acceptance.shop import QUEUE, Shop, ended, gone
+from tests.acceptance.shop import QUEUE, Shop, ended, gone, living_children
 from tests.support.waiting import eventually
 
 # What each Python that is started here runs first; a worker is known by its `-c`.
@@ -74,12 +74,7 @@ def start(shop: Shop) -> Iterator[Callable[..., Pool]]:
 
 def worker_of(pool: Pool) -> int:
     """Wait for the pool's worker process; return its number."""
-    return eventually(lambda: living(pool), PATIENCE, what="the pool has a worker")[0]
-
-
-def living(pool: Pool) -> list[int]:
-    """List the pool's processes that are not dead."""
-    return [child.pid for child in psutil.Process(pool.process.pid).children() if not gone(child.pid)()]
+    return eventually(lambda: living_children(pool.process.pid), PATIENCE, what="the pool has a worker")[0]
 
 
 def replaced(pool: Pool) -> None:
