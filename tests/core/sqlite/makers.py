@@ -78,6 +78,12 @@ def steps(backend: SQLiteBackend, action: Callable[[], T]) -> int:
     return counted
 
 
+def rows_in(backend: SQLiteBackend, table: str) -> int:
+    """Count the rows of a table."""
+    statement = f"SELECT count(*) FROM {table}"  # noqa: S608 - constants
+    return int(backend._store.readers.run(lambda db: db.execute(statement).fetchone())[0])
+
+
 def plain(path: Path) -> sqlite3.Connection:
     """Open the file as some other program would."""
     return sqlite3.connect(path, isolation_level=None, timeout=0.0)

@@ -9,15 +9,9 @@ from skunkqueue.contract.makers import QUEUE, claim, declared, firing, outcome, 
 from skunkqueue.persistence.backend import HISTORY_LENGTH
 from skunkqueue.persistence.sqlite import SQLiteBackend
 from skunkqueue.persistence.sqlite.histories import MANY
-from tests.core.sqlite.makers import open_at
+from tests.core.sqlite.makers import open_at, rows_in
 
 NAMES = [f"s{number}" for number in range(20)]
-
-
-def rows_of(backend: SQLiteBackend, table: str) -> int:
-    statement = f"SELECT count(*) FROM {table}"  # noqa: S608 - constants
-    found = backend._store.readers.run(lambda db: db.execute(statement).fetchone())
-    return int(found[0])
 
 
 def run_all(backend: SQLiteBackend, clock: VirtualClock) -> dict[str, str]:
@@ -37,8 +31,8 @@ def test_runs_beyond_the_history_leave_the_file(virtual: SQLiteBackend, clock: V
         runs.append(ran(virtual).id)
         clock.advance(61)
     assert planned(virtual).runs == len(runs)
-    assert HISTORY_LENGTH <= rows_of(virtual, "history") <= HISTORY_LENGTH + 10
-    assert rows_of(virtual, "ran") == 25
+    assert HISTORY_LENGTH <= rows_in(virtual, "history") <= HISTORY_LENGTH + 10
+    assert rows_in(virtual, "ran") == 25
     assert [run.id for run in virtual.history(QUEUE, "hourly")] == runs[-HISTORY_LENGTH:]
 
 
@@ -49,9 +43,9 @@ def test_runs_of_many_schedules_change_their_histories_together(
         declared(virtual, name)
     for batch in range(1, MANY):
         run_all(virtual, clock)
-        assert (rows_of(virtual, "history"), rows_of(virtual, "ran")) == (0, batch)
+        assert (rows_in(virtual, "history"), rows_in(virtual, "ran")) == (0, batch)
     run_all(virtual, clock)
-    assert (rows_of(virtual, "history"), rows_of(virtual, "ran")) == (MANY * len(NAMES), 0)
+    assert (rows_in(virtual, "history"), rows_in(virtual, "ran")) == (MANY * len(NAMES), 0)
 
 
 def test_each_history_is_whole_before_and_after_its_runs_are_sorted(
@@ -89,7 +83,7 @@ def test_schedule_that_was_removed_leaves_no_runs_to_the_next_of_its_name(
         ran(virtual)
         clock.advance(61)
     assert virtual.remove_schedule(QUEUE, "hourly")
-    assert (rows_of(virtual, "history"), rows_of(virtual, "ran")) == (0, 0)
+    assert (rows_in(virtual, "history"), rows_in(virtual, "ran")) == (0, 0)
     declared(virtual)
     run = ran(virtual).id
     assert [one.id for one in virtual.history(QUEUE, "hourly")] == [run]

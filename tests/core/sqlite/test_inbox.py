@@ -10,11 +10,11 @@ import pytest
 from skunkqueue.clock import VirtualClock
 from skunkqueue.persistence.sqlite import SQLiteBackend
 from skunkqueue.records import State
-from tests.core.sqlite.makers import claim, done, firing, many, open_at
+from tests.core.sqlite.makers import claim, done, firing, many, open_at, rows_in
 
 
 def unfiled(backend: SQLiteBackend) -> int:
-    return int(backend._store.readers.run(lambda db: db.execute("SELECT count(*) FROM inbox").fetchone()[0]))
+    return rows_in(backend, "inbox")
 
 
 READS: dict[str, Callable[[SQLiteBackend, str], object]] = {

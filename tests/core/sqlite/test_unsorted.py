@@ -17,7 +17,7 @@ from skunkqueue.persistence import rules
 from skunkqueue.persistence.sqlite import SQLiteBackend
 from skunkqueue.persistence.sqlite.statements import insert
 from skunkqueue.records import Claim, Outcome, State, Verdict
-from tests.core.sqlite.makers import claim, firing, open_at, steps
+from tests.core.sqlite.makers import claim, firing, open_at, rows_in, steps
 
 JOBS = [f"j{number}" for number in range(20)]
 
@@ -48,12 +48,6 @@ def run(backend: SQLiteBackend, jobs: list[str]) -> list[str]:
     lent = claim(backend, len(jobs))
     assert backend.settle([settled(one) for one in lent]) == []
     return [one.id for one in lent]
-
-
-def count_of(backend: SQLiteBackend, table: str) -> int:
-    statement = f"SELECT count(*) FROM {table}"  # noqa: S608 - constants
-    found = backend._store.readers.run(lambda db: db.execute(statement).fetchone())
-    return int(found[0])
 
 
 def complete_of(backend: SQLiteBackend, job: str) -> int:
@@ -89,7 +83,7 @@ def test_every_verb_sees_what_is_not_sorted(backend: SQLiteBackend, path: Path, 
     other = open_at(path)
     run(other, of_many_jobs())
     other.close()
-    assert count_of(backend, "unsorted") == 1
+    assert rows_in(backend, "unsorted") == 1
     assert READS[name](backend, backend.now())
 
 
@@ -107,7 +101,7 @@ def test_pages_of_no_job_are_right_before_anything_is_sorted(backend: SQLiteBack
     assert failed == JOBS[::5]
     assert backend.rows(Query(error="Oops"), 2).rows[0].state is State.ERROR
     assert backend.count(Query(error="Oops")).number == 4
-    assert count_of(backend, "unsorted") == 1, "it was sorted, which costs a reader much"
+    assert rows_in(backend, "unsorted") == 1, "it was sorted, which costs a reader much"
 
 
 ENDED = {State.PENDING: 4, State.COMPLETE: 12, State.ERROR: 4}
@@ -119,7 +113,7 @@ def settle_mixed(backend: SQLiteBackend) -> None:
     verdicts = (Verdict.ERROR, Verdict.RETRY, Verdict.COMPLETE, Verdict.COMPLETE, Verdict.COMPLETE)
     lent = claim(backend, len(JOBS))
     backend.settle([settled(one, verdicts[number % 5]) for number, one in enumerate(lent)])
-    assert count_of(backend, "unsorted") == 1
+    assert rows_in(backend, "unsorted") == 1
 
 
 COUNTS: dict[str, Callable[[SQLiteBackend], dict[State, int]]] = {
@@ -168,7 +162,7 @@ def test_counters_of_routes_are_right_beside_a_process_that_keeps_its_turn_to_wr
         if not minute:
             virtual.job_counts()
     now = clock.now()
-    assert count_of(virtual, "unsorted") == 2
+    assert rows_in(virtual, "unsorted") == 2
 
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
@@ -178,7 +172,7 @@ def test_counters_of_routes_are_right_beside_a_process_that_keeps_its_turn_to_wr
     other.close()
     virtual.job_counts()
 
-    assert count_of(virtual, "unsorted") == 0
+    assert rows_in(virtual, "unsorted") == 0
     after = virtual.counters([("q", "r")], now - 3_600, now + 60, hours=hours)
     assert [one.begin for one in before] == [one.begin for one in after]
     assert [one.values for one in before] == [pytest.approx(one.values) for one in after]
@@ -192,7 +186,7 @@ def test_busiest_route_is_the_one_that_has_most_left(backend: SQLiteBackend) -> 
     """Nothing is left of the first, which no count knows yet."""
     backend.enqueue([firing(route="left", job="j0") for _ in range(len(JOBS) - 1)])
     run(backend, of_many_jobs())
-    assert count_of(backend, "unsorted") == 1
+    assert rows_in(backend, "unsorted") == 1
 
     assert [one.route for one in backend.busiest(limit=1).routes] == ["left"]
 
@@ -206,7 +200,7 @@ def test_counting_one_route_costs_the_same_beside_many(backend: SQLiteBackend) -
     before = cost()
     # One by one, since each is counted by its route and job.
     backend.enqueue([firing(route=f"s{number}", job=job) for number in range(100) for job in JOBS[:5]])
-    assert count_of(backend, "unsorted") == 1
+    assert rows_in(backend, "unsorted") == 1
 
     assert cost() <= 1.5 * before + 20
 
@@ -220,7 +214,7 @@ def test_impossible_runs_of_many_jobs_leave_sums_finite(backend: SQLiteBackend) 
 
 def test_batch_of_many_jobs_is_listed_in_one_row(backend: SQLiteBackend) -> None:
     run(backend, of_many_jobs(5))
-    assert count_of(backend, "ended") == 1
+    assert rows_in(backend, "ended") == 1
 
 
 def test_settling_many_jobs_costs_little_more_than_one(tmp_path: Path) -> None:
@@ -240,15 +234,15 @@ def test_settling_many_jobs_costs_little_more_than_one(tmp_path: Path) -> None:
 def test_workers_sort_what_nobody_reads(backend: SQLiteBackend) -> None:
     for _ in range(120):
         run(backend, of_many_jobs())
-    assert count_of(backend, "unsorted") < 60
-    assert count_of(backend, "mixed") > 0
+    assert rows_in(backend, "unsorted") < 60
+    assert rows_in(backend, "mixed") > 0
 
 
 def test_so_many_firings_are_sorted_at_most_that_a_reader_does_not_wait_long(backend: SQLiteBackend) -> None:
     left = []
     for _ in range(20):
         run(backend, of_many_jobs(25))
-        left.append(count_of(backend, "unsorted"))
+        left.append(rows_in(backend, "unsorted"))
 
     assert left == [*range(1, 20), 0]
 
@@ -301,9 +295,9 @@ def test_what_leaves_a_mixed_batch_is_found_by_its_job_no_more(backend: SQLiteBa
     for job in JOBS:
         states = (State.COMPLETE,)
         assert len(backend.rows(Query(job=job, states=states)).rows) == complete_of(backend, job) == left[job]
-    assert count_of(backend, "mixed") == len(left)
+    assert rows_in(backend, "mixed") == len(left)
     backend.prune(older=-1.0)
-    assert count_of(backend, "mixed") == count_of(backend, "ended") == 0
+    assert rows_in(backend, "mixed") == rows_in(backend, "ended") == 0
 
 
 @pytest.mark.parametrize("count", [0, 1, 9, 10, 11, 50, 61, 137])
@@ -327,7 +321,7 @@ def test_firings_of_many_jobs_put_in_together_keep_their_jobs(backend: SQLiteBac
 
 def test_requeued_firings_leave_nothing_behind_in_the_listings_by_job(virtual: SQLiteBackend) -> None:
     ids = run(virtual, JOBS)
-    assert count_of(virtual, "unsorted") == 1
+    assert rows_in(virtual, "unsorted") == 1
 
     assert virtual.requeue(ids) == ids
 
@@ -336,7 +330,7 @@ def test_requeued_firings_leave_nothing_behind_in_the_listings_by_job(virtual: S
     assert virtual.routes()[0].counts[State.COMPLETE] == len(JOBS)
     assert {row.job for row in virtual.rows(Query(job="j3")).rows} == {"j3"}
     assert set(virtual.delete(ids).values()) == {State.COMPLETE}
-    assert (count_of(virtual, "mixed"), count_of(virtual, "ended")) == (0, 0)
+    assert (rows_in(virtual, "mixed"), rows_in(virtual, "ended")) == (0, 0)
 
 
 def test_row_that_an_older_version_left_in_the_listings_by_job_does_no_harm(
