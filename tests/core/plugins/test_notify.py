@@ -12,8 +12,9 @@ import pytest
 
 from skunkqueue.plugins import HOOKS, hookimpl, registry
 from skunkqueue.plugins.notify import PATIENCE, Notifier
-from skunkqueue.records import Claim, Firing
+from skunkqueue.records import Firing
 from tests.core.plugins.distributions import install
+from tests.support.claims import make_claim
 from tests.support.waiting import eventually
 
 FIRING = Firing(id="0" * 24, queue="demo", route="foo", body=b"")
@@ -241,22 +242,7 @@ def test_a_listener_may_leave_out_arguments() -> None:
 
     notifier, terse = Notifier(), Terse()
     notifier.add(terse, "terse")
-    claim = Claim(
-        id=FIRING.id,
-        token=1,
-        queue="demo",
-        route="foo",
-        body=b"",
-        attempt_state=None,
-        priority=5,
-        enqueued=0.0,
-        due=0.0,
-        claimed=0.0,
-        expires=None,
-        deaths=0,
-        evidence="",
-        kill_requested=False,
-    )
+    claim = make_claim(id=FIRING.id, queue=FIRING.queue, route=FIRING.route)
 
     notifier.tell(LOST, claim=claim, worker="w")
 

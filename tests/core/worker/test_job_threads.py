@@ -16,30 +16,15 @@ from skunkqueue.errors import Interrupted
 from skunkqueue.imports import Gate
 from skunkqueue.payload import Step
 from skunkqueue.policy import Policy
-from skunkqueue.records import Claim
 from skunkqueue.serializers import get_serializer
 from skunkqueue.worker.attempt import Attempt
 from skunkqueue.worker.run.executor import Executor, Known
 from skunkqueue.worker.run.job_threads import Interruptible, JobThreads, run_to_end
+from tests.support.claims import make_claim
 from tests.support.waiting import eventually
 
 STEP = Step("m:job", get_serializer("typed").dumps_call((), {}, None))
-CLAIM = Claim(
-    id="f" * 24,
-    token=1,
-    queue="q",
-    route="r",
-    body=b"",
-    attempt_state=None,
-    priority=5,
-    enqueued=0.0,
-    due=0.0,
-    claimed=0.0,
-    expires=None,
-    deaths=0,
-    evidence="",
-    kill_requested=False,
-)
+CLAIM = make_claim()
 
 
 def performed(job: Callable[[], object], call: Interruptible) -> tuple[object, object]:

@@ -22,6 +22,7 @@ from skunkqueue.worker.attempt import Phase
 from skunkqueue.worker.judge import evidence, verdict
 from skunkqueue.worker.judge.failures import MAX_MESSAGE, failure_of
 from skunkqueue.worker.run import reasons
+from tests.support.claims import make_claim
 
 BODY = Body((Step("m:job", b"", retries=2, timeout=3.0),), ttl=60.0)
 POLICY = Policy(backoff=10.0)
@@ -33,23 +34,14 @@ def claim(*causes: str, **changes: object) -> Claim:
         msgspec.json.encode(Death(at=1.0, worker="w", cause=cause, signal=9, rss=50 * 1024 * 1024)).decode()
         for cause in causes
     ]
-    made = Claim(
-        id="f" * 24,
-        token=7,
-        queue="q",
-        route="r",
-        body=b"",
-        attempt_state=None,
-        priority=5,
-        enqueued=0.0,
-        due=0.0,
-        claimed=100.0,
-        expires=None,
-        deaths=len(causes),
-        evidence="".join(line + "\n" for line in lines),
-        kill_requested=False,
-    )
-    return msgspec.structs.replace(made, **changes)
+    given = {
+        "token": 7,
+        "claimed": 100.0,
+        "deaths": len(causes),
+        "evidence": "".join(line + "\n" for line in lines),
+        **changes,
+    }
+    return make_claim(**given)
 
 
 def tried(given: Claim | None = None, attempt_state: AttemptState | None = None) -> WorkersAttempt:
