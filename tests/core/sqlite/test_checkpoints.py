@@ -1,17 +1,22 @@
-"""Checkpoints that a worker makes beside its work: when, and by whom."""
+"""Checkpoints that a worker makes beside its work, when and by whom; and the log that is cut back."""
 
 from __future__ import annotations
 
+import itertools
 import shutil
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from skunkqueue.persistence.sqlite import SQLiteBackend
+from skunkqueue.persistence.sqlite import SQLiteBackend, checkpoints
 from skunkqueue.persistence.sqlite.checkpoints import EVERY
-from tests.core.sqlite.makers import firing, open_at, plain
+from skunkqueue.records import State
+from tests.core.sqlite.makers import firing, many, open_at, plain
+from tests.support.waiting import eventually
 
 
 @pytest.fixture
@@ -131,3 +136,63 @@ def test_it_does_nothing_once_the_store_is_closed(backend: SQLiteBackend) -> Non
     backend.close()
 
     backend.maintain()
+
+
+def test_log_that_grew_large_is_cut_back_by_sweep(
+    backend: SQLiteBackend, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Path(f"{path}-wal")
+    reader = plain(path)
+    backend.enqueue(many(100))
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM firing").fetchone()
+    for _ in range(5):
+        backend.enqueue(many(500))
+    assert log.stat().st_size > 100_000
+    monkeypatch.setattr(checkpoints, "_LARGEST_LOG", 100_000)
+    assert backend.sweep() == 0
+    assert log.stat().st_size > 100_000  # the reader still needs it
+    reader.execute("COMMIT")
+    reader.close()
+    eventually(lambda: (backend.sweep(), log.stat().st_size)[1] == 0)
+    assert backend.routes()[0].counts[State.PENDING] == 2_600
+
+
+def read_without_a_gap(path: Path, begun: threading.Event, ended: threading.Event) -> None:
+    """Read in short transactions, of which each begins before the last one ends."""
+    readers = [plain(path), plain(path)]
+    for number, db in enumerate(itertools.cycle(readers)):
+        db.execute("BEGIN")
+        db.execute("SELECT count(*) FROM firing").fetchone()
+        other = readers[db is readers[0]]
+        if other.in_transaction:
+            other.execute("COMMIT")
+        if number == 10:
+            begun.set()
+        if ended.is_set():
+            break
+    for db in readers:
+        db.close()
+
+
+def test_log_is_cut_back_although_somebody_always_reads(
+    virtual: SQLiteBackend, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoints, "_LARGEST_LOG", 0)
+    monkeypatch.setattr(checkpoints, "_CUT_WITHIN", 60_000)
+    log = path.with_name("q.db-wal")
+    begun, ended = threading.Event(), threading.Event()
+    virtual.enqueue([firing()])
+    virtual.sweep()  # so that this minute has its samples
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(read_without_a_gap, path, begun, ended)
+        try:
+            assert begun.wait(60.0)
+            for _ in range(10):
+                virtual.enqueue(many(10))
+                assert log.stat().st_size > 0
+                virtual.sweep()
+                assert log.stat().st_size == 0
+        finally:
+            ended.set()
+        reading.result()

@@ -13,7 +13,7 @@ from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.persistence.sqlite import SQLiteBackend
 from skunkqueue.records import State
 from tests.core.sqlite.makers import child, claim, done, firing, many, open_at, plain, result_of
-from tests.support.waiting import eventually, pause
+from tests.support.waiting import pause
 
 
 def test_file_locked_by_another_program_for_too_long_is_named(path: Path) -> None:
@@ -138,23 +138,3 @@ def test_close_waits_for_nobody_and_frees_those_who_wait(path: Path) -> None:
         pause(0.05)
         backend.close()
         assert (waiting.result(10), listening.result(10)) == (False, [])
-
-
-def test_log_that_grew_large_is_cut_back_by_sweep(
-    backend: SQLiteBackend, path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    log = Path(f"{path}-wal")
-    reader = plain(path)
-    backend.enqueue(many(100))
-    reader.execute("BEGIN")
-    reader.execute("SELECT count(*) FROM firing").fetchone()
-    for _ in range(5):
-        backend.enqueue(many(500))
-    assert log.stat().st_size > 100_000
-    monkeypatch.setattr("skunkqueue.persistence.sqlite.housekeeping._LARGEST_LOG", 100_000)
-    assert backend.sweep() == 0
-    assert log.stat().st_size > 100_000  # the reader still needs it
-    reader.execute("COMMIT")
-    reader.close()
-    eventually(lambda: (backend.sweep(), log.stat().st_size)[1] == 0)
-    assert backend.routes()[0].counts[State.PENDING] == 2_600

@@ -27,6 +27,7 @@ from skunkqueue.persistence.sqlite import (
     housekeeping,
     leases,
     pools,
+    pruning,
     reading,
     results,
     schedules,
@@ -201,7 +202,7 @@ class SQLiteBackend(Asking):
 
     def prune(self, older: float | None = None, limit: int = 1_000) -> int:
         """Remove finished firings that are past their time."""
-        return housekeeping.prune(self._store, older, limit)
+        return pruning.prune(self._store, older, limit)
 
     def progress(self, ref: ClaimRef, data: bytes) -> bool:
         """Save a running firing's progress."""

@@ -1,7 +1,7 @@
-"""Checkpoints beside the work: the write-ahead log is copied into the file while others read and write.
+"""Checkpoints of the write-ahead log, made while others read and write; and a log that grew large is cut back.
 
-Left to itself, SQLite does so in the middle of the commit that makes the log long enough. Whoever makes that commit, and all
-who want to write, then wait for two disk syncs.
+A checkpoint copies the log into the file. Left to itself, SQLite makes one in the middle of the commit that makes the log long
+enough. Whoever makes that commit, and all who want to write, then wait for two disk syncs.
 
 One process makes one at a time, after some commits that are later than the last one. For SQLite before 3.51.3 has a fault, which
 needs a checkpoint that begins just when the one before it is complete and a commit begins the log anew
@@ -12,9 +12,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
+from skunkqueue.clock import Clock
 from skunkqueue.errors import BackendError
 from skunkqueue.persistence.sqlite.descriptor import Descriptor
 from skunkqueue.persistence.sqlite.readers import Readers
@@ -24,20 +26,32 @@ EVERY = 100
 """Transactions of this process between two checkpoints: some hundred pages of the log where firings come one by one."""
 _NOTE = 8
 """Bytes of the note that the last checkpoint has left."""
+_LARGEST_LOG = 64 << 20
+_CUT_WITHIN = 1_000
+"""Milliseconds for which nobody writes at most while the log is cut back: the reads under way must end first."""
+_CUT_AGAIN = 120.0
+"""Seconds after which a worker waits again where a read took longer; until then it only tries."""
 
 
 class Checkpoints:
     """For one open store."""
 
-    def __init__(self, path: Path, readers: Readers, writer: Writer) -> None:
-        """``path``: of a file beside the store, in a folder that others make. It is locked, and holds the note of the last one."""
+    def __init__(self, path: Path, log: Path, readers: Readers, writer: Writer, clock: Clock) -> None:
+        """``path``: of a file beside the store, in a folder that others make. It is locked, and holds the note of the last one.
+
+        ``log``: the write-ahead log.
+        """
         self._path = path
+        self._log = log
+        self._clock = clock
         self._readers = readers
         self._writer = writer
         self._file: Descriptor | None = None
         self._note = b""
         self._since = 0
         """Transactions that this process had committed when it saw that note first."""
+        self._cut_again = 0.0
+        """From when on a read may be waited for to cut back the log, by the monotonic clock."""
 
     def look(self) -> None:
         """Make a checkpoint, if it is time."""
@@ -56,6 +70,21 @@ class Checkpoints:
                 self._make(file)
         finally:
             fcntl.flock(file.fd, fcntl.LOCK_UN)
+
+    def cut_back(self) -> None:
+        """Cut back a log that long reads have made large."""
+        try:
+            large = self._log.stat().st_size > _LARGEST_LOG
+        except OSError:
+            # The log is missing, or its folder: the next read or write raises an error that names it.
+            return
+        if large:
+            now = self._clock.monotonic()
+            within = _CUT_WITHIN if now >= self._cut_again else 0
+            if self._writer.alone(lambda db: _cut_back(db, within)):
+                self._cut_again = 0.0
+            elif within:
+                self._cut_again = now + _CUT_AGAIN
 
     def close(self) -> None:
         """Close the file."""
@@ -94,3 +123,17 @@ class Checkpoints:
             with suppress(OSError):
                 self._file = Descriptor(self._path, os.O_RDWR | os.O_CREAT)
         return self._file
+
+
+def _cut_back(db: sqlite3.Connection, within: int) -> bool:
+    """Empty the write-ahead log within so many milliseconds; False where a read lasts longer.
+
+    Where one read or another is always under way, the log never gets empty by itself. So this waits for those that
+    began before; meanwhile others read, and nobody writes.
+    """
+    db.execute(f"PRAGMA busy_timeout = {within}").fetchone()
+    try:
+        busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        db.execute("PRAGMA busy_timeout = 0").fetchone()
+    return not busy

@@ -43,14 +43,13 @@ class Store:
         self._topics: dict[tuple[str, str], str] = {}
         self.cleaned = clock.now()
         """When ``housekeeping`` last dropped what is old."""
-        self.cut_again = 0.0
-        """From when on ``housekeeping`` may wait to cut back the write-ahead log, by the monotonic clock."""
         self._is_closed = False
         self.readers = Readers(location)
         self.wall_clock = wall_clock.Watch(clock)
         beside = location.path.with_name(f"{location.path.name}-bells")
         self.writer = Writer(location, self.wall_clock.look, GivingWay(beside / "waits"))
-        self.checkpoints = Checkpoints(beside / "checkpoints", self.readers, self.writer)
+        log = location.path.with_name(f"{location.path.name}-wal")
+        self.checkpoints = Checkpoints(beside / "checkpoints", log, self.readers, self.writer, clock)
         try:
             self.fifos = fifos.Fifos(beside)
             self.waits = Waits(clock, self.readers, self.fifos)
