@@ -18,7 +18,7 @@ from skunkqueue.contract.makers import (
     state,
 )
 from skunkqueue.errors import BackendError, BackendUnavailableError
-from skunkqueue.persistence.fdb import application, keys
+from skunkqueue.persistence.fdb import application_transactions, keys
 from skunkqueue.records import Firing, State
 from tests.fdb.application_shop import Shop
 from tests.fdb.bindings import of_fdb, of_stand_in
@@ -83,7 +83,7 @@ def test_transactions_that_come_one_after_the_other_leave_one_mark(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Objects of other tests are let go of at any moment.
-    monkeypatch.setattr(application, "_objects", application._Objects())
+    monkeypatch.setattr(application_transactions, "_objects", application_transactions._Objects())
     link = shop.store._link
     made = firings(20)
 
@@ -93,7 +93,7 @@ def test_transactions_that_come_one_after_the_other_leave_one_mark(
     for one in made:
         enqueue(one)
         gc.collect()
-    own = shop.store._link.keys.marker + application._objects._process[1]
+    own = shop.store._link.keys.marker + application_transactions._objects._process[1]
     assert link.read(lambda tr: len(tr.get_range(own, own + keys.END)())) == 1
     assert shop.lent() == ids(made)
 

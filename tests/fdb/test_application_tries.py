@@ -17,7 +17,7 @@ from skunkqueue.contract.makers import (
     ids,
     outcome,
 )
-from skunkqueue.persistence.fdb import application, enqueue
+from skunkqueue.persistence.fdb import application_transactions, enqueue
 from skunkqueue.persistence.fdb.transactions import Transaction
 from skunkqueue.records import Firing
 from tests.fdb.application_shop import Shop
@@ -240,6 +240,6 @@ def test_object_that_is_given_up_again_and_again_remembers_its_last_tries(shop: 
     for number in range(250):
         shop.store.enqueue_in(tr, [firing(body=b"%d" % number)])
         tr.reset()
-    tries = application._objects.tries_of(tr, shop.store._link)
+    tries = application_transactions._objects.tries_of(tr, shop.store._link)
     assert len(tries._open) <= 100
     assert len(tries._ids) <= 100

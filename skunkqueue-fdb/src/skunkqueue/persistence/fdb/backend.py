@@ -10,7 +10,7 @@ from skunkqueue.persistence import rules
 from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.encoding import refuses_what_is_not_utf8
 from skunkqueue.persistence.fdb import (
-    application,
+    application_transactions,
     claim,
     leases,
     reading,
@@ -49,7 +49,7 @@ class FdbBackend(Administration):
 
     def enqueue_in(self, transaction: Any, firings: Sequence[Firing]) -> list[str]:
         """Put firings in within the application's transaction; see ``Backend.enqueue_in``."""
-        return application.put_in(self._link, transaction, firings)
+        return application_transactions.put_in(self._link, transaction, firings)
 
     def claim(self, queue: str, route: str, worker: str, limit: int, lease: float) -> list[Claim]:
         """Lend firings; see ``Backend.claim``."""

@@ -1,4 +1,4 @@
-"""Putting firings in within a transaction of the application, so that they are stored if its data is, and otherwise not.
+"""The tries of one transaction of the application, so that what several of them fire is put in once.
 
 The application commits, and runs its function once more where that fails (``@fdb.transactional``). So the same firing would get
 another id in each try, and a commit whose outcome is unknown would put it in twice. Therefore a firing keeps the id that it had
@@ -9,113 +9,34 @@ The same firing is one that differs in nothing but its id; alike ones of a try a
 other work than the one that was committed, as when it takes the next order from a list. What it fires then is put in.
 
 A second call of the same try finds its own mark as well. The versionstamp tells the two cases apart: it comes, or an error
-does, once a try has ended. Nothing here commits or resets, and the binding's errors are left to the application. A transaction is
-cancelled only where an exception of another kind came while a firing was being written.
+does, once a try has ended.
 """
 
 from __future__ import annotations
 
 import itertools
-import os
-import weakref
 from collections import Counter
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from skunkqueue.errors import BackendError, BackendUnavailableError
 from skunkqueue.latch import Latch
-from skunkqueue.persistence.fdb import enqueue, staged_batch
+from skunkqueue.persistence.fdb import enqueue
 from skunkqueue.persistence.fdb.binding import Future, RawTransaction, Value
 from skunkqueue.persistence.fdb.keys import moment
-from skunkqueue.persistence.fdb.marks import Unique
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
 from skunkqueue.records import Firing
 from skunkqueue.turns import Exclusive
 
-_USED = ("get_read_version", "get_versionstamp", "set", "commit")
 _MOST_OPEN = 100
 """Tries of one transaction object that are remembered, where it is never known whether they were committed."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def put_in(link: Link, raw: Any, firings: Sequence[Firing]) -> list[str]:
-    """Put firings in, in a transaction of the binding; return the ids that count."""
-    link.check()
-    if not all(hasattr(raw, name) for name in _USED):
-        msg = f"transaction={type(raw).__name__}: give the FoundationDB transaction itself, as db.create_transaction() or @fdb.transactional makes it"
-        raise BackendError(msg)
-    if not firings:
-        return []
-    if staged_batch.is_large(firings):
-        size = sum(len(firing.body) for firing in firings)
-        msg = (
-            f"{len(firings)} firings with {size} bytes of arguments are more than one FoundationDB transaction takes beside"
-            f" its other data: fire less in it, or without transaction="
-        )
-        raise BackendError(msg)
-    tries = _objects.tries_of(raw, link)
-    link.waits.part()
-    stored = tries.turn.run(lambda: tries.put(link, raw, firings), otherwise=None)
-    if stored is None:
-        msg = (
-            "a signal handler cannot fire in a FoundationDB transaction while the thread that it interrupted does so: fire"
-            " without transaction= there"
-        )
-        raise BackendError(msg)
-    return stored
-
-
-class _Objects:
-    """The transaction objects in which this process has fired, as long as the application keeps them.
-
-    They are of no one store, since a store may be closed and opened again between two tries.
-    """
-
-    def __init__(self) -> None:
-        self._of: weakref.WeakKeyDictionary[Any, tuple[int, dict[bytes, _Tries]]] = (
-            weakref.WeakKeyDictionary()
-        )
-        self._slots: list[int] = []
-        self._numbers = itertools.count()
-        self._process = 0, b""
-
-    def tries_of(self, raw: Any, link: Link) -> _Tries:
-        """Return what is known of a transaction object's tries in one store."""
-        slot, by_store = self._known(raw)
-        marker = link.keys.marker
-        found = by_store.get(marker)
-        if found is not None:
-            return found
-        if self._process[0] != os.getpid():
-            self._process = os.getpid(), Unique()() + b"a"
-        return by_store.setdefault(marker, _Tries(marker + self._process[1] + slot.to_bytes(2, "big")))
-
-    def _known(self, raw: Any) -> tuple[int, dict[bytes, _Tries]]:
-        found = self._of.get(raw)
-        if found is not None:
-            return found
-        # Without a lock: a signal handler or the collector may have interrupted this thread here.
-        try:
-            slot = self._slots.pop()
-        except IndexError:
-            slot = next(self._numbers)
-        made: tuple[int, dict[bytes, _Tries]] = (slot, {})
-        found = self._of.setdefault(raw, made)
-        if found is made:
-            weakref.finalize(raw, self._slots.append, slot).atexit = False
-        else:
-            self._slots.append(slot)
-        return found
-
-
-_objects = _Objects()
-
-
-class _Tries:
+class Tries:
     """What was put in by the tries of one transaction object."""
 
     def __init__(self, key: bytes) -> None:
@@ -138,7 +59,7 @@ class _Tries:
         self._widened: set[tuple[str, str]] | None = None
 
     def put(self, link: Link, raw: RawTransaction, firings: Sequence[Firing]) -> list[str]:
-        """Put firings in; see ``put_in``."""
+        """Put firings in; return the ids that count."""
         if not self._is_same_try(link, raw):
             self._begin(link, raw)
         alike = self._alike.copy()
