@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from skunkqueue.clock import monotonic
 from skunkqueue.persistence import Backend
 from skunkqueue.records import State
-from skunkqueue.web import create_app, routes, source
+from skunkqueue.web import cache, create_app, routes, source
 from skunkqueue.web.pages import queues
 from skunkqueue.web.rights import Login, Right
 from tests.web.firings import QUEUE, claim, firing
@@ -72,7 +72,7 @@ def test_counts_that_are_some_seconds_old_say_so(
     seconds = [begun]
     monkeypatch.setattr(app.extensions[source.KEY], "_monotonic", lambda: seconds[0])
     # Everything takes long enough to be shown once more while it is counted anew.
-    monkeypatch.setattr(source, "_LONG", 0.0)
+    monkeypatch.setattr(cache, "_LONG", 0.0)
     store.enqueue([firing()])
 
     assert not re.search(r"Counted .* ago", client.get(address).text)

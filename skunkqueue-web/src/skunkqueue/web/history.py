@@ -16,8 +16,9 @@ from flask import current_app, has_request_context
 
 from skunkqueue.counters import add, add_beside, buckets, percentiles_of
 from skunkqueue.errors import SkunkQueueError
+from skunkqueue.web.cache import note_unfinished
 from skunkqueue.web.show import is_live
-from skunkqueue.web.source import Source, note_unfinished
+from skunkqueue.web.source import Source
 
 KEY = "skunkqueue.history"
 SHARES = (0.5, 0.95, 0.99)

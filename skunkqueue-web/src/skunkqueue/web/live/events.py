@@ -6,7 +6,7 @@ from typing import cast
 
 from flask import Blueprint, Flask, Response, abort, current_app, g, request
 
-from skunkqueue.web import source
+from skunkqueue.web import cache
 from skunkqueue.web.access.guard import is_for_programs
 from skunkqueue.web.live.streams import MOST, Streams
 from skunkqueue.web.rights import Right, allowed, needs
@@ -41,7 +41,7 @@ def _mark() -> None:
 
 def live_mark() -> str | None:
     """Return the mark of the page that is made; ``None``: there is more to be fetched, whether or not something changes."""
-    return None if source.is_unfinished() else g.get("mark")
+    return None if cache.is_unfinished() else g.get("mark")
 
 
 def look(store: Source) -> object:

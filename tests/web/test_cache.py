@@ -9,8 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from skunkqueue.config import resolve
-from skunkqueue.web.source import Source
+from skunkqueue.web.cache import Cache
 from tests.support.waiting import eventually
 
 
@@ -20,31 +19,31 @@ class Answer:
 
 def test_an_answer_is_forgotten_that_nobody_asks_for_again() -> None:
     now = [0.0]
-    source = Source(resolve(conn_url="sqlite://"), monotonic=lambda: now[0])
-    unused = weakref.ref(source.cached("metrics", 1.0, Answer))
-    used = weakref.ref(source.cached("routes", 1_000.0, Answer))
+    cache = Cache(monotonic=lambda: now[0])
+    unused = weakref.ref(cache.cached("metrics", 1.0, Answer))
+    used = weakref.ref(cache.cached("routes", 1_000.0, Answer))
 
     now[0] = 40.0
-    source.cached("routes", 1_000.0, Answer)
+    cache.cached("routes", 1_000.0, Answer)
     assert unused() is not None
     now[0] = 80.0
-    source.cached("routes", 1_000.0, Answer)
+    cache.cached("routes", 1_000.0, Answer)
 
     assert unused() is None
-    assert used() is source.cached("routes", 1_000.0, Answer)
+    assert used() is cache.cached("routes", 1_000.0, Answer)
 
 
 def test_what_is_counted_is_counted_again_after_an_action() -> None:
-    source = Source(resolve(conn_url="sqlite://"), monotonic=itertools.count(1.0).__next__)
+    cache = Cache(monotonic=itertools.count(1.0).__next__)
     counts = iter(range(10))
 
     def count(*, since_action: bool) -> int:
-        return source.cached(
+        return cache.cached(
             ("counts", since_action), 1_000.0, lambda: next(counts), since_action=since_action
         )
 
     before = count(since_action=True), count(since_action=False)
-    source.note_change()
+    cache.note_change()
 
     assert (before, count(since_action=True), count(since_action=False)) == ((0, 1), 2, 1)
 
@@ -52,7 +51,7 @@ def test_what_is_counted_is_counted_again_after_an_action() -> None:
 def test_what_took_long_is_shown_while_it_is_made_anew() -> None:
     now = [0.0]
     made = threading.Event()
-    source = Source(resolve(conn_url="sqlite://"), monotonic=lambda: now[0])
+    cache = Cache(monotonic=lambda: now[0])
 
     def slow(answer: str) -> Callable[[], str]:
         def make() -> str:
@@ -62,75 +61,75 @@ def test_what_took_long_is_shown_while_it_is_made_anew() -> None:
 
         return make
 
-    assert source.lately("routes", slow("old")) == ("old", 0.0)
+    assert cache.lately("routes", slow("old")) == ("old", 0.0)
     now[0] = 6.0
     made.clear()
-    assert source.lately("routes", slow("new")) == ("old", 6.0)
+    assert cache.lately("routes", slow("new")) == ("old", 6.0)
     assert made.wait(20)
-    assert eventually(lambda: source.lately("routes", slow("newer"))[0] == "new")
+    assert eventually(lambda: cache.lately("routes", slow("newer"))[0] == "new")
 
 
 def test_nothing_old_is_shown_to_a_page_that_waits_for_what_is_new() -> None:
     now = [0.0]
-    source = Source(resolve(conn_url="sqlite://"), monotonic=lambda: now[0])
+    cache = Cache(monotonic=lambda: now[0])
 
     def slow() -> float:
         now[0] += 1.0
         return now[0]
 
-    source.lately("routes", slow)
+    cache.lately("routes", slow)
     now[0] = 6.0
 
-    assert source.lately("routes", slow, waits=True) == (7.0, 0.0)
+    assert cache.lately("routes", slow, waits=True) == (7.0, 0.0)
 
 
 def test_what_is_made_quickly_is_never_older_than_it_may_be() -> None:
     now = [0.0]
-    source = Source(resolve(conn_url="sqlite://"), monotonic=lambda: now[0])
-    source.lately("routes", lambda: "old")
+    cache = Cache(monotonic=lambda: now[0])
+    cache.lately("routes", lambda: "old")
     now[0] = 3.0
 
-    assert source.lately("routes", lambda: "new") == ("new", 0.0)
+    assert cache.lately("routes", lambda: "new") == ("new", 0.0)
 
 
 @pytest.mark.parametrize("seconds", [2.5, 12.0])
 def test_nothing_is_shown_that_is_older_than_an_action_or_very_old(seconds: float) -> None:
     now = [0.0]
-    source = Source(resolve(conn_url="sqlite://"), monotonic=lambda: now[0])
+    cache = Cache(monotonic=lambda: now[0])
 
     def slow() -> float:
         now[0] += 1.0
         return now[0]
 
-    source.lately("routes", slow)
+    cache.lately("routes", slow)
     now[0] = seconds
     if seconds < 10:
-        source.note_change()
+        cache.note_change()
 
-    assert source.lately("routes", slow) == (seconds + 1.0, 0.0)
+    assert cache.lately("routes", slow) == (seconds + 1.0, 0.0)
 
 
 def test_of_large_answers_few_are_remembered() -> None:
-    source = Source(resolve(conn_url="sqlite://"))
+    cache = Cache()
 
-    large = [weakref.ref(source.shared(number, Answer, lambda _: 10_000)) for number in range(50)]
-    source.shared("small", Answer)
+    large = [weakref.ref(cache.shared(number, Answer, lambda _: 10_000)) for number in range(50)]
+    cache.shared("small", Answer)
 
     assert sum(each() is not None for each in large) <= 3
 
 
 def test_an_answer_of_any_size_is_remembered() -> None:
-    source = Source(resolve(conn_url="sqlite://"), refresh=60.0)
-    small = source.shared("small", Answer)
+    cache = Cache(refresh=60.0)
+    small = cache.shared("small", Answer)
 
-    large = source.shared("large", Answer, lambda _: 1_000_000_000)
+    large = cache.shared("large", Answer, lambda _: 1_000_000_000)
 
-    assert source.shared("large", Answer) is large
-    assert source.shared("small", Answer) is small
+    assert cache.shared("large", Answer) is large
+    assert cache.shared("small", Answer) is small
 
 
 def test_only_so_many_answers_are_made_on_other_threads_at_once() -> None:
-    source = Source(resolve(conn_url="sqlite://"))
+    cache = Cache()
     go_on = threading.Event()
     begun: list[int] = []
 
@@ -144,11 +143,11 @@ def test_only_so_many_answers_are_made_on_other_threads_at_once() -> None:
 
     try:
         for number in range(20):
-            assert source.latest(("page", number), 60.0, slow(number)) is None
+            assert cache.latest(("page", number), 60.0, slow(number)) is None
         eventually(lambda: len(begun) == 8, what="eight are made")
         assert sum(thread.name.startswith("web ('page'") for thread in threading.enumerate()) == 8
     finally:
         go_on.set()
     # The others come to their turn once they are asked for again.
     for number in range(20):
-        assert eventually(lambda number=number: source.latest(("page", number), 60.0, slow(number)) == number)  # type: ignore[misc] # its default is a number
+        assert eventually(lambda number=number: cache.latest(("page", number), 60.0, slow(number)) == number)  # type: ignore[misc] # its default is a number
