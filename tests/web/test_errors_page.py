@@ -119,8 +119,8 @@ def test_a_time_that_makes_no_sense_is_told(client: FlaskClient, store: Backend)
 def look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at two failures, two more of each job, and two jobs."""
     monkeypatch.setattr("skunkqueue.web.pages.errors.LOOKED", 2)
-    monkeypatch.setattr("skunkqueue.failure_groups.MOST_JOBS", 2)
-    monkeypatch.setattr("skunkqueue.failure_groups.OF_EACH", 2)
+    monkeypatch.setattr("skunkqueue.failures.MOST_JOBS", 2)
+    monkeypatch.setattr("skunkqueue.failures.OF_EACH", 2)
 
 
 @pytest.mark.usefixtures("look")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from skunkqueue import failure_groups
+from skunkqueue import failures
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Verdict
 from tests.core.cli.program import Skunq, body, finish, fire
@@ -56,7 +56,7 @@ def test_failures_of_a_job_a_route_and_a_time_can_be_asked_for(store: Backend, s
 @pytest.fixture
 def look(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at two failures, and two more of each job."""
-    monkeypatch.setattr(failure_groups, "MOST_LOOKED", 2)
+    monkeypatch.setattr(failures, "MOST_LOOKED", 2)
     monkeypatch.setattr("skunkqueue.cli.failures.OF_EACH", 2)
 
 
@@ -96,7 +96,7 @@ def test_a_job_that_fails_very_often_hides_no_other_job(
 def test_jobs_that_are_not_looked_at_are_named(
     store: Backend, skunq: Skunq, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(failure_groups, "MOST_JOBS", 0)
+    monkeypatch.setattr(failures, "MOST_JOBS", 0)
     finish(store, Verdict.ERROR, body("shop:buy"))
     for _ in range(3):
         finish(store, Verdict.ERROR)

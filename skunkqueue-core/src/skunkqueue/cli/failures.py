@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from skunkqueue import failure_groups
+from skunkqueue import failures
 from skunkqueue.cli import exits
 from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import queue_options, with_backend
@@ -15,7 +15,8 @@ from skunkqueue.cli.moments import Moment, MomentType
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import document, json_option, note, table
 from skunkqueue.cli.text import UNKNOWN, cut, from_now, iso, plural
-from skunkqueue.failure_groups import ByJob, parts_of
+from skunkqueue.failure_groups import grouped, parts_of
+from skunkqueue.failures import ByJob
 from skunkqueue.listings import Row
 from skunkqueue.persistence.backend import Backend
 
@@ -61,14 +62,12 @@ def errors(
         queue=queue, route=route, words=() if job is None else (("job", job),), since=since, until=until
     )
     query = query_of(wanted, ("error",), wanted.span(store), newest=True)
-    read = failure_groups.read(store, query, failure_groups.MOST_LOOKED)
+    read = failures.read(store, query, failures.MOST_LOOKED)
     kept = store.job_counts(queue, route) if read.more else ()
-    in_time = failure_groups.counted_in_time(store, kept, query) if read.more else None
-    found = failure_groups.read_by_job(
-        store, query, read, failure_groups.failed_jobs(kept, query, in_time), OF_EACH
-    )
+    in_time = failures.counted_in_time(store, kept, query) if read.more else None
+    found = failures.read_by_job(store, query, read, failures.failed_jobs(kept, query, in_time), OF_EACH)
     now = store.now()
-    groups = failure_groups.grouped(found.rows)
+    groups = grouped(found.rows)
     if as_json:
         document(
             {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from skunkqueue import failure_groups
-from skunkqueue.failure_groups import ByJob
+from skunkqueue import failures
+from skunkqueue.failures import ByJob
 from skunkqueue.listings import Query
 from skunkqueue.web import source
 from skunkqueue.web.job_sums import job_sums
@@ -17,9 +17,9 @@ MOST_ROUTES = 500
 def read_failures(query: Query, look: int) -> ByJob:
     """Read the newest ``look`` failures, and some of each job that these hide, where it is known which jobs failed."""
     here = source.current()
-    found = failure_groups.read(here.backend, query, look)
+    found = failures.read(here.backend, query, look)
     failed = _failed_jobs(query) if found.more and query.job is None else {}
-    return failure_groups.read_by_job(here.backend, query, found, failed, failure_groups.OF_EACH)
+    return failures.read_by_job(here.backend, query, found, failed, failures.OF_EACH)
 
 
 def knows_jobs(query: Query) -> bool:
@@ -46,5 +46,5 @@ def _failed_jobs(query: Query) -> dict[str, int]:
         since and round(since, -2),
         until and round(until, -2),
     )
-    in_time = here.cached(key, FRESH, lambda: failure_groups.counted_in_time(here.backend, kept, query))
-    return failure_groups.failed_jobs(kept, query, in_time)
+    in_time = here.cached(key, FRESH, lambda: failures.counted_in_time(here.backend, kept, query))
+    return failures.failed_jobs(kept, query, in_time)

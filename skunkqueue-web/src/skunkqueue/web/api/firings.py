@@ -9,7 +9,8 @@ from msgspec import UNSET
 
 from skunkqueue.cli.text import cut
 from skunkqueue.errors import BackendError, BackendUnavailableError
-from skunkqueue.failure_groups import ByJob, grouped, parts_of
+from skunkqueue.failure_groups import grouped, parts_of
+from skunkqueue.failures import ByJob
 from skunkqueue.listings import Query, Row
 from skunkqueue.records import Record, State
 from skunkqueue.web import searching, source

@@ -10,9 +10,10 @@ import msgspec
 from flask import Blueprint, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 
-from skunkqueue import failure_groups
+from skunkqueue import failures
 from skunkqueue.cli.text import UNKNOWN, iso
-from skunkqueue.failure_groups import ByJob, grouped, parts_of
+from skunkqueue.failure_groups import grouped, parts_of
+from skunkqueue.failures import ByJob
 from skunkqueue.listings import Row
 from skunkqueue.persistence.asking import OTHER_JOBS
 from skunkqueue.web import failure_charts, filters, operations, source, suggestions
@@ -118,7 +119,7 @@ def errors() -> str | tuple[str, int]:
         before=None
         if failed is None or failed.oldest is None
         else _url(wanted, since, until=_after(failed.oldest)),
-        of_each=failure_groups.OF_EACH,
+        of_each=failures.OF_EACH,
         other_jobs=OTHER_JOBS,
         suggested=suggestions.suggested(),
         operations=operations.current().running(),

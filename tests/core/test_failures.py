@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from skunkqueue import failure_groups
+from skunkqueue import failures
 from skunkqueue.clock import VirtualClock
 from skunkqueue.contract.makers import QUEUE, ROUTE, claim, firings, outcome
-from skunkqueue.failure_groups import ByJob
+from skunkqueue.failures import ByJob
 from skunkqueue.listings import Query
 from skunkqueue.persistence.asking import OTHER_JOBS
 from skunkqueue.persistence.backend import Backend
@@ -26,10 +26,10 @@ def fail(store: Backend, clock: VirtualClock, job: str, count: int = 1) -> None:
 
 def read(store: Backend, query: Query | None = None) -> ByJob:
     query = query or Query(states=(State.ERROR,))
-    found = failure_groups.read(store, query, MOST)
+    found = failures.read(store, query, MOST)
     kept = store.job_counts(query.queue, query.route)
-    failed = failure_groups.failed_jobs(kept, query, failure_groups.counted_in_time(store, kept, query))
-    return failure_groups.read_by_job(store, query, found, failed, EACH)
+    failed = failures.failed_jobs(kept, query, failures.counted_in_time(store, kept, query))
+    return failures.read_by_job(store, query, found, failed, EACH)
 
 
 def test_failures_of_all_jobs_are_read_newest_first(store: Backend, clock: VirtualClock) -> None:
@@ -58,7 +58,7 @@ def test_without_older_ones_nothing_more_is_asked(store: Backend, clock: Virtual
 def test_jobs_of_which_nothing_was_found_come_first_then_those_with_most_failures(
     store: Backend, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(failure_groups, "MOST_JOBS", 2)
+    monkeypatch.setattr(failures, "MOST_JOBS", 2)
     for job, count in (("rare", 1), ("often", 3), ("sometimes", 2), ("flood", 3)):
         fail(store, clock, job, count)
     fail(store, clock, "seen")
@@ -72,7 +72,7 @@ def test_jobs_of_which_nothing_was_found_come_first_then_those_with_most_failure
 def test_jobs_that_failed_only_before_the_time_are_not_asked_for(
     store: Backend, clock: VirtualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(failure_groups, "MOST_JOBS", 1)
+    monkeypatch.setattr(failures, "MOST_JOBS", 1)
     fail(store, clock, "long ago", 5)
     clock.advance(3 * 3_600.0)
     since = store.now()
@@ -88,8 +88,8 @@ def test_jobs_that_failed_only_before_the_time_are_not_asked_for(
 def test_jobs_that_are_counted_together_are_left(store: Backend, clock: VirtualClock) -> None:
     fail(store, clock, "flood", 9)
     query = Query(queue=QUEUE, route=ROUTE, states=(State.ERROR,))
-    seen = failure_groups.read(store, query, MOST)
+    seen = failures.read(store, query, MOST)
 
-    found = failure_groups.read_by_job(store, query, seen, {"flood": 9, OTHER_JOBS: 7}, EACH)
+    found = failures.read_by_job(store, query, seen, {"flood": 9, OTHER_JOBS: 7}, EACH)
 
     assert found.left == {OTHER_JOBS: 7}
