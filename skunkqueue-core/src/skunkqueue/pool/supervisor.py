@@ -1,9 +1,8 @@
-"""The main loop of the parent process: watches workers, hears signals, stops the pool. Knows nothing of jobs.
+"""The main loop of the parent process: watches workers, and hears signals. Knows nothing of jobs.
 
 HUP, ABRT, QUIT and TERM stop gently: each worker ends its current job and records it. INT stops roughly: an exception is raised
-in each running job. INT after a gentle signal makes the stop rough; a second INT, or the end of the grace, kills. After a SIGKILL
-of the pool its workers end by themselves, since the control pipe closes (``child_process``). Commands from the store do the same,
-and more (``commands``).
+in each running job (``stopping``). After a SIGKILL of the pool its workers end by themselves, since the control pipe closes
+(``child_process``). Commands from the store do the same, and more (``commands``).
 """
 
 from __future__ import annotations
@@ -32,13 +31,12 @@ from skunkqueue.pool.shared_store import SharedStore
 from skunkqueue.pool.signals import SignalWakeup
 from skunkqueue.pool.slot import Slot
 from skunkqueue.pool.starter import Starter, hold_standard_streams
+from skunkqueue.pool.stopping import Stopping
 from skunkqueue.pool.store_reporter import StoreReporter
 from skunkqueue.pools import PoolRecord
-from skunkqueue.processes.control_pipe import GENTLE, GIVE_BACK, ROUGH
+from skunkqueue.processes.control_pipe import GENTLE, ROUGH
 from skunkqueue.processes.exit_codes import EXIT_ROUGH
 from skunkqueue.processes.log_setup import set_up_pool
-from skunkqueue.processes.log_values import duration
-from skunkqueue.processes.scoreboard import GIVE_BACK as GIVE_BACK_CAUSE
 from skunkqueue.processes.scoreboard import ROUGH as ROUGH_CAUSE
 from skunkqueue.processes.scoreboard import STRATEGY as STRATEGY_CAUSE
 from skunkqueue.processes.settings import PoolSettings
@@ -82,9 +80,10 @@ class Supervisor:
             self._respawn.start,
             lambda entry, did: self._store_reporter.note(entry, did, done=True),
         )
-        self._commands = PoolCommands(self._crew, self._store_reporter, self._restart, stop=self._stop)
-        self._kill_at = self._give_back_at = float("inf")
-        self._was_rough = False
+        self._stopping = Stopping(self._crew, settings)
+        self._commands = PoolCommands(
+            self._crew, self._store_reporter, self._restart, stop=self._stopping.stop
+        )
 
     def run(self) -> int:
         """Work until stopped or done; return the exit code (``exit_codes.EXIT_*``)."""
@@ -125,7 +124,7 @@ class Supervisor:
         return self._exit_code()
 
     def _exit_code(self) -> int:
-        return EXIT_ROUGH if self._was_rough else self._respawn.exit_code
+        return EXIT_ROUGH if self._stopping.was_rough else self._respawn.exit_code
 
     # --- the loop ---------------------------------------------------------------------------------
 
@@ -182,9 +181,7 @@ class Supervisor:
         crew = self._crew
         waits = [
             _RELOAD_EVERY if self.settings.reload else _LOOK_EVERY,
-            self._kill_at - now,
-            self._give_back_at - now,
-            crew.next_limit(),
+            self._stopping.next_limit(now),
             self._restart.pause(now),
         ]
         if self._is_held_up:
@@ -195,25 +192,7 @@ class Supervisor:
 
     def _hear(self, number: int) -> None:
         if number != signal.SIGCHLD:
-            self._stop(ROUGH if number == signal.SIGINT else GENTLE, signal.Signals(number).name)
-
-    def _stop(self, order: bytes, why: str) -> None:
-        crew = self._crew
-        if order == GENTLE:
-            if not crew.order:
-                logger.info("%s: stopping gently, current jobs are ended first", why)
-                crew.tell_all(GENTLE)
-                if self.settings.stop_timeout is not None:
-                    self._give_back_at = monotonic() + self.settings.stop_timeout
-        elif crew.order != ROUGH:
-            logger.info("%s: stopping roughly, current jobs are interrupted", why)
-            self._was_rough = True
-            self._give_back_at = float("inf")
-            self._kill_at = monotonic() + self.settings.grace
-            crew.tell_all(ROUGH)
-        else:
-            logger.info("%s again: killing the workers", why)
-            self._kill_all("the pool was told twice to stop roughly")
+            self._stopping.stop(ROUGH if number == signal.SIGINT else GENTLE, signal.Signals(number).name)
 
     def _reload(self, path: str) -> None:
         logger.info("%s has changed: replacing the workers", path)
@@ -257,18 +236,7 @@ class Supervisor:
 
     def _look(self) -> None:
         now = monotonic()
-        if now >= self._give_back_at:
-            self._give_back(now)
-        if now >= self._kill_at:
-            logger.info("the grace of %s is over: killing the workers", duration(self.settings.grace))
-            self._kill_all("its job did not end when it was interrupted")
-        for child in self._crew.give_back(now):
-            limit = self._stop_timeout()
-            logger.info(
-                "the stop time-out of %s is over: jobs of %s are interrupted and given back", limit, child
-            )
-        for child in self._crew.overdue(now):
-            self._kill(child, "its job did not end when it was interrupted")
+        self._stopping.look(now)
         for child in self._crew.children():
             if child.killed_for is None:
                 self._look_at(child, now)
@@ -286,33 +254,6 @@ class Supervisor:
             child.kill(cause, tuple(one.id for one in over if one.cause == cause))
         else:
             self._reaper.vouch(child, now)
-
-    def _give_back(self, now: float) -> None:
-        self._give_back_at = float("inf")
-        self._kill_at = now + self.settings.grace
-        limit = self._stop_timeout()
-        logger.info("the stop time-out of %s is over: current jobs are interrupted and given back", limit)
-        self._crew.tell_all(GIVE_BACK)
-
-    def _stop_timeout(self) -> str:
-        return duration(self.settings.stop_timeout or 0.0)
-
-    def _kill_all(self, word: str) -> None:
-        self._kill_at = float("inf")
-        for child in self._crew.children():
-            self._kill(child, word)
-
-    @staticmethod
-    def _kill(child: ChildProcess, word: str) -> None:
-        child.kill_at = child.ready_by = float("inf")
-        if child.scoreboard.is_ready:
-            logger.info("%s is killed: %s", child, word)
-            # One may have been told to end roughly in a pool that gives back.
-            child.kill(child.kill_cause, ())
-        else:
-            logger.info("%s is killed: it was told to end, and does not get ready", child)
-            # It holds nothing that could be at fault.
-            child.kill(GIVE_BACK_CAUSE, ())
 
     def _end_all(self) -> None:
         """Kill every worker that still runs, also where the pool itself fails."""
