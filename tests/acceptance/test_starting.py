@@ -110,7 +110,9 @@ def test_a_pool_whose_workers_cannot_start_can_be_stopped(meddled: Shop) -> None
 def test_a_pool_whose_workers_hang_before_they_are_ready_ends_after_the_grace(meddled: Shop) -> None:
     (meddled.folder / "first" / "hold").touch()
     pool = meddled.project.work("-q", QUEUE, "-c", "2", "--grace", "0.2")
-    eventually(lambda: len(living(pool)) == 2, PATIENCE, what="both workers have been started")
+    eventually(
+        lambda: len(living_children(pool.process.pid)) == 2, PATIENCE, what="both workers have been started"
+    )
 
     assert pool.stop() == 0
     assert pool.said.count("is killed: it was told to end, and does not get ready") == 2

@@ -12,10 +12,9 @@ import pytest
 
 from skunkqueue.control import Control
 from tests.acceptance.project_folder import PATIENCE, Pool
-from tests.acceptance.shop import QUEUE, Shop, ended, gone
+from tests.acceptance.shop import QUEUE, Shop, ended, gone, living_children
 from tests.acceptance.test_pool_commands import carried_out, control
 from tests.acceptance.test_starting import (
-    living,
     meddled,
     pool_knows_for_a_while,
     replaced,
@@ -154,4 +153,4 @@ def test_a_reload_leaves_no_worker_behind_that_hangs_as_it_starts(meddled: Shop)
 
     eventually(gone(hung), PATIENCE, what="the worker is gone")
     # Another is there, and waits as that one did.
-    eventually(lambda: len(living(pool)) == 1, PATIENCE, what="one worker is there")
+    eventually(lambda: len(living_children(pool.process.pid)) == 1, PATIENCE, what="one worker is there")
