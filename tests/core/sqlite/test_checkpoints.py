@@ -196,3 +196,39 @@ def test_log_is_cut_back_although_somebody_always_reads(
         finally:
             ended.set()
         reading.result()
+
+
+def test_after_the_log_was_cut_back_transactions_are_counted_anew(
+    backend: SQLiteBackend, other: SQLiteBackend, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit(other)
+    monkeypatch.setattr(checkpoints, "_LARGEST_LOG", 0)
+    backend.sweep()
+    assert filed_without_its_log(path) == EVERY
+
+    commit(other, 1)
+    other.maintain()
+
+    assert filed_without_its_log(path) == EVERY
+
+
+def test_the_log_is_not_cut_back_while_another_process_makes_a_checkpoint(
+    backend: SQLiteBackend, other: SQLiteBackend, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = Path(f"{path}-wal")
+    commit(backend)
+    monkeypatch.setattr(checkpoints, "_LARGEST_LOG", 0)
+    sizes: list[int] = []
+    run = backend._store.readers.run
+
+    def run_beside(query: object) -> object:
+        other._store.checkpoints.cut_back()
+        sizes.append(log.stat().st_size)
+        return run(query)  # type: ignore[arg-type] # as it came
+
+    monkeypatch.setattr(backend._store.readers, "run", run_beside)
+    backend.maintain()
+    other._store.checkpoints.cut_back()
+    sizes.append(log.stat().st_size)
+
+    assert (sizes[0] > 0, sizes[-1]) == (True, 0)

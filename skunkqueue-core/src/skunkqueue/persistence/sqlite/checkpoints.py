@@ -3,7 +3,7 @@
 A checkpoint copies the log into the file. Left to itself, SQLite makes one in the middle of the commit that makes the log long
 enough. Whoever makes that commit, and all who want to write, then wait for two disk syncs.
 
-One process makes one at a time, after some commits that are later than the last one. For SQLite before 3.51.3 has a fault, which
+One process makes one or cuts the log back at a time, and the next comes after some commits that are later. For SQLite before 3.51.3 has a fault, which
 needs a checkpoint that begins just when the one before it is complete and a commit begins the log anew
 (https://sqlite.org/wal.html#walresetbug). Here that commit is long over.
 """
@@ -60,9 +60,7 @@ class Checkpoints:
         file = self._opened()
         if file is None or not self._is_known(file):
             return
-        try:
-            fcntl.flock(file.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _lock(file):
             # Another process makes one.
             return
         try:
@@ -79,12 +77,20 @@ class Checkpoints:
             # The log is missing, or its folder: the next read or write raises an error that names it.
             return
         if large:
-            now = self._clock.monotonic()
-            within = _CUT_WITHIN if now >= self._cut_again else 0
-            if self._writer.alone(lambda db: _cut_back(db, within)):
-                self._cut_again = 0.0
-            elif within:
-                self._cut_again = now + _CUT_AGAIN
+            # Of its own, and gone with this call however that ends: what it locks is free then.
+            file = self._new_file()
+            if file is None or _lock(file):
+                self._cut_back()
+                if file is not None:
+                    _leave_note(file)
+
+    def _cut_back(self) -> None:
+        now = self._clock.monotonic()
+        within = _CUT_WITHIN if now >= self._cut_again else 0
+        if self._writer.alone(lambda db: _cut_back(db, within)):
+            self._cut_again = 0.0
+        elif within:
+            self._cut_again = now + _CUT_AGAIN
 
     def close(self) -> None:
         """Close the file."""
@@ -94,9 +100,7 @@ class Checkpoints:
         # On a full disk, say, or where the store was replaced. Whoever reads or writes next is told.
         with suppress(BackendError):
             self._readers.run(lambda db: db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone())
-        self._note = os.urandom(_NOTE)
-        with suppress(OSError):
-            os.pwrite(file.fd, self._note, 0)
+        self._note = _leave_note(file)
         self._since = self._writer.commits
 
     def _is_known(self, file: Descriptor) -> bool:
@@ -120,9 +124,30 @@ class Checkpoints:
                 # Somebody has removed it, and others lock another one.
                 self._file = None
         if self._file is None:
-            with suppress(OSError):
-                self._file = Descriptor(self._path, os.O_RDWR | os.O_CREAT)
+            self._file = self._new_file()
         return self._file
+
+    def _new_file(self) -> Descriptor | None:
+        with suppress(OSError):
+            return Descriptor(self._path, os.O_RDWR | os.O_CREAT)
+        return None
+
+
+def _lock(file: Descriptor) -> bool:
+    """Lock the file for whoever has it open so; False where another one has."""
+    try:
+        fcntl.flock(file.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _leave_note(file: Descriptor) -> bytes:
+    """Have all others wait for some commits before the next checkpoint."""
+    note = os.urandom(_NOTE)
+    with suppress(OSError):
+        os.pwrite(file.fd, note, 0)
+    return note
 
 
 def _cut_back(db: sqlite3.Connection, within: int) -> bool:
