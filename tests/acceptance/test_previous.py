@@ -32,6 +32,7 @@ def results_of(shop: Shop, firing: str) -> object:
     [
         ("add(1, 2) & twice.with_previous()", [3, 6]),
         ("add(1, 2) & twice(10).with_previous()", [3, 16]),
+        ("add(1, 2) & twice.with_previous(10)", [3, 16]),
         ("add(1, 2) & twice(plus=5).with_previous() & twice_async(1).with_previous()", [3, 11, 23]),
         ("twice_async(1) & twice.with_previous() & twice(7)", [2, 4, 14]),
     ],

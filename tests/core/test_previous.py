@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skunkqueue import JobMixin, SkunkQueue
+from skunkqueue.call import Call
 from skunkqueue.cli.views import call_line
 from skunkqueue.errors import ArgumentsError
 
@@ -25,8 +26,8 @@ def take(given: int, more: int = 0) -> int:
 class Take(JobMixin):
     """The same as a class."""
 
-    def work(self, given: int) -> int:
-        return given
+    def work(self, given: int, more: int = 0) -> int:
+        return given + more
 
 
 def test_steps_say_which_take_the_result_before_them() -> None:
@@ -37,9 +38,24 @@ def test_steps_say_which_take_the_result_before_them() -> None:
     assert call_line(chain.steps()[1]) == f"{__name__}:take().with_previous()"
 
 
+@pytest.mark.parametrize(
+    ("call", "same"),
+    [
+        (take.with_previous(5), take(5).with_previous()),
+        (take.with_previous(more=5), take(more=5).with_previous()),  # type: ignore[call-arg]  # without the result
+        (take.options(retries=3).with_previous(5), take(5).options(retries=3).with_previous()),
+        (Take().with_previous(more=5), Take()(more=5).with_previous()),  # type: ignore[call-arg]  # without the result
+    ],
+)
+def test_with_previous_takes_the_arguments_after_the_result(call: Call[int], same: Call[int]) -> None:
+    assert (give() & call).steps() == (give() & same).steps()
+
+
 def test_the_result_counts_as_an_argument() -> None:
     with pytest.raises(ArgumentsError, match="take cannot be called with these arguments"):
         (give() & take(1, 2).with_previous()).steps()
+    with pytest.raises(ArgumentsError, match="take cannot be called with these arguments"):
+        (give() & take.with_previous(1, 2)).steps()  # type: ignore[call-arg]  # one too many
     with pytest.raises(ArgumentsError, match="give cannot be called with these arguments"):
         (give() & give.with_previous()).steps()
 

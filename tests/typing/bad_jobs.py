@@ -69,6 +69,9 @@ queue.fire_many(add(1, 2))  # error: call-overload
 queue.fire_call(5)  # error: call-overload
 add(1, 2) & 5  # error: operator
 greet_wrong = add(1, 2).with_previous(3)  # error: call-arg
+add.with_previous("3")  # error: arg-type
+add.with_previous(2, 3)  # error: call-arg
+add.with_previous()  # error: call-arg
 
 
 @queue.job(name=5)  # error: call-overload

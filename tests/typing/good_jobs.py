@@ -151,6 +151,29 @@ queue.fire_call(add(1, 2) & greet.with_previous())
 queue.fire_call(add(1, 2) & SayHello().with_previous())
 
 
+@queue.job
+def enclose(inner: str, before: str, *, after: str) -> bytes:
+    return f"{before}{inner}{after}".encode()
+
+
+class Enclose(JobMixin):
+    def work(self, inner: str, before: str, *, after: str = "") -> bytes:
+        return f"{before}{inner}{after}".encode()
+
+
+class EncloseLater(JobMixin):
+    async def work(self, inner: str, before: str) -> bytes:
+        return f"{before}{inner}".encode()
+
+
+assert_type(greet.with_previous(loud=True), Call[str])
+assert_type(enclose.with_previous("(", after=")"), Call[bytes])
+assert_type(enclose.options(retries=3).with_previous("(", after=")"), Call[bytes])
+assert_type(Enclose().with_previous("(", after=")"), Call[bytes])
+assert_type(EncloseLater().with_previous("("), Call[bytes])
+queue.fire_call(greet("a") & enclose.with_previous("(", after=")") & Enclose().with_previous("("))
+
+
 @queue.job(name="shop.named", aliases=["old:named"], retries=3)
 def named(first: int) -> int:
     return first

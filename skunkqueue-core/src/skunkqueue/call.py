@@ -78,8 +78,8 @@ class Call(Fireable[R]):
     def with_previous(self) -> Call[R]:
         """Return the same call for a chain, with the result of the step before it as its first argument.
 
-        ``fetch(url) & index.with_previous() & report("weekly").with_previous()``: ``report`` is called with what
-        ``index`` returned, and then ``"weekly"``. ArgumentsError where it is fired without a step before it.
+        ``report("weekly").with_previous()`` is ``report.with_previous("weekly")``; type checkers can check only the
+        latter. ArgumentsError where it is fired without a step before it.
         """
         return self._with(previous=True)
 

@@ -9,7 +9,7 @@ import functools
 import inspect
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from skunkqueue.call import Call, Chain, Conjoinable, conjoin
 from skunkqueue.checks import Target, check_function, check_no_method, job_name
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack  # in typing from Python 3.11 on
 
 P = ParamSpec("P")
+Q = ParamSpec("Q")
 R = TypeVar("R")
 
 
@@ -117,9 +118,13 @@ class Job(Remembering[R], Generic[P, R]):
         check_own(self.name, policy)
         return Job(self.work, change_policy(self.policy, policy), self.memory, self.target)
 
-    def with_previous(self) -> Call[R]:
-        """Return a call for a chain whose one argument is the result of the step before it: ``a & b.with_previous()``."""
-        return Call(self.name, self.policy, self.memory, target=self.target, previous=True)
+    def with_previous(self: Job[Concatenate[Any, Q], R], /, *args: Q.args, **kwargs: Q.kwargs) -> Call[R]:
+        """Return a call for a chain, with the result of the step before it as its first argument.
+
+        ``fetch(url) & index.with_previous("weekly")``: ``index`` is called with what ``fetch`` returned, and then
+        ``"weekly"``. ArgumentsError where it is fired without a step before it.
+        """
+        return Call(self.name, self.policy, self.memory, args, kwargs, None, self.target, previous=True)
 
     def calls(self) -> tuple[Call[Any], ...]:
         """Stand for a call without arguments."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, NoReturn, ParamSpec, Protocol, TypeVar, overload
 
 from skunkqueue.backoff import BackoffRule
 from skunkqueue.call import Call, Chain, Conjoinable, conjoin
@@ -185,9 +185,18 @@ class JobMixin:
         vars(made).update({**vars(self), _MEMORY: memory_of(self), **policy})
         return made
 
-    def with_previous(self) -> Call[Any]:
-        """Return a call for a chain whose one argument is the result of the step before it."""
-        return _call_of(self).with_previous()
+    @overload
+    def with_previous(
+        self: WorksAsync[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Call[R]: ...
+    @overload
+    def with_previous(
+        self: Works[Concatenate[Any, P], R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Call[R]: ...
+
+    def with_previous(self, /, *args: Any, **kwargs: Any) -> Call[Any]:
+        """Return a call for a chain, with the result of the step before it as its first argument, before these."""
+        return _call_of(self, args, kwargs).with_previous()
 
     def calls(self) -> tuple[Call[Any], ...]:
         """Stand for a call without arguments."""
