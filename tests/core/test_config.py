@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from skunkqueue import SkunkQueue
 from skunkqueue.config import ENV_URL, open_backend, redact, resolve
 from skunkqueue.errors import ConfigError, PluginError
 from skunkqueue.persistence.backend import BackendConfig
@@ -123,6 +124,24 @@ def test_a_secret_option_that_the_embedded_store_does_not_know_is_told_without_i
 ) -> None:
     with pytest.raises(ConfigError, match="no option 'password'") as caught:
         open_backend(resolve(conn_url=f"sqlite:///{tmp_path / 'q.db'}?password=hunter2"))
+
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["url", "uri", "dsn", "broker", "broker_url"])
+@pytest.mark.parametrize("store", [{}, {"conn_url": "sqlite:///:memory:"}, {"backend": "redis"}])
+def test_a_queue_says_at_once_what_the_url_of_its_store_is_called(store: dict[str, str], name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"^{name}= .* write conn_url=") as caught:
+        SkunkQueue("demo", **store, **{name: "redis://u:hunter2@localhost"})  # type: ignore[arg-type]  # no clock
+
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_url_in_an_option_that_the_embedded_store_does_not_know_is_told_without_its_password(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(ConfigError, match="no option 'server'") as caught:
+        open_backend(resolve(conn_url=tmp_path / "q.db", server="redis://u:hunter2@localhost"))
 
     assert "hunter2" not in str(caught.value)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from typing import cast
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
@@ -27,6 +28,8 @@ _SECRETS = (
     "authmechanismproperties",
 )
 """Options with one of these in their names are secret; of MongoDB's last one, a part may be."""
+_MEANT_URL = frozenset({"url", "uri", "dsn", "broker", "broker_url"})
+"""What a store's URL is called elsewhere, also by our own ``--url``. No store has an option of such a name."""
 
 
 def resolve(
@@ -42,6 +45,7 @@ def resolve(
     ``SKUNKQUEUE_URL``, and without that the embedded SQLite file in the user's data folder.
     Options are added to those in the URL's query. Raises ConfigError.
     """
+    check_options(options)
     url = None if conn_url is None else os.fspath(conn_url)
     if backend is None and url is None:
         url = os.environ.get(ENV_URL) or None
@@ -56,6 +60,14 @@ def resolve(
         parts = _split(url)
         found = {**dict(parse_qsl(parts.query, keep_blank_values=True)), **found}
     return BackendConfig(backend=backend, url=url, dbname=dbname or DEFAULT_DBNAME, options=found)
+
+
+def check_options(options: Iterable[str]) -> None:
+    """Raise ConfigError for an option that means the store's URL, but does not name it ``conn_url``."""
+    for name in options:
+        if name in _MEANT_URL:
+            msg = f"{name}= is not an option of a store: write conn_url= for the store's URL"
+            raise ConfigError(msg)
 
 
 def open_backend(config: BackendConfig, *, clock: Clock = SYSTEM_CLOCK) -> Backend:

@@ -12,7 +12,7 @@ from skunkqueue.application import Registration
 from skunkqueue.async_queue import AsyncQueue
 from skunkqueue.call import Conjoinable
 from skunkqueue.clock import SYSTEM_CLOCK, Clock
-from skunkqueue.config import resolve
+from skunkqueue.config import check_options, resolve
 from skunkqueue.decorator import JobDecorator
 from skunkqueue.errors import (
     ConfigError,
@@ -255,6 +255,7 @@ def _store_meant(
     options: dict[str, Any],
 ) -> Callable[[], BackendConfig]:
     """Return what works out the store of a queue. Raises ConfigError for arguments that make no sense."""
+    check_options(options)
     if backend is None and conn_url is None:
         return functools.partial(resolve, None, None, dbname, **options)
     # The environment plays no part in it, so a mistake raises here, where it was made.

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, unquote
 
 import msgspec
 
-from skunkqueue.config import is_secret
+from skunkqueue.config import is_secret, redact
 from skunkqueue.errors import BackendUnavailableError, ConfigError, StoreMissingError
 from skunkqueue.ids import ID_LENGTH, new_id
 from skunkqueue.persistence.backend import BackendConfig
@@ -74,7 +74,7 @@ def location_of(config: BackendConfig) -> Location:
         raise ConfigError(msg)
     if options:
         name, value = next(iter(options.items()))
-        told = "***" if is_secret(name) else repr(value)
+        told = "***" if is_secret(name) else repr(redact(value))
         msg = f"the sqlite backend has no option {name!r} (value {told}): it knows 'durability' and 'busy_timeout'"
         raise ConfigError(msg)
     return Location(path=path, synchronous=DURABILITIES[durability], busy_timeout=busy_timeout)
