@@ -84,6 +84,28 @@ def test_a_job_cannot_expire_before_it_is_fired_nor_after_a_year(expires: Any) -
         change_policy(Policy(), {"expires": expires})
 
 
+@pytest.mark.parametrize(
+    ("word", "policy"),
+    [
+        ("max_retries", "retries"),
+        ("queue", "routes"),
+        ("retry", "retries"),
+        ("retry_delay", "backoff"),
+        ("time_limit", "timeout"),
+        ("unique", "idempotency_key"),
+    ],
+)
+def test_a_word_of_another_job_queue_is_answered_with_ours(word: str, policy: str) -> None:
+    with pytest.raises(PolicyError, match=f"unknown policy '{word}', did you mean '{policy}'"):
+        change_policy(Policy(), {word: 1})
+
+
+@pytest.mark.parametrize("word", ["countdown", "delay", "eta"])
+def test_a_moment_among_the_policies_is_answered_with_fire_at(word: str) -> None:
+    with pytest.raises(PolicyError, match=rf"unknown policy '{word}'; .* write fire_at\(timedelta"):
+        change_policy(Policy(), {word: 60})
+
+
 def test_a_policy_that_is_nearly_one_is_told_which() -> None:
     with pytest.raises(PolicyError, match="unknown policy 'route', did you mean 'routes'\\? known are: "):
         change_policy(Policy(), {"route": "mail"})

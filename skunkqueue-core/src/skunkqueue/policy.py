@@ -77,18 +77,43 @@ class PolicyOptions(TypedDict, total=False):
 
 POLICY_FIELDS = frozenset(Policy.__struct_fields__)
 
+_ELSEWHERE = {
+    "autoretry_for": "retry_on",
+    "default_retry_delay": "backoff",
+    "job_id": "idempotency_key",
+    "job_timeout": "timeout",
+    "queue": "routes",
+    "queues": "routes",
+    "result_expires": "result_ttl",
+    "retry": "retries",
+    "retry_delay": "backoff",
+    "task_id": "idempotency_key",
+    "throws": "give_up_on",
+    "time_limit": "timeout",
+    "ttl": "expires",
+    "unique": "idempotency_key",
+}
+"""What other job queues call a rule of ours, where the spelling alone would suggest another rule, or none."""
+_MOMENTS = frozenset({"at", "countdown", "defer_by", "delay", "eta", "run_at", "schedule"})
+"""What other job queues call the moment to run, which is no rule here."""
+
 
 def change_policy(policy: Policy, changes: Mapping[str, Any]) -> Policy:
     """Return a copy with some rules changed, each of them checked; PolicyError names the wrong one."""
     unknown = changes.keys() - POLICY_FIELDS
     if unknown:
         name = min(unknown)
-        near = get_close_matches(name, POLICY_FIELDS, n=1)
-        meant = f", did you mean {near[0]!r}?" if near else ";"
-        msg = f"unknown policy {name!r}{meant} known are: {', '.join(sorted(POLICY_FIELDS))}"
+        msg = f"unknown policy {name!r}{_meant(name)} known are: {', '.join(sorted(POLICY_FIELDS))}"
         raise PolicyError(msg)
     checked = {name: _CHECKS[name](value) for name, value in changes.items()}
     return msgspec.structs.replace(policy, **checked)
+
+
+def _meant(name: str) -> str:
+    if name in _MOMENTS:
+        return "; to fire for later, write fire_at(timedelta(minutes=5), ...);"
+    near = [_ELSEWHERE[name]] if name in _ELSEWHERE else get_close_matches(name, POLICY_FIELDS, n=1)
+    return f", did you mean {near[0]!r}?" if near else ";"
 
 
 def check_own(what: str, changes: Iterable[str]) -> None:

@@ -201,6 +201,16 @@ def test_an_unknown_command_says_which_may_have_been_meant(skunq: Skunq) -> None
     assert "did you mean 'queues'?" in skunq.error("queuse", expect=2)
 
 
+@pytest.mark.parametrize(
+    ("word", "command"),
+    [("list", "jobs"), ("retry", "requeue"), ("revoke", "kill"), ("status", "queues"), ("worker", "work")],
+)
+def test_a_word_of_another_job_queue_is_answered_with_our_command(
+    skunq: Skunq, word: str, command: str
+) -> None:
+    assert f"did you mean '{command}'?" in skunq.error(word, expect=2)
+
+
 def test_a_command_of_a_distribution_that_is_missing_says_what_to_install(skunq: Skunq) -> None:
     if "web" in registry.names(COMMANDS):
         pytest.skip("web is installed")

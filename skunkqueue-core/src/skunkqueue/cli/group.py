@@ -66,6 +66,29 @@ _UNWRITTEN = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """What writing to standard output raises where the disk is full or fails."""
 
 
+_ELSEWHERE = {
+    "beat": "schedules",
+    "cancel": "kill",
+    "cron": "schedules",
+    "dashboard": "web",
+    "enqueue": "fire",
+    "failed": "errors",
+    "inspect": "workers",
+    "list": "jobs",
+    "ls": "jobs",
+    "monitor": "top",
+    "retry": "requeue",
+    "revoke": "kill",
+    "run-worker": "work",
+    "show": "job",
+    "start": "work",
+    "status": "queues",
+    "tasks": "jobs",
+    "worker": "work",
+}
+"""What other job queues call a command of ours, where the spelling alone would suggest another command, or none."""
+
+
 class Unavailable(click.Command):
     """Stands in for a command whose plugin is broken."""
 
@@ -135,7 +158,8 @@ class SkunqGroup(click.Group):
             if command is not None and _is_ours(command):
                 _refuse_bytes(ctx, rest)
             return found, command, rest
-        near = get_close_matches(name, there, n=1)
+        meant = _ELSEWHERE.get(name)
+        near = [meant] if meant in there else get_close_matches(name, there, n=1)
         if near:
             ctx.fail(f"no such command: {name!r}; did you mean {near[0]!r}?")
         try:
