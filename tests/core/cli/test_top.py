@@ -35,6 +35,12 @@ def test_a_pipe_gets_one_frame(store: Backend, skunq: Skunq) -> None:
     assert "\x1b" not in told
 
 
+def test_a_worker_is_shown_with_all_its_routes(store: Backend, skunq: Skunq) -> None:
+    hire(store, "w-1", route="mail", routes=("mail", "reports"))
+
+    assert re.search(r"w-1 +demo/mail, reports +", skunq("top"))
+
+
 def test_the_frame_as_json(store: Backend, skunq: Skunq) -> None:
     finish(store)
 

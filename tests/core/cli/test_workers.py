@@ -128,5 +128,5 @@ def test_a_start_that_fits_several_stops_none(store: Backend, skunq: Skunq) -> N
 def test_one_mistyped_worker_among_several_stops_none(store: Backend, skunq: Skunq) -> None:
     hire(store, "w-1")
 
-    assert "no live worker 'x-9'" in skunq.error("stop", "w-1", "x-9", expect=1)
+    assert "no live worker or pool 'x-9'" in skunq.error("stop", "w-1", "x-9", expect=1)
     assert store.listen("w-1", 0.0) == []

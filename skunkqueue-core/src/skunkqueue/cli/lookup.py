@@ -52,15 +52,20 @@ def pool_or_worker_called(store: Backend, typed: str) -> tuple[str, str]:
 
     UnknownWorkerError where none does, or several do.
     """
-    pools = [pool.id for pool in store.pools()] if "pools" in store.capabilities else []
+    lists_pools = "pools" in store.capabilities
+    pools = [pool.id for pool in store.pools()] if lists_pools else []
     there = [("pool", id_) for id_ in pools] + [("worker", worker.id) for worker in store.workers()]
     found = [each for each in there if typed and each[1].startswith(typed)]
     exact = [each for each in found if each[1] == typed]
     if len(exact or found) == 1:
         return (exact or found)[0]
     if not found:
-        listings = "`skunq workers` and `skunq pools`" if pools else "`skunq workers`"
-        msg = f"there is no live worker {typed!r}: see {listings}"
+        what, listings = (
+            ("worker or pool", "`skunq workers` and `skunq pools`")
+            if lists_pools
+            else ("worker", "`skunq workers`")
+        )
+        msg = f"there is no live {what} {typed!r}: see {listings}"
         raise UnknownWorkerError(msg)
     what = "worker" if all(kind == "worker" for kind, _ in found) else "workers or pool"
     raise UnknownWorkerError(_several(what, typed, [id_ for _, id_ in found]))

@@ -307,7 +307,7 @@ def _tables(frame: dict[str, Any]) -> Iterator[tuple[str, Shape, list[list[objec
         rows: list[list[object]] = [
             [
                 each["id"],
-                f"{each['queue']}/{each['route']}",
+                f"{each['queue']}/{', '.join(each['routes'])}",
                 each["state"],
                 each["done"],
                 size(each["rss"]) if each["rss"] else "",
