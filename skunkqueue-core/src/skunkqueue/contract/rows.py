@@ -230,10 +230,11 @@ class RowPromises(Kit):
         listing_backend.progress(ref(lent), b"\x00 nothing that can be read")
         assert row(listing_backend, lent.id).progress is None
 
-    @pytest.mark.parametrize("longest", [False, True])
+    @pytest.mark.parametrize("names", ["usual", "longest", "quoted"])
     def test_page_of_a_hundred_is_small_whatever_bodies_results_and_names_are(
-        self, listing_backend: Backend, *, longest: bool
+        self, listing_backend: Backend, names: str
     ) -> None:
+        longest = names == "longest"
         long = {
             "job": "j" * MAX_JOB,
             "tags": tuple(f"{number}" * MAX_TAG for number in range(MAX_TAGS)),
@@ -242,11 +243,15 @@ class RowPromises(Kit):
         }
         usual = {"job": "j" * 40, "tags": ("one", "two", "three"), "schedule": "s" * 20, "parent": "f" * 24}
         batch = [
-            firing(body=LARGE, **(long if longest else usual), key=f"{number:0{200 if longest else 40}}")
+            firing(
+                body=LARGE,
+                **(long if longest else usual),
+                key=f"{number:0{200 if longest else 40}}" + ('"' * 200 if names == "quoted" else ""),
+            )
             for number in range(100)
         ]
         listing_backend.enqueue(batch)
-        error = "E" * (MAX_ERROR if longest else 100)
+        error = {"usual": "E" * 100, "longest": "E" * MAX_ERROR, "quoted": '"' * MAX_ERROR}[names]
         lent = claim(listing_backend, 60)
         listing_backend.settle(
             [
@@ -260,7 +265,7 @@ class RowPromises(Kit):
         )
         page = listing_backend.rows(Query(), 100)
         # With the longest names, fewer fit on a page.
-        assert len(page.rows) >= (40 if longest else 100)
+        assert len(page.rows) >= (100 if names == "usual" else 40)
         encoded = msgspec.json.encode(page)
         assert len(encoded) < 100_000
         assert b"large" not in encoded

@@ -31,6 +31,7 @@ _ROW = 490
 """Bytes of a row at most, without its words."""
 
 _encode = msgspec.msgpack.Encoder().encode
+_json = msgspec.json.Encoder().encode
 
 
 class _Numbers(msgspec.Struct, frozen=True, array_like=True):
@@ -229,7 +230,8 @@ def _that_fit(rows: Sequence[Row], limit: int) -> list[Row]:
     left = ROOM * max(limit, SMALL_PAGE)
     for at, row in enumerate(rows):
         words = f"{row.queue}{row.route}{row.job}{row.tags}{row.worker}{row.key}{row.schedule}{row.error}"
-        left -= _ROW + len(words.encode(errors="replace"))
+        # As in JSON, where quotes and the like take more than themselves.
+        left -= _ROW + len(_json(words.encode(errors="replace").decode()))
         if left < 0 and at:
             return list(rows[:at])
     return list(rows)
