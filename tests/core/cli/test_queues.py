@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
+import msgspec
 import pytest
 
-from skunkqueue.cli.queues import _job_row
+from skunkqueue.cli.queues import _job_row, counted, overview
 from skunkqueue.cli.text import UNKNOWN
+from skunkqueue.config import resolve
 from skunkqueue.listings import JobCount
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import State, Verdict
+from skunkqueue.persistence.sqlite import SQLiteBackend
+from skunkqueue.records import RouteInfo, State, Verdict
 from tests.core.cli.program import Skunq, begin, body, finish, fire, hire
 
 
@@ -163,7 +168,23 @@ def test_jobs_are_counted_by_route_and_state(store: Backend, skunq: Skunq) -> No
 def test_job_count_that_is_no_exact_one_is_marked() -> None:
     counts = {state: 3 if state is State.PENDING else 0 for state in State}
     row = _job_row(JobCount(queue="q", route="r", job="", counts=counts, exact=False))
-    assert row[:4] == (UNKNOWN, "q", "r", "3+")
+    assert row[:4] == (UNKNOWN, "q", "r", "~3")
+
+
+class Estimating(SQLiteBackend):
+    """A store that does not count exactly, as MongoDB's where there are many."""
+
+    def routes(self, queue: str | None = None) -> list[RouteInfo]:
+        return [msgspec.structs.replace(info, exact=False) for info in super().routes(queue)]
+
+
+def test_numbers_of_routes_that_the_store_estimates_are_marked(url: str) -> None:
+    with closing(Estimating.open(resolve(conn_url=url))) as store:
+        fire(store)
+        (route,) = overview(store, None)
+
+    assert route["exact"] is False
+    assert counted(route["counts"], (">PENDING", ">ERROR"), exact=route["exact"]) == ["~1", "~0"]
 
 
 def test_programs_read_what_was_done_to_a_route(store: Backend, skunq: Skunq) -> None:

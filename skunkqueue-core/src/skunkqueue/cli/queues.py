@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -68,6 +69,7 @@ def overview(store: Backend, queue: str | None, route: str | None = None) -> lis
                 "route": place[1],
                 "paused": info.paused if info else False,
                 "counts": {state.value: info.counts.get(state, 0) if info else 0 for state in State},
+                "exact": info.exact if info else True,
                 "oldest_due": iso(oldest),
                 "oldest_due_age": None if oldest is None else round(now - oldest, 3),
                 "workers": listening[place],
@@ -105,7 +107,7 @@ def queues(
                     each["queue"],
                     each["route"],
                     "paused" if each["paused"] else "",
-                    *(each["counts"][title[1:].lower()] for title in ROUTES.titles[3:9]),
+                    *counted(each["counts"], ROUTES.titles[3:9], exact=each["exact"]),
                     "" if each["oldest_due_age"] is None else from_now(now - each["oldest_due_age"], now),
                     each["workers"],
                 )
@@ -117,8 +119,8 @@ def queues(
     if jobs and not as_json:
         heading("Jobs")
         table(JOBS, [_job_row(each) for each in jobs])
-        if not all(each.exact for each in jobs):
-            note("with +: at least so many")
+    if not as_json and not all((*(each["exact"] for each in found), *(each.exact for each in jobs))):
+        note("with ~: about so many")
     if not found:
         ctx.exit(exits.NOTHING)
 
@@ -141,10 +143,14 @@ def _job_json(found: JobCount) -> dict[str, Any]:
 
 
 def _job_row(found: JobCount) -> tuple[str, ...]:
-    more = "" if found.exact else "+"
     counts = {state.value: n for state, n in found.counts.items()}
-    numbers = [f"{counts.get(title[1:].lower(), 0)}{more}" for title in ROUTES.titles[3:9]]
+    numbers = counted(counts, ROUTES.titles[3:9], exact=found.exact)
     return (found.job or UNKNOWN, found.queue, found.route, *numbers)
+
+
+def counted(counts: Mapping[str, int], titles: Iterable[str], *, exact: bool) -> list[str]:
+    """Write the counts that the titles of columns name, marked where the store estimates them."""
+    return [f"{'' if exact else '~'}{counts.get(title.lstrip('>').lower(), 0)}" for title in titles]
 
 
 @click.command()
@@ -158,18 +164,18 @@ def purge(
 ) -> None:
     """Remove all pending firings of a queue or route."""
     place = describe(queue, route)
-    pending = sum(each["counts"]["pending"] for each in overview(control.backend, queue, route))
+    routes = overview(control.backend, queue, route)
+    pending = sum(each["counts"]["pending"] for each in routes)
     if not pending:
         note(f"nothing is pending in {place}")
         if as_json:
             document({"queue": queue, "route": route, "removed": 0})
         ctx.exit(exits.NOTHING)
     if not yes:
+        told = ("" if all(each["exact"] for each in routes) else "about ") + plural(pending, "pending firing")
         if not sys.stdin.isatty():
-            ctx.fail(f"this removes {plural(pending, 'pending firing')} of {place}: add --yes if you mean it")
-        click.confirm(
-            f"Remove {plural(pending, 'pending firing')} of {clean(place)}?", abort=True, err=as_json
-        )
+            ctx.fail(f"this removes {told} of {place}: add --yes if you mean it")
+        click.confirm(f"Remove {told} of {clean(place)}?", abort=True, err=as_json)
     removed = control.purge(queue, route)
     if as_json:
         document({"queue": queue, "route": route, "removed": removed})
