@@ -18,6 +18,7 @@ import pytest
 from skunkqueue.cli import demo_shop as shop
 from skunkqueue.clock import SYSTEM_CLOCK
 from skunkqueue.config import open_backend, resolve
+from skunkqueue.control import Control
 from skunkqueue.persistence import Backend
 from skunkqueue.records import State
 from tests.core.cli.demo_place import Place
@@ -79,6 +80,27 @@ def seen(store: Backend) -> bool:
         and any(info.paused for info in store.routes())
         and sum(bool(store.history("shop", name)) for name in SCHEDULES) >= 4
     )
+
+
+def test_a_pool_that_is_stopped_in_the_monitor_leaves_the_demo_running(place: Place) -> None:
+    with place.started("--web", "--port", "0") as demo:
+        address = address_of(demo)
+        with store_of(place) as store:
+            eventually(lambda: len(store.pools()) == 2, PATIENCE, every=0.2, what="both pools are there")
+            control = Control(store, "a test")
+            gentle, rough = (pool.id for pool in store.pools())
+            control.stop_pool(gentle)
+            eventually(lambda: len(store.pools()) == 1, PATIENCE, every=0.2, what="one is gone")
+            control.stop_pool(rough, rough=True)
+            eventually(lambda: not store.pools(), PATIENCE, every=0.2, what="the other one is gone")
+        page = page_of(f"{address}/workers")
+        demo.send_signal(signal.SIGINT)
+        _, told = demo.communicate(timeout=PATIENCE)
+
+    assert "2 pools" not in page
+    assert demo.returncode == 130
+    assert told.count(" was stopped; start the demo anew to have it again\n") == 2
+    place.check_clean()
 
 
 def test_a_page_that_is_open_while_the_demo_begins_raises_no_false_alarm(place: Place) -> None:

@@ -20,12 +20,16 @@ from skunkqueue.cli.demo_processes import DemoError, start, stop, tail
 from skunkqueue.cli.demo_traffic import Traffic
 from skunkqueue.cli.output import note, say
 from skunkqueue.plugins import COMMANDS, registry
+from skunkqueue.processes.exit_codes import EXIT_ROUGH
 from skunkqueue.queue import SkunkQueue
 
 HOST = "127.0.0.1"
 DEADLINE = 60.0
 """Seconds after which the monitor must answer."""
 TICK = 0.05
+MONITOR = "monitor"
+STOPPED = (0, EXIT_ROUGH)
+"""With which codes a pool ends that was told to stop, gently or roughly."""
 SECRET = "SKUNKQUEUE_WEB_SECRET"  # noqa: S105 - the name of the variable
 """The secret that signs sessions. It is set so that the monitor writes none to a file."""
 
@@ -41,7 +45,7 @@ def run(folder: Path, stopped: threading.Event, port: int) -> None:
             # It starts while the past is made, and opens the store at the first request that needs it.
             words = ["web", "--url", url, "--host", HOST, "--port", str(port)]
             secret = os.environ.get(SECRET) or secrets.token_hex(32)
-            processes["monitor"] = start(folder, "monitor", words, {SECRET: secret})
+            processes[MONITOR] = start(folder, MONITOR, words, {SECRET: secret})
             # A page of an earlier demo may be open and ask all the time: it must not see a store whose clock is behind.
             past = folder / "past.db"
             demo_past.make(f"sqlite:///{past}")
@@ -72,10 +76,15 @@ def run(folder: Path, stopped: threading.Event, port: int) -> None:
 
 
 def _check(folder: Path, processes: dict[str, subprocess.Popen[bytes]]) -> None:
-    for name, process in processes.items():
-        if process.poll() is not None:
+    for name, process in list(processes.items()):
+        code = process.poll()
+        if code in STOPPED and name != MONITOR:
+            # Somebody has tried the buttons: what they see is what would happen.
+            del processes[name]
+            note(f"{name} was stopped; start the demo anew to have it again")
+        elif code is not None:
             log = tail(folder, name.replace(" ", ""))
-            msg = f"the {name} ended too early, with exit code {process.returncode}: {log}"
+            msg = f"the {name} ended too early, with exit code {code}: {log}"
             raise DemoError(msg)
 
 
