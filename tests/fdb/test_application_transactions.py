@@ -132,6 +132,26 @@ def test_cluster_that_is_away_is_waited_for_within_the_time_limit(
     store.close()
 
 
+def test_cluster_that_goes_away_after_the_first_firing_is_waited_for_within_the_time_limit(
+    on_stand_in: Shop, stand_in: StandInServer, config_of: ConfigOf
+) -> None:
+    store = StandInBackend.open(config_of(stand_in.url(), timeout="0.5"))
+    tr = on_stand_in.bound.database.create_transaction()
+    store.enqueue_in(tr, [firing()])
+    stand_in.fail(Fault(call="read", code=SILENCE, times=ENDLESS))
+    with ThreadPoolExecutor(1) as threads:
+        fired = threads.submit(store.enqueue_in, tr, [firing(key="once")])
+        try:
+            with pytest.raises(
+                BackendUnavailableError, match="does not answer the application's transaction"
+            ):
+                fired.result(30.0)
+        finally:
+            stand_in.clear_faults()
+            tr.cancel()
+    store.close()
+
+
 def test_what_is_no_transaction_is_refused(shop: Shop) -> None:
     with pytest.raises(BackendError, match="give the FoundationDB transaction itself"):
         shop.store.enqueue_in(shop.bound.database, [firing()])

@@ -102,3 +102,23 @@ def test_wait_that_close_interrupts_at_its_first_look_has_found_nothing(
     store.close()
 
     assert not waiting.result(LONG)
+
+
+def test_close_ends_also_what_sets_the_clock_right_after_a_recovery(
+    server: StandInServer, config_of: ConfigOf, other: FdbBackend, threads: ThreadPoolExecutor
+) -> None:
+    other.enqueue(firings(1))
+    store = StandInBackend.open(config_of(server.url(), timeout="60", retry_for="60"))
+    server.jump(98.6)
+    server.fail(Fault(call="commit", code=SILENCE, times=ENDLESS, prefix=store._link.keys.clock))
+    before = server.statistics()
+    claimed = threads.submit(store.claim, QUEUE, ROUTE, WORKER, 1, LONG)
+    eventually(lambda: server.statistics()["met"] > before["met"], what="the clock is being set")
+
+    store.close()
+
+    try:
+        with pytest.raises(BackendError, match="was closed"):
+            claimed.result(LONG / 2)
+    finally:
+        server.clear_faults()

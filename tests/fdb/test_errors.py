@@ -34,7 +34,7 @@ def test_locked_database_is_told_with_the_way_out() -> None:
     error = errors.explained("fdb://", fdb_binding().FDBError(1038), 3.0)
     assert isinstance(error, BackendUnavailableError)
     assert "the database is locked after 3.0 s" in str(error)
-    assert "fdbcli --exec 'unlock UID'" in str(error)
+    assert "`unlock UID` in `fdbcli`" in str(error)
     assert "TLS" not in str(error)
 
 

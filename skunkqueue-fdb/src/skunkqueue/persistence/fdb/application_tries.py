@@ -15,17 +15,18 @@ does, once a try has ended.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 
 import msgspec
 from msgspec.structs import replace
 
 from skunkqueue.errors import BackendError, BackendUnavailableError
-from skunkqueue.latch import Latch
 from skunkqueue.persistence.fdb import enqueue
-from skunkqueue.persistence.fdb.binding import Future, RawTransaction, Value
+from skunkqueue.persistence.fdb.binding import Future, RawTransaction
 from skunkqueue.persistence.fdb.keys import moment
 from skunkqueue.persistence.fdb.transactions import Link, Transaction
 from skunkqueue.records import Firing
@@ -59,7 +60,11 @@ class Tries:
         self._widened: set[tuple[str, str]] | None = None
 
     def put(self, link: Link, raw: RawTransaction, firings: Sequence[Firing]) -> list[str]:
-        """Put firings in; return the ids that count."""
+        """Put firings in within the store's time limit; return the ids that count."""
+        with _time_limit(link, raw):
+            return self._put(link, raw, firings)
+
+    def _put(self, link: Link, raw: RawTransaction, firings: Sequence[Firing]) -> list[str]:
         if not self._is_same_try(link, raw):
             self._begin(link, raw)
         alike = self._alike.copy()
@@ -96,10 +101,10 @@ class Tries:
         """Return whether this try has put firings in already."""
         found = raw.get(self._key)
         layout = raw.get(link.keys.layout)
-        is_last = _answer(link, found) == self._mark
+        is_last = found.value == self._mark
         if is_last and self._stamp is not None and not self._stamp.is_ready():
             return True
-        if _answer(link, layout) is None:
+        if layout.value is None:
             msg = (
                 f"the transaction does not see the store {link.settings.dbname!r} of {link.settings.place}: begin it on a"
                 f" database of the same cluster, and not in a tenant. If the store was made after the transaction has begun,"
@@ -153,15 +158,37 @@ class Tries:
         self._ids = {same: ids for same, ids in self._ids.items() if not kept.isdisjoint(ids)}
 
 
-def _answer(link: Link, asked: Value) -> bytes | None:
-    """Wait for a value within the store's time limit: the application may have set none for its transaction."""
-    if not asked.is_ready():
-        answered = Latch()
-        asked.on_ready(lambda _: answered.set())
-        if not answered.wait(link.settings.timeout):
-            msg = (
-                f"{link.settings.place}: the cluster does not answer the application's transaction after"
-                f" {link.settings.timeout:g} s: look at `fdbcli --exec status`, and try again once it does"
-            )
-            raise BackendUnavailableError(msg)
-    return asked.value
+@contextmanager
+def _time_limit(link: Link, raw: RawTransaction) -> Iterator[None]:
+    """Cancel the transaction after the store's time limit: the application may have set none, and a cluster may go away."""
+    is_over: list[bool] = []
+
+    def end() -> None:
+        is_over.append(True)
+        raw.cancel()
+
+    watch = threading.Timer(link.settings.timeout, end)
+    watch.daemon = True
+    # No thread can be started where the interpreter is about to end.
+    with suppress(RuntimeError):
+        watch.start()
+    try:
+        yield
+    except link.error as error:
+        if is_over:
+            raise _unanswered(link) from error
+        raise
+    else:
+        if is_over:
+            raise _unanswered(link)
+    finally:
+        watch.cancel()
+
+
+def _unanswered(link: Link) -> BackendUnavailableError:
+    msg = (
+        f"{link.settings.place}: the cluster does not answer the application's transaction after"
+        f" {link.settings.timeout:g} s, so it was cancelled: look at `fdbcli --exec status`, and begin it again once the"
+        f" cluster answers"
+    )
+    return BackendUnavailableError(msg)

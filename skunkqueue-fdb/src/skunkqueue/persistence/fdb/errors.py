@@ -126,12 +126,13 @@ def explained(
         kind = BackendUnavailableError
         text = (
             f"the database is locked{after}, by a restore, by a switch to another cluster or by somebody's `lock`: {text}. Once nothing"
-            f" needs the lock, end it by `fdbcli --exec 'unlock UID'` (`lock` and `status` tell the UID)"
+            f" needs the lock, end it by `unlock UID` in `fdbcli`, which asks back (`status json` tells it: cluster.database_lock_state.lock_uid)"
         )
     elif code in AGAIN:
         kind = BackendUnavailableError
         text = (
             f"the cluster does not answer{after}: {text}.{reached} Look at `fdbcli --exec status`; the client library must be of the"
-            f" servers' version, the description and the ID of the cluster file must be the servers', and both must use TLS or neither"
+            f" servers' version, the description and the ID of the cluster file must be the servers', and both must use TLS or neither; with TLS,"
+            f" each side's certificate must be of an authority that the other one trusts (tls_certificate_file, tls_key_file, tls_ca_file)"
         )
     return kind(f"{place}: {text}")

@@ -226,16 +226,12 @@ class Link:
 
     def _try(self, work: Callable[[Transaction], T], *, commits: bool, at: int | None = None) -> T:
         self.waits.part()
-        settings = self.settings
         begun = monotonic()
-        end = begun + settings.retry_for
+        end = begun + self.settings.retry_for
         tries = conflicts = 0
         while True:
             self.check()
-            raw: RawTransaction = self._database.create_transaction()
-            # Not as an option of the database, which is the application's too where it has opened the same cluster file.
-            raw.options.set_timeout(max(int(min(end - monotonic(), settings.timeout) * 1000), 10))
-            self._open.add(raw)
+            raw = self._begin(end)
             try:
                 # Once more: ``close`` may not have seen it.
                 self.check()
@@ -264,6 +260,14 @@ class Link:
                 conflicts += 1
             tries += 1
             self._pause(tries, code, end)
+
+    def _begin(self, end: float) -> RawTransaction:
+        """Begin a try, which ``close`` can cancel, and that ends at ``end`` at the latest."""
+        raw: RawTransaction = self._database.create_transaction()
+        # Not as an option of the database, which is the application's too where it has opened the same cluster file.
+        raw.options.set_timeout(max(int(min(end - monotonic(), self.settings.timeout) * 1000), 10))
+        self._open.add(raw)
+        return raw
 
     def _committed(self, version: int) -> None:
         """Take note of the version of a commit."""
@@ -311,21 +315,25 @@ class Link:
     def anchor_anew(self) -> None:
         """Set the store's clock right after versions jumped, or take what another process has set meanwhile."""
         self.waits.part()
-        settings, begun = self.settings, monotonic()
-        while True:
+        begun = monotonic()
+        end = begun + self.settings.retry_for
+        for tries in itertools.count(1):
             # Not by ``run``: this commit must not be judged by the anchor that it replaces.
-            raw: RawTransaction = self._database.create_transaction()
-            raw.options.set_timeout(int(settings.timeout * 1000))
+            self.check()
+            raw = self._begin(end)
             try:
+                # Once more: ``close`` may not have seen it.
+                self.check()
                 anchor, version = anchors.agree(raw, self.keys.clock, self.time)
             except self.error as error:
-                code, end = errors.code_of(error), begun + settings.retry_for
-                if code not in errors.AGAIN or monotonic() > end:
-                    raise errors.explained(settings.place, error, monotonic() - begun) from error
-                self._pause(1, code, end)
-                continue
-            self.time.adopt(anchor, version)
-            return
+                code = errors.code_of(error)
+                self._refuse(error, begun, end)
+            else:
+                self.time.adopt(anchor, version)
+                return
+            finally:
+                self._open.discard(raw)
+            self._pause(tries, code, end)
 
     def try_to_anchor(self) -> None:
         """Do so, if the cluster lets us."""
