@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import weakref
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -162,10 +163,14 @@ class Tries:
 def _time_limit(link: Link, raw: RawTransaction) -> Iterator[None]:
     """Cancel the transaction after the store's time limit: the application may have set none, and a cluster may go away."""
     is_over: list[bool] = []
+    # The watch ends a moment later than this, and must not keep the transaction until then.
+    watched = weakref.ref(raw)
 
     def end() -> None:
         is_over.append(True)
-        raw.cancel()
+        transaction = watched()
+        if transaction is not None:
+            transaction.cancel()
 
     watch = threading.Timer(link.settings.timeout, end)
     watch.daemon = True
