@@ -13,6 +13,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from skunkqueue.contract.makers import outcome
 from skunkqueue.payload import Body, Failure, Progress, Step, encode
 from skunkqueue.persistence import Backend
 from skunkqueue.plugins import hookimpl
@@ -305,20 +306,8 @@ def test_a_failed_firing_leads_to_its_route_and_to_those_that_failed_alike(
     failure = encode(Failure("shop.NoBank", "closed", "Traceback"))
     store.enqueue([firing(job="shop:charge", route="a & b") for _ in range(2)])
     claims = claim(store, "a & b", limit=2)
-    store.settle(
-        [
-            Outcome(
-                id=one.id,
-                token=one.token,
-                verdict=Verdict.ERROR,
-                began=one.claimed,
-                took=0.5,
-                result=failure,
-                error="shop.NoBank: closed",
-            )
-            for one in claims
-        ]
-    )
+    end = {"result": failure, "error": "shop.NoBank: closed"}
+    store.settle([outcome(one, Verdict.ERROR, began=one.claimed, **end) for one in claims])
     page = client.get(f"/jobs/{claims[0].id}").text
     (route,) = re.findall(r'<dt>Route</dt><dd><a href="([^"]+)"', page)
     (alike,) = re.findall(r'href="([^"]+)" id="alike"', page)

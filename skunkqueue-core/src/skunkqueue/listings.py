@@ -116,7 +116,7 @@ class JobCount(msgspec.Struct, frozen=True, kw_only=True):
     counts: dict[State, int]
     """Every state is there, also with 0."""
     exact: bool = True
-    """False: about so many; the store estimates, or has not looked at all."""
+    """False: about so many; the store estimates, or did not look at each of them."""
 
 
 class QueueSum(msgspec.Struct, frozen=True, kw_only=True):

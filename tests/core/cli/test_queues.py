@@ -7,7 +7,7 @@ from contextlib import closing
 import msgspec
 import pytest
 
-from skunkqueue.cli.queues import _job_row, counted, overview
+from skunkqueue.cli.queues import _job_row, count_cells, overview
 from skunkqueue.cli.text import UNKNOWN
 from skunkqueue.config import resolve
 from skunkqueue.listings import JobCount
@@ -184,7 +184,7 @@ def test_numbers_of_routes_that_the_store_estimates_are_marked(url: str) -> None
         (route,) = overview(store, None)
 
     assert route["exact"] is False
-    assert counted(route["counts"], (">PENDING", ">ERROR"), exact=route["exact"]) == ["~1", "~0"]
+    assert count_cells(route["counts"], (">PENDING", ">ERROR"), exact=route["exact"]) == ["~1", "~0"]
 
 
 def test_programs_read_what_was_done_to_a_route(store: Backend, skunq: Skunq) -> None:

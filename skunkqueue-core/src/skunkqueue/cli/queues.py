@@ -107,7 +107,7 @@ def queues(
                     each["queue"],
                     each["route"],
                     "paused" if each["paused"] else "",
-                    *counted(each["counts"], ROUTES.titles[3:9], exact=each["exact"]),
+                    *count_cells(each["counts"], ROUTES.titles[3:9], exact=each["exact"]),
                     "" if each["oldest_due_age"] is None else from_now(now - each["oldest_due_age"], now),
                     each["workers"],
                 )
@@ -144,11 +144,11 @@ def _job_json(found: JobCount) -> dict[str, Any]:
 
 def _job_row(found: JobCount) -> tuple[str, ...]:
     counts = {state.value: n for state, n in found.counts.items()}
-    numbers = counted(counts, ROUTES.titles[3:9], exact=found.exact)
+    numbers = count_cells(counts, ROUTES.titles[3:9], exact=found.exact)
     return (found.job or UNKNOWN, found.queue, found.route, *numbers)
 
 
-def counted(counts: Mapping[str, int], titles: Iterable[str], *, exact: bool) -> list[str]:
+def count_cells(counts: Mapping[str, int], titles: Iterable[str], *, exact: bool) -> list[str]:
     """Write the counts that the titles of columns name, marked where the store estimates them."""
     return [f"{'' if exact else '~'}{counts.get(title.lstrip('>').lower(), 0)}" for title in titles]
 

@@ -19,7 +19,7 @@ import click
 from skunkqueue.cli.columns import Shape
 from skunkqueue.cli.connection import with_backend
 from skunkqueue.cli.output import cut_mark, document, heading, json_option, on_terminal, say, table
-from skunkqueue.cli.queues import counted, overview
+from skunkqueue.cli.queues import count_cells, overview
 from skunkqueue.cli.text import clean, from_now, iso, size, span
 from skunkqueue.cli.views import (
     current_line,
@@ -286,7 +286,7 @@ def _tables(frame: dict[str, Any]) -> Iterator[tuple[str, Shape, list[list[objec
             each["queue"],
             each["route"],
             "paused" if each["paused"] else "",
-            *counted(each["counts"], ("pending", "running", "error"), exact=each["exact"]),
+            *count_cells(each["counts"], ("pending", "running", "error"), exact=each["exact"]),
             f"{each['enqueued_rate']:.1f}",
             f"{each['done_rate']:.1f}",
             "" if each["mean_wait"] is None else span(each["mean_wait"]),

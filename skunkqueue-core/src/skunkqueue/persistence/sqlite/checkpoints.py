@@ -3,8 +3,8 @@
 A checkpoint copies the log into the file. Left to itself, SQLite makes one in the middle of the commit that makes the log long
 enough. Whoever makes that commit, and all who want to write, then wait for two disk syncs.
 
-One process makes one or cuts the log back at a time, and the next comes after some commits that are later. For SQLite before 3.51.3 has a fault, which
-needs a checkpoint that begins just when the one before it is complete and a commit begins the log anew
+One process at a time makes one, or cuts the log back, and the next one comes after some commits that are later. For SQLite before
+3.51.3 has a fault, which needs a checkpoint that begins just when the one before it is complete and a commit begins the log anew
 (https://sqlite.org/wal.html#walresetbug). Here that commit is long over.
 """
 
@@ -80,14 +80,14 @@ class Checkpoints:
             # Of its own, and gone with this call however that ends: what it locks is free then.
             file = self._new_file()
             if file is None or _lock(file):
-                self._cut_back()
+                self._try_to_cut()
                 if file is not None:
                     _leave_note(file)
 
-    def _cut_back(self) -> None:
+    def _try_to_cut(self) -> None:
         now = self._clock.monotonic()
         within = _CUT_WITHIN if now >= self._cut_again else 0
-        if self._writer.alone(lambda db: _cut_back(db, within)):
+        if self._writer.alone(lambda db: _empty(db, within)):
             self._cut_again = 0.0
         elif within:
             self._cut_again = now + _CUT_AGAIN
@@ -150,7 +150,7 @@ def _leave_note(file: Descriptor) -> bytes:
     return note
 
 
-def _cut_back(db: sqlite3.Connection, within: int) -> bool:
+def _empty(db: sqlite3.Connection, within: int) -> bool:
     """Empty the write-ahead log within so many milliseconds; False where a read lasts longer.
 
     Where one read or another is always under way, the log never gets empty by itself. So this waits for those that

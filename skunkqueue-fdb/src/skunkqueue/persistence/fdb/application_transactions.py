@@ -1,8 +1,9 @@
 """Putting firings in within a transaction of the application, so that they are stored if its data is, and otherwise not.
 
-Nothing here commits or resets, and the binding's errors are left to the application. A transaction is cancelled only where an
-exception of another kind came while a firing was being written. An application tries its transaction again where the commit
-fails: what each try has put in is kept by ``application_tries``, and here is which tries a transaction object has had.
+Nothing here commits or resets, and the binding's errors are left to the application. A transaction is cancelled only where the
+cluster does not answer in time, or an exception of another kind came while a firing was being written. An application tries its
+transaction again where the commit fails: what each try has put in is kept by ``application_tries``, and here is which tries a
+transaction object has had.
 """
 
 from __future__ import annotations

@@ -126,7 +126,7 @@ def explained(
         kind = BackendUnavailableError
         text = (
             f"the database is locked{after}, by a restore, by a switch to another cluster or by somebody's `lock`: {text}. Once nothing"
-            f" needs the lock, end it by `unlock UID` in `fdbcli`, which asks back (`status json` tells it: cluster.database_lock_state.lock_uid)"
+            f" needs the lock, end it by `unlock UID` in `fdbcli`, which asks back; `status json` tells the UID (cluster.database_lock_state.lock_uid)"
         )
     elif code in AGAIN:
         kind = BackendUnavailableError
