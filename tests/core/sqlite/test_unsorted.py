@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from skunkqueue.clock import VirtualClock
 from skunkqueue.listings import Query
 from skunkqueue.persistence import rules
-from skunkqueue.persistence.sqlite import SQLiteBackend
+from skunkqueue.persistence.asking import OTHER_JOBS
+from skunkqueue.persistence.sqlite import SQLiteBackend, tallies
 from skunkqueue.persistence.sqlite.statements import insert
 from skunkqueue.records import Claim, Outcome, State, Verdict
 from tests.core.sqlite.makers import claim, firing, open_at, rows_in, steps
@@ -87,6 +88,34 @@ def test_every_verb_sees_what_is_not_sorted(backend: SQLiteBackend, path: Path, 
     assert READS[name](backend, backend.now())
 
 
+def test_what_is_not_sorted_is_counted_by_job_and_left_unsorted(backend: SQLiteBackend) -> None:
+    """To sort, a reader waits for its turn beside processes that write."""
+    run(backend, of_many_jobs())
+    now = backend.now()
+    for name in ("job_counts", "count of a job", "counters of jobs", "totals"):
+        assert READS[name](backend, now), name
+    assert rows_in(backend, "unsorted") == 1
+
+
+def test_what_is_not_sorted_of_a_job_without_a_count_of_its_own_is_counted_with_the_other_jobs(
+    backend: SQLiteBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tallies, "MAX_JOBS", 3)
+    run(backend, of_many_jobs())
+    now = backend.now()
+    others = len(JOBS) - 3
+
+    counted = {one.job: one.counts[State.COMPLETE] for one in backend.job_counts()}
+    ever = {one.job: one.values["complete"] for one in backend.totals()}
+    minutes = {
+        one.job: one.values["complete"] for one in backend.counters([("q", "r")], now - 120, now, jobs=True)
+    }
+
+    assert counted == ever == minutes == {"j0": 1, "j1": 1, "j2": 1, OTHER_JOBS: others}
+    assert rows_in(backend, "unsorted") == 1
+    assert backend.count(Query(job="j9")).number == 1, "a job without a count of its own is counted by a look"
+
+
 def test_pages_of_no_job_are_right_before_anything_is_sorted(backend: SQLiteBackend) -> None:
     """The first failures of a route, which no count knows yet."""
     ids = backend.enqueue([firing(job=job) for job in JOBS])
@@ -128,11 +157,17 @@ COUNTS: dict[str, Callable[[SQLiteBackend], dict[State, int]]] = {
     "count_states": lambda backend: {
         state: found.number for state, found in backend.count_states(Query()).items()
     },
+    "job_counts": lambda backend: {
+        state: sum(one.counts[state] for one in backend.job_counts()) for state in State
+    },
+    "counts of jobs": lambda backend: {
+        state: sum(backend.count(Query(job=job, states=(state,))).number for job in JOBS) for state in State
+    },
 }
 
 
 @pytest.mark.parametrize("name", COUNTS)
-def test_counts_of_routes_are_right_beside_a_process_that_keeps_its_turn_to_write(
+def test_counts_are_right_beside_a_process_that_keeps_its_turn_to_write(
     backend: SQLiteBackend, path: Path, name: str
 ) -> None:
     settle_mixed(backend)
@@ -147,7 +182,7 @@ def test_counts_of_routes_are_right_beside_a_process_that_keeps_its_turn_to_writ
 
 
 @pytest.mark.parametrize("hours", [False, True])
-def test_counters_of_routes_are_right_beside_a_process_that_keeps_its_turn_to_write(
+def test_counters_are_right_beside_a_process_that_keeps_its_turn_to_write(
     virtual: SQLiteBackend, path: Path, clock: VirtualClock, *, hours: bool
 ) -> None:
     """Batches of two minutes, of which the first is counted and the others are noted."""
@@ -160,22 +195,28 @@ def test_counters_of_routes_are_right_beside_a_process_that_keeps_its_turn_to_wr
         verdicts = (Verdict.ERROR, Verdict.COMPLETE, Verdict.COMPLETE, Verdict.RETRY)
         virtual.settle([settled(one, verdicts[number % 4]) for number, one in enumerate(lent)])
         if not minute:
-            virtual.job_counts()
+            virtual.rows(Query(job="j0"))
     now = clock.now()
     assert rows_in(virtual, "unsorted") == 2
 
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     before = virtual.counters([("q", "r")], now - 3_600, now + 60, hours=hours)
+    by_job = virtual.counters([("q", "r")], now - 3_600, now + 60, hours=hours, jobs=True) + virtual.totals()
     minutes = virtual.minutes("q", "r", int(now // 60) - 60, int(now // 60) + 1)
     other.execute("ROLLBACK")
     other.close()
-    virtual.job_counts()
+    virtual.rows(Query(job="j0"))
 
     assert rows_in(virtual, "unsorted") == 0
     after = virtual.counters([("q", "r")], now - 3_600, now + 60, hours=hours)
     assert [one.begin for one in before] == [one.begin for one in after]
     assert [one.values for one in before] == [pytest.approx(one.values) for one in after]
+    jobs_again = (
+        virtual.counters([("q", "r")], now - 3_600, now + 60, hours=hours, jobs=True) + virtual.totals()
+    )
+    assert [(one.job, one.begin) for one in by_job] == [(one.job, one.begin) for one in jobs_again]
+    assert [one.values for one in by_job] == [pytest.approx(one.values) for one in jobs_again]
     again = virtual.minutes("q", "r", int(now // 60) - 60, int(now // 60) + 1)
     assert [one.values for one in minutes] == [pytest.approx(one.values) for one in again]
     assert sum(one.values["complete"] for one in before) == 30

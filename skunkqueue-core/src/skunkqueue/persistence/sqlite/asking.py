@@ -58,7 +58,7 @@ class Asking(Backend, ABC):
 
     def job_counts(self, queue: str | None = None, route: str | None = None) -> list[JobCount]:
         """Count firings by route, job and state."""
-        return self._store.read_counts(lambda db: routes.job_counts(db, queue, route))
+        return self._store.read(lambda db: routes.job_counts(db, queue, route))
 
     # --- counters -----------------------------------------------------------------------------------
 
@@ -80,7 +80,7 @@ class Asking(Backend, ABC):
 
     def totals(self, queue: str | None = None) -> list[Counters]:
         """Read what was counted since the store was made."""
-        return self._store.read_sorted(lambda db: counters.totals(db, queue))
+        return self._store.read(lambda db: counters.totals(db, queue))
 
     def sample(self) -> int:
         """Keep how each route stands in this minute."""

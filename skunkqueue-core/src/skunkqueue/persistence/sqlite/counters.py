@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from skunkqueue.counters import Counters, add, sample_of
 from skunkqueue.persistence.sqlite import jobs, routes, tallies, unsorted
 from skunkqueue.persistence.sqlite.deferred import after_sorting
-from skunkqueue.persistence.sqlite.schema import ALL_JOBS, EVER, HOUR, MINUTE, PACKED
+from skunkqueue.persistence.sqlite.schema import ALL_JOBS, EVER, HOUR, MINUTE, OTHER_JOBS, PACKED
 from skunkqueue.persistence.sqlite.tallies import Tallies
 from skunkqueue.records import Minute, State
 
@@ -33,19 +33,21 @@ def counters(
     """Read what was counted in each minute or hour; see ``Backend.counters``."""
 
     def found(db: sqlite3.Connection) -> list[Counters]:
-        late = {} if by_job else unsorted.minutes_not_counted(db)
+        known = ((name, store.known_route(*name, db)) for name in routes_)
+        numbers = [(name, number) for name, number in known if number is not None]
         listed: list[Counters] = []
-        for name in routes_:
-            number = store.known_route(*name, db)
-            if number is None:
-                continue
-            if by_job:
-                listed += _of_each_job(db, name, number, since, until, hours=hours)
-            else:
+        if by_job:
+            late_jobs = unsorted.minutes_of_jobs_not_counted(db)
+            for name, number in numbers:
+                late_of = late_jobs.get(number, {})
+                listed += _of_each_job(db, name, number, (since, until), late_of, hours=hours)
+        else:
+            late = unsorted.minutes_not_counted(db)
+            for name, number in numbers:
                 listed += _of_all_jobs(db, name, number, (since, until), late.get(number, {}), hours=hours)
         return listed
 
-    return store.read_sorted(found) if by_job else store.read(found)
+    return store.read(found)
 
 
 def minutes(store: Store, queue: str, route: str, since: int, until: int) -> list[Minute]:
@@ -111,11 +113,19 @@ def _of_all_jobs(
 
 
 def _of_each_job(
-    db: sqlite3.Connection, name: tuple[str, str], route: int, since: float, until: float, *, hours: bool
+    db: sqlite3.Connection,
+    name: tuple[str, str],
+    route: int,
+    between: tuple[float, float],
+    late: Mapping[tuple[int, int], Tallies],
+    *,
+    hours: bool,
 ) -> list[Counters]:
-    """Read the counters of each job, in the order of time and then of names; all is sorted."""
+    """Read the counters of each job, in the order of time and then of names; ``late``: what is not sorted, by job and minute."""
+    since, until = between
     found: dict[tuple[float, int], Tallies] = {}
-    for (job,) in db.execute("SELECT job FROM tally WHERE route = ?", (route,)).fetchall():
+    own = {row[0] for row in db.execute("SELECT job FROM tally WHERE route = ?", (route,)).fetchall()}
+    for job in own:
         for begin, packed in db.execute(
             "SELECT begin, tallies FROM counted WHERE route = ? AND span = ? AND job = ? AND begin >= ? AND begin < ?",
             (route, HOUR if hours else MINUTE, job, since, until),
@@ -123,6 +133,10 @@ def _of_each_job(
             found[begin, job] = tallies.decode(packed)
     for job, begin, values in _of_running_minutes(db, route, since, until, hours=hours):
         add(found.setdefault((begin, job), {}), values)
+    for (job, minute), values in late.items():
+        begin = _begin_of(minute, hours=hours)
+        if since <= begin < until:
+            add(found.setdefault((begin, job if job in own else OTHER_JOBS), {}), values)
     names = jobs.shown_names(db, {job for _, job in found})
     listed = [
         Counters(queue=name[0], route=name[1], job=names[job], begin=begin, values=values)
@@ -134,18 +148,32 @@ def _of_each_job(
 def totals(db: sqlite3.Connection, queue: str | None) -> list[Counters]:
     """Read the counters of each job since the store was made."""
     rows = db.execute(
-        "SELECT r.queue, r.name, t.job, t.enqueued, t.tallies, c.tallies FROM route r JOIN tally t ON t.route = r.no"
+        "SELECT r.no, r.queue, r.name, t.job, t.enqueued, t.tallies, c.tallies FROM route r JOIN tally t ON t.route = r.no"
         " LEFT JOIN counted c ON c.route = t.route AND c.span = :ever AND c.job = t.job AND c.begin = 0.0"
         " WHERE :queue IS NULL OR r.queue = :queue",
         {"ever": EVER, "queue": queue},
     ).fetchall()
-    names = jobs.shown_names(db, {row[2] for row in rows})
+    names = jobs.shown_names(db, {row[3] for row in rows})
+    late = _late_totals(db, {(row[0], row[3]) for row in rows})
     found = []
-    for owner, route, job, enqueued, running, ever in rows:
+    for no, owner, route, job, enqueued, running, ever in rows:
         values = tallies.summed(ever, tallies.whole(enqueued, running))
+        for more in late.get((no, job), ()):
+            add(values, more)
         if values:
             found.append(Counters(queue=owner, route=route, job=names[job], begin=0.0, values=values))
     return sorted(found, key=lambda one: (one.queue, one.route, one.job or ""))
+
+
+def _late_totals(
+    db: sqlite3.Connection, own: Collection[tuple[int, int]]
+) -> dict[tuple[int, int], list[Tallies]]:
+    """Return what the totals lack, by route and job; ``own``: those that are counted under their own names."""
+    found: dict[tuple[int, int], list[Tallies]] = {}
+    for route, late in unsorted.minutes_of_jobs_not_counted(db).items():
+        for (job, _), values in late.items():
+            found.setdefault((route, job if (route, job) in own else OTHER_JOBS), []).append(values)
+    return found
 
 
 def _of_running_minutes(

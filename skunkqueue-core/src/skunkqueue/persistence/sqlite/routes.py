@@ -113,7 +113,10 @@ def oldest_due(db: sqlite3.Connection, route: int) -> float | None:
 def job_counts(
     db: sqlite3.Connection, queue: str | None, route: str | None, only: int | None = None
 ) -> list[JobCount]:
-    """Count firings by route, job and state; ``only``: the number of the one job that is wanted."""
+    """Count firings by route, job and state; ``only``: the number of the one job that is wanted.
+
+    What ended and is not sorted yet is added, as in ``counts``.
+    """
     running: dict[tuple[int, int], int] = {}
     for on, job, n in db.execute(
         "SELECT f.route, f.job, count(*) FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value GROUP BY 1, 2",
@@ -127,14 +130,19 @@ def job_counts(
         " AND (:job IS NULL OR t.job = :job)",
         {"queue": queue, "route": route, "job": only},
     ).fetchall()
+    late, none = unsorted.jobs_not_counted(db), (0,) * 5
     if only is None:
         own = {(row[2], row[3]) for row in rows}
         for (on, job), n in list(running.items()):
             if (on, job) not in own:
                 running[on, OTHER_JOBS] = running.get((on, OTHER_JOBS), 0) + n
+        for (on, job), changes in list(late.items()):
+            if (on, job) not in own:
+                late[on, OTHER_JOBS] = tuple(map(add, late.get((on, OTHER_JOBS), none), changes))
     names = jobs.shown_names(db, {row[3] for row in rows})
     found = []
-    for owner, name, on, job, live, *finished in rows:
+    for owner, name, on, job, *kept in rows:
+        live, *finished = map(add, kept, late.get((on, job), none))
         run = running.get((on, job), 0)
         if live or any(finished):
             by_state = dict(zip(State, (live - run, run, *finished), strict=True))

@@ -46,20 +46,19 @@ def rows(store: Store, query: Query, limit: int, cursor: str | None) -> Rows:
 
         return listing.page_of(query, limit, cursor, walk)
 
-    return store.read(page) if query.job is None else store.read_sorted(page)
+    return _read(store, query, page)
 
 
 def count(store: Store, query: Query, most: int) -> Count:
     """Count what matches: by the counts of routes and jobs where these suffice, otherwise by looking at firings."""
+    counted = _counted(store, query)
+    if counted is not None:
+        return Count(number=sum(counted.values()), exact=True)
     limit = max(0, most)
     now = store.clock.now()
 
     def number(db: sqlite3.Connection) -> Count:
-        scope = scope_of(db, query)
-        counted = _counted(db, query, scope)
-        if counted is not None:
-            return Count(number=sum(counted.values()), exact=True)
-        found = _look(db, query, scope, None, onward=True, want=limit + 1, most=limit, now=now)
+        found = _look(db, query, scope_of(db, query), None, onward=True, want=limit + 1, most=limit, now=now)
         return Count(number=len(found.rows), exact=found.ended)
 
     return _read(store, query, number)
@@ -67,6 +66,9 @@ def count(store: Store, query: Query, most: int) -> Count:
 
 def count_states(store: Store, query: Query, most: int) -> dict[State, Count]:
     """Do so by state; the finished ones of all states are looked at together."""
+    counted = _counted(store, query)
+    if counted is not None:
+        return {state: Count(number=counted.get(state, 0), exact=True) for state in State}
     limit = max(0, most)
     now = store.clock.now()
     wanted = listing.states_of(query)
@@ -76,9 +78,6 @@ def count_states(store: Store, query: Query, most: int) -> dict[State, Count]:
     )
 
     def numbers(db: sqlite3.Connection) -> dict[State, Count]:
-        counted = _counted(db, query, scope_of(db, query))
-        if counted is not None:
-            return {state: Count(number=counted.get(state, 0), exact=True) for state in State}
         result = {state: Count(number=0, exact=True) for state in State}
         for states in filter(None, groups):
             part = msgspec.structs.replace(query, states=states)
@@ -92,20 +91,20 @@ def count_states(store: Store, query: Query, most: int) -> dict[State, Count]:
     return _read(store, query, numbers)
 
 
-def _read(store: Store, query: Query, count: Callable[[sqlite3.Connection], T]) -> T:
-    """Read counts; only those by job need that what ended is sorted."""
-    if query.job is None:
-        return store.read(count)
-    return store.read_counts(count) if _is_counted(query) else store.read_sorted(count)
+def _read(store: Store, query: Query, operation: Callable[[sqlite3.Connection], T]) -> T:
+    """Look at firings; only to find those of a job, what ended has to be sorted."""
+    return store.read(operation) if query.job is None else store.read_sorted(operation)
 
 
-def _is_counted(query: Query) -> bool:
-    return listing.is_by_place_and_state(msgspec.structs.replace(query, job=None))
+def _counted(store: Store, query: Query) -> dict[State, int] | None:
+    """Return counts by state that are kept, for which nothing has to be sorted; ``None``: firings must be looked at."""
+    if not listing.is_by_place_and_state(msgspec.structs.replace(query, job=None)):
+        return None
+    return store.read(lambda db: _kept_counts(db, query, scope_of(db, query)))
 
 
-def _counted(db: sqlite3.Connection, query: Query, scope: Scope) -> dict[State, int] | None:
-    """Return counts by state that are kept; ``None``: firings must be looked at."""
-    if not _is_counted(query) or (scope.job is not None and _shares_its_count(db, scope)):
+def _kept_counts(db: sqlite3.Connection, query: Query, scope: Scope) -> dict[State, int] | None:
+    if scope.job is not None and _shares_its_count(db, scope):
         return None
     if scope.job is None and query.route is None:
         found = [one.counts for one in route_pages.sums(db, query.queue)]

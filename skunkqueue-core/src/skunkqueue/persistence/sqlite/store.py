@@ -113,7 +113,7 @@ class Store:
     # --- reading ------------------------------------------------------------------------------------
 
     def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        """Read one state of the store, in which everything that was put in before is filed; counts by job may be late."""
+        """Read one state of the store, in which everything that was put in before is filed; listings by job may be late."""
         if not self.readers.run(inbox.is_empty):
             try:
                 self.writer.run(inbox.file_all, reads=True)
@@ -133,16 +133,6 @@ class Store:
                 return self.writer.alone(lambda db: _as_if_filed(db, query))
         # Others settle faster than this process looks; no other process writes during a write transaction.
         return self.writer.run(deferred.after_sorting(query), reads=True)
-
-    def read_counts(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        """Do so for counts, which are read in a moment: sorting once and reading at once costs less than sorting again."""
-        found = self._read_if_sorted(query)
-        if found:
-            return found[0]
-        try:
-            return self.writer.run(deferred.after_sorting(query), reads=True)
-        except BackendFullError:
-            return self.writer.alone(lambda db: _as_if_filed(db, query))
 
     def _read_if_sorted(self, query: Callable[[sqlite3.Connection], T]) -> tuple[T, ...]:
         """Return what is read, or nothing where something is left to sort."""

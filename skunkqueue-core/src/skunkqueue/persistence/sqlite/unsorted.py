@@ -2,8 +2,8 @@
 
 To count a hundred firings of a hundred jobs, and to list each by its job, changes a hundred rows, and as many
 pages: several times the cost of settling them. So such a batch is noted in one row, and its firings are listed
-together (``ended.jobs``). An operation that needs them or their counts by job first sorts all that is noted; settling
-does so after a number of them. Counts and counters of whole routes are read together with what is noted.
+together (``ended.jobs``). An operation that needs them by job first sorts all that is noted; settling does so after a number of them. Counts and
+counters are read together with what is noted, so that nobody who asks for them has to sort.
 
 Every function here runs inside a transaction that its caller began.
 """
@@ -89,6 +89,8 @@ def routes(db: sqlite3.Connection) -> set[int]:
 
 Late = Sequence[tuple[int, ...]]
 """What to add to the counts of routes: a route, its change of live firings, and of those in each final state."""
+_Ended = dict[tuple[int, str], list[_Times]]
+"""What ended, by job and verdict."""
 
 
 def not_counted(db: sqlite3.Connection) -> Late:
@@ -96,11 +98,25 @@ def not_counted(db: sqlite3.Connection) -> Late:
     ended: dict[int, Counter[str]] = {}
     for route, packed in db.execute("SELECT route, batch FROM unsorted").fetchall():
         ended.setdefault(route, Counter()).update(_decode(packed).verdicts)
-    found = []
-    for route, verdicts in ended.items():
-        changes = [verdicts[verdict.value] for verdict in FINAL]
-        found.append((route, -sum(changes), *changes))
-    return found
+    return [(route, *_changes(verdicts)) for route, verdicts in ended.items()]
+
+
+def jobs_not_counted(db: sqlite3.Connection) -> dict[tuple[int, int], tuple[int, ...]]:
+    """Return what the counts of jobs lack, by route and job: their changes as in ``Late``."""
+    ended: dict[int, Counter[tuple[int, str]]] = {}
+    for route, packed in db.execute("SELECT route, batch FROM unsorted").fetchall():
+        batch = _decode(packed)
+        ended.setdefault(route, Counter()).update(zip(batch.jobs, batch.verdicts, strict=True))
+    found: dict[tuple[int, int], Counter[str]] = {}
+    for route, counted in ended.items():
+        for (job, verdict), number in counted.items():
+            found.setdefault((route, job), Counter())[verdict] += number
+    return {place: _changes(verdicts) for place, verdicts in found.items()}
+
+
+def _changes(verdicts: Mapping[str, int]) -> tuple[int, ...]:
+    changes = [verdicts.get(verdict.value, 0) for verdict in FINAL]
+    return (-sum(changes), *changes)
 
 
 def minutes_not_counted(db: sqlite3.Connection) -> dict[int, dict[int, dict[str, float]]]:
@@ -119,24 +135,42 @@ def minutes_not_counted(db: sqlite3.Connection) -> dict[int, dict[int, dict[str,
     return found
 
 
-def sort_all(db: sqlite3.Connection) -> None:
-    """Count what is noted, and list its firings by job."""
-    rows = db.execute("SELECT route, at, batch FROM unsorted ORDER BY no").fetchall()
-    if not rows:
-        return
-    minutes: dict[tuple[int, int], dict[tuple[int, str], list[_Times]]] = {}
-    places: dict[int, list[_Place]] = {}
-    for route, at, packed in rows:
-        batch = _decode(packed)
+def minutes_of_jobs_not_counted(db: sqlite3.Connection) -> dict[int, dict[tuple[int, int], dict[str, float]]]:
+    """Return what the counters of jobs lack: values by route, and then by job and minute."""
+    rows = db.execute("SELECT route, at, batch FROM unsorted").fetchall()
+    noted = [(route, at, _decode(packed)) for route, at, packed in rows]
+    found: dict[int, dict[tuple[int, int], dict[str, float]]] = {}
+    for (route, minute), ended in _by_job(noted).items():
+        values = found.setdefault(route, {})
+        for (job, name), attempts in ended.items():
+            _tally(values.setdefault((job, minute), {}), Verdict(name), attempts)
+    return found
+
+
+def _by_job(noted: Sequence[tuple[int, float, Batch]]) -> dict[tuple[int, int], _Ended]:
+    """Sort what ended by route and minute, and then by job and verdict."""
+    minutes: dict[tuple[int, int], _Ended] = {}
+    for route, at, batch in noted:
         ended = minutes.setdefault((route, int(at // 60)), defaultdict(list))
         for job, verdict, wait, took in zip(
             batch.jobs, batch.verdicts, batch.waits, batch.tooks, strict=True
         ):
             ended[job, verdict].append((wait, took))
+    return minutes
+
+
+def sort_all(db: sqlite3.Connection) -> None:
+    """Count what is noted, and list its firings by job."""
+    rows = db.execute("SELECT route, at, batch FROM unsorted ORDER BY no").fetchall()
+    if not rows:
+        return
+    noted = [(route, at, _decode(packed)) for route, at, packed in rows]
+    places: dict[int, list[_Place]] = {}
+    for route, _, batch in noted:
         for state, finished, chunk, jobs in batch.chunks:
             for job in jobs:
                 places.setdefault(job, []).append((job, route, state, finished, chunk))
-    for (route, minute), ended in minutes.items():
+    for (route, minute), ended in _by_job(noted).items():
         _count(db, route, minute * 60.0, ended)
     # In the order of jobs: rows of one job lie side by side.
     insert(db, _PLACE, [place for job in sorted(places) for place in places[job]])
