@@ -9,6 +9,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from skunkqueue.cli import rows as listing
+from skunkqueue.cli import searching
+from skunkqueue.listings import Query
 from skunkqueue.payload import Progress, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import ClaimRef, Firing, State, Verdict
@@ -235,6 +237,19 @@ def test_a_look_for_text_is_bounded_and_says_so(
     assert "read the arguments of 4 firings, and not at the rest" in told
     assert page["read"] == 4
     assert ids(skunq.json("jobs", "--text", "apples", "--after", page["next"])) == [wanted]
+
+
+def test_large_arguments_are_read_a_few_at_a_time(
+    store: Backend, skunq: Skunq, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hundred of the largest would take more memory than many a machine has."""
+    texts = [f"apples {'x' * 1_000 * number}" for number in (1, 1, 1, 1, 5, 1)]
+    wanted = [fire(store, body("shop:sell", text)) for text in texts]
+    rows = store.rows(Query(newest=False), 10).rows
+    monkeypatch.setattr(searching, "MOST_BYTES", 3_800)
+
+    assert [len(batch) for batch in searching.batches(rows)] == [3, 1, 1, 1]
+    assert ids(skunq.json("jobs", "--text", "apples")) == wanted
 
 
 def test_a_look_among_the_pending_is_bounded_and_says_so(

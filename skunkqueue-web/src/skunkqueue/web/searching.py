@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from skunkqueue.cli.searching import AT_ONCE
+from skunkqueue.cli.searching import AT_ONCE, batches
 from skunkqueue.listings import MAX_LOOK, Query, Row
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.web.filters import Filter
@@ -196,11 +196,7 @@ def with_text(store: Backend, rows: Sequence[Row], text: str, redactor: Redactor
     What a plugin hides is not found, so that a hidden value cannot be guessed by searching.
     """
     wanted = text.casefold()
-    return [
-        row
-        for start in range(0, len(rows), AT_ONCE)
-        for row in _matching(store, rows[start : start + AT_ONCE], wanted, redactor)
-    ]
+    return [row for batch in batches(rows) for row in _matching(store, batch, wanted, redactor)]
 
 
 def _matching(store: Backend, rows: Sequence[Row], wanted: str, redactor: Redactor) -> Iterator[Row]:
