@@ -208,7 +208,7 @@ def test_very_many_routes_are_paged_by_name(client: FlaskClient, many: list[str]
 
 def test_a_route_is_found_by_a_part_of_its_name(client: FlaskClient, many: list[str]) -> None:
     assert shown(client.get("/queues?text=e-9").text) == many[9:]
-    assert "No route has this name" in client.get("/queues?text=nobody").text
+    assert "No route has “nobody” in its name" in client.get("/queues?text=nobody").text
 
 
 def test_a_route_that_is_not_among_the_busiest_has_its_page(client: FlaskClient, many: list[str]) -> None:

@@ -135,6 +135,11 @@ def assemble(
     )
 
 
+def place_of(member: Member) -> tuple[str, str]:
+    """Return by what the workers of a pool are sorted and paged: ids sort by the time of making."""
+    return member.routes[0], member.id
+
+
 def share(samples: tuple[Sample, ...]) -> float | None:
     """Return how much of one CPU a process used between its last two samples; ``None`` before there are two."""
     found = shares(samples[-2:])
@@ -164,7 +169,7 @@ def _group(
         pool=pool,
         host=pool.host if pool is not None else workers[0].host,
         late=pool is not None and is_late(pool.beat, now),
-        members=tuple(sorted(members, key=lambda member: (member.routes, member.started))),
+        members=tuple(sorted(members, key=place_of)),
     )
 
 

@@ -59,6 +59,14 @@ def brief(value: str) -> str:
     return repr(cut(value, 60))
 
 
+def pair(first: str, second: str) -> tuple[str, str] | None:
+    """Return two parameters that name a place together, as they are; ``None`` where both are missing."""
+    one, other = name(first), name(second)
+    if (one is None) != (other is None):
+        refuse(second, other or "", f"give {first} as well, or neither, as the links of this page do")
+    return None if one is None or other is None else (one, other)
+
+
 FOLLOWED = "entry"
 """The parameter that names a command to follow; it goes on to no other page."""
 

@@ -9,9 +9,11 @@ import msgspec
 
 from skunkqueue.listings import Busiest, Query, QueueSum
 from skunkqueue.persistence.backend import Backend
+from skunkqueue.persistence.route_pages import has_text
 from skunkqueue.records import RouteInfo, State, WorkerRecord
 from skunkqueue.web import source
 from skunkqueue.web.charts import Spark, spark
+from skunkqueue.web.paging import Part, part_after, part_of
 from skunkqueue.web.show import is_live
 
 MANY = 200
@@ -135,6 +137,27 @@ def lines(
         )
         for info in infos
     ]
+
+
+def place_of(info: RouteInfo) -> Name:
+    """Return by what routes are sorted and paged."""
+    return info.queue, info.route
+
+
+def page(
+    store: Backend,
+    queue: str | None,
+    text: str,
+    limit: int,
+    *,
+    after: Name | None = None,
+    before: Name | None = None,
+) -> Part[RouteInfo]:
+    """Read a page of routes by name. One ``before`` a route is chosen from all, since stores list onward only."""
+    if before is None:
+        return part_after(store.route_page(queue, text, limit + 1, after), place_of, limit, after)
+    found = [info for info in store.routes(queue) if has_text(info.queue, info.route, text)]
+    return part_of(found, place_of, limit, before=before)
 
 
 def named(store: Backend, queue: str, route: str) -> list[RouteInfo]:

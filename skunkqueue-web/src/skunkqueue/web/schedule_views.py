@@ -11,6 +11,7 @@ from skunkqueue.payload import decode_body, job_label
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Record, Run, Schedule, State, Verdict
 from skunkqueue.web.charts import Chart, Spark
+from skunkqueue.web.paging import part_after, part_of
 from skunkqueue.web.redaction import Redactor
 from skunkqueue.web.routes import paused_of
 from skunkqueue.web.rules import Rules, Ticks
@@ -49,6 +50,8 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     views: tuple[View, ...]
     next: tuple[str, str] | None
     """The queue and name after which the next page begins."""
+    previous: tuple[str, str] | None
+    """The queue and name before which the page before ends."""
 
 
 class Detail(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,16 +69,19 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
     work: Chart | None
 
 
-def page(store: Backend, rules: Rules, queue: str | None, after: tuple[str, str] | None) -> Page:
-    """Read one page of schedules."""
-    if "schedule pages" in store.capabilities:
-        found = store.schedule_page(queue, PAGE + 1, after)
+def page(
+    store: Backend,
+    rules: Rules,
+    queue: str | None,
+    after: tuple[str, str] | None = None,
+    before: tuple[str, str] | None = None,
+) -> Page:
+    """Read one page of schedules. One ``before`` a schedule is chosen from all, since stores list onward only."""
+    if before is None and "schedule pages" in store.capabilities:
+        part = part_after(store.schedule_page(queue, PAGE + 1, after), _place, PAGE, after)
     else:
-        named = [each for each in store.schedules(queue) if after is None or (each.queue, each.name) > after]
-        found = sorted(named, key=lambda each: (each.queue, each.name))[: PAGE + 1]
-    shown = found[:PAGE]
-    last = (shown[-1].queue, shown[-1].name) if len(found) > PAGE else None
-    return Page(views=tuple(_views(store, rules, shown)), next=last)
+        part = part_of(sorted(store.schedules(queue), key=_place), _place, PAGE, after, before)
+    return Page(views=tuple(_views(store, rules, list(part.items))), next=part.next, previous=part.previous)
 
 
 def detail(store: Backend, rules: Rules, redactor: Redactor, queue: str, name: str) -> Detail | None:
@@ -100,6 +106,10 @@ def detail(store: Backend, rules: Rules, redactor: Redactor, queue: str, name: s
         pace=pace(view.runs),
         work=work(view.runs),
     )
+
+
+def _place(schedule: Schedule) -> tuple[str, str]:
+    return schedule.queue, schedule.name
 
 
 def _views(store: Backend, rules: Rules, schedules: list[Schedule]) -> list[View]:

@@ -1,14 +1,17 @@
-"""The audit log as pages show it: what each entry is about, as links where the thing has a page."""
+"""The audit log as pages show it: page by page, and what each entry is about, as links where the thing has a page."""
 
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Collection
 
 import msgspec
 from flask import url_for
 
 from skunkqueue.cli.audit import is_command, progress_of
+from skunkqueue.persistence.backend import MAX_PAGE, Backend
+from skunkqueue.persistence.listing import entry_before, entry_cursor
 from skunkqueue.pools import MAX_ON, Entry
 
 VERBS = (
@@ -36,6 +39,48 @@ _WORKER = re.compile(r"worker (\S{1,200})")
 _POOL = re.compile(r"pool ([^\s/]{1,200})")
 _SCHEDULE = re.compile(r"schedule (.+) of queue (.+)", re.DOTALL)
 _ROUTE = re.compile(r"route (.+) of queue (.+)", re.DOTALL)
+
+
+class Trail(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the audit log, newest first."""
+
+    entries: tuple[Entry, ...]
+    older: str | None
+    """The store's cursor of what comes after; ``None``: nothing."""
+    newer: str | None
+    """A cursor for ``before``; ``None``: this page is the first."""
+
+
+def read(
+    store: Backend, limit: int, after: str | None = None, before: str | None = None, **about: str | None
+) -> Trail:
+    """Read a page of the audit log from after a cursor, or up to one; ``about``: as ``Backend.audit`` has it."""
+    if before is not None:
+        return _read_before(store, limit, before, **about)
+    found = store.audit(limit, after, **about)
+    newer = entry_cursor(found.entries[0]) if after is not None and found.entries else None
+    return Trail(entries=found.entries, older=found.next, newer=newer)
+
+
+def _read_before(store: Backend, limit: int, before: str, **about: str | None) -> Trail:
+    """Look for the entry from the newest on: stores list this log one way only, and keep few entries."""
+    place, cursor = entry_before(before), None
+    newer: deque[Entry] = deque(maxlen=limit + 1)
+    while True:
+        found = store.audit(MAX_PAGE, cursor, **about)
+        passed = [entry for entry in found.entries if (entry.at, entry.id) > place]
+        newer += passed
+        cursor = found.next
+        if cursor is None or len(passed) < len(found.entries):
+            break
+    if not newer:
+        return read(store, limit, **about)
+    shown = tuple(newer)[-limit:]
+    return Trail(
+        entries=shown,
+        older=entry_cursor(shown[-1]),
+        newer=entry_cursor(shown[0]) if len(newer) > limit else None,
+    )
 
 
 class Piece(msgspec.Struct, frozen=True):

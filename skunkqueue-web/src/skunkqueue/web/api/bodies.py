@@ -95,6 +95,22 @@ class RoutesQuery(QueueQuery, frozen=True, kw_only=True):
     cursor: Cursor | UnsetType = UNSET
 
 
+class WorkersQuery(QueueQuery, frozen=True, kw_only=True):
+    """A page of workers."""
+
+    pool: Word | UnsetType = UNSET
+    """Only those of this pool."""
+    limit: Limit = 500
+    cursor: Cursor | UnsetType = UNSET
+
+
+class PoolsQuery(QueueQuery, frozen=True, kw_only=True):
+    """A page of pools, each with all its workers."""
+
+    limit: Limit = 500
+    cursor: Cursor | UnsetType = UNSET
+
+
 class CountersQuery(PlaceQuery, frozen=True, kw_only=True):
     """Counters over time, added up over all routes that fit."""
 

@@ -15,6 +15,7 @@ from skunkqueue.listings import Query, Row
 from skunkqueue.records import Record, State
 from skunkqueue.web import searching, source
 from skunkqueue.web.api.bodies import ErrorsQuery, JobQuery, JobsQuery, Matching, PlaceQuery, ResultsQuery
+from skunkqueue.web.api.cursors import backward, directions, onward
 from skunkqueue.web.api.endpoints import BASE, endpoint, given, some
 from skunkqueue.web.api.structs import firings as structs
 from skunkqueue.web.api.times import moment, seconds
@@ -28,8 +29,6 @@ from skunkqueue.web.rights import Right
 from skunkqueue.web.values import Shown
 
 _LONGEST_ID = 64
-_ONWARD, _BACKWARD = "n", "p"
-"""What cursors begin with, by the direction in which they lead."""
 
 
 @endpoint("GET", "/jobs", Right.VIEW, {200: structs.JobPage}, query=JobsQuery)
@@ -38,7 +37,7 @@ def jobs(asked: JobsQuery) -> structs.JobPage:
     here = source.current()
     order = "" if asked.order == "line" else asked.order
     wanted = filter_of(asked, here.now(), order=order, limit=asked.limit)
-    after, before = _directions(some(asked.cursor))
+    after, before = directions(some(asked.cursor))
     try:
         page = searching.page(here.backend, wanted, redactor(), after, before)
     except BackendUnavailableError:
@@ -53,8 +52,8 @@ def jobs(asked: JobsQuery) -> structs.JobPage:
     return structs.JobPage(
         now=moment(here.now()),
         jobs=rows_of(page.rows),
-        next=None if page.next is None else f"{_ONWARD}{page.next}",
-        previous=None if page.previous is None else f"{_BACKWARD}{page.previous}",
+        next=onward(page.next),
+        previous=backward(page.previous),
         looked=page.looked,
         complete=not page.is_cut,
     )
@@ -178,15 +177,6 @@ def _size(failed: tuple[list[structs.ErrorGroup], ByJob]) -> int:
 
 
 # --- what is asked for ------------------------------------------------------------------------------
-
-
-def _directions(cursor: str | None) -> tuple[str | None, str | None]:
-    """Return the store's cursor of what comes after, or of what comes before."""
-    if cursor is None:
-        return None, None
-    if cursor[0] not in (_ONWARD, _BACKWARD):
-        abort(404, f"cursor={cursor[:60]!r} is not one of this listing: begin at the first page")
-    return (cursor[1:], None) if cursor[0] == _ONWARD else (None, cursor[1:])
 
 
 def query_of(asked: Matching) -> Query:

@@ -5,18 +5,29 @@ from __future__ import annotations
 from flask import abort
 
 from skunkqueue.web import fleet, source
-from skunkqueue.web.api.bodies import QueueQuery
+from skunkqueue.web.api.bodies import PoolsQuery, WorkersQuery
+from skunkqueue.web.api.cursors import backward, directions, onward
 from skunkqueue.web.api.endpoints import BASE, endpoint, some
 from skunkqueue.web.api.structs import fleet as structs
 from skunkqueue.web.api.times import moment
+from skunkqueue.web.paging import part_of
 from skunkqueue.web.rights import Right
 
 
-@endpoint("GET", "/workers", Right.VIEW, {200: structs.Workers}, query=QueueQuery)
-def workers(asked: QueueQuery) -> structs.Workers:
-    """List workers."""
+@endpoint("GET", "/workers", Right.VIEW, {200: structs.Workers}, query=WorkersQuery)
+def workers(asked: WorkersQuery) -> structs.Workers:
+    """List workers, by id."""
+    after, before = directions(some(asked.cursor))
     now, found = _fleet(some(asked.queue))
-    return structs.Workers(now=moment(now), workers=[_worker(member) for member in found.members])
+    pool = some(asked.pool)
+    members = [member for member in found.members if pool in (None, member.pool)]
+    part = part_of(sorted(members, key=_id_of), _id_of, asked.limit, after, before)
+    return structs.Workers(
+        now=moment(now),
+        workers=[_worker(member) for member in part.items],
+        next=onward(part.next),
+        previous=backward(part.previous),
+    )
 
 
 @endpoint("GET", "/workers/{id_}", Right.VIEW, {200: structs.WorkerAnswer})
@@ -29,11 +40,18 @@ def worker(id_: str) -> structs.WorkerAnswer:
     return _worker(member)
 
 
-@endpoint("GET", "/pools", Right.VIEW, {200: structs.Pools}, query=QueueQuery)
-def pools(asked: QueueQuery) -> structs.Pools:
-    """List pools with their workers."""
+@endpoint("GET", "/pools", Right.VIEW, {200: structs.Pools}, query=PoolsQuery)
+def pools(asked: PoolsQuery) -> structs.Pools:
+    """List pools with all their workers, by id."""
+    after, before = directions(some(asked.cursor))
     now, found = _fleet(some(asked.queue))
-    return structs.Pools(now=moment(now), pools=[_pool(group) for group in found.groups])
+    part = part_of(sorted(found.groups, key=_id_of), _id_of, asked.limit, after, before)
+    return structs.Pools(
+        now=moment(now),
+        pools=[_pool(group) for group in part.items],
+        next=onward(part.next),
+        previous=backward(part.previous),
+    )
 
 
 @endpoint("GET", "/pools/{id_}", Right.VIEW, {200: structs.PoolAnswer})
@@ -44,6 +62,10 @@ def pool(id_: str) -> structs.PoolAnswer:
     if group is None:
         abort(404, f"there is no live pool {id_[:200]!r}: {BASE}/pools lists all")
     return _pool(group)
+
+
+def _id_of(one: fleet.Member | fleet.Group) -> str:
+    return one.id
 
 
 def _fleet(queue: str | None) -> tuple[float, fleet.Fleet]:

@@ -7,8 +7,9 @@ from flask import abort
 from skunkqueue.cli.text import cut
 from skunkqueue.errors import BackendError, BackendUnavailableError
 from skunkqueue.pools import Entry
-from skunkqueue.web import operations, source
+from skunkqueue.web import operations, source, trail
 from skunkqueue.web.api.bodies import AuditQuery
+from skunkqueue.web.api.cursors import backward, directions, onward
 from skunkqueue.web.api.endpoints import endpoint, some
 from skunkqueue.web.api.structs import operations as structs
 from skunkqueue.web.api.times import moment
@@ -21,22 +22,24 @@ from skunkqueue.web.rights import Right
 def audit(asked: AuditQuery) -> structs.EntryPage:
     """List who did what, newest first."""
     here = source.current()
-    cursor = some(asked.cursor)
+    after, before = directions(some(asked.cursor))
+    about = {"who": some(asked.who), "verb": some(asked.verb), "id_": some(asked.id)}
     try:
-        found = here.backend.audit(
-            asked.limit, cursor, who=some(asked.who), verb=some(asked.verb), id_=some(asked.id)
-        )
+        found = trail.read(here.backend, asked.limit, after, before, **about)
     except BackendUnavailableError:
         raise
     except BackendError as error:
-        if cursor is None:
+        if after is None and before is None:
             raise
         abort(
             404,
             f"{cut(some(asked.cursor) or '', 60)!r} is not a cursor of this list: leave it out to begin anew ({error})",
         )
     return structs.EntryPage(
-        now=moment(here.now()), entries=[_entry(each) for each in found.entries], next=found.next
+        now=moment(here.now()),
+        entries=[_entry(each) for each in found.entries],
+        next=onward(found.older),
+        previous=backward(found.newer),
     )
 
 

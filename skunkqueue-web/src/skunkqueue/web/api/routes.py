@@ -12,12 +12,12 @@ from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.web import source
 from skunkqueue.web.api.bodies import CountersQuery, QueueQuery, RoutesQuery
+from skunkqueue.web.api.cursors import backward, directions, onward, read_pair, write_names
 from skunkqueue.web.api.endpoints import endpoint, some
-from skunkqueue.web.api.pairs import read_pair, write_pair
 from skunkqueue.web.api.structs import routes as structs
 from skunkqueue.web.api.times import moment, seconds
 from skunkqueue.web.rights import Right
-from skunkqueue.web.routes import places_of, working
+from skunkqueue.web.routes import page, places_of, working
 
 MOST_COUNTERS = 100_000
 """Counters, one for each route and step, that one answer may need."""
@@ -86,10 +86,9 @@ def _times(values: dict[str, float], name: str) -> structs.Times | None:
 
 def _routes(store: Backend, asked: RoutesQuery) -> structs.Routes:
     now, queue = store.now(), some(asked.queue)
-    cursor = some(asked.cursor)
-    after = None if cursor is None else read_pair(cursor)
-    found = store.route_page(queue, some(asked.text) or "", asked.limit + 1, after)
-    shown, live = found[: asked.limit], working(store, queue)
+    after, before = map(read_pair, directions(some(asked.cursor)))
+    found = page(store, queue, some(asked.text) or "", asked.limit, after=after, before=before)
+    live = working(store, queue)
     return structs.Routes(
         now=moment(now),
         routes=[
@@ -103,9 +102,10 @@ def _routes(store: Backend, asked: RoutesQuery) -> structs.Routes:
                 oldest_wait=0.0 if info.oldest_due is None else max(now - info.oldest_due, 0.0),
                 workers=live[info.queue, info.route],
             )
-            for info in shown
+            for info in found.items
         ],
-        next=write_pair((shown[-1].queue, shown[-1].route)) if len(found) > asked.limit else None,
+        next=onward(found.next and write_names(*found.next)),
+        previous=backward(found.previous and write_names(*found.previous)),
     )
 
 

@@ -6,8 +6,8 @@ from flask import abort
 
 from skunkqueue.web import schedule_views, source
 from skunkqueue.web.api.bodies import ScheduleQuery, SchedulesQuery
+from skunkqueue.web.api.cursors import backward, directions, onward, read_pair, write_names
 from skunkqueue.web.api.endpoints import BASE, endpoint, some
-from skunkqueue.web.api.pairs import read_pair, write_pair
 from skunkqueue.web.api.structs import schedules as structs
 from skunkqueue.web.api.times import moment
 from skunkqueue.web.redaction import redactor
@@ -20,15 +20,16 @@ def schedules(asked: SchedulesQuery) -> structs.SchedulePage:
     """List schedules."""
     here, known = source.current(), rules()
     queue = some(asked.queue)
-    cursor = some(asked.cursor)
-    begin = None if cursor is None else read_pair(cursor)
+    after, before = map(read_pair, directions(some(asked.cursor)))
     page = here.shared(
-        ("api schedules", queue, begin), lambda: schedule_views.page(here.backend, known, queue, begin)
+        ("api schedules", queue, after, before),
+        lambda: schedule_views.page(here.backend, known, queue, after, before),
     )
     return structs.SchedulePage(
         now=moment(here.now()),
         schedules=[_schedule(view) for view in page.views],
-        next=None if page.next is None else write_pair(page.next),
+        next=onward(page.next and write_names(*page.next)),
+        previous=backward(page.previous and write_names(*page.previous)),
     )
 
 

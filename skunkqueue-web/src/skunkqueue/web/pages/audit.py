@@ -8,9 +8,9 @@ from flask import Blueprint, abort, render_template, url_for
 
 from skunkqueue.cli.audit import listed
 from skunkqueue.errors import BackendError, BackendUnavailableError
-from skunkqueue.pools import Entries
 from skunkqueue.web import inputs, source, trail
 from skunkqueue.web.rights import Right, allowed
+from skunkqueue.web.trail import Trail
 
 blueprint = Blueprint("audit", __name__)
 
@@ -23,35 +23,38 @@ def audit() -> str:
     """Show entries, newest first."""
     here = source.current()
     asked = {name: inputs.text(name) for name in ("who", "verb", "id")}
-    after = inputs.text("after", inputs.MAX_CURSOR)
+    after, before = (inputs.text(name, inputs.MAX_CURSOR) for name in ("after", "before"))
     if "audit" not in here.backend.capabilities:
         return render_template(
-            "audit.html", lines=None, asked=asked, older=None, after=after, verbs=trail.VERBS
+            "audit.html", lines=None, asked=asked, older=None, newer=None, begin=None, verbs=trail.VERBS
         )
-    entries, there = here.shared(("audit", *asked.values(), after), lambda: _read(after, asked))
-    older = None
-    if entries.next is not None:
-        given: dict[str, Any] = {**asked, "after": entries.next}
-        older = url_for(".audit", **given)
+    entries, there = here.shared(
+        ("audit", *asked.values(), after, before), lambda: _read(after, before, asked)
+    )
+    given: dict[str, Any] = dict(asked)
     return render_template(
         "audit.html",
         lines=[trail.line(entry, there) for entry in entries.entries],
         asked=asked,
-        older=older,
-        after=after,
+        older=entries.older and url_for(".audit", **given, after=entries.older),
+        newer=entries.newer and url_for(".audit", **given, before=entries.newer),
+        begin=after or before,
         verbs=trail.VERBS,
     )
 
 
-def _read(after: str | None, asked: dict[str, str | None]) -> tuple[Entries, frozenset[str] | None]:
+def _read(
+    after: str | None, before: str | None, asked: dict[str, str | None]
+) -> tuple[Trail, frozenset[str] | None]:
     """Read a page of entries, and which workers and pools there are where that matters."""
     store = source.current().backend
     try:
-        found = store.audit(SHOWN, after, who=asked["who"], verb=asked["verb"], id_=asked["id"])
+        found = trail.read(store, SHOWN, after, before, who=asked["who"], verb=asked["verb"], id_=asked["id"])
         return found, listed(store, found.entries)
     except BackendUnavailableError:
         raise
     except BackendError as error:
-        if after is None:
+        name, given = ("after", after) if before is None else ("before", before)
+        if given is None:
             raise
-        abort(400, f"the parameter after={inputs.brief(after)} makes no sense: {error}")
+        abort(400, f"the parameter {name}={inputs.brief(given)} makes no sense: {error}")

@@ -43,11 +43,13 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 @allowed(Right.VIEW)
 def queues() -> str:
     """Show all routes."""
-    queue, text, begin = inputs.name("of"), inputs.name("text"), _begin()
-    board = routes.board(queue, closer=text is None and begin is None)
+    queue, text = inputs.name("of"), inputs.name("text")
+    after, before = inputs.pair("after_queue", "after"), inputs.pair("before_queue", "before")
+    is_page = any(each is not None for each in (text, after, before))
+    board = routes.board(queue, closer=not is_page)
     listed = None
-    if text is not None or begin is not None or (request.args.get("by") == "name" and not board.is_all):
-        listed = _by_name(queue, text, begin)
+    if is_page or (request.args.get("by") == "name" and not board.is_all):
+        listed = _by_name(queue, text, after, before)
     return render_template(
         "queues.html",
         board=board,
@@ -66,32 +68,29 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     lines: list[routes.Line]
     older: str | None
     """Address of the page after."""
+    newer: str | None
+    """Address of the page before."""
 
 
-def _by_name(queue: str | None, text: str | None, begin: tuple[str, str] | None) -> Listed:
+def _by_name(
+    queue: str | None, text: str | None, after: routes.Name | None, before: routes.Name | None
+) -> Listed:
     here = source.current()
-    found, working = here.shared(
-        ("route page", queue, text, begin),
-        lambda: (here.backend.route_page(queue, text or "", SHOWN + 1, begin), routes.working(here.backend)),
+    key = ("route page", queue, text, after, before)
+    part, working = here.shared(
+        key,
+        lambda: (
+            routes.page(here.backend, queue, text or "", SHOWN, after=after, before=before),
+            routes.working(here.backend),
+        ),
     )
-    shown = found[:SHOWN]
-    older = None
-    if len(found) > SHOWN:
-        last = shown[-1]
-        older = url_for(".queues", of=queue, text=text, after_queue=last.queue, after=last.route)
     return Listed(
-        lines=routes.lines(shown, working, closer=True, key=("page", queue, text, begin)), older=older
+        lines=routes.lines(part.items, working, closer=True, key=key),
+        older=part.next
+        and url_for(".queues", of=queue, text=text, after_queue=part.next[0], after=part.next[1]),
+        newer=part.previous
+        and url_for(".queues", of=queue, text=text, before_queue=part.previous[0], before=part.previous[1]),
     )
-
-
-def _begin() -> tuple[str, str] | None:
-    """Read the queue and the route after which a page begins."""
-    queue, route = inputs.name("after_queue"), inputs.name("after")
-    if (queue is None) != (route is None):
-        inputs.refuse(
-            "after", route or "", "give after_queue as well, or neither, as the links of this page do"
-        )
-    return None if queue is None or route is None else (queue, route)
 
 
 @blueprint.get("/queue")

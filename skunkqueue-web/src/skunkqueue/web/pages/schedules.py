@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, render_template, url_for
 
 from skunkqueue.web import inputs, schedule_views, source
 from skunkqueue.web.redaction import redactor
@@ -18,19 +18,19 @@ def schedules() -> str:
     """Show a page of schedules."""
     here, known = source.current(), rules()
     queue = inputs.name("queue")
-    after_queue, after = request.args.get("after_queue"), request.args.get("after")
-    if (after_queue is None) != (after is None):
-        inputs.refuse(
-            "after", after or "", "give after_queue as well, or neither, as the links of this page do"
-        )
-    begin = (inputs.needed("after_queue"), inputs.needed("after")) if after is not None else None
+    after, before = inputs.pair("after_queue", "after"), inputs.pair("before_queue", "before")
     page = here.shared(
-        ("schedules", queue, begin), lambda: schedule_views.page(here.backend, known, queue, begin)
+        ("schedules", queue, after, before),
+        lambda: schedule_views.page(here.backend, known, queue, after, before),
     )
-    older = None
+    older = newer = None
     if page.next is not None:
         older = url_for(".schedules", queue=queue, after_queue=page.next[0], after=page.next[1])
-    return render_template("schedules.html", page=page, queue=queue, older=older, begin=begin)
+    if page.previous is not None:
+        newer = url_for(".schedules", queue=queue, before_queue=page.previous[0], before=page.previous[1])
+    return render_template(
+        "schedules.html", page=page, queue=queue, older=older, newer=newer, begin=after or before
+    )
 
 
 @blueprint.get("/schedule")

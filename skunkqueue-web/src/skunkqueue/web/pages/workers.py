@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from flask import Blueprint, render_template
+from flask import Blueprint, render_template, url_for
 
 from skunkqueue.listings import Query, Row
 from skunkqueue.persistence.backend import Backend
@@ -11,6 +11,7 @@ from skunkqueue.pools import Entry
 from skunkqueue.records import FINAL_STATES
 from skunkqueue.web import fleet, inputs, orders, source
 from skunkqueue.web.fleet import Fleet, Group, Member
+from skunkqueue.web.paging import Part, part_of
 from skunkqueue.web.redaction import redactor
 from skunkqueue.web.rights import Right, allowed
 from skunkqueue.web.show import now
@@ -44,6 +45,12 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     group: Group | None
     """``None``: it has ended."""
+    part: Part[Member]
+    """The workers that are shown."""
+    newer: str | None
+    """Address of the page before."""
+    older: str | None
+    """Address of the page after."""
     usage: Usage | None
     versions: tuple[str, ...]
     entries: list[Entry]
@@ -90,17 +97,21 @@ def pool(id_: str) -> str:
     """Show one pool, also one that has ended."""
     store, everything = source.current().backend, current()
     group = find_pool(everything, id_)
+    after, before = inputs.pair("after_route", "after"), inputs.pair("before_route", "before")
+    part = part_of(group.members if group else (), fleet.place_of, fleet.MOST, after, before)
     about = {f"pool {id_}", *(f"worker {member.id}" for member in (group.members if group else ()))}
     shown = Pool(
         id=id_,
         group=group,
+        part=part,
+        newer=part.previous
+        and url_for(".pool", id_=id_, before_route=part.previous[0], before=part.previous[1]),
+        older=part.next and url_for(".pool", id_=id_, after_route=part.next[0], after=part.next[1]),
         usage=None if group is None else usage([member.samples for member in group.members]),
         versions=everything.versions,
         entries=_entries(store, about),
     )
-    return render_template(
-        "pool.html", shown=shown, followed=orders.followed(store), most=fleet.MOST, now=now()
-    )
+    return render_template("pool.html", shown=shown, followed=orders.followed(store), now=now())
 
 
 def current(queue: str | None = None) -> Fleet:

@@ -36,10 +36,14 @@ class WorkerAnswer(Base, frozen=True, kw_only=True):
 
 
 class Workers(Base, frozen=True, kw_only=True):
-    """Workers."""
+    """A page of workers, by id."""
 
     now: datetime
     workers: list[WorkerAnswer]
+    next: str | None
+    """`cursor` of what comes after."""
+    previous: str | None
+    """`cursor` of what comes before."""
 
 
 class PoolAnswer(Base, frozen=True, kw_only=True):
@@ -59,7 +63,11 @@ class PoolAnswer(Base, frozen=True, kw_only=True):
 
 
 class Pools(Base, frozen=True, kw_only=True):
-    """Pools."""
+    """A page of pools, by id."""
 
     now: datetime
     pools: list[PoolAnswer]
+    next: str | None
+    """`cursor` of what comes after."""
+    previous: str | None
+    """`cursor` of what comes before."""

@@ -39,7 +39,9 @@ class EntryPage(Base, frozen=True, kw_only=True):
     now: datetime
     entries: list[EntryAnswer]
     next: str | None
-    """`cursor` of what comes after."""
+    """`cursor` of what comes after, which is older."""
+    previous: str | None
+    """`cursor` of what comes before, which is newer."""
 
 
 class OperationAnswer(Base, frozen=True, kw_only=True):

@@ -35,6 +35,8 @@ class Routes(Base, frozen=True, kw_only=True):
     routes: list[RouteAnswer]
     next: str | None
     """Cursor of the page after; `null`: this one is the last."""
+    previous: str | None
+    """Cursor of the page before; `null`: this one is the first."""
 
 
 class Times(Base, frozen=True, kw_only=True):

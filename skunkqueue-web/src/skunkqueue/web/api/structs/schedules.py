@@ -40,6 +40,8 @@ class SchedulePage(Base, frozen=True, kw_only=True):
     schedules: list[ScheduleAnswer]
     next: str | None
     """`cursor` of what comes after."""
+    previous: str | None
+    """`cursor` of what comes before."""
 
 
 class RunAnswer(Base, frozen=True, kw_only=True):
