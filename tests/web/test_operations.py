@@ -26,6 +26,7 @@ from skunkqueue.web.operations import (
 )
 from tests.support.waiting import PATIENCE, eventually
 from tests.web.firings import QUEUE, firing
+from tests.web.forms import press
 
 
 class Held:
@@ -216,6 +217,21 @@ def test_operations_are_shown_with_a_button_that_stops_them(
     assert "stopped before its end" in text
     assert "1,000 of 1,500" in text
     assert "Kill &lt;script" not in client.get("/jobs").text
+
+
+@pytest.mark.parametrize("page", ["/operations", "/operations?id={}", "/jobs", "/errors"])
+def test_each_button_that_stops_an_operation_sends_the_reason(
+    client: FlaskClient, known: Operations, hold: Hold, store: Backend, page: str
+) -> None:
+    held = hold(1_500)
+    id_ = held.begun(known)
+
+    press(client, page.format(id_), "Stop", "the wrong ones")
+    held.go_on.set()
+
+    over(known, id_)
+    (entry,) = store.audit(10, verb="stop").entries
+    assert entry.why == "the wrong ones"
 
 
 @pytest.mark.parametrize("way", ["page", "api"])

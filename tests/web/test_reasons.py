@@ -16,25 +16,12 @@ from skunkqueue.records import Outcome, Verdict
 from tests.web.crews import add_pool, add_worker
 from tests.web.everything import PAGES, fill
 from tests.web.firings import QUEUE, claim, firing
+from tests.web.forms import BUTTON, FORM, press
 from tests.web.schedules import declare
 
 pytestmark = pytest.mark.usefixtures("strategies")
 
-FORM = re.compile(r'<form[^>]* id="([^"]+)"[^>]*>(.*?)</form>', re.DOTALL)
-BUTTON = re.compile(r'<button[^>]* form="([^"]+)" formaction="([^"]+)"[^>]*>([^<]+)</button>')
-HIDDEN = re.compile(r'<input type="hidden" name="([^"]+)" value="([^"]*)">')
 WHY = "a bad deploy"
-
-
-def press(client: FlaskClient, page: str, text: str) -> None:
-    """Press the first button of this text as a browser without scripts does, after saying why."""
-    found = client.get(page).text
-    form, action, _ = next(button for button in BUTTON.findall(found) if button[2] == text)
-    inside = dict(FORM.findall(found))[form]
-    assert 'name="why"' in inside
-    fields = dict(HIDDEN.findall(inside))
-    answer = client.post(html.unescape(action), data={**fields, "why": WHY}, form_token=False)
-    assert answer.status_code == 303
 
 
 def route(store: Backend) -> str:
@@ -118,7 +105,7 @@ def quiet_pools(store: Backend) -> str:
 def test_a_button_that_acts_at_once_sends_the_reason(
     client: FlaskClient, store: Backend, page: Callable[[Backend], str], text: str, verb: str
 ) -> None:
-    press(client, page(store), text)
+    press(client, page(store), text, WHY)
 
     (newest, *_) = store.audit().entries
     assert (newest.verb, newest.why) == (verb, WHY)
