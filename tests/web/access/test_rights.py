@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -180,6 +181,26 @@ def test_read_only_refuses_everybody_whatever_they_may_do(
     # What nobody may do is not offered.
     assert "/confirm/pool" not in client.get("/workers").text
     assert client.post("/logout").status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "mark"),
+    [
+        ({"read_only": True}, "admin", "read-only"),
+        ({}, "view", "view only"),
+        ({}, "act", None),
+        ({}, "admin", None),
+    ],
+)
+def test_who_may_change_nothing_sees_so_on_every_page(
+    monitor: Monitor, auth_file: Path, options: dict[str, bool], name: str, mark: str | None
+) -> None:
+    client = monitor(auth_file=str(auth_file), **options)
+    log_in(client, name)
+
+    for page in ("/", "/queues", "/audit"):
+        marks = re.findall(r'<span class="view-only"[^>]*>([^<]+)<', client.get(page).text)
+        assert marks == ([] if mark is None else [mark])
 
 
 def test_no_right_is_written_where_the_view_is_not_marked(app: Flask) -> None:
