@@ -8,10 +8,12 @@ from collections.abc import Sequence
 import msgspec
 from flask import Blueprint, render_template, url_for
 
+from skunkqueue.persistence.asking import OTHER_JOBS
 from skunkqueue.records import RouteInfo, State
 from skunkqueue.web import inputs, routes
 from skunkqueue.web.attention import matters
 from skunkqueue.web.history import WINDOWS, history, rates
+from skunkqueue.web.job_sums import job_sums
 from skunkqueue.web.past_charts import charts_of
 from skunkqueue.web.rights import Right, allowed
 from skunkqueue.web.routes import Board, Line
@@ -48,8 +50,10 @@ class Sums(msgspec.Struct, frozen=True, kw_only=True):
     running: int
     paused: int
     exact: bool
-    oldest: RouteInfo | None
-    """The route whose oldest firing has been due for longest; ``None``: nothing is due."""
+    oldest: RouteInfo | None = None
+    """The route whose oldest firing has been due for longest; ``None``: nothing is due, or it is not known of a job."""
+    known: bool = True
+    """False: the store has no firing of the job."""
 
 
 @blueprint.get("/")
@@ -65,12 +69,14 @@ def overview() -> str:
     past = history().read(names, WINDOWS[choice.over], now(), choice.job)
     hour = past if choice.over == "hour" else history().read(names, WINDOWS["hour"], now(), choice.job)
     is_everything = choice.queue is choice.route is choice.job is None
+    all_routes = sums(lines) if choice.route or board.is_all else sums_of_all(board)
+    of_job = sums_of_job(choice) if lines and choice.job is not None else None
     return render_template(
         "overview.html",
         choice=choice,
         windows=list(WINDOWS),
         matters=matters(board) if is_everything else None,
-        sums=sums(lines) if choice.route or board.is_all else sums_of_all(board),
+        sums=of_job or all_routes,
         board=board,
         rates=rates(hour),
         charts=charts_of(past),
@@ -79,7 +85,8 @@ def overview() -> str:
         left=max((len(lines) if choice.route else board.total) - ROUTES, 0),
         workers=board.workers,
         is_everything=is_everything,
-        is_new=is_everything and not lines,
+        is_new=not lines,
+        knows_job=of_job is None or of_job.known,
     )
 
 
@@ -115,6 +122,22 @@ def sums_of_all(board: Board) -> Sums:
         paused=sum(one.paused for one in board.queues),
         exact=all(one.exact for one in board.queues),
         oldest=shown.oldest,
+    )
+
+
+def sums_of_job(choice: Choice) -> Sums | None:
+    """Add up the firings of one job; ``None``: the store does not count by job."""
+    counted = job_sums(choice.queue, choice.route)
+    found = [each for each in counted if each.job == choice.job]
+    others = any(each.job == OTHER_JOBS for each in counted)
+    if not counted or (others and not found):
+        return None
+    return Sums(
+        pending=sum(each.counts[State.PENDING] for each in found),
+        running=sum(each.counts[State.RUNNING] for each in found),
+        paused=0,
+        exact=not others and all(each.exact for each in found),
+        known=bool(found),
     )
 
 
