@@ -39,6 +39,9 @@ _LONGEST_PAUSE = 1.0
 _CLOSE_TIMEOUT = 0.5
 """Seconds for which closing waits for the server at most."""
 
+_WHOLE = 1_000_000
+"""Documents in an answer at most, and 16 MB. By itself the server sends a hundred and waits to be asked for the rest."""
+
 
 class Connection:
     """The collections of a store, the server's time, and ``run``."""
@@ -142,11 +145,13 @@ class Connection:
 
     def find(self, collection: Collection[Document], *args: Any, **kwargs: Any) -> list[Document]:
         """Read all documents that ``Collection.find`` finds."""
-        return self.run(lambda: list(collection.find(*args, **kwargs)))
+        return self.run(lambda: list(collection.find(*args, batch_size=_WHOLE, **kwargs)))
 
-    def aggregate(self, collection: Collection[Document], pipeline: list[Document]) -> list[Document]:
+    def aggregate(
+        self, collection: Collection[Document], pipeline: list[Document], **options: Any
+    ) -> list[Document]:
         """Read all documents that a pipeline returns."""
-        return self.run(lambda: list(collection.aggregate(pipeline)))
+        return self.run(lambda: list(collection.aggregate(pipeline, batchSize=_WHOLE, **options)))
 
     def try_once(self, action: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | None:
         """Do something that must not be done twice and may stay undone; return ``None`` where it failed."""

@@ -88,7 +88,7 @@ def by_route(store: Store, places: Iterable[Place]) -> dict[Place, Counter[str]]
         {"$group": {"_id": {"queue": "$_id.queue", "route": "$_id.route"}, **sums}},
     ]
     found: dict[Place, Counter[str]] = {}
-    for one in store.run(lambda: list(store.tallies.aggregate(pipeline, hint="_id_"))):
+    for one in store.aggregate(store.tallies, pipeline, hint="_id_"):
         estimated: Document = {"values": {}, "moved": {}}
         for kind, name in summed:
             estimated[kind][name] = one[f"{kind}_{name}"]

@@ -187,7 +187,7 @@ def _queries(stretch: Stretch, match: Document) -> list[Document]:
 
 
 def _aggregate(store: Store, pipeline: list[Document], hint: str) -> list[Document]:
-    return store.run(lambda: list(store.firings.aggregate(pipeline, hint=hint)))
+    return store.aggregate(store.firings, pipeline, hint=hint)
 
 
 _COUNT: Document = {"$count": "n"}

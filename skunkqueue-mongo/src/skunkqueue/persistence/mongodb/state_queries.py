@@ -82,5 +82,5 @@ def running_of(store: Store, places: Sequence[Place]) -> list[Document]:
         },
         {"$group": {"_id": {"queue": "$queue", "route": "$route", "job": "$job"}, "n": {"$sum": 1}}},
     ]
-    found = store.run(lambda: list(store.firings.aggregate(pipeline, hint=RUNNING)))
+    found = store.aggregate(store.firings, pipeline, hint=RUNNING)
     return [one for one in found if (one["_id"]["queue"], one["_id"]["route"]) in set(places)]
