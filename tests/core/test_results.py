@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from operator import and_
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +17,10 @@ from skunkqueue_memory import MemoryBackend
 from skunkqueue import JobHandle, SkunkQueue, State
 from skunkqueue.clock import SYSTEM_CLOCK
 from skunkqueue.errors import FiringFailedError, UnknownFiringError, WaitTimeoutError
+from skunkqueue.handle import failed
 from skunkqueue.listings import Result
-from skunkqueue.payload import Failure, decode_body, encode
-from skunkqueue.records import Outcome, Record, Verdict
+from skunkqueue.payload import AttemptState, Failure, decode_body, encode
+from skunkqueue.records import Death, Outcome, Record, Verdict
 from skunkqueue.serializers import get_serializer
 from tests.support.jobs import on
 from tests.support.waiting import eventually
@@ -62,7 +66,7 @@ def queue(store: Counting) -> Iterator[SkunkQueue]:
         yield queue
 
 
-def settle(queue: SkunkQueue, count: int, verdict: Verdict = Verdict.COMPLETE) -> None:
+def settle(queue: SkunkQueue, count: int, verdict: Verdict = Verdict.COMPLETE, **told: Any) -> None:
     """Play the worker: what it runs returns twice its argument, or fails."""
     for claim in queue.backend.claim("demo", "default", "w", count, 60.0):
         (argument,), _, _ = get_serializer("typed").loads(decode_body(claim.body).steps[0].args, None)
@@ -70,7 +74,7 @@ def settle(queue: SkunkQueue, count: int, verdict: Verdict = Verdict.COMPLETE) -
         if verdict is not Verdict.COMPLETE:
             result = encode(Failure("ValueError", "no such luck"))
         assert not queue.backend.settle(
-            [Outcome(id=claim.id, token=claim.token, verdict=verdict, result=result)]
+            [Outcome(id=claim.id, token=claim.token, verdict=verdict, result=result, **told)]
         )
 
 
@@ -124,15 +128,60 @@ def test_a_handle_made_of_an_id_finds_out_how_its_result_is_written(queue: Skunk
     assert (handle.result, handle.wait(0), queue.results([handle])) == (8, 8, [8])
 
 
-def test_a_failure_says_all_that_its_record_does(queue: SkunkQueue) -> None:
+def test_failures_are_read_in_one_round_trip_and_without_bodies(queue: SkunkQueue, store: Counting) -> None:
+    job = on(queue, double)
+    handles = queue.fire_many(job(number) for number in range(1_000))
+    settle(queue, 500)
+    settle(queue, 500, Verdict.ERROR)
+
+    found = queue.results(handles, errors=True)
+
+    assert found[:500] == [2 * number for number in range(500)]
+    failures = [one for one in found[500:] if isinstance(one, FiringFailedError)]
+    assert [one.id for one in failures] == [handle.id for handle in handles[500:]]
+    assert store.read == ["results"]
+
+
+def test_a_handle_reads_no_body_of_what_failed(queue: SkunkQueue, store: Counting) -> None:
     handle = on(queue, double).fire(4)
     settle(queue, 1, Verdict.ERROR)
 
-    (found,) = queue.results([handle], errors=True)
-    assert isinstance(found, FiringFailedError)
-    assert (found.job, found.kind, found.message) == (f"{__name__}:double", "ValueError", "no such luck")
     with pytest.raises(FiringFailedError, match="no such luck"):
         handle.wait(0)
+    with pytest.raises(FiringFailedError, match="no such luck"):
+        asyncio.run(handle.wait_async(0))
+    assert store.read == ["results", "results"]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.ERROR, Verdict.KILLED, Verdict.EXPIRED])
+def test_a_failure_says_all_that_its_record_does(queue: SkunkQueue, verdict: Verdict) -> None:
+    handle = on(queue, double).fire(4)
+    (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
+    queue.backend.reap("w", [claim.id], Death(cause="exit", at=0.0, worker="w"))
+    settle(queue, 1, verdict, began=0.0, attempt_state=encode(AttemptState(failures=2)))
+
+    (found,) = queue.results([handle], errors=True)
+
+    assert isinstance(found, FiringFailedError)
+    assert vars(found) == vars(failed(handle.record(), State(verdict.value)))
+    assert (found.job, found.kind, found.message) == (f"{__name__}:double", "ValueError", "no such luck")
+    assert found.attempts == 4
+    with pytest.raises(FiringFailedError) as raised:
+        handle.wait(0)
+    assert vars(raised.value) == vars(found)
+
+
+def test_a_failure_names_its_job_whole_though_listings_cut_it(queue: SkunkQueue, store: Counting) -> None:
+    call = reduce(and_, (on(queue, double)(4) for _ in range(20)))
+    handle = queue.fire_call(call)
+    (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
+    queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=Verdict.KILLED)])
+
+    (found,) = queue.results([handle], errors=True)
+
+    assert isinstance(found, FiringFailedError)
+    assert found.job == " & ".join([f"{__name__}:double"] * 20)
+    assert store.read == ["results", "get"]
 
 
 def test_what_is_gone_is_unknown(queue: SkunkQueue) -> None:

@@ -19,6 +19,7 @@ from skunkqueue.payload import (
     decode_body,
     decode_failure,
     decode_progress,
+    may_be_cut,
 )
 from skunkqueue.records import Death, Record, State
 from skunkqueue.serializers import DEFAULT_SERIALIZER, get_serializer
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from skunkqueue.imports import Gate
-    from skunkqueue.listings import Result
+    from skunkqueue.listings import Result, Tried
     from skunkqueue.persistence.backend import Backend
 
 logger = logging.getLogger(__name__)
@@ -206,6 +207,8 @@ class JobHandle(Generic[R_co]):
             # None where no result is kept.
             return _Seen(is_over=True, state=state, look_again=0.0, value=self._value(found))
         if state.final:
+            if (error := failed_of(found, state)) is not None:
+                raise error
             record = self.record()
             if (state := state_of(record, backend)).final:
                 raise failed(record, state)
@@ -281,35 +284,46 @@ def value_of(found: Record | Result, serializers: tuple[str, ...], gate: Gate | 
 
 def failed(record: Record, state: State) -> FiringFailedError:
     """Make the error for a firing that has no result, with the reason."""
-    failure = decode_failure(record.result) if record.result is not None else None
-    job = decode_body(record.body).name
-    text = f"firing {record.id} of {job} is {state.value}"
+    return _error_for(record, record, decode_body(record.body).name, state)
+
+
+def failed_of(found: Result | Record, state: State) -> FiringFailedError | None:
+    """Make the same error without reading the body; ``None`` where the store knows less than the body says."""
+    tried = None if isinstance(found, Record) else found.tried
+    if tried is None or not tried.job or may_be_cut(tried.job):
+        return None
+    return _error_for(found, tried, tried.job, state)
+
+
+def _error_for(found: Result | Record, tried: Tried | Record, job: str, state: State) -> FiringFailedError:
+    failure = decode_failure(found.result) if found.result is not None else None
+    text = f"firing {found.id} of {job} is {state.value}"
     if failure is None:
-        return FiringFailedError(text, id=record.id, job=job, state=state, attempts=_attempts(record))
+        return FiringFailedError(text, id=found.id, job=job, state=state, attempts=_attempts(tried))
     return FiringFailedError(
         f"{text}: {failure}",
-        id=record.id,
+        id=found.id,
         job=job,
         state=state,
         kind=failure.kind,
         message=failure.message,
         traceback=failure.traceback,
-        attempts=_attempts(record),
+        attempts=_attempts(tried),
     )
 
 
-def _attempts(record: Record) -> int:
+def _attempts(tried: Tried | Record) -> int:
     """Count how often a finished firing was tried at the step it stopped at."""
     try:
-        attempt_state = decode_attempt_state(record.attempt_state)
+        attempt_state = decode_attempt_state(tried.attempt_state)
     except DamagedPayloadError:
         attempt_state = NO_ATTEMPT_STATE
-    deaths = [_cause(line) for line in record.evidence.splitlines()]
+    deaths = [_cause(line) for line in tried.evidence.splitlines()]
     # A worker killed for the job's timeout was counted as a failure, unless that was the last.
     lost = sum(
         cause not in _ON_PURPOSE or number >= attempt_state.seen_deaths for number, cause in enumerate(deaths)
     )
-    return attempt_state.failures + lost + (record.began is not None)
+    return attempt_state.failures + lost + (tried.began is not None)
 
 
 def _cause(line: str) -> str:

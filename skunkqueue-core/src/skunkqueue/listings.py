@@ -140,6 +140,17 @@ class Busiest(msgspec.Struct, frozen=True, kw_only=True):
     """By name."""
 
 
+class Tried(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """How a firing was tried that ended without a result: what the error says that whoever waits for it gets."""
+
+    job: str
+    """As in ``Firing``; empty: it is not known."""
+    began: float | None
+    """As in ``Record``, and so are the others."""
+    evidence: str
+    attempt_state: bytes | None
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What became of one firing, without its body."""
 
@@ -150,3 +161,5 @@ class Result(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     error: str | None = None
     expires: float | None = None
     """When it is too late to begin; only while it is pending."""
+    tried: Tried | None = None
+    """Only where it ended as error, killed or expired."""

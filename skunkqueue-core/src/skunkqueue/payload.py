@@ -157,6 +157,12 @@ def job_label(name: str) -> str:
     return name if len(data) <= MAX_JOB else data[:MAX_JOB].decode("utf-8", "ignore")
 
 
+def may_be_cut(label: str) -> bool:
+    """Return whether the job's name may be longer than what firings show of it."""
+    # Cut between two characters, of which one has up to four bytes.
+    return len(label.encode()) > MAX_JOB - 4
+
+
 _body = msgspec.msgpack.Decoder(Body)
 _attempt_state = msgspec.msgpack.Decoder(AttemptState)
 _failure = msgspec.msgpack.Decoder(Failure)

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 
 from skunkqueue.clock import monotonic
 from skunkqueue.errors import SkunkQueueError, UnknownFiringError, WaitTimeoutError, WrongTypeError
-from skunkqueue.handle import JobHandle, failed, look, result_of, state_of, value_of
+from skunkqueue.handle import JobHandle, failed, failed_of, look, result_of, state_of, value_of
 from skunkqueue.imports import Gate
+from skunkqueue.listings import Result
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
-from skunkqueue.records import State
+from skunkqueue.records import Record, State
 from skunkqueue.show import brief
 from skunkqueue.times import Seconds, as_timeout
 
@@ -107,12 +108,15 @@ def _values(
     left: list[str] = []
     for id_, found in zip(ids, look(backend, ids), strict=True):
         known = serializers[id_]
-        if found is None or found.state is not State.COMPLETE or (known is None and found.result is not None):
-            if found is None or state_of(found, backend).final:
-                left.append(id_)
-            continue
         try:
-            values[id_] = None if found.result is None else value_of(found, known or (), gate)
+            if (
+                found is not None
+                and found.state is State.COMPLETE
+                and (known is not None or found.result is None)
+            ):
+                values[id_] = None if found.result is None else value_of(found, known or (), gate)
+            elif _is_left(found, backend):
+                left.append(id_)
         except SkunkQueueError as error:
             if not errors:
                 raise
@@ -122,8 +126,21 @@ def _values(
     return values
 
 
+def _is_left(found: Result | Record | None, backend: Backend) -> bool:
+    """Return whether the whole record must be read, too. Raises why a firing failed where that is known without."""
+    if found is None or found.state is State.COMPLETE:
+        return True
+    state = state_of(found, backend)
+    if not state.final:
+        return False
+    error = failed_of(found, state)
+    if error is not None:
+        raise error
+    return True
+
+
 def _values_by_body(backend: Backend, ids: Sequence[str], gate: Gate, *, errors: bool) -> dict[str, Any]:
-    """Read what needs whole records: why a firing failed, and results whose serializer is not known."""
+    """Read what needs whole records: results whose serializer is not known, and failures of which the store knows too little."""
     values: dict[str, Any] = {}
     for id_, record in zip(ids, backend.get(ids), strict=True):
         try:

@@ -166,6 +166,20 @@ OF_ASKING = (
     ),
     # --- counts and results ---------------------------------------------------------------------------
     Mutant(
+        "results do not say how a failure was tried",
+        "shelf.py",
+        "tried=self._tried() if is_failed else None,",
+        "tried=None,",
+        "test_results_of_what_failed_say_how_it_was_tried",
+    ),
+    Mutant(
+        "results say how what has a result was tried",
+        "shelf.py",
+        "is_failed = self.state.final and self.state is not State.COMPLETE",
+        "is_failed = self.state.final",
+        "test_results_of_what_failed_say_how_it_was_tried",
+    ),
+    Mutant(
         "a count is always exact",
         "reading.py",
         "return Count(number=len(found.rows), exact=found.ended)",

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from skunkqueue.listings import Result, Row
+from skunkqueue.listings import Result, Row, Tried
 from skunkqueue.persistence import listing, rules
 from skunkqueue.records import Claim, Death, Firing, Outcome, Record, State
 from skunkqueue_memory.tallies import Tallies
@@ -174,12 +174,22 @@ class Entry:
 
     def ended(self) -> Result:
         """Return how it ended, and nothing else."""
+        is_failed = self.state.final and self.state is not State.COMPLETE
         return Result(
             id=self.id,
             state=self.state,
             result=self.result if self.state.final else None,
             error=self.error,
             expires=self.expires if self.state is State.PENDING else None,
+            tried=self._tried() if is_failed else None,
+        )
+
+    def _tried(self) -> Tried:
+        return Tried(
+            job=self.firing.job,
+            began=self.began,
+            evidence=self.evidence,
+            attempt_state=self.attempt_state,
         )
 
 

@@ -16,6 +16,7 @@ from skunkqueue.contract.makers import (
     claimed,
     counters,
     counts,
+    death,
     declared,
     firing,
     firings,
@@ -32,7 +33,7 @@ from skunkqueue.contract.makers import (
     state,
     worker,
 )
-from skunkqueue.listings import Query, Result
+from skunkqueue.listings import Query, Result, Tried
 from skunkqueue.persistence.backend import MAX_PAGE, Backend
 from skunkqueue.records import FINAL_STATES, State, Verdict
 
@@ -279,14 +280,51 @@ class DeletingPromises(Kit):
     # --- results ----------------------------------------------------------------------------------
 
     def test_results_answer_in_order(self, listing_backend: Backend, clock: VirtualClock) -> None:
-        lent = claimed(listing_backend, body=b"large" * 1000)
+        lent = claimed(listing_backend, body=b"large" * 1000, job="shop:buy")
         listing_backend.settle([outcome(lent, Verdict.ERROR, result=b"\x00r", error="KeyError: 1")])
         waiting = firing(expires=clock.now() + 50)
         listing_backend.enqueue([waiting])
         found = listing_backend.results([waiting.id, "f" * 24, lent.id, waiting.id])
         still = Result(id=waiting.id, state=State.PENDING, result=None, expires=clock.now() + 50)
-        failed = Result(id=lent.id, state=State.ERROR, result=b"\x00r", error="KeyError: 1")
+        tried = Tried(job="shop:buy", began=None, evidence="", attempt_state=None)
+        failed = Result(id=lent.id, state=State.ERROR, result=b"\x00r", error="KeyError: 1", tried=tried)
         assert found == [still, None, failed, still]
+
+    def test_results_of_what_failed_say_how_it_was_tried(
+        self, listing_backend: Backend, clock: VirtualClock
+    ) -> None:
+        def ended(verdict: Verdict, state: bytes | None, *, dies: bool) -> str:
+            lent = claimed(listing_backend, job="shop:buy")
+            listing_backend.settle([outcome(lent, Verdict.RETRY, attempt_state=b"\x00old")])
+            (lent,) = claim(listing_backend)
+            if dies:
+                listing_backend.reap(WORKER, [lent.id], death(clock.now()))
+                (lent,) = claim(listing_backend)
+            listing_backend.settle([outcome(lent, verdict, attempt_state=state, began=clock.now())])
+            return lent.id
+
+        asked = [
+            ended(Verdict.ERROR, None, dies=True),
+            ended(Verdict.KILLED, b"\xffnew", dies=False),
+            ended(Verdict.EXPIRED, None, dies=False),
+            ended(Verdict.COMPLETE, b"\xffnew", dies=True),
+        ]
+        waiting = firing(job="shop:buy")
+        listing_backend.enqueue([waiting])
+        listing_backend.kill([waiting.id])
+        asked.append(waiting.id)
+        records = [read(listing_backend, id_) for id_ in asked]
+        tried = [one and one.tried for one in listing_backend.results(asked)]
+        assert [one.attempt_state for one in records[:3]] == [b"\x00old", b"\xffnew", b"\x00old"]
+        assert records[0].evidence
+        assert tried == [
+            None
+            if one.state is State.COMPLETE
+            else Tried(
+                job="shop:buy", began=one.began, evidence=one.evidence, attempt_state=one.attempt_state
+            )
+            for one in records
+        ]
 
     def test_result_is_none_until_the_firing_is_finished(
         self, listing_backend: Backend, clock: VirtualClock

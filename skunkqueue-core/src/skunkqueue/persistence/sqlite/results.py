@@ -6,7 +6,9 @@ import sqlite3
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from skunkqueue.listings import Result
+import msgspec
+
+from skunkqueue.listings import Result, Tried
 from skunkqueue.persistence.sqlite.readers import snapshot
 from skunkqueue.persistence.sqlite.statements import as_json
 from skunkqueue.records import State
@@ -15,6 +17,11 @@ if TYPE_CHECKING:
     from skunkqueue.persistence.sqlite.store import Store
 
 _STATES = tuple(State)
+_COMPLETE = _STATES.index(State.COMPLETE)
+_TRIED = (
+    "SELECT f.id, n.name, d.began, f.evidence, coalesce(d.carry, f.carry) FROM json_each(?) j CROSS JOIN firing f ON f.id = j.value"
+    " JOIN done d ON d.id = f.id JOIN job n ON n.no = f.job"
+)
 
 
 def results(store: Store, ids: Sequence[str]) -> list[Result | None]:
@@ -58,13 +65,20 @@ def _results(db: sqlite3.Connection, ids: Sequence[str], *, unfiled: bool = True
         (asked,),
     )
     found = {}
+    failed = []
     for id_, done, result, error, expires, waits in rows:
         if done is not None:
             found[id_] = Result(id=id_, state=_STATES[done], result=result, error=error)
+            if done != _COMPLETE:
+                failed.append(id_)
         elif waits:
             found[id_] = Result(id=id_, state=State.PENDING, result=None, error=error, expires=expires)
         else:
             found[id_] = Result(id=id_, state=State.RUNNING, result=None, error=error)
+    # Those that are requeued or deleted at this moment stay without.
+    for id_, job, began, evidence, state in db.execute(_TRIED, (as_json(failed),)) if failed else ():
+        tried = Tried(job=job, began=began, evidence=evidence, attempt_state=state)
+        found[id_] = msgspec.structs.replace(found[id_], tried=tried)
     if unfiled and len(found) < len(ids):
         for id_, expires in db.execute(
             "SELECT id, expires FROM inbox WHERE id IN (SELECT value FROM json_each(?))", (asked,)
