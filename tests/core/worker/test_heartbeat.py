@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from skunkqueue.worker.attempt import NEVER, Attempt
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import Bench
@@ -69,3 +71,15 @@ def test_a_short_lease_is_kept_by_as_many_beats_as_it_needs(bench: Bench) -> Non
         beats.add(bench.backend.workers()[0].beat)
 
     assert len(beats) >= 4
+
+
+def test_a_worker_that_was_held_up_says_at_once_what_it_runs_now(bench: Bench) -> None:
+    worker = bench.worker()
+    worker.heartbeat.start(0.0)
+    worker.heartbeat.beat(100.0)
+    # As its pool does for it, while a job lets none of its threads run.
+    bench.backend.beat(msgspec.structs.replace(worker.heartbeat.describe(), running=("f" * 24,)), 60.0)
+
+    worker.heartbeat.beat(101.5)
+
+    assert bench.backend.workers()[0].running == ()

@@ -40,6 +40,26 @@ def test_memory_and_time_are_measured_while_a_job_holds_the_interpreter(shop: Sh
     assert newest.cpu > 0
 
 
+def test_what_holds_the_interpreter_from_its_start_is_listed_long_before_its_lease_is_extended(
+    shop: Shop,
+) -> None:
+    shop.work("--lease", "600")
+    registered = shop.backend.workers()[0].beat
+    eventually(
+        lambda: shop.backend.workers()[0].beat != registered, PATIENCE, what="its next beat is in seconds"
+    )
+    firing = shop.fire("in_c", 0.3)
+    shop.begun(firing)
+
+    eventually(
+        lambda: [one.running for one in shop.backend.workers()] == [(firing,)], PATIENCE, what="it is listed"
+    )
+    (worker,) = shop.backend.workers()
+    assert (worker.state, worker.current) == ("busy", firing)
+    assert worker.rss is not None
+    assert worker.rss > 1_000_000
+
+
 def test_a_quiet_worker_ends_its_job_and_gives_the_others_back(shop: Shop, control: Control) -> None:
     first = shop.fire("hold", "go")
     others = [shop.fire("add", number, 0) for number in range(50)]

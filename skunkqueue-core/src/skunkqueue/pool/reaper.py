@@ -12,9 +12,13 @@ from skunkqueue.processes.exit_codes import Ending
 from skunkqueue.processes.scoreboard import GIVE_BACK as GIVE_BACK_CAUSE
 from skunkqueue.processes.scoreboard import ROUGH as ROUGH_CAUSE
 from skunkqueue.processes.scoreboard import STRATEGY as STRATEGY_CAUSE
+from skunkqueue.processes.scoreboard import RunningFiring
 from skunkqueue.records import MAX_RUNNING, Death, WorkerRecord
 
 logger = logging.getLogger("skunkqueue.pool")
+
+_SHOWN_AFTER = 1.0
+"""Seconds for which a worker is silent before its pool lists what it runs."""
 
 
 class Reaper:
@@ -29,10 +33,13 @@ class Reaper:
         self._host = host
         self._lease = lease
         self._vouched: dict[str, float] = {}
+        self._shown: dict[str, tuple[str, ...]] = {}
+        """What was listed of each worker that is silent."""
 
     def see_off(self, child: ChildProcess, end: End, *, is_ordered: bool) -> None:
         """Give back what a worker has left; ``is_ordered``: it was told to end, so its death is not an error."""
         self._vouched.pop(child.settings.id, None)
+        self._shown.pop(child.settings.id, None)
         if end.ending is Ending.NONE:
             self._reap_worker(child, end, is_ordered=is_ordered)
         elif child.scoreboard.is_ready:
@@ -70,18 +77,33 @@ class Reaper:
         self._store_reporter.reap(child.settings.id, [one.id for one in counted], _death(child, end, cause))
 
     def vouch(self, child: ChildProcess, now: float) -> None:
-        """Keep the leases of a worker whose job holds the GIL, so that none of its threads can.
+        """Keep the leases of a worker whose job holds the GIL, so that none of its threads can; list soon what it runs.
 
         Not of one that somebody has stopped (SIGSTOP), since its job does not get on.
         """
+        worker = child.settings.id
         looked = child.scoreboard.looked
         begun = child.scoreboard.running()
-        if not begun or child.is_stopped or not looked or now - looked < self._lease / 3:
+        third = self._lease / 3
+        if not begun or child.is_stopped or not looked or now - looked < min(_SHOWN_AFTER, third):
+            self._shown.pop(worker, None)
             return
-        if now - self._vouched.get(child.settings.id, 0.0) < self._lease / 3:
+        ids = tuple(one.id for one in begun)
+        is_due = now - looked >= third and now - self._vouched.get(worker, 0.0) >= third
+        if not is_due and self._shown.get(worker) == ids:
             return
-        self._vouched[child.settings.id] = now
-        record = WorkerRecord(
+        self._shown[worker] = ids
+        record = self._record_of(child, begun)
+        if is_due:
+            self._vouched[worker] = now
+            refs = [one.ref for one in begun]
+            self._store_reporter.vouch(record, refs, self._lease, lambda: child.kill(ROUGH_CAUSE, ids))
+        else:
+            self._store_reporter.show(record, self._lease)
+
+    def _record_of(self, child: ChildProcess, begun: list[RunningFiring]) -> WorkerRecord:
+        """Describe a worker that cannot do it."""
+        return WorkerRecord(
             id=child.settings.id,
             queue=child.settings.queue,
             route=child.settings.route,
@@ -93,12 +115,9 @@ class Reaper:
             state="busy",
             current=begun[0].id,
             running=tuple(one.id for one in begun[:MAX_RUNNING]),
+            more=len(begun[MAX_RUNNING:]),
             done=child.scoreboard.settled,
             version=__version__,
-        )
-        ids = tuple(one.id for one in begun)
-        self._store_reporter.vouch(
-            record, [one.ref for one in begun], self._lease, lambda: child.kill(ROUGH_CAUSE, ids)
         )
 
 

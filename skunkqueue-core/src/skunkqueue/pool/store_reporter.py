@@ -83,9 +83,7 @@ class StoreReporter:
 
         def note(backend: Backend) -> None:
             backend.extend(refs, lease)
-            # On this thread, since it may call another program.
-            use = measure([worker.pid]).get(worker.pid)
-            backend.beat(worker if use is None else msgspec.structs.replace(worker, rss=use.rss), lease)
+            _beat(backend, worker, lease)
             if any(
                 record is not None and record.kill_requested
                 for record in backend.get([ref.id for ref in refs])
@@ -93,6 +91,10 @@ class StoreReporter:
                 killed()
 
         self._take(note)
+
+    def show(self, worker: WorkerRecord, lease: float) -> None:
+        """List what a worker runs that cannot say it itself."""
+        self._take(lambda backend: _beat(backend, worker, lease))
 
     def note(self, entry: str, did: str | None = None, *, done: bool = False) -> None:
         """Write to the audit log that a command was heard or, with ``done``, what was done."""
@@ -186,3 +188,9 @@ def killed_outcome(ref: ClaimRef, record: Record | None, failure: Failure, at: f
         took=0.0 if began is None else max(at - began, 0.0),
     )
     return outcome if record is None else rules.with_claim(outcome, record)
+
+
+def _beat(backend: Backend, worker: WorkerRecord, lease: float) -> None:
+    # On the reporter's thread, since it may call another program.
+    use = measure([worker.pid]).get(worker.pid)
+    backend.beat(worker if use is None else msgspec.structs.replace(worker, rss=use.rss), lease)

@@ -38,6 +38,7 @@ class Heartbeat:
         self._lease = settings.lease
         self._every = min(settings.lease / 3, _LONGEST_PAUSE)
         self._next = 0.0
+        self._looked = 0.0
         self._shown: tuple[frozenset[str], bool] = (frozenset(), False)
         self._record = WorkerRecord(
             id=settings.id,
@@ -59,6 +60,10 @@ class Heartbeat:
 
     def beat(self, now: float) -> None:
         """Tell the store, if it is time or something has changed; raises BackendError."""
+        if now - self._looked > _SHOWN_AFTER:
+            # The pool may have told the store what ran meanwhile, and it may run no more.
+            self._next = min(self._next, now)
+        self._looked = now
         if now < min(self._next, self._next - self._every + _SOONEST):
             return
         shown = self._shown_now(now)
