@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.fdb_fixtures import fdb_behind_proxy, fdb_server, stand_in
+from tests.support.fdb_fixtures import fdb_behind_proxy, fdb_cluster, fdb_server, stand_in
 from tests.support.mongo_fixtures import (
     mongo_config_of,
     mongod_binary,
@@ -19,6 +19,7 @@ __all__ = [
     "config_of",
     "dbname",
     "fdb_behind_proxy",
+    "fdb_cluster",
     "fdb_server",
     "mongo_config_of",
     "mongod_binary",

@@ -1,4 +1,4 @@
-"""The FoundationDB backend, held to the contract on the ssd engine, and on the stand-in."""
+"""The FoundationDB backend, held to the contract on the ssd engine, on a cluster of three processes, and on the stand-in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from skunkqueue.contract import BackendContract
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.backend import Backend
-from tests.support.fdb_server import FdbServer, find_fdbserver, is_here
+from tests.support.fdb_server import FdbCluster, FdbServer, find_fdbserver, is_here
 from tests.support.fdb_standin.backend import SLOW, StandInBackend
 from tests.support.fdb_standin.process import StandInServer
 from tests.support.store_fixtures import ConfigOf
@@ -36,6 +36,17 @@ class TestSsd(BackendContract):
     @pytest.fixture
     def config(self, ssd: FdbServer, config_of: ConfigOf) -> BackendConfig:
         return config_of(ssd.url())
+
+
+class TestCluster(BackendContract):
+    """Three processes, each of which has a part of the data, in two copies; a commit is on the disks of two."""
+
+    # As above.
+    examples = 10
+
+    @pytest.fixture
+    def config(self, fdb_cluster: FdbCluster, config_of: ConfigOf) -> BackendConfig:
+        return config_of(fdb_cluster.url())
 
 
 @pytest.mark.skipif(not is_here(), reason="test_fdb_memory.py runs on the stand-in where no server is")
