@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from skunkqueue.persistence.fdb.backend import FdbBackend
-from tests.support.binaries import not_to_be_had
-from tests.support.fdb_server import FdbServer
+from tests.support.fdb_server import FdbServer, find_fdbserver
 from tests.support.fdb_standin import binding as stand_in_binding
 from tests.support.fdb_standin.process import StandInServer
 
@@ -76,13 +75,9 @@ def chosen(binding: Any) -> Any:
 
 
 def fdb_binding() -> Any:
-    """Import the binding; skip loudly where it, or the library that it needs, is not to be had."""
-    try:
-        return chosen(importlib.import_module("fdb"))
-    # The binding raises what it likes.
-    except Exception as error:  # noqa: BLE001
-        what = f"the FoundationDB client ({error})"
-        raise not_to_be_had(what, "pip install foundationdb, no newer than the library") from None
+    """Import the binding; skip loudly where it, or the server that it is for, is not to be had."""
+    find_fdbserver()
+    return chosen(importlib.import_module("fdb"))
 
 
 def of_fdb(server: FdbServer, name: str) -> Bound:

@@ -14,6 +14,7 @@ from skunkqueue.persistence.fdb import errors
 from skunkqueue.persistence.fdb.opening import open_link
 from skunkqueue.persistence.fdb.settings import settings_of
 from tests.fdb.bindings import fdb_binding
+from tests.support.fdb_standin.errors import FDBError
 from tests.support.server_process import free_port
 
 
@@ -31,7 +32,7 @@ def test_servers_that_are_not_reached_are_named() -> None:
 
 
 def test_locked_database_is_told_with_the_way_out() -> None:
-    error = errors.explained("fdb://", fdb_binding().FDBError(1038), 3.0)
+    error = errors.explained("fdb://", FDBError(1038), 3.0)
     assert isinstance(error, BackendUnavailableError)
     assert "the database is locked after 3.0 s" in str(error)
     assert "`unlock UID` in `fdbcli`" in str(error)

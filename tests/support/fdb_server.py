@@ -8,9 +8,11 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 import json
+import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Literal, final
 
@@ -23,24 +25,58 @@ from tests.support.waiting import eventually
 Engine = Literal["memory", "ssd"]
 CLI_PATIENCE = 60
 """Seconds that ``fdbcli`` is given for one command."""
+LIBRARY, SEARCHED = (
+    ("libfdb_c.dylib", "DYLD_LIBRARY_PATH")
+    if sys.platform == "darwin"
+    else ("libfdb_c.so", "LD_LIBRARY_PATH")
+)
+"""The client's library, and the variable that names folders in which it is looked for."""
 
 
 def find_fdbserver() -> Path:
-    """Find a FoundationDB server; skip loudly where there is none, for no registry of packages carries one."""
-    found = on_path("fdbserver")
-    if not found or not on_path("fdbcli"):
-        raise not_to_be_had(
-            "a FoundationDB server", "put an fdbserver and an fdbcli (7.1 to 7.4) on the PATH"
-        )
-    return found[0]
+    """Find a FoundationDB server; skip loudly where it or its client is not here, for no registry of packages carries them."""
+    lacking = missing()
+    if lacking:
+        raise not_to_be_had(*lacking)
+    return on_path("fdbserver")[0]
 
 
 def is_here() -> bool:
     """Say whether there are a server, the client's library and the binding."""
-    if not (on_path("fdbserver") and on_path("fdbcli") and importlib.util.find_spec("fdb")):
-        return False
+    return not missing()
+
+
+def missing() -> tuple[str, str] | None:
+    """Say what is not here, and what helps; ``None``: all is here."""
+    if not (on_path("fdbserver") and on_path("fdbcli")):
+        return "a FoundationDB server", "put an fdbserver and an fdbcli (7.1 to 7.4) on the PATH"
+    if not importlib.util.find_spec("fdb"):
+        return "FoundationDB's Python binding", "pip install foundationdb, no newer than the library"
+    if not _library_is_found():
+        return (
+            "FoundationDB's client library",
+            f"put {LIBRARY} beside the fdbserver on the PATH, or its folder into LD_LIBRARY_PATH",
+        )
+    return None
+
+
+def _library_is_found() -> bool:
+    """Say whether the library can be loaded by its name, and have that be so where it lies beside the server."""
+    if _loads(LIBRARY):
+        return True
+    (server,) = on_path("fdbserver")
+    for folder in (server.parent, server.resolve().parent):
+        # By its path it is loaded once, and then found by its name; processes that start later look for it themselves.
+        if _loads(str(folder / LIBRARY)) and _loads(LIBRARY):
+            others = os.environ.get(SEARCHED)
+            os.environ[SEARCHED] = f"{folder}:{others}" if others else str(folder)
+            return True
+    return False
+
+
+def _loads(library: str) -> bool:
     try:
-        ctypes.CDLL("libfdb_c.so")
+        ctypes.CDLL(library)
     except OSError:
         return False
     return True
