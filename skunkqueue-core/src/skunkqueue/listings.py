@@ -37,6 +37,8 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     """Type of the error: the part of its line before the first colon."""
     schedule: str | None = None
+    parent: str | None = None
+    """Id of the firing that fired it."""
     worker: str | None = None
     """Id of the worker that holds or last held it."""
     enqueued: tuple[float | None, float | None] | None = None

@@ -217,13 +217,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Firings to enqueue in the same step."""
     refire: Refire | None = None
     queue: str = ""
-    """Queue, route, due time, job, tags and key of the claim, so that no store has to look them up to count and to list
+    """Queue, route, due time, job, tags, key and parent of the claim, so that no store has to look them up to count and to list
     the outcome. The worker sets them all; where ``queue`` is empty, none of them is known."""
     route: str = ""
     was_due: float | None = None
     job: str = ""
     tags: tuple[str, ...] = ()
     key: str | None = None
+    parent: str | None = None
     error: str | None = None
     """Why it failed, for people and for grouping: one line ``type: message`` of at most MAX_ERROR characters, or the type
     alone. With error, killed, expired, retry, and a release by a worker that does not know the job."""

@@ -164,6 +164,13 @@ OF_ASKING = (
         "row for row in rows if row.state in states",
         "test_few_finished_firings_are_found_without_looking_at_the_many",
     ),
+    Mutant(
+        "what a firing fired is looked for among all others",
+        "reading.py",
+        "indexed = replace(query, schedule=None, worker=None, enqueued=None, due=None)",
+        "indexed = replace(query, parent=None, schedule=None, worker=None, enqueued=None, due=None)",
+        "test_few_finished_firings_are_found_without_looking_at_the_many",
+    ),
     # --- counts and results ---------------------------------------------------------------------------
     Mutant(
         "results do not say how a failure was tried",

@@ -37,6 +37,7 @@ VERBS: dict[str, Verb] = {
     "page of a job": lambda backend: backend.rows(Query(job="", states=(State.COMPLETE,)), 10),
     "page of an error": lambda backend: backend.rows(Query(error="Oops"), 10),
     "page of a tag": lambda backend: backend.rows(Query(tag="none"), 10),
+    "page of what one fired": lambda backend: backend.rows(Query(parent="none"), 10),
     "page of a key": lambda backend: backend.rows(Query(key="none"), 10),
     "counts of jobs": lambda backend: backend.job_counts(),
     "count of a state": lambda backend: backend.count(Query(states=(State.PENDING,))),

@@ -31,6 +31,8 @@ AGE = 271.0
 ROUTES = ("r", "running", "aimed", "paused", "inbox")
 FINISHED = {State.COMPLETE: 9, State.ERROR: 1, State.KILLED: 2, State.EXPIRED: 1}
 TO_SECOND = "ALTER TABLE lease DROP COLUMN begun; PRAGMA user_version = 2"
+TO_FIFTH = "DROP INDEX firing_by_parent; PRAGMA user_version = 5"
+PARENT = "f" * 24
 TO_FIRST = f"{TO_SECOND}; ALTER TABLE schedule DROP COLUMN verdict; PRAGMA user_version = 1"
 
 
@@ -133,6 +135,26 @@ def test_finished_ones_are_found_requeued_and_deleted(kept: SQLiteBackend, state
     assert rows_of(kept, key=f"old-{state}", states=(State.PENDING,)) != []
     assert kept.delete([row.id]) == {row.id: State.PENDING}
     assert rows_of(kept, key=f"old-{state}") == []
+
+
+def test_what_a_firing_fired_is_found_in_a_file_of_the_fifth_version(path: Path, clock: VirtualClock) -> None:
+    before = open_at(path, clock)
+    fired = [firing(parent=PARENT) for _ in range(3)]
+    before.enqueue([fired[0]])
+    (lent,) = claim(before)
+    before.settle([done(lent)])
+    before.enqueue([fired[1]])
+    claim(before)
+    before.enqueue([fired[2], firing()])
+    before.close()
+    db = sqlite3.connect(path)
+    db.executescript(TO_FIFTH)
+    db.close()
+    after = open_at(path, clock)
+    found = after.rows(Query(parent=PARENT, newest=False), 10)
+    after.close()
+    assert [row.id for row in found.rows] == [one.id for one in fired]
+    assert [row.state for row in found.rows] == [State.COMPLETE, State.RUNNING, State.PENDING]
 
 
 def test_finished_ones_are_pruned(kept: SQLiteBackend, clock: VirtualClock) -> None:

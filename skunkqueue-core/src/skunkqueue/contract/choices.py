@@ -8,9 +8,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from skunkqueue.contract.effort import EFFORT
+from skunkqueue.ids import ID_LENGTH
 from skunkqueue.records import State, Verdict
 
 ROUTES = ("x", "y")
+PARENT = "f" * ID_LENGTH
+"""It fired some of the firings."""
 SETTINGS = settings(
     max_examples=EFFORT.examples,
     stateful_step_count=EFFORT.steps,
@@ -38,6 +41,7 @@ specs = st.fixed_dictionaries(
         "target": st.sampled_from([None, None, None, 0, 1]),
         "job": st.sampled_from(["", "shop:add", "shop:send"]),
         "tags": st.sampled_from([(), (), ("t1",), ("t1", "t2")]),
+        "parent": st.sampled_from([None, None, PARENT]),
     }
 )
 endings = st.fixed_dictionaries(
@@ -62,6 +66,7 @@ asked = st.fixed_dictionaries(
         "job": st.sampled_from(["", "shop:add"]),
         "tag": st.sampled_from(["t1", "t2"]),
         "key": st.just("k1"),
+        "parent": st.just(PARENT),
         "error": st.sampled_from(["KeyError", "ValueError"]),
     },
 )

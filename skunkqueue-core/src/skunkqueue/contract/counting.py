@@ -117,7 +117,9 @@ class CountingPromises(Kit):
         self, counting_backend: Backend
     ) -> None:
         lent = claimed(counting_backend, job="a:x")
-        counting_backend.settle([outcome(lent, queue="", route="", was_due=None, job="", tags=(), key=None)])
+        counting_backend.settle(
+            [outcome(lent, queue="", route="", was_due=None, job="", tags=(), key=None, parent=None)]
+        )
         (one,) = counting_backend.counters([(QUEUE, ROUTE)], 0.0, 1e12)
         assert one.values["complete"] == 1
 

@@ -29,13 +29,15 @@ from skunkqueue.contract.makers import (
     settled,
 )
 from skunkqueue.contract.population import populate
+from skunkqueue.ids import ID_LENGTH
 from skunkqueue.listings import MAX_ROWS, Query, Row
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.persistence.listing import error_type
 from skunkqueue.records import FINAL_STATES, MAX_ERROR, MAX_TAG, State, Verdict
 
-LABELS: dict[str, Any] = {"job": "shop:add", "tags": ("a", "b"), "key": "k"}
-BY_LABEL: tuple[dict[str, Any], ...] = ({"job": "shop:add"}, {"tag": "b"}, {"key": "k"})
+PARENT = "f" * ID_LENGTH
+LABELS: dict[str, Any] = {"job": "shop:add", "tags": ("a", "b"), "key": "k", "parent": PARENT}
+BY_LABEL: tuple[dict[str, Any], ...] = ({"job": "shop:add"}, {"tag": "b"}, {"key": "k"}, {"parent": PARENT})
 """Filters that find what has LABELS."""
 
 
@@ -43,6 +45,7 @@ INDEXED: tuple[dict[str, Any], ...] = (
     {"job": "rare"},
     {"tag": "rare"},
     {"key": "rare"},
+    {"parent": PARENT},
     {"error": "RareError"},
     {"route": "rare"},
     {"queue": "rare"},
@@ -65,6 +68,7 @@ FILTERS: dict[str, tuple[Query, Callable[[Row], bool]]] = {
     "key": (Query(key="k1"), lambda row: row.key == "k1"),
     "error": (Query(error="ValueError"), lambda row: error_type(row.error) == "ValueError"),
     "schedule": (Query(schedule="nightly"), lambda row: row.schedule == "nightly"),
+    "parent": (Query(parent=f"{4:024x}"), lambda row: row.parent == f"{4:024x}"),
     "worker": (Query(worker=OTHER), lambda row: row.worker == OTHER),
     "due": (
         Query(due=(1_750_000_003.0, 1_750_000_030.0)),
@@ -89,6 +93,17 @@ FILTERS: dict[str, tuple[Query, Callable[[Row], bool]]] = {
             and error_type(row.error) == "ValueError"
             and (row.finished or 0) >= 1_750_000_002
         ),
+    ),
+    "parent, job and states": (
+        Query(parent=f"{0:024x}", job="shop:add", states=(State.COMPLETE, State.RUNNING, State.PENDING)),
+        lambda row: (
+            (row.parent, row.job) == (f"{0:024x}", "shop:add")
+            and row.state in (State.COMPLETE, State.RUNNING, State.PENDING)
+        ),
+    ),
+    "parent and tag": (
+        Query(parent=f"{4:024x}", tag="urgent"),
+        lambda row: row.parent == f"{4:024x}" and "urgent" in row.tags,
     ),
     "queue and key": (Query(queue="other", key="k1"), lambda row: (row.queue, row.key) == ("other", "k1")),
     "what excludes itself": (
@@ -224,7 +239,9 @@ class FilterPromises(Kit):
         for _ in range(3):
             listing_backend.settle([outcome(one) for one in claim(listing_backend, 200)])
         clock.advance(100)
-        rare = {name: value for name, value in asked.items() if name in ("queue", "route", "job", "key")}
+        rare = {
+            name: value for name, value in asked.items() if name in ("queue", "route", "job", "key", "parent")
+        }
         made = [firing(**{"tags": ("rare",), "job": "other", **rare})]
         if "key" not in asked:
             made += firings(2, **{"tags": ("rare",), "job": "other", **rare})
@@ -266,14 +283,16 @@ class FilterPromises(Kit):
     ) -> None:
         backend = listing_backend
         start = clock.now()
-        wanted = firing(queue="q", route="r", key="k", job="a:b", tags=("x", "y"), schedule="s", delay=0.5)
+        wanted = firing(
+            queue="q", route="r", key="k", job="a:b", tags=("x", "y"), schedule="s", parent=PARENT, delay=0.5
+        )
         backend.enqueue([wanted])
         clock.advance(10)
         if final is not None:
             (lent,) = claim(backend, queue="q", route="r")
             backend.settle([outcome(lent, Verdict(final.value), error="LookupError: no")])
         clock.advance(10)
-        others = [firing(), firing(job="a:bc", tags=("xy",), key="k2", schedule="s2")]
+        others = [firing(), firing(job="a:bc", tags=("xy",), key="k2", schedule="s2", parent=wanted.id)]
         backend.enqueue(others)
         backend.settle(
             [
@@ -288,6 +307,7 @@ class FilterPromises(Kit):
             "job": "a:b",
             "tag": "y",
             "schedule": "s",
+            "parent": PARENT,
             "enqueued": (start - 1, start + 1),
             "due": (start, start + 5),
         }

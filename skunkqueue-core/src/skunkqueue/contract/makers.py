@@ -98,6 +98,7 @@ def outcome(lent: Claim, verdict: Verdict = Verdict.COMPLETE, **fields: Any) -> 
         "job": lent.job,
         "tags": lent.tags,
         "key": lent.key,
+        "parent": lent.parent,
     }
     return Outcome(**{"id": lent.id, "token": lent.token, "verdict": verdict, **told, **fields})
 

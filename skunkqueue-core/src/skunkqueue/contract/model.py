@@ -159,6 +159,7 @@ class Model:
             and query.job in (None, lot.firing.job)
             and (query.tag is None or query.tag in lot.firing.tags)
             and query.key in (None, lot.firing.key)
+            and query.parent in (None, lot.firing.parent)
             and (query.error is None or (lot.error or "").partition(":")[0] == query.error)
         ]
         return sorted(found, key=lambda lot: lot.place_in_line, reverse=query.newest)

@@ -37,6 +37,7 @@ QUERIES = (
     Query(states=(State.COMPLETE, State.ERROR)),
     Query(job="shop:add"),
     Query(tag="urgent"),
+    Query(parent=f"{4:024x}"),
     Query(queue="other", states=(State.RUNNING, State.COMPLETE, State.PENDING)),
 )
 NEWER = 40

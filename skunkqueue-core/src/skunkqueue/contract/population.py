@@ -64,7 +64,7 @@ def _firing(number: int, place: tuple[str, str]) -> Firing:
         job=JOBS[number % len(JOBS)],
         tags=TAGS[number % len(TAGS)],
         schedule="nightly" if number % 5 == 0 else None,
-        parent=f"{number:024x}" if number % 4 == 0 else None,
+        parent=f"{number // 4 % 2 * 4:024x}" if number % 4 in (0, 1) else None,
         priority=(5, 9, 0, 5)[number % 4],
         key=f"k{number}" if number in (1, 2, 7, 53) else ("k1" if number in (5, 56) else None),
         delay=(0.0, 0.0, 30.0)[number % 3] if number >= 50 else 0.0,

@@ -334,6 +334,7 @@ class Machine(RuleBasedStateMachine):
             attempts = lot.attempts + lot.deaths + (lot.state is State.RUNNING)
             assert (row.state, row.waits, row.attempts) == (lot.state, self.model.waits(lot, now), attempts)
             assert (row.error, row.job, row.tags) == (lot.error, lot.firing.job, lot.firing.tags)
+            assert row.parent == lot.firing.parent
         counted = Counter((lot.firing.route, lot.firing.job, lot.state) for lot in lots)
         told = {
             (one.route, one.job, state): number

@@ -37,8 +37,8 @@ class Asking(ABC):  # noqa: B024 - a store may lack them, as its capabilities sa
 
         A firing that matches from the first page to the last, and keeps its state (and, while pending, its due time), is
         on exactly one page, in either direction. Finished firings are found by an index where the query names any
-        of queue, route, states, job, tag, key, error or finished. Other restrictions are checked on the firings that are
-        left, at most MAX_LOOK in a call. Running and pending firings are looked at in their order, at most MAX_LOOK
+        of queue, route, states, job, tag, key, error, parent or finished. Other restrictions are checked on the firings that
+        are left, at most MAX_LOOK in a call. Running and pending firings are looked at in their order, at most MAX_LOOK
         in a call. Where all of these match, a page looks at one firing more than it shows, to know whether there are more.
 
         A cursor that did not come from a page of this query raises ``BackendError``.

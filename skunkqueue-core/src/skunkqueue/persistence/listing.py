@@ -158,6 +158,7 @@ def matches(row: Row, query: Query) -> bool:
         and query.key in (None, row.key)
         and (query.error is None or error_type(row.error) == query.error)
         and query.schedule in (None, row.schedule)
+        and query.parent in (None, row.parent)
         and query.worker in (None, row.worker)
         and _within(row.enqueued, query.enqueued)
         and _within(row.due, query.due)

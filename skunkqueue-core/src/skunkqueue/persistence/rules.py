@@ -105,6 +105,7 @@ def with_claim(outcome: Outcome, record: Record) -> Outcome:
         job=record.job,
         tags=record.tags,
         key=record.key,
+        parent=record.parent,
     )
 
 

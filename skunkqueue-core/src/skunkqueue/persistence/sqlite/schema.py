@@ -9,7 +9,8 @@ The layout makes a firing cheap: its row in ``firing`` is written once and, on t
 - in ``done``, with its result: finished. ``ended`` lists finished firings in the order of finishing. It has a row for
   each batch and job, so that listing and pruning cost next to nothing a firing. A batch of many jobs has one row:
   ``mixed`` finds it by each job once it is sorted, and until then it is in ``unsorted``. ``word`` finds finished firings by
-  their tags, keys and types of error; a firing without these is not in it.
+  their tags, keys and types of error; a firing without these is not in it. Firings of every state are found by the
+  firing that fired them from an index of ``firing``, which has no entry for others.
 
 So a claim reads only pending firings, even beside ten million finished ones. No query counts firings: ``tally`` has the
 counts of each route and job, and the counters of the current minute. Running firings are counted by the leases alone, so
@@ -199,12 +200,16 @@ _THIRD = "ALTER TABLE lease ADD COLUMN begun TEXT NOT NULL DEFAULT ''"
 _FIFTH = "CREATE TABLE ran (no INTEGER PRIMARY KEY, runs BLOB NOT NULL)"
 # A row for each batch of schedules' runs that is not in ``history`` yet.
 
+_SIXTH = "CREATE INDEX firing_by_parent ON firing (parent, rank, due) WHERE parent IS NOT NULL"
+# SQLite itself keeps it, so it also has what a process of an older version writes that has the file open.
+
 STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     _FIRST,
     _SECOND,
     _THIRD,
     upgrade.to_fourth,
     _FIFTH,
+    _SIXTH,
 )
 """Step n brings a file from version n to n + 1 (``PRAGMA user_version``). A step that was released never changes."""
 

@@ -23,7 +23,7 @@ from skunkqueue.persistence.sqlite.rows import rows_at
 from skunkqueue.persistence.sqlite.schema import OTHER_JOBS
 from skunkqueue.persistence.sqlite.searching_finished import finished
 from skunkqueue.persistence.sqlite.searching_scope import Scope, scope_of
-from skunkqueue.persistence.sqlite.searching_unfinished import keyed, pending, running
+from skunkqueue.persistence.sqlite.searching_unfinished import fired_by, keyed, pending, running
 from skunkqueue.persistence.sqlite.store import Store
 from skunkqueue.records import State
 
@@ -164,6 +164,7 @@ def _conditions(query: Query, scope: Scope) -> tuple[str, list[Any]]:
             ("f.job = ?", scope.job),
             ("f.key = ?", query.key),
             ("f.schedule = ?", query.schedule),
+            ("f.parent = ?", query.parent),
             ("h.name = ?", query.worker if set(scope.states) <= set(_STATES[2:]) else None),
         )
         if value is not None
@@ -194,7 +195,9 @@ def _candidates(
             if State.RUNNING in scope.states and scope.live:
                 yield from ((one, True) for one in running(db, scope, place, onward=onward))
         elif State.PENDING in scope.states and scope.live:
-            if query.key is None:
-                yield from pending(db, query, scope, place, onward=onward)
-            else:
+            if query.key is not None:
                 yield from ((one, True) for one in keyed(db, query, place, onward=onward))
+            elif scope.parent is not None:
+                yield from ((one, True) for one in fired_by(db, scope.parent, place, onward=onward))
+            else:
+                yield from pending(db, query, scope, place, onward=onward)

@@ -1,6 +1,6 @@
 """Finished firings that may match a query, in the order of finishing, from an index.
 
-By word (tag, key, type of error) where the query has one, otherwise by route, state and job, merged.
+By the firing that fired them, or by word (tag, key, type of error), where the query has one, otherwise by route, state and job, merged.
 """
 
 from __future__ import annotations
@@ -36,12 +36,16 @@ def finished(
             high = min(high, after.first)
     if not scope.finished:
         return
-    for kind, text in ((KEY, query.key), (TAG, query.tag), (ERROR_TYPE, query.error)):
-        if text is not None:
-            places: Iterable[tuple[float, str]] = _by_word(db, kind, text, low, high, onward=onward)
-            break
+    places: Iterable[tuple[float, str]]
+    if scope.parent is not None and query.key is None:
+        places = _fired_by(db, scope.parent, low, high, onward=onward)
     else:
-        places = _by_chunk(db, scope, low, high, onward=onward)
+        for kind, text in ((KEY, query.key), (TAG, query.tag), (ERROR_TYPE, query.error)):
+            if text is not None:
+                places = _by_word(db, kind, text, low, high, onward=onward)
+                break
+        else:
+            places = _by_chunk(db, scope, low, high, onward=onward)
     beyond = None if after is None else (after.first, after.id)
     for place in places:
         if beyond is None or (place > beyond if onward else place < beyond):
@@ -56,6 +60,19 @@ def _by_word(
         "SELECT finished, id FROM word WHERE kind = ? AND text = ? AND finished >= ? AND finished <= ?"  # noqa: S608 - constants
         f" ORDER BY finished {order}, id {order}",
         (kind, text, low, high),
+    )
+
+
+def _fired_by(
+    db: sqlite3.Connection, parent: str, low: float, high: float, *, onward: bool
+) -> Iterator[tuple[float, str]]:
+    """Sort what a firing fired."""
+    order = "ASC" if onward else "DESC"
+    yield from db.execute(
+        "SELECT d.finished, d.id FROM firing f INDEXED BY firing_by_parent CROSS JOIN done d ON d.id = f.id"  # noqa: S608 - constants
+        " WHERE f.parent = ? AND d.finished >= ? AND d.finished <= ?"
+        f" ORDER BY d.finished {order}, d.id {order}",
+        (parent, low, high),
     )
 
 

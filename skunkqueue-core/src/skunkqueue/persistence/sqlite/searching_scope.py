@@ -17,6 +17,8 @@ _NO_SUCH_JOB = -4
 """Stands for a job that is not in the store, where a job's number is expected."""
 _FEW = 50
 """Routes that are counted alone; for more, the counts of all are read."""
+_MOST_SORTED = 100_000
+"""As many firings that one firing fired are sorted for a page, which takes some 60 ms."""
 _FINAL = tuple(number for number, state in enumerate(_STATES) if state.final)
 
 
@@ -31,6 +33,9 @@ class Scope(NamedTuple):
     """Those of the routes that may have matching firings that are pending or running."""
     finished: tuple[tuple[int, int], ...]
     """Routes and states that may have matching firings."""
+    parent: str | None = None
+    """The firing whose firings are asked for. ``None``: nothing of the kind is asked for, or it fired so many that they
+    are looked for among the others."""
 
 
 def scope_of(db: sqlite3.Connection, query: Query) -> Scope:
@@ -64,4 +69,15 @@ def scope_of(db: sqlite3.Connection, query: Query) -> Scope:
             for state in _FINAL
             if (row[state] or route in late) and _STATES[state] in states
         ),
+        parent=_parent(db, query),
     )
+
+
+def _parent(db: sqlite3.Connection, query: Query) -> str | None:
+    if query.parent is None:
+        return None
+    (number,) = db.execute(
+        "SELECT count(*) FROM (SELECT 1 FROM firing INDEXED BY firing_by_parent WHERE parent = ? LIMIT ?)",
+        (query.parent, _MOST_SORTED + 1),
+    ).fetchone()
+    return query.parent if number <= _MOST_SORTED else None

@@ -59,6 +59,27 @@ def keyed(
     yield from _places(db, listing.PENDING, ids, after, onward=onward)
 
 
+def fired_by(
+    db: sqlite3.Connection, parent: str, after: Position | None, *, onward: bool
+) -> Iterator[Position]:
+    """List what is pending of what a firing fired."""
+    running = {id_ for (ids,) in db.execute("SELECT ids FROM lease") for id_ in ids.split(",")}
+    order, sign = ("ASC", ">") if onward else ("DESC", "<")
+    beyond: tuple[float, float, str] = (-1, 0.0, "") if onward else (MAX_PRIORITY + 1, 0.0, "")
+    if after is not None:
+        beyond = (MAX_PRIORITY + after.first, after.second, after.id)
+    found = db.execute(
+        "SELECT f.rank, f.due, f.id FROM firing f INDEXED BY firing_by_parent"  # noqa: S608 - constants
+        f" WHERE f.parent = ? AND (f.rank, f.due, f.id) {sign} (?, ?, ?)"
+        " AND NOT EXISTS (SELECT 1 FROM done d WHERE d.id = f.id)"
+        f" ORDER BY f.rank {order}, f.due {order}, f.id {order}",
+        (parent, *beyond),
+    )
+    for rank, due, id_ in found:
+        if id_ not in running:
+            yield Position(listing.PENDING, rank - MAX_PRIORITY, due, id_)
+
+
 def _places(
     db: sqlite3.Connection, group: int, ids: Sequence[str], after: Position | None, *, onward: bool
 ) -> Iterator[Position]:

@@ -176,6 +176,7 @@ def completed(attempt: Attempt, result: bytes) -> Outcome:
         job=claim.job,
         tags=claim.tags,
         key=claim.key,
+        parent=claim.parent,
     )
 
 
@@ -211,6 +212,7 @@ def outcome_of(claim: Claim, verdict: Verdict, **fields: Any) -> Outcome:
         job=claim.job,
         tags=claim.tags,
         key=claim.key,
+        parent=claim.parent,
         **fields,
     )
 
