@@ -26,6 +26,30 @@ def known(valkey: RedisServer, backend: RedisBackend) -> int:
     return sum(key.split(b"}:", 1)[1].startswith((b"f:", b"hollow")) for key in keys)
 
 
+def indexes(valkey: RedisServer, backend: RedisBackend) -> list[bytes]:
+    """Return the names of the indexes of finished firings by what few firings have."""
+    keys: list[bytes] = valkey.ask("KEYS", f"{backend._link.prefix}i:*")
+    return sorted(key.split(b"}:", 1)[1] for key in keys)
+
+
+def test_only_what_a_firing_fired_is_indexed_by_it_and_until_it_is_removed(
+    backend: RedisBackend, valkey: RedisServer
+) -> None:
+    parents = ["a" * 24, "b" * 24, "c" * 24, "d" * 24, None]
+    made = [firing(parent=parent) for parent in parents]
+    backend.enqueue(made)
+    backend.kill(ids(made[3:4]))
+    assert backend.settle([outcome(one) for one in claim(backend, 5)]) == []
+    assert indexes(valkey, backend) == [f"i:p:{parent}".encode() for parent in parents if parent]
+
+    backend.delete(ids(made[:1]))
+    backend.requeue(ids(made[1:2]))
+    assert indexes(valkey, backend) == [b"i:p:" + b"c" * 24, b"i:p:" + b"d" * 24]
+
+    backend.prune(older=0.0)
+    assert indexes(valkey, backend) == []
+
+
 def test_what_one_call_deleted_is_forgotten_by_one_sweep(
     backend: RedisBackend, clock: VirtualClock, valkey: RedisServer
 ) -> None:

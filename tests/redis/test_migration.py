@@ -86,6 +86,7 @@ def finish(backend: RedisBackend, lent: list[Claim]) -> None:
                 job=one.job,
                 tags=one.tags,
                 key=one.key,
+                parent=one.parent,
             )
             for one in lent
         ]

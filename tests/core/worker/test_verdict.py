@@ -236,11 +236,12 @@ def test_a_long_message_is_cut() -> None:
     assert len(failure.traceback) < 17_000
 
 
-KNOWN = claim(queue="shop", route="mail", due=7.0, job="m:job", tags=("vip",), key="one")
+KNOWN = claim(queue="shop", route="mail", due=7.0, job="m:job", tags=("vip",), key="one", parent="f" * 24)
 
 
 def known(outcome: Outcome) -> tuple[object, ...]:
-    return (outcome.queue, outcome.route, outcome.was_due, outcome.job, outcome.tags, outcome.key)
+    named = (outcome.job, outcome.tags, outcome.key, outcome.parent)
+    return (outcome.queue, outcome.route, outcome.was_due, *named)
 
 
 @pytest.mark.parametrize(
@@ -258,7 +259,7 @@ def known(outcome: Outcome) -> tuple[object, ...]:
     ids=lambda outcome: outcome.verdict.value,
 )
 def test_every_outcome_says_what_its_claim_was(outcome: Outcome) -> None:
-    assert known(outcome) == ("shop", "mail", 7.0, "m:job", ("vip",), "one")
+    assert known(outcome) == ("shop", "mail", 7.0, "m:job", ("vip",), "one", "f" * 24)
 
 
 def test_an_outcome_that_failed_has_an_error_line() -> None:

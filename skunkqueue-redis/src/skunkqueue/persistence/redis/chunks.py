@@ -100,12 +100,14 @@ def marks_of(outcomes: Sequence[Outcome]) -> list[tuple[str, str]]:
     """List the marks by which some of these firings are found, each with their ids one after the other."""
     found: dict[str, str] = {}
     for outcome in outcomes:
-        if outcome.tags or outcome.key is not None or outcome.error is not None:
+        if outcome.tags or not (outcome.key is outcome.error is outcome.parent is None):
             marks = [f"t:{tag}" for tag in outcome.tags]
             if outcome.key is not None:
                 marks.append(f"k:{outcome.key}")
             if outcome.error is not None:
                 marks.append(f"e:{error_type(outcome.error)}")
+            if outcome.parent is not None:
+                marks.append(f"p:{outcome.parent}")
             for mark in dict.fromkeys(marks):
                 found[mark] = found.get(mark, "") + outcome.id
     return list(found.items())

@@ -17,7 +17,8 @@ cluster and one script may change them together. The rest of each key, and what 
 ``k:QUEUE``               hash       idempotency keys in use
 ``c``, ``n:PLACE:STATE``  hash,zset  chunks of firings that finished together, by that time
 ``nj:PLACE:STATE:JOB``    zset       the same of one job
-``i:t:TAG``, ``i:k:KEY``  zset       finished ones that have a tag or key, by that time; ``i:e:TYPE`` an error
+``i:t:TAG``, ``i:k:KEY``  zset       finished ones that have a tag or key, by that time; ``i:e:TYPE`` an error;
+                                     ``i:p:ID`` a parent
 ``j:PLACE``, ``js:PLACE`` hash,set   how many of each job came, ended and left; the jobs told apart
 ``gone``                  zset       the same by the end of their ttl
 ``hollow``                zset       ids removed just now, still known in ``f`` for 150 s

@@ -46,7 +46,9 @@ def labels_of(text: str) -> Labels:
         raise damaged(error) from error
 
 
-def texts_of(job: str | None, tag: str | None, schedule: str | None = None) -> list[str]:
+def texts_of(
+    job: str | None, tag: str | None, schedule: str | None = None, parent: str | None = None
+) -> list[str]:
     """Return texts that are in every stored firing with these labels, as ``label`` writes them."""
     texts = ["[" + msgspec.json.encode(job).decode()] if job else []
-    return texts + [msgspec.json.encode(one).decode() for one in (tag, schedule) if one is not None]
+    return texts + [msgspec.json.encode(one).decode() for one in (tag, schedule, parent) if one is not None]

@@ -122,7 +122,12 @@ def _finished(
     states = [state.value for state in listing.states_of(query) if state.final]
     mark, job = _mark_of(query), query.job or None
     # What the index leads to has the rest.
-    texts = texts_of(job if mark else None, None if mark == f"t:{query.tag}" else query.tag, query.schedule)
+    texts = texts_of(
+        job if mark else None,
+        None if mark == f"t:{query.tag}" else query.tag,
+        query.schedule,
+        None if mark == f"p:{query.parent}" else query.parent,
+    )
     asked: tuple[object, ...] = (
         states,
         job or False,
@@ -149,7 +154,7 @@ def _pending(
         place = (MAX_PRIORITY + start.first, start.second, start.id)
     flag = "x" if query.error is not None else False
     key = False if query.key is None else query.key
-    texts = texts_of(query.job, query.tag, query.schedule)
+    texts = texts_of(query.job, query.tag, query.schedule, query.parent)
     asked: tuple[object, ...] = ((), False, False, False, False, flag, texts, key, False)
     yield from _slices(link, "pending", query, place, asked, onward=onward, want=want)
 
@@ -194,7 +199,7 @@ def _running(
     if start is not None and (start >= far if onward else start <= far):
         return
     rows, passed = [], 0
-    texts = texts_of(query.job, query.tag, query.schedule)
+    texts = texts_of(query.job, query.tag, query.schedule, query.parent)
     for part in _parts(_as_ids_by_token(link.call(_RUNNING_IDS, *_where(query)))):
         now, _, _, found, unmatched = _as_rows(link.call(_RUNNING_ROWS, part, texts))
         rows += [row_of(one, now) for one in found]
@@ -219,6 +224,8 @@ def _mark_of(query: Query) -> str | None:
     """Return the mark by which finished firings that match are found: the one that fewest firings have, as a rule."""
     if query.key is not None:
         return f"k:{query.key}"
+    if query.parent is not None:
+        return f"p:{query.parent}"
     if query.error is not None:
         return f"e:{query.error}"
     return None if query.tag is None else f"t:{query.tag}"

@@ -2,7 +2,7 @@
 -- Files finished firings away. Firings of one job that finish together form a chunk; where a batch has many jobs, it
 -- forms one chunk.
 -- `marks`, where there are any: [name, ids one after the other] of each index in which some of them are found: `t:TAG`,
--- `k:KEY`, or `e:TYPE` of an error.
+-- `k:KEY`, `e:TYPE` of an error, or `p:ID` of the firing that fired them.
 local function by_job(place, state, job)
   return P .. 'nj:' .. place .. ':' .. state .. ':' .. job
 end
@@ -66,6 +66,10 @@ local function marks_of(firing, labels, ended)
   end
   if firing.key then
     marks[#marks + 1] = { 'k:' .. firing.key, firing.id }
+  end
+  -- Not null: missing labels at the end are left out, and it is the last.
+  if labels[4] then
+    marks[#marks + 1] = { 'p:' .. labels[4], firing.id }
   end
   marks[#marks + 1] = past_error(firing, ended)
   return marks
