@@ -15,7 +15,7 @@ from pymongo.errors import OperationFailure
 
 Document = dict[str, Any]
 FORMAT = 1
-LAYOUT = 3
+LAYOUT = 4
 """The set of indexes. Layout 1 had no number. Every layout has the indexes that older versions need."""
 SIGNALS_SIZE = 4 << 20
 """Bytes of the capped collection of signals."""
@@ -25,8 +25,9 @@ CLAIMABLE = "claimable"
 RUNNING = "running"
 FINISHED = "finished"
 GONE = "gone"
-JOBS, TAGS, KEYS, ERRORS = "jobs", "tags", "keys", "errors"
+JOBS, TAGS, KEYS, ERRORS, PARENTS = "jobs", "tags", "keys", "errors", "parents"
 PENDING_JOBS, PENDING_TAGS, PENDING_ERRORS = "pending_jobs", "pending_tags", "pending_errors"
+PENDING_PARENTS = "pending_parents"
 HELD_KEY = "held_key"
 _NAMESPACE_EXISTS = 48
 FIRINGS = (
@@ -68,7 +69,13 @@ FIRINGS = (
             name=name,
             partialFilterExpression={"finished": {"$exists": True}, field: {"$exists": True}},
         )
-        for name, field in ((JOBS, "job"), (TAGS, "tags"), (KEYS, "key"), (ERRORS, "error_type"))
+        for name, field in (
+            (JOBS, "job"),
+            (TAGS, "tags"),
+            (KEYS, "key"),
+            (ERRORS, "error_type"),
+            (PARENTS, "parent"),
+        )
     ),
     # The same of pending ones, in the order of the line; ``held_key`` serves keys.
     *(
@@ -77,7 +84,12 @@ FIRINGS = (
             name=name,
             partialFilterExpression={"state": "pending", field: {"$exists": True}},
         )
-        for name, field in ((PENDING_JOBS, "job"), (PENDING_TAGS, "tags"), (PENDING_ERRORS, "error_type"))
+        for name, field in (
+            (PENDING_JOBS, "job"),
+            (PENDING_TAGS, "tags"),
+            (PENDING_ERRORS, "error_type"),
+            (PENDING_PARENTS, "parent"),
+        )
     ),
     IndexModel(
         [("queue", ASCENDING), ("held_key", ASCENDING)],

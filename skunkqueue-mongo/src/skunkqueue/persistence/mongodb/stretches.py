@@ -1,7 +1,7 @@
 """Which stretches of which indexes have what a query asks for.
 
-Finished and pending firings are found by the index of what is asked for: a key, a type of error, a tag, a job, or the
-routes. Running ones are read in their order. Pure; knows no connection.
+Finished and pending firings are found by the index of what is asked for: a key, the firing that fired them, a type of
+error, a tag, a job, or the routes. Running ones are read in their order. Pure; knows no connection.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ def _finished(query: Query, finals: list[str], places: tuple[tuple[str, str], ..
     match: Document = {"state": {"$in": finals}, "finished": ended}
     for name, field in (
         (schema.KEYS, "key"),
+        (schema.PARENTS, "parent"),
         (schema.ERRORS, "error_type"),
         (schema.TAGS, "tags"),
         (schema.JOBS, "job"),
@@ -85,6 +86,7 @@ def _live(query: Query, group: int, places: tuple[tuple[str, str], ...]) -> Stre
         return Stretch(group, match, {**asked, "state": state}, schema.HELD_KEY)
     if group == PENDING:
         for name, field in (
+            (schema.PENDING_PARENTS, "parent"),
             (schema.PENDING_ERRORS, "error_type"),
             (schema.PENDING_TAGS, "tags"),
             (schema.PENDING_JOBS, "job"),
@@ -137,6 +139,7 @@ def _asked(query: Query) -> Document:
         ("key", query.key),
         ("error_type", query.error),
         ("schedule", query.schedule),
+        ("parent", query.parent),
         ("worker", query.worker),
     ):
         if value is not None:
