@@ -20,6 +20,7 @@ from tests.web.schedules import declare
 LISTINGS = {
     "/jobs": ("jobs", "id"),
     "/routes": ("routes", "route"),
+    "/totals": ("totals", "route"),
     "/schedules": ("schedules", "name"),
     "/audit": ("entries", "id"),
     "/workers": ("workers", "id"),

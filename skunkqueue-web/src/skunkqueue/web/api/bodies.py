@@ -111,6 +111,13 @@ class PoolsQuery(QueueQuery, frozen=True, kw_only=True):
     cursor: Cursor | UnsetType = UNSET
 
 
+class TotalsQuery(QueueQuery, frozen=True, kw_only=True):
+    """A page of counters that never fall."""
+
+    limit: Limit = 500
+    cursor: Cursor | UnsetType = UNSET
+
+
 class CountersQuery(PlaceQuery, frozen=True, kw_only=True):
     """Counters over time, added up over all routes that fit."""
 

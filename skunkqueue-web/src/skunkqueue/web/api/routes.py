@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
 from typing import Any
 
 from flask import abort
@@ -11,11 +12,12 @@ from skunkqueue.counters import Counters, add_beside, buckets, percentiles_of
 from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.web import source
-from skunkqueue.web.api.bodies import CountersQuery, QueueQuery, RoutesQuery
-from skunkqueue.web.api.cursors import backward, directions, onward, read_pair, write_names
+from skunkqueue.web.api.bodies import CountersQuery, RoutesQuery, TotalsQuery
+from skunkqueue.web.api.cursors import backward, directions, onward, read_names, read_pair, write_names
 from skunkqueue.web.api.endpoints import endpoint, some
 from skunkqueue.web.api.structs import routes as structs
 from skunkqueue.web.api.times import moment, seconds
+from skunkqueue.web.paging import part_of
 from skunkqueue.web.rights import Right
 from skunkqueue.web.routes import page, places_of, working
 
@@ -49,20 +51,30 @@ def counters(asked: CountersQuery) -> structs.Steps:
     )
 
 
-@endpoint("GET", "/totals", Right.VIEW, {200: structs.Totals}, query=QueueQuery)
-def totals(asked: QueueQuery) -> structs.Totals:
-    """Show what was counted by route and job since the store was made."""
-    here = source.current()
-    queue = some(asked.queue)
+@endpoint("GET", "/totals", Right.VIEW, {200: structs.Totals}, query=TotalsQuery)
+def totals(asked: TotalsQuery) -> structs.Totals:
+    """Show what was counted by route and job since the store was made, by queue, route and job."""
+    here, queue = source.current(), some(asked.queue)
+    after, before = (read_names(cursor, 3) for cursor in directions(some(asked.cursor)))
 
-    def read() -> structs.Totals:
-        found = [
+    def read() -> tuple[datetime, list[Counters]]:
+        return moment(here.now()), sorted(here.backend.totals(queue), key=_place_of)
+
+    now, found = here.shared(("api totals", queue), read, size=lambda read: len(read[1]))
+    part = part_of(found, _place_of, asked.limit, after, before)
+    return structs.Totals(
+        now=now,
+        totals=[
             structs.Total(queue=each.queue, route=each.route, job=each.job or "", **point(each.values))
-            for each in here.backend.totals(queue)
-        ]
-        return structs.Totals(now=moment(here.now()), totals=found)
+            for each in part.items
+        ],
+        next=onward(part.next and write_names(*part.next)),
+        previous=backward(part.previous and write_names(*part.previous)),
+    )
 
-    return here.shared(("api totals", queue), read)
+
+def _place_of(each: Counters) -> tuple[str, str, str]:
+    return each.queue, each.route, each.job or ""
 
 
 def point(values: dict[str, float]) -> dict[str, Any]:

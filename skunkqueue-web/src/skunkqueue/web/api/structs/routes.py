@@ -102,3 +102,7 @@ class Totals(Base, frozen=True, kw_only=True):
 
     now: datetime
     totals: list[Total]
+    next: str | None
+    """Cursor of the page after; `null`: this one is the last."""
+    previous: str | None
+    """Cursor of the page before; `null`: this one is the first."""
