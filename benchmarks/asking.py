@@ -32,6 +32,8 @@ DAY = 1_440
 _AT_ONCE = 5_000
 LONG = frozenset({"page of a job", "page of an error", "counts of jobs", "totals"})
 """Questions that look through what is pending, or read every job of every route."""
+SWEEP_EVERY, LOOK_EVERY = 10.0, 0.1
+"""Seconds between what a worker's maintenance does beside its jobs."""
 
 
 def firing(number: int, route: str, **fields: object) -> Firing:
@@ -191,11 +193,18 @@ def working(url: str, seconds: float) -> Iterator[Callable[[], float]]:
 
 
 def work(backend: Backend, seconds: float) -> float:
-    """Do as a worker does, on a route of its own; return firings a second."""
+    """Do as a worker does, on a route of its own, its maintenance included; return firings a second."""
     done = 0
-    end = time.monotonic() + seconds
+    now = time.monotonic()
+    end, next_look, next_sweep = now + seconds, now, now
     began = time.perf_counter()
-    while time.monotonic() < end:
+    while (now := time.monotonic()) < end:
+        if now >= next_sweep:
+            next_sweep = now + SWEEP_EVERY
+            backend.sweep()
+        if now >= next_look:
+            next_look = now + LOOK_EVERY
+            backend.maintain()
         backend.enqueue([firing(number, "work") for number in range(1, MAX_BATCH)])
         claims = backend.claim(QUEUE, "work", "w", MAX_BATCH, 600.0)
         backend.settle([outcome(claim, 0) for claim in claims])
