@@ -23,6 +23,8 @@ from skunkqueue.records import FINAL_STATES, Claim, ClaimRef, State, Verdict
 from tests.fdb.bindings import Either
 from tests.support.store_fixtures import ConfigOf
 
+PARENT = "f" * 24
+
 
 @pytest.fixture
 def clock() -> VirtualClock:
@@ -165,10 +167,10 @@ def test_what_is_removed_leaves_nothing_behind(store: FdbBackend, link: Link, cl
     store.pause(QUEUE)
     store.resume(QUEUE)
     made = [
-        firing(job="a", key="k", tags=("t", "u")),
+        firing(job="a", key="k", tags=("t", "u"), parent=PARENT),
         firing(body=b"large" * 50_000),
         firing(target=OTHER, delay=50.0),
-        *firings(40, tags=("t",)),
+        *firings(40, tags=("t",), parent=PARENT),
     ]
     store.enqueue(made)
     lent = lend(store, 20)
@@ -192,6 +194,21 @@ def test_what_is_removed_leaves_nothing_behind(store: FdbBackend, link: Link, cl
         "V", "C", "route", "jobs", "counts", "minute", "wakeup", "settled", "marker", "rolled",
     }  # fmt: skip
     assert [state for state in FINAL_STATES if store.count(Query(states=(state,))).number] == []
+
+
+def test_what_an_older_worker_finished_is_listed_and_removed_though_not_by_its_parent(
+    store: FdbBackend, link: Link
+) -> None:
+    made = [firing(parent=PARENT, key="k"), firing(parent=PARENT)]
+    store.enqueue(made)
+    lent = lend(store, 2)
+    store.settle([outcome(lent[0], parent=None), outcome(lent[1])])
+    assert ids(store.rows(Query(parent=PARENT)).rows) == [made[1].id]
+    assert {row.parent for row in store.rows(Query()).rows} == {PARENT}
+    assert ids(store.rows(Query(parent=PARENT, key="k")).rows) == [made[0].id]
+    store.delete(ids(made))
+    assert store.rows(Query(parent=PARENT)).rows == ()
+    assert "word" not in tables_left(link)
 
 
 def test_what_lies_too_far_apart_is_purged_and_pruned_in_several(

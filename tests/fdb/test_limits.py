@@ -28,7 +28,9 @@ def backend(either: Either, config_of: ConfigOf) -> Iterator[FdbBackend]:
 def named(number: int, **fields: object) -> Firing:
     """Make a firing with the longest names that there may be."""
     key = f"{number:06}" + "k" * 194
-    return firing(queue=NAME, route=NAME, job=NAME, schedule=NAME, key=key, tags=TAGS, **fields)
+    return firing(
+        queue=NAME, route=NAME, job=NAME, schedule=NAME, key=key, tags=TAGS, parent="f" * 24, **fields
+    )
 
 
 def test_many_firings_with_the_longest_names_are_put_in_at_once(backend: FdbBackend) -> None:

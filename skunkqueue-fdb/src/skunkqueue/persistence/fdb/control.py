@@ -74,6 +74,7 @@ def kill_pending(tr: Transaction, pending: Iterable[tuple[Entry, Attempt | None]
             entry.key,
             token=0 if attempt is None else attempt.token,
             worker=None if attempt is None else attempt.worker,
+            parent=entry.parent,
         )
         by_place.setdefault(entry.place, []).append(item)
     for place, items in by_place.items():

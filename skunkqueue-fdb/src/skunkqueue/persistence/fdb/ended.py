@@ -100,7 +100,7 @@ def _parts(tr: Transaction, items: Sequence[Item]) -> Iterator[list[Item]]:
             yield part
             part, size = [], 0
         part.append(item)
-        size += weight + 200 * len(item.tags)
+        size += weight + 200 * (len(item.tags) + (item.parent is not None))
     yield part
 
 
@@ -112,6 +112,8 @@ def _words(tr: Transaction, item: Item, finished: float) -> Iterator[bytes]:
     words = [(keys.TAG, tag) for tag in set(item.tags)]
     if item.key is not None:
         words.append((keys.KEY, item.key))
+    if item.parent is not None:
+        words.append((keys.PARENT, item.parent))
     if item.error is not None:
         words.append((keys.ERROR, listing.error_type(item.error) or ""))
     for kind, text in words:

@@ -33,7 +33,7 @@ All keys of a store begin with ``skunkqueue``, a zero byte, its dbname, and a ze
 ``o PLACE STATE FINISHED UNIQUE PART``            ``Ended``: firings that finished together, with results; a *chunk*
 ``O STATE FINISHED UNIQUE PART PLACE``            the same chunks over all routes; empty
 ``J JOB FINISHED STATE UNIQUE PART PLACE``        chunks that have firings of a job; empty
-``i KIND TEXT FINISHED ID``                       finished firings by tag, key and type of error: chunk
+``i KIND TEXT FINISHED ID``                       finished firings by tag, key, type of error and parent: chunk
 ``t GONE STATE FINISHED UNIQUE PART PLACE``       chunks in the order in which they are pruned; empty
 ``d TABLE LEVEL PREFIX LAST POINTER``             directory of what is packed, by id: see ``packed``
 ``g PLACE``                                       a number that changes when something may be claimable
@@ -67,7 +67,7 @@ MAX_ID = 100
 """Bytes of an id at most; a longer one is not known."""
 LETTERS = {State.COMPLETE: b"c", State.ERROR: b"e", State.KILLED: b"k", State.EXPIRED: b"x"}
 STATE_OF = {letter: state for state, letter in LETTERS.items()}
-TAG, KEY, ERROR = b"t", b"k", b"e"
+TAG, KEY, ERROR, PARENT = b"t", b"k", b"e", b"p"
 """KINDs of words by which finished firings are found."""
 END = b"\xff"
 """Behind a prefix, it comes after all that begins with it: no key has this byte there."""

@@ -121,6 +121,8 @@ class Item(msgspec.Struct, frozen=True, array_like=True, gc=False):
     token: int | None = None
     """``None``: as ``Ended`` has it. The same of the next."""
     worker: str | None = None
+    parent: str | None = None
+    """``None`` also where a worker of an older version finished it: then no word leads to it by its parent."""
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True, array_like=True, gc=False):

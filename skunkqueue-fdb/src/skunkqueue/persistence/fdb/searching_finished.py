@@ -82,7 +82,12 @@ def positions(
 def _by_word(
     tr: Transaction, query: Query, low: float, high: float, *, onward: bool
 ) -> Iterator[Found] | None:
-    for kind, text in ((keys.KEY, query.key), (keys.TAG, query.tag), (keys.ERROR, query.error)):
+    for kind, text in (
+        (keys.KEY, query.key),
+        (keys.PARENT, query.parent),
+        (keys.TAG, query.tag),
+        (keys.ERROR, query.error),
+    ):
         if text is not None:
             return _of_word(tr, tr.keys.word + kind + keys.name(text), low, high, onward=onward)
     return None

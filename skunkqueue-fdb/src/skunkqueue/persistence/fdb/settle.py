@@ -141,6 +141,7 @@ def _completed(
                 job=entry.job,
                 tags=entry.tags,
                 key=entry.key,
+                parent=entry.parent,
             )
         )
     return whole, known
@@ -215,6 +216,7 @@ def _item(tr: Transaction, outcome: Outcome, attempt: Attempt | None) -> Item:
         outcome.tags,
         outcome.key,
         attempt_state,
+        parent=outcome.parent,
     )
 
 
