@@ -16,6 +16,8 @@ from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import ClaimRef, Firing, State, Verdict
 from tests.core.cli.program import WORKER, Skunq, begin, body, end, finish, fire
 
+PARENT = "f" * 24
+
 
 def ids(listed: dict[str, list[dict[str, str]]]) -> list[str]:
     return [each["id"] for each in listed["jobs"]]
@@ -43,6 +45,7 @@ def shop(store: Backend) -> dict[str, str]:
         "key": finish(store, key="only-once"),
         "error": finish(store, Verdict.ERROR, error="TimeoutError: no answer"),
         "schedule": finish(store, schedule="nightly"),
+        "parent": finish(store, parent=PARENT),
     }
     fire(store)
     made["worker"] = end(store, begin(store, worker="w-9"))
@@ -58,12 +61,28 @@ def shop(store: Backend) -> dict[str, str]:
         ("key", "only-once"),
         ("error", "TimeoutError"),
         ("schedule", "nightly"),
+        ("parent", PARENT),
         ("worker", "w-9"),
     ],
 )
 def test_each_filter_finds_its_firing(shop: dict[str, str], skunq: Skunq, name: str, value: str) -> None:
     assert ids(skunq.json("jobs", f"--{name}", value)) == [shop[name]]
-    assert "no such firings" in skunq.error("jobs", f"--{name}", "other", expect=1)
+    other = "a" * len(value)
+    assert "no such firings" in skunq.error("jobs", f"--{name}", other, expect=1)
+
+
+def test_parent_is_a_whole_id(shop: dict[str, str], skunq: Skunq) -> None:
+    assert ids(skunq.json("jobs", "--parent", f" {PARENT.upper()}")) == [shop["parent"]]
+    assert "is not a whole ID" in skunq.error("jobs", "--parent", PARENT[:6], expect=2)
+
+
+def test_what_a_firing_fired_is_killed_alone(store: Backend, skunq: Skunq) -> None:
+    wanted, other = fire(store, parent=PARENT), fire(store, parent="a" * 24)
+
+    skunq("kill", "--parent", PARENT, "--yes")
+
+    assert ids(skunq.json("jobs", "--state", "killed")) == [wanted]
+    assert ids(skunq.json("jobs", "--state", "pending")) == [other]
 
 
 def test_filters_together_must_all_fit(store: Backend, skunq: Skunq) -> None:

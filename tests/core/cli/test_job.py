@@ -38,6 +38,11 @@ def test_a_pending_firing_shows_its_call_and_its_rules(store: Backend, skunq: Sk
     assert "expires     " in told
 
 
+def test_a_firing_shows_what_fired_it(store: Backend, skunq: Skunq) -> None:
+    assert "f" * 24 in skunq("job", fire(store, parent="f" * 24))
+    assert "fired by" not in skunq("job", fire(store))
+
+
 def test_a_complete_firing_shows_its_result(store: Backend, skunq: Skunq) -> None:
     made = finish(store, result=packed({"sold": [1, 2], "when": None}))
 

@@ -10,6 +10,7 @@ import click
 from skunkqueue.cli.connection import queue_options
 from skunkqueue.cli.moments import Moment, MomentType
 from skunkqueue.cli.options import option
+from skunkqueue.ids import ID_LENGTH
 from skunkqueue.listings import Query
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import State
@@ -18,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 STATES = ("running", "pending", "error", "killed", "expired", "complete")
 """In the order in which people want to see them."""
 UNFINISHED = ("running", "pending")
-WORDS = ("job", "tag", "key", "error", "schedule", "worker")
+WORDS = ("job", "tag", "key", "error", "schedule", "parent", "worker")
 
 
 class Filter(NamedTuple):
@@ -74,6 +75,7 @@ def filter_options(states: Sequence[str]) -> Callable[[F], F]:
                 "counts, of others the time they were enqueued.",
             ),
             option("--worker", metavar="ID", help="Only what this worker holds, or held last."),
+            option("--parent", metavar="ID", help="Only what this firing fired; its whole ID."),
             option("--schedule", metavar="NAME", help="Only runs of this schedule."),
             option("--error", metavar="TYPE", help="Only what failed with this type of error."),
             option("--key", metavar="KEY", help="Only with this idempotency key."),
@@ -95,10 +97,15 @@ def filter_options(states: Sequence[str]) -> Callable[[F], F]:
 
 
 def filter_of(given: dict[str, Any]) -> Filter:
-    """Take the filter out of a command's options. Raises click.UsageError for an empty text, which is in all arguments."""
+    """Take the filter out of a command's options.
+
+    Raises click.UsageError for an empty text, which is in all arguments, and for a parent that is not a whole id.
+    """
     if given["text"] == "":
         msg = "--text is empty: give a word to look for, or leave it out"
         raise click.UsageError(msg)
+    if given["parent"] is not None:
+        given = {**given, "parent": _whole_id(given["parent"])}
     return Filter(
         queue=given["queue"],
         route=given["route"],
@@ -108,6 +115,15 @@ def filter_of(given: dict[str, Any]) -> Filter:
         until=given["until"],
         text=given["text"],
     )
+
+
+def _whole_id(typed: str) -> str:
+    """Return the id that was typed; it need not be in the store any more, so the start of one cannot be looked up."""
+    found = typed.strip().lower()
+    if len(found) != ID_LENGTH:
+        msg = f"--parent {typed!r} is not a whole ID: one has {ID_LENGTH} characters, as `skunq jobs` shows them"
+        raise click.UsageError(msg)
+    return found
 
 
 def query_of(wanted: Filter, states: Iterable[str], span: Span | None, *, newest: bool) -> Query:

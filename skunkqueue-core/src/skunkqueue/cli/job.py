@@ -153,6 +153,7 @@ def _show(record: Record, kill: Kill | None, now: float) -> None:
             ("state", record.state.value),
             ("enqueued", _moment(record.enqueued, now)),
             ("due", _moment(record.due, now)),
+            ("fired by", record.parent),
             ("given back", _given_back(record)),
             ("began", _moment(record.began, now)),
             ("finished", _moment(record.finished, now)),
