@@ -391,6 +391,13 @@ OF_ASKING = (
     ),
     # --- the audit log --------------------------------------------------------------------------------
     Mutant(
+        "prune leaves the audit log alone",
+        "control.py",
+        "audit.drop_old(store, now)",
+        "pass",
+        "test_prune_removes_all_old_entries_at_once",
+    ),
+    Mutant(
         "an entry is written anew",
         "audit.py",
         "store.audit.setdefault(entry.id, replace(entry, at=store.now(), on=entry.on[:MAX_ON]))",

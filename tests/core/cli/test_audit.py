@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import getpass
 import socket
+import time
 
 import msgspec
 
 from skunkqueue.cli.audit import listed, progress_of
+from skunkqueue.clock import VirtualClock
+from skunkqueue.config import resolve
 from skunkqueue.ids import new_id
 from skunkqueue.persistence.backend import Backend
+from skunkqueue.persistence.sqlite import SQLiteBackend
 from skunkqueue.pools import Entry
 from skunkqueue.records import Verdict
 from tests.core.cli.program import Skunq, begin, finish, fire, hire, open_pool
@@ -119,3 +123,17 @@ def test_a_command_to_a_pool_that_died_is_never_heard_or_never_done(store: Backe
         "heard after 1.0 s, never done: the pool is gone",
         "heard after 1.0 s, not done yet",
     ]
+
+
+def test_what_is_too_old_in_the_log_is_pruned(store: Backend, url: str, skunq: Skunq) -> None:
+    hundred_days_ago = VirtualClock(time.time() - 100 * 86_400.0)
+    before = SQLiteBackend.open(resolve(conn_url=url), clock=hundred_days_ago)
+    old, new = (Entry(id=new_id(), at=0.0, who="ada", verb="kill", on="it") for _ in range(2))
+    before.log_entry(old)
+    before.close()
+    store.log_entry(new)
+
+    skunq("prune")
+
+    assert [one.verb for one in store.audit().entries] == ["prune", "kill"]
+    assert [one.id for one in store.audit(verb="kill").entries] == [new.id]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from skunkqueue.records import Command, State
-from skunkqueue_memory import workers
+from skunkqueue_memory import audit, workers
 from skunkqueue_memory.shelf import Entry
 from skunkqueue_memory.store import Store
 
@@ -95,6 +95,7 @@ def prune(store: Store, older: float | None, limit: int) -> int:
         and (entry.kept_until() <= now if older is None else entry.finished < now - older)
     ][:limit]
     store.shelf.tallies.drop(now)
+    audit.drop_old(store, now)
     return _remove(store, doomed)
 
 

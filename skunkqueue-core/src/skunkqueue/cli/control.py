@@ -144,7 +144,7 @@ def run(each: Answer) -> None:
 def prune(
     control: Control, ctx: click.Context, older_than: float | None, *, yes: bool, as_json: bool
 ) -> None:
-    """Remove finished firings whose time is over."""
+    """Remove finished firings and entries of the audit log whose time is over."""
     if older_than is not None and not yes:
         _ask_about_age(control, ctx, older_than, as_json=as_json)
     removed = control.prune(older_than, lambda count: bulk.show(f"{count:,}"))

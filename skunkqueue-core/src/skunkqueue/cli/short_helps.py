@@ -18,7 +18,7 @@ SHORT_HELPS = {
     "pause": "Let workers begin nothing more of a queue or route.",
     "plugins": "Show all plugins, and why the broken ones are.",
     "pools": "Show live pools, and how their workers stand.",
-    "prune": "Remove finished firings whose time is over.",
+    "prune": "Remove finished firings and entries of the audit log whose time is over.",
     "purge": "Remove all pending firings of a queue or route.",
     "queues": "Show queues and routes, and how much waits there.",
     "quiet": "Let workers or whole pools begin nothing more, and stay.",

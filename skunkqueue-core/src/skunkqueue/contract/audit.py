@@ -112,6 +112,14 @@ class AuditPromises(Kit):
         swept(audit_backend)
         assert [one.id for one in logged(audit_backend)] == [new.id]
 
+    def test_prune_removes_all_old_entries_at_once(self, audit_backend: Backend, clock: VirtualClock) -> None:
+        log_all(audit_backend, [audit_entry() for _ in range(MAX_PAGE + 100)])
+        clock.advance(ENTRY_TTL + 60)
+        new = audit_entry()
+        audit_backend.log_entry(new)
+        assert audit_backend.prune(limit=1) == 0
+        assert [one.id for one in logged(audit_backend)] == [new.id]
+
     def test_only_so_many_entries_are_kept(self, audit_backend: Backend, threads: ThreadPoolExecutor) -> None:
         said = [audit_entry() for _ in range(MAX_ENTRIES + 20)]
         calls = [threads.submit(log_all, audit_backend, said[part::8]) for part in range(8)]
@@ -119,6 +127,12 @@ class AuditPromises(Kit):
             call.result(10 * PATIENCE)
         swept(audit_backend)
         assert [one.id for one in logged(audit_backend, MAX_PAGE)] == [one.id for one in said[:19:-1]]
+        more = [audit_entry() for _ in range(5)]
+        log_all(audit_backend, more)
+        audit_backend.prune()
+        assert [one.id for one in logged(audit_backend, MAX_PAGE)] == [
+            one.id for one in [*said[25:], *more][::-1]
+        ]
 
     def test_entries_that_come_meanwhile_do_not_move_the_pages(
         self, audit_backend: Backend, clock: VirtualClock

@@ -356,8 +356,9 @@ class Backend(Asking, WorkerVerbs, ScheduleVerbs, ABC):
     def prune(self, older: float | None = None, limit: int = 1_000) -> int:
         """Remove up to ``limit`` finished firings that are past their ttl; return how many.
 
-        With ``older`` (seconds): those that finished longer ago than that, whatever their ttl. It also
-        drops old counters. Calling it until it returns less than ``limit`` removes all.
+        With ``older`` (seconds): those that finished longer ago than that, whatever their ttl. Calling it until it
+        returns less than ``limit`` removes all. It also drops old counters, and from the audit log all that is past its
+        time or too much.
         """
 
     @abstractmethod

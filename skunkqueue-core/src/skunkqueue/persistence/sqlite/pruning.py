@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from skunkqueue.persistence.sqlite import ending, tallies
+from skunkqueue.persistence.sqlite import audit, ending, tallies
 from skunkqueue.persistence.sqlite.deferred import after_sorting
 from skunkqueue.persistence.sqlite.schema import COMPLETE, EXPIRED
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _HOLDER_TTL = 30 * 86_400.0
 """Seconds for which the name of a worker is kept that holds nothing."""
+_ENTRIES_AT_ONCE = 1_000
 
 
 def prune(store: Store, older: float | None, limit: int) -> int:
@@ -26,7 +27,10 @@ def prune(store: Store, older: float | None, limit: int) -> int:
         drop_old(db, now)
         return remove(db, now, older, limit)
 
-    return store.writer.run(after_sorting(run))
+    removed = store.writer.run(after_sorting(run))
+    while store.readers.run(lambda db: audit.is_too_long(db, store.clock.now())):
+        store.writer.run(lambda db: audit.drop_old(db, store.clock.now(), _ENTRIES_AT_ONCE))
+    return removed
 
 
 def remove(db: sqlite3.Connection, now: float, older: float | None, limit: int) -> int:

@@ -84,7 +84,7 @@ class Administration(Asking):
         done += self._kill_unclaimable()
         done += link.run(lambda tr: audit.drop_old(tr, SWEEP_LIMIT))
         link.run(marks.forget_old)
-        return done + self.prune(limit=SWEEP_LIMIT)
+        return done + self._prune(None, SWEEP_LIMIT)
 
     def _kill_unclaimable(self) -> int:
         """Kill what only workers could run that are not listed."""

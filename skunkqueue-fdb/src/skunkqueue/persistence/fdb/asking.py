@@ -10,6 +10,7 @@ from skunkqueue.listings import MOST_COUNTED, Count, JobCount, Query, Result, Ro
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.fdb import (
+    audit,
     control,
     counters,
     deleting,
@@ -100,6 +101,11 @@ class Asking(StoreBackend):
 
     def prune(self, older: float | None = None, limit: int = 1_000) -> int:
         """Remove what was kept long enough; see ``Backend.prune``."""
+        while self._link.run(lambda tr: audit.drop_old(tr, pruning.AT_ONCE)):
+            pass
+        return self._prune(older, limit)
+
+    def _prune(self, older: float | None, limit: int) -> int:
         number = 0
         while number < limit:
             left = min(limit - number, pruning.AT_ONCE)

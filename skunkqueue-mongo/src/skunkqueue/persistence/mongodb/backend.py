@@ -9,6 +9,7 @@ from skunkqueue.listings import MOST_COUNTED, Count, JobCount, Query, Result, Ro
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.encoding import refuses_what_is_not_utf8
 from skunkqueue.persistence.mongodb import (
+    audit,
     claim,
     control,
     counters,
@@ -171,4 +172,5 @@ class MongoBackend(Administration):
 
     def prune(self, older: float | None = None, limit: int = 1_000) -> int:
         """Remove what was kept long enough; see ``Backend.prune``."""
+        audit.drop_old(self._store, self._store.time.about_now())
         return pruning.prune(self._store, older, limit)

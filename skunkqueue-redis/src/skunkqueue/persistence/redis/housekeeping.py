@@ -9,7 +9,7 @@ from skunkqueue.persistence.redis.scripts import load
 from skunkqueue.persistence.redis.wire import as_count, or_false
 from skunkqueue.pools import ENTRY_TTL, MAX_ENTRIES
 
-_SWEEP, _ADOPT, _PRUNE = map(load, ("sweep", "adopt", "prune"))
+_SWEEP, _ADOPT, _PRUNE, _CUT_AUDIT = map(load, ("sweep", "adopt", "prune", "cut_audit"))
 _AT_ONCE = 1_000
 """Of each kind of thing, how many one sweep removes at most."""
 
@@ -22,5 +22,8 @@ def sweep(link: Link) -> int:
 
 
 def prune(link: Link, older: float | None, limit: int) -> int:
-    """Remove finished firings that are old enough; return how many."""
-    return as_count(link.call(_PRUNE, or_false(older), limit))
+    """Remove finished firings that are old enough, and old entries of the audit log; return how many firings."""
+    removed = as_count(link.call(_PRUNE, or_false(older), limit))
+    while as_count(link.call(_CUT_AUDIT, MAX_ENTRIES, ENTRY_TTL)):
+        pass
+    return removed
