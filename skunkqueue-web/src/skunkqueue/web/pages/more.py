@@ -7,9 +7,11 @@ import logging
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol, cast
 
-from flask import Blueprint, abort, current_app, render_template, request
+from flask import Blueprint, abort, copy_current_request_context, current_app, g, render_template, request
 from jinja2 import Template
+from markupsafe import Markup
 
+from skunkqueue.errors import PluginTimeoutError
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins import PAGES, calls, registry
 from skunkqueue.plugins.calls import call_within
@@ -45,13 +47,15 @@ class Extras:
     """All pages that plugins bring, found when first needed; those that cannot be used are left out and logged."""
 
     def __init__(self) -> None:
+        self.rests = calls.Rests()
+        """Those that hung are not called for a while, so that a page that is reloaded leaves no thread behind each time."""
         self._templates: dict[str, Template] = {}
 
     @functools.cached_property
     def pages(self) -> dict[str, Extra]:
         """The pages by name."""
         found: dict[str, Extra] = {}
-        for loaded in registry.load_each(PAGES):
+        for loaded in registry.load_each(PAGES, limit=registry.LOAD_LIMIT):
             if loaded.plugin is None:
                 logger.warning("page plugin %r is left out: %s", loaded.info.name, loaded.info.problem)
                 continue
@@ -77,14 +81,36 @@ def more() -> str | tuple[str, int]:
         abort(404)
     if not may(found.right):
         abort(403)
-    store = source.current().backend
     try:
-        body = extras().template(found)
-        read = functools.partial(found.page.read, store, request.args.to_dict())
-        return render_template("more.html", page=found.page, body=body, **call_within(calls.LIMIT, read))
+        body = _body(found)
     except Exception as error:  # noqa: BLE001 - a plugin may raise anything
         logger.error("page failed: plugin=%r reason=%r", found.name, explain(error))  # noqa: TRY400 - the reason says it
         return render_template("more.html", page=found.page, body=None, problem=explain(error)), 500
+    return render_template("more.html", page=found.page, body=Markup(body))  # noqa: S704 - Jinja2 made it, and escaped its values
+
+
+def _body(found: Extra) -> str:
+    """Have a page read and rendered within its time: what it read may be slow to iterate over, too."""
+    rests = extras().rests
+    if rests.has(found.name):
+        msg = "it did not return a while ago, and is not called now"
+        raise PluginTimeoutError(msg)
+    store, template, arguments = source.current().backend, extras().template(found), request.args.to_dict()
+    of_request = {name: g.get(name) for name in g}
+
+    @copy_current_request_context
+    def made() -> str:
+        # Who asks, for what the template may ask about.
+        vars(g).update(of_request)
+        return render_template(template, page=found.page, **found.page.read(store, arguments))
+
+    try:
+        body = call_within(calls.LIMIT, made)
+    except PluginTimeoutError:
+        rests.begin(found.name)
+        raise
+    rests.end(found.name)
+    return body
 
 
 def extras() -> Extras:
