@@ -210,6 +210,7 @@ class Link:
     def run_last(self, work: Callable[[Transaction], object]) -> None:
         """Run what is repeatable although the store was closed, or give up after a moment."""
         end = monotonic() + LAST
+        tries = 0
         while (left := end - monotonic()) > 0 and self.pid == os.getpid():
             raw: RawTransaction = self._database.create_transaction()
             raw.options.set_timeout(max(int(left * 1000), 10))
@@ -217,7 +218,11 @@ class Link:
                 work(Transaction(self, raw))
                 raw.commit().wait()
             except self.error as error:
-                if errors.code_of(error) in errors.AGAIN:
+                code = errors.code_of(error)
+                if code in errors.AGAIN:
+                    tries += 1
+                    # Not at ``closed``, which is set.
+                    Latch().wait(_pause_after(tries, code))
                     continue
                 log.warning(
                     "%s: not taken back what was lent at close: %s", self.settings.place, errors.told(error)
@@ -301,9 +306,7 @@ class Link:
             return ""
 
     def _pause(self, tries: int, code: int, end: float) -> None:
-        longest = LONGEST_AFTER_CONFLICT if code == errors.NOT_COMMITTED else LONGEST_PAUSE
-        pause = min(FIRST_PAUSE * 2 ** min(tries, 12), longest) * random.random()  # noqa: S311 - no secret
-        self.closed.wait(min(pause, max(end - monotonic(), 0.0)))
+        self.closed.wait(min(_pause_after(tries, code), max(end - monotonic(), 0.0)))
 
     def note_version(self, version: int) -> None:
         """Take note of the version that a transaction reads. Where versions jumped, it is tried again with a clock set right."""
@@ -382,3 +385,9 @@ class Link:
             yield self._mark + slot.to_bytes(2, "big")
         finally:
             self._slots.append(slot)
+
+
+def _pause_after(tries: int, code: int) -> float:
+    """Return for how many seconds to wait after so many tries, the last of which ended in this error."""
+    longest = LONGEST_AFTER_CONFLICT if code == errors.NOT_COMMITTED else LONGEST_PAUSE
+    return min(FIRST_PAUSE * 2 ** min(tries, 12), longest) * random.random()  # noqa: S311 - no secret
