@@ -7,7 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+import pytest
+
+from skunkqueue.opening import StoreOpening
+from skunkqueue.persistence.sqlite.writer import Writer
 from skunkqueue.turns import Exclusive, Turn, Turned
+from tests.support.jumps import left_out
 from tests.support.moments import Stop, moments
 
 
@@ -127,3 +132,10 @@ def test_exclusive_action_may_be_interrupted_at_any_moment() -> None:
                 moment(lambda: alone.run(lambda: 1, otherwise=2))
             assert threads.submit(alone.run, lambda: 1, otherwise=2).result(60) == 1
             assert alone.run(lambda: 1, otherwise=2) == 1
+
+
+@pytest.mark.parametrize("function", [Exclusive.run, StoreOpening.open, Writer.run])
+def test_what_a_handler_raises_at_the_end_of_a_loop_does_not_pass_its_try_by(
+    function: Callable[..., object],
+) -> None:
+    assert left_out(function.__code__) == []

@@ -99,9 +99,11 @@ def interrupt(backend: Backend, times: int) -> None:
         while raised < times:
             with suppress(Stop):
                 armed = True
-                # In a finalizer what it raises goes no further.
-                while armed:
+                # In a finalizer what it raises goes no further. Not ``while armed``; see turns.py.
+                while True:
                     put_one(backend)
+                    if not armed:
+                        break
             use(backend)
             threads.submit(use, backend).result(LONG)
 

@@ -16,7 +16,7 @@ number = int(sys.argv[1])
 signal.signal(number, signal.SIG_IGN)
 hear_in_children()
 os.kill(os.getpid(), number)
-child = "import os; os.kill(os.getpid(), int(__import__('sys').argv[1])); print('deaf')"
+child = "import os; os.kill(os.getpid(), int(__import__('sys').argv[1])); print('de', 'af', sep='')"
 print(subprocess.run([sys.executable, "-c", child, sys.argv[1]], stdout=2).returncode)
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -98,6 +98,8 @@ _MODULE = """
     import itertools
     import threading
 
+    over = threading.Event()
+
     class Slow:
         title = "Slow jobs"
         right = "act"
@@ -111,14 +113,14 @@ _MODULE = """
         right = "view"
 
         def read(self, store, arguments):
-            threading.Event().wait()
+            over.wait()
 
     class Endless(Hanging):
         title = "Endless"
         template = "{% for one in all %}{% endfor %}"
 
         def read(self, store, arguments):
-            return {"all": itertools.count()}
+            return {"all": itertools.takewhile(lambda _: not over.wait(0.01), itertools.count())}
 
     class Raising(Hanging):
         title = "Raising"
@@ -134,11 +136,15 @@ NAMES = ("slow", "hanging", "endless", "raising", "odd")
 
 
 @pytest.fixture
-def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     entries = {name: f"web_pages:{name.capitalize()}" for name in NAMES}
     install(tmp_path / "site", "web-pages", PAGES, entries, web_pages=_MODULE)
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     monkeypatch.delitem(sys.modules, "web_pages", raising=False)
+    yield
+    if "web_pages" in sys.modules:
+        # What hangs is on a thread of this process.
+        sys.modules["web_pages"].over.set()
 
 
 def may(url: str, right: Right) -> FlaskClient:

@@ -82,7 +82,11 @@ class StoreOpening:
                 )
                 raise BackendError(msg)
             _now[call.thread] = call
-            while (holder := self._turn.take(call)) is not call:
+            # Not ``while holder is not call``; see turns.py.
+            while True:
+                holder = self._turn.take(call)
+                if holder is call:
+                    break
                 if self._turn.is_under_way(holder):
                     time.sleep(_PAUSE)
                 else:

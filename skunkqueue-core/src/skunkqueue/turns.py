@@ -3,6 +3,9 @@
 A ``threading.Lock`` stays locked for ever where a signal handler raises between its being taken and the ``try``
 that gives it back. A turn is recorded together with the call that has it, so another call can look whether that
 one is still under way, and take the turn over where it is not.
+
+Where what a handler raises must not be missed, a loop within a ``try`` is ``while True``: at the end of a ``while condition``,
+Python 3.12 and 3.13 leave the ``try`` without its ``except`` and ``finally`` (python/cpython#130279).
 """
 
 from __future__ import annotations
@@ -98,7 +101,11 @@ class Exclusive:
         """Run it alone; a signal handler that has interrupted such an action gets ``otherwise``."""
         call = Turned()
         try:
-            while (holder := self._turn.take(call)) is not call:
+            # Not ``while holder is not call``; see above.
+            while True:
+                holder = self._turn.take(call)
+                if holder is call:
+                    break
                 if not self._turn.is_under_way(holder):
                     self._turn.take_over(holder, call)
                 elif holder.thread == call.thread:

@@ -193,7 +193,7 @@ def test_child_opens_the_store_though_another_thread_of_its_parent_was_opening_i
 
     def opening() -> None:
         # Before it is within SQLite, which a fork would wait for.
-        Moment(300, ("skunkqueue/",), hold)(lambda: queue.backend)
+        Moment(3, ("sqlite/opening.py",), hold)(lambda: queue.backend)
 
     with ThreadPoolExecutor(1) as threads:
         opened = threads.submit(opening)

@@ -120,7 +120,10 @@ class Writer:
         # Called twice, since an exception may also come in the middle of it.
         try:
             try:
-                while not ticket.done:
+                # Not ``while not ticket.done``; see turns.py.
+                while True:
+                    if ticket.done:
+                        break
                     holder = self._turn.take(ticket)
                     if holder is ticket:
                         self._lead(ticket)

@@ -390,4 +390,5 @@ class Link:
 def _pause_after(tries: int, code: int) -> float:
     """Return for how many seconds to wait after so many tries, the last of which ended in this error."""
     longest = LONGEST_AFTER_CONFLICT if code == errors.NOT_COMMITTED else LONGEST_PAUSE
-    return min(FIRST_PAUSE * 2 ** min(tries, 12), longest) * random.random()  # noqa: S311 - no secret
+    pause: float = min(FIRST_PAUSE * 2 ** min(tries, 12), longest)
+    return pause * random.random()  # noqa: S311 - no secret

@@ -77,7 +77,11 @@ class _Asking(_Base):
                 begin = _end_of_bulk(data, _end_of_bulk(data, 4))
                 if begin > 0 and _end_of_bulk(data, begin) == len(data):
                     return bytes(data[data.find(_END, begin) + 2 : -2])
-            while (begin := _end_of_popped(data)) == 0:
+            # Not ``while begin == 0``; see turns.py.
+            while True:
+                begin = _end_of_popped(data)
+                if begin != 0:
+                    break
                 data += self._more(_CHUNK)
             return self._hear_rest(data[begin:])
         except _ServerSaidError as error:
