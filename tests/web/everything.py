@@ -111,7 +111,7 @@ def fill(store: Backend) -> Shown:
         ]
     )
     store.enqueue([firing(route="a route that nobody works on", delay=delay) for delay in (0.0, 3_600.0)])
-    store.enqueue([firing(route="nobody", job="shop:send") for _ in range(2)])
+    store.enqueue([firing(route="nobody", job="shop:send", parent=done.id) for _ in range(2)])
     store.sample()
     declare(store, after=60.0)
     control = Control(store, "jed", "to see how it looks")

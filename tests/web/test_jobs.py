@@ -76,6 +76,7 @@ def test_a_filter_without_a_match_says_what_to_do_next(client: FlaskClient, stor
         ("tag", "urgent"),
         ("key", "one"),
         ("schedule", "nightly"),
+        ("parent", "f" * 24),
     ],
 )
 def test_a_word_finds_those_that_have_it(client: FlaskClient, store: Backend, field: str, value: str) -> None:
@@ -84,6 +85,13 @@ def test_a_word_finds_those_that_have_it(client: FlaskClient, store: Backend, fi
     put(store)
 
     assert shown(client, f"/jobs?{field}={value}") == [wanted]
+
+
+def test_an_id_is_found_with_the_blanks_that_were_copied_with_it(client: FlaskClient, store: Backend) -> None:
+    (wanted,) = put(store, parent="f" * 24)
+    put(store)
+
+    assert shown(client, f"/jobs?parent=+{'f' * 24}+") == [wanted]
 
 
 def test_a_type_of_error_and_a_worker_find_what_failed_there(client: FlaskClient, store: Backend) -> None:

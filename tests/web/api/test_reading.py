@@ -88,6 +88,15 @@ def test_jobs_are_found_by_all_that_is_given(client: FlaskClient, put: Put) -> N
     assert len(read(client, "/jobs?text=2")["jobs"]) == 1
 
 
+def test_jobs_are_found_by_the_one_that_fired_them(client: FlaskClient, store: Backend, put: Put) -> None:
+    parent = put()
+    fired = firing(parent=parent)
+    store.enqueue([fired])
+
+    (row,) = read(client, f"/jobs?parent={parent}")["jobs"]
+    assert (row["id"], row["parent"]) == (fired.id, parent)
+
+
 @pytest.mark.parametrize("order", ["line", "newest", "oldest"])
 def test_pages_lead_to_all_jobs_and_back(client: FlaskClient, put: Put, order: str) -> None:
     ids = {put(number) for number in range(7)}

@@ -18,7 +18,7 @@ from skunkqueue.cli.text import UNKNOWN
 from skunkqueue.listings import Query
 from skunkqueue.records import FINAL_STATES, State
 
-WORDS = ("queue", "route", "job", "tag", "key", "error", "schedule", "worker")
+WORDS = ("queue", "route", "job", "tag", "key", "error", "schedule", "parent", "worker")
 """Fields of a query that must be equal to a word."""
 TIMES = ("enqueued", "due", "finished")
 ENDS = tuple(f"{time}_{end}" for time in TIMES for end in ("from", "to"))
@@ -41,6 +41,7 @@ _OF = {
     "key": "with the key",
     "error": "with the error",
     "schedule": "of schedule",
+    "parent": "fired by",
     "worker": "of worker",
 }
 """What stands before each word in a sentence."""
@@ -138,7 +139,7 @@ def read(given: MultiDict[str, str], now: float) -> Filter:
     for name in (*WORDS, *ENDS, "text"):
         text = given.get(name, "")
         # A name may begin or end with blanks.
-        text = text.strip() if name in ENDS else text
+        text = text.strip() if name in (*ENDS, "parent") else text
         if text:
             typed[name] = text
         if len(text) > MAX_WORD:

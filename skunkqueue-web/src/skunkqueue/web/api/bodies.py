@@ -39,6 +39,8 @@ class Matching(Given, frozen=True, kw_only=True):
     error: Word | UnsetType = UNSET
     """Type of the last error."""
     schedule: Word | UnsetType = UNSET
+    parent: Word | UnsetType = UNSET
+    """Id of the firing that fired it."""
     worker: Word | UnsetType = UNSET
     enqueued_from: Moment | UnsetType = UNSET
     enqueued_to: Moment | UnsetType = UNSET

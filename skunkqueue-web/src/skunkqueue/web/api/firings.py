@@ -189,6 +189,7 @@ def query_of(asked: Matching) -> Query:
         key=asked.key,
         error=asked.error,
         schedule=asked.schedule,
+        parent=asked.parent,
         worker=asked.worker,
     )
     return Query(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from skunkqueue.cli.views import unknown_job
+from skunkqueue.listings import Query, Rows
 from skunkqueue.records import Record, Schedule, State
 from skunkqueue.web import source
 from skunkqueue.web.firing import view_of
@@ -20,6 +22,8 @@ blueprint = Blueprint("firing", __name__)
 _MAX_ID = 64
 _FEWEST = 4
 """Characters of an id's start that are looked up."""
+_FIRED = 20
+"""Firings shown of those that its job fired."""
 
 
 @blueprint.get("/jobs/<id_>")
@@ -43,6 +47,7 @@ def firing(id_: str) -> str | Response | tuple[str, int]:
         links=links().of(record),
         kill=kill_of(record),
         schedule=_schedule(record),
+        fired=_fired(record),
         is_paused=record.state is State.PENDING and _is_paused(record),
         has_worker=record.state is not State.PENDING or (record.queue, record.route) in workplaces(),
         unknown=unknown_job(redactor().errors([record])[0]) if record.state is State.PENDING else None,
@@ -55,6 +60,19 @@ def _is_paused(record: Record) -> bool:
     """Return whether its route is paused, by itself or with its whole queue."""
     here, place = source.current(), (record.queue, record.route)
     return here.shared(("is paused", *place), lambda: bool(paused_of(here.backend, {place})))
+
+
+def _fired(record: Record) -> Rows | None:
+    """Return some of the firings that its job fired; ``None``: none is known."""
+    here = source.current()
+    # What was never lent to a worker has not fired anything.
+    if not record.token or "rows" not in here.backend.capabilities:
+        return None
+    query = Query(parent=record.id)
+    found = here.shared(("fired by", record.id), lambda: here.backend.rows(query, _FIRED))
+    if not found.rows and found.next is None:
+        return None
+    return msgspec.structs.replace(found, rows=redactor().rows(found.rows))
 
 
 def _schedule(record: Record) -> Schedule | None:
