@@ -42,7 +42,9 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     worker: str | None = None
     """Id of the worker that holds or last held it."""
     enqueued: tuple[float | None, float | None] | None = None
-    """From (included) to (excluded), store times; ``None`` on either side: open."""
+    """From (included) to (excluded), store times; ``None`` on either side: open. Finished firings are found by its beginning,
+    since none finished before it was put in, if no clock was set back by more than a minute; so are those in ``due``, where no
+    states are asked for in which a firing may never have been due: killed and expired."""
     due: tuple[float | None, float | None] | None = None
     finished: tuple[float | None, float | None] | None = None
     """Only finished ones can be in it."""

@@ -171,6 +171,13 @@ OF_ASKING = (
         "indexed = replace(query, parent=None, schedule=None, worker=None, enqueued=None, due=None)",
         "test_few_finished_firings_are_found_without_looking_at_the_many",
     ),
+    Mutant(
+        "finished firings are looked at from the first on, whenever they were put in",
+        "reading.py",
+        "finished = listing.finished_within(query)",
+        "finished = query.finished",
+        "test_few_finished_firings_are_found_without_looking_at_the_many",
+    ),
     # --- counts and results ---------------------------------------------------------------------------
     Mutant(
         "results do not say how a failure was tried",

@@ -113,7 +113,8 @@ def results(store: Store, ids: Sequence[str]) -> list[Result | None]:
 def _rows(store: Store, query: Query) -> list[Row]:
     """Return the live firings, and the finished ones that a real store would find by its indexes."""
     now = store.now()
-    indexed = replace(query, schedule=None, worker=None, enqueued=None, due=None)
+    finished = listing.finished_within(query)
+    indexed = replace(query, schedule=None, worker=None, enqueued=None, due=None, finished=finished)
     rows = [entry.row(now, paused=store.is_paused(entry.place)) for entry in store.shelf.entries.values()]
     states = listing.states_of(query)
     return [

@@ -51,6 +51,8 @@ INDEXED: tuple[dict[str, Any], ...] = (
     {"queue": "rare"},
     {"states": (State.ERROR,)},
     {"finished": (1_750_000_050.0, None)},
+    {"enqueued": (1_750_000_100.0, None)},
+    {"due": (1_750_000_100.0, None), "states": (State.COMPLETE, State.ERROR)},
 )
 """Filters that find finished firings without looking at others; three firings match each."""
 FILTERS: dict[str, tuple[Query, Callable[[Row], bool]]] = {
@@ -252,6 +254,31 @@ class FilterPromises(Kit):
         assert sorted(ids(page.rows)) == sorted(ids(made))
         assert (page.next, page.previous) == (None, None)
         assert page.looked <= 100
+
+    @pytest.mark.parametrize("newest", [False, True])
+    @pytest.mark.parametrize("field", ["enqueued", "due"])
+    def test_what_is_not_finished_or_never_was_due_is_found_by_these_times(
+        self, listing_backend: Backend, clock: VirtualClock, field: str, *, newest: bool
+    ) -> None:
+        settled(listing_backend)
+        clock.advance(100)
+        since = clock.now()
+        done, runs = settled(listing_backend), claimed(listing_backend).id
+        killed, waits = firings(2, delay=3_600.0)
+        listing_backend.enqueue([killed, waits])
+        listing_backend.kill([killed.id])
+        asked: dict[str, Any] = {field: (since, None), "newest": newest}
+        found = ids(rows_of(listing_backend, **asked))
+        assert sorted(found) == sorted([done, runs, killed.id, waits.id])
+
+    def test_what_finished_after_the_clock_was_set_back_is_found_by_when_it_was_put_in(
+        self, listing_backend: Backend, clock: VirtualClock
+    ) -> None:
+        lent = claimed(listing_backend)
+        since = clock.now()
+        clock.jump(-45)
+        listing_backend.settle([outcome(lent)])
+        assert ids(rows_of(listing_backend, enqueued=(since, None))) == [lent.id]
 
     def test_page_of_rows_is_bounded(self, listing_backend: Backend) -> None:
         batch = firings(MAX_ROWS + 1)

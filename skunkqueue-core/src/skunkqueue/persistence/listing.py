@@ -23,6 +23,8 @@ _GROUPS = {State.RUNNING: RUNNING, State.PENDING: PENDING}
 _JUST_AFTER = "~"
 """Appended to an id, it sorts after that id and before the next: it comes after all digits."""
 
+SET_BACK = 60.0
+"""Seconds by which a clock may be set back, or that of another server be behind, and times still be in their order."""
 ROOM = 980
 """Bytes of JSON for each row of a page, on the average: 100 rows take less than 100 kB."""
 SMALL_PAGE = 100
@@ -139,6 +141,22 @@ def states_of(query: Query) -> tuple[State, ...]:
 
 def _ends(span: tuple[float | None, float | None] | None) -> Iterator[float]:
     yield from (end for end in span or () if end is not None)
+
+
+def finished_within(query: Query) -> tuple[float | None, float | None]:
+    """Return from when to when finished firings that match may have finished, so that a store need not look at others.
+
+    None finished before it was put in. What a worker ran to its end began no earlier than it was due; what was killed or
+    expired may never have been.
+    """
+    since, until = query.finished or (None, None)
+    spans = [query.enqueued]
+    if not {State.KILLED, State.EXPIRED}.intersection(states_of(query)):
+        spans.append(query.due)
+    bounds = [span[0] - SET_BACK for span in spans if span is not None and span[0] is not None]
+    if since is not None:
+        bounds.append(since)
+    return (max(bounds) if bounds else None), until
 
 
 def is_by_place_and_state(query: Query) -> bool:

@@ -26,7 +26,7 @@ def finished(
     db: sqlite3.Connection, query: Query, scope: Scope, after: Position | None, *, onward: bool
 ) -> Iterator[Position]:
     """List the positions of finished firings that may match."""
-    since, until = query.finished or (None, None)
+    since, until = listing.finished_within(query)
     low = float("-inf") if since is None else since
     high = float("inf") if until is None else until
     if after is not None:

@@ -65,7 +65,7 @@ def positions(
     onward: bool,
 ) -> Iterator[tuple[Position, Found]]:
     """Go through finished firings that may match, beyond a position."""
-    since, until = query.finished or (None, None)
+    since, until = listing.finished_within(query)
     low = -math.inf if since is None else since
     high = math.inf if until is None else until
     if after is not None:

@@ -59,7 +59,7 @@ def stretches(
 
 def _finished(query: Query, finals: list[str], places: tuple[tuple[str, str], ...]) -> Stretch:
     asked = _asked(query)
-    ended = {"$gt": SINCE_EVER, **_range(query.finished)}
+    ended = {"$gt": SINCE_EVER, **_range(listing.finished_within(query))}
     match: Document = {"state": {"$in": finals}, "finished": ended}
     for name, field in (
         (schema.KEYS, "key"),

@@ -117,7 +117,7 @@ def _finished(
     onward: bool,  # noqa: FBT001 - as the others are called
     want: int,
 ) -> Iterator[Row | Passed]:
-    low, high = query.finished or (None, None)
+    low, high = listing.finished_within(query)
     place: Sequence[float | str] | None = None if start is None else (start.first, start.id)
     states = [state.value for state in listing.states_of(query) if state.final]
     mark, job = _mark_of(query), query.job or None
