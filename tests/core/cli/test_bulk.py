@@ -209,6 +209,19 @@ def test_it_counts_and_asks_on_a_terminal(store: Backend, answer: str, left: Sta
     assert ("3 of 3" in told) == (answer == "y")
 
 
+def test_requeueing_asks_on_a_terminal_also_where_a_queue_is_named(store: Backend) -> None:
+    made = finish(store, Verdict.ERROR)
+
+    skunq = pexpect.spawn(
+        sys.executable, ["-m", "skunkqueue.cli", "requeue", "-q", "demo"], encoding="utf-8", timeout=60
+    )
+    skunq.expect_exact("Requeue 1 firing?")
+    skunq.sendline("n")
+    skunq.read()
+
+    assert states(store, [made]) == [State.ERROR]
+
+
 @pytest.mark.parametrize("verb", ["kill", "delete"])
 def test_ctrl_c_at_the_question_ends_it_as_ctrl_c_does_elsewhere(store: Backend, verb: str) -> None:
     made = fire(store)

@@ -95,7 +95,7 @@ def kill(each: Answer) -> None:
 def requeue(each: Answer) -> None:
     """Run finished firings again.
 
-    Give their IDs, or filters: requeue --state error -q QUEUE. In a script it does not ask where -q is given.
+    Give their IDs, or filters: requeue --state error -q QUEUE. It asks first; in a script, only where no -q is given.
     """
     if not each.done:
         note(f"{each.id} is not finished, or its idempotency key is in use by another firing")
