@@ -164,6 +164,21 @@ OF_ASKING = (
         "row for row in rows if row.state in states",
         "test_few_finished_firings_are_found_without_looking_at_the_many",
     ),
+    *(
+        Mutant(
+            f"{verb} answers for only so many of a thousand",
+            "backend.py",
+            f"return self._store.run(control.{verb}, ids)",
+            f"return self._store.run(control.{verb}, ids[:999])",
+            f"test_thousand_are_{done}_in_a_call",
+        )
+        for verb, done in (
+            ("kill", "killed"),
+            ("requeue", "requeued"),
+            ("delete", "deleted"),
+            ("run_now", "made_due"),
+        )
+    ),
     Mutant(
         "what a firing fired is looked for among all others",
         "reading.py",

@@ -175,12 +175,6 @@ class DeletingPromises(Kit):
         assert listing_backend.settle([outcome(lent, follow=(firing(route="bar"),))]) == [lent.id]
         assert rows_of(listing_backend) == []
 
-    def test_thousand_are_deleted_in_a_call(self, listing_backend: Backend) -> None:
-        batch = firings(MAX_PAGE)
-        listing_backend.enqueue(batch)
-        assert listing_backend.delete(ids(batch)) == dict.fromkeys(ids(batch), State.PENDING)
-        assert counts(listing_backend) == {}
-
     def test_one_id_twice_is_deleted_once(self, listing_backend: Backend) -> None:
         done = settled(listing_backend)
         assert listing_backend.delete([done, done]) == {done: State.COMPLETE}

@@ -38,6 +38,7 @@ from skunkqueue.contract.settle import SettlePromises
 from skunkqueue.contract.several import SeveralPromises
 from skunkqueue.contract.stateful import StatefulPromises
 from skunkqueue.contract.texts import TextPromises
+from skunkqueue.contract.thousand import ThousandPromises
 from skunkqueue.contract.wakeups import WakeupPromises
 from skunkqueue.contract.workers import WorkerPromises
 
@@ -62,6 +63,7 @@ class BackendContract(
     ManyRoutesPromises,
     CountingPromises,
     CountPromises,
+    ThousandPromises,
     DeletingPromises,
     PagingPromises,
     FilterPromises,
