@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import psutil
 import pytest
 
 from skunkqueue.cli import demo_shop as shop
-from skunkqueue.clock import SYSTEM_CLOCK
+from skunkqueue.clock import SYSTEM_CLOCK, monotonic
 from skunkqueue.config import open_backend, resolve
 from skunkqueue.control import Control
 from skunkqueue.persistence import Backend
@@ -26,6 +27,8 @@ from tests.support.server_process import free_port
 from tests.support.waiting import eventually
 
 PATIENCE = 60.0
+PROMISED = 10.0
+"""Seconds after which a newcomer sees all of it."""
 SCHEDULES = {"tidy up", "before work", "crawl the news", "probe a line", "sync the stock"}
 
 
@@ -68,6 +71,46 @@ def test_the_demo_shows_everything_until_it_is_stopped(place: Place) -> None:
     assert "2 pools" in page
     assert (demo.returncode, told) == (130, "stopped; nothing is left behind\n")
     place.check_clean()
+
+
+def test_a_newcomer_sees_a_lively_shop_within_ten_seconds(place: Place) -> None:
+    began = monotonic()
+    with place.started("--web", "--port", "0") as demo:
+        address = address_of(demo)
+        at_first = done(address)
+        eventually(
+            lambda: not missing(address), PROMISED - (monotonic() - began), every=0.2, what="all is lively"
+        )
+        eventually(
+            lambda: done(address) > at_first, PROMISED - (monotonic() - began), every=0.2, what="jobs end"
+        )
+        demo.send_signal(signal.SIGINT)
+        demo.communicate(timeout=PATIENCE)
+
+
+def done(address: str) -> int:
+    """Count all that was ever completed."""
+    return sum(each["complete"] for each in json.loads(page_of(f"{address}/api/v1/totals"))["totals"])
+
+
+def missing(address: str) -> list[str]:
+    """List what pages do not show (yet)."""
+    wanted = {
+        "/": [
+            'id="matter-1"',
+            'id="chart-flow"',
+            'class="shape-bar',
+            *(f'id="route-4-shop-{route}"' for routes in shop.POOLS for route in routes),
+        ],
+        "/errors": ['<tr id="group-', 'class="shape-bar'],
+        "/workers": ["in 2 pools", 'class="in-hand"'],
+        "/schedules": [*(f'id="schedule-shop-{name}"' for name in SCHEDULES), 'class="spark"'],
+        "/jobs": ["state-running", "state-pending", "state-complete"],
+        "/jobs?state=running": ["<progress"],
+        "/audit": ["<tr id="],
+    }
+    pages = {path: page_of(address + path) for path in wanted}
+    return [f"{path}: {sign}" for path, signs in wanted.items() for sign in signs if sign not in pages[path]]
 
 
 def seen(store: Backend) -> bool:

@@ -14,6 +14,7 @@ from skunkqueue.web.access import csrf
 from skunkqueue.web.rights import Login, Right, allowed, needs
 from tests.web.access.conftest import TOKENS, Monitor, bearer, log_in, views
 from tests.web.crews import add_pool
+from tests.web.firings import firing
 from tests.web.monitor_client import MonitorClient
 
 OPEN = {"static", "login.login", "login.log_in", "login.log_out", "health.healthz", "health.readyz"}
@@ -201,6 +202,33 @@ def test_who_may_change_nothing_sees_so_on_every_page(
     for page in ("/", "/queues", "/audit"):
         marks = re.findall(r'<span class="view-only"[^>]*>([^<]+)<', client.get(page).text)
         assert marks == ([] if mark is None else [mark])
+
+
+@pytest.mark.parametrize("way", ["page", "api"])
+def test_a_purge_is_in_the_audit_log_with_login_and_reason(
+    locked: MonitorClient, store: Backend, way: str
+) -> None:
+    store.enqueue([firing(), firing()])
+    about = {"queue": "shop", "route": "default", "why": "a <wrong> deploy"}
+
+    if way == "page":
+        log_in(locked, "admin")
+        assert locked.post("/do/purge", data=about).status_code == 303
+    else:
+        answer = locked.post("/api/v1/routes/purge", json=about, headers=bearer("admin"), form_token=False)
+        assert answer.status_code == 200
+        log_in(locked, "view")
+
+    (entry,) = store.audit(10).entries
+    assert (entry.verb, entry.on, entry.did) == (
+        "purge",
+        "route default of queue shop",
+        "removed 2 pending",
+    )
+    assert (entry.who, entry.why) == ({"page": "admin", "api": "@admin"}[way], "a <wrong> deploy")
+    text = locked.get("/audit").text
+    assert f">{entry.who}</a>" in text
+    assert "a &lt;wrong&gt; deploy" in text
 
 
 def test_no_right_is_written_where_the_view_is_not_marked(app: Flask) -> None:
