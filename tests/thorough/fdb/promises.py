@@ -26,7 +26,7 @@ from skunkqueue.contract.makers import (
     worker,
 )
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.records import State
+from skunkqueue.records import Command, State
 from tests.thorough.mongo import operations, operations_of_schedules
 from tests.thorough.mongo.operations import (
     LARGE,
@@ -109,6 +109,40 @@ def a_pool_is_listed_once(_store: Backend, _pass: Pass) -> Operation:
         assert found == [POOL] or (not done and not found)
 
     return Operation(lambda store: store.register_pool(pool(), LEASE), None, holds)
+
+
+def a_beat_of_a_pool_is_heard(store: Backend, _pass: Pass) -> Operation:
+    store.register_pool(pool(), LEASE)
+
+    def holds(store: Backend, *, done: bool) -> None:
+        del done
+        assert [one.id for one in store.pools()] == [POOL]
+
+    return Operation(lambda store: store.beat_pool(pool(), LEASE), answer=True, holds=holds)
+
+
+def a_pool_that_leaves_is_listed_no_more(store: Backend, _pass: Pass) -> Operation:
+    store.register_pool(pool(), LEASE)
+
+    def holds(store: Backend, *, done: bool) -> None:
+        found = [one.id for one in store.pools()]
+        assert found == [] or (not done and found == [POOL])
+
+    return Operation(lambda store: store.unregister_pool(POOL), None, holds)
+
+
+def a_command_is_heard_once(store: Backend, _pass: Pass) -> Operation:
+    store.register(worker(), LEASE)
+    sent = [Command(verb="kill", firing=id_) for id_ in "ab"]
+    for command in sent:
+        store.send(WORKER, command)
+
+    def holds(store: Backend, *, done: bool) -> None:
+        left = store.listen(WORKER, 0.0)
+        # Who gave up may have taken them out without having heard them.
+        assert left == [] or (not done and left == sent)
+
+    return Operation(lambda store: store.listen(WORKER, 0.0), sent, holds)
 
 
 def what_was_done_is_written_down_once(_store: Backend, _pass: Pass) -> Operation:

@@ -11,21 +11,25 @@ from contextlib import ExitStack, closing
 import pytest
 
 from skunkqueue.clock import VirtualClock
+from skunkqueue.contract.makers import claim, counters, counts, firing, firings, ids, listed
 from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.ids import new_id
 from skunkqueue.persistence import BackendConfig
+from skunkqueue.persistence.backend import Backend
+from skunkqueue.persistence.fdb import staged_batch
+from skunkqueue.records import State
 from tests.support.fdb_standin.backend import StandInBackend
 from tests.support.fdb_standin.faults import SILENCE, Fault, Landing
 from tests.support.fdb_standin.process import StandInServer
 from tests.support.store_fixtures import ConfigOf
 from tests.support.waiting import eventually
 from tests.thorough.fdb.promises import PROMISES
-from tests.thorough.mongo.operations import Operation, Prepare
+from tests.thorough.mongo.operations import Operation, Pass, Prepare
 
 LATE = 0.05
 """Seconds until a late commit lands."""
 MANY = 5
-"""Of verbs that commit more often than this, some commits are left out."""
+"""Of verbs that commit more often than this, some commits are left out, but where ``every`` one is wanted."""
 BRIEF = {"timeout": "0.15", "retry_for": "0.4"}
 """Options of who does not wait for long."""
 
@@ -72,7 +76,9 @@ def wait_for_late(server: StandInServer, count: int) -> None:
 def try_all(server: StandInServer, config_of: ConfigOf) -> Callable[..., None]:
     """Have one commit of an operation go wrong after the other."""
 
-    def run(promise: Prepare, fault: Callable[[int], Fault], *, certain: bool, **options: str) -> None:
+    def run(
+        promise: Prepare, fault: Callable[[int], Fault], *, certain: bool, every: bool = False, **options: str
+    ) -> None:
         number = 0
         while True:
             with ExitStack() as stack:
@@ -89,7 +95,7 @@ def try_all(server: StandInServer, config_of: ConfigOf) -> Callable[..., None]:
                 trial.operation.holds(trial.near, done=done)
             if not met:
                 break
-            number += 1 if number < MANY else MANY
+            number += 1 if number < MANY or every else MANY
         assert number, "nothing was committed"
 
     return run
@@ -132,3 +138,40 @@ def test_verb_tries_again_what_was_not_committed(
     try_all: Callable[..., None], promise: Prepare, code: int
 ) -> None:
     try_all(promise, lambda number: Fault(call="commit", code=code, skip=number), certain=True)
+
+
+# --- a batch of many parts, and the commit that accepts it ----------------------------------------------------
+
+
+def a_batch_of_parts_is_in_or_not(_store: Backend, _pass: Pass) -> Operation:
+    made = [firing(key="k"), *firings(4)]
+
+    def holds(store: Backend, *, done: bool) -> None:
+        assert done
+        assert ids(listed(store, State.PENDING)) == ids(made)
+        assert counts(store) == {State.PENDING: len(made)}
+        assert counters(store)["enqueued"] == len(made)
+        assert store.enqueue(firings(1, key="k")) == ids(made[:1])
+        assert ids(claim(store, 100)) == ids(made)
+
+    return Operation(lambda store: store.enqueue(made), ids(made), holds)
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have some firings be more than one transaction takes."""
+    monkeypatch.setattr(staged_batch, "MOST", 2)
+    monkeypatch.setattr(staged_batch, "PART", 2)
+
+
+@pytest.mark.usefixtures("parts")
+@pytest.mark.parametrize("landing", ["never", "before"])
+@pytest.mark.parametrize("code", [1021, 1031, SILENCE])
+def test_batch_of_parts_is_in_once_whichever_of_its_commits_goes_wrong(
+    try_all: Callable[..., None], landing: Landing, code: int
+) -> None:
+    def fault(number: int) -> Fault:
+        return Fault(call="commit", code=code, skip=number, landing=landing)
+
+    patience = {"timeout": BRIEF["timeout"], "retry_for": "60"} if code == SILENCE else {}
+    try_all(a_batch_of_parts_is_in_or_not, fault, certain=True, every=True, **patience)
