@@ -36,8 +36,6 @@ AGAIN = frozenset(
     }
 )
 """After these the same may work: a conflict, a recovery, a cluster that is busy or away."""
-MAYBE = frozenset({UNKNOWN, TIMED_OUT, 1039})
-"""A commit that ends in one of these may have happened, or, after ``TIMED_OUT``, may yet happen."""
 CLOSED = frozenset({CANCELLED, OPERATION_CANCELLED})
 _CLUSTER_FILE = frozenset({1509, 1510, 1511, 1513, 1514, 1515, 1516, 2104, 2105})
 _TLS = frozenset(range(1950, 1960)) | {2300}
