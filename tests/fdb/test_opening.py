@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from threading import Barrier
 from types import SimpleNamespace
@@ -36,6 +36,8 @@ NEWER = (
     " of 730."
 )
 """What the binding of 8.0 says on a library of 7.3."""
+NOBODY = 65_534
+"""A user that owns nothing."""
 
 
 class Door:
@@ -85,13 +87,37 @@ def test_folder_is_no_cluster_file(door: Door, tmp_path: Path) -> None:
         door.open(f"fdb://{tmp_path}")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read any file")
+@contextmanager
+def not_as_root() -> Iterator[None]:
+    """Be somebody else for a while where this is root, who may read any file."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
 def test_cluster_file_that_may_not_be_read_is_named(door: Door, bound: Bound, tmp_path: Path) -> None:
     file = tmp_path / "fdb.cluster"
     file.write_text(bound.cluster_file.read_text())
     file.chmod(0)
-    with pytest.raises(ConfigError, match=str(file)):
+    with not_as_root(), pytest.raises(ConfigError, match=rf"{file}: .*Permission denied.*this user can read"):
         door.open(f"fdb://{file}")
+
+
+def test_cluster_file_in_a_folder_that_may_not_be_entered_is_named(
+    door: Door, bound: Bound, tmp_path: Path
+) -> None:
+    file = tmp_path / "folder" / "fdb.cluster"
+    file.parent.mkdir()
+    file.write_text(bound.cluster_file.read_text())
+    file.parent.chmod(0)
+    with not_as_root(), pytest.raises(ConfigError, match=rf"{file}: .*Permission denied.*this user can read"):
+        door.open(f"fdb://{file}")
+    file.parent.chmod(0o700)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:1", "nowhere.invalid:4500"])
