@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import pytest
 from click.testing import Result
 
 from skunkqueue.cli.views import arguments
+from skunkqueue.listings import Query
 from skunkqueue.payload import decode_body
-from skunkqueue.persistence.backend import Backend
+from skunkqueue.persistence.backend import Backend, BackendConfig
+from skunkqueue.persistence.sqlite import SQLiteBackend
 from skunkqueue.records import Record, State, Verdict
 from tests.core.cli.program import WRONG, Skunq, end
 from tests.support.waiting import eventually
@@ -173,6 +176,19 @@ def test_no_store_is_made_for_a_mistyped_path(tmp_path: Path, skunq: Skunq, shop
     skunq.error("fire", f"{shop}:sell", "1", "--url", f"sqlite:///{missing}", expect=3)
 
     assert not missing.exists()
+
+
+def test_the_store_of_the_jobs_own_queue_is_made_as_by_any_firing(
+    tmp_path: Path, skunq: Skunq, shop: str
+) -> None:
+    """A newcomer's first firing, where the code names a file that is not there yet."""
+    path = tmp_path / "new.db"
+    Path(f"{shop}_new.py").write_text(JOBS.replace('"demo"', f'"demo", conn_url="sqlite:///{path}"'))
+
+    skunq("fire", f"{shop}_new:sell", "1")
+
+    with closing(SQLiteBackend.open(BackendConfig(backend="sqlite", url=f"sqlite:///{path}"))) as made:
+        assert [row.job for row in made.rows(Query()).rows] == [f"{shop}_new:sell"]
 
 
 def test_who_fired_it_is_in_the_audit_log(skunq: Skunq, shop: str) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-import msgspec
 
 from skunkqueue.call import Call
 from skunkqueue.cli import exits
@@ -197,10 +196,11 @@ def _queue(
     own = call.memory.queue
     config: BackendConfig = existing(url, backend, brief=False)
     if url is None and backend is None and isinstance(own, SkunkQueue):
-        config = msgspec.structs.replace(own.config, create=False)
+        # Named in the job's code, so it is made where it is missing, as by any firing.
+        config = own.config
     if name is None and not isinstance(own, SkunkQueue):
         ctx.fail(f"{call.name} belongs to no queue: add -q QUEUE")
-    # Raises where there is no store: a mistyped path makes none.
+    # Raises where there is no store that is named on the command line: a mistyped path makes none.
     open_backend(config).close()
     settings: dict[str, Any] = dict(config.options)
     if isinstance(own, SkunkQueue):
