@@ -182,8 +182,8 @@ OF_ASKING = (
     Mutant(
         "what a firing fired is looked for among all others",
         "reading.py",
-        "indexed = replace(query, schedule=None, worker=None, enqueued=None, due=None)",
-        "indexed = replace(query, parent=None, schedule=None, worker=None, enqueued=None, due=None)",
+        "indexed = replace(query, schedule=None, worker=None, enqueued=None, due=None, finished=finished)",
+        "indexed = replace(query, parent=None, schedule=None, worker=None, enqueued=None, due=None, finished=finished)",
         "test_few_finished_firings_are_found_without_looking_at_the_many",
     ),
     Mutant(
