@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skunkqueue.clock import VirtualClock
-from skunkqueue.contract.makers import claim, counts, firing, firings, ids, outcome
+from skunkqueue.contract.makers import claim, counts, firing, firings, ids, outcome, rows_of
 from skunkqueue.persistence.redis import RedisBackend
 from tests.support.redis_server import RedisServer
 
@@ -47,6 +47,23 @@ def test_only_what_a_firing_fired_is_indexed_by_it_and_until_it_is_removed(
     assert indexes(valkey, backend) == [b"i:p:" + b"c" * 24, b"i:p:" + b"d" * 24]
 
     backend.prune(older=0.0)
+    assert indexes(valkey, backend) == []
+
+
+def test_what_an_older_worker_finished_is_listed_and_removed_though_not_found_by_its_parent(
+    backend: RedisBackend, valkey: RedisServer
+) -> None:
+    made = [firing(parent="f" * 24, key="k"), firing(parent="f" * 24)]
+    backend.enqueue(made)
+    lent = claim(backend, 2)
+    backend.settle([outcome(lent[0], parent=None), outcome(lent[1])])
+    assert ids(rows_of(backend, parent="f" * 24)) == [made[1].id]
+    assert {row.parent for row in rows_of(backend)} == {"f" * 24}
+    assert ids(rows_of(backend, parent="f" * 24, key="k")) == [made[0].id]
+
+    backend.delete(ids(made))
+
+    assert rows_of(backend, parent="f" * 24) == []
     assert indexes(valkey, backend) == []
 
 
