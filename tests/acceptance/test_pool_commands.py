@@ -43,13 +43,20 @@ def pool_is(shop: Shop, state: str) -> Callable[[], bool]:
 
 def heard(control: Control, id_: str) -> Entry:
     """Wait until somebody has taken a command."""
+    assert heard_after(control, id_) < HEARD_WITHIN
+    entry = control.entry(id_)
+    assert entry is not None
+    return entry
+
+
+def heard_after(control: Control, id_: str) -> float:
+    """Wait until somebody has taken a command; return after how many seconds, as the receipt says it."""
     entry = eventually(
         lambda: (found := control.entry(id_)) and found.heard and found, PATIENCE, what="the command is heard"
     )
     assert isinstance(entry, Entry)
     assert entry.heard is not None
-    assert entry.heard - entry.at < HEARD_WITHIN
-    return entry
+    return entry.heard - entry.at
 
 
 def carried_out(control: Control, id_: str) -> str:
@@ -291,8 +298,10 @@ def test_a_pool_is_stopped_roughly(shop: Shop, control: Control) -> None:
     firing = shop.fire("sleep")
     shop.begun(firing)
 
-    control.stop_pool(listed(shop).id, rough=True)
+    entry = control.stop_pool(listed(shop).id, rough=True)
 
+    heard(control, entry)
+    assert carried_out(control, entry) == "the pool has ended"
     assert ended(pool) == 130
     assert shop.state(firing) is State.KILLED
     assert shop.backend.pools() == []

@@ -7,6 +7,7 @@ import socket
 import time
 
 import msgspec
+import pytest
 
 from skunkqueue.cli.audit import listed, progress_of
 from skunkqueue.clock import VirtualClock
@@ -17,6 +18,9 @@ from skunkqueue.persistence.sqlite import SQLiteBackend
 from skunkqueue.pools import Entry
 from skunkqueue.records import Verdict
 from tests.core.cli.program import Skunq, begin, finish, fire, hire, open_pool
+from tests.core.cli.schedules import declare, strategies
+
+__all__ = ["strategies"]
 
 
 def test_an_order_is_in_the_log_with_who_and_why_and_what_it_did(store: Backend, skunq: Skunq) -> None:
@@ -52,6 +56,43 @@ def test_every_command_that_changes_something_is_in_the_log(store: Backend, skun
 
     assert [entry["why"] for entry in reversed(entries)] == [words[0] for words in given]
     assert all(entry["did"] for entry in entries if entry["verb"] not in ("stop", "restart"))
+
+
+@pytest.mark.usefixtures("strategies")
+def test_what_is_done_to_schedules_is_in_the_log_with_who_and_why(store: Backend, skunq: Skunq) -> None:
+    declare(store)
+
+    for verb, more in (("pause", ()), ("resume", ()), ("run", ()), ("remove", ("--yes",))):
+        skunq("schedule", verb, "tick", *more, "--why", f"to {verb} it")
+
+    entries = skunq.json("audit")["entries"]
+    assert {(entry["who"], entry["on"]) for entry in entries} == {
+        (f"{getpass.getuser()}@{socket.gethostname()}", "schedule tick of queue demo")
+    }
+    assert [(entry["verb"], entry["why"], entry["did"]) for entry in reversed(entries)] == [
+        ("pause_schedule", "to pause it", "paused"),
+        ("resume_schedule", "to resume it", "resumed"),
+        ("run_schedule", "to run it", "made due now"),
+        ("remove_schedule", "to remove it", "removed"),
+    ]
+
+
+@pytest.mark.parametrize(("on", "words"), [("pool pool-1", "pool-1"), ("worker w-1", "w-1")])
+def test_who_told_a_pool_or_worker_to_be_quiet_is_in_the_log_and_why(
+    store: Backend, skunq: Skunq, on: str, words: str
+) -> None:
+    open_pool(store, "pool-1")
+    hire(store, "w-1", pool="pool-1")
+
+    skunq("quiet", words, "--why", "new tyres")
+    skunq("quiet", words, "--end", "--why", "they are on")
+
+    entries = skunq.json("audit")["entries"]
+    assert [(entry["verb"], entry["on"], entry["why"]) for entry in reversed(entries)] == [
+        ("quiet", on, "new tyres"),
+        ("resume", on, "they are on"),
+    ]
+    assert {entry["who"] for entry in entries} == {f"{getpass.getuser()}@{socket.gethostname()}"}
 
 
 def test_the_log_of_one_verb_or_person_can_be_asked_for_page_by_page(store: Backend, skunq: Skunq) -> None:

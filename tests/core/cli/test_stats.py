@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import time
+from datetime import datetime
 
 import pytest
 
@@ -11,10 +14,13 @@ from skunkqueue.cli.columns import Shape, fitted
 from skunkqueue.cli.counted import Period, lines_of
 from skunkqueue.cli.stats import JOBS, ROUTES
 from skunkqueue.cli.text import fine_span
+from skunkqueue.clock import VirtualClock
+from skunkqueue.config import resolve
 from skunkqueue.counters import Counters
 from skunkqueue.persistence.backend import Backend
+from skunkqueue.persistence.sqlite import SQLiteBackend
 from skunkqueue.records import Verdict
-from tests.core.cli.program import Skunq, begin, body, end, finish, fire
+from tests.core.cli.program import WORKER, Skunq, begin, body, end, finish, fire
 
 
 def test_what_was_counted_is_told_by_route_and_by_job(store: Backend, skunq: Skunq) -> None:
@@ -183,6 +189,42 @@ def test_percentiles_of_short_jobs_are_not_rounded_to_nothing(
 
     assert fine_span(told, plain=True) in skunq("stats")
     assert "0 ms" not in fine_span(told)
+
+
+def test_rates_and_percentiles_are_those_of_what_was_counted(url: str) -> None:
+    """A hundred firings wait 0.05 to 5 s, and run 0.1 to 10 s."""
+    clock = VirtualClock(time.time() // 60.0 * 60.0 - 1_800.0)
+    store = SQLiteBackend.open(resolve(conn_url=url), clock=clock)
+    for number in range(100):
+        fire(store, delay=number / 20)
+    clock.advance(5.0)
+    lent = store.claim("demo", "foo", WORKER, 100, 600.0)
+    clock.advance(20.0)
+    for number, claim in enumerate(lent, 1):
+        end(store, claim, took=number / 10)
+    store.close()
+    skunq = Skunq()
+
+    told = skunq.json("stats", "--since", "40m")
+
+    (route,), (job,) = told["routes"], told["jobs"]
+    now, since = (datetime.fromisoformat(told[name]).timestamp() for name in ("now", "since"))
+    seconds, minute = now - since, int((clock.now() - since) // 60)
+    assert 2_400.0 <= seconds < 2_500.0
+    for line in (route, job):
+        assert line["done_rate"] == line["enqueued_rate"] == pytest.approx(100 / seconds, rel=0.01)
+        assert line["wait"] == pytest.approx({"p50": 2.5, "p95": 4.75, "p99": 4.95}, rel=0.1)
+        assert line["run"] == pytest.approx({"p50": 5.0, "p95": 9.5, "p99": 9.9}, rel=0.1)
+        assert {at: done for at, done in enumerate(line["done"]) if done} == {minute: 100.0}
+    header, row = (
+        re.split(" {2,}", line)
+        for line in skunq("stats", "--since", "40m").splitlines()
+        if line.startswith(("QUEUE", "demo"))
+    )
+    shown = dict(zip(header, row, strict=False))
+    for of in ("wait", "run"):
+        for share, seconds_of in route[of].items():
+            assert shown[f"{of} {share}".upper()] == fine_span(seconds_of, plain=True)
 
 
 @pytest.mark.parametrize("shape", [ROUTES, JOBS])

@@ -12,13 +12,15 @@ import pytest
 from skunkqueue import current_job
 from skunkqueue.clock import VirtualClock
 from skunkqueue.errors import BackendUnavailableError
+from skunkqueue.ids import new_id
+from skunkqueue.pools import ENTRY_TTL, Entry
 from skunkqueue.processes.exit_codes import Ending
 from skunkqueue.processes.store_backoff import StoreBackoff
 from skunkqueue.records import Claim, Command, State
 from skunkqueue.worker import worker as worker_module
 from skunkqueue.worker.liveness import Liveness
 from tests.core.worker import jobs_of_tests as jobs
-from tests.core.worker.bench import Bench, with_rules
+from tests.core.worker.bench import QUEUE, ROUTE, Bench, with_rules
 from tests.core.worker.test_settler import Faulty, as_backend
 from tests.support.waiting import eventually
 
@@ -262,6 +264,32 @@ def test_waits_grow_to_a_limit_and_begin_anew() -> None:
 def test_the_slice_of_a_wait_is_long_for_processes() -> None:
     # An idle worker must not poll.
     assert worker_module.SLICE >= 10
+
+
+def test_a_worker_has_what_is_too_old_swept_away(bench: Bench) -> None:
+    bench.backend.log_entry(Entry(id=new_id(), at=0.0, who="ann", verb="kill", on="it"))
+    done = bench.fire(jobs.add(1, 1))
+    bench.work()
+    bench.pass_time(ENTRY_TTL + 1.0)
+
+    # Whenever it began, its first sweep is due by then.
+    bench.worker()._maintenance.look(bench.clock.monotonic() + 11.0)
+
+    assert bench.backend.get([done]) == [None]
+    assert bench.backend.audit().entries == ()
+
+
+def test_a_worker_has_the_depth_of_each_minute_sampled(bench: Bench) -> None:
+    worker = bench.worker()
+    begin = bench.clock.now() // 60.0 * 60.0 + 60.0
+
+    for minute in range(4):
+        bench.pass_time(begin + minute * 60.0 + 30.0 - bench.clock.now())
+        bench.fire(jobs.add(1, 1))
+        worker._maintenance.look(bench.clock.monotonic())
+
+    counted = bench.backend.counters([(QUEUE, ROUTE)], begin, begin + 240.0)
+    assert [each.values["pending"] for each in counted] == [1, 2, 3, 4]
 
 
 def test_the_store_is_maintained_while_a_job_runs(live_bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

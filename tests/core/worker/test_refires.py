@@ -17,7 +17,7 @@ from skunkqueue.schedule import Observation, Plan, find_strategy
 from skunkqueue.worker.attempt import Attempt
 from skunkqueue.worker.complete.refires import Refires
 from tests.core.worker import jobs_of_tests as jobs
-from tests.core.worker.bench import QUEUE, ROUTE, Bench
+from tests.core.worker.bench import QUEUE, ROUTE, Bench, with_rules
 
 EVERY = """
 from skunkqueue.schedule import Plan
@@ -77,6 +77,39 @@ def test_a_month_of_hours_runs_each_hour(bench: Bench) -> None:
     assert (len(runs), gaps) == (720, {3600.0})
     history = bench.backend.history(QUEUE, "tick")
     assert {run.verdict for run in history} == {"complete"}
+
+
+@pytest.mark.usefixtures("every")
+def test_the_history_says_how_late_each_run_began(bench: Bench) -> None:
+    declare(bench, 3600)
+    jobs.HOOKS["tick"] = lambda: None
+
+    for late in (0.0, 7.0, 90.0):
+        schedule = bench.backend.get_schedule(QUEUE, "tick")
+        assert schedule is not None
+        assert schedule.next_run is not None
+        bench.pass_time(schedule.next_run + late - bench.backend.now())
+        bench.work()
+
+    assert [run.late for run in bench.backend.history(QUEUE, "tick")] == pytest.approx(
+        [0.0, 7.0, 90.0], abs=0.1
+    )
+
+
+@pytest.mark.usefixtures("every")
+def test_a_run_that_came_back_is_late_by_its_own_due_time(bench: Bench) -> None:
+    assert bench.config.url is not None
+    with SkunkQueue(QUEUE, conn_url=bench.config.url, clock=bench.clock) as queue:
+        call = with_rules(jobs.call_hook("tick"), retries=1, backoff=600.0)
+        queue.declare("tick", call, strategy="every", params=b"3600")
+    jobs.HOOKS["tick"] = lambda: 1 / 0
+    bench.work()
+    bench.pass_time(bench.record(armed(bench)).due + 5.0 - bench.backend.now())
+    jobs.HOOKS["tick"] = lambda: None
+    bench.work()
+
+    (run,) = bench.backend.history(QUEUE, "tick")
+    assert run.late == pytest.approx(5.0, abs=0.1)
 
 
 @pytest.fixture

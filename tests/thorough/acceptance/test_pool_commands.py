@@ -17,6 +17,7 @@ from tests.acceptance.test_pool_commands import (
     control,
     ended_by_its_pool,
     heard,
+    heard_after,
     listed,
     mourn,
     pool_is,
@@ -38,6 +39,24 @@ def test_memory_and_time_are_measured_while_a_job_holds_the_interpreter(shop: Sh
     newest = listed(shop).processes[0].samples[-1]
     assert newest.rss > 1_000_000
     assert newest.cpu > 0
+
+
+@pytest.mark.parametrize("is_mourning", [False, True], ids=["with a worker", "between death and birth"])
+def test_a_command_reaches_a_pool_within_two_seconds(
+    shop: Shop, control: Control, *, is_mourning: bool
+) -> None:
+    shop.work()
+    pool = listed(shop)
+    if is_mourning:
+        mourn(shop)
+
+    # On a busy machine one of them may take longer, but not all of them.
+    took = []
+    for _ in range(5):
+        took += [heard_after(control, tell(pool.id)) for tell in (control.quiet_pool, control.resume_pool)]
+        if min(took) < 2.0:
+            break
+    assert min(took) < 2.0
 
 
 def test_what_holds_the_interpreter_from_its_start_is_listed_long_before_its_lease_is_extended(
