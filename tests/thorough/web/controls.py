@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from skunkqueue import SkunkQueue
 from skunkqueue.records import State
@@ -17,7 +17,9 @@ from skunkqueue.web import create_app
 from skunkqueue.web.live.events import KEY
 from skunkqueue.web.source import KEY as SOURCE
 from tests.acceptance.shop import Shop, ended
+from tests.support.chromium import opened
 from tests.support.waiting import eventually
+from tests.web.everything import PAGES, Shown
 from tests.web.schedules import body, declare, read
 
 PATIENCE = 60.0
@@ -116,6 +118,61 @@ class Controls:
         assert shop.settled(interrupted, PATIENCE).state is State.KILLED
         assert ended(pool, PATIENCE) == 130
 
+    def test_a_worker_is_made_quiet_and_goes_on(self, page: Page, shop: Shop) -> None:
+        shop.work()
+        (worker,) = shop.backend.workers()
+        page.goto(f"/workers/{worker.id}")
+
+        page.get_by_role("button", name=f"Quiet worker {worker.id}").click()
+        is_done(page, "quiet", worker.id)
+        resume = page.get_by_role("button", name=f"Resume worker {worker.id}")
+        expect(resume).to_be_visible()
+        expect(page.locator("h1 .state-quiet")).to_be_visible()
+        waiting = shop.fire("add", 4, 5)
+        resume.click()
+        is_done(page, "resume", worker.id)
+
+        assert shop.result(waiting) == 9
+        verbs = [(one.verb, one.outcome) for one in shop.backend.audit(5).entries]
+        assert verbs == [("resume", "ok"), ("quiet", "ok")]
+
+    def test_a_pool_is_stopped_after_its_jobs(self, page: Page, shop: Shop) -> None:
+        pool = shop.work()
+        (listed,) = eventually(shop.backend.pools, PATIENCE)
+        held = shop.fire("hold", "go-on")
+        shop.begun(held)
+        page.goto(f"/pools/{listed.id}")
+
+        page.get_by_role("link", name=f"Stop pool {listed.id}", exact=True).click()
+        expect(main(page)).to_contain_text("1 worker and 1 running firing are touched")
+        page.get_by_role("button", name="Stop 1 worker").click()
+        expect(followed(page, "stop")).to_contain_text("heard after", timeout=1_000 * PATIENCE)
+        expect(followed(page, "stop")).to_contain_text("not done yet")
+        expect(page.locator("h1 .state-stopping")).to_be_visible(timeout=1_000 * PATIENCE)
+        shop.touch("go-on")
+
+        is_done(page, "stop", listed.id)
+        expect(main(page)).to_contain_text("This pool has ended", timeout=1_000 * PATIENCE)
+        assert shop.result(held) == 42
+        assert ended(pool, PATIENCE) == 0
+
+    def test_one_worker_is_stopped_roughly_and_the_others_work_on(self, page: Page, shop: Shop) -> None:
+        shop.work("-c", "2", workers=2)
+        interrupted = shop.fire("sleep")
+        shop.begun(interrupted)
+        busy = shop.record(interrupted).worker
+        page.goto(f"/workers/{busy}")
+
+        page.get_by_role("link", name=f"Stop worker {busy} roughly").click()
+        expect(main(page)).to_contain_text("1 worker and 1 running firing are touched")
+        page.get_by_role("button", name="Stop 1 worker roughly").click()
+        is_done(page, "rough", str(busy))
+
+        expect(main(page)).to_contain_text("This worker has ended", timeout=1_000 * PATIENCE)
+        assert shop.settled(interrupted, PATIENCE).state is State.KILLED
+        assert shop.result(shop.fire("add", 4, 5)) == 9
+        assert len(shop.backend.workers()) == 1
+
     def test_a_schedule_is_run_paused_and_resumed(self, page: Page, shop: Shop, url: str) -> None:
         shop.work()
         with SkunkQueue("shop", conn_url=url) as queue:
@@ -136,9 +193,49 @@ class Controls:
         expect(page.locator("#ticks li")).to_have_count(5, timeout=1_000 * PATIENCE)
         assert not read(shop.backend, "hourly").paused
 
+    def test_every_page_shows_a_pool_at_work(
+        self, browser: Browser, address: str, shop: Shop, url: str
+    ) -> None:
+        shop.work()
+        (worker,) = shop.backend.workers()
+        (pool,) = eventually(shop.backend.pools, PATIENCE)
+        with SkunkQueue("shop", conn_url=url) as queue:
+            rule = TimeScheduler(queue, 3_600)
+        run = body("jobs:which", "tick", rule.strategy)
+        declare(shop.backend, "tick", strategy=rule.strategy, params=rule.params, body=run, after=-1.0)
+        failed, done, reports = (
+            shop.fire("complain_of_a_file"),
+            shop.fire("add", 4, 5),
+            shop.fire("report", "go-on"),
+        )
+        shop.settled(failed, PATIENCE)
+        shop.settled(done, PATIENCE)
+        shop.begun(reports)
+        shown = Shown(failed=failed, done=done, pool=pool.id, worker=worker.id)
+
+        # It fails on what the console says, and on what the security policy refuses.
+        with opened(browser, base_url=address) as page:
+            for name, (_, path) in PAGES.items():
+                answer = page.goto(path(shown))
+                assert answer is not None, name
+                assert answer.status == 200, name
+                expect(page.locator("h1")).to_be_visible()
+                assert page.locator(".error-page").count() == 0, name
+        shop.touch("go-on")
+
 
 def main(page: Page) -> Locator:
     return page.locator("#main")
+
+
+def is_done(page: Page, verb: str, about: str) -> None:
+    """Wait until the page has shown the whole way of a command: sent, heard, done."""
+    way = followed(page, verb)
+    expect(way).to_contain_text(about)
+    expect(way.get_by_role("listitem")).to_have_text(
+        [re.compile("^sent "), re.compile("^heard after "), re.compile("^done after ")],
+        timeout=1_000 * PATIENCE,
+    )
 
 
 def followed(page: Page, verb: str) -> Locator:
