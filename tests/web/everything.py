@@ -68,6 +68,22 @@ PAGES: dict[str, tuple[str, Callable[[Shown], str]]] = {
     "plugins": ("plugins.plugins", lambda _: "/plugins"),
 }
 """By name: the endpoint and the address. A new page is entered here, and so tested in both themes and three widths."""
+OTHERS: dict[str, tuple[int, Callable[[Shown], str]]] = {
+    "no page": (404, lambda _: "/nowhere"),
+    "no firing": (404, lambda shown: f"/jobs/{shown.done[:-4]}0000"),
+    "no schedule": (200, lambda _: address("/schedule", queue=QUEUE, name="nobody knows it")),
+    "no route": (404, lambda _: address("/queue", queue=QUEUE, route="nobody knows it")),
+    "no queue": (200, lambda _: address("/", queue="nobody knows it")),
+    "no rows": (200, lambda _: address("/jobs", job="nobody knows it")),
+    "no errors": (200, lambda _: address("/errors", job="nobody knows it", since="all")),
+    "no operation": (404, lambda _: address("/operations", id="nobody knows it")),
+    "nothing found": (404, lambda _: address("/find", q="nobody knows it")),
+    "a worker that ended": (200, lambda shown: f"/workers/{shown.worker[:-4]}0000"),
+    "a pool that ended": (200, lambda _: "/pools/box:17:000000"),
+    "a wrong time": (400, lambda _: address("/", over="century")),
+    "a wrong filter": (400, lambda _: address("/jobs", due_from="soonish", state="tired")),
+}
+"""Pages that say that something is not there, or makes no sense: by name, the status and the address."""
 NOT_PAGES = {"static", "live.events", "login.login", "more.more", "metrics.metrics"}
 """Endpoints that are no pages of their own, or have tests of their own."""
 

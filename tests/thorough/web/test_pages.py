@@ -1,17 +1,51 @@
-"""Every page in a browser, in both themes and three widths."""
+"""Every page in a browser: to everybody, in both themes and three widths; and by keyboard alone."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, Page
 
+from skunkqueue.bulk import Bulk
+from skunkqueue.control import Control
+from skunkqueue.listings import Query
 from skunkqueue.persistence import Backend
+from skunkqueue.records import State
+from skunkqueue.web import create_app, operations
 from skunkqueue.web.live.events import KEY
-from tests.thorough.web.looks import complaints
-from tests.web.everything import PAGES, Shown, fill
+from skunkqueue.web.pages import more
+from skunkqueue.web.pages.more import Extra
+from skunkqueue.web.rights import Right
+from tests.support.chromium import opened
+from tests.support.server_process import free_port
+from tests.support.waiting import eventually
+from tests.support.web_server import served
+from tests.thorough.web.looks import ERRORS, complaints, walked
+from tests.web.access.conftest import PASSWORD, auth_file
+from tests.web.everything import OTHERS, PAGES, Shown, fill
+
+__all__ = ["auth_file"]
+
+Look = Callable[[Page, str], list[str]]
+LOOKS = pytest.mark.parametrize("look", [complaints, walked], ids=["for all", "by keyboard"])
+
+
+class Brought:
+    title = "Brought along"
+    template = """<p>It has <a href="{{ url_for('jobs.jobs') }}">a link</a>.</p>
+        <table><thead><tr><th>Job</th></tr></thead><tbody><tr><td>shop:send</td></tr></tbody></table>
+        <ul><li>one</li></ul>"""
+
+    def read(self, store: Backend, arguments: Mapping[str, str]) -> Mapping[str, object]:
+        return {"store": store.location(), "arguments": arguments}
+
+
+class Broken(Brought):
+    title = "Broken"
+    template = "{{ 1 / 0 }}"
 
 
 @pytest.fixture
@@ -21,6 +55,86 @@ def shown(store: Backend, app: Flask, strategies: None) -> Iterator[Shown]:
     app.extensions[KEY].close()
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_a_page_can_be_read_by_all(browser: Browser, address: str, shown: Shown, name: str) -> None:
-    assert complaints(browser, address, shown, [name]) == []
+@LOOKS
+@pytest.mark.parametrize("name", [*PAGES, *OTHERS])
+def test_a_page_can_be_read_by_all(
+    browser: Browser, address: str, shown: Shown, name: str, look: Look
+) -> None:
+    path = (PAGES.get(name) or OTHERS[name])[1](shown)
+
+    with opened(browser, base_url=address, complaints_about=ERRORS) as page:
+        assert look(page, path) == []
+
+
+@LOOKS
+@pytest.mark.parametrize("name", ["brought", "broken"])
+def test_a_page_of_a_plugin_can_be_read_by_all(
+    browser: Browser, address: str, app: Flask, name: str, look: Look
+) -> None:
+    app.extensions[more.KEY].pages = {
+        "brought": Extra("brought", Brought(), Right.VIEW),
+        "broken": Extra("broken", Broken(), Right.VIEW),
+    }
+
+    with opened(browser, base_url=address, complaints_about=ERRORS) as page:
+        assert look(page, f"/more?page={name}") == []
+
+
+@pytest.fixture
+def operation(app: Flask, store: Backend, shown: Shown) -> str:
+    """An operation that has ended."""
+    del shown
+    known: operations.Operations = app.extensions[operations.KEY]
+    bulk = Bulk(Control(store, "ann"), "requeue", Query(states=(State.ERROR,)))
+    id_ = known.start(bulk, "ann", "Requeue state error").id
+    eventually(lambda: known.all()[0].is_over)
+    return id_
+
+
+@LOOKS
+@pytest.mark.parametrize("path", ["/operations", "/operations?id={}"])
+def test_an_operation_can_be_read_by_all(
+    browser: Browser, address: str, operation: str, path: str, look: Look
+) -> None:
+    with opened(browser, base_url=address) as page:
+        assert look(page, path.format(operation)) == []
+
+
+@pytest.fixture
+def locked(browser: Browser, url: str, auth_file: Path, shown: Shown) -> Iterator[Page]:
+    """A page of a monitor that has logins."""
+    del shown
+    app = create_app(url, auth_file=str(auth_file))
+    with served(app) as address, opened(browser, base_url=address, complaints_about=ERRORS) as page:
+        yield page
+        app.extensions[KEY].close()
+
+
+@LOOKS
+def test_the_login_can_be_read_by_all(locked: Page, look: Look) -> None:
+    assert look(locked, "/login") == []
+
+
+@LOOKS
+@pytest.mark.parametrize("path", ["/queues", "/confirm/pause?queue=shop"])
+def test_what_a_login_that_may_only_look_sees_can_be_read_by_all(locked: Page, path: str, look: Look) -> None:
+    locked.goto("/login")
+    locked.get_by_label("Name").fill("view")
+    locked.get_by_label("Password").fill(PASSWORD)
+    locked.get_by_role("button", name="Log in").click()
+    locked.get_by_text("view only").wait_for()
+
+    assert look(locked, path) == []
+
+
+@LOOKS
+@pytest.mark.parametrize(
+    "url", ["redis://127.0.0.1:{}/0", "sqlite:///{}/nowhere.db"], ids=["away", "missing"]
+)
+def test_a_page_without_a_store_can_be_read_by_all(
+    browser: Browser, tmp_path: Path, url: str, look: Look
+) -> None:
+    app = create_app(url.format(free_port() if url.startswith("redis") else tmp_path))
+    with served(app) as address, opened(browser, base_url=address, complaints_about=ERRORS) as page:
+        assert look(page, "/queues") == []
+        app.extensions[KEY].close()
