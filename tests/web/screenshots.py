@@ -22,6 +22,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.support.chromium import launched
 from tests.support.waiting import pause
+from tests.web.pictured import ERRORS, PAGES
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 PATIENCE = 60.0
@@ -52,22 +53,6 @@ SHOTS = (
     Shot("web-workers", "/workers"),
     Shot("web-schedule", "/schedule?queue=shop&name=crawl+the+news", "dark"),
 )
-PAGES = {
-    "overview": "/",
-    "queues": "/queues",
-    "jobs": "/jobs",
-    "errors": "/errors",
-    "workers": "/workers",
-    "worker": "/workers > /workers/",
-    "pool": "/workers > /pools/",
-    "confirm": "/workers > /pools/ > /confirm/pool?verb=rough",
-    "schedules": "/schedules",
-    "schedule": "/schedule?queue=shop&name=crawl+the+news",
-    "schedule-rto": "/schedule?queue=shop&name=probe+a+line",
-    "audit": "/audit",
-    "firing": "/jobs?state=error > /jobs/",
-    "plugins": "/plugins",
-}
 
 
 @contextmanager
@@ -90,11 +75,11 @@ def demo() -> Iterator[str]:
             process.wait(PATIENCE)
 
 
-def go(page: Page, base: str, path: str) -> bool:
+def go(page: Page, base: str, path: str, *, may_fail: bool = False) -> bool:
     """Go to a page, over links where the path has arrows; False: there is no such page or link (yet)."""
     first, *links = path.split(" > ")
     answer = page.goto(base + first)
-    if answer is None or not answer.ok:
+    if answer is None or not (answer.ok or may_fail):
         return False
     for link in links:
         found = page.locator(f"main a[href*='{link}']")
@@ -169,7 +154,11 @@ def draw(address: str, folder: Path, *, everything: bool, only: str) -> None:
             with opened(browser, shot.width, shot.height, shot.theme) as page:
                 # What is shown may have to happen first.
                 until = began + (0.0 if everything else PATIENCE)
-                while not (found := go(page, address, shot.path)) and time.monotonic() < until:
+                may_fail = shot.path in (PAGES[name] for name in ERRORS)
+                while (
+                    not (found := go(page, address, shot.path, may_fail=may_fail))
+                    and time.monotonic() < until
+                ):
                     pause(1.0)
                 if not found:
                     print(f"{shot.name}: no such page")

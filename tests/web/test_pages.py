@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from skunkqueue.persistence import Backend
+from tests.web import pictured
 from tests.web.everything import NOT_PAGES, OTHERS, PAGES, fill
 
 pytestmark = pytest.mark.usefixtures("strategies")
@@ -22,6 +23,19 @@ def test_every_page_is_among_those_that_are_looked_at(app: Flask) -> None:
     }
 
     assert pages - NOT_PAGES == {endpoint for endpoint, _ in PAGES.values()}
+
+
+def test_every_page_is_among_those_that_are_drawn(app: Flask) -> None:
+    urls = app.url_map.bind("localhost")
+    # Of a path over links the last one counts; of some links only their beginning is known.
+    paths = [path.split(" > ")[-1].partition("?")[0] for path in pictured.PAGES.values()]
+    drawn = {
+        urls.match(f"{path}x" if path.endswith("/") and path != "/" else path)[0]
+        for path in paths
+        if path != "/nowhere"
+    }
+
+    assert {endpoint for endpoint, _ in PAGES.values()} == drawn
 
 
 def test_no_page_has_scripts_or_styles_within_it_and_each_has_one_heading(
