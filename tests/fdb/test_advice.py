@@ -15,6 +15,7 @@ from skunkqueue.persistence.fdb.advice import Status, remarks
 from skunkqueue.persistence.fdb.settings import settings_of
 from tests.core.cli.program import Skunq
 from tests.fdb.test_opening import NEWER
+from tests.support.fdb_fixtures import NewFdbServer
 from tests.support.fdb_server import FdbServer
 from tests.support.fdb_standin.backend import StandInBackend
 from tests.support.fdb_standin.process import StandInServer
@@ -40,7 +41,6 @@ def well(folder: Path) -> dict[str, Any]:
             },
             "fault_tolerance": {"max_zone_failures_without_losing_data": 1},
             "qos": {"performance_limited_by": {"name": "workload"}},
-            "database_lock_state": {"locked": False},
             "machines": MACHINES,
             "processes": {str(number): {"version": "7.3.79"} for number in range(3)},
         },
@@ -149,12 +149,6 @@ def test_a_url_that_names_several_coordinators_is_told(status: dict[str, Any]) -
     assert said(status, url) == []
 
 
-def test_a_locked_database_is_a_problem(status: dict[str, Any]) -> None:
-    status["cluster"]["database_lock_state"]["locked"] = True
-
-    assert the_only(status)[0] == "problem"
-
-
 def test_servers_of_several_versions_are_told(status: dict[str, Any]) -> None:
     status["cluster"]["processes"]["0"]["version"] = "7.3.80"
 
@@ -195,6 +189,17 @@ def test_the_doctor_reads_the_status_of_a_real_cluster(fdb_server: FdbServer, db
     # A busy machine may give it more to say.
     assert any(line.startswith("notice: the redundancy is `single`") for line in told)
     assert any(line.startswith("notice: the engine is `memory`") for line in told)
+
+
+def test_the_doctor_tells_of_a_locked_database(new_fdb_server: NewFdbServer, dbname: str) -> None:
+    server = new_fdb_server()
+    assert "locked" in server.cli("lock")
+
+    (told,) = doctor(f"{server.url(dbname)}&retry_for=1", "store", expect=1)
+
+    assert told.startswith("problem: ")
+    assert "the database is locked" in told
+    assert "`unlock UID` in `fdbcli`" in told
 
 
 def test_the_doctor_tells_of_a_cluster_file_that_is_not_there(fdb_server: FdbServer, tmp_path: Path) -> None:

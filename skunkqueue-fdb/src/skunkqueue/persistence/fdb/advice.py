@@ -59,10 +59,6 @@ class _Service(msgspec.Struct, frozen=True):
     performance_limited_by: _Limit = _Limit()
 
 
-class _Lock(msgspec.Struct, frozen=True):
-    locked: bool = False
-
-
 class _Process(msgspec.Struct, frozen=True):
     version: str = ""
 
@@ -72,7 +68,6 @@ class _Cluster(msgspec.Struct, frozen=True):
     data: _Data = _Data()
     fault_tolerance: _Tolerance = _Tolerance()
     qos: _Service = _Service()
-    database_lock_state: _Lock = _Lock()
     machines: dict[str, msgspec.Raw] = {}
     processes: dict[str, _Process] = {}
 
@@ -116,10 +111,6 @@ def remarks(status: Status, settings: Settings) -> Iterator[Remark]:
             level="notice",
             text="the engine is `memory`: all data must fit into the memory of its processes, and a restart reads it all",
             cure="fdbcli --exec 'configure ssd', for a store that may grow",
-        )
-    if cluster.database_lock_state.locked:
-        yield Remark(
-            level="problem", text="the database is locked, so nothing can be fired", cure="fdbcli: unlock UID"
         )
     if len(versions) > 1:
         yield Remark(
