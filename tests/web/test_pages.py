@@ -38,6 +38,14 @@ def test_every_page_is_among_those_that_are_drawn(app: Flask) -> None:
     assert {endpoint for endpoint, _ in PAGES.values()} == drawn
 
 
+def test_the_header_says_which_page_one_is_on(client: FlaskClient, store: Backend) -> None:
+    shown = fill(store)
+
+    for name, (endpoint, address) in PAGES.items():
+        (links,) = re.findall(r'<nav class="pages".*?</nav>', client.get(address(shown)).text, re.DOTALL)
+        assert links.count('aria-current="page"') == (endpoint != "find.find"), name
+
+
 def test_no_page_has_scripts_or_styles_within_it_and_each_has_one_heading(
     client: FlaskClient, store: Backend
 ) -> None:

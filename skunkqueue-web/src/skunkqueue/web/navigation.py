@@ -22,11 +22,11 @@ class Page(NamedTuple):
 
 PAGES = (
     Page("Overview", "overview.overview", "o"),
-    Page("Queues", "queues.queues", "q", ("routes",)),
-    Page("Jobs", "jobs.jobs", "j", ("firing", "operations")),
+    Page("Queues", "queues.queues", "q", ("route_actions",)),
+    Page("Jobs", "jobs.jobs", "j", ("firing", "firing_actions", "operations")),
     Page("Errors", "errors.errors", "e"),
-    Page("Workers", "workers.workers", "w", ("pools",)),
-    Page("Schedules", "schedules.schedules", "s"),
+    Page("Workers", "workers.workers", "w", ("worker_actions",)),
+    Page("Schedules", "schedules.schedules", "s", ("schedule_actions",)),
     Page("Audit", "audit.audit", "a"),
     Page("Plugins", "plugins.plugins", "p"),
 )
