@@ -5,7 +5,7 @@ from __future__ import annotations
 PAGES = {
     "overview": "/",
     "overview-day": "/?over=day",
-    "overview-job": "/?job=skunkqueue.cli.demo_shop:order",
+    "overview-job": "/?job=skunkqueue.cli.demo_shop:charge",
     "queues": "/queues",
     "route": "/queues > /queue?",
     "confirm-pause": "/confirm/pause?queue=shop",
