@@ -43,6 +43,17 @@ def test_a_firing_shows_what_fired_it(store: Backend, skunq: Skunq) -> None:
     assert "fired by" not in skunq("job", fire(store))
 
 
+def test_a_firing_shows_how_many_its_job_fired(store: Backend, skunq: Skunq) -> None:
+    made, alone = finish(store), finish(store)
+    for _ in range(2):
+        fire(store, parent=made)
+
+    assert re.search(rf"fired +2 firings \(`skunq jobs --parent {made}`\)", skunq("job", made))
+    assert skunq.json("job", made)["fired"] == {"number": 2, "exact": True}
+    assert not re.search(r"^fired +\d", skunq("job", alone), re.MULTILINE)
+    assert skunq.json("job", fire(store))["fired"] is None
+
+
 def test_a_complete_firing_shows_its_result(store: Backend, skunq: Skunq) -> None:
     made = finish(store, result=packed({"sold": [1, 2], "when": None}))
 

@@ -23,6 +23,7 @@ from skunkqueue.cli.views import (
 )
 from skunkqueue.errors import UnknownFiringError
 from skunkqueue.kills import Kill, find_kill
+from skunkqueue.listings import Count, Query
 from skunkqueue.payload import Body
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Record, State
@@ -30,6 +31,8 @@ from skunkqueue.show import shown
 
 MAX_SHOWN = 4_000
 """Characters of arguments or a result shown to people; ``--json`` gives all."""
+_COUNTED = 1_000
+"""Firings that are looked at to count those that its job fired."""
 ATTEMPTS = Shape(
     (">", "VERDICT", "BEGAN", ">TOOK", "WORKER", "NOTE"),
     spare=("WORKER", "BEGAN"),
@@ -51,14 +54,28 @@ def job(store: Backend, id: str, *, as_json: bool) -> None:  # noqa: A002 - clic
     if record is None:
         msg = f"there is no firing {found!r} any more"
         raise UnknownFiringError(msg)
-    kill = find_kill(store, record)
+    kill, fired = find_kill(store, record), _fired(store, record)
     if as_json:
-        document(_json(record, kill, store.now()))
+        document(_json(record, kill, fired, store.now()))
     else:
-        _show(record, kill, store.now())
+        _show(record, kill, fired, store.now())
 
 
-def _json(record: Record, kill: Kill | None, now: float) -> dict[str, Any]:
+def _fired(store: Backend, record: Record) -> Count | None:
+    """Count what its job fired; ``None``: it was never lent to a worker, or the store cannot tell."""
+    if not record.token or "rows" not in store.capabilities:
+        return None
+    return store.count(Query(parent=record.id), _COUNTED)
+
+
+def _fired_line(record: Record, fired: Count | None) -> str | None:
+    if fired is None or (fired.exact and not fired.number):
+        return None
+    number = f"{fired.number:,} firing{'s' if fired.number != 1 else ''}"
+    return f"{number if fired.exact else f'at least {number}'} (`skunq jobs --parent {record.id}`)"
+
+
+def _json(record: Record, kill: Kill | None, fired: Count | None, now: float) -> dict[str, Any]:
     body = body_of(record)
     steps: list[dict[str, Any]] = []
     for step in body.steps if body else ():
@@ -86,6 +103,7 @@ def _json(record: Record, kill: Kill | None, now: float) -> dict[str, Any]:
         "schedule": body.schedule if body else None,
         "lease_left": record.lease_left,
         "killed_by": _killed_by_json(kill),
+        "fired": None if fired is None else {"number": fired.number, "exact": fired.exact},
         "attempts": [
             {
                 "number": each.number,
@@ -142,7 +160,7 @@ def _given_back(record: Record) -> str | None:
     return None if reason is None else f"a worker does not know its job: {reason}"
 
 
-def _show(record: Record, kill: Kill | None, now: float) -> None:
+def _show(record: Record, kill: Kill | None, fired: Count | None, now: float) -> None:
     body = body_of(record)
     facts(
         [
@@ -154,6 +172,7 @@ def _show(record: Record, kill: Kill | None, now: float) -> None:
             ("enqueued", _moment(record.enqueued, now)),
             ("due", _moment(record.due, now)),
             ("fired by", record.parent),
+            ("fired", _fired_line(record, fired)),
             ("given back", _given_back(record)),
             ("began", _moment(record.began, now)),
             ("finished", _moment(record.finished, now)),
