@@ -68,7 +68,8 @@ def _fired(record: Record) -> Rows | None:
     # What was never lent to a worker has not fired anything.
     if not record.token or "rows" not in here.backend.capabilities:
         return None
-    query = Query(parent=record.id)
+    # Those that have ended first: every store finds them by an index, and looks at pending ones for a while only.
+    query = Query(parent=record.id, newest=False)
     found = here.shared(("fired by", record.id), lambda: here.backend.rows(query, _FIRED))
     if not found.rows and found.next is None:
         return None
