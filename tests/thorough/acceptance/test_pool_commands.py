@@ -60,7 +60,7 @@ def test_a_command_reaches_a_pool_within_two_seconds(
 
 
 def test_what_holds_the_interpreter_from_its_start_is_listed_long_before_its_lease_is_extended(
-    shop: Shop,
+    shop: Shop, control: Control
 ) -> None:
     shop.work("--lease", "600")
     registered = shop.backend.workers()[0].beat
@@ -75,8 +75,14 @@ def test_what_holds_the_interpreter_from_its_start_is_listed_long_before_its_lea
     )
     (worker,) = shop.backend.workers()
     assert (worker.state, worker.current) == ("busy", firing)
-    assert worker.rss is not None
     assert worker.rss > 1_000_000
+
+    carried_out(control, control.quiet_worker(worker.id))
+    eventually(
+        lambda: [(one.state, one.running) for one in shop.backend.workers()] == [("quiet", (firing,))],
+        PATIENCE,
+        what="it is listed as quiet, though it has not heard it",
+    )
 
 
 def test_a_quiet_worker_ends_its_job_and_gives_the_others_back(shop: Shop, control: Control) -> None:

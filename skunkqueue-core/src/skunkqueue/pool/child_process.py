@@ -87,6 +87,8 @@ class ChildProcess:
         """Somebody has sent it SIGSTOP."""
         self.is_leaving = False
         """It was told to end."""
+        self.is_quiet = False
+        """It was told to begin nothing more."""
         self.is_dismissed = False
         """No other worker is to take its slot."""
         self.replaced_by: str | None = None
@@ -137,7 +139,9 @@ class ChildProcess:
 
     def order(self, verb: bytes) -> None:
         """Give it one of the orders of ``control_pipe``; giving it twice does no harm."""
-        if verb not in (HOLD, BEGIN):
+        if verb in (HOLD, BEGIN):
+            self.is_quiet = verb == HOLD
+        else:
             self.is_leaving = True
         if verb in (ROUGH, DISMISS_ROUGH, GIVE_BACK):
             self.give_back_at = float("inf")

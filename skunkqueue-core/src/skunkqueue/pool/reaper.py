@@ -34,7 +34,7 @@ class Reaper:
         self._lease = lease
         self._vouched: dict[str, float] = {}
         self._shown: dict[str, tuple[str, ...]] = {}
-        """What was listed of each worker that is silent."""
+        """What was listed of each worker that is silent: its state, and the ids of what it runs."""
 
     def see_off(self, child: ChildProcess, end: End, *, is_ordered: bool) -> None:
         """Give back what a worker has left; ``is_ordered``: it was told to end, so its death is not an error."""
@@ -90,10 +90,11 @@ class Reaper:
             return
         ids = tuple(one.id for one in begun)
         is_due = now - looked >= third and now - self._vouched.get(worker, 0.0) >= third
-        if not is_due and self._shown.get(worker) == ids:
-            return
-        self._shown[worker] = ids
         record = self._record_of(child, begun)
+        shown = (record.state, *ids)
+        if not is_due and self._shown.get(worker) == shown:
+            return
+        self._shown[worker] = shown
         if is_due:
             self._vouched[worker] = now
             refs = [one.ref for one in begun]
@@ -112,7 +113,7 @@ class Reaper:
             host=self._host,
             pid=child.pid,
             started=child.scoreboard.started,
-            state="busy",
+            state="stopping" if child.is_leaving else "quiet" if child.is_quiet else "busy",
             current=begun[0].id,
             running=tuple(one.id for one in begun[:MAX_RUNNING]),
             more=len(begun[MAX_RUNNING:]),
