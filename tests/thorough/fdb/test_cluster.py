@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
-from skunkqueue.contract.makers import claim, counts, firing, firings, outcome, read
+from skunkqueue.contract.makers import claim, counters, counts, firing, firings, outcome, read
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.records import FINAL_STATES, State
-from tests.acceptance.shop import Shop
+from tests.acceptance.shop import QUEUE, Shop
 from tests.redis.opening import OpenStore
 from tests.redis.patience import persistently
 from tests.support.fdb_server import FdbCluster, FdbProcess
@@ -20,7 +21,11 @@ from tests.support.waiting import eventually, pause
 from tests.thorough.mongo.load import Load
 
 LEASE = 2.0
+STOP = 8.0
+"""Seconds for which a process stands still: longer than a lease, and less than the four after which workers end."""
 LONG = 120.0
+ABOUT = 10.0
+"""Seconds by which times may differ that are the same: versions jump by a hundred, less what a recovery takes."""
 Loss = Callable[[FdbProcess], None]
 
 
@@ -31,7 +36,7 @@ def killed(member: FdbProcess) -> None:
 def stopped(member: FdbProcess) -> None:
     """Have it stand still for longer than a lease, and go on as if nothing had been."""
     member.pause()
-    pause(4 * LEASE)
+    pause(STOP)
     member.go_on()
 
 
@@ -82,7 +87,7 @@ def test_leases_and_due_times_do_not_jump_with_the_versions_of_a_recovery(
     later = firing(route="later", due=store.now() + 600.0)
     store.enqueue([later, *firings(3)])
     lent = claim(store, 3, lease=300.0)
-    apart = near.now() - store.now()
+    began = store.now() - time.monotonic()
     loss(cluster.leader())
 
     assert persistently(lambda: store.enqueue(firings(1, route="other")), LONG)
@@ -91,17 +96,19 @@ def test_leases_and_due_times_do_not_jump_with_the_versions_of_a_recovery(
     for one in (store, near, fresh):
         assert persistently(lambda: claim(one, 5), LONG) == []  # noqa: B023 - called at once
         assert persistently(lambda: claim(one, 5, route="later"), LONG) == []  # noqa: B023 - as above
-        assert abs(one.now() - store.now()) < abs(apart) + 3.0
-        left = read(one, lent[0].id).lease_left or 0.0
-        assert 300.0 - LONG < left <= 300.0
+        now = began + time.monotonic()
+        assert one.now() == pytest.approx(now, abs=ABOUT)
+        assert read(one, lent[0].id).lease_left == pytest.approx(lent[0].claimed + 300.0 - now, abs=ABOUT)
     assert persistently(lambda: store.settle([outcome(one) for one in lent]), LONG) == []
     assert counts(store) == {State.COMPLETE: 3}
 
 
-@pytest.mark.parametrize("loss", [killed, stopped])
-def test_pool_goes_on_by_itself(tmp_path: Path, cluster: FdbCluster, dbname: str, loss: Loss) -> None:
+@pytest.mark.parametrize(("loss", "lease"), [(killed, LONG), (stopped, STOP / 2)])
+def test_pool_goes_on_by_itself(
+    tmp_path: Path, cluster: FdbCluster, dbname: str, loss: Loss, lease: float
+) -> None:
     with Shop(tmp_path, cluster.url(dbname)) as shop:
-        pool = shop.work("-c", "2", workers=2)
+        pool = shop.work("-c", "2", "--lease", str(lease), workers=2)
         workers = shop.pids()
         before = [shop.fire("add", 1, number) for number in range(50)]
         held = shop.fire("hold", "go")
@@ -123,4 +130,6 @@ def test_pool_goes_on_by_itself(tmp_path: Path, cluster: FdbCluster, dbname: str
         assert {shop.state(one) for one in everything} == {State.COMPLETE}
         assert pool.process.poll() is None
         assert sorted(shop.pids()) == sorted(workers)
-        assert shop.record(held).deaths == 0
+        # Each is recorded once. Where its lease ran out meanwhile, the other worker may have begun it once more.
+        assert counters(shop.backend, QUEUE, "default")["complete"] == len(everything)
+        assert shop.record(held).deaths <= (lease < STOP)
