@@ -87,6 +87,13 @@ def test_machine_that_was_suspended_sees_no_jump(machine: Machine, clock: Server
     assert clock.now() == START + 3_601.0
 
 
+def test_time_for_which_a_machine_was_suspended_has_passed(machine: Machine, clock: ServerTime) -> None:
+    machine.boot += 3_600.0
+    assert clock.expected() == START + 3_600.0
+    assert clock.saw(50 * MILLION + 3_600 * MILLION)
+    assert clock.now() == START + 3_600.0
+
+
 def test_new_anchor_goes_on_where_the_old_one_was(machine: Machine, clock: ServerTime) -> None:
     machine.pass_(1.0)
     assert not clock.saw(150 * MILLION)

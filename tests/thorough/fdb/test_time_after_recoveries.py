@@ -11,9 +11,9 @@ from contextlib import ExitStack, closing
 import pytest
 
 from skunkqueue.clock import SYSTEM_CLOCK
-from skunkqueue.contract.makers import firing
+from skunkqueue.contract.makers import claim, firing
 from skunkqueue.persistence.backend import Backend
-from skunkqueue.persistence.fdb import server_time
+from skunkqueue.persistence.fdb import opening, server_time
 from tests.support.fdb_standin.backend import StandInBackend
 from tests.support.fdb_standin.process import StandInServer
 from tests.support.store_fixtures import ConfigOf
@@ -66,6 +66,19 @@ def test_who_opens_the_store_after_a_recovery_waits_for_one_who_knows_the_time(
         eventually(lambda: opening.done() or server.statistics()["versions"] > seen + 3, what="it waits")
         store.enqueue([firing()])
         assert opening.result().now() == pytest.approx(time.time(), abs=ABOUT)
+
+
+def test_idle_worker_that_sees_a_recovery_sets_the_clock_right_for_those_who_come_later(
+    server: StandInServer, open_store: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store()
+    store.enqueue([firing()])
+    server.jump(JUMP)
+    assert claim(store, route="idle") == []
+    # Whose machine is an hour ahead, and who would go by it where nobody knew better.
+    monkeypatch.setattr(opening, "_OTHERS", 0.0)
+    monkeypatch.setattr(server_time, "_wall", lambda: time.time() + 3_600.0)
+    assert open_store().now() == pytest.approx(time.time(), abs=ABOUT)
 
 
 def test_who_opens_the_store_after_a_recovery_that_nobody_saw_goes_by_its_machine(
