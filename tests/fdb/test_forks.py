@@ -43,6 +43,18 @@ for number in range(2):
 assert fire() == 3
 """
 
+KEPT_IN_PARENTS = """
+import os, sys
+from skunkqueue.persistence.fdb import opening
+
+file = opening._files.of("a:b@127.0.0.1:1")
+pid = os.fork()
+if pid == 0:
+    sys.exit()
+os.waitpid(pid, 0)
+print(os.path.exists(file))
+"""
+
 
 @pytest.fixture
 def store(either: Either, config_of: ConfigOf) -> Iterator[FdbBackend]:
@@ -110,3 +122,10 @@ def test_store_may_be_closed_in_a_child(stand_in: StandInServer, config_of: Conf
         assert ended_well(fork(store.close))
         store.enqueue(firings(1))
         assert counts(store) == {State.PENDING: 1}
+
+
+def test_cluster_file_of_a_url_outlives_children_that_end() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", KEPT_IN_PARENTS], capture_output=True, text=True, check=True, timeout=60.0
+    )
+    assert done.stdout.strip() == "True", done.stderr
