@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from skunkqueue.clock import SYSTEM_CLOCK
 from skunkqueue.config import resolve
-from skunkqueue.errors import BackendUnavailableError
+from skunkqueue.contract.makers import audit_entry
+from skunkqueue.errors import (
+    BackendError,
+    BackendFullError,
+    BackendLoginError,
+    BackendUnavailableError,
+    ConfigError,
+)
 from skunkqueue.persistence.fdb import errors
 from skunkqueue.persistence.fdb.opening import open_link
 from skunkqueue.persistence.fdb.settings import settings_of
 from tests.fdb.bindings import fdb_binding
+from tests.support.fdb_standin.backend import StandInBackend
 from tests.support.fdb_standin.errors import FDBError
+from tests.support.fdb_standin.faults import Fault
+from tests.support.fdb_standin.process import StandInServer
 from tests.support.server_process import free_port
+from tests.support.store_fixtures import ConfigOf
 
 
 def status(*connections: dict[str, object]) -> bytes:
@@ -37,6 +49,40 @@ def test_locked_database_is_told_with_the_way_out() -> None:
     assert "the database is locked after 3.0 s" in str(error)
     assert "`unlock UID` in `fdbcli`" in str(error)
     assert "TLS" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "way_out"),
+    [
+        (1217, BackendFullError, "no room left"),
+        (1950, BackendLoginError, "tls_certificate_file, tls_key_file and tls_ca_file"),
+        (2015, BackendFullError, "no room left"),
+        (2101, BackendError, "hand in less at once"),
+        (2104, ConfigError, "DESCRIPTION:ID@HOST:PORT"),
+        (2300, BackendLoginError, "tls_certificate_file, tls_key_file and tls_ca_file"),
+    ],
+)
+def test_what_cannot_pass_by_itself_is_an_error_of_its_kind_with_the_way_out(
+    server: StandInServer, config_of: ConfigOf, code: int, kind: type[Exception], way_out: str
+) -> None:
+    with closing(StandInBackend.open(config_of(server.url()))) as store:
+        server.fail(Fault(call="commit", code=code))
+        with pytest.raises(kind, match=way_out):
+            store.log_entry(audit_entry())
+        assert server.clear_faults() == 1
+
+
+@pytest.mark.parametrize(
+    "code", [1007, 1009, 1020, 1021, 1031, 1037, 1038, 1039, 1042, 1051, 1078, 1213, 1223, 1235]
+)
+def test_what_may_pass_by_itself_is_tried_again(
+    server: StandInServer, config_of: ConfigOf, code: int
+) -> None:
+    with closing(StandInBackend.open(config_of(server.url()))) as store:
+        server.fail(Fault(call="commit", code=code, times=2))
+        store.log_entry(audit_entry())
+        assert server.clear_faults() == 2
+        assert len(store.audit().entries) == 1
 
 
 def test_servers_of_another_version_are_named() -> None:
