@@ -19,19 +19,22 @@ class NetworkOptions:
     def set_trace_enable(self, folder: str | None = None) -> None:
         self.given.append(("trace_enable", folder))
 
-    def set_tls_cert_path(self, path: str) -> None:
+    def set_tls_cert_path(self, path: str | bytes) -> None:
         self.given.append(("tls_cert_path", path))
 
-    def set_tls_key_path(self, path: str) -> None:
+    def set_tls_key_path(self, path: str | bytes) -> None:
         self.given.append(("tls_key_path", path))
 
-    def set_tls_ca_path(self, path: str) -> None:
+    def set_tls_ca_path(self, path: str | bytes) -> None:
         self.given.append(("tls_ca_path", path))
 
     def set_tls_verify_peers(self, rule: bytes) -> None:
+        if not isinstance(rule, bytes):
+            msg = "Value must be of type bytes"
+            raise TypeError(msg)
         self.given.append(("tls_verify_peers", rule))
 
-    def set_tls_password(self, password: str) -> None:
+    def set_tls_password(self, password: str | bytes) -> None:
         self.given.append(("tls_password", password))
 
 

@@ -10,8 +10,11 @@ import sys
 from pathlib import Path
 from urllib.parse import urlencode
 
+from cryptography.hazmat.primitives import serialization
+
 from tests.support.certificates import Files, issue_files
 from tests.support.fdb_fixtures import NewFdbServer
+from tests.support.server_process import HOST
 
 PROGRAM = """
 import sys
@@ -56,6 +59,32 @@ def test_certificate_decides_who_is_let_in(tmp_path: Path, new_fdb_server: NewFd
         told = said(wrong)
         assert told.startswith(("BackendUnavailableError", "BackendLoginError")), told
         assert "tls_ca_file" in told
+
+
+def test_rule_decides_which_servers_are_trusted(
+    tmp_path: Path, new_fdb_server: NewFdbServer, dbname: str
+) -> None:
+    good = issue_files(tmp_path)
+    url = url_with(new_fdb_server(tls=good).url(dbname), good)
+    assert said(f"{url}&{urlencode({'tls_verify_peers': f'S.CN={HOST}'})}") == "put in True\n"
+    told = said(f"{url}&{urlencode({'tls_verify_peers': 'S.CN=elsewhere'})}")
+    assert told.startswith("BackendUnavailableError"), told
+    assert "tls_verify_peers" in told
+
+
+def test_key_under_a_password_is_used(tmp_path: Path, new_fdb_server: NewFdbServer, dbname: str) -> None:
+    good = issue_files(tmp_path)
+    url = url_with(new_fdb_server(tls=good).url(dbname), good)
+    key = serialization.load_pem_private_key(good.key.read_bytes(), password=None)
+    good.key.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(b"secret"),
+        )
+    )
+    assert said(f"{url}&tls_password=secret") == "put in True\n"
+    assert said(f"{url}&tls_password=wrong").startswith("ConfigError")
 
 
 def test_missing_certificate_is_named(tmp_path: Path, new_fdb_server: NewFdbServer, dbname: str) -> None:

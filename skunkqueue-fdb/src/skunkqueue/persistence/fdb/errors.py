@@ -131,6 +131,7 @@ def explained(
         text = (
             f"the cluster does not answer{after}: {text}.{reached} Look at `fdbcli --exec status`; the client library must be of the"
             f" servers' version, the description and the ID of the cluster file must be the servers', and both must use TLS or neither; with TLS,"
-            f" each side's certificate must be of an authority that the other one trusts (tls_certificate_file, tls_key_file, tls_ca_file)"
+            f" each side's certificate must be of an authority that the other one trusts (tls_certificate_file, tls_key_file, tls_ca_file),"
+            f" and as its rule wants it (tls_verify_peers)"
         )
     return kind(f"{place}: {text}")

@@ -126,8 +126,10 @@ def _prepare_network(settings: Settings, binding: Binding) -> None:
     _check_certificates(settings)
     with contextlib.suppress(binding.FDBError):
         binding.options.set_knob(_KNOB)
-        for name, value in settings.tls.items():
-            getattr(binding.options, TLS[name])(value)
+        for name, called in TLS.items():
+            if name in settings.tls:
+                # Some options of the binding take nothing but bytes.
+                getattr(binding.options, called)(settings.tls[name].encode())
 
 
 def _check_certificates(settings: Settings) -> None:

@@ -27,13 +27,13 @@ _PORT = re.compile(r":(\d+)(?=:tls|,|$)")
 _SECONDS = {"retry_for": 10.0, "timeout": 5.0}
 _LONGEST = 3_600.0
 TLS = {
+    "tls_password": "set_tls_password",
     "tls_certificate_file": "set_tls_cert_path",
     "tls_key_file": "set_tls_key_path",
     "tls_ca_file": "set_tls_ca_path",
     "tls_verify_peers": "set_tls_verify_peers",
-    "tls_password": "set_tls_password",
 }
-"""Options of the network, and what the binding calls them."""
+"""Options of the network, and what the binding calls them, which wants the password before the key."""
 _KNOWN = ("dbname", *_SECONDS, *TLS)
 
 
