@@ -7,8 +7,9 @@ from contextlib import closing
 
 import pytest
 
-from skunkqueue.contract.makers import LEASE, counts, firing, ids, outcome
+from skunkqueue.contract.makers import LEASE, claim, counts, firing, ids, outcome
 from skunkqueue.persistence.fdb.backend import FdbBackend
+from skunkqueue.persistence.fdb.claim import MAX_BYTES
 from skunkqueue.records import Firing, State, Verdict
 from tests.fdb.bindings import Either
 from tests.support.store_fixtures import ConfigOf
@@ -50,3 +51,17 @@ def test_many_outcomes_with_the_longest_names_are_settled_at_once(backend: FdbBa
     given = [outcome(one, Verdict.ERROR, error=error) for one in [*lent, *lent[:10]]]
     assert backend.settle(given) == ids(batch[:10])
     assert counts(backend, NAME, NAME) == {State.ERROR: 1_000}
+
+
+def test_claim_brings_no_more_large_arguments_than_it_may_and_the_next_one_the_others(
+    backend: FdbBackend,
+) -> None:
+    batch = [firing(body=bytes(50_000)) for _ in range(3 * MAX_BYTES // 50_000)]
+    backend.enqueue(batch)
+    lent: list[str] = []
+    while len(lent) < len(batch):
+        some = claim(backend, len(batch))
+        assert some
+        assert sum(len(one.body) for one in some) < 2 * MAX_BYTES
+        lent += ids(some)
+    assert lent == ids(batch)
