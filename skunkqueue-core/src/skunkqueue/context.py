@@ -23,7 +23,7 @@ class JobContext:
     def __init__(self, *, id: str, attempt: int, queue: str, route: str, name: str, report: Report) -> None:  # noqa: A002 - the attribute users read is `id`
         self.id = id
         self.attempt = attempt
-        """1 at the first try; releases and snoozes do not count."""
+        """1 at the first try; releases and snoozes do not count. A lease that ended does: the job may have run before."""
         self.queue = queue
         self.route = route
         self.name = name

@@ -207,7 +207,7 @@ class FiringFailedError(SkunkQueueError):
         self.traceback = traceback
         """The exception's traceback as text; empty where the job raised nothing."""
         self.attempts = attempts
-        """How often it was tried; of a chain, the step it stopped at. 0: it never began."""
+        """How often it was tried; of a chain, the step it stopped at. A lease that ended counts, as the job may have begun. 0: it never began."""
 
 
 class WaitTimeoutError(SkunkQueueError, TimeoutError):

@@ -76,6 +76,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How often its job began, as far as the store knows: outcomes that said when (but ``advance``), deaths, and one that runs
     now; since it was fired or requeued."""
     deaths: int
+    """As in ``Record``: also leases that ended before the job was known to have begun, which no counter has."""
     key: str | None
     schedule: str | None
     parent: str | None

@@ -67,6 +67,17 @@ def test_times_hold_for_pending_and_finished_ones_alike(store: Backend, skunq: S
     assert states(store, gone) == [None, None]
 
 
+def test_what_none_of_those_that_match_are_is_said(store: Backend, skunq: Skunq) -> None:
+    """They are there, but in other states."""
+    finish(store, parent="f" * 24)
+
+    waiting = skunq.error("run", "--parent", "f" * 24, "--yes", expect=1)
+    failed = skunq.error("requeue", "--parent", "f" * 24, "--state", "error", "--yes", expect=1)
+
+    assert "no such firings that are pending" in waiting
+    assert "no such firings that are error" in failed
+
+
 def test_text_in_arguments_chooses_too(store: Backend, skunq: Skunq) -> None:
     wanted, other = fire(store, body("shop:sell", "apples")), fire(store, body("shop:sell", "pears"))
 

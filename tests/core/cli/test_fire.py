@@ -117,9 +117,9 @@ def test_a_class_is_fired_as_an_object_of_it(store: Backend, skunq: Skunq, shop:
 @pytest.mark.parametrize(
     ("words", "part", "code"),
     [
-        (["sell"], "'count' is missing", 1),
-        (["sell", "1", "2", "3"], "3 are given by position", 1),
-        (["sell", "1", "--kwargs", '{"price": 1}'], "'price' is not taken by name", 1),
+        (["sell"], "'count' is missing", 2),
+        (["sell", "1", "2", "3"], "3 are given by position", 2),
+        (["sell", "1", "--kwargs", '{"price": 1}'], "'price' is not taken by name", 2),
         (["sell", "1", "--kwargs", "[1]"], "must be a JSON object", 2),
         (["sell", "1", "--kwargs", "{"], "--kwargs is not JSON", 2),
         (["sell", "[" * 20_000], "an argument is nested too deep", 2),

@@ -32,7 +32,11 @@ ENTRIES = Shape(
 
 @click.command()
 @option("--who", metavar="USER@HOST", help="Only what this user did.")
-@option("--verb", metavar="VERB", help="Only this: kill, requeue, delete, purge, pause, stop and so on.")
+@option(
+    "--verb",
+    metavar="VERB",
+    help="Only this: fire, kill, requeue, delete, purge, prune, pause, stop and so on.",
+)
 @option("--limit", default=50, show_default=True, type=click.IntRange(1, 1_000), help="At most so many.")
 @option("--after", metavar="CURSOR", help="Go on where an earlier list ended.")
 @json_option

@@ -72,7 +72,7 @@ def run(
     number, exact = matched.number, matched.exact
     # A count that was cut off may have passed over all that match.
     if not number and (exact or not any(job.matches_any() for job in jobs)):
-        note("no such firings")
+        note(_none_that_match(wanted, states))
         _tell(verb, BulkProgress(matched=Count(number=0, exact=True)), as_json=as_json)
         ctx.exit(exits.NOTHING)
     told = plural(number, "firing") if exact else f"at least {plural(max(number, 1), 'firing')}"
@@ -94,6 +94,12 @@ def run(
         ctx.exit(exits.INTERRUPTED)
     if not progress.done:
         ctx.exit(exits.NOTHING)
+
+
+def _none_that_match(wanted: Filter, states: Sequence[str]) -> str:
+    """Say what there is none of: firings that match may well be there in other states, which the verb does not change."""
+    meant = [state for state in states if not wanted.states or state in wanted.states]
+    return f"no such firings that are {' or '.join(meant)}" if meant else "no such firings"
 
 
 def _jobs(control: Control, verb: str, wanted: Filter, states: Sequence[str]) -> list[Bulk]:

@@ -21,6 +21,7 @@ from skunkqueue.cli import exits
 from skunkqueue.cli.short_helps import PUBLISHED, SHORT_HELPS
 from skunkqueue.cli.text import one_line
 from skunkqueue.errors import (
+    ArgumentsError,
     BackendError,
     ConfigError,
     CursorInvalidError,
@@ -56,6 +57,7 @@ _CODES: tuple[tuple[type[SkunkQueueError], int], ...] = (
     # It is a BackendError, so it comes first.
     (CursorInvalidError, exits.USAGE),
     (BackendError, exits.UNAVAILABLE),
+    (ArgumentsError, exits.USAGE),
     (ConfigError, exits.USAGE),
     (NameInvalidError, exits.USAGE),
     (PluginError, exits.USAGE),

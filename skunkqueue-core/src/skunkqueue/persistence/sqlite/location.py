@@ -92,7 +92,7 @@ def require(path: Path) -> None:
     else:
         missing = stat.S_ISREG(found.st_mode) and not found.st_size
     if missing:
-        msg = f"there is no store at {path}: name another by a URL; the first firing or `skunq work` makes one there"
+        msg = f"there is no store at {path}: name another by a URL; a program that fires, or `skunq work`, makes one there"
         raise StoreMissingError(msg)
 
 

@@ -167,8 +167,8 @@ def _look(link: Link, *, create: bool) -> None:
             raise BackendError(msg)
         if found is None and not create:
             msg = (
-                f"{link.settings.place}: there is no store {link.settings.dbname!r}: name another by its URL; the first"
-                f" firing or `skunq work` makes one there"
+                f"{link.settings.place}: there is no store {link.settings.dbname!r}: name another by its URL; a program"
+                f" that fires, or `skunq work`, makes one there"
             )
             raise StoreMissingError(msg)
         if found is None:

@@ -33,8 +33,8 @@ def prepared(connection: Connection, *, create: bool) -> Server:
     settings = connection.settings
     if not create and not connection.run(exists, connection.db):
         msg = (
-            f"{settings.shown}: there is no store {settings.dbname!r}: name another by its URL or dbname; the first"
-            f" firing or `skunq work` makes one there"
+            f"{settings.shown}: there is no store {settings.dbname!r}: name another by its URL or dbname; a program"
+            f" that fires, or `skunq work`, makes one there"
         )
         raise StoreMissingError(msg)
     found = connection.run(prepare, connection.db)

@@ -59,8 +59,8 @@ def _check_store(link: Link, *, create: bool) -> None:
         found = link.command("GET", store)
     if found is None:
         msg = (
-            f"{link.settings.url}: there is no store {link.settings.dbname!r}: name another by its URL; the first"
-            f" firing or `skunq work` makes one there"
+            f"{link.settings.url}: there is no store {link.settings.dbname!r}: name another by its URL; a program"
+            f" that fires, or `skunq work`, makes one there"
         )
         raise StoreMissingError(msg)
     if found != _FORMAT:
