@@ -229,3 +229,15 @@ def complete(queue: SkunkQueue, parts: list[object]) -> str:
     (claim,) = queue.backend.claim("demo", "default", "w", 1, 60.0)
     queue.backend.settle([Outcome(id=claim.id, token=claim.token, verdict=Verdict.COMPLETE, result=result)])
     return claim.id
+
+
+def test_of_several_that_went_wrong_the_first_is_raised(queue: SkunkQueue) -> None:
+    """One that is gone is known only after a second reading, and one that failed at the first."""
+    gone = queue.handle("f" * 24)
+    bad = on(queue, double).fire(2)
+    settle(queue, 1, Verdict.ERROR)
+
+    with pytest.raises(UnknownFiringError):
+        queue.results([gone, bad])
+    with pytest.raises(FiringFailedError):
+        queue.results([bad, gone])

@@ -119,6 +119,9 @@ def _values(
                 left.append(id_)
         except SkunkQueueError as error:
             if not errors:
+                if left:
+                    # What is wrong with one of those before it comes first.
+                    _values_by_body(backend, left, gate, errors=False)
                 raise
             values[id_] = error
     if left:

@@ -170,6 +170,18 @@ def test_a_name_without_a_module_is_refused(skunq: Skunq) -> None:
     assert "write MODULE:JOB" in skunq.error("fire", "sell", expect=2)
 
 
+def test_no_store_is_made_for_a_mistyped_path_in_the_environment(
+    tmp_path: Path, skunq: Skunq, shop: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = tmp_path / "missing.db"
+    monkeypatch.setenv("SKUNKQUEUE_URL", f"sqlite:///{missing}")
+    Path(f"{shop}_typed.py").write_text(JOBS)
+
+    skunq.error("fire", f"{shop}_typed:sell", "1", expect=3)
+
+    assert not missing.exists()
+
+
 def test_no_store_is_made_for_a_mistyped_path(tmp_path: Path, skunq: Skunq, shop: str) -> None:
     missing = tmp_path / "missing.db"
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from skunkqueue.cli import job
 from skunkqueue.cli.story import death_line
 from skunkqueue.control import Control
+from skunkqueue.listings import Count
 from skunkqueue.payload import Body, Progress, Step, encode
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import ClaimRef, Death, Verdict
@@ -52,6 +54,16 @@ def test_a_firing_shows_how_many_its_job_fired(store: Backend, skunq: Skunq) -> 
     assert skunq.json("job", made)["fired"] == {"number": 2, "exact": True}
     assert not re.search(r"^fired +\d", skunq("job", alone), re.MULTILINE)
     assert skunq.json("job", fire(store))["fired"] is None
+
+
+def test_where_not_all_that_wait_are_looked_at_none_is_said_to_be_fired(store: Backend) -> None:
+    (record,) = store.get([finish(store)])
+    assert record is not None
+
+    told = job._fired_line(record, Count(number=0, exact=False))
+
+    assert told is not None
+    assert told.startswith("none found at a first look")
 
 
 def test_a_complete_firing_shows_its_result(store: Backend, skunq: Skunq) -> None:

@@ -1,10 +1,10 @@
-"""What a firing fired is sorted for each page, unless it is too much: then it is looked for among the others."""
+"""What a firing fired and finished is sorted for each page, unless it is too much: then it is looked for among the others."""
 
 from __future__ import annotations
 
 import pytest
 
-from skunkqueue.listings import Query
+from skunkqueue.listings import Count, Query
 from skunkqueue.persistence.sqlite import SQLiteBackend, searching_scope
 from skunkqueue.records import State
 from tests.core.sqlite.makers import claim, done, many
@@ -38,5 +38,16 @@ def test_pages_are_the_same_however_many_one_fired(
     assert len(sorted_) == 15
     assert virtual.rows(query, 50).looked == 20  # all that run are looked at
     monkeypatch.setattr(searching_scope, "_MOST_SORTED", 14)
-    assert virtual.rows(query, 50).looked == 30
+    assert virtual.rows(query, 50).looked == 25  # and what finished
     assert pages(virtual, query) == sorted_
+
+
+def test_counts_look_at_nothing_else_however_many_one_fired(
+    virtual: SQLiteBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(virtual)
+    monkeypatch.setattr(searching_scope, "_MOST_SORTED", 4)
+
+    for state in (State.COMPLETE, State.PENDING):
+        assert virtual.count(Query(parent=PARENT, states=(state,)), 5) == Count(number=5, exact=True)
+        assert virtual.count_states(Query(parent=PARENT, states=(state,)), 5)[state].number == 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -10,16 +11,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
+import msgspec
 
 from skunkqueue.call import Call
 from skunkqueue.cli import exits
 from skunkqueue.cli.acting import who
-from skunkqueue.cli.connection import connection_options, existing
+from skunkqueue.cli.connection import connection_options, existing, resolved
 from skunkqueue.cli.moments import Duration, Moment, MomentType
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import document, json_option, note, say
 from skunkqueue.cli.text import clean, cut
-from skunkqueue.config import open_backend
+from skunkqueue.config import ENV_URL, open_backend
 from skunkqueue.control import Control
 from skunkqueue.errors import (
     FiringFailedError,
@@ -196,11 +198,12 @@ def _queue(
     own = call.memory.queue
     config: BackendConfig = existing(url, backend, brief=False)
     if url is None and backend is None and isinstance(own, SkunkQueue):
-        # Named in the job's code, so it is made where it is missing, as by any firing.
-        config = own.config
+        # What the job's code names is made where it is missing, as by any firing; what the environment does may be mistyped.
+        is_typed = bool(os.environ.get(ENV_URL)) and own.config == resolved(None, None)
+        config = msgspec.structs.replace(own.config, create=not is_typed)
     if name is None and not isinstance(own, SkunkQueue):
         ctx.fail(f"{call.name} belongs to no queue: add -q QUEUE")
-    # Raises where there is no store that is named on the command line: a mistyped path makes none.
+    # Raises where there is no store and none is to be made.
     open_backend(config).close()
     settings: dict[str, Any] = dict(config.options)
     if isinstance(own, SkunkQueue):

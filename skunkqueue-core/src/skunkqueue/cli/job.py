@@ -71,6 +71,9 @@ def _fired(store: Backend, record: Record) -> Count | None:
 def _fired_line(record: Record, fired: Count | None) -> str | None:
     if fired is None or (fired.exact and not fired.number):
         return None
+    if not fired.number:
+        # As in most firings that fired nothing, where so many wait that not all were looked at.
+        return f"none found at a first look (`skunq jobs --parent {record.id}` looks further)"
     number = f"{fired.number:,} firing{'s' if fired.number != 1 else ''}"
     return f"{number if fired.exact else f'at least {number}'} (`skunq jobs --parent {record.id}`)"
 

@@ -39,7 +39,8 @@ class Asking(ABC):  # noqa: B024 - a store may lack them, as its capabilities sa
         on exactly one page, in either direction. Finished firings are found by an index where the query names any
         of queue, route, states, job, tag, key, error, parent or finished. Other restrictions are checked on the firings that
         are left, at most MAX_LOOK in a call. Running and pending firings are looked at in their order, at most MAX_LOOK
-        in a call. Where all of these match, a page looks at one firing more than it shows, to know whether there are more.
+        in a call. A store that has to sort what a firing fired may look through the finished ones instead where these are over
+        500,000. Where all of these match, a page looks at one firing more than it shows, to know whether there are more.
 
         A cursor that did not come from a page of this query raises ``BackendError``.
         """

@@ -58,7 +58,7 @@ def count(store: Store, query: Query, most: int) -> Count:
     now = store.clock.now()
 
     def number(db: sqlite3.Connection) -> Count:
-        found = _look(db, query, scope_of(db, query), None, onward=True, want=limit + 1, most=limit, now=now)
+        found = _look(db, query, _counting(db, query), None, onward=True, want=limit + 1, most=limit, now=now)
         return Count(number=len(found.rows), exact=found.ended)
 
     return _read(store, query, number)
@@ -81,14 +81,20 @@ def count_states(store: Store, query: Query, most: int) -> dict[State, Count]:
         result = {state: Count(number=0, exact=True) for state in State}
         for states in filter(None, groups):
             part = msgspec.structs.replace(query, states=states)
-            scope = scope_of(db, part)
-            found = _look(db, part, scope, None, onward=True, want=limit + 1, most=limit, now=now)
+            found = _look(
+                db, part, _counting(db, part), None, onward=True, want=limit + 1, most=limit, now=now
+            )
             for state in states:
                 number = sum(row.state is state for row in found.rows)
                 result[state] = Count(number=number, exact=found.ended)
         return result
 
     return _read(store, query, numbers)
+
+
+def _counting(db: sqlite3.Connection, query: Query) -> Scope:
+    """Return the scope of a count, which goes by the index of what a firing fired, however many these are."""
+    return scope_of(db, query)._replace(parent=query.parent)
 
 
 def _read(store: Store, query: Query, operation: Callable[[sqlite3.Connection], T]) -> T:
@@ -197,7 +203,7 @@ def _candidates(
         elif State.PENDING in scope.states and scope.live:
             if query.key is not None:
                 yield from ((one, True) for one in keyed(db, query, place, onward=onward))
-            elif scope.parent is not None:
-                yield from ((one, True) for one in fired_by(db, scope.parent, place, onward=onward))
+            elif query.parent is not None:
+                yield from ((one, True) for one in fired_by(db, query.parent, place, onward=onward))
             else:
                 yield from pending(db, query, scope, place, onward=onward)

@@ -17,8 +17,8 @@ _NO_SUCH_JOB = -4
 """Stands for a job that is not in the store, where a job's number is expected."""
 _FEW = 50
 """Routes that are counted alone; for more, the counts of all are read."""
-_MOST_SORTED = 100_000
-"""As many firings that one firing fired are sorted for a page, which takes some 60 ms."""
+_MOST_SORTED = 500_000
+"""As many firings that one firing fired are sorted for a page, which takes some 300 ms."""
 _FINAL = tuple(number for number, state in enumerate(_STATES) if state.final)
 
 
@@ -34,8 +34,8 @@ class Scope(NamedTuple):
     finished: tuple[tuple[int, int], ...]
     """Routes and states that may have matching firings."""
     parent: str | None = None
-    """The firing whose firings are asked for. ``None``: nothing of the kind is asked for, or it fired so many that they
-    are looked for among the others."""
+    """The firing whose finished firings are asked for. ``None``: nothing of the kind is asked for, or it fired so many that
+    a page looks for them among the others."""
 
 
 def scope_of(db: sqlite3.Connection, query: Query) -> Scope:
