@@ -11,9 +11,11 @@ from flask.testing import FlaskClient
 
 from skunkqueue import SkunkQueue
 from skunkqueue.persistence import Backend
-from skunkqueue.web import create_app
+from skunkqueue.web import create_app, operations
 from skunkqueue.web.access.secret import ENV_SECRET
+from skunkqueue.web.operations import Operations
 from tests.support.sqlite_fixtures import EmptyStore, empty_store
+from tests.web.held import Held, Hold
 from tests.web.monitor_client import MonitorClient
 from tests.web.rule_cache import RememberedRule
 from tests.web.schedules import install_strategies
@@ -77,3 +79,23 @@ def client(app: Flask) -> FlaskClient:
 def strategies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Install strategies that the tests' schedules have: ``every``, ``hanging`` and ``raising``."""
     install_strategies(tmp_path / "site", monkeypatch)
+
+
+@pytest.fixture
+def known(app: Flask) -> Iterator[Operations]:
+    found: Operations = app.extensions[operations.KEY]
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def hold(store: Backend) -> Iterator[Hold]:
+    made: list[Held] = []
+
+    def hold(count: int) -> Held:
+        made.append(Held(store, count))
+        return made[-1]
+
+    yield hold
+    for each in made:
+        each.go_on.set()

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 import pytest
-from flask import Flask
 from flask.testing import FlaskClient
 
 from skunkqueue.bulk import Bulk
@@ -16,7 +15,6 @@ from skunkqueue.errors import BackendError
 from skunkqueue.listings import Query, Row
 from skunkqueue.persistence import Backend
 from skunkqueue.records import State
-from skunkqueue.web import operations
 from skunkqueue.web.operations import (
     MAX_REMEMBERED,
     MAX_RUNNING,
@@ -27,50 +25,7 @@ from skunkqueue.web.operations import (
 from tests.support.waiting import PATIENCE, eventually
 from tests.web.firings import QUEUE, firing
 from tests.web.forms import press
-
-
-class Held:
-    """An operation that waits at its first page until it is let go on."""
-
-    def __init__(self, store: Backend, count: int) -> None:
-        store.enqueue([firing() for _ in range(count)])
-        self.at_page = threading.Event()
-        self.go_on = threading.Event()
-        self.bulk = Bulk(Control(store, "ann"), "kill", Query(), keep=self._keep)
-
-    def _keep(self, rows: Sequence[Row]) -> Sequence[Row]:
-        self.at_page.set()
-        assert self.go_on.wait(PATIENCE)
-        return rows
-
-    def begun(self, known: Operations) -> str:
-        """Start it, and wait until it is at its first page; return its id."""
-        id_ = known.start(self.bulk, "ann", "Kill all").id
-        assert self.at_page.wait(PATIENCE)
-        return id_
-
-
-Hold = Callable[[int], Held]
-
-
-@pytest.fixture
-def known(app: Flask) -> Iterator[Operations]:
-    found: Operations = app.extensions[operations.KEY]
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def hold(store: Backend) -> Iterator[Hold]:
-    made: list[Held] = []
-
-    def hold(count: int) -> Held:
-        made.append(Held(store, count))
-        return made[-1]
-
-    yield hold
-    for each in made:
-        each.go_on.set()
+from tests.web.held import Hold
 
 
 def bulk(store: Backend, count: int = 1) -> Bulk:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections import Counter
 from collections.abc import Callable
 from urllib.parse import parse_qsl, urlsplit
 
@@ -13,10 +14,12 @@ from flask.testing import FlaskClient
 from skunkqueue.control import Control
 from skunkqueue.persistence import Backend
 from skunkqueue.records import Outcome, Verdict
+from skunkqueue.web.operations import Operations
 from tests.web.crews import add_pool, add_worker
 from tests.web.everything import PAGES, fill
 from tests.web.firings import QUEUE, claim, firing
 from tests.web.forms import BUTTON, FORM, press
+from tests.web.held import Hold
 from tests.web.schedules import declare
 
 pytestmark = pytest.mark.usefixtures("strategies")
@@ -112,19 +115,23 @@ def test_a_button_that_acts_at_once_sends_the_reason(
 
 
 def test_every_button_belongs_to_a_form_of_its_page_that_enter_does_not_send(
-    client: FlaskClient, store: Backend
+    client: FlaskClient, store: Backend, known: Operations, hold: Hold
 ) -> None:
     shown = fill(store)
-    found = 0
+    hold(1).begun(known)
+    found = Counter[str]()
     for _, address in PAGES.values():
         text = client.get(address(shown)).text
         forms = dict(FORM.findall(text))
-        for form, _, _ in BUTTON.findall(text):
-            found += 1
-            # The first button of a form is the one that Enter presses.
+        for button in BUTTON.finditer(text):
+            form = button[1]
+            found[form] += 1
+            # Enter presses the first button of a form on the page, whether it is inside the form or not.
+            assert text.index(f' id="{form}"') < button.start(), (address(shown), button[0])
             assert re.search(r"<button[^>]*>", forms[form])[0] == "<button disabled hidden>"  # type: ignore[index]  # there is one
 
-    assert found > 10
+    assert found["why-stop"] == len(("/jobs", "/errors", "/operations"))
+    assert found.total() > 10
 
 
 def test_a_whole_queue_is_not_paused_before_it_was_asked_back(client: FlaskClient, store: Backend) -> None:
