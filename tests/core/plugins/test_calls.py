@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from skunkqueue.clock import VirtualClock
 from skunkqueue.errors import PluginError, PluginTimeoutError
 from skunkqueue.plugins.calls import FIRST_REST, LONGEST_REST, Call, Caller, Rests, call_within
 from tests.support.waiting import eventually
@@ -222,15 +223,40 @@ def test_where_no_thread_can_be_had_a_call_fails_and_the_next_may_work(
 
 
 def test_rests_grow_up_to_a_longest_and_begin_anew_after_a_success() -> None:
-    rests = Rests()
+    clock = VirtualClock()
+    rests = Rests(monotonic=clock.monotonic)
 
-    found = [rests.begin("a") for _ in range(9)]
+    found = []
+    for _ in range(9):
+        found.append(rests.begin("a"))
+        clock.advance(found[-1])
 
     assert found[:3] == [FIRST_REST, 2 * FIRST_REST, 4 * FIRST_REST]
     assert found[-1] == LONGEST_REST
-    assert (rests.has("a"), rests.has("b")) == (True, False)
     rests.end("a")
     assert rests.begin("a") == FIRST_REST
+    assert (rests.has("a"), rests.has("b")) == (True, False)
+
+
+def test_calls_under_way_at_the_same_hang_begin_one_rest_together() -> None:
+    clock = VirtualClock()
+    rests = Rests(monotonic=clock.monotonic)
+    together, found = threading.Barrier(8), []
+
+    def give_up() -> None:
+        together.wait(LONG)
+        found.append(rests.begin("a"))
+
+    threads = [threading.Thread(target=give_up) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert found == [FIRST_REST] * 8
+    clock.advance(FIRST_REST)
+    assert not rests.has("a")
+    assert rests.begin("a") == 2 * FIRST_REST
 
 
 def test_a_rest_is_handed_on_and_ends() -> None:

@@ -246,20 +246,35 @@ class Caller:
 
 
 class Rests:
-    """The plugins of this process that are not called for a while, by key, since they hung or ended a process."""
+    """The plugins of this process that are not called for a while, by key, since they hung or ended a process.
 
-    def __init__(self, until: dict[str, float] | None = None) -> None:
+    Threads may share it.
+    """
+
+    def __init__(
+        self, until: dict[str, float] | None = None, *, monotonic: Callable[[], float] = monotonic
+    ) -> None:
         """``until``: seconds from now for which some are still not called."""
         now = monotonic()
         self._until = {key: now + seconds for key, seconds in (until or {}).items()}
         self._last: dict[str, float] = {}
+        self._lock = threading.Lock()
+        self._monotonic = monotonic
 
     def begin(self, key: str) -> float:
-        """Stop calling a plugin for a while; return for how many seconds."""
-        rest = min(2 * self._last.get(key, FIRST_REST / 2), LONGEST_REST)
-        self._last[key] = rest
-        self._until[key] = monotonic() + rest
-        return rest
+        """Stop calling a plugin for a while; return for how many seconds.
+
+        While a rest lasts, another one does not begin: several calls may have been under way when the plugin hung.
+        """
+        with self._lock:
+            now = self._monotonic()
+            until = self._until.get(key, now)
+            if until > now:
+                return until - now
+            rest = min(2 * self._last.get(key, FIRST_REST / 2), LONGEST_REST)
+            self._last[key] = rest
+            self._until[key] = now + rest
+            return rest
 
     def end(self, key: str) -> None:
         """Forget a plugin's failures, since a call of it returned."""
@@ -271,14 +286,17 @@ class Rests:
         until = self._until.get(key) if self._until else None
         if until is None:
             return False
-        if monotonic() < until:
+        if self._monotonic() < until:
             return True
-        self._until.pop(key, None)
+        with self._lock:
+            # Unless another thread has begun a new one.
+            if self._until.get(key) == until:
+                del self._until[key]
         return False
 
     def left(self) -> dict[str, float]:
         """Return the keys of the plugins that are not to be called now, and for how many seconds."""
-        now = monotonic()
+        now = self._monotonic()
         return {key: until - now for key, until in tuple(self._until.items()) if until > now}
 
 
