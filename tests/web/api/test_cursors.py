@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 
 from skunkqueue.control import Control
 from skunkqueue.ids import new_id
+from skunkqueue.names import MAX_NAME_BYTES
 from skunkqueue.persistence import Backend
 from skunkqueue.pools import Entry
 from skunkqueue.web import schedule_views
@@ -85,6 +86,23 @@ def test_a_listing_is_walked_to_its_end_and_back(client: FlaskClient, path: str)
 @pytest.mark.parametrize("path", LISTINGS)
 def test_the_first_page_has_nothing_before_it(client: FlaskClient, path: str) -> None:
     assert read(client, path)["previous"] is None
+
+
+@pytest.mark.parametrize("character", ["ж", "狐", "🦨", '"'])
+@pytest.mark.parametrize("path", ["/routes", "/totals", "/schedules"])
+def test_a_listing_of_the_longest_names_is_walked_to_its_end(
+    client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch, path: str, character: str
+) -> None:
+    monkeypatch.setattr(schedule_views, "PAGE", LIMIT)
+    long = character * ((MAX_NAME_BYTES - 1) // len(character.encode()))
+    for number in range(MANY):
+        last = f"{long}{number}"
+        store.enqueue([firing(queue=long, route=last, job=long)])
+        declare(store, last, queue=long, route=last)
+
+    onward = walked(client, path, read(client, path), "next")
+
+    assert len({name for page in onward for name in names(path, page)}) == MANY
 
 
 def test_what_came_meanwhile_is_before_the_first_page(client: FlaskClient, filled: Backend) -> None:

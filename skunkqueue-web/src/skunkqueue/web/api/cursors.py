@@ -34,7 +34,8 @@ def backward(cursor: str | None) -> str | None:
 
 def write_names(*names: str) -> str:
     """Write a cursor of names, such as those of a queue and of the last route on a page."""
-    return base64.urlsafe_b64encode(json.dumps(names).encode()).decode().rstrip("=")
+    # Written as escapes, a character would take up to three times as many bytes, and long names be over LONGEST_CURSOR.
+    return base64.urlsafe_b64encode(json.dumps(names, ensure_ascii=False).encode()).decode().rstrip("=")
 
 
 def read_names(cursor: str | None, number: int) -> tuple[str, ...] | None:
