@@ -80,12 +80,3 @@ def test_a_pool_without_workers_says_what_starts_them(
         store.unregister(worker.id)
 
     assert said in client.get(page.format(pool.id)).text
-
-
-def test_the_figures_of_one_job_are_those_of_that_job(client: FlaskClient, store: Backend) -> None:
-    store.enqueue([firing(job=job) for job in ("shop:send", "shop:send", "shop:pay")])
-
-    text = client.get("/?job=shop:send").text
-
-    assert re.search(r'Pending</span><span class="tile-value">2<', text)
-    assert "Longest wait" not in text

@@ -8,12 +8,13 @@ from collections.abc import Sequence
 import msgspec
 from flask import Blueprint, render_template, url_for
 
-from skunkqueue.persistence.asking import OTHER_JOBS
+from skunkqueue.listings import Count
+from skunkqueue.persistence.asking import MAX_JOBS, OTHER_JOBS
 from skunkqueue.records import RouteInfo, State
 from skunkqueue.web import inputs, routes
 from skunkqueue.web.attention import matters
 from skunkqueue.web.history import WINDOWS, history, rates
-from skunkqueue.web.job_sums import job_sums
+from skunkqueue.web.job_sums import can_count, job_states, job_sums
 from skunkqueue.web.past_charts import charts_of
 from skunkqueue.web.rights import Right, allowed
 from skunkqueue.web.routes import Board, Line
@@ -44,16 +45,17 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sums(msgspec.Struct, frozen=True, kw_only=True):
-    """All routes together."""
+    """Firings of all that was chosen."""
 
-    pending: int
-    running: int
-    paused: int
-    exact: bool
+    pending: Count | None
+    """``None``: the store cannot count those of a job."""
+    running: Count | None
     oldest: RouteInfo | None = None
     """The route whose oldest firing has been due for longest; ``None``: nothing is due, or it is not known of a job."""
     known: bool = True
     """False: the store has no firing of the job."""
+    mixed: bool = False
+    """Whether the job may be counted together with others, on a route that has very many."""
 
 
 @blueprint.get("/")
@@ -69,14 +71,17 @@ def overview() -> str:
     past = history().read(names, WINDOWS[choice.over], now(), choice.job)
     hour = past if choice.over == "hour" else history().read(names, WINDOWS["hour"], now(), choice.job)
     is_everything = choice.queue is choice.route is choice.job is None
-    all_routes = sums(lines) if choice.route or board.is_all else sums_of_all(board)
-    of_job = sums_of_job(choice) if lines and choice.job is not None else None
+    if choice.job is not None:
+        found = sums_of_job(choice.job, choice.queue, choice.route)
+    else:
+        found = sums(lines) if choice.route or board.is_all else sums_of_all(board)
     return render_template(
         "overview.html",
         choice=choice,
         windows=list(WINDOWS),
         matters=matters(board) if is_everything else None,
-        sums=of_job or all_routes,
+        sums=found,
+        max_jobs=MAX_JOBS,
         board=board,
         rates=rates(hour),
         charts=charts_of(past),
@@ -86,7 +91,6 @@ def overview() -> str:
         workers=board.workers,
         is_everything=is_everything,
         is_new=not lines,
-        knows_job=of_job is None or of_job.known,
     )
 
 
@@ -104,41 +108,47 @@ def sums(lines: Sequence[Line]) -> Sums:
     """Add up the counts of routes."""
     dues = [(line.info.oldest_due, line.info) for line in lines if line.info.oldest_due is not None]
     due, oldest = min(dues, key=lambda one: one[0], default=(math.inf, None))
+    exact = all(line.info.exact for line in lines)
     return Sums(
-        pending=sum(line.info.counts[State.PENDING] for line in lines),
-        running=sum(line.info.counts[State.RUNNING] for line in lines),
-        paused=sum(line.info.paused for line in lines),
-        exact=all(line.info.exact for line in lines),
+        pending=Count(number=sum(line.info.counts[State.PENDING] for line in lines), exact=exact),
+        running=Count(number=sum(line.info.counts[State.RUNNING] for line in lines), exact=exact),
         oldest=oldest if due <= now() else None,
     )
 
 
 def sums_of_all(board: Board) -> Sums:
     """Return the sums of more routes than are shown; the longest wait is that of the busiest."""
-    shown = sums(board.lines)
+    exact = all(one.exact for one in board.queues)
     return Sums(
-        pending=sum(one.counts[State.PENDING] for one in board.queues),
-        running=sum(one.counts[State.RUNNING] for one in board.queues),
-        paused=sum(one.paused for one in board.queues),
-        exact=all(one.exact for one in board.queues),
-        oldest=shown.oldest,
+        pending=Count(number=sum(one.counts[State.PENDING] for one in board.queues), exact=exact),
+        running=Count(number=sum(one.counts[State.RUNNING] for one in board.queues), exact=exact),
+        oldest=sums(board.lines).oldest,
     )
 
 
-def sums_of_job(choice: Choice) -> Sums | None:
-    """Add up the firings of one job; ``None``: the store does not count by job."""
-    counted = job_sums(choice.queue, choice.route)
-    found = [each for each in counted if each.job == choice.job]
-    others = any(each.job == OTHER_JOBS for each in counted)
-    if not counted or (others and not found):
-        return None
-    return Sums(
-        pending=sum(each.counts[State.PENDING] for each in found),
-        running=sum(each.counts[State.RUNNING] for each in found),
-        paused=0,
-        exact=not others and all(each.exact for each in found),
-        known=bool(found),
-    )
+def sums_of_job(job: str, queue: str | None, route: str | None) -> Sums:
+    """Add up the firings of one job: never those of others, also where the store counts it together with others."""
+    if not can_count():
+        return Sums(pending=None, running=None)
+    counted = job_sums(queue, route)
+    own = [each for each in counted if each.job == job]
+    exact = all(each.exact for each in own)
+    found = {
+        state: Count(number=sum(each.counts[state] for each in own), exact=exact)
+        for state in (State.PENDING, State.RUNNING)
+    }
+    mixed = any(each.job == OTHER_JOBS for each in counted)
+    known = bool(own)
+    if mixed:
+        seen = job_states(job, queue, route)
+        known = known or any(each.number or not each.exact for each in seen.values())
+        found = {
+            state: seen[state]
+            if seen[state].exact
+            else Count(number=max(seen[state].number, each.number), exact=False)
+            for state, each in found.items()
+        }
+    return Sums(pending=found[State.PENDING], running=found[State.RUNNING], known=known, mixed=mixed)
 
 
 def busiest(lines: Sequence[Line]) -> list[Line]:
