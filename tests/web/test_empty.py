@@ -80,3 +80,33 @@ def test_a_pool_without_workers_says_what_starts_them(
         store.unregister(worker.id)
 
     assert said in client.get(page.format(pool.id)).text
+
+
+LISTENED_ON = {
+    "/": ("Nothing was fired here yet.", "3 workers listen."),
+    "/queues": ("Nothing was fired here yet.", "3 workers listen."),
+    "/?queue=shop": ("Nothing was fired in queue shop yet.", "2 workers listen there."),
+    "/queues?of=shop": ("Nothing was fired in queue shop yet.", "2 workers listen there."),
+    "/?route=mail": ("Nothing was fired on route mail yet.", "2 workers listen there."),
+    "/?queue=shop&route=mail": (
+        "Nothing was fired on route mail of queue shop yet.",
+        "1 worker listens there.",
+    ),
+    "/?queue=shop&route=nope": ("There is no route nope in queue shop.", "no worker listens on it"),
+}
+"""What each page says where nothing was fired, and next to it."""
+
+
+@pytest.mark.parametrize("path", LISTENED_ON)
+def test_where_nothing_was_fired_yet_a_page_counts_the_workers_that_listen(
+    client: FlaskClient, store: Backend, path: str
+) -> None:
+    add_worker(store, route="mail")
+    add_worker(store, route="news")
+    add_worker(store, queue="bank", route="mail")
+
+    (said,) = re.findall(r'<div class="empty">(.*?)</div>', client.get(path).text, re.DOTALL)
+
+    what, next_ = LISTENED_ON[path]
+    assert f"<p>{what}</p>" in said
+    assert next_ in said

@@ -76,6 +76,8 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     """Live workers, whatever they listen on."""
     staffed: frozenset[Name]
     """Routes that have live workers, also those that are not among the lines."""
+    working: Counter[Name]
+    """How many live workers these have."""
     age: float
     """Seconds since they were counted."""
 
@@ -83,6 +85,12 @@ class Board(msgspec.Struct, frozen=True, kw_only=True):
     def total(self) -> int:
         """How many routes there are."""
         return sum(one.routes for one in self.queues)
+
+    def listening(self, route: str | None = None) -> int:
+        """Count the live workers, or those that listen on a route of this name."""
+        if route is None:
+            return self.workers
+        return sum(count for (_, name), count in self.working.items() if name == route)
 
 
 class _Read(msgspec.Struct, frozen=True):
@@ -107,6 +115,7 @@ def board(queue: str | None = None, *, closer: bool = False) -> Board:
         is_all=is_all,
         workers=seen.workers,
         staffed=seen.staffed,
+        working=seen.working,
         age=age,
     )
 
