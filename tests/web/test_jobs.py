@@ -241,6 +241,7 @@ def test_empty_fields_are_left_out_of_the_address(client: FlaskClient) -> None:
         ("after=9", "not a cursor"),
         ("after=0b&before=0b", "one of the two"),
         ("at=nan", "not a moment that has passed"),
+        ("parent=0123abcd", "&#39;0123abcd&#39; is not a whole id: one has 24 characters"),
     ],
 )
 def test_what_makes_no_sense_is_told_and_nothing_typed_is_lost(
@@ -263,6 +264,18 @@ def test_a_wrong_field_is_marked_and_keeps_what_was_typed(client: FlaskClient) -
     assert 'value="soonish"' in text
     assert 'aria-invalid="true" aria-describedby="wrong-due_to times-hint"' in text
     assert 'id="wrong-due_to"' in text
+
+
+def test_the_id_of_what_fired_others_may_be_typed_with_blanks_and_large_letters(
+    client: FlaskClient, store: Backend
+) -> None:
+    parent = "0a" * 12
+    fired = firing(parent=parent)
+    store.enqueue([fired, firing()])
+
+    text = client.get("/jobs", query_string={"parent": f" {parent.upper()} "}).text
+
+    assert ROW.findall(text) == [fired.id]
 
 
 def test_a_cursor_of_another_filter_is_told(client: FlaskClient, store: Backend) -> None:

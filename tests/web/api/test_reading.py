@@ -97,6 +97,17 @@ def test_jobs_are_found_by_the_one_that_fired_them(client: FlaskClient, store: B
     assert (row["id"], row["parent"]) == (fired.id, parent)
 
 
+def test_the_start_of_the_id_of_what_fired_others_is_refused(client: FlaskClient, put: Put) -> None:
+    answer = client.get(f"/api/v1/jobs?parent={put()[:8]}")
+
+    assert answer.status_code == 400
+    assert answer.json == {
+        "title": "Bad Request",
+        "status": 400,
+        "detail": "parent must have at least 24 characters",
+    }
+
+
 @pytest.mark.parametrize("order", ["line", "newest", "oldest"])
 def test_pages_lead_to_all_jobs_and_back(client: FlaskClient, put: Put, order: str) -> None:
     ids = {put(number) for number in range(7)}

@@ -15,6 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from skunkqueue.cli.moments import MomentType, seconds_of
 from skunkqueue.cli.text import UNKNOWN
+from skunkqueue.ids import ID_LENGTH
 from skunkqueue.listings import Query
 from skunkqueue.records import FINAL_STATES, State
 
@@ -144,6 +145,11 @@ def read(given: MultiDict[str, str], now: float) -> Filter:
             typed[name] = text
         if len(text) > MAX_WORD:
             wrong[name] = f"{len(text)} characters are too many: at most {MAX_WORD} are looked for"
+        elif name == "parent" and text and len(text) != ID_LENGTH:
+            # The firing may be gone while those that it fired are there, so the start of an id cannot be looked up.
+            wrong[name] = (
+                f"{text[:40]!r} is not a whole id: one has {ID_LENGTH} characters, as the page of a firing shows it"
+            )
     at = _at(given, now, wrong)
     states = _states(given, wrong)
     order = given.get("order", "")
@@ -158,6 +164,8 @@ def read(given: MultiDict[str, str], now: float) -> Filter:
         for name in WORDS
         if name in typed
     }
+    if "parent" in words:
+        words["parent"] = words["parent"].lower()
     return Filter(
         typed=typed,
         states=states,

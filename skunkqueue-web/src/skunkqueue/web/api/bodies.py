@@ -17,6 +17,7 @@ from skunkqueue.web.api.kinds import (
     Moment,
     RouteLimit,
     States,
+    WholeId,
     Why,
     Word,
 )
@@ -39,7 +40,7 @@ class Matching(Given, frozen=True, kw_only=True):
     error: Word | UnsetType = UNSET
     """Type of the last error."""
     schedule: Word | UnsetType = UNSET
-    parent: Word | UnsetType = UNSET
+    parent: WholeId | UnsetType = UNSET
     """Id of the firing that fired it."""
     worker: Word | UnsetType = UNSET
     enqueued_from: Moment | UnsetType = UNSET

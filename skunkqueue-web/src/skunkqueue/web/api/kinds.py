@@ -7,6 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from skunkqueue.ids import ID_LENGTH
 from skunkqueue.records import State
 
 MOST_IDS = 1_000
@@ -20,6 +21,9 @@ LONGEST_CURSOR = 2_000
 Word = Annotated[str, Meta(min_length=1, max_length=LONGEST_WORD)]
 Why = Annotated[str, Meta(max_length=LONGEST_WHY, description="Why; the audit log keeps it.")]
 Id = Annotated[str, Meta(min_length=1, max_length=64, description="Id of a firing.")]
+WholeId = Annotated[
+    str, Meta(min_length=ID_LENGTH, max_length=ID_LENGTH, description="Whole id of a firing.")
+]
 Ids = Annotated[list[Id], Meta(min_length=1, max_length=MOST_IDS)]
 States = Annotated[list[State], Meta(min_length=1)]
 FewIds = Annotated[list[Id], Meta(min_length=1, max_length=MOST_RESULTS)]
