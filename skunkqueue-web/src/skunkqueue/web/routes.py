@@ -181,6 +181,20 @@ def named(store: Backend, queue: str, route: str) -> list[RouteInfo]:
     return []
 
 
+def of_name(store: Backend, queue: str | None, route: str) -> list[RouteInfo]:
+    """Read the routes of a name, of one queue or of all."""
+    if queue is not None:
+        return named(store, queue, route)
+    found: list[RouteInfo] = []
+    after = None
+    while page := store.route_page(None, route, _PAGE, after):
+        found += [info for info in page if info.route == route]
+        after = place_of(page[-1])
+        if len(page) < _PAGE:
+            break
+    return found
+
+
 def places_of(store: Backend, queue: str | None, route: str | None, most: int) -> list[Name] | None:
     """Name the routes of a queue or of a name; ``None``: there are more than ``most``."""
     if queue is not None and route is not None:
@@ -213,13 +227,13 @@ def paused_of(store: Backend, places: Collection[Name]) -> set[Name]:
     }
 
 
-def one(queue: str, route: str) -> list[Line]:
-    """Read one route as a line; none, where it does not exist."""
+def lines_of(queue: str | None, route: str) -> list[Line]:
+    """Read the routes of a name as lines, however many others there are; none, where there is none."""
     here = source.current()
     return here.shared(
-        ("route line", queue, route),
+        ("route lines", queue, route),
         lambda: lines(
-            named(here.backend, queue, route), working(here.backend, queue), key=("one", queue, route)
+            of_name(here.backend, queue, route), working(here.backend, queue), key=("of name", queue, route)
         ),
     )
 

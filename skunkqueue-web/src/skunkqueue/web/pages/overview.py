@@ -64,9 +64,10 @@ def overview() -> str:
     """Show the overview."""
     choice = chosen()
     board = routes.board(choice.queue)
-    lines = [line for line in board.lines if choice.route in (None, line.info.route)]
-    if choice.queue is not None and choice.route is not None and not lines:
-        lines = routes.one(choice.queue, choice.route)
+    if choice.route is None or board.is_all:
+        lines = [line for line in board.lines if choice.route in (None, line.info.route)]
+    else:
+        lines = routes.lines_of(choice.queue, choice.route)
     names = [(line.info.queue, line.info.route) for line in lines]
     past = history().read(names, WINDOWS[choice.over], now(), choice.job)
     hour = past if choice.over == "hour" else history().read(names, WINDOWS["hour"], now(), choice.job)

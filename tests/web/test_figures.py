@@ -1,4 +1,4 @@
-"""The overview of one job: its figures are those of that job alone, whether the store counts it by its name or not."""
+"""The overview of one job or route: its figures are its own, whether the store counts it by its name or not, and how busy others are."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from skunkqueue.persistence import Backend
 from skunkqueue.persistence.asking import MAX_JOBS
-from skunkqueue.web import job_sums
+from skunkqueue.web import job_sums, routes
 from skunkqueue.web.source import KEY, Source
 from tests.web.firings import claim, firing
 
@@ -81,3 +81,16 @@ def test_a_store_that_cannot_count_a_job_shows_no_figures_of_all(
         r'<a class="tile" href="/jobs\?[^"]*job=shop:send[^"]*">\s*<span class="tile-label">Pending', text
     )
     assert "The store has no firing" not in text
+
+
+def test_the_figures_of_a_route_are_of_all_queues_also_where_others_are_busier(
+    client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(routes, "MANY", 1)
+    store.enqueue([firing(route="busy") for _ in range(9)])
+    store.enqueue([firing(queue="bank", route="mail"), firing(route="mail"), firing(route="mailbox")])
+
+    text = client.get("/?route=mail").text
+
+    assert figures(text) == ["2", "0"]
+    assert "There is no route" not in text
