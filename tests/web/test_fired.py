@@ -81,14 +81,24 @@ def test_nothing_is_said_of_what_a_job_fired_where_it_fired_nothing(
         assert (fired(answer), heading(answer)) == ([], "")
 
 
-def test_where_a_look_came_to_its_bound_the_page_leads_further(
-    client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    parent = lent(store)
-    fire(store, "f" * 24, 5)
-    fire(store, parent.id)
+@pytest.fixture
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have what a firing fired and finished be looked for among all others, and among few of them."""
     monkeypatch.setattr("skunkqueue.persistence.sqlite.searching_scope._MOST_SORTED", 0)
     monkeypatch.setattr("skunkqueue.persistence.sqlite.searching.MAX_LOOK", 4)
+
+
+def finish(store: Backend, parent: str, count: int = 1) -> list[str]:
+    made = fire(store, parent, count)
+    store.settle([outcome(one) for one in claim(store, limit=count)])
+    return made
+
+
+@pytest.mark.usefixtures("_short")
+def test_where_a_look_came_to_its_bound_the_page_leads_further(client: FlaskClient, store: Backend) -> None:
+    parent = lent(store)
+    finish(store, "f" * 24, 5)
+    finish(store, parent.id)
 
     answer = client.get(f"/jobs/{parent.id}")
 
@@ -96,15 +106,13 @@ def test_where_a_look_came_to_its_bound_the_page_leads_further(
     assert f'<a href="/jobs?parent={parent.id}">look further</a>' in answer.text
 
 
-def test_what_has_ended_is_shown_though_the_look_at_pending_ones_came_to_its_bound(
-    client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("_short")
+def test_what_was_found_is_shown_though_the_look_came_to_its_bound(
+    client: FlaskClient, store: Backend
 ) -> None:
     parent = lent(store)
-    (ended,) = fire(store, parent.id)
-    store.settle([outcome(one) for one in claim(store)])
-    fire(store, "f" * 24, 9)
-    monkeypatch.setattr("skunkqueue.persistence.sqlite.searching_scope._MOST_SORTED", 0)
-    monkeypatch.setattr("skunkqueue.persistence.sqlite.searching.MAX_LOOK", 6)
+    (ended,) = finish(store, parent.id)
+    finish(store, "f" * 24, 9)
 
     answer = client.get(f"/jobs/{parent.id}")
 
