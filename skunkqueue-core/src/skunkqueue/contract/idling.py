@@ -35,8 +35,8 @@ LONG = 60.0
 SLICE, SLICES = 0.2, 5
 """Seconds for which the cost of waiting is counted, and how often. The median decides: a look that every wait takes once
 a second costs much in one slice, but polling costs something in each."""
-OFTEN = 15.0
-"""Wake-ups a second, beyond those of a process without waits, that are too many for a few waits."""
+OFTEN, OFTEN_EACH = 15.0, 5.0
+"""Wake-ups a second, beyond those of a process without waits, that are too many: for a few waits, and for each of many."""
 BUSY = 0.25
 """The share of one processor that is too much."""
 TRIES = 3
@@ -121,7 +121,7 @@ def too_often(
         for one in waiting:
             one.result(PATIENCE)
         wakeups, share = found.wakeups - quiet.wakeups, found.share - quiet.share
-        if wakeups <= OFTEN and share <= BUSY:
+        if wakeups <= max(OFTEN, OFTEN_EACH * len(waits)) and share <= BUSY:
             return None
         cost = f"wakes {wakeups:.0f} times a second and keeps a processor busy for {share:.0%} of the time"
     return cost
