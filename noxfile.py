@@ -139,7 +139,7 @@ def thorough(session: nox.Session) -> None:
     long = {
         **COMPILED,
         "SKUNKQUEUE_CONTRACT_EFFORT": "thorough",
-        "SKUNKQUEUE_CONTRACT_EXAMPLES": os.environ.get("SKUNKQUEUE_CONTRACT_EXAMPLES", "60"),
+        "SKUNKQUEUE_CONTRACT_EXAMPLES": os.environ.get("SKUNKQUEUE_CONTRACT_EXAMPLES", "40"),
     }
     all_that_is_long = (*MORE_PARALLEL, *THOROUGH, "tests/contract", "-m", "not once")
     session.run("pytest", *(session.posargs or all_that_is_long), env=long)
