@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from contextlib import suppress
 from datetime import datetime, timezone
@@ -16,12 +15,12 @@ import msgspec
 from skunkqueue.call import Call
 from skunkqueue.cli import exits
 from skunkqueue.cli.acting import who
-from skunkqueue.cli.connection import connection_options, existing, resolved
+from skunkqueue.cli.connection import connection_options, existing
 from skunkqueue.cli.moments import Duration, Moment, MomentType
 from skunkqueue.cli.options import option
 from skunkqueue.cli.output import document, json_option, note, say
 from skunkqueue.cli.text import clean, cut
-from skunkqueue.config import ENV_URL, open_backend
+from skunkqueue.config import open_backend
 from skunkqueue.control import Control
 from skunkqueue.errors import (
     FiringFailedError,
@@ -199,7 +198,7 @@ def _queue(
     config: BackendConfig = existing(url, backend, brief=False)
     if url is None and backend is None and isinstance(own, SkunkQueue):
         # What the job's code names is made where it is missing, as by any firing; what the environment does may be mistyped.
-        is_typed = bool(os.environ.get(ENV_URL)) and own.config == resolved(None, None)
+        is_typed = config.url is not None and own.config == msgspec.structs.replace(config, create=True)
         config = msgspec.structs.replace(own.config, create=not is_typed)
     if name is None and not isinstance(own, SkunkQueue):
         ctx.fail(f"{call.name} belongs to no queue: add -q QUEUE")

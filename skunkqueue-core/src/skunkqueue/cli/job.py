@@ -11,7 +11,7 @@ from skunkqueue.cli.connection import with_backend
 from skunkqueue.cli.lookup import firing_id
 from skunkqueue.cli.output import document, facts, heading, json_option, say, table
 from skunkqueue.cli.story import attempts_of, deaths_of, result_or_problem, stored_failure, timeline
-from skunkqueue.cli.text import clean, clean_lines, cut, from_now, iso, span
+from skunkqueue.cli.text import clean, clean_lines, cut, from_now, iso, plural, span
 from skunkqueue.cli.views import (
     arguments,
     body_of,
@@ -74,7 +74,7 @@ def _fired_line(record: Record, fired: Count | None) -> str | None:
     if not fired.number:
         # As in most firings that fired nothing, where so many wait that not all were looked at.
         return f"none found at a first look (`skunq jobs --parent {record.id}` looks further)"
-    number = f"{fired.number:,} firing{'s' if fired.number != 1 else ''}"
+    number = plural(fired.number, "firing")
     return f"{number if fired.exact else f'at least {number}'} (`skunq jobs --parent {record.id}`)"
 
 

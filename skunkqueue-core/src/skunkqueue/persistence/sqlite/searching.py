@@ -22,7 +22,7 @@ from skunkqueue.persistence.sqlite import route_pages, routes
 from skunkqueue.persistence.sqlite.rows import rows_at
 from skunkqueue.persistence.sqlite.schema import OTHER_JOBS
 from skunkqueue.persistence.sqlite.searching_finished import finished
-from skunkqueue.persistence.sqlite.searching_scope import Scope, scope_of
+from skunkqueue.persistence.sqlite.searching_scope import Scope, of_page, scope_of
 from skunkqueue.persistence.sqlite.searching_unfinished import fired_by, keyed, pending, running
 from skunkqueue.persistence.sqlite.store import Store
 from skunkqueue.records import State
@@ -39,7 +39,7 @@ def rows(store: Store, query: Query, limit: int, cursor: str | None) -> Rows:
     now = store.clock.now()
 
     def page(db: sqlite3.Connection) -> Rows:
-        scope = scope_of(db, query)
+        scope = of_page(db, scope_of(db, query))
 
         def walk(after: Position | None, *, onward: bool, want: int) -> Look:
             return _look(db, query, scope, after, onward=onward, want=want, most=MAX_LOOK, now=now)
@@ -58,7 +58,7 @@ def count(store: Store, query: Query, most: int) -> Count:
     now = store.clock.now()
 
     def number(db: sqlite3.Connection) -> Count:
-        found = _look(db, query, _counting(db, query), None, onward=True, want=limit + 1, most=limit, now=now)
+        found = _look(db, query, scope_of(db, query), None, onward=True, want=limit + 1, most=limit, now=now)
         return Count(number=len(found.rows), exact=found.ended)
 
     return _read(store, query, number)
@@ -82,7 +82,7 @@ def count_states(store: Store, query: Query, most: int) -> dict[State, Count]:
         for states in filter(None, groups):
             part = msgspec.structs.replace(query, states=states)
             found = _look(
-                db, part, _counting(db, part), None, onward=True, want=limit + 1, most=limit, now=now
+                db, part, scope_of(db, part), None, onward=True, want=limit + 1, most=limit, now=now
             )
             for state in states:
                 number = sum(row.state is state for row in found.rows)
@@ -90,11 +90,6 @@ def count_states(store: Store, query: Query, most: int) -> dict[State, Count]:
         return result
 
     return _read(store, query, numbers)
-
-
-def _counting(db: sqlite3.Connection, query: Query) -> Scope:
-    """Return the scope of a count, which goes by the index of what a firing fired, however many these are."""
-    return scope_of(db, query)._replace(parent=query.parent)
 
 
 def _read(store: Store, query: Query, operation: Callable[[sqlite3.Connection], T]) -> T:

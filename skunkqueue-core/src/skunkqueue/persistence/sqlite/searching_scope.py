@@ -69,15 +69,16 @@ def scope_of(db: sqlite3.Connection, query: Query) -> Scope:
             for state in _FINAL
             if (row[state] or route in late) and _STATES[state] in states
         ),
-        parent=_parent(db, query),
+        parent=query.parent,
     )
 
 
-def _parent(db: sqlite3.Connection, query: Query) -> str | None:
-    if query.parent is None:
-        return None
+def of_page(db: sqlite3.Connection, scope: Scope) -> Scope:
+    """Return the scope of a page, which sorts what a firing fired and finished, unless that is too much."""
+    if scope.parent is None:
+        return scope
     (number,) = db.execute(
         "SELECT count(*) FROM (SELECT 1 FROM firing INDEXED BY firing_by_parent WHERE parent = ? LIMIT ?)",
-        (query.parent, _MOST_SORTED + 1),
+        (scope.parent, _MOST_SORTED + 1),
     ).fetchone()
-    return query.parent if number <= _MOST_SORTED else None
+    return scope if number <= _MOST_SORTED else scope._replace(parent=None)
