@@ -95,15 +95,16 @@ def interrupt(backend: Backend, times: int) -> None:
             raised += 1
             raise Stop
 
+    def put_until_it_raises() -> None:
+        # In a finalizer what it raises goes no further. Not within the ``with`` of its caller; see turns.py.
+        while armed:
+            put_one(backend)
+
     with ThreadPoolExecutor(1) as threads, signalled(handler):
         while raised < times:
             with suppress(Stop):
                 armed = True
-                # In a finalizer what it raises goes no further. Not ``while armed``; see turns.py.
-                while True:
-                    put_one(backend)
-                    if not armed:
-                        break
+                put_until_it_raises()
             use(backend)
             threads.submit(use, backend).result(LONG)
 

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from skunkqueue.persistence import Backend
+from skunkqueue.web.live import streams as streams_module
 from skunkqueue.web.live.events import KEY, live_mark
 from skunkqueue.web.live.streams import MOST, Streams, mark_of
 from skunkqueue.web.source import KEY as SOURCE
@@ -36,6 +37,12 @@ class Store:
 
     def note(self) -> None:
         self.changes += 1
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for each look at the store, which may take long on a busy machine."""
+    monkeypatch.setattr(streams_module, "_LONG", 60.0)
 
 
 @pytest.fixture
@@ -127,6 +134,17 @@ def test_a_page_is_told_to_fetch_itself_where_something_was_still_being_read(
 
     assert unfinished is None
     assert "mark=" in client.get("/schedules").text
+
+
+def test_after_a_look_that_took_long_no_page_waits_for_one(
+    streams: Streams, seen: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams_module, "_LONG", 0.0)
+    assert streams.mark() is not None
+    looks = seen.looks
+
+    assert streams.mark() is None
+    assert seen.looks == looks
 
 
 def test_all_streams_are_fed_by_one_thread(streams: Streams, seen: Store) -> None:

@@ -82,15 +82,7 @@ class StoreOpening:
                 )
                 raise BackendError(msg)
             _now[call.thread] = call
-            # Not ``while holder is not call``; see turns.py.
-            while True:
-                holder = self._turn.take(call)
-                if holder is call:
-                    break
-                if self._turn.is_under_way(holder):
-                    time.sleep(_PAUSE)
-                else:
-                    self._turn.take_over(holder, call)
+            self._wait_for_turn(call)
             opened = self.opened
             if opened is None or self.pid != os.getpid():
                 # It imports, and a fork meanwhile would leave a module in the child for ever half imported.
@@ -105,6 +97,14 @@ class StoreOpening:
                 self._turn.give_back()
             if _now.get(call.thread) is call:
                 del _now[call.thread]
+
+    def _wait_for_turn(self, call: Turned) -> None:
+        # Not within the ``try`` of its caller; see turns.py.
+        while (holder := self._turn.take(call)) is not call:
+            if self._turn.is_under_way(holder):
+                time.sleep(_PAUSE)
+            else:
+                self._turn.take_over(holder, call)
 
     def _open(self) -> Backend:
         config = self._find() if self._config is None else self._config

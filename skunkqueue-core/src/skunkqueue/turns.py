@@ -4,8 +4,10 @@ A ``threading.Lock`` stays locked for ever where a signal handler raises between
 that gives it back. A turn is recorded together with the call that has it, so another call can look whether that
 one is still under way, and take the turn over where it is not.
 
-Where what a handler raises must not be missed, a loop within a ``try`` is ``while True``: at the end of a ``while condition``,
-Python 3.12 and 3.13 leave the ``try`` without its ``except`` and ``finally`` (python/cpython#130279).
+Where what a handler raises must not be missed, a loop is not written within the ``try``, but in a function that is called
+there: at the end of a ``while`` Python 3.12 and 3.13 leave the ``try`` without its ``except`` and ``finally``
+(python/cpython#130279); so does Python 3.11 at a ``break``, where only a
+tracer can raise.
 """
 
 from __future__ import annotations
@@ -101,21 +103,21 @@ class Exclusive:
         """Run it alone; a signal handler that has interrupted such an action gets ``otherwise``."""
         call = Turned()
         try:
-            # Not ``while holder is not call``; see above.
-            while True:
-                holder = self._turn.take(call)
-                if holder is call:
-                    break
-                if not self._turn.is_under_way(holder):
-                    self._turn.take_over(holder, call)
-                elif holder.thread == call.thread:
-                    return otherwise
-                else:
-                    time.sleep(_PAUSE)
-            return action()
+            return action() if self._may_have_turn(call) else otherwise
         finally:
             if self._turn.holder is call:
                 self._turn.give_back()
+
+    def _may_have_turn(self, call: Turned) -> bool:
+        """Wait for the turn, and take it; False where its own thread has it."""
+        while (holder := self._turn.take(call)) is not call:
+            if not self._turn.is_under_way(holder):
+                self._turn.take_over(holder, call)
+            elif holder.thread == call.thread:
+                return False
+            else:
+                time.sleep(_PAUSE)
+        return True
 
 
 def frames_of(top: FrameType | None, code: CodeType) -> list[FrameType]:

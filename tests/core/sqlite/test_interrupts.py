@@ -142,6 +142,7 @@ def test_exception_at_any_moment_leaves_the_store_usable(
         # Nothing stays begun, which other processes would have to wait for.
         assert writer._db is not None
         assert not writer._db.in_transaction, moment.where
+        assert writer._turn.holder is None, moment.where
         other.submit(works, backend, accepted).result(LONG)
         run(lambda: works(backend, accepted))
     assert_sound(backend, accepted)

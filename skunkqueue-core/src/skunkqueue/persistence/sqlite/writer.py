@@ -120,15 +120,7 @@ class Writer:
         # Called twice, since an exception may also come in the middle of it.
         try:
             try:
-                # Not ``while not ticket.done``; see turns.py.
-                while True:
-                    if ticket.done:
-                        break
-                    holder = self._turn.take(ticket)
-                    if holder is ticket:
-                        self._lead(ticket)
-                    else:
-                        self._wait_for(ticket, holder)
+                self._see_to(ticket)
             finally:
                 self._leave(ticket)
         finally:
@@ -157,6 +149,15 @@ class Writer:
             self.run(shut, solo=True)
 
     # --- turns ------------------------------------------------------------------------------------
+
+    def _see_to(self, ticket: _Ticket[Any]) -> None:
+        """Run the operation, or wait until another thread has; not within the ``try`` of its caller, see turns.py."""
+        while not ticket.done:
+            holder = self._turn.take(ticket)
+            if holder is ticket:
+                self._lead(ticket)
+            else:
+                self._wait_for(ticket, holder)
 
     def _wait_for(self, ticket: _Ticket[Any], holder: _Ticket[Any]) -> None:
         """Wait until another thread has run the operation, or the turn may be this thread's."""

@@ -77,13 +77,7 @@ class _Asking(_Base):
                 begin = _end_of_bulk(data, _end_of_bulk(data, 4))
                 if begin > 0 and _end_of_bulk(data, begin) == len(data):
                     return bytes(data[data.find(_END, begin) + 2 : -2])
-            # Not ``while begin == 0``; see turns.py.
-            while True:
-                begin = _end_of_popped(data)
-                if begin != 0:
-                    break
-                data += self._more(_CHUNK)
-            return self._hear_rest(data[begin:])
+            return self._hear_rest(self._after_popped(data))
         except _ServerSaidError as error:
             raise error.said from None
         except BaseException as error:
@@ -116,6 +110,13 @@ class _Asking(_Base):
         """End it for the thread that reads from it; that thread disconnects it."""
         with suppress(OSError, AttributeError):
             self._sock.shutdown(socket.SHUT_RDWR)
+
+    def _after_popped(self, data: bytes) -> bytes:
+        """Read on to the end of the reply to a ``BLPOP``; return what has come after it."""
+        # Not within the ``try`` of its caller; see turns.py.
+        while (begin := _end_of_popped(data)) == 0:
+            data += self._more(_CHUNK)
+        return data[begin:]
 
     def _hear_rest(self, data: bytes) -> bytes:
         """Read on where a reply has not come in one piece, or is an error."""
