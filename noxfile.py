@@ -8,6 +8,7 @@ virtualenv; with uv installed, ``nox -db uv`` does the same faster. Another Pyth
 from __future__ import annotations
 
 import os
+import platform
 from pathlib import Path
 
 import nox
@@ -42,6 +43,18 @@ nox.options.download_python = "never"
 os.environ["UV_PYTHON_DOWNLOADS"] = "never"
 
 
+def use_huge_pages(session: nox.Session) -> None:
+    """Have all processes of a session keep their objects in huge pages, where the system and the C library can.
+
+    On a virtual machine whose host gives memory out in small pages, tests then take half the time, and mypy a quarter.
+    Not for what is measured: users' processes have no such setting.
+    """
+    setting = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    library, version = platform.libc_ver()
+    if library == "glibc" and version >= "2.35" and setting.exists() and "[never]" not in setting.read_text():
+        session.env.update(GLIBC_TUNABLES="glibc.malloc.hugetlb=1", PYTHONMALLOC="malloc")
+
+
 def group(name: str) -> list[str]:
     """Read the requirements of one dependency group."""
     return list(nox.project.dependency_groups(GROUPS, name))
@@ -66,6 +79,7 @@ def install(session: nox.Session, *names: str) -> None:
     The groups must bring what builds the distributions, as ``tests`` does: then pip need not make an
     environment for each build, which takes longer than all the rest.
     """
+    use_huge_pages(session)
     session.install(LAZY, *(requirement for name in names for requirement in group(name)))
     session.install(LAZY, "--no-build-isolation", *editable())
 
@@ -100,6 +114,7 @@ def house_map(session: nox.Session) -> None:
 @nox.session(reuse_venv=True, allow_parallel=True)
 def types(session: nox.Session) -> None:
     """Check types, strictly, tests included."""
+    use_huge_pages(session)
     # Our own code is read where it is; to install it takes as long as half of the check.
     session.install(LAZY, *group("types"), *dependencies())
     session.run("mypy", *session.posargs)
@@ -109,6 +124,7 @@ def types(session: nox.Session) -> None:
 @nox.session(reuse_venv=False, allow_parallel=True)
 def layers(session: nox.Session) -> None:
     """Check who imports whom, over installed wheels."""
+    use_huge_pages(session)
     session.install(LAZY, "pip", *group("layers"))
     for old in wheels_in(session):
         old.unlink()
