@@ -15,7 +15,7 @@ from skunkqueue.persistence.backend import Backend
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.processes.exit_codes import Ending
 from skunkqueue.processes.settings import WorkerSettings
-from skunkqueue.records import ClaimRef, Firing, Record, State
+from skunkqueue.records import Claim, ClaimRef, Firing, Record, State
 from skunkqueue.serializers import get_serializer
 from skunkqueue.worker.worker import Worker
 
@@ -78,6 +78,13 @@ class Bench:
             if begun:
                 self.backend.extend([ClaimRef(one.id, one.token, begun=True) for one in lent], 15.0)
             self.pass_time(16.0)
+
+    def claim_twice(self, worker: str) -> tuple[Claim, Claim]:
+        """Let a worker claim what is due, lose its lease, and claim it again."""
+        (first,) = self.backend.claim(QUEUE, ROUTE, worker, 1, 15.0)
+        self.pass_time(16.0)
+        (second,) = self.backend.claim(QUEUE, ROUTE, worker, 1, 15.0)
+        return first, second
 
     def record(self, firing: str) -> Record:
         """Read a firing."""

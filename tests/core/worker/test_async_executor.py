@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import Any
 
-from skunkqueue.records import State
+from skunkqueue.records import Death, State
 from skunkqueue.worker.run.reasons import TIMEOUT
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import Bench
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 
 def close_loop() -> bool:
@@ -40,11 +41,38 @@ def test_an_interrupt_of_a_job_that_has_just_ended_does_nothing(live_bench: Benc
 
     def interrupt() -> bool:
         # It is looked at after the job has ended, and before that is known.
-        worker._async_executor.cancel(firing, TIMEOUT)
+        (running,) = worker.in_flight.begun()
+        worker._async_executor.cancel(running, TIMEOUT)
         return True
 
     jobs.HOOKS["interrupt"] = interrupt
     firing = live_bench.fire(jobs.until_hook("interrupt"))
     worker.run()
+
+    assert live_bench.state(firing) is State.COMPLETE
+
+
+def test_a_firing_that_runs_twice_leaves_nothing_behind(live_bench: Bench) -> None:
+    worker = live_bench.worker(burst=False)
+    firing = live_bench.fire(jobs.until_hook("both run"))
+    given_back, both = list[int](), threading.Event()
+
+    def both_run() -> bool:
+        if not given_back:
+            # As where a store has lost what it knew of a claim.
+            death = Death(at=0.0, worker=worker.settings.id, cause="exit")
+            given_back.append(live_bench.backend.reap(worker.settings.id, [], death))
+        if len(worker.in_flight.beside) == 2:
+            both.set()
+        return both.is_set()
+
+    jobs.HOOKS["both run"] = both_run
+    running = threading.Thread(target=worker.run, daemon=True)
+    running.start()
+    try:
+        eventually(lambda: both.is_set() and not worker.in_flight.beside, what="both have ended")
+    finally:
+        worker.stop()
+        running.join(PATIENCE)
 
     assert live_bench.state(firing) is State.COMPLETE

@@ -17,8 +17,9 @@ from skunkqueue.job import Job
 from skunkqueue.payload import Body, Step, decode_progress, encode
 from skunkqueue.plugins import hookimpl
 from skunkqueue.processes.exit_codes import Ending
-from skunkqueue.records import MAX_RUNNING, Claim, ClaimRef, Outcome, State, WorkerRecord
+from skunkqueue.records import MAX_RUNNING, Claim, ClaimRef, Outcome, State, Verdict, WorkerRecord
 from skunkqueue.serializers import get_serializer
+from skunkqueue.worker.attempt import Attempt
 from skunkqueue.worker.judge.evidence import read_evidence
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import Bench, with_rules
@@ -459,6 +460,18 @@ def test_a_lease_that_ended_three_times_while_its_job_ran_puts_the_firing_aside(
     assert bench.failure(firing).kind == "WorkerDiedError"
     assert bench.failure(firing).message.count("its lease ended") == 3
     assert jobs.RAN == []
+
+
+def test_a_firing_that_still_runs_here_is_put_off_when_it_is_claimed_again(bench: Bench) -> None:
+    bench.fire(jobs.double(1))
+    worker = bench.worker()
+    old, again = bench.claim_twice(worker.settings.id)
+    worker.in_flight.beside[1] = Attempt(old, row=1)
+
+    worker.runner.run(Attempt(again))
+
+    (put_off,) = [one.outcome for one in worker.in_flight.finished]
+    assert (put_off.token, put_off.verdict, put_off.delay > 0.0) == (again.token, Verdict.RELEASE, True)
 
 
 def test_a_death_is_no_failure_but_an_attempt(bench: Bench) -> None:

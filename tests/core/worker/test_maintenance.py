@@ -18,6 +18,7 @@ from skunkqueue.processes.exit_codes import Ending
 from skunkqueue.processes.store_backoff import StoreBackoff
 from skunkqueue.records import Claim, Command, State
 from skunkqueue.worker import worker as worker_module
+from skunkqueue.worker.attempt import Attempt, ref_of
 from skunkqueue.worker.liveness import Liveness
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import QUEUE, ROUTE, Bench, with_rules
@@ -64,6 +65,19 @@ def test_what_finished_before_a_long_job_is_settled_while_it_runs(live_bench: Be
     worker.run()
 
     assert bench.result(first) == 2
+
+
+def test_a_firing_that_is_claimed_again_is_lost_under_its_older_claim_alone(bench: Bench) -> None:
+    bench.fire(jobs.add(1, 1))
+    worker = bench.worker()
+    old, again = bench.claim_twice(worker.settings.id)
+    worker.in_flight.beside[1] = Attempt(old, row=1)
+    worker.in_flight.unbegun.append(again)
+
+    worker._maintenance._lease_keeper.keep()
+
+    assert worker.in_flight.lost == {ref_of(old)}
+    assert list(worker.in_flight.unbegun) == [again]
 
 
 def test_a_lease_is_extended_while_its_job_runs(live_bench: Bench) -> None:

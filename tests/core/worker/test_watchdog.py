@@ -8,7 +8,7 @@ import pytest
 
 from skunkqueue.call import Call
 from skunkqueue.clock import monotonic
-from skunkqueue.processes.scoreboard import Scoreboard
+from skunkqueue.processes.scoreboard import GIVE_BACK, Scoreboard
 from skunkqueue.records import Death, State
 from skunkqueue.worker.in_flight import KILL_AFTER
 from tests.core.worker import jobs_of_tests as jobs
@@ -88,3 +88,24 @@ def test_a_job_has_no_deadline_any_more_when_the_store_is_told_of_its_end(bench:
     worker.run()
 
     assert found[0] == [0.0]
+
+
+def test_a_worker_is_not_killed_roughly_for_a_job_whose_lease_is_lost(live_bench: Bench) -> None:
+    worker = live_bench.worker(threads=2)
+    live_bench.fire(jobs.call_hook("lose"))
+    causes = list[str]()
+
+    def lose() -> None:
+        (running,) = worker.in_flight.begun()
+        worker.in_flight.lost.add(running.ref)
+        # On a thread, a job that waits for an event is not interrupted.
+        causes.append(eventually(ordered, what="the pool is asked to kill the worker"))
+
+    def ordered() -> str:
+        return "".join(one.cause for one in worker._services.scoreboard.running() if one.deadline)
+
+    jobs.HOOKS["lose"] = lose
+    worker.run()
+
+    # So that nobody's outcome is settled as killed.
+    assert causes == [GIVE_BACK]

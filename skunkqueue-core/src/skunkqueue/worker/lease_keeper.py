@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from skunkqueue.records import ClaimRef
 from skunkqueue.worker.attempt import ref_of
@@ -37,31 +37,42 @@ class LeaseKeeper:
         refs = [ref_of(claim) for claim in held]
         # If this worker dies with its host, the store then knows what had begun.
         begun_ids = in_flight.begun_ids()
-        shown = [ClaimRef(ref.id, ref.token, ref.id in begun_ids) for ref in refs]
-        lost = set(self._backend.extend(shown, self._lease))
+        newest = _newest(refs)
+        shown = [
+            ClaimRef(ref.id, ref.token, ref.id in begun_ids) for ref in refs if ref.token == newest[ref.id]
+        ]
+        gone = set(self._backend.extend(shown, self._lease))
         self._liveness.answered()
         in_flight.leased = now
-        if lost:
-            self._drop(refs, lost)
+        if gone or len(shown) < len(refs):
+            self._drop({ref for ref in refs if ref.id in gone or ref.token != newest[ref.id]})
             self._interrupt()
 
-    def _drop(self, refs: list[ClaimRef], lost: set[str]) -> None:
+    def _drop(self, lost: set[ClaimRef]) -> None:
         """Mark what is lost: jobs that run are interrupted, and claims that have not begun never will."""
         in_flight = self._in_flight
         # What runs no more was settled meanwhile, and has no lease to lose.
-        begun = {one.ref: one.claim for one in in_flight.begun()}
-        for ref in refs:
-            if ref.id not in lost or ref not in begun or ref in in_flight.lost:
+        for one in in_flight.begun():
+            ref = one.ref
+            if ref not in lost or ref in in_flight.lost:
                 continue
             logger.warning(
                 "the lease of firing %s, claim %d, is lost: interrupting its job", ref.id, ref.token
             )
             in_flight.lost.add(ref)
             if self._notifier.wants("skunkqueue_firing_lost"):
-                self._notifier.tell("skunkqueue_firing_lost", claim=begun[ref], worker=self._worker)
-        for claim in [claim for claim in in_flight.unbegun.copy() if claim.id in lost]:
+                self._notifier.tell("skunkqueue_firing_lost", claim=one.claim, worker=self._worker)
+        for claim in [claim for claim in in_flight.unbegun.copy() if ref_of(claim) in lost]:
             try:
                 in_flight.unbegun.remove(claim)
             except ValueError:
                 # The main thread took it meanwhile.
                 in_flight.lost.add(ref_of(claim))
+
+
+def _newest(refs: Sequence[ClaimRef]) -> dict[str, int]:
+    """Return the token of the newest claim of each firing: this worker may have claimed one again whose lease it had lost."""
+    found: dict[str, int] = {}
+    for ref in refs:
+        found[ref.id] = max(ref.token, found.get(ref.id, ref.token))
+    return found

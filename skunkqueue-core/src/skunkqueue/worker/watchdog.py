@@ -35,7 +35,7 @@ _TICK_IDLE = 0.25
 _AGAIN = 0.05
 _AGAIN_DELIVERED = 1.0
 _ASLEEP = 1.0
-_CAUSES = {TIMEOUT: TIMEOUT_CAUSE, GIVE_BACK: GIVE_BACK_CAUSE}
+_CAUSES = {TIMEOUT: TIMEOUT_CAUSE, GIVE_BACK: GIVE_BACK_CAUSE, LOST: GIVE_BACK_CAUSE}
 """Why the pool is to kill the worker, by the reason of an interrupt; ``rough`` for all others."""
 
 
@@ -222,7 +222,7 @@ class Watchdog(threading.Thread):
             self._interrupter.ask(running, reason)
         elif fresh or overdue:
             self._asked[ref] = asked._replace(at=now)
-            self._async_executor.cancel(ref.id, reason)
+            self._async_executor.cancel(running, reason)
 
     def _order(self, running: Attempt, asked: _Asked) -> bool:
         """Ask the pool to kill this worker if the job does not end; False where its row is not known yet."""
@@ -238,4 +238,4 @@ class Watchdog(threading.Thread):
             self._scoreboard.cancel_order(row)
 
     def _row_of(self, running: Attempt) -> int | None:
-        return 0 if running is self._in_flight.running else self._async_executor.row_of(running.claim.id)
+        return 0 if running is self._in_flight.running else self._async_executor.row_of(running)

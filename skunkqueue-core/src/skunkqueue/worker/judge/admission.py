@@ -8,6 +8,7 @@ from functools import partial
 
 from skunkqueue.errors import BackendError, DamagedPayloadError
 from skunkqueue.payload import decode_attempt_state
+from skunkqueue.records import Claim
 from skunkqueue.worker.attempt import NEVER, Attempt
 from skunkqueue.worker.complete.refires import Refires
 from skunkqueue.worker.complete.settler import Settler
@@ -23,6 +24,7 @@ from skunkqueue.worker.services import Services
 logger = logging.getLogger("skunkqueue.worker")
 
 _SUSPECT_DELAY = 0.5
+"""Seconds for which such a firing is put off."""
 
 
 class Admission:
@@ -69,11 +71,17 @@ class Admission:
         if ruling is not None:
             self._judge.conclude(attempt, ruling)
             return False
-        if claim.deaths and any(one.claim.deaths for one in self._in_flight.beside.copy().values()):
-            # Of two that killed workers before, only one runs at a time: otherwise it would not be known which did it again.
+        if claim.deaths and self._must_wait(claim):
             self._judge.release(attempt, _SUSPECT_DELAY)
             return False
         return not claim.deaths or self._may_begin(attempt)
+
+    def _must_wait(self, claim: Claim) -> bool:
+        """Return whether a firing under which a worker died, or whose lease ended, must not run beside what runs now."""
+        beside = self._in_flight.beside.copy().values()
+        # Of two that killed workers before, only one runs at a time: otherwise it would not be known which did it again.
+        # And one whose lease ended while it ran here, as it did where this process was stopped, is interrupted first.
+        return any(one.claim.deaths or one.claim.id == claim.id for one in beside)
 
     def _may_begin(self, attempt: Attempt) -> bool:
         """Have the store know that a firing with a past begins; where it does not answer, the firing must not."""

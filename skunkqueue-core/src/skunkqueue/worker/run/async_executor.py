@@ -75,8 +75,8 @@ class AsyncExecutor:
         self._threads = JobThreads(services.settings.threads)
         self._threaded: set[int] = set()
         """Rows of jobs that have a thread, or are about to get one."""
-        self._jobs: dict[str, _Job] = {}
-        """By firing; only the loop's thread changes it."""
+        self._jobs: dict[int, _Job] = {}
+        """By row, since a firing may run twice: one whose lease was lost, and again. Only the loop's thread changes it."""
         self._errands: deque[Callable[[], None]] = deque()
         """What is to be done on the loop's thread; it outlives a loop that a job closes."""
         self._pid = os.getpid()
@@ -106,14 +106,16 @@ class AsyncExecutor:
         job = _Job(attempt, known, context)
         self._do(lambda: self._begin(job))
 
-    def row_of(self, firing: str) -> int | None:
+    def row_of(self, attempt: Attempt) -> int | None:
         """Return a job's row on the scoreboard; ``None`` where it has not begun or has ended."""
-        job = self._jobs.get(firing)
+        job = self._job_of(attempt)
         return None if job is None else job.row
 
-    def cancel(self, firing: str, reason: str) -> None:
+    def cancel(self, attempt: Attempt, reason: str) -> None:
         """Cancel a job, if it still runs; from any thread."""
-        self._do(lambda: self._cancel(firing, reason))
+        job = self._job_of(attempt)
+        if job is not None:
+            self._do(lambda: self._cancel(job, reason))
 
     def close(self) -> None:
         """End the loop; what still runs on it is abandoned."""
@@ -185,7 +187,7 @@ class AsyncExecutor:
         self._loop.stop()
 
     def _begin(self, job: _Job) -> None:
-        self._jobs[job.attempt.claim.id] = job
+        self._jobs[job.row] = job
         if not job.known.is_async:
             job.call = Interruptible()
             self._threads.submit(lambda: self._run_on_thread(job), len(self._threaded) - 1)
@@ -205,9 +207,12 @@ class AsyncExecutor:
         if loop.get_exception_handler() is not None:
             loop.set_exception_handler(None)
 
-    def _cancel(self, firing: str, reason: str) -> None:
-        job = self._jobs.get(firing)
-        if job is None:
+    def _job_of(self, attempt: Attempt) -> _Job | None:
+        job = self._jobs.get(attempt.row)
+        return job if job is not None and job.attempt is attempt else None
+
+    def _cancel(self, job: _Job, reason: str) -> None:
+        if self._jobs.get(job.row) is not job:
             return
         if job.task is not None:
             # False: it has ended, and is about to be concluded.
@@ -258,16 +263,15 @@ class AsyncExecutor:
 
     def _conclude(self, job: _Job) -> None:
         claim = job.attempt.claim
-        firing = claim.id
-        if self._jobs.get(firing) is not job:
+        if self._jobs.get(job.row) is not job:
             return
         # What follows, such as a call of the store, is not the job's time.
         job.attempt.deadline = NEVER
-        self._scoreboard.begin(job.row, firing, claim.token, 0.0, claim.deaths > 0)
+        self._scoreboard.begin(job.row, claim.id, claim.token, 0.0, claim.deaths > 0)
         # In this order, so that at no moment the job seems to be neither running nor finished. The next step of a
         # chain may begin in another row before this one is free.
         self._done(job.attempt)
-        del self._jobs[firing]
+        del self._jobs[job.row]
         self._scoreboard.clear(job.row)
         del self._in_flight.beside[job.row]
         self._threaded.discard(job.row)

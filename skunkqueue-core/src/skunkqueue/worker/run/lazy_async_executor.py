@@ -50,14 +50,14 @@ class LazyAsyncExecutor:
         self._open.submit(attempt, known, context)
         return True
 
-    def row_of(self, firing: str) -> int | None:
+    def row_of(self, attempt: Attempt) -> int | None:
         """Return a job's row on the scoreboard; ``None`` where it has not begun or has ended."""
-        return None if self._open is None else self._open.row_of(firing)
+        return None if self._open is None else self._open.row_of(attempt)
 
-    def cancel(self, firing: str, reason: str) -> None:
+    def cancel(self, attempt: Attempt, reason: str) -> None:
         """Cancel a job, if it still runs; from any thread."""
         if self._open is not None:
-            self._open.cancel(firing, reason)
+            self._open.cancel(attempt, reason)
 
     def note_fork(self) -> None:
         """Prepare a copy of this process, made by a job, to end when the job's code comes back to the event loop."""
