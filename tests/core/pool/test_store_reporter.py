@@ -136,17 +136,35 @@ def test_what_it_settles_has_run_since_its_claim(bench: Bench) -> None:
     assert sum(values.get("run", 0.0) for values in counted) == pytest.approx(30.0)
 
 
+def test_of_what_cannot_be_interrupted_it_names_what_is_to_be_killed(live_bench: Bench) -> None:
+    victim, neighbour = (live_bench.fire(jobs.add(1, number)) for number in range(2))
+    claims = live_bench.backend.claim(QUEUE, ROUTE, "stuck", 2, 60.0)
+    live_bench.backend.kill([victim])
+    store_reporter = StoreReporter(SharedStore(live_bench.config), 10.0)
+    told = list[tuple[str, ...]]()
+
+    refs = [ClaimRef(claim.id, claim.token, begun=True) for claim in claims]
+    store_reporter.vouch(stuck(), refs, 60.0, told.append)
+    store_reporter.finish(10.0)
+
+    assert {claim.id for claim in claims} == {victim, neighbour}
+    assert told == [(victim,)]
+
+
 def test_a_worker_whose_job_lets_none_of_its_threads_run_is_listed_with_its_memory(live_bench: Bench) -> None:
-    worker = WorkerRecord(
-        id="stuck", queue=QUEUE, route=ROUTE, pool="test", host="here", pid=os.getpid(), started=0.0
-    )
     store_reporter = StoreReporter(SharedStore(live_bench.config), 10.0)
 
-    store_reporter.vouch(worker, [], 60.0, lambda: None)
+    store_reporter.vouch(stuck(), [], 60.0, lambda _: None)
     store_reporter.finish(10.0)
 
     (listed,) = live_bench.backend.workers()
     assert 0.5 < listed.rss / resident() < 2.0
+
+
+def stuck() -> WorkerRecord:
+    return WorkerRecord(
+        id="stuck", queue=QUEUE, route=ROUTE, pool="test", host="here", pid=os.getpid(), started=0.0
+    )
 
 
 def no_room(_thread: threading.Thread) -> None:

@@ -98,7 +98,7 @@ class Reaper:
         if is_due:
             self._vouched[worker] = now
             refs = [one.ref for one in begun]
-            self._store_reporter.vouch(record, refs, self._lease, lambda: child.kill(ROUGH_CAUSE, ids))
+            self._store_reporter.vouch(record, refs, self._lease, lambda asked: child.kill(ROUGH_CAUSE, asked))
         else:
             self._store_reporter.show(record, self._lease)
 

@@ -74,21 +74,24 @@ class StoreReporter:
         self._take(note)
 
     def vouch(
-        self, worker: WorkerRecord, refs: Sequence[ClaimRef], lease: float, killed: Callable[[], None]
+        self,
+        worker: WorkerRecord,
+        refs: Sequence[ClaimRef],
+        lease: float,
+        killed: Callable[[tuple[str, ...]], None],
     ) -> None:
         """Keep the leases of a worker that runs, but whose job lets none of its threads run; its memory is measured.
 
-        ``killed`` is called (on this thread) where somebody asked for one of these firings to be killed.
+        ``killed`` is called (on this thread) with the ids of those firings that somebody asked to be killed.
         """
 
         def note(backend: Backend) -> None:
             backend.extend(refs, lease)
             _beat(backend, worker, lease)
-            if any(
-                record is not None and record.kill_requested
-                for record in backend.get([ref.id for ref in refs])
-            ):
-                killed()
+            known = backend.get([ref.id for ref in refs])
+            asked = tuple(ref.id for ref, record in zip(refs, known, strict=True) if _is_to_die(ref, record))
+            if asked:
+                killed(asked)
 
         self._take(note)
 
@@ -188,6 +191,16 @@ def killed_outcome(ref: ClaimRef, record: Record | None, failure: Failure, at: f
         took=0.0 if began is None else max(at - began, 0.0),
     )
     return outcome if record is None else rules.with_claim(outcome, record)
+
+
+def _is_to_die(ref: ClaimRef, record: Record | None) -> bool:
+    """Return whether somebody asked for this very claim to be killed, and not for one before or after it."""
+    return (
+        record is not None
+        and record.kill_requested
+        and record.state is State.RUNNING
+        and record.token == ref.token
+    )
 
 
 def _beat(backend: Backend, worker: WorkerRecord, lease: float) -> None:
