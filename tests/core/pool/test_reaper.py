@@ -14,6 +14,7 @@ from skunkqueue.pool.plugin_deaths import PluginDeaths
 from skunkqueue.pool.reaper import Reaper
 from skunkqueue.pool.shared_store import SharedStore
 from skunkqueue.pool.store_reporter import StoreReporter
+from skunkqueue.records import State
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import QUEUE, ROUTE, Bench
 from tests.support.waiting import eventually
@@ -69,3 +70,19 @@ def test_of_firings_whose_worker_cannot_interrupt_them_the_one_to_be_killed_is_b
     store_reporter.finish(10.0)
 
     assert (child.killed_for, child.blamed) == ("rough", (victim,))
+
+
+@pytest.mark.parametrize("cause", ["timeout", "rough", "stop"])
+def test_what_ran_beside_a_blamed_firing_does_not_expire_when_it_is_given_back(
+    live_bench: Bench, child: ChildProcess, reaper: Reaper, store_reporter: StoreReporter, cause: str
+) -> None:
+    blamed, spared = run_beside(live_bench, child, 2)
+    child.killed_for, child.blamed = cause, (blamed,)
+    end = eventually(child.reap, what="it has ended")
+    assert end is not None
+
+    reaper.see_off(child, end, is_ordered=True)
+    store_reporter.finish(10.0)
+
+    assert (live_bench.state(spared), live_bench.record(spared).deaths) == (State.PENDING, 0)
+    assert live_bench.attempt_state(spared).begun

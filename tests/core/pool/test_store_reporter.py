@@ -151,6 +151,23 @@ def test_of_what_cannot_be_interrupted_it_names_what_is_to_be_killed(live_bench:
     assert told == [(victim,)]
 
 
+@pytest.mark.parametrize("expires", [None, 60.0])
+def test_a_firing_that_had_begun_does_not_expire_when_it_is_given_back(
+    live_bench: Bench, expires: float | None
+) -> None:
+    firing = live_bench.fire(jobs.add(1, 1), expires_in=expires)
+    (claim,) = live_bench.backend.claim(QUEUE, ROUTE, "gone", 1, 60.0)
+    store_reporter = StoreReporter(SharedStore(live_bench.config), 10.0)
+
+    store_reporter.give_back([ClaimRef(claim.id, claim.token, begun=True)])
+    store_reporter.reap("gone", [], Death(at=0.0, worker="gone", cause="stop", signal=9))
+    store_reporter.finish(10.0)
+
+    record = live_bench.record(firing)
+    assert (record.state, record.deaths, record.due) == (State.PENDING, 0, claim.due)
+    assert live_bench.attempt_state(firing).begun == (expires is not None)
+
+
 def test_a_worker_whose_job_lets_none_of_its_threads_run_is_listed_with_its_memory(live_bench: Bench) -> None:
     store_reporter = StoreReporter(SharedStore(live_bench.config), 10.0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from skunkqueue import __version__
 from skunkqueue.pool.child_process import ChildProcess, End
@@ -45,20 +46,20 @@ class Reaper:
         elif child.scoreboard.is_ready:
             # It ended by itself, but may have claimed something in its last moment. What it ran is
             # not to blame, so nothing counts as begun.
-            self._store_reporter.reap(child.settings.id, (), _death(child, end, "exit"))
+            self._reap(child, (), _death(child, end, "exit"))
 
     def _reap_worker(self, child: ChildProcess, end: End, *, is_ordered: bool) -> None:
         called = child.scoreboard.plugin_calls() if child.killed_for in (None, STRATEGY_CAUSE) else []
         if called and child.killed_for is None and self._plugins.is_unproven(called, end):
             logger.error("%s died while the code of a plugin ran: %s", child, end)
             refs = [call.ref.id for call in called if call.ref.id]
-            self._store_reporter.reap(child.settings.id, refs, _death(child, end, "signal"))
+            self._reap(child, refs, _death(child, end, "signal"))
             return
         if called:
             # The plugin's code is blamed, and jobs that ran beside it are not.
             blamed = self._plugins.blame(called, str(end))
             logger.error("%s died: %s", child, end)
-            self._store_reporter.reap(child.settings.id, blamed, _death(child, end, STRATEGY_CAUSE))
+            self._reap(child, blamed, _death(child, end, STRATEGY_CAUSE))
             return
         begun = child.scoreboard.running()
         word = f" while it ran {', '.join(one.id for one in begun)}" if begun else ""
@@ -74,7 +75,14 @@ class Reaper:
             counted = []
         if cause == ROUGH_CAUSE:
             self._store_reporter.kill([one.ref for one in counted], f"its worker had to be killed: {end}")
-        self._store_reporter.reap(child.settings.id, [one.id for one in counted], _death(child, end, cause))
+        self._reap(child, [one.id for one in counted], _death(child, end, cause))
+
+    def _reap(self, child: ChildProcess, begun: Sequence[str], death: Death) -> None:
+        """Give back all that a worker held; firings in ``begun`` count this death, and what ran beside them does not."""
+        spared = [one.ref for one in child.scoreboard.running() if one.id not in begun]
+        if spared:
+            self._store_reporter.give_back(spared)
+        self._store_reporter.reap(child.settings.id, begun, death)
 
     def vouch(self, child: ChildProcess, now: float) -> None:
         """Keep the leases of a worker whose job holds the GIL, so that none of its threads can; list soon what it runs.
@@ -98,7 +106,9 @@ class Reaper:
         if is_due:
             self._vouched[worker] = now
             refs = [one.ref for one in begun]
-            self._store_reporter.vouch(record, refs, self._lease, lambda asked: child.kill(ROUGH_CAUSE, asked))
+            self._store_reporter.vouch(
+                record, refs, self._lease, lambda asked: child.kill(ROUGH_CAUSE, asked)
+            )
         else:
             self._store_reporter.show(record, self._lease)
 

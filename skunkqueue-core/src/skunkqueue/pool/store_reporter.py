@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from skunkqueue.clock import monotonic
-from skunkqueue.errors import SkunkQueueError
-from skunkqueue.payload import Failure, encode
+from skunkqueue.errors import DamagedPayloadError, SkunkQueueError
+from skunkqueue.payload import Failure, decode_attempt_state, encode
 from skunkqueue.persistence import rules
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.pool.process_samples import measure
@@ -70,6 +70,17 @@ class StoreReporter:
             backend.settle(
                 [killed_outcome(ref, record, failure, at) for ref, record in zip(refs, known, strict=True)]
             )
+
+        self._take(note)
+
+    def give_back(self, refs: Sequence[ClaimRef]) -> None:
+        """Note that firings had begun whose worker ended for another reason, before they are given back: they do not expire any more."""
+
+        def note(backend: Backend) -> None:
+            known = backend.get([ref.id for ref in refs])
+            found = [given_back_outcome(ref, record) for ref, record in zip(refs, known, strict=True)]
+            if any(found):
+                backend.settle([outcome for outcome in found if outcome is not None])
 
         self._take(note)
 
@@ -191,6 +202,20 @@ def killed_outcome(ref: ClaimRef, record: Record | None, failure: Failure, at: f
         took=0.0 if began is None else max(at - began, 0.0),
     )
     return outcome if record is None else rules.with_claim(outcome, record)
+
+
+def given_back_outcome(ref: ClaimRef, record: Record | None) -> Outcome | None:
+    """Make the outcome that gives back a firing which had begun; ``None`` where giving it back by itself is enough."""
+    if record is None or record.expires is None:
+        return None
+    try:
+        state = decode_attempt_state(record.attempt_state)
+    except DamagedPayloadError:
+        # A worker that claims it says so.
+        return None
+    begun = encode(msgspec.structs.replace(state, begun=True))
+    outcome = Outcome(id=ref.id, token=ref.token, verdict=Verdict.RELEASE, attempt_state=begun)
+    return rules.with_claim(outcome, record)
 
 
 def _is_to_die(ref: ClaimRef, record: Record | None) -> bool:
