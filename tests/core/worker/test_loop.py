@@ -52,6 +52,17 @@ def test_after_a_job_no_job_runs(bench: Bench) -> None:
         current_job()
 
 
+def test_after_a_step_that_follows_an_async_one_no_job_runs(bench: Bench) -> None:
+    bench.fire(jobs.double(1) & jobs.tell())
+    worker = bench.worker()
+
+    worker.run()
+
+    assert worker._services.scoreboard.running() == []
+    with pytest.raises(SkunkQueueError, match="outside of a job"):
+        current_job()
+
+
 def test_a_class_gets_its_attributes_back(bench: Bench) -> None:
     firing = bench.fire(jobs.Greet("hello")("Ian"))
 

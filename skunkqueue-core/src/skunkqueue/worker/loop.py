@@ -250,8 +250,7 @@ class Loop:
             else:
                 unbegun.appendleft(claim)
                 self._await_room()
-        self._tidy()
-        self._scoreboard.clear(0)
+        self._clear_up()
         self._ran += count - unrun
         self.batch.ran(count, in_flight.monotonic() - began)
         self._settler.settle()
@@ -275,12 +274,20 @@ class Loop:
 
     def _continue_chains(self) -> None:
         """Run the next steps of chains whose last step has ended beside the main thread, or found no room there."""
-        between_steps = self._in_flight.between_steps
+        between_steps, ran = self._in_flight.between_steps, False
         while between_steps and not self.stopping:
             attempt = between_steps.popleft()
             if not self._runner.run(attempt):
                 between_steps.appendleft(attempt)
-                return
+                break
+            ran = True
+        if ran:
+            self._clear_up()
+
+    def _clear_up(self) -> None:
+        """Undo what jobs did to the process, before the store is touched again, and show that none runs in this thread."""
+        self._tidy()
+        self._scoreboard.clear(0)
 
     def _wait_for_work(self, limit: int) -> None:
         """Wait until something may be claimable, or end a burst."""
