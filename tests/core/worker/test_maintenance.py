@@ -80,6 +80,30 @@ def test_a_firing_that_is_claimed_again_is_lost_under_its_older_claim_alone(benc
     assert list(worker.in_flight.unbegun) == [again]
 
 
+def test_a_burst_runs_what_is_given_back_as_the_long_job_before_it_ends(live_bench: Bench) -> None:
+    bench = live_bench
+    bench.fire(jobs.call_hook("wait"))
+    rest = [bench.fire(jobs.add(number, 0)) for number in range(3)]
+    given_back, looks = threading.Event(), list[bool]()
+
+    def settle(_outcomes: object) -> None:
+        if threading.current_thread().name == "skunkqueue-maintenance":
+            given_back.set()
+            # The first look finds nothing, and is over.
+            eventually(lambda: worker.loop.stopping or len(looks) > 1, what="the worker has looked")
+
+    def claim(*_: object) -> None:
+        looks.extend([True] * given_back.is_set())
+
+    jobs.HOOKS["wait"] = given_back.wait
+    worker = bench.worker(as_backend(Faulty(bench.backend, settle=settle, claim=claim)))
+    worker.loop.batch._size = 50
+
+    worker.run()
+
+    assert {bench.state(one) for one in rest} == {State.COMPLETE}
+
+
 def test_a_lease_is_extended_while_its_job_runs(live_bench: Bench) -> None:
     bench = live_bench
     firing = bench.fire(jobs.call_hook("wait"))

@@ -56,6 +56,7 @@ class InFlight:
         "lost",
         "monotonic",
         "offset",
+        "out_of_sight",
         "planning",
         "progress",
         "running",
@@ -87,6 +88,8 @@ class InFlight:
         """Chains whose next step is to begin. Main thread and event loop's thread add; main takes."""
         self.finished: deque[Attempt] = deque()
         """Judged, to be settled. Main thread and event loop's thread add; main and maintenance threads take."""
+        self.out_of_sight = 0
+        """Odd while the maintenance thread has some of these in none of these places, since it gives them back or settles them; it counts."""
         self.settling: dict[int, Sequence[Attempt]] = {}
         """Batches that are about to be settled, while strategies are asked what follows, by thread. ``Settler``; read by ``held``."""
         self.planning: Planning | None = None

@@ -32,6 +32,8 @@ logger = logging.getLogger("skunkqueue.worker")
 _MIB = 1024 * 1024
 _MANY = 64
 """Batches of this size and more: the next one is asked for while they run."""
+_GLANCE = 0.02
+"""Seconds until the next look for what the maintenance thread has out of sight, at the end of a burst."""
 
 
 class Loop:
@@ -127,6 +129,7 @@ class Loop:
                 # There is no room, or the fetcher thread waits for work already.
                 self._wakeup.wait()
                 continue
+            seen = self._in_flight.out_of_sight
             try:
                 claims, asked, leased = self._claim(limit)
             except BackendError as error:
@@ -142,7 +145,7 @@ class Loop:
                 )
                 self._run_batch()
             else:
-                self._wait_for_work(limit)
+                self._wait_for_work(limit, seen)
         self._wind_down()
 
     def _hold_still(self) -> bool:
@@ -289,15 +292,19 @@ class Loop:
         self._tidy()
         self._scoreboard.clear(0)
 
-    def _wait_for_work(self, limit: int) -> None:
-        """Wait until something may be claimable, or end a burst."""
+    def _wait_for_work(self, limit: int, seen: int) -> None:
+        """Wait until something may be claimable, or end a burst. ``seen``: as ``out_of_sight`` was before nothing was claimed."""
         # First look whether any job runs: one that ends now is in `finished` before it leaves `beside`.
-        busy = self._async_executor.busy
-        if self._in_flight.between_steps or self._in_flight.finished:
+        busy, in_flight = self._async_executor.busy, self._in_flight
+        if in_flight.between_steps or in_flight.finished:
             return
         if self._settings.burst:
             if not busy:
-                self.stop(Ending.FINISHED)
+                if seen % 2 or seen != in_flight.out_of_sight:
+                    # What the maintenance thread has just given back, or settled as due again, was not there to be claimed.
+                    self._wakeup.wait(_GLANCE)
+                else:
+                    self.stop(Ending.FINISHED)
                 return
         elif self._fetcher_thread is None:
             self._pass_time()

@@ -88,8 +88,12 @@ class Maintenance(threading.Thread):
         in_flight = self._in_flight
         running = in_flight.running
         self._notifier.watch()
-        self._take_ahead(now)
-        self._give_back_waiting(running, now)
+        in_flight.out_of_sight += 1
+        try:
+            self._take_ahead(now)
+            self._give_back_waiting(running, now)
+        finally:
+            in_flight.out_of_sight += 1
         self._lease_keeper.keep()
         self._send_progress()
         self._forget_kills(now)
