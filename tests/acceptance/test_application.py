@@ -171,6 +171,14 @@ def test_an_end_that_hangs_does_not_keep_the_pool(shop: Shop) -> None:
     pool.says("on_worker_stop: it has not returned within 0.2 s")
 
 
+def test_an_end_that_hangs_does_not_keep_a_burst(shop: Shop) -> None:
+    set_up(shop, SETUP + "\nimport time\n@queue.on_worker_stop\ndef hang():\n    time.sleep(1000)\n")
+    pool = shop.project.work("-q", "shop", "--burst", *IMPORT, "--grace", "0.2")
+
+    assert ended(pool) == 0
+    assert " died" not in pool.said
+
+
 def test_a_module_that_fires_while_it_is_imported_fires_nothing(shop: Shop) -> None:
     set_up(shop, SETUP + "\njobs.add.fire(1, 2)\n")
     pool = shop.work(*IMPORT)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from skunkqueue.application import FailedFiring, Handler, handlers_of, name_of
 from skunkqueue.errors import ConfigError, HandlerError, JobNotFoundError
 from skunkqueue.imports import Gate
+from skunkqueue.processes.exit_codes import Ending
+from skunkqueue.processes.scoreboard import Scoreboard
 from skunkqueue.worker.judge.failures import failure_of, kind_of, message_of
 
 logger = logging.getLogger("skunkqueue.worker")
@@ -75,10 +77,11 @@ class ApplicationHandlers:
                 _complain("on_failure", handler, error)
 
 
-def leave_hanging(limit: float, code: int) -> None:
-    """End the process, whose ``on_worker_stop`` does not return."""
+def leave_hanging(scoreboard: Scoreboard, ending: Ending, word: str, limit: float) -> None:
+    """End the process, whose ``on_worker_stop`` does not return, as it would have ended. ``limit``: seconds that it had."""
     logger.error("on_worker_stop: it has not returned within %g s, so the worker ends without it", limit)
-    os._exit(code)
+    scoreboard.leave(ending, word)
+    os._exit(ending.exit_code)
 
 
 def _complain(how: str, handler: Callable[..., object], error: BaseException) -> None:

@@ -219,8 +219,8 @@ class Worker:
         self._interrupter.remove()
         self._refires.close()
         self._async_executor.close()
-        grace, code = settings.grace, self.loop.ending.exit_code
-        self._application.stop(grace, lambda: leave_hanging(grace, code))
+        board, ending, word, grace = services.scoreboard, self.loop.ending, self.loop.word, settings.grace
+        self._application.stop(grace, lambda: leave_hanging(board, ending, word, grace))
         reason = self.loop.ending.name.lower()
         services.notifier.tell("skunkqueue_worker_stopped", worker=self.heartbeat.describe(), reason=reason)
         services.notifier.close()
