@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import os
+import resource
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from skunkqueue.call import Call
 from skunkqueue.clock import monotonic
+from skunkqueue.imports import Gate
+from skunkqueue.processes.control_pipe import GENTLE
 from skunkqueue.processes.scoreboard import GIVE_BACK, Scoreboard
 from skunkqueue.records import Death, State
 from skunkqueue.worker.in_flight import KILL_AFTER
+from skunkqueue.worker.run.executor import Executor
+from skunkqueue.worker.run.interrupt import Interrupter
+from skunkqueue.worker.run.lazy_async_executor import LazyAsyncExecutor
+from skunkqueue.worker.watchdog import Watchdog
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import QUEUE, ROUTE, Bench, with_rules
 from tests.core.worker.test_settler import Faulty, as_backend
-from tests.support.waiting import eventually
+from tests.support.waiting import PATIENCE, eventually
 
 
 def deadlines(scoreboard: Scoreboard) -> list[float]:
@@ -109,3 +121,58 @@ def test_a_worker_is_not_killed_roughly_for_a_job_whose_lease_is_lost(live_bench
 
     # So that nobody's outcome is settled as killed.
     assert causes == [GIVE_BACK]
+
+
+def test_a_worker_that_has_ended_writes_to_no_file_that_is_opened_after_it(
+    live_bench: Bench, tmp_path: Path
+) -> None:
+    worker = live_bench.worker()
+    worker.run()
+    worker._watchdog.join(PATIENCE)
+    paths = [tmp_path / f"{number}" for number in range(16)]
+
+    with contextlib.ExitStack() as files:
+        for path in paths:
+            files.enter_context(path.open("wb"))
+        # As a signal does that comes while `on_worker_stop` is called.
+        worker.stop()
+
+    assert {path.read_bytes() for path in paths} == {b""}
+
+
+def test_a_worker_hears_its_pool_by_a_descriptor_of_any_number(live_bench: Bench, high: int) -> None:
+    services = live_bench.worker()._services
+    heard = list[bytes]()
+    watchdog = Watchdog(
+        services,
+        Interrupter((), lambda: None),
+        LazyAsyncExecutor(services, Executor(Gate())),
+        obey=heard.append,
+        give_up=lambda: None,
+        control_pipe=high,
+    )
+    watching = threading.Thread(target=watchdog._watch)
+    watching.start()
+    try:
+        eventually(lambda: heard == [GENTLE], what="the order is heard")
+    finally:
+        watchdog.end()
+        watching.join(PATIENCE)
+
+
+@pytest.fixture
+def high() -> Iterator[int]:
+    """A pipe with an order, under a number such as it has in a pool of very many workers."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    number = 1_500
+    if hard != resource.RLIM_INFINITY and hard <= number:
+        pytest.skip("so many files may not be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, number + 100), hard))
+    reading, writing = os.pipe()
+    try:
+        os.write(writing, GENTLE)
+        yield fcntl.fcntl(reading, fcntl.F_DUPFD_CLOEXEC, number)
+    finally:
+        for fd in (reading, writing, number):
+            os.close(fd)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -57,7 +57,9 @@ class SignalWakeup:
 
     def wait(self, timeout: float) -> list[int]:
         """Block until a signal comes or the timeout (seconds) is over; list what came, in order."""
-        select.select([self._read_end], [], [], max(timeout, 0.0))
+        poll = select.poll()
+        poll.register(self._read_end, select.POLLIN)
+        poll.poll(max(timeout, 0.0) * 1000)
         try:
             return [number for number in os.read(self._read_end, 4096) if number]
         except BlockingIOError:

@@ -27,6 +27,7 @@ from skunkqueue.worker.run.interrupt import Interrupter
 from skunkqueue.worker.run.lazy_async_executor import LazyAsyncExecutor
 from skunkqueue.worker.run.reasons import GIVE_BACK, KILL, LOST, ROUGH, TIMEOUT
 from skunkqueue.worker.services import Services
+from skunkqueue.worker.wakeup import Wakeup
 
 logger = logging.getLogger("skunkqueue.worker")
 
@@ -47,6 +48,13 @@ def _identity(fd: int | None) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_dev, found.st_ino
+
+
+def _can_be_read(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLIN)
+    # Also where it is closed: reading it then raises.
+    return bool(poll.poll(0))
 
 
 class _Asked(NamedTuple):
@@ -87,14 +95,13 @@ class Watchdog(threading.Thread):
         self._control_pipe = control_pipe
         self._control_pipe_is = _identity(control_pipe)
         self._asked: dict[ClaimRef, _Asked] = {}
-        self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_write, False)
+        self._wakeup = Wakeup()
         self._ended = False
 
     def wake(self) -> None:
         """Have it look at once; from any thread and from signal handlers."""
-        with contextlib.suppress(BlockingIOError, OSError):
-            os.write(self._wake_write, b"!")
+        with contextlib.suppress(OSError):
+            self._wakeup.wake()
 
     def leave_if_cut_off(self) -> None:
         """End the process if a job closed the descriptors that are not its own; main thread.
@@ -123,18 +130,12 @@ class Watchdog(threading.Thread):
             os._exit(1)
 
     def _watch(self) -> None:
+        pipes = () if self._control_pipe is None else (self._control_pipe,)
         while not self._ended:
-            pause = self._look()
-            waiting = (
-                [self._wake_read] if self._control_pipe is None else [self._wake_read, self._control_pipe]
-            )
-            ready, _, _ = select.select(waiting, [], [], pause)
-            if self._wake_read in ready:
-                os.read(self._wake_read, 512)
-            if self._control_pipe is not None and self._control_pipe in ready:
-                self._hear(self._control_pipe)
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+            self._wakeup.wait(self._look(), *pipes)
+            for pipe in pipes:
+                if _can_be_read(pipe):
+                    self._hear(pipe)
 
     def _hear(self, control_pipe: int) -> None:
         orders = os.read(control_pipe, 512)
