@@ -130,7 +130,7 @@ class ChildProcess:
             )
             ours.pop_all()
         self.pid = self._process.pid
-        # The pipe holds 4 KiB and more before anybody reads, and settings are shorter; a child that is
+        # The pipe holds 4 KiB and more before anybody reads, and most settings are shorter; a child that is
         # dead already is found when it is reaped.
         self._say(msgspec.json.encode(settings) + b"\n")
 
@@ -193,5 +193,8 @@ class ChildProcess:
         self.scoreboard.close()
 
     def _say(self, data: bytes) -> None:
+        rest = memoryview(data)
         with contextlib.suppress(BrokenPipeError):
-            os.write(self._control_pipe, data)
+            while rest:
+                # A signal in the middle of a long write ends it early.
+                rest = rest[os.write(self._control_pipe, rest) :]
