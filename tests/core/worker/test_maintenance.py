@@ -289,6 +289,19 @@ def test_silence_makes_disconnected_and_then_gone() -> None:
     assert not liveness.is_disconnected
 
 
+def test_a_silence_begins_with_the_last_answer_though_the_process_was_stopped_before_that() -> None:
+    clock = VirtualClock()
+    liveness = Liveness(clock, 10.0)
+    clock.advance(60.0)
+    liveness.answered()
+    # The watchdog looks after the other threads have gone on.
+    liveness.forgive(60.0)
+
+    clock.advance(20.5)
+
+    assert liveness.is_disconnected
+
+
 def test_waits_grow_to_a_limit_and_begin_anew() -> None:
     backoff = StoreBackoff()
     waits = [backoff.next() for _ in range(12)]

@@ -26,8 +26,8 @@ class Liveness:
         self.good = self._clock.monotonic()
 
     def forgive(self, seconds: float) -> None:
-        """Leave out a time in which this process did not run, and so could not ask."""
-        self.good += seconds
+        """Leave out a time in which this process did not run, and so could not ask; but for what the store has answered since."""
+        self.good = min(self.good + seconds, self._clock.monotonic())
 
     @property
     def silence(self) -> float:
