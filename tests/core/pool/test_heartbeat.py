@@ -174,3 +174,14 @@ def test_nothing_is_kept_of_those_that_are_gone(link: MemoryLink) -> None:
         one._describe(2_000_000_000.0 + number)
 
     assert (len(one._samples), len(one._started)) == (1, 1)
+
+
+def test_samples_go_on_when_the_clock_was_set_back(link: MemoryLink) -> None:
+    one = reporter(link)
+    one._view = View("running", 1, (ME,))
+    for moment in (2_000_000_000.0, 2_000_000_600.0):
+        one._describe(moment)
+
+    (process,) = one._describe(2_000_000_300.0).processes
+
+    assert [sample.at for sample in process.samples] == [2_000_000_000.0, 2_000_000_300.0]

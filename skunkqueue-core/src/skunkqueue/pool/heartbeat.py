@@ -157,6 +157,9 @@ class PoolHeartbeat:
             self._started.setdefault(seen.worker, now - (monotonic() - seen.began))
             samples = self._samples.setdefault(seen.worker, deque(maxlen=MAX_SAMPLES))
             use = uses.get(seen.pid)
+            # A clock that was set back would be waited for otherwise.
+            while samples and samples[-1].at > now:
+                samples.pop()
             # A beat may come early, since something has changed.
             if use is not None and not (samples and now - samples[-1].at < 1.0):
                 samples.append(Sample(now, use.rss, use.cpu))
