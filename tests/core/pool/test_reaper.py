@@ -14,6 +14,9 @@ from skunkqueue.pool.plugin_deaths import PluginDeaths
 from skunkqueue.pool.reaper import Reaper
 from skunkqueue.pool.shared_store import SharedStore
 from skunkqueue.pool.store_reporter import StoreReporter
+from skunkqueue.pool.supervisor import Supervisor
+from skunkqueue.processes.control_pipe import ROUGH
+from skunkqueue.processes.settings import PoolSettings
 from skunkqueue.records import State
 from tests.core.worker import jobs_of_tests as jobs
 from tests.core.worker.bench import QUEUE, ROUTE, Bench
@@ -86,3 +89,18 @@ def test_what_ran_beside_a_blamed_firing_does_not_expire_when_it_is_given_back(
 
     assert (live_bench.state(spared), live_bench.record(spared).deaths) == (State.PENDING, 0)
     assert live_bench.attempt_state(spared).begun
+
+
+@pytest.mark.parametrize(("order", "state"), [(b"", State.PENDING), (ROUGH, State.KILLED)])
+def test_a_pool_that_fails_gives_back_what_it_was_not_to_kill(
+    live_bench: Bench, order: bytes, state: State
+) -> None:
+    pool, child = Supervisor(PoolSettings(queue=QUEUE, config=live_bench.config)), dying_worker(live_bench)
+    (firing,) = run_beside(live_bench, child, 1)
+    pool._crew.slots[0].take(child)
+    pool._crew.order = order
+
+    pool._end_all()
+    pool._store_reporter.finish(10.0)
+
+    assert (live_bench.state(firing), live_bench.record(firing).deaths) == (state, 0)

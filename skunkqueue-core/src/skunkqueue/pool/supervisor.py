@@ -37,6 +37,7 @@ from skunkqueue.pools import PoolRecord
 from skunkqueue.processes.control_pipe import GENTLE, ROUGH
 from skunkqueue.processes.exit_codes import EXIT_ROUGH
 from skunkqueue.processes.log_setup import set_up_pool
+from skunkqueue.processes.scoreboard import GIVE_BACK as GIVE_BACK_CAUSE
 from skunkqueue.processes.scoreboard import ROUGH as ROUGH_CAUSE
 from skunkqueue.processes.scoreboard import STRATEGY as STRATEGY_CAUSE
 from skunkqueue.processes.settings import PoolSettings
@@ -256,10 +257,11 @@ class Supervisor:
             self._reaper.vouch(child, now)
 
     def _end_all(self) -> None:
-        """Kill every worker that still runs, also where the pool itself fails."""
+        """Kill every worker that still runs, as where the pool itself fails; their jobs are given back, unless they were to end as killed."""
+        order = self._crew.order
         for child in self._crew.children():
-            child.kill(ROUGH_CAUSE, ())
-        self._crew.order = self._crew.order or GENTLE
+            child.kill(ROUGH_CAUSE if order == ROUGH else GIVE_BACK_CAUSE, ())
+        self._crew.order = order or GENTLE
         while self._crew.children():
             self._reap()
             time.sleep(0.01)
