@@ -65,6 +65,17 @@ def test_fifos_come_back_after_their_folder_was_removed(
     other.close()
 
 
+def test_a_wait_for_many_routes_opens_few_files(backend: SQLiteBackend) -> None:
+    before = len(names(Path("/dev/fd"), ""))
+
+    begun = backend.begin_claim_any("q", [f"route {number}" for number in range(100)], "w", 1, 60.0)
+    opened = len(names(Path("/dev/fd"), "")) - before
+    if begun is not None:
+        begun.cancel()
+
+    assert opened < 50
+
+
 def test_a_wakeup_needs_no_listener(backend: SQLiteBackend) -> None:
     for _ in range(70_000):  # more than a FIFO holds
         backend._store.wake_route("q", "r")

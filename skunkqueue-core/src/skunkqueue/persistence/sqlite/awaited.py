@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from skunkqueue.persistence.sqlite.store import Store
 
 _AT_ONCE = float("-inf")
+MOST_ROUTES = 16
+"""Routes that are waited for so at a time: each takes a connection of its own, which is three open files."""
 
 
 def begin_claim(

@@ -136,6 +136,14 @@ class SQLiteBackend(Asking):
             self._store, queue, route, worker, limit=limit, lease=lease, look_and_claim=own
         )
 
+    def begin_claim_any(
+        self, queue: str, routes: Sequence[str], worker: str, limit: int, lease: float
+    ) -> AwaitedClaim | None:
+        """Wait at the FIFOs of a few routes; ``wait_any`` waits for more of them at less cost."""
+        if len(routes) > awaited.MOST_ROUTES:
+            return None
+        return super().begin_claim_any(queue, routes, worker, limit, lease)
+
     def settle(self, outcomes: Sequence[Outcome]) -> list[str]:
         """Hand in outcomes."""
         return settle.settle(self._store, outcomes)

@@ -32,9 +32,8 @@ class ClaimerOfSeveral(Claimer):
         """Claim from the route whose turn it is, of those that have something; empty: none has."""
         routes = self._order.next_first()
         now = self._monotonic()
-        likely = [route for route in routes if not self._is_empty(route, now)]
-        # Nothing may be left out before a wait, or at the end of a burst.
-        for route in [*likely, *(route for route in routes if route not in likely)]:
+        # Nothing may be left out before a wait, or at the end of a burst. Those that had nothing just now come last.
+        for route in sorted(routes, key=lambda route: self._is_empty(route, now)):
             claims = self._claim_from(route, limit)
             if claims:
                 return claims
