@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+
 from skunkqueue.records import State
 from tests.acceptance.shop import Shop, ended
 from tests.support.waiting import eventually
@@ -79,3 +81,19 @@ def test_a_stopped_worker_wakes_up_to_a_lost_lease(shop: Shop) -> None:
 
     assert shop.result(firing) == 42
     assert shop.record(firing).token > token
+
+
+@pytest.mark.parametrize("job", ["hold", "doze"])
+def test_a_worker_that_was_stopped_ends_though_it_claimed_again_what_it_ran(shop: Shop, job: str) -> None:
+    pool = shop.work("--threads", "2", "--lease", "1")
+    firing = shop.fire(job, *(("go",) if job == "hold" else (5.0,)))
+    shop.begun(firing)
+    (pid,) = shop.pids()
+
+    os.kill(pid, signal.SIGSTOP)
+    eventually(lambda: (shop.record(firing).lease_left or 0.0) < 0.0, what="its lease is over")
+    os.kill(pid, signal.SIGCONT)
+    shop.touch("go")
+
+    assert shop.settled(firing).state is State.COMPLETE
+    assert pool.stop() == 0
