@@ -226,6 +226,13 @@ OF_THE_REST = (
         "return gone + killed",
         "test_sweep_prunes",
     ),
+    Mutant(
+        "sweep stops before it has done much",
+        "workers.py",
+        "SWEEP_LIMIT = 100",
+        "SWEEP_LIMIT = 99",
+        "test_sweep_that_stops_at_its_bound_says_that_there_is_much_left",
+    ),
     # --- schedules ------------------------------------------------------------------------------------
     Mutant(
         "the same declaration replaces itself",

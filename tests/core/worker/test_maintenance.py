@@ -11,8 +11,10 @@ import pytest
 
 from skunkqueue import current_job
 from skunkqueue.clock import VirtualClock
+from skunkqueue.contract.makers import claim, firings, ids, outcome
 from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.ids import new_id
+from skunkqueue.persistence.backend import COMPLETE_TTL
 from skunkqueue.pools import ENTRY_TTL, Entry
 from skunkqueue.processes.exit_codes import Ending
 from skunkqueue.processes.store_backoff import StoreBackoff
@@ -354,3 +356,17 @@ def test_the_store_is_maintained_while_a_job_runs(live_bench: Bench, monkeypatch
     live_bench.work()
 
     assert set(maintained) == {"skunkqueue-maintenance"}
+
+
+def test_a_worker_sweeps_again_soon_while_much_is_too_old(bench: Bench) -> None:
+    made = firings(1_200)
+    bench.backend.enqueue(made)
+    bench.backend.settle([outcome(one) for one in claim(bench.backend, len(made))])
+    bench.pass_time(COMPLETE_TTL + 1.0)
+    worker = bench.worker()
+    now = bench.clock.monotonic() + 11.0
+
+    for seconds in range(4):
+        worker._maintenance.look(now + seconds)
+
+    assert not any(bench.backend.get(ids(made)))

@@ -26,6 +26,7 @@ from skunkqueue.contract.makers import (
     worker,
 )
 from skunkqueue.persistence.backend import COMPLETE_TTL, Backend
+from skunkqueue.persistence.worker_verbs import MUCH_SWEPT
 from skunkqueue.records import MAX_RUNNING, State, Verdict, WorkerRecord
 
 
@@ -266,3 +267,14 @@ class WorkerPromises(Kit):
         assert swept(backend) == 10
         assert counts(backend) == {State.ERROR: 1}
         assert state(backend, failed) is State.ERROR
+
+    def test_sweep_that_stops_at_its_bound_says_that_there_is_much_left(
+        self, backend: Backend, clock: VirtualClock
+    ) -> None:
+        for _ in range(3):
+            backend.enqueue(firings(200))
+            backend.settle([outcome(lent) for lent in claim(backend, 200)])
+        clock.advance(COMPLETE_TTL + 10)
+        done = [backend.sweep() for _ in range(10)]
+        assert sum(done) == 600
+        assert all(number >= MUCH_SWEPT for number in done[: done.index(0) - 1])

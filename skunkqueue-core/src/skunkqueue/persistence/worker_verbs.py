@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 from skunkqueue.records import Command, Death, WorkerRecord
 
+MUCH_SWEPT = 100
+"""What a sweep returns at least where it has stopped at its bound, so that its worker sweeps again soon."""
+
 
 class WorkerVerbs(ABC):
     """Part of ``Backend``; what its module says holds here too."""
@@ -52,7 +55,8 @@ class WorkerVerbs(ABC):
 
         It forgets dead workers and prunes some finished firings. It kills firings that are targeted at a worker which is
         not listed: pending ones, and running ones whose lease is over, since no other worker may claim them. It returns 0
-        once nothing is left to do, so calling it until then cleans a store up.
+        once nothing is left to do, so calling it until then cleans a store up; and at least MUCH_SWEPT where it stops at its
+        bound before that, so that a worker sweeps again soon.
         """
 
     def maintain(self) -> None:  # noqa: B027 - a default, and not forgotten

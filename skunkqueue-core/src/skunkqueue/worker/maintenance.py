@@ -11,6 +11,7 @@ import random
 import threading
 
 from skunkqueue.errors import BackendError
+from skunkqueue.persistence.worker_verbs import MUCH_SWEPT
 from skunkqueue.processes.store_backoff import StoreBackoff
 from skunkqueue.records import Claim
 from skunkqueue.worker.attempt import Attempt
@@ -28,8 +29,9 @@ _TICK_IDLE = 0.25
 LONG = 0.08
 """Seconds after which the claims behind a running job are given back."""
 _SWEEP_EVERY = 10.0
-_MUCH = 1_000
-"""As much as this done by one sweep means that there is more, which should not wait for the next one."""
+_SWEEP_AGAIN = 0.5
+"""Seconds after a sweep that has left much for the next one: so firings are removed as fast as others finish, and workers that all
+see the same leave the store time for other things."""
 _KILL_KEPT = 5.0
 """Seconds for which a kill is remembered whose firing is not here."""
 
@@ -61,6 +63,7 @@ class Maintenance(threading.Thread):
         self._heartbeat = heartbeat
         # Workers that start together are not to sweep together.
         self._next_sweep = self._clock.monotonic() + _SWEEP_EVERY * random.uniform(0.2, 1.0)  # noqa: S311 - jitter
+        self._next_heal = self._next_sweep
         self._backoff = StoreBackoff()
         self._resume = 0.0
 
@@ -175,8 +178,12 @@ class Maintenance(threading.Thread):
     def _sweep(self, now: float) -> None:
         """Have the store forget what is past its time, and arm schedules that have no run planned."""
         self._next_sweep = now + _SWEEP_EVERY * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
-        if self._backend.sweep() >= _MUCH:
-            self._next_sweep = now
-        if self._refires.heal():
-            self._next_sweep = now
+        if self._backend.sweep() >= MUCH_SWEPT:
+            self._next_sweep = now + _SWEEP_AGAIN * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
+        if now >= self._next_heal:
+            if self._refires.heal():
+                self._next_sweep = now
+            else:
+                # Not with each of many sweeps, since it looks at every schedule.
+                self._next_heal = now + 0.8 * _SWEEP_EVERY
         self._liveness.answered()
