@@ -22,6 +22,7 @@ from skunkqueue.contract.makers import (
     outcome,
     worker,
 )
+from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.persistence import BackendConfig
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import FINAL_STATES, Command, State
@@ -115,6 +116,30 @@ def test_what_was_claimed_from_the_old_primary_is_settled_on_the_new(
 
     assert store.settle([outcome(one) for one in lent]) == []
     assert counts(store) == {State.COMPLETE: 5}
+
+
+def test_nothing_counts_as_accepted_before_a_majority_has_it(
+    servers: MongoReplicaSet, mongo_config_of: MongoConfigOf, open_store: OpenStore
+) -> None:
+    """Also where an earlier try, which was not confirmed in time, has left it on the primary."""
+    store = open_store(mongo_config_of(servers, w="majority", wTimeoutMS="200", retry_for="1"))
+    store.enqueue([firing()])
+    primary, lone, several = servers.primary(), firing(), firings(2)
+    others = [one for one in servers.servers if one is not primary]
+    for one in others:
+        one.pause()
+    try:
+        for batch in ([lone], several):
+            with pytest.raises(BackendUnavailableError):
+                store.enqueue(batch)
+    finally:
+        for one in others:
+            one.go_on()
+
+    persistently(lambda: store.enqueue([lone]))
+    persistently(lambda: store.enqueue(several))
+
+    assert counts(store) == {State.PENDING: 4}
 
 
 def test_those_who_wait_hear_what_happens_after_it(

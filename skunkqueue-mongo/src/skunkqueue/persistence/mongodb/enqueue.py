@@ -14,7 +14,7 @@ from skunkqueue.errors import BackendError
 from skunkqueue.persistence.mongodb import inserts, routes, staged_batch
 from skunkqueue.persistence.mongodb.count_writer import Span
 from skunkqueue.persistence.mongodb.documents import document_of, place_of
-from skunkqueue.persistence.mongodb.inserts import KEY_TRIES, by_key, unsettled
+from skunkqueue.persistence.mongodb.inserts import KEY_TRIES, by_key, insert_now, unsettled
 from skunkqueue.persistence.mongodb.store import Store
 from skunkqueue.records import Firing
 
@@ -58,7 +58,8 @@ def _insert(store: Store, firing: Firing) -> None:
     except DuplicateKeyError as error:
         if by_key(error.details):
             raise
-        known = True
+        # An earlier try may have inserted it, and too few servers may have it: beside this error pymongo does not say so.
+        known = 0 in insert_now(store, [new])
     # Before it is counted, since a worker may be waiting. Also where it was there before: an earlier try may have
     # inserted it, whose reply was lost.
     if not store.wakeups.streams:

@@ -28,7 +28,7 @@ def put_in(store: Store, firings: Sequence[Firing], now: float) -> dict[str, str
     came: list[Firing] = []
     for _ in range(KEY_TRIES):
         batch = list(waiting.values())
-        refused = _insert(store, [document_of(firing, now) for firing in batch])
+        refused = store.run(insert_now, store, [document_of(firing, now) for firing in batch])
         came += [firing for number, firing in enumerate(batch) if number not in refused]
         keyed = [batch[number] for number, by_key in refused.items() if by_key]
         if not keyed:
@@ -47,20 +47,19 @@ def put_in(store: Store, firings: Sequence[Firing], now: float) -> dict[str, str
     return answers
 
 
-def _insert(store: Store, documents: list[Document]) -> dict[int, bool]:
-    """Insert; return the numbers of those that were refused, and whether because of their key."""
+def insert_now(store: Store, documents: list[Document]) -> dict[int, bool]:
+    """Insert; return the numbers of those that were refused, and whether because of their key.
 
-    def insert() -> dict[int, bool]:
-        try:
-            store.firings.insert_many(documents, ordered=False)
-        except BulkWriteError as error:
-            problems = error.details["writeErrors"]
-            if error.details.get("writeConcernErrors") or any(one["code"] != DUPLICATE for one in problems):
-                raise
-            return {one["index"]: by_key(one) for one in problems}
-        return {}
-
-    return store.run(insert)
+    Raises pymongo's errors, also where too few servers have what was refused because it is there already.
+    """
+    try:
+        store.firings.insert_many(documents, ordered=False)
+    except BulkWriteError as error:
+        problems = error.details["writeErrors"]
+        if error.details.get("writeConcernErrors") or any(one["code"] != DUPLICATE for one in problems):
+            raise
+        return {one["index"]: by_key(one) for one in problems}
+    return {}
 
 
 def key_holders(store: Store, firings: Sequence[Firing]) -> dict[str, str]:
