@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from pymongo.monitoring import (
@@ -14,7 +14,9 @@ from pymongo.monitoring import (
 )
 
 from skunkqueue import SkunkQueue, State
-from skunkqueue.contract.makers import QUEUE, claim, firings, ids, outcome
+from skunkqueue.clock import VirtualClock
+from skunkqueue.config import open_backend
+from skunkqueue.contract.makers import QUEUE, claim, firing, firings, ids, outcome
 from skunkqueue.errors import FiringFailedError
 from skunkqueue.listings import Query
 from skunkqueue.persistence.backend import Backend
@@ -112,3 +114,23 @@ def test_a_page_of_a_thousand_rows_is_read_in_one_round_trip(store: Backend, dbn
     sent = LISTENER.of(dbname, lambda: store.rows(query, MANY))
 
     assert "getMore" not in sent
+
+
+@pytest.fixture
+def twins(mongod: MongoServer, mongo_config_of: MongoConfigOf) -> Iterator[tuple[Backend, Backend]]:
+    """Open a store twice, as two processes would, at one time."""
+    clock = VirtualClock()
+    first, second = (open_backend(mongo_config_of(mongod), clock=clock) for _ in range(2))
+    yield first, second
+    first.close()
+    second.close()
+
+
+def test_what_another_process_has_sampled_is_not_counted_again(
+    twins: tuple[Backend, Backend], dbname: str
+) -> None:
+    first, second = twins
+    first.enqueue([firing(route=f"r{number}") for number in range(30)])
+    assert first.sample() == 30
+
+    assert LISTENER.of(dbname, second.sample) == ["find", "find"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError
 
@@ -20,7 +22,7 @@ from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.persistence.mongodb.store import Store
 from skunkqueue.records import RouteInfo, State
 
-_AT_ONCE = 1_000
+_AT_ONCE = 200
 """Routes whose samples one request writes."""
 
 
@@ -30,20 +32,23 @@ def sample(store: Store) -> int:
     begins = {span: int(now // length * length) for span, length in LENGTH.items()}
     if store.sampled_minute == begins[MINUTE] and not store.time.is_virtual:
         return 0
-    infos = states.routes(store)
-    known = _sampled(store, [counter_id(info.queue, info.route, MINUTE, begins[MINUTE]) for info in infos])
-    # The others were taken by another process.
-    missing = [info for info in infos if (info.queue, info.route) not in known]
+    known = store.find(store.routes, {"route": {"$exists": True}}, {"queue": True, "route": True})
     taken = 0
-    for start in range(0, len(missing), _AT_ONCE):
-        some = missing[start : start + _AT_ONCE]
+    starts = list(range(0, len(known), _AT_ONCE))
+    # Several processes begin at the same time: each begins with other routes, and leaves out what others have taken by then.
+    random.shuffle(starts)
+    for start in starts:
+        some = _unsampled(store, known[start : start + _AT_ONCE], begins[MINUTE])
+        if not some:
+            continue
+        infos = states.unfinished(store, some, states.most_of(len(known)))
         # The hour first, so that a call that is interrupted can be repeated.
-        hours = [_largest(info, begins[HOUR], now) for info in some]
+        hours = [_largest(info, begins[HOUR], now) for info in infos]
         store.run(store.tallies.bulk_write, hours, ordered=False)
-        minutes = [_fresh(info, begins[MINUTE], now) for info in some]
+        minutes = [_fresh(info, begins[MINUTE], now) for info in infos]
         number, again = store.run_and_report(_upsert, store, minutes)
         # An earlier try whose reply was lost may have done it.
-        taken += len(some) if again else number
+        taken += len(infos) if again else number
     store.sampled_minute = begins[MINUTE]
     return taken
 
@@ -69,12 +74,13 @@ def _fresh(info: RouteInfo, begin: int, now: float) -> UpdateOne:
     return UpdateOne(fresh, change, upsert=True)
 
 
-def _sampled(store: Store, ids: list[Document]) -> set[tuple[str, str]]:
-    """Return the routes of these counters that have samples."""
+def _unsampled(store: Store, known: list[Document], begin: int) -> list[Document]:
+    """Return those of these routes that have no samples of this minute."""
+    ids = [counter_id(one["queue"], one["route"], MINUTE, begin) for one in known]
     query = {"_id": {"$in": ids}, "samples": {"$exists": True}}
-    return {
-        (one["_id"]["queue"], one["_id"]["route"]) for one in store.find(store.tallies, query, {"_id": True})
-    }
+    found = store.find(store.tallies, query, {"_id": True})
+    sampled = {(one["_id"]["queue"], one["_id"]["route"]) for one in found}
+    return [one for one in known if (one["queue"], one["route"]) not in sampled]
 
 
 def _upsert(store: Store, minutes: list[UpdateOne]) -> int:

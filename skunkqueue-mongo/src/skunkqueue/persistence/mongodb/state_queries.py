@@ -16,15 +16,17 @@ BY_JOB = 20_000
 JobStates = Mapping[tuple[str, str, str], Counter[str]]
 
 
-def counting_pipeline(places: list[Place], most: int) -> list[Document]:
-    """Make the pipeline that counts the firings of routes by state, from the indexes alone, and finds when the first is due.
+def counting_pipeline(
+    places: list[Place], most: int, states: Sequence[State] = tuple(State)
+) -> list[Document]:
+    """Make the pipeline that counts the firings of routes in these states, from the indexes alone, and finds when the first is due.
 
     It begins with no document, and adds one small answer after the other.
     """
     pipeline: list[Document] = [{"$match": {"_id": None}}]
     for number, (queue, route) in enumerate(places):
         here = {"queue": queue, "route": route}
-        for state in State:
+        for state in states:
             query: Document = {**here, "state": state.value}
             if state.final:
                 query["finished"] = {"$gt": SINCE_EVER}

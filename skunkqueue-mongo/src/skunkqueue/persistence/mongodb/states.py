@@ -6,6 +6,7 @@ Up to a limit they are counted by the indexes, and exact. Beyond it they are est
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 
 from skunkqueue.listings import JobCount
 from skunkqueue.persistence.asking import MAX_JOBS, OTHER_JOBS
@@ -19,6 +20,7 @@ _AT_ONCE = 10
 """Routes that one pipeline counts."""
 _SOME, _ALL = 1_000, 60_000
 """Firings that are counted: of each route and state at least, and of all together about."""
+_UNFINISHED = (State.PENDING, State.RUNNING)
 
 
 def routes(store: Store, queue: str | None = None) -> list[RouteInfo]:
@@ -27,11 +29,27 @@ def routes(store: Store, queue: str | None = None) -> list[RouteInfo]:
     documents = store.find(store.routes, wanted, {"jobs": False})
     paused_queues = {one["queue"] for one in documents if "route" not in one}
     known = [one for one in documents if "route" in one]
-    most = max(_SOME, _ALL // (len(State) * max(len(known), 1)))
+    infos = _counted(store, known, paused_queues, most_of(len(known)), tuple(State))
+    return sorted(infos, key=lambda info: (info.queue, info.route))
+
+
+def most_of(routes: int) -> int:
+    """Return how many firings of each state are counted of each route, where there are so many."""
+    return max(_SOME, _ALL // (len(State) * max(routes, 1)))
+
+
+def unfinished(store: Store, known: Sequence[Document], most: int) -> list[RouteInfo]:
+    """List some routes with what waits and runs there; finished firings, and pauses, are left out."""
+    return _counted(store, known, set(), most, _UNFINISHED)
+
+
+def _counted(
+    store: Store, known: Sequence[Document], paused_queues: set[str], most: int, states: Sequence[State]
+) -> list[RouteInfo]:
     infos: list[RouteInfo] = []
     for start in range(0, len(known), _AT_ONCE):
         some = known[start : start + _AT_ONCE]
-        pipeline = counting_pipeline([(one["queue"], one["route"]) for one in some], most)
+        pipeline = counting_pipeline([(one["queue"], one["route"]) for one in some], most, states)
         seen = store.aggregate(store.routes, pipeline)
         infos += [_info(one, number, seen, paused_queues) for number, one in enumerate(some)]
     large = {(info.queue, info.route) for info in infos if max(info.counts.values()) > most}
@@ -43,7 +61,7 @@ def routes(store: Store, queue: str | None = None) -> list[RouteInfo]:
             else info
             for info in infos
         ]
-    return sorted(infos, key=lambda info: (info.queue, info.route))
+    return infos
 
 
 def job_counts(store: Store, queue: str | None = None, route: str | None = None) -> list[JobCount]:
