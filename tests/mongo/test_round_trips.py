@@ -16,10 +16,10 @@ from pymongo.monitoring import (
 from skunkqueue import SkunkQueue, State
 from skunkqueue.clock import VirtualClock
 from skunkqueue.config import open_backend
-from skunkqueue.contract.makers import QUEUE, claim, firing, firings, ids, outcome
+from skunkqueue.contract.makers import QUEUE, ROUTE, claim, declared, firing, firings, ids, outcome
 from skunkqueue.errors import FiringFailedError
 from skunkqueue.listings import Query
-from skunkqueue.persistence.backend import Backend
+from skunkqueue.persistence.backend import HISTORY_LENGTH, Backend
 from skunkqueue.records import Verdict
 from tests.mongo.opening import OpenStore
 from tests.support.mongo_fixtures import MongoConfigOf
@@ -134,3 +134,26 @@ def test_what_another_process_has_sampled_is_not_counted_again(
     assert first.sample() == 30
 
     assert LISTENER.of(dbname, second.sample) == ["find", "find"]
+
+
+READS: dict[str, Callable[[Backend], object]] = {
+    "schedules": lambda store: store.schedules(QUEUE),
+    "get_schedule": lambda store: store.get_schedule(QUEUE, "hourly"),
+    "get_schedules": lambda store: store.get_schedules(QUEUE, ["hourly"]),
+    "schedule_page": lambda store: store.schedule_page(QUEUE),
+    "idle_schedules": lambda store: store.idle_schedules(QUEUE, ROUTE),
+}
+
+
+@pytest.mark.parametrize("verb", READS)
+def test_schedules_are_read_without_their_histories(
+    store: Backend, mongod: MongoServer, dbname: str, verb: str
+) -> None:
+    declared(store)
+    run = {"id": "a" * 24, "began": 1.0, "took": 1.0, "verdict": "complete", "interval": 60.0}
+    runs = {"history": [run] * HISTORY_LENGTH, "lates": [{"id": "a" * 24, "late": 0.0}] * HISTORY_LENGTH}
+    mongod.client()[dbname].schedules.update_one({}, {"$set": runs})
+    assert len(store.history(QUEUE, "hourly")) == HISTORY_LENGTH
+
+    assert LISTENER.of(dbname, lambda: READS[verb](store))
+    assert LISTENER.bytes < 2_000

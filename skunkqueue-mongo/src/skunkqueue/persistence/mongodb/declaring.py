@@ -26,7 +26,7 @@ def declare(store: Store, schedule: Schedule, firing: Firing, over: Standing | N
     """Declare a schedule; see ``Backend.declare``."""
     id_ = schedule_id(schedule.queue, schedule.name)
     for _ in range(TRIES):
-        old = store.run(store.schedules.find_one, {"_id": id_})
+        old = schedule_documents.find(store, schedule.queue, schedule.name)
         if old is not None and schedule_of(old).declares_the_same_as(schedule):
             if old.get("firing") == firing.id and not old["paused"]:
                 # An earlier try got at least as far as this.

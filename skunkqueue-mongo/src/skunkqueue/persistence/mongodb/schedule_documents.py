@@ -12,6 +12,9 @@ TRIES = 50
 """How often a change is tried again while others change the same schedule."""
 FIELDS = tuple(field for field in Schedule.__struct_fields__ if field not in {"queue", "name"})
 """Fields of a schedule; queue and name are the document's id."""
+RUNS: Document = {"history": True, "lates": True}
+"""The fields of a schedule that have its history, in BSON some 20 kB."""
+WITHOUT_RUNS: Document = dict.fromkeys(RUNS, False)
 
 
 def schedule_id(queue: str, name: str) -> Document:
@@ -19,9 +22,9 @@ def schedule_id(queue: str, name: str) -> Document:
     return {"queue": queue, "name": name}
 
 
-def find(store: Store, queue: str, name: str) -> Document | None:
+def find(store: Store, queue: str, name: str, shown: Document = WITHOUT_RUNS) -> Document | None:
     """Read one schedule's document."""
-    return store.run(store.schedules.find_one, {"_id": schedule_id(queue, name)})
+    return store.run(store.schedules.find_one, {"_id": schedule_id(queue, name)}, shown)
 
 
 def schedule_of(document: Document) -> Schedule:
@@ -62,7 +65,7 @@ def caught_up(store: Store, schedule: Document) -> bool:
         refires.refire_each(store, [(schedule["firing"], entry["refire"])], entry["at"])
     if not entries:
         return False
-    now = store.run(store.schedules.find_one, {"_id": schedule["_id"]})
+    now = find(store, **schedule["_id"])
     return now is None or any(now.get(name) != schedule.get(name) for name in ("firing", "runs"))
 
 

@@ -6,7 +6,13 @@ from collections.abc import Sequence
 
 from skunkqueue.persistence.backend import MAX_PAGE
 from skunkqueue.persistence.mongodb import schedule_documents
-from skunkqueue.persistence.mongodb.schedule_documents import runs_of, schedule_id, schedule_of
+from skunkqueue.persistence.mongodb.schedule_documents import (
+    RUNS,
+    WITHOUT_RUNS,
+    runs_of,
+    schedule_id,
+    schedule_of,
+)
 from skunkqueue.persistence.mongodb.schema import Document
 from skunkqueue.persistence.mongodb.store import Store
 from skunkqueue.records import Run, Schedule
@@ -15,7 +21,7 @@ from skunkqueue.records import Run, Schedule
 def schedules(store: Store, queue: str | None = None) -> list[Schedule]:
     """List schedules; see ``Backend.schedules``."""
     wanted = {} if queue is None else {"_id.queue": queue}
-    found = store.find(store.schedules, wanted, {"history": False})
+    found = store.find(store.schedules, wanted, WITHOUT_RUNS)
     return sorted((schedule_of(one) for one in found), key=lambda one: (one.queue, one.name))
 
 
@@ -28,7 +34,7 @@ def get(store: Store, queue: str, name: str) -> Schedule | None:
 def get_each(store: Store, queue: str, names: Sequence[str]) -> list[Schedule | None]:
     """Read schedules by name; see ``Backend.get_schedules``."""
     wanted = {"_id": {"$in": [schedule_id(queue, name) for name in names]}}
-    found = map(schedule_of, store.find(store.schedules, wanted, {"history": False}))
+    found = map(schedule_of, store.find(store.schedules, wanted, WITHOUT_RUNS))
     known = {one.name: one for one in found}
     return [known.get(name) for name in names]
 
@@ -48,23 +54,22 @@ def page(
         among.pop("$gte", None)
     wanted = {"_id": among} if among else {}
     limit = max(1, min(limit, MAX_PAGE))
-    found = store.find(store.schedules, wanted, {"history": False}, sort=[("_id", 1)], limit=limit)
+    found = store.find(store.schedules, wanted, WITHOUT_RUNS, sort=[("_id", 1)], limit=limit)
     return [schedule_of(one) for one in found]
 
 
 def history(store: Store, queue: str, name: str) -> list[Run]:
     """Read the last runs; see ``Backend.history``."""
-    found = schedule_documents.find(store, queue, name)
+    found = schedule_documents.find(store, queue, name, RUNS)
     return [] if found is None else runs_of(found)
 
 
 def histories(store: Store, names: Sequence[tuple[str, str]]) -> list[list[Run]]:
     """Read the last runs of several schedules; see ``Backend.histories``."""
     wanted = {"_id": {"$in": [schedule_id(*name) for name in names]}}
-    shown = {"history": True, "lates": True}
     found = {
         (one["_id"]["queue"], one["_id"]["name"]): runs_of(one)
-        for one in store.find(store.schedules, wanted, shown)
+        for one in store.find(store.schedules, wanted, RUNS)
     }
     return [found.get(name, []) for name in names]
 
@@ -72,7 +77,8 @@ def histories(store: Store, names: Sequence[tuple[str, str]]) -> list[list[Run]]
 def idle(store: Store, queue: str, route: str) -> list[Schedule]:
     """List schedules that nothing moves on; see ``Backend.idle_schedules``."""
     here = {"_id.queue": queue, "route": route, "paused": False}
-    found = store.find(store.schedules, here, {"history": False})
+    # Most are not idle, and the others are read below.
+    found = store.find(store.schedules, here, {"firing": True})
     armed = {"_id": {"$in": [one.get("firing") for one in found]}}
     # Before: what an outbox holds now may be live by then. After: what was live may have been settled meanwhile.
     moving = _moving(store, queue) if found else set()
@@ -82,8 +88,7 @@ def idle(store: Store, queue: str, route: str) -> list[Schedule]:
     idle = [one for one in found if one.get("firing") not in live and one["_id"]["name"] not in moving]
     # Those that moved on in the meantime are left out.
     same = {"$or": [{"_id": one["_id"], "firing": one.get("firing"), "paused": False} for one in idle]}
-    still = {one["_id"]["name"] for one in store.find(store.schedules, same, {"_id": True})} if idle else ()
-    chosen = (schedule_of(one) for one in idle if one["_id"]["name"] in still)
+    chosen = map(schedule_of, store.find(store.schedules, same, WITHOUT_RUNS)) if idle else ()
     return sorted(chosen, key=lambda one: one.name)
 
 
