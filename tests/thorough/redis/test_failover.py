@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import pytest
 import redis
 
-from skunkqueue.contract.makers import claim, counts, firings, ids, outcome
+from skunkqueue.contract.makers import QUEUE, claim, counts, firings, ids, outcome
 from skunkqueue.errors import BackendLoginError, BackendUnavailableError
 from skunkqueue.persistence.redis.errors import NoMasterError, is_passing, translate
 from skunkqueue.persistence.redis.nodes import node_of
@@ -232,6 +232,21 @@ def test_without_the_replicas_asked_for_nothing_is_called_accepted(
 
     assert persistently(lambda: store.enqueue(fired)) == ids(fired)
     assert counts(store) == {State.PENDING: 2}
+
+
+@pytest.mark.parametrize("verb", ["pause", "resume"])
+def test_a_queue_counts_as_paused_or_resumed_once_the_replicas_asked_for_know(
+    new_sentinels: NewSentinels, open_store: OpenStore, config_of: ConfigOf, verb: str
+) -> None:
+    made = new_sentinels()
+    store = open_store(config_of(made.url(replicas="1", retry_for="0.5")))
+    _, replica = made.servers
+    replica.pause()
+    try:
+        with pytest.raises(BackendUnavailableError, match="replica"):
+            getattr(store, verb)(QUEUE)
+    finally:
+        replica.go_on()
 
 
 def test_what_was_claimed_from_the_old_master_is_settled_on_the_new(

@@ -41,12 +41,12 @@ def purge(link: Link, queue: str, route: str | None) -> int:
 
 def pause(link: Link, queue: str, route: str | None) -> None:
     """Let nothing be claimed from a route, or from a queue."""
-    link.call(_PAUSE, *_scope(queue, route))
+    link.call(_PAUSE, *_scope(queue, route), kept=True)
 
 
 def resume(link: Link, queue: str, route: str | None) -> None:
     """End a pause."""
-    link.call(_RESUME, *_scope(queue, route))
+    link.call(_RESUME, *_scope(queue, route), kept=True)
 
 
 def progress(link: Link, ref: ClaimRef, data: bytes) -> bool:
