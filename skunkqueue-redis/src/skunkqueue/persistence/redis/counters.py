@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from skunkqueue.counters import SAMPLES, Counters, add
 from skunkqueue.persistence.asking import HOURS_KEPT, MINUTES_KEPT
@@ -10,17 +10,18 @@ from skunkqueue.persistence.redis import routes, server_time
 from skunkqueue.persistence.redis.keys import names_in, place_of
 from skunkqueue.persistence.redis.link import Link
 from skunkqueue.persistence.redis.scripts import load
-from skunkqueue.persistence.redis.wire import as_count, reader
+from skunkqueue.persistence.redis.wire import reader
 from skunkqueue.records import Minute
 
-_COUNTERS, _TOTALS, _SAMPLE = map(load, ("counters", "totals", "sample"))
+_COUNTERS, _TOTALS, _SAMPLE, _SAMPLED = map(load, ("counters", "totals", "sample", "sampled"))
 _Values = dict[str, float]
 _Jobs = dict[str, dict[str, float]]
 _as_sums = reader(list[tuple[bool, dict[int, _Values], dict[int, _Values]]])
 _as_jobs = reader(list[tuple[bool, dict[int, _Jobs], dict[int, _Jobs]]])
 _as_totals = reader(list[tuple[bool, _Jobs, dict[int, _Jobs]]])
 """Whether all minutes that are over are packed; what is packed; and the other minutes, by their numbers."""
-_ALL, _WHERE_DUE = False, True
+_as_sampled = reader(tuple[int, bool])
+"""A number, and whether there is something to do."""
 _TOGETHER = 50
 """Routes that one request asks for."""
 _SPANS_TOGETHER = 600
@@ -29,6 +30,11 @@ _JOBS_WEIGH = 20
 """How many times longer one takes whose jobs are counted apart."""
 _TRIES = 5_000
 """Requests after which packing the minutes of a route is given up: more than there can be."""
+_ONLY_ASKED = False
+_SAMPLED_TOGETHER = 250
+"""Routes of which one request takes samples, so that it holds the server up for some milliseconds at most."""
+_AGAIN = 50
+"""Requests that one sweep makes beyond those, at most, where much is left to pack; the next one goes on."""
 
 
 def minutes(link: Link, queue: str, route: str, since: int, until: int) -> list[Minute]:
@@ -116,12 +122,31 @@ def totals(link: Link, queue: str | None) -> list[Counters]:
 
 def sample(link: Link) -> int:
     """Take the samples of this minute; return on how many routes."""
-    return as_count(link.call(_SAMPLE, _ALL))
+    return sum(number for number, _ in _sampled(link))
 
 
 def sample_if_due(link: Link) -> None:
-    """Take the samples of this minute, unless that was done."""
-    link.call(_SAMPLE, _WHERE_DUE)
+    """Take the samples of this minute and pack the minutes that are over, unless that is done, or somebody else is doing it."""
+    minute, is_due = _as_sampled(link.call(_SAMPLED, _ONLY_ASKED))
+    if not is_due:
+        return
+    again = 0
+    for _, is_more in _sampled(link):
+        again += is_more
+        if again > _AGAIN:
+            return
+    link.call(_SAMPLED, str(minute))
+
+
+def _sampled(link: Link) -> Iterator[tuple[int, bool]]:
+    """Take samples of some routes, and pack the minutes of these, by each request; yield of how many, and whether more is left."""
+    left = routes.places(link, None)
+    while left:
+        some = left[:_SAMPLED_TOGETHER]
+        number, is_more = _as_sampled(link.call(_SAMPLE, some))
+        if not is_more:
+            left = left[_SAMPLED_TOGETHER:]
+        yield number, is_more
 
 
 _Part = list[tuple[int, str | None, _Values]] | None

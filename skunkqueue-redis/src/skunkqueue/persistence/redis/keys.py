@@ -26,7 +26,7 @@ cluster and one script may change them together. The rest of each key, and what 
 ``sp:PLACE:MINUTE``       list       counters of batches of many jobs, not added up yet
 ``sm:PLACE:HOUR``         hash       packed minutes of an hour; ``sj:PLACE:HOUR`` by job
 ``hs:PLACE:DAY``          hash       packed hours of a day; ``hj:PLACE:DAY`` by job
-``to:PLACE``, ``sampled`` ...        what was ever counted, by job; the last minute that has samples
+``to:PLACE``, ``sampled`` ...        what was ever counted, by job; the last minute that has samples; ``sampling``
 ``w``, ``wz``, ``m:W``    ...        workers, how long they are listed, their mail; ``p``, ``pz`` pools
 ``az``, ``ae``            zset,hash  the audit log; ``ad``, ``ah``, ``ao``: what an entry did, when heard, when done
 ``z:NAME``, ``zh:NAME``   hash,list  schedules and their history; ``zs`` lists them

@@ -1,17 +1,15 @@
 --@ minutes job_counts standing room
--- sample. Takes whether to do nothing where samples were taken in this minute. Answers on how many routes samples were
--- taken. Packs some of the minutes that are over as well.
-local this, n, budget = math.floor(now / 60), 0, 8
-if R[4] then
-  local before, rest = (call('GET', P .. 'sampled') or ''):match('^(%d+)(.*)$')
-  if tonumber(before) == this and rest == '' then
-    return u64(0)
-  end
-end
+-- sample. Takes places. Answers on how many of them samples were taken, and whether minutes that are over may be left to
+-- pack there: it packs some of them as well.
+local n, budget, is_more = 0, 500, false
 local targets = targets_by_place()
-for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
+for _, place in ipairs(R[4]) do
   if budget > 0 then
-    budget = budget - fold(place, budget)
+    local work, all = fold(place, budget, budget)
+    budget = budget - work
+    is_more = is_more or not all
+  else
+    is_more = true
   end
   if call('HEXISTS', stats_of(place), '@pending') == 0 then
     local pending, running, oldest = standing(place, call('HGET', P .. 'q:' .. place, 'ranks'), targets)
@@ -26,6 +24,4 @@ for _, place in ipairs(call('SMEMBERS', P .. 'routes')) do
     n = n + 1
   end
 end
--- Where minutes may be left to pack, the next sweep goes on.
-call('SET', P .. 'sampled', this .. (budget > 0 and '' or '+'), 'EX', 3600)
-return u64(n)
+return array(2) .. u64(n) .. (is_more and YES or NO)

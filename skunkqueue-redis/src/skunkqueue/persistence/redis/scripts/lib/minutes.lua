@@ -79,15 +79,25 @@ local function fold_minute(place, minute)
     end
   end
   call('DEL', key, logged(place, minute))
+  local work = 1
+  for _ in pairs(jobs) do
+    work = work + 1
+  end
+  return work
 end
--- Packs up to `most` minutes of a place that are over; returns how many there were, and whether none is left.
-local function fold(place, most)
+-- Packs up to `most` minutes of a place that are over, and no more after so much work (nil: however much); returns how much
+-- that was, one for each minute and each job in it, and whether no minute is left.
+local function fold(place, most, enough)
   local this = math.floor(now / 60)
   local line, about = P .. 'sz:' .. place, P .. 'q:' .. place
   local seen = tonumber(call('HGET', about, 'folded') or 0)
+  local work = 0
   if seen < this - 1 then
     -- Minutes of versions before, which list no minute in `sz`.
-    for minute = math.max(seen + 1, this - 2880), this - 1 do
+    local first = math.max(seen + 1, this - 2880)
+    -- To look for fifty takes about as long as to pack one.
+    work = math.floor((this - first) / 50)
+    for minute = first, this - 1 do
       if call('EXISTS', P .. 's:' .. place .. ':' .. minute) == 1 then
         call('ZADD', line, minute, minute)
       end
@@ -96,10 +106,13 @@ local function fold(place, most)
   end
   local over = call('ZRANGEBYSCORE', line, '-inf', this - 1, 'LIMIT', 0, most)
   for _, minute in ipairs(over) do
-    fold_minute(place, tonumber(minute))
+    if enough and work >= enough then
+      return work, false
+    end
+    work = work + fold_minute(place, tonumber(minute))
     call('ZREM', line, minute)
   end
-  return #over, #over < most
+  return work, #over < most
 end
 -- The minutes that are not packed, as a map like those that are.
 local function unfolded(place, by_job)
