@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from skunkqueue.payload import Failure, Progress, encode
+from skunkqueue.payload import Body, Failure, Progress, Step, encode, job_label
 from skunkqueue.persistence import Backend
 from skunkqueue.plugins import hookimpl
 from skunkqueue.plugins.notify import Notifier
-from skunkqueue.records import ClaimRef, Outcome, Verdict
+from skunkqueue.records import ClaimRef, Firing, Outcome, Verdict
+from skunkqueue.serializers.typed import TypedSerializer
 from skunkqueue.web import redaction
 from skunkqueue.web.redaction import Redactor
 from tests.support.waiting import eventually
@@ -93,3 +96,87 @@ def test_what_needs_attention_tells_no_error_that_is_hidden(client: FlaskClient,
     assert "schedule tick of queue shop ended as error: (hidden)" in text
     assert "do not know the job shop:gone of 1 pending firing: (hidden)" in text
     assert SECRET not in text
+
+
+CHAIN = ("shop:pay", "shop:mail")
+
+
+class HidesOneJob:
+    """Hides what one job has left, as a plugin does that knows its name."""
+
+    @hookimpl
+    def skunkqueue_redact(self, job: str) -> str | None:
+        return "(hidden)" if job == CHAIN[0] else None
+
+
+class HidesOneValue:
+    """Hides one value that a job has returned."""
+
+    @hookimpl
+    def skunkqueue_redact(self, job: str, value: object) -> str | None:
+        return "(hidden)" if (job, value) == (CHAIN[0], SECRET) else None
+
+
+def chained(*jobs: str) -> Firing:
+    made = [Step(job=job, args=TypedSerializer().dumps_call((), {}, None)) for job in jobs]
+    body = Body(steps=tuple(made))
+    return firing(job=job_label(body.name), body=encode(body))
+
+
+def settled(store: Backend, one: Firing, **fields: Any) -> str:
+    store.enqueue([one])
+    (lent,) = claim(store)
+    store.settle([Outcome(id=lent.id, token=lent.token, began=lent.claimed, took=0.5, **fields)])
+    return lent.id
+
+
+def failed(store: Backend, *jobs: str) -> str:
+    failure = encode(Failure("ValueError", SECRET, f"Traceback\nValueError: {SECRET}"))
+    told = f"ValueError: {SECRET}"
+    return settled(store, chained(*jobs), verdict=Verdict.ERROR, error=told, result=failure)
+
+
+def redact_by(app: Flask, plugin: object) -> None:
+    notifier = Notifier()
+    assert notifier.add(plugin, "ours")
+    app.extensions[redaction.KEY] = Redactor(notifier)
+
+
+@pytest.mark.parametrize(
+    "path", ["/jobs", "/errors", "/jobs/{id}", "/api/v1/jobs", "/api/v1/errors", "/api/v1/jobs/{id}"]
+)
+def test_what_a_plugin_hides_of_a_job_is_hidden_where_a_chain_has_it(
+    app: Flask, client: FlaskClient, store: Backend, path: str
+) -> None:
+    redact_by(app, HidesOneJob())
+    id_ = failed(store, *CHAIN)
+
+    text = client.get(path.format(id=id_)).text
+
+    assert "(hidden)" in text
+    assert SECRET not in text
+
+
+@pytest.mark.parametrize("plugin", [HidesOneJob(), HidesOneValue()])
+def test_a_result_that_a_plugin_hides_is_hidden_in_that_of_a_chain(
+    app: Flask, client: FlaskClient, store: Backend, plugin: object
+) -> None:
+    redact_by(app, plugin)
+    typed = TypedSerializer()
+    parts = [typed.dumps(part, "a result") for part in (SECRET, "sent")]
+    id_ = settled(store, chained(*CHAIN), verdict=Verdict.COMPLETE, result=typed.dumps(parts, "the results"))
+
+    for path in (f"/jobs/{id_}", f"/api/v1/jobs/{id_}", f"/api/v1/results?id={id_}"):
+        text = client.get(path).text
+        assert "(hidden)" in text
+        assert SECRET not in text
+
+
+def test_an_error_of_a_chain_is_hidden_where_the_names_of_its_jobs_are_cut(
+    app: Flask, client: FlaskClient, store: Backend
+) -> None:
+    redact_by(app, HidesOneJob())
+    id_ = failed(store, "shop:" + "x" * 195, CHAIN[0])
+
+    for path in ("/jobs", "/errors", f"/jobs/{id_}", "/api/v1/errors", f"/api/v1/results?id={id_}"):
+        assert SECRET not in client.get(path).text

@@ -13,7 +13,7 @@ from skunkqueue.cli.doctor.store import StoreCheck
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.plugins.requirements import explain
 from skunkqueue.web import source
-from skunkqueue.web.redaction import Redactor, Seen, redactor
+from skunkqueue.web.redaction import Redactor, redactor
 from skunkqueue.web.routes import Board
 from skunkqueue.web.show import sentence
 
@@ -87,7 +87,7 @@ def _run(name: str, check: StoreCheck, backend: Backend, config: BackendConfig) 
 def _redacted(found: Sequence[Finding], redactor: Redactor) -> list[Finding]:
     """Return findings whose errors are as they may be shown."""
     having = [number for number, each in enumerate(found) if each.error]
-    told = redactor.texts([Seen(found[number].job, "error", found[number].error) for number in having])
+    told = redactor.lines([(found[number].job, found[number].error) for number in having])
     shown = list(found)
     for number, text in zip(having, told, strict=True):
         if text is not None:

@@ -116,20 +116,20 @@ def view_of(record: Record, redactor: Redactor, *, whole: bool = False) -> Firin
     """Decode a firing. Values that a plugin hides are replaced; ``whole``: large ones are not cut."""
     body = body_of(record)
     steps = body.steps if body else ()
+    # That of a long chain is cut in the record.
+    name = body.name if body else record.job
     progress = _progress(record)
-    tries = tuple(_tries(record, lambda note: _note(redactor, record.job, note)))
+    tries = tuple(_tries(record, lambda note: _note(redactor, name, note)))
     since, since_what = _waited_since(record, tries)
     return FiringView(
         record=record,
         calls=tuple(_call(step, redactor, whole=whole) for step in steps),
         damaged=body is None,
         result=returned_by(record, redactor, whole=whole),
-        failure=_failed(record, redactor, whole=whole),
+        failure=_failed(record, name, redactor, whole=whole),
         tries=tries,
         progress=progress,
-        note=told_text(redactor, record.job, "progress", progress.note)
-        if progress and progress.note
-        else None,
+        note=told_text(redactor, name, "progress", progress.note) if progress and progress.note else None,
         ttl=body.ttl if body else None,
         waited=None if record.began is None else max(record.began - since, 0.0),
         waited_since=since_what,
@@ -145,8 +145,20 @@ def returned_by(record: Record, redactor: Redactor, *, whole: bool = False) -> R
     value, problem = result_or_problem(record)
     if problem is not None:
         return Returned(value=None, problem=problem)
-    instead = redactor.text(record.job, "result", value)
+    instead = _instead_of(record, value, redactor)
     return Returned(value=show_value(value, instead, whole=whole), problem=None, raw=value)
+
+
+def _instead_of(record: Record, value: Any, redactor: Redactor) -> str | None:
+    """Return what to show in place of a result. That of a chain is a list with the result of each step."""
+    body = body_of(record)
+    if body is None or len(body.steps) == 1:
+        return redactor.text(record.job if body is None else body.name, "result", value)
+    seen = [Seen(step.job, "result", part) for step, part in zip(body.steps, value, strict=False)]
+    whole, *each = redactor.texts([Seen(body.name, "result", value), *seen])
+    if whole is not None or not any(each):
+        return whole
+    return f"[{', '.join(shown(one.value) if text is None else text for one, text in zip(seen, each, strict=True))}]"
 
 
 def told_text(redactor: Redactor, job: str, where: str, text: str, *, whole: bool = False) -> Shown:
@@ -203,13 +215,13 @@ def _line(job: str, given: tuple[Argument, ...], most: int) -> tuple[str, bool]:
     return f"{job.rpartition(':')[2]}({', '.join(parts)})", is_cut
 
 
-def _failed(record: Record, redactor: Redactor, *, whole: bool) -> Failed | None:
+def _failed(record: Record, job: str, redactor: Redactor, *, whole: bool) -> Failed | None:
     failure = stored_failure(record)
     if failure is None:
         return None
-    hidden = redactor.text(record.job, "traceback", failure.traceback) if failure.traceback else None
+    hidden = redactor.text(job, "traceback", failure.traceback) if failure.traceback else None
     # The message is at the end of the traceback, too.
-    message = told_text(redactor, record.job, "error", failure.message, whole=whole)
+    message = told_text(redactor, job, "error", failure.message, whole=whole)
     if message.hidden and hidden is None and failure.traceback:
         hidden = message.text
     text = failure.traceback if hidden is None else hidden

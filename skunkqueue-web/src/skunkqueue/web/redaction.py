@@ -14,6 +14,7 @@ import msgspec
 from flask import current_app
 
 from skunkqueue.listings import Row
+from skunkqueue.payload import may_be_cut
 from skunkqueue.plugins import calls
 from skunkqueue.plugins.calls import Call, Caller, Result
 from skunkqueue.plugins.notify import Notifier
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 KEY = "skunkqueue.redactor"
 HOOK = "skunkqueue_redact"
+_CHAINED = " & "
+"""Stands between the jobs of a chain, in the name of its firing."""
+_CUT = "(hidden here, since the name of its job may be cut)"
 
 
 class Seen(NamedTuple):
@@ -47,9 +51,16 @@ class Redactor:
         """Return what to show in place of each value; ``None``: the value itself."""
         found: list[str | None] = [None] * len(seen)
         for name, caller in self._hook.callers:
-            left = [number for number, text in enumerate(found) if text is None]
-            for number, text in zip(left, self._ask(name, caller, [seen[one] for one in left]), strict=True):
-                found[number] = text
+            asked = [
+                (number, one)
+                for number, text in enumerate(found)
+                if text is None
+                for one in _by_job(seen[number])
+            ]
+            told = self._ask(name, caller, [one for _, one in asked])
+            for (number, _), text in zip(asked, told, strict=True):
+                if found[number] is None:
+                    found[number] = text
         return found
 
     def text(self, job: str, where: str, value: object) -> str | None:
@@ -60,11 +71,24 @@ class Redactor:
         """Return the error lines of firings as they may be shown; ``None``: a firing has none."""
         found = [one.error for one in failed]
         having = [number for number, line in enumerate(found) if line]
-        told = self.texts([Seen(failed[number].job, "error", found[number]) for number in having])
+        told = self.lines([(failed[number].job, found[number] or "") for number in having])
         for number, text in zip(having, told, strict=True):
             if text is not None:
                 found[number] = text
         return found
+
+    def lines(self, lines: Sequence[tuple[str, str]]) -> list[str | None]:
+        """Return what to show in place of error lines, each with its job as firings show it; ``None``: the line itself.
+
+        Where that may be cut, it may be of a chain, and plugins cannot be asked about all of its jobs.
+        """
+        told = self.texts([Seen(job, "error", line) for job, line in lines])
+        if not self._hook.callers:
+            return told
+        return [
+            _CUT if text is None and may_be_cut(job) else text
+            for (job, _), text in zip(lines, told, strict=True)
+        ]
 
     def rows(self, rows: Sequence[Row]) -> tuple[Row, ...]:
         """Return rows whose error lines are as they may be shown."""
@@ -85,6 +109,12 @@ class Redactor:
         finally:
             made.close()
         return [one if isinstance(one, str) else _decided(name, one, hidden) for one in results]
+
+
+def _by_job(seen: Seen) -> list[Seen]:
+    """Return what plugins are asked about a value: of a chain, also by each of its jobs, since any of them may have left it."""
+    jobs = dict.fromkeys(seen.job.split(_CHAINED))
+    return [seen] if len(jobs) == 1 else [seen, *(seen._replace(job=job) for job in jobs)]
 
 
 def _decided(name: str, result: Result, hidden: str) -> str | None:

@@ -20,7 +20,7 @@ from skunkqueue.web import failure_charts, filters, operations, source, suggesti
 from skunkqueue.web.failure_charts import Drawn
 from skunkqueue.web.failures import knows_jobs, read_failures
 from skunkqueue.web.filters import Filter
-from skunkqueue.web.redaction import Seen, redactor
+from skunkqueue.web.redaction import redactor
 from skunkqueue.web.rights import Right, allowed
 
 blueprint = Blueprint("errors", __name__)
@@ -173,7 +173,7 @@ def _failed(wanted: Filter, look: int) -> Failed:
 
 def _groups(found: list[list[Row]], wanted: Filter, read: ByJob) -> list[Group]:
     newest = [group[0] for group in found]
-    hidden = redactor().texts([Seen(row.job, "error", row.error or "") for row in newest])
+    hidden = redactor().lines([(row.job, row.error or "") for row in newest])
     return [
         _group(group, wanted, text, is_whole=read.has_all(group[0].job))
         for group, text in zip(found, hidden, strict=True)
