@@ -190,6 +190,27 @@ def test_without_logins_a_proxy_that_nobody_named_is_refused(client: FlaskClient
     assert client.get("/queues", headers={name: "127.0.0.1"}).status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("X-Forwarded-Proto", "https"),
+        ("X-Real-IP", "203.0.113.5"),
+        ("Forwarded", "for=203.0.113.5"),
+        ("Via", "1.1 proxy"),
+        ("X-Forwarded-For", "unknown"),
+        ("X-Forwarded-For", "203.0.113.5"),
+    ],
+)
+def test_without_logins_nobody_comes_in_for_whom_a_named_proxy_does_not_vouch(
+    monitor: Monitor, name: str, value: str
+) -> None:
+    client = monitor(trusted_proxies=("127.0.0.1",))
+
+    assert client.get("/queues", headers={name: value}).status_code == 403
+    assert client.get("/queues", headers={"X-Forwarded-For": "127.0.0.1"}).status_code == 200
+    assert client.get("/queues").status_code == 200
+
+
 def test_insecure_lets_everybody_in_as_said(monitor: Monitor) -> None:
     client = monitor(insecure=True, host="0.0.0.0", hosts=("jobs",))  # noqa: S104 - not bound to
 

@@ -16,6 +16,8 @@ PEER = "skunkqueue.peer"
 """In the environ: the address that has connected, whatever its headers say."""
 FORWARDED = "skunkqueue.forwarded"
 """In the environ: the request came through a proxy, believed or not."""
+UNNAMED = "skunkqueue.unnamed"
+"""In the environ: a proxy that is believed has passed the request on, and does not say for whom."""
 UNIX = "unix"
 """Stands for a connection through a Unix socket."""
 _HEADERS = (
@@ -62,16 +64,16 @@ class Proxies:
             return self.is_unix_trusted and is_unix(address)
         return any(found in network for network in self.networks)
 
-    def client(self, chain: Sequence[str], peer: str) -> str:
-        """Find the client: the last address of the chain that is not a proxy's own."""
+    def client(self, chain: Sequence[str], peer: str) -> tuple[str, bool]:
+        """Find the client: the last address of the chain that is not a proxy's own; also return whether the proxies name it."""
         for address in reversed(chain):
             if not self.trust(peer):
-                return peer
+                return peer, True
             if read_address(address) is None:
                 # What a proxy cannot have written is not passed on.
-                return peer
+                return peer, False
             peer = address
-        return peer
+        return peer, bool(chain)
 
 
 class Doorway:
@@ -95,7 +97,10 @@ class Doorway:
         prefix = self.prefix
         if self.proxies.trust(peer):
             chain = [part.strip() for part in said.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
-            environ["REMOTE_ADDR"] = self.proxies.client([_without_port(part) for part in chain], peer)
+            environ["REMOTE_ADDR"], is_named = self.proxies.client(
+                [_without_port(part) for part in chain], peer
+            )
+            environ[UNNAMED] = bool(said) and not is_named
             scheme = _last(said.get("HTTP_X_FORWARDED_PROTO", "")).lower()
             if scheme in ("http", "https"):
                 environ["wsgi.url_scheme"] = scheme

@@ -8,7 +8,7 @@ from flask import Flask, Request
 from msgspec.structs import replace
 
 from skunkqueue.web.access import sessions
-from skunkqueue.web.access.proxies import FORWARDED, PEER, is_loopback, is_unix
+from skunkqueue.web.access.proxies import FORWARDED, PEER, UNNAMED, is_loopback, is_unix
 from skunkqueue.web.access.state import Access
 from skunkqueue.web.rights import Login, Right
 
@@ -62,6 +62,8 @@ def _anybody(access: Access, request: Request) -> Found:
         return Found(
             None, "this request came through a proxy that the monitor was not told of (--trusted-proxy)"
         )
+    if request.environ.get(UNNAMED):
+        return Found(None, "the proxy in front of the monitor does not say who asks (X-Forwarded-For)")
     return Found(login)
 
 
