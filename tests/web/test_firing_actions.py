@@ -213,6 +213,22 @@ def test_what_comes_after_the_question_is_left_alone(app: Flask, client: FlaskCl
     assert states(store, late) == {State.PENDING}
 
 
+def test_what_was_fired_since_the_list_was_shown_is_counted_and_done(
+    app: Flask, client: FlaskClient, store: Backend
+) -> None:
+    listed = put(store, 2)
+    page = client.get("/jobs?queue=shop").text
+    late = put(store, 3)
+
+    link = next(url for url in re.findall(r'href="(/confirm[^"]+)"', page) if "verb=kill" in url)
+    question = client.get(html.unescape(link)).text
+    client.post("/do/firings/kill", data=form(question))
+
+    assert "Kill 5 firings?" in question
+    assert ended(app).state == "done"
+    assert states(store, [*listed, *late]) == {State.KILLED}
+
+
 def test_all_with_a_text_in_their_arguments_are_done_and_no_others(
     app: Flask, client: FlaskClient, store: Backend
 ) -> None:
@@ -226,6 +242,7 @@ def test_all_with_a_text_in_their_arguments_are_done_and_no_others(
     client.post("/do/firings/kill", data=form(question))
 
     assert "Only those of them that have “jed” in their arguments" in question
+    assert "Kill those of 3 firings that have the text?" in question
     assert ended(app).state == "done"
     assert [store.results([one.id])[0].state for one in made] == [  # type: ignore[union-attr]  # all are known
         State.KILLED,

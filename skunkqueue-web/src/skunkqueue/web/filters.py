@@ -150,7 +150,7 @@ def read(given: MultiDict[str, str], now: float) -> Filter:
             wrong[name] = (
                 f"{text[:40]!r} is not a whole id: one has {ID_LENGTH} characters, as the page of a firing shows it"
             )
-    at = _at(given, now, wrong)
+    at = passed(given, "at", now, wrong)
     states = _states(given, wrong)
     order = given.get("order", "")
     if order not in ("", *ORDERS):
@@ -189,8 +189,9 @@ def cursors(given: MultiDict[str, str], wrong: dict[str, str]) -> tuple[str | No
     return found[0], found[1]
 
 
-def _at(given: MultiDict[str, str], now: float, wrong: dict[str, str]) -> float:
-    text = given.get("at")
+def passed(given: MultiDict[str, str], name: str, now: float, wrong: dict[str, str]) -> float:
+    """Read a store's time that has passed; where there is none, it is now."""
+    text = given.get(name)
     if not text:
         # Rounded, so that it is short in URLs.
         return round(now, 3)
@@ -199,7 +200,7 @@ def _at(given: MultiDict[str, str], now: float, wrong: dict[str, str]) -> float:
     except ValueError:
         at = math.nan
     if not 0 <= at <= now + 60:
-        wrong["at"] = f"{text[:40]!r} is not a moment that has passed: leave it out"
+        wrong[name] = f"{text[:40]!r} is not a moment that has passed: leave it out"
         return round(now, 3)
     return at
 

@@ -30,6 +30,8 @@ MAX_IDS = 1_000
 MAX_ID = 64
 MAX_WHY = 200
 EXAMPLES = 5
+_BEGAN = "began"
+"""The field of a form with the moment of the question: what was fired up to then is meant, as it was counted."""
 ASKED = {"kill": "Kill", "requeue": "Requeue", "run_now": "Run now", "delete": "Delete"}
 DONE = {"kill": "Killed", "requeue": "Requeued", "run_now": "Made due", "delete": "Deleted"}
 MEANS = {
@@ -143,7 +145,8 @@ def _about(verb: str, ids: Sequence[str]) -> Question:
 
 def _about_all(verb: str, wanted: Filter) -> Question:
     here = source.current()
-    bulk = Bulk(here.control(), verb, wanted.query, began=wanted.at)
+    # What was fired since the list was shown is counted, so it is meant as well.
+    bulk = Bulk(here.control(), verb, wanted.query)
     count = bulk.count()
     return Question(
         verb=verb,
@@ -152,7 +155,7 @@ def _about_all(verb: str, wanted: Filter) -> Question:
         ids=(),
         examples=here.backend.rows(bulk.query, EXAMPLES).rows if count.number else (),
         words=tuple(wanted.in_words()),
-        values=wanted.fixed(),
+        values={**wanted.fixed(), _BEGAN: repr(bulk.began)},
         text=wanted.text,
     )
 
@@ -183,11 +186,12 @@ def _do(verb: str) -> Response:
 def _do_all(verb: str, why: str) -> Response:
     here = source.current()
     wanted = _filter(request.form)
+    wrong: dict[str, str] = {}
+    began = filters.passed(request.form, _BEGAN, here.now(), wrong)
+    _refuse(wrong)
     keep = searching.keeping(here.backend, wanted.text, redactor())
     control = here.control(why or None)
-    bulk = Bulk(
-        control, verb, wanted.query, keep=keep, keeps=searching.in_words(wanted.text), began=wanted.at
-    )
+    bulk = Bulk(control, verb, wanted.query, keep=keep, keeps=searching.in_words(wanted.text), began=began)
     try:
         operation = operations.current().start(bulk, control.who, f"{ASKED[verb]} {wanted.line()}")
     except operations.TooManyOperationsError as error:
@@ -255,6 +259,10 @@ def _ids(given: Sequence[str]) -> list[str]:
 
 def _filter(given: Any) -> Filter:
     wanted = filters.read(given, source.current().now())
-    for name, message in wanted.wrong.items():
-        abort(400, f"{name}: {message}")
+    _refuse(wanted.wrong)
     return wanted
+
+
+def _refuse(wrong: dict[str, str]) -> None:
+    for name, message in wrong.items():
+        abort(400, f"{name}: {message}")
