@@ -126,6 +126,26 @@ def test_pages_lead_to_all_jobs_and_back(client: FlaskClient, put: Put, order: s
     assert first["previous"] is None
 
 
+def test_each_job_is_told_once_where_a_look_comes_to_its_bound(
+    client: FlaskClient, store: Backend, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("skunkqueue.web.searching.MOST_READ", 4)
+    wanted = [put("Jed") for _ in range(3)]
+    assert sorted(settle(store) for _ in wanted) == sorted(wanted)
+    for _ in range(6):
+        put("Ann")
+    wanted.append(put("Jed"))
+
+    first = page = read(client, "/jobs?text=jed&limit=2")
+    found = [row["id"] for row in page["jobs"]]
+    while page["next"] is not None:
+        page = read(client, f"/jobs?text=jed&limit=2&cursor={page['next']}")
+        found += [row["id"] for row in page["jobs"]]
+
+    assert sorted(found) == sorted(wanted)
+    assert (first["jobs"], first["complete"]) == ([], False)
+
+
 def test_a_job_is_told_with_its_call(client: FlaskClient, put: Put) -> None:
     found = read(client, f"/jobs/{put('Jed', times=3)}")
 

@@ -55,16 +55,29 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
     """Cursors of what was passed over among running or pending ones, since it came to its bound there."""
 
 
-def page(store: Backend, wanted: Filter, redactor: Redactor, after: str | None, before: str | None) -> Found:
-    """Read the first page, or the one that comes after or before a cursor. Raises CursorError, and what ``Backend.rows`` raises."""
-    return _Reading(store, wanted, redactor).page(after, before)
+def page(
+    store: Backend,
+    wanted: Filter,
+    redactor: Redactor,
+    after: str | None,
+    before: str | None,
+    *,
+    passes: bool = True,
+) -> Found:
+    """Read the first page, or the one that comes after or before a cursor. Raises CursorError, and what ``Backend.rows`` raises.
+
+    ``passes``: where it comes to its bound among running or pending ones, it goes on with those after them. Without it, the page
+    ends there, so that whoever follows ``next`` gets each firing once.
+    """
+    return _Reading(store, wanted, redactor, passes=passes).page(after, before)
 
 
 class _Reading:
     """Reads one page, over the parts of a listing."""
 
-    def __init__(self, store: Backend, wanted: Filter, redactor: Redactor) -> None:
+    def __init__(self, store: Backend, wanted: Filter, redactor: Redactor, *, passes: bool) -> None:
         self._store = store
+        self._passes = passes
         self._wanted = wanted
         self._redactor = redactor
         self._parts = wanted.parts()
@@ -88,7 +101,7 @@ class _Reading:
         while place is not None and len(rows) < self._wanted.limit:
             if self._is_at_bound():
                 following = self._beside(place, None, 1)
-                if not is_onward or following is None:
+                if not (self._passes and is_onward) or following is None:
                     break
                 # Finished firings are found by an index, also where many are pending.
                 passed.append(place)

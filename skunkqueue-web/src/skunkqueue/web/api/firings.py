@@ -39,7 +39,7 @@ def jobs(asked: JobsQuery) -> structs.JobPage:
     wanted = filter_of(asked, here.now(), order=order, limit=asked.limit)
     after, before = directions(some(asked.cursor))
     try:
-        page = searching.page(here.backend, wanted, redactor(), after, before)
+        page = searching.page(here.backend, wanted, redactor(), after, before, passes=False)
     except BackendUnavailableError:
         raise
     except (searching.CursorError, BackendError) as error:
