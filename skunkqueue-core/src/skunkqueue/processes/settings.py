@@ -59,7 +59,7 @@ class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_memory: int | None = None
     """A worker is replaced once it holds so many MiB."""
     concurrency: int = 10
-    """Async jobs at a time in each worker."""
+    """Async jobs at a time in each worker; with more ``threads``, as many as those. In all, as many jobs as the larger of both."""
     threads: int = 1
     """Jobs that are not async at a time in each worker; with more than one, each on a thread of its own."""
     lease: float = 15.0

@@ -61,7 +61,7 @@ class _NothingReady:
 
 
 class AsyncExecutor:
-    """Runs up to ``concurrency`` async jobs, and up to ``threads`` that are not on threads of their own."""
+    """Runs as many jobs as there are rows, of which up to ``threads`` are not async, on threads of their own."""
 
     def __init__(self, services: Services, executor: Executor, *, done: Callable[[Attempt], None]) -> None:
         """``done`` raises nothing; it is called on the loop's thread when a job has ended."""
