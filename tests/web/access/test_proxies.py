@@ -16,6 +16,7 @@ from skunkqueue.web import create_app
 from skunkqueue.web.access.proxies import PEER, Doorway, Proxies, read_prefix
 from tests.web.access.conftest import Monitor, log_in
 from tests.web.crews import add_pool
+from tests.web.firings import firing
 
 PROXY = "10.0.0.7"
 
@@ -101,6 +102,33 @@ def test_a_prefix_works_behind_proxies_that_strip_it_and_such_as_do_not() -> Non
         seen = settled(prefix="/jobs", PATH_INFO=path)
         assert (seen["SCRIPT_NAME"], seen["PATH_INFO"]) == ("/jobs", "/queues")
     assert settled(prefix="/jobs", PATH_INFO="/jobsx")["PATH_INFO"] == "/jobsx"
+
+
+@pytest.mark.parametrize(
+    ("path", "leads_to"),
+    [
+        ("/", "<h1>Overview"),
+        ("/jobs", "<h1>Jobs"),
+        ("/jobs/{id}", "<code>{id}"),
+        ("/jobs/", "<h1>Overview"),
+        ("/jobs/queues", "<h1>Queues"),
+        ("/jobs/jobs", "<h1>Jobs"),
+        ("/jobs/jobs/{id}", "<code>{id}"),
+    ],
+)
+@pytest.mark.parametrize("is_told", [False, True])
+def test_a_page_is_reached_also_where_its_address_begins_with_the_prefix(
+    monitor: Monitor, store: Backend, path: str, leads_to: str, *, is_told: bool
+) -> None:
+    one = firing()
+    store.enqueue([one])
+    client = monitor(trusted_proxies=("127.0.0.1",), prefix="" if is_told else "/jobs")
+    told = {"X-Forwarded-For": "127.0.0.1", **({"X-Forwarded-Prefix": "/jobs"} if is_told else {})}
+
+    answer = client.get(path.format(id=one.id), headers=told)
+
+    assert leads_to.format(id=one.id) in answer.text.replace(' id="firing-id"', "")
+    assert 'href="/jobs/queues"' in answer.text
 
 
 @pytest.mark.parametrize("name", ["proxy.example.org", "10.0.0.0/33", "", "*"])

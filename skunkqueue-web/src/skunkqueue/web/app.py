@@ -96,7 +96,12 @@ def create_app(
     operations.install(app)
     app.extensions[HISTORY] = History(app.extensions[KEY])
     access = state.install(app, chosen, authorize)
-    app.wsgi_app = Doorway(app.wsgi_app, access.proxies, chosen.prefix)  # type: ignore[method-assign]  # Flask's own advice
+    app.wsgi_app = Doorway(  # type: ignore[method-assign]  # Flask's own advice
+        app.wsgi_app,
+        access.proxies,
+        chosen.prefix,
+        is_page=lambda path, method: app.url_map.bind("localhost").test(path, method),
+    )
     own.install(app)
     static_files.install(app)
     guard.install(app)

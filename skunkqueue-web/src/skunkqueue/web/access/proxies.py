@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from skunkqueue.errors import ConfigError
@@ -79,10 +79,19 @@ class Proxies:
 class Doorway:
     """A WSGI app that works out client, scheme and path prefix of a request, and passes it to another app."""
 
-    def __init__(self, app: WSGIApplication, proxies: Proxies, prefix: str = "") -> None:
+    def __init__(
+        self,
+        app: WSGIApplication,
+        proxies: Proxies,
+        prefix: str = "",
+        *,
+        is_page: Callable[[str, str], bool] = lambda path, method: False,  # noqa: ARG005 - there is no page
+    ) -> None:
+        """``is_page`` returns whether the app has a page at a path, for a method: the address of one may begin with the prefix."""
         self.app = app
         self.proxies = proxies
         self.prefix = prefix
+        self.is_page = is_page
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Serve a request."""
@@ -109,7 +118,17 @@ class Doorway:
                 environ["HTTP_HOST"] = host
             prefix = prefix or read_prefix(_last(said.get("HTTP_X_FORWARDED_PREFIX", "")))
         if prefix:
-            _shift(environ, prefix)
+            self._shift(environ, prefix)
+
+    def _shift(self, environ: WSGIEnvironment, prefix: str) -> None:
+        """Move the prefix from the path to the root of the app. Proxies that strip it, and those that do not, both work."""
+        path, method = str(environ.get("PATH_INFO", "")), str(environ.get("REQUEST_METHOD", "GET"))
+        if path == prefix or path.startswith(f"{prefix}/"):
+            below = path[len(prefix) :]
+            # Below /jobs, the page /jobs/ID looks as if the prefix was still there, where a proxy has stripped it.
+            is_stripped = self.is_page(path, method) and not (below and self.is_page(below, method))
+            environ["PATH_INFO"] = path if is_stripped else below
+        environ["SCRIPT_NAME"] = f"{environ.get('SCRIPT_NAME', '')}{prefix}"
 
 
 def read_prefix(text: str) -> str:
@@ -137,14 +156,6 @@ def is_loopback(address: str) -> bool:
 def is_unix(address: str) -> bool:
     """Return whether servers write a connection through a Unix socket so."""
     return address in ("", "localhost", UNIX)
-
-
-def _shift(environ: WSGIEnvironment, prefix: str) -> None:
-    """Move the prefix from the path to the root of the app. Proxies that strip it, and those that do not, both work."""
-    path = str(environ.get("PATH_INFO", ""))
-    if path == prefix or path.startswith(f"{prefix}/"):
-        environ["PATH_INFO"] = path[len(prefix) :]
-    environ["SCRIPT_NAME"] = f"{environ.get('SCRIPT_NAME', '')}{prefix}"
 
 
 def _last(text: str) -> str:
