@@ -5,10 +5,12 @@ from __future__ import annotations
 import itertools
 import threading
 import weakref
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
 
+from skunkqueue.errors import BackendUnavailableError
 from skunkqueue.web.cache import Cache
 from tests.support.waiting import eventually
 
@@ -31,6 +33,42 @@ def test_an_answer_is_forgotten_that_nobody_asks_for_again() -> None:
 
     assert unused() is None
     assert used() is cache.cached("routes", 1_000.0, Answer)
+
+
+def test_those_who_wait_for_an_answer_share_its_failure() -> None:
+    looks: Counter[str] = Counter()
+    made: list[str] = []
+    told: list[str] = []
+    goes_on = threading.Event()
+
+    def look_at_the_clock() -> float:
+        looks[threading.current_thread().name] += 1
+        return float(looks.total())
+
+    def fail() -> str:
+        made.append(threading.current_thread().name)
+        goes_on.wait(60)
+        raise BackendUnavailableError(made[-1])
+
+    def ask() -> None:
+        try:
+            cache.shared("routes", fail)
+        except BackendUnavailableError as error:
+            told.append(str(error))
+
+    cache = Cache(monotonic=look_at_the_clock)
+    threads = [threading.Thread(target=ask) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    # Once when they come, and once when they begin to wait.
+    eventually(lambda: made and all(looks[thread.name] >= 2 for thread in threads))
+    goes_on.set()
+    for thread in threads:
+        thread.join()
+
+    assert told == [made[0]] * 5
+    with pytest.raises(BackendUnavailableError, match=threading.current_thread().name):
+        cache.shared("routes", fail)
 
 
 def test_what_is_counted_is_counted_again_after_an_action() -> None:

@@ -6,7 +6,8 @@ import logging
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 from flask import g, has_request_context
@@ -32,13 +33,38 @@ _BESIDE = 8
 """Answers that are made on other threads at once; where more are old, they stay so a little longer."""
 
 
-class _Answer:
-    """One remembered answer, and its lock."""
+class Turn:
+    """Lets one caller at a time do something. Those who wait meanwhile share its failure: a store that hangs is asked once for all."""
 
-    __slots__ = ("at", "lock", "made", "took", "used", "value", "weight")
-
-    def __init__(self) -> None:
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
         self.lock = threading.Lock()
+        """For what cannot fail."""
+        self._failed: tuple[float, Exception] | None = None
+        """When the last one failed, and how; ``None``: it did not."""
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Wait for the turn, and have it while the block runs. Raises what the block raised that was waited for."""
+        began = self._monotonic()
+        with self.lock:
+            if self._failed is not None and self._failed[0] >= began:
+                raise self._failed[1].with_traceback(None)
+            try:
+                yield
+            except Exception as error:
+                self._failed = self._monotonic(), error
+                raise
+            self._failed = None
+
+
+class _Answer:
+    """One remembered answer, and the turn to make it."""
+
+    __slots__ = ("at", "made", "took", "turn", "used", "value", "weight")
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self.turn = Turn(monotonic)
         self.at = float("-inf")
         self.used = float("-inf")
         """When it was last needed."""
@@ -100,7 +126,7 @@ class Cache:
         so nothing old is returned.
         """
         answer = self._answer(("lately", key))
-        with answer.lock:
+        with answer.turn.taken():
             age = self._monotonic() - answer.at
             if self._is_old(answer.at):
                 if waits or answer.took < _LONG or age >= _LATE or answer.at <= self._acted:
@@ -122,7 +148,7 @@ class Cache:
         is logged, and the old answer stays.
         """
         answer = self._answer(("latest", key))
-        with answer.lock:
+        with answer.turn.lock:
             age = self._monotonic() - answer.at
             is_old = age >= seconds
             if age >= _MUCH * seconds:
@@ -155,7 +181,7 @@ class Cache:
         size: Callable[[T], int] | None = None,
     ) -> T:
         answer = self._answer(key)
-        with answer.lock:
+        with answer.turn.taken():
             if is_old(answer.at):
                 # Its age counts from the moment at which it was asked for.
                 at = self._monotonic()
@@ -167,7 +193,7 @@ class Cache:
             return cast("T", answer.value)
 
     def _make_beside(self, key: Hashable, answer: _Answer, make: Callable[[], object]) -> None:
-        """Begin to make it anew, unless that is done for many others; called with its lock."""
+        """Begin to make it anew, unless that is done for many others; called with its turn."""
         if not self._places.acquire(blocking=False):
             return
         answer.made = threading.Event()
@@ -186,7 +212,7 @@ class Cache:
             # A page that needs the store says so itself.
             logger.warning("not read: reason=%s", error)
         finally:
-            with answer.lock:
+            with answer.turn.lock:
                 made, answer.made = answer.made, None
                 if value is not None and at > answer.at:
                     answer.value, answer.at, answer.took = value, at, self._monotonic() - at
@@ -198,7 +224,7 @@ class Cache:
         with self._remembering:
             answer = self._answers.get(key)
             if answer is None:
-                answer = self._answers[key] = _Answer()
+                answer = self._answers[key] = _Answer(self._monotonic)
             else:
                 self._answers.move_to_end(key)
             answer.used = now = self._monotonic()

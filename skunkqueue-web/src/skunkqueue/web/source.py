@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import cast
@@ -13,7 +12,7 @@ from flask import current_app
 from skunkqueue.config import open_backend
 from skunkqueue.control import Control
 from skunkqueue.persistence.backend import Backend, BackendConfig
-from skunkqueue.web.cache import Cache
+from skunkqueue.web.cache import Cache, Turn
 from skunkqueue.web.rights import login
 
 KEY = "skunkqueue.source"
@@ -32,15 +31,15 @@ class Source(Cache):
         super().__init__(refresh=refresh, monotonic=monotonic)
         # The monitor never makes a store.
         self.config = msgspec.structs.replace(config, create=False)
-        self._opening = threading.Lock()
+        self._opening = Turn(monotonic)
         self._backend: Backend | None = None
 
     @property
     def backend(self) -> Backend:
-        """The open store. Raises what opening it raises, each time anew until it can be opened."""
+        """The open store. Raises what opening it raises, anew for whoever asks after it failed, until it can be opened."""
         backend = self._backend
         if backend is None:
-            with self._opening:
+            with self._opening.taken():
                 backend = self._backend
                 if backend is None:
                     backend = self._backend = open_backend(self.config)
@@ -56,7 +55,7 @@ class Source(Cache):
 
     def close(self) -> None:
         """Close the store, if it is open."""
-        with self._opening:
+        with self._opening.lock:
             backend, self._backend = self._backend, None
         if backend is not None:
             backend.close()
