@@ -222,6 +222,19 @@ def test_a_store_that_is_missing_is_a_page_that_says_how_to_begin(tmp_path: Path
     assert not place.exists()
 
 
+@pytest.mark.parametrize("place", ["sqlite:///{folder}/none.db", "redis://127.0.0.1:1/0?connect_timeout=1"])
+def test_what_was_sent_while_the_store_was_away_is_not_fetched_again(tmp_path: Path, place: str) -> None:
+    app = create_app(place.format(folder=tmp_path))
+    app.test_client_class = MonitorClient
+
+    answer = app.test_client().post("/do/route", data={"verb": "pause", "queue": "shop"})
+
+    assert answer.status_code == 503
+    assert 'data-live="off"' in answer.text
+    assert 'href=""' not in answer.text
+    assert 'href="/"' in answer.text
+
+
 def test_a_store_that_appears_is_found_without_a_restart(tmp_path: Path) -> None:
     place = tmp_path / "later.db"
     client = create_app(f"sqlite:///{place}").test_client()

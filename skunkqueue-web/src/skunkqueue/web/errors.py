@@ -26,6 +26,7 @@ from skunkqueue.errors import (
 from skunkqueue.persistence.backend import BackendConfig
 from skunkqueue.web import source
 from skunkqueue.web.access.guard import LARGEST_BODY, WrongHostError, is_for_programs
+from skunkqueue.web.access.origins import is_unsafe
 from skunkqueue.web.show import sentence
 
 RETRY_AFTER = 5
@@ -125,6 +126,7 @@ def problem(status: int, detail: str) -> Response:
 def _tell(status: int, text: str, *, is_missing: bool = False) -> Response:
     if is_for_programs():
         return problem(status, text)
+    was_sent = is_unsafe(request)
     page = render_template(
         "missing.html" if is_missing else "error.html",
         # The frame of a page may read the store, and fail again.
@@ -133,7 +135,9 @@ def _tell(status: int, text: str, *, is_missing: bool = False) -> Response:
         title=HTTPStatus(status).phrase,
         text=text,
         store=location() if status == 503 and g.get("login") is not None else None,
-        live="on" if status == 503 else "off",
+        # An address that only forms lead to cannot be fetched again.
+        was_sent=was_sent,
+        live="on" if status == 503 and not was_sent else "off",
     )
     return make_response(page, status)
 
