@@ -11,6 +11,8 @@ from flask.testing import FlaskClient
 from skunkqueue.persistence import Backend
 from tests.web import pictured
 from tests.web.everything import NOT_PAGES, OTHERS, PAGES, fill
+from tests.web.firings import firing
+from tests.web.schedules import declare
 
 pytestmark = pytest.mark.usefixtures("strategies")
 
@@ -69,6 +71,17 @@ def test_no_id_stands_on_a_page_twice(client: FlaskClient, store: Backend) -> No
     for name, (_, address) in PAGES.items():
         ids = re.findall(r'<[^>]* id="([^"]+)"', client.get(address(shown)).text)
         assert sorted(set(ids)) == sorted(ids), name
+
+
+def test_names_that_are_alike_when_joined_make_no_id_twice(client: FlaskClient, store: Backend) -> None:
+    for queue, name in (("shop", "eu-mail"), ("shop-eu", "mail")):
+        declare(store, name, queue=queue)
+        store.enqueue([firing(queue=queue, route=name)])
+
+    for path in ("/schedules", "/queues"):
+        ids = re.findall(r'<[^>]* id="([^"]+)"', client.get(path).text)
+        assert len([id_ for id_ in ids if id_.endswith("mail")]) == 2
+        assert sorted(set(ids)) == sorted(ids)
 
 
 def test_each_page_can_be_fetched_as_its_content_alone(client: FlaskClient, store: Backend) -> None:
