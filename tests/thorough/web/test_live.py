@@ -297,6 +297,16 @@ def test_a_form_that_is_being_filled_in_holds_the_page_still(page: Page, store: 
     expect(field).to_be_focused()
 
 
+def test_opening_the_filters_does_not_hold_the_page_still(page: Page, store: Backend) -> None:
+    page.goto("/jobs")
+    page.get_by_text("More filters").click()
+
+    expect(page.locator("#live-state")).to_have_attribute("data-state", "live")
+    store.enqueue([firing(route="late")])
+
+    expect(page.get_by_role("link", name="late", exact=True)).to_be_visible()
+
+
 def test_a_reader_pauses_a_page_and_lets_it_go_on(page: Page, store: Backend) -> None:
     page.goto("/queues")
     page.locator("#live-state").click()

@@ -3,7 +3,12 @@
 function isEdited(field) {
   if (field.matches("input[type=checkbox], input[type=radio]")) return field.checked !== field.defaultChecked;
   if (field.matches("input:not([type=hidden]), textarea")) return field.value !== field.defaultValue;
-  if (field.matches("select")) return [...field.options].some((option) => option.selected !== option.defaultSelected);
+  if (field.matches("select")) {
+    const options = [...field.options];
+    // Where none is chosen by the page, browsers choose the first.
+    if (!field.multiple && !options.some((option) => option.defaultSelected)) return field.selectedIndex > 0;
+    return options.some((option) => option.selected !== option.defaultSelected);
+  }
   return false;
 }
 
