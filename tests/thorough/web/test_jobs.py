@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Browser, Dialog, Page, expect
+from playwright.sync_api import Browser, Dialog, Page, Route, expect
 
 from skunkqueue.listings import Query
 from skunkqueue.payload import Body, Failure, Step, encode
@@ -117,6 +117,29 @@ def test_rows_are_ticked_one_by_one_in_a_range_or_all(page: Page, store: Backend
     expect(page.locator("#messages")).to_have_text("Killed 2 firings.")
     assert store.count(Query(states=(State.KILLED,))).number == 2
     assert store.audit(1).entries[0].why == "they are wrong"
+
+
+def test_a_second_click_before_the_answer_sends_nothing(page: Page, store: Backend) -> None:
+    store.enqueue([firing() for _ in range(3)])
+    page.goto("/confirm?verb=kill&all=1&queue=shop")
+    sent: list[str] = []
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/do/firings/kill", hold)
+    page.on("request", lambda one: sent.append(one.url) if one.method == "POST" else None)
+    press = "document.querySelector('form.confirm .button-danger').click()"
+
+    # In one step, since nothing is evaluated while the browser waits for the answer.
+    page.evaluate(f"() => {{ setTimeout(() => {press}); setTimeout(() => {press}, 500) }}")
+    page.wait_for_timeout(2_000)
+    assert len(sent) == 1
+    for each in held:
+        each.continue_()
+
+    expect(page.get_by_text("It has come to the end")).to_be_visible()
 
 
 def test_scripts_in_names_arguments_errors_and_addresses_are_text(page: Page, store: Backend) -> None:

@@ -4,5 +4,6 @@ import "./copy.js";
 import "./ends.js";
 import "./keys.js";
 import "./live.js";
+import "./once.js";
 import "./select.js";
 import "./times.js";
