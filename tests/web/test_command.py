@@ -159,6 +159,7 @@ def test_a_port_that_is_taken_is_told_with_the_way_out(url: str) -> None:
         (["--title", "x" * 101], "title"),
         (["--ready-worker", "shop"], "'shop' is not a route"),
         (["--allow-host", "https://jobs"], "is not the name of a host"),
+        (["--allow-host", "jobs.example.org"], "--auth-file"),
         (["--trusted-proxy", "proxy"], "is not the address of a proxy"),
         (["--login-header", "X-User"], "--trusted-proxy"),
         (["--login-header", "X User", "--trusted-proxy", "10.0.0.1"], "'X User' is not the name of a header"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -53,11 +55,31 @@ def test_static_files_and_the_login_page_are_not_served_to_another_name(locked: 
 
 
 def test_a_name_that_is_allowed_is_compared_whole(monitor: Monitor) -> None:
-    client = monitor(hosts=("jobs.example.org",))
+    client = monitor(hosts=("jobs.example.org",), insecure=True)
 
     assert client.get("/queues", headers={"Host": "jobs.example.org:8443"}).status_code == 200
     assert client.get("/queues", headers={"Host": "jobs.example.org.evil.example"}).status_code == 400
     assert client.get("/queues", headers={"Host": "ajobs.example.org"}).status_code == 400
+
+
+def test_without_logins_no_name_but_those_of_this_machine_is_allowed(
+    monitor: Monitor, auth_file: Path
+) -> None:
+    with pytest.raises(
+        ConfigError, match=r"by the name 'jobs\.example\.org', also through a proxy: make a login"
+    ):
+        monitor(hosts=("localhost", "jobs.example.org"))
+
+    assert monitor(hosts=("localhost", "127.0.0.2")).get("/queues").status_code == 200
+    assert monitor(hosts=("jobs.example.org",), auth_file=str(auth_file)).get("/login").status_code == 200
+
+
+def test_who_comes_by_another_name_is_told_that_it_needs_logins(
+    client: FlaskClient, locked: MonitorClient
+) -> None:
+    told = [one.get("/queues", headers={"Host": "jobs.example.org"}).text for one in (client, locked)]
+
+    assert ["--auth-file" in text for text in told] == [True, False]
 
 
 @pytest.mark.parametrize("name", ["https://x", "x:80", "x/y", "", "*", "*.example.org", "a b"])

@@ -121,9 +121,12 @@ def _check_size() -> None:
 def _check_host(state: Access) -> None:
     host = request.headers.get("Host")
     if not state.hosts.allows(host):
+        needed = (
+            " and with logins (--auth-file FILE)" if state.is_open and not state.settings.insecure else ""
+        )
         msg = (
             f"The monitor is not reached by the name {(host or '')[:200]!r}. If that name is right, start it with"
-            f" --allow-host NAME (in a program: hosts=(NAME,))."
+            f" --allow-host NAME (in a program: hosts=(NAME,)){needed}."
         )
         raise WrongHostError(msg)
 

@@ -54,6 +54,15 @@ class Access:
                 f" or say --insecure"
             )
             raise ConfigError(msg)
+        named = [name for name in settings.hosts if not _only_here(name)]
+        if self.is_open and not settings.insecure and named:
+            # A proxy of this machine may pass on what others send, and not say so.
+            msg = (
+                f"the monitor would let everybody in who reaches it by the name {named[0]!r}, also through a proxy: make a"
+                f" login by `skunq web --add-login NAME --auth-file FILE` and give --auth-file FILE, or have a proxy log"
+                f" people in (--login-header), or say --insecure"
+            )
+            raise ConfigError(msg)
 
     @property
     def is_open(self) -> bool:
