@@ -54,6 +54,14 @@ def test_a_worker_a_pool_and_a_schedule_are_found(client: FlaskClient, store: Ba
     assert search(client, "morning")[1] == "/schedule?queue=shop&name=every+morning"
 
 
+@pytest.mark.parametrize("text", ["queue", "process", "1 worker", "of queue shop"])
+def test_words_of_ours_beside_a_name_are_no_match(client: FlaskClient, store: Backend, text: str) -> None:
+    add_pool(store, host="box-8", workers=1)
+    declare(store, "every morning")
+
+    assert search(client, text) == (404, "", [])
+
+
 def test_a_match_is_led_to_below_the_prefix_of_who_asks(client: FlaskClient) -> None:
     for prefix in ("/one", "/two"):
         answer = client.get("/find?q=mailings", environ_overrides={"SCRIPT_NAME": prefix})

@@ -34,6 +34,12 @@ class Match(msgspec.Struct, frozen=True, kw_only=True):
     about: str
     """What tells it from others of that name; may be empty."""
     url: str
+    others: tuple[str, ...] = ()
+    """Names by which it is found as well: of its queue, its host."""
+
+    def has(self, text: str) -> bool:
+        """Return whether a text, in small letters, is in one of its names."""
+        return any(text in name.casefold() for name in (self.name, *self.others))
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +66,7 @@ def find(text: str) -> Found:
         return Found(matches=firings, near=[])
     known = _known(store)
     wanted = text.casefold()
-    named = [match for match in known if wanted in f"{match.name}\n{match.about}".casefold()]
+    named = [match for match in known if match.has(wanted)]
     # Names of routes that are none of the first are found as they are written.
     seen = {match.url for match in known}
     named += [match for match in _routes(store, text, MOST) if match.url not in seen]
@@ -126,6 +132,7 @@ def _read(store: Backend) -> list[Match]:
                 name=one.name,
                 about=f"of queue {one.queue}",
                 url=url_for("schedules.schedule", queue=one.queue, name=one.name),
+                others=(one.queue,),
             )
             for one in schedules
         ),
@@ -135,6 +142,7 @@ def _read(store: Backend) -> list[Match]:
                 name=one.id,
                 about=f"on {one.host}, process {one.pid}",
                 url=url_for("workers.worker", id_=one.id),
+                others=(one.host, str(one.pid)),
             )
             for one in live
         ),
@@ -144,6 +152,7 @@ def _read(store: Backend) -> list[Match]:
                 name=one.id,
                 about=f"on {one.host}, {plural(one.workers, 'worker')}",
                 url=url_for("workers.pool", id_=one.id),
+                others=(one.host,),
             )
             for one in pools
         ),
@@ -153,4 +162,5 @@ def _read(store: Backend) -> list[Match]:
 def _routes(store: Backend, text: str, most: int) -> Iterable[Match]:
     for info in store.route_page(None, text, most):
         url = url_for("queues.route", queue=info.queue, route=info.route)
-        yield Match(kind="route", name=info.route, about=f"of queue {info.queue}", url=url)
+        about = f"of queue {info.queue}"
+        yield Match(kind="route", name=info.route, about=about, url=url, others=(info.queue,))
