@@ -102,7 +102,7 @@ def missing(address: str) -> list[str]:
         ],
         "/errors": ['<tr id="group-', 'class="shape-bar'],
         "/workers": ["in 2 pools", 'class="in-hand"'],
-        "/schedules": [*(f'id="schedule-shop-{name}"' for name in SCHEDULES), 'class="spark"'],
+        "/schedules": [*(f'id="schedule-4-shop-{name}"' for name in SCHEDULES), 'class="spark"'],
         "/jobs": ["state-running", "state-pending", "state-complete"],
         "/jobs?state=running": ["<progress"],
         "/audit": ["<tr id="],
