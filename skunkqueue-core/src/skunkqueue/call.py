@@ -12,7 +12,7 @@ import msgspec
 from skunkqueue.checks import Target
 from skunkqueue.errors import ArgumentsError, NotAJobError, PolicyError
 from skunkqueue.fireable import Fireable, Memory
-from skunkqueue.payload import Body, Step, encode
+from skunkqueue.payload import BETWEEN_JOBS, Body, Step, encode
 from skunkqueue.policy import Policy, PolicyOptions, change_policy, check_own, check_tags
 from skunkqueue.serializers import get_serializer
 from skunkqueue.show import brief, shown
@@ -232,7 +232,7 @@ class Chain(Fireable[list[Any]]):
     def __init__(self, calls: tuple[Call[Any], ...]) -> None:
         queue = next((call.memory.queue for call in calls if call.memory.queue is not None), None)
         policy = msgspec.structs.replace(calls[0].policy, idempotency_key=None)
-        super().__init__(" & ".join(call.name for call in calls), policy, Memory(queue))
+        super().__init__(BETWEEN_JOBS.join(call.name for call in calls), policy, Memory(queue))
         self._calls = calls
 
     def __repr__(self) -> str:

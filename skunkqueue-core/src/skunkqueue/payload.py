@@ -25,6 +25,9 @@ MAX_TRACEBACK = 16_000
 _Seconds = Annotated[float, msgspec.Meta(gt=0, le=MAX_DELAY)]
 _SecondsOrNone = Annotated[float, msgspec.Meta(ge=0, le=MAX_DELAY)]
 
+BETWEEN_JOBS = " & "
+"""Stands between the jobs of a chain, in the name of its firing."""
+
 
 class Step(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """One job to run with its arguments."""
@@ -61,7 +64,7 @@ class Body(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=
     @property
     def name(self) -> str:
         """The job's name for people; a chain's are joined."""
-        return " & ".join(step.job for step in self.steps)
+        return BETWEEN_JOBS.join(step.job for step in self.steps)
 
 
 class Attempt(msgspec.Struct, frozen=True, array_like=True):

@@ -14,7 +14,7 @@ import msgspec
 from flask import current_app
 
 from skunkqueue.listings import Row
-from skunkqueue.payload import may_be_cut
+from skunkqueue.payload import BETWEEN_JOBS, may_be_cut
 from skunkqueue.plugins import calls
 from skunkqueue.plugins.calls import Call, Caller, Result
 from skunkqueue.plugins.notify import Notifier
@@ -26,8 +26,6 @@ logger = logging.getLogger(__name__)
 
 KEY = "skunkqueue.redactor"
 HOOK = "skunkqueue_redact"
-_CHAINED = " & "
-"""Stands between the jobs of a chain, in the name of its firing."""
 _CUT = "(hidden here, since the name of its job may be cut)"
 
 
@@ -113,7 +111,7 @@ class Redactor:
 
 def _by_job(seen: Seen) -> list[Seen]:
     """Return what plugins are asked about a value: of a chain, also by each of its jobs, since any of them may have left it."""
-    jobs = dict.fromkeys(seen.job.split(_CHAINED))
+    jobs = dict.fromkeys(seen.job.split(BETWEEN_JOBS))
     return [seen] if len(jobs) == 1 else [seen, *(seen._replace(job=job) for job in jobs)]
 
 
