@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import HealthCheck, settings
 
 from tests.support.binaries import pytest_terminal_summary
+from tests.support.dealing import pytest_collection_modifyitems
 from tests.support.dispositions import hear_in_children
 from tests.support.folders import keep_in_memory
 from tests.support.hangs import (
@@ -22,6 +23,7 @@ __all__ = [
     "no_loop_of_others",
     "pytest_addoption",
     "pytest_collection",
+    "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_runtest_call",
     "pytest_runtest_setup",

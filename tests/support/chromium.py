@@ -1,4 +1,4 @@
-"""A real browser for tests of pages: Debian's chromium, driven by Playwright.
+"""A real browser for tests of pages: Debian's chromium, driven by Playwright; without windows, where that is installed.
 
 What the page's console says, and what its security policy refuses, fails the test.
 """
@@ -14,6 +14,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 PATIENCE_MS = 30_000
+PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser")
+"""Where to look. The first draws the same pages in half the time, as it has no windows."""
 _WORDS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -29,9 +31,9 @@ _WORDS = [
 def program() -> str:
     """Find chromium; where there is none, end the test with the way to get it."""
     named = os.environ.get("CHROMIUM")
-    found = named or shutil.which("chromium") or shutil.which("chromium-browser")
+    found = named or next(filter(None, map(shutil.which, PROGRAMS)), None)
     if found is None:
-        message = "NOT TESTED: no chromium here: apt-get install chromium, or set CHROMIUM to its path"
+        message = f"NOT TESTED: no chromium here: apt-get install {PROGRAMS[0]}, or set CHROMIUM to its path"
         raise (pytest.fail if os.environ.get("CI") else pytest.skip).Exception(message)
     return found
 

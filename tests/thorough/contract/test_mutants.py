@@ -14,6 +14,8 @@ from tests.contract.mutation.of_the_rest import OF_THE_REST
 from tests.contract.mutation.runner import area_of
 from tests.contract.test_mutants import check_killed
 
+pytestmark = pytest.mark.begun_first
+
 SLEEPING = tuple(mutant for mutant in MUTANTS if vars(area_of(mutant.killer)).get("stage", 0))
 """Those that are noticed only after a while."""
 GROUPS: Mapping[str, Sequence[Mutant]] = {

@@ -18,6 +18,8 @@ from tests.support.redis_fixtures import valkey
 from tests.support.redis_server import RedisServer
 from tests.thorough.schedulers.storm import Storm
 
+pytestmark = pytest.mark.begun_first
+
 __all__ = ["mongod", "mongod_binary", "replica_set", "valkey"]
 
 RUNS = int(os.environ.get("STORM_RUNS", "60"))

@@ -15,6 +15,8 @@ EXAMPLES = 10
 
 __all__ = ["auth_file", "locked", "monitor"]
 
+pytestmark = pytest.mark.begun_first
+
 
 @pytest.mark.parametrize("name", ["admin", "act", "view"])
 def test_many_requests_at_random_are_answered_as_the_document_says(

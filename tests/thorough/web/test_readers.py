@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
+import pytest
 
 from skunkqueue import SkunkQueue
 from skunkqueue.ids import new_id
@@ -163,6 +164,7 @@ def working(folder: Path, url: str) -> Iterator[None]:
             pool.wait()
 
 
+@pytest.mark.begun_first
 def test_sixteen_readers_stay_live_and_the_monitor_does_not_grow(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'jobs.db'}"
     is_over = threading.Event()

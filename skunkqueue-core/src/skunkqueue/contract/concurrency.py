@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import ClassVar
 
 import pytest
@@ -17,7 +18,6 @@ from skunkqueue.contract.kit import PATIENCE, Kit, open_empty, require
 from skunkqueue.contract.makers import (
     QUEUE,
     ROUTE,
-    WORKER,
     claim,
     counters,
     counts,
@@ -34,7 +34,7 @@ from skunkqueue.contract.makers import (
 from skunkqueue.contract.pace import pace
 from skunkqueue.listings import Query
 from skunkqueue.persistence.backend import Backend, BackendConfig
-from skunkqueue.records import Firing, State, Verdict
+from skunkqueue.records import Claim, Firing, State, Verdict
 
 FEW = 12
 """Firings that two threads compete for, while they pause at every step."""
@@ -131,19 +131,26 @@ class ConcurrencyPromises(Kit):
         self, real_backend: Backend, polite: None, threads: ThreadPoolExecutor
     ) -> None:
         del polite
-        batch = firings(FEW)
-        real_backend.enqueue(batch)
-        lent = claim(real_backend, FEW)
+        for number in range(EFFORT.rounds):
+            # Whether the two meet is a matter of luck on a busy machine.
+            worker, route = f"w{number}", f"r{number}"
+            real_backend.enqueue(firings(FEW, route=route))
+            lent = claim(real_backend, FEW, worker=worker, route=route)
+            both = Barrier(2)
 
-        def settle() -> list[str]:
-            return [one.id for one in lent if not real_backend.settle([outcome(one)])]
+            def settle(lent: Sequence[Claim] = lent, both: Barrier = both) -> list[str]:
+                both.wait(PATIENCE)
+                return [one.id for one in lent if not real_backend.settle([outcome(one)])]
 
-        settling = threads.submit(settle)
-        reaping = threads.submit(real_backend.reap, WORKER, [], death(real_backend.now()))
-        settled = settling.result(PATIENCE)
-        assert len(settled) + reaping.result(PATIENCE) == FEW
-        assert [state(real_backend, id_) for id_ in settled] == [State.COMPLETE] * len(settled)
-        assert counts(real_backend).get(State.PENDING, 0) == FEW - len(settled)
+            def reap(worker: str = worker, both: Barrier = both) -> int:
+                both.wait(PATIENCE)
+                return real_backend.reap(worker, [], death(real_backend.now(), worker))
+
+            settling, reaping = threads.submit(settle), threads.submit(reap)
+            settled = settling.result(PATIENCE)
+            assert len(settled) + reaping.result(PATIENCE) == FEW
+            assert [state(real_backend, id_) for id_ in settled] == [State.COMPLETE] * len(settled)
+            assert counts(real_backend, route=route).get(State.PENDING, 0) == FEW - len(settled)
 
     def test_schedule_declared_by_many_threads_is_declared_once(
         self, real_backend: Backend, threads: ThreadPoolExecutor

@@ -153,12 +153,13 @@ class _Reading:
     def _size_of_reading(self) -> int:
         """Return how many firings to read next. Of those that are read, all that have the text are shown: they would be read again otherwise.
 
-        Where few have had it so far, more are read in one step, since a store may begin anew with each; so a page has less
-        than three times as many rows as it was asked for.
+        Where few have had it so far, more are read in one step, since a store may begin anew with each: twice as many as a page has,
+        and where none had it, as many again as all so far. So a page has at most 200 rows more than it was asked for.
         """
         read = self._read - self._read_before
-        are_few = read and self._had_text * 4 < self._read
-        size = 2 * self._wanted.limit if are_few else min(AT_ONCE, self._wanted.limit)
+        size = min(AT_ONCE, self._wanted.limit)
+        if read and self._had_text * 4 < self._read:
+            size = max(2 * self._wanted.limit, 0 if self._had_text else read)
         return min(size, MOST_READ - read)
 
     def _beside(self, place: _Place, cursor: str | None, step: int) -> _Place | None:

@@ -123,15 +123,15 @@ def _tabs(wanted: Filter) -> list[Tab]:
         values: dict[str, Any] = wanted.values(state=[state.value for state in states] or None, order=None)
         return url_for(".jobs", **values)
 
-    typed = {name: text for name, text in wanted.typed.items() if name != "text"}
     # Lengths of time count from the moment that the address names.
-    key = ("job counts", request.args.get("at") and wanted.at, tuple(sorted(typed.items())))
-    counts = here.shared(key, lambda: _counts(wanted))
+    key = ("job counts", request.args.get("at") and wanted.at, tuple(sorted(wanted.typed.items())))
+    # Nobody knows how many have a text.
     shown = wanted.text is None
+    counts = here.shared(key, lambda: _counts(wanted)) if shown else {}
     found = [
         Tab(
             text=state.value,
-            count=counts[state] if shown else None,
+            count=counts.get(state),
             url=url(state),
             here=wanted.states == (state,),
         )

@@ -1,4 +1,4 @@
---@ firings lease_ids counters
+--@ firings lease_ids counters matching
 -- How many firings of a place each job has. `running_by_job` looks at up to `limit` running firings, and returns how
 -- many it left out.
 local function running_by_job(place, limit)
@@ -7,15 +7,18 @@ local function running_by_job(place, limit)
     local token = name:match('^%d+')
     if not seen[token] then
       seen[token] = true
-      for _, id in ipairs(ids_in(token)) do
-        if limit > 0 then
-          limit = limit - 1
-          local firing = load(id)
-          local job = firing and job_of(firing) or ''
-          found[job] = (found[job] or 0) + 1
-        else
-          left = left + 1
-        end
+      local ids = ids_in(token)
+      while #ids > limit do
+        left = left + 1
+        ids[#ids] = nil
+      end
+      limit = limit - #ids
+      local stored = read_all('f:', ids)
+      for i = 1, #ids do
+        local one = stored[i]
+        local known = one and one ~= ''
+        local job = known and job_of({ stored = one, offset = (cmsgpack.unpack_limit(one, 9)) }) or ''
+        found[job] = (found[job] or 0) + 1
       end
     end
   end

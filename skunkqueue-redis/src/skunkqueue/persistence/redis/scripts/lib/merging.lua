@@ -91,11 +91,11 @@ local function expand(source, way)
   local score, chunk = peek(source, way)
   while score == source.score do
     local packed = call('HGET', P .. 'c', chunk)
-    local about = packed and cmsgpack.unpack(packed)
-    local listed = about and about[5] or ''
-    if about and about[8] and source.job then
+    local listed = packed and select(6, cmsgpack.unpack_limit(packed, 5, 1)) or ''
+    local jobs = packed and source.job and cmsgpack.unpack(packed)[8]
+    if jobs then
       listed = ''
-      for _, one in ipairs(cmsgpack.unpack(about[8])) do
+      for _, one in ipairs(cmsgpack.unpack(jobs)) do
         if one[1] == source.job then
           listed = one[2]
         end

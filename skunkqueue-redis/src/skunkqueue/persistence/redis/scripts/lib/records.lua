@@ -1,4 +1,4 @@
---@ msgpack leases places
+--@ msgpack leases places matching
 -- Firings as records.py decodes them: [stored, extras, running, end, finished, worker].
 local index_leases
 local function lease_of(place, id, known)
@@ -38,17 +38,25 @@ local function extras_of(x)
     .. u64(tonumber(x.deaths or 0)) .. str(x.evidence or '') .. (x.kill and YES or NO) .. maybe(bin, x.progress)
     .. maybe(str, x.worker) .. (x.noexp and YES or NO) .. maybe(str, x.error)
 end
--- nil where the firing is unknown.
-local function record(id, known)
-  local firing = load(id)
+-- When the firings of a chunk ended, and with which worker. Firings that are read together often share their chunk, which
+-- may name a thousand.
+local heads = {}
+local function head_of(chunk)
+  if not heads[chunk] then
+    local _, finished, worker = cmsgpack.unpack_limit(call('HGET', P .. 'c', chunk), 2, 1)
+    heads[chunk] = f64(finished) .. str(worker)
+  end
+  return heads[chunk]
+end
+-- nil where the firing is unknown. `stored` and `ended`: what is stored of it, and of its end, if any.
+local function record(id, known, stored, ended)
+  local firing = stored and load(id, false, stored)
   if not firing then
     return nil
   end
   local head = '\150\158' .. firing.stored .. (firing.extras and extras_of(firing.extras) or NIL)
-  local ended = call('HGET', P .. 'd:' .. bucket_of(id), id)
   if ended then
-    local chunk = cmsgpack.unpack(call('HGET', P .. 'c', (select(2, cmsgpack.unpack_one(ended, 1)))))
-    return head .. NIL .. ended .. f64(chunk[1]) .. str(chunk[2])
+    return head .. NIL .. ended .. head_of((select(2, cmsgpack.unpack_one(ended, 1))))
   end
   if is_pending(firing) then
     return head .. NIL .. NIL .. NIL .. NIL
@@ -82,8 +90,9 @@ end
 local function records(ids)
   local reply, known = { array(#ids) }, {}
   known.many = #ids > 8
+  local stored, ends = read_all('f:', ids), read_all('d:', ids)
   for i, id in ipairs(ids) do
-    reply[i + 1] = record(id, known) or NIL
+    reply[i + 1] = record(id, known, stored[i], ends[i]) or NIL
   end
   return table.concat(reply)
 end
