@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import platform
+import secrets
 from pathlib import Path
 
 import nox
@@ -149,16 +150,21 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=True)
 def thorough(session: nox.Session) -> None:
-    """Run the long tests, and what is longer of the contract kit, or what is named after ``--``."""
+    """Run the long tests, and what is longer of the contract kit, or what is named after ``--``.
+
+    Of tests that do the same in several places a run has one, and it takes some of the random walks, and of the kills: all
+    runs together have them all. ``SKUNKQUEUE_DRAW`` (any text) chooses as it did before; empty, it leaves nothing out.
+    """
     install(session, "pyright", "applications")
-    # Each run takes other random walks, so these few come to many.
-    long = {
-        **COMPILED,
-        "SKUNKQUEUE_CONTRACT_EFFORT": "thorough",
-        "SKUNKQUEUE_CONTRACT_EXAMPLES": os.environ.get("SKUNKQUEUE_CONTRACT_EXAMPLES", "40"),
-    }
-    all_that_is_long = (*MORE_PARALLEL, *THOROUGH, "tests/contract", "-m", "not once")
-    session.run("pytest", *(session.posargs or all_that_is_long), env=long)
+    long = {**COMPILED, "SKUNKQUEUE_CONTRACT_EFFORT": "thorough"}
+    if session.posargs:
+        session.run("pytest", *session.posargs, env=long)
+        return
+    some = {"SKUNKQUEUE_CONTRACT_EXAMPLES": "30", "SKUNKQUEUE_CONTRACT_KILLS": "20"}
+    some["SKUNKQUEUE_DRAW"] = secrets.token_hex(4)
+    some.update((name, os.environ[name]) for name in list(some) if name in os.environ)
+    session.log("drawn with SKUNKQUEUE_DRAW=%s", some["SKUNKQUEUE_DRAW"])
+    session.run("pytest", *MORE_PARALLEL, *THOROUGH, "tests/contract", "-m", "not once", env={**long, **some})
 
 
 @nox.session(reuse_venv=True)

@@ -18,6 +18,8 @@ from tests.support.outages import outage_of
 class TestStandalone(BackendContract):
     """No transactions, no change streams."""
 
+    drawn_among: ClassVar[str] = "servers of MongoDB"
+
     # As long as all other stores together.
     takes_its_time: ClassVar[bool] = True
     # Some hundred requests each; SQLite and Redis take six times as many walks.

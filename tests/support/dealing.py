@@ -6,11 +6,14 @@ browser busy. Left so, the run ends with one kind in all processes, which then a
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Sequence
 from itertools import groupby
 from typing import TypeVar
 
 import pytest
+
+from tests.support.drawing import VARIABLE, drawn
 
 T = TypeVar("T")
 MANY = 40
@@ -19,8 +22,13 @@ MANY = 40
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
-    """Order the tests once all others have chosen and ordered them; where one process runs all, leave their order."""
+    """Draw among the tests, and order them, once all others have chosen and ordered them; where one process runs all, leave their order."""
     yield
+    if seed := os.environ.get(VARIABLE):
+        kept = drawn(items, seed)
+        left = set(items).difference(kept)
+        config.hook.pytest_deselected(items=[item for item in items if item in left])
+        items[:] = kept
     hands: int = getattr(config, "workerinput", {}).get("workercount", 1)
     if hands > 1:
         modules = [list(found) for _, found in groupby(items, lambda item: item.path)]

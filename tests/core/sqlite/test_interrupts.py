@@ -124,6 +124,7 @@ def works(backend: SQLiteBackend, accepted: set[str]) -> None:
     assert backend.get([made.id])[0] is not None
 
 
+@pytest.mark.drawn_by("run")
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_exception_at_any_moment_leaves_the_store_usable(
     backend: SQLiteBackend, other: ThreadPoolExecutor, run: Run, operation: Operation, step: int
@@ -148,6 +149,7 @@ def test_exception_at_any_moment_leaves_the_store_usable(
     assert_sound(backend, accepted)
 
 
+@pytest.mark.drawn_by("run")
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_firing_at_any_moment_works_or_is_refused(
     backend: SQLiteBackend, other: ThreadPoolExecutor, run: Run, operation: Operation, step: int

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 
 from skunkqueue.contract import BackendContract, Outage
@@ -16,6 +18,8 @@ from tests.support.outages import outage_of
 
 class TestReplicaSet(BackendContract):
     """Change streams, and writes that a majority has."""
+
+    drawn_among: ClassVar[str] = "servers of MongoDB"
 
     # Under a virtual clock nothing differs from the standalone.
     examples = EFFORT.examples // 5

@@ -21,12 +21,8 @@ from tests.thorough.mongo.breaking import PROMISES, Line
 from tests.thorough.mongo.operations import Operation, Prepare, a_batch_of_many_parts_is_in_or_not
 from tests.thorough.mongo.operations_of_schedules import the_next_run_is_armed_once_with_the_outcome
 
-WAYS = [
-    ("mongod", "swept"),
-    ("mongod", "repeated, then swept"),
-    # On a replica set the writes are the same ones, only slower.
-]
-"""On which server, and what happens next, after the crash."""
+WAYS = ["swept", "repeated, then swept"]
+"""What happens next, after the crash."""
 HASTY = {"retry_for": "0", "connect_timeout": "0.25"}
 """Whose server is gone need not hope for it."""
 
@@ -35,7 +31,10 @@ def test_there_are_promises() -> None:
     assert len(PROMISES) > 25
 
 
-@pytest.mark.parametrize(("line", "way"), WAYS, indirect=["line"])
+# On a replica set the writes are the same ones, only slower.
+@pytest.mark.parametrize("line", ["mongod"], indirect=True)
+@pytest.mark.drawn_by("way")
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda one: one.__name__)
 def test_a_crash_between_any_two_writes(line: Line, promise: Prepare, way: str) -> None:
     clock = VirtualClock()

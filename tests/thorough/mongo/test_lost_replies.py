@@ -39,6 +39,7 @@ from tests.thorough.mongo.operations import Prepare
 Stores = tuple[Backend, Backend]
 
 
+@pytest.mark.drawn_by("line")
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda one: one.__name__)
 def test_a_verb_whose_replies_are_lost_is_done_once_and_says_so(line: Line, promise: Prepare) -> None:
     number, writes = 0, 1

@@ -1,0 +1,49 @@
+"""Draws among tests that try the same in another place: a run with a seed has one of each, another run others.
+
+A parameter is drawn by the mark ``drawn_by("its name")``, a suite of the contract kit by the class attribute ``drawn_among``.
+``SKUNKQUEUE_DRAW`` has the seed; without it, all run.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict
+from collections.abc import Hashable, Mapping, Sequence
+
+import pytest
+
+VARIABLE = "SKUNKQUEUE_DRAW"
+
+
+def drawn(items: Sequence[pytest.Item], seed: str) -> list[pytest.Item]:
+    """Return those of the tests that this seed draws, and those that are not drawn at all, in their order."""
+    groups: defaultdict[tuple[str, Hashable], list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        key = key_of(item)
+        if key is not None:
+            groups[key].append(item)
+    left: set[str] = set()
+    for key, group in groups.items():
+        chosen = random.Random(f"{seed} {key}").choice(sorted(group, key=lambda item: item.nodeid))  # noqa: S311 - no secret
+        left.update(item.nodeid for item in group if item is not chosen)
+    return [item for item in items if item.nodeid not in left]
+
+
+def key_of(item: pytest.Item) -> tuple[str, Hashable] | None:
+    """Return what is the same of all tests among which one is drawn; ``None``: it is not drawn."""
+    if not isinstance(item, pytest.Function):
+        return None
+    among = getattr(item.cls, "drawn_among", None)
+    if among is not None:
+        return among, item.name
+    mark = item.get_closest_marker("drawn_by")
+    if mark is None:
+        return None
+    (name,) = mark.args
+    place = f"{item.path}::{item.originalname}"
+    return place, _others(item.callspec.params, name)
+
+
+def _others(params: Mapping[str, object], name: str) -> Hashable:
+    assert name in params, f"{name!r} is no parameter: {', '.join(params)}"
+    return tuple(sorted((other, repr(value)) for other, value in params.items() if other != name))
