@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 
 import pytest
 
@@ -23,9 +23,12 @@ def drawn(items: Sequence[pytest.Item], seed: str) -> list[pytest.Item]:
         if key is not None:
             groups[key].append(item)
     left: set[str] = set()
-    for key, group in groups.items():
-        chosen = random.Random(f"{seed} {key}").choice(sorted(group, key=lambda item: item.nodeid))  # noqa: S311 - no secret
-        left.update(item.nodeid for item in group if item is not chosen)
+    for group in groups.values():
+        # All processes of a run draw the same: from names, not from what is in memory.
+        names = sorted(item.nodeid for item in group)
+        chosen = random.Random(f"{seed} {names}").choice(names)  # noqa: S311 - no secret
+        left.update(names)
+        left.remove(chosen)
     return [item for item in items if item.nodeid not in left]
 
 
@@ -40,10 +43,8 @@ def key_of(item: pytest.Item) -> tuple[str, Hashable] | None:
     if mark is None:
         return None
     (name,) = mark.args
-    place = f"{item.path}::{item.originalname}"
-    return place, _others(item.callspec.params, name)
-
-
-def _others(params: Mapping[str, object], name: str) -> Hashable:
+    params = item.callspec.params
     assert name in params, f"{name!r} is no parameter: {', '.join(params)}"
-    return tuple(sorted((other, repr(value)) for other, value in params.items() if other != name))
+    return f"{item.path}::{item.originalname}", tuple(
+        (other, id(value)) for other, value in sorted(params.items()) if other != name
+    )

@@ -15,8 +15,11 @@ ROOT = Path(__file__).parents[3]
 TESTS = """
 import pytest
 
+class Verb:
+    pass
+
 @pytest.mark.drawn_by("server")
-@pytest.mark.parametrize("verb", ["fire", "claim"])
+@pytest.mark.parametrize("verb", [Verb(), Verb()], ids=["fire", "claim"])
 @pytest.mark.parametrize("server", ["one", "two"])
 def test_a_verb(server, verb):
     pass
@@ -71,4 +74,4 @@ def test_all_runs_together_have_all(tmp_path: Path) -> None:
     everything = collected(tmp_path, "")
 
     assert len(everything) == 9
-    assert set().union(*(collected(tmp_path, f"seed {number}") for number in range(5))) == everything
+    assert set().union(*(collected(tmp_path, f"seed {number}") for number in range(12))) == everything

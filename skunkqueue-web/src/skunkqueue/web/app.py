@@ -8,7 +8,7 @@ import msgspec
 from flask import Flask
 
 from skunkqueue.config import resolve
-from skunkqueue.web import errors, operations, show, static_files
+from skunkqueue.web import addresses, errors, operations, show, static_files
 from skunkqueue.web.access import csrf, guard, headers, login_page, sessions, state
 from skunkqueue.web.access.proxies import Doorway
 from skunkqueue.web.access.state import Authorize
@@ -110,6 +110,7 @@ def create_app(
     csrf.install(app)
     errors.install(app)
     show.install(app)
+    addresses.install(app)
     app.context_processor(lambda: {"settings": chosen})
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -245,7 +246,7 @@ def _chart(
         lines=tuple(
             Line(
                 moment=times.of(number),
-                text=(iso(times.of(number)) or "")[5:16].replace("T", " "),
+                text=_written(times.of(number)),
                 values=tuple(
                     "" if (value := each.values[number]) is None else axis.text(value) for each in series
                 ),
@@ -258,6 +259,12 @@ def _chart(
         height=place.height,
         is_daily=bool(marks) and not any(":" in tick.text for tick in marks),
     )
+
+
+@lru_cache(maxsize=4_096)
+def _written(moment: float) -> str:
+    """Write a moment in a table. The charts of a page have the same ones, and most of those of the page before."""
+    return (iso(moment) or "")[5:16].replace("T", " ")
 
 
 def _line(place: Place, look: str, values: Values, *, is_open: bool = False) -> Iterator[Shape]:
