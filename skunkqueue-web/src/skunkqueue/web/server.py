@@ -32,6 +32,10 @@ PATIENCE = 0.5
 """Seconds that answers under way have to be finished in when the server ends; streams of events never are."""
 
 
+_ENDING = logging.getLogger("waitress.ending")
+_ENDING.setLevel(logging.ERROR)
+
+
 class Address(NamedTuple):
     """Where the server listens."""
 
@@ -49,7 +53,8 @@ class _Dispatcher(ThreadedTaskDispatcher):
     """Threads that are not waited for long."""
 
     def shutdown(self, cancel_pending: bool = True, timeout: float = PATIENCE) -> bool:  # noqa: FBT001, FBT002 - waitress' signature
-        """End the threads; those that are busy end with the process."""
+        """End the threads; those that are busy end with the process, which nobody need be warned of."""
+        self.logger = _ENDING
         shortest: Any = min(timeout, PATIENCE)
         return bool(super().shutdown(cancel_pending, shortest))
 

@@ -23,7 +23,7 @@ SHOWN = 100
 """Routes of a page, where there are very many."""
 QUEUES = 100
 """Queues that are shown to be paused or purged."""
-LOOKED = 500
+LOOKED = 200
 """Pending firings of a route that are looked at to say what they wait for."""
 
 
