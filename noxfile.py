@@ -30,8 +30,8 @@ No other way to distribute tests: with ``loadgroup`` one that takes its process 
 
 LAZY = "--no-compile"
 """Most modules that come along are never imported: to compile them all takes nearly as long as to unpack them."""
-COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}
-"""Tests start hundreds of processes, which must not compile our modules again each time."""
+COMPILED = {"PYTHONDONTWRITEBYTECODE": "", "SKUNKQUEUE_DRAW": ""}
+"""Tests start hundreds of processes, which must not compile our modules again each time; and only the thorough ones are drawn."""
 
 nox.needs_version = ">=2026.10.20"
 nox.options.sessions = ["lint", "types", "layers", "tests", "wheels"]
@@ -153,7 +153,8 @@ def thorough(session: nox.Session) -> None:
     """Run the long tests, and what is longer of the contract kit, or what is named after ``--``.
 
     Of tests that do the same in several places a run has one, and it takes some of the random walks, and of the kills: all
-    runs together have them all. ``SKUNKQUEUE_DRAW`` (any text) chooses as it did before; empty, it leaves nothing out.
+    runs together have them all. ``SKUNKQUEUE_DRAW`` (any text) chooses as it did before; empty, nothing is drawn. What is named
+    after ``--`` runs whole, with all walks.
     """
     install(session, "pyright", "applications")
     long = {**COMPILED, "SKUNKQUEUE_CONTRACT_EFFORT": "thorough"}

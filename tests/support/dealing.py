@@ -55,4 +55,5 @@ def dealt(modules: Sequence[list[T]], hands: int, first: Sequence[T] = ()) -> li
         at = len(pile) * number // hands
         for module in [*pile[at:], *pile[:at]]:
             begun[number] += module
-    return begun
+    # Blocks are equal, and hands are not: the largest ones first, so that no hand begins at the end of a block.
+    return sorted(begun, key=len, reverse=True)

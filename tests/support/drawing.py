@@ -45,6 +45,6 @@ def key_of(item: pytest.Item) -> tuple[str, Hashable] | None:
     (name,) = mark.args
     params = item.callspec.params
     assert name in params, f"{name!r} is no parameter: {', '.join(params)}"
-    return f"{item.path}::{item.originalname}", tuple(
+    return f"{item.path}::{item.cls and item.cls.__qualname__}::{item.originalname}", tuple(
         (other, id(value)) for other, value in sorted(params.items()) if other != name
     )

@@ -54,7 +54,7 @@ def test_a_routes_page_tells_what_the_pending_ones_wait_for(client: FlaskClient,
 def test_a_routes_page_counts_what_is_due_to_a_bound(
     client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queues, "LOOKED", 3)
+    monkeypatch.setattr("skunkqueue.web.routes.LOOK", 3)
     store.enqueue([firing() for _ in range(4)])
 
     text = client.get("/queue?queue=shop&route=default").text

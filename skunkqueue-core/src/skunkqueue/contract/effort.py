@@ -37,7 +37,7 @@ class Effort(msgspec.Struct, frozen=True, kw_only=True):
     firings: int
     """Firings that several processes settle."""
     rounds: int
-    """Wake-ups whose median is measured."""
+    """Wake-ups whose median is measured; races of two threads."""
 
 
 EFFORTS: Mapping[str, Effort] = {

@@ -9,7 +9,7 @@ from flask import Flask, request
 
 _REMEMBERED = 4_096
 _LONGEST = 200
-"""Characters of what an address is made of; longer ones are made each time, so that all that are remembered take 2 MB at most."""
+"""Characters of what an address is made of; longer ones are made each time, so that all that are remembered take some 5 MB at most."""
 
 
 def install(app: Flask) -> None:
@@ -24,7 +24,11 @@ def install(app: Flask) -> None:
     def url_for(endpoint: str, **values: Any) -> str:
         given = [(name, value) for name, value in values.items() if value is not None]
         # To Flask, a name that begins with an underline is an option, and an endpoint with a dot belongs to the page.
-        texts = [(name, value) for name, value in given if isinstance(value, str) and name[0] != "_"]
+        texts = [
+            (name, value)
+            for name, value in given
+            if isinstance(value, str) and value.isascii() and name[0] != "_"
+        ]
         root = request.script_root
         size = len(root) + sum(len(name) + len(value) for name, value in texts)
         if len(texts) < len(given) or endpoint[0] == "." or size > _LONGEST:

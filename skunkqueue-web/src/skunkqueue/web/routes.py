@@ -20,7 +20,7 @@ MANY = 200
 """Routes that are all shown; where there are more, the busiest are, and the others page by page."""
 _PAGE = 500
 """Routes whose names are read at once."""
-_LOOK = 200
+LOOK = 200
 """Pending firings of a route that are looked at to say what they wait for."""
 _LOOKED_AT = 100
 """Routes on which that is done for one page."""
@@ -173,9 +173,9 @@ def named(store: Backend, queue: str, route: str) -> list[RouteInfo]:
     """Read one route; none, where it does not exist."""
     # What comes before it has the same beginning, or is shorter.
     after = (queue, route[:-1])
-    while page := store.route_page(queue, route, _LOOK, after):
+    while page := store.route_page(queue, route, LOOK, after):
         found = [info for info in page if info.route == route]
-        if found or page[-1].route > route or len(page) < _LOOK:
+        if found or page[-1].route > route or len(page) < LOOK:
             return found
         after = (queue, page[-1].route)
     return []
@@ -273,7 +273,7 @@ def _waits(backend: Backend, found: Sequence[RouteInfo]) -> dict[Name, Waits]:
     if "rows" not in backend.capabilities:
         return {}
     now = backend.now()
-    return {(info.queue, info.route): waits_of(backend, info, now, _LOOK) for info in found}
+    return {(info.queue, info.route): waits_of(backend, info, now, LOOK) for info in found}
 
 
 def _sparks(backend: Backend, found: Sequence[RouteInfo]) -> dict[Name, Spark]:

@@ -23,8 +23,6 @@ SHOWN = 100
 """Routes of a page, where there are very many."""
 QUEUES = 100
 """Queues that are shown to be paused or purged."""
-LOOKED = 200
-"""Pending firings of a route that are looked at to say what they wait for."""
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,7 +144,7 @@ def read(here: Source, queue: str, name: str) -> About | None:
     )
     return About(
         info=info,
-        waits=routes.waits_of(backend, info, at, LOOKED) if has_rows and is_full else Waits(),
+        waits=routes.waits_of(backend, info, at, routes.LOOK) if has_rows and is_full else Waits(),
         jobs=jobs,
         jobs_age=age,
         workers=tuple(workers),

@@ -13,12 +13,16 @@ local function running_by_job(place, limit)
         ids[#ids] = nil
       end
       limit = limit - #ids
-      local stored = read_all('f:', ids)
-      for i = 1, #ids do
-        local one = stored[i]
-        local known = one and one ~= ''
-        local job = known and job_of({ stored = one, offset = (cmsgpack.unpack_limit(one, 9)) }) or ''
-        found[job] = (found[job] or 0) + 1
+      -- A hundred at a time: each comes with its body.
+      for first = 1, #ids, 100 do
+        local some = { unpack(ids, first, math.min(first + 99, #ids)) }
+        local stored = read_all('f:', some)
+        for i = 1, #some do
+          local one = stored[i]
+          local known = one and one ~= ''
+          local job = known and job_of({ stored = one, offset = (cmsgpack.unpack_limit(one, 9)) }) or ''
+          found[job] = (found[job] or 0) + 1
+        end
       end
     end
   end
