@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from statistics import median
 from typing import TypeVar
 
@@ -22,6 +23,7 @@ from skunkqueue.contract.makers import (
     ids,
 )
 from skunkqueue.contract.pace import pace
+from skunkqueue.errors import BackendError
 from skunkqueue.persistence.awaited import AwaitedClaim
 from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Claim
@@ -57,6 +59,12 @@ def woken(threads: ThreadPoolExecutor, sleep: Callable[[], T], wake: Callable[[]
     wake()
     found, after = future.result(PATIENCE)
     return found, after - before
+
+
+def until_closed(wait: Callable[[], object]) -> None:
+    """Wait for as long as the store is open. A wait that begins after that, on a busy machine, is refused."""
+    with suppress(BackendError):
+        wait()
 
 
 def come_soon(backend: Backend, measure: Callable[[], float]) -> None:

@@ -29,7 +29,7 @@ from skunkqueue.contract.makers import (
     settled,
     worker,
 )
-from skunkqueue.contract.sleepers import LONG, PROMPT, come_soon, until_claimed, woken
+from skunkqueue.contract.sleepers import LONG, PROMPT, come_soon, until_claimed, until_closed, woken
 from skunkqueue.persistence.backend import Backend, BackendConfig
 from skunkqueue.records import Verdict
 
@@ -274,7 +274,10 @@ class WakeupPromises(Kit):
             second.close()
 
     def test_closing_wakes_the_waiting(self, real_backend: Backend, threads: ThreadPoolExecutor) -> None:
-        _, took = woken(threads, lambda: real_backend.wait(QUEUE, ROUTE, WORKER, LONG), real_backend.close)
+        def wait() -> None:
+            until_closed(lambda: real_backend.wait(QUEUE, ROUTE, WORKER, LONG))
+
+        _, took = woken(threads, wait, real_backend.close)
         assert took < PROMPT
 
     def test_closing_wakes_listeners_and_those_who_wait_for_results(
@@ -283,7 +286,11 @@ class WakeupPromises(Kit):
         real_backend.register(worker(), 60.0)
         made = firing()
         real_backend.enqueue([made])
-        listener = threads.submit(real_backend.listen, WORKER, LONG)
-        _, took = woken(threads, lambda: real_backend.wait_settled([made.id], LONG), real_backend.close)
+
+        def wait() -> None:
+            until_closed(lambda: real_backend.wait_settled([made.id], LONG))
+
+        listener = threads.submit(until_closed, lambda: real_backend.listen(WORKER, LONG))
+        _, took = woken(threads, wait, real_backend.close)
         listener.result(PROMPT)
         assert took < PROMPT
