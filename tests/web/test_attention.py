@@ -49,6 +49,56 @@ def test_a_worker_that_is_disconnected_needs_attention(
     assert f'href="/workers/{worker}"' in matter
 
 
+@pytest.mark.usefixtures("strategies")
+def test_a_schedule_whose_run_nobody_will_begin_needs_attention(client: FlaskClient, store: Backend) -> None:
+    declare(store, after=-7_200.0, route="nightly")
+
+    (matter,) = matters(client)
+
+    assert "state-problem" in matter
+    assert "no worker" in matter
+    assert 'href="/queue?queue=shop&route=nightly"' in matter
+
+
+@pytest.mark.usefixtures("strategies")
+def test_a_schedule_that_no_worker_goes_on_with_needs_attention(client: FlaskClient, store: Backend) -> None:
+    planned = declare(store, route="nightly")
+    store.purge(QUEUE, "nightly")
+    assert planned.firing is not None
+
+    (matter,) = matters(client)
+
+    assert "state-problem" in matter
+    assert "Route nightly of queue shop has no worker to go on with schedule 'tick'" in matter
+    assert "skunq work -q shop -r nightly" in matter
+    assert 'href="/queue?queue=shop&route=nightly"' in matter
+
+
+@pytest.mark.usefixtures("strategies")
+def test_a_schedule_whose_last_run_failed_needs_attention(client: FlaskClient, store: Backend) -> None:
+    add_worker(store)
+    declare(store, after=-1.0)
+    run_once(store, verdict=Verdict.ERROR, error="ValueError: no")
+
+    (matter,) = matters(client)
+
+    assert "last run of schedule tick of queue shop ended as error" in matter
+    assert 'href="/schedule?queue=shop&name=tick"' in matter
+
+
+def test_schedules_whose_strategy_is_not_installed_need_attention(
+    client: FlaskClient, store: Backend
+) -> None:
+    add_worker(store)
+    declare(store, strategy="nobody has it")
+
+    (matter,) = matters(client)
+
+    assert "1 schedule cannot run here" in matter
+    assert "nobody has it" in matter
+    assert 'href="/schedules"' in matter
+
+
 def test_a_store_that_is_nearly_full_needs_attention(
     client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
