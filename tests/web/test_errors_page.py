@@ -6,15 +6,18 @@ import html
 import re
 from typing import Any
 
+import msgspec
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from skunkqueue.cli.text import iso
 from skunkqueue.persistence import Backend
 from skunkqueue.plugins import hookimpl
 from skunkqueue.plugins.notify import Notifier
 from skunkqueue.records import Outcome, State, Verdict
 from skunkqueue.web import operations, redaction
+from skunkqueue.web.api.structs.firings import ErrorGroups
 from skunkqueue.web.redaction import Redactor
 from tests.support.waiting import eventually
 from tests.web.firings import claim, firing
@@ -62,6 +65,23 @@ def test_failures_are_grouped_by_job_and_type_the_newest_group_first(
     assert " 3 " in second
     assert third.startswith("KeyError 'something else' shop: sell")
     assert " 2 " in third
+
+
+def test_a_group_says_when_the_first_and_the_last_of_it_failed(client: FlaskClient, store: Backend) -> None:
+    first, _, last = fail(store, "KeyError: 'a'", 3)
+    fail(store, "ValueError: x")
+    ends = [one.finished for one in store.get([first, last]) if one is not None]
+
+    page = client.get("/errors").text
+    told = msgspec.json.decode(client.get("/api/v1/errors").data, type=ErrorGroups)
+
+    (row,) = [found[0] for found in GROUP.finditer(page) if "KeyError" in found[0]]
+    (group,) = [one for one in told.errors if one.error == "KeyError"]
+    cells = [re.findall(rf'data-label="{name}"><time datetime="([^"]+)"', row) for name in ("First", "Last")]
+    assert cells == [[iso(end)] for end in ends]
+    assert group.first is not None
+    assert group.last is not None
+    assert [group.first.timestamp(), group.last.timestamp()] == pytest.approx(ends, abs=0.001)
 
 
 def test_a_group_stays_the_same_row_while_more_fail(client: FlaskClient, store: Backend) -> None:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
+import msgspec
 import pytest
 from flask.testing import FlaskClient
 
+from skunkqueue.cli.text import iso
 from skunkqueue.persistence import Backend
 from skunkqueue.pools import PoolRecord, Process, Sample
 from skunkqueue.records import Outcome, Verdict, WorkerRecord
 from skunkqueue.web import fleet
+from skunkqueue.web.api.structs.fleet import WorkerAnswer
 from tests.web.crews import add_pool, add_worker
 from tests.web.firings import QUEUE, claim, firing
+
+
+def times(html: str) -> list[str]:
+    return re.findall(r'<time datetime="([^"]+)"', html)
 
 
 def test_without_workers_the_page_says_how_to_start_some(client: FlaskClient) -> None:
@@ -42,6 +51,37 @@ def test_what_a_worker_has_in_hand_is_shown_with_links(client: FlaskClient, stor
     assert everything.count(">sell</span>") == 1
     assert "and 4 more" in everything
     assert all(f'href="/jobs/{one.id}"' in alone for one in held)
+
+
+def test_the_page_of_a_worker_says_where_it_is_and_since_when(client: FlaskClient, store: Backend) -> None:
+    store.enqueue([firing(job="shop:sell")])
+    now = store.now()
+    worker = add_worker(store, host="mill", pid=4_711, started=now - 3_600)
+    (held,) = claim(store, worker=worker)
+
+    text = client.get(f"/workers/{worker}").text
+
+    facts = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", text, re.DOTALL))
+    (live,) = store.workers()
+    (row,) = re.findall(rf'<tr id="firing-{held.id}">.*?</tr>', text, re.DOTALL)
+    assert (facts["Host"], facts["Process"]) == ("mill", "4711")
+    assert [times(facts[name]) for name in ("Started", "Heartbeat")] == [[iso(now - 3_600)], [iso(live.beat)]]
+    assert times(row) == [iso(held.claimed)]
+
+
+def test_the_api_says_where_a_worker_is_and_what_it_runs(client: FlaskClient, store: Backend) -> None:
+    store.enqueue([firing(job="shop:sell")])
+    now = store.now()
+    worker = add_worker(store, host="mill", pid=4_711, started=now - 3_600)
+    (held,) = claim(store, worker=worker)
+
+    told = msgspec.json.decode(client.get(f"/api/v1/workers/{worker}").data, type=WorkerAnswer)
+
+    (live,) = store.workers()
+    assert told.beat is not None
+    assert (told.host, told.pid, told.running) == ("mill", 4_711, [held.id])
+    moments = told.started.timestamp(), told.beat.timestamp()
+    assert moments == pytest.approx((now - 3_600, live.beat), abs=0.001)
 
 
 def test_workers_of_one_queue_can_be_asked_for(client: FlaskClient, store: Backend) -> None:

@@ -45,14 +45,21 @@ def labels(**given: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(given.items()))
 
 
-def run(store: Backend, *, took: float = 2.0, verdict: Verdict = Verdict.COMPLETE, **fields: Any) -> None:
+def run(
+    store: Backend,
+    *,
+    waited: float = 0.0,
+    took: float = 2.0,
+    verdict: Verdict = Verdict.COMPLETE,
+    **fields: Any,
+) -> None:
     store.enqueue([firing(job="shop:send", **fields)])
     (claimed,) = claim(store)
     outcome = Outcome(
         id=claimed.id,
         token=claimed.token,
         verdict=verdict,
-        began=claimed.due,
+        began=claimed.due + waited,
         took=took,
         queue=claimed.queue,
         route=claimed.route,
@@ -93,6 +100,33 @@ def test_depth_wait_workers_and_pools_are_told(client: FlaskClient, store: Backe
     assert found["skunkqueue_workers"][labels(**place, state="idle")] == 2
     assert found["skunkqueue_pools"][labels(queue="shop", state="running")] == 1
     assert found["skunkqueue_pool_workers"][labels(queue="shop")] == 2
+
+
+def test_waits_are_in_the_buckets_of_their_lengths(client: FlaskClient, store: Backend) -> None:
+    for waited in (0.5, 3.0, 3.5, 100.0):
+        run(store, waited=waited)
+
+    found = read(client)
+    job = {"queue": "shop", "route": "default", "job": "shop:send"}
+    waits = {
+        bound: found["skunkqueue_wait_seconds_bucket"][labels(**job, le=bound)]
+        for bound in ("0.25", "1.0", "4.0", "64.0", "256.0", "+Inf")
+    }
+
+    assert waits == {"0.25": 0, "1.0": 1, "4.0": 3, "64.0": 3, "256.0": 4, "+Inf": 4}
+    assert found["skunkqueue_wait_seconds_count"][labels(**job)] == 4
+    assert found["skunkqueue_wait_seconds_sum"][labels(**job)] == pytest.approx(107.0)
+    assert found["skunkqueue_run_seconds_sum"][labels(**job)] == pytest.approx(8.0)
+
+
+def test_the_oldest_wait_is_that_of_the_first_in_line(client: FlaskClient, store: Backend) -> None:
+    now = store.now()
+    store.enqueue([firing(due=now - 100), firing(due=now - 50), firing(route="later", due=now + 100)])
+
+    oldest = read(client)["skunkqueue_oldest_wait_seconds"]
+
+    assert 100 <= oldest[labels(queue="shop", route="default")] <= store.now() - now + 100
+    assert oldest[labels(queue="shop", route="later")] == 0
 
 
 def test_the_monitor_tells_of_itself(client: FlaskClient) -> None:
