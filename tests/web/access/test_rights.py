@@ -184,6 +184,46 @@ def test_read_only_refuses_everybody_whatever_they_may_do(
     assert client.post("/logout").status_code == 303
 
 
+def changing(app: Flask) -> list[tuple[str, str]]:
+    """List the methods and paths of all that changes something."""
+    return [
+        (method, path) for endpoint, method, path in views(app) if method not in SAFE and endpoint not in OPEN
+    ]
+
+
+def test_whatever_changes_something_needs_the_token_of_its_form(locked: MonitorClient) -> None:
+    log_in(locked)
+    asked = changing(locked.application)
+
+    refused = {
+        (method, path): locked.open(path, method=method, form_token=False).status_code
+        for method, path in asked
+    }
+
+    assert len(asked) > 20
+    assert set(refused.values()) == {403}, refused
+
+
+@pytest.mark.parametrize("way", ["token", "session", "none"])
+def test_read_only_refuses_whatever_changes_something(monitor: Monitor, auth_file: Path, way: str) -> None:
+    logins = {} if way == "none" else {"auth_file": str(auth_file)}
+    client = monitor(read_only=True, **logins)
+    headers = bearer("admin") if way == "token" else {}
+    if way == "session":
+        log_in(client)
+
+    answers = {
+        (method, path): client.open(
+            path, method=method, headers=headers, json={} if path.startswith("/api/") else None
+        )
+        for method, path in changing(client.application)
+    }
+
+    assert any(path.startswith("/api/") for _, path in answers)
+    assert {asked for asked, answer in answers.items() if answer.status_code != 403} == set()
+    assert {asked for asked, answer in answers.items() if "read-only" not in answer.text} == set()
+
+
 @pytest.mark.parametrize(
     ("options", "name", "mark"),
     [
