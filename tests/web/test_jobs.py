@@ -326,6 +326,7 @@ def test_a_row_and_its_page_say_that_a_worker_does_not_know_the_job(
     (lent,) = store.claim("shop", "default", "w", 1, 60.0)
     error = "JobNotFoundError: module 'm' has no 'one'"
     store.settle([Outcome(id=lent.id, token=lent.token, verdict=Verdict.RELEASE, delay=9.0, error=error)])
+    client.application.extensions[KEY].note_news()
 
     reason = "module &#39;m&#39; has no &#39;one&#39;"
     assert f"job not known: {reason}" in client.get("/jobs").text

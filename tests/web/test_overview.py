@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from html import unescape
 
 import pytest
@@ -14,7 +13,7 @@ from skunkqueue.cli.doctor.finding import PROBLEM, Finding
 from skunkqueue.persistence import Backend
 from skunkqueue.records import Outcome, Verdict
 from skunkqueue.web import attention, pages
-from skunkqueue.web.source import KEY, Source
+from skunkqueue.web.source import KEY
 from tests.support.waiting import eventually
 from tests.web.crews import add_worker
 from tests.web.firings import QUEUE, claim, firing
@@ -157,6 +156,16 @@ def test_counts_and_rates_are_shown(client: FlaskClient, store: Backend) -> None
     assert re.search(r'Pending</span><span class="tile-value">3<', text)
 
 
+def test_what_came_in_and_was_done_is_a_rate_of_the_last_minutes(client: FlaskClient, store: Backend) -> None:
+    store.enqueue([firing(route="mail") for _ in range(50)])
+    settle(store, Verdict.COMPLETE, 200)
+
+    text = client.get("/").text
+
+    tiles = dict(re.findall(r'tile-label">(In|Done)</span><span class="tile-value">([^<]+)<', text))
+    assert tiles == {"In": "50/min", "Done": "40/min"}
+
+
 def test_the_busiest_routes_are_shown_in_the_order_of_their_names(
     client: FlaskClient, store: Backend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -221,69 +230,6 @@ def test_charts_are_of_one_queue_route_or_job_where_asked(client: FlaskClient, s
 
     assert re.search(r'Pending</span><span class="tile-value">1<', text)
     assert "show everything" in text
-
-
-@pytest.fixture
-def asked(app: Flask, store: Backend, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is asked of the store by the pages themselves."""
-    source: Source = app.extensions[KEY]
-    backend = source.backend
-    names: list[str] = []
-
-    def noting(name: str, verb: Callable[..., object]) -> Callable[..., object]:
-        def note(*args: object, **kwargs: object) -> object:
-            names.append(name)
-            return verb(*args, **kwargs)
-
-        return note
-
-    for name in (
-        "rows",
-        "page",
-        "get",
-        "find",
-        "results",
-        "count",
-        "job_counts",
-        "count_states",
-        "busiest",
-        "route_page",
-        "routes",
-        "workers",
-        "counters",
-    ):
-        monkeypatch.setattr(backend, name, noting(name, getattr(backend, name)))
-    monkeypatch.setattr(attention, "CHECKS", [])
-    del store
-    return names
-
-
-def test_the_overview_asks_for_counts_and_never_for_firings(
-    client: FlaskClient, store: Backend, asked: list[str]
-) -> None:
-    store.enqueue([firing()])
-    client.get("/?over=day")
-
-    assert set(asked) == {"busiest", "workers", "counters"}
-
-
-def test_what_one_has_read_is_shown_to_all(
-    app: Flask, client: FlaskClient, store: Backend, asked: list[str]
-) -> None:
-    store.enqueue([firing()])
-    app.extensions[KEY].refresh = 3_600
-
-    def is_read() -> bool:
-        # Some of it is read on other threads, after the page has been answered.
-        asked.clear()
-        client.get("/")
-        return asked == []
-
-    eventually(is_read)
-    for _ in range(5):
-        app.test_client().get("/")
-
-    assert asked == []
 
 
 def settle(store: Backend, verdict: Verdict, count: int) -> None:

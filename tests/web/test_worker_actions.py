@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from skunkqueue.persistence import Backend
+from skunkqueue.web.source import KEY, Source
 from tests.web.crews import add_pool, add_worker, heard
 from tests.web.firings import claim, firing
 
@@ -34,15 +36,18 @@ def test_a_pool_is_told(client: FlaskClient, store: Backend, verb: str) -> None:
     assert [command.verb for command in heard(store, pool.id)] == [verb]
 
 
-def test_the_way_of_a_command_is_shown(client: FlaskClient, store: Backend) -> None:
+def test_the_way_of_a_command_is_shown(app: Flask, client: FlaskClient, store: Backend) -> None:
+    source: Source = app.extensions[KEY]
     worker = add_worker(store)
     page = client.post("/do/worker", data={"verb": "stop", "id": worker}).location
     (entry,) = store.audit().entries
 
     sent = client.get(page).text
     store.note_entry(entry.id, heard=True)
+    source.note_news()
     half = client.get(page).text
     store.note_entry(entry.id, did="ended with code 0", done=True)
+    source.note_news()
     done = client.get(page).text
 
     assert "not heard yet" in sent

@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 from flask import request
 
-from skunkqueue.persistence.backend import Backend
 from skunkqueue.pools import Entry
+from skunkqueue.web import source
 
 VERBS = {
     "quiet": "Begin nothing more",
@@ -24,17 +24,26 @@ FOLLOWED = 10
 """Entries that a URL may follow at a time."""
 
 
-def followed(store: Backend) -> list[Entry]:
+def followed() -> list[Entry]:
     """Read the entries that the URL of this page follows (``entry=ID``), those that are known."""
-    if "audit" not in store.capabilities:
+    given = dict.fromkeys(id_ for id_ in request.args.getlist("entry")[:FOLLOWED] if len(id_) <= 64)
+    here, ids = source.current(), tuple(given)
+    if not ids or "audit" not in here.backend.capabilities:
         return []
-    ids = [id_ for id_ in request.args.getlist("entry")[:FOLLOWED] if len(id_) <= 64]
-    return [entry for id_ in dict.fromkeys(ids) for entry in store.audit(1, id_=id_).entries]
+    return here.shared(
+        ("followed", ids),
+        lambda: [entry for id_ in ids for entry in here.backend.audit(1, id_=id_).entries],
+    )
 
 
-def about(store: Backend, things: Collection[str], limit: int = SHOWN) -> list[Entry]:
+def about(things: Collection[str], limit: int = SHOWN) -> list[Entry]:
     """Find the newest commands to one of these, such as ``worker ID``, among the last entries of the audit log."""
-    if "audit" not in store.capabilities:
+    here = source.current()
+    if "audit" not in here.backend.capabilities:
         return []
-    entries = store.audit(LOOKED).entries
-    return [entry for entry in entries if entry.on in things and entry.verb in VERBS][:limit]
+    commands = here.shared(
+        ("commands",),
+        lambda: [entry for entry in here.backend.audit(LOOKED).entries if entry.verb in VERBS],
+        len,
+    )
+    return [entry for entry in commands if entry.on in things][:limit]

@@ -22,6 +22,7 @@ from skunkqueue.web.failures import knows_jobs, read_failures
 from skunkqueue.web.filters import Filter
 from skunkqueue.web.redaction import redactor
 from skunkqueue.web.rights import Right, allowed
+from skunkqueue.web.show import now
 
 blueprint = Blueprint("errors", __name__)
 
@@ -93,7 +94,7 @@ def errors() -> str | tuple[str, int]:
         [(name, request.args.get(name, "")) for name in ("queue", "route", "job", "error", "at")]
         + [("finished_from", "" if since == "all" else since), ("finished_to", until), ("state", "error")]
     )
-    wanted = filters.read(given, here.now())
+    wanted = filters.read(given, now())
     wrong = {_TIMES.get(name, name): text for name, text in wanted.wrong.items()}
     failed = None
     if not wrong:
@@ -152,7 +153,6 @@ def _url(wanted: Filter, since: str, **more: Any) -> str:
 
 
 def _failed(wanted: Filter, look: int) -> Failed:
-    here = source.current()
     read = read_failures(wanted.query, look)
     found = grouped(read.rows, by_message=False)
     found.sort(key=lambda group: group[0].finished or 0.0, reverse=True)
@@ -167,7 +167,7 @@ def _failed(wanted: Filter, look: int) -> Failed:
         further=left[:MOST_LEFT],
         further_left=len(left[MOST_LEFT:]),
         knows_jobs=not read.more or wanted.query.job is not None or knows_jobs(wanted.query),
-        drawn=failure_charts.draw(wanted.query, here.now()),
+        drawn=failure_charts.draw(wanted.query, now()),
     )
 
 

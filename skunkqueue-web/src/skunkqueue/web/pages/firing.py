@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from skunkqueue.cli.views import unknown_job
 from skunkqueue.listings import Query, Rows
+from skunkqueue.persistence.backend import Backend
 from skunkqueue.records import Record, Schedule, State
 from skunkqueue.web import source
 from skunkqueue.web.firing import view_of
@@ -16,6 +19,7 @@ from skunkqueue.web.links import links
 from skunkqueue.web.redaction import redactor
 from skunkqueue.web.rights import Right, allowed
 from skunkqueue.web.routes import paused_of, workplaces
+from skunkqueue.web.show import now
 from skunkqueue.web.timeline import bars
 
 blueprint = Blueprint("firing", __name__)
@@ -24,6 +28,26 @@ _FEWEST = 4
 """Characters of an id's start that are looked up."""
 _FIRED = 20
 """Firings shown of those that its job fired."""
+_BYTES = 500
+"""Bytes of a firing that count as one row, where it is remembered."""
+
+
+class Looked(msgspec.Struct, frozen=True, kw_only=True):
+    """What the store has under an id."""
+
+    record: Record | None
+    schedule: Schedule | None
+    """That whose run it is."""
+    found: Sequence[str]
+    """Ids that begin so, where no firing has this one."""
+
+    def size(self) -> int:
+        """Return as how many rows it counts."""
+        record = self.record
+        return 0 if record is None else sum(len(one or b"") for one in (record.body, record.result)) // _BYTES
+
+
+NOTHING = Looked(record=None, schedule=None, found=())
 
 
 @blueprint.get("/jobs/<id_>")
@@ -31,9 +55,11 @@ _FIRED = 20
 def firing(id_: str) -> str | Response | tuple[str, int]:
     """Show a firing; the start of an id leads to it where no other begins so."""
     here = source.current()
-    record = here.backend.get([id_])[0] if len(id_) <= _MAX_ID else None
+    is_id = len(id_) <= _MAX_ID
+    # As the store has it: whoever looks is shown no more of it than plugins let be seen.
+    looked = here.shared(("firing", id_), lambda: _look(here.backend, id_), Looked.size) if is_id else NOTHING
+    record, found = looked.record, looked.found
     if record is None:
-        found = here.backend.find(id_) if _FEWEST <= len(id_) <= _MAX_ID else []
         if len(found) == 1:
             return redirect(url_for(".firing", id_=found[0]))
         return render_template("no_firing.html", id=id_[:_MAX_ID], found=found), 404
@@ -46,14 +72,22 @@ def firing(id_: str) -> str | Response | tuple[str, int]:
         whole=whole,
         links=links().of(record),
         kill=kill_of(record),
-        schedule=_schedule(record),
+        schedule=looked.schedule,
         fired=_fired(record),
         is_paused=record.state is State.PENDING and _is_paused(record),
         has_worker=record.state is not State.PENDING or (record.queue, record.route) in workplaces(),
         unknown=unknown_job(redactor().errors([record])[0]) if record.state is State.PENDING else None,
-        bars=bars(view, here.now()),
-        now=here.now(),
+        bars=bars(view, now()),
+        now=now(),
     )
+
+
+def _look(store: Backend, id_: str) -> Looked:
+    record = store.get([id_])[0]
+    if record is None:
+        return Looked(record=None, schedule=None, found=store.find(id_) if len(id_) >= _FEWEST else ())
+    schedule = None if record.schedule is None else store.get_schedule(record.queue, record.schedule)
+    return Looked(record=record, schedule=schedule, found=())
 
 
 def _is_paused(record: Record) -> bool:
@@ -74,9 +108,3 @@ def _fired(record: Record) -> Rows | None:
     if not found.rows and found.next is None:
         return None
     return msgspec.structs.replace(found, rows=redactor().rows(found.rows))
-
-
-def _schedule(record: Record) -> Schedule | None:
-    if record.schedule is None:
-        return None
-    return source.current().backend.get_schedule(record.queue, record.schedule)

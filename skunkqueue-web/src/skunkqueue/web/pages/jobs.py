@@ -17,6 +17,7 @@ from skunkqueue.web.filters import Filter
 from skunkqueue.web.listing_lines import Line, lines
 from skunkqueue.web.redaction import redactor
 from skunkqueue.web.rights import Right, allowed
+from skunkqueue.web.show import now
 
 blueprint = Blueprint("jobs", __name__)
 COUNTED = 300
@@ -59,18 +60,15 @@ def jobs() -> str | Response | tuple[str, int]:
         kept = urlencode([(name, text) for name, text in request.args.items(multi=True) if text], safe=":")
         return redirect(f"{url_for('.jobs')}{'?' if kept else ''}{kept}")
     here = source.current()
-    wanted = filters.read(request.args, here.now())
+    wanted = filters.read(request.args, now())
     wrong = dict(wanted.wrong)
     after, before = filters.cursors(request.args, wrong)
     listed, tabs = None, []
     if not wrong:
         try:
-            if after is None and before is None:
-                # What is listed has addresses, which begin with the prefix of this request.
-                key = ("jobs", request.script_root, request.query_string)
-                listed = here.shared(key, lambda: _listed(wanted, None, None))
-            else:
-                listed = _listed(wanted, after, before)
+            # What is listed has addresses, which begin with the prefix of this request.
+            key = ("jobs", request.script_root, request.query_string)
+            listed = here.shared(key, lambda: _listed(wanted, after, before), lambda found: len(found.lines))
         except (BackendError, searching.CursorError) as error:
             if after is None and before is None:
                 raise
@@ -105,7 +103,7 @@ def _listed(wanted: Filter, after: str | None, before: str | None) -> Listed:
         )
 
     return Listed(
-        lines=lines(found.rows, here.now(), redactor(), routes.workplaces()),
+        lines=lines(found.rows, now(), redactor(), routes.workplaces()),
         newer=url(before=found.previous),
         older=url(after=found.next),
         looked=found.looked,

@@ -65,7 +65,7 @@ def workers() -> str:
         "workers.html",
         fleet=current(queue),
         queue=queue,
-        followed=orders.followed(source.current().backend),
+        followed=orders.followed(),
         now=now(),
         most=fleet.MOST,
     )
@@ -75,7 +75,7 @@ def workers() -> str:
 @allowed(Right.VIEW)
 def worker(id_: str) -> str:
     """Show one worker, also one that has ended."""
-    store, everything = source.current().backend, current()
+    here, everything = source.current(), current()
     group, member = find_worker(everything, id_)
     shown = Worker(
         id=id_,
@@ -83,19 +83,17 @@ def worker(id_: str) -> str:
         group=group,
         usage=None if member is None else usage([member.samples]),
         versions=everything.versions,
-        entries=_entries(store, {f"worker {id_}"}),
-        held=source.current().cached(("held", id_), _LOOK_AGAIN, lambda: _held(store, id_)),
+        entries=orders.about({f"worker {id_}"}),
+        held=here.cached(("held", id_), _LOOK_AGAIN, lambda: _held(here.backend, id_)),
     )
-    return render_template(
-        "worker.html", shown=shown, followed=orders.followed(store), most=fleet.MOST, now=now()
-    )
+    return render_template("worker.html", shown=shown, followed=orders.followed(), most=fleet.MOST, now=now())
 
 
 @blueprint.get("/pools/<id_>")
 @allowed(Right.VIEW)
 def pool(id_: str) -> str:
     """Show one pool, also one that has ended."""
-    store, everything = source.current().backend, current()
+    everything = current()
     group = find_pool(everything, id_)
     after, before = inputs.pair("after_route", "after"), inputs.pair("before_route", "before")
     part = part_of(group.members if group else (), fleet.place_of, fleet.MOST, after, before)
@@ -109,9 +107,9 @@ def pool(id_: str) -> str:
         older=part.next and url_for(".pool", id_=id_, after_route=part.next[0], after=part.next[1]),
         usage=None if group is None else usage([member.samples for member in group.members]),
         versions=everything.versions,
-        entries=_entries(store, about),
+        entries=orders.about(about),
     )
-    return render_template("pool.html", shown=shown, followed=orders.followed(store), now=now())
+    return render_template("pool.html", shown=shown, followed=orders.followed(), now=now())
 
 
 def current(queue: str | None = None) -> Fleet:
@@ -132,10 +130,6 @@ def find_worker(everything: Fleet, id_: str) -> tuple[Group | None, Member | Non
 def find_pool(everything: Fleet, id_: str) -> Group | None:
     """Find a pool."""
     return next((group for group in everything.groups if group.id == id_), None)
-
-
-def _entries(store: Backend, things: set[str]) -> list[Entry]:
-    return orders.about(store, things)
 
 
 def _held(store: Backend, worker: str) -> tuple[Row, ...]:
