@@ -187,15 +187,17 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session(reuse_venv=False, requires=["layers"], allow_parallel=True)
 def wheels(session: nox.Session) -> None:
-    """Install the wheels in an empty environment, and run an example from there, outside the repository."""
+    """Install the wheels in an empty environment; run an example, the demo and the monitor there, outside the repository."""
     session.install("pip")
     # What builds them must not be here: it brings what core needs.
     session.install(LAZY, *map(str, wheels_in(session)))
     session.run("pip", "check")
     example = ROOT / "examples" / "decorator.py"
+    scripts = ROOT / "tests" / "packaging"
     with session.chdir(session.create_tmp()):
-        session.run("python", str(ROOT / "tests" / "packaging" / "run_example.py"), str(example))
+        session.run("python", str(scripts / "run_example.py"), str(example))
         session.run("skunq", "demo")
+        session.run("python", str(scripts / "run_web.py"))
 
 
 @nox.session(reuse_venv=True)
