@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections.abc import Callable
 from html import unescape
-from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -197,19 +195,6 @@ def test_an_unknown_id_is_told_so(client: FlaskClient) -> None:
 
     assert answer.status_code == 404
     assert "does not know" in answer.text
-
-
-def test_no_module_of_the_users_is_imported(
-    client: FlaskClient, store: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "evil.py").write_text("raise SystemExit('imported')")
-    monkeypatch.syspath_prepend(str(tmp_path))
-    step = Step(job="evil:run", args=TypedSerializer().dumps_call((), {}, None))
-    made = firing(body=encode(Body(steps=(step,))), job="evil:run")
-    store.enqueue([made])
-
-    assert client.get(f"/jobs/{made.id}").status_code == 200
-    assert "evil" not in sys.modules
 
 
 class Hides:
