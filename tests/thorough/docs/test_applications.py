@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from skunkqueue.web.access.secret import ENV_SECRET
 from tests.acceptance.project_folder import PATIENCE, ProjectFolder
 from tests.docs.pages import ROOT, blocks
 from tests.support.server_process import free_port
@@ -24,6 +25,25 @@ from tests.support.waiting import eventually
 
 PAGE = ROOT / "docs" / "applications.md"
 NAMED = re.compile(r"# (\w+\.py)\n")
+ASK = """
+import json
+import re
+from pathlib import Path
+
+from skunkqueue import SkunkQueue
+from werkzeug.test import Client
+
+SkunkQueue("shop", conn_url="sqlite:///jobs.db").backend.now()
+Path("auth").touch(0o600)
+
+from wsgi import application
+
+titles = {}
+for path in ("/", "/jobs/"):
+    text = Client(application).get(path, follow_redirects=True, base_url="https://example.org").text
+    titles[path] = re.search("<title>(.*?)</title>", text)[1]
+print(json.dumps(titles))
+"""
 
 
 @pytest.fixture
@@ -133,3 +153,14 @@ def test_django(project: ProjectFolder) -> None:
     (first, second) = project.skunq("jobs", "-q", "shop", "--oldest")["jobs"]
     assert {project.skunq("job", one["id"])["result"] for one in (first, second)} <= {1, 2}
     assert pool.stop() == 0
+
+
+def test_the_monitor_beside_django(project: ProjectFolder) -> None:
+    (block,) = (block for block in blocks(ROOT / "docs" / "web.md", "python") if "django" in block.code)
+    project.write("wsgi.py", block.code)
+    project.environment[ENV_SECRET] = "a secret that only the tests know"
+    project.write("ask.py", ASK)
+
+    titles = json.loads(project.run("ask.py"))
+
+    assert titles == {"/": "Not Found", "/jobs/": "Log in · SkunkQueue"}
