@@ -1,6 +1,8 @@
-"""The pages of a demo that ``nox -s screenshots -- FOLDER --all`` draws. A path with arrows leads over links."""
+"""The pages of a demo that ``nox -s screenshots`` draws, also with ``-- FOLDER --all``. A path with arrows leads over links."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 PAGES = {
     "overview": "/",
@@ -43,3 +45,26 @@ PAGES = {
 """By name, what ``--all`` draws: every page that can be reached in the demo, and what each says where something is not there."""
 ERRORS = {"firing-gone", "find-none", "operation-gone", "no-page", "wrong-filter"}
 """Those that are answered as errors."""
+
+
+class Shot(NamedTuple):
+    """One picture."""
+
+    name: str
+    path: str
+    """Of the page."""
+    theme: str = "light"
+    width: int = 1280
+    height: int = 800
+
+
+SHOTS = (
+    Shot("web-overview", "/", height=1_080),
+    Shot("web-overview-dark", "/", "dark", height=1_080),
+    Shot("web-jobs", "/jobs?state=error"),
+    # None that failed: its traceback would name folders of whoever draws.
+    Shot("web-firing", "/jobs?state=running&job=skunkqueue.cli.demo_shop:report > /jobs/", "dark"),
+    Shot("web-workers", "/workers"),
+    Shot("web-schedule", "/schedule?queue=shop&name=crawl+the+news", "dark"),
+)
+"""What is drawn for README and docs/web.md, into ``docs/pictures``."""

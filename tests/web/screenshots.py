@@ -11,18 +11,16 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urljoin
 
-from PIL import Image
 from playwright.sync_api import Browser, Page
 
 from tests.support.chromium import launched
 from tests.support.waiting import pause
-from tests.web.pictured import ERRORS, PAGES
+from tests.web.pictured import ERRORS, PAGES, SHOTS, Shot
 
 FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
 PATIENCE = 60.0
@@ -31,28 +29,6 @@ SETTLE = 90.0
 COLOURS = 256
 WIDTHS = (360, 1280, 2560)
 THEMES = ("light", "dark")
-
-
-class Shot(NamedTuple):
-    """One picture."""
-
-    name: str
-    path: str
-    """Of the page; what it has in braces is a link to be found on the page before the arrow."""
-    theme: str = "light"
-    width: int = 1280
-    height: int = 800
-
-
-SHOTS = (
-    Shot("web-overview", "/", height=1_080),
-    Shot("web-overview-dark", "/", "dark", height=1_080),
-    Shot("web-jobs", "/jobs?state=error"),
-    # None that failed: its traceback would name folders of whoever draws.
-    Shot("web-firing", "/jobs?state=running&job=skunkqueue.cli.demo_shop:report > /jobs/", "dark"),
-    Shot("web-workers", "/workers"),
-    Shot("web-schedule", "/schedule?queue=shop&name=crawl+the+news", "dark"),
-)
 
 
 @contextmanager
@@ -110,34 +86,39 @@ def opened(browser: Browser, width: int, height: int, theme: str) -> Iterator[Pa
 
 def compress(path: Path) -> None:
     """Make a picture small: pages have few colours."""
+    from PIL import Image  # noqa: PLC0415 - only where pictures for README and docs are drawn is it installed
+
     with Image.open(path) as picture:
         # What keeps colours that few pixels have, such as those of states.
         few = picture.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(path, optimize=True)
 
 
-def main() -> None:
-    """Draw."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Draw; end with 1 where a page is not there."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", nargs="?", type=Path, default=FOLDER)
     parser.add_argument("--all", action="store_true")
     parser.add_argument("--address", help="Of a demo that runs already.")
     parser.add_argument("--only", help="Pages whose names have this in them.", default="")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     given.folder.mkdir(parents=True, exist_ok=True)
     if given.address:
-        draw(given.address, given.folder, everything=given.all, only=given.only)
-        return
-    with demo() as address:
-        with launched() as browser, opened(browser, 1280, 800, "light") as page:
-            # What needs attention is looked for in the background, from the first visit on.
-            go(page, address, "/")
-            pause(SETTLE)
-        draw(address, given.folder, everything=given.all, only=given.only)
+        missing = draw(given.address, given.folder, everything=given.all, only=given.only)
+    else:
+        with demo() as address:
+            with launched() as browser, opened(browser, 1280, 800, "light") as page:
+                # What needs attention is looked for in the background, from the first visit on.
+                go(page, address, "/")
+                pause(SETTLE)
+            missing = draw(address, given.folder, everything=given.all, only=given.only)
+    if missing:
+        sys.exit(f"not drawn, since their pages were not there: {', '.join(missing)}")
 
 
-def draw(address: str, folder: Path, *, everything: bool, only: str) -> None:
-    """Draw all pictures."""
+def draw(address: str, folder: Path, *, everything: bool, only: str) -> list[str]:
+    """Draw all pictures; return the names of those whose pages are not there."""
+    missing: list[str] = []
     shots: list[Shot] = list(SHOTS)
     if everything:
         shots = [
@@ -161,13 +142,14 @@ def draw(address: str, folder: Path, *, everything: bool, only: str) -> None:
                 ):
                     pause(1.0)
                 if not found:
-                    print(f"{shot.name}: no such page")
+                    missing.append(shot.name)
                     continue
                 path = folder / f"{shot.name}.png"
                 page.screenshot(path=path, full_page=everything)
                 if not everything:
                     compress(path)
                 print(f"{path}: {path.stat().st_size / 1000:.0f} kB, {time.monotonic() - began:.1f} s")
+    return missing
 
 
 if __name__ == "__main__":
