@@ -40,9 +40,15 @@ FOCUSED = """() => {
 
 def complaints(page: Page, path: str) -> list[str]:
     """Visit a page in both themes and several widths, and list what is wrong with it."""
-    found: list[str] = []
     page.emulate_media(color_scheme="light")
     page.goto(path)
+    return complaints_as_it_is(page)
+
+
+def complaints_as_it_is(page: Page) -> list[str]:
+    """Look at a page in both themes and several widths, with all that is open on it, and list what is wrong."""
+    found: list[str] = []
+    page.emulate_media(color_scheme="light")
     found += [f"in the light: {each}" for each in findings(page, RULES)]
     page.emulate_media(color_scheme="dark")
     found += [f"in the dark: {each}" for each in findings(page, COLOURS)]

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from skunkqueue.cli.demo_past import PastClock
 from skunkqueue.config import open_backend, resolve
+from skunkqueue.listings import Query
 from skunkqueue.persistence import Backend
-from skunkqueue.records import Outcome, Verdict
+from skunkqueue.records import Outcome, State, Verdict
 from skunkqueue.web import create_app
 from skunkqueue.web.live.events import KEY
 from tests.support.chromium import opened
@@ -103,6 +104,35 @@ def test_j_and_k_move_through_rows_and_are_announced(page: Page) -> None:
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("heading", level=1, name="mail")).to_be_visible()
+
+
+def tab_to(page: Page, target: Locator, key: str = "Tab") -> None:
+    """Press a key until something has the focus."""
+    for _ in range(60):
+        if target.evaluate("(one) => one === document.activeElement"):
+            return
+        page.keyboard.press(key)
+    msg = f"{target} is not reached by {key}"
+    raise AssertionError(msg)
+
+
+def test_firings_are_ticked_and_killed_by_keyboard_alone(page: Page, store: Backend) -> None:
+    page.goto("/queues")
+
+    page.keyboard.type("gj")
+    page.wait_for_url("**/jobs")
+    page.keyboard.type("jxjx")
+    expect(page.locator("#ticked")).to_have_text("2 ticked:")
+    page.keyboard.type("x")
+    expect(page.locator("#ticked")).to_have_text("1 ticked:")
+    tab_to(page, page.get_by_role("button", name="Kill"), "Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Kill 1 firing?")).to_be_visible()
+    tab_to(page, page.get_by_role("button", name="Kill 1 firing"))
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#messages")).to_have_text("Killed 1 firing.")
+    assert store.count(Query(states=(State.KILLED,))).number == 1
 
 
 def test_the_first_tab_leads_past_the_header(page: Page) -> None:

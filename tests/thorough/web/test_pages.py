@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from skunkqueue.bulk import Bulk
 from skunkqueue.control import Control
@@ -23,7 +23,7 @@ from tests.support.chromium import opened
 from tests.support.server_process import free_port
 from tests.support.waiting import eventually
 from tests.support.web_server import served
-from tests.thorough.web.looks import ERRORS, complaints, walked
+from tests.thorough.web.looks import ERRORS, complaints, complaints_as_it_is, walked
 from tests.web.access.conftest import PASSWORD, auth_file
 from tests.web.everything import OTHERS, PAGES, Shown, fill
 
@@ -37,9 +37,14 @@ WALKED = (
     "jobs",
     "a failed firing",
     "errors",
+    "kill",
+    "operations",
     "workers",
+    "a worker",
     "a pool",
+    "schedules",
     "a schedule",
+    "audit",
     "no firing",
     "a wrong filter",
 )
@@ -78,6 +83,47 @@ def test_a_page_can_be_read_by_all(browser: Browser, address: str, shown: Shown,
         assert complaints(page, path) == []
         if name in WALKED:
             assert walked(page, path) == []
+
+
+def test_what_opens_on_a_page_can_be_read_by_all(browser: Browser, address: str, shown: Shown) -> None:
+    assert shown
+    with opened(browser, base_url=address) as page:
+        page.goto("/jobs")
+        page.get_by_text("More filters").click()
+        page.get_by_text("All that match…").click()
+        expect(page.get_by_label("Due from")).to_be_visible()
+        expect(page.get_by_role("link", name="Requeue all")).to_be_visible()
+        assert complaints_as_it_is(page) == []
+
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+        assert complaints_as_it_is(page) == []
+
+
+def test_every_page_is_there_without_scripts(browser: Browser, address: str, shown: Shown) -> None:
+    with opened(browser, base_url=address, java_script_enabled=False) as page:
+        for name, (_, path) in PAGES.items():
+            page.goto(path(shown))
+            expect(page.locator("h1").first, name).to_be_visible()
+            expect(page.locator(".scripted:visible"), name).to_have_count(0)
+
+
+def test_a_ticked_firing_is_killed_without_scripts(
+    browser: Browser, address: str, shown: Shown, store: Backend
+) -> None:
+    assert shown
+    with opened(browser, base_url=address, java_script_enabled=False) as page:
+        page.goto("/jobs?state=pending")
+        box = page.locator("main tbody input[type=checkbox]").first
+        id_ = box.get_attribute("value")
+        box.check()
+        page.get_by_role("button", name="Kill").click()
+        page.get_by_role("button", name="Kill 1 firing").click()
+
+        expect(page.locator("#messages")).to_contain_text("Killed 1 firing.")
+    (record,) = store.get([str(id_)])
+    assert record is not None
+    assert record.state is State.KILLED
 
 
 @pytest.mark.parametrize("name", ["brought", "broken"])
