@@ -11,8 +11,10 @@ from flask import Flask
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from skunkqueue import SkunkQueue
-from skunkqueue.records import State
+from skunkqueue.payload import Body, Step, encode
+from skunkqueue.records import Firing, State
 from skunkqueue.scheduler import TimeScheduler
+from skunkqueue.serializers.typed import TypedSerializer
 from skunkqueue.web import create_app
 from skunkqueue.web.live.events import KEY
 from skunkqueue.web.source import KEY as SOURCE
@@ -20,6 +22,8 @@ from tests.acceptance.shop import Shop, ended
 from tests.support.chromium import opened
 from tests.support.waiting import eventually
 from tests.web.everything import PAGES, Shown
+from tests.web.everything import address as path_of
+from tests.web.firings import firing
 from tests.web.schedules import body, declare, read
 
 PATIENCE = 60.0
@@ -208,6 +212,7 @@ class Controls:
             shop.fire("add", 4, 5),
             shop.fire("report", "go-on"),
         )
+        shop.backend.enqueue([waiting(number) for number in range(30)])
         shop.settled(failed, PATIENCE)
         shop.settled(done, PATIENCE)
         shop.begun(reports)
@@ -215,13 +220,49 @@ class Controls:
 
         # It fails on what the console says, and on what the security policy refuses.
         with opened(browser, base_url=address) as page:
-            for name, (_, path) in PAGES.items():
-                answer = page.goto(path(shown))
-                assert answer is not None, name
-                assert answer.status == 200, name
-                expect(page.locator("h1")).to_be_visible()
-                assert page.locator(".error-page").count() == 0, name
+            contents = contents_of(shown, reports)
+            for path in dict.fromkeys([*(of(shown) for _, of in PAGES.values()), *contents]):
+                answer = page.goto(path)
+                assert answer is not None, path
+                assert answer.status == 200, path
+                expect(page.locator("h1"), path).to_be_visible()
+                assert page.locator(".error-page").count() == 0, path
+                for place, text in contents.get(path, ()):
+                    expect(page.locator(place).first, path).to_contain_text(text)
+            page.goto("/jobs?text=jed&limit=25")
+            expect(page.locator("main tbody tr")).to_have_count(25)
+            page.get_by_role("link", name="After →").click()
+            expect(page.locator("main tbody tr")).to_have_count(5)
+            page.goto("/")
+            expect(page.locator("#chart-flow svg").first).to_be_visible()
+            expect(page.locator("#looking")).to_have_count(0)
+            expect(page.locator("#attention")).not_to_contain_text(
+                re.compile("the check .* failed", re.IGNORECASE)
+            )
         shop.touch("go-on")
+
+
+def waiting(number: int) -> Firing:
+    """Make a firing on a route that no pool works on."""
+    step = Step(job="jobs:add", args=TypedSerializer().dumps_call(("jed", number), {}, None))
+    return firing(body=encode(Body(steps=(step,))), job=step.job, route="nobody")
+
+
+def contents_of(shown: Shown, running: str) -> dict[str, list[tuple[str, str]]]:
+    """List by address what is in which place on the page, beside the addresses of all pages some that ask for more."""
+    return {
+        f"/jobs/{running}": [(".progress", "3 of 10"), (".progress", "on the way")],
+        f"/jobs/{shown.done}?whole=1": [("#call-1", "add(4, 5)")],
+        "/jobs?state=running": [(f"#firing-{running}", "30%")],
+        "/jobs?state=error&error=ValueError": [(f"#firing-{shown.failed}", "no such file")],
+        "/errors?since=all": [(".failures", "ValueError")],
+        "/?over=day": [(".choice [aria-current]", "Day")],
+        path_of("/", job="jobs:add"): [("h1 + p", "Job jobs:add"), ("#tiles", "30")],
+        path_of("/confirm", verb="kill", id=running): [("h1", "Kill 1 firing?"), (".examples", running)],
+        "/workers": [(f"#worker-{shown.worker}", shown.worker)],
+        f"/workers/{shown.worker}": [("h1", shown.worker), (f"#firing-{running}", "30%")],
+        f"/pools/{shown.pool}": [(f"#worker-{shown.worker}", shown.worker)],
+    }
 
 
 def main(page: Page) -> Locator:
