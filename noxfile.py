@@ -161,7 +161,7 @@ def thorough(session: nox.Session) -> None:
     if session.posargs:
         session.run("pytest", *session.posargs, env=long)
         return
-    some = {"SKUNKQUEUE_CONTRACT_EXAMPLES": "30", "SKUNKQUEUE_CONTRACT_KILLS": "20"}
+    some = {"SKUNKQUEUE_CONTRACT_EXAMPLES": "20", "SKUNKQUEUE_CONTRACT_KILLS": "12"}
     some["SKUNKQUEUE_DRAW"] = secrets.token_hex(4)
     some.update((name, os.environ[name]) for name in list(some) if name in os.environ)
     session.log("drawn with SKUNKQUEUE_DRAW=%s", some["SKUNKQUEUE_DRAW"])

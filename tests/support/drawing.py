@@ -1,6 +1,7 @@
 """Draws among tests that try the same in another place: a run with a seed has one of each, another run others.
 
-A parameter is drawn by the mark ``drawn_by("its name")``, a suite of the contract kit by the class attribute ``drawn_among``.
+A parameter is drawn by the mark ``drawn_by("its name")``, a suite of the contract kit by the class attribute ``drawn_among``; of a
+suite with ``drawn_in`` N, which does again what others do, a run has one test in N.
 ``SKUNKQUEUE_DRAW`` has the seed; without it, all run.
 """
 
@@ -29,7 +30,13 @@ def drawn(items: Sequence[pytest.Item], seed: str) -> list[pytest.Item]:
         chosen = random.Random(f"{seed} {names}").choice(names)  # noqa: S311 - no secret
         left.update(names)
         left.remove(chosen)
-    return [item for item in items if item.nodeid not in left]
+    return [item for item in items if item.nodeid not in left and is_in(item, seed)]
+
+
+def is_in(item: pytest.Item, seed: str) -> bool:
+    """Return whether a test of a suite that is drawn by itself is in a run with this seed."""
+    share: int = getattr(item.cls, "drawn_in", 1) if isinstance(item, pytest.Function) else 1
+    return random.Random(f"{seed} {item.nodeid}").randrange(share) == 0  # noqa: S311 - no secret
 
 
 def key_of(item: pytest.Item) -> tuple[str, Hashable] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import ClassVar
 
 import pytest
 
@@ -19,6 +20,8 @@ PASSWORD = "pa/ss:w@rd"  # noqa: S105 - of servers that live as long as their te
 
 class TestRedis62(BackendContract):
     """The oldest Redis that we promise to run on."""
+
+    drawn_among: ClassVar[str] = "servers of Redis"
 
     @pytest.fixture
     def config(self, redis62: RedisServer, config_of: ConfigOf) -> BackendConfig:
@@ -38,6 +41,8 @@ class TestRedis62(BackendContract):
 
 class TestCluster(BackendContract):
     """Three masters: what belongs to one queue must be in one place, and what does not may not."""
+
+    drawn_among: ClassVar[str] = "servers of Redis"
 
     @pytest.fixture
     def config(self, cluster: RedisCluster, config_of: ConfigOf) -> BackendConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -21,6 +22,8 @@ class ButForTwoVerbs(ThrowAwayStore):
 
 class TestThrowAway(BackendContract):
     """A fresh file for every test."""
+
+    drawn_in: ClassVar[int] = 2
 
     backend_class = ButForTwoVerbs
 

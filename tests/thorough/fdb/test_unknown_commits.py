@@ -108,6 +108,7 @@ def try_all(server: StandInServer, config_of: ConfigOf) -> Callable[..., None]:
     return run
 
 
+@pytest.mark.drawn_by("landing")
 @pytest.mark.parametrize("landing", ["never", "before"])
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda one: one.__name__)
 def test_verb_does_it_once_and_says_so(
@@ -118,6 +119,7 @@ def test_verb_does_it_once_and_says_so(
     )
 
 
+@pytest.mark.drawn_by("landing")
 @pytest.mark.parametrize("landing", ["never", "before", "after"])
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda one: one.__name__)
 def test_verb_that_runs_out_of_time_has_done_it_or_not_and_never_twice(
@@ -129,6 +131,7 @@ def test_verb_that_runs_out_of_time_has_done_it_or_not_and_never_twice(
     try_all(promise, fault, certain=False)
 
 
+@pytest.mark.drawn_by("landing")
 @pytest.mark.parametrize("landing", ["never", "before"])
 @pytest.mark.parametrize("promise", QUICK, ids=lambda one: one.__name__)
 def test_verb_whose_commit_is_not_answered_does_it_once_and_says_so(
@@ -150,6 +153,7 @@ def test_verb_that_gives_up_while_its_commit_is_not_answered_has_done_it_or_not(
     try_all(promise, fault, certain=False, timeout=LONG, retry_for=SHORT)
 
 
+@pytest.mark.drawn_by("code")
 @pytest.mark.parametrize("code", [1007, 1020, 1037])
 @pytest.mark.parametrize("promise", PROMISES, ids=lambda one: one.__name__)
 def test_verb_tries_again_what_was_not_committed(
